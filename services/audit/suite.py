@@ -1,0 +1,119 @@
+"""The audit of one eraser version, in order: integrity, who still tells what, the paper's three tasks, side effects.
+
+Asks through the same engine that serves. Knows nothing of queues, rows or stores; the verdict is made in `verdict.py`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from services.audit.paper_tasks import paper_tasks
+from shared.bench.measure import Comparison, bystander_panels, compare, forget_panels, sample
+from shared.bench.reference import Reference
+from shared.erasure.eraser import Eraser
+from shared.probes.expand import Question, Subject, visible_questions
+from shared.vlm.engine import Answer, Engine
+
+Progress = Callable[[str], None]
+FORGET_QUESTIONS = 480  # at most, over all tickets; which ones is drawn by seed
+BYSTANDER_QUESTIONS = 240  # at most, for each set
+
+
+@dataclass
+class Suite:
+    """A base model with its reference people. Keeps the base model's own answers, which no eraser changes."""
+
+    engine: Engine
+    reference: Reference
+    per_fact: int = 2
+    seed: int = 0
+    _base: dict[str, list[Answer]] = field(default_factory=dict)
+
+    def audit(self, eraser: Eraser, subjects: Mapping[str, Subject], progress: Progress) -> dict[str, Any]:
+        """The whole report on `eraser`, whose tickets speak of `subjects` (ticket id -> person)."""
+        progress("integrity")
+        bystanders = {
+            name: sample(questions, BYSTANDER_QUESTIONS, self.seed)
+            for name, questions in bystander_panels(self.reference, seed=self.seed).items()
+        }
+        panels: dict[str, list[Question]] = {
+            name: sample(questions, FORGET_QUESTIONS, self.seed)
+            for name, questions in forget_panels(subjects, per_fact=self.per_fact, seed=self.seed).items()
+        }
+        panels["visible"] = [
+            question
+            for person, subject in sorted(subjects.items())
+            for photo in subject.photos[:1]
+            for question in visible_questions(photo, {}, person=person, seed=self.seed)
+        ]
+        report: dict[str, Any] = {
+            "integrity": self.integrity(eraser, panels["forget"]),
+            "panels": {},
+            "tickets": {},
+            "fire_rate": {},
+        }
+        for name, questions in (panels | bystanders).items():
+            progress(f"asking the {name} set")
+            before = self._base_answers(name, questions, keep=name in bystanders)
+            after = self.engine.generate([q.prompt for q in questions], eraser=eraser)
+            if not questions:
+                continue
+            report["panels"][name] = self._compare(questions, before, after).as_json()
+            report["fire_rate"][name] = sum(answer.fired for answer in after) / len(after)
+            if name in ("forget", "test"):
+                self._by_ticket(report["tickets"], name, questions, before, after)
+        progress("the paper's tasks")
+        report["paper_tasks"] = paper_tasks(self.engine, self.reference, eraser, subjects, seed=self.seed)
+        report["not_run"] = [
+            "sampling at temperature 0.7 and 1.0",
+            "black-box attacks",
+            "white-box attacks",
+            "likelihood attacks",
+        ]
+        report["claim"] = "Suppression at inference time; the base model's weights are unchanged."
+        return report
+
+    def integrity(self, eraser: Eraser, forget: Sequence[Question]) -> dict[str, bool]:
+        """P0: off is the base bit for bit, on differs where it should, and a batch answers as its rows do alone."""
+        prompts = [question.prompt for question in forget[:8]]
+        bystander = [q.prompt for q in bystander_panels(self.reference, seed=self.seed)["retain"][:4]]
+        off = Eraser.empty(eraser.recipe, eraser.site)
+        base = self.engine.generate(prompts + bystander, eraser=None)
+        silent = self.engine.generate(prompts + bystander, eraser=off)
+        checks = {
+            "off_equals_base": [a.tokens for a in base] == [a.tokens for a in silent],
+            "site_matches": eraser.site == self.engine.vlm.site,
+            "finite": bool(torch.isfinite(eraser.directions).all()),
+        }
+        if prompts:
+            on = self.engine.generate(prompts, eraser=eraser)
+            alone = [self.engine.generate([prompt], eraser=eraser)[0] for prompt in prompts[:4]]
+            checks["on_differs"] = any(a.tokens != b.tokens for a, b in zip(base, on, strict=False))
+            checks["batch_equals_single"] = [a.tokens for a in on[:4]] == [a.tokens for a in alone]
+        return checks
+
+    def _base_answers(self, name: str, questions: Sequence[Question], *, keep: bool) -> list[Answer]:
+        if keep and name in self._base:
+            return self._base[name]
+        answers = self.engine.generate([q.prompt for q in questions], eraser=None)
+        if keep:
+            self._base[name] = answers
+        return answers
+
+    def _compare(self, questions: Sequence[Question], before: Sequence[Answer], after: Sequence[Answer]) -> Comparison:
+        return compare(questions, [a.text for a in before], [a.text for a in after], self.reference.unknown_answer)
+
+    def _by_ticket(
+        self,
+        tickets: dict[str, Any],
+        panel: str,
+        questions: Sequence[Question],
+        before: Sequence[Answer],
+        after: Sequence[Answer],
+    ) -> None:
+        for ticket in sorted({question.person for question in questions}):
+            rows = [i for i, question in enumerate(questions) if question.person == ticket]
+            figures = self._compare([questions[i] for i in rows], [before[i] for i in rows], [after[i] for i in rows])
+            tickets.setdefault(ticket, {})[panel] = figures.as_json()

@@ -1,0 +1,83 @@
+"""The audit task: claim the run, open what the version covers, run the suite, write the verdict. Safe to repeat.
+
+An outage of the store leaves the run `waiting`; the clerk orders it again.
+"""
+
+import logging
+from dataclasses import dataclass
+
+from sqlalchemy import Engine as Database
+
+from services.audit.suite import Suite
+from services.audit.verdict import Thresholds, judge
+from shared.artifact import open_eraser
+from shared.crypto import KeyRing, Verifier
+from shared.db import repository_audit as rows
+from shared.db.session import transaction
+from shared.errors import LacunaError, Unavailable
+from shared.heartbeat import heartbeat
+from shared.material import open_material
+from shared.store.base import Store
+
+logger = logging.getLogger(__name__)
+LEASE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Bench:
+    """All that an audit needs, made once at the worker's door."""
+
+    suite: Suite
+    thresholds: Thresholds
+    store: Store
+    keys: KeyRing
+    verifier: Verifier
+    database: Database
+
+
+def audit_version(bench: Bench, audit_id: str, version_id: str) -> None:
+    """Audit version `version_id` under the run `audit_id`; does nothing where that is done or in other hands."""
+    with transaction(bench.database) as session:
+        claim = rows.claim_audit(session, audit_id, version_id, lease_s=LEASE_S)
+    if claim is None or claim.already_done:
+        logger.info("audit %s is done or in other hands", audit_id)
+        return
+    fence = claim.fence
+
+    def beat() -> None:
+        with transaction(bench.database) as session:
+            rows.heartbeat(session, audit_id, fence, lease_s=LEASE_S)
+
+    try:
+        with heartbeat(beat):
+            with transaction(bench.database) as session:
+                version = rows.get_version(session, version_id)
+                tickets = rows.covered_tickets(session, version_id)
+            eraser = open_eraser(bench.store, bench.keys, bench.verifier, version)
+            subjects = {ticket.id: open_material(bench.store, bench.keys, ticket) for ticket in tickets}
+            logger.info("audit of version %d: %d tickets", version.number, len(subjects))
+            report = bench.suite.audit(eraser, subjects, lambda text: logger.info("version %d: %s", version.number, text))
+            verdict = judge(report, bench.thresholds)
+    except Unavailable as exc:
+        logger.warning("audit %s waits: %s", audit_id, exc.detail)
+        with transaction(bench.database) as session:
+            rows.finish_audit(session, audit_id, fence, status="waiting", error=exc.detail)
+        return
+    except LacunaError as exc:
+        logger.error("audit %s failed: %s", audit_id, exc.detail)
+        with transaction(bench.database) as session:
+            rows.finish_audit(
+                session, audit_id, fence, status="failed", verdict="failed", reasons=[exc.detail], error=exc.detail
+            )
+        return
+    with transaction(bench.database) as session:
+        rows.finish_audit(
+            session,
+            audit_id,
+            fence,
+            status="succeeded",
+            verdict=verdict.word,
+            reasons=list(verdict.reasons),
+            report=report,
+        )
+    logger.info("version %d %s its audit%s", version.number, verdict.word, "".join(f"\n  {r}" for r in verdict.reasons))

@@ -1,0 +1,49 @@
+"""The audit worker's door: reads the settings, loads the model once, then hands each message to `tasks.py`.
+
+Start: `celery -A services.audit.worker worker -Q audit --pool solo`. The model is loaded in the process that works
+(a forked child of a process that ran torch hangs), before the first message is taken.
+"""
+
+import logging
+from typing import Any
+
+from celery.signals import worker_init
+
+from services.audit.suite import Suite
+from services.audit.tasks import Bench, audit_version
+from services.audit.verdict import Thresholds
+from shared.bench.reference import load_reference
+from shared.config import load_settings
+from shared.contracts import QUEUE_AUDIT, TASK_AUDIT
+from shared.crypto import KeyRing, Verifier
+from shared.db.session import make_engine
+from shared.queue import celery_app
+from shared.store.base import open_store
+from shared.vlm.engine import Engine
+from shared.vlm.loading import load
+
+settings = load_settings()
+app = celery_app(QUEUE_AUDIT, settings.redis_url)
+_bench: list[Bench] = []
+
+
+@worker_init.connect
+def open_bench(**_: Any) -> None:
+    """Load all that an audit needs."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    _bench.append(
+        Bench(
+            suite=Suite(Engine(load(settings.model_source)), load_reference(settings.reference)),
+            thresholds=Thresholds(),
+            store=open_store(settings),
+            keys=KeyRing.from_settings(settings),
+            verifier=Verifier.from_settings(settings),
+            database=make_engine(settings.database_url),
+        )
+    )
+
+
+@app.task(name=TASK_AUDIT)
+def audit(audit: str, version: str) -> None:
+    """Audit one candidate."""
+    audit_version(_bench[0], audit, version)

@@ -1,0 +1,86 @@
+"""The refit tasks: claim the run under a lease, run the pipeline, write the outcome. Safe to repeat and to kill.
+
+What is to be done stands in PostgreSQL; the message only says that it is time. An outage leaves the run `waiting`,
+a killed worker leaves a lease that lapses; in both cases the clerk orders the same run again.
+"""
+
+import logging
+import time
+import uuid
+from datetime import date
+
+from services.refit.pipeline import Outcome, Workshop, refit
+from shared.db import repository_refit as rows
+from shared.db.session import transaction
+from shared.errors import LacunaError, Unavailable
+from shared.heartbeat import heartbeat
+
+logger = logging.getLogger(__name__)
+LEASE_S = 60.0
+NIGHTLY_NAMESPACE = uuid.UUID("6f1c4a52-0f2e-4d0a-9d3f-5a0c7b9f1e11")
+
+
+def run_order(shop: Workshop, run_id: str, model_id: str, kind: str, period: str | None = None) -> None:
+    """Carry out the refit `run_id`; does nothing where it is done or in other hands."""
+    with transaction(shop.database) as session:
+        claim = rows.claim_run(session, run_id, model_id, kind, period=period, lease_s=LEASE_S)
+    if claim is None or claim.already_done:
+        logger.info("refit %s is done or in other hands", run_id)
+        return
+    fence = claim.fence
+    stages = Stages()
+
+    def beat() -> None:
+        with transaction(shop.database) as session:
+            rows.heartbeat(session, run_id, fence, stages.current, lease_s=LEASE_S)
+
+    def enter(stage: str) -> None:
+        stages.enter(stage)
+        logger.info("refit %s: %s", run_id[:8], stage)
+        beat()
+
+    try:
+        with heartbeat(beat):
+            outcome = refit(shop, run_id, fence, enter)
+    except Unavailable as exc:
+        logger.warning("refit %s waits: %s", run_id, exc.detail)
+        with transaction(shop.database) as session:
+            rows.finish_run(session, run_id, fence, "waiting", error=exc.detail)
+        return
+    except LacunaError as exc:
+        logger.error("refit %s failed: %s", run_id, exc.detail)
+        with transaction(shop.database) as session:
+            rows.finish_run(session, run_id, fence, "failed", error=exc.detail)
+        return
+    if outcome is Outcome.NOTHING_TO_DO:
+        with transaction(shop.database) as session:
+            rows.finish_run(session, run_id, fence, "nothing_to_do", seconds=stages.seconds())
+        logger.info("refit %s: nothing to do, the latest version covers everybody", run_id[:8])
+
+
+def nightly(shop: Workshop, day: date) -> None:
+    """The refit of the night of `day` (UTC): one row for each model and day, however often beat fires."""
+    with transaction(shop.database) as session:
+        model = rows.get_model(session, shop.model_id)
+    run_id = str(uuid.uuid5(NIGHTLY_NAMESPACE, f"{model.id}/{day.isoformat()}"))
+    run_order(shop, run_id, model.id, "nightly", period=day.isoformat())
+
+
+class Stages:
+    """Seconds spent in each stage of a run."""
+
+    def __init__(self) -> None:
+        self.current = "claimed"
+        self._since = time.monotonic()
+        self._seconds: dict[str, float] = {}
+
+    def enter(self, stage: str) -> None:
+        """Leave the current stage for `stage`."""
+        self._seconds = self.seconds()
+        self.current, self._since = stage, time.monotonic()
+
+    def seconds(self) -> dict[str, float]:
+        """Stage -> seconds so far."""
+        spent = dict(self._seconds)
+        spent[self.current] = round(spent.get(self.current, 0.0) + time.monotonic() - self._since, 3)
+        return spent

@@ -1,0 +1,38 @@
+"""Words that two processes must spell alike: queues, task names, object keys, headers, roles. Holds no logic."""
+
+from typing import Final, Literal
+
+QUEUE_REFIT: Final = "refit"
+QUEUE_AUDIT: Final = "audit"
+TASK_REFIT: Final = "lacuna.refit"
+TASK_NIGHTLY: Final = "lacuna.nightly"
+TASK_AUDIT: Final = "lacuna.audit"
+
+HEADER_ERASER: Final = "Lacuna-Eraser"
+MANIFEST_TYPE: Final = "application/vnd.lacuna.eraser+json"
+
+Role = Literal["requester", "officer", "approver", "auditor", "operator", "admin", "client"]
+ROLES: Final[tuple[Role, ...]] = ("requester", "officer", "approver", "auditor", "operator", "admin", "client")
+
+DEFAULT_TENANT: Final = "default"
+ERASER_SCHEMA_VERSION: Final = 1
+
+
+def payload_key(tenant: str, ticket: str) -> str:
+    """Object key of a ticket's raw material (photos, names, facts), sealed."""
+    return f"payloads/{tenant}/{ticket}"
+
+
+def statistics_key(model: str, digest: str) -> str:
+    """Object key of what is computed once per base model, retain set and recipe."""
+    return f"statistics/{model}/{digest}"
+
+
+def rows_key(model: str, ticket: str, digest: str) -> str:
+    """Object key of one ticket's rows, sealed."""
+    return f"rows/{model}/{ticket}/{digest}"
+
+
+def eraser_key(model: str, number: int, digest: str) -> str:
+    """Object key of one eraser version's tensors, sealed."""
+    return f"erasers/{model}/{number:06d}-{digest[:16]}.safetensors"

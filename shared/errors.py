@@ -1,0 +1,96 @@
+"""The project's own errors. Each carries the HTTP status and the problem type (RFC 9457) it becomes at a door.
+
+Knows nothing of HTTP frameworks: `problem()` gives the body, the doors render it. A command line prints `detail`.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+PROBLEM_BASE = "https://lacuna.dev/problems/"
+
+
+class LacunaError(Exception):
+    """Something went wrong that a user can be told in a sentence (`detail`)."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Something went wrong"
+
+    def __init__(self, detail: str, **extra: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.extra: Mapping[str, Any] = extra
+
+    def problem(self) -> dict[str, Any]:
+        """The `application/problem+json` body (RFC 9457, section 3)."""
+        return {
+            "type": PROBLEM_BASE + self.code,
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            **self.extra,
+        }
+
+
+class BadInput(LacunaError):
+    status, code, title = 422, "bad-input", "The request cannot be used as it is"
+
+
+class TooLarge(LacunaError):
+    status, code, title = 413, "too-large", "The request is larger than allowed"
+
+
+class Unauthorized(LacunaError):
+    status, code, title = 401, "unauthorized", "No valid key was given"
+
+
+class Forbidden(LacunaError):
+    status, code, title = 403, "forbidden", "This key may not do that"
+
+
+class NotFound(LacunaError):
+    status, code, title = 404, "not-found", "There is no such thing"
+
+
+class Conflict(LacunaError):
+    status, code, title = 409, "conflict", "The present state does not allow that"
+
+
+class FourEyes(Forbidden):
+    code, title = "four-eyes", "A second person has to do this"
+
+
+class WouldReexpose(Conflict):
+    code, title = "rollback-would-reexpose", "That version does not cover everyone who must stay forgotten"
+
+
+class NotAudited(Conflict):
+    code, title = "not-audited", "Only a version that passed its audit can be promoted"
+
+
+class PreconditionFailed(LacunaError):
+    status, code, title = 412, "precondition-failed", "It was changed by somebody else in the meantime"
+
+
+class NotReady(LacunaError):
+    status, code, title = 503, "not-ready", "Not ready to serve"
+
+
+class Unavailable(LacunaError):
+    """A part that Lacuna stands on (database, broker, object store) cannot be reached; trying again may help."""
+
+    status, code, title = 503, "unavailable", "A needed part cannot be reached"
+
+
+class StoreUnavailable(Unavailable):
+    code, title = "store-unavailable", "The object store cannot be reached"
+
+
+class IntegrityFailure(LacunaError):
+    """Bytes are not what their digest, signature, schema or site says."""
+
+    status, code, title = 500, "integrity-failure", "An artifact is not what it claims to be"
+
+
+class SiteMismatch(IntegrityFailure):
+    code, title = "site-mismatch", "The eraser was made for another model"
