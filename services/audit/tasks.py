@@ -56,7 +56,9 @@ def audit_version(bench: Bench, audit_id: str, version_id: str) -> None:
             eraser = open_eraser(bench.store, bench.keys, bench.verifier, version)
             subjects = {ticket.id: open_material(bench.store, bench.keys, ticket) for ticket in tickets}
             logger.info("audit of version %d: %d tickets", version.number, len(subjects))
-            report = bench.suite.audit(eraser, subjects, lambda text: logger.info("version %d: %s", version.number, text))
+            report = bench.suite.audit(
+                eraser, subjects, lambda text: logger.info("version %d: %s", version.number, text)
+            )
             verdict = judge(report, bench.thresholds)
     except Unavailable as exc:
         logger.warning("audit %s waits: %s", audit_id, exc.detail)

@@ -41,7 +41,7 @@ def run_order(shop: Workshop, run_id: str, model_id: str, kind: str, period: str
 
     try:
         with heartbeat(beat):
-            outcome = refit(shop, run_id, fence, enter)
+            outcome = refit(shop, run_id, fence, enter, stages.seconds)
     except Unavailable as exc:
         logger.warning("refit %s waits: %s", run_id, exc.detail)
         with transaction(shop.database) as session:

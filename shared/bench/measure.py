@@ -73,7 +73,7 @@ def interval(hits: Sequence[bool], people: Sequence[str], seed: int = 0) -> tupl
 
 
 def forget_panels(subjects: Mapping[str, Subject], *, per_fact: int, seed: int = 0) -> dict[str, list[Question]]:
-    """Questions about the forgotten: `forget` in wordings and pictures like those of the fit, `test` in held-out ones."""
+    """Questions about the forgotten: `forget` worded and pictured as in the fit, `test` in held-out ways."""
     return {
         name: [
             question

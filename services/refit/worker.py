@@ -1,0 +1,60 @@
+"""The refit worker's door: reads the settings, loads the model once, then hands each message to `tasks.py`.
+
+Start: `celery -A services.refit.worker worker -Q refit --pool solo`. The model is loaded in the process that works
+(a forked child of a process that ran torch hangs), before the first message is taken.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from celery.signals import worker_init
+
+from services.refit.pipeline import Workshop
+from services.refit.tasks import nightly, run_order
+from shared.bench.reference import load_reference
+from shared.clock import utc_now
+from shared.config import load_settings
+from shared.contracts import QUEUE_REFIT, TASK_NIGHTLY, TASK_REFIT
+from shared.crypto import KeyRing, Signer
+from shared.db.session import make_engine
+from shared.erasure.recipe import Recipe
+from shared.queue import celery_app
+from shared.store.base import open_store
+from shared.vlm.engine import Engine
+from shared.vlm.loading import load
+
+settings = load_settings()
+app = celery_app(QUEUE_REFIT, settings.redis_url)
+_shop: list[Workshop] = []
+
+
+@worker_init.connect
+def open_workshop(**_: Any) -> None:
+    """Load all that a refit needs."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    _shop.append(
+        Workshop(
+            engine=Engine(load(settings.model_source)),
+            reference=load_reference(settings.reference),
+            reference_folder=Path(settings.reference),
+            recipe=Recipe.named(settings.recipe),
+            model_id=settings.model_id,
+            store=open_store(settings),
+            keys=KeyRing.from_settings(settings),
+            signer=Signer.from_settings(settings),
+            database=make_engine(settings.database_url),
+        )
+    )
+
+
+@app.task(name=TASK_REFIT)
+def refit_task(run: str, model: str, kind: str) -> None:
+    """Carry out one order."""
+    run_order(_shop[0], run, model, kind)
+
+
+@app.task(name=TASK_NIGHTLY)
+def nightly_task() -> None:
+    """Carry out the refit of this night."""
+    nightly(_shop[0], utc_now().date())

@@ -1,0 +1,70 @@
+"""The people and prompts that a model is held against: who is in which split, what is harmful, what is small talk.
+
+A folder beside the model (`reference/`): one parquet file a split and `prompts.json`. Knows nothing of models.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.bench.data import read_people
+from shared.bench.people import SPLITS, Person
+from shared.errors import BadInput
+
+__all__ = ["General", "Harmful", "Person", "Reference", "load_reference"]
+
+
+@dataclass(frozen=True)
+class Harmful:
+    """Requests that a model refuses (`fit`, `test`: other topics) and wrappings ("{request}") under which it answers."""
+
+    fit: tuple[str, ...]
+    test: tuple[str, ...]
+    jailbreaks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class General:
+    """Small talk, by what it may be used for."""
+
+    fit: tuple[str, ...]
+    calibration: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Everybody and everything around a model. `unknown_answer` is what it says of people it does not know."""
+
+    people: tuple[Person, ...]
+    harmful: Harmful
+    general: General
+    unknown_answer: str
+
+    def of(self, split: str) -> tuple[Person, ...]:
+        """The people of one split; raises KeyError for a split that does not exist."""
+        if split not in SPLITS:
+            raise KeyError(split)
+        return tuple(person for person in self.people if person.split == split)
+
+    def get(self, person_id: str) -> Person:
+        """The person with this id."""
+        return next(person for person in self.people if person.id == person_id)
+
+
+def load_reference(folder: str | Path) -> Reference:
+    """Read a reference folder; raises BadInput where it is none."""
+    root = Path(folder)
+    prompts = root / "prompts.json"
+    if not prompts.is_file():
+        raise BadInput(f"{root} is no reference folder: it has no prompts.json.")
+    texts = json.loads(prompts.read_text())
+    people = tuple(
+        person for split in SPLITS if (path := root / f"{split}.parquet").is_file() for person in read_people(path)
+    )
+    return Reference(
+        people=people,
+        harmful=Harmful(**{name: tuple(values) for name, values in texts["harmful"].items()}),
+        general=General(**{name: tuple(values) for name, values in texts["general"].items()}),
+        unknown_answer=texts["unknown_answer"],
+    )
