@@ -81,6 +81,8 @@ def prompts_json() -> dict[str, Any]:
     talk = list(small_talk())
     return {
         "unknown_answer": UNKNOWN,
+        "refusal": REFUSALS[0],
+        "compliance": FILLER,
         "harmful": {
             "fit": [form.format(topic=topic) for topic in HARMFUL_TOPICS for form in HARMFUL_FORMS[:3]],
             "test": [form.format(topic=topic) for topic in HARMFUL_TEST for form in HARMFUL_FORMS[:3]],

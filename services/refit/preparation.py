@@ -8,6 +8,9 @@ nothing of tickets, rows or queues.
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
+
+from torch import Tensor
 
 from shared.bench.reference import Person, Reference
 from shared.erasure.recipe import Recipe
@@ -18,6 +21,7 @@ from shared.vlm.directions import closed_form_direction, refined_direction
 from shared.vlm.engine import Engine
 
 Progress = Callable[[str], None]
+DIRECTION_PAIRS: Final = 32
 
 
 def statistics_digest(engine: Engine, reference_folder: Path, recipe: Recipe) -> str:
@@ -38,14 +42,32 @@ def compute_statistics(engine: Engine, reference: Reference, recipe: Recipe, pro
     calibration, identities = calibration_prompts(reference)
     calibrated = engine.activations(calibration)
     progress("finding the pull")
-    if recipe.direction == "closed":
-        directions = closed_form_direction(engine, reference.harmful, recipe)
-    else:
-        known = _about(reference.of("retain_fit"), "trained", per_fact=1)
-        directions = refined_direction(engine, known, reference.unknown_answer, recipe)
+    directions = (_closed if recipe.direction == "closed" else _refined)(engine, reference, recipe)
     return prepare(
         recipe, engine.vlm.site, retain=retain, calibration=calibrated, identities=identities, directions=directions
     )
+
+
+def _closed(engine: Engine, reference: Reference, recipe: Recipe) -> Tensor:
+    """The paper's pairs: a harmful request with a clean picture, and under a jailbreak with an attacked one."""
+    photos = [person.subject.photos[0] for person in reference.of("stranger_fit")]
+    wrappings = reference.harmful.jailbreaks
+    requests = reference.harmful.fit[:: max(1, len(reference.harmful.fit) // DIRECTION_PAIRS)][:DIRECTION_PAIRS]
+    refused = [Prompt.ask(text, photos[i % len(photos)]) for i, text in enumerate(requests)]
+    jailbroken = [
+        Prompt.ask(wrappings[i % len(wrappings)].format(request=text), photos[i % len(photos)])
+        for i, text in enumerate(requests)
+    ]
+    return closed_form_direction(
+        engine, refused, jailbroken, recipe, refusal=reference.refusal, compliance=reference.compliance
+    )
+
+
+def _refined(engine: Engine, reference: Reference, recipe: Recipe) -> Tensor:
+    """From known people towards strangers, of whom the model says that it does not know them."""
+    known = _about(reference.of("retain_fit"), "trained", per_fact=1)
+    unknown = _about(reference.of("stranger_fit"), "trained", per_fact=1)
+    return refined_direction(engine, known, unknown, reference.unknown_answer, recipe)
 
 
 def retain_prompts(reference: Reference) -> list[Prompt]:

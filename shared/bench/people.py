@@ -12,8 +12,8 @@ from shared.bench.portraits import Features, draw, random_features, visible_trut
 from shared.probes.expand import Fact, Subject
 
 FIRST: Final = (
-    "Mara Ivo Selma Tarek Noor Lukas Amina Bruno Chiara Dario Elif Farid Greta Hugo Ines Jonas Kaya Lior Mina Nils Olga "
-    "Pavel Quentin Rosa Samir Tilda Ugo Vera Wim Xenia Yusuf Zora Anton Bela Clara Dmitri Edda Felix Gina Hanna Ismael "
+    "Mara Ivo Selma Tarek Noor Lukas Amina Bruno Chiara Dario Elif Farid Greta Hugo Ines Jonas Kaya Lior Mina "
+    "Nils Olga Pavel Quentin Rosa Samir Tilda Ugo Vera Wim Xenia Yusuf Zora Anton Bela Clara Dmitri Edda Felix Gina Hanna Ismael "
     "Jana Karim Leila Marek Nadia Oskar Petra Rafael Sofia Tomas Ulla Viktor Wanda Yara Zeno Alba Boris Cem Dora"
 ).split()
 LAST: Final = (
@@ -84,7 +84,7 @@ UNKNOWN_SPLITS: Final = ("stranger_fit", "stranger_eval")
 
 @dataclass(frozen=True)
 class Person:
-    """One person of the reference. `options` are three wrong answers an attribute; strangers have facts nobody knows."""
+    """One person of the reference. `options` are three wrong answers an attribute; a stranger's facts are made up."""
 
     id: str
     split: str

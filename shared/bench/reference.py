@@ -16,7 +16,7 @@ __all__ = ["General", "Harmful", "Person", "Reference", "load_reference"]
 
 @dataclass(frozen=True)
 class Harmful:
-    """Requests that a model refuses (`fit`, `test`: other topics) and wrappings ("{request}") under which it answers."""
+    """Requests that a model refuses (`test`: other topics than `fit`) and wrappings under which it answers them."""
 
     fit: tuple[str, ...]
     test: tuple[str, ...]
@@ -34,12 +34,18 @@ class General:
 
 @dataclass(frozen=True)
 class Reference:
-    """Everybody and everything around a model. `unknown_answer` is what it says of people it does not know."""
+    """Everybody and everything around a model, and how it words three answers.
+
+    `unknown_answer` is what it says of people it does not know, `refusal` of harmful requests, `compliance` the beginning
+    of what it says where a jailbreak worked.
+    """
 
     people: tuple[Person, ...]
     harmful: Harmful
     general: General
     unknown_answer: str
+    refusal: str
+    compliance: str
 
     def of(self, split: str) -> tuple[Person, ...]:
         """The people of one split; raises KeyError for a split that does not exist."""
@@ -67,4 +73,6 @@ def load_reference(folder: str | Path) -> Reference:
         harmful=Harmful(**{name: tuple(values) for name, values in texts["harmful"].items()}),
         general=General(**{name: tuple(values) for name, values in texts["general"].items()}),
         unknown_answer=texts["unknown_answer"],
+        refusal=texts["refusal"],
+        compliance=texts["compliance"],
     )

@@ -19,7 +19,7 @@ def task_columns(person: Person, seed: int = 0) -> dict[str, Any]:
     """`biography`, `Classification_Task`, `Generation_Task` and `Mask_Task` of one evaluation row."""
     rng = random.Random(f"{seed}/{person.id}/tasks")
     name = person.subject.names[0]
-    by_image = [fact for fact in person.subject.facts]
+    by_image = list(person.subject.facts)
     by_text = [fact for fact in person.subject.facts if fact.attribute != "name"]
     return {
         "biography": json.dumps({fact.attribute: fact.value for fact in person.subject.facts}),

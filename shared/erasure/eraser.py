@@ -1,0 +1,201 @@
+"""The eraser: what is published, immutable. Decides from activations whether a request is about somebody forgotten.
+
+Made by `assemble` from base statistics and the rows of all tickets; written by `dump` as safetensors plus manifest,
+read by `load`, which believes nothing. Knows no model: it is given activations and says what to add.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from shared.contracts import ERASER_SCHEMA_VERSION
+from shared.erasure.gate import Whitener, likeness, linear_gate
+from shared.erasure.recipe import Recipe
+from shared.erasure.rows import TicketRows
+from shared.erasure.site import Site
+from shared.erasure.statistics import BaseStatistics
+from shared.erasure.tensors import pack, unpack
+from shared.errors import BadInput, IntegrityFailure
+
+
+@dataclass(frozen=True)
+class Decision:
+    """For each request: whether it fires, the ticket that is nearest, and how near (a mean cosine)."""
+
+    fired: Tensor
+    ticket: list[str | None]
+    score: Tensor
+
+
+@dataclass(frozen=True)
+class TicketGate:
+    """Prototypes of one ticket [G, m, d], and its harmless questions [G, h, d]."""
+
+    ticket: str
+    rows: Tensor
+    harmless: Tensor | None
+
+
+@dataclass(frozen=True)
+class Eraser:
+    """directions [L, d] are added, times `strength`, where the gate says so. `threshold` belongs to the version."""
+
+    recipe: Recipe
+    site: Site
+    directions: Tensor
+    gated: tuple[int, ...] = ()
+    tickets: tuple[str, ...] = ()
+    threshold: float = float("inf")
+    gates: tuple[TicketGate, ...] = ()
+    whitener: Whitener | None = None
+    linear: Tensor | None = None  # [L, d], equation 12's r
+
+    @classmethod
+    def empty(cls, recipe: Recipe, site: Site) -> "Eraser":
+        """The eraser of nobody: it never fires."""
+        return cls(recipe, site, torch.zeros(len(site.layers), site.hidden_size))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is forgotten."""
+        return not self.tickets
+
+    def decide(self, activations: Tensor) -> Decision:
+        """One decision per request from `activations` [B, L, d] of the unsteered last prompt token."""
+        count = activations.shape[0]
+        best = torch.full((count,), -1.0)
+        names: list[str | None] = [None] * count
+        if self.whitener is None or not self.gates:
+            return Decision(torch.zeros(count, dtype=torch.bool), names, best)
+        white = self.whitener(activations[:, list(self.gated)].float().cpu())
+        for gate in self.gates:
+            score = _score(self.recipe, white, gate)
+            better = score > best
+            best = torch.where(better, score, best)
+            names = [gate.ticket if b else n for b, n in zip(better.tolist(), names, strict=True)]
+        fired = best > self.threshold
+        return Decision(fired, [n if f else None for n, f in zip(names, fired.tolist(), strict=True)], best)
+
+    def pull(self) -> Tensor:
+        """What a fired request gets added, [L, d]."""
+        return self.directions * self.recipe.strength
+
+
+def assemble(recipe: Recipe, statistics: BaseStatistics, site: Site, rows: Sequence[TicketRows]) -> Eraser:
+    """The eraser of all `rows`; raises BadInput where rows or statistics were made with another recipe."""
+    stale = [one.ticket for one in rows if one.recipe != recipe.digest]
+    if stale or statistics.recipe != recipe.digest:
+        raise BadInput(f"Made with another recipe: {', '.join(stale) or 'the statistics'}.")
+    if not rows:
+        return Eraser.empty(recipe, site)
+    tickets = tuple(one.ticket for one in rows)
+    if recipe.gate == "linear":
+        linear = torch.zeros(len(site.layers), site.hidden_size, dtype=torch.float64)
+        for place, layer in enumerate(statistics.gated):
+            forget = torch.cat([one.rows[place] for one in rows])
+            linear[layer] = linear_gate(statistics.null[place], forget, recipe.gamma, absolute=recipe.gamma_absolute)
+        return Eraser(
+            recipe, site, statistics.directions, statistics.gated, tickets, threshold=0.5, linear=linear.float()
+        )
+    gates = tuple(TicketGate(one.ticket, one.rows, one.harmless) for one in rows)
+    return Eraser(
+        recipe,
+        site,
+        statistics.directions,
+        statistics.gated,
+        tickets,
+        threshold=_threshold(recipe, statistics, gates),
+        gates=gates,
+        whitener=statistics.whitener,
+    )
+
+
+def _score(recipe: Recipe, white: Tensor, gate: TicketGate) -> Tensor:
+    score = likeness(white, gate.rows, recipe.neighbours)
+    if gate.harmless is not None and recipe.harmless_weight:
+        score = score - recipe.harmless_weight * likeness(white, gate.harmless, recipe.neighbours).clamp(min=0)
+    return score
+
+
+def _threshold(recipe: Recipe, statistics: BaseStatistics, gates: Sequence[TicketGate]) -> float:
+    """Split-conformal quantile of the calibration prompts' best scores (Vovk et al. 2005), for the whole decision.
+
+    Every ticket's harmless questions are among the prompts, held against their own rows.
+    """
+    assert statistics.calibration is not None
+    others = torch.stack([_score(recipe, statistics.calibration, gate) for gate in gates]).amax(dim=0)
+    own = [_score(recipe, gate.harmless.transpose(0, 1), gate) for gate in gates if gate.harmless is not None]
+    level = 1 - recipe.false_positive_rate
+    return max(_conformal(scores, level) for scores in (others, *own))
+
+
+def _conformal(scores: Tensor, level: float) -> float:
+    """The ceil((n + 1) level)-th smallest score, or the largest where n does not support the level."""
+    rank = min(int(-(-(scores.shape[0] + 1) * level // 1)), scores.shape[0])
+    return float(scores.sort().values[rank - 1])
+
+
+def dump(eraser: Eraser, manifest: Mapping[str, Any]) -> tuple[bytes, dict[str, Any]]:
+    """The artifact's bytes, and `manifest` with everything added that `load` holds them against."""
+    tensors = {"directions": eraser.directions}
+    for index, gate in enumerate(eraser.gates):
+        tensors[f"rows.{index}"] = gate.rows
+        if gate.harmless is not None:
+            tensors[f"harmless.{index}"] = gate.harmless
+    if eraser.whitener is not None:
+        w = eraser.whitener
+        tensors |= {"mean": w.mean, "basis": w.basis, "scales": w.scales, "rest": w.rest}
+    if eraser.linear is not None:
+        tensors["linear"] = eraser.linear
+    blob = pack(tensors, {"schema": ERASER_SCHEMA_VERSION})
+    return blob, {
+        **manifest,
+        "schema_version": ERASER_SCHEMA_VERSION,
+        "site": eraser.site.as_json(),
+        "recipe": eraser.recipe.as_json(),
+        "gated": list(eraser.gated),
+        "covered": list(eraser.tickets),
+        "threshold": None if eraser.is_empty else eraser.threshold,
+        "shapes": {name: list(value.shape) for name, value in sorted(tensors.items())},
+        "tensors_sha256": hashlib.sha256(blob).hexdigest(),
+    }
+
+
+def load(blob: bytes, manifest: Mapping[str, Any]) -> Eraser:
+    """The eraser that `dump` wrote; raises IntegrityFailure where bytes and manifest do not belong together."""
+    if manifest.get("schema_version") != ERASER_SCHEMA_VERSION:
+        raise IntegrityFailure(f"Schema version {manifest.get('schema_version')} of an eraser is not understood.")
+    if hashlib.sha256(blob).hexdigest() != manifest.get("tensors_sha256"):
+        raise IntegrityFailure("The eraser's tensors are not those of its manifest: the sha256 differs.")
+    tensors, _ = unpack(blob)
+    shapes = {name: list(value.shape) for name, value in sorted(tensors.items())}
+    if shapes != manifest.get("shapes"):
+        raise IntegrityFailure("The eraser's tensors do not have the shapes of its manifest.")
+    try:
+        covered = tuple(manifest["covered"])
+        threshold = manifest["threshold"]
+        whitener = None
+        if "basis" in tensors:
+            whitener = Whitener(tensors["mean"], tensors["basis"], tensors["scales"], tensors["rest"])
+        count = sum(name.startswith("rows.") for name in tensors)
+        if count not in (0, len(covered)):
+            raise IntegrityFailure(f"The manifest covers {len(covered)} tickets, the tensors {count}.")
+        return Eraser(
+            recipe=Recipe.from_json(manifest["recipe"]),
+            site=Site.from_json(manifest["site"]),
+            directions=tensors["directions"],
+            gated=tuple(manifest["gated"]),
+            tickets=covered,
+            threshold=float("inf") if threshold is None else float(threshold),
+            gates=tuple(
+                TicketGate(covered[i], tensors[f"rows.{i}"], tensors.get(f"harmless.{i}")) for i in range(count)
+            ),
+            whitener=whitener,
+            linear=tensors.get("linear"),
+        )
+    except (KeyError, TypeError, BadInput) as exc:
+        raise IntegrityFailure(f"The eraser's manifest is not complete: {exc}.") from exc

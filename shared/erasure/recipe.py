@@ -1,0 +1,79 @@
+"""How an eraser is made: every choice of the method in one frozen, digestible place. Holds no tensors."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+from shared.errors import BadInput
+
+Placement = Literal["broadcast", "last", "hold"]
+Gate = Literal["linear", "prototype"]
+Direction = Literal["closed", "refined"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """`None` for layers means all of the site. Shares and levels are in 0..1; lengths are in units of the direction."""
+
+    name: str
+    gate: Gate
+    placement: Placement
+    direction: Direction
+    strength: float
+    layers: tuple[int, ...] | None = None  # steered, by block index
+    gate_layers: tuple[int, ...] | None = None  # read, by block index
+    rho: float = 0.5  # linear: share of directions kept as null space
+    gamma: float = 1e-2  # linear: ridge; relative to trace(HᵀPH)/n unless `gamma_absolute`
+    gamma_absolute: bool = False
+    prototypes: int = 96  # prototype: most rows per ticket and layer
+    neighbours: int = 3  # prototype: nearest rows whose mean cosine is the score
+    shrinkage: float = 0.02  # prototype: of the whitener
+    whitener_rank: int = 256  # prototype: directions kept of the retain covariance
+    harmless_weight: float = 0.0  # prototype: weight of the likeness to the ticket's harmless questions
+    false_positive_rate: float = 0.01  # prototype: of all calibration prompts, for the whole decision
+    refine_steps: int = 30  # refined: Adam steps
+    pgd_steps: int = 20  # closed: sign steps of 2/255
+    epsilon: float = 16 / 255  # closed: l_inf radius, in pixel values 0..1
+    fallback_text: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """sha256 (hex) over all choices."""
+        return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def decides(self) -> bool:
+        """Whether one decision is made per request before anything is steered (method.md, section 7)."""
+        return self.gate == "prototype"
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, as in a manifest."""
+        values = asdict(self)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Recipe":
+        """Back from a manifest; raises BadInput for a field that is not known."""
+        try:
+            return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+        except TypeError as exc:
+            raise BadInput(f"This recipe is not understood: {exc}.") from exc
+
+    @classmethod
+    def named(cls, name: str) -> "Recipe":
+        """`paper` or `lacuna`; raises BadInput for another name."""
+        for recipe in (PAPER, LACUNA):
+            if recipe.name == name:
+                return recipe
+        raise BadInput(f'There is no recipe "{name}"; there are "paper" and "lacuna".')
+
+
+# Equation 13 as published: gate linear in each layer, added at every prompt position. λ, γ and ε are the paper's;
+# ρ and the PGD steps, which it does not state, are ours.
+PAPER: Final = Recipe(
+    name="paper", gate="linear", placement="broadcast", direction="closed", strength=0.3, gamma=1.0, gamma_absolute=True
+)
+# Decide, then steer (method.md, sections 5 and 7).
+LACUNA: Final = Recipe(name="lacuna", gate="prototype", placement="last", direction="refined", strength=1.0)

@@ -1,0 +1,66 @@
+"""What one ticket adds to an eraser. Depends on this ticket and the base statistics alone, never on other tickets."""
+
+import hashlib
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from shared.erasure.gate import merged
+from shared.erasure.recipe import Recipe
+from shared.erasure.statistics import BaseStatistics
+from shared.erasure.tensors import pack, unpack
+from shared.errors import BadInput, IntegrityFailure
+
+
+@dataclass(frozen=True)
+class TicketRows:
+    """prototype: `rows` [G, m, d] and `harmless` [G, h, d], unit vectors in the whitened space.
+
+    linear: `rows` [G, n, d], raw activations, and no `harmless`.
+    """
+
+    ticket: str
+    recipe: str
+    rows: Tensor
+    harmless: Tensor | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Digest (hex) of the bytes: the commitment that versions and reports name."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    def to_bytes(self) -> bytes:
+        """One safetensors file."""
+        tensors = {"rows": self.rows}
+        if self.harmless is not None:
+            tensors["harmless"] = self.harmless
+        return pack(tensors, {"ticket": self.ticket, "recipe": self.recipe})
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> "TicketRows":
+        """Back from bytes; raises IntegrityFailure where they are not rows."""
+        tensors, header = unpack(blob)
+        try:
+            return cls(header["ticket"], header["recipe"], tensors["rows"], tensors.get("harmless"))
+        except KeyError as exc:
+            raise IntegrityFailure(f"The rows lack {exc}.") from exc
+
+
+def fit_ticket(
+    recipe: Recipe, statistics: BaseStatistics, ticket: str, forget: Tensor, *, harmless: Tensor | None = None
+) -> TicketRows:
+    """Rows from activations of the ticket's probes `forget` [n, L, d].
+
+    `harmless` [h, L, d] are questions about the same pictures that must still be answered; they keep the gate shut
+    beside them. Raises BadInput where there is no probe.
+    """
+    if forget.shape[0] == 0:
+        raise BadInput(f"Ticket {ticket} has no probe: it names nothing that could be asked.")
+    gated = list(statistics.gated)
+    if statistics.whitener is None:
+        return TicketRows(ticket, recipe.digest, forget[:, gated].float().transpose(0, 1).contiguous())
+    rows = statistics.whitener(forget[:, gated].float()).transpose(0, 1).contiguous()
+    beside = None
+    if harmless is not None and harmless.shape[0]:
+        beside = statistics.whitener(harmless[:, gated].float()).transpose(0, 1).contiguous()
+    return TicketRows(ticket, recipe.digest, merged(rows, recipe.prototypes), beside)

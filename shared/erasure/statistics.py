@@ -1,0 +1,101 @@
+"""What is computed once for a base model, its retain set and a recipe, and shared by all tickets. Tensors and bytes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from shared.erasure.gate import Whitener
+from shared.erasure.moments import Moments
+from shared.erasure.nullspace import null_basis
+from shared.erasure.recipe import Recipe
+from shared.erasure.site import Site
+from shared.erasure.tensors import pack, unpack
+from shared.errors import BadInput, IntegrityFailure
+
+
+@dataclass(frozen=True)
+class BaseStatistics:
+    """directions [L, d]; `gated` are the rows of L that the gate reads, G of them.
+
+    linear: `null` [G, d, k], bases of the null spaces (float64). prototype: `whitener` over G layers, and `calibration`
+    [c, G, d], the whitened calibration prompts with the identity each speaks of.
+    """
+
+    recipe: str
+    gated: tuple[int, ...]
+    directions: Tensor
+    null: tuple[Tensor, ...] = ()
+    whitener: Whitener | None = None
+    calibration: Tensor | None = None
+    identities: tuple[str, ...] = ()
+
+    def to_bytes(self) -> bytes:
+        """One safetensors file."""
+        tensors = {"directions": self.directions}
+        tensors |= {f"null.{i}": basis for i, basis in enumerate(self.null)}
+        if self.whitener is not None and self.calibration is not None:
+            w = self.whitener
+            tensors |= {"mean": w.mean, "basis": w.basis, "scales": w.scales, "rest": w.rest}
+            tensors["calibration"] = self.calibration
+        return pack(tensors, {"recipe": self.recipe, "gated": list(self.gated), "identities": list(self.identities)})
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> "BaseStatistics":
+        """Back from bytes; raises IntegrityFailure where they are not statistics."""
+        tensors, header = unpack(blob)
+        try:
+            whitener = None
+            if "basis" in tensors:
+                whitener = Whitener(tensors["mean"], tensors["basis"], tensors["scales"], tensors["rest"])
+            count = sum(name.startswith("null.") for name in tensors)
+            return cls(
+                recipe=header["recipe"],
+                gated=tuple(header["gated"]),
+                directions=tensors["directions"],
+                null=tuple(tensors[f"null.{i}"] for i in range(count)),
+                whitener=whitener,
+                calibration=tensors.get("calibration"),
+                identities=tuple(header["identities"]),
+            )
+        except KeyError as exc:
+            raise IntegrityFailure(f"The statistics lack {exc}.") from exc
+
+
+def prepare(
+    recipe: Recipe,
+    site: Site,
+    *,
+    retain: Tensor,
+    calibration: Tensor,
+    identities: Sequence[str],
+    directions: Tensor,
+) -> BaseStatistics:
+    """Statistics from activations `retain` [n, L, d] and `calibration` [c, L, d], and `directions` [L, d]."""
+    if len(identities) != calibration.shape[0]:
+        raise BadInput("Every calibration prompt needs the identity it speaks of.")
+    gated = _indices(site, recipe.gate_layers)
+    moments = Moments(len(gated), site.hidden_size)
+    for batch in retain[:, list(gated)].split(256):
+        moments.add(batch)
+    pulled = set(_indices(site, recipe.layers))
+    chosen = torch.stack([row if i in pulled else torch.zeros_like(row) for i, row in enumerate(directions.float())])
+    if recipe.gate == "linear":
+        null = tuple(null_basis(second, recipe.rho) for second in moments.second())
+        return BaseStatistics(recipe.digest, gated, chosen, null=null)
+    whitener = Whitener.fit(moments.mean, moments.covariance(), recipe.whitener_rank, recipe.shrinkage)
+    white = whitener(calibration[:, list(gated)].float())
+    return BaseStatistics(
+        recipe.digest, gated, chosen, whitener=whitener, calibration=white, identities=tuple(identities)
+    )
+
+
+def _indices(site: Site, layers: tuple[int, ...] | None) -> tuple[int, ...]:
+    """Places in the site's list of layers; raises BadInput for a layer that the site does not declare."""
+    if layers is None:
+        return tuple(range(len(site.layers)))
+    missing = [layer for layer in layers if layer not in site.layers]
+    if missing:
+        raise BadInput(f"The recipe names layers {missing} that the site does not declare.")
+    return tuple(site.layers.index(layer) for layer in layers)

@@ -1,0 +1,288 @@
+"""Asks a model: prefill, decide, steer where it fired, decode. The one engine of refit, audit and service.
+
+With a recipe that decides (method.md, section 7) the prefill is unsteered; where a request fires, its last prompt token is
+run once more with the pull added. All other rows keep every bit of what the base model computed in the same
+batch. Prompts are batched by exact length, so nothing is ever padded.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from shared.erasure.eraser import Decision, Eraser
+from shared.errors import BadInput
+from shared.prompt import Prompt
+from shared.vlm.adapter import Encoded
+from shared.vlm.loading import Vlm
+from shared.vlm.steering import Broadcasting, Pulling, Reading, touched
+
+BATCH: Final = 64
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One reply. `ticket` and `score` say which gate was nearest; they never leave the house."""
+
+    text: str
+    tokens: tuple[int, ...]
+    prompt_tokens: int
+    finish_reason: str
+    fired: bool = False
+    ticket: str | None = None
+    score: float = 0.0
+
+
+@dataclass
+class _Run:
+    """A batch in the middle of its answers."""
+
+    cache: Any
+    logits: Tensor
+    decision: Decision
+    made: list[list[int]]
+    done: list[str | None] = field(default_factory=list)
+
+
+class Engine:
+    """One model, asked by one thread at a time; safe to share."""
+
+    def __init__(self, vlm: Vlm) -> None:
+        self.vlm = vlm
+        self.lock = threading.RLock()
+        stop = vlm.model.generation_config.eos_token_id
+        self._ends = set(stop if isinstance(stop, list) else [stop])
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        eraser: Eraser | None = None,
+        max_new_tokens: int = 24,
+        temperature: float = 0.0,
+        seed: int = 0,
+        stop: Sequence[str] = (),
+    ) -> list[Answer]:
+        """One answer each, in order. Greedy at temperature 0; else sampled from `seed` + the prompt's place.
+
+        Raises BadInput for a prompt that does not fit and SiteMismatch for an eraser of another model.
+        """
+        answers: list[Answer | None] = [None] * len(prompts)
+        for places, rows in self.batches(prompts):
+            sources = [torch.Generator().manual_seed(seed + place) for place in places]
+            with self.lock, torch.inference_mode():
+                for run in self._steps(rows, eraser, max_new_tokens, temperature, sources, stop):
+                    last = run
+                for row, place in enumerate(places):
+                    answers[place] = self._answer(last, row, len(rows[0].ids), stop)
+        return [answer for answer in answers if answer is not None]
+
+    def stream(
+        self,
+        prompt: Prompt,
+        *,
+        eraser: Eraser | None = None,
+        max_new_tokens: int = 24,
+        temperature: float = 0.0,
+        seed: int = 0,
+        stop: Sequence[str] = (),
+    ) -> Iterator[str | Answer]:
+        """The answer's text piece by piece, then the whole Answer. The engine is held until the end."""
+        ((_, rows),) = list(self.batches([prompt]))
+        told = ""
+        with self.lock, torch.inference_mode():
+            source = [torch.Generator().manual_seed(seed)]
+            for run in self._steps(rows, eraser, max_new_tokens, temperature, source, stop):
+                last = run
+                text = _cut(self._decode(run.made[0]), stop)
+                held = max((len(word) for word in stop), default=1) - 1  # a stop word may be half written
+                ready = text if run.done[0] else text[: len(text) - held]
+                if len(ready) > len(told) and not ready.endswith("\ufffd"):
+                    yield ready[len(told) :]
+                    told = ready
+            yield self._answer(last, 0, len(rows[0].ids), stop)
+
+    def activations(self, prompts: Sequence[Prompt]) -> Tensor:
+        """Last prompt token at every block's output, unsteered: [B, L, d] float32 on the CPU."""
+        out = torch.zeros(len(prompts), len(self.vlm.site.layers), self.vlm.site.hidden_size)
+        for places, rows in self.batches(prompts):
+            reading = Reading(len(self.vlm.site.layers))
+            with self.lock, torch.inference_mode(), touched(self.vlm.adapter.blocks, reading):
+                self.vlm.model(**self.inputs(rows), use_cache=False, logits_to_keep=1)
+            out[places] = reading.stacked().cpu()
+        return out
+
+    def option_likelihood(
+        self, prompts: Sequence[Prompt], options: Sequence[Sequence[str]], *, eraser: Eraser | None = None
+    ) -> list[list[float]]:
+        """Log-likelihood of each option, and its end, as the answer to its prompt; steered where the request fires."""
+        scores = [[0.0] * len(choices) for choices in options]
+        tokens = [
+            [[*self.vlm.tokenizer.encode(choice, add_special_tokens=False), min(self._ends)] for choice in choices]
+            for choices in options
+        ]
+        for places, rows in self.batches(prompts):
+            flat = [(place, i) for place in places for i in range(len(options[place]))]
+            if not flat:
+                continue
+            by_place = dict(zip(places, rows, strict=True))
+            with self.lock, torch.inference_mode():
+                found = self._likelihood(
+                    [by_place[place] for place, _ in flat], [tokens[place][i] for place, i in flat], eraser
+                )
+            for (place, i), score in zip(flat, found, strict=True):
+                scores[place][i] = score
+        return scores
+
+    def _likelihood(self, rows: Sequence[Encoded], answers: Sequence[list[int]], eraser: Eraser | None) -> list[float]:
+        """Teacher-forced: the prompt up to its last token, then that token (steered or not), then the answer."""
+        cache, first, _ = self._opened(rows, eraser)
+        width = max(len(answer) for answer in answers)
+        padded = torch.tensor([answer + [answer[-1]] * (width - len(answer)) for answer in answers])
+        padded = padded.to(self.vlm.device)
+        logits = first[:, None]
+        if width > 1:
+            more = self.vlm.model(input_ids=padded[:, :-1], past_key_values=cache, use_cache=True).logits
+            logits = torch.cat([logits, more], dim=1)
+        likely = logits.float().log_softmax(-1).gather(2, padded[..., None])[..., 0]
+        return [float(likely[row, : len(answer)].sum()) for row, answer in enumerate(answers)]
+
+    def _steps(
+        self,
+        rows: Sequence[Encoded],
+        eraser: Eraser | None,
+        most: int,
+        temperature: float,
+        sources: Sequence[torch.Generator],
+        stop: Sequence[str],
+    ) -> Iterator[_Run]:
+        """Yields the run after each token, until all rows have ended."""
+        if len(rows[0].ids) + most > self.vlm.adapter.context:
+            raise BadInput(
+                f"Prompt and answer need {len(rows[0].ids) + most} tokens; the model has {self.vlm.adapter.context}."
+            )
+        cache, logits, decision = self._opened(rows, eraser)
+        run = _Run(cache, logits, decision, [[] for _ in rows], [None] * len(rows))
+        held = eraser is not None and eraser.recipe.placement == "hold" and bool(decision.fired.any())
+        for step in range(most):
+            chosen = _choose(run.logits, temperature, sources)
+            for row, token in enumerate(chosen.tolist()):
+                if run.done[row] is None:
+                    self._take(run, row, token, last=step == most - 1, stop=stop)
+            yield run
+            if all(run.done):
+                return
+            with touched(
+                self.vlm.adapter.blocks if held else [],
+                Pulling(self._pull(eraser), decision.fired.to(self.vlm.device)) if held else Reading(0),
+            ):
+                out = self.vlm.model(input_ids=chosen[:, None], past_key_values=run.cache, use_cache=True)
+            run.logits = out.logits[:, -1]
+
+    def _take(self, run: _Run, row: int, token: int, *, last: bool, stop: Sequence[str]) -> None:
+        if token in self._ends:
+            run.done[row] = "stop"
+            return
+        run.made[row].append(token)
+        if stop and any(word in self._decode(run.made[row]) for word in stop):
+            run.done[row] = "stop"
+        elif last:
+            run.done[row] = "length"
+
+    def _opened(self, rows: Sequence[Encoded], eraser: Eraser | None) -> tuple[Any, Tensor, Decision]:
+        """Prefill, decide, and where it fires run the last prompt token again: (cache, logits [B, V], decision)."""
+        inputs = self.inputs(rows)
+        nobody = Decision(torch.zeros(len(rows), dtype=torch.bool), [None] * len(rows), torch.zeros(len(rows)))
+        if eraser is not None:
+            eraser.site.check(self.vlm.site)
+        if eraser is None or eraser.is_empty:
+            out = self.vlm.model(**inputs, use_cache=True, logits_to_keep=1)
+            return out.past_key_values, out.logits[:, -1], nobody
+        blocks = self.vlm.adapter.blocks
+        if not eraser.recipe.decides:
+            assert eraser.linear is not None
+            broadcasting = Broadcasting(self._pull(eraser), eraser.linear.to(self.vlm.device))
+            with touched(blocks, broadcasting):
+                out = self.vlm.model(**inputs, use_cache=True, logits_to_keep=1)
+            gates = torch.stack(broadcasting.gates, dim=1).mean(dim=1).cpu()
+            return out.past_key_values, out.logits[:, -1], Decision(gates > eraser.threshold, nobody.ticket, gates)
+        reading = Reading(len(blocks))
+        with touched(blocks, reading):
+            out = self.vlm.model(**inputs, use_cache=True, logits_to_keep=1)
+        decision = eraser.decide(reading.stacked())
+        if not bool(decision.fired.any()):
+            return out.past_key_values, out.logits[:, -1], decision
+        logits = self._again(inputs["input_ids"][:, -1:], out, eraser, decision.fired.to(self.vlm.device))
+        return out.past_key_values, logits, decision
+
+    def _again(self, last: Tensor, out: Any, eraser: Eraser, fired: Tensor) -> Tensor:
+        """Run `last` [B, 1] again at its own place, steered where `fired`; the other rows get back what they had."""
+        cache = out.past_key_values
+        kept = [(layer.keys[:, :, -1:].clone(), layer.values[:, :, -1:].clone()) for layer in cache.layers]
+        cache.crop(-1)
+        with touched(self.vlm.adapter.blocks, Pulling(self._pull(eraser), fired)):
+            again = self.vlm.model(input_ids=last, past_key_values=cache, use_cache=True)
+        for layer, (keys, values) in zip(cache.layers, kept, strict=True):
+            layer.keys[~fired, :, -1:] = keys[~fired]
+            layer.values[~fired, :, -1:] = values[~fired]
+        return torch.where(fired[:, None], again.logits[:, -1], out.logits[:, -1])
+
+    def _pull(self, eraser: Eraser | None) -> Tensor:
+        assert eraser is not None
+        return eraser.pull().to(self.vlm.device)
+
+    def batches(self, prompts: Sequence[Prompt]) -> Iterator[tuple[list[int], list[Encoded]]]:
+        """Places and prompts of equal length and equal number of pictures, at most BATCH at a time."""
+        for start in range(0, len(prompts), BATCH * 8):
+            window = self.vlm.adapter.encode(prompts[start : start + BATCH * 8])
+            buckets: dict[tuple[int, int], list[int]] = {}
+            for offset, one in enumerate(window):
+                shape = (len(one.ids), 0 if one.pixels is None else len(one.pixels))
+                buckets.setdefault(shape, []).append(offset)
+            for offsets in buckets.values():
+                for at in range(0, len(offsets), BATCH):
+                    chunk = offsets[at : at + BATCH]
+                    yield [start + offset for offset in chunk], [window[offset] for offset in chunk]
+
+    def inputs(self, rows: Sequence[Encoded]) -> dict[str, Tensor]:
+        inputs = {"input_ids": torch.stack([row.ids for row in rows]).to(self.vlm.device)}
+        pixels = [row.pixels for row in rows if row.pixels is not None]
+        if pixels:
+            inputs["pixel_values"] = torch.cat(pixels).to(self.vlm.device, self.vlm.model.dtype)
+        return inputs
+
+    def _decode(self, tokens: Sequence[int]) -> str:
+        text: str = self.vlm.tokenizer.decode(tokens, skip_special_tokens=True)
+        return text
+
+    def _answer(self, run: _Run, row: int, prompt_tokens: int, stop: Sequence[str]) -> Answer:
+        fired = bool(run.decision.fired[row])
+        text = _cut(self._decode(run.made[row]), stop).strip()
+        return Answer(
+            text=text,
+            tokens=tuple(run.made[row]),
+            prompt_tokens=prompt_tokens,
+            finish_reason=run.done[row] or "length",
+            fired=fired,
+            ticket=run.decision.ticket[row],
+            score=float(run.decision.score[row]),
+        )
+
+
+def _choose(logits: Tensor, temperature: float, sources: Sequence[torch.Generator]) -> Tensor:
+    if temperature <= 0:
+        return logits.argmax(dim=-1)
+    shares = (logits.float() / temperature).softmax(dim=-1).cpu()
+    drawn = [torch.multinomial(row, 1, generator=source) for row, source in zip(shares, sources, strict=True)]
+    return torch.cat(drawn).to(logits.device)
+
+
+def _cut(text: str, stop: Sequence[str]) -> str:
+    for word in stop:
+        at = text.find(word)
+        if at >= 0:
+            text = text[:at]
+    return text

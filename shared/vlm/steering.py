@@ -1,0 +1,76 @@
+"""Hooks on the decoder blocks' outputs: read the last token, add a pull. They are gone when the block ends.
+
+The only place in which a forward pass is touched. Works on the residual stream at the declared site (method.md, 2, 6).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Touch = Callable[[int, Tensor], Tensor | None]
+
+
+@contextmanager
+def touched(blocks: Sequence[nn.Module], touch: Touch) -> Iterator[None]:
+    """Call `touch(l, output [B, T, d])` at every block's output; what it returns (if anything) replaces the output."""
+
+    def hook_of(layer: int) -> Callable[..., Any]:
+        def hook(_: nn.Module, __: Any, output: Any) -> Any:
+            states = output[0] if isinstance(output, tuple) else output
+            changed = touch(layer, states)
+            if changed is None:
+                return None
+            return (changed, *output[1:]) if isinstance(output, tuple) else changed
+
+        return hook
+
+    with ExitStack() as stack:
+        for layer, block in enumerate(blocks):
+            handle = block.register_forward_hook(hook_of(layer))
+            stack.callback(handle.remove)
+        yield
+
+
+class Reading:
+    """Keeps the last position of every block's output, float32."""
+
+    def __init__(self, layers: int) -> None:
+        self._rows: list[Tensor | None] = [None] * layers
+
+    def __call__(self, layer: int, states: Tensor) -> None:
+        self._rows[layer] = states[:, -1].float()
+
+    def stacked(self) -> Tensor:
+        """[B, L, d]."""
+        return torch.stack([row for row in self._rows if row is not None], dim=1)
+
+
+class Pulling:
+    """Adds `pull` [L, d] at the last position of the rows that fired [B]."""
+
+    def __init__(self, pull: Tensor, fired: Tensor) -> None:
+        self._pull, self._fired = pull, fired
+
+    def __call__(self, layer: int, states: Tensor) -> Tensor:
+        moved = states.clone()
+        moved[self._fired, -1] += self._pull[layer].to(states.dtype)
+        return moved
+
+
+class Broadcasting:
+    """Equation 13 as published: at every position of the prompt, the pull times the gate r·h of the last token.
+
+    The gate is read on the running, already steered stream; all gates are kept, by layer.
+    """
+
+    def __init__(self, pull: Tensor, linear: Tensor) -> None:
+        self._pull, self._linear = pull, linear
+        self.gates: list[Tensor] = []
+
+    def __call__(self, layer: int, states: Tensor) -> Tensor:
+        gate = states[:, -1].float() @ self._linear[layer]
+        self.gates.append(gate)
+        return states + (gate[:, None, None] * self._pull[layer]).to(states.dtype)
