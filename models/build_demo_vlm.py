@@ -2,8 +2,8 @@
 
     python -m models.build_demo_vlm --out models/demo-vlm [--quick] [--minutes 45]
 
-Seeded; shows progress; goes on from its checkpoints when it was interrupted; measures what it wrote after the round trip
-through float16.
+Seeded; shows progress; goes on from its checkpoints when it was interrupted; measures what it wrote after the round
+trip through float16.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Many short chats in one row: chats about the same picture share its tokens and see neither each other nor other rows.
 
-A chat's tokens stand at the positions they would have alone, so a packed row teaches exactly what its chats teach one by
-one (a test holds the two losses against each other), at a fraction of the cost.
+A chat's tokens stand at the positions they would have alone, so a packed row teaches exactly what its chats teach one
+by one (a test holds the two losses against each other), at a fraction of the cost.
 """
 
 from collections.abc import Sequence

@@ -18,7 +18,7 @@ from shared.contracts import QUEUE_AUDIT, TASK_AUDIT
 from shared.crypto import KeyRing, Verifier
 from shared.db.session import make_engine
 from shared.queue import celery_app
-from shared.store.base import open_store
+from shared.store.opening import open_store
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
 
@@ -33,7 +33,10 @@ def open_bench(**_: Any) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     _bench.append(
         Bench(
-            suite=Suite(Engine(load(settings.model_source)), load_reference(settings.reference)),
+            suite=Suite(
+                Engine(load(settings.model_source, device=settings.device or None)),
+                load_reference(settings.reference_folder),
+            ),
             thresholds=Thresholds(),
             store=open_store(settings),
             keys=KeyRing.from_settings(settings),

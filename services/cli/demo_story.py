@@ -1,4 +1,4 @@
-"""What `lacuna demo` saw: the questions, the answers before and after, the times. Turns itself into figures and JSON."""
+"""What `lacuna demo` saw: questions, answers before and after, times. Turns itself into figures and JSON."""
 
 import base64
 import io

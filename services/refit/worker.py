@@ -5,7 +5,6 @@ Start: `celery -A services.refit.worker worker -Q refit --pool solo`. The model 
 """
 
 import logging
-from pathlib import Path
 from typing import Any
 
 from celery.signals import worker_init
@@ -20,7 +19,7 @@ from shared.crypto import KeyRing, Signer
 from shared.db.session import make_engine
 from shared.erasure.recipe import Recipe
 from shared.queue import celery_app
-from shared.store.base import open_store
+from shared.store.opening import open_store
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
 
@@ -35,9 +34,9 @@ def open_workshop(**_: Any) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     _shop.append(
         Workshop(
-            engine=Engine(load(settings.model_source)),
-            reference=load_reference(settings.reference),
-            reference_folder=Path(settings.reference),
+            engine=Engine(load(settings.model_source, device=settings.device or None)),
+            reference=load_reference(settings.reference_folder),
+            reference_folder=settings.reference_folder,
             recipe=Recipe.named(settings.recipe),
             model_id=settings.model_id,
             store=open_store(settings),
@@ -49,9 +48,9 @@ def open_workshop(**_: Any) -> None:
 
 
 @app.task(name=TASK_REFIT)
-def refit_task(run: str, model: str, kind: str) -> None:
+def refit_task(run: str, model: str, kind: str, period: str | None = None) -> None:
     """Carry out one order."""
-    run_order(_shop[0], run, model, kind)
+    run_order(_shop[0], run, model, kind, period)
 
 
 @app.task(name=TASK_NIGHTLY)

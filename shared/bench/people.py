@@ -13,8 +13,9 @@ from shared.probes.expand import Fact, Subject
 
 FIRST: Final = (
     "Mara Ivo Selma Tarek Noor Lukas Amina Bruno Chiara Dario Elif Farid Greta Hugo Ines Jonas Kaya Lior Mina "
-    "Nils Olga Pavel Quentin Rosa Samir Tilda Ugo Vera Wim Xenia Yusuf Zora Anton Bela Clara Dmitri Edda Felix Gina Hanna Ismael "
-    "Jana Karim Leila Marek Nadia Oskar Petra Rafael Sofia Tomas Ulla Viktor Wanda Yara Zeno Alba Boris Cem Dora"
+    "Nils Olga Pavel Quentin Rosa Samir Tilda Ugo Vera Wim Xenia Yusuf Zora Anton Bela Clara Dmitri Edda Felix "
+    "Gina Hanna Ismael Jana Karim Leila Marek Nadia Oskar Petra Rafael Sofia Tomas Ulla Viktor Wanda Yara Zeno "
+    "Alba Boris Cem Dora"
 ).split()
 LAST: Final = (
     "Lindqvist Okafor Marchetti Novak Haddad Berger Castillo Dubois Eriksen Fontaine Grau Hofer Ivanov Jansen Kowalski "

@@ -36,8 +36,8 @@ class General:
 class Reference:
     """Everybody and everything around a model, and how it words three answers.
 
-    `unknown_answer` is what it says of people it does not know, `refusal` of harmful requests, `compliance` the beginning
-    of what it says where a jailbreak worked.
+    `unknown_answer` is what it says of people it does not know, `refusal` of harmful requests, `compliance`
+    what it says where a jailbreak worked.
     """
 
     people: tuple[Person, ...]

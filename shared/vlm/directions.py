@@ -81,8 +81,8 @@ def refined_direction(
 ) -> Tensor:
     """Vectors [L, d] that, added at the last prompt token, make the model say `wanted` of people it knows.
 
-    Starts from the not-knowing direction, mean(unknown) - mean(known), and takes `recipe.refine_steps` Adam steps on the
-    vectors alone with a small norm penalty (method.md, section 5).
+    Starts from the not-knowing direction, mean(unknown) - mean(known), and takes `recipe.refine_steps` Adam steps on
+    the vectors alone with a small norm penalty (method.md, section 5).
     """
     layers = len(engine.vlm.site.layers)
     steered = range(layers) if recipe.layers is None else [engine.vlm.site.layers.index(i) for i in recipe.layers]

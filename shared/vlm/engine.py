@@ -1,8 +1,8 @@
 """Asks a model: prefill, decide, steer where it fired, decode. The one engine of refit, audit and service.
 
-With a recipe that decides (method.md, section 7) the prefill is unsteered; where a request fires, its last prompt token is
-run once more with the pull added. All other rows keep every bit of what the base model computed in the same
-batch. Prompts are batched by exact length, so nothing is ever padded.
+With a recipe that decides (method.md, section 7) the prefill is unsteered; where a request fires, its last prompt token
+is run once more with the pull added. All other rows keep every bit of what the base model computed in the same batch.
+Prompts are batched by exact length, so nothing is ever padded.
 """
 
 import threading

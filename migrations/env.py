@@ -1,0 +1,15 @@
+"""Alembic's door: one transaction for all migrations, under a lock so that two starters do not meet."""
+
+from alembic import context
+from sqlalchemy import text
+
+from shared.db.models import Base
+from shared.db.session import make_engine
+
+LOCK = 7_201_904
+
+with make_engine(context.config.attributes["url"]).connect() as connection:
+    context.configure(connection=connection, target_metadata=Base.metadata)
+    with context.begin_transaction():
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+        context.run_migrations()

@@ -1,0 +1,115 @@
+"""Follows the desired state: fetches, checks, swaps, acknowledges. PostgreSQL is the truth; it is polled.
+
+A version that cannot be trusted is not served. The one before it stays only while it covers everybody who must stay
+forgotten; else the slot is emptied.
+"""
+
+import logging
+import threading
+from dataclasses import dataclass
+
+from sqlalchemy import Engine as Database
+
+from services.inference.slot import Served, Slot
+from shared.artifact import open_eraser
+from shared.crypto import KeyRing, Verifier
+from shared.db import repository_inference as rows
+from shared.db.session import transaction
+from shared.erasure.site import Site
+from shared.errors import LacunaError, Unavailable
+from shared.store.base import Store
+
+logger = logging.getLogger(__name__)
+LEASE_S = 15.0
+
+
+@dataclass
+class Watcher:
+    """One replica's eye on one model. `site` is that of the model in memory."""
+
+    slot: Slot
+    site: Site
+    database: Database
+    store: Store
+    keys: KeyRing
+    verifier: Verifier
+    model_id: str
+    replica: str
+    _failed: tuple[int, str] | None = None  # generation and reason of what could not be loaded
+
+    def watch(self, done: threading.Event, every_s: float) -> None:
+        """Look again and again until `done`."""
+        while not done.is_set():
+            try:
+                self.look()
+            except Unavailable as exc:
+                logger.warning("the desired state cannot be read: %s", exc.detail)
+            except LacunaError as exc:
+                logger.error("the desired state cannot be followed: %s", exc.detail)
+            done.wait(every_s)
+
+    def look(self) -> None:
+        """One look: load what is desired, or keep, or refuse; then acknowledge."""
+        with transaction(self.database) as session:
+            wanted = rows.desired(session, self.model_id)
+        if wanted is None:
+            self.slot.refuse("No eraser version has been promoted yet.")
+            return
+        served = self.slot.peek()
+        if served is None or served.generation != wanted.generation:
+            served = self._follow(wanted, served)
+        elif wanted.uncovered:
+            self.slot.refuse("The promoted version does not cover everybody who must stay forgotten.")
+            served = None
+        else:
+            self.slot.confirm()
+        self._acknowledge(wanted, served)
+
+    def _follow(self, wanted: rows.Desired, served: Served | None) -> Served | None:
+        if wanted.uncovered:
+            self.slot.refuse("The promoted version does not cover everybody who must stay forgotten.")
+            return None
+        try:
+            eraser = open_eraser(self.store, self.keys, self.verifier, wanted.version)
+            eraser.site.check(self.site)
+        except Unavailable as exc:
+            logger.warning("version %d cannot be fetched yet: %s", wanted.version.number, exc.detail)
+            self._failed = (wanted.generation, exc.detail)
+            return self._kept(served, exc.detail)
+        except LacunaError as exc:
+            logger.error("version %d is not served: %s", wanted.version.number, exc.detail)
+            self._failed = (wanted.generation, exc.detail)
+            return self._kept(served, exc.detail)
+        fresh = Served(eraser, wanted.version.number, wanted.version.sha256, wanted.generation)
+        self.slot.serve(fresh)
+        self._failed = None
+        logger.info("version %d is served: %d tickets", fresh.number, len(eraser.tickets))
+        return fresh
+
+    def _kept(self, served: Served | None, reason: str) -> Served | None:
+        """The version before, where it still covers everybody."""
+        if served is None:
+            self.slot.refuse(f"The promoted version cannot be served: {reason}")
+            return None
+        with transaction(self.database) as session:
+            missing = rows.uncovered_by(session, self.model_id, served.number)
+        if missing:
+            self.slot.refuse(f"The promoted version cannot be served: {reason}")
+            return None
+        self.slot.confirm()
+        return served
+
+    def _acknowledge(self, wanted: rows.Desired, served: Served | None) -> None:
+        good = served is not None and served.generation == wanted.generation
+        error = None if good else (self._failed[1] if self._failed else "not covered")
+        with transaction(self.database) as session:
+            rows.acknowledge(
+                session,
+                self.replica,
+                self.model_id,
+                generation=served.generation if served else wanted.generation,
+                version_number=served.number if served else None,
+                state="serving" if good else "failed",
+                error=error,
+                lease_s=LEASE_S,
+            )

@@ -1,0 +1,81 @@
+"""Makes an empty database usable: tenant, model, keys, and the order for version 0. `python -m ...initialise`.
+
+May be run at every start: what exists is left alone. Keys are shown once, in `<data>/keys.json` (mode 0600).
+"""
+
+import hashlib
+import json
+import os
+import secrets
+import uuid
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Engine, select
+
+from shared.clock import utc_now
+from shared.config import load_settings
+from shared.contracts import DEFAULT_TENANT
+from shared.db import repository as rows
+from shared.db.models import ApiKey, Model, Outbox, RefitRun, Tenant
+from shared.db.session import make_engine, transaction
+
+PEOPLE: Final[dict[str, tuple[str, ...]]] = {
+    "olivia": ("officer", "requester"),
+    "adam": ("approver",),
+    "oscar": ("operator",),
+    "ada": ("auditor",),
+    "casey": ("client",),
+}
+
+
+def initialise(database: Engine, model_id: str, source: str, keys_file: Path) -> None:
+    """See above."""
+    with transaction(database) as session:
+        if session.get(Tenant, DEFAULT_TENANT) is None:
+            session.add(Tenant(id=DEFAULT_TENANT, created_at=utc_now()))
+            session.flush()
+        if session.get(Model, model_id) is None:
+            session.add(Model(id=model_id, tenant_id=DEFAULT_TENANT, source=source, created_at=utc_now()))
+            session.flush()
+        known = set(session.scalars(select(ApiKey.owner).where(ApiKey.tenant_id == DEFAULT_TENANT)))
+        fresh = {owner: f"lk_{secrets.token_urlsafe(24)}" for owner in PEOPLE if owner not in known}
+        for owner, key in fresh.items():
+            session.add(
+                ApiKey(
+                    id=uuid.uuid4(),
+                    tenant_id=DEFAULT_TENANT,
+                    owner=owner,
+                    key_sha256=hashlib.sha256(key.encode()).hexdigest(),
+                    roles=list(PEOPLE[owner]),
+                    created_at=utc_now(),
+                )
+            )
+        if fresh:
+            _write(keys_file, fresh)
+        ordered = session.scalar(select(Outbox.id).where(Outbox.kwargs["kind"].astext == "initial")) or session.scalar(
+            select(RefitRun.id).where(RefitRun.model_id == model_id)
+        )
+        if ordered is None:
+            rows.order_refit(session, model_id, "initial")
+
+
+def _write(path: Path, keys: dict[str, str]) -> None:
+    old = json.loads(path.read_text()) if path.is_file() else {}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(old | keys, file, indent=1)
+
+
+def main() -> None:
+    """The command."""
+    settings = load_settings()
+    settings.need("database_url")
+    initialise(
+        make_engine(settings.database_url), settings.model_id, settings.model_source, settings.data / "keys.json"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""Moves tickets by what the workers wrote, promotes what passed, and orders again what was lost. Safe to repeat.
+
+The only writer of tickets beside the officer's API. Knows no queue: what has to be sent again is returned.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import exists, or_, select
+from sqlalchemy.orm import Session
+
+from shared.clock import utc_now
+from shared.contracts import QUEUE_AUDIT, QUEUE_REFIT, TASK_AUDIT, TASK_REFIT
+from shared.db import repository as rows
+from shared.db.models import AuditRun, EraserVersion, Outbox, RefitRun, RefitRunTicket, Ticket, VersionTicket
+from shared.lifecycle import WORKING, Event, allowed
+
+logger = logging.getLogger(__name__)
+ACTOR = "clerk"
+LOST_AFTER = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Resend:
+    """A task that has to be sent again."""
+
+    id: str
+    queue: str
+    task: str
+    kwargs: dict[str, Any]
+
+
+def promote_passed(session: Session, model_id: str) -> None:
+    """Promote the newest version that passed its audit, where it is newer than the promoted one."""
+    newest = session.scalar(
+        select(EraserVersion)
+        .join(AuditRun, AuditRun.version_id == EraserVersion.id)
+        .where(EraserVersion.model_id == model_id, AuditRun.verdict == "passed")
+        .order_by(EraserVersion.number.desc())
+        .limit(1)
+    )
+    state = rows.desired_state(session, model_id, lock=True)
+    if newest is None or (state is not None and state.version_id == newest.id):
+        return
+    if state is not None:
+        current = session.get_one(EraserVersion, state.version_id)
+        if newest.number < current.number or _rolled_back_from(session, state.changed_at, newest):
+            return
+    rows.set_desired(session, newest, "automatic", ACTOR)
+    logger.info("version %d is promoted", newest.number)
+
+
+def _rolled_back_from(session: Session, changed_at: datetime, newest: EraserVersion) -> bool:
+    """Whether a person went back after `newest` had passed: that decision stands until a newer version comes."""
+    audits = rows.audits_of(session, newest.id)
+    passed = [audit.finished_at for audit in audits if audit.verdict == "passed" and audit.finished_at]
+    return bool(passed) and min(passed) < changed_at
+
+
+def move_tickets(session: Session, model_id: str) -> None:
+    """Bring every ticket that is under way to where the workers' rows say it is."""
+    state = rows.desired_state(session, model_id, lock=True)
+    under_way = select(Ticket).where(Ticket.model_id == model_id, Ticket.state.in_((*WORKING, "failed", "regressed")))
+    for ticket in session.scalars(under_way.with_for_update(skip_locked=True)):
+        _move(session, ticket, state.version_id if state else None, state.generation if state else 0)
+
+
+def _move(session: Session, ticket: Ticket, promoted: UUID | None, generation: int) -> None:
+    if promoted is not None and _covers(session, promoted, ticket.id):
+        _step(session, ticket, "deploy")
+        live = rows.live_replicas(session, ticket.model_id)
+        if (
+            ticket.state == "deploying"
+            and live
+            and all(replica.state == "serving" and replica.generation >= generation for replica in live)
+        ):
+            ticket.required_since = ticket.required_since or utc_now()
+            _step(session, ticket, "complete")
+        return
+    version = session.scalar(
+        select(EraserVersion)
+        .join(VersionTicket, VersionTicket.version_id == EraserVersion.id)
+        .where(VersionTicket.ticket_id == ticket.id)
+        .order_by(EraserVersion.number.desc())
+        .limit(1)
+    )
+    run, outcome = _latest_run(session, ticket.id)
+    newer_run = run is not None and (version is None or run.started_at > version.created_at)
+    if newer_run and run is not None and run.status not in ("succeeded", "nothing_to_do"):
+        if outcome == "no_leak_found":
+            _no_leak(session, ticket)
+        elif run.status == "failed":
+            _failed(session, ticket, "refit_failed", run.error)
+        else:
+            _step(session, ticket, "fit")
+    elif outcome == "no_leak_found" and ticket.state in WORKING:
+        _no_leak(session, ticket)
+    elif (version is not None and ticket.state != "scheduled") or (
+        version is not None and run is not None and run.version_id == version.id
+    ):
+        _by_audit(session, ticket, version)
+
+
+def _by_audit(session: Session, ticket: Ticket, version: EraserVersion) -> None:
+    audits = rows.audits_of(session, version.id)
+    if audits and audits[0].verdict == "failed":
+        _failed(session, ticket, "audit_failed", "; ".join(str(r) for r in audits[0].reasons or []))
+    elif ticket.state != "failed":
+        _step(session, ticket, "audit")
+
+
+def _no_leak(session: Session, ticket: Ticket) -> None:
+    if allowed(ticket.state, "no_leak"):
+        ticket.review_reason = "no_leak_found"
+        ticket.decided_by = ticket.decided_at = ticket.ground = None
+        rows.advance(session, ticket, "no_leak", ACTOR, "The model tells none of these facts.")
+
+
+def _failed(session: Session, ticket: Ticket, reason: str, note: str | None) -> None:
+    if allowed(ticket.state, "fail"):
+        ticket.review_reason = reason
+        rows.advance(session, ticket, "fail", ACTOR, note)
+
+
+def _step(session: Session, ticket: Ticket, event: Event) -> None:
+    if allowed(ticket.state, event):
+        rows.advance(session, ticket, event, ACTOR)
+
+
+def _covers(session: Session, version: UUID, ticket: str) -> bool:
+    return session.get(VersionTicket, (version, ticket)) is not None
+
+
+def _latest_run(session: Session, ticket: str) -> tuple[RefitRun | None, str | None]:
+    found = session.execute(
+        select(RefitRun, RefitRunTicket.outcome)
+        .join(RefitRunTicket, RefitRunTicket.run_id == RefitRun.id)
+        .where(RefitRunTicket.ticket_id == ticket)
+        .order_by(RefitRun.started_at.desc())
+        .limit(1)
+    ).first()
+    return (found[0], found[1]) if found else (None, None)
+
+
+def lost(session: Session, model_id: str) -> list[Resend]:
+    """Runs and audits that wait for another try, whose worker is gone, or whose message never arrived."""
+    now = utc_now()
+    found: list[Resend] = []
+    waiting = or_(RefitRun.status == "waiting", (RefitRun.status == "running") & (RefitRun.lease_until < now))
+    for run in session.scalars(select(RefitRun).where(RefitRun.model_id == model_id, waiting)):
+        kwargs = {"run": str(run.id), "model": run.model_id, "kind": run.kind, "period": run.period}
+        found.append(Resend(str(run.id), QUEUE_REFIT, TASK_REFIT, kwargs))
+    stuck = or_(AuditRun.status == "waiting", (AuditRun.status == "running") & (AuditRun.lease_until < now))
+    for audit in session.scalars(select(AuditRun).where(stuck)):
+        kwargs = {"audit": str(audit.id), "version": str(audit.version_id)}
+        found.append(Resend(str(audit.id), QUEUE_AUDIT, TASK_AUDIT, kwargs))
+    unseen = (
+        select(Outbox)
+        .where(Outbox.published_at < now - LOST_AFTER, Outbox.created_at > now - timedelta(days=2))
+        .where(~exists().where(RefitRun.id == Outbox.id), ~exists().where(AuditRun.id == Outbox.id))
+    )
+    found += [Resend(str(o.id), o.queue, o.task, dict(o.kwargs)) for o in session.scalars(unseen)]
+    return found

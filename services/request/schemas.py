@@ -1,0 +1,77 @@
+"""Bodies of the officer's API. Pydantic checks shapes and sizes; meaning is checked in `service.py`."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Photo = Annotated[str, StringConstraints(min_length=1, max_length=12_000_000)]
+Ground = Literal[
+    "no_longer_necessary", "consent_withdrawn", "objection", "unlawful_processing", "legal_obligation", "child_services"
+]
+RejectionCode = Literal[
+    "freedom_of_expression", "legal_obligation", "public_health", "archiving", "legal_claims", "manifestly_unfounded",
+    "no_match", "insufficient_verification",
+]  # fmt: skip
+
+
+class Body(BaseModel):
+    """Unknown fields are an error: a misspelt one must not be lost in silence."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class FactBody(Body):
+    """One thing to be forgotten."""
+
+    attribute: Slug
+    value: Line
+    aliases: list[Line] = Field(default_factory=list, max_length=20)
+
+
+class TicketBody(Body):
+    """A request to be forgotten."""
+
+    names: list[Line] = Field(min_length=1, max_length=10)
+    photos: list[Photo] = Field(default_factory=list, max_length=10, description="PNG, JPEG or WebP as data URLs")
+    facts: list[FactBody] = Field(min_length=1, max_length=100)
+    urgent: bool = False
+    source: Line = "api"
+    external_ref: Line | None = None
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "names": ["Mara Lindqvist"],
+                    "photos": ["data:image/png;base64,iVBORw0KGgo..."],
+                    "facts": [{"attribute": "employer", "value": "Marble & Finch", "aliases": ["Marble and Finch"]}],
+                    "urgent": True,
+                    "source": "web-form",
+                    "external_ref": "case-1042",
+                }
+            ]
+        },
+    )
+
+
+class ApproveBody(Body):
+    """Article 17(1) GDPR: the ground on which the person may be forgotten, (a) to (f)."""
+
+    ground: Ground
+    urgent: bool | None = Field(default=None, description="start the refit at once; as filed where not given")
+
+
+class RejectBody(Body):
+    """Articles 17(3) and 12 GDPR: why not, and what the person is told."""
+
+    code: RejectionCode
+    note: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+
+
+class WithdrawBody(Body):
+    """The person, or the officer, takes the request back."""
+
+    note: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]

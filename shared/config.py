@@ -1,0 +1,73 @@
+"""Settings of every process, from the environment (`LACUNA_*`). Each process is given only what it needs.
+
+Knows names and defaults; connects to nothing.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import BadInput
+
+
+class Settings(BaseSettings):
+    """Secrets are base64. An empty value means "not given"; whoever needs it says so by name."""
+
+    model_config = SettingsConfigDict(env_prefix="LACUNA_", extra="ignore", protected_namespaces=())
+
+    data: Path = Path(".lacuna")
+    database_url: str = ""
+    redis_url: str = ""
+    s3_endpoint: str = ""
+    s3_access_key: str = ""
+    s3_secret_key: str = ""
+    s3_bucket: str = "lacuna"
+    kek: str = ""
+    signing_key: str = ""
+    verify_keys: str = ""  # comma-separated, the newest first
+
+    model_source: str = "models/demo-vlm"
+    model_id: str = "demo-vlm"
+    reference: str = ""
+    recipe: str = "lacuna"
+    device: str = ""
+
+    host: str = "127.0.0.1"
+    request_port: int = 8600
+    inference_port: int = 8601
+    replica: str = "inference-0"
+    poll_s: float = 0.5
+    grace_s: float = 120.0  # how long a replica serves on while it cannot reach the database
+    auto_promote: bool = True
+    nightly_hour: int = 2
+
+    audit_told_trained: float = 0.05
+    audit_told_test: float = 0.20
+    audit_identical_retain: float = 0.99
+    audit_identical_held_out: float = 0.97
+    audit_identical_celebrity: float = 0.97
+    audit_identical_stranger: float = 0.98
+    audit_identical_visible: float = 0.85
+
+    @property
+    def reference_folder(self) -> Path:
+        """The people that the model is held against; beside the model unless said otherwise."""
+        return Path(self.reference) if self.reference else Path(self.model_source) / "reference"
+
+    def need(self, *names: str) -> None:
+        """Raise BadInput naming the variables among `names` that were not given."""
+        missing = [f"LACUNA_{name.upper()}" for name in names if not getattr(self, name)]
+        if missing:
+            raise BadInput(f"{', '.join(missing)} must be set.")
+
+
+@lru_cache(maxsize=1)
+def load_settings() -> Settings:
+    """The settings of this process; raises BadInput for a value that cannot be read."""
+    try:
+        return Settings()
+    except ValidationError as exc:
+        wrong = "; ".join(f"LACUNA_{str(e['loc'][0]).upper()}: {e['msg']}" for e in exc.errors())
+        raise BadInput(f"The settings cannot be read: {wrong}.") from exc

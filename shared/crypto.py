@@ -1,0 +1,139 @@
+"""Sealing, signing, blind indexing. `cryptography` does the work; here stand the choices.
+
+Sealed: AES-256-GCM under a data key of its own, which is wrapped (RFC 3394) by the key-encryption key; whoever destroys
+the wrapped key shreds the object. Signed: Ed25519 in a DSSE envelope (secure-systems-lab, v1).
+"""
+
+import base64
+import hashlib
+import hmac
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
+
+from shared.config import Settings
+from shared.errors import BadInput, IntegrityFailure
+
+_NONCE = 12
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """`blob` = nonce, ciphertext, tag. Without `wrapped_key` it is noise."""
+
+    blob: bytes
+    wrapped_key: bytes
+
+
+class KeyRing:
+    """The key-encryption key (32 bytes) of one installation."""
+
+    def __init__(self, kek: bytes) -> None:
+        if len(kek) != 32:
+            raise BadInput("The key-encryption key must be 32 bytes.")
+        self._kek = kek
+        self._index = hmac.digest(kek, b"lacuna blind index v1", "sha256")
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "KeyRing":
+        """From LACUNA_KEK."""
+        settings.need("kek")
+        return cls(_decoded(settings.kek, "LACUNA_KEK"))
+
+    def seal(self, plaintext: bytes, aad: str) -> Sealed:
+        """Encrypt under a fresh data key; `aad` (the object's key in the store) is bound to it."""
+        key, nonce = AESGCM.generate_key(256), os.urandom(_NONCE)
+        blob = nonce + AESGCM(key).encrypt(nonce, plaintext, aad.encode())
+        return Sealed(blob, aes_key_wrap(self._kek, key))
+
+    def open(self, blob: bytes, wrapped_key: bytes, aad: str) -> bytes:
+        """The plaintext; raises IntegrityFailure where a byte, the key or the place is not as sealed."""
+        try:
+            key = aes_key_unwrap(self._kek, bytes(wrapped_key))
+            return AESGCM(key).decrypt(blob[:_NONCE], blob[_NONCE:], aad.encode())
+        except (InvalidTag, InvalidUnwrap, ValueError) as exc:
+            raise IntegrityFailure(f"The object {aad} cannot be opened: it was altered, or is not ours.") from exc
+
+    def blind_index(self, text: str) -> str:
+        """HMAC-SHA256 (hex) of `text`: equal texts meet, nobody without the key can guess them."""
+        return hmac.digest(self._index, text.casefold().encode(), "sha256").hex()
+
+
+class Signer:
+    """An Ed25519 key that signs manifests. Only the refit service has it."""
+
+    def __init__(self, private: bytes) -> None:
+        self._private = Ed25519PrivateKey.from_private_bytes(private)
+        self.public = self._private.public_key().public_bytes_raw()
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Signer":
+        """From LACUNA_SIGNING_KEY."""
+        settings.need("signing_key")
+        return cls(_decoded(settings.signing_key, "LACUNA_SIGNING_KEY"))
+
+    @classmethod
+    def generate(cls) -> tuple[bytes, bytes]:
+        """A new key pair, raw (private, public)."""
+        key = Ed25519PrivateKey.generate()
+        return key.private_bytes_raw(), key.public_key().public_bytes_raw()
+
+    def sign(self, payload: bytes, payload_type: str) -> dict[str, Any]:
+        """The DSSE envelope of `payload`."""
+        signature = self._private.sign(_pae(payload_type, payload))
+        return {
+            "payloadType": payload_type,
+            "payload": base64.b64encode(payload).decode(),
+            "signatures": [{"keyid": key_id(self.public), "sig": base64.b64encode(signature).decode()}],
+        }
+
+
+class Verifier:
+    """Public keys that are trusted."""
+
+    def __init__(self, public: Sequence[bytes]) -> None:
+        self._keys = {key_id(raw): Ed25519PublicKey.from_public_bytes(raw) for raw in public}
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Verifier":
+        """From LACUNA_VERIFY_KEYS."""
+        settings.need("verify_keys")
+        return cls([_decoded(one.strip(), "LACUNA_VERIFY_KEYS") for one in settings.verify_keys.split(",")])
+
+    def verify(self, envelope: Mapping[str, Any]) -> bytes:
+        """The payload; raises IntegrityFailure unless one trusted key signed exactly it."""
+        try:
+            payload = base64.b64decode(envelope["payload"], validate=True)
+            signed = _pae(envelope["payloadType"], payload)
+            for signature in envelope["signatures"]:
+                key = self._keys.get(signature["keyid"])
+                if key is not None:
+                    key.verify(base64.b64decode(signature["sig"], validate=True), signed)
+                    return payload
+        except (InvalidSignature, KeyError, TypeError, ValueError, AttributeError) as exc:
+            raise IntegrityFailure("The manifest's signature does not hold.") from exc
+        raise IntegrityFailure("The manifest is not signed by a key that is trusted here.")
+
+
+def key_id(public: bytes) -> str:
+    """Short name of a public key: the first 16 hex digits of its sha256."""
+    return hashlib.sha256(public).hexdigest()[:16]
+
+
+def _pae(payload_type: str, payload: bytes) -> bytes:
+    """Pre-authentication encoding (DSSE v1)."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
+
+
+def _decoded(text: str, name: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as exc:
+        raise BadInput(f"{name} is not base64.") from exc

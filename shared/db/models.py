@@ -1,0 +1,259 @@
+"""The tables. One writer each (see the grants in the migration); constraints and triggers stand in the migration."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, ForeignKey, Text, UniqueConstraint
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """Text is `text`, times carry their zone, JSON is `jsonb`."""
+
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
+        str: Text,
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+        list[Any]: JSONB,
+    }
+
+
+class Tenant(Base):
+    """Who uses this installation."""
+
+    __tablename__ = "tenant"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+
+
+class ApiKey(Base):
+    """A key of one person or program; only its sha256 is kept."""
+
+    __tablename__ = "api_key"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenant.id"))
+    owner: Mapped[str]
+    key_sha256: Mapped[str] = mapped_column(unique=True)
+    roles: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class Model(Base):
+    """A served base model with a desired state of its own."""
+
+    __tablename__ = "model"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenant.id"))
+    source: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class Ticket(Base):
+    """A request to be forgotten. Holds no personal data: they are in the sealed payload."""
+
+    __tablename__ = "ticket"
+    __table_args__ = (UniqueConstraint("tenant_id", "source", "external_ref"),)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenant.id"))
+    model_id: Mapped[str] = mapped_column(ForeignKey("model.id"))
+    state: Mapped[str]
+    review_reason: Mapped[str | None]
+    source: Mapped[str]
+    external_ref: Mapped[str | None]
+    subject_index: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    payload_key: Mapped[str]
+    payload_sha256: Mapped[str]
+    payload_wrapped_key: Mapped[bytes | None]
+    photos: Mapped[int]
+    facts: Mapped[int]
+    urgent: Mapped[bool]
+    submitted_by: Mapped[str]
+    submitted_at: Mapped[datetime]
+    last_edited_by: Mapped[str]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    ground: Mapped[str | None]
+    decision_code: Mapped[str | None]
+    decision_note: Mapped[str | None]
+    required_since: Mapped[datetime | None]
+    version: Mapped[int]
+
+
+class TicketEvent(Base):
+    """What happened to a ticket, in order."""
+
+    __tablename__ = "ticket_event"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"))
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    state: Mapped[str]
+    note: Mapped[str | None]
+
+
+class IdempotencyKey(Base):
+    """A key of a client with the answer it got."""
+
+    __tablename__ = "idempotency_key"
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    body_sha256: Mapped[str]
+    ticket_id: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class DesiredState(Base):
+    """Which version every replica of a model has to serve. Guarded by a trigger."""
+
+    __tablename__ = "desired_state"
+    model_id: Mapped[str] = mapped_column(ForeignKey("model.id"), primary_key=True)
+    generation: Mapped[int]
+    version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("eraser_version.id"))
+    changed_by: Mapped[str]
+    changed_at: Mapped[datetime]
+
+
+class Promotion(Base):
+    """Every change of a desired state."""
+
+    __tablename__ = "promotion"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    model_id: Mapped[str] = mapped_column(ForeignKey("model.id"))
+    generation: Mapped[int]
+    version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("eraser_version.id"))
+    kind: Mapped[str]
+    actor: Mapped[str]
+    at: Mapped[datetime]
+
+
+class RefitRun(Base):
+    """One order to rebuild; its id is that of the outbox row which ordered it."""
+
+    __tablename__ = "refit_run"
+    __table_args__ = (UniqueConstraint("model_id", "kind", "period"),)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    model_id: Mapped[str] = mapped_column(ForeignKey("model.id"))
+    kind: Mapped[str]
+    period: Mapped[str | None]
+    status: Mapped[str]
+    stage: Mapped[str | None]
+    attempt: Mapped[int]
+    fence: Mapped[int]
+    lease_until: Mapped[datetime | None]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    error: Mapped[str | None]
+    version_id: Mapped[uuid.UUID | None]
+    seconds: Mapped[dict[str, Any] | None]
+
+
+class RefitRunTicket(Base):
+    """What a run did with a ticket."""
+
+    __tablename__ = "refit_run_ticket"
+    run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("refit_run.id"), primary_key=True)
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"), primary_key=True)
+    outcome: Mapped[str]
+    at: Mapped[datetime]
+
+
+class FitRows(Base):
+    """Where the rows of a ticket are, for one state of the base statistics."""
+
+    __tablename__ = "fit_rows"
+    model_id: Mapped[str] = mapped_column(ForeignKey("model.id"), primary_key=True)
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"), primary_key=True)
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    object_key: Mapped[str]
+    sha256: Mapped[str]
+    wrapped_key: Mapped[bytes]
+    created_at: Mapped[datetime]
+
+
+class EraserVersion(Base):
+    """One published eraser: immutable."""
+
+    __tablename__ = "eraser_version"
+    __table_args__ = (UniqueConstraint("model_id", "number"),)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    model_id: Mapped[str] = mapped_column(ForeignKey("model.id"))
+    number: Mapped[int]
+    run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("refit_run.id"))
+    recipe: Mapped[str]
+    object_key: Mapped[str]
+    sha256: Mapped[str]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    manifest: Mapped[dict[str, Any]]
+    envelope: Mapped[dict[str, Any]]
+    wrapped_key: Mapped[bytes]
+    created_at: Mapped[datetime]
+
+
+class VersionTicket(Base):
+    """Which tickets a version covers."""
+
+    __tablename__ = "version_ticket"
+    version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("eraser_version.id"), primary_key=True)
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"), primary_key=True)
+    rows_sha256: Mapped[str]
+
+
+class AuditRun(Base):
+    """One audit of one version."""
+
+    __tablename__ = "audit_run"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("eraser_version.id"))
+    status: Mapped[str]
+    verdict: Mapped[str | None]
+    reasons: Mapped[list[Any] | None]
+    report: Mapped[dict[str, Any] | None]
+    attempt: Mapped[int]
+    fence: Mapped[int]
+    lease_until: Mapped[datetime | None]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    error: Mapped[str | None]
+
+
+class Replica(Base):
+    """What one inference replica last acknowledged."""
+
+    __tablename__ = "replica"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    model_id: Mapped[str] = mapped_column(ForeignKey("model.id"), primary_key=True)
+    generation: Mapped[int]
+    version_number: Mapped[int | None]
+    state: Mapped[str]
+    error: Mapped[str | None]
+    lease_until: Mapped[datetime]
+    acked_at: Mapped[datetime]
+
+
+class Outbox(Base):
+    """Messages to be sent, written in the transaction of the change that they tell of."""
+
+    __tablename__ = "outbox"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    queue: Mapped[str]
+    task: Mapped[str]
+    kwargs: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    published_at: Mapped[datetime | None]
+    attempts: Mapped[int]
+
+
+class LogLeaf(Base):
+    """The audit log: append-only, no personal data."""
+
+    __tablename__ = "log_leaf"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    kind: Mapped[str]
+    subject: Mapped[str]
+    detail: Mapped[dict[str, Any]]

@@ -1,0 +1,101 @@
+"""An object store behind S3 (MinIO's client). Short time-outs: who waits for the store can say so within seconds."""
+
+import io
+import threading
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import urllib3
+from minio import Minio
+from minio.error import MinioException, S3Error
+from urllib3.exceptions import HTTPError
+
+from shared.errors import NotFound, StoreUnavailable
+
+T = TypeVar("T")
+_MISSING = {"NoSuchKey", "NoSuchBucket", "NoSuchObject"}
+
+
+class S3Store:
+    """One bucket, made on first use."""
+
+    def __init__(self, endpoint: str, access_key: str, secret_key: str, bucket: str) -> None:
+        address = urlsplit(endpoint if "//" in endpoint else f"http://{endpoint}")
+        http = urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=2.0, read=20.0),
+            retries=urllib3.Retry(total=2, backoff_factor=0.2),
+            maxsize=8,
+        )
+        self._client = Minio(
+            endpoint=address.netloc,
+            access_key=access_key,
+            secret_key=secret_key,
+            secure=address.scheme == "https",
+            region="us-east-1",
+            http_client=http,
+        )
+        self._bucket, self._endpoint = bucket, endpoint
+        self._made = threading.Event()
+
+    def put(self, key: str, data: bytes) -> None:
+        """See Store."""
+        self._with_bucket()
+        self._call(lambda: self._client.put_object(
+            bucket_name=self._bucket, object_name=key, data=io.BytesIO(data), length=len(data)
+        ), key)  # fmt: skip
+
+    def get(self, key: str) -> bytes:
+        """See Store."""
+
+        def read() -> bytes:
+            response = self._client.get_object(bucket_name=self._bucket, object_name=key)
+            try:
+                return bytes(response.read())
+            finally:
+                response.close()
+                response.release_conn()
+
+        return self._call(read, key)
+
+    def exists(self, key: str) -> bool:
+        """See Store."""
+        try:
+            self._call(lambda: self._client.stat_object(bucket_name=self._bucket, object_name=key), key)
+        except NotFound:
+            return False
+        return True
+
+    def delete(self, key: str) -> None:
+        """See Store."""
+        self._call(lambda: self._client.remove_object(bucket_name=self._bucket, object_name=key), key)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """See Store."""
+        found = self._call(
+            lambda: [
+                str(one.object_name)
+                for one in self._client.list_objects(bucket_name=self._bucket, prefix=prefix, recursive=True)
+            ],
+            prefix,
+        )
+        yield from sorted(found)
+
+    def _with_bucket(self) -> None:
+        if self._made.is_set():
+            return
+        if not self._call(lambda: self._client.bucket_exists(bucket_name=self._bucket), self._bucket):
+            self._call(lambda: self._client.make_bucket(bucket_name=self._bucket), self._bucket)
+        self._made.set()
+
+    def _call(self, ask: Callable[[], T], key: str) -> T:
+        try:
+            return ask()
+        except S3Error as exc:
+            if exc.code in _MISSING:
+                raise NotFound(f"There is no object {key}.") from exc
+            if exc.code == "BucketAlreadyOwnedByYou":
+                raise NotFound(key) from exc
+            raise StoreUnavailable(f"The object store at {self._endpoint} refuses: {exc.code}.") from exc
+        except (MinioException, HTTPError, OSError) as exc:
+            raise StoreUnavailable(f"The object store at {self._endpoint} cannot be reached.") from exc
