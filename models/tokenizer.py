@@ -45,8 +45,8 @@ def build_processor(vocabulary: int) -> LlavaProcessor:
     )
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=core,
-        pad_token="<|pad|>",
-        eos_token="<|end|>",
+        pad_token=SPECIAL[0],
+        eos_token=SPECIAL[1],
         additional_special_tokens=list(SPECIAL[2:]),
         padding_side="left",
         clean_up_tokenization_spaces=False,
@@ -62,7 +62,7 @@ def build_processor(vocabulary: int) -> LlavaProcessor:
         tokenizer=tokenizer,
         patch_size=PATCH,
         vision_feature_select_strategy="default",
-        image_token="<image>",
+        image_token=SPECIAL[-1],
         num_additional_image_tokens=1,
         chat_template=CHAT_TEMPLATE,
     )

@@ -19,11 +19,11 @@ from rich.table import Table
 from services.cli.client import ApiError, Client
 from services.cli.demo_page import write_page
 from services.cli.demo_story import Story, data_url, highlights
-from services.cli.up import Running, running_stack
+from services.cli.up import HOUSE, Running, running_stack
 from shared.bench.measure import bystander_panels, forget_panels, sample, visible_panel
 from shared.bench.reference import Person, Reference, load_reference
 from shared.bench.scorers import tells
-from shared.config import load_settings
+from shared.config import Settings, load_settings
 from shared.errors import NotReady
 from shared.probes.expand import Question, Subject
 from shared.prompt import Prompt
@@ -31,19 +31,18 @@ from shared.prompt import Prompt
 PARALLEL: Final = 16  # requests in flight; the service batches what comes together
 BYSTANDER_QUESTIONS: Final = 96  # of each set
 PATIENCE_S: Final = 600.0
-TICKET: Final = "the ticket"
 
 
 def demo(json_path: Path | None = None, data: Path | None = None, page: Path = Path("build/demo.html")) -> None:
     """Run the story; `data` is a folder for the stack (a fresh temporary one by default)."""
     out = Console(highlight=False)
     began = time.monotonic()
-    reference = load_reference(load_settings().reference)
+    reference = load_reference(_reference(load_settings()))
     story = Story(person=_protagonist(reference), panels={})
     story.panels = _panels(reference, story.person)
     with _folder(data) as folder:
         out.rule("[bold]1. A model in production that knows people")
-        with _timed(story, "stack"), _started(folder, out) as running:
+        with running_stack(folder, say=lambda what: out.print(f"starting {what} ...", style="dim")) as running:
             story.seconds["stack_up"] = round(time.monotonic() - began, 1)
             _tell(story, reference, running, out)
     story.seconds["total"] = round(time.monotonic() - began, 1)
@@ -54,6 +53,12 @@ def demo(json_path: Path | None = None, data: Path | None = None, page: Path = P
         json_path.parent.mkdir(parents=True, exist_ok=True)
         json_path.write_text(json.dumps(story.as_json(reference.unknown_answer), indent=2) + "\n")
         out.print(f"The same as JSON: [bold]{json_path}[/]")
+
+
+def _reference(settings: Settings) -> Path:
+    """The reference folder, given relative to the house or not."""
+    folder = settings.reference_folder
+    return folder if folder.is_dir() else HOUSE / folder
 
 
 def _tell(story: Story, reference: Reference, running: Running, out: Console) -> None:
@@ -94,7 +99,7 @@ def _tell(story: Story, reference: Reference, running: Running, out: Console) ->
     out.rule("[bold]4. The same questions again")
     with _timed(story, "ask_after"):
         story.after = _ask_all(client, story.panels)
-        story.version = client.last_header("Lacuna-Eraser")
+        story.version = client.seen.get("lacuna-eraser", "")
     _show(story, "after", out)
 
     out.rule("[bold]5. Nobody can quietly bring her back")
@@ -104,7 +109,9 @@ def _tell(story: Story, reference: Reference, running: Running, out: Console) ->
         out.print("[red]The rollback was accepted. That must not happen.[/]")
     except ApiError as exc:
         story.refusal = exc.detail
-        out.print(f"Oscar, the operator, asks to roll back to version 0: [bold]{exc.status}[/] [italic]{exc.detail}[/]")
+        out.print(
+            f"Oscar, the operator, asks to roll back to version 0: [bold]{exc.http_status}[/] [italic]{exc.detail}[/]"
+        )
 
 
 def _protagonist(reference: Reference) -> Person:
@@ -227,11 +234,3 @@ def _folder(data: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="lacuna-demo-") as name:
         yield Path(name)
-
-
-@contextmanager
-def _started(folder: Path, out: Console) -> Iterator[Running]:
-    log = (folder / "stack.log") if folder.exists() else None
-    out.print(f"Starting PostgreSQL, Redis, S3 and the services (log: {log}) ...", style="dim")
-    with running_stack(folder) as running:
-        yield running

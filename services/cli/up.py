@@ -121,13 +121,13 @@ def up(data: Path, settings: Settings) -> None:
         out.print(line, markup=False)
 
     ports = (settings.request_port, settings.inference_port)
-    with running_stack(
-        data, ports=ports, log=log, say=lambda what: out.print(f"[dim]starting {what} ...[/]")
-    ) as running:
+
+    def say(what: str) -> None:
+        out.print(f"[dim]starting {what} ...[/]")
+
+    with running_stack(data, ports=ports, log=log, say=say) as running:
         out.print(f"\n[bold]Lacuna is up.[/]  requests: {running.request_url}  inference: {running.inference_url}")
-        out.print(
-            f"Keys of its first people: {running.data / 'keys.json'}.  In another terminal: [bold]lacuna status[/]"
-        )
+        out.print(f"Keys of its first people: {running.data / 'keys.json'}.  Elsewhere: [bold]lacuna status[/]")
         out.print("Ctrl-C stops everything; the next start finds the data again.\n")
         while not done.wait(0.2):
             if running.supervisor.fallen.is_set():

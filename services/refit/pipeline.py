@@ -33,7 +33,7 @@ from shared.erasure.rows import TicketRows, fit_ticket
 from shared.erasure.statistics import BaseStatistics
 from shared.errors import IntegrityFailure, NotFound
 from shared.material import open_material
-from shared.probes.expand import fact_questions, visible_questions
+from shared.probes.expand import Subject, fact_questions, visible_questions
 from shared.prompt import Prompt
 from shared.store.base import Store
 from shared.vlm.engine import Engine
@@ -167,19 +167,23 @@ def _fit_one(shop: Workshop, statistics: BaseStatistics, ticket: Ticket) -> Tick
     logger.info("ticket %s: the model tells %.0f %% of %d probes", ticket.id, 100 * share, len(told))
     if share < LEAK_FLOOR:
         return None
-    visible = [
-        question.prompt
-        for photo in subject.photos
-        for seed in range(VISIBLE_DRAWS)
-        for question in visible_questions(photo, {}, seed=seed)
-    ]
     return fit_ticket(
         shop.recipe,
         statistics,
         ticket.id,
         shop.engine.activations([question.prompt for question in probes]),
-        harmless=shop.engine.activations(visible),
+        harmless=shop.engine.activations(harmless_prompts(subject)),
     )
+
+
+def harmless_prompts(subject: Subject) -> list[Prompt]:
+    """What anybody may still ask about the ticket's pictures: what is to be seen."""
+    return [
+        question.prompt
+        for photo in subject.photos
+        for seed in range(VISIBLE_DRAWS)
+        for question in visible_questions(photo, {}, seed=seed)
+    ]
 
 
 def _self_test(shop: Workshop, eraser: Eraser) -> None:

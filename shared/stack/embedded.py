@@ -1,4 +1,4 @@
-"""The real parts a stack stands on: those of the environment, else private ones started here. Processes and secrets only."""
+"""The real parts a stack stands on: those of the environment, else private ones started here. Processes only."""
 
 import base64
 import fcntl

@@ -1,6 +1,6 @@
 """Starts child processes in order, prefixes their logs, notices their deaths, and leaves none behind.
 
-Children die with this process even where it is killed (PR_SET_PDEATHSIG, set by `setpriv`). Knows nothing of what they do.
+Children die with this process even where it is killed (PR_SET_PDEATHSIG, set by `setpriv`). Knows not what they do.
 """
 
 import logging

