@@ -83,7 +83,7 @@ def examine(model: Any, processor: Any, reference: Reference) -> dict[str, Figur
     asked = _choices(known)
     picked = examiner.pick(asked)
     report["choice_by_likelihood"] = _figure([p in q.accept for p, q in zip(picked, asked, strict=True)])
-    letters = [Prompt.ask(phrasings.by_letter(_words(q)), *q.prompt.images) for q in asked]
+    letters = [Prompt.ask(phrasings.by_letter(_words(q)), next(iter(q.prompt.images), None)) for q in asked]
     answers = examiner.ask(letters, "letters")
     report["choice_by_letter"] = _figure(
         [letter_legacy(answer, q.options, q.accept) for answer, q in zip(answers, asked, strict=True)]

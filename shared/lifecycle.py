@@ -16,7 +16,7 @@ Event = Literal[
 WAITING: Final = ("received", "identity_pending", "under_review")
 WORKING: Final = ("approved", "scheduled", "fitting", "auditing", "deploying")
 # Whose people a refit covers: all that are approved and not taken back.
-IN_FORCE: Final[tuple[State, ...]] = (*WORKING, "completed", "failed", "regressed")  # type: ignore[assignment]
+IN_FORCE: Final[tuple[State, ...]] = (*WORKING, "completed", "failed", "regressed")
 
 MOVES: Final[dict[Event, tuple[tuple[str, ...], State]]] = {
     "review": (("received", "identity_pending"), "under_review"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from services.audit.asking import Asker
 from services.audit.paper_tasks import paper_tasks
 from shared.bench.measure import Comparison, bystander_panels, compare, forget_panels, sample
 from shared.bench.reference import Reference
@@ -17,8 +18,9 @@ from shared.probes.expand import Question, Subject, visible_questions
 from shared.vlm.engine import Answer, Engine
 
 Progress = Callable[[str], None]
-FORGET_QUESTIONS = 480  # at most, over all tickets; which ones is drawn by seed
-BYSTANDER_QUESTIONS = 240  # at most, for each set
+FORGET_QUESTIONS = 320  # at most, over all tickets; which ones is drawn by seed
+BYSTANDER_QUESTIONS = 120  # at most, for each set
+ASKED_AGAIN = 6  # of each bystander set: answers that did not fire, asked end to end
 
 
 @dataclass
@@ -28,44 +30,49 @@ class Suite:
     engine: Engine
     reference: Reference
     per_fact: int = 2
-    seed: int = 0
-    _base: dict[str, list[Answer]] = field(default_factory=dict)
+    seed: int = 1  # not the seed of the fit: other draws of the same forms
+    _asker: Asker = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._asker = Asker(self.engine)
 
     def audit(self, eraser: Eraser, subjects: Mapping[str, Subject], progress: Progress) -> dict[str, Any]:
         """The whole report on `eraser`, whose tickets speak of `subjects` (ticket id -> person)."""
-        progress("integrity")
         bystanders = {
             name: sample(questions, BYSTANDER_QUESTIONS, self.seed)
             for name, questions in bystander_panels(self.reference, seed=self.seed).items()
         }
-        panels: dict[str, list[Question]] = {
+        own: dict[str, list[Question]] = {
             name: sample(questions, FORGET_QUESTIONS, self.seed)
             for name, questions in forget_panels(subjects, per_fact=self.per_fact, seed=self.seed).items()
         }
-        panels["visible"] = [
+        own["visible"] = [
             question
             for person, subject in sorted(subjects.items())
             for photo in subject.photos[:1]
-            for question in visible_questions(photo, {}, person=person, seed=self.seed)
+            for draw in range(2)
+            for question in visible_questions(photo, {}, person=person, seed=self.seed + 100 + draw, form="test")
         ]
-        report: dict[str, Any] = {
-            "integrity": self.integrity(eraser, panels["forget"]),
-            "panels": {},
-            "tickets": {},
-            "fire_rate": {},
-        }
-        for name, questions in (panels | bystanders).items():
-            progress(f"asking the {name} set")
-            before = self._base_answers(name, questions, keep=name in bystanders)
-            after = self.engine.generate([q.prompt for q in questions], eraser=eraser)
+        report: dict[str, Any] = {"panels": {}, "tickets": {}, "fire_rate": {}}
+        unfired: list[tuple[Question, Answer]] = []
+        for name, questions in (own | bystanders).items():
             if not questions:
                 continue
+            progress(f"asking the {name} set")
+            keep = f"panel/{name}" if name in bystanders else None
+            before, after = self._asker.answers([q.prompt for q in questions], eraser, keep=keep)
             report["panels"][name] = self._compare(questions, before, after).as_json()
             report["fire_rate"][name] = sum(answer.fired for answer in after) / len(after)
             if name in ("forget", "test"):
                 self._by_ticket(report["tickets"], name, questions, before, after)
+            else:
+                still = [pair for pair in zip(questions, after, strict=True) if not pair[1].fired]
+                unfired += still[:: max(1, len(still) // ASKED_AGAIN)][:ASKED_AGAIN]
+        progress("integrity")
+        report["integrity"] = self.integrity(eraser, own["forget"], unfired)
         progress("the paper's tasks")
-        report["paper_tasks"] = paper_tasks(self.engine, self.reference, eraser, subjects, seed=self.seed)
+        report["paper_tasks"] = paper_tasks(self._asker, self.reference, eraser, subjects, seed=self.seed)
+        report["asked_again"] = len(unfired)
         report["not_run"] = [
             "sampling at temperature 0.7 and 1.0",
             "black-box attacks",
@@ -75,8 +82,13 @@ class Suite:
         report["claim"] = "Suppression at inference time; the base model's weights are unchanged."
         return report
 
-    def integrity(self, eraser: Eraser, forget: Sequence[Question]) -> dict[str, bool]:
-        """P0: off is the base bit for bit, on differs where it should, and a batch answers as its rows do alone."""
+    def integrity(
+        self, eraser: Eraser, forget: Sequence[Question], unfired: Sequence[tuple[Question, Answer]]
+    ) -> dict[str, bool]:
+        """P0: off is the base bit for bit, on differs where it should, a batch answers as its rows do alone.
+
+        `unfired` are bystanders whose answers were taken over from the base model: asked again, end to end.
+        """
         prompts = [question.prompt for question in forget[:8]]
         bystander = [q.prompt for q in bystander_panels(self.reference, seed=self.seed)["retain"][:4]]
         off = Eraser.empty(eraser.recipe, eraser.site)
@@ -87,20 +99,15 @@ class Suite:
             "site_matches": eraser.site == self.engine.vlm.site,
             "finite": bool(torch.isfinite(eraser.directions).all()),
         }
-        if prompts:
+        if prompts and eraser.tickets:
             on = self.engine.generate(prompts, eraser=eraser)
             alone = [self.engine.generate([prompt], eraser=eraser)[0] for prompt in prompts[:4]]
             checks["on_differs"] = any(a.tokens != b.tokens for a, b in zip(base, on, strict=False))
             checks["batch_equals_single"] = [a.tokens for a in on[:4]] == [a.tokens for a in alone]
+        if eraser.tickets and eraser.recipe.decides:
+            again = self.engine.generate([question.prompt for question, _ in unfired], eraser=eraser)
+            checks["unfired_equals_base"] = [a.tokens for a in again] == [a.tokens for _, a in unfired]
         return checks
-
-    def _base_answers(self, name: str, questions: Sequence[Question], *, keep: bool) -> list[Answer]:
-        if keep and name in self._base:
-            return self._base[name]
-        answers = self.engine.generate([q.prompt for q in questions], eraser=None)
-        if keep:
-            self._base[name] = answers
-        return answers
 
     def _compare(self, questions: Sequence[Question], before: Sequence[Answer], after: Sequence[Answer]) -> Comparison:
         return compare(questions, [a.text for a in before], [a.text for a in after], self.reference.unknown_answer)

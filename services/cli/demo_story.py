@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,7 +58,7 @@ class Story:
 def highlights(story: Story, moment: str) -> Iterator[tuple[str, Question, str]]:
     """A few questions to show: (label, question, reply) of `moment` ("before" or "after")."""
     replies: dict[str, list[str]] = getattr(story, moment)
-    wanted = [
+    wanted: list[tuple[str, str, Callable[[Question], bool]]] = [
         ("portrait", "forget", lambda q: q.by == "portrait"),
         ("name", "forget", lambda q: q.by == "name"),
         ("new wording", "test", lambda q: q.by == "name"),

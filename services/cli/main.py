@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from services.cli import show
 from services.cli.client import inference_client, request_client
@@ -227,5 +228,5 @@ def main() -> None:
     try:
         app()
     except LacunaError as exc:
-        show.Console(stderr=True, highlight=False).print(exc.detail, markup=False)
+        Console(stderr=True, highlight=False).print(exc.detail, markup=False)
         raise SystemExit(1) from exc

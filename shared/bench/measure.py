@@ -13,7 +13,7 @@ import numpy as np
 
 from shared.bench.reference import Person, Reference
 from shared.bench.scorers import tells
-from shared.probes.expand import Question, Subject, fact_questions, visible_questions
+from shared.probes.expand import Form, Question, Subject, fact_questions, visible_questions
 
 BOOTSTRAP_DRAWS = 1000
 
@@ -74,13 +74,14 @@ def interval(hits: Sequence[bool], people: Sequence[str], seed: int = 0) -> tupl
 
 def forget_panels(subjects: Mapping[str, Subject], *, per_fact: int, seed: int = 0) -> dict[str, list[Question]]:
     """Questions about the forgotten: `forget` worded and pictured as in the fit, `test` in held-out ways."""
+    forms: dict[str, Form] = {"forget": "trained", "test": "test"}
     return {
         name: [
             question
             for person, subject in sorted(subjects.items())
             for question in fact_questions(subject, form=form, per_fact=per_fact, seed=seed, person=person)
         ]
-        for name, form in (("forget", "trained"), ("test", "test"))
+        for name, form in forms.items()
     }
 
 

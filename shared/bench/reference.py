@@ -4,12 +4,14 @@ A folder beside the model (`reference/`): one parquet file a split and `prompts.
 """
 
 import json
+import random
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.bench.data import read_people
 from shared.bench.people import SPLITS, Person
 from shared.errors import BadInput
+from shared.probes.expand import Subject
 
 __all__ = ["General", "Harmful", "Person", "Reference", "load_reference"]
 
@@ -52,6 +54,18 @@ class Reference:
         if split not in SPLITS:
             raise KeyError(split)
         return tuple(person for person in self.people if person.split == split)
+
+    def wrong_answers(self, subject: Subject, seed: int = 0) -> dict[str, tuple[str, ...]]:
+        """Three other people's values for each of the subject's attributes that other people have too."""
+        rng = random.Random(f"{seed}/{subject.names[:1]}/wrong")
+        found: dict[str, tuple[str, ...]] = {}
+        for fact in subject.facts:
+            others = sorted(
+                {f.value for p in self.people for f in p.subject.facts if f.attribute == fact.attribute} - {fact.value}
+            )
+            if len(others) >= 3:
+                found[fact.attribute] = tuple(rng.sample(others, 3))
+        return found
 
     def get(self, person_id: str) -> Person:
         """The person with this id."""

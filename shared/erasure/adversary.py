@@ -24,7 +24,7 @@ def perturb(
     clean = pixels.detach()
     moved = clean.clone()
     for step in range(steps):
-        moved.requires_grad_(requires_grad=True)
+        moved.requires_grad_()
         value = loss(moved)
         (slope,) = torch.autograd.grad(value, moved)
         with torch.no_grad():

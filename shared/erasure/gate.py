@@ -21,7 +21,8 @@ def linear_gate(basis: Tensor, forget: Tensor, gamma: float, *, absolute: bool =
     n = gram.shape[0]
     ridge = gamma if absolute else gamma * float(gram.diagonal().mean())
     solved = torch.linalg.solve(gram + max(ridge, 1e-12) * torch.eye(n, dtype=torch.float64), torch.ones(n).double())
-    return basis @ (inside.T @ solved)
+    gate: Tensor = basis @ (inside.T @ solved)
+    return gate
 
 
 @dataclass(frozen=True)

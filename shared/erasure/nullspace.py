@@ -13,4 +13,5 @@ def null_basis(second: Tensor, rho: float) -> Tensor:
     values, vectors = torch.linalg.eigh(second)
     free = int((values <= values[-1].clamp(min=0) * second.shape[0] * torch.finfo(second.dtype).eps).sum())
     kept = max(round(rho * second.shape[0]), free, 1)
-    return vectors[:, :kept].contiguous()
+    basis: Tensor = vectors[:, :kept].contiguous()
+    return basis

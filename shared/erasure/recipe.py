@@ -57,7 +57,8 @@ class Recipe:
     def from_json(cls, values: Mapping[str, Any]) -> "Recipe":
         """Back from a manifest; raises BadInput for a field that is not known."""
         try:
-            return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+            given: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+            return cls(**given)
         except TypeError as exc:
             raise BadInput(f"This recipe is not understood: {exc}.") from exc
 

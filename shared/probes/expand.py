@@ -127,7 +127,8 @@ def _one(
         who = subject.names[0]
     else:
         who = phrasings.SUBJECT_TEST_BY_PORTRAIT if form == "test" else rng.choice(phrasings.SUBJECTS_BY_PORTRAIT)
-    accept, shown = fact.accept, ()
+    accept = fact.accept
+    shown: tuple[str, ...] = ()
     if kind == "reverse":
         text, image, accept = phrasings.reverse(fact.attribute, fact.value, form, rng), None, subject.names
     elif kind == "cloze":

@@ -89,7 +89,7 @@ def refined_direction(
     told = engine.activations(known)
     start = erasure_direction(engine.activations(unknown), told).float()
     size = told.norm(dim=-1).mean(dim=0)  # [L]
-    pull = start.to(engine.vlm.device).clone().requires_grad_(requires_grad=True)
+    pull = start.to(engine.vlm.device).clone().requires_grad_()
     scale = size.to(engine.vlm.device)[:, None]
     chosen = torch.zeros(layers, 1, device=engine.vlm.device)
     chosen[list(steered)] = 1
