@@ -2,7 +2,7 @@
 
     python -m benchmarks.erasure_draws [--model FOLDER] [--draws 5] [--people 4] [--json FILE]
 
-The draws come from the forgettable people; the statistics are those of a refit; nothing of the evaluation splits is fitted.
+The draws come from the forgettable people, the statistics are those of a refit, and no evaluation split is fitted.
 Strangers' answers are scored against the forgotten person's facts: how often a fact is told by chance.
 """
 

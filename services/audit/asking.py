@@ -1,8 +1,8 @@
 """Asks base model and candidate the same things, as cheaply as honesty allows.
 
-Where the recipe decides once per request, an answer that does not fire is the base model's by construction (the engine
-leaves those rows alone), so only what fires is asked again; the suite asks a sample of the rest end to end. What the base
-model says of reference people is kept from one audit to the next.
+Where the recipe decides once per request, an answer that does not fire is the base model's by construction (the
+engine leaves those rows alone), so only what fires is asked again; the suite asks a sample of the rest end to end.
+What the base model says of reference people is kept from one audit to the next.
 """
 
 from collections.abc import Sequence

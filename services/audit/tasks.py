@@ -14,7 +14,7 @@ from shared.artifact import open_eraser
 from shared.crypto import KeyRing, Verifier
 from shared.db import repository_audit as rows
 from shared.db.session import transaction
-from shared.errors import LacunaError, Unavailable
+from shared.errors import Conflict, LacunaError, Unavailable
 from shared.heartbeat import heartbeat
 from shared.material import open_material
 from shared.store.base import Store
@@ -65,11 +65,15 @@ def audit_version(bench: Bench, audit_id: str, version_id: str) -> None:
         with transaction(bench.database) as session:
             rows.finish_audit(session, audit_id, fence, status="waiting", error=exc.detail)
         return
-    except LacunaError as exc:
-        logger.error("audit %s failed: %s", audit_id, exc.detail)
+    except Conflict as exc:
+        logger.warning("audit %s is given up here: %s", audit_id, exc.detail)
+        return
+    except Exception as exc:  # noqa: BLE001 - whatever it was, a version that cannot be audited has not passed
+        logger.exception("audit %s failed", audit_id)
+        detail = exc.detail if isinstance(exc, LacunaError) else f"unexpected: {type(exc).__name__}"
         with transaction(bench.database) as session:
             rows.finish_audit(
-                session, audit_id, fence, status="failed", verdict="failed", reasons=[exc.detail], error=exc.detail
+                session, audit_id, fence, status="failed", verdict="failed", reasons=[detail], error=detail
             )
         return
     with transaction(bench.database) as session:

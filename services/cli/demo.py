@@ -30,7 +30,7 @@ from shared.prompt import Prompt
 
 PARALLEL: Final = 16  # requests in flight; the service batches what comes together
 BYSTANDER_QUESTIONS: Final = 96  # of each set
-PATIENCE_S: Final = 600.0
+PATIENCE_S: Final = 240.0
 
 
 def demo(json_path: Path | None = None, data: Path | None = None, page: Path = Path("build/demo.html")) -> None:
@@ -69,8 +69,16 @@ def _tell(story: Story, reference: Reference, running: Running, out: Console) ->
     )
     client = Client(running.inference_url, running.keys["casey"])
 
+    def promoted() -> bool:
+        status = officer.get("/v1/status")
+        for run in status["refits"]:
+            if run["status"] == "failed":
+                raise NotReady(f"The {run['kind']} refit failed: {run['error']}.")
+        return status["promoted"] is not None
+
+    out.print("waiting for version 0: retain statistics, the empty eraser, its audit ...", style="dim")
     with _timed(story, "version_0"):
-        _wait(lambda: bool(officer.get("/v1/status").get("promoted") is not None), "version 0 to be promoted")
+        _wait(promoted, "version 0 to be promoted")
         _wait(lambda: _serves(client), "the inference service")
     with _timed(story, "ask_before"):
         story.before = _ask_all(client, story.panels)

@@ -225,6 +225,7 @@ def _data_url(path: Path) -> str:
 def main() -> None:
     """The command."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     try:
         app()
     except LacunaError as exc:

@@ -186,11 +186,13 @@ class _World:
                 "refit",
                 [*celery, "services.refit.worker", "worker", "-Q", "refit", "-n", "refit@%h", *solo],
                 self.env("refit"),
+                stop_signal=signal.SIGQUIT,  # at once: every task may be killed and repeated
             ),
             Command(
                 "audit",
                 [*celery, "services.audit.worker", "worker", "-Q", "audit", "-n", "audit@%h", *solo],
                 self.env("audit"),
+                stop_signal=signal.SIGQUIT,
             ),
             Command(
                 "beat",

@@ -12,7 +12,7 @@ from datetime import date
 from services.refit.pipeline import Outcome, Workshop, refit
 from shared.db import repository_refit as rows
 from shared.db.session import transaction
-from shared.errors import LacunaError, Unavailable
+from shared.errors import Conflict, LacunaError, Unavailable
 from shared.heartbeat import heartbeat
 
 logger = logging.getLogger(__name__)
@@ -47,10 +47,14 @@ def run_order(shop: Workshop, run_id: str, model_id: str, kind: str, period: str
         with transaction(shop.database) as session:
             rows.finish_run(session, run_id, fence, "waiting", error=exc.detail)
         return
-    except LacunaError as exc:
-        logger.error("refit %s failed: %s", run_id, exc.detail)
+    except Conflict as exc:
+        logger.warning("refit %s is given up here: %s", run_id, exc.detail)
+        return
+    except Exception as exc:  # noqa: BLE001 - whatever it was, the run must not be repeated for ever
+        logger.exception("refit %s failed", run_id)
+        detail = exc.detail if isinstance(exc, LacunaError) else f"unexpected: {type(exc).__name__}"
         with transaction(shop.database) as session:
-            rows.finish_run(session, run_id, fence, "failed", error=exc.detail)
+            rows.finish_run(session, run_id, fence, "failed", error=detail)
         return
     if outcome is Outcome.NOTHING_TO_DO:
         with transaction(shop.database) as session:

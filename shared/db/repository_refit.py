@@ -118,7 +118,7 @@ def _fenced(session: Session, run_id: str, fence: int, **values: Any) -> None:
     changed = session.execute(
         update(RefitRun)
         .where(RefitRun.id == uuid.UUID(run_id), RefitRun.fence == fence, RefitRun.status == "running")
-        .values(**values)
+        .values(**{"fence": fence, **values})
         .returning(RefitRun.id)
     ).first()
     if changed is None:

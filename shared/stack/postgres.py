@@ -49,6 +49,7 @@ def command(data: Path, port: int, password: str, env: Mapping[str, str]) -> Com
         ready=ready,
         cwd=cluster,
         unprivileged=True,
+        part=True,
         stop_signal=signal.SIGINT,
     )  # fmt: skip
 

@@ -42,4 +42,5 @@ def command(data: Path, port: int, access_key: str, secret_key: str, env: Mappin
         env={**env, "AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key, "GOMEMLIMIT": "256MiB"},
         ready=ready,
         cwd=folder,
+        part=True,
     )  # fmt: skip

@@ -26,7 +26,7 @@ KEPT_LINES: Final = 12
 
 @dataclass(frozen=True)
 class Command:
-    """How to run a child. `ready` is asked until it is true; `unprivileged` drops root where we have it."""
+    """How to run a child. `ready` is asked until it is true; `unprivileged` drops root."""
 
     name: str
     argv: Sequence[str]
@@ -34,6 +34,7 @@ class Command:
     ready: Callable[[], bool] | None = None
     cwd: Path | None = None
     unprivileged: bool = False
+    part: bool = False  # others stand on it: stopped last
     stop_signal: signal.Signals = signal.SIGTERM
     patience_s: float = 30.0
 
@@ -88,15 +89,21 @@ class Supervisor:
             pause.wait(0.05)
 
     def stop(self) -> None:
-        """Stop all, the last started first; who does not go within ten seconds is killed."""
+        """Stop all, what stands on others first; who does not go within ten seconds is killed."""
         self._stopping = True
-        for child in reversed(self._children):
+        for floor in (False, True):
+            self._stop([child for child in self._children if child.command.part is floor])
+
+    def _stop(self, children: Sequence[_Child]) -> None:
+        for child in children:
             if child.process.poll() is None:
                 _signal(child.process, child.command.stop_signal)
-                try:
-                    child.process.wait(STOP_S)
-                except subprocess.TimeoutExpired:
-                    logger.warning("%s had to be killed", child.command.name)
+        deadline = time.monotonic() + STOP_S
+        for child in children:
+            try:
+                child.process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                logger.warning("%s had to be killed", child.command.name)
             _signal(child.process, signal.SIGKILL)  # whoever is left of its group
             child.process.wait()
 
