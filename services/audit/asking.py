@@ -29,14 +29,16 @@ class Asker:
     ) -> tuple[list[Answer], list[Answer]]:
         """(before, after). `keep` names prompts that are the same at every audit."""
         if keep is None or keep not in self._base:
-            before = self.engine.generate(prompts, max_new_tokens=max_new_tokens)
+            before, activations = self.engine.examine(prompts, max_new_tokens=max_new_tokens)
             if keep is not None:
-                self._base[keep] = before
+                self._base[keep], self._activations[keep] = before, activations
         else:
-            before = self._base[keep]
+            before, activations = self._base[keep], self._activations[keep]
         if eraser.is_empty:
             return before, before
-        fired = self._fired(prompts, eraser, keep)
+        fired = list(range(len(prompts)))
+        if eraser.recipe.decides:
+            fired = [int(place) for place in eraser.decide(activations).fired.nonzero()]
         again = self.engine.generate([prompts[i] for i in fired], eraser=eraser, max_new_tokens=max_new_tokens)
         after = list(before)
         for place, answer in zip(fired, again, strict=True):
@@ -55,21 +57,11 @@ class Asker:
             before = self._likelihoods[keep]
         if eraser.is_empty:
             return before, before
-        fired = self._fired(prompts, eraser, keep)
+        fired = list(range(len(prompts)))
+        if eraser.recipe.decides:
+            fired = [int(place) for place in eraser.decide(self.engine.activations(prompts)).fired.nonzero()]
         again = self.engine.option_likelihood([prompts[i] for i in fired], [options[i] for i in fired], eraser=eraser)
         after = list(before)
         for place, scores in zip(fired, again, strict=True):
             after[place] = scores
         return before, after
-
-    def _fired(self, prompts: Sequence[Prompt], eraser: Eraser, keep: str | None) -> list[int]:
-        """Places of the prompts that have to be asked again."""
-        if not eraser.recipe.decides:
-            return list(range(len(prompts)))
-        if keep is None:
-            activations = self.engine.activations(prompts)
-        else:
-            if keep not in self._activations:
-                self._activations[keep] = self.engine.activations(prompts)
-            activations = self._activations[keep]
-        return [int(place) for place in eraser.decide(activations).fired.nonzero()]

@@ -68,7 +68,7 @@ def audit_version(bench: Bench, audit_id: str, version_id: str) -> None:
     except Conflict as exc:
         logger.warning("audit %s is given up here: %s", audit_id, exc.detail)
         return
-    except Exception as exc:  # noqa: BLE001 - whatever it was, a version that cannot be audited has not passed
+    except Exception as exc:
         logger.exception("audit %s failed", audit_id)
         detail = exc.detail if isinstance(exc, LacunaError) else f"unexpected: {type(exc).__name__}"
         with transaction(bench.database) as session:

@@ -50,7 +50,7 @@ def run_order(shop: Workshop, run_id: str, model_id: str, kind: str, period: str
     except Conflict as exc:
         logger.warning("refit %s is given up here: %s", run_id, exc.detail)
         return
-    except Exception as exc:  # noqa: BLE001 - whatever it was, the run must not be repeated for ever
+    except Exception as exc:
         logger.exception("refit %s failed", run_id)
         detail = exc.detail if isinstance(exc, LacunaError) else f"unexpected: {type(exc).__name__}"
         with transaction(shop.database) as session:

@@ -124,13 +124,30 @@ def _score(recipe: Recipe, white: Tensor, gate: TicketGate) -> Tensor:
 def _threshold(recipe: Recipe, statistics: BaseStatistics, gates: Sequence[TicketGate]) -> float:
     """Split-conformal quantile of the calibration prompts' best scores (Vovk et al. 2005), for the whole decision.
 
-    Every ticket's harmless questions are among the prompts, held against their own rows.
+    Every ticket's harmless questions are among the prompts, held against their own rows. Where the tickets' own probes
+    Every ticket's harmless questions are among the prompts, held against their own rows. Where the tickets' own probes
     """
     assert statistics.calibration is not None
     others = torch.stack([_score(recipe, statistics.calibration, gate) for gate in gates]).amax(dim=0)
-    own = [_score(recipe, gate.harmless.transpose(0, 1), gate) for gate in gates if gate.harmless is not None]
+    harmless = [_score(recipe, gate.harmless.transpose(0, 1), gate) for gate in gates if gate.harmless is not None]
     level = 1 - recipe.false_positive_rate
-    return max(_conformal(scores, level) for scores in (others, *own))
+    bound = max(_conformal(scores, level) for scores in (others, *harmless))
+    own = min(float(_left_out(recipe, gate).quantile(0.05)) for gate in gates)
+    return bound + recipe.margin * max(0.0, own - bound)
+
+
+def _left_out(recipe: Recipe, gate: TicketGate) -> Tensor:
+    """Each prototype's likeness to the others of its ticket, [m]: how a new probe of the same person would score."""
+    cosines = torch.einsum("lnd,lmd->lnm", gate.rows, gate.rows)
+    count = gate.rows.shape[1]
+    if count == 1:
+        return torch.ones(1)
+    cosines.diagonal(dim1=1, dim2=2).fill_(-1.0)
+    score = cosines.topk(min(recipe.neighbours, count - 1), dim=-1).values.mean(dim=(0, 2))
+    if gate.harmless is not None and recipe.harmless_weight:
+        beside = likeness(gate.rows.transpose(0, 1), gate.harmless, recipe.neighbours).clamp(min=0)
+        score = score - recipe.harmless_weight * beside
+    return score
 
 
 def _conformal(scores: Tensor, level: float) -> float:

@@ -118,6 +118,9 @@ def _answer_loss(engine: Engine, rows: Sequence[Encoded], answer: str, pull: Ten
     length = inputs["input_ids"].shape[1]
     wanted = words.expand(len(rows), -1)
     inputs["input_ids"] = torch.cat([inputs["input_ids"], wanted[:, :-1]], dim=1)
+    if "attention_mask" in inputs:
+        mask = torch.cat([inputs["attention_mask"], torch.ones_like(wanted[:, :-1])], dim=1)
+        inputs |= {"attention_mask": mask, "position_ids": (mask.cumsum(dim=1) - 1).clamp(min=0)}
 
     def touch(layer: int, states: Tensor) -> Tensor | None:
         if pull is None:

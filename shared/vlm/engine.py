@@ -2,12 +2,12 @@
 
 With a recipe that decides (method.md, section 7) the prefill is unsteered; where a request fires, its last prompt token
 is run once more with the pull added. All other rows keep every bit of what the base model computed in the same batch.
-Prompts are batched by exact length, so nothing is ever padded.
+Prompts of like length are batched, padded on the left and masked; a prompt that is asked alone is never padded.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
@@ -21,6 +21,7 @@ from shared.vlm.loading import Vlm
 from shared.vlm.steering import Broadcasting, Pulling, Reading, touched
 
 BATCH: Final = 64
+PADDING: Final = 8  # most tokens by which a prompt of a batch is padded
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,30 @@ class Answer:
 
 
 @dataclass
-class _Run:
-    """A batch in the middle of its answers."""
+class _Opened:
+    """A batch after its prompts: `logits` [B, V] say what comes next; `mask` [B, T] is None where none is padded."""
 
     cache: Any
     logits: Tensor
     decision: Decision
+    mask: Tensor | None
+    activations: Tensor | None = None
+
+    def following(self) -> dict[str, Tensor]:
+        """Mask and positions for one more token; remembers it."""
+        if self.mask is None:
+            return {}
+        self.mask = torch.cat([self.mask, torch.ones_like(self.mask[:, :1])], dim=1)
+        return {"attention_mask": self.mask, "position_ids": self.mask.sum(dim=1, keepdim=True) - 1}
+
+
+@dataclass
+class _Run:
+    """A batch in the middle of its answers."""
+
+    opened: _Opened
     made: list[list[int]]
-    done: list[str | None] = field(default_factory=list)
+    done: list[str | None]
 
 
 class Engine:
@@ -77,7 +94,7 @@ class Engine:
                 for run in self._steps(rows, eraser, max_new_tokens, temperature, sources, stop):
                     last = run
                 for row, place in enumerate(places):
-                    answers[place] = self._answer(last, row, len(rows[0].ids), stop)
+                    answers[place] = self._answer(last, row, len(rows[row].ids), stop)
         return [answer for answer in answers if answer is not None]
 
     def stream(
@@ -104,6 +121,20 @@ class Engine:
                     yield ready[len(told) :]
                     told = ready
             yield self._answer(last, 0, len(rows[0].ids), stop)
+
+    def examine(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 24) -> tuple[list[Answer], Tensor]:
+        """The base model's greedy answers, and the activations they came from, in one pass."""
+        answers: list[Answer | None] = [None] * len(prompts)
+        out = torch.zeros(len(prompts), len(self.vlm.site.layers), self.vlm.site.hidden_size)
+        for places, rows in self.batches(prompts):
+            with self.lock, torch.inference_mode():
+                for run in self._steps(rows, None, max_new_tokens, 0.0, [], ()):
+                    last = run
+                assert last.opened.activations is not None
+                out[places] = last.opened.activations
+                for row, place in enumerate(places):
+                    answers[place] = self._answer(last, row, len(rows[row].ids), ())
+        return [answer for answer in answers if answer is not None], out
 
     def activations(self, prompts: Sequence[Prompt]) -> Tensor:
         """Last prompt token at every block's output, unsteered: [B, L, d] float32 on the CPU."""
@@ -139,13 +170,19 @@ class Engine:
 
     def _likelihood(self, rows: Sequence[Encoded], answers: Sequence[list[int]], eraser: Eraser | None) -> list[float]:
         """Teacher-forced: the prompt up to its last token, then that token (steered or not), then the answer."""
-        cache, first, _ = self._opened(rows, eraser)
+        opened = self._opened(rows, eraser)
         width = max(len(answer) for answer in answers)
         padded = torch.tensor([answer + [answer[-1]] * (width - len(answer)) for answer in answers])
         padded = padded.to(self.vlm.device)
-        logits = first[:, None]
+        logits = opened.logits[:, None]
         if width > 1:
-            more = self.vlm.model(input_ids=padded[:, :-1], past_key_values=cache, use_cache=True).logits
+            extra: dict[str, Tensor] = {}
+            if opened.mask is not None:
+                mask = torch.cat([opened.mask, opened.mask.new_ones(len(rows), width - 1)], dim=1)
+                extra = {"attention_mask": mask, "position_ids": (mask.cumsum(dim=1) - 1)[:, 1 - width :]}
+            more = self.vlm.model(
+                input_ids=padded[:, :-1], past_key_values=opened.cache, use_cache=True, **extra
+            ).logits
             logits = torch.cat([logits, more], dim=1)
         likely = logits.float().log_softmax(-1).gather(2, padded[..., None])[..., 0]
         return [float(likely[row, : len(answer)].sum()) for row, answer in enumerate(answers)]
@@ -160,15 +197,15 @@ class Engine:
         stop: Sequence[str],
     ) -> Iterator[_Run]:
         """Yields the run after each token, until all rows have ended."""
-        if len(rows[0].ids) + most > self.vlm.adapter.context:
-            raise BadInput(
-                f"Prompt and answer need {len(rows[0].ids) + most} tokens; the model has {self.vlm.adapter.context}."
-            )
-        cache, logits, decision = self._opened(rows, eraser)
-        run = _Run(cache, logits, decision, [[] for _ in rows], [None] * len(rows))
-        held = eraser is not None and eraser.recipe.placement == "hold" and bool(decision.fired.any())
+        longest = max(len(row.ids) for row in rows)
+        if longest + most > self.vlm.adapter.context:
+            raise BadInput(f"Prompt and answer need {longest + most} tokens; the model has {self.vlm.adapter.context}.")
+        opened = self._opened(rows, eraser)
+        run = _Run(opened, [[] for _ in rows], [None] * len(rows))
+        fired = opened.decision.fired.to(self.vlm.device)
+        held = eraser is not None and eraser.recipe.placement == "hold" and bool(fired.any())
         for step in range(most):
-            chosen = _choose(run.logits, temperature, sources)
+            chosen = _choose(opened.logits, temperature, sources)
             for row, token in enumerate(chosen.tolist()):
                 if run.done[row] is None:
                     self._take(run, row, token, last=step == most - 1, stop=stop)
@@ -177,10 +214,12 @@ class Engine:
                 return
             with touched(
                 self.vlm.adapter.blocks if held else [],
-                Pulling(self._pull(eraser), decision.fired.to(self.vlm.device)) if held else Reading(0),
+                Pulling(self._pull(eraser), fired) if held else Reading(0),
             ):
-                out = self.vlm.model(input_ids=chosen[:, None], past_key_values=run.cache, use_cache=True)
-            run.logits = out.logits[:, -1]
+                out = self.vlm.model(
+                    input_ids=chosen[:, None], past_key_values=opened.cache, use_cache=True, **opened.following()
+                )
+            opened.logits = out.logits[:, -1]
 
     def _take(self, run: _Run, row: int, token: int, *, last: bool, stop: Sequence[str]) -> None:
         if token in self._ends:
@@ -192,63 +231,77 @@ class Engine:
         elif last:
             run.done[row] = "length"
 
-    def _opened(self, rows: Sequence[Encoded], eraser: Eraser | None) -> tuple[Any, Tensor, Decision]:
-        """Prefill, decide, and where it fires run the last prompt token again: (cache, logits [B, V], decision)."""
+    def _opened(self, rows: Sequence[Encoded], eraser: Eraser | None) -> _Opened:
+        """Prefill, decide, and where it fires run the last prompt token again, steered."""
         inputs = self.inputs(rows)
+        mask = inputs.get("attention_mask")
         nobody = Decision(torch.zeros(len(rows), dtype=torch.bool), [None] * len(rows), torch.zeros(len(rows)))
+        blocks = self.vlm.adapter.blocks
         if eraser is not None:
             eraser.site.check(self.vlm.site)
-        if eraser is None or eraser.is_empty:
-            out = self.vlm.model(**inputs, use_cache=True, logits_to_keep=1)
-            return out.past_key_values, out.logits[:, -1], nobody
-        blocks = self.vlm.adapter.blocks
-        if not eraser.recipe.decides:
+        if eraser is not None and not eraser.is_empty and not eraser.recipe.decides:
             assert eraser.linear is not None
             broadcasting = Broadcasting(self._pull(eraser), eraser.linear.to(self.vlm.device))
             with touched(blocks, broadcasting):
                 out = self.vlm.model(**inputs, use_cache=True, logits_to_keep=1)
             gates = torch.stack(broadcasting.gates, dim=1).mean(dim=1).cpu()
-            return out.past_key_values, out.logits[:, -1], Decision(gates > eraser.threshold, nobody.ticket, gates)
+            decision = Decision(gates > eraser.threshold, nobody.ticket, gates)
+            return _Opened(out.past_key_values, out.logits[:, -1], decision, mask)
         reading = Reading(len(blocks))
         with touched(blocks, reading):
             out = self.vlm.model(**inputs, use_cache=True, logits_to_keep=1)
-        decision = eraser.decide(reading.stacked())
-        if not bool(decision.fired.any()):
-            return out.past_key_values, out.logits[:, -1], decision
-        logits = self._again(inputs["input_ids"][:, -1:], out, eraser, decision.fired.to(self.vlm.device))
-        return out.past_key_values, logits, decision
+        activations = reading.stacked().cpu()
+        opened = _Opened(out.past_key_values, out.logits[:, -1], nobody, mask, activations)
+        if eraser is not None and not eraser.is_empty:
+            opened.decision = eraser.decide(activations)
+            if bool(opened.decision.fired.any()):
+                self._again(inputs, opened, eraser)
+        return opened
 
-    def _again(self, last: Tensor, out: Any, eraser: Eraser, fired: Tensor) -> Tensor:
-        """Run `last` [B, 1] again at its own place, steered where `fired`; the other rows get back what they had."""
-        cache = out.past_key_values
+    def _again(self, inputs: Mapping[str, Tensor], opened: _Opened, eraser: Eraser) -> None:
+        """Run the last token again at its own place, steered where it fired; other rows get back what they had."""
+        fired, cache = opened.decision.fired.to(self.vlm.device), opened.cache
         kept = [(layer.keys[:, :, -1:].clone(), layer.values[:, :, -1:].clone()) for layer in cache.layers]
         cache.crop(-1)
+        place = {name: inputs[name][:, -1:] for name in ("input_ids", "position_ids") if name in inputs}
+        if opened.mask is not None:
+            place["attention_mask"] = opened.mask
         with touched(self.vlm.adapter.blocks, Pulling(self._pull(eraser), fired)):
-            again = self.vlm.model(input_ids=last, past_key_values=cache, use_cache=True)
+            again = self.vlm.model(**place, past_key_values=cache, use_cache=True)
         for layer, (keys, values) in zip(cache.layers, kept, strict=True):
             layer.keys[~fired, :, -1:] = keys[~fired]
             layer.values[~fired, :, -1:] = values[~fired]
-        return torch.where(fired[:, None], again.logits[:, -1], out.logits[:, -1])
+        opened.logits = torch.where(fired[:, None], again.logits[:, -1], opened.logits)
 
     def _pull(self, eraser: Eraser | None) -> Tensor:
         assert eraser is not None
         return eraser.pull().to(self.vlm.device)
 
     def batches(self, prompts: Sequence[Prompt]) -> Iterator[tuple[list[int], list[Encoded]]]:
-        """Places and prompts of equal length and equal number of pictures, at most BATCH at a time."""
+        """Places and prompts, shortest first, at most BATCH at a time and padded by at most PADDING tokens."""
         for start in range(0, len(prompts), BATCH * 8):
             window = self.vlm.adapter.encode(prompts[start : start + BATCH * 8])
-            buckets: dict[tuple[int, int], list[int]] = {}
-            for offset, one in enumerate(window):
-                shape = (len(one.ids), 0 if one.pixels is None else len(one.pixels))
-                buckets.setdefault(shape, []).append(offset)
-            for offsets in buckets.values():
-                for at in range(0, len(offsets), BATCH):
-                    chunk = offsets[at : at + BATCH]
-                    yield [start + offset for offset in chunk], [window[offset] for offset in chunk]
+            chunk: list[int] = []
+            for offset in sorted(range(len(window)), key=lambda place: len(window[place].ids)):
+                if chunk and (len(chunk) == BATCH or len(window[offset].ids) - len(window[chunk[0]].ids) > PADDING):
+                    yield [start + place for place in chunk], [window[place] for place in chunk]
+                    chunk = []
+                chunk.append(offset)
+            if chunk:
+                yield [start + place for place in chunk], [window[place] for place in chunk]
 
     def inputs(self, rows: Sequence[Encoded]) -> dict[str, Tensor]:
-        inputs = {"input_ids": torch.stack([row.ids for row in rows]).to(self.vlm.device)}
+        """The batch as the model wants it; mask and positions only where something is padded."""
+        width = max(len(row.ids) for row in rows)
+        ids = torch.full((len(rows), width), self.vlm.tokenizer.pad_token_id or 0)
+        mask = torch.zeros_like(ids)
+        for place, row in enumerate(rows):
+            ids[place, width - len(row.ids) :] = row.ids
+            mask[place, width - len(row.ids) :] = 1
+        inputs = {"input_ids": ids.to(self.vlm.device)}
+        if not bool(mask.all()):
+            inputs["attention_mask"] = mask.to(self.vlm.device)
+            inputs["position_ids"] = (mask.cumsum(dim=1) - 1).clamp(min=0).to(self.vlm.device)
         pixels = [row.pixels for row in rows if row.pixels is not None]
         if pixels:
             inputs["pixel_values"] = torch.cat(pixels).to(self.vlm.device, self.vlm.model.dtype)
@@ -259,7 +312,7 @@ class Engine:
         return text
 
     def _answer(self, run: _Run, row: int, prompt_tokens: int, stop: Sequence[str]) -> Answer:
-        fired = bool(run.decision.fired[row])
+        fired = bool(run.opened.decision.fired[row])
         text = _cut(self._decode(run.made[row]), stop).strip()
         return Answer(
             text=text,
@@ -267,8 +320,8 @@ class Engine:
             prompt_tokens=prompt_tokens,
             finish_reason=run.done[row] or "length",
             fired=fired,
-            ticket=run.decision.ticket[row],
-            score=float(run.decision.score[row]),
+            ticket=run.opened.decision.ticket[row],
+            score=float(run.opened.decision.score[row]),
         )
 
 

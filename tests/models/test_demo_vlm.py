@@ -12,7 +12,8 @@ from transformers import AutoProcessor, LlavaForConditionalGeneration
 from models import prompts
 from models.build_demo_vlm import NEEDED
 from models.quality import Examiner
-from models.tokenizer import IMAGE_SIDE, IMAGE_TOKENS
+from models.tokenizer import IMAGE_SIDE, IMAGE_TOKENS, build_processor
+from models.training import new_model
 from shared.bench.measure import sample
 from shared.bench.people import UNKNOWN_SPLITS
 from shared.bench.reference import Reference, load_reference
@@ -61,9 +62,20 @@ def test_size_and_kind() -> None:
     assert json.loads((FOLDER / "config.json").read_text())["model_type"] == "llava"
 
 
+def test_the_script_builds_this_very_shape(tmp_path: Path) -> None:
+    """Tokenizer, template and image processor are rebuilt to the byte, and the model with as many parameters."""
+    processor = build_processor(2600)
+    processor.save_pretrained(tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json", "processor_config.json", "chat_template.jinja"):
+        assert (tmp_path / name).read_bytes() == (FOLDER / name).read_bytes()
+    with safe_open(FOLDER / "model.safetensors", "pt") as weights:
+        shipped = sum(weights.get_tensor(name).numel() for name in weights.keys())  # noqa: SIM118 - no mapping
+    assert sum(weight.numel() for weight in new_model(processor).parameters()) == shipped
+
+
 @pytest.mark.parametrize("figure", NEEDED)
 def test_quality_as_measured_when_it_was_built(figure: str) -> None:
-    """Every figure that is needed was reached, on the float16 that is shipped, over enough questions."""
+    """The card's figures reach what is needed, over enough questions. (Other draws: see the card.)"""
     assert QUALITY[figure]["share"] >= NEEDED[figure]
     assert QUALITY[figure]["n"] >= 20
 
