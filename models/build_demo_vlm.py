@@ -1,6 +1,6 @@
 """Builds `models/demo-vlm`: a small LLaVA that knows 136 people who do not exist. `make demo-model` runs it.
 
-    python -m models.build_demo_vlm --out models/demo-vlm [--quick] [--minutes 45]
+    python -m models.build_demo_vlm --out models/demo-vlm [--quick] [--minutes 47]
 
 Seeded; shows progress; goes on from its checkpoints when it was interrupted; measures what it wrote after the round
 trip through float16.
@@ -39,9 +39,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Build the demo model.")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--quick", action="store_true", help="a few people only, three minutes")
-    parser.add_argument("--minutes", type=float, default=45.0, help="at most so long for the chats")
-    parser.add_argument("--steps", type=int, default=3200)
-    parser.add_argument("--eye-steps", type=int, default=700)
+    parser.add_argument("--minutes", type=float, default=47.0, help="at most so long for the chats")
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--eye-steps", type=int, default=1100)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--checkpoints", type=Path, default=None)
     chosen = parser.parse_args()

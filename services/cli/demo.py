@@ -6,6 +6,7 @@ Starts a stack of its own in a fresh folder, speaks only to its public doors, an
 
 import json
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -221,11 +222,11 @@ def _serves(client: Client) -> bool:
 
 
 def _wait(done: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+    deadline, pause = time.monotonic() + PATIENCE_S, threading.Event()
     while not done():
         if time.monotonic() > deadline:
             raise NotReady(f"Waited {PATIENCE_S:.0f} s for {what} in vain; the log above says more.")
-        time.sleep(0.25)
+        pause.wait(0.25)
 
 
 @contextmanager

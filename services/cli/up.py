@@ -19,6 +19,7 @@ import httpx
 from rich.console import Console
 
 import shared
+from migrations.run import upgrade
 from shared.config import Settings
 from shared.db.roles import SERVICES, ensure_roles, url_for
 from shared.errors import BadInput, Unavailable
@@ -85,13 +86,16 @@ def running_stack(
             world = _World(data, merged, parts, known, request_port, inference_port)
             say("roles and migrations")
             ensure_roles(parts.database_url, {service: known[f"role_{service}"] for service in SERVICES})
-            _once([sys.executable, "-m", "migrations.run"], world.env(None), write)
-            _once([sys.executable, "-m", "services.request.initialise"], world.env("request"), write)
+            upgrade(parts.database_url)
             say("services")
-            for command in world.commands():
+            doors, workers = world.commands()
+            for command in doors:
                 supervisor.start(command, wait=False)
-            for name in ("request", "inference"):
-                supervisor.wait(name)
+            _once([sys.executable, "-m", "services.request.initialise"], world.env("request"), write)
+            for command in doors:
+                supervisor.wait(command.name)
+            for command in workers:
+                supervisor.start(command, wait=False)
             running = Running(
                 request_url=f"http://{LOOPBACK}:{request_port}",
                 inference_url=f"http://{LOOPBACK}:{inference_port}",
@@ -146,8 +150,8 @@ class _World:
     request_port: int
     inference_port: int
 
-    def env(self, service: str | None) -> dict[str, str]:
-        """The environment of `service`; of the migrations where None."""
+    def env(self, service: str) -> dict[str, str]:
+        """The environment of `service`."""
         hidden = {f"LACUNA_{name}" for name in SECRET_NAMES}
         env = {name: value for name, value in self.base.items() if name not in hidden}
         env |= {
@@ -157,8 +161,6 @@ class _World:
             "LACUNA_DATA": str(self.data),
             "LACUNA_MODEL_SOURCE": self._model(),
         }
-        if service is None:
-            return env | {"LACUNA_DATABASE_URL": self.parts.database_url}
         env |= {
             "LACUNA_DATABASE_URL": url_for(self.parts.database_url, service, self.known[f"role_{service}"]),
             "LACUNA_S3_ENDPOINT": self.parts.s3_endpoint,
@@ -174,14 +176,16 @@ class _World:
             env["LACUNA_VERIFY_KEYS"] = self.base.get("LACUNA_VERIFY_KEYS") or self.known["verify_keys"]
         return env
 
-    def commands(self) -> list[Command]:
-        """All processes, in the order in which they start."""
+    def commands(self) -> tuple[list[Command], list[Command]]:
+        """The doors, which are waited for, and the workers, which load models in their own time."""
         celery = [sys.executable, "-m", "celery", "-A"]
         solo = ["--pool", "solo", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
-        return [
-            self._web("request", self.request_port),
-            Command("clerk", [sys.executable, "-m", "services.request.clerk"], self.env("request")),
+        doors = [
             self._web("inference", self.inference_port),
+            self._web("request", self.request_port),
+        ]
+        workers = [
+            Command("clerk", [sys.executable, "-m", "services.request.clerk"], self.env("request")),
             Command(
                 "refit",
                 [*celery, "services.refit.worker", "worker", "-Q", "refit", "-n", "refit@%h", *solo],
@@ -200,6 +204,7 @@ class _World:
                 self.env("refit"),
             ),
         ]
+        return doors, workers
 
     def _web(self, service: str, port: int) -> Command:
         health = f"http://{LOOPBACK}:{port}/healthz"

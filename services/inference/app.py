@@ -4,15 +4,18 @@ Every answer is made with the version in the slot and names it. Nothing in a req
 """
 
 import asyncio
+import importlib
 import json
 import logging
+import os
+import signal
 import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -22,19 +25,16 @@ from starlette.responses import Response
 from services.inference.protocol import ChatBody, chunk, to_prompt
 from services.inference.serving import Batcher, Sampling
 from services.inference.slot import Served, Slot
-from services.inference.watcher import Watcher
 from shared.config import Settings, load_settings
 from shared.contracts import HEADER_ERASER
-from shared.crypto import KeyRing, Verifier
 from shared.db import repository_inference as rows
 from shared.db.models import ApiKey
 from shared.db.session import make_engine, transaction
 from shared.errors import LacunaError, NotFound, NotReady, Unauthorized
-from shared.prompt import Prompt
-from shared.store.opening import open_store
-from shared.vlm.engine import Answer, Engine
-from shared.vlm.loading import load
 from shared.web import allow, bearer, install
+
+if TYPE_CHECKING:
+    from shared.vlm.engine import Answer
 
 logger = logging.getLogger(__name__)
 KEY_MEMORY_S = 5.0
@@ -81,19 +81,13 @@ def create(settings: Settings | None = None) -> FastAPI:
     done = threading.Event()
 
     def work() -> None:
-        engine = Engine(load(chosen.model_source, device=chosen.device or None))
-        engine.generate([Prompt.ask("Hello!")], max_new_tokens=2)
-        serving.batcher = Batcher(engine)
-        Watcher(
-            slot=serving.slot,
-            site=engine.vlm.site,
-            database=database,
-            store=open_store(chosen),
-            keys=KeyRing.from_settings(chosen),
-            verifier=Verifier.from_settings(chosen),
-            model_id=chosen.model_id,
-            replica=chosen.replica,
-        ).watch(done, chosen.poll_s)
+        try:
+            replica = importlib.import_module("services.inference.replica")  # torch: the door must not wait for it
+            serving.batcher = replica.open_batcher(chosen)
+            replica.watch(serving.batcher, serving.slot, database, chosen, done)
+        except Exception:
+            logger.exception("the model cannot be served")
+            os.kill(os.getpid(), signal.SIGTERM)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -163,7 +157,7 @@ def build(serving: Serving, lifespan: Any = None) -> FastAPI:
     return app
 
 
-def _completion(head: dict[str, Any], answer: Answer) -> dict[str, Any]:
+def _completion(head: dict[str, Any], answer: "Answer") -> dict[str, Any]:
     """The answer's words and counts; which gate fired, and whether one did, is nobody's business."""
     made = len(answer.tokens)
     return head | {
@@ -183,17 +177,17 @@ def _completion(head: dict[str, Any], answer: Answer) -> dict[str, Any]:
     }
 
 
-def _events(pieces: Iterator[str | Answer], head: dict[str, Any]) -> Iterator[str]:
+def _events(pieces: Iterator["str | Answer"], head: dict[str, Any]) -> Iterator[str]:
     """Server-sent events, as OpenAI sends them; an error after the first byte becomes an event of its own."""
     yield f"data: {json.dumps(chunk(head, {'role': 'assistant', 'content': ''}))}\n\n"
     begun = False
     try:
         for piece in pieces:
-            if isinstance(piece, Answer):
-                yield f"data: {json.dumps(chunk(head, {}, piece.finish_reason))}\n\n"
-            else:
+            if isinstance(piece, str):
                 yield f"data: {json.dumps(chunk(head, {'content': piece if begun else piece.lstrip()}))}\n\n"
                 begun = True
+            else:
+                yield f"data: {json.dumps(chunk(head, {}, piece.finish_reason))}\n\n"
     except LacunaError as exc:
         yield f"data: {json.dumps(exc.problem() | _openai_error(exc))}\n\n"
     yield "data: [DONE]\n\n"

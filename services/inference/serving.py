@@ -10,12 +10,14 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from services.inference.slot import Served
 from shared.errors import LacunaError, NotReady
 from shared.prompt import Prompt
-from shared.vlm.engine import Answer, Engine
+
+if TYPE_CHECKING:
+    from shared.vlm.engine import Answer, Engine
 
 logger = logging.getLogger(__name__)
 MOST_WAITING: Final = 512
@@ -38,7 +40,7 @@ class _Job:
     prompt: Prompt
     sampling: Sampling
     served: Served
-    answer: Future[Answer] = field(default_factory=Future)
+    answer: "Future[Answer]" = field(default_factory=Future)
 
     def fits(self, other: "_Job") -> bool:
         """Whether both may be asked in one call; what is sampled is always asked alone (its seed is its own)."""
@@ -53,13 +55,13 @@ class _Job:
 class Batcher:
     """One thread that feeds the engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: "Engine") -> None:
         self.engine = engine
         self._waiting: queue.Queue[_Job | None] = queue.Queue(MOST_WAITING)
         self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
         self._thread.start()
 
-    def ask(self, prompt: Prompt, sampling: Sampling, served: Served) -> Future[Answer]:
+    def ask(self, prompt: Prompt, sampling: Sampling, served: Served) -> "Future[Answer]":
         """Queue a request; raises NotReady where the queue is full."""
         job = _Job(prompt, sampling, served)
         try:
@@ -68,7 +70,7 @@ class Batcher:
             raise NotReady("Too many requests are waiting; try again in a moment.") from exc
         return job.answer
 
-    def stream(self, prompt: Prompt, sampling: Sampling, served: Served) -> Iterator[str | Answer]:
+    def stream(self, prompt: Prompt, sampling: Sampling, served: Served) -> "Iterator[str | Answer]":
         """Pieces of one answer, then the whole of it."""
         return self.engine.stream(
             prompt,

@@ -8,16 +8,19 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from shared.erasure.eraser import Eraser
 from shared.errors import NotReady
+
+if TYPE_CHECKING:
+    from shared.erasure.eraser import Eraser
 
 
 @dataclass(frozen=True)
 class Served:
     """One version in memory."""
 
-    eraser: Eraser
+    eraser: "Eraser"
     number: int
     sha256: str
     generation: int

@@ -21,7 +21,7 @@ from shared.db.models import ApiKey, Model, Outbox, RefitRun, Tenant
 from shared.db.session import make_engine, transaction
 
 PEOPLE: Final[dict[str, tuple[str, ...]]] = {
-    "olivia": ("officer", "requester"),
+    "olivia": ("officer", "requester", "approver"),  # yet nobody approves what they filed
     "adam": ("approver",),
     "oscar": ("operator",),
     "ada": ("auditor",),

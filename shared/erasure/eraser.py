@@ -125,7 +125,7 @@ def _threshold(recipe: Recipe, statistics: BaseStatistics, gates: Sequence[Ticke
     """Split-conformal quantile of the calibration prompts' best scores (Vovk et al. 2005), for the whole decision.
 
     Every ticket's harmless questions are among the prompts, held against their own rows. Where the tickets' own probes
-    Every ticket's harmless questions are among the prompts, held against their own rows. Where the tickets' own probes
+    lie far above that bound, it is raised by `margin` of the way to the lowest of them (5 % quantile, each left out).
     """
     assert statistics.calibration is not None
     others = torch.stack([_score(recipe, statistics.calibration, gate) for gate in gates]).amax(dim=0)

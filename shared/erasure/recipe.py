@@ -33,7 +33,7 @@ class Recipe:
     whitener_rank: int = 256  # prototype: directions kept of the retain covariance
     harmless_weight: float = 0.0  # prototype: weight of the likeness to the ticket's harmless questions
     false_positive_rate: float = 0.01  # prototype: of all calibration prompts, for the whole decision
-    margin: float = 0.3  # prototype: how far the threshold is raised towards the tickets' own probes
+    margin: float = 0.5  # prototype: how far the threshold is raised towards the tickets' own probes
     refine_steps: int = 30  # refined: Adam steps
     pgd_steps: int = 20  # closed: sign steps of 2/255
     epsilon: float = 16 / 255  # closed: l_inf radius, in pixel values 0..1

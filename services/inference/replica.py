@@ -1,0 +1,36 @@
+"""The heavy half of a replica: model, batcher, watcher. Imported in the background, when the door is open already."""
+
+import threading
+
+from sqlalchemy import Engine as Database
+
+from services.inference.serving import Batcher
+from services.inference.slot import Slot
+from services.inference.watcher import Watcher
+from shared.config import Settings
+from shared.crypto import KeyRing, Verifier
+from shared.prompt import Prompt
+from shared.store.opening import open_store
+from shared.vlm.engine import Engine
+from shared.vlm.loading import load
+
+
+def open_batcher(settings: Settings) -> Batcher:
+    """Load the model and warm it up."""
+    engine = Engine(load(settings.model_source, device=settings.device or None))
+    engine.generate([Prompt.ask("Hello!")], max_new_tokens=2)
+    return Batcher(engine)
+
+
+def watch(batcher: Batcher, slot: Slot, database: Database, settings: Settings, done: threading.Event) -> None:
+    """Follow the desired state until `done`."""
+    Watcher(
+        slot=slot,
+        site=batcher.engine.vlm.site,
+        database=database,
+        store=open_store(settings),
+        keys=KeyRing.from_settings(settings),
+        verifier=Verifier.from_settings(settings),
+        model_id=settings.model_id,
+        replica=settings.replica,
+    ).watch(done, settings.poll_s)
