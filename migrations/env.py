@@ -8,8 +8,10 @@ from shared.db.session import make_engine
 
 LOCK = 7_201_904
 
-with make_engine(context.config.attributes["url"]).connect() as connection:
+engine = make_engine(context.config.attributes["url"])
+with engine.connect() as connection:
     context.configure(connection=connection, target_metadata=Base.metadata)
     with context.begin_transaction():
         connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
         context.run_migrations()
+engine.dispose()

@@ -20,7 +20,7 @@ from shared.material import open_material
 from shared.store.base import Store
 
 logger = logging.getLogger(__name__)
-LEASE_S = 60.0
+LEASE_S = 30.0
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,10 @@ class Client:
         """The JSON answer; raises ApiError or Unavailable."""
         return self._ask("POST", path, json=body)
 
+    def close(self) -> None:
+        """Give the connections back."""
+        self._http.close()
+
     def _ask(self, method: str, path: str, **more: Any) -> Any:
         try:
             response = self._http.request(method, path, **more)

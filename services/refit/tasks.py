@@ -16,7 +16,7 @@ from shared.errors import Conflict, LacunaError, Unavailable
 from shared.heartbeat import heartbeat
 
 logger = logging.getLogger(__name__)
-LEASE_S = 60.0
+LEASE_S = 30.0
 NIGHTLY_NAMESPACE = uuid.UUID("6f1c4a52-0f2e-4d0a-9d3f-5a0c7b9f1e11")
 
 

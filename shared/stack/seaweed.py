@@ -29,6 +29,8 @@ def command(data: Path, port: int, access_key: str, secret_key: str, env: Mappin
             store.put("ready", b"1")  # its health check answers before the first put works
         except LacunaError:
             return False
+        finally:
+            store.close()
         return True
 
     return Command(

@@ -88,6 +88,19 @@ class Supervisor:
                 raise Unavailable(f"{name} did not come up within {child.command.patience_s:.0f} s.{_said(child)}")
             pause.wait(0.05)
 
+    def pid(self, name: str) -> int:
+        """The process of a child."""
+        return next(one.process.pid for one in self._children if one.command.name == name)
+
+    def restart(self, name: str) -> None:
+        """Start a child that has fallen anew; wait until it is ready."""
+        child = next(one for one in self._children if one.command.name == name)
+        _signal(child.process, signal.SIGKILL)
+        child.process.wait()
+        self._children.remove(child)
+        self.fallen.clear()
+        self.start(child.command)
+
     def stop(self) -> None:
         """Stop all, what stands on others first; who does not go within ten seconds is killed."""
         self._stopping = True
@@ -114,7 +127,7 @@ class Supervisor:
                 child.tail = [*child.tail[-KEPT_LINES + 1 :], line.rstrip()]
                 self._log(child.command.name, line.rstrip())
         child.process.wait()
-        if not self._stopping and not self.fallen.is_set():
+        if child in self._children and not self._stopping and not self.fallen.is_set():
             self.why = self._death(child)
             self.fallen.set()
 

@@ -22,7 +22,7 @@ class S3Store:
 
     def __init__(self, endpoint: str, access_key: str, secret_key: str, bucket: str) -> None:
         address = urlsplit(endpoint if "//" in endpoint else f"http://{endpoint}")
-        http = urllib3.PoolManager(
+        self._http = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=2.0, read=20.0),
             retries=urllib3.Retry(total=2, backoff_factor=0.2),
             maxsize=8,
@@ -33,7 +33,7 @@ class S3Store:
             secret_key=secret_key,
             secure=address.scheme == "https",
             region="us-east-1",
-            http_client=http,
+            http_client=self._http,
         )
         self._bucket, self._endpoint = bucket, endpoint
         self._made = threading.Event()
@@ -80,6 +80,10 @@ class S3Store:
             prefix,
         )
         yield from sorted(found)
+
+    def close(self) -> None:
+        """Give the connections back; the store may be used again."""
+        self._http.clear()
 
     def _with_bucket(self) -> None:
         if self._made.is_set():
