@@ -210,6 +210,6 @@ def build(office: Office) -> FastAPI:  # noqa: PLR0915 - one statement for each 
             counted = session.execute(
                 select(Ticket.state, func.count()).where(Ticket.tenant_id == who.tenant_id).group_by(Ticket.state)
             )
-            return views.status(session, office.model_id, dict(counted.tuples().all()))
+            return views.status(session, office.model_id, dict(counted.all()))
 
     return app
