@@ -1,6 +1,6 @@
 """Bring the database of LACUNA_DATABASE_URL to the newest schema: `python -m migrations.run`.
 
-The service roles must exist before (shared/db/roles.py): the migrations grant to them.
+The migrations grant to the service roles, which are made before where LACUNA_ROLE_PASSWORDS gives their passwords.
 """
 
 from pathlib import Path
@@ -8,7 +8,8 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 
-from shared.config import load_settings
+from shared.config import load_settings, read_pairs
+from shared.db.roles import ensure_roles
 
 
 def upgrade(url: str) -> None:
@@ -23,6 +24,8 @@ def main() -> None:
     """The command."""
     settings = load_settings()
     settings.need("database_url")
+    if settings.role_passwords:
+        ensure_roles(settings.database_url, read_pairs("LACUNA_ROLE_PASSWORDS", settings.role_passwords))
     upgrade(settings.database_url)
 
 

@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     kek: str = ""
     signing_key: str = ""
     verify_keys: str = ""  # comma-separated, the newest first
+    role_passwords: str = ""  # of the database: request=...,refit=...,audit=...,inference=...
+    first_keys: str = ""  # of the first people, instead of drawn ones: olivia=lk_...,adam=lk_...
 
     model_source: str = "models/demo-vlm"
     model_id: str = "demo-vlm"
@@ -71,3 +73,11 @@ def load_settings() -> Settings:
     except ValidationError as exc:
         wrong = "; ".join(f"LACUNA_{str(e['loc'][0]).upper()}: {e['msg']}" for e in exc.errors())
         raise BadInput(f"The settings cannot be read: {wrong}.") from exc
+
+
+def read_pairs(name: str, text: str) -> dict[str, str]:
+    """`a=x,b=y` of the variable `name` as a dictionary; raises BadInput, without repeating what was given."""
+    pairs = [part.strip().partition("=") for part in text.split(",") if part.strip()]
+    if not all(key and value for key, _, value in pairs):
+        raise BadInput(f"{name} is written as name=value,name=value.")
+    return {key: value for key, _, value in pairs}

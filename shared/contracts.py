@@ -15,6 +15,14 @@ Role = Literal["requester", "officer", "approver", "auditor", "operator", "admin
 ROLES: Final[tuple[Role, ...]] = ("requester", "officer", "approver", "auditor", "operator", "admin", "client")
 
 DEFAULT_TENANT: Final = "default"
+# Who has a key at the start. Nobody approves what they filed, whatever their roles.
+FIRST_PEOPLE: Final[dict[str, tuple[Role, ...]]] = {
+    "olivia": ("officer", "requester", "approver"),
+    "adam": ("approver",),
+    "oscar": ("operator",),
+    "ada": ("auditor",),
+    "casey": ("client",),
+}
 ERASER_SCHEMA_VERSION: Final = 1
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from services.cli import show
 from services.cli.client import inference_client, request_client
 from services.cli.demo import demo as run_demo
+from services.cli.secrets import write_secrets
 from services.cli.up import up as run_up
 from shared.config import load_settings
 from shared.errors import BadInput, LacunaError
@@ -58,6 +59,13 @@ def demo(
 ) -> None:
     """Forget one person, and show it."""
     run_demo(json, data, page)
+
+
+@app.command()
+def secrets(folder: Path = Path("k8s/base/secrets")) -> None:
+    """Draw the secrets of a deployment, once: an env file for each container, keys.json for people."""
+    files = write_secrets(folder)
+    show.out.print(f"{len(files)} env files and keys.json are in {folder}; nobody else may read them.")
 
 
 @app.command()

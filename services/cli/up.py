@@ -20,8 +20,9 @@ from rich.console import Console
 
 import shared
 from migrations.run import upgrade
+from services.cli.secrets import secrets_of
 from shared.config import Settings
-from shared.db.roles import SERVICES, ensure_roles, url_for
+from shared.db.roles import SERVICES, ensure_roles
 from shared.errors import BadInput, Unavailable
 from shared.stack.embedded import Parts, load_secrets, locked, start_parts
 from shared.stack.ports import LOOPBACK, free_ports, taken
@@ -29,7 +30,10 @@ from shared.stack.supervisor import Command, Log, Supervisor
 
 HOUSE: Final = Path(shared.__file__).resolve().parents[1]
 STACK_FILE: Final = "stack.json"
+OWN_KEYS: Final = ("kek", "signing_key", "verify_keys")
 SECRET_NAMES: Final = (
+    "ROLE_PASSWORDS",
+    "FIRST_KEYS",
     "DATABASE_URL",
     "REDIS_URL",
     "S3_ACCESS_KEY",
@@ -81,6 +85,9 @@ def running_stack(
         supervisor = Supervisor(write)
         try:
             known = load_secrets(data)
+            known |= {
+                name: merged[f"LACUNA_{name.upper()}"] for name in OWN_KEYS if merged.get(f"LACUNA_{name.upper()}")
+            }
             say("PostgreSQL, Redis, S3")
             parts = start_parts(supervisor, data, merged, known)
             world = _World(data, merged, parts, known, request_port, inference_port)
@@ -91,7 +98,7 @@ def running_stack(
             doors, workers = world.commands()
             for command in doors:
                 supervisor.start(command, wait=False)
-            _once([sys.executable, "-m", "services.request.initialise"], world.env("request"), write)
+            _once([sys.executable, "-m", "services.request.initialise"], world.env("initialise"), write)
             for command in doors:
                 supervisor.wait(command.name)
             for command in workers:
@@ -150,8 +157,8 @@ class _World:
     request_port: int
     inference_port: int
 
-    def env(self, service: str) -> dict[str, str]:
-        """The environment of `service`."""
+    def env(self, process: str) -> dict[str, str]:
+        """The environment of `process`."""
         hidden = {f"LACUNA_{name}" for name in SECRET_NAMES}
         env = {name: value for name, value in self.base.items() if name not in hidden}
         env |= {
@@ -161,20 +168,7 @@ class _World:
             "LACUNA_DATA": str(self.data),
             "LACUNA_MODEL_SOURCE": self._model(),
         }
-        env |= {
-            "LACUNA_DATABASE_URL": url_for(self.parts.database_url, service, self.known[f"role_{service}"]),
-            "LACUNA_S3_ENDPOINT": self.parts.s3_endpoint,
-            "LACUNA_S3_ACCESS_KEY": self.parts.s3_access_key,
-            "LACUNA_S3_SECRET_KEY": self.parts.s3_secret_key,
-            "LACUNA_KEK": self.base.get("LACUNA_KEK") or self.known["kek"],
-        }
-        if service != "inference":
-            env["LACUNA_REDIS_URL"] = self.parts.redis_url
-        if service == "refit":
-            env["LACUNA_SIGNING_KEY"] = self.base.get("LACUNA_SIGNING_KEY") or self.known["signing_key"]
-        if service in ("audit", "inference"):
-            env["LACUNA_VERIFY_KEYS"] = self.base.get("LACUNA_VERIFY_KEYS") or self.known["verify_keys"]
-        return env
+        return env | {"LACUNA_S3_ENDPOINT": self.parts.s3_endpoint} | secrets_of(process, self.parts, self.known)
 
     def commands(self) -> tuple[list[Command], list[Command]]:
         """The doors, which are waited for, and the workers, which load models in their own time."""
@@ -185,7 +179,7 @@ class _World:
             self._web("request", self.request_port),
         ]
         workers = [
-            Command("clerk", [sys.executable, "-m", "services.request.clerk"], self.env("request")),
+            Command("clerk", [sys.executable, "-m", "services.request.clerk"], self.env("clerk")),
             Command(
                 "refit",
                 [*celery, "services.refit.worker", "worker", "-Q", "refit", "-n", "refit@%h", *solo],
@@ -201,7 +195,7 @@ class _World:
             Command(
                 "beat",
                 [*celery, "services.refit.schedule", "beat", "--scheduler", "celery.beat:Scheduler", "--pidfile="],
-                self.env("refit"),
+                self.env("beat"),
             ),
         ]
         return doors, workers

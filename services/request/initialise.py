@@ -1,6 +1,7 @@
 """Makes an empty database usable: tenant, model, keys, and the order for version 0. `python -m ...initialise`.
 
-May be run at every start: what exists is left alone. Keys are shown once, in `<data>/keys.json` (mode 0600).
+May be run at every start: what exists is left alone. Keys are those of LACUNA_FIRST_KEYS, or are drawn and shown once,
+in `<data>/keys.json` (mode 0600).
 """
 
 import hashlib
@@ -8,29 +9,24 @@ import json
 import os
 import secrets
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from sqlalchemy import Engine, select
 
 from shared.clock import utc_now
-from shared.config import load_settings
-from shared.contracts import DEFAULT_TENANT
+from shared.config import load_settings, read_pairs
+from shared.contracts import DEFAULT_TENANT, FIRST_PEOPLE
 from shared.db import repository as rows
 from shared.db.models import ApiKey, Model, Outbox, RefitRun, Tenant
 from shared.db.session import make_engine, transaction
 
-PEOPLE: Final[dict[str, tuple[str, ...]]] = {
-    "olivia": ("officer", "requester", "approver"),  # yet nobody approves what they filed
-    "adam": ("approver",),
-    "oscar": ("operator",),
-    "ada": ("auditor",),
-    "casey": ("client",),
-}
 
-
-def initialise(database: Engine, model_id: str, source: str, keys_file: Path) -> None:
-    """See above."""
+def initialise(
+    database: Engine, model_id: str, source: str, keys_file: Path, given: Mapping[str, str] | None = None
+) -> None:
+    """See above; `given` are keys by owner."""
+    given = given or {}
     with transaction(database) as session:
         if session.get(Tenant, DEFAULT_TENANT) is None:
             session.add(Tenant(id=DEFAULT_TENANT, created_at=utc_now()))
@@ -39,7 +35,9 @@ def initialise(database: Engine, model_id: str, source: str, keys_file: Path) ->
             session.add(Model(id=model_id, tenant_id=DEFAULT_TENANT, source=source, created_at=utc_now()))
             session.flush()
         known = set(session.scalars(select(ApiKey.owner).where(ApiKey.tenant_id == DEFAULT_TENANT)))
-        fresh = {owner: f"lk_{secrets.token_urlsafe(24)}" for owner in PEOPLE if owner not in known}
+        fresh = {
+            owner: given.get(owner) or f"lk_{secrets.token_urlsafe(24)}" for owner in FIRST_PEOPLE if owner not in known
+        }
         for owner, key in fresh.items():
             session.add(
                 ApiKey(
@@ -47,12 +45,13 @@ def initialise(database: Engine, model_id: str, source: str, keys_file: Path) ->
                     tenant_id=DEFAULT_TENANT,
                     owner=owner,
                     key_sha256=hashlib.sha256(key.encode()).hexdigest(),
-                    roles=list(PEOPLE[owner]),
+                    roles=list(FIRST_PEOPLE[owner]),
                     created_at=utc_now(),
                 )
             )
-        if fresh:
-            _write(keys_file, fresh)
+        drawn = {owner: key for owner, key in fresh.items() if owner not in given}
+        if drawn:
+            _write(keys_file, drawn)
         ordered = session.scalar(select(Outbox.id).where(Outbox.kwargs["kind"].astext == "initial")) or session.scalar(
             select(RefitRun.id).where(RefitRun.model_id == model_id)
         )
@@ -73,7 +72,11 @@ def main() -> None:
     settings = load_settings()
     settings.need("database_url")
     initialise(
-        make_engine(settings.database_url), settings.model_id, settings.model_source, settings.data / "keys.json"
+        make_engine(settings.database_url),
+        settings.model_id,
+        settings.model_source,
+        settings.data / "keys.json",
+        read_pairs("LACUNA_FIRST_KEYS", settings.first_keys),
     )
 
 

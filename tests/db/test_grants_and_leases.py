@@ -72,16 +72,21 @@ def test_a_service_cannot_do_what_is_not_its_own(database: Any, service: str, st
         session.execute(text(statement))
 
 
-def test_log_and_versions_only_grow_even_for_the_administrator(people: Any, worker: Any, database: Any) -> None:
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE log_leaf SET actor = actor",
+        "DELETE FROM log_leaf",
+        "TRUNCATE log_leaf",
+        "UPDATE eraser_version SET recipe = recipe",
+        "DELETE FROM eraser_version",
+        "TRUNCATE eraser_version CASCADE",
+    ],
+)
+def test_log_and_versions_only_grow_even_for_the_administrator(worker: Any, database: Any, statement: str) -> None:
     worker.publish()
-    for table, column in (("log_leaf", "actor"), ("eraser_version", "recipe")):
-        for statement in (
-            f"UPDATE {table} SET {column} = {column}",
-            f"DELETE FROM {table}",
-            f"TRUNCATE {table} CASCADE",
-        ):  # noqa: S608
-            with pytest.raises(Exception, match="append-only"), transaction(database.engine("admin")) as session:
-                session.execute(text(statement))
+    with pytest.raises(Exception, match="append-only"), transaction(database.engine("admin")) as session:
+        session.execute(text(statement))
 
 
 def test_the_migrations_make_the_tables_of_the_models(database: Any) -> None:

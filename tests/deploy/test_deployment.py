@@ -1,0 +1,133 @@
+"""The deployment files, validated offline: their shape, and that each process is given what it needs and no more."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+HOUSE = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+PROCESSES = {"request", "clerk", "inference", "refit", "audit", "beat"}
+SECRETS = {
+    "migrate": {"DATABASE_URL", "ROLE_PASSWORDS"},
+    "initialise": {"DATABASE_URL", "FIRST_KEYS"},
+    "request": {"DATABASE_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK"},
+    "clerk": {"DATABASE_URL", "REDIS_URL"},
+    "refit": {"DATABASE_URL", "REDIS_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK", "SIGNING_KEY"},
+    "audit": {"DATABASE_URL", "REDIS_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK", "VERIFY_KEYS"},
+    "inference": {"DATABASE_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK", "VERIFY_KEYS"},
+    "beat": {"REDIS_URL"},
+}
+
+
+def ran(*argv: str | Path, cwd: Path) -> str:
+    done = subprocess.run([str(part) for part in argv], cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The deployment files with freshly drawn secrets."""
+    copy = tmp_path_factory.mktemp("house")
+    shutil.copytree(HOUSE / "k8s", copy / "k8s", ignore=shutil.ignore_patterns("secrets"))
+    for name in ("docker-compose.yml", "Dockerfile"):
+        shutil.copy(HOUSE / name, copy / name)
+    ran(BIN / "lacuna", "secrets", cwd=copy)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def compose(house: Path) -> dict[str, Any]:
+    ran(BIN / "docker-compose", "config", "-q", cwd=house)
+    found: dict[str, Any] = yaml.safe_load(ran(BIN / "docker-compose", "config", cwd=house))["services"]
+    return found
+
+
+@pytest.fixture(scope="module", params=["base", "overlays/gpu"])
+def objects(house: Path, request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    text = ran(BIN / "kubectl", "kustomize", f"k8s/{request.param}", cwd=house)
+    (house / "all.yaml").write_text(text)
+    ran(BIN / "kubernetes-validate", "--strict", "all.yaml", cwd=house)
+    return list(yaml.safe_load_all(text))
+
+
+def workloads(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Container name -> container, of every pod."""
+    pods = [one["spec"]["template"]["spec"] for one in objects if one["kind"] in ("Deployment", "Job", "StatefulSet")]
+    return {c["name"]: c | {"pod": pod} for pod in pods for c in [*pod.get("initContainers", []), *pod["containers"]]}
+
+
+def module(command: list[str]) -> str:
+    """The module of ours that a command starts."""
+    return next(word.partition(":")[0] for word in command if word.startswith(("services.", "migrations.")))
+
+
+def test_the_dockerfile_is_clean(house: Path) -> None:
+    ran(BIN / "hadolint", "Dockerfile", cwd=house)
+
+
+def test_every_process_is_in_both_and_starts_what_lacuna_up_starts(
+    compose: dict[str, Any], objects: list[dict[str, Any]]
+) -> None:
+    up = (HOUSE / "services/cli/up.py").read_text()
+    for name in PROCESSES | {"migrate", "initialise"}:
+        started = module(compose[name]["command"])
+        assert importlib.util.find_spec(started) is not None
+        assert module(workloads(objects)[name]["command"]) == started
+        assert started in up or f"services.{{service}}.{started.rpartition('.')[2]}" in up or name == "migrate"
+        assert compose[name]["command"] == workloads(objects)[name]["command"]
+
+
+def test_each_container_is_given_its_own_secrets_and_no_others(
+    compose: dict[str, Any], objects: list[dict[str, Any]]
+) -> None:
+    given = {one["metadata"]["name"].rpartition("-")[0]: set(one["data"]) for one in objects if one["kind"] == "Secret"}
+    settings = {"S3_ENDPOINT", "MODEL_ID", "MODEL_SOURCE", "RECIPE"}
+    for name, wanted in SECRETS.items():
+        held = {key.removeprefix("LACUNA_") for key in compose[name]["environment"]}
+        assert held - settings == wanted
+        assert {key.removeprefix("LACUNA_") for key in given[name]} == wanted
+        refs = [ref["secretRef"]["name"].rpartition("-")[0] for ref in workloads(objects)[name]["envFrom"][1:]]
+        assert refs == [name]
+
+
+def test_each_service_speaks_to_the_database_as_itself(compose: dict[str, Any]) -> None:
+    roles = {"clerk": "request", "initialise": "request"}
+    for name in SECRETS.keys() - {"beat", "migrate"}:
+        assert f"//lacuna_{roles.get(name, name)}:" in compose[name]["environment"]["LACUNA_DATABASE_URL"]
+
+
+def test_no_container_runs_as_root_or_writes_to_its_image(objects: list[dict[str, Any]]) -> None:
+    for one in workloads(objects).values():
+        assert one["pod"]["securityContext"]["runAsNonRoot"]
+        assert not one["pod"]["automountServiceAccountToken"]
+        assert one["securityContext"]["readOnlyRootFilesystem"]
+        assert one["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert one["resources"]["limits"]["memory"]
+
+
+def test_only_the_doors_can_be_reached_from_outside(objects: list[dict[str, Any]], compose: dict[str, Any]) -> None:
+    policies = [one["spec"] for one in objects if one["kind"] == "NetworkPolicy"]
+    assert {"podSelector": {}, "policyTypes": ["Ingress"]} in policies
+    doors = {
+        p["podSelector"]["matchLabels"]["app"] for p in policies if p.get("ingress") and "from" not in p["ingress"][0]
+    }
+    assert doors == {"request", "inference"}
+    published = {name: [port["host_ip"] for port in one.get("ports", [])] for name, one in compose.items()}
+    assert {name for name, hosts in published.items() if hosts} == {"request", "inference"}
+    assert {host for hosts in published.values() for host in hosts} == {"127.0.0.1"}
+
+
+def test_secrets_are_drawn_once_and_are_private(house: Path) -> None:
+    folder = house / "k8s/base/secrets"
+    before = {path.name: path.read_text() for path in folder.iterdir()}
+    ran(BIN / "lacuna", "secrets", cwd=house)
+    assert {path.name: path.read_text() for path in folder.iterdir()} == before
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    assert folder.stat().st_mode & 0o777 == 0o700
