@@ -23,7 +23,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@links="$(FIND_LINKS)"; index="$(INDEX)"; \
 	  export UV_FIND_LINKS="$${links// /,}"; if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
 	  if [ -z "$$links" ]; then export UV_TORCH_BACKEND="$${UV_TORCH_BACKEND:-auto}"; fi; \
-	  $(BIN)/uv pip install --quiet --python $(BIN)/python --requirement requirements.lock && \
+	  $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --requirement requirements.lock && \
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
