@@ -5,6 +5,8 @@ import io
 import json
 import os
 import secrets
+import socket
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 from PIL import Image
 from psycopg import sql
@@ -28,6 +31,7 @@ from shared.db import repository_audit, repository_inference, repository_refit
 from shared.db.roles import SERVICES, ensure_roles, url_for
 from shared.db.session import make_engine, transaction
 from shared.stack.embedded import Parts, load_secrets, start_parts
+from shared.stack.ports import LOOPBACK
 from shared.stack.supervisor import Supervisor
 from shared.store.base import Store
 from shared.store.folder import FolderStore
@@ -265,3 +269,22 @@ class Worker:
 def worker(people: People, database: Databases) -> Worker:
     """Workers and a replica of the model that `people` speak of."""
     return Worker(database)
+
+
+@pytest.fixture
+def listening() -> Iterator[Callable[[Any], str]]:
+    """Puts an application on a port of the loopback address; its URL."""
+    running: list[tuple[uvicorn.Server, threading.Thread]] = []
+
+    def serve(app: Any) -> str:
+        listener = socket.create_server((LOOPBACK, 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        running.append((server, thread))
+        return f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+
+    yield serve
+    for server, thread in running:
+        server.should_exit = True
+        thread.join(timeout=10)

@@ -20,11 +20,12 @@ class ApiError(LacunaError):
 
 
 class Client:
-    """One service, one key. Safe to use from several threads."""
+    """One service, one key. Safe to use from several threads. A command that asks once keeps no connection."""
 
-    def __init__(self, url: str, key: str = "") -> None:
+    def __init__(self, url: str, key: str = "", *, keep: bool = True) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=120, trust_env=False)
+        limits = httpx.Limits() if keep else httpx.Limits(max_keepalive_connections=0)
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=120, trust_env=False, limits=limits)
         self._url = url
         self.seen: dict[str, str] = {}  # headers of the last answer
 
@@ -58,12 +59,12 @@ class Client:
 
 def request_client(data: Path, who: str) -> Client:
     """The officer's API of the stack over `data`, as `who`."""
-    return Client(os.environ.get("LACUNA_URL") or _stack(data)["request_url"], _key(data, who))
+    return Client(os.environ.get("LACUNA_URL") or _stack(data)["request_url"], _key(data, who), keep=False)
 
 
 def inference_client(data: Path, who: str) -> Client:
     """The inference service of the stack over `data`, as `who`."""
-    return Client(os.environ.get("LACUNA_INFERENCE_URL") or _stack(data)["inference_url"], _key(data, who))
+    return Client(os.environ.get("LACUNA_INFERENCE_URL") or _stack(data)["inference_url"], _key(data, who), keep=False)
 
 
 def _stack(data: Path) -> dict[str, str]:
