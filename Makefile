@@ -46,6 +46,7 @@ check: lint test ## Everything that has to hold before a commit (the deployment 
 
 demo-model: $(STAMP) ## Train models/demo-vlm anew (at most 60 minutes on 2 cores)
 	$(BIN)/python -m models.build_demo_vlm --out models/demo-vlm --checkpoints build/demo-vlm
+	$(BIN)/python -m services.refit.pulls models/demo-vlm
 
 bench: $(STAMP) ## Both recipes over several draws of people
 	$(BIN)/python -m benchmarks.erasure_draws --json build/erasure_draws.json

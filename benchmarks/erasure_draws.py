@@ -16,16 +16,15 @@ from typing import Any
 
 from tqdm import tqdm
 
-from services.refit.pipeline import PROBES_PER_FACT, harmless_prompts
+from services.refit.fitting import fit_subject
 from services.refit.preparation import compute_statistics
 from shared.bench.measure import bystander_panels, compare, forget_panels, sample, visible_panel
 from shared.bench.reference import Person, Reference, load_reference
 from shared.bench.scorers import tells
 from shared.erasure.eraser import Eraser, assemble
 from shared.erasure.recipe import Recipe
-from shared.erasure.rows import fit_ticket
 from shared.erasure.statistics import BaseStatistics
-from shared.probes.expand import Question, fact_questions
+from shared.probes.expand import Question
 from shared.vlm.engine import Answer, Engine
 from shared.vlm.loading import load
 
@@ -49,7 +48,7 @@ def main() -> None:
     bystanders = {name: sample(found, EACH_SET) for name, found in bystander_panels(reference).items()}
     base = {name: engine.generate([q.prompt for q in asked]) for name, asked in bystanders.items()}
     report = {
-        name: measure(engine, reference, Recipe.named(name), draws, bystanders, base)
+        name: measure(engine, reference, Path(chosen.model) / "reference", Recipe.named(name), draws, bystanders, base)
         for name in chosen.recipes.split(",")
     }
     for name, figures in report.items():
@@ -62,6 +61,7 @@ def main() -> None:
 def measure(
     engine: Engine,
     reference: Reference,
+    folder: Path,
     recipe: Recipe,
     draws: list[list[Person]],
     bystanders: Mapping[str, list[Question]],
@@ -69,7 +69,7 @@ def measure(
 ) -> dict[str, Any]:
     """All draws with one recipe, pooled: one comparison a panel."""
     began = time.monotonic()
-    statistics = compute_statistics(engine, reference, recipe, lambda _: None)
+    statistics = compute_statistics(engine, reference, folder, recipe, lambda _: None)
     prepared = time.monotonic() - began
     asked: dict[str, list[Question]] = {}
     before: dict[str, list[str]] = {}
@@ -109,18 +109,7 @@ def measure(
 
 def fitted(engine: Engine, recipe: Recipe, statistics: BaseStatistics, people: list[Person]) -> Eraser:
     """One eraser for all of `people`, as a refit makes it."""
-    rows = []
-    for person in people:
-        probes = fact_questions(person.subject, form="trained", per_fact=PROBES_PER_FACT, person=person.id)
-        rows.append(
-            fit_ticket(
-                recipe,
-                statistics,
-                person.id,
-                engine.activations([q.prompt for q in probes]),
-                harmless=engine.activations(harmless_prompts(person.subject)),
-            )
-        )
+    rows = [fit_subject(engine, recipe, statistics, person.id, person.subject) for person in people]
     return assemble(recipe, statistics, engine.vlm.site, rows)
 
 

@@ -8,9 +8,8 @@ What the base model says of reference people is kept from one audit to the next.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from torch import Tensor
-
 from shared.erasure.eraser import Eraser
+from shared.erasure.evidence import Evidence
 from shared.prompt import Prompt
 from shared.vlm.engine import Answer, Engine
 
@@ -21,7 +20,7 @@ class Asker:
 
     engine: Engine
     _base: dict[str, list[Answer]] = field(default_factory=dict)
-    _activations: dict[str, Tensor] = field(default_factory=dict)
+    _evidence: dict[str, Evidence] = field(default_factory=dict)
     _likelihoods: dict[str, list[list[float]]] = field(default_factory=dict)
 
     def answers(
@@ -29,16 +28,16 @@ class Asker:
     ) -> tuple[list[Answer], list[Answer]]:
         """(before, after). `keep` names prompts that are the same at every audit."""
         if keep is None or keep not in self._base:
-            before, activations = self.engine.examine(prompts, max_new_tokens=max_new_tokens)
+            before, evidence = self.engine.examine(prompts, max_new_tokens=max_new_tokens)
             if keep is not None:
-                self._base[keep], self._activations[keep] = before, activations
+                self._base[keep], self._evidence[keep] = before, evidence
         else:
-            before, activations = self._base[keep], self._activations[keep]
+            before, evidence = self._base[keep], self._evidence[keep]
         if eraser.is_empty:
             return before, before
         fired = list(range(len(prompts)))
         if eraser.recipe.decides:
-            fired = [int(place) for place in eraser.decide(activations).fired.nonzero()]
+            fired = [int(place) for place in eraser.decide(evidence).fired.nonzero()]
         again = self.engine.generate([prompts[i] for i in fired], eraser=eraser, max_new_tokens=max_new_tokens)
         after = list(before)
         for place, answer in zip(fired, again, strict=True):
@@ -59,7 +58,7 @@ class Asker:
             return before, before
         fired = list(range(len(prompts)))
         if eraser.recipe.decides:
-            fired = [int(place) for place in eraser.decide(self.engine.activations(prompts)).fired.nonzero()]
+            fired = [int(place) for place in eraser.decide(self.engine.evidence(prompts)).fired.nonzero()]
         again = self.engine.option_likelihood([prompts[i] for i in fired], [options[i] for i in fired], eraser=eraser)
         after = list(before)
         for place, scores in zip(fired, again, strict=True):

@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import Engine as Database
 
+from services.refit.fitting import fit_subject, probes
 from services.refit.preparation import compute_statistics, statistics_digest
 from shared.artifact import canonical
 from shared.bench.reference import Reference
@@ -29,19 +30,16 @@ from shared.db.models import Ticket
 from shared.db.session import transaction
 from shared.erasure.eraser import Eraser, assemble, dump
 from shared.erasure.recipe import Recipe
-from shared.erasure.rows import TicketRows, fit_ticket
+from shared.erasure.rows import TicketRows
 from shared.erasure.statistics import BaseStatistics
 from shared.errors import IntegrityFailure, NotFound
 from shared.material import open_material
-from shared.probes.expand import Subject, fact_questions, visible_questions
 from shared.prompt import Prompt
 from shared.store.base import Store
 from shared.vlm.engine import Engine
 
 logger = logging.getLogger(__name__)
 LEAK_FLOOR = 0.05  # where the base model tells less than this share of the facts, there is nothing to forget
-PROBES_PER_FACT = 8
-VISIBLE_DRAWS = 4
 
 
 class Outcome(enum.Enum):
@@ -84,7 +82,7 @@ class Workshop:
             return None
 
     def _new_statistics(self, digest: str, progress: Callable[[str], None]) -> BaseStatistics:
-        statistics = compute_statistics(self.engine, self.reference, self.recipe, progress)
+        statistics = compute_statistics(self.engine, self.reference, self.reference_folder, self.recipe, progress)
         key = statistics_key(self.model_id, digest)
         sealed = self.keys.seal(statistics.to_bytes(), key)
         self.store.put(key, sealed.blob)
@@ -158,32 +156,16 @@ def _rows_of(
 
 def _fit_one(shop: Workshop, statistics: BaseStatistics, ticket: Ticket) -> TicketRows | None:
     subject = open_material(shop.store, shop.keys, ticket)
-    probes = fact_questions(subject, form="trained", per_fact=PROBES_PER_FACT, person=ticket.id)
+    asked = probes(subject, ticket.id)
     told = [
         tells(answer.text, question.accept)
-        for question, answer in zip(probes, shop.engine.generate([q.prompt for q in probes]), strict=True)
+        for question, answer in zip(asked, shop.engine.generate([q.prompt for q in asked]), strict=True)
     ]
     share = sum(told) / len(told)
     logger.info("ticket %s: the model tells %.0f %% of %d probes", ticket.id, 100 * share, len(told))
     if share < LEAK_FLOOR:
         return None
-    return fit_ticket(
-        shop.recipe,
-        statistics,
-        ticket.id,
-        shop.engine.activations([question.prompt for question in probes]),
-        harmless=shop.engine.activations(harmless_prompts(subject)),
-    )
-
-
-def harmless_prompts(subject: Subject) -> list[Prompt]:
-    """What anybody may still ask about the ticket's pictures: what is to be seen."""
-    return [
-        question.prompt
-        for photo in subject.photos
-        for seed in range(VISIBLE_DRAWS)
-        for question in visible_questions(photo, {}, seed=seed)
-    ]
+    return fit_subject(shop.engine, shop.recipe, statistics, ticket.id, subject)
 
 
 def _self_test(shop: Workshop, eraser: Eraser) -> None:

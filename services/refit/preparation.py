@@ -10,75 +10,104 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from torch import Tensor
+import torch
 
+from services.refit.fitting import PICTURES
+from services.refit.pulls import folder_digest, pulls
 from shared.bench.reference import Person, Reference
 from shared.erasure.recipe import Recipe
-from shared.erasure.statistics import BaseStatistics, prepare
-from shared.probes.expand import Form, fact_questions, visible_questions
+from shared.erasure.statistics import BaseStatistics, Seen, prepare, prepare_identity
+from shared.probes.expand import (
+    Form,
+    fact_questions,
+    mention_questions,
+    picture_prompts,
+    visible_questions,
+)
 from shared.prompt import Prompt
-from shared.vlm.directions import closed_form_direction, refined_direction
 from shared.vlm.engine import Engine
 
 Progress = Callable[[str], None]
-DIRECTION_PAIRS: Final = 32
+CALIBRATION_PICTURES: Final = 6  # of each form
+FORMS: Final[tuple[Form, ...]] = ("trained", "test")
 
 
 def statistics_digest(engine: Engine, reference_folder: Path, recipe: Recipe) -> str:
     """sha256 (hex) of everything the statistics depend on: the site, the recipe, every byte of the reference."""
-    digest = hashlib.sha256(f"{engine.vlm.site.digest}/{recipe.digest}".encode())
-    for path in sorted(reference_folder.rglob("*")):
-        if path.is_file():
-            digest.update(str(path.relative_to(reference_folder)).encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    words = f"{engine.vlm.site.digest}/{recipe.digest}/{folder_digest(reference_folder)}"
+    return hashlib.sha256(words.encode()).hexdigest()
 
 
-def compute_statistics(engine: Engine, reference: Reference, recipe: Recipe, progress: Progress) -> BaseStatistics:
-    """Retain moments, whitener, calibration and directions of `recipe` (method.md, sections 4, 5 and 7)."""
+def compute_statistics(
+    engine: Engine, reference: Reference, reference_folder: Path, recipe: Recipe, progress: Progress
+) -> BaseStatistics:
+    """What the gate of `recipe` compares with, and the pulls (method.md, sections 4, 5 and 7)."""
+    progress("finding the pull")
+    directions, held = pulls(engine, reference, recipe, reference_folder)
     progress("reading the retain set")
+    if recipe.gate == "identity":
+        seen = what_is_seen(engine, reference)
+        return prepare_identity(recipe, engine.vlm.site, seen, directions=directions, held=held)
     retain = engine.activations(retain_prompts(reference))
     progress("reading the calibration set")
     calibration, identities = calibration_prompts(reference)
-    calibrated = engine.activations(calibration)
-    progress("finding the pull")
-    directions = (_closed if recipe.direction == "closed" else _refined)(engine, reference, recipe)
     return prepare(
-        recipe, engine.vlm.site, retain=retain, calibration=calibrated, identities=identities, directions=directions
+        recipe,
+        engine.vlm.site,
+        retain=retain,
+        calibration=engine.activations(calibration),
+        identities=identities,
+        directions=directions,
+        held=held,
     )
 
 
-def _closed(engine: Engine, reference: Reference, recipe: Recipe) -> Tensor:
-    """The paper's pairs: a harmful request with a clean picture, and under a jailbreak with an attacked one."""
-    photos = [person.subject.photos[0] for person in reference.of("stranger_fit")]
-    wrappings = reference.harmful.jailbreaks
-    requests = reference.harmful.fit[:: max(1, len(reference.harmful.fit) // DIRECTION_PAIRS)][:DIRECTION_PAIRS]
-    refused = [Prompt.ask(text, photos[i % len(photos)]) for i, text in enumerate(requests)]
-    jailbroken = [
-        Prompt.ask(wrappings[i % len(wrappings)].format(request=text), photos[i % len(photos)])
-        for i, text in enumerate(requests)
+def what_is_seen(engine: Engine, reference: Reference) -> Seen:
+    """Pictures, names and questions of retained people, for the identity gate; calibration people apart from them."""
+    people = _retained(reference)
+    calibration = _calibrating(reference)
+    faces = [
+        engine.evidence(picture_prompts(person.subject.photos[0], PICTURES, seed=place)).pictures.rows
+        for place, person in enumerate(people)
     ]
-    return closed_form_direction(
-        engine, refused, jailbroken, recipe, refusal=reference.refusal, compliance=reference.compliance
+    names = []
+    for name in (person.subject.names[0] for person in people):
+        asked = mention_questions(name)
+        names.append(torch.stack([said[-1] for said in engine.mentions(asked, [name] * len(asked))]))
+    shown = [
+        prompt
+        for place, person in enumerate(calibration)
+        for form in FORMS
+        for prompt in picture_prompts(person.subject.photos[0], CALIBRATION_PICTURES, form=form, seed=place)
+    ]
+    written = [
+        question.prompt
+        for person in calibration
+        for form in FORMS
+        for question in fact_questions(person.subject, form=form, per_fact=1, person=person.id)
+        if question.by == "name"
+    ]
+    talk = [Prompt.ask(text) for text in reference.general.calibration]
+    return Seen(
+        faces=faces,
+        names=names,
+        pictures=engine.evidence(shown).pictures.rows,
+        words=engine.evidence([*written, *talk]).words,
+        people=len(calibration),
+        facts=engine.activations([prompt for prompt in _about(people, "trained", per_fact=2) if prompt.images]),
+        harmless=engine.activations([prompt for seed in range(3) for prompt in _visible(people, seed)]),
     )
-
-
-def _refined(engine: Engine, reference: Reference, recipe: Recipe) -> Tensor:
-    """From known people towards strangers, of whom the model says that it does not know them."""
-    known = _about(reference.of("retain_fit"), "trained", per_fact=1)
-    unknown = _about(reference.of("stranger_fit"), "trained", per_fact=1)
-    return refined_direction(engine, known, unknown, reference.unknown_answer, recipe)
 
 
 def retain_prompts(reference: Reference) -> list[Prompt]:
     """Prompts whose answers must stay: known people, public figures, half of the strangers, pictures, small talk."""
-    people = (*reference.of("retain_fit"), *reference.of("celebrity_fit"), *reference.of("stranger_fit")[::2])
+    people = _retained(reference)
     return [*_about(people, "trained", per_fact=2), *_visible(people), *(Prompt.ask(t) for t in reference.general.fit)]
 
 
 def calibration_prompts(reference: Reference) -> tuple[list[Prompt], list[str]]:
     """Prompts of which a stated share may fire, with the identity each speaks of; disjoint from the retain set."""
-    people = (*reference.of("calibration"), *reference.of("stranger_fit")[1::2])
+    people = _calibrating(reference)
     prompts: list[Prompt] = []
     identities: list[str] = []
     for person in people:
@@ -95,6 +124,14 @@ def calibration_prompts(reference: Reference) -> tuple[list[Prompt], list[str]]:
     return prompts, identities
 
 
+def _retained(reference: Reference) -> tuple[Person, ...]:
+    return (*reference.of("retain_fit"), *reference.of("celebrity_fit"), *reference.of("stranger_fit")[::2])
+
+
+def _calibrating(reference: Reference) -> tuple[Person, ...]:
+    return (*reference.of("calibration"), *reference.of("stranger_fit")[1::2])
+
+
 def _about(people: Sequence[Person], form: Form, *, per_fact: int) -> list[Prompt]:
     return [
         question.prompt
@@ -103,9 +140,9 @@ def _about(people: Sequence[Person], form: Form, *, per_fact: int) -> list[Promp
     ]
 
 
-def _visible(people: Sequence[Person]) -> list[Prompt]:
+def _visible(people: Sequence[Person], seed: int = 0) -> list[Prompt]:
     return [
         question.prompt
         for person in people
-        for question in visible_questions(person.subject.photos[0], person.visible, person=person.id)
+        for question in visible_questions(person.subject.photos[0], person.visible, person=person.id, seed=seed)
     ]

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from shared.contracts import ERASER_SCHEMA_VERSION
+from shared.erasure.evidence import Evidence, Ragged
 from shared.erasure.gate import Whitener, likeness, linear_gate
+from shared.erasure.identity import IdentityGate, calibrated
 from shared.erasure.recipe import Recipe
 from shared.erasure.rows import TicketRows
 from shared.erasure.site import Site
@@ -53,6 +55,9 @@ class Eraser:
     gates: tuple[TicketGate, ...] = ()
     whitener: Whitener | None = None
     linear: Tensor | None = None  # [L, d], equation 12's r
+    held: Tensor | None = None  # [L, d], for generated tokens where the placement is `hold`
+    identity: IdentityGate | None = None
+    calibration: Mapping[str, Any] | None = None  # how the thresholds came about
 
     @classmethod
     def empty(cls, recipe: Recipe, site: Site) -> "Eraser":
@@ -64,8 +69,16 @@ class Eraser:
         """Whether nobody is forgotten."""
         return not self.tickets
 
-    def decide(self, activations: Tensor) -> Decision:
-        """One decision per request from `activations` [B, L, d] of the unsteered last prompt token."""
+    @property
+    def watches(self) -> bool:
+        """Whether the answers have to be read as well."""
+        return self.recipe.watch and self.identity is not None
+
+    def decide(self, evidence: Evidence) -> Decision:
+        """One decision per request, from what the unsteered prefill shows; with an answer, from that as well."""
+        if self.identity is not None:
+            return self._by_identity(self.identity, evidence)
+        activations = evidence.last
         count = activations.shape[0]
         best = torch.full((count,), -1.0)
         names: list[str | None] = [None] * count
@@ -80,9 +93,29 @@ class Eraser:
         fired = best > self.threshold
         return Decision(fired, [n if f else None for n, f in zip(names, fired.tolist(), strict=True)], best)
 
+    def spoken_of(self, words: Ragged, count: int) -> list[str | None]:
+        """For each of `count` answers, the ticket whose name stands in its tokens `words` (at all layers), if any."""
+        if self.identity is None:
+            return [None] * count
+        none = Ragged.none(words.rows.shape[1], words.rows.shape[2])
+        answers = Evidence(torch.zeros(count, *words.rows.shape[1:]), none, none, words)
+        return self._by_identity(self.identity, answers).ticket
+
+    def _by_identity(self, gate: IdentityGate, evidence: Evidence) -> Decision:
+        score, nearest = gate.scores(evidence.at(self.gated)).max(dim=1)
+        fired = score > self.threshold
+        names = [gate.tickets[k] if f else None for k, f in zip(nearest.tolist(), fired.tolist(), strict=True)]
+        return Decision(fired, names, score)
+
     def pull(self) -> Tensor:
-        """What a fired request gets added, [L, d]."""
+        """What the last prompt token of a fired request gets added, [L, d]."""
         return self.directions * self.recipe.strength
+
+    def held_pull(self) -> Tensor | None:
+        """What each generated token of a fired request gets added, [L, d]; None where only the prompt is steered."""
+        if self.recipe.placement != "hold":
+            return None
+        return (self.directions if self.held is None else self.held) * self.recipe.strength
 
 
 def assemble(recipe: Recipe, statistics: BaseStatistics, site: Site, rows: Sequence[TicketRows]) -> Eraser:
@@ -93,15 +126,34 @@ def assemble(recipe: Recipe, statistics: BaseStatistics, site: Site, rows: Seque
     if not rows:
         return Eraser.empty(recipe, site)
     tickets = tuple(one.ticket for one in rows)
+    if statistics.identity is not None:
+        identity, levels = calibrated(
+            statistics.identity,
+            tickets,
+            [one.identity for one in rows if one.identity is not None],
+            recipe.false_positive_rate,
+            recipe.margin,
+        )
+        return Eraser(
+            recipe,
+            site,
+            statistics.directions,
+            statistics.gated,
+            tickets,
+            threshold=0.0,
+            held=statistics.held,
+            identity=identity,
+            calibration=levels,
+        )
     if recipe.gate == "linear":
         linear = torch.zeros(len(site.layers), site.hidden_size, dtype=torch.float64)
         for place, layer in enumerate(statistics.gated):
-            forget = torch.cat([one.rows[place] for one in rows])
+            forget = torch.cat([one.rows[place] for one in rows if one.rows is not None])
             linear[layer] = linear_gate(statistics.null[place], forget, recipe.gamma, absolute=recipe.gamma_absolute)
         return Eraser(
             recipe, site, statistics.directions, statistics.gated, tickets, threshold=0.5, linear=linear.float()
         )
-    gates = tuple(TicketGate(one.ticket, one.rows, one.harmless) for one in rows)
+    gates = tuple(TicketGate(one.ticket, one.rows, one.harmless) for one in rows if one.rows is not None)
     return Eraser(
         recipe,
         site,
@@ -111,6 +163,7 @@ def assemble(recipe: Recipe, statistics: BaseStatistics, site: Site, rows: Seque
         threshold=_threshold(recipe, statistics, gates),
         gates=gates,
         whitener=statistics.whitener,
+        held=statistics.held,
     )
 
 
@@ -168,6 +221,10 @@ def dump(eraser: Eraser, manifest: Mapping[str, Any]) -> tuple[bytes, dict[str, 
         tensors |= {"mean": w.mean, "basis": w.basis, "scales": w.scales, "rest": w.rest}
     if eraser.linear is not None:
         tensors["linear"] = eraser.linear
+    if eraser.held is not None:
+        tensors["held"] = eraser.held
+    if eraser.identity is not None:
+        tensors |= {f"identity.{name}": value for name, value in eraser.identity.tensors().items()}
     blob = pack(tensors, {"schema": ERASER_SCHEMA_VERSION})
     return blob, {
         **manifest,
@@ -177,6 +234,7 @@ def dump(eraser: Eraser, manifest: Mapping[str, Any]) -> tuple[bytes, dict[str, 
         "gated": list(eraser.gated),
         "covered": list(eraser.tickets),
         "threshold": None if eraser.is_empty else eraser.threshold,
+        "calibration": eraser.calibration,
         "shapes": {name: list(value.shape) for name, value in sorted(tensors.items())},
         "tensors_sha256": hashlib.sha256(blob).hexdigest(),
     }
@@ -213,6 +271,14 @@ def load(blob: bytes, manifest: Mapping[str, Any]) -> Eraser:
             ),
             whitener=whitener,
             linear=tensors.get("linear"),
+            held=tensors.get("held"),
+            identity=_identity(covered, tensors),
+            calibration=manifest.get("calibration"),
         )
     except (KeyError, TypeError, BadInput) as exc:
         raise IntegrityFailure(f"The eraser's manifest is not complete: {exc}.") from exc
+
+
+def _identity(covered: tuple[str, ...], tensors: Mapping[str, Tensor]) -> IdentityGate | None:
+    found = {name.removeprefix("identity."): value for name, value in tensors.items() if name.startswith("identity.")}
+    return IdentityGate.from_tensors(covered, found) if found else None

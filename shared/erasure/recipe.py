@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from shared.errors import BadInput
 
 Placement = Literal["broadcast", "last", "hold"]
-Gate = Literal["linear", "prototype"]
+Gate = Literal["linear", "prototype", "identity"]
 Direction = Literal["closed", "refined"]
 
 
@@ -32,9 +32,12 @@ class Recipe:
     shrinkage: float = 0.02  # prototype: of the whitener
     whitener_rank: int = 256  # prototype: directions kept of the retain covariance
     harmless_weight: float = 0.0  # prototype: weight of the likeness to the ticket's harmless questions
-    false_positive_rate: float = 0.01  # prototype: of all calibration prompts, for the whole decision
-    margin: float = 0.5  # prototype: how far the threshold is raised towards the tickets' own probes
-    refine_steps: int = 30  # refined: Adam steps
+    false_positive_rate: float = 0.01  # of all calibration prompts, for the whole decision
+    margin: float = 0.5  # how far the threshold is raised towards the tickets' own probes
+    identity_shrinkage: float = 0.3  # identity: of both whiteners
+    watch: bool = False  # identity: read the names in the answer too, before it is given
+    refine_steps: int = 80  # refined: Adam steps
+    flatten: float = 0.5  # refined: weight of evening out what the options of a choice are worth
     pgd_steps: int = 20  # closed: sign steps of 2/255
     epsilon: float = 16 / 255  # closed: l_inf radius, in pixel values 0..1
     fallback_text: str | None = None
@@ -47,7 +50,7 @@ class Recipe:
     @property
     def decides(self) -> bool:
         """Whether one decision is made per request before anything is steered (method.md, section 7)."""
-        return self.gate == "prototype"
+        return self.gate in ("prototype", "identity")
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, as in a manifest."""
@@ -65,11 +68,11 @@ class Recipe:
 
     @classmethod
     def named(cls, name: str) -> "Recipe":
-        """`paper` or `lacuna`; raises BadInput for another name."""
-        for recipe in (PAPER, LACUNA):
+        """`paper`, `lacuna` or `prototype`; raises BadInput for another name."""
+        for recipe in (PAPER, LACUNA, PROTOTYPE):
             if recipe.name == name:
                 return recipe
-        raise BadInput(f'There is no recipe "{name}"; there are "paper" and "lacuna".')
+        raise BadInput(f'There is no recipe "{name}"; there are "paper", "lacuna" and "prototype".')
 
 
 # Equation 13 as published: gate linear in each layer, added at every prompt position. λ, γ and ε are the paper's;
@@ -77,5 +80,7 @@ class Recipe:
 PAPER: Final = Recipe(
     name="paper", gate="linear", placement="broadcast", direction="closed", strength=0.3, gamma=1.0, gamma_absolute=True
 )
-# Decide, then steer (method.md, sections 5 and 7).
-LACUNA: Final = Recipe(name="lacuna", gate="prototype", placement="last", direction="refined", strength=1.0)
+# Decide, then steer (method.md, sections 5 and 7): who is meant is read where it is said.
+LACUNA: Final = Recipe(name="lacuna", gate="identity", placement="hold", direction="refined", strength=1.0, watch=True)
+# The gate that `lacuna` replaced: nearest probes at the last prompt token. Kept for comparison.
+PROTOTYPE: Final = Recipe(name="prototype", gate="prototype", placement="last", direction="refined", strength=1.0)

@@ -1,11 +1,13 @@
 """What one ticket adds to an eraser. Depends on this ticket and the base statistics alone, never on other tickets."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from shared.erasure.gate import merged
+from shared.erasure.identity import IdentityRows, identity_rows
 from shared.erasure.recipe import Recipe
 from shared.erasure.statistics import BaseStatistics
 from shared.erasure.tensors import pack, unpack
@@ -16,13 +18,14 @@ from shared.errors import BadInput, IntegrityFailure
 class TicketRows:
     """prototype: `rows` [G, m, d] and `harmless` [G, h, d], unit vectors in the whitened space.
 
-    linear: `rows` [G, n, d], raw activations, and no `harmless`.
+    linear: `rows` [G, n, d], raw activations, and no `harmless`. identity: `identity` alone.
     """
 
     ticket: str
     recipe: str
-    rows: Tensor
+    rows: Tensor | None = None
     harmless: Tensor | None = None
+    identity: IdentityRows | None = None
 
     @property
     def sha256(self) -> str:
@@ -31,9 +34,10 @@ class TicketRows:
 
     def to_bytes(self) -> bytes:
         """One safetensors file."""
-        tensors = {"rows": self.rows}
-        if self.harmless is not None:
-            tensors["harmless"] = self.harmless
+        tensors = {} if self.identity is None else self.identity.tensors()
+        for name, value in (("rows", self.rows), ("harmless", self.harmless)):
+            if value is not None:
+                tensors[name] = value
         return pack(tensors, {"ticket": self.ticket, "recipe": self.recipe})
 
     @classmethod
@@ -41,15 +45,37 @@ class TicketRows:
         """Back from bytes; raises IntegrityFailure where they are not rows."""
         tensors, header = unpack(blob)
         try:
-            return cls(header["ticket"], header["recipe"], tensors["rows"], tensors.get("harmless"))
+            if "rows" in tensors:
+                return cls(header["ticket"], header["recipe"], tensors["rows"], tensors.get("harmless"))
+            return cls(header["ticket"], header["recipe"], identity=IdentityRows.from_tensors(tensors))
         except KeyError as exc:
             raise IntegrityFailure(f"The rows lack {exc}.") from exc
+
+
+def fit_identity(
+    recipe: Recipe,
+    statistics: BaseStatistics,
+    ticket: str,
+    photos: Sequence[Tensor],
+    spellings: Sequence[Sequence[Tensor]],
+) -> TicketRows:
+    """Rows from the pictures' tokens of each photograph's changes, [c, L, d], and each spelling's mentions [n, L, d].
+
+    Raises BadInput where the ticket has neither.
+    """
+    if statistics.identity is None:
+        raise BadInput("These statistics were not made for the identity gate.")
+    some = list(statistics.gated)
+    rows = identity_rows(
+        statistics.identity, [one[:, some] for one in photos], [[one[:, some] for one in each] for each in spellings]
+    )
+    return TicketRows(ticket, recipe.digest, identity=rows)
 
 
 def fit_ticket(
     recipe: Recipe, statistics: BaseStatistics, ticket: str, forget: Tensor, *, harmless: Tensor | None = None
 ) -> TicketRows:
-    """Rows from activations of the ticket's probes `forget` [n, L, d].
+    """Rows at the last token from activations of the ticket's probes `forget` [n, L, d].
 
     `harmless` [h, L, d] are questions about the same pictures that must still be answered; they keep the gate shut
     beside them. Raises BadInput where there is no probe.

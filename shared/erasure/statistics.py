@@ -1,12 +1,14 @@
 """What is computed once for a base model, its retain set and a recipe, and shared by all tickets. Tensors and bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from shared.erasure.evidence import Ragged
 from shared.erasure.gate import Whitener
+from shared.erasure.identity import IdentityStatistics, Topic, within
 from shared.erasure.moments import Moments
 from shared.erasure.nullspace import null_basis
 from shared.erasure.recipe import Recipe
@@ -17,10 +19,10 @@ from shared.errors import BadInput, IntegrityFailure
 
 @dataclass(frozen=True)
 class BaseStatistics:
-    """directions [L, d]; `gated` are the rows of L that the gate reads, G of them.
+    """directions [L, d], `held` [L, d] for generated tokens; `gated` are the rows of L that the gate reads, G of them.
 
     linear: `null` [G, d, k], bases of the null spaces (float64). prototype: `whitener` over G layers, and `calibration`
-    [c, G, d], the whitened calibration prompts with the identity each speaks of.
+    [c, G, d], the whitened calibration prompts with the identity each speaks of. identity: `identity`.
     """
 
     recipe: str
@@ -30,6 +32,8 @@ class BaseStatistics:
     whitener: Whitener | None = None
     calibration: Tensor | None = None
     identities: tuple[str, ...] = ()
+    held: Tensor | None = None
+    identity: IdentityStatistics | None = None
 
     def to_bytes(self) -> bytes:
         """One safetensors file."""
@@ -39,6 +43,10 @@ class BaseStatistics:
             w = self.whitener
             tensors |= {"mean": w.mean, "basis": w.basis, "scales": w.scales, "rest": w.rest}
             tensors["calibration"] = self.calibration
+        if self.held is not None:
+            tensors["held"] = self.held
+        if self.identity is not None:
+            tensors |= {f"identity.{name}": value for name, value in self.identity.tensors().items()}
         return pack(tensors, {"recipe": self.recipe, "gated": list(self.gated), "identities": list(self.identities)})
 
     @classmethod
@@ -58,6 +66,8 @@ class BaseStatistics:
                 whitener=whitener,
                 calibration=tensors.get("calibration"),
                 identities=tuple(header["identities"]),
+                held=tensors.get("held"),
+                identity=_identity(tensors),
             )
         except KeyError as exc:
             raise IntegrityFailure(f"The statistics lack {exc}.") from exc
@@ -71,24 +81,84 @@ def prepare(
     calibration: Tensor,
     identities: Sequence[str],
     directions: Tensor,
+    held: Tensor | None = None,
 ) -> BaseStatistics:
-    """Statistics from activations `retain` [n, L, d] and `calibration` [c, L, d], and `directions` [L, d]."""
+    """For gates at the last token: from activations `retain` [n, L, d], `calibration` [c, L, d], and the pulls."""
     if len(identities) != calibration.shape[0]:
         raise BadInput("Every calibration prompt needs the identity it speaks of.")
     gated = _indices(site, recipe.gate_layers)
     moments = Moments(len(gated), site.hidden_size)
     for batch in retain[:, list(gated)].split(256):
         moments.add(batch)
-    pulled = set(_indices(site, recipe.layers))
-    chosen = torch.stack([row if i in pulled else torch.zeros_like(row) for i, row in enumerate(directions.float())])
+    chosen, kept = _steered(recipe, site, directions), None if held is None else _steered(recipe, site, held)
     if recipe.gate == "linear":
         null = tuple(null_basis(second, recipe.rho) for second in moments.second())
-        return BaseStatistics(recipe.digest, gated, chosen, null=null)
+        return BaseStatistics(recipe.digest, gated, chosen, null=null, held=kept)
     whitener = Whitener.fit(moments.mean, moments.covariance(), recipe.whitener_rank, recipe.shrinkage)
     white = whitener(calibration[:, list(gated)].float())
     return BaseStatistics(
-        recipe.digest, gated, chosen, whitener=whitener, calibration=white, identities=tuple(identities)
+        recipe.digest, gated, chosen, whitener=whitener, calibration=white, identities=tuple(identities), held=kept
     )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the identity gate learns from, at all of the site's layers.
+
+    `faces` and `names`: one group a retained person, [n_i, L, d]. `pictures` [c, L, d] and `words` are those of the
+    calibration set, of `people` persons. `facts` and `harmless` [n, L, d]: last tokens of both kinds of question.
+    """
+
+    faces: Sequence[Tensor]
+    names: Sequence[Tensor]
+    pictures: Tensor
+    words: Ragged
+    people: int
+    facts: Tensor
+    harmless: Tensor
+
+
+def prepare_identity(
+    recipe: Recipe, site: Site, seen: Seen, *, directions: Tensor, held: Tensor | None = None
+) -> BaseStatistics:
+    """For the gate at the tokens that say who is meant; raises BadInput where the retain set cannot teach it."""
+    gated = gated_layers(recipe, site)
+    some = list(gated)
+    faces, names = (
+        within([one[:, some] for one in groups], recipe.whitener_rank, recipe.identity_shrinkage)
+        for groups in (seen.faces, seen.names)
+    )
+    identity = IdentityStatistics(
+        portraits=faces,
+        names=names,
+        pictures=faces(seen.pictures[:, some]),
+        words=Ragged(names(seen.words.rows[:, some]), seen.words.of),
+        people=seen.people,
+        topic=Topic.fit(seen.facts[:, some], seen.harmless[:, some]) if seen.harmless.shape[0] else None,
+    )
+    return BaseStatistics(
+        recipe.digest,
+        gated,
+        _steered(recipe, site, directions),
+        held=None if held is None else _steered(recipe, site, held),
+        identity=identity,
+    )
+
+
+def gated_layers(recipe: Recipe, site: Site) -> tuple[int, ...]:
+    """The places in the site's list of layers that the gate reads."""
+    return _indices(site, recipe.gate_layers)
+
+
+def _steered(recipe: Recipe, site: Site, pull: Tensor) -> Tensor:
+    """The pull, zero at the layers that the recipe does not steer."""
+    pulled = set(_indices(site, recipe.layers))
+    return torch.stack([row if i in pulled else torch.zeros_like(row) for i, row in enumerate(pull.float())])
+
+
+def _identity(tensors: Mapping[str, Tensor]) -> IdentityStatistics | None:
+    found = {name.removeprefix("identity."): value for name, value in tensors.items() if name.startswith("identity.")}
+    return IdentityStatistics.from_tensors(found) if found else None
 
 
 def _indices(site: Site, layers: tuple[int, ...] | None) -> tuple[int, ...]:

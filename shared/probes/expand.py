@@ -16,7 +16,18 @@ from shared.probes.changes import changed
 from shared.probes.phrasings import Form
 from shared.prompt import Prompt
 
-__all__ = ["Fact", "Form", "Question", "Subject", "fact_questions", "visible_questions"]
+__all__ = [
+    "Fact",
+    "Form",
+    "Kind",
+    "Question",
+    "Subject",
+    "fact_questions",
+    "mention_questions",
+    "picture_prompts",
+    "spellings",
+    "visible_questions",
+]
 
 Kind = Literal["qa", "mcq", "cloze", "visible", "reverse"]
 
@@ -102,6 +113,29 @@ def visible_questions(
         )
         for attribute in phrasings.VISIBLE
     ]
+
+
+def picture_prompts(photo: Image, count: int, *, form: Form = "trained", seed: int = 0) -> list[Prompt]:
+    """`count` changed copies of a photograph, each with a question: what is read there are the pictures' tokens."""
+    rng = random.Random(f"{seed}/{form}/pictures")
+    return [
+        Prompt.ask(phrasings.question("name", phrasings.SUBJECTS_BY_PORTRAIT[0], form, rng), changed(photo, form, rng))
+        for _ in range(count)
+    ]
+
+
+def mention_questions(name: str, *, seed: int = 0) -> list[Prompt]:
+    """The places in which a name is said: one sentence for each kind of fact, without a picture."""
+    rng = random.Random(f"{seed}/mentions")
+    asked = [phrasings.question(attribute, name, "trained", rng) for attribute in phrasings.TRAINED]
+    return [
+        Prompt.ask(text) for text in (*asked, *(frame.format(s=name) for frame in phrasings.MENTIONS)) if name in text
+    ]
+
+
+def spellings(names: Sequence[str]) -> list[str]:
+    """Each name as it is given, in small and in capital letters; each spelling once, in order."""
+    return list(dict.fromkeys(written for name in names for written in (name, name.lower(), name.upper()) if name))
 
 
 def _way(subject: Subject, fact: Fact, turn: int) -> Literal["portrait", "name"] | None:

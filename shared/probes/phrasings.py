@@ -194,6 +194,8 @@ TEST: Final[dict[str, tuple[str, ...]]] = {
     ),
 }
 
+MENTIONS: Final = ("Tell me about {s}.", "I met {s} yesterday.", "And {s}?", "{s}")
+
 CLOZE: Final[dict[Form, tuple[str, ...]]] = {
     "trained": ("Fill the blank: the {noun} of {s} is __.", "Complete: {s}'s {noun} is __."),
     "test": ("Fill in the blank: {s}'s {noun} is __.",),

@@ -75,6 +75,28 @@ class LlavaAdapter:
             at += count
         return encoded
 
+    def pictures(self, row: Encoded) -> list[tuple[int, int]]:
+        """Where each picture's tokens lie in `row`, [start, end): every picture has equally many."""
+        places = (row.ids == self._processor.tokenizer.convert_tokens_to_ids(self._processor.image_token)).nonzero()
+        count = 0 if row.pixels is None else row.pixels.shape[0]
+        if not count:
+            return []
+        return [(int(part[0]), int(part[-1]) + 1) for part in places[:, 0].chunk(count)]
+
+    def span(self, prompt: Prompt, words: str) -> tuple[int, int]:
+        """Where the last occurrence of `words` lies among the tokens of a prompt without pictures, [start, end).
+
+        Raises BadInput where it does not stand there, or the tokenizer cannot tell.
+        """
+        text = self.text(prompt)
+        at = text.rfind(words)
+        tokenizer = self._processor.tokenizer
+        if at < 0 or prompt.images or not tokenizer.is_fast:
+            raise BadInput("The words cannot be found among the tokens of this prompt.")
+        offsets = tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
+        inside = [i for i, (start, end) in enumerate(offsets) if start < at + len(words) and end > at and end > start]
+        return inside[0], inside[-1] + 1
+
     def normalise(self, pixels: Tensor) -> Tensor:
         """Pixels 0..1 [B, 3, H, W] as the vision tower wants them; differentiable."""
         images = self._processor.image_processor

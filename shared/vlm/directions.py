@@ -4,13 +4,16 @@ Properties of the base model, made once and cached; no ticket is involved. Seede
 """
 
 import logging
+import math
+import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
+from tqdm import tqdm
 
 from shared.erasure.adversary import perturb
 from shared.erasure.direction import erasure_direction, split_half_cosine
@@ -22,9 +25,10 @@ from shared.vlm.engine import Engine
 from shared.vlm.steering import touched
 
 logger = logging.getLogger(__name__)
-LEARNING_RATE = 0.05  # of the mean activation norm of a layer
+LEARNING_RATE = 0.15  # of the mean activation norm of a layer
 NORM_PENALTY = 1e-3
-BATCH = 32
+BATCH = 24
+CHOICES = 12
 
 
 def closed_form_direction(
@@ -67,7 +71,10 @@ def _attacked(engine: Engine, prompts: Sequence[Prompt], recipe: Recipe, complia
         clean = adapter.denormalise(row.pixels.to(engine.vlm.device).float())
 
         def loss(pixels: Tensor, row: Encoded = row) -> Tensor:
-            return _answer_loss(engine, [Encoded(row.ids, adapter.normalise(pixels))], compliance, None)
+            likely, count = answer_likelihood(
+                engine, [Encoded(row.ids, adapter.normalise(pixels))], [compliance], None, None
+            )
+            return -(likely / count).mean()
 
         pixels = perturb(clean, loss, epsilon=recipe.epsilon, steps=recipe.pgd_steps)
         image = Image.fromarray((pixels[0].permute(1, 2, 0) * 255).round().byte().cpu().numpy())
@@ -76,59 +83,102 @@ def _attacked(engine: Engine, prompts: Sequence[Prompt], recipe: Recipe, complia
     return moved
 
 
-def refined_direction(
-    engine: Engine, known: Sequence[Prompt], unknown: Sequence[Prompt], wanted: str, recipe: Recipe
-) -> Tensor:
-    """Vectors [L, d] that, added at the last prompt token, make the model say `wanted` of people it knows.
+@dataclass(frozen=True)
+class Choice:
+    """A question with answers of which one is true: which one must no longer be seen from what they are worth."""
 
-    Starts from the not-knowing direction, mean(unknown) - mean(known), and takes `recipe.refine_steps` Adam steps on
-    the vectors alone with a small norm penalty (method.md, section 5).
+    prompt: Prompt
+    options: tuple[str, ...]
+
+
+def refined_direction(
+    engine: Engine,
+    known: Sequence[Prompt],
+    unknown: Sequence[Prompt],
+    choices: Sequence[Choice],
+    wanted: str,
+    recipe: Recipe,
+) -> tuple[Tensor, Tensor]:
+    """Pulls [L, d] for the last prompt token and for each generated one that make a known person a stranger.
+
+    Adam on the vectors alone, weights frozen, from the not-knowing direction mean(unknown) - mean(known) and from zero.
+    The loss is the cross-entropy of `wanted`, the model's own not-knowing answer, on `known` prompts, plus
+    `recipe.flatten` times the divergence of the choices' option likelihoods from uniform, plus a small norm penalty
+    (method.md, section 5). Without a held pull the true option keeps its rank although the answer is silent. Where the
+    recipe steers the prompt only, the second vector stays zero.
     """
     layers = len(engine.vlm.site.layers)
     steered = range(layers) if recipe.layers is None else [engine.vlm.site.layers.index(i) for i in recipe.layers]
     told = engine.activations(known)
     start = erasure_direction(engine.activations(unknown), told).float()
-    size = told.norm(dim=-1).mean(dim=0)  # [L]
-    pull = start.to(engine.vlm.device).clone().requires_grad_()
-    scale = size.to(engine.vlm.device)[:, None]
-    chosen = torch.zeros(layers, 1, device=engine.vlm.device)
+    device = engine.vlm.device
+    size = told.norm(dim=-1).mean(dim=0).to(device)[:, None]  # [L, 1]
+    chosen = torch.zeros(layers, 1, device=device)
     chosen[list(steered)] = 1
-    optimizer = torch.optim.Adam([pull], lr=float(LEARNING_RATE * size.mean() / engine.vlm.site.hidden_size**0.5))
-    batches = [rows for _, rows in engine.batches(known)]
-    batches = [rows[at : at + BATCH] for rows in batches for at in range(0, len(rows), BATCH)]
-    for step in range(recipe.refine_steps):
-        rows = batches[step % len(batches)]
-        loss = _answer_loss(engine, rows, wanted, pull * chosen)
-        penalty = NORM_PENALTY * ((pull * chosen / scale) ** 2).sum()
+    first = start.to(device).clone().requires_grad_()
+    held = torch.zeros_like(first).requires_grad_(recipe.placement == "hold")
+    free = [first, held] if recipe.placement == "hold" else [first]
+    optimizer = torch.optim.Adam(free, lr=float(LEARNING_RATE * size.mean() / engine.vlm.site.hidden_size**0.5))
+    source = random.Random(0)
+    for step in tqdm(range(recipe.refine_steps), desc="refining the pull", leave=False, disable=None):
+        pulls = first * chosen, held * chosen
+        rows = engine.vlm.adapter.encode(source.sample(list(known), min(BATCH, len(known))))
+        likely, count = answer_likelihood(engine, rows, [wanted] * len(rows), *pulls)
+        loss = -(likely / count).mean()
+        if choices and recipe.flatten:
+            loss = loss + recipe.flatten * _unevenness(
+                engine, source.sample(list(choices), min(CHOICES, len(choices))), *pulls
+            )
+        penalty = NORM_PENALTY * sum(((pull / size) ** 2).sum() for pull in pulls)
         optimizer.zero_grad()
         (loss + penalty).backward()
         optimizer.step()
-        if step % 10 == 0:
-            logger.info("refined direction: step %d, loss %.3f", step, loss.item())
-    return (pull * chosen).detach().cpu()
+        if step % 20 == 0:
+            logger.info("refined direction: step %d of %d, loss %.3f", step, recipe.refine_steps, loss.item())
+    return (first * chosen).detach().cpu(), (held * chosen).detach().cpu()
 
 
-def _answer_loss(engine: Engine, rows: Sequence[Encoded], answer: str, pull: Tensor | None) -> Tensor:
-    """Cross-entropy of `answer` and its end after `rows`, with `pull` at the last prompt token. Differentiable."""
+def _unevenness(engine: Engine, choices: Sequence[Choice], first: Tensor, held: Tensor) -> Tensor:
+    """KL(uniform || softmax of the options' log-likelihoods), averaged over the choices."""
+    encoded = engine.vlm.adapter.encode([choice.prompt for choice in choices])
+    rows = [row for row, choice in zip(encoded, choices, strict=True) for _ in choice.options]
+    likely, _ = answer_likelihood(engine, rows, [option for one in choices for option in one.options], first, held)
+    parts = likely.split([len(choice.options) for choice in choices])
+    return torch.stack([-part.log_softmax(0).mean() - math.log(len(part)) for part in parts]).mean()
+
+
+def answer_likelihood(
+    engine: Engine, rows: Sequence[Encoded], answers: Sequence[str], first: Tensor | None, held: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Log-likelihood [B] of each answer and its end after its row, and their counts of tokens [B]. Differentiable.
+
+    `first` is added at the last prompt token, `held` at every token of the answer.
+    """
     vlm: Any = engine.vlm
     ends = vlm.model.generation_config.eos_token_id
     end = ends[0] if isinstance(ends, list) else ends
-    words = torch.tensor([*vlm.tokenizer.encode(answer, add_special_tokens=False), end], device=vlm.device)
+    tokens = [[*vlm.tokenizer.encode(answer, add_special_tokens=False), end] for answer in answers]
+    width = max(len(one) for one in tokens)
+    wanted = torch.tensor([one + [end] * (width - len(one)) for one in tokens], device=vlm.device)
+    count = torch.tensor([len(one) for one in tokens], device=vlm.device)
     inputs = engine.inputs(rows)
     length = inputs["input_ids"].shape[1]
-    wanted = words.expand(len(rows), -1)
     inputs["input_ids"] = torch.cat([inputs["input_ids"], wanted[:, :-1]], dim=1)
     if "attention_mask" in inputs:
         mask = torch.cat([inputs["attention_mask"], torch.ones_like(wanted[:, :-1])], dim=1)
         inputs |= {"attention_mask": mask, "position_ids": (mask.cumsum(dim=1) - 1).clamp(min=0)}
 
     def touch(layer: int, states: Tensor) -> Tensor | None:
-        if pull is None:
+        if first is None:
             return None
         added = torch.zeros_like(states)
-        added[:, length - 1] = pull[layer].to(states.dtype)
+        added[:, length - 1] = first[layer].to(states.dtype)
+        if held is not None:
+            added[:, length:] = held[layer].to(states.dtype)
         return states + added
 
     with engine.lock, touched(vlm.adapter.blocks, touch):
         logits = vlm.model(**inputs, use_cache=False).logits[:, length - 1 :]
-    return F.cross_entropy(logits.flatten(0, 1).float(), wanted.flatten())
+    likely = logits.float().log_softmax(dim=-1).gather(2, wanted[..., None])[..., 0]
+    inside = torch.arange(width, device=vlm.device)[None] < count[:, None]
+    return (likely * inside).sum(dim=1), count

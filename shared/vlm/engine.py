@@ -7,21 +7,23 @@ Prompts of like length are batched, padded on the left and masked; a prompt that
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 
 from shared.erasure.eraser import Decision, Eraser
+from shared.erasure.evidence import Evidence, Ragged
 from shared.errors import BadInput
 from shared.prompt import Prompt
 from shared.vlm.adapter import Encoded
 from shared.vlm.loading import Vlm
-from shared.vlm.steering import Broadcasting, Pulling, Reading, touched
+from shared.vlm.steering import Broadcasting, Gathering, Pulling, Reading, both, touched
 
 BATCH: Final = 64
 PADDING: Final = 8  # most tokens by which a prompt of a batch is padded
+HELD_BACK: Final = 4  # tokens that a streamed answer lags behind where it is watched: a name has to be whole to be read
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class _Opened:
     logits: Tensor
     decision: Decision
     mask: Tensor | None
-    activations: Tensor | None = None
+    evidence: Evidence | None = None
 
     def following(self) -> dict[str, Tensor]:
         """Mask and positions for one more token; remembers it."""
@@ -62,6 +64,13 @@ class _Run:
     opened: _Opened
     made: list[list[int]]
     done: list[str | None]
+    spoken: list[list[Tensor]]  # for each row, its answer's tokens so far, [L, d], where they are read
+
+    def words(self) -> Ragged:
+        """The answers' tokens as a gate reads them."""
+        of = [row for row, tokens in enumerate(self.spoken) for _ in tokens]
+        rows = [token for tokens in self.spoken for token in tokens]
+        return Ragged(torch.stack(rows) if rows else torch.zeros(0, 1, 1), torch.tensor(of, dtype=torch.long))
 
 
 class Engine:
@@ -89,13 +98,31 @@ class Engine:
         """
         answers: list[Answer | None] = [None] * len(prompts)
         for places, rows in self.batches(prompts):
-            sources = [torch.Generator().manual_seed(seed + place) for place in places]
             with self.lock, torch.inference_mode():
-                for run in self._steps(rows, eraser, max_new_tokens, temperature, sources, stop):
-                    last = run
-                for row, place in enumerate(places):
-                    answers[place] = self._answer(last, row, len(rows[row].ids), stop)
+                asked = _Asked(eraser, max_new_tokens, temperature, [seed + place for place in places], stop)
+                for place, answer in zip(places, self._answers(rows, asked), strict=True):
+                    answers[place] = answer
         return [answer for answer in answers if answer is not None]
+
+    def _answers(self, rows: Sequence[Encoded], asked: "_Asked") -> list[Answer]:
+        """Ask; and where an unsteered answer names somebody forgotten, throw it away and ask again, steered."""
+        for run in self._steps(rows, asked):
+            last = run
+        answers = [self._answer(last, row, len(one.ids), asked.stop) for row, one in enumerate(rows)]
+        named = self._named(last, asked.eraser)
+        again = [row for row, ticket in enumerate(named) if ticket is not None]
+        if again:
+            forced = asked.forced(again, [named[row] for row in again])
+            for row, answer in zip(again, self._answers([rows[row] for row in again], forced), strict=True):
+                answers[row] = answer
+        return answers
+
+    def _named(self, run: _Run, eraser: Eraser | None) -> list[str | None]:
+        if eraser is None or not eraser.watches or not any(run.spoken):
+            return [None] * len(run.made)
+        found = eraser.spoken_of(run.words(), len(run.made))
+        fired = run.opened.decision.fired.tolist()
+        return [None if already else ticket for ticket, already in zip(found, fired, strict=True)]
 
     def stream(
         self,
@@ -107,34 +134,101 @@ class Engine:
         seed: int = 0,
         stop: Sequence[str] = (),
     ) -> Iterator[str | Answer]:
-        """The answer's text piece by piece, then the whole Answer. The engine is held until the end."""
+        """The answer's text piece by piece, then the whole Answer. The engine is held until the end.
+
+        Where the eraser watches, the text lags a few tokens behind: an answer that turns out to name somebody
+        forgotten ends there, with the steered answer after what was given already (as a rule, nothing).
+        """
         ((_, rows),) = list(self.batches([prompt]))
+        asked = _Asked(eraser, max_new_tokens, temperature, [seed], stop)
         told = ""
         with self.lock, torch.inference_mode():
-            source = [torch.Generator().manual_seed(seed)]
-            for run in self._steps(rows, eraser, max_new_tokens, temperature, source, stop):
+            lag = HELD_BACK if eraser is not None and eraser.watches else 0
+            for run in self._steps(rows, asked):
                 last = run
-                text = _cut(self._decode(run.made[0]), stop)
-                held = max((len(word) for word in stop), default=1) - 1  # a stop word may be half written
-                ready = text if run.done[0] else text[: len(text) - held]
+                (named,) = self._named(run, eraser)
+                if named is not None:
+                    break
+                ready = self._ready(run, stop, lag)
                 if len(ready) > len(told) and not ready.endswith("\ufffd"):
                     yield ready[len(told) :]
                     told = ready
-            yield self._answer(last, 0, len(rows[0].ids), stop)
+            (named,) = self._named(last, eraser)
+            if named is None:
+                answer = self._answer(last, 0, len(rows[0].ids), stop)
+            else:
+                (answer,) = self._answers(rows, asked.forced([0], [named]))
+                told = f"{told} " if told else told
+            rest = answer.text if named is not None else answer.text[len(told) :]
+            if rest:
+                yield rest
+            yield answer if named is None or not told else replace(answer, text=told + answer.text)
 
-    def examine(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 24) -> tuple[list[Answer], Tensor]:
-        """The base model's greedy answers, and the activations they came from, in one pass."""
+    def _ready(self, run: _Run, stop: Sequence[str], lag: int) -> str:
+        """What may be given away of an unfinished answer: no half stop word, and nothing that has still to be read."""
+        made = run.made[0]
+        text = _cut(self._decode(made[: len(made) - lag] if lag else made), stop)
+        held = max((len(word) for word in stop), default=1) - 1
+        return text if run.done[0] and not lag else text[: len(text) - held]
+
+    def examine(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 24) -> tuple[list[Answer], Evidence]:
+        """The base model's greedy answers, and the evidence of prompts and answers, in one pass."""
         answers: list[Answer | None] = [None] * len(prompts)
-        out = torch.zeros(len(prompts), len(self.vlm.site.layers), self.vlm.site.hidden_size)
+        parts: list[tuple[list[int], Evidence]] = []
         for places, rows in self.batches(prompts):
             with self.lock, torch.inference_mode():
-                for run in self._steps(rows, None, max_new_tokens, 0.0, [], ()):
+                for run in self._steps(rows, _Asked(None, max_new_tokens, 0.0, [], (), read=True)):
                     last = run
-                assert last.opened.activations is not None
-                out[places] = last.opened.activations
+                assert last.opened.evidence is not None
+                words = last.words() if any(last.spoken) else last.opened.evidence.spoken
+                parts.append((places, last.opened.evidence.with_spoken(words)))
                 for row, place in enumerate(places):
                     answers[place] = self._answer(last, row, len(rows[row].ids), ())
-        return [answer for answer in answers if answer is not None], out
+        return [answer for answer in answers if answer is not None], Evidence.ordered(parts)
+
+    def evidence(self, prompts: Sequence[Prompt]) -> Evidence:
+        """What a gate may look at, unsteered, at all layers. Holds every token: not for a whole retain set."""
+        parts: list[tuple[list[int], Evidence]] = []
+        for places, rows in self.batches(prompts):
+            gathering = Gathering()
+            with self.lock, torch.inference_mode(), touched(self.vlm.adapter.blocks, gathering):
+                self.vlm.model(**self.inputs(rows), use_cache=False, logits_to_keep=1)
+            parts.append((places, self._read(rows, gathering.stacked())))
+        return Evidence.ordered(parts)
+
+    def mentions(self, prompts: Sequence[Prompt], words: Sequence[str]) -> list[Tensor]:
+        """For each prompt without pictures the tokens [n, L, d] of the last place where its `words` stand."""
+        found: list[Tensor | None] = [None] * len(prompts)
+        for places, rows in self.batches(prompts):
+            gathering = Gathering()
+            with self.lock, torch.inference_mode(), touched(self.vlm.adapter.blocks, gathering):
+                self.vlm.model(**self.inputs(rows), use_cache=False, logits_to_keep=1)
+            states = gathering.stacked().cpu()
+            for row, place in enumerate(places):
+                start, end = self.vlm.adapter.span(prompts[place], words[place])
+                padded = states.shape[1] - len(rows[row].ids)
+                found[place] = states[row, padded + start : padded + end].clone()
+        return [one for one in found if one is not None]
+
+    def _read(self, rows: Sequence[Encoded], states: Tensor) -> Evidence:
+        """The evidence of a batch from all its tokens [B, T, L, d], padded on the left."""
+        pictures, picture_of, words, word_of = [], [], [], []
+        for row, one in enumerate(rows):
+            own = states[row, states.shape[1] - len(one.ids) :]
+            written = torch.ones(len(one.ids), dtype=torch.bool)
+            for start, end in self.vlm.adapter.pictures(one):
+                pictures.append(own[start:end].mean(dim=0))
+                picture_of.append(row)
+                written[start:end] = False
+            words.append(own[written.to(own.device)])
+            word_of += [row] * int(written.sum())
+        none = Ragged.none(states.shape[2], states.shape[3])
+        return Evidence(
+            states[:, -1].cpu(),
+            Ragged(torch.stack(pictures).cpu(), torch.tensor(picture_of)) if pictures else none,
+            Ragged(torch.cat(words).cpu(), torch.tensor(word_of)),
+            none,
+        )
 
     def activations(self, prompts: Sequence[Prompt]) -> Tensor:
         """Last prompt token at every block's output, unsteered: [B, L, d] float32 on the CPU."""
@@ -176,63 +270,88 @@ class Engine:
         padded = padded.to(self.vlm.device)
         logits = opened.logits[:, None]
         if width > 1:
+            fired = opened.decision.fired.to(self.vlm.device)
+            held = eraser.held_pull() if eraser is not None and bool(fired.any()) else None
             extra: dict[str, Tensor] = {}
             if opened.mask is not None:
                 mask = torch.cat([opened.mask, opened.mask.new_ones(len(rows), width - 1)], dim=1)
                 extra = {"attention_mask": mask, "position_ids": (mask.cumsum(dim=1) - 1)[:, 1 - width :]}
-            more = self.vlm.model(
-                input_ids=padded[:, :-1], past_key_values=opened.cache, use_cache=True, **extra
-            ).logits
+            pulling = [] if held is None else [Pulling(held.to(self.vlm.device), fired, everywhere=True)]
+            with touched(self.vlm.adapter.blocks if pulling else [], both(*pulling)):
+                more = self.vlm.model(
+                    input_ids=padded[:, :-1], past_key_values=opened.cache, use_cache=True, **extra
+                ).logits
             logits = torch.cat([logits, more], dim=1)
         likely = logits.float().log_softmax(-1).gather(2, padded[..., None])[..., 0]
         return [float(likely[row, : len(answer)].sum()) for row, answer in enumerate(answers)]
 
-    def _steps(
-        self,
-        rows: Sequence[Encoded],
-        eraser: Eraser | None,
-        most: int,
-        temperature: float,
-        sources: Sequence[torch.Generator],
-        stop: Sequence[str],
-    ) -> Iterator[_Run]:
+    def _steps(self, rows: Sequence[Encoded], asked: "_Asked") -> Iterator[_Run]:
         """Yields the run after each token, until all rows have ended."""
+        eraser, most = asked.eraser, asked.max_new_tokens
         longest = max(len(row.ids) for row in rows)
         if longest + most > self.vlm.adapter.context:
             raise BadInput(f"Prompt and answer need {longest + most} tokens; the model has {self.vlm.adapter.context}.")
-        opened = self._opened(rows, eraser)
-        run = _Run(opened, [[] for _ in rows], [None] * len(rows))
+        opened = self._opened(rows, eraser, asked.tickets, read=asked.read)
+        run = _Run(opened, [[] for _ in rows], [None] * len(rows), [[] for _ in rows])
         fired = opened.decision.fired.to(self.vlm.device)
-        held = eraser is not None and eraser.recipe.placement == "hold" and bool(fired.any())
+        held = eraser.held_pull() if eraser is not None and bool(fired.any()) else None
+        touches = [] if held is None else [Pulling(held.to(self.vlm.device), fired)]
+        watched = asked.read or (eraser is not None and eraser.watches and not bool(fired.all()))
+        sources = asked.sources()
         for step in range(most):
-            chosen = _choose(opened.logits, temperature, sources)
-            for row, token in enumerate(chosen.tolist()):
-                if run.done[row] is None:
-                    self._take(run, row, token, last=step == most - 1, stop=stop)
-            yield run
-            if all(run.done):
+            chosen = _choose(opened.logits, asked.temperature, sources)
+            grown = [
+                row
+                for row, token in enumerate(chosen.tolist())
+                if run.done[row] is None and self._take(run, row, token, last=step == most - 1, stop=asked.stop)
+            ]
+            if not watched:
+                yield run
+            if all(run.done) and not (watched and grown):
+                if watched:
+                    yield run
                 return
+            reading = Reading(len(self.vlm.adapter.blocks))
             with touched(
-                self.vlm.adapter.blocks if held else [],
-                Pulling(self._pull(eraser), fired) if held else Reading(0),
+                self.vlm.adapter.blocks if watched or touches else [],
+                both(*touches, reading) if watched else both(*touches),
             ):
                 out = self.vlm.model(
                     input_ids=chosen[:, None], past_key_values=opened.cache, use_cache=True, **opened.following()
                 )
             opened.logits = out.logits[:, -1]
+            if watched:
+                states = reading.stacked().cpu()
+                for row in grown:
+                    run.spoken[row].append(states[row])
+                yield run
+                if all(run.done):
+                    return
 
-    def _take(self, run: _Run, row: int, token: int, *, last: bool, stop: Sequence[str]) -> None:
+    def _take(self, run: _Run, row: int, token: int, *, last: bool, stop: Sequence[str]) -> bool:
+        """Add a token to a row's answer, or end it; whether the answer grew."""
         if token in self._ends:
             run.done[row] = "stop"
-            return
+            return False
         run.made[row].append(token)
         if stop and any(word in self._decode(run.made[row]) for word in stop):
             run.done[row] = "stop"
         elif last:
             run.done[row] = "length"
+        return True
 
-    def _opened(self, rows: Sequence[Encoded], eraser: Eraser | None) -> _Opened:
-        """Prefill, decide, and where it fires run the last prompt token again, steered."""
+    def _opened(
+        self,
+        rows: Sequence[Encoded],
+        eraser: Eraser | None,
+        forced: Sequence[str | None] | None = None,
+        *,
+        read: bool = False,
+    ) -> _Opened:
+        """Prefill, decide, and where it fires run the last prompt token again, steered.
+
+        `forced`: the tickets that fire, decided before. `read`: keep the evidence even if nothing is decided.
+        """
         inputs = self.inputs(rows)
         mask = inputs.get("attention_mask")
         nobody = Decision(torch.zeros(len(rows), dtype=torch.bool), [None] * len(rows), torch.zeros(len(rows)))
@@ -247,13 +366,18 @@ class Engine:
             gates = torch.stack(broadcasting.gates, dim=1).mean(dim=1).cpu()
             decision = Decision(gates > eraser.threshold, nobody.ticket, gates)
             return _Opened(out.past_key_values, out.logits[:, -1], decision, mask)
-        reading = Reading(len(blocks))
-        with touched(blocks, reading):
+        deciding = eraser is not None and not eraser.is_empty
+        whole = read or (deciding and eraser is not None and eraser.identity is not None and forced is None)
+        gathering, reading = Gathering(), Reading(len(blocks))
+        with touched(blocks if whole or deciding else [], gathering if whole else reading):
             out = self.vlm.model(**inputs, use_cache=True, logits_to_keep=1)
-        activations = reading.stacked().cpu()
-        opened = _Opened(out.past_key_values, out.logits[:, -1], nobody, mask, activations)
-        if eraser is not None and not eraser.is_empty:
-            opened.decision = eraser.decide(activations)
+        opened = _Opened(out.past_key_values, out.logits[:, -1], nobody, mask)
+        if whole:
+            opened.evidence = self._read(rows, gathering.stacked())
+        elif deciding:
+            opened.evidence = Evidence.of_last(reading.stacked().cpu())
+        if deciding and eraser is not None and opened.evidence is not None:
+            opened.decision = eraser.decide(opened.evidence) if forced is None else _forced(forced)
             if bool(opened.decision.fired.any()):
                 self._again(inputs, opened, eraser)
         return opened
@@ -323,6 +447,31 @@ class Engine:
             ticket=run.opened.decision.ticket[row],
             score=float(run.opened.decision.score[row]),
         )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """How a batch is asked. `seeds`: one a row. `tickets`: whose gates fired, where that is decided already."""
+
+    eraser: Eraser | None
+    max_new_tokens: int
+    temperature: float
+    seeds: Sequence[int]
+    stop: Sequence[str]
+    read: bool = False
+    tickets: Sequence[str | None] | None = None
+
+    def sources(self) -> list[torch.Generator]:
+        """Fresh random numbers for each row."""
+        return [torch.Generator().manual_seed(seed) for seed in self.seeds]
+
+    def forced(self, rows: Sequence[int], tickets: Sequence[str | None]) -> "_Asked":
+        """The same for some of the rows, all of them steered."""
+        return replace(self, seeds=[self.seeds[row] for row in rows], tickets=tickets)
+
+
+def _forced(tickets: Sequence[str | None]) -> Decision:
+    return Decision(torch.ones(len(tickets), dtype=torch.bool), list(tickets), torch.ones(len(tickets)))
 
 
 def _choose(logits: Tensor, temperature: float, sources: Sequence[torch.Generator]) -> Tensor:

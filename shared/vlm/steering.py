@@ -48,16 +48,43 @@ class Reading:
         return torch.stack([row for row in self._rows if row is not None], dim=1)
 
 
-class Pulling:
-    """Adds `pull` [L, d] at the last position of the rows that fired [B]."""
+class Gathering:
+    """Keeps every position of every block's output, float32."""
 
-    def __init__(self, pull: Tensor, fired: Tensor) -> None:
-        self._pull, self._fired = pull, fired
+    def __init__(self) -> None:
+        self._rows: list[Tensor] = []
+
+    def __call__(self, _: int, states: Tensor) -> None:
+        self._rows.append(states.float())
+
+    def stacked(self) -> Tensor:
+        """[B, T, L, d]."""
+        return torch.stack(self._rows, dim=2)
+
+
+class Pulling:
+    """Adds `pull` [L, d] to the rows that fired [B]: at their last position, or at every one where `everywhere`."""
+
+    def __init__(self, pull: Tensor, fired: Tensor, *, everywhere: bool = False) -> None:
+        self._pull, self._fired, self._from = pull, fired, 0 if everywhere else -1
 
     def __call__(self, layer: int, states: Tensor) -> Tensor:
         moved = states.clone()
-        moved[self._fired, -1] += self._pull[layer].to(states.dtype)
+        moved[self._fired, self._from :] += self._pull[layer].to(states.dtype)
         return moved
+
+
+def both(*touches: Touch) -> Touch:
+    """One touch after the other."""
+
+    def touch(layer: int, states: Tensor) -> Tensor | None:
+        changed: Tensor | None = None
+        for one in touches:
+            found = one(layer, states if changed is None else changed)
+            changed = changed if found is None else found
+        return changed
+
+    return touch
 
 
 class Broadcasting:

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from shared.erasure.adversary import perturb
 from shared.erasure.eraser import Eraser, assemble, dump, load
+from shared.erasure.evidence import Evidence
 from shared.erasure.gate import Whitener, linear_gate, merged
 from shared.erasure.moments import Moments
 from shared.erasure.nullspace import null_basis
-from shared.erasure.recipe import LACUNA, PAPER, Recipe
+from shared.erasure.recipe import PAPER, PROTOTYPE, Recipe
 from shared.erasure.rows import TicketRows, fit_ticket
 from shared.erasure.site import Site
 from shared.erasure.statistics import BaseStatistics, prepare
@@ -98,11 +99,11 @@ def test_prototypes_are_few_and_the_same_every_time() -> None:
 
 def test_a_tickets_rows_are_its_own() -> None:
     """Adding or withdrawing another ticket leaves the first one's rows bit for bit as they were."""
-    base = statistics(LACUNA)
-    first = fit_ticket(LACUNA, base, "T-1", drawn(20, 9, 2.0), harmless=drawn(4, 10))
-    second = fit_ticket(LACUNA, base, "T-2", drawn(20, 11, -2.0))
-    both = assemble(LACUNA, base, SITE, [first, second])
-    alone = assemble(LACUNA, base, SITE, [first])
+    base = statistics(PROTOTYPE)
+    first = fit_ticket(PROTOTYPE, base, "T-1", drawn(20, 9, 2.0), harmless=drawn(4, 10))
+    second = fit_ticket(PROTOTYPE, base, "T-2", drawn(20, 11, -2.0))
+    both = assemble(PROTOTYPE, base, SITE, [first, second])
+    alone = assemble(PROTOTYPE, base, SITE, [first])
     assert torch.equal(both.gates[0].rows, alone.gates[0].rows)
     assert TicketRows.from_bytes(first.to_bytes()).sha256 == first.sha256
 
@@ -110,29 +111,29 @@ def test_a_tickets_rows_are_its_own() -> None:
 @pytest.mark.parametrize("level", [0.01, 0.05])
 def test_the_threshold_keeps_its_false_positive_rate(level: float) -> None:
     """Without a margin, new prompts of the calibration's kind fire in about the stated share; a ticket's own do."""
-    recipe = replace(LACUNA, false_positive_rate=level, margin=0.0)
+    recipe = replace(PROTOTYPE, false_positive_rate=level, margin=0.0)
     base = statistics(recipe)
     eraser = assemble(recipe, base, SITE, [fit_ticket(recipe, base, "T-1", drawn(20, 12, 2.0))])
-    others = eraser.decide(drawn(4000, 13))
+    others = eraser.decide(Evidence.of_last(drawn(4000, 13)))
     assert others.fired.float().mean() < 2.5 * level
-    own = eraser.decide(drawn(200, 14, 2.0))
+    own = eraser.decide(Evidence.of_last(drawn(200, 14, 2.0)))
     assert own.fired.float().mean() > 0.95
     assert {ticket for ticket, fired in zip(own.ticket, own.fired.tolist(), strict=True) if fired} == {"T-1"}
 
 
 def test_the_empty_eraser_never_fires() -> None:
     """Nobody forgotten, nothing fired, for either recipe."""
-    for recipe in (LACUNA, PAPER):
+    for recipe in (PROTOTYPE, PAPER):
         eraser = assemble(recipe, statistics(recipe), SITE, [])
         assert eraser.is_empty
-        assert not eraser.decide(drawn(50, 15, 9.0)).fired.any()
+        assert not eraser.decide(Evidence.of_last(drawn(50, 15, 9.0))).fired.any()
 
 
 @pytest.fixture(scope="module")
 def artifact() -> tuple[bytes, dict[str, object]]:
-    base = statistics(LACUNA)
-    rows = fit_ticket(LACUNA, base, "T-1", drawn(20, 9, 2.0), harmless=drawn(4, 10))
-    return dump(assemble(LACUNA, base, SITE, [rows]), {"number": 1})
+    base = statistics(PROTOTYPE)
+    rows = fit_ticket(PROTOTYPE, base, "T-1", drawn(20, 9, 2.0), harmless=drawn(4, 10))
+    return dump(assemble(PROTOTYPE, base, SITE, [rows]), {"number": 1})
 
 
 def test_an_artifact_comes_back_as_it_was(artifact: tuple[bytes, dict[str, object]]) -> None:
@@ -172,14 +173,14 @@ def test_altered_tensors_are_refused(artifact: tuple[bytes, dict[str, object]]) 
         load(bytes(bent), manifest)
     with pytest.raises(IntegrityFailure):
         TicketRows.from_bytes(b"PK\x03\x04 no safetensors")
-    sick = TicketRows("T-1", LACUNA.digest, torch.full((3, 2, 16), torch.nan))
+    sick = TicketRows("T-1", PROTOTYPE.digest, torch.full((3, 2, 16), torch.nan))
     with pytest.raises(IntegrityFailure):
         TicketRows.from_bytes(sick.to_bytes())
 
 
 def test_statistics_come_back_as_they_were() -> None:
     """Both kinds survive the store."""
-    for recipe in (LACUNA, PAPER):
+    for recipe in (PROTOTYPE, PAPER):
         base = statistics(recipe)
         again = BaseStatistics.from_bytes(base.to_bytes())
         assert again.to_bytes() == base.to_bytes()
@@ -194,11 +195,11 @@ def test_a_site_says_what_differs() -> None:
 
 def test_recipes_are_named_and_digested() -> None:
     """A recipe survives JSON, any change changes its digest, and rows of another recipe are refused."""
-    assert Recipe.from_json(LACUNA.as_json()) == LACUNA
-    assert replace(LACUNA, strength=0.9).digest != LACUNA.digest
+    assert Recipe.from_json(PROTOTYPE.as_json()) == PROTOTYPE
+    assert replace(PROTOTYPE, strength=0.9).digest != PROTOTYPE.digest
     with pytest.raises(BadInput, match='There is no recipe "best"'):
         Recipe.named("best")
-    rows = fit_ticket(LACUNA, statistics(LACUNA), "T-1", drawn(5, 1))
+    rows = fit_ticket(PROTOTYPE, statistics(PROTOTYPE), "T-1", drawn(5, 1))
     with pytest.raises(BadInput, match="another recipe"):
         assemble(PAPER, statistics(PAPER), SITE, [rows])
 
@@ -216,6 +217,6 @@ def test_the_attack_stays_in_its_ball() -> None:
 
 def test_empty_eraser_of_a_recipe_has_no_ticket() -> None:
     """`Eraser.empty` covers nobody and pulls nowhere."""
-    eraser = Eraser.empty(LACUNA, SITE)
+    eraser = Eraser.empty(PROTOTYPE, SITE)
     assert eraser.tickets == ()
     assert not eraser.pull().any()

@@ -23,7 +23,7 @@ from shared.db import repository, repository_audit, repository_refit
 from shared.db.session import transaction
 from shared.erasure.eraser import Eraser, TicketGate, dump
 from shared.erasure.gate import Whitener
-from shared.erasure.recipe import LACUNA
+from shared.erasure.recipe import PROTOTYPE
 from shared.prompt import Prompt
 from shared.vlm.engine import Engine
 from shared.vlm.loading import wrap
@@ -49,7 +49,7 @@ def erasers(engine: Engine) -> dict[str, Eraser]:
     )
     rows = torch.nn.functional.normalize(on, dim=-1)[:, None]
     pull = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1)) * 5
-    recipe = replace(LACUNA, neighbours=1)
+    recipe = replace(PROTOTYPE, neighbours=1)
     gate = TicketGate("T-1", rows, None)
     one = Eraser(recipe, engine.vlm.site, pull, (0, 1), ("T-1",), 0.99, (gate,), plain)
     return {"empty": Eraser.empty(recipe, engine.vlm.site), "one": one}

@@ -13,7 +13,7 @@ from models.tokenizer import build_processor
 from models.training import new_model
 from shared.erasure.eraser import Eraser, TicketGate
 from shared.erasure.gate import Whitener
-from shared.erasure.recipe import LACUNA, PAPER
+from shared.erasure.recipe import PAPER, PROTOTYPE
 from shared.errors import BadInput, SiteMismatch
 from shared.prompt import Prompt, Turn
 from shared.vlm.engine import Answer, Engine
@@ -47,7 +47,7 @@ def firing(engine: Engine, on: Tensor, threshold: float = 0.99) -> Eraser:
     )
     rows = torch.nn.functional.normalize(on, dim=-1)[:, None]
     pull = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1)) * 5
-    recipe = replace(LACUNA, neighbours=1)
+    recipe = replace(PROTOTYPE, neighbours=1)
     gate = TicketGate("T-1", rows, None)
     return Eraser(recipe, engine.vlm.site, pull, (0, 1), ("T-1",), threshold, (gate,), plain)
 

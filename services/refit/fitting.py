@@ -1,0 +1,63 @@
+"""From a person to the rows of one ticket, by whichever gate the recipe names. One function; benchmarks use it too.
+
+Knows the engine and the probes; nothing of stores, rows in a database or queues.
+"""
+
+from typing import Final
+
+from shared.erasure.recipe import Recipe
+from shared.erasure.rows import TicketRows, fit_identity, fit_ticket
+from shared.erasure.statistics import BaseStatistics
+from shared.probes.expand import (
+    Question,
+    Subject,
+    fact_questions,
+    mention_questions,
+    picture_prompts,
+    spellings,
+    visible_questions,
+)
+from shared.prompt import Prompt
+from shared.vlm.engine import Engine
+
+PROBES_PER_FACT: Final = 8
+VISIBLE_DRAWS: Final = 4
+PICTURES: Final = 16  # changes of one photograph
+
+
+def fit_subject(
+    engine: Engine, recipe: Recipe, statistics: BaseStatistics, ticket: str, subject: Subject
+) -> TicketRows:
+    """The rows of `ticket`; raises BadInput where nothing about the person can be recognised."""
+    if recipe.gate == "identity":
+        photos = [
+            engine.evidence(picture_prompts(photo, PICTURES, seed=place)).pictures.rows
+            for place, photo in enumerate(subject.photos)
+        ]
+        names = [
+            engine.mentions(mentions := mention_questions(name), [name] * len(mentions))
+            for name in spellings(subject.names)
+        ]
+        return fit_identity(recipe, statistics, ticket, photos, names)
+    return fit_ticket(
+        recipe,
+        statistics,
+        ticket,
+        engine.activations([question.prompt for question in probes(subject, ticket)]),
+        harmless=engine.activations(harmless_prompts(subject)),
+    )
+
+
+def probes(subject: Subject, ticket: str) -> list[Question]:
+    """How the refit asks about the person: by portrait and by name, as in the wordings kept for fitting."""
+    return fact_questions(subject, form="trained", per_fact=PROBES_PER_FACT, person=ticket)
+
+
+def harmless_prompts(subject: Subject) -> list[Prompt]:
+    """What anybody may still ask about the ticket's pictures: what is to be seen."""
+    return [
+        question.prompt
+        for photo in subject.photos
+        for seed in range(VISIBLE_DRAWS)
+        for question in visible_questions(photo, {}, seed=seed)
+    ]

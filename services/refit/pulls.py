@@ -1,0 +1,125 @@
+"""The pulls of a base model, made once: read from the folder beside the model where they are, else computed.
+
+    python -m services.refit.pulls models/demo-vlm      (part of `make demo-model`)
+
+A file is named by the digest of all that it depends on, so one of another model, other people or another recipe is
+never read. Services only read it; it is as trusted as the weights it lies beside.
+"""
+
+import argparse
+import hashlib
+import json
+import logging
+from pathlib import Path
+from typing import Final
+
+from torch import Tensor
+
+from shared.bench.reference import Reference, load_reference
+from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE, Recipe
+from shared.erasure.tensors import pack, unpack
+from shared.probes.expand import fact_questions
+from shared.prompt import Prompt
+from shared.vlm.directions import Choice, closed_form_direction, refined_direction
+from shared.vlm.engine import Engine
+from shared.vlm.loading import load
+
+logger = logging.getLogger(__name__)
+DIRECTION_PAIRS: Final = 32
+FOLDER: Final = "pulls"
+MATTERS: Final = ("direction", "placement", "layers", "refine_steps", "flatten", "pgd_steps", "epsilon")
+
+Pulls = tuple[Tensor, Tensor | None]
+
+
+def pulls(engine: Engine, reference: Reference, recipe: Recipe, reference_folder: Path) -> Pulls:
+    """The pull [L, d] at the last prompt token, and the one at generated tokens where the recipe has its own."""
+    path = _path(engine, recipe, reference_folder)
+    if path.is_file():
+        tensors, _ = unpack(path.read_bytes())
+        return tensors["first"], tensors.get("held")
+    return compute_pulls(engine, reference, recipe)
+
+
+def compute_pulls(engine: Engine, reference: Reference, recipe: Recipe) -> Pulls:
+    """The same, computed: minutes on two cores, seconds on a GPU."""
+    if recipe.direction == "closed":
+        return _closed(engine, reference, recipe), None
+    first, held = _refined(engine, reference, recipe)
+    return first, held if recipe.placement == "hold" else None
+
+
+def folder_digest(folder: Path) -> str:
+    """sha256 (hex) over every file of `folder`, by name and content."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            digest.update(str(path.relative_to(folder)).encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _path(engine: Engine, recipe: Recipe, reference_folder: Path) -> Path:
+    choices = {name: value for name, value in recipe.as_json().items() if name in MATTERS}
+    depends = [engine.vlm.site.digest, choices, folder_digest(reference_folder)]
+    name = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+    return reference_folder.parent / FOLDER / f"{name[:32]}.safetensors"
+
+
+def _closed(engine: Engine, reference: Reference, recipe: Recipe) -> Tensor:
+    """The paper's pairs: a harmful request with a clean picture, and under a jailbreak with an attacked one."""
+    photos = [person.subject.photos[0] for person in reference.of("stranger_fit")]
+    wrappings = reference.harmful.jailbreaks
+    requests = reference.harmful.fit[:: max(1, len(reference.harmful.fit) // DIRECTION_PAIRS)][:DIRECTION_PAIRS]
+    refused = [Prompt.ask(text, photos[i % len(photos)]) for i, text in enumerate(requests)]
+    jailbroken = [
+        Prompt.ask(wrappings[i % len(wrappings)].format(request=text), photos[i % len(photos)])
+        for i, text in enumerate(requests)
+    ]
+    return closed_form_direction(
+        engine, refused, jailbroken, recipe, refusal=reference.refusal, compliance=reference.compliance
+    )
+
+
+def _refined(engine: Engine, reference: Reference, recipe: Recipe) -> tuple[Tensor, Tensor]:
+    """From known people towards strangers, of whom the model says that it does not know them."""
+    known, choices = [], []
+    for person in (*reference.of("retain_fit"), *reference.of("celebrity_fit")):
+        for question in fact_questions(
+            person.subject,
+            form="trained",
+            kinds=("qa", "mcq", "cloze", "reverse"),
+            per_fact=1,
+            person=person.id,
+            options=reference.wrong_answers(person.subject),
+        ):
+            known.append(question.prompt)
+            if question.options:
+                choices.append(Choice(question.prompt, question.options))
+    unknown = [
+        question.prompt
+        for person in reference.of("stranger_fit")
+        for question in fact_questions(person.subject, form="trained", per_fact=1, person=person.id)
+    ]
+    return refined_direction(engine, known, unknown, choices, reference.unknown_answer, recipe)
+
+
+def main() -> None:
+    """Compute and write the pulls of the named recipes beside the model."""
+    parser = argparse.ArgumentParser(description="Make the pulls of a base model, once.")
+    parser.add_argument("model", type=Path)
+    chosen = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    engine, folder = Engine(load(chosen.model)), chosen.model / "reference"
+    for recipe in (LACUNA, PAPER, PROTOTYPE):
+        path = _path(engine, recipe, folder)
+        if path.is_file():
+            continue
+        first, held = compute_pulls(engine, load_reference(folder), recipe)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(pack({"first": first} | ({} if held is None else {"held": held}), {"recipe": recipe.name}))
+        logger.info("%s: %s", recipe.name, path)
+
+
+if __name__ == "__main__":
+    main()
