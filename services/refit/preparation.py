@@ -6,7 +6,7 @@ nothing of tickets, rows or queues.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,11 +14,11 @@ from torch import Tensor
 
 from shared.bench.reference import Person, Reference
 from shared.erasure.recipe import Recipe
-from shared.erasure.statistics import BaseStatistics, prepare
+from shared.erasure.statistics import BaseStatistics, prepare_streamed
 from shared.probes.expand import Form, fact_questions, visible_questions
 from shared.prompt import Prompt
 from shared.vlm.directions import closed_form_direction, refined_direction
-from shared.vlm.engine import Engine
+from shared.vlm.engine import WINDOW, Engine
 
 Progress = Callable[[str], None]
 DIRECTION_PAIRS: Final = 32
@@ -36,14 +36,20 @@ def statistics_digest(engine: Engine, reference_folder: Path, recipe: Recipe) ->
 
 def compute_statistics(engine: Engine, reference: Reference, recipe: Recipe, progress: Progress) -> BaseStatistics:
     """Retain moments, whitener, calibration and directions of `recipe` (method.md, sections 4, 5 and 7)."""
-    progress("reading the retain set")
-    retain = engine.activations(retain_prompts(reference))
+    kept = retain_prompts(reference)
+
+    def retain() -> Iterator[Tensor]:
+        """The retain set's activations, one window of prompts at a time: they are never all in memory."""
+        progress("reading the retain set")
+        for start in range(0, len(kept), WINDOW):
+            yield engine.activations(kept[start : start + WINDOW])
+
     progress("reading the calibration set")
     calibration, identities = calibration_prompts(reference)
     calibrated = engine.activations(calibration)
     progress("finding the pull")
     directions = (_closed if recipe.direction == "closed" else _refined)(engine, reference, recipe)
-    return prepare(
+    return prepare_streamed(
         recipe, engine.vlm.site, retain=retain, calibration=calibrated, identities=identities, directions=directions
     )
 

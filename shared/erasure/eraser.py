@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from shared.contracts import ERASER_SCHEMA_VERSION
-from shared.erasure.gate import Whitener, likeness, linear_gate
+from shared.erasure.gate import Whitener, likeness, likenesses, linear_gate
 from shared.erasure.recipe import Recipe
 from shared.erasure.rows import TicketRows
 from shared.erasure.site import Site
@@ -72,11 +72,8 @@ class Eraser:
         if self.whitener is None or not self.gates:
             return Decision(torch.zeros(count, dtype=torch.bool), names, best)
         white = self.whitener(activations[:, list(self.gated)].float().cpu())
-        for gate in self.gates:
-            score = _score(self.recipe, white, gate)
-            better = score > best
-            best = torch.where(better, score, best)
-            names = [gate.ticket if b else n for b, n in zip(better.tolist(), names, strict=True)]
+        best, nearest = _scores(self.recipe, white, self.gates).max(dim=1)
+        names = [self.gates[place].ticket for place in nearest.tolist()]
         fired = best > self.threshold
         return Decision(fired, [n if f else None for n, f in zip(names, fired.tolist(), strict=True)], best)
 
@@ -114,6 +111,16 @@ def assemble(recipe: Recipe, statistics: BaseStatistics, site: Site, rows: Seque
     )
 
 
+def _scores(recipe: Recipe, white: Tensor, gates: Sequence[TicketGate]) -> Tensor:
+    """`_score` of every gate at once, [B, K]."""
+    scores = likenesses(white, [gate.rows for gate in gates], recipe.neighbours)
+    beside = {place: gate.harmless for place, gate in enumerate(gates) if gate.harmless is not None}
+    if beside and recipe.harmless_weight:
+        near = likenesses(white, list(beside.values()), recipe.neighbours).clamp(min=0)
+        scores[:, list(beside)] -= recipe.harmless_weight * near
+    return scores
+
+
 def _score(recipe: Recipe, white: Tensor, gate: TicketGate) -> Tensor:
     score = likeness(white, gate.rows, recipe.neighbours)
     if gate.harmless is not None and recipe.harmless_weight:
@@ -128,7 +135,7 @@ def _threshold(recipe: Recipe, statistics: BaseStatistics, gates: Sequence[Ticke
     lie far above that bound, it is raised by `margin` of the way to the lowest of them (5 % quantile, each left out).
     """
     assert statistics.calibration is not None
-    others = torch.stack([_score(recipe, statistics.calibration, gate) for gate in gates]).amax(dim=0)
+    others = _scores(recipe, statistics.calibration, gates).amax(dim=1)
     harmless = [_score(recipe, gate.harmless.transpose(0, 1), gate) for gate in gates if gate.harmless is not None]
     level = 1 - recipe.false_positive_rate
     bound = max(_conformal(scores, level) for scores in (others, *harmless))

@@ -1,7 +1,8 @@
 """What is computed once for a base model, its retain set and a recipe, and shared by all tickets. Tensors and bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -13,6 +14,10 @@ from shared.erasure.recipe import Recipe
 from shared.erasure.site import Site
 from shared.erasure.tensors import pack, unpack
 from shared.errors import BadInput, IntegrityFailure
+
+Batches = Callable[[], Iterable[Tensor]]  # the retain set from its beginning, [n, L, d] at a time
+ROWS: Final = 256  # taken in at once
+SCATTER_BYTES: Final = 4 << 30  # most that the scatter matrices take at once: 32 layers at d = 4096
 
 
 @dataclass(frozen=True)
@@ -73,22 +78,60 @@ def prepare(
     directions: Tensor,
 ) -> BaseStatistics:
     """Statistics from activations `retain` [n, L, d] and `calibration` [c, L, d], and `directions` [L, d]."""
+    return prepare_streamed(
+        recipe,
+        site,
+        retain=lambda: [retain],
+        calibration=calibration,
+        identities=identities,
+        directions=directions,
+    )
+
+
+def prepare_streamed(
+    recipe: Recipe,
+    site: Site,
+    *,
+    retain: Batches,
+    calibration: Tensor,
+    identities: Sequence[str],
+    directions: Tensor,
+    layers_at_once: int | None = None,
+) -> BaseStatistics:
+    """`prepare` from batches: memory is that of `layers_at_once` scatter matrices, however large the retain set.
+
+    `retain` is called, and read to its end, once for each group of layers; as many are taken as SCATTER_BYTES holds
+    unless `layers_at_once` says otherwise. Groups do not change a bit; batches of other sizes change the last ones.
+    """
     if len(identities) != calibration.shape[0]:
         raise BadInput("Every calibration prompt needs the identity it speaks of.")
     gated = _indices(site, recipe.gate_layers)
-    moments = Moments(len(gated), site.hidden_size)
-    for batch in retain[:, list(gated)].split(256):
-        moments.add(batch)
     pulled = set(_indices(site, recipe.layers))
     chosen = torch.stack([row if i in pulled else torch.zeros_like(row) for i, row in enumerate(directions.float())])
+    null: list[Tensor] = []
+    whiteners: list[Whitener] = []
+    for group in _groups(gated, layers_at_once or SCATTER_BYTES // (8 * site.hidden_size**2)):
+        moments = Moments(len(group), site.hidden_size)
+        for batch in retain():
+            for part in batch.split(ROWS):
+                moments.add(part[:, list(group)])
+        if recipe.gate == "linear":
+            null += [null_basis(second, recipe.rho) for second in moments.second()]
+        else:
+            found = Whitener.fit(moments.mean, moments.covariance(), recipe.whitener_rank, recipe.shrinkage)
+            whiteners.append(found)
     if recipe.gate == "linear":
-        null = tuple(null_basis(second, recipe.rho) for second in moments.second())
-        return BaseStatistics(recipe.digest, gated, chosen, null=null)
-    whitener = Whitener.fit(moments.mean, moments.covariance(), recipe.whitener_rank, recipe.shrinkage)
+        return BaseStatistics(recipe.digest, gated, chosen, null=tuple(null))
+    whitener = Whitener.joined(whiteners)
     white = whitener(calibration[:, list(gated)].float())
     return BaseStatistics(
         recipe.digest, gated, chosen, whitener=whitener, calibration=white, identities=tuple(identities)
     )
+
+
+def _groups(layers: Sequence[int], most: int) -> list[tuple[int, ...]]:
+    most = max(1, most)
+    return [tuple(layers[start : start + most]) for start in range(0, len(layers), most)]
 
 
 def _indices(site: Site, layers: tuple[int, ...] | None) -> tuple[int, ...]:
