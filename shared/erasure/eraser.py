@@ -18,7 +18,7 @@ from shared.erasure.recipe import Recipe
 from shared.erasure.rows import TicketRows
 from shared.erasure.site import Site
 from shared.erasure.statistics import BaseStatistics
-from shared.erasure.tensors import pack, unpack
+from shared.erasure.tensors import pack, shortest, unpack
 from shared.errors import BadInput, IntegrityFailure
 
 
@@ -167,9 +167,9 @@ def dump(eraser: Eraser, manifest: Mapping[str, Any]) -> tuple[bytes, dict[str, 
     """The artifact's bytes, and `manifest` with everything added that `load` holds them against."""
     tensors = {"directions": eraser.directions}
     for index, gate in enumerate(eraser.gates):
-        tensors[f"rows.{index}"] = gate.rows
+        tensors[f"rows.{index}"] = shortest(gate.rows)
         if gate.harmless is not None:
-            tensors[f"harmless.{index}"] = gate.harmless
+            tensors[f"harmless.{index}"] = shortest(gate.harmless)
     if eraser.whitener is not None:
         w = eraser.whitener
         tensors |= {"mean": w.mean, "basis": w.basis, "scales": w.scales, "rest": w.rest}
@@ -206,6 +206,7 @@ def load(blob: bytes, manifest: Mapping[str, Any]) -> Eraser:
         if "basis" in tensors:
             whitener = Whitener(tensors["mean"], tensors["basis"], tensors["scales"], tensors["rest"])
         count = sum(name.startswith("rows.") for name in tensors)
+        beside = {name: value.float() for name, value in tensors.items() if name.startswith("harmless.")}
         if count not in (0, len(covered)):
             raise IntegrityFailure(f"The manifest covers {len(covered)} tickets, the tensors {count}.")
         return Eraser(
@@ -216,7 +217,7 @@ def load(blob: bytes, manifest: Mapping[str, Any]) -> Eraser:
             tickets=covered,
             threshold=float("inf") if threshold is None else float(threshold),
             gates=tuple(
-                TicketGate(covered[i], tensors[f"rows.{i}"], tensors.get(f"harmless.{i}")) for i in range(count)
+                TicketGate(covered[i], tensors[f"rows.{i}"].float(), beside.get(f"harmless.{i}")) for i in range(count)
             ),
             whitener=whitener,
             linear=tensors.get("linear"),

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from benchmarks import tickets_cost
 from benchmarks.fit import TICKET, apart, literal, made, measure
-from shared.erasure.eraser import TicketGate, _score, assemble
+from shared.erasure.eraser import TicketGate, _score, assemble, dump, load
 from shared.erasure.gate import Whitener, likeness, likenesses, linear_gate
 from shared.erasure.incremental import GateFit
 from shared.erasure.moments import Moments
 from shared.erasure.nullspace import null_basis
 from shared.erasure.recipe import LACUNA, PAPER, Recipe
-from shared.erasure.rows import fit_ticket
+from shared.erasure.rows import TicketRows, fit_ticket
 from shared.erasure.site import Site
 from shared.erasure.statistics import prepare, prepare_streamed
 from shared.errors import BadInput, Conflict, NotFound
@@ -199,3 +199,29 @@ def test_the_ticket_report_counts_every_row() -> None:
     lacuna = [one for one in report["decisions"] if one["shape"] == "lacuna"]
     assert [one["bytes"] for one in lacuna] == [4 * 4 * LACUNA.prototypes * 64 * count for count in (1, 3)]
     assert all(one["decision_s"] > 0 for one in report["decisions"])
+
+
+def test_stored_rows_are_half_as_large_and_come_back_exactly() -> None:
+    """Prototypes are rounded when made, so float16 loses nothing; what was not rounded (linear rows) keeps its bits."""
+    base = prepare(
+        LACUNA,
+        SITE,
+        retain=drawn(200, 3, 16, seed=8),
+        calibration=drawn(100, 3, 16, seed=9),
+        identities=["p"] * 100,
+        directions=drawn(3, 16, seed=10),
+    )
+    rows = fit_ticket(LACUNA, base, "T-1", drawn(40, 3, 16, seed=12), harmless=drawn(8, 3, 16, seed=13))
+    again = TicketRows.from_bytes(rows.to_bytes())
+    assert again.rows.dtype == torch.float32
+    assert again.harmless is not None
+    assert rows.harmless is not None
+    assert torch.equal(again.rows, rows.rows)
+    assert torch.equal(again.harmless, rows.harmless)
+    raw = TicketRows("T-1", PAPER.digest, drawn(3, 40, 16, seed=12))
+    assert torch.equal(TicketRows.from_bytes(raw.to_bytes()).rows, raw.rows)
+    assert len(rows.to_bytes()) < 0.7 * len(raw.to_bytes())
+    eraser = assemble(LACUNA, base, SITE, [rows])
+    blob, manifest = dump(eraser, {"number": 1})
+    asked = drawn(50, 3, 16, seed=14)
+    assert torch.equal(load(blob, manifest).decide(asked).score, eraser.decide(asked).score)
