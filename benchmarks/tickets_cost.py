@@ -29,10 +29,10 @@ MLP: Final = 11008 / 4096
 REPEATS: Final = 5
 # (name, prototypes a ticket and layer, gated layers, bytes a number): the recipe, then what would make it smaller.
 SHAPES: Final = (
-    ("lacuna", LACUNA.prototypes, None, 4),
-    ("lacuna, float16", LACUNA.prototypes, None, 2),
-    ("24 prototypes, 8 layers", 24, 8, 4),
-    ("24 prototypes, 8 layers, float16", 24, 8, 2),
+    ("lacuna, float32 (in memory)", LACUNA.prototypes, None, 4),
+    ("lacuna, float16 (as stored)", LACUNA.prototypes, None, 2),
+    ("12 prototypes, 8 layers, float32", 12, 8, 4),
+    ("12 prototypes, 8 layers, float16", 12, 8, 2),
 )
 
 
