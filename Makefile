@@ -10,7 +10,7 @@ FIND_LINKS = $${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(PYTHON) -m pip config get
 INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url 2>/dev/null)}}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check lint deploy-check demo-model bench clean
+.PHONY: help setup demo up test check lint deploy-check demo-model bench bench-cost clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -50,6 +50,10 @@ demo-model: $(STAMP) ## Train models/demo-vlm anew (at most 60 minutes on 2 core
 
 bench: $(STAMP) ## Both recipes over several draws of people
 	$(BIN)/python -m benchmarks.erasure_draws --json build/erasure_draws.json
+
+bench-cost: $(STAMP) ## What a fit and 1 to 1,000 tickets cost at d = 4096 (about 7 minutes)
+	$(BIN)/python -m benchmarks.fit --json build/fit.json
+	$(BIN)/python -m benchmarks.tickets_cost --json build/tickets_cost.json
 
 clean: ## Remove the environment and everything that was built
 	rm -rf $(VENV) build .lacuna .mypy_cache .ruff_cache .pytest_cache *.egg-info

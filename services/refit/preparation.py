@@ -6,17 +6,18 @@ nothing of tickets, rows or queues.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import torch
+from torch import Tensor
 
 from services.refit.fitting import PICTURES
 from services.refit.pulls import folder_digest, pulls
 from shared.bench.reference import Person, Reference
 from shared.erasure.recipe import Recipe
-from shared.erasure.statistics import BaseStatistics, Seen, prepare, prepare_identity
+from shared.erasure.statistics import BaseStatistics, Seen, prepare_identity, prepare_streamed
 from shared.probes.expand import (
     Form,
     fact_questions,
@@ -25,7 +26,7 @@ from shared.probes.expand import (
     visible_questions,
 )
 from shared.prompt import Prompt
-from shared.vlm.engine import Engine
+from shared.vlm.engine import WINDOW, Engine
 
 Progress = Callable[[str], None]
 CALIBRATION_PICTURES: Final = 6  # of each form
@@ -44,14 +45,21 @@ def compute_statistics(
     """What the gate of `recipe` compares with, and the pulls (method.md, sections 4, 5 and 7)."""
     progress("finding the pull")
     directions, held = pulls(engine, reference, recipe, reference_folder)
-    progress("reading the retain set")
     if recipe.gate == "identity":
+        progress("reading the retain set")
         seen = what_is_seen(engine, reference)
         return prepare_identity(recipe, engine.vlm.site, seen, directions=directions, held=held)
-    retain = engine.activations(retain_prompts(reference))
+    kept = retain_prompts(reference)
+
+    def retain() -> Iterator[Tensor]:
+        """The retain set's activations, one window of prompts at a time: they are never all in memory."""
+        progress("reading the retain set")
+        for start in range(0, len(kept), WINDOW):
+            yield engine.activations(kept[start : start + WINDOW])
+
     progress("reading the calibration set")
     calibration, identities = calibration_prompts(reference)
-    return prepare(
+    return prepare_streamed(
         recipe,
         engine.vlm.site,
         retain=retain,

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from shared.contracts import ERASER_SCHEMA_VERSION
 from shared.erasure.evidence import Evidence, Ragged
-from shared.erasure.gate import Whitener, likeness, linear_gate
+from shared.erasure.gate import Whitener, likeness, likenesses, linear_gate
 from shared.erasure.identity import IdentityGate, calibrated
 from shared.erasure.recipe import Recipe
 from shared.erasure.rows import TicketRows
 from shared.erasure.site import Site
 from shared.erasure.statistics import BaseStatistics
-from shared.erasure.tensors import pack, unpack
+from shared.erasure.tensors import pack, shortest, unpack
 from shared.errors import BadInput, IntegrityFailure
 
 
@@ -85,11 +85,8 @@ class Eraser:
         if self.whitener is None or not self.gates:
             return Decision(torch.zeros(count, dtype=torch.bool), names, best)
         white = self.whitener(activations[:, list(self.gated)].float().cpu())
-        for gate in self.gates:
-            score = _score(self.recipe, white, gate)
-            better = score > best
-            best = torch.where(better, score, best)
-            names = [gate.ticket if b else n for b, n in zip(better.tolist(), names, strict=True)]
+        best, nearest = _scores(self.recipe, white, self.gates).max(dim=1)
+        names = [self.gates[place].ticket for place in nearest.tolist()]
         fired = best > self.threshold
         return Decision(fired, [n if f else None for n, f in zip(names, fired.tolist(), strict=True)], best)
 
@@ -167,6 +164,16 @@ def assemble(recipe: Recipe, statistics: BaseStatistics, site: Site, rows: Seque
     )
 
 
+def _scores(recipe: Recipe, white: Tensor, gates: Sequence[TicketGate]) -> Tensor:
+    """`_score` of every gate at once, [B, K]."""
+    scores = likenesses(white, [gate.rows for gate in gates], recipe.neighbours)
+    beside = {place: gate.harmless for place, gate in enumerate(gates) if gate.harmless is not None}
+    if beside and recipe.harmless_weight:
+        near = likenesses(white, list(beside.values()), recipe.neighbours).clamp(min=0)
+        scores[:, list(beside)] -= recipe.harmless_weight * near
+    return scores
+
+
 def _score(recipe: Recipe, white: Tensor, gate: TicketGate) -> Tensor:
     score = likeness(white, gate.rows, recipe.neighbours)
     if gate.harmless is not None and recipe.harmless_weight:
@@ -181,7 +188,7 @@ def _threshold(recipe: Recipe, statistics: BaseStatistics, gates: Sequence[Ticke
     lie far above that bound, it is raised by `margin` of the way to the lowest of them (5 % quantile, each left out).
     """
     assert statistics.calibration is not None
-    others = torch.stack([_score(recipe, statistics.calibration, gate) for gate in gates]).amax(dim=0)
+    others = _scores(recipe, statistics.calibration, gates).amax(dim=1)
     harmless = [_score(recipe, gate.harmless.transpose(0, 1), gate) for gate in gates if gate.harmless is not None]
     level = 1 - recipe.false_positive_rate
     bound = max(_conformal(scores, level) for scores in (others, *harmless))
@@ -213,9 +220,9 @@ def dump(eraser: Eraser, manifest: Mapping[str, Any]) -> tuple[bytes, dict[str, 
     """The artifact's bytes, and `manifest` with everything added that `load` holds them against."""
     tensors = {"directions": eraser.directions}
     for index, gate in enumerate(eraser.gates):
-        tensors[f"rows.{index}"] = gate.rows
+        tensors[f"rows.{index}"] = shortest(gate.rows)
         if gate.harmless is not None:
-            tensors[f"harmless.{index}"] = gate.harmless
+            tensors[f"harmless.{index}"] = shortest(gate.harmless)
     if eraser.whitener is not None:
         w = eraser.whitener
         tensors |= {"mean": w.mean, "basis": w.basis, "scales": w.scales, "rest": w.rest}
@@ -257,6 +264,7 @@ def load(blob: bytes, manifest: Mapping[str, Any]) -> Eraser:
         if "basis" in tensors:
             whitener = Whitener(tensors["mean"], tensors["basis"], tensors["scales"], tensors["rest"])
         count = sum(name.startswith("rows.") for name in tensors)
+        beside = {name: value.float() for name, value in tensors.items() if name.startswith("harmless.")}
         if count not in (0, len(covered)):
             raise IntegrityFailure(f"The manifest covers {len(covered)} tickets, the tensors {count}.")
         return Eraser(
@@ -267,7 +275,7 @@ def load(blob: bytes, manifest: Mapping[str, Any]) -> Eraser:
             tickets=covered,
             threshold=float("inf") if threshold is None else float(threshold),
             gates=tuple(
-                TicketGate(covered[i], tensors[f"rows.{i}"], tensors.get(f"harmless.{i}")) for i in range(count)
+                TicketGate(covered[i], tensors[f"rows.{i}"].float(), beside.get(f"harmless.{i}")) for i in range(count)
             ),
             whitener=whitener,
             linear=tensors.get("linear"),

@@ -1,4 +1,10 @@
-"""Count, mean and scatter of activations, streamed in float64: no more than one batch is ever held (method.md, 4)."""
+"""Count, mean and scatter of activations, streamed in float64: no more than one batch is ever held (method.md, 4).
+
+Memory is L d² numbers however many rows come: 134 MB a layer at d = 4096.
+"""
+
+import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -13,24 +19,27 @@ class Moments:
         self.scatter = torch.zeros(layers, hidden, hidden, dtype=torch.float64)
 
     def add(self, batch: Tensor) -> None:
-        """Take in `batch` [n, L, d]."""
+        """Take in `batch` [n, L, d]: beside the scatter itself only the batch is held."""
         rows = batch.to(torch.float64).transpose(0, 1)  # [L, n, d]
         n = rows.shape[1]
         if n == 0:
             return
         mean = rows.mean(dim=1)
-        centred = rows - mean[:, None]
         shift = mean - self.mean
         total = self.count + n
-        self.scatter += centred.transpose(1, 2) @ centred
-        self.scatter += (self.count * n / total) * shift[:, :, None] * shift[:, None, :]
+        between = math.sqrt(self.count * n / total) * shift  # one more centred row: what lies between the means
+        for layer, scatter in enumerate(self.scatter):
+            centred = torch.cat([rows[layer] - mean[layer], between[layer : layer + 1]])
+            scatter.addmm_(centred.T, centred)
         self.mean += shift * (n / total)
         self.count = total
 
-    def second(self) -> Tensor:
-        """C = H Hᵀ, [L, d, d] (the paper's H_r H_rᵀ, not centred)."""
-        return self.scatter + self.count * self.mean[:, :, None] * self.mean[:, None, :]
+    def second(self) -> Iterator[Tensor]:
+        """C = H Hᵀ, [d, d], one layer after another (the paper's H_r H_rᵀ, not centred)."""
+        for scatter, mean in zip(self.scatter, self.mean, strict=True):
+            yield torch.addr(scatter, mean, mean, alpha=self.count)
 
-    def covariance(self) -> Tensor:
-        """Centred covariance, [L, d, d]."""
-        return self.scatter / max(self.count - 1, 1)
+    def covariance(self) -> Iterator[Tensor]:
+        """Centred covariance, [d, d], one layer after another."""
+        for scatter in self.scatter:
+            yield scatter / max(self.count - 1, 1)

@@ -1,7 +1,8 @@
 """What is computed once for a base model, its retain set and a recipe, and shared by all tickets. Tensors and bytes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -15,6 +16,10 @@ from shared.erasure.recipe import Recipe
 from shared.erasure.site import Site
 from shared.erasure.tensors import pack, unpack
 from shared.errors import BadInput, IntegrityFailure
+
+Batches = Callable[[], Iterable[Tensor]]  # the retain set from its beginning, [n, L, d] at a time
+ROWS: Final = 256  # taken in at once
+SCATTER_BYTES: Final = 4 << 30  # most that the scatter matrices take at once: 32 layers at d = 4096
 
 
 @dataclass(frozen=True)
@@ -84,17 +89,52 @@ def prepare(
     held: Tensor | None = None,
 ) -> BaseStatistics:
     """For gates at the last token: from activations `retain` [n, L, d], `calibration` [c, L, d], and the pulls."""
+    return prepare_streamed(
+        recipe,
+        site,
+        retain=lambda: [retain],
+        calibration=calibration,
+        identities=identities,
+        directions=directions,
+        held=held,
+    )
+
+
+def prepare_streamed(
+    recipe: Recipe,
+    site: Site,
+    *,
+    retain: Batches,
+    calibration: Tensor,
+    identities: Sequence[str],
+    directions: Tensor,
+    held: Tensor | None = None,
+    layers_at_once: int | None = None,
+) -> BaseStatistics:
+    """`prepare` from batches: memory is that of `layers_at_once` scatter matrices, however large the retain set.
+
+    `retain` is called, and read to its end, once for each group of layers; as many are taken as SCATTER_BYTES holds
+    unless `layers_at_once` says otherwise. Groups do not change a bit; batches of other sizes change the last ones.
+    """
     if len(identities) != calibration.shape[0]:
         raise BadInput("Every calibration prompt needs the identity it speaks of.")
     gated = _indices(site, recipe.gate_layers)
-    moments = Moments(len(gated), site.hidden_size)
-    for batch in retain[:, list(gated)].split(256):
-        moments.add(batch)
     chosen, kept = _steered(recipe, site, directions), None if held is None else _steered(recipe, site, held)
+    null: list[Tensor] = []
+    whiteners: list[Whitener] = []
+    for group in _groups(gated, layers_at_once or SCATTER_BYTES // (8 * site.hidden_size**2)):
+        moments = Moments(len(group), site.hidden_size)
+        for batch in retain():
+            for part in batch.split(ROWS):
+                moments.add(part[:, list(group)])
+        if recipe.gate == "linear":
+            null += [null_basis(second, recipe.rho) for second in moments.second()]
+        else:
+            found = Whitener.fit(moments.mean, moments.covariance(), recipe.whitener_rank, recipe.shrinkage)
+            whiteners.append(found)
     if recipe.gate == "linear":
-        null = tuple(null_basis(second, recipe.rho) for second in moments.second())
-        return BaseStatistics(recipe.digest, gated, chosen, null=null, held=kept)
-    whitener = Whitener.fit(moments.mean, moments.covariance(), recipe.whitener_rank, recipe.shrinkage)
+        return BaseStatistics(recipe.digest, gated, chosen, null=tuple(null), held=kept)
+    whitener = Whitener.joined(whiteners)
     white = whitener(calibration[:, list(gated)].float())
     return BaseStatistics(
         recipe.digest, gated, chosen, whitener=whitener, calibration=white, identities=tuple(identities), held=kept
@@ -159,6 +199,11 @@ def _steered(recipe: Recipe, site: Site, pull: Tensor) -> Tensor:
 def _identity(tensors: Mapping[str, Tensor]) -> IdentityStatistics | None:
     found = {name.removeprefix("identity."): value for name, value in tensors.items() if name.startswith("identity.")}
     return IdentityStatistics.from_tensors(found) if found else None
+
+
+def _groups(layers: Sequence[int], most: int) -> list[tuple[int, ...]]:
+    most = max(1, most)
+    return [tuple(layers[start : start + most]) for start in range(0, len(layers), most)]
 
 
 def _indices(site: Site, layers: tuple[int, ...] | None) -> tuple[int, ...]:

@@ -22,6 +22,7 @@ from shared.vlm.loading import Vlm
 from shared.vlm.steering import Broadcasting, Gathering, Pulling, Reading, both, touched
 
 BATCH: Final = 64
+WINDOW: Final = BATCH * 8  # prompts sorted by length among themselves: pieces of this size are batched as the whole
 PADDING: Final = 8  # most tokens by which a prompt of a batch is padded
 HELD_BACK: Final = 4  # tokens that a streamed answer lags behind where it is watched: a name has to be whole to be read
 
@@ -403,8 +404,8 @@ class Engine:
 
     def batches(self, prompts: Sequence[Prompt]) -> Iterator[tuple[list[int], list[Encoded]]]:
         """Places and prompts, shortest first, at most BATCH at a time and padded by at most PADDING tokens."""
-        for start in range(0, len(prompts), BATCH * 8):
-            window = self.vlm.adapter.encode(prompts[start : start + BATCH * 8])
+        for start in range(0, len(prompts), WINDOW):
+            window = self.vlm.adapter.encode(prompts[start : start + WINDOW])
             chunk: list[int] = []
             for offset in sorted(range(len(window)), key=lambda place: len(window[place].ids)):
                 if chunk and (len(chunk) == BATCH or len(window[offset].ids) - len(window[chunk[0]].ids) > PADDING):

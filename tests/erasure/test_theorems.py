@@ -71,9 +71,9 @@ def test_moments_do_not_depend_on_the_batches() -> None:
         streamed.add(batch)
     exact = rows.double().transpose(0, 1)
     assert streamed.count == 101
-    assert torch.allclose(streamed.second(), exact.transpose(1, 2) @ exact, rtol=1e-12)
+    assert torch.allclose(torch.stack(list(streamed.second())), exact.transpose(1, 2) @ exact, rtol=1e-12)
     centred = exact - exact.mean(dim=1, keepdim=True)
-    assert torch.allclose(streamed.covariance(), centred.transpose(1, 2) @ centred / 100, rtol=1e-10)
+    assert torch.allclose(torch.stack(list(streamed.covariance())), centred.transpose(1, 2) @ centred / 100, rtol=1e-10)
 
 
 def test_a_whitener_of_full_rank_whitens() -> None:
