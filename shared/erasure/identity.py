@@ -23,6 +23,7 @@ from shared.errors import BadInput
 
 WINDOW: Final = 4  # most tokens of a name, counted from its end
 OWN_QUANTILE: Final = 0.05
+APART: Final = 0.1  # mean cosine by which a spelling has to read closer to itself than any other words do
 TOPIC_SHRINKAGE: Final = 0.05
 ROW_PARTS: Final = ("portraits", "names", "lengths", "own")
 
@@ -141,7 +142,8 @@ def identity_rows(
 ) -> IdentityRows:
     """Rows of one person: `photos` are the changes of one photograph each, [c, G, d] at the pictures' tokens.
 
-    `spellings` are, for each way to write a name, its mentions' tokens, each [n, G, d]. Raises BadInput for neither.
+    `spellings` are, for each way to write a name, its mentions' tokens, each [n, G, d]. One that reads hardly
+    closer to itself than some other words of the calibration set is left out. Raises BadInput where nothing is left.
     """
     layers, hidden = statistics.portraits.mean.shape
     portraits, seen = [], []
@@ -155,11 +157,15 @@ def identity_rows(
         white = torch.stack([statistics.names(one[-length:]) for one in mentions])  # [c, n, G, d]
         window = torch.zeros(WINDOW, layers, hidden)
         window[WINDOW - length :] = F.normalize(white.mean(dim=0), dim=-1)
+        others = _window_scores(window[None], torch.tensor([length]), statistics.words.rows, statistics.words.of)
+        again = _left_out(white)
+        if others.numel() and float(again.quantile(OWN_QUANTILE)) < float(others.max()) + APART:
+            continue  # so written, the model cannot tell the name from other words: it would silence anything
         windows.append(window)
         lengths.append(length)
-        said.append(_left_out(white))
+        said.append(again)
     if not portraits and not windows:
-        raise BadInput("The ticket has neither a photograph nor a name: there is nothing to recognise.")
+        raise BadInput("The ticket has neither a photograph nor a name by which the model knows anybody.")
     own = [float(torch.cat(some).quantile(OWN_QUANTILE)) if some else 1.0 for some in (seen, said)]
     return IdentityRows(
         torch.stack(portraits) if portraits else torch.zeros(0, layers, hidden),
@@ -268,10 +274,14 @@ def _mention_scores(rows: Sequence[IdentityRows], white: Tensor, of: Tensor) -> 
     owner = torch.cat([torch.full((one.names.shape[0],), place) for place, one in enumerate(rows)]).long()
     if not len(owner) or not white.shape[0]:
         return scores
-    windows = torch.cat([one.names for one in rows])  # [V, n, G, d]
-    lengths = torch.cat([one.lengths for one in rows])
+    total = _window_scores(torch.cat([one.names for one in rows]), torch.cat([one.lengths for one in rows]), white, of)
+    return scores.scatter_reduce_(1, owner.expand_as(total), total, "amax")
+
+
+def _window_scores(windows: Tensor, lengths: Tensor, white: Tensor, of: Tensor) -> Tensor:
+    """Mean cosine of the tokens that end at each row to each window [V, n, G, d]: [N, V]."""
     cosines = torch.einsum("nld,vjld->nvj", white, windows) / white.shape[1]
-    total = torch.zeros(white.shape[0], len(owner))
+    total = torch.zeros(white.shape[0], windows.shape[0])
     for back in range(WINDOW):
         column = cosines[:, :, WINDOW - 1 - back]
         moved = torch.zeros_like(column)
@@ -280,7 +290,7 @@ def _mention_scores(rows: Sequence[IdentityRows], white: Tensor, of: Tensor) -> 
         inside[back:] = of[back:] == of[: white.shape[0] - back]
         wanted = lengths > back
         total += torch.where(wanted, torch.where(inside[:, None], moved, -1.0), 0.0)
-    return scores.scatter_reduce_(1, owner.expand_as(total), total / lengths, "amax")
+    return total / lengths
 
 
 def _left_out(white: Tensor) -> Tensor:

@@ -174,3 +174,13 @@ def test_the_topic_tells_both_kinds_of_question_apart() -> None:
     topic = Topic.fit(facts, harmless)
     assert (topic(facts) > topic.threshold).float().mean() > 0.97
     assert (topic(harmless) < topic.threshold).float().mean() > 0.97
+
+
+def test_a_spelling_that_reads_like_other_words_is_left_out(statistics: BaseStatistics) -> None:
+    """It would silence anybody: a ticket of such a name alone is refused, one with a photograph stands without it."""
+    said_elsewhere = [person(21, 1, 600 + sighting) for sighting in range(6)]  # 21 is a calibration person
+    with pytest.raises(BadInput, match="neither a photograph nor a name"):
+        fit_identity(RECIPE, statistics, "T-1", [], [said_elsewhere])
+    rows = fit_identity(RECIPE, statistics, "T-1", [person(100, 8, 1)], [said_elsewhere]).identity
+    assert rows is not None
+    assert len(rows.names) == 0
