@@ -166,8 +166,8 @@ def _trial(
 
 
 def _between(trials: Sequence[Trial]) -> float:
-    """The next value: half way, on the log scale, from the best trial to the better of its neighbours."""
+    """The next value: half way, on the log scale, from the best trial to the further of its neighbours; up if equal."""
     place = max(range(len(trials)), key=lambda i: (trials[i].score, -i))
-    beside = [i for i in (place - 1, place + 1) if 0 <= i < len(trials)]
-    neighbour = max(beside, key=lambda i: (trials[i].score, i))
-    return math.sqrt(trials[place].value * trials[neighbour].value)
+    here = trials[place].value
+    beside = [trials[i].value for i in (place - 1, place + 1) if 0 <= i < len(trials)]
+    return math.sqrt(here * max(beside, key=lambda value: (round(abs(math.log(value / here)), 6), value)))
