@@ -26,8 +26,8 @@ Progress = Callable[[str], None]
 class Settings:
     """How long and how hard. A method reads what it has use for; pruning takes no steps and knows no rate."""
 
-    steps: int = 40
-    batch: int = 16  # forget examples a step, and as many retain examples where the method looks at them
+    steps: int = 30
+    batch: int = 8  # forget examples a step, and as many retain examples where the method looks at them
     learning_rate: float = 2e-5  # of AdamW; the articles' own at 7 B, to be tuned on small models (tuning.py)
     share: float = 0.05  # MANU: of all neurons, pruned
     seed: int = 0

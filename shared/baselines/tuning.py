@@ -29,7 +29,7 @@ class Budget:
 
     trials: int = 8
     coarse: int = 5
-    steps: int = 40
+    steps: int = 30
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Losses count answer tokens and the end only, never the prompt or padding. Differ
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -44,13 +44,13 @@ class Taught:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A batch: prompts padded on the left, answers on the right. `start` is the place of the last prompt token.
+    """A batch of prompts, each with its answer but for the end, padded on the left: all end at the same place.
 
-    `seen` [B, T] is true for every token that the model reads, padding left out.
+    `starts` [B] are the places of the last prompt tokens; `seen` [B, T] is false for padding.
     """
 
     inputs: dict[str, Tensor]
-    start: int
+    starts: Tensor
     wanted: Tensor
     given: Tensor
     seen: Tensor
@@ -74,19 +74,18 @@ def lesson_of(engine: Engine, rows: Sequence[Encoded], answers: Sequence[str]) -
     ends = vlm.model.generation_config.eos_token_id
     end = ends[0] if isinstance(ends, list) else ends
     words = [[*vlm.tokenizer.encode(answer, add_special_tokens=False), end] for answer in answers]
+    whole = [
+        replace(row, ids=torch.cat([row.ids, torch.tensor(tokens[:-1], dtype=row.ids.dtype)]))
+        for row, tokens in zip(rows, words, strict=True)
+    ]
+    longest = max(len(row.ids) for row in whole) + 1
+    if longest > vlm.adapter.context:
+        raise BadInput(f"Prompt and answer need {longest} tokens; the model has {vlm.adapter.context}.")
     width = max(len(tokens) for tokens in words)
-    wanted = torch.tensor([tokens + [end] * (width - len(tokens)) for tokens in words], device=vlm.device)
+    wanted = torch.tensor([[end] * (width - len(tokens)) + tokens for tokens in words], device=vlm.device)
     lengths = torch.tensor([len(tokens) for tokens in words], device=vlm.device)
-    given = torch.arange(width, device=vlm.device)[None] < lengths[:, None]
-    inputs = engine.inputs(rows)
-    asked = inputs["input_ids"]
-    if asked.shape[1] + width > vlm.adapter.context:
-        raise BadInput(f"Prompt and answer need {asked.shape[1] + width} tokens; the model has {vlm.adapter.context}.")
-    told = wanted[:, :-1]
-    seen = inputs.get("attention_mask", torch.ones_like(asked))
-    if "attention_mask" in inputs:
-        # What follows a shorter answer stays unmasked: nothing that counts comes after it.
-        mask = torch.cat([seen, torch.ones_like(told)], dim=1)
-        inputs |= {"attention_mask": mask, "position_ids": (mask.cumsum(dim=1) - 1).clamp(min=0)}
-    inputs["input_ids"] = torch.cat([asked, told], dim=1)
-    return Lesson(inputs, asked.shape[1] - 1, wanted, given, torch.cat([seen.bool(), given[:, 1:]], dim=1))
+    given = torch.arange(width, device=vlm.device)[None] >= width - lengths[:, None]
+    inputs = engine.inputs(whole)
+    ids = inputs["input_ids"]
+    seen = inputs.get("attention_mask", torch.ones_like(ids)).bool()
+    return Lesson(inputs, ids.shape[1] - lengths, wanted, given, seen)
