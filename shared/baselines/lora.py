@@ -76,7 +76,7 @@ class LoraBaseline:
                 losses = descend(
                     self.name,
                     list(weights.values()),
-                    lambda _: self.loss(asking, next(forgetting), next(keeping) if self.needs_retain else None),
+                    lambda: self.loss(asking, next(forgetting), next(keeping) if self.needs_retain else None),
                     settings,
                     progress,
                 )

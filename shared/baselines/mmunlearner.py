@@ -58,7 +58,7 @@ class MMUnlearner:
                 losses = descend(
                     self.name,
                     list(weights.values()),
-                    lambda _: -next(forgetting).ask(engine).nll() + next(keeping).ask(engine).nll(),
+                    lambda: -next(forgetting).ask(engine).nll() + next(keeping).ask(engine).nll(),
                     settings,
                     progress,
                     masks=masks,

@@ -29,20 +29,20 @@ def batches(engine: Engine, examples: Sequence[Example], settings: Settings, sal
 def descend(
     name: str,
     parameters: Sequence[Tensor],
-    loss_of: Callable[[int], Tensor],
+    loss_of: Callable[[], Tensor],
     settings: Settings,
     progress: Progress | None,
     *,
     masks: Sequence[Tensor] | None = None,
 ) -> list[float]:
-    """`steps` steps of AdamW (no decay) on `loss_of(step)`; the losses.
+    """`steps` steps of AdamW (no decay) on what `loss_of` gives for the next batch; the losses.
 
     `masks`, one a parameter, say which entries may move at all. Raises Diverged where a loss is no number.
     """
     optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=0.0)
     losses: list[float] = []
     for step in range(settings.steps):
-        loss = loss_of(step)
+        loss = loss_of()
         losses.append(float(loss.detach()))
         if not torch.isfinite(loss):
             raise Diverged(

@@ -126,7 +126,7 @@ def tune(
     for number in range(budget.trials):
         spread = low + (high - low) * number / (coarse - 1)
         value = math.exp(spread) if number < coarse else _between(trials)
-        trials.append(_trial(engine, method, on, before, _turned(base, method, value), value))
+        trials.append(_trial(engine, method, on, before, _turned(base, method, value), value, progress))
         trials.sort(key=lambda trial: trial.value)
         if progress is not None:
             last = next(trial for trial in trials if trial.value == value)
@@ -150,10 +150,16 @@ def _turned(settings: Settings, method: Baseline, value: float) -> Settings:
 
 
 def _trial(
-    engine: Engine, method: Baseline, on: Validation, before: Sequence[str], settings: Settings, value: float
+    engine: Engine,
+    method: Baseline,
+    on: Validation,
+    before: Sequence[str],
+    settings: Settings,
+    value: float,
+    progress: Progress | None,
 ) -> Trial:
     try:
-        unlearned = method.unlearn(engine, on.forget, on.retain, settings)
+        unlearned = method.unlearn(engine, on.forget, on.retain, settings, progress)
     except Diverged as exc:
         return Trial(value, told=1.0, retained=0.0, score=0.0, seconds=0.0, error=exc.detail)
     with unlearned:
