@@ -36,6 +36,12 @@ class BadInput(LacunaError):
     status, code, title = 422, "bad-input", "The request cannot be used as it is"
 
 
+class Diverged(BadInput):
+    """A training whose loss is no number any more."""
+
+    code, title = "diverged", "The training ran away"
+
+
 class TooLarge(LacunaError):
     status, code, title = 413, "too-large", "The request is larger than allowed"
 

@@ -8,7 +8,6 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from PIL import Image
@@ -23,6 +22,7 @@ from shared.prompt import Prompt, Turn
 from shared.vlm.adapter import Encoded
 from shared.vlm.engine import Engine
 from shared.vlm.steering import touched
+from shared.vlm.teaching import lesson_of
 
 logger = logging.getLogger(__name__)
 LEARNING_RATE = 0.15  # of the mean activation norm of a layer
@@ -154,31 +154,17 @@ def answer_likelihood(
 
     `first` is added at the last prompt token, `held` at every token of the answer.
     """
-    vlm: Any = engine.vlm
-    ends = vlm.model.generation_config.eos_token_id
-    end = ends[0] if isinstance(ends, list) else ends
-    tokens = [[*vlm.tokenizer.encode(answer, add_special_tokens=False), end] for answer in answers]
-    width = max(len(one) for one in tokens)
-    wanted = torch.tensor([one + [end] * (width - len(one)) for one in tokens], device=vlm.device)
-    count = torch.tensor([len(one) for one in tokens], device=vlm.device)
-    inputs = engine.inputs(rows)
-    length = inputs["input_ids"].shape[1]
-    inputs["input_ids"] = torch.cat([inputs["input_ids"], wanted[:, :-1]], dim=1)
-    if "attention_mask" in inputs:
-        mask = torch.cat([inputs["attention_mask"], torch.ones_like(wanted[:, :-1])], dim=1)
-        inputs |= {"attention_mask": mask, "position_ids": (mask.cumsum(dim=1) - 1).clamp(min=0)}
+    lesson = lesson_of(engine, rows, answers)
 
     def touch(layer: int, states: Tensor) -> Tensor | None:
         if first is None:
             return None
-        added = torch.zeros_like(states)
-        added[:, length - 1] = first[layer].to(states.dtype)
+        behind = torch.arange(states.shape[1], device=states.device)[None] - lesson.starts[:, None]  # [B, T]
+        added = (behind == 0)[..., None] * first[layer]
         if held is not None:
-            added[:, length:] = held[layer].to(states.dtype)
-        return states + added
+            added = added + (behind > 0)[..., None] * held[layer]
+        return states + added.to(states.dtype)
 
-    with engine.lock, touched(vlm.adapter.blocks, touch):
-        logits = vlm.model(**inputs, use_cache=False).logits[:, length - 1 :]
-    likely = logits.float().log_softmax(dim=-1).gather(2, wanted[..., None])[..., 0]
-    inside = torch.arange(width, device=vlm.device)[None] < count[:, None]
-    return (likely * inside).sum(dim=1), count
+    with engine.lock, touched(engine.vlm.adapter.blocks, touch):
+        taught = lesson.ask(engine)
+    return taught.log_likelihood(), taught.given.sum(dim=1)

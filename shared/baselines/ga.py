@@ -1,0 +1,14 @@
+"""GA: gradient ascent on what is to be forgotten (Thudi et al. 2022; equation 17). The retain set is not looked at."""
+
+from torch import Tensor
+
+from shared.baselines.lora import Asking, LoraBaseline
+from shared.vlm.teaching import Lesson
+
+
+def loss(asking: Asking, forget: Lesson, _: Lesson | None) -> Tensor:
+    """-NLL(forget): equation 17 with the sign under which it is minimised. Unbounded below."""
+    return -asking.now(forget).nll()
+
+
+GA = LoraBaseline("GA", loss, needs_retain=False)

@@ -1,0 +1,22 @@
+"""KL_Min: gradient ascent on the forget set while the retain set's distributions stay (Nguyen et al. 2020; eq. 19)."""
+
+from torch import Tensor
+
+from shared.baselines.lora import Asking, LoraBaseline
+from shared.vlm.teaching import Lesson, Taught
+
+
+def loss(asking: Asking, forget: Lesson, retain: Lesson | None) -> Tensor:
+    """-NLL(forget) + KL(model || base model) on the retain set."""
+    assert retain is not None
+    return -asking.now(forget).nll() + divergence(asking.now(retain), asking.before(retain))
+
+
+def divergence(now: Taught, before: Taught) -> Tensor:
+    """KL(P || P₀) over the vocabulary, in that direction as printed; mean over answer tokens."""
+    log_p, log_q = now.logits.log_softmax(-1), before.logits.log_softmax(-1)
+    each = (log_p.exp() * (log_p - log_q)).sum(-1)
+    return each[now.given].mean()
+
+
+KL_MIN = LoraBaseline("KL_Min", loss, needs_retain=True)

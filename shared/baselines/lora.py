@@ -1,0 +1,115 @@
+"""The baselines that train an adapter (Hu et al. 2022, package `peft`) on all linear layers of the decoder blocks.
+
+The adapter is put into the model in place, so that an engine asks the trained model as it is; the base weights are
+never written, and taking the adapter out gives back the base model bit for bit. The vision tower stays frozen.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from peft import LoraConfig
+from peft.tuners.lora import LoraModel
+from torch import Tensor, nn
+
+from shared.baselines.cost import Meter
+from shared.baselines.interface import Cost, Progress, Settings, Unlearned, demand
+from shared.baselines.parts import linear_layers, trainable_only
+from shared.baselines.training import batches, descend
+from shared.vlm.engine import Engine
+from shared.vlm.teaching import Example, Lesson, Taught
+
+ADAPTER = "unlearning"
+
+
+class Asking:
+    """The model in training, and the base model in it."""
+
+    def __init__(self, engine: Engine, tuner: Any) -> None:
+        self._engine, self._tuner = engine, tuner
+
+    def now(self, lesson: Lesson) -> Taught:
+        """What the model says of the lesson; differentiable."""
+        return lesson.ask(self._engine)
+
+    def before(self, lesson: Lesson) -> Taught:
+        """What the base model says of it; no gradient."""
+        self._tuner.disable_adapter_layers()
+        try:
+            with torch.no_grad():
+                return lesson.ask(self._engine)
+        finally:
+            self._tuner.enable_adapter_layers()
+
+
+Loss = Callable[[Asking, Lesson, Lesson | None], Tensor]
+
+
+@dataclass(frozen=True)
+class LoraBaseline:
+    """A method that is one loss of a forget batch and, where `needs_retain`, of a retain batch."""
+
+    name: str
+    loss: Loss
+    needs_retain: bool
+    knob: Literal["learning_rate", "share"] = "learning_rate"
+    span: tuple[float, float] = (1e-5, 1e-2)
+
+    def unlearn(
+        self,
+        engine: Engine,
+        forget: Sequence[Example],
+        retain: Sequence[Example],
+        settings: Settings,
+        progress: Progress | None = None,
+    ) -> Unlearned:
+        """See `Baseline`."""
+        demand(forget, retain, needs_retain=self.needs_retain)
+        with engine.lock:
+            meter = Meter(engine.vlm.device)
+            tuner, weights, undo = attach(engine, settings)
+            try:
+                asking = Asking(engine, tuner)
+                forgetting = batches(engine, forget, settings, "forget")
+                keeping = batches(engine, retain, settings, "retain")
+                losses = descend(
+                    self.name,
+                    list(weights.values()),
+                    lambda: self.loss(asking, next(forgetting), next(keeping) if self.needs_retain else None),
+                    settings,
+                    progress,
+                )
+            except BaseException:
+                undo()
+                raise
+            for weight in weights.values():
+                weight.requires_grad_(False)
+                weight.grad = None
+        artifact: dict[str, Tensor] = {name: weight.detach() for name, weight in weights.items()}
+        size = sum(value.nbytes for value in artifact.values())
+        how = "take the adapter out; the base weights were never written"
+        cost = Cost(meter.seconds(), meter.peak(), meter.added(), size, reversible=True, how=how)
+        return Unlearned(self.name, cost, artifact, losses, undo)
+
+
+def attach(engine: Engine, settings: Settings) -> tuple[Any, dict[str, nn.Parameter], Callable[[], None]]:
+    """An untrained adapter, which changes nothing yet: (tuner, its weights by name, what takes it out again).
+
+    Raises BadInput where an adapter is in the model already.
+    """
+    model = engine.vlm.model
+    names = list(linear_layers(engine.vlm, "language"))
+    back = trainable_only(model, [])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        config = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, lora_dropout=0.0, target_modules=names)
+        tuner = LoraModel(model, config, ADAPTER)
+    weights = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+
+    def undo() -> None:
+        with engine.lock:
+            tuner.unload()
+            back()
+
+    return tuner, weights, undo

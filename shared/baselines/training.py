@@ -1,0 +1,61 @@
+"""The loop of all baselines that train: seeded batches, AdamW, clipped gradients, and a clear error for a loss of NaN.
+
+Knows neither what is trained nor which loss it is.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from shared.baselines.interface import Progress, Settings
+from shared.errors import Diverged
+from shared.vlm.engine import Engine
+from shared.vlm.teaching import Example, Lesson, lesson
+
+
+def batches(engine: Engine, examples: Sequence[Example], settings: Settings, salt: str) -> Iterator[Lesson]:
+    """Batches without end: every example once a pass, in an order that `seed` and `salt` give."""
+    rng = random.Random(f"{settings.seed}/{salt}")
+    waiting: list[Example] = []
+    while True:
+        while len(waiting) < min(settings.batch, len(examples)):
+            waiting += rng.sample(list(examples), len(examples))
+        yield lesson(engine, waiting[: settings.batch])
+        waiting = waiting[settings.batch :]
+
+
+def descend(
+    name: str,
+    parameters: Sequence[Tensor],
+    loss_of: Callable[[], Tensor],
+    settings: Settings,
+    progress: Progress | None,
+    *,
+    masks: Sequence[Tensor] | None = None,
+) -> list[float]:
+    """`steps` steps of AdamW (no decay) on what `loss_of` gives for the next batch; the losses.
+
+    `masks`, one a parameter, say which entries may move at all. Raises Diverged where a loss is no number.
+    """
+    optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=0.0)
+    losses: list[float] = []
+    for step in range(settings.steps):
+        loss = loss_of()
+        losses.append(float(loss.detach()))
+        if not torch.isfinite(loss):
+            raise Diverged(
+                f"{name} ran away at step {step + 1}: its loss is {losses[-1]}. "
+                f"The learning rate {settings.learning_rate:g} is too large for this model."
+            )
+        optimizer.zero_grad()
+        loss.backward()
+        for parameter, mask in zip(parameters, masks or [], strict=masks is not None):
+            if parameter.grad is not None:
+                parameter.grad *= mask
+        torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
+        optimizer.step()
+        if progress is not None:
+            progress(f"{name}: step {step + 1} of {settings.steps}, loss {losses[-1]:.3f}")
+    return losses
