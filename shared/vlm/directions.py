@@ -60,26 +60,25 @@ def closed_form_direction(
 
 
 def _attacked(engine: Engine, prompts: Sequence[Prompt], recipe: Recipe, compliance: str) -> list[Prompt]:
-    """The same prompts with PGD-perturbed pictures."""
+    """The same prompts with the last picture of the last turn perturbed by PGD."""
     adapter = engine.vlm.adapter
     moved: list[Prompt] = []
     for prompt in prompts:
         (row,) = adapter.encode([prompt])
-        if row.pixels is None:
+        if not prompt.turns[-1].images:
             moved.append(prompt)
             continue
-        clean = adapter.denormalise(row.pixels.to(engine.vlm.device).float())
+        *before, clean = [picture.to(engine.vlm.device)[None] for picture in adapter.images(row)]
 
-        def loss(pixels: Tensor, row: Encoded = row) -> Tensor:
-            likely, count = answer_likelihood(
-                engine, [Encoded(row.ids, adapter.normalise(pixels))], [compliance], None, None
-            )
+        def loss(pixels: Tensor, row: Encoded = row, before: Sequence[Tensor] = before) -> Tensor:
+            shown = adapter.with_images(row, [*(one[0] for one in before), pixels[0]])
+            likely, count = answer_likelihood(engine, [shown], [compliance], None, None)
             return -(likely / count).mean()
 
         pixels = perturb(clean, loss, epsilon=recipe.epsilon, steps=recipe.pgd_steps)
         image = Image.fromarray((pixels[0].permute(1, 2, 0) * 255).round().byte().cpu().numpy())
         last = prompt.turns[-1]
-        moved.append(Prompt((*prompt.turns[:-1], Turn(last.role, last.text, (image,)))))
+        moved.append(Prompt((*prompt.turns[:-1], Turn(last.role, last.text, (*last.images[:-1], image)))))
     return moved
 
 

@@ -17,7 +17,7 @@ from shared.erasure.eraser import Decision, Eraser
 from shared.erasure.evidence import Evidence, Ragged
 from shared.errors import BadInput
 from shared.prompt import Prompt
-from shared.vlm.adapter import Encoded
+from shared.vlm.adapter import Adapter, Encoded
 from shared.vlm.loading import Vlm
 from shared.vlm.steering import Broadcasting, Gathering, Pulling, Reading, both, touched
 
@@ -42,20 +42,19 @@ class Answer:
 
 @dataclass
 class _Opened:
-    """A batch after its prompts: `logits` [B, V] say what comes next; `mask` [B, T] is None where none is padded."""
+    """A batch after its prompts (`inputs`): `logits` [B, V] say what comes next; `past` tokens were added since."""
 
     cache: Any
     logits: Tensor
     decision: Decision
-    mask: Tensor | None
+    inputs: Mapping[str, Tensor]
     evidence: Evidence | None = None
+    past: int = 0
 
-    def following(self) -> dict[str, Tensor]:
-        """Mask and positions for one more token; remembers it."""
-        if self.mask is None:
-            return {}
-        self.mask = torch.cat([self.mask, torch.ones_like(self.mask[:, :1])], dim=1)
-        return {"attention_mask": self.mask, "position_ids": self.mask.sum(dim=1, keepdim=True) - 1}
+    def following(self, adapter: Adapter, count: int = 1) -> dict[str, Tensor]:
+        """Mask and positions for `count` more tokens; remembers them. The rows are the last dimension but one."""
+        self.past += count
+        return adapter.following(self.inputs, self.past - count, count)
 
 
 @dataclass
@@ -82,6 +81,7 @@ class Engine:
         self.lock = threading.RLock()
         stop = vlm.model.generation_config.eos_token_id
         self._ends = set(stop if isinstance(stop, list) else [stop])
+        self._end = stop[0] if isinstance(stop, list) else stop  # the one that ends a turn: Qwen names two
 
     def generate(
         self,
@@ -247,7 +247,7 @@ class Engine:
         """Log-likelihood of each option, and its end, as the answer to its prompt; steered where the request fires."""
         scores = [[0.0] * len(choices) for choices in options]
         tokens = [
-            [[*self.vlm.tokenizer.encode(choice, add_special_tokens=False), min(self._ends)] for choice in choices]
+            [[*self.vlm.tokenizer.encode(choice, add_special_tokens=False), self._end] for choice in choices]
             for choices in options
         ]
         for places, rows in self.batches(prompts):
@@ -273,10 +273,7 @@ class Engine:
         if width > 1:
             fired = opened.decision.fired.to(self.vlm.device)
             held = eraser.held_pull() if eraser is not None and bool(fired.any()) else None
-            extra: dict[str, Tensor] = {}
-            if opened.mask is not None:
-                mask = torch.cat([opened.mask, opened.mask.new_ones(len(rows), width - 1)], dim=1)
-                extra = {"attention_mask": mask, "position_ids": (mask.cumsum(dim=1) - 1)[:, 1 - width :]}
+            extra = opened.following(self.vlm.adapter, width - 1)
             pulling = [] if held is None else [Pulling(held.to(self.vlm.device), fired, everywhere=True)]
             with touched(self.vlm.adapter.blocks if pulling else [], both(*pulling)):
                 more = self.vlm.model(
@@ -318,7 +315,10 @@ class Engine:
                 both(*touches, reading) if watched else both(*touches),
             ):
                 out = self.vlm.model(
-                    input_ids=chosen[:, None], past_key_values=opened.cache, use_cache=True, **opened.following()
+                    input_ids=chosen[:, None],
+                    past_key_values=opened.cache,
+                    use_cache=True,
+                    **opened.following(self.vlm.adapter),
                 )
             opened.logits = out.logits[:, -1]
             if watched:
@@ -354,7 +354,6 @@ class Engine:
         `forced`: the tickets that fire, decided before. `read`: keep the evidence even if nothing is decided.
         """
         inputs = self.inputs(rows)
-        mask = inputs.get("attention_mask")
         nobody = Decision(torch.zeros(len(rows), dtype=torch.bool), [None] * len(rows), torch.zeros(len(rows)))
         blocks = self.vlm.adapter.blocks
         if eraser is not None:
@@ -366,13 +365,13 @@ class Engine:
                 out = self.vlm.model(**inputs, use_cache=True, logits_to_keep=1)
             gates = torch.stack(broadcasting.gates, dim=1).mean(dim=1).cpu()
             decision = Decision(gates > eraser.threshold, nobody.ticket, gates)
-            return _Opened(out.past_key_values, out.logits[:, -1], decision, mask)
+            return _Opened(out.past_key_values, out.logits[:, -1], decision, inputs)
         deciding = eraser is not None and not eraser.is_empty
         whole = read or (deciding and eraser is not None and eraser.identity is not None and forced is None)
         gathering, reading = Gathering(), Reading(len(blocks))
         with touched(blocks if whole or deciding else [], gathering if whole else reading):
             out = self.vlm.model(**inputs, use_cache=True, logits_to_keep=1)
-        opened = _Opened(out.past_key_values, out.logits[:, -1], nobody, mask)
+        opened = _Opened(out.past_key_values, out.logits[:, -1], nobody, inputs)
         if whole:
             opened.evidence = self._read(rows, gathering.stacked())
         elif deciding:
@@ -388,9 +387,9 @@ class Engine:
         fired, cache = opened.decision.fired.to(self.vlm.device), opened.cache
         kept = [(layer.keys[:, :, -1:].clone(), layer.values[:, :, -1:].clone()) for layer in cache.layers]
         cache.crop(-1)
-        place = {name: inputs[name][:, -1:] for name in ("input_ids", "position_ids") if name in inputs}
-        if opened.mask is not None:
-            place["attention_mask"] = opened.mask
+        place = {name: inputs[name][..., -1:] for name in ("input_ids", "position_ids") if name in inputs}
+        if "attention_mask" in inputs:
+            place["attention_mask"] = inputs["attention_mask"]
         with touched(self.vlm.adapter.blocks, Pulling(self._pull(eraser), fired)):
             again = self.vlm.model(**place, past_key_values=cache, use_cache=True)
         for layer, (keys, values) in zip(cache.layers, kept, strict=True):
@@ -416,21 +415,8 @@ class Engine:
                 yield [start + place for place in chunk], [window[place] for place in chunk]
 
     def inputs(self, rows: Sequence[Encoded]) -> dict[str, Tensor]:
-        """The batch as the model wants it; mask and positions only where something is padded."""
-        width = max(len(row.ids) for row in rows)
-        ids = torch.full((len(rows), width), self.vlm.tokenizer.pad_token_id or 0)
-        mask = torch.zeros_like(ids)
-        for place, row in enumerate(rows):
-            ids[place, width - len(row.ids) :] = row.ids
-            mask[place, width - len(row.ids) :] = 1
-        inputs = {"input_ids": ids.to(self.vlm.device)}
-        if not bool(mask.all()):
-            inputs["attention_mask"] = mask.to(self.vlm.device)
-            inputs["position_ids"] = (mask.cumsum(dim=1) - 1).clamp(min=0).to(self.vlm.device)
-        pixels = [row.pixels for row in rows if row.pixels is not None]
-        if pixels:
-            inputs["pixel_values"] = torch.cat(pixels).to(self.vlm.device, self.vlm.model.dtype)
-        return inputs
+        """The batch as the model wants it, padded on the left where it must be."""
+        return self.vlm.adapter.inputs(rows)
 
     def _decode(self, tokens: Sequence[int]) -> str:
         text: str = self.vlm.tokenizer.decode(tokens, skip_special_tokens=True)

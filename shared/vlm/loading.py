@@ -7,15 +7,26 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
-from transformers import AutoConfig, AutoProcessor, LlavaForConditionalGeneration
+from transformers import AutoConfig
 from transformers.utils import logging as transformers_logging
 
 from shared.erasure.site import Site
 from shared.errors import BadInput
-from shared.vlm.adapter import LlavaAdapter
+from shared.vlm.adapter import Adapter
+from shared.vlm.llava import LlavaAdapter
+from shared.vlm.qwen2_5_vl import Qwen25VlAdapter
+
+FAMILIES: Final[dict[str, type[Adapter]]] = {"llava": LlavaAdapter, "qwen2_5_vl": Qwen25VlAdapter}
+PASSING: Final = {
+    "_name_or_path",
+    "architectures",
+    "dtype",
+    "torch_dtype",
+    "transformers_version",
+}  # not the model's own
 
 
 @dataclass(frozen=True)
@@ -25,7 +36,7 @@ class Vlm:
     model: Any
     processor: Any
     tokenizer: Any
-    adapter: LlavaAdapter
+    adapter: Adapter
     site: Site
     device: torch.device
 
@@ -40,12 +51,7 @@ def load(source: str | Path, *, device: str | None = None, dtype: torch.dtype | 
     transformers_logging.disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
-        if config.model_type != "llava":
-            raise BadInput(f"{source} is a {config.model_type} model; there is an adapter for llava.")
-        model = LlavaForConditionalGeneration.from_pretrained(
-            source, dtype=kind, use_safetensors=True, trust_remote_code=False
-        )
-        processor = AutoProcessor.from_pretrained(source, trust_remote_code=False)
+        model, processor = _family(config, str(source)).load(source, kind)
     except (OSError, ValueError) as exc:
         raise BadInput(f"No model could be loaded from {source}: {exc}") from exc
     model = model.to(chosen).eval().requires_grad_(requires_grad=False)
@@ -54,12 +60,12 @@ def load(source: str | Path, *, device: str | None = None, dtype: torch.dtype | 
 
 def wrap(model: Any, processor: Any) -> Vlm:
     """A model that is already in memory."""
-    adapter = LlavaAdapter(model, processor)
+    adapter = _family(model.config, "This")(model, processor)
     parameter = next(model.parameters())
     site = Site(
         layers=tuple(range(len(adapter.blocks))),
         hidden_size=adapter.hidden_size,
-        base_model=_weights_digest(model),
+        base_model=_model_digest(model),
         template=hashlib.sha256((processor.chat_template or "").encode()).hexdigest(),
         processor=_processor_digest(processor),
         dtype=str(parameter.dtype).removeprefix("torch."),
@@ -67,16 +73,35 @@ def wrap(model: Any, processor: Any) -> Vlm:
     return Vlm(model, processor, processor.tokenizer, adapter, site, parameter.device)
 
 
-def _weights_digest(model: Any) -> str:
-    digest = hashlib.sha256()
+def _family(config: Any, source: str) -> type[Adapter]:
+    if config.model_type not in FAMILIES:
+        raise BadInput(f"{source} is a {config.model_type} model; there are adapters for {', '.join(FAMILIES)}.")
+    return FAMILIES[config.model_type]
+
+
+def _model_digest(model: Any) -> str:
+    """Over the configuration too: the same weights read from another layer of the vision tower are another model."""
+    digest = hashlib.sha256(json.dumps(_own(model.config.to_dict()), sort_keys=True, default=str).encode())
     for name, value in sorted(model.state_dict().items()):
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
+def _own(config: Any) -> Any:
+    if isinstance(config, dict):
+        return {str(name): _own(value) for name, value in config.items() if name not in PASSING}
+    return [_own(value) for value in config] if isinstance(config, list | tuple) else config
+
+
 def _processor_digest(processor: Any) -> str:
+    """Over words, special tokens, image processing, and what the processor itself adds (a picture's tokens)."""
     tokenizer = processor.tokenizer
     words = tokenizer.backend_tokenizer.to_str() if tokenizer.is_fast else json.dumps(tokenizer.get_vocab())
-    images = json.dumps(processor.image_processor.to_dict(), sort_keys=True, default=str)
-    return hashlib.sha256(f"{words}\n{images}".encode()).hexdigest()
+    plain = {name: value for name, value in vars(processor).items() if isinstance(value, str | int | None)}
+    rest = {
+        "images": processor.image_processor.to_dict(),
+        "special": tokenizer.special_tokens_map,
+        "processor": {name: value for name, value in plain.items() if name != "chat_template"},
+    }
+    return hashlib.sha256(f"{words}\n{json.dumps(rest, sort_keys=True, default=str)}".encode()).hexdigest()
