@@ -1,0 +1,200 @@
+"""Speed and memory at the real LLaVA-1.5-7B and Qwen2.5-VL-7B shapes, with random weights, on a GPU.
+
+    python -m benchmarks.seven_b [--json FILE] [--prompts 128] [--tiny]
+
+Capture, basis, refit, peak memory, and what steering costs in prefill and decode at batch 1 and 32. A steered figure is
+a ratio to the unsteered one measured beside it, the median of interleaved pairs. Weights are random: nothing is said
+about quality. `--tiny` runs the same lines on tiny models and a CPU, to see that they run: its figures mean nothing.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from benchmarks.random_models import Size, build
+from shared.erasure.eraser import Eraser, assemble
+from shared.erasure.recipe import LACUNA, PAPER, Recipe
+from shared.erasure.rows import fit_ticket
+from shared.erasure.statistics import prepare
+from shared.prompt import Prompt
+from shared.vlm.engine import Engine
+from shared.vlm.loading import FAMILIES, wrap
+
+TICKET_PROMPTS: Final = 14
+BATCHES: Final = (1, 32)
+
+
+def main() -> None:
+    """Read the command line, measure each family, print, write."""
+    parser = argparse.ArgumentParser(description="Speed and memory at 7B shapes.")
+    parser.add_argument("--prompts", type=int, default=128, help="retain prompts that are captured")
+    parser.add_argument("--pairs", type=int, default=5, help="interleaved pairs of a ratio")
+    parser.add_argument("--decode", type=int, default=32, help="tokens that are decoded")
+    parser.add_argument("--families", default=",".join(FAMILIES))
+    parser.add_argument("--tiny", action="store_true", help="tiny models on the CPU: only to see that it runs")
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    if not chosen.tiny and not torch.cuda.is_available():
+        print("There is no GPU here: the figures at 7B shapes have to wait for one.", file=sys.stderr)
+        raise SystemExit(2)
+    report: dict[str, Any] = {
+        "device": "cpu" if chosen.tiny else torch.cuda.get_device_name(),
+        "size": "tiny" if chosen.tiny else "7b",
+        "families": {},
+    }
+    for family in chosen.families.split(","):
+        report["families"][family] = measure(
+            family, "tiny" if chosen.tiny else "7b", chosen.prompts, chosen.pairs, chosen.decode
+        )
+        if chosen.json:  # after each family, so that a run which is cut short has measured something
+            chosen.json.parent.mkdir(parents=True, exist_ok=True)
+            chosen.json.write_text(json.dumps(report, indent=1) + "\n")
+    print(json.dumps(report, indent=1))
+
+
+def measure(family: str, size: Size, count: int, pairs: int, decode: int) -> dict[str, Any]:
+    """All figures of one family; seconds, bytes, tokens per second, ratios."""
+    torch.manual_seed(0)
+    device, dtype = ("cpu", torch.float32) if size == "tiny" else ("cuda", torch.bfloat16)
+    model, processor = build(family, size, device=device, dtype=dtype)
+    model.generation_config.eos_token_id = -1  # no answer ends early
+    engine = Engine(wrap(model, processor))
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    site = engine.vlm.site
+    asked = _prompts(count, size)
+    engine.activations(asked[:2])  # warm
+    with _timed(device) as capture:
+        retain = engine.activations(asked)
+    directions = torch.randn(len(site.layers), site.hidden_size, generator=torch.Generator().manual_seed(1))
+    found: dict[str, Any] = {
+        "parameters": sum(value.numel() for value in model.parameters()),
+        "layers": len(site.layers),
+        "hidden": site.hidden_size,
+        "prompt_tokens": len(engine.vlm.adapter.encode(asked[:1])[0].ids),
+        "prompts": count,
+        "pairs": pairs,
+        "capture_prompts_per_s": count / capture(),
+    }
+    erasers: dict[str, Eraser] = {}
+    for recipe in (LACUNA, PAPER):
+        whole = replace(recipe, layers=None, gate_layers=None)  # all layers: the dearest case
+        figures, erasers[recipe.name] = _refit(engine, whole, retain, directions, asked, device)
+        found[recipe.name] = figures
+    lacuna = erasers["lacuna"]
+    variants = {
+        "silent": replace(lacuna, threshold=2.0),  # decides, never fires
+        "fired": replace(lacuna, threshold=-2.0),  # fires on every request
+        "held": replace(lacuna, threshold=-2.0, recipe=replace(lacuna.recipe, placement="hold")),
+        "paper": erasers["paper"],
+    }
+    found["steering"] = {
+        f"batch_{batch}": _overheads(engine, asked[:1] * batch, variants, pairs, decode, device)
+        for batch in tqdm(BATCHES, desc=family)
+    }
+    found["peak_bytes"] = (
+        torch.cuda.max_memory_allocated()
+        if device == "cuda"
+        else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    )
+    found["peak_host_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return found
+
+
+def _refit(
+    engine: Engine, recipe: Recipe, retain: torch.Tensor, directions: torch.Tensor, asked: list[Prompt], device: str
+) -> tuple[dict[str, float], Eraser]:
+    """Statistics of all layers (moments, bases or whitener), then one ticket: its capture, rows and eraser."""
+    names = [f"person {place}" for place in range(len(retain))]
+    with _timed(device) as basis:
+        base = prepare(
+            recipe, engine.vlm.site, retain=retain, calibration=retain, identities=names, directions=directions
+        )
+    with _timed(device) as captured:
+        forget = engine.activations(asked[:TICKET_PROMPTS])
+    with _timed(device) as fitted:
+        rows = fit_ticket(recipe, base, "T-1", forget)
+        eraser = assemble(recipe, base, engine.vlm.site, [rows])
+    figures = {
+        "basis_s": basis(),
+        "ticket_capture_s": captured(),
+        "ticket_fit_s": fitted(),
+        "ticket_bytes": float(len(rows.to_bytes())),
+    }
+    return figures, eraser
+
+
+def _overheads(
+    engine: Engine, asked: list[Prompt], variants: Mapping[str, Eraser], pairs: int, decode: int, device: str
+) -> dict[str, Any]:
+    """Tokens per second without an eraser, and for each variant the share of them that is left (1: costs nothing)."""
+    rows = engine.vlm.adapter.encode(asked)
+    prompt_tokens = sum(len(row.ids) for row in rows)
+
+    def once(eraser: Eraser | None) -> tuple[float, float]:
+        """Seconds of prefill (with decision and rerun) and of decoding."""
+        with engine.lock, torch.inference_mode():
+            run = engine._steps(rows, eraser, decode + 1, 0.0, [], ())
+            with _timed(device) as prefill:
+                next(run)
+            with _timed(device) as rest:
+                for _ in run:
+                    pass
+        return prefill(), rest()
+
+    once(None)  # warm
+    plain: list[tuple[float, float]] = []
+    ratios: dict[str, list[tuple[float, float]]] = {name: [] for name in variants}
+    for _ in range(pairs):
+        for name, eraser in variants.items():
+            base, steered = once(None), once(eraser)
+            plain.append(base)
+            ratios[name].append((base[0] / steered[0], base[1] / steered[1]))
+    return {
+        "prefill_tokens_per_s": prompt_tokens / statistics.median(one[0] for one in plain),
+        "decode_tokens_per_s": decode * len(rows) / statistics.median(one[1] for one in plain),
+        "speed_left": {
+            name: {
+                "prefill": statistics.median(one[0] for one in found),
+                "decode": statistics.median(one[1] for one in found),
+            }
+            for name, found in ratios.items()
+        },
+    }
+
+
+def _prompts(count: int, size: Size) -> list[Prompt]:
+    """Noise pictures of 336 x 336 (tiny: 56 x 56) with one question: 576 tokens a picture, 144 for Qwen."""
+    side = 56 if size == "tiny" else 336
+    source = torch.Generator().manual_seed(0)
+    noise = torch.randint(0, 256, (count, side, side, 3), generator=source, dtype=torch.uint8)
+    return [Prompt.ask("Who is this person and where does she live?", Image.fromarray(one.numpy())) for one in noise]
+
+
+@contextmanager
+def _timed(device: str) -> Iterator[Callable[[], float]]:
+    """Seconds of the block, the GPU's work included; asked for after it."""
+    took: list[float] = []
+    if device == "cuda":
+        torch.cuda.synchronize()
+    began = time.perf_counter()
+    yield lambda: took[0]
+    if device == "cuda":
+        torch.cuda.synchronize()
+    took.append(time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    main()
