@@ -25,11 +25,11 @@ from tqdm import tqdm
 
 from benchmarks.random_models import Size, build
 from shared.erasure.eraser import Eraser, assemble
-from shared.erasure.recipe import LACUNA, PAPER, Recipe
+from shared.erasure.recipe import PAPER, PROTOTYPE, Recipe
 from shared.erasure.rows import fit_ticket
 from shared.erasure.statistics import prepare
 from shared.prompt import Prompt
-from shared.vlm.engine import Engine
+from shared.vlm.engine import Engine, _Asked
 from shared.vlm.loading import FAMILIES, wrap
 
 TICKET_PROMPTS: Final = 14
@@ -89,15 +89,15 @@ def measure(family: str, size: Size, count: int, pairs: int, decode: int) -> dic
         "capture_prompts_per_s": count / capture(),
     }
     erasers: dict[str, Eraser] = {}
-    for recipe in (LACUNA, PAPER):
+    for recipe in (PROTOTYPE, PAPER):
         whole = replace(recipe, layers=None, gate_layers=None)  # all layers: the dearest case
         figures, erasers[recipe.name] = _refit(engine, whole, retain, directions, asked, device)
         found[recipe.name] = figures
-    lacuna = erasers["lacuna"]
+    gate = erasers["prototype"]
     variants = {
-        "silent": replace(lacuna, threshold=2.0),  # decides, never fires
-        "fired": replace(lacuna, threshold=-2.0),  # fires on every request
-        "held": replace(lacuna, threshold=-2.0, recipe=replace(lacuna.recipe, placement="hold")),
+        "silent": replace(gate, threshold=2.0),  # decides, never fires
+        "fired": replace(gate, threshold=-2.0),  # fires on every request
+        "held": replace(gate, threshold=-2.0, recipe=replace(gate.recipe, placement="hold")),
         "paper": erasers["paper"],
     }
     found["steering"] = {
@@ -146,7 +146,7 @@ def _overheads(
     def once(eraser: Eraser | None) -> tuple[float, float]:
         """Seconds of prefill (with decision and rerun) and of decoding."""
         with engine.lock, torch.inference_mode():
-            run = engine._steps(rows, eraser, decode + 1, 0.0, [], ())
+            run = engine._steps(rows, _Asked(eraser, decode + 1, 0.0, [], ()))
             with _timed(device) as prefill:
                 next(run)
             with _timed(device) as rest:

@@ -25,7 +25,7 @@ def test_every_figure_is_made(
     for found in report["families"].values():
         assert found["capture_prompts_per_s"] > 0
         assert found["peak_bytes"] > 0
-        assert min(found[name]["basis_s"] for name in ("lacuna", "paper")) > 0
+        assert min(found[name]["basis_s"] for name in ("prototype", "paper")) > 0
         for batch in ("batch_1", "batch_32"):
             assert set(found["steering"][batch]["speed_left"]) == {"silent", "fired", "held", "paper"}
 
