@@ -25,15 +25,17 @@ from tqdm import tqdm
 
 from benchmarks.random_models import Size, build
 from shared.erasure.eraser import Eraser, assemble
-from shared.erasure.recipe import PAPER, PROTOTYPE, Recipe
-from shared.erasure.rows import fit_ticket
-from shared.erasure.statistics import prepare
+from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE, Recipe
+from shared.erasure.rows import fit_identity, fit_ticket
+from shared.erasure.statistics import Seen, prepare, prepare_identity
 from shared.prompt import Prompt
 from shared.vlm.engine import Engine, _Asked
 from shared.vlm.loading import FAMILIES, wrap
 
 TICKET_PROMPTS: Final = 14
 BATCHES: Final = (1, 32)
+PEOPLE: Final = 8  # of the identity gate's statistics
+CHANGES: Final = 4  # questions about each of them
 
 
 def main() -> None:
@@ -91,13 +93,14 @@ def measure(family: str, size: Size, count: int, pairs: int, decode: int) -> dic
     erasers: dict[str, Eraser] = {}
     for recipe in (PROTOTYPE, PAPER):
         whole = replace(recipe, layers=None, gate_layers=None)  # all layers: the dearest case
-        figures, erasers[recipe.name] = _refit(engine, whole, retain, directions, asked, device)
-        found[recipe.name] = figures
-    gate = erasers["prototype"]
+        found[recipe.name], erasers[recipe.name] = _refit(engine, whole, retain, directions, asked, device)
+    found["lacuna"], erasers["lacuna"] = _refit_identity(engine, directions, asked, device)
+    never, always = 1e9, -1e9  # thresholds
     variants = {
-        "silent": replace(gate, threshold=2.0),  # decides, never fires
-        "fired": replace(gate, threshold=-2.0),  # fires on every request
-        "held": replace(gate, threshold=-2.0, recipe=replace(gate.recipe, placement="hold")),
+        "lacuna_silent": replace(erasers["lacuna"], threshold=never),  # decides, watches the answer, never fires
+        "lacuna_fired": replace(erasers["lacuna"], threshold=always),  # the last token again, and a held pull
+        "prototype_silent": replace(erasers["prototype"], threshold=never),
+        "prototype_fired": replace(erasers["prototype"], threshold=always),
         "paper": erasers["paper"],
     }
     found["steering"] = {
@@ -136,6 +139,45 @@ def _refit(
     return figures, eraser
 
 
+def _refit_identity(
+    engine: Engine, directions: torch.Tensor, asked: list[Prompt], device: str
+) -> tuple[dict[str, float], Eraser]:
+    """The same for the default recipe, whose gate reads pictures and names: PEOPLE of them, CHANGES questions each."""
+    site, recipe = engine.vlm.site, replace(LACUNA, layers=None, gate_layers=None)
+    pictures = [prompt.images[0] for prompt in asked[: PEOPLE + 1]]
+
+    def face(place: int) -> torch.Tensor:
+        return engine.evidence([Prompt.ask(f"Who is this? {i}", pictures[place]) for i in range(CHANGES)]).pictures.rows
+
+    def name(place: int) -> list[torch.Tensor]:
+        word = f"Mara N{place}"
+        return engine.mentions([Prompt.ask(f"{i}: who is {word}?") for i in range(CHANGES)], [word] * CHANGES)
+
+    with _timed(device) as basis:
+        seen = Seen(
+            faces=[face(place) for place in range(PEOPLE)],
+            names=[torch.stack([said[-1] for said in name(place)]) for place in range(PEOPLE)],
+            pictures=engine.evidence(asked[:PEOPLE]).pictures.rows,
+            words=engine.evidence([Prompt.ask(f"Where does Ivo {i} live?") for i in range(PEOPLE)]).words,
+            people=PEOPLE,
+            facts=engine.activations(asked[:PEOPLE]),
+            harmless=engine.activations([Prompt.ask("What colour is it?", one) for one in pictures[:PEOPLE]]),
+        )
+        base = prepare_identity(recipe, site, seen, directions=directions, held=directions)
+    with _timed(device) as captured:
+        photo, names = face(PEOPLE), name(PEOPLE)
+    with _timed(device) as fitted:
+        rows = fit_identity(recipe, base, "T-1", [photo], [names])
+        eraser = assemble(recipe, base, site, [rows])
+    figures = {
+        "basis_s": basis(),
+        "ticket_capture_s": captured(),
+        "ticket_fit_s": fitted(),
+        "ticket_bytes": float(len(rows.to_bytes())),
+    }
+    return figures, eraser
+
+
 def _overheads(
     engine: Engine, asked: list[Prompt], variants: Mapping[str, Eraser], pairs: int, decode: int, device: str
 ) -> dict[str, Any]:
@@ -146,13 +188,12 @@ def _overheads(
     def once(eraser: Eraser | None) -> tuple[float, float]:
         """Seconds of prefill (with decision and rerun) and of decoding."""
         with engine.lock, torch.inference_mode():
-            run = engine._steps(rows, _Asked(eraser, decode + 1, 0.0, [], ()))
             with _timed(device) as prefill:
-                next(run)
-            with _timed(device) as rest:
-                for _ in run:
+                engine._opened(rows, eraser)
+            with _timed(device) as whole:
+                for _ in engine._steps(rows, _Asked(eraser, decode + 1, 0.0, [], ())):
                     pass
-        return prefill(), rest()
+        return prefill(), max(whole() - prefill(), 1e-9)
 
     once(None)  # warm
     plain: list[tuple[float, float]] = []

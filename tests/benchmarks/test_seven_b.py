@@ -14,7 +14,7 @@ from benchmarks.random_models import build
 def test_every_figure_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Both families, both recipes, both batch sizes."""
+    """Both families, all recipes, both batch sizes."""
     target = tmp_path / "seven_b.json"
     line = ["seven_b", "--tiny", "--prompts", "16", "--pairs", "1", "--decode", "3", "--json", str(target)]
     monkeypatch.setattr(sys, "argv", line)
@@ -25,9 +25,11 @@ def test_every_figure_is_made(
     for found in report["families"].values():
         assert found["capture_prompts_per_s"] > 0
         assert found["peak_bytes"] > 0
-        assert min(found[name]["basis_s"] for name in ("prototype", "paper")) > 0
+        assert min(found[name]["basis_s"] for name in ("lacuna", "prototype", "paper")) > 0
         for batch in ("batch_1", "batch_32"):
-            assert set(found["steering"][batch]["speed_left"]) == {"silent", "fired", "held", "paper"}
+            left = found["steering"][batch]["speed_left"]
+            assert set(left) == {"lacuna_silent", "lacuna_fired", "prototype_silent", "prototype_fired", "paper"}
+            assert all(part > 0 for one in left.values() for part in one.values())
 
 
 def test_without_a_gpu_it_says_so_in_one_sentence(
