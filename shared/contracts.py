@@ -36,6 +36,11 @@ def statistics_key(model: str, digest: str) -> str:
     return f"statistics/{model}/{digest}"
 
 
+def retain_key(model: str, number: int, digest: str) -> str:
+    """Object key of one version of an operator's own retain set, sealed."""
+    return f"retain/{model}/{number:06d}-{digest[:16]}"
+
+
 def rows_key(model: str, ticket: str, digest: str) -> str:
     """Object key of one ticket's rows, sealed."""
     return f"rows/{model}/{ticket}/{digest}"

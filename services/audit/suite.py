@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from services.audit.asking import Asker
+from services.audit.own import Own, side_by_side
 from services.audit.paper_tasks import paper_tasks
 from shared.bench.measure import Comparison, bystander_panels, compare, forget_panels, sample
 from shared.bench.reference import Reference
@@ -36,12 +37,17 @@ class Suite:
     def __post_init__(self) -> None:
         self._asker = Asker(self.engine)
 
-    def audit(self, eraser: Eraser, subjects: Mapping[str, Subject], progress: Progress) -> dict[str, Any]:
-        """The whole report on `eraser`, whose tickets speak of `subjects` (ticket id -> person)."""
-        bystanders = {
-            name: sample(questions, BYSTANDER_QUESTIONS, self.seed)
-            for name, questions in bystander_panels(self.reference, seed=self.seed).items()
-        }
+    def audit(
+        self, eraser: Eraser, subjects: Mapping[str, Subject], progress: Progress, own_set: Own | None = None
+    ) -> dict[str, Any]:
+        """The whole report on `eraser`, whose tickets speak of `subjects` (ticket id -> person).
+
+        `own_set` is the operator's own retain set that the eraser was made with.
+        """
+        reference = own_set.without_absent(self.reference) if own_set else self.reference
+        lasting = own_set.key if own_set else ""
+        panels = bystander_panels(reference, seed=self.seed) | (own_set.panels(seed=self.seed) if own_set else {})
+        bystanders = {name: sample(questions, BYSTANDER_QUESTIONS, self.seed) for name, questions in panels.items()}
         own: dict[str, list[Question]] = {
             name: sample(questions, FORGET_QUESTIONS, self.seed)
             for name, questions in forget_panels(subjects, per_fact=self.per_fact, seed=self.seed).items()
@@ -59,7 +65,7 @@ class Suite:
             if not questions:
                 continue
             progress(f"asking the {name} set")
-            keep = f"panel/{name}" if name in bystanders else None
+            keep = f"panel/{name}/{lasting}" if name in bystanders else None
             before, after = self._asker.answers([q.prompt for q in questions], eraser, keep=keep)
             report["panels"][name] = self._compare(questions, before, after).as_json()
             report["fire_rate"][name] = sum(answer.fired for answer in after) / len(after)
@@ -68,6 +74,8 @@ class Suite:
             else:
                 still = [pair for pair in zip(questions, after, strict=True) if not pair[1].fired]
                 unfired += still[:: max(1, len(still) // ASKED_AGAIN)][:ASKED_AGAIN]
+        if own_set is not None and own_set.number is not None:
+            report["retain_set"] = side_by_side(own_set.number, report["panels"])
         progress("integrity")
         report["integrity"] = self.integrity(eraser, own["forget"], unfired)
         progress("the paper's tasks")

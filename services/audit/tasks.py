@@ -8,15 +8,19 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine as Database
 
+from services.audit.own import Own
 from services.audit.suite import Suite
 from services.audit.verdict import Thresholds, judge
 from shared.artifact import open_eraser
 from shared.crypto import KeyRing, Verifier
 from shared.db import repository_audit as rows
+from shared.db.models import EraserVersion
+from shared.db.repository_retain import get_set
 from shared.db.session import transaction
-from shared.errors import Conflict, LacunaError, Unavailable
+from shared.errors import Conflict, IntegrityFailure, LacunaError, Unavailable
 from shared.heartbeat import heartbeat
 from shared.material import open_material
+from shared.retained import open_rows
 from shared.store.base import Store
 
 logger = logging.getLogger(__name__)
@@ -54,10 +58,11 @@ def audit_version(bench: Bench, audit_id: str, version_id: str) -> None:
                 version = rows.get_version(session, version_id)
                 tickets = rows.covered_tickets(session, version_id)
             eraser = open_eraser(bench.store, bench.keys, bench.verifier, version)
+            own = _own(bench, version)
             subjects = {ticket.id: open_material(bench.store, bench.keys, ticket) for ticket in tickets}
             logger.info("audit of version %d: %d tickets", version.number, len(subjects))
             report = bench.suite.audit(
-                eraser, subjects, lambda text: logger.info("version %d: %s", version.number, text)
+                eraser, subjects, lambda text: logger.info("version %d: %s", version.number, text), own
             )
             verdict = judge(report, bench.thresholds)
     except Unavailable as exc:
@@ -87,3 +92,18 @@ def audit_version(bench: Bench, audit_id: str, version_id: str) -> None:
             report=report,
         )
     logger.info("version %d %s its audit%s", version.number, verdict.word, "".join(f"\n  {r}" for r in verdict.reasons))
+
+
+def _own(bench: Bench, version: EraserVersion) -> Own | None:
+    """The operator's own retain set that `version` was made with, without the rows that the fit left out."""
+    made_with = version.manifest.get("retain_set") or {}
+    absent = frozenset(made_with.get("absent", ()))
+    if made_with.get("number") is None:
+        return Own(None, (), absent) if absent else None
+    with transaction(bench.database) as session:
+        found = get_set(session, version.model_id, made_with["number"])
+    if found.digest != made_with["digest"]:
+        raise IntegrityFailure(f"Retain set {found.number} is not the one that version {version.number} was made with.")
+    out = {one["row"] for one in made_with["left_out"]}
+    kept = tuple(row for row in open_rows(bench.store, bench.keys, found) if row.number not in out)
+    return Own(found.number, kept, absent)

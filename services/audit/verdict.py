@@ -46,4 +46,14 @@ def judge(report: dict[str, Any], thresholds: Thresholds) -> Verdict:
         if panel in panels and panels[panel]["identical"] < limit:
             same = panels[panel]["identical"]
             reasons.append(f"{panel}: {same:.1%} of the answers are unchanged, at least {limit:.1%} must be")
+    for panel, limit in (
+        ("own_in_sample", thresholds.identical_retain),
+        ("own_held_out", thresholds.identical_held_out),
+    ):
+        if panel in panels:
+            n, same = panels[panel]["n"], panels[panel]["identical"]
+            if round((1 - same) * n) > max(
+                1, int((1 - limit) * n)
+            ):  # a small set cannot support the share: one may change
+                reasons.append(f"{panel}: {same:.1%} of the answers are unchanged, at least {limit:.1%} must be")
     return Verdict(tuple(reasons))

@@ -16,6 +16,7 @@ from rich.console import Console
 from services.cli import show
 from services.cli.client import inference_client, request_client
 from services.cli.demo import demo as run_demo
+from services.cli.retain import app as retain_app
 from services.cli.secrets import write_secrets
 from services.cli.up import up as run_up
 from shared.config import load_settings
@@ -26,10 +27,13 @@ app = typer.Typer(
 )
 ticket_app = typer.Typer(no_args_is_help=True, help="Requests to be forgotten.")
 eraser_app = typer.Typer(no_args_is_help=True, help="Versions of the eraser.")
+refit_app = typer.Typer(help="Rebuild the eraser now, with every approved ticket; or see how refits go.")
 audit_app = typer.Typer(no_args_is_help=True, help="Audits of versions.")
 app.add_typer(ticket_app, name="ticket")
 app.add_typer(eraser_app, name="eraser")
 app.add_typer(audit_app, name="audit")
+app.add_typer(refit_app, name="refit")
+app.add_typer(retain_app, name="retain")
 
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables.")]
 Data = Annotated[Path, typer.Option("--data", envvar="LACUNA_DATA", help="The folder of the stack.")]
@@ -99,11 +103,35 @@ def ask(
     _answer(answer, json, said)
 
 
-@app.command()
-def refit(data: Data = FOLDER, who: str = As("oscar"), json: Json = False) -> None:
-    """Rebuild the eraser now, with every approved ticket."""
-    answer = request_client(data, who).post("/v1/refits", {})
-    _answer(answer, json, lambda a: show.out.print(f"Refit {a['id']} is ordered; follow it with `lacuna status`."))
+@refit_app.callback(invoke_without_command=True)
+def refit(context: typer.Context, data: Data = FOLDER, who: str = As("oscar"), json: Json = False) -> None:
+    """Rebuild the eraser now, with every approved ticket; or see how refits go."""
+    if context.invoked_subcommand is None:
+        answer = request_client(data, who).post("/v1/refits", {})
+        _answer(
+            answer, json, lambda a: show.out.print(f"Refit {a['id']} is ordered; follow it with `lacuna refit list`.")
+        )
+
+
+@refit_app.command("list")
+def list_refits(limit: int = 20, data: Data = FOLDER, who: str = As("oscar"), json: Json = False) -> None:
+    """The newest refits, and how far they are."""
+    _answer(request_client(data, who).get("/v1/refits", limit=limit), json, show.refits)
+
+
+@refit_app.command("show")
+def show_refit(
+    refit: Annotated[str, typer.Argument(help="The first letters of its id, or `last`.")] = "last",
+    data: Data = FOLDER,
+    who: str = As("oscar"),
+    json: Json = False,
+) -> None:
+    """One refit: how far it is, what it has to say, what it took."""
+    found = request_client(data, who).get("/v1/refits", limit=200)["items"]
+    matching = found[:1] if refit == "last" else [one for one in found if one["id"].startswith(refit)]
+    if len(matching) != 1:
+        raise BadInput(f"{len(matching)} of the newest refits begin with {refit}." if found else "There is no refit.")
+    _answer(matching[0], json, show.refit)
 
 
 @ticket_app.command("file")

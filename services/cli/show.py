@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 out = Console(highlight=False)
+SPLITS = ("fit", "calibration", "held_out")  # of a retain set, as they are shown
 
 
 def as_json(value: Any) -> None:
@@ -88,6 +89,19 @@ def audit(one: Mapping[str, Any]) -> None:
             for name, p in report["panels"].items()
         ),
     )
+    if own := report.get("retain_set"):
+        shown = [
+            (
+                name.replace("_", " "),
+                p["n"],
+                p["people"],
+                _share(p["identical"]),
+                "-".join(map(_share, p["identical_interval"])),
+            )
+            for name in ("in_sample", "held_out")
+            if (p := own[name])
+        ]
+        rows((f"retain set {own['number']}", "questions", "identities", "identical", "95 %"), shown)
     out.print("integrity: " + ", ".join(f"{k} {'yes' if v else 'NO'}" for k, v in report["integrity"].items()))
     out.print(f"not run: {', '.join(report['not_run'])}", style="dim")
     out.print(report["claim"], style="dim")
@@ -106,8 +120,97 @@ def status(one: Mapping[str, Any]) -> None:
     )
     rows(
         ("refit", "status", "stage", "started at", "error"),
-        ((r["kind"], r["status"], r["stage"], r["started_at"][:19], r["error"]) for r in one["refits"]),
+        ((r["kind"], r["status"], _stage(r), r["started_at"][:19], r["error"]) for r in one["refits"]),
     )
+
+
+def refits(answer: Mapping[str, Any]) -> None:
+    """A list of refits."""
+    rows(
+        ("refit", "kind", "status", "stage", "started at", "notes", "error"),
+        (
+            (r["id"][:8], r["kind"], r["status"], _stage(r), r["started_at"][:19], len(r["notes"]) or None, r["error"])
+            for r in answer["items"]
+        ),
+    )
+
+
+def refit(one: Mapping[str, Any]) -> None:
+    """One refit."""
+    out.print(f"[bold]Refit {one['id']}[/] ({one['kind']}): {one['status'].replace('_', ' ')}, {_stage(one)}")
+    if one["error"]:
+        out.print(one["error"], style="red", markup=False)
+    for note in one["notes"]:
+        out.print(f"  - {note}", markup=False)
+    if one["seconds"]:
+        rows(("stage", "seconds"), one["seconds"].items())
+
+
+def retain_sets(answer: Mapping[str, Any]) -> None:
+    """A list of retain sets."""
+    if not answer["items"]:
+        out.print("There is no retain set of your own: the reference people beside the model are used alone.")
+        return
+    rows(
+        ("set", "in use", "fit", "calibration", "held out", "added by", "added at"),
+        (
+            (s["number"], s["in_use"], *(_identities(s["counts"][split]) for split in SPLITS), s["added_by"],
+             s["added_at"][:19])
+            for s in answer["items"]
+        ),
+    )  # fmt: skip
+    if answer["waits_for_refit"]:
+        out.print("The newest version was made with another set: `lacuna refit` makes one with this.", style="dim")
+
+
+def retain_set(one: Mapping[str, Any]) -> None:
+    """One retain set; who is in it is never shown."""
+    out.print(f"[bold]Retain set {one['number']}[/]{', in use' if one.get('in_use') else ''}")
+    _split_table(one["counts"])
+    out.print(f"added by {one['added_by']}, split by seed {one['seed']}, digest {one['digest'][:16]}")
+    if one.get("waits_for_refit"):
+        out.print("The next refit uses it; `lacuna refit` orders one now.", style="dim")
+
+
+def retain_report(report: Mapping[str, Any], *, usable: bool) -> None:
+    """What was seen in a file, row by row where something is wrong."""
+    _split_table(report["counts"])
+    bad = [row for row in report["rows"] if row["problems"] or row["forgotten"]]
+    said = [
+        (row["row"], "; ".join([*row["problems"], *(f"is the person of {f['ticket']} by {f['by']}" for f in
+         row["forgotten"])]))
+        for row in bad
+    ]  # fmt: skip
+    if said:
+        rows(("row", "what is wrong"), said)
+    for problem in report["problems"]:
+        out.print(problem, style="red")
+    if report["tickets_without_pictures_to_compare"]:
+        out.print(f"{report['tickets_without_pictures_to_compare']} tickets have no pictures left to compare with.")
+    out.print("It can be added." if usable else "It cannot be added as it is.")
+
+
+def _split_table(counts: Mapping[str, Any]) -> None:
+    rows(
+        ("split", "identities", "people", "prompts"),
+        (
+            (split.replace("_", " "), c["identities"], c["people"], c["prompts"])
+            for split in SPLITS
+            for c in [counts[split]]
+        ),
+    )
+
+
+def _identities(counts: Mapping[str, int]) -> str:
+    return f"{counts['identities']} ({counts['people']} people, {counts['prompts']} prompts)"
+
+
+def _stage(run: Mapping[str, Any]) -> str:
+    progress = run.get("progress")
+    if run["status"] != "running" or not progress:
+        return run["stage"] or ""
+    share = 100 * progress["done"] / max(progress["total"], 1)
+    return f"{run['stage']}: {progress['done']} of {progress['total']} {progress['what']} ({share:.0f} %)"
 
 
 def _cell(value: Any) -> str:

@@ -3,8 +3,8 @@
     gather -> statistics -> (payload -> probes -> base answers -> activations -> rows) for each ticket
            -> assemble -> self-test -> manifest, sign, seal, store, publish
 
-Raw material lives only inside `_fit_one`. Every write is fenced or immutable, so a run may be repeated or killed at any
-line. Knows nothing of queues (`tasks.py`) or of HTTP.
+Raw material lives only inside `_fit_one` and, while looks are taken, in `Looks`. Every write is fenced or immutable, so
+a run may be repeated or killed at any line. Knows nothing of queues (`tasks.py`) or of HTTP.
 """
 
 import enum
@@ -19,6 +19,8 @@ from sqlalchemy import Engine as Database
 
 from services.refit.fitting import fit_subject, probes
 from services.refit.preparation import compute_statistics, statistics_digest
+from services.refit.progress import Report
+from services.refit.retained import Looks, Retained, retained
 from shared.artifact import canonical
 from shared.bench.reference import Reference
 from shared.bench.scorers import tells
@@ -26,20 +28,23 @@ from shared.clock import utc_now
 from shared.contracts import DEFAULT_TENANT, MANIFEST_TYPE, eraser_key, rows_key, statistics_key
 from shared.crypto import KeyRing, Signer
 from shared.db import repository_refit as rows
-from shared.db.models import Ticket
+from shared.db.models import RetainSet, Ticket
+from shared.db.repository_retain import active_set
 from shared.db.session import transaction
 from shared.erasure.eraser import Eraser, assemble, dump
 from shared.erasure.recipe import Recipe
 from shared.erasure.rows import TicketRows
 from shared.erasure.statistics import BaseStatistics
-from shared.errors import IntegrityFailure, NotFound
+from shared.errors import BadInput, IntegrityFailure, NotFound, SiteMismatch
 from shared.material import open_material
 from shared.prompt import Prompt
+from shared.retained import open_rows
 from shared.store.base import Store
 from shared.vlm.engine import Engine
 
 logger = logging.getLogger(__name__)
 LEAK_FLOOR = 0.05  # where the base model tells less than this share of the facts, there is nothing to forget
+FEWEST_PROBES = 3  # different wordings; a person recognised from fewer is recognised by the wording
 
 
 class Outcome(enum.Enum):
@@ -64,11 +69,23 @@ class Workshop:
     database: Database
     _statistics: dict[str, BaseStatistics] = field(default_factory=dict)
 
-    def statistics(self, progress: Callable[[str], None]) -> tuple[str, BaseStatistics]:
+    def __post_init__(self) -> None:
+        self._looks = Looks(self.store, self.keys)
+
+    def retained(self, found: RetainSet | None, tickets: Sequence[Ticket]) -> Retained:
+        """Who is kept as they are in this fit: reference and set, without whoever `tickets` speak of."""
+        rows = open_rows(self.store, self.keys, found) if found is not None else ()
+        return retained(self.reference, found, rows, tickets, self.keys, self._looks)
+
+    def digest(self, kept: Retained) -> str:
+        """Of all that the statistics depend on."""
+        return statistics_digest(self.engine, self.reference_folder, self.recipe, kept.key)
+
+    def statistics(self, kept: Retained, report: Report) -> tuple[str, BaseStatistics]:
         """Digest and statistics; from memory, else from the store, else computed and stored."""
-        digest = statistics_digest(self.engine, self.reference_folder, self.recipe)
+        digest = self.digest(kept)
         if digest not in self._statistics:
-            self._statistics[digest] = self._stored_statistics(digest) or self._new_statistics(digest, progress)
+            self._statistics = {digest: self._stored_statistics(digest) or self._new_statistics(digest, kept, report)}
         return digest, self._statistics[digest]
 
     def _stored_statistics(self, digest: str) -> BaseStatistics | None:
@@ -81,8 +98,17 @@ class Workshop:
             logger.warning("the stored statistics are computed anew: %s", exc.detail)
             return None
 
-    def _new_statistics(self, digest: str, progress: Callable[[str], None]) -> BaseStatistics:
-        statistics = compute_statistics(self.engine, self.reference, self.reference_folder, self.recipe, progress)
+    def _new_statistics(self, digest: str, kept: Retained, report: Report) -> BaseStatistics:
+        kept.check()
+        statistics = compute_statistics(
+            self.engine,
+            kept.reference,
+            self.reference_folder,
+            self.recipe,
+            report.enter,
+            own=kept.rows,
+            count=lambda done, total: report.count(done, total, "prompts"),
+        )
         key = statistics_key(self.model_id, digest)
         sealed = self.keys.seal(statistics.to_bytes(), key)
         self.store.put(key, sealed.blob)
@@ -90,31 +116,75 @@ class Workshop:
         return statistics
 
 
-def refit(shop: Workshop, run_id: str, fence: int, enter: Callable[[str], None], seconds: Callable[[], Any]) -> Outcome:
+def refit(shop: Workshop, run_id: str, fence: int, report: Report) -> Outcome:
     """Build the next version from all tickets in force and publish it as a candidate.
 
-    Raises Unavailable where a part is away (nothing is half done) and Conflict where the lease was lost.
+    Raises Unavailable where a part is away (nothing is half done), Conflict where the lease was lost, and any other
+    LacunaError where no version can be made; the version that is served stays. A ticket that cannot be fitted fails
+    alone, with its reason, unless it must stay forgotten: then nothing without it is published.
     """
-    enter("gathering")
+    report.enter("gathering")
     with transaction(shop.database) as session:
         model = rows.get_model(session, shop.model_id)
         tickets = rows.tickets_in_force(session, model.id)
         latest = rows.latest_version(session, model.id)
-        if latest is not None and latest.usable and latest.tickets == {ticket.id for ticket in tickets}:
-            return Outcome.NOTHING_TO_DO
+        active = active_set(session, model.id)
+        for ticket in tickets:  # so that a failure before the fit reaches them too
+            rows.set_ticket_outcome(session, run_id, fence, ticket.id, "fitting")
+    _check_model(shop, latest)
+    kept = shop.retained(active, tickets)
+    with transaction(shop.database) as session:
+        rows.set_notes(session, run_id, fence, kept.notes)
+    for note in kept.notes:
+        logger.info("refit %s: %s", run_id[:8], note)
+    same = latest is not None and latest.usable and latest.manifest.get("statistics") == shop.digest(kept)
+    if same and latest is not None and latest.tickets == {ticket.id for ticket in tickets}:
+        _as_before(shop, run_id, fence, tickets)
+        return Outcome.NOTHING_TO_DO
 
-    digest, statistics = shop.statistics(enter)
+    digest, statistics = shop.statistics(kept, report)
 
-    enter("fitting")
-    fitted = [one for ticket in tickets if (one := _rows_of(shop, statistics, digest, run_id, fence, ticket))]
+    report.enter("fitting")
+    fitted = []
+    for done, ticket in enumerate(tickets, 1):
+        one = _rows_of(shop, statistics, digest, run_id, fence, ticket)
+        fitted += [one] if one is not None else []
+        report.count(done, len(tickets), "tickets")
+    if same and latest is not None and latest.tickets == {one.ticket for one in fitted}:
+        return Outcome.NOTHING_TO_DO  # whoever is new could not be fitted, or leaks nothing
 
-    enter("assembling")
+    report.enter("assembling")
     eraser = assemble(shop.recipe, statistics, shop.engine.vlm.site, fitted)
     _self_test(shop, eraser)
 
-    enter("publishing")
-    _publish(shop, eraser, fitted, digest, run_id, fence, model.id, seconds)
+    report.enter("publishing")
+    _publish(shop, eraser, fitted, digest, kept, run_id, fence, model.id, report.seconds)
     return Outcome.PUBLISHED
+
+
+def _as_before(shop: Workshop, run_id: str, fence: int, tickets: Sequence[Ticket]) -> None:
+    with transaction(shop.database) as session:
+        for ticket in tickets:
+            rows.set_ticket_outcome(session, run_id, fence, ticket.id, "fitted")
+
+
+def _check_model(shop: Workshop, latest: rows.Latest | None) -> None:
+    """Raise SiteMismatch where the model under this id is not the one that its versions were made for.
+
+    Another precision (a GPU instead of the CPU) is no other model: its statistics are computed anew.
+    """
+    site = shop.engine.vlm.site
+    before = (latest.manifest.get("site") if latest is not None else None) or {}
+    if before.get("dtype") != site.dtype:
+        return
+    names = {"base_model": "weights", "template": "chat template", "processor": "tokenizer or image processor"}
+    differ = [word for name, word in names.items() if before.get(name) != getattr(site, name)]
+    if differ and latest is not None:
+        raise SiteMismatch(
+            f"The model behind {shop.model_id} is not the one that version {latest.number} and its cached statistics "
+            f"were made for: {' and '.join(differ)} differ. Put it back, or serve the new model under an id of its own "
+            "(LACUNA_MODEL_ID)."
+        )
 
 
 def _rows_of(
@@ -131,9 +201,17 @@ def _rows_of(
         with transaction(shop.database) as session:
             rows.set_ticket_outcome(session, run_id, fence, ticket.id, "fitted")
         return fitted
-    with transaction(shop.database) as session:
-        rows.set_ticket_outcome(session, run_id, fence, ticket.id, "fitting")
-    new = _fit_one(shop, statistics, ticket)
+    try:
+        new = _fit_one(shop, statistics, ticket)
+    except (BadInput, NotFound) as exc:
+        if ticket.required_since is not None:
+            raise BadInput(
+                f"Without {ticket.id}, which must stay forgotten, nothing is published: {exc.detail}"
+            ) from exc
+        with transaction(shop.database) as session:
+            rows.set_ticket_outcome(session, run_id, fence, ticket.id, "failed", exc.detail)
+        logger.warning("ticket %s cannot be fitted: %s", ticket.id, exc.detail)
+        return None
     with transaction(shop.database) as session:
         if new is None:
             rows.set_ticket_outcome(session, run_id, fence, ticket.id, "no_leak_found")
@@ -157,6 +235,11 @@ def _rows_of(
 def _fit_one(shop: Workshop, statistics: BaseStatistics, ticket: Ticket) -> TicketRows | None:
     subject = open_material(shop.store, shop.keys, ticket)
     asked = probes(subject, ticket.id)
+    if len({question.prompt.turns[-1].text for question in asked}) < FEWEST_PROBES:
+        raise BadInput(
+            f"Ticket {ticket.id} gives too few forget prompts: {len(asked)} could be asked, {FEWEST_PROBES} different "
+            "ones are needed. Add facts; what a person is called can only be asked with a photo."
+        )
     told = [
         tells(answer.text, question.accept)
         for question, answer in zip(asked, shop.engine.generate([q.prompt for q in asked]), strict=True)
@@ -165,7 +248,10 @@ def _fit_one(shop: Workshop, statistics: BaseStatistics, ticket: Ticket) -> Tick
     logger.info("ticket %s: the model tells %.0f %% of %d probes", ticket.id, 100 * share, len(told))
     if share < LEAK_FLOOR:
         return None
-    return fit_subject(shop.engine, shop.recipe, statistics, ticket.id, subject)
+    made = fit_subject(shop.engine, shop.recipe, statistics, ticket.id, subject)
+    if not made.finite:
+        raise BadInput(f"The model gives NaN or infinity on the forget prompts of ticket {ticket.id}.")
+    return made
 
 
 def _self_test(shop: Workshop, eraser: Eraser) -> None:
@@ -179,6 +265,7 @@ def _publish(
     eraser: Eraser,
     fitted: Sequence[TicketRows],
     statistics: str,
+    kept: Retained,
     run_id: str,
     fence: int,
     model_id: str,
@@ -197,6 +284,7 @@ def _publish(
             "run": run_id,
             "created_at": utc_now().isoformat(),
             "statistics": statistics,
+            "retain_set": kept.manifest,
             "tickets": [{"ticket": ticket, "rows_sha256": sha} for ticket, sha in sorted(commitments.items())],
         },
     )

@@ -6,7 +6,8 @@ nothing of tickets, rows or queues.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,75 +19,159 @@ from services.refit.pulls import folder_digest, pulls
 from shared.bench.reference import Person, Reference
 from shared.erasure.recipe import Recipe
 from shared.erasure.statistics import BaseStatistics, Seen, prepare_identity, prepare_streamed
+from shared.errors import BadInput
 from shared.probes.expand import (
     Form,
+    Subject,
     fact_questions,
     mention_questions,
     picture_prompts,
     visible_questions,
 )
 from shared.prompt import Prompt
+from shared.retained import RetainRow, Split, of_split
 from shared.vlm.engine import WINDOW, Engine
 
 Progress = Callable[[str], None]
+Count = Callable[[int, int], None]  # done, all
+FLAT: Final = 1e-6  # spread over size: float32 keeps about 1e-7
 CALIBRATION_PICTURES: Final = 6  # of each form
 FORMS: Final[tuple[Form, ...]] = ("trained", "test")
 
 
-def statistics_digest(engine: Engine, reference_folder: Path, recipe: Recipe) -> str:
-    """sha256 (hex) of everything the statistics depend on: the site, the recipe, every byte of the reference."""
+def statistics_digest(engine: Engine, reference_folder: Path, recipe: Recipe, retained: str = "") -> str:
+    """sha256 (hex) of all that the statistics depend on: site, recipe, every byte of the reference, `Retained.key`."""
     words = f"{engine.vlm.site.digest}/{recipe.digest}/{folder_digest(reference_folder)}"
+    words += f"/{retained}" if retained else ""
     return hashlib.sha256(words.encode()).hexdigest()
 
 
 def compute_statistics(
-    engine: Engine, reference: Reference, reference_folder: Path, recipe: Recipe, progress: Progress
+    engine: Engine,
+    reference: Reference,
+    reference_folder: Path,
+    recipe: Recipe,
+    progress: Progress,
+    *,
+    own: Sequence[RetainRow] = (),
+    count: Count | None = None,
 ) -> BaseStatistics:
-    """What the gate of `recipe` compares with, and the pulls (method.md, sections 4, 5 and 7)."""
+    """What the gate of `recipe` compares with, and the pulls (method.md, sections 4, 5 and 7).
+
+    `own` are the rows of an operator's own retain set; the pulls are the model's and do not read them. Raises BadInput,
+    saying what is wrong, where nothing can be made of what the model does: NaN, no variation, no refusal.
+    """
     progress("finding the pull")
     directions, held = pulls(engine, reference, recipe, reference_folder)
+    check_directions(directions)
     if recipe.gate == "identity":
         progress("reading the retain set")
-        seen = what_is_seen(engine, reference)
+        seen = what_is_seen(engine, reference, own, count)
         return prepare_identity(recipe, engine.vlm.site, seen, directions=directions, held=held)
-    kept = retain_prompts(reference)
+    kept = retain_prompts(reference, own)
 
     def retain() -> Iterator[Tensor]:
         """The retain set's activations, one window of prompts at a time: they are never all in memory."""
         progress("reading the retain set")
+        sound = Sound("retain")
         for start in range(0, len(kept), WINDOW):
-            yield engine.activations(kept[start : start + WINDOW])
+            yield sound.take(engine.activations(kept[start : start + WINDOW]))
+            if count is not None:
+                count(min(start + WINDOW, len(kept)), len(kept))
+        sound.end()
 
     progress("reading the calibration set")
-    calibration, identities = calibration_prompts(reference)
+    calibration, identities = calibration_prompts(reference, own)
+    calibrated = engine.activations(calibration, count)
+    check_activations("calibration", calibrated)
     return prepare_streamed(
         recipe,
         engine.vlm.site,
         retain=retain,
-        calibration=engine.activations(calibration),
+        calibration=calibrated,
         identities=identities,
         directions=directions,
         held=held,
     )
 
 
-def what_is_seen(engine: Engine, reference: Reference) -> Seen:
-    """Pictures, names and questions of retained people, for the identity gate; calibration people apart from them."""
-    people = _retained(reference)
-    calibration = _calibrating(reference)
-    faces = [
-        engine.evidence(picture_prompts(person.subject.photos[0], PICTURES, seed=place)).pictures.rows
-        for place, person in enumerate(people)
-    ]
-    names = []
-    for name in (person.subject.names[0] for person in people):
-        asked = mention_questions(name)
-        names.append(torch.stack([said[-1] for said in engine.mentions(asked, [name] * len(asked))]))
+class Sound:
+    """Watches activations [n, L, d] pass, however many: they are finite, and not the same for all prompts."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._count = name, 0
+        self._low: Tensor | None = None
+        self._high: Tensor | None = None
+
+    def take(self, batch: Tensor) -> Tensor:
+        """`batch` as it is; raises BadInput, naming the layers, where a number of it is NaN or infinite."""
+        finite = batch.isfinite().all(dim=-1).all(dim=0)
+        if not bool(finite.all()):
+            layers = [layer for layer, good in enumerate(finite.tolist()) if not good]
+            raise BadInput(
+                f"The statistics cannot be made: the model gives NaN or infinity on the {self._name} set "
+                f"(layers {layers})."
+            )
+        if batch.shape[0]:
+            low, high = batch.amin(dim=0), batch.amax(dim=0)
+            self._low = low if self._low is None else torch.minimum(self._low, low)
+            self._high = high if self._high is None else torch.maximum(self._high, high)
+            self._count += batch.shape[0]
+        return batch
+
+    def end(self) -> None:
+        """Raise BadInput where nothing passed, or a layer never varied: its covariance would be singular."""
+        if self._low is None or self._high is None:
+            raise BadInput(f"The {self._name} set is empty: there is no prompt to make statistics of.")
+        spread = (self._high.double() - self._low.double()).amax(dim=-1)
+        size = torch.maximum(self._high.abs(), self._low.abs()).double().amax(dim=-1).clamp(min=1e-300)
+        flat = [layer for layer, one in enumerate((spread / size).tolist()) if one < FLAT]
+        if flat:
+            raise BadInput(
+                f"The statistics are singular: {self._count} {self._name} prompts look all the same at layers {flat}."
+            )
+
+
+def check_activations(name: str, activations: Tensor) -> None:
+    """`Sound` for activations that are all there."""
+    sound = Sound(name)
+    sound.take(activations)
+    sound.end()
+
+
+def check_directions(directions: Tensor) -> None:
+    """Raise BadInput where `directions` [L, d] are not finite, or nowhere more than rounding."""
+    if not bool(directions.isfinite().all()):
+        raise BadInput("No direction can be made: it comes out as NaN or infinity.")
+    if not bool((directions.norm(dim=-1) > 0).any()):
+        raise BadInput("No direction can be made: what is refused and what is told look the same to the model.")
+
+
+def what_is_seen(
+    engine: Engine, reference: Reference, own: Sequence[RetainRow] = (), count: Count | None = None
+) -> Seen:
+    """Pictures, names and questions of retained people, for the identity gate; calibration people apart from them.
+
+    Prompts of an operator's own set say nothing of who is meant: those for calibration are read, those for the fit not.
+    """
+    people = [*(_Kept.of(person) for person in _retained(reference)), *_kept(own, "fit")]
+    calibration = [*(_Kept.of(person) for person in _calibrating(reference)), *_kept(own, "calibration")]
+    faces, names = [], []
+    for place, person in enumerate(people):
+        if person.subject.photos:
+            asked = picture_prompts(person.subject.photos[0], PICTURES, seed=place)
+            faces.append(engine.evidence(asked).pictures.rows)
+        if person.subject.names:
+            said = mention_questions(name := person.subject.names[0])
+            names.append(torch.stack([one[-1] for one in engine.mentions(said, [name] * len(said))]))
+        if count is not None:
+            count(place + 1, len(people))
     shown = [
         prompt
         for place, person in enumerate(calibration)
         for form in FORMS
-        for prompt in picture_prompts(person.subject.photos[0], CALIBRATION_PICTURES, form=form, seed=place)
+        for photo in person.subject.photos[:1]
+        for prompt in picture_prompts(photo, CALIBRATION_PICTURES, form=form, seed=place)
     ]
     written = [
         question.prompt
@@ -96,39 +181,95 @@ def what_is_seen(engine: Engine, reference: Reference) -> Seen:
         if question.by == "name"
     ]
     talk = [Prompt.ask(text) for text in reference.general.calibration]
-    return Seen(
+    prompts = [row.prompt for row in of_split(own, "calibration") if row.prompt is not None]
+    about = [
+        question.prompt
+        for person in people
+        for question in fact_questions(person.subject, form="trained", per_fact=2, person=person.id)
+        if question.prompt.images
+    ]
+    beside = [
+        question.prompt
+        for seed in range(3)
+        for person in people
+        for photo in person.subject.photos[:1]
+        for question in visible_questions(photo, person.visible, person=person.id, seed=seed)
+    ]
+    seen = Seen(
         faces=faces,
         names=names,
-        pictures=engine.evidence(shown).pictures.rows,
-        words=engine.evidence([*written, *talk]).words,
+        pictures=engine.evidence([*shown, *(one for one in prompts if one.images)]).pictures.rows,
+        words=engine.evidence([*written, *talk, *(one for one in prompts if not one.images)]).words,
         people=len(calibration),
-        facts=engine.activations([prompt for prompt in _about(people, "trained", per_fact=2) if prompt.images]),
-        harmless=engine.activations([prompt for seed in range(3) for prompt in _visible(people, seed)]),
+        facts=engine.activations(about, count),
+        harmless=engine.activations(beside, count),
     )
+    for name, rows in (("retain", seen.facts), ("retain (pictures)", torch.cat(faces)), ("calibration", seen.pictures)):
+        check_activations(name, rows)
+    return seen
 
 
-def retain_prompts(reference: Reference) -> list[Prompt]:
+@dataclass(frozen=True)
+class _Kept:
+    """A retained person, of the reference or of an operator's own set."""
+
+    id: str
+    subject: Subject
+    visible: Mapping[str, str]
+
+    @classmethod
+    def of(cls, person: Person) -> "_Kept":
+        return cls(person.id, person.subject, person.visible)
+
+
+def _kept(own: Sequence[RetainRow], split: Split) -> list[_Kept]:
+    return [_Kept(row.identity, row.subject, row.visible) for row in of_split(own, split) if row.text is None]
+
+
+def retain_prompts(reference: Reference, own: Sequence[RetainRow] = ()) -> list[Prompt]:
     """Prompts whose answers must stay: known people, public figures, half of the strangers, pictures, small talk."""
     people = _retained(reference)
-    return [*_about(people, "trained", per_fact=2), *_visible(people), *(Prompt.ask(t) for t in reference.general.fit)]
+    return [
+        *_about(people, "trained", per_fact=2),
+        *_visible(people),
+        *(Prompt.ask(text) for text in reference.general.fit),
+        *(prompt for row in of_split(own, "fit") for prompt in _of_row(row, ("trained",), per_fact=2)),
+    ]
 
 
-def calibration_prompts(reference: Reference) -> tuple[list[Prompt], list[str]]:
+def _of_row(row: RetainRow, forms: Sequence[Form], *, per_fact: int) -> list[Prompt]:
+    """What an operator's own row asks: its prompt, or its person's facts and what is to be seen."""
+    if row.prompt is not None:
+        return [row.prompt]
+    about = [
+        question.prompt
+        for form in forms
+        for question in fact_questions(row.subject, form=form, per_fact=per_fact, person=row.identity)
+    ]
+    photos = row.subject.photos[:1]
+    return about + [q.prompt for photo in photos for q in visible_questions(photo, row.visible, person=row.identity)]
+
+
+def calibration_prompts(reference: Reference, own: Sequence[RetainRow] = ()) -> tuple[list[Prompt], list[str]]:
     """Prompts of which a stated share may fire, with the identity each speaks of; disjoint from the retain set."""
     people = _calibrating(reference)
     prompts: list[Prompt] = []
     identities: list[str] = []
     for person in people:
         for form in ("trained", "test"):
-            own = [q.prompt for q in fact_questions(person.subject, form=form, per_fact=1, person=person.id)]
-            prompts += own
-            identities += [person.id] * len(own)
+            about = [q.prompt for q in fact_questions(person.subject, form=form, per_fact=1, person=person.id)]
+            prompts += about
+            identities += [person.id] * len(about)
         seen = _visible((person,))
         prompts += seen
         identities += [person.id] * len(seen)
     for number, text in enumerate(reference.general.calibration):
         prompts.append(Prompt.ask(text))
         identities.append(f"general-{number}")
+    for row in of_split(own, "calibration"):
+        asked = _of_row(row, ("trained", "test"), per_fact=1)
+        prompts += asked
+        identities += [f"own {row.identity}"] * len(asked)
     return prompts, identities
 
 

@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from torch import Tensor
 from shared.bench.reference import Reference, load_reference
 from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE, Recipe
 from shared.erasure.tensors import pack, unpack
+from shared.errors import BadInput
 from shared.probes.expand import fact_questions
 from shared.prompt import Prompt
 from shared.vlm.directions import Choice, closed_form_direction, refined_direction
@@ -26,6 +28,7 @@ from shared.vlm.loading import load
 
 logger = logging.getLogger(__name__)
 DIRECTION_PAIRS: Final = 32
+KNOWING: Final = 16  # questions of each kind that show whether the model knows whom it knows
 FOLDER: Final = "pulls"
 MATTERS: Final = ("direction", "placement", "layers", "refine_steps", "flatten", "pgd_steps", "epsilon")
 
@@ -83,7 +86,7 @@ def _closed(engine: Engine, reference: Reference, recipe: Recipe) -> Tensor:
 
 def _refined(engine: Engine, reference: Reference, recipe: Recipe) -> tuple[Tensor, Tensor]:
     """From known people towards strangers, of whom the model says that it does not know them."""
-    known, choices = [], []
+    known, plain, choices = [], [], []
     for person in (*reference.of("retain_fit"), *reference.of("celebrity_fit")):
         for question in fact_questions(
             person.subject,
@@ -94,6 +97,7 @@ def _refined(engine: Engine, reference: Reference, recipe: Recipe) -> tuple[Tens
             options=reference.wrong_answers(person.subject),
         ):
             known.append(question.prompt)
+            plain.append(question.kind == "qa")
             if question.options:
                 choices.append(Choice(question.prompt, question.options))
     unknown = [
@@ -101,7 +105,27 @@ def _refined(engine: Engine, reference: Reference, recipe: Recipe) -> tuple[Tens
         for person in reference.of("stranger_fit")
         for question in fact_questions(person.subject, form="trained", per_fact=1, person=person.id)
     ]
+    check_knowing(engine, [known[place] for place, one in enumerate(plain) if one], unknown, reference.unknown_answer)
     return refined_direction(engine, known, unknown, choices, reference.unknown_answer, recipe)
+
+
+def check_knowing(engine: Engine, known: Sequence[Prompt], unknown: Sequence[Prompt], wanted: str) -> None:
+    """Raise BadInput for a model that never says `wanted` of strangers, or says it of everybody it should know."""
+    if not known or not unknown:
+        raise BadInput("No direction can be made: it needs people whom the model knows, and strangers.")
+    sample = {name: prompts[:: max(1, len(prompts) // KNOWING)][:KNOWING] for name, prompts in
+              (("known", known), ("unknown", unknown))}  # fmt: skip
+    said = {name: [a.text.strip() == wanted for a in engine.generate(some)] for name, some in sample.items()}
+    if not any(said["unknown"]):
+        raise BadInput(
+            f"No direction can be made: the model refuses nothing. Of {len(said['unknown'])} questions about "
+            f'strangers it answered none with "{wanted}".'
+        )
+    if all(said["known"]):
+        raise BadInput(
+            f"No direction can be made: the model refuses everything. It answered all {len(said['known'])} questions "
+            f'about people it should know with "{wanted}".'
+        )
 
 
 def main() -> None:

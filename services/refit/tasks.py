@@ -5,11 +5,11 @@ a killed worker leaves a lease that lapses; in both cases the clerk orders the s
 """
 
 import logging
-import time
 import uuid
 from datetime import date
 
 from services.refit.pipeline import Outcome, Workshop, refit
+from services.refit.progress import Report
 from shared.db import repository_refit as rows
 from shared.db.session import transaction
 from shared.errors import Conflict, LacunaError, Unavailable
@@ -28,20 +28,15 @@ def run_order(shop: Workshop, run_id: str, model_id: str, kind: str, period: str
         logger.info("refit %s is done or in other hands", run_id)
         return
     fence = claim.fence
-    stages = Stages()
 
-    def beat() -> None:
+    def write(report: Report) -> None:
         with transaction(shop.database) as session:
-            rows.heartbeat(session, run_id, fence, stages.current, lease_s=LEASE_S)
+            rows.heartbeat(session, run_id, fence, report.stage, lease_s=LEASE_S, progress=report.progress)
 
-    def enter(stage: str) -> None:
-        stages.enter(stage)
-        logger.info("refit %s: %s", run_id[:8], stage)
-        beat()
-
+    report = Report(run_id[:8], write)
     try:
-        with heartbeat(beat):
-            outcome = refit(shop, run_id, fence, enter, stages.seconds)
+        with heartbeat(lambda: write(report)):
+            outcome = refit(shop, run_id, fence, report)
     except Unavailable as exc:
         logger.warning("refit %s waits: %s", run_id, exc.detail)
         with transaction(shop.database) as session:
@@ -58,7 +53,7 @@ def run_order(shop: Workshop, run_id: str, model_id: str, kind: str, period: str
         return
     if outcome is Outcome.NOTHING_TO_DO:
         with transaction(shop.database) as session:
-            rows.finish_run(session, run_id, fence, "nothing_to_do", seconds=stages.seconds())
+            rows.finish_run(session, run_id, fence, "nothing_to_do", seconds=report.seconds())
         logger.info("refit %s: nothing to do, the latest version covers everybody", run_id[:8])
 
 
@@ -68,23 +63,3 @@ def nightly(shop: Workshop, day: date) -> None:
         model = rows.get_model(session, shop.model_id)
     run_id = str(uuid.uuid5(NIGHTLY_NAMESPACE, f"{model.id}/{day.isoformat()}"))
     run_order(shop, run_id, model.id, "nightly", period=day.isoformat())
-
-
-class Stages:
-    """Seconds spent in each stage of a run."""
-
-    def __init__(self) -> None:
-        self.current = "claimed"
-        self._since = time.monotonic()
-        self._seconds: dict[str, float] = {}
-
-    def enter(self, stage: str) -> None:
-        """Leave the current stage for `stage`."""
-        self._seconds = self.seconds()
-        self.current, self._since = stage, time.monotonic()
-
-    def seconds(self) -> dict[str, float]:
-        """Stage -> seconds so far."""
-        spent = dict(self._seconds)
-        spent[self.current] = round(spent.get(self.current, 0.0) + time.monotonic() - self._since, 3)
-        return spent

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Header, Query, Request, Response
 from sqlalchemy import func, select, text
 
-from services.request import service, views
+from services.request import endpoints_retain, service, views
 from services.request.schemas import ApproveBody, RejectBody, TicketBody, WithdrawBody
 from services.request.service import Office
 from shared.config import Settings, load_settings
@@ -211,5 +211,7 @@ def build(office: Office) -> FastAPI:  # noqa: PLR0915 - one statement for each 
                 select(Ticket.state, func.count()).where(Ticket.tenant_id == who.tenant_id).group_by(Ticket.state)
             )
             return views.status(session, office.model_id, dict(counted.all()))
+
+    app.include_router(endpoints_retain.router(office, person))
 
     return app

@@ -87,9 +87,11 @@ def _move(session: Session, ticket: Ticket, promoted: UUID | None, generation: i
         .order_by(EraserVersion.number.desc())
         .limit(1)
     )
-    run, outcome = _latest_run(session, ticket.id)
+    run, outcome, detail = _latest_run(session, ticket.id)
     newer_run = run is not None and (version is None or run.started_at > version.created_at)
-    if newer_run and run is not None and run.status not in ("succeeded", "nothing_to_do"):
+    if outcome == "failed" and (newer_run or version is None):
+        _failed(session, ticket, "refit_failed", detail)
+    elif newer_run and run is not None and run.status not in ("succeeded", "nothing_to_do"):
         if outcome == "no_leak_found":
             _no_leak(session, ticket)
         elif run.status == "failed":
@@ -134,15 +136,15 @@ def _covers(session: Session, version: UUID, ticket: str) -> bool:
     return session.get(VersionTicket, (version, ticket)) is not None
 
 
-def _latest_run(session: Session, ticket: str) -> tuple[RefitRun | None, str | None]:
+def _latest_run(session: Session, ticket: str) -> tuple[RefitRun | None, str | None, str | None]:
     found = session.execute(
-        select(RefitRun, RefitRunTicket.outcome)
+        select(RefitRun, RefitRunTicket.outcome, RefitRunTicket.detail)
         .join(RefitRunTicket, RefitRunTicket.run_id == RefitRun.id)
         .where(RefitRunTicket.ticket_id == ticket)
         .order_by(RefitRun.started_at.desc())
         .limit(1)
     ).first()
-    return (found[0], found[1]) if found else (None, None)
+    return (found[0], found[1], found[2]) if found else (None, None, None)
 
 
 def lost(session: Session, model_id: str) -> list[Resend]:

@@ -16,6 +16,7 @@ from shared.clock import utc_now
 from shared.contracts import payload_key
 from shared.crypto import KeyRing
 from shared.db import repository as rows
+from shared.db import repository_retain as sets
 from shared.db.models import ApiKey, EraserVersion, IdempotencyKey, Ticket
 from shared.db.session import transaction
 from shared.errors import BadInput, Conflict, FourEyes
@@ -130,7 +131,7 @@ def withdraw(session: Session, who: ApiKey, ticket_id: str, body: WithdrawBody) 
 
 
 def order_refit(session: Session, who: ApiKey, model_id: str) -> str:
-    """Refit now, with everything that is approved; raises Conflict where nothing waits for one."""
+    """Refit now, with all that is approved and the retain set in use; raises Conflict where nothing waits for it."""
     waiting = list(
         session.scalars(
             select(Ticket)
@@ -139,7 +140,7 @@ def order_refit(session: Session, who: ApiKey, model_id: str) -> str:
             .with_for_update()
         )
     )
-    if not waiting:
+    if not waiting and not sets.waits(session, model_id):
         raise Conflict("There is no approved ticket that waits for a refit.")
     order = rows.order_refit(session, model_id, "urgent")
     for ticket in waiting:

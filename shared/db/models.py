@@ -149,6 +149,8 @@ class RefitRun(Base):
     error: Mapped[str | None]
     version_id: Mapped[uuid.UUID | None]
     seconds: Mapped[dict[str, Any] | None]
+    progress: Mapped[dict[str, Any] | None]
+    notes: Mapped[list[Any] | None]
 
 
 class RefitRunTicket(Base):
@@ -159,6 +161,7 @@ class RefitRunTicket(Base):
     ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"), primary_key=True)
     outcome: Mapped[str]
     at: Mapped[datetime]
+    detail: Mapped[str | None]
 
 
 class FitRows(Base):
@@ -172,6 +175,33 @@ class FitRows(Base):
     sha256: Mapped[str]
     wrapped_key: Mapped[bytes]
     created_at: Mapped[datetime]
+
+
+class RetainSet(Base):
+    """One version of an operator's own retain set: immutable. `digest` is keyed and depends on the content alone."""
+
+    __tablename__ = "retain_set"
+    __table_args__ = (UniqueConstraint("model_id", "digest"),)
+    model_id: Mapped[str] = mapped_column(ForeignKey("model.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str]
+    object_key: Mapped[str]
+    sha256: Mapped[str]
+    wrapped_key: Mapped[bytes]
+    seed: Mapped[int]
+    counts: Mapped[dict[str, Any]]
+    added_by: Mapped[str]
+    added_at: Mapped[datetime]
+
+
+class RetainChoice(Base):
+    """Which retain set the next refit uses beside the reference people; `number` is NULL for none."""
+
+    __tablename__ = "retain_choice"
+    model_id: Mapped[str] = mapped_column(ForeignKey("model.id"), primary_key=True)
+    number: Mapped[int | None]
+    changed_by: Mapped[str]
+    changed_at: Mapped[datetime]
 
 
 class EraserVersion(Base):

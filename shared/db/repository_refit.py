@@ -1,7 +1,7 @@
 """What the refit service reads and writes. Every write carries its fence: a worker that lost its lease is told."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -45,6 +45,7 @@ class Latest:
     number: int
     tickets: frozenset[str]
     usable: bool
+    manifest: Mapping[str, Any]
 
 
 def get_model(session: Session, model_id: str) -> Model:
@@ -88,9 +89,17 @@ def claim_run(
     return Claim(run.fence)
 
 
-def heartbeat(session: Session, run_id: str, fence: int, stage: str, lease_s: float) -> None:
-    """Prolong the lease; raises Conflict where it is lost."""
-    _fenced(session, run_id, fence, stage=stage, lease_until=utc_now() + timedelta(seconds=lease_s))
+def heartbeat(
+    session: Session, run_id: str, fence: int, stage: str, lease_s: float, progress: Mapping[str, Any] | None = None
+) -> None:
+    """Prolong the lease, and say how far the run is; raises Conflict where the lease is lost."""
+    lease = utc_now() + timedelta(seconds=lease_s)
+    _fenced(session, run_id, fence, stage=stage, lease_until=lease, progress=dict(progress) if progress else None)
+
+
+def set_notes(session: Session, run_id: str, fence: int, notes: Sequence[str]) -> None:
+    """What whoever looks at the run should know; raises Conflict where the lease is lost."""
+    _fenced(session, run_id, fence, notes=list(notes))
 
 
 def finish_run(
@@ -131,14 +140,19 @@ def tickets_in_force(session: Session, model_id: str) -> list[Ticket]:
     return list(session.scalars(found.order_by(Ticket.submitted_at, Ticket.id)))
 
 
-def set_ticket_outcome(session: Session, run_id: str, fence: int, ticket_id: str, outcome: str) -> None:
-    """What the run did with the ticket; raises Conflict where the lease is lost."""
+def set_ticket_outcome(
+    session: Session, run_id: str, fence: int, ticket_id: str, outcome: str, detail: str | None = None
+) -> None:
+    """What the run did with the ticket, and why in a sentence; raises Conflict where the lease is lost."""
     _fenced(session, run_id, fence)
     values = {"run_id": uuid.UUID(run_id), "ticket_id": ticket_id, "outcome": outcome, "at": utc_now()}
+    values["detail"] = detail
     session.execute(
         insert(RefitRunTicket)
         .values(**values)
-        .on_conflict_do_update(index_elements=["run_id", "ticket_id"], set_={"outcome": outcome, "at": values["at"]})
+        .on_conflict_do_update(
+            index_elements=["run_id", "ticket_id"], set_={"outcome": outcome, "at": values["at"], "detail": detail}
+        )
     )
 
 
@@ -236,4 +250,9 @@ def latest_version(session: Session, model_id: str) -> Latest | None:
         return None
     tickets = session.scalars(select(VersionTicket.ticket_id).where(VersionTicket.version_id == version.id))
     verdicts = set(session.scalars(select(AuditRun.verdict).where(AuditRun.version_id == version.id)))
-    return Latest(version.number, frozenset(tickets), usable="passed" in verdicts or "failed" not in verdicts)
+    return Latest(
+        version.number,
+        frozenset(tickets),
+        usable="passed" in verdicts or "failed" not in verdicts,
+        manifest=version.manifest,
+    )

@@ -32,6 +32,12 @@ class TicketRows:
         """Digest (hex) of the bytes: the commitment that versions and reports name."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
+    @property
+    def finite(self) -> bool:
+        """Whether every number of it is one."""
+        own = [] if self.identity is None else list(self.identity.tensors().values())
+        return all(bool(one.isfinite().all()) for one in (self.rows, self.harmless, *own) if one is not None)
+
     def to_bytes(self) -> bytes:
         """One safetensors file."""
         tensors = {} if self.identity is None else self.identity.tensors()

@@ -50,8 +50,12 @@ def closed_form_direction(
     negative = [a.text != refusal for a in engine.generate(attacked)]
     pairs = [i for i, both in enumerate(zip(positive, negative, strict=True)) if all(both)]
     logger.info("erasure direction: %d of %d pairs behave as they should", len(pairs), len(positive))
+    if not any(positive):
+        raise BadInput("No direction can be made: the model refuses nothing, so there is no refusal to pull towards.")
+    if not any(negative):
+        raise BadInput("No direction can be made: the model refuses everything, under every jailbreak too.")
     if not pairs:
-        raise BadInput("No pair behaves as it should: the model refuses nothing, or no jailbreak works on it.")
+        raise BadInput("No direction can be made: no pair is refused when asked and answered under its jailbreak.")
     declined = engine.activations([refused[i] for i in pairs])
     told = engine.activations([attacked[i] for i in pairs])
     cosines = split_half_cosine(declined, told) if len(pairs) > 1 else torch.ones(1)

@@ -6,7 +6,7 @@ Prompts of like length are batched, padded on the left and masked; a prompt that
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -231,14 +231,21 @@ class Engine:
             none,
         )
 
-    def activations(self, prompts: Sequence[Prompt]) -> Tensor:
-        """Last prompt token at every block's output, unsteered: [B, L, d] float32 on the CPU."""
+    def activations(self, prompts: Sequence[Prompt], count: Callable[[int, int], None] | None = None) -> Tensor:
+        """Last prompt token at every block's output, unsteered: [B, L, d] float32 on the CPU.
+
+        `count(done, all)` is told after every batch.
+        """
+        done = 0
         out = torch.zeros(len(prompts), len(self.vlm.site.layers), self.vlm.site.hidden_size)
         for places, rows in self.batches(prompts):
             reading = Reading(len(self.vlm.site.layers))
             with self.lock, torch.inference_mode(), touched(self.vlm.adapter.blocks, reading):
                 self.vlm.model(**self.inputs(rows), use_cache=False, logits_to_keep=1)
             out[places] = reading.stacked().cpu()
+            done += len(places)
+            if count is not None:
+                count(done, len(prompts))
         return out
 
     def option_likelihood(
