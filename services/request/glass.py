@@ -1,6 +1,6 @@
 """Ways back: forward (old recipe, today's tickets), and the broken glass (two people, a reason, an end).
 
-The database refuses every other way that would expose somebody. Each function is one transaction's worth. Knows no HTTP.
+The database refuses every other way that would expose somebody. Each function is one transaction. Knows no HTTP.
 """
 
 import logging

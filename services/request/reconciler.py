@@ -132,7 +132,7 @@ def _move(
     elif outcome == "no_leak_found" and ticket.state in WORKING:
         _no_leak(session, ticket)
     elif version is not None and (
-        ticket.state != "scheduled"
+        ticket.state not in ("scheduled", "regressed")
         or (run is not None and run.version_id == version.id and not _set_aside(session, state, version))
     ):
         _by_audit(session, ticket, version)
