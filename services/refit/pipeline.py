@@ -141,7 +141,12 @@ def refit(shop: Workshop, run_id: str, fence: int, report: Report, recipe: str |
         rows.set_notes(session, run_id, fence, kept.notes)
     for note in kept.notes:
         logger.info("refit %s: %s", run_id[:8], note)
-    same = recipe is None and latest is not None and latest.usable and latest.manifest.get("statistics") == shop.digest(kept)
+    same = (
+        recipe is None
+        and latest is not None
+        and latest.usable
+        and latest.manifest.get("statistics") == shop.digest(kept)
+    )
     if same and latest is not None and latest.tickets == {ticket.id for ticket in tickets}:
         _as_before(shop, run_id, fence, tickets)
         return Outcome.NOTHING_TO_DO
