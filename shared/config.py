@@ -45,6 +45,10 @@ class Settings(BaseSettings):
     auto_promote: bool = True
     nightly_hour: int = 2
 
+    regime: str = "gdpr"  # of a ticket that names none: gdpr, uk_gdpr, ccpa
+    calendar: str = ""  # whose public holidays: DE, DE-BY, GB-ENG, US-CA; empty: weekends only, which is never later
+    zone: str = "UTC"  # where the days of the clock begin and end
+
     audit_told_trained: float = 0.05
     audit_told_test: float = 0.20
     audit_identical_retain: float = 0.99

@@ -21,6 +21,8 @@ FIRST_PEOPLE: Final[dict[str, tuple[Role, ...]]] = {
     "adam": ("approver",),
     "oscar": ("operator",),
     "ada": ("auditor",),
+    "rosa": ("admin",),
+    "viktor": ("admin",),
     "casey": ("client",),
 }
 ERASER_SCHEMA_VERSION: Final = 1
@@ -49,3 +51,13 @@ def rows_key(model: str, ticket: str, digest: str) -> str:
 def eraser_key(model: str, number: int, digest: str) -> str:
     """Object key of one eraser version's tensors, sealed."""
     return f"erasers/{model}/{number:06d}-{digest[:16]}.safetensors"
+
+
+def edited_key(tenant: str, ticket: str, version: int) -> str:
+    """Object key of edited raw material: never over the old object, which the row opens until it is changed."""
+    return f"payloads/{tenant}/{ticket}.{version}"
+
+
+def highwater_key(model: str) -> str:
+    """Object key of the mark below which the database must not be."""
+    return f"highwater/{model}"

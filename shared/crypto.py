@@ -60,6 +60,10 @@ class KeyRing:
         except (InvalidTag, InvalidUnwrap, ValueError) as exc:
             raise IntegrityFailure(f"The object {aad} cannot be opened: it was altered, or is not ours.") from exc
 
+    def tag(self, text: bytes, purpose: str) -> str:
+        """HMAC-SHA256 (hex) of `text` under a key for `purpose` alone."""
+        return hmac.digest(hmac.digest(self._kek, f"lacuna tag {purpose}".encode(), "sha256"), text, "sha256").hex()
+
     def blind_index(self, text: str) -> str:
         """HMAC-SHA256 (hex) of `text`: equal texts meet, nobody without the key can guess them."""
         return hmac.digest(self._index, text.casefold().encode(), "sha256").hex()

@@ -74,6 +74,36 @@ class NotAudited(Conflict):
     code, title = "not-audited", "Only a version that passed its audit can be promoted"
 
 
+class IdentityInDoubt(Conflict):
+    code, title = "identity-in-doubt", "First it has to be known who asks (Article 12(6))"
+
+
+class ReasonMissing(LacunaError):
+    status, code, title = 422, "reason-missing", "A decision needs its reason"
+
+
+class OwnAuditFailed(Conflict):
+    code, title = "own-audit-failed", "The ticket's own figures did not pass"
+
+
+class NotAcknowledged(Conflict):
+    code, title = "not-acknowledged", "Not every replica serves a version that covers it"
+
+
+class OnHold(Conflict):
+    code, title = "legal-hold", "A legal hold keeps it as it is"
+
+
+class TooLateToExtend(Conflict):
+    code, title = "too-late-to-extend", "The time can only be extended inside the first period (Article 12(3))"
+
+
+class StaleRestore(LacunaError):
+    """The database is older than what was served before."""
+
+    status, code, title = 503, "stale-restore", "The database was restored from an old backup"
+
+
 class PreconditionFailed(LacunaError):
     status, code, title = 412, "precondition-failed", "It was changed by somebody else in the meantime"
 

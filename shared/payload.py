@@ -88,3 +88,13 @@ def load_subject(blob: bytes) -> Subject:
         )
     except (ValueError, KeyError, TypeError, BadInput, TooLarge) as exc:
         raise IntegrityFailure("The raw material of a ticket cannot be read.") from exc
+
+
+def unpack_subject(blob: bytes) -> tuple[list[str], list[bytes], list[Fact]]:
+    """What `pack_subject` was given, back from its bytes; raises IntegrityFailure."""
+    try:
+        values = json.loads(blob)
+        facts = [Fact(f["attribute"], f["value"], tuple(f["aliases"])) for f in values["facts"]]
+        return list(values["names"]), [base64.b64decode(photo) for photo in values["photos"]], facts
+    except (ValueError, KeyError, TypeError) as exc:
+        raise IntegrityFailure("The raw material of a ticket cannot be read.") from exc

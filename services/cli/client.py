@@ -38,6 +38,10 @@ class Client:
         """The JSON answer; raises ApiError or Unavailable."""
         return self._ask("POST", path, json=body)
 
+    def patch(self, path: str, body: Any) -> Any:
+        """The JSON answer; raises ApiError or Unavailable."""
+        return self._ask("PATCH", path, json=body)
+
     def close(self) -> None:
         """Give the connections back."""
         self._http.close()

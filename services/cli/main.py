@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from services.cli import show
+from services.cli import desk, show
 from services.cli.client import inference_client, request_client
 from services.cli.demo import demo as run_demo
 from services.cli.retain import app as retain_app
@@ -256,6 +256,9 @@ def _data_url(path: Path) -> str:
         raise BadInput(f"{path} cannot be read: {exc.strerror}.") from exc
     kind = mimetypes.guess_type(path.name)[0] or "image/png"
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+desk.install(ticket_app, eraser_app, _fact, _data_url)
 
 
 def main() -> None:

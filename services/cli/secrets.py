@@ -15,7 +15,7 @@ STORE: Final = ("S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK")
 NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "initialise": ("DATABASE_URL",),
     "request": ("DATABASE_URL", *STORE),
-    "clerk": ("DATABASE_URL", "REDIS_URL"),
+    "clerk": ("DATABASE_URL", "REDIS_URL", *STORE),
     "refit": ("DATABASE_URL", "REDIS_URL", *STORE, "SIGNING_KEY"),
     "audit": ("DATABASE_URL", "REDIS_URL", *STORE, "VERIFY_KEYS"),
     "inference": ("DATABASE_URL", *STORE, "VERIFY_KEYS"),

@@ -32,10 +32,10 @@ def tickets(answer: Mapping[str, Any]) -> None:
         out.print("There is no ticket.")
         return
     rows(
-        ("ticket", "state", "urgent", "facts", "photos", "filed by", "filed at", "decided by"),
+        ("ticket", "state", "due", "time used", "urgent", "facts", "photos", "filed by", "filed at", "decided by"),
         (
-            (t["id"], t["state"], t["urgent"], t["facts"], t["photos"], t["submitted_by"], t["submitted_at"][:19],
-             t["decided_by"])
+            (t["id"], t["state"], _due(t), _used(t), t["urgent"], t["facts"], t["photos"], t["submitted_by"],
+             t["submitted_at"][:19], t["decided_by"])
             for t in answer["items"]
         ),
     )  # fmt: skip
@@ -46,11 +46,67 @@ def ticket(one: Mapping[str, Any]) -> None:
     why = f" ({one['review_reason'].replace('_', ' ')})" if one["review_reason"] else ""
     out.print(f"[bold]{one['id']}[/]  {one['state'].replace('_', ' ')}{why}")
     out.print(f"{one['facts']} facts, {one['photos']} photos, filed by {one['submitted_by']} from {one['source']}")
+    due = one["due"]
+    out.print(
+        f"clock {due['state']}, due {due['due']} ({due['law']}; {due['calendar']}), target {due['target']}, "
+        f"latest possible {due['latest']}, {due['used_percent']:.0f} % used; identity {one['identity']}"
+    )
+    if one["duplicate_of"]:
+        out.print(f"the same as {one['duplicate_of']}")
+    if one["hold"]:
+        asked = one["hold"]["release_asked_by"]
+        more = f"; {asked} asked for its release, somebody else has to confirm" if asked else ""
+        out.print(f"[yellow]legal hold[/] by {one['hold']['set_by']}: {one['hold']['reason']}{more}")
     if one["ground"]:
         out.print(f"approved by {one['decided_by']}: {one['ground'].replace('_', ' ')}")
     if one["decision_code"]:
         out.print(f"rejected by {one['decided_by']}: {one['decision_code'].replace('_', ' ')}: {one['decision_note']}")
-    rows(("at", "state", "by", "note"), ((e["at"][:19], e["state"], e["actor"], e["note"]) for e in one["events"]))
+    rows(
+        ("at", "state", "what", "by", "note"),
+        ((e["at"][:19], e["state"], "" if e["kind"] == "state" else e["kind"], e["actor"], e["note"])
+         for e in one["events"]),
+    )  # fmt: skip
+
+
+def clock(one: Mapping[str, Any]) -> None:
+    """A ticket's clock."""
+    out.print(f"[bold]{one['state']}[/], {one['used_percent']} % used: {one['law']}, {one['calendar']}, {one['zone']}")
+    rows(
+        ("due", "target", "latest possible", "acknowledge by", "extended", "can be extended", "days paused"),
+        [(one["due"], one["target"], one["latest"], one["acknowledge_by"], one["extended"], one["extendable"],
+          one["paused_days"])],
+    )  # fmt: skip
+    rows(("at", "what", "by", "reason"), ((e["at"][:19], e["kind"], e["actor"], e["reason"]) for e in one["events"]))
+
+
+def glass(one: Mapping[str, Any]) -> None:
+    """One broken glass with its ledger."""
+    out.print(f"[bold]{one['id']}[/]  {one['state']}: version {one['version']} for {one['minutes']} minutes")
+    out.print(f"asked by {one['asked_by']}: {one['reason']}", markup=False)
+    if one["state"] == "asked":
+        out.print(f"another admin confirms with: lacuna eraser break-glass --confirm {one['id']} --as NAME")
+    if one["confirmed_by"]:
+        out.print(f"confirmed by {one['confirmed_by']}, until {one['expires_at'][:19]}")
+    seconds = {e["ticket"]: e for e in one["exposure"]}
+    rows(
+        ("ticket", "exposed since", "until", "seconds"),
+        (
+            (
+                t,
+                *(_moment(seconds.get(t, {}).get(k)) for k in ("started_at", "ended_at")),
+                seconds.get(t, {}).get("seconds"),
+            )
+            for t in one["tickets"]
+        ),
+    )
+
+
+def glasses(answer: Mapping[str, Any]) -> None:
+    """All broken glasses."""
+    if not answer["items"]:
+        out.print("Nobody was ever exposed knowingly.")
+    for one in answer["items"]:
+        glass(one)
 
 
 def erasers(answer: Mapping[str, Any]) -> None:
@@ -111,6 +167,8 @@ def status(one: Mapping[str, Any]) -> None:
     """The installation at a glance."""
     promoted = "nothing" if one["promoted"] is None else f"version {one['promoted']}"
     out.print(f"[bold]{one['model']}[/] serves {promoted} (generation {one['generation']})")
+    if one.get("stale"):
+        out.print(f"[red]{one['stale']}[/]")
     if one["uncovered"]:
         out.print(f"[red]not covered: {', '.join(one['uncovered'])}[/]")
     out.print("tickets: " + (", ".join(f"{n} {s.replace('_', ' ')}" for s, n in one["tickets"].items()) or "none"))
@@ -211,6 +269,20 @@ def _stage(run: Mapping[str, Any]) -> str:
         return run["stage"] or ""
     share = 100 * progress["done"] / max(progress["total"], 1)
     return f"{run['stage']}: {progress['done']} of {progress['total']} {progress['what']} ({share:.0f} %)"
+
+
+def _due(ticket: Mapping[str, Any]) -> str:
+    return "" if ticket["clock"] == "stopped" else f"{(ticket['due_at'] or '')[:10]}"
+
+
+def _used(ticket: Mapping[str, Any]) -> str:
+    if ticket["clock"] != "running":
+        return str(ticket["clock"])
+    return f"{ticket['escalation']} %" if ticket["escalation"] else ""
+
+
+def _moment(text: str | None) -> str:
+    return (text or "")[:19]
 
 
 def _cell(value: Any) -> str:

@@ -6,17 +6,19 @@ forgotten; else the slot is emptied.
 
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine as Database
 
 from services.inference.slot import Served, Slot
+from shared import highwater
 from shared.artifact import open_eraser
 from shared.crypto import KeyRing, Verifier
 from shared.db import repository_inference as rows
 from shared.db.session import transaction
 from shared.erasure.site import Site
-from shared.errors import LacunaError, Unavailable
+from shared.errors import IntegrityFailure, LacunaError, StaleRestore, Unavailable
+from shared.highwater import Mark
 from shared.store.base import Store
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ class Watcher:
     verifier: Verifier
     model_id: str
     replica: str
+    _mark: Mark | None = None  # how far the database had come: read at boot, raised by what is seen
     _failed: tuple[int, str] | None = None  # generation and reason of what could not be loaded
 
     def watch(self, done: threading.Event, every_s: float) -> None:
@@ -52,6 +55,12 @@ class Watcher:
         """One look: load what is desired, or keep, or refuse; then acknowledge."""
         with transaction(self.database) as session:
             wanted = rows.desired(session, self.model_id)
+        if (stale := self._stale(wanted)) is not None:
+            self.slot.refuse(stale)
+            if wanted is not None:
+                self._failed = (wanted.generation, stale)
+                self._acknowledge(wanted, None)
+            return
         if wanted is None:
             self.slot.refuse("No eraser version has been promoted yet.")
             return
@@ -64,6 +73,27 @@ class Watcher:
         else:
             self.slot.confirm()
         self._acknowledge(wanted, served)
+
+    def _stale(self, wanted: rows.Desired | None) -> str | None:
+        """Why the database is not believed: it is below the mark in the object store, or below what it was before."""
+        here = Mark(wanted.generation, wanted.newest, 0) if wanted else Mark(0, -1, 0)
+        try:
+            if self._mark is None or self._mark.above(here):
+                self._mark = replace(highwater.read(self.store, self.keys, self.model_id), log_size=0)
+            highwater.check(self._mark, here)
+        except StaleRestore as exc:
+            logger.error("%s", exc.detail)
+            return exc.detail
+        except IntegrityFailure as exc:
+            logger.error("%s", exc.detail)
+            self._mark = None
+            return exc.detail
+        except Unavailable as exc:
+            if self._mark is None:
+                return f"Whether the database is the newest cannot be known yet: {exc.detail}"
+            return None if not self._mark.above(here) else "The database went back to an older state."
+        self._mark = self._mark.raised(here)
+        return None
 
     def _follow(self, wanted: rows.Desired, served: Served | None) -> Served | None:
         if wanted.uncovered:

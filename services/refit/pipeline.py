@@ -11,7 +11,7 @@ import enum
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from shared.erasure.rows import TicketRows
 from shared.erasure.statistics import BaseStatistics
 from shared.errors import BadInput, IntegrityFailure, NotFound, SiteMismatch
 from shared.material import open_material
+from shared.merkle import coverage_root
 from shared.prompt import Prompt
 from shared.retained import open_rows
 from shared.store.base import Store
@@ -116,13 +117,16 @@ class Workshop:
         return statistics
 
 
-def refit(shop: Workshop, run_id: str, fence: int, report: Report) -> Outcome:
+def refit(shop: Workshop, run_id: str, fence: int, report: Report, recipe: str | None = None) -> Outcome:
     """Build the next version from all tickets in force and publish it as a candidate.
 
+    With `recipe` (a forward rollback) by that one, and even where the latest version covers everybody.
     Raises Unavailable where a part is away (nothing is half done), Conflict where the lease was lost, and any other
     LacunaError where no version can be made; the version that is served stays. A ticket that cannot be fitted fails
     alone, with its reason, unless it must stay forgotten: then nothing without it is published.
     """
+    if recipe is not None:
+        shop = replace(shop, recipe=Recipe.named(recipe))
     report.enter("gathering")
     with transaction(shop.database) as session:
         model = rows.get_model(session, shop.model_id)
@@ -137,7 +141,12 @@ def refit(shop: Workshop, run_id: str, fence: int, report: Report) -> Outcome:
         rows.set_notes(session, run_id, fence, kept.notes)
     for note in kept.notes:
         logger.info("refit %s: %s", run_id[:8], note)
-    same = latest is not None and latest.usable and latest.manifest.get("statistics") == shop.digest(kept)
+    same = (
+        recipe is None
+        and latest is not None
+        and latest.usable
+        and latest.manifest.get("statistics") == shop.digest(kept)
+    )
     if same and latest is not None and latest.tickets == {ticket.id for ticket in tickets}:
         _as_before(shop, run_id, fence, tickets)
         return Outcome.NOTHING_TO_DO
@@ -285,6 +294,7 @@ def _publish(
             "created_at": utc_now().isoformat(),
             "statistics": statistics,
             "retain_set": kept.manifest,
+            "coverage": {"root": coverage_root(commitments), "tickets": len(commitments)},
             "tickets": [{"ticket": ticket, "rows_sha256": sha} for ticket, sha in sorted(commitments.items())],
         },
     )

@@ -20,10 +20,12 @@ LEASE_S = 30.0
 NIGHTLY_NAMESPACE = uuid.UUID("6f1c4a52-0f2e-4d0a-9d3f-5a0c7b9f1e11")
 
 
-def run_order(shop: Workshop, run_id: str, model_id: str, kind: str, period: str | None = None) -> None:
+def run_order(
+    shop: Workshop, run_id: str, model_id: str, kind: str, period: str | None = None, recipe: str | None = None
+) -> None:
     """Carry out the refit `run_id`; does nothing where it is done or in other hands."""
     with transaction(shop.database) as session:
-        claim = rows.claim_run(session, run_id, model_id, kind, period=period, lease_s=LEASE_S)
+        claim = rows.claim_run(session, run_id, model_id, kind, period=period, recipe=recipe, lease_s=LEASE_S)
     if claim is None or claim.already_done:
         logger.info("refit %s is done or in other hands", run_id)
         return
@@ -36,7 +38,7 @@ def run_order(shop: Workshop, run_id: str, model_id: str, kind: str, period: str
     report = Report(run_id[:8], write)
     try:
         with heartbeat(lambda: write(report)):
-            outcome = refit(shop, run_id, fence, report)
+            outcome = refit(shop, run_id, fence, report, recipe)
     except Unavailable as exc:
         logger.warning("refit %s waits: %s", run_id, exc.detail)
         with transaction(shop.database) as session:

@@ -48,9 +48,9 @@ def open_workshop(**_: Any) -> None:
 
 
 @app.task(name=TASK_REFIT)
-def refit_task(run: str, model: str, kind: str, period: str | None = None) -> None:
+def refit_task(run: str, model: str, kind: str, period: str | None = None, recipe: str | None = None) -> None:
     """Carry out one order."""
-    run_order(_shop[0], run, model, kind, period)
+    run_order(_shop[0], run, model, kind, period, recipe)
 
 
 @app.task(name=TASK_NIGHTLY)

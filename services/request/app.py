@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Header, Query, Request, Response
 from sqlalchemy import func, select, text
 
-from services.request import endpoints_retain, service, views
+from services.request import endpoints_desk, endpoints_retain, restore, service, views
 from services.request.schemas import ApproveBody, RejectBody, TicketBody, WithdrawBody
 from services.request.service import Office
 from shared.config import Settings, load_settings
@@ -34,7 +34,15 @@ def create(settings: Settings | None = None) -> FastAPI:
     chosen = settings or load_settings()
     chosen.need("database_url", "kek")
     return build(
-        Office(make_engine(chosen.database_url), open_store(chosen), KeyRing.from_settings(chosen), chosen.model_id)
+        Office(
+            make_engine(chosen.database_url),
+            open_store(chosen),
+            KeyRing.from_settings(chosen),
+            chosen.model_id,
+            regime=chosen.regime,
+            calendar=chosen.calendar,
+            zone=chosen.zone,
+        )
     )
 
 
@@ -42,6 +50,8 @@ def build(office: Office) -> FastAPI:  # noqa: PLR0915 - one statement for each 
     """The application over `office`."""
     app = FastAPI(title="Lacuna: requests to be forgotten", version="1", openapi_url="/v1/openapi.json")
     install(app)
+    app.state.office = office
+    app.include_router(endpoints_desk.router)
 
     def person(request: Request) -> ApiKey:
         key = bearer(request)
@@ -87,7 +97,7 @@ def build(office: Office) -> FastAPI:  # noqa: PLR0915 - one statement for each 
         with transaction(office.database) as session:
             found = rows.list_tickets(session, who.tenant_id, state, limit, after)
             return {
-                "items": [views.ticket(one) for one in found],
+                "items": views.tickets(session, found),
                 "next": found[-1].id if len(found) == limit else None,
             }
 
@@ -210,7 +220,8 @@ def build(office: Office) -> FastAPI:  # noqa: PLR0915 - one statement for each 
             counted = session.execute(
                 select(Ticket.state, func.count()).where(Ticket.tenant_id == who.tenant_id).group_by(Ticket.state)
             )
-            return views.status(session, office.model_id, dict(counted.all()))
+            stale = restore.complaint(session, office)
+            return views.status(session, office.model_id, dict(counted.all())) | {"stale": stale}
 
     app.include_router(endpoints_retain.router(office, person))
 

@@ -14,14 +14,18 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 from sqlalchemy import Engine, select
 
-from services.request import reconciler
-from services.request.reconciler import Resend
+from services.request import escalate, glass, reconciler, restore
+from services.request.reconciler import Limits, Resend
 from shared.clock import utc_now
 from shared.config import load_settings
+from shared.crypto import KeyRing
 from shared.db.models import Outbox
 from shared.db.session import make_engine, transaction
-from shared.errors import LacunaError
+from shared.errors import LacunaError, StaleRestore
+from shared.highwater import Mark
 from shared.queue import celery_app
+from shared.store.base import Store
+from shared.store.opening import open_store
 
 logger = logging.getLogger(__name__)
 PAUSE_S = 0.4
@@ -36,17 +40,39 @@ class Clerk:
     queue: Celery
     model_id: str
     auto_promote: bool
+    limits: Limits = field(default_factory=Limits)
+    office: tuple[Store, KeyRing] | None = None  # where the high-water mark is kept
+    _mark: Mark | None = None
     _retry: dict[str, tuple[float, float]] = field(default_factory=dict)  # id -> (not before, pause)
 
     def turn(self) -> None:
-        """Relay, promote, move, send again; a part that is away leaves the rest for the next turn."""
-        for step in (self.relay, self.promote, self.move, self.recover):
+        """Look at the mark, relay, mend, promote, move, escalate, send again; what is away waits for the next turn."""
+        for step in (self.keep, self.relay, self.mend, self.promote, self.move, self.escalate, self.recover):
             try:
                 step()
+            except StaleRestore as exc:
+                logger.error("%s", exc.detail)
+                return
             except LacunaError as exc:
                 logger.warning("%s: %s", step.__name__, exc.detail)
             except (OperationalError, RedisError, OSError) as exc:
                 logger.warning("%s: the queue cannot be reached (%s)", step.__name__, type(exc).__name__)
+
+    def keep(self) -> None:
+        """Raise the high-water mark; raises StaleRestore where the database is below it: then nothing is done."""
+        if self.office is not None:
+            with transaction(self.database) as session:
+                self._mark = restore.keep(session, *self.office, self.model_id, self._mark)
+
+    def mend(self) -> None:
+        """End what two people allowed for a time (glass.py)."""
+        with transaction(self.database) as session:
+            glass.expire(session, self.model_id)
+
+    def escalate(self) -> None:
+        """Tell how much of the statutory time is used."""
+        with transaction(self.database) as session:
+            escalate.escalate(session, self.model_id)
 
     def relay(self) -> None:
         """Send every message of the outbox once; a crash in between sends it twice, which is harmless."""
@@ -66,7 +92,7 @@ class Clerk:
     def move(self) -> None:
         """See reconciler."""
         with transaction(self.database) as session:
-            reconciler.move_tickets(session, self.model_id)
+            reconciler.move_tickets(session, self.model_id, self.limits)
 
     def recover(self) -> None:
         """Send again what was lost, less and less often."""
@@ -88,12 +114,14 @@ def main() -> None:
     """Run until SIGTERM or Ctrl-C."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     settings = load_settings()
-    settings.need("database_url", "redis_url")
+    settings.need("database_url", "redis_url", "kek")
     clerk = Clerk(
         make_engine(settings.database_url),
         celery_app("clerk", settings.redis_url),
         settings.model_id,
         settings.auto_promote,
+        Limits(settings.audit_told_trained, settings.audit_told_test),
+        (open_store(settings), KeyRing.from_settings(settings)),
     )
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

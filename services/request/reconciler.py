@@ -12,15 +12,44 @@ from uuid import UUID
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
+from services.request.glass import caught_up
 from shared.clock import utc_now
 from shared.contracts import QUEUE_AUDIT, QUEUE_REFIT, TASK_AUDIT, TASK_REFIT
 from shared.db import repository as rows
-from shared.db.models import AuditRun, EraserVersion, Outbox, RefitRun, RefitRunTicket, Ticket, VersionTicket
+from shared.db.models import (
+    AuditRun,
+    DesiredState,
+    EraserVersion,
+    Outbox,
+    RefitRun,
+    RefitRunTicket,
+    Ticket,
+    VersionTicket,
+)
 from shared.lifecycle import WORKING, Event, allowed
 
 logger = logging.getLogger(__name__)
 ACTOR = "clerk"
 LOST_AFTER = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Highest shares of a ticket's facts that may still be told, by the audit's set; those of the whole version."""
+
+    told_trained: float = 0.05
+    told_test: float = 0.20
+
+    def passed(self, figures: dict[str, Any] | None, ticket: str) -> bool:
+        """Whether the ticket's own figures passed. No figures of its own is no pass."""
+        own = (figures or {}).get(ticket)
+        if not own:
+            return False
+        return all(
+            own[name]["told_after"] <= limit
+            for name, limit in (("forget", self.told_trained), ("test", self.told_test))
+            if name in own
+        )
 
 
 @dataclass(frozen=True)
@@ -60,26 +89,20 @@ def _rolled_back_from(session: Session, changed_at: datetime, newest: EraserVers
     return bool(passed) and min(passed) < changed_at
 
 
-def move_tickets(session: Session, model_id: str) -> None:
-    """Bring every ticket that is under way to where the workers' rows say it is."""
+def move_tickets(session: Session, model_id: str, limits: Limits = Limits()) -> None:
+    """Bring every ticket that is under way to where the workers' rows say it is; completed ones that leak regress."""
     state = rows.desired_state(session, model_id, lock=True)
     under_way = select(Ticket).where(Ticket.model_id == model_id, Ticket.state.in_((*WORKING, "failed", "regressed")))
+    figures = _figures(session, state.version_id) if state else None
     for ticket in session.scalars(under_way.with_for_update(skip_locked=True)):
-        _move(session, ticket, state.version_id if state else None, state.generation if state else 0)
+        _move(session, ticket, state, figures, limits)
+    if figures is not None:
+        _regress(session, model_id, figures, limits)
 
 
-def _move(session: Session, ticket: Ticket, promoted: UUID | None, generation: int) -> None:
-    if promoted is not None and _covers(session, promoted, ticket.id):
-        _step(session, ticket, "deploy")
-        live = rows.live_replicas(session, ticket.model_id)
-        if (
-            ticket.state == "deploying"
-            and live
-            and all(replica.state == "serving" and replica.generation >= generation for replica in live)
-        ):
-            ticket.required_since = ticket.required_since or utc_now()
-            _step(session, ticket, "complete")
-        return
+def _move(
+    session: Session, ticket: Ticket, state: DesiredState | None, figures: dict[str, Any] | None, limits: Limits
+) -> None:
     version = session.scalar(
         select(EraserVersion)
         .join(VersionTicket, VersionTicket.version_id == EraserVersion.id)
@@ -89,6 +112,14 @@ def _move(session: Session, ticket: Ticket, promoted: UUID | None, generation: i
     )
     run, outcome, detail = _latest_run(session, ticket.id)
     newer_run = run is not None and (version is None or run.started_at > version.created_at)
+    if state is not None and _covers(session, state.version_id, ticket.id):
+        passed = limits.passed(figures, ticket.id)
+        if passed:
+            _serve(session, ticket, state)
+            return
+        if not newer_run and ticket.state != "scheduled":
+            _failed(session, ticket, "own_audit_failed", "Its own figures are above the limits of the audit.")
+            return
     if outcome == "failed" and (newer_run or version is None):
         _failed(session, ticket, "refit_failed", detail)
     elif newer_run and run is not None and run.status not in ("succeeded", "nothing_to_do"):
@@ -100,10 +131,44 @@ def _move(session: Session, ticket: Ticket, promoted: UUID | None, generation: i
             _step(session, ticket, "fit")
     elif outcome == "no_leak_found" and ticket.state in WORKING:
         _no_leak(session, ticket)
-    elif (version is not None and ticket.state != "scheduled") or (
-        version is not None and run is not None and run.version_id == version.id
+    elif version is not None and (
+        ticket.state not in ("scheduled", "regressed")
+        or (run is not None and run.version_id == version.id and not _set_aside(session, state, version))
     ):
         _by_audit(session, ticket, version)
+
+
+def _serve(session: Session, ticket: Ticket, state: DesiredState) -> None:
+    """What is desired covers the ticket: it is completed when every live replica says so."""
+    _step(session, ticket, "deploy")
+    live = rows.live_replicas(session, ticket.model_id)
+    if ticket.state == "deploying" and live and caught_up(session, state.generation, ticket.model_id):
+        ticket.required_since = ticket.required_since or utc_now()
+        rows.advance(session, ticket, "complete", ACTOR, audit_passed=True, acknowledged=True)
+
+
+def _regress(session: Session, model_id: str, figures: dict[str, Any], limits: Limits) -> None:
+    """A later audit of what is served shows that somebody is told of again."""
+    leaking = [ticket for ticket in figures if not limits.passed(figures, ticket)]
+    found = select(Ticket).where(Ticket.model_id == model_id, Ticket.state == "completed", Ticket.id.in_(leaking))
+    for ticket in session.scalars(found.with_for_update(skip_locked=True)):
+        ticket.review_reason = "own_audit_failed"
+        rows.advance(session, ticket, "expose", ACTOR, "A later audit shows that it is told again.")
+
+
+def _figures(session: Session, version_id: UUID) -> dict[str, Any] | None:
+    """Per-ticket figures of the version's newest finished audit; None where it has no report."""
+    for audit in rows.audits_of(session, version_id):
+        if audit.status in ("succeeded", "failed"):
+            return dict(audit.report["tickets"]) if audit.report and "tickets" in audit.report else None
+    return None
+
+
+def _set_aside(session: Session, state: DesiredState | None, version: EraserVersion) -> bool:
+    """Whether a person went back from `version`: its tickets wait for the next one."""
+    return (
+        state is not None and state.version_id != version.id and _rolled_back_from(session, state.changed_at, version)
+    )
 
 
 def _by_audit(session: Session, ticket: Ticket, version: EraserVersion) -> None:
@@ -154,6 +219,8 @@ def lost(session: Session, model_id: str) -> list[Resend]:
     waiting = or_(RefitRun.status == "waiting", (RefitRun.status == "running") & (RefitRun.lease_until < now))
     for run in session.scalars(select(RefitRun).where(RefitRun.model_id == model_id, waiting)):
         kwargs = {"run": str(run.id), "model": run.model_id, "kind": run.kind, "period": run.period}
+        if run.recipe is not None:
+            kwargs["recipe"] = run.recipe
         found.append(Resend(str(run.id), QUEUE_REFIT, TASK_REFIT, kwargs))
     stuck = or_(AuditRun.status == "waiting", (AuditRun.status == "running") & (AuditRun.lease_until < now))
     for audit in session.scalars(select(AuditRun).where(stuck)):

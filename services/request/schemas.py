@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -12,7 +12,7 @@ Ground = Literal[
 ]
 RejectionCode = Literal[
     "freedom_of_expression", "legal_obligation", "public_health", "archiving", "legal_claims", "manifestly_unfounded",
-    "no_match", "insufficient_verification",
+    "excessive", "no_match", "not_applicable", "insufficient_verification",
 ]  # fmt: skip
 
 
@@ -39,6 +39,11 @@ class TicketBody(Body):
     urgent: bool = False
     source: Line = "api"
     external_ref: Line | None = None
+    regime: Literal["gdpr", "uk_gdpr", "ccpa"] | None = Field(default=None, description="whose periods count")
+    calendar: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")] | None = Field(
+        default=None, description="whose public holidays count: DE, DE-BY, US-CA"
+    )
+    received_at: AwareDatetime | None = Field(default=None, description="when the request came, where not just now")
 
     model_config = ConfigDict(
         extra="forbid",

@@ -5,13 +5,15 @@ Writes tickets; leaves it to the outbox to tell the workers. Knows no HTTP.
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from services.request.schemas import ApproveBody, RejectBody, TicketBody, WithdrawBody
+from services.request import facets
+from services.request.schemas import ApproveBody, FactBody, RejectBody, TicketBody, WithdrawBody
 from shared.clock import utc_now
 from shared.contracts import payload_key
 from shared.crypto import KeyRing
@@ -19,7 +21,7 @@ from shared.db import repository as rows
 from shared.db import repository_retain as sets
 from shared.db.models import ApiKey, EraserVersion, IdempotencyKey, Ticket
 from shared.db.session import transaction
-from shared.errors import BadInput, Conflict, FourEyes
+from shared.errors import BadInput, Conflict
 from shared.payload import check_photo, pack_subject, read_data_url
 from shared.probes.expand import Fact
 from shared.store.base import Store
@@ -35,6 +37,9 @@ class Office:
     store: Store
     keys: KeyRing
     model_id: str
+    regime: str = "gdpr"
+    calendar: str = ""
+    zone: str = "UTC"
 
 
 def submit(office: Office, who: ApiKey, body: TicketBody, idempotency_key: str | None) -> tuple[Ticket, bool]:
@@ -47,8 +52,8 @@ def submit(office: Office, who: ApiKey, body: TicketBody, idempotency_key: str |
         known = _seen_before(session, who, idempotency_key, digest)
         if known is not None:
             return known, False
-    _check_facts(body)
-    photos = [_photo(number, text) for number, text in enumerate(body.photos, 1)]
+    check_facts(body.facts)
+    photos = [read_photo(number, text) for number, text in enumerate(body.photos, 1)]
     facts = [Fact(fact.attribute, fact.value, tuple(fact.aliases)) for fact in body.facts]
     ticket_id = "T-" + "".join(secrets.choice(CROCKFORD) for _ in range(8))
     key = payload_key(who.tenant_id, ticket_id)
@@ -76,11 +81,12 @@ def submit(office: Office, who: ApiKey, body: TicketBody, idempotency_key: str |
             submitted_at=utc_now(),
             last_edited_by=who.owner,
             version=1,
+            fact_index=[office.keys.blind_index(f"{fact.attribute}={fact.value}") for fact in facts],
         )
+        facets.set_law(ticket, body.regime or office.regime, body.calendar or office.calendar, office.zone)
         session.add(ticket)
         session.flush()
-        rows.record(session, ticket, who.owner)
-        rows.advance(session, ticket, "review", who.owner)
+        facets.begin(session, ticket, who, body.received_at)
         if idempotency_key is not None:
             session.add(
                 IdempotencyKey(
@@ -101,32 +107,33 @@ def approve(session: Session, who: ApiKey, ticket_id: str, body: ApproveBody) ->
     Raises FourEyes for whoever filed or last edited it, Conflict where it is decided already.
     """
     ticket = rows.get_ticket(session, who.tenant_id, ticket_id, lock=True)
-    if who.owner in (ticket.submitted_by, ticket.last_edited_by):
-        raise FourEyes(f"{ticket.id} was filed by {who.owner}: somebody else has to approve it.")
-    rows.advance(session, ticket, "approve", who.owner, body.ground)
+    rows.advance(session, ticket, "approve", who.owner, body.ground, roles=who.roles, ground=body.ground)
     ticket.decided_by, ticket.decided_at, ticket.ground = who.owner, utc_now(), body.ground
     ticket.review_reason = None
     if body.urgent is not None:
         ticket.urgent = body.urgent
     if ticket.urgent:
         rows.order_refit(session, ticket.model_id, "urgent")
-        rows.advance(session, ticket, "schedule", who.owner)
+        rows.advance(session, ticket, "schedule", who.owner, roles=who.roles)
     return ticket
 
 
 def reject(session: Session, who: ApiKey, ticket_id: str, body: RejectBody) -> Ticket:
-    """No, with a code and the words that the person is told."""
+    """No, with a code and the words that the person is told (the whole letter: letters.py)."""
     ticket = rows.get_ticket(session, who.tenant_id, ticket_id, lock=True)
-    rows.advance(session, ticket, "reject", who.owner, body.note)
+    rows.advance(session, ticket, "reject", who.owner, body.note, roles=who.roles, code=body.code)
     ticket.decided_by, ticket.decided_at = who.owner, utc_now()
     ticket.decision_code, ticket.decision_note = body.code, body.note
     return ticket
 
 
 def withdraw(session: Session, who: ApiKey, ticket_id: str, body: WithdrawBody) -> Ticket:
-    """Taken back; the next version is made without it."""
+    """Taken back. Where an eraser holds its rows already, a refit without them is ordered; the others' rows stay."""
     ticket = rows.get_ticket(session, who.tenant_id, ticket_id, lock=True)
-    rows.advance(session, ticket, "withdraw", who.owner, body.note)
+    rows.advance(session, ticket, "withdraw", who.owner, body.note, roles=who.roles)
+    if rows.was_fitted(session, ticket.id):
+        order = rows.order_refit(session, ticket.model_id, "urgent")
+        rows.log(session, who.owner, "refit.ordered", ticket.model_id, {"order": str(order), "without": ticket.id})
     return ticket
 
 
@@ -145,7 +152,7 @@ def order_refit(session: Session, who: ApiKey, model_id: str) -> str:
     order = rows.order_refit(session, model_id, "urgent")
     for ticket in waiting:
         if ticket.state != "regressed":
-            rows.advance(session, ticket, "schedule", who.owner)
+            rows.advance(session, ticket, "schedule", who.owner, roles=who.roles)
     rows.log(session, who.owner, "refit.ordered", model_id, {"order": str(order), "tickets": len(waiting)})
     return str(order)
 
@@ -160,15 +167,19 @@ def promote(session: Session, who: ApiKey, version: EraserVersion, kind: str) ->
         if version.number > current.number:
             raise BadInput(f"Version {version.number} is newer than {current.number}: promote it instead.")
     rows.set_desired(session, version, kind, who.owner)
+    if kind == "rollback":
+        rows.return_deploying(session, version, who.owner, who.roles)
 
 
-def _check_facts(body: TicketBody) -> None:
-    told = [(fact.attribute, fact.value.casefold()) for fact in body.facts]
+def check_facts(facts: Sequence[FactBody]) -> None:
+    """Raise BadInput where a fact is given twice."""
+    told = [(fact.attribute, fact.value.casefold()) for fact in facts]
     if len(set(told)) < len(told):
         raise BadInput("The same fact is given twice.")
 
 
-def _photo(number: int, text: str) -> bytes:
+def read_photo(number: int, text: str) -> bytes:
+    """Photo `number` as PNG; raises BadInput or TooLarge, saying which."""
     try:
         return check_photo(read_data_url(text))
     except BadInput as exc:

@@ -1,11 +1,15 @@
 """Rows as JSON. Nothing here holds personal data: tickets are spoken of by their ids."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from services.request.escalate import highest
+from services.request.facets import open_hold
 from shared.db import repository as rows
 from shared.db.models import EraserVersion, RefitRun, Ticket
+from shared.regimes import regime
 
 
 def ticket(one: Ticket) -> dict[str, Any]:
@@ -28,13 +32,65 @@ def ticket(one: Ticket) -> dict[str, Any]:
         "decision_note": one.decision_note,
         "required_since": one.required_since,
         "version": one.version,
+        "regime": one.regime,
+        "clock": one.clock,
+        "due_at": one.due_at,
+        "identity": one.identity,
+        "duplicate_of": one.duplicate_of,
+        "payload": "sealed" if one.payload_wrapped_key is not None else "shredded",
+    }
+
+
+def tickets(session: Session, found: Sequence[Ticket]) -> list[dict[str, Any]]:
+    """A list, with the highest step of its clock that each has reached."""
+    steps = highest(session, [one.id for one in found])
+    return [ticket(one) | {"escalation": steps.get(one.id)} for one in found]
+
+
+def clock(session: Session, one: Ticket) -> dict[str, Any]:
+    """A ticket's clock with what it was told."""
+    now = rows.clock_of(session, one)
+    return {
+        "regime": one.regime,
+        "law": regime(one.regime).law,
+        "calendar": one.calendar or "weekends only",
+        "zone": one.zone,
+        "state": now.state,
+        "due": now.due,
+        "due_at": now.due_at,
+        "target": now.target,
+        "latest": now.latest,
+        "acknowledge_by": now.acknowledge_by,
+        "extended": now.extended,
+        "extendable": now.extendable,
+        "paused_days": now.paused_days,
+        "used_percent": round(100 * now.used, 1),
+        "in_time": now.in_time,
+        "events": [
+            {"kind": e.kind, "at": e.at, "actor": e.actor, "reason": e.reason}
+            for e in rows.clock_events(session, one.id)
+        ],
     }
 
 
 def ticket_with_events(session: Session, one: Ticket) -> dict[str, Any]:
     """A ticket with its history."""
     events = rows.events_of(session, one.id)
-    return ticket(one) | {"events": [{"at": e.at, "actor": e.actor, "state": e.state, "note": e.note} for e in events]}
+    held = open_hold(session, one.id)
+    return ticket(one) | {
+        "escalation": highest(session, [one.id]).get(one.id),
+        "identity_by": one.identity_by,
+        "identity_method": one.identity_method,
+        "due": clock(session, one),
+        "hold": held
+        and {
+            "reason": held.reason,
+            "set_by": held.set_by,
+            "set_at": held.set_at,
+            "release_asked_by": held.release_asked_by,
+        },
+        "events": [{"at": e.at, "actor": e.actor, "state": e.state, "kind": e.kind, "note": e.note} for e in events],
+    }
 
 
 def run(one: RefitRun) -> dict[str, Any]:
@@ -66,6 +122,7 @@ def version(session: Session, one: EraserVersion) -> dict[str, Any]:
         "size_bytes": one.size_bytes,
         "created_at": one.created_at,
         "tickets": rows.tickets_of(session, one.id),
+        "coverage_root": one.coverage_root,
         "audit": (audits[0].verdict or audits[0].status) if audits else "queued",
         "promoted": state is not None and state.version_id == one.id,
     }

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Computed, DateTime, ForeignKey, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -80,6 +80,19 @@ class Ticket(Base):
     decision_note: Mapped[str | None]
     required_since: Mapped[datetime | None]
     version: Mapped[int]
+    regime: Mapped[str] = mapped_column(server_default="gdpr")
+    calendar: Mapped[str] = mapped_column(server_default="")
+    zone: Mapped[str] = mapped_column(server_default="UTC")
+    clock: Mapped[str] = mapped_column(server_default="running")
+    due_at: Mapped[datetime | None]
+    escalate_at: Mapped[datetime | None]
+    acknowledged_at: Mapped[datetime | None]
+    identity: Mapped[str] = mapped_column(server_default="assumed")
+    identity_by: Mapped[str | None]
+    identity_method: Mapped[str | None]
+    identity_at: Mapped[datetime | None]
+    fact_index: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    duplicate_of: Mapped[str | None] = mapped_column(ForeignKey("ticket.id"))
 
 
 class TicketEvent(Base):
@@ -92,6 +105,92 @@ class TicketEvent(Base):
     actor: Mapped[str]
     state: Mapped[str]
     note: Mapped[str | None]
+    kind: Mapped[str] = mapped_column(
+        server_default="state"
+    )  # `state` for a move; else the facet that changed: `clock.paused`, `hold.set`, ...
+
+
+class LifecycleMove(Base):
+    """Which moves of a ticket the database allows; equal to shared/lifecycle.py."""
+
+    __tablename__ = "lifecycle_move"
+    origin: Mapped[str] = mapped_column(primary_key=True)
+    target: Mapped[str] = mapped_column(primary_key=True)
+
+
+class TicketClock(Base):
+    """What a ticket's clock knows of, in order: append-only."""
+
+    __tablename__ = "ticket_clock"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"))
+    kind: Mapped[str]
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    reason: Mapped[str | None]
+
+
+class Escalation(Base):
+    """That so many per cent of the statutory time were used; written once for each, and again after an extension."""
+
+    __tablename__ = "escalation"
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"), primary_key=True)
+    percent: Mapped[int] = mapped_column(primary_key=True)
+    extensions: Mapped[int] = mapped_column(primary_key=True)
+    due_at: Mapped[datetime]
+    at: Mapped[datetime]
+
+
+class TicketHold(Base):
+    """A legal hold: set by one, released by two."""
+
+    __tablename__ = "ticket_hold"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"))
+    reason: Mapped[str]
+    set_by: Mapped[str]
+    set_at: Mapped[datetime]
+    release_asked_by: Mapped[str | None]
+    release_asked_at: Mapped[datetime | None]
+    released_by: Mapped[str | None]
+    released_at: Mapped[datetime | None]
+
+
+class BreakGlass(Base):
+    """A version that may expose somebody for a time: asked for by one, confirmed by another."""
+
+    __tablename__ = "break_glass"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    model_id: Mapped[str] = mapped_column(ForeignKey("model.id"))
+    version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("eraser_version.id"))
+    reason: Mapped[str]
+    minutes: Mapped[int]
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime]
+    confirmed_by: Mapped[str | None]
+    confirmed_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None]
+
+
+class BreakGlassTicket(Base):
+    """Whom it exposes."""
+
+    __tablename__ = "break_glass_ticket"
+    break_glass_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("break_glass.id"), primary_key=True)
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"), primary_key=True)
+
+
+class Exposure(Base):
+    """The ledger: how long a ticket's person was exposed, from the promotion until no replica did so any more."""
+
+    __tablename__ = "exposure"
+    break_glass_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("break_glass.id"), primary_key=True)
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"), primary_key=True)
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    seconds: Mapped[float | None] = mapped_column(Computed("extract(epoch FROM ended_at - started_at)", persisted=True))
 
 
 class IdempotencyKey(Base):
@@ -151,6 +250,7 @@ class RefitRun(Base):
     seconds: Mapped[dict[str, Any] | None]
     progress: Mapped[dict[str, Any] | None]
     notes: Mapped[list[Any] | None]
+    recipe: Mapped[str | None]  # of a forward rollback; else the worker's own
 
 
 class RefitRunTicket(Base):
@@ -221,6 +321,7 @@ class EraserVersion(Base):
     envelope: Mapped[dict[str, Any]]
     wrapped_key: Mapped[bytes]
     created_at: Mapped[datetime]
+    coverage_root: Mapped[str | None]  # Merkle root over its tickets; None before migration 2
 
 
 class VersionTicket(Base):

@@ -19,6 +19,7 @@ class Desired:
     generation: int
     version: EraserVersion
     uncovered: int
+    newest: int = -1  # number of the newest version that the database knows
 
 
 def desired(session: Session, model_id: str) -> Desired | None:
@@ -32,7 +33,8 @@ def desired(session: Session, model_id: str) -> Desired | None:
         return None
     generation, version = row
     missing = session.scalars(select(func.uncovered_tickets(model_id, version.id))).all()
-    return Desired(generation, version, len(missing))
+    newest = session.scalar(select(func.max(EraserVersion.number)).where(EraserVersion.model_id == model_id))
+    return Desired(generation, version, len(missing), -1 if newest is None else newest)
 
 
 def uncovered_by(session: Session, model_id: str, number: int) -> int:

@@ -24,8 +24,9 @@ from shared.db.models import (
     Ticket,
     VersionTicket,
 )
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict, IntegrityFailure, NotFound
 from shared.lifecycle import IN_FORCE
+from shared.merkle import coverage_root
 
 FINAL = ("succeeded", "nothing_to_do", "failed")
 
@@ -57,7 +58,14 @@ def get_model(session: Session, model_id: str) -> Model:
 
 
 def claim_run(
-    session: Session, run_id: str, model_id: str, kind: str, *, period: str | None = None, lease_s: float
+    session: Session,
+    run_id: str,
+    model_id: str,
+    kind: str,
+    *,
+    period: str | None = None,
+    recipe: str | None = None,
+    lease_s: float,
 ) -> Claim | None:
     """Take the run, making its row where it is new; None where it is in other hands or another run has its period."""
     now = utc_now()
@@ -68,6 +76,7 @@ def claim_run(
             model_id=model_id,
             kind=kind,
             period=period,
+            recipe=recipe,
             status="waiting",
             attempt=0,
             fence=0,
@@ -195,9 +204,15 @@ def add_version(
     wrapped_key: bytes,
     tickets: Mapping[str, str],
 ) -> EraserVersion:
-    """Publish a candidate with its coverage, order its audit and log it, in the caller's transaction."""
+    """Publish a candidate with its coverage, order its audit and log it, in the caller's transaction.
+
+    Raises IntegrityFailure where the signed manifest commits to another coverage.
+    """
     _fenced(session, run_id, fence)
     now = utc_now()
+    root = coverage_root(tickets)
+    if manifest.get("coverage", {}).get("root", root) != root:
+        raise IntegrityFailure(f"The manifest of version {number} commits to other tickets than it covers.")
     version = EraserVersion(
         id=uuid.uuid4(),
         model_id=model_id,
@@ -211,6 +226,7 @@ def add_version(
         envelope=envelope,
         wrapped_key=wrapped_key,
         created_at=now,
+        coverage_root=root,
     )
     session.add(version)
     session.flush()
@@ -234,7 +250,7 @@ def add_version(
             actor="refit",
             kind="eraser.published",
             subject=f"{model_id}/{number}",
-            detail={"sha256": sha256, "tickets": dict(tickets), "recipe": recipe, "run": run_id},
+            detail={"sha256": sha256, "tickets": dict(tickets), "recipe": recipe, "run": run_id, "coverage_root": root},
         )
     )
     session.flush()

@@ -8,10 +8,13 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from shared.errors import Conflict, NotAudited, Unavailable, WouldReexpose
+from shared.errors import Conflict, IntegrityFailure, NotAudited, OnHold, Unavailable, WouldReexpose
 
 UNCOVERED = "LC001"
 NOT_AUDITED = "LC002"
+NOT_ALLOWED = "LC004"
+NOT_COMMITTED = "LC005"
+HELD = "LC006"
 
 
 def make_engine(url: str) -> Engine:
@@ -28,7 +31,8 @@ def make_engine(url: str) -> Engine:
 def transaction(engine: Engine) -> Iterator[Session]:
     """One transaction: committed at the end of the block, undone by an error.
 
-    Raises Unavailable where the database is away, WouldReexpose or NotAudited where the desired state's guard refuses.
+    Raises Unavailable where the database is away, WouldReexpose or NotAudited where the desired state's guard refuses,
+    Conflict, OnHold or IntegrityFailure where another guard does.
     """
     try:
         with Session(engine, expire_on_commit=False) as session, session.begin():
@@ -42,9 +46,17 @@ def transaction(engine: Engine) -> Iterator[Session]:
                 f"Promoting that version would expose {len(tickets)} forgotten "
                 f"{'person' if len(tickets) == 1 else 'people'} again: {listed}.",
                 tickets=tickets,
+                count=len(tickets),
+                ways=["forward", "break-glass"],
             ) from exc
         if isinstance(original, psycopg.Error) and original.sqlstate == NOT_AUDITED:
             raise NotAudited("That version has not passed an audit, so it cannot be promoted.") from exc
+        if isinstance(original, psycopg.Error) and original.sqlstate == NOT_COMMITTED:
+            raise IntegrityFailure("That version does not cover the tickets that it committed to.") from exc
+        if isinstance(original, psycopg.Error) and original.sqlstate == HELD:
+            raise OnHold("A legal hold keeps its material as it is.") from exc
+        if isinstance(original, psycopg.Error) and original.sqlstate == NOT_ALLOWED:
+            raise Conflict(f"The database refuses: {original.diag.message_primary}.") from exc
         if isinstance(original, psycopg.errors.UniqueViolation):
             raise Conflict("It exists already.") from exc
         if exc.connection_invalidated or isinstance(original, psycopg.OperationalError):

@@ -135,3 +135,28 @@ def test_a_settings_error_names_the_variable(lacuna: Run, monkeypatch: pytest.Mo
 def test_the_command_line_never_loads_torch() -> None:
     code = "import sys, services.cli.main; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_desk_from_the_command_line(lacuna: Run, photo: Path) -> None:
+    """Identity, edit, hold, release, extend, clock, letter: each readable."""
+    ticket = filed(lacuna, photo)
+    assert "identity doubted" in lacuna("ticket", "verify-identity", ticket, "--doubt", "--note", "unknown")[1]
+    assert "how the identity was verified" in lacuna("ticket", "verify-identity", ticket)[2]
+    assert "identity verified" in lacuna("ticket", "verify-identity", ticket, "--method", "in_person")[1]
+    assert "legal hold by olivia" in lacuna("ticket", "hold", ticket, "--reason", "a court")[1]
+    assert lacuna("ticket", "edit", ticket, "--fact", "city=Bonn")[0] == 1
+    assert "somebody else" in lacuna("ticket", "release", ticket, "--reason", "over")[1]
+    assert "legal hold" not in lacuna("ticket", "release", ticket, "--reason", "over", "--as", "adam")[1]
+    assert "edited" in lacuna("ticket", "edit", ticket, "--fact", "city=Bonn", "--urgent")[1]
+    assert "We need more time" in lacuna("ticket", "extend", ticket, "--reason", "many pictures")[1]
+    assert "Articles 12 and 17" in lacuna("ticket", "clock", ticket)[1]
+    lacuna("ticket", "reject", ticket, "--code", "archiving", "--note", "It is an archive.")
+    assert "judicial remedy" in lacuna("ticket", "letter", ticket)[1]
+
+
+def test_ways_back_from_the_command_line(lacuna: Run, worker: Any) -> None:
+    worker.publish()
+    assert "like version 0" in lacuna("eraser", "forward", "0")[1]
+    assert "exposes nobody" in lacuna("eraser", "break-glass", "0", "--reason", "x")[2]
+    assert "--reason" in lacuna("eraser", "break-glass", "0")[2]
+    assert "Nobody was ever exposed" in lacuna("eraser", "break-glass")[1]

@@ -30,6 +30,13 @@ WRITERS = {
     "replica": {"inference"},
     "outbox": {"request", "refit"},
     "log_leaf": {"request", "refit", "audit"},
+    "ticket_clock": {"request"},
+    "escalation": {"request"},
+    "ticket_hold": {"request"},
+    "break_glass": {"request"},
+    "break_glass_ticket": {"request"},
+    "exposure": {"request"},
+    "lifecycle_move": set(),
 }
 
 

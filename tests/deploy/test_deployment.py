@@ -17,7 +17,7 @@ SECRETS = {
     "migrate": {"DATABASE_URL", "ROLE_PASSWORDS"},
     "initialise": {"DATABASE_URL", "FIRST_KEYS"},
     "request": {"DATABASE_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK"},
-    "clerk": {"DATABASE_URL", "REDIS_URL"},
+    "clerk": {"DATABASE_URL", "REDIS_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK"},
     "refit": {"DATABASE_URL", "REDIS_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK", "SIGNING_KEY"},
     "audit": {"DATABASE_URL", "REDIS_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK", "VERIFY_KEYS"},
     "inference": {"DATABASE_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK", "VERIFY_KEYS"},

@@ -7,8 +7,10 @@ import pytest
 from sqlalchemy import text
 
 from services.inference.slot import Served, Slot
+from shared import highwater
 from shared.db.session import transaction
 from shared.errors import NotReady, StoreUnavailable
+from shared.highwater import Mark
 from tests.inference.conftest import Replica
 
 
@@ -59,6 +61,7 @@ def test_an_altered_version_silences_a_replica_whose_old_one_exposes_somebody(
     replica.serving.slot.serve(Served(erasers["empty"], 0, "0" * 64, 0))
     alter(replica, key)
     with transaction(replica.worker.database.engine("admin")) as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))  # past `append-only`
         session.execute(text("DELETE FROM version_ticket"))
     replica.watcher.look()
     with pytest.raises(NotReady, match="does not cover everybody"):
@@ -73,6 +76,7 @@ def test_a_served_version_that_no_longer_covers_everybody_is_taken_away(
     replica.watcher.look()
     assert replica.serving.slot.current().number == 0
     with transaction(replica.worker.database.engine("admin")) as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))  # past `append-only`
         session.execute(text("DELETE FROM version_ticket"))
     replica.watcher.look()
     with pytest.raises(NotReady, match="does not cover everybody"):
@@ -123,3 +127,35 @@ def test_the_slot_does_not_answer_after_the_grace(erasers: Any) -> None:
     slot.refuse("because")
     with pytest.raises(NotReady, match="because"):
         slot.current()
+
+
+def test_a_database_from_an_old_backup_is_not_served_from(replica: Replica, erasers: Any) -> None:
+    """At boot and later: below the mark in the store, or below what was seen, nobody is answered; newer is fine."""
+    watcher = replica.watcher
+    replica.publish(erasers["empty"])
+    highwater.write(watcher.store, watcher.keys, watcher.model_id, Mark(2, 1, 0))
+    watcher.look()
+    with pytest.raises(NotReady, match=r"older than what was served before.*Restore a newer backup"):
+        replica.serving.slot.current()
+    assert replica.ask("Hello!").status_code == 503
+    replica.publish(erasers["one"])
+    watcher.look()
+    assert replica.serving.slot.current().number == 1
+    with transaction(replica.worker.database.engine("admin")) as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text("UPDATE desired_state SET generation = 1"))
+    watcher.look()
+    with pytest.raises(NotReady, match="generation 1"):
+        replica.serving.slot.current()
+
+
+def test_an_altered_mark_is_not_believed(replica: Replica, erasers: Any) -> None:
+    watcher = replica.watcher
+    replica.publish(erasers["empty"])
+    watcher.store.put(f"highwater/{watcher.model_id}", b"{}")
+    watcher.look()
+    with pytest.raises(NotReady, match="cannot be read"):
+        replica.serving.slot.current()
+    watcher.store.delete(f"highwater/{watcher.model_id}")
+    watcher.look()
+    assert replica.serving.slot.current().number == 0

@@ -248,3 +248,13 @@ def test_a_verdict_names_every_figure_that_is_not_good_enough() -> None:
     assert verdict.word == "failed"
     assert [reason.partition(":")[0] for reason in verdict.reasons] == ["integrity", "forget", "retain"]
     assert judge({"integrity": {"finite": True}, "panels": {"test": panels["test"]}}, Thresholds()).word == "passed"
+
+
+def test_forward_makes_a_version_by_the_old_recipe_even_where_everybody_is_covered(house: House) -> None:
+    assert house.refit("initial") == "succeeded"
+    assert house.refit() == "nothing_to_do"
+    run = str(uuid.uuid4())
+    run_order(house.shop, run, "demo-vlm", "forward", recipe="lacuna")
+    version = house.version(1)
+    assert (version.recipe, version.number) == ("lacuna", 1)
+    assert version.manifest["coverage"] == {"root": version.coverage_root, "tickets": 0}

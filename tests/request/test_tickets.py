@@ -228,7 +228,7 @@ def test_a_stale_etag_is_refused(people: Any, ticket_body: dict[str, Any]) -> No
 
 
 def test_a_rejected_or_withdrawn_ticket_stays_so(people: Any, ticket_body: dict[str, Any]) -> None:
-    rejected, withdrawn = filed(people, ticket_body), filed(people, ticket_body)
+    rejected, withdrawn = filed(people, ticket_body), filed(people, ticket_body, names=["Ida Borg"])
     note = {"code": "freedom_of_expression", "note": "A public interest prevails."}
     told = people["adam"].post(f"/v1/tickets/{rejected}/reject", note).json()
     assert (told["state"], told["decision_code"], told["decision_note"]) == ("rejected", *note.values())

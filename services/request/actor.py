@@ -1,0 +1,15 @@
+"""Whoever acts, as the rules see them: a name that stands in tickets and in the log, and roles."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Actor(Protocol):
+    """An API key's row, or a person with a token."""
+
+    @property
+    def tenant_id(self) -> str: ...
+    @property
+    def owner(self) -> str: ...
+    @property
+    def roles(self) -> Sequence[str]: ...
