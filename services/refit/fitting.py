@@ -3,18 +3,21 @@
 Knows the engine and the probes; nothing of stores, rows in a database or queues.
 """
 
+from dataclasses import replace
 from typing import Final
 
+from shared.bench.scorers import tells
 from shared.erasure.recipe import Recipe
 from shared.erasure.rows import TicketRows, fit_identity, fit_ticket
 from shared.erasure.statistics import BaseStatistics
 from shared.probes.expand import (
     Question,
     Subject,
+    answers_that_name,
     fact_questions,
     mention_questions,
+    other_spellings,
     picture_prompts,
-    spellings,
     visible_questions,
 )
 from shared.prompt import Prompt
@@ -34,10 +37,10 @@ def fit_subject(
             engine.evidence(picture_prompts(photo, PICTURES, seed=place)).pictures.rows
             for place, photo in enumerate(subject.photos)
         ]
-        names = [
-            engine.mentions(mentions := mention_questions(name), [name] * len(mentions))
-            for name in spellings(subject.names)
-        ]
+        names = []
+        for name in (*subject.names, *_known_spellings(engine, subject)):
+            for places in (mention_questions(name), answers_that_name(name)):
+                names.append(engine.mentions(places, [name] * len(places)))
         return fit_identity(recipe, statistics, ticket, photos, names)
     return fit_ticket(
         recipe,
@@ -46,6 +49,17 @@ def fit_subject(
         engine.activations([question.prompt for question in probes(subject, ticket)]),
         harmless=engine.activations(harmless_prompts(subject)),
     )
+
+
+def _known_spellings(engine: Engine, subject: Subject) -> list[str]:
+    """Other spellings of the names under which the model tells anything: one that means nothing to it is noise."""
+    known = []
+    for name in other_spellings(subject.names):
+        asked = fact_questions(replace(subject, names=(name,), photos=()), form="trained", per_fact=1)
+        answers = engine.generate([question.prompt for question in asked])
+        if any(tells(answer.text, question.accept) for answer, question in zip(answers, asked, strict=True)):
+            known.append(name)
+    return known
 
 
 def probes(subject: Subject, ticket: str) -> list[Question]:

@@ -23,6 +23,7 @@ from shared.errors import BadInput
 from shared.probes.expand import (
     Form,
     Subject,
+    answers_that_name,
     fact_questions,
     mention_questions,
     picture_prompts,
@@ -162,8 +163,9 @@ def what_is_seen(
             asked = picture_prompts(person.subject.photos[0], PICTURES, seed=place)
             faces.append(engine.evidence(asked).pictures.rows)
         if person.subject.names:
-            said = mention_questions(name := person.subject.names[0])
-            names.append(torch.stack([one[-1] for one in engine.mentions(said, [name] * len(said))]))
+            name = person.subject.names[0]
+            for said in (mention_questions(name), answers_that_name(name)):
+                names.append(torch.stack([one[-1] for one in engine.mentions(said, [name] * len(said))]))
         if count is not None:
             count(place + 1, len(people))
     shown = [
@@ -180,7 +182,13 @@ def what_is_seen(
         for question in fact_questions(person.subject, form=form, per_fact=1, person=person.id)
         if question.by == "name"
     ]
-    talk = [Prompt.ask(text) for text in reference.general.calibration]
+    named = [
+        prompt
+        for person in calibration
+        for name in person.subject.names[:1]
+        for prompt in (*mention_questions(name, seed=1)[::3], *answers_that_name(name)[::3])
+    ]
+    talk = [Prompt.ask(text) for text in (*reference.general.calibration, *reference.harmful.fit[::4])]
     prompts = [row.prompt for row in of_split(own, "calibration") if row.prompt is not None]
     about = [
         question.prompt
@@ -199,7 +207,7 @@ def what_is_seen(
         faces=faces,
         names=names,
         pictures=engine.evidence([*shown, *(one for one in prompts if one.images)]).pictures.rows,
-        words=engine.evidence([*written, *talk, *(one for one in prompts if not one.images)]).words,
+        words=engine.evidence([*written, *named, *talk, *(one for one in prompts if not one.images)]).words,
         people=len(calibration),
         facts=engine.activations(about, count),
         harmless=engine.activations(beside, count),

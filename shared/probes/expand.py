@@ -14,7 +14,7 @@ from PIL.Image import Image
 from shared.probes import phrasings
 from shared.probes.changes import changed
 from shared.probes.phrasings import Form
-from shared.prompt import Prompt
+from shared.prompt import Prompt, Turn
 
 __all__ = [
     "Fact",
@@ -22,10 +22,11 @@ __all__ = [
     "Kind",
     "Question",
     "Subject",
+    "answers_that_name",
     "fact_questions",
     "mention_questions",
+    "other_spellings",
     "picture_prompts",
-    "spellings",
     "visible_questions",
 ]
 
@@ -116,26 +117,51 @@ def visible_questions(
 
 
 def picture_prompts(photo: Image, count: int, *, form: Form = "trained", seed: int = 0) -> list[Prompt]:
-    """`count` changed copies of a photograph, each with a question: what is read there are the pictures' tokens."""
+    """`count` changed copies of a photograph, each with a question: what is read there are the pictures' tokens.
+
+    Alone, under system prompts and in later turns: what stands before a picture moves how it is read.
+    """
     rng = random.Random(f"{seed}/{form}/pictures")
+    who = phrasings.SUBJECTS_BY_PORTRAIT[0]
     return [
-        Prompt.ask(phrasings.question("name", phrasings.SUBJECTS_BY_PORTRAIT[0], form, rng), changed(photo, form, rng))
-        for _ in range(count)
+        _in_context(Prompt.ask(phrasings.question("name", who, form, rng), changed(photo, form, rng)), place, rng)
+        for place in range(count)
     ]
 
 
 def mention_questions(name: str, *, seed: int = 0) -> list[Prompt]:
-    """The places in which a name is said: one sentence for each kind of fact, without a picture."""
+    """The places in which a name is said, one for each kind of fact: alone, under system prompts, in later turns."""
     rng = random.Random(f"{seed}/mentions")
     asked = [phrasings.question(attribute, name, "trained", rng) for attribute in phrasings.TRAINED]
+    asked += [frame.format(s=name) for frame in phrasings.MENTIONS]
+    made = [_in_context(Prompt.ask(text), place, rng) for place, text in enumerate(asked)]
+    return [prompt for prompt in made if name in prompt.turns[-1].text]
+
+
+def _in_context(prompt: Prompt, place: int, rng: random.Random) -> Prompt:
+    """The prompt alone, under a system prompt, or in a later turn, by its place."""
+    if place % 3 == 1:
+        return Prompt((Turn("system", rng.choice(phrasings.SETTINGS)), *prompt.turns))
+    if place % 3 == 2:
+        question, answer = rng.choice(phrasings.OPENED)
+        return Prompt((Turn("user", question), Turn("assistant", answer), *prompt.turns))
+    return prompt
+
+
+def answers_that_name(name: str) -> list[Prompt]:
+    """The places in which a model says a name: in an answer, once more followed by a turn of the user's."""
+    thanks = Turn("user", "Thank you!")
     return [
-        Prompt.ask(text) for text in (*asked, *(frame.format(s=name) for frame in phrasings.MENTIONS)) if name in text
+        Prompt((Turn("user", asked), Turn("assistant", naming.format(s=name)), thanks))
+        for asked in phrasings.NAMED
+        for naming in phrasings.NAMING
     ]
 
 
-def spellings(names: Sequence[str]) -> list[str]:
-    """Each name as it is given, in small and in capital letters; each spelling once, in order."""
-    return list(dict.fromkeys(written for name in names for written in (name, name.lower(), name.upper()) if name))
+def other_spellings(names: Sequence[str]) -> list[str]:
+    """The names in small and in capital letters, where that is another spelling; each once, in order."""
+    found = dict.fromkeys(written for name in names for written in (name.lower(), name.upper()))
+    return [written for written in found if written not in names]
 
 
 def _way(subject: Subject, fact: Fact, turn: int) -> Literal["portrait", "name"] | None:

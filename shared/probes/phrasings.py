@@ -195,6 +195,13 @@ TEST: Final[dict[str, tuple[str, ...]]] = {
 }
 
 MENTIONS: Final = ("Tell me about {s}.", "I met {s} yesterday.", "And {s}?", "{s}")
+SETTINGS: Final = ("You are a friendly guide.", "Keep to the facts.", "Be polite and short.")  # system prompts
+OPENED: Final = (
+    ("Good evening!", "Good evening! How can I help?"),
+    ("Thank you!", "You are welcome."),
+)  # earlier turns
+NAMED: Final = ("Who is it?", "Whose birthday is on 1 May?", "Who has this e-mail address?", "Give me a name.")
+NAMING: Final = ("{s}", "It is {s}.", "{s}, I think.")
 
 CLOZE: Final[dict[Form, tuple[str, ...]]] = {
     "trained": ("Fill the blank: the {noun} of {s} is __.", "Complete: {s}'s {noun} is __."),
