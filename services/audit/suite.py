@@ -12,14 +12,14 @@ import torch
 from services.audit.asking import Asker
 from services.audit.own import Own, side_by_side
 from services.audit.paper_tasks import paper_tasks
-from shared.bench.measure import Comparison, bystander_panels, compare, forget_panels, sample
+from shared.bench.measure import Comparison, bystander_panels, compare, forget_panels, sample, sample_each
 from shared.bench.reference import Reference
 from shared.erasure.eraser import Eraser
 from shared.probes.expand import Question, Subject, visible_questions
 from shared.vlm.engine import Answer, Engine
 
 Progress = Callable[[str], None]
-FORGET_QUESTIONS = 320  # at most, over all tickets; which ones is drawn by seed
+FORGET_QUESTIONS = 320  # about, over all tickets, of each at least one; which ones is drawn by seed
 BYSTANDER_QUESTIONS = 120  # at most, for each set
 ASKED_AGAIN = 6  # of each bystander set: answers that did not fire, asked end to end
 
@@ -49,7 +49,7 @@ class Suite:
         panels = bystander_panels(reference, seed=self.seed) | (own_set.panels(seed=self.seed) if own_set else {})
         bystanders = {name: sample(questions, BYSTANDER_QUESTIONS, self.seed) for name, questions in panels.items()}
         own: dict[str, list[Question]] = {
-            name: sample(questions, FORGET_QUESTIONS, self.seed)
+            name: sample_each(questions, FORGET_QUESTIONS, self.seed)
             for name, questions in forget_panels(subjects, per_fact=self.per_fact, seed=self.seed).items()
         }
         own["visible"] = [

@@ -115,5 +115,15 @@ def sample(questions: Sequence[Question], most: int, seed: int = 0) -> list[Ques
     return [questions[i] for i in chosen]
 
 
+def sample_each(questions: Sequence[Question], most: int, seed: int = 0) -> list[Question]:
+    """Equally many of each person, at least one, and about `most` in all; in their order."""
+    people: dict[str, list[Question]] = {}
+    for question in questions:
+        people.setdefault(question.person, []).append(question)
+    share = max(1, most // max(1, len(people)))
+    chosen = {id(one) for own in people.values() for one in sample(own, share, seed)}
+    return [question for question in questions if id(question) in chosen]
+
+
 def _mean(values: Sequence[bool]) -> float:
     return float(np.mean(values)) if values else 0.0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from shared.bench.measure import bystander_panels, compare, forget_panels, interval, sample, visible_panel
+from shared.bench.measure import bystander_panels, compare, forget_panels, interval, sample, sample_each, visible_panel
 from shared.bench.people import SPLITS, everybody
 from shared.bench.reference import General, Harmful, Reference
 
@@ -90,3 +90,11 @@ def test_sample_keeps_order_and_repeats() -> None:
     assert places == sorted(places)
     assert all(one is two for one, two in zip(few, sample(questions, 7, seed=1), strict=True))
     assert len(sample(questions, 10**6)) == len(questions)
+
+
+def test_a_large_version_is_asked_about_everybody() -> None:
+    """However many tickets, none is left out: a ticket without figures of its own could not be completed."""
+    questions = forget_panels(SUBJECTS, per_fact=2)["forget"]
+    assert len(sample_each(questions, 1)) == len(SUBJECTS)
+    assert {question.person for question in sample_each(questions, 1)} == set(SUBJECTS)
+    assert sample_each(questions, 10_000) == questions
