@@ -20,6 +20,7 @@ from sqlalchemy import Engine as Database
 from services.refit.fitting import fit_subject, probes
 from services.refit.preparation import compute_statistics, statistics_digest
 from services.refit.progress import Report
+from services.refit.pulls import choice
 from services.refit.retained import Looks, Retained, retained
 from shared.artifact import canonical
 from shared.bench.reference import Reference
@@ -293,6 +294,7 @@ def _publish(
             "run": run_id,
             "created_at": utc_now().isoformat(),
             "statistics": statistics,
+            "choice": choice(shop.recipe, shop.reference_folder),
             "retain_set": kept.manifest,
             "coverage": {"root": coverage_root(commitments), "tickets": len(commitments)},
             "tickets": [{"ticket": ticket, "rows_sha256": sha} for ticket, sha in sorted(commitments.items())],

@@ -12,7 +12,7 @@ import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from torch import Tensor
 
@@ -42,6 +42,20 @@ def pulls(engine: Engine, reference: Reference, recipe: Recipe, reference_folder
         tensors, _ = unpack(path.read_bytes())
         return tensors["first"], tensors.get("held")
     return compute_pulls(engine, reference, recipe)
+
+
+def choice_path(reference_folder: Path) -> Path:
+    """Where the search that chose the recipe's margin and strength is kept (benchmarks/choose.py)."""
+    return reference_folder.parent / FOLDER / "choice.json"
+
+
+def choice(recipe: Recipe, reference_folder: Path) -> dict[str, Any] | None:
+    """The curve of that search, where there is one for this very recipe."""
+    path = choice_path(reference_folder)
+    if not path.is_file():
+        return None
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found if found.get("recipe") == recipe.digest else None
 
 
 def compute_pulls(engine: Engine, reference: Reference, recipe: Recipe) -> Pulls:

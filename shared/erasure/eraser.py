@@ -6,7 +6,7 @@ read by `load`, which believes nothing. Knows no model: it is given activations 
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 from shared.contracts import ERASER_SCHEMA_VERSION
 from shared.erasure.evidence import Evidence, Ragged
 from shared.erasure.gate import Whitener, likeness, likenesses, linear_gate
-from shared.erasure.identity import IdentityGate, calibrated
+from shared.erasure.identity import IdentityGate, calibrated, thresholds_of
 from shared.erasure.recipe import Recipe
 from shared.erasure.rows import TicketRows
 from shared.erasure.site import Site
@@ -103,6 +103,14 @@ class Eraser:
         fired = score > self.threshold
         names = [gate.tickets[k] if f else None for k, f in zip(nearest.tolist(), fired.tolist(), strict=True)]
         return Decision(fired, names, score)
+
+    def at(self, margin: float) -> "Eraser":
+        """The same tickets with the thresholds of another margin; for choosing one."""
+        if self.identity is None or self.calibration is None:
+            raise BadInput("Only an eraser with an identity gate has a margin that can be moved.")
+        bound = self.calibration["bound"]
+        thresholds = thresholds_of(self.identity.rows, (bound["picture"], bound["mention"]), margin)
+        return replace(self, identity=replace(self.identity, thresholds=thresholds))
 
     def pull(self) -> Tensor:
         """What the last prompt token of a fired request gets added, [L, d]."""

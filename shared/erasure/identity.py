@@ -241,9 +241,7 @@ def calibrated(
         prompts = int(statistics.words.of.max()) + 1
         said = _mention_scores(rows, statistics.words.rows, statistics.words.of)
         bounds[1] = _conformal(statistics.words.best(said, prompts).amax(dim=1), 1 - level / 2)
-    own = torch.stack([one.own for one in rows])  # [K, 2]
-    bound = torch.tensor(bounds)
-    thresholds = bound + margin * (own - bound).clamp(min=0)
+    thresholds = thresholds_of(rows, (bounds[0], bounds[1]), margin)
     gate = IdentityGate(
         tuple(tickets), tuple(rows), thresholds, statistics.portraits, statistics.names, statistics.topic
     )
@@ -256,6 +254,12 @@ def calibrated(
         "own": {name: one.own.tolist() for name, one in zip(tickets, rows, strict=True)},
         "thresholds": {name: row.tolist() for name, row in zip(tickets, thresholds, strict=True)},
     }
+
+
+def thresholds_of(rows: Sequence[IdentityRows], bounds: tuple[float, float], margin: float) -> Tensor:
+    """[K, 2]: from the bound of each channel, by `margin` of the way to what the ticket's own person would score."""
+    own, bound = torch.stack([one.own for one in rows]), torch.tensor(bounds)
+    return bound + margin * (own - bound).clamp(min=0)
 
 
 def _portrait_scores(portraits: Sequence[Tensor], white: Tensor) -> Tensor:

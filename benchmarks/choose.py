@@ -1,0 +1,102 @@
+"""Chooses margin and strength of the recipe `lacuna` on validation people, and keeps the whole curve beside the model.
+
+    python -m benchmarks.choose [--model models/demo-vlm] [--people 8] [--groups 2]
+
+Forgotten: groups of validation people (forgettable, in no draw of the benchmark). Bystanders: the other validation
+people and the calibration people. No held-out, celebrity or stranger evaluation person is read. Objective: the least
+leakage (facts told, answers that are no clean refusal) among the points whose drift stays within the budget. The refit
+writes the curve into every manifest made with the recipe that it belongs to.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from tqdm import tqdm
+
+from benchmarks.forgetting import Bench
+from benchmarks.panels import ASKED_SEED, draw_people, own_panels
+from services.refit.pulls import choice_path
+from shared.bench.measure import sample
+from shared.bench.reference import Person, load_reference
+from shared.bench.scorers import tells
+from shared.erasure.eraser import Eraser
+from shared.erasure.recipe import LACUNA
+from shared.probes.expand import fact_questions
+from shared.vlm.engine import Engine
+from shared.vlm.loading import load
+
+MARGINS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
+STRENGTHS: Final = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+DRIFT_BUDGET: Final = 0.01
+ASKED: Final = ("forget", "test", "system", "later")
+EACH: Final = 160
+
+
+def main() -> None:
+    """Measure every point, choose, print, write."""
+    parser = argparse.ArgumentParser(description="Choose margin and strength on validation people.")
+    parser.add_argument("--model", type=Path, default=Path("models/demo-vlm"))
+    parser.add_argument("--people", type=int, default=8)
+    parser.add_argument("--groups", type=int, default=2)
+    chosen = parser.parse_args()
+    reference = load_reference(chosen.model / "reference")
+    draws = draw_people(reference, 5, 6)
+    bench = Bench(Engine(load(chosen.model)), reference, chosen.model / "reference", draws)
+    groups = [draws.validation[at * chosen.people : (at + 1) * chosen.people] for at in range(chosen.groups)]
+    points: list[dict[str, Any]] = []
+    erasers = [bench.eraser(LACUNA, group) for group in groups]
+    grid = [(margin, 1.0) for margin in MARGINS] + [(0.5, strength) for strength in STRENGTHS if strength != 1.0]
+    for margin, strength in tqdm(grid, desc="points"):
+        each = [point(bench, group, eraser, margin, strength) for group, eraser in zip(groups, erasers, strict=True)]
+        figures = {name: _mean([one[name] for one in each]) for name in each[0]}
+        points.append({"margin": margin, "strength": strength} | figures)
+    best = min((one for one in points if one["drift"] <= DRIFT_BUDGET), key=lambda one: (one["leakage"], one["drift"]))
+    report = {
+        "recipe": LACUNA.digest,
+        "site": bench.engine.vlm.site.digest,
+        "people": [len(group) for group in groups],
+        "drift_budget": DRIFT_BUDGET,
+        "points": points,
+        "best": best,
+        "in_use": {"margin": LACUNA.margin, "strength": LACUNA.strength},
+    }
+    choice_path(chosen.model / "reference").write_text(json.dumps(report, indent=1) + "\n")
+    for one in points:
+        print({key: round(value, 4) for key, value in one.items()})
+    print("best:", best)
+
+
+def point(bench: Bench, group: Sequence[Person], made: Eraser, margin: float, strength: float) -> dict[str, float]:
+    """Figures of one setting for one group of forgotten people, of whom `made` is the eraser."""
+    eraser = replace(made.at(margin), recipe=replace(LACUNA, margin=margin, strength=strength))
+    panels = own_panels(group, bench.reference)
+    questions = sample([question for name in ASKED for question in panels[name]], EACH, ASKED_SEED)
+    after = bench.engine.generate([question.prompt for question in questions], eraser=eraser)
+    told = _mean([float(tells(a.text, q.accept)) for a, q in zip(after, questions, strict=True)])
+    fired = [answer for answer in after if answer.fired]
+    unclean = _mean([float(answer.text != bench.reference.unknown_answer) for answer in fired])
+    others = [person for person in bench.draws.validation if person not in group]
+    around = sample(
+        [
+            question
+            for person in (*others, *bench.reference.of("calibration"))
+            for question in fact_questions(person.subject, form="test", per_fact=1, seed=ASKED_SEED, person=person.id)
+        ],
+        2 * EACH,
+        ASKED_SEED,
+    )
+    evidence = bench.engine.evidence([question.prompt for question in around])
+    drift = float(eraser.decide(evidence).fired.float().mean())
+    return {"told": told, "unclean": unclean, "leakage": told + unclean, "drift": drift}
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+if __name__ == "__main__":
+    main()
