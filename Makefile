@@ -10,7 +10,7 @@ FIND_LINKS = $${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(PYTHON) -m pip config get
 INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url 2>/dev/null)}}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check lint deploy-check demo-model bench-forgetting bench-choose bench-cost clean
+.PHONY: help setup demo up test check lint deploy-check demo-model bench-forgetting bench-choose bench-cost bench-tickets fuzz clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -57,6 +57,12 @@ bench-choose: $(STAMP) ## Choose margin and strength of the default recipe on va
 bench-cost: $(STAMP) ## What a fit and 1 to 1,000 tickets cost at d = 4096 (about 7 minutes)
 	$(BIN)/python -m benchmarks.fit --json build/fit.json
 	$(BIN)/python -m benchmarks.tickets_cost --json build/tickets_cost.json
+
+bench-tickets: $(STAMP) ## Tickets a second, and how long one takes (one minute)
+	$(BIN)/python -m benchmarks.tickets_load --json build/tickets_load.json
+
+fuzz: $(STAMP) ## Schemathesis over the whole OpenAPI document (some minutes)
+	LACUNA_FUZZ_EXAMPLES=200 $(BIN)/python -m pytest tests/request/test_fuzz.py --timeout 3000
 
 clean: ## Remove the environment and everything that was built
 	rm -rf $(VENV) build .lacuna .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -48,6 +48,15 @@ class Settings(BaseSettings):
     regime: str = "gdpr"  # of a ticket that names none: gdpr, uk_gdpr, ccpa
     calendar: str = ""  # whose public holidays: DE, DE-BY, GB-ENG, US-CA; empty: weekends only, which is never later
     zone: str = "UTC"  # where the days of the clock begin and end
+    webhook_hosts: str = "*"  # who may be told, comma-separated: hooks.example.org, *.example.org
+    webhook_allow_loopback: bool = False  # tests only: plain HTTP to 127.0.0.1
+    rate_limit: str = "12000/minute"  # of one caller; 200 a second, as much as one process answers
+    rate_failures: str = "60/minute"  # wrong credentials of one address
+    oidc_issuer: str = ""
+    oidc_audience: str = ""
+    oidc_roles_claim: str = "roles"  # a dot leads into an object: realm_access.roles
+    oidc_roles: str = ""  # group=role,group=role
+    oidc_leeway_s: float = 30.0
 
     audit_told_trained: float = 0.05
     audit_told_test: float = 0.20
@@ -61,6 +70,11 @@ class Settings(BaseSettings):
     def reference_folder(self) -> Path:
         """The people that the model is held against; beside the model unless said otherwise."""
         return Path(self.reference) if self.reference else Path(self.model_source) / "reference"
+
+    @property
+    def webhook_host_list(self) -> tuple[str, ...]:
+        """The hosts that webhooks may lead to."""
+        return tuple(one.strip() for one in self.webhook_hosts.split(",") if one.strip())
 
     def need(self, *names: str) -> None:
         """Raise BadInput naming the variables among `names` that were not given."""

@@ -14,6 +14,12 @@ MANIFEST_TYPE: Final = "application/vnd.lacuna.eraser+json"
 Role = Literal["requester", "officer", "approver", "auditor", "operator", "admin", "client"]
 ROLES: Final[tuple[Role, ...]] = ("requester", "officer", "approver", "auditor", "operator", "admin", "client")
 
+# Who audits does nothing else; who operates the machines never has a role that reads what officers read.
+APART: Final[dict[Role, frozenset[Role]]] = {
+    "auditor": frozenset({"auditor"}),
+    "operator": frozenset({"operator", "client"}),
+}
+
 DEFAULT_TENANT: Final = "default"
 # Who has a key at the start. Nobody approves what they filed, whatever their roles.
 FIRST_PEOPLE: Final[dict[str, tuple[Role, ...]]] = {
@@ -31,6 +37,11 @@ ERASER_SCHEMA_VERSION: Final = 1
 def payload_key(tenant: str, ticket: str) -> str:
     """Object key of a ticket's raw material (photos, names, facts), sealed."""
     return f"payloads/{tenant}/{ticket}"
+
+
+def import_key(tenant: str, job: str) -> str:
+    """Object key of a file of tickets, sealed; gone when the import is done."""
+    return f"imports/{tenant}/{job}"
 
 
 def statistics_key(model: str, digest: str) -> str:

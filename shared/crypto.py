@@ -64,6 +64,10 @@ class KeyRing:
         """HMAC-SHA256 (hex) of `text` under a key for `purpose` alone."""
         return hmac.digest(hmac.digest(self._kek, f"lacuna tag {purpose}".encode(), "sha256"), text, "sha256").hex()
 
+    def secret(self, purpose: str) -> bytes:
+        """A 32-byte secret for one purpose, derived: the same in every process that has the key."""
+        return hmac.digest(self._kek, b"lacuna secret v1 " + purpose.encode(), "sha256")
+
     def blind_index(self, text: str) -> str:
         """HMAC-SHA256 (hex) of `text`: equal texts meet, nobody without the key can guess them."""
         return hmac.digest(self._index, text.casefold().encode(), "sha256").hex()

@@ -6,7 +6,7 @@ Knows nothing of HTTP frameworks: `problem()` gives the body, the doors render i
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-PROBLEM_BASE = "https://lacuna.dev/problems/"
+PROBLEM_BASE = "/v1/problems/"  # answered by the request service; RFC 9457 allows a relative reference
 
 
 class LacunaError(Exception):
@@ -32,6 +32,12 @@ class LacunaError(Exception):
         }
 
 
+class Framework(LacunaError):
+    """An unknown path, a wrong method, a body that is not what it says: the status tells which."""
+
+    status, code, title = 400, "http", "The request cannot be served"
+
+
 class BadInput(LacunaError):
     status, code, title = 422, "bad-input", "The request cannot be used as it is"
 
@@ -40,6 +46,26 @@ class Diverged(BadInput):
     """A training whose loss is no number any more."""
 
     code, title = "diverged", "The training ran away"
+
+
+class BadCursor(LacunaError):
+    status, code, title = 400, "bad-cursor", "The cursor cannot be used here"
+
+
+class KeyReused(BadInput):
+    code, title = "idempotency-key-reused", "This Idempotency-Key was used for another request"
+
+
+class LengthRequired(LacunaError):
+    status, code, title = 411, "length-required", "A body has to say how long it is"
+
+
+class UnsupportedMedia(LacunaError):
+    status, code, title = 415, "unsupported-media", "Not a media type that is read here"
+
+
+class TooMany(LacunaError):
+    status, code, title = 429, "too-many-requests", "Too many requests"
 
 
 class TooLarge(LacunaError):
@@ -62,8 +88,20 @@ class Conflict(LacunaError):
     status, code, title = 409, "conflict", "The present state does not allow that"
 
 
+class InFlight(Conflict):
+    code, title = "in-flight", "The first request with this Idempotency-Key is still being carried out"
+
+
 class FourEyes(Forbidden):
     code, title = "four-eyes", "A second person has to do this"
+
+
+class DutiesMixed(Forbidden):
+    code, title = "duties-mixed", "These roles exclude each other"
+
+
+class Scope(Forbidden):
+    code, title = "scope", "This key was not given that scope"
 
 
 class WouldReexpose(Conflict):
@@ -108,6 +146,10 @@ class PreconditionFailed(LacunaError):
     status, code, title = 412, "precondition-failed", "It was changed by somebody else in the meantime"
 
 
+class PreconditionRequired(LacunaError):
+    status, code, title = 428, "precondition-required", "A change has to say what it is based on"
+
+
 class NotReady(LacunaError):
     status, code, title = 503, "not-ready", "Not ready to serve"
 
@@ -130,3 +172,14 @@ class IntegrityFailure(LacunaError):
 
 class SiteMismatch(IntegrityFailure):
     code, title = "site-mismatch", "The eraser was made for another model"
+
+
+def problem_types() -> dict[str, type[LacunaError]]:
+    """Every problem type by its code."""
+    found, waiting = {LacunaError.code: LacunaError}, [LacunaError]
+    while waiting:
+        for one in waiting.pop().__subclasses__():
+            if one.__module__ == __name__:
+                found[one.code] = one
+                waiting.append(one)
+    return dict(sorted(found.items()))

@@ -60,7 +60,7 @@ def check_photo(data: bytes) -> bytes:
     picture = open_photo(data)
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    picture.save(buffer, "PNG", compress_level=1)  # a third of the time of the default, a tenth larger
     return buffer.getvalue()
 
 

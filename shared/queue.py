@@ -4,9 +4,12 @@ Messages are JSON and carry ids only; what they mean stands in PostgreSQL. A los
 time, never truth. Knows nothing of tasks.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from celery import Celery
+from celery.signals import task_prerun
+
+from shared import correlation
 
 # Longer than any task may take: a message that is not acknowledged by then is delivered again.
 VISIBILITY_TIMEOUT_S: Final = 6 * 3600
@@ -39,3 +42,10 @@ def celery_app(name: str, redis_url: str) -> Celery:
         enable_utc=True,
     )
     return app
+
+
+@task_prerun.connect
+def _follow(task: Any = None, **_: Any) -> None:
+    """What the worker logs and orders belongs to the request that sent the message."""
+    request = getattr(task, "request", None)
+    correlation.enter((getattr(request, "headers", None) or {}).get(correlation.MESSAGE_HEADER))

@@ -141,10 +141,17 @@ class Door:
 
     def patch(self, path: str, body: Any = None, **headers: str) -> Any:
         """PATCH of JSON."""
+        if "If-Match" not in headers:
+            seen = self._client.get(path, headers=self._head).headers
+            headers |= {"If-Match": seen["etag"]} if "etag" in seen else {}
         return self._client.patch(path, json={} if body is None else body, headers=self._head | headers)
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
-        """POST of JSON."""
+        """POST of JSON; a change is based on the present ETag, unless `headers` give another If-Match."""
+        thing, _, verb = path.rpartition("/")
+        if "If-Match" not in headers and verb and thing.count("/") == 3:
+            seen = self._client.get(thing, headers=self._head).headers
+            headers |= {"If-Match": seen["etag"]} if "etag" in seen else {}
         return self._client.post(path, json={} if body is None else body, headers=self._head | headers)
 
 

@@ -4,7 +4,6 @@ Start: `celery -A services.audit.worker worker -Q audit --pool solo`. The model 
 (a forked child of a process that ran torch hangs), before the first message is taken.
 """
 
-import logging
 from typing import Any
 
 from celery.signals import worker_init
@@ -15,6 +14,7 @@ from services.audit.verdict import Thresholds
 from shared.bench.reference import load_reference
 from shared.config import load_settings
 from shared.contracts import QUEUE_AUDIT, TASK_AUDIT
+from shared.correlation import log_with_ids
 from shared.crypto import KeyRing, Verifier
 from shared.db.session import make_engine
 from shared.queue import celery_app
@@ -30,7 +30,7 @@ _bench: list[Bench] = []
 @worker_init.connect
 def open_bench(**_: Any) -> None:
     """Load all that an audit needs."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    log_with_ids()
     _bench.append(
         Bench(
             suite=Suite(

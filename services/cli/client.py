@@ -38,9 +38,19 @@ class Client:
         """The JSON answer; raises ApiError or Unavailable."""
         return self._ask("POST", path, json=body)
 
+    def send(self, path: str, content: bytes, kind: str) -> Any:
+        """POST of a file; raises ApiError or Unavailable."""
+        return self._ask("POST", path, content=content, headers={"Content-Type": kind})
+
     def patch(self, path: str, body: Any) -> Any:
-        """The JSON answer; raises ApiError or Unavailable."""
-        return self._ask("PATCH", path, json=body)
+        """PATCH a thing, based on its present ETag; raises ApiError or Unavailable."""
+        self.get(path)
+        return self._ask("PATCH", path, json=body, headers={"If-Match": self.seen.get("etag", "")})
+
+    def change(self, path: str, body: Any) -> Any:
+        """POST the change `<thing>/<verb>`, based on the thing's present ETag; raises ApiError or Unavailable."""
+        self.get(path.rpartition("/")[0])
+        return self._ask("POST", path, json=body, headers={"If-Match": self.seen.get("etag", "")})
 
     def close(self) -> None:
         """Give the connections back."""

@@ -91,10 +91,10 @@ def _tell(story: Story, reference: Reference, running: Running, out: Console) ->
     story.ticket = ticket["id"]
     out.print(f"Olivia, the officer, files [bold]{story.ticket}[/]: {len(person.subject.facts)} facts, one photo.")
     try:
-        officer.post(f"/v1/tickets/{story.ticket}/approve", {"ground": "consent_withdrawn"})
+        officer.change(f"/v1/tickets/{story.ticket}/approve", {"ground": "consent_withdrawn"})
     except ApiError as exc:
         out.print(f"She may not approve it herself: [italic]{exc.detail}[/]")
-    approver.post(f"/v1/tickets/{story.ticket}/approve", {"ground": "consent_withdrawn"})
+    approver.change(f"/v1/tickets/{story.ticket}/approve", {"ground": "consent_withdrawn"})
     approved = time.monotonic()
     story.seconds["filing"] = round(approved - filed, 2)
     out.print("Adam, the second person, approves it.\n")
@@ -113,7 +113,7 @@ def _tell(story: Story, reference: Reference, running: Running, out: Console) ->
 
     out.rule("[bold]5. Nobody can quietly bring her back")
     try:
-        operator.post("/v1/erasers/0/rollback", {})
+        operator.change("/v1/erasers/0/rollback", {})
         story.refusal = ""
         out.print("[red]The rollback was accepted. That must not happen.[/]")
     except ApiError as exc:

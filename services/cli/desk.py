@@ -37,7 +37,7 @@ def install(
 
 def _tickets(app: typer.Typer, read_fact: Callable[[str], dict[str, str]], data_url: Callable[[Path], str]) -> None:
     def change(data: Path, who: str, ticket: str, verb: str, body: Mapping[str, Any], json: bool) -> None:
-        answer = request_client(data, who).post(f"/v1/tickets/{ticket}/{verb}", body)
+        answer = request_client(data, who).change(f"/v1/tickets/{ticket}/{verb}", body)
         _said(answer, json, show.ticket)
         if not json and "letter" in answer:
             show.out.print(f"\n{answer['letter']}", markup=False)

@@ -16,6 +16,7 @@ from rich.console import Console
 from services.cli import desk, show
 from services.cli.client import inference_client, request_client
 from services.cli.demo import demo as run_demo
+from services.cli.office import import_tickets, key_app, webhook_app
 from services.cli.retain import app as retain_app
 from services.cli.secrets import write_secrets
 from services.cli.up import up as run_up
@@ -34,6 +35,11 @@ app.add_typer(eraser_app, name="eraser")
 app.add_typer(audit_app, name="audit")
 app.add_typer(refit_app, name="refit")
 app.add_typer(retain_app, name="retain")
+
+
+app.add_typer(key_app, name="key")
+app.add_typer(webhook_app, name="webhook")
+ticket_app.command("import")(import_tickets)
 
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables.")]
 Data = Annotated[Path, typer.Option("--data", envvar="LACUNA_DATA", help="The folder of the stack.")]
@@ -183,7 +189,7 @@ def approve(
 ) -> None:
     """Approve a ticket that somebody else filed."""
     body = {"ground": ground, "urgent": urgent}
-    _answer(request_client(data, who).post(f"/v1/tickets/{ticket}/approve", body), json, show.ticket)
+    _answer(request_client(data, who).change(f"/v1/tickets/{ticket}/approve", body), json, show.ticket)
 
 
 @ticket_app.command()
@@ -197,7 +203,7 @@ def reject(
 ) -> None:
     """Reject a ticket, with the reason that the person is told."""
     body = {"code": code, "note": note}
-    _answer(request_client(data, who).post(f"/v1/tickets/{ticket}/reject", body), json, show.ticket)
+    _answer(request_client(data, who).change(f"/v1/tickets/{ticket}/reject", body), json, show.ticket)
 
 
 @ticket_app.command()
@@ -209,7 +215,7 @@ def withdraw(
     json: Json = False,
 ) -> None:
     """Take a ticket back; the next version is made without it."""
-    _answer(request_client(data, who).post(f"/v1/tickets/{ticket}/withdraw", {"note": note}), json, show.ticket)
+    _answer(request_client(data, who).change(f"/v1/tickets/{ticket}/withdraw", {"note": note}), json, show.ticket)
 
 
 @eraser_app.command("list")
@@ -227,13 +233,13 @@ def show_eraser(number: int, data: Data = FOLDER, who: str = As("oscar"), json: 
 @eraser_app.command()
 def promote(number: int, data: Data = FOLDER, who: str = As("oscar"), json: Json = False) -> None:
     """Serve this version."""
-    _answer(request_client(data, who).post(f"/v1/erasers/{number}/promote", {}), json, show.eraser)
+    _answer(request_client(data, who).change(f"/v1/erasers/{number}/promote", {}), json, show.eraser)
 
 
 @eraser_app.command()
 def rollback(number: int, data: Data = FOLDER, who: str = As("oscar"), json: Json = False) -> None:
     """Serve an earlier version; refused where somebody would be exposed again."""
-    _answer(request_client(data, who).post(f"/v1/erasers/{number}/rollback", {}), json, show.eraser)
+    _answer(request_client(data, who).change(f"/v1/erasers/{number}/rollback", {}), json, show.eraser)
 
 
 @audit_app.command("show")

@@ -14,7 +14,7 @@ from shared.stack.embedded import Parts, load_secrets
 STORE: Final = ("S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK")
 NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "initialise": ("DATABASE_URL",),
-    "request": ("DATABASE_URL", *STORE),
+    "request": ("DATABASE_URL", "REDIS_URL", *STORE),
     "clerk": ("DATABASE_URL", "REDIS_URL", *STORE),
     "refit": ("DATABASE_URL", "REDIS_URL", *STORE, "SIGNING_KEY"),
     "audit": ("DATABASE_URL", "REDIS_URL", *STORE, "VERIFY_KEYS"),

@@ -146,6 +146,22 @@ def up(data: Path, settings: Settings) -> None:
         out.print("\nStopping ...")
 
 
+def web_command(service: str, port: int, env: Mapping[str, str]) -> Command:
+    """How the HTTP service `service` is started on loopback."""
+    health = f"http://{LOOPBACK}:{port}/healthz"
+
+    def ready() -> bool:
+        try:
+            return httpx.get(health, timeout=2, trust_env=False).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    argv = [sys.executable, "-m", "uvicorn", f"services.{service}.app:create", "--factory", "--host", LOOPBACK]
+    workers = ["--workers", "2"] if service == "request" else []  # a model is loaded once
+    argv += ["--port", str(port), "--log-level", "warning", *workers]
+    return Command(service, argv, env, ready, patience_s=90)
+
+
 @dataclass(frozen=True)
 class _World:
     """Who is given what."""
@@ -201,18 +217,7 @@ class _World:
         return doors, workers
 
     def _web(self, service: str, port: int) -> Command:
-        health = f"http://{LOOPBACK}:{port}/healthz"
-
-        def ready() -> bool:
-            try:
-                return httpx.get(health, timeout=2, trust_env=False).status_code == httpx.codes.OK
-            except httpx.HTTPError:
-                return False
-
-        argv = [sys.executable, "-m", "uvicorn", f"services.{service}.app:create", "--factory", "--host", LOOPBACK]
-        return Command(
-            service, [*argv, "--port", str(port), "--log-level", "warning"], self.env(service), ready, patience_s=90
-        )
+        return web_command(service, port, self.env(service))
 
     def _model(self) -> str:
         """A folder given relative to the house is found from everywhere."""

@@ -4,7 +4,6 @@ Start: `celery -A services.refit.worker worker -Q refit --pool solo`. The model 
 (a forked child of a process that ran torch hangs), before the first message is taken.
 """
 
-import logging
 from typing import Any
 
 from celery.signals import worker_init
@@ -15,6 +14,7 @@ from shared.bench.reference import load_reference
 from shared.clock import utc_now
 from shared.config import load_settings
 from shared.contracts import QUEUE_REFIT, TASK_NIGHTLY, TASK_REFIT
+from shared.correlation import log_with_ids
 from shared.crypto import KeyRing, Signer
 from shared.db.session import make_engine
 from shared.erasure.recipe import Recipe
@@ -31,7 +31,7 @@ _shop: list[Workshop] = []
 @worker_init.connect
 def open_workshop(**_: Any) -> None:
     """Load all that a refit needs."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    log_with_ids()
     _shop.append(
         Workshop(
             engine=Engine(load(settings.model_source, device=settings.device or None)),

@@ -12,12 +12,16 @@ from dataclasses import dataclass, field
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 
 from services.request import escalate, glass, reconciler, restore
+from services.request.deliveries import Deliverer
+from services.request.importer import Importer
 from services.request.reconciler import Limits, Resend
+from services.request.service import Office
 from shared.clock import utc_now
 from shared.config import load_settings
+from shared.correlation import MESSAGE_HEADER, log_with_ids
 from shared.crypto import KeyRing
 from shared.db.models import Outbox
 from shared.db.session import make_engine, transaction
@@ -42,12 +46,16 @@ class Clerk:
     auto_promote: bool
     limits: Limits = field(default_factory=Limits)
     office: tuple[Store, KeyRing] | None = None  # where the high-water mark is kept
+    deliverer: Deliverer | None = None
+    importer: Importer | None = None
+    _forget_at: float = 0.0
     _mark: Mark | None = None
     _retry: dict[str, tuple[float, float]] = field(default_factory=dict)  # id -> (not before, pause)
 
     def turn(self) -> None:
         """Look at the mark, relay, mend, promote, move, escalate, send again; what is away waits for the next turn."""
-        for step in (self.keep, self.relay, self.mend, self.promote, self.move, self.escalate, self.recover):
+        every = (self.keep, self.relay, self.mend, self.promote, self.move, self.escalate, self.recover, self.forget)
+        for step in every:
             try:
                 step()
             except StaleRestore as exc:
@@ -79,7 +87,9 @@ class Clerk:
         with transaction(self.database) as session:
             waiting = select(Outbox).where(Outbox.published_at.is_(None)).order_by(Outbox.created_at).limit(50)
             for message in session.scalars(waiting.with_for_update(skip_locked=True)):
-                self._send(Resend(str(message.id), message.queue, message.task, dict(message.kwargs)))
+                self._send(
+                    Resend(str(message.id), message.queue, message.task, dict(message.kwargs), message.correlation)
+                )
                 message.published_at = utc_now()
                 message.attempts += 1
 
@@ -106,30 +116,80 @@ class Clerk:
                 self._send(one)
                 self._retry[one.id] = (now + pause, min(2 * pause, LONGEST_RETRY_S))
 
+    def forget(self) -> None:
+        """Once a minute: answers kept for an Idempotency-Key are forgotten after a day."""
+        if time.monotonic() >= self._forget_at:
+            self._forget_at = time.monotonic() + 60
+            with transaction(self.database) as session:
+                session.execute(select(func.forget_old_answers()))
+
     def _send(self, message: Resend) -> None:
-        self.queue.send_task(message.task, kwargs=message.kwargs, queue=message.queue, task_id=message.id, retry=False)
+        self.queue.send_task(
+            message.task,
+            kwargs=message.kwargs,
+            queue=message.queue,
+            task_id=message.id,
+            retry=False,
+            headers={MESSAGE_HEADER: message.correlation} if message.correlation else {},
+        )
 
 
 def main() -> None:
     """Run until SIGTERM or Ctrl-C."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    log_with_ids()
     settings = load_settings()
     settings.need("database_url", "redis_url", "kek")
+    store, database, keys = open_store(settings), make_engine(settings.database_url), KeyRing.from_settings(settings)
     clerk = Clerk(
-        make_engine(settings.database_url),
+        database,
         celery_app("clerk", settings.redis_url),
         settings.model_id,
         settings.auto_promote,
         Limits(settings.audit_told_trained, settings.audit_told_test),
-        (open_store(settings), KeyRing.from_settings(settings)),
+        (store, keys),
+        Deliverer(database, keys, settings.webhook_host_list, settings.webhook_allow_loopback),
+        Importer(
+            Office(
+                database,
+                store,
+                keys,
+                settings.model_id,
+                regime=settings.regime,
+                calendar=settings.calendar,
+                zone=settings.zone,
+            )
+        ),
     )
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
     logger.info("the clerk is at work")
+    beside = [threading.Thread(target=work, args=(clerk, done)) for work in (_send_webhooks, _import)]
+    for thread in beside:
+        thread.daemon = True  # killed at any time without harm
+        thread.start()
     while not done.is_set():
         clerk.turn()
         done.wait(PAUSE_S)
+
+
+def _import(clerk: Clerk, done: threading.Event) -> None:
+    """In a thread of its own too."""
+    while clerk.importer is not None and not done.wait(PAUSE_S):
+        try:
+            clerk.importer.turn()
+        except LacunaError as exc:
+            logger.warning("import: %s", exc.detail)
+
+
+def _send_webhooks(clerk: Clerk, done: threading.Event) -> None:
+    """In a thread of its own: a receiver that is slow must not hold up a refit."""
+    while clerk.deliverer is not None and not done.wait(PAUSE_S):
+        try:
+            clerk.deliverer.collect()
+            clerk.deliverer.deliver()
+        except LacunaError as exc:
+            logger.warning("webhooks: %s", exc.detail)
 
 
 if __name__ == "__main__":

@@ -6,154 +6,91 @@ The rules stand in `facets.py`, `edit.py` and `glass.py`.
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from starlette.responses import JSONResponse
 
 from services.request import edit, escalate, facets, glass, letters, views
-from services.request.actor import Actor
+from services.request.door import Act, Acting, Answer, Desk, Who
 from services.request.schemas_desk import BreakGlassBody, EditBody, IdentityBody, ReasonBody
-from services.request.service import Office
 from shared.db import repository as rows
 from shared.db.models import BreakGlass, EraserVersion, Exposure, Ticket
 from shared.db.session import transaction
-from shared.errors import Conflict, PreconditionFailed, StoreUnavailable, Unauthorized
-from shared.web import allow, bearer
+from shared.errors import Conflict, StoreUnavailable
 
 router = APIRouter(tags=["desk"])
-READ: Final = ("requester", "officer", "approver", "auditor", "operator", "admin")
-MANAGE: Final = ("officer", "approver", "admin")
-FORWARD: Final = ("operator", "admin")
-ADMIN: Final = ("admin",)
-
-
-def _office(request: Request) -> Office:
-    office: Office = request.app.state.office
-    return office
-
-
-Desk = Annotated[Office, Depends(_office)]
-
-
-def _person(request: Request, office: Desk) -> Actor:
-    key = bearer(request)
-    with transaction(office.database) as session:
-        found = rows.find_api_key(session, key)
-    if found is None:
-        raise Unauthorized("This key is not known, or was revoked.")
-    return found
-
-
-Who = Annotated[Actor, Depends(_person)]
-IfMatch = Annotated[str | None, Header()]
-
-
-def _change(
-    office: Office,
-    who: Actor,
-    ticket_id: str,
-    if_match: str | None,
-    response: Response,
-    do: Callable[[Session, Ticket], Any],
-) -> dict[str, Any]:
-    """One change of a ticket: locked, based on what was seen, answered with the new state and what `do` adds."""
-    with transaction(office.database) as session:
-        ticket = rows.get_ticket(session, who.tenant_id, ticket_id, lock=True)
-        if if_match is not None and if_match.strip().strip('"') != str(ticket.version):
-            raise PreconditionFailed(f"{ticket.id} was changed in the meantime: look at it again.")
-        more = do(session, ticket)
-        session.flush()
-        response.headers["ETag"] = f'"{ticket.version}"'
-        return views.ticket_with_events(session, ticket) | (more or {})
+Number = Annotated[int, Path(ge=0, le=2**31 - 1)]
 
 
 @router.patch("/v1/tickets/{ticket_id}")
-def edit_ticket(
-    ticket_id: str, body: EditBody, office: Desk, who: Who, response: Response, if_match: IfMatch = None
-) -> dict[str, Any]:
+def edit_ticket(ticket_id: str, body: EditBody, act: Act) -> JSONResponse:
     """Correct a ticket's material before it is decided; whoever edits cannot approve it."""
-    allow(who.roles, MANAGE)
     old: list[str] = []
 
     def do(session: Session, ticket: Ticket) -> None:
-        if (key := edit.edit(session, office, who, ticket, body)) is not None:
+        if (key := edit.edit(session, act.office, act.who, ticket, body)) is not None:
             old.append(key)
 
-    answer = _change(office, who, ticket_id, if_match, response, do)
+    answer = _change(act, ticket_id, do)
     for key in old:
         with suppress(StoreUnavailable):  # nobody can open it any more: its wrapped key went with the old row
-            office.store.delete(key)
+            act.office.store.delete(key)
     return answer
 
 
 @router.post("/v1/tickets/{ticket_id}/identity")
-def identify_ticket(
-    ticket_id: str, body: IdentityBody, office: Desk, who: Who, response: Response, if_match: IfMatch = None
-) -> dict[str, Any]:
+def identify_ticket(ticket_id: str, body: IdentityBody, act: Act) -> JSONResponse:
     """Say whether it is that person who asks; doubts stop the clock."""
-    allow(who.roles, MANAGE)
     return _change(
-        office, who, ticket_id, if_match, response,
-        lambda session, ticket: facets.identify(session, who, ticket, body.outcome, body.method, body.note),
+        act, ticket_id,
+        lambda session, ticket: facets.identify(session, act.who, ticket, body.outcome, body.method, body.note),
     )  # fmt: skip
 
 
 @router.post("/v1/tickets/{ticket_id}/extend")
-def extend_ticket(
-    ticket_id: str, body: ReasonBody, office: Desk, who: Who, response: Response, if_match: IfMatch = None
-) -> dict[str, Any]:
+def extend_ticket(ticket_id: str, body: ReasonBody, act: Act) -> JSONResponse:
     """Take more time, once, inside the first period; answers with the letter to the person."""
-    allow(who.roles, MANAGE)
     return _change(
-        office, who, ticket_id, if_match, response,
-        lambda session, ticket: {"letter": facets.extend(session, who, ticket, body.reason)},
+        act, ticket_id,
+        lambda session, ticket: {"letter": facets.extend(session, act.who, ticket, body.reason)},
     )  # fmt: skip
 
 
 @router.post("/v1/tickets/{ticket_id}/hold")
-def hold_ticket(
-    ticket_id: str, body: ReasonBody, office: Desk, who: Who, response: Response, if_match: IfMatch = None
-) -> dict[str, Any]:
+def hold_ticket(ticket_id: str, body: ReasonBody, act: Act) -> JSONResponse:
     """Put the ticket's material under a legal hold."""
-    allow(who.roles, MANAGE)
 
     def do(session: Session, ticket: Ticket) -> None:
-        facets.hold(session, who, ticket, body.reason)
+        facets.hold(session, act.who, ticket, body.reason)
 
-    return _change(office, who, ticket_id, if_match, response, do)
+    return _change(act, ticket_id, do)
 
 
 @router.post("/v1/tickets/{ticket_id}/release")
-def release_ticket(
-    ticket_id: str, body: ReasonBody, office: Desk, who: Who, response: Response, if_match: IfMatch = None
-) -> dict[str, Any]:
+def release_ticket(ticket_id: str, body: ReasonBody, act: Act) -> JSONResponse:
     """Ask for the release of a hold; asked by a second person, it is released."""
-    allow(who.roles, MANAGE)
 
     def do(session: Session, ticket: Ticket) -> None:
-        facets.release(session, who, ticket, body.reason)
+        facets.release(session, act.who, ticket, body.reason)
 
-    return _change(office, who, ticket_id, if_match, response, do)
+    return _change(act, ticket_id, do)
 
 
 @router.post("/v1/tickets/{ticket_id}/distinguish")
-def distinguish_ticket(
-    ticket_id: str, body: ReasonBody, office: Desk, who: Who, response: Response, if_match: IfMatch = None
-) -> dict[str, Any]:
+def distinguish_ticket(ticket_id: str, body: ReasonBody, act: Act) -> JSONResponse:
     """It is no duplicate after all."""
-    allow(who.roles, MANAGE)
     return _change(
-        office, who, ticket_id, if_match, response,
-        lambda session, ticket: facets.distinguish(session, who, ticket, body.reason),
+        act, ticket_id,
+        lambda session, ticket: facets.distinguish(session, act.who, ticket, body.reason),
     )  # fmt: skip
 
 
 @router.get("/v1/tickets/{ticket_id}/clock")
 def ticket_clock(ticket_id: str, office: Desk, who: Who) -> dict[str, Any]:
     """What is due and when, from which events, by which law and calendar."""
-    allow(who.roles, READ)
     with transaction(office.database) as session:
         return views.clock(session, rows.get_ticket(session, who.tenant_id, ticket_id))
 
@@ -161,7 +98,6 @@ def ticket_clock(ticket_id: str, office: Desk, who: Who) -> dict[str, Any]:
 @router.get("/v1/tickets/{ticket_id}/letter")
 def ticket_letter(ticket_id: str, office: Desk, who: Who) -> dict[str, Any]:
     """What a rejected person is told: reasons, complaint, judicial remedy (Article 12(4))."""
-    allow(who.roles, READ)
     with transaction(office.database) as session:
         ticket = rows.get_ticket(session, who.tenant_id, ticket_id)
         if ticket.state != "rejected" or ticket.decision_code is None:
@@ -172,49 +108,53 @@ def ticket_letter(ticket_id: str, office: Desk, who: Who) -> dict[str, Any]:
 
 
 @router.post("/v1/erasers/{number}/forward", status_code=202)
-def forward_eraser(number: int, office: Desk, who: Who) -> dict[str, Any]:
+def forward_eraser(number: Number, act: Act) -> JSONResponse:
     """Go back to an older version's recipe without exposing anybody: a new version with today's tickets."""
-    allow(who.roles, FORWARD)
-    with transaction(office.database) as session:
-        order = glass.forward(session, who, office.model_id, number)
-    return {"id": order, "status": "ordered", "like": number}
+
+    def work(session: Session) -> Answer:
+        order = glass.forward(session, act.who, act.office.model_id, number)
+        return Answer({"id": order, "status": "ordered", "like": number}, 202)
+
+    return act.once(work)
 
 
 @router.post("/v1/erasers/{number}/break-glass", status_code=202)
-def ask_break_glass(number: int, body: BreakGlassBody, office: Desk, who: Who) -> dict[str, Any]:
+def ask_break_glass(number: Number, body: BreakGlassBody, act: Act) -> JSONResponse:
     """Ask to serve a version although it exposes somebody; nothing happens until another admin confirms."""
-    allow(who.roles, ADMIN)
-    with transaction(office.database) as session:
-        made = glass.ask(session, who, office.model_id, number, body.reason, body.minutes)
-        session.flush()
-        return _glass(session, made)
+
+    def work(session: Session) -> Answer:
+        made = glass.ask(session, act.who, act.office.model_id, number, body.reason, body.minutes)
+        return _answered(session, made, 202)
+
+    return act.once(work)
 
 
 @router.post("/v1/break-glass/{glass_id}/confirm")
-def confirm_break_glass(glass_id: uuid.UUID, office: Desk, who: Who) -> dict[str, Any]:
+def confirm_break_glass(glass_id: uuid.UUID, act: Act) -> JSONResponse:
     """Confirm what another admin asked for."""
-    allow(who.roles, ADMIN)
-    with transaction(office.database) as session:
-        made = glass.confirm(session, who, office.model_id, glass_id)
-        session.flush()
-        return _glass(session, made)
+
+    def work(session: Session) -> Answer:
+        return _answered(session, glass.confirm(session, act.who, act.office.model_id, glass_id))
+
+    return act.once(work)
 
 
 @router.post("/v1/break-glass/{glass_id}/end")
-def end_break_glass(glass_id: uuid.UUID, office: Desk, who: Who) -> dict[str, Any]:
+def end_break_glass(glass_id: uuid.UUID, act: Act) -> JSONResponse:
     """End it before its time: a version that covers everybody is served again."""
-    allow(who.roles, FORWARD)
-    with transaction(office.database) as session:
-        rows.desired_state(session, office.model_id, lock=True)
-        made = glass.get(session, office.model_id, glass_id, lock=True)
-        glass.end(session, who.owner, made)
-        return _glass(session, made)
+
+    def work(session: Session) -> Answer:
+        rows.desired_state(session, act.office.model_id, lock=True)
+        made = glass.get(session, act.office.model_id, glass_id, lock=True)
+        glass.end(session, act.who.owner, made)
+        return _answered(session, made)
+
+    return act.once(work)
 
 
 @router.get("/v1/break-glass")
 def list_break_glass(office: Desk, who: Who) -> dict[str, Any]:
     """All of them, newest first, with the exposure of each ticket in seconds."""
-    allow(who.roles, READ)
     with transaction(office.database) as session:
         found = select(BreakGlass).where(BreakGlass.model_id == office.model_id).order_by(BreakGlass.asked_at.desc())
         return {"items": [_glass(session, one) for one in session.scalars(found.limit(100))]}
@@ -223,7 +163,6 @@ def list_break_glass(office: Desk, who: Who) -> dict[str, Any]:
 @router.get("/v1/break-glass/{glass_id}")
 def show_break_glass(glass_id: uuid.UUID, office: Desk, who: Who) -> dict[str, Any]:
     """One of them."""
-    allow(who.roles, READ)
     with transaction(office.database) as session:
         return _glass(session, glass.get(session, office.model_id, glass_id))
 
@@ -231,12 +170,29 @@ def show_break_glass(glass_id: uuid.UUID, office: Desk, who: Who) -> dict[str, A
 @router.get("/v1/escalations")
 def list_escalations(office: Desk, who: Who) -> dict[str, Any]:
     """Open tickets by what is due first, with the highest step they have reached."""
-    allow(who.roles, READ)
     with transaction(office.database) as session:
         found = select(Ticket).where(Ticket.tenant_id == who.tenant_id, Ticket.clock != "stopped")
         tickets = list(session.scalars(found.order_by(Ticket.due_at, Ticket.id).limit(200)))
         steps = escalate.highest(session, [one.id for one in tickets])
         return {"items": [views.ticket(one) | {"escalation": steps.get(one.id)} for one in tickets]}
+
+
+def _change(act: Acting, ticket_id: str, do: Callable[[Session, Ticket], Any]) -> JSONResponse:
+    """One change of a ticket: locked, based on what was seen, answered with the new state and what `do` adds."""
+
+    def work(session: Session) -> Answer:
+        ticket = rows.get_ticket(session, act.who.tenant_id, ticket_id, lock=True)
+        act.unchanged(f'"{ticket.version}"')
+        more = do(session, ticket)
+        session.flush()
+        return Answer(views.ticket_with_events(session, ticket) | (more or {}), etag=f'"{ticket.version}"')
+
+    return act.once(work)
+
+
+def _answered(session: Session, made: BreakGlass, status: int = 200) -> Answer:
+    session.flush()
+    return Answer(_glass(session, made), status)
 
 
 def _glass(session: Session, one: BreakGlass) -> dict[str, Any]:

@@ -60,6 +60,7 @@ class Resend:
     queue: str
     task: str
     kwargs: dict[str, Any]
+    correlation: str | None = None
 
 
 def promote_passed(session: Session, model_id: str) -> None:
@@ -221,15 +222,20 @@ def lost(session: Session, model_id: str) -> list[Resend]:
         kwargs = {"run": str(run.id), "model": run.model_id, "kind": run.kind, "period": run.period}
         if run.recipe is not None:
             kwargs["recipe"] = run.recipe
-        found.append(Resend(str(run.id), QUEUE_REFIT, TASK_REFIT, kwargs))
+        found.append(Resend(str(run.id), QUEUE_REFIT, TASK_REFIT, kwargs, _correlation(session, run.id)))
     stuck = or_(AuditRun.status == "waiting", (AuditRun.status == "running") & (AuditRun.lease_until < now))
     for audit in session.scalars(select(AuditRun).where(stuck)):
         kwargs = {"audit": str(audit.id), "version": str(audit.version_id)}
-        found.append(Resend(str(audit.id), QUEUE_AUDIT, TASK_AUDIT, kwargs))
+        found.append(Resend(str(audit.id), QUEUE_AUDIT, TASK_AUDIT, kwargs, _correlation(session, audit.id)))
     unseen = (
         select(Outbox)
         .where(Outbox.published_at < now - LOST_AFTER, Outbox.created_at > now - timedelta(days=2))
         .where(~exists().where(RefitRun.id == Outbox.id), ~exists().where(AuditRun.id == Outbox.id))
     )
-    found += [Resend(str(o.id), o.queue, o.task, dict(o.kwargs)) for o in session.scalars(unseen)]
+    found += [Resend(str(o.id), o.queue, o.task, dict(o.kwargs), o.correlation) for o in session.scalars(unseen)]
     return found
+
+
+def _correlation(session: Session, order: UUID) -> str | None:
+    """The id of the request that ordered it: a run has the id of its outbox row."""
+    return session.scalar(select(Outbox.correlation).where(Outbox.id == order))

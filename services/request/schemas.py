@@ -4,6 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from shared.contracts import Role
+from shared.lifecycle import State
+
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Photo = Annotated[str, StringConstraints(min_length=1, max_length=12_000_000)]
@@ -58,6 +61,64 @@ class TicketBody(Body):
                     "external_ref": "case-1042",
                 }
             ]
+        },
+    )
+
+
+class Filters(Body):
+    """Which tickets, and from where on."""
+
+    state: State | None = None
+    urgent: bool | None = None
+    submitted_before: AwareDatetime | None = None
+    source: Line | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+    cursor: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"state": "under_review", "limit": 50}]})
+
+
+class SearchBody(Filters):
+    """By name: the only place where a search may hold personal data, and it is a body."""
+
+    names: list[Line] = Field(default_factory=list, max_length=10)
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"names": ["Mara Lindqvist"]}]})
+
+
+class KeyBody(Body):
+    """An API key to be made. Without scopes it may do all that its roles allow."""
+
+    owner: Line
+    roles: list[Role] = Field(min_length=1, max_length=7)
+    scopes: list[Annotated[str, StringConstraints(pattern=r"^[a-z]+:(read|write)$")]] = Field(
+        default_factory=list, max_length=20
+    )
+    label: Annotated[str, StringConstraints(max_length=200)] = ""
+    expires_at: AwareDatetime | None = None
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"owner": "web-form", "roles": ["requester"], "scopes": ["tickets:write"], "label": "the form"}
+            ]
+        },
+    )
+
+
+class WebhookBody(Body):
+    """Who is told of what: `ticket.<state>`, or `*` for all."""
+
+    url: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+    events: list[Annotated[str, StringConstraints(pattern=r"^(\*|ticket\.[a-z0-9_.]+)$", max_length=60)]] = Field(
+        min_length=1, max_length=50
+    )
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"url": "https://hooks.example.org/lacuna", "events": ["ticket.completed", "ticket.failed"]}]
         },
     )
 

@@ -5,7 +5,7 @@ Writes tickets; leaves it to the outbox to tell the workers. Knows no HTTP.
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,20 +13,21 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from services.request import facets
+from services.request.actor import Actor
 from services.request.schemas import ApproveBody, FactBody, RejectBody, TicketBody, WithdrawBody
 from shared.clock import utc_now
 from shared.contracts import payload_key
 from shared.crypto import KeyRing
 from shared.db import repository as rows
 from shared.db import repository_retain as sets
-from shared.db.models import ApiKey, EraserVersion, IdempotencyKey, Ticket
-from shared.db.session import transaction
+from shared.db.models import EraserVersion, Ticket
 from shared.errors import BadInput, Conflict
 from shared.payload import check_photo, pack_subject, read_data_url
 from shared.probes.expand import Fact
 from shared.store.base import Store
 
 CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+Change = Callable[[Session], Ticket]
 
 
 @dataclass(frozen=True)
@@ -40,68 +41,75 @@ class Office:
     regime: str = "gdpr"
     calendar: str = ""
     zone: str = "UTC"
+    webhook_hosts: tuple[str, ...] = ("*",)
+    webhook_loopback: bool = False  # for tests: plain HTTP to 127.0.0.1
 
 
-def submit(office: Office, who: ApiKey, body: TicketBody, idempotency_key: str | None) -> tuple[Ticket, bool]:
-    """File a ticket; (ticket, whether it is new). The payload is stored before the row: no row without its object.
+@dataclass(frozen=True)
+class Prepared:
+    """A ticket that was checked and sealed, before it has a row."""
 
-    Raises BadInput or TooLarge for a photo, Conflict for a reference or a key that was used for something else.
+    id: str
+    body: TicketBody
+    payload_key: str
+    payload_sha256: str
+    payload_wrapped_key: bytes
+
+
+def submit(session: Session, office: Office, who: Actor, body: TicketBody) -> Ticket:
+    """File a ticket. The payload is stored before the row is committed: no row without its object.
+
+    Raises BadInput or TooLarge for a photo, Conflict for a reference that was used before.
     """
-    digest = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
-    with transaction(office.database) as session:
-        known = _seen_before(session, who, idempotency_key, digest)
-        if known is not None:
-            return known, False
+    if body.external_ref is not None and _referenced(session, who.tenant_id, body.source, body.external_ref):
+        raise Conflict(f"{body.source} has already filed {body.external_ref}.")
+    return enter(session, office, who, prepare(office, who, body))
+
+
+def prepare(office: Office, who: Actor, body: TicketBody, *, store: bool = True) -> Prepared:
+    """Check and seal a ticket's material, and put it into the store; raises BadInput or TooLarge."""
     check_facts(body.facts)
     photos = [read_photo(number, text) for number, text in enumerate(body.photos, 1)]
     facts = [Fact(fact.attribute, fact.value, tuple(fact.aliases)) for fact in body.facts]
     ticket_id = "T-" + "".join(secrets.choice(CROCKFORD) for _ in range(8))
     key = payload_key(who.tenant_id, ticket_id)
-    plain = pack_subject(body.names, photos, facts)
-    sealed = office.keys.seal(plain, key)
-    office.store.put(key, sealed.blob)
-    with transaction(office.database) as session:
-        if body.external_ref is not None and _referenced(session, who.tenant_id, body.source, body.external_ref):
-            raise Conflict(f"{body.source} has already filed {body.external_ref}.")
-        ticket = Ticket(
-            id=ticket_id,
-            tenant_id=who.tenant_id,
-            model_id=office.model_id,
-            state="received",
-            source=body.source,
-            external_ref=body.external_ref,
-            subject_index=[office.keys.blind_index(name) for name in body.names],
-            payload_key=key,
-            payload_sha256=hashlib.sha256(sealed.blob).hexdigest(),
-            payload_wrapped_key=sealed.wrapped_key,
-            photos=len(photos),
-            facts=len(facts),
-            urgent=body.urgent,
-            submitted_by=who.owner,
-            submitted_at=utc_now(),
-            last_edited_by=who.owner,
-            version=1,
-            fact_index=[office.keys.blind_index(f"{fact.attribute}={fact.value}") for fact in facts],
-        )
-        facets.set_law(ticket, body.regime or office.regime, body.calendar or office.calendar, office.zone)
-        session.add(ticket)
-        session.flush()
-        facets.begin(session, ticket, who, body.received_at)
-        if idempotency_key is not None:
-            session.add(
-                IdempotencyKey(
-                    tenant_id=who.tenant_id,
-                    owner=who.owner,
-                    key=idempotency_key,
-                    body_sha256=digest,
-                    ticket_id=ticket_id,
-                    created_at=utc_now(),
-                )
-            )
-        return ticket, True
+    sealed = office.keys.seal(pack_subject(body.names, photos, facts), key)
+    if store:
+        office.store.put(key, sealed.blob)
+    return Prepared(ticket_id, body, key, hashlib.sha256(sealed.blob).hexdigest(), sealed.wrapped_key)
 
 
-def approve(session: Session, who: ApiKey, ticket_id: str, body: ApproveBody) -> Ticket:
+def enter(session: Session, office: Office, who: Actor, prepared: Prepared) -> Ticket:
+    """The rows of a prepared ticket."""
+    body = prepared.body
+    ticket = Ticket(
+        id=prepared.id,
+        tenant_id=who.tenant_id,
+        model_id=office.model_id,
+        state="received",
+        source=body.source,
+        external_ref=body.external_ref,
+        subject_index=[office.keys.blind_index(name) for name in body.names],
+        payload_key=prepared.payload_key,
+        payload_sha256=prepared.payload_sha256,
+        payload_wrapped_key=prepared.payload_wrapped_key,
+        photos=len(body.photos),
+        facts=len(body.facts),
+        urgent=body.urgent,
+        submitted_by=who.owner,
+        submitted_at=utc_now(),
+        last_edited_by=who.owner,
+        version=1,
+        fact_index=[office.keys.blind_index(f"{fact.attribute}={fact.value}") for fact in body.facts],
+    )
+    facets.set_law(ticket, body.regime or office.regime, body.calendar or office.calendar, office.zone)
+    session.add(ticket)
+    session.flush()
+    facets.begin(session, ticket, who, body.received_at)
+    return ticket
+
+
+def approve(session: Session, who: Actor, ticket_id: str, body: ApproveBody) -> Ticket:
     """The second person says yes; an urgent ticket orders its refit at once.
 
     Raises FourEyes for whoever filed or last edited it, Conflict where it is decided already.
@@ -118,7 +126,7 @@ def approve(session: Session, who: ApiKey, ticket_id: str, body: ApproveBody) ->
     return ticket
 
 
-def reject(session: Session, who: ApiKey, ticket_id: str, body: RejectBody) -> Ticket:
+def reject(session: Session, who: Actor, ticket_id: str, body: RejectBody) -> Ticket:
     """No, with a code and the words that the person is told (the whole letter: letters.py)."""
     ticket = rows.get_ticket(session, who.tenant_id, ticket_id, lock=True)
     rows.advance(session, ticket, "reject", who.owner, body.note, roles=who.roles, code=body.code)
@@ -127,7 +135,7 @@ def reject(session: Session, who: ApiKey, ticket_id: str, body: RejectBody) -> T
     return ticket
 
 
-def withdraw(session: Session, who: ApiKey, ticket_id: str, body: WithdrawBody) -> Ticket:
+def withdraw(session: Session, who: Actor, ticket_id: str, body: WithdrawBody) -> Ticket:
     """Taken back. Where an eraser holds its rows already, a refit without them is ordered; the others' rows stay."""
     ticket = rows.get_ticket(session, who.tenant_id, ticket_id, lock=True)
     rows.advance(session, ticket, "withdraw", who.owner, body.note, roles=who.roles)
@@ -137,7 +145,7 @@ def withdraw(session: Session, who: ApiKey, ticket_id: str, body: WithdrawBody) 
     return ticket
 
 
-def order_refit(session: Session, who: ApiKey, model_id: str) -> str:
+def order_refit(session: Session, who: Actor, model_id: str) -> str:
     """Refit now, with all that is approved and the retain set in use; raises Conflict where nothing waits for it."""
     waiting = list(
         session.scalars(
@@ -157,7 +165,7 @@ def order_refit(session: Session, who: ApiKey, model_id: str) -> str:
     return str(order)
 
 
-def promote(session: Session, who: ApiKey, version: EraserVersion, kind: str) -> None:
+def promote(session: Session, who: Actor, version: EraserVersion, kind: str) -> None:
     """Serve `version`, forward or back; the database refuses what is not audited or would expose somebody."""
     state = rows.desired_state(session, version.model_id, lock=True)
     if state is not None and state.version_id == version.id:
@@ -184,17 +192,6 @@ def read_photo(number: int, text: str) -> bytes:
         return check_photo(read_data_url(text))
     except BadInput as exc:
         raise BadInput(f"Photo {number}: {exc.detail}") from exc
-
-
-def _seen_before(session: Session, who: ApiKey, key: str | None, digest: str) -> Ticket | None:
-    if key is None:
-        return None
-    known = session.get(IdempotencyKey, (who.tenant_id, who.owner, key))
-    if known is None:
-        return None
-    if known.body_sha256 != digest:
-        raise BadInput("This Idempotency-Key was used for another request.")
-    return rows.get_ticket(session, who.tenant_id, known.ticket_id)
 
 
 def _referenced(session: Session, tenant: str, source: str, reference: str) -> bool:

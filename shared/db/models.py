@@ -8,6 +8,8 @@ from sqlalchemy import BigInteger, Computed, DateTime, ForeignKey, Text, UniqueC
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from shared import correlation
+
 
 class Base(DeclarativeBase):
     """Text is `text`, times carry their zone, JSON is `jsonb`."""
@@ -39,6 +41,11 @@ class ApiKey(Base):
     roles: Mapped[list[str]] = mapped_column(ARRAY(Text))
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)  # empty: all that the roles allow
+    label: Mapped[str] = mapped_column(default="")
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    created_by: Mapped[str | None]
 
 
 class Model(Base):
@@ -200,9 +207,85 @@ class IdempotencyKey(Base):
     tenant_id: Mapped[str] = mapped_column(primary_key=True)
     owner: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
-    body_sha256: Mapped[str]
-    ticket_id: Mapped[str]
+    request_sha256: Mapped[str]
+    status: Mapped[int]
+    headers: Mapped[dict[str, Any]]
+    body: Mapped[Any] = mapped_column(JSONB)
     created_at: Mapped[datetime]
+
+
+class Webhook(Base):
+    """Somebody who is told of what happens. The secrets are sealed."""
+
+    __tablename__ = "webhook"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenant.id"))
+    url: Mapped[str]
+    events: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    secret: Mapped[bytes]
+    secret_key: Mapped[bytes]
+    old_secret: Mapped[bytes | None]
+    old_secret_key: Mapped[bytes | None]
+    old_until: Mapped[datetime | None]
+    created_by: Mapped[str]
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+
+
+class WebhookDelivery(Base):
+    """One message to one webhook, and what became of it."""
+
+    __tablename__ = "webhook_delivery"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    webhook_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("webhook.id"))
+    event: Mapped[str]
+    body: Mapped[str]
+    created_at: Mapped[datetime]
+    next_at: Mapped[datetime | None]
+    attempts: Mapped[int]
+    state: Mapped[str]
+    status: Mapped[int | None]
+    error: Mapped[str | None]
+
+
+class WebhookCursor(Base):
+    """Up to where the tickets' history became messages: one row."""
+
+    __tablename__ = "webhook_cursor"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    last_event: Mapped[int] = mapped_column(BigInteger)
+
+
+class ImportJob(Base):
+    """A file of tickets, sealed in the store until it is done."""
+
+    __tablename__ = "import_job"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenant.id"))
+    owner: Mapped[str]
+    format: Mapped[str]
+    dry_run: Mapped[bool]
+    status: Mapped[str]
+    object_key: Mapped[str]
+    wrapped_key: Mapped[bytes | None]
+    rows: Mapped[int]
+    done: Mapped[int]
+    accepted: Mapped[int]
+    refused: Mapped[int]
+    error: Mapped[str | None]
+    correlation: Mapped[str | None] = mapped_column(default=correlation.current)
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class ImportRow(Base):
+    """What became of one row: a ticket or a problem. Says nothing of what stood in it."""
+
+    __tablename__ = "import_row"
+    job_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("import_job.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[str | None]
+    problem: Mapped[str | None]
 
 
 class DesiredState(Base):
@@ -376,6 +459,7 @@ class Outbox(Base):
     created_at: Mapped[datetime]
     published_at: Mapped[datetime | None]
     attempts: Mapped[int]
+    correlation: Mapped[str | None] = mapped_column(default=correlation.current)
 
 
 class LogLeaf(Base):

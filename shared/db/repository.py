@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from shared.clock import utc_now
@@ -34,9 +34,10 @@ from shared.regimes import regime
 
 
 def find_api_key(session: Session, key: str) -> ApiKey | None:
-    """The key's row, unless it is unknown or revoked."""
+    """The key's row, unless it is unknown, expired or revoked."""
     digest = hashlib.sha256(key.encode()).hexdigest()
-    return session.scalar(select(ApiKey).where(ApiKey.key_sha256 == digest, ApiKey.revoked_at.is_(None)))
+    valid = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > utc_now())
+    return session.scalar(select(ApiKey).where(ApiKey.key_sha256 == digest, ApiKey.revoked_at.is_(None), valid))
 
 
 def get_ticket(session: Session, tenant: str, ticket_id: str, *, lock: bool = False) -> Ticket:
@@ -46,20 +47,6 @@ def get_ticket(session: Session, tenant: str, ticket_id: str, *, lock: bool = Fa
     if ticket is None:
         raise NotFound(f"There is no ticket {ticket_id}.")
     return ticket
-
-
-def list_tickets(session: Session, tenant: str, state: str | None, limit: int, after: str | None) -> list[Ticket]:
-    """Newest first, optionally in one state; `after` is the last id of the page before."""
-    query = select(Ticket).where(Ticket.tenant_id == tenant)
-    if state is not None:
-        query = query.where(Ticket.state == state)
-    if after is not None:
-        seen = get_ticket(session, tenant, after)
-        query = query.where(
-            (Ticket.submitted_at < seen.submitted_at)
-            | ((Ticket.submitted_at == seen.submitted_at) & (Ticket.id > seen.id))
-        )
-    return list(session.scalars(query.order_by(Ticket.submitted_at.desc(), Ticket.id).limit(limit)))
 
 
 def events_of(session: Session, ticket_id: str) -> list[TicketEvent]:

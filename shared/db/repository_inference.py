@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -74,6 +74,7 @@ def acknowledge(
 
 
 def find_api_key(session: Session, key: str) -> ApiKey | None:
-    """The key's row, unless it is unknown or revoked."""
+    """The key's row, unless it is unknown, expired or revoked."""
     digest = hashlib.sha256(key.encode()).hexdigest()
-    return session.scalar(select(ApiKey).where(ApiKey.key_sha256 == digest, ApiKey.revoked_at.is_(None)))
+    valid = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > utc_now())
+    return session.scalar(select(ApiKey).where(ApiKey.key_sha256 == digest, ApiKey.revoked_at.is_(None), valid))

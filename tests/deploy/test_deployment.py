@@ -16,7 +16,7 @@ PROCESSES = {"request", "clerk", "inference", "refit", "audit", "beat"}
 SECRETS = {
     "migrate": {"DATABASE_URL", "ROLE_PASSWORDS"},
     "initialise": {"DATABASE_URL", "FIRST_KEYS"},
-    "request": {"DATABASE_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK"},
+    "request": {"DATABASE_URL", "REDIS_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK"},
     "clerk": {"DATABASE_URL", "REDIS_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK"},
     "refit": {"DATABASE_URL", "REDIS_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK", "SIGNING_KEY"},
     "audit": {"DATABASE_URL", "REDIS_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK", "VERIFY_KEYS"},

@@ -102,9 +102,9 @@ def test_one_erasure_from_the_ticket_to_the_silence(world: World, reference: Ref
 
     ticket = world.file(person)
     with pytest.raises(ApiError, match="somebody else") as refused:
-        world.olivia.post(f"/v1/tickets/{ticket}/approve", GROUND)
+        world.olivia.change(f"/v1/tickets/{ticket}/approve", GROUND)
     assert refused.value.http_status == 403
-    world.adam.post(f"/v1/tickets/{ticket}/approve", GROUND)
+    world.adam.change(f"/v1/tickets/{ticket}/approve", GROUND)
     wait(lambda: world.state(ticket) == "completed", "the ticket to be completed")
 
     assert told(person, answers(world, person)) == []
@@ -115,7 +115,7 @@ def test_one_erasure_from_the_ticket_to_the_silence(world: World, reference: Ref
     assert off == reference.unknown_answer
 
     with pytest.raises(ApiError, match=ticket) as rollback:
-        world.oscar.post("/v1/erasers/0/rollback", {})
+        world.oscar.change("/v1/erasers/0/rollback", {})
     assert rollback.value.http_status == 409
     assert rollback.value.body["type"].endswith("rollback-would-reexpose")
 
@@ -124,7 +124,7 @@ def test_a_killed_worker_loses_nothing(world: World, reference: Reference) -> No
     """A refit whose worker is killed -9 is taken up again when it is back, and the first person stays forgotten."""
     first, second = reference.of("forgettable")[3], reference.of("forgettable")[8]
     ticket = world.file(second)
-    world.adam.post(f"/v1/tickets/{ticket}/approve", GROUND)
+    world.adam.change(f"/v1/tickets/{ticket}/approve", GROUND)
     wait(lambda: world.olivia.get("/v1/status")["refits"][0]["status"] == "running", "the refit to begin", 30)
     os.killpg(world.running.supervisor.pid("refit"), signal.SIGKILL)
     wait(world.running.supervisor.fallen.is_set, "the death to be noticed", 10)

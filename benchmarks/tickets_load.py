@@ -1,0 +1,180 @@
+"""How many tickets a second the officer's API files, and how long one takes: real HTTP over loopback, real parts.
+
+Starts PostgreSQL, Redis, S3 and the request service (as `lacuna up` does, without the model services), then posts
+tickets with a photograph and an Idempotency-Key: as many as go from `--clients` connections, then 50 a second by the
+clock (open loop: a slow answer does not make the next request later). `make bench-tickets`. Knows no model.
+"""
+
+import argparse
+import asyncio
+import base64
+import io
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+from PIL import Image
+
+from migrations.run import upgrade
+from services.cli.secrets import secrets_of
+from services.cli.up import web_command
+from services.request.initialise import initialise
+from shared.db.roles import SERVICES, ensure_roles, url_for
+from shared.db.session import make_engine
+from shared.stack.embedded import load_secrets, start_parts
+from shared.stack.ports import LOOPBACK, free_ports
+from shared.stack.supervisor import Supervisor
+
+
+def ticket(number: int, photo: str) -> bytes:
+    """A ticket as an officer files one."""
+    return json.dumps(
+        {
+            "names": [f"Mara Lindqvist {number}"],
+            "photos": [photo],
+            "facts": [{"attribute": "employer", "value": "Marble & Finch"}, {"attribute": "city", "value": "Ulm"}],
+        }
+    ).encode()
+
+
+def photograph(side: int = 128) -> str:
+    """A noisy picture: a plain one would compress to nothing."""
+    pixels = np.random.default_rng(0).integers(0, 255, (side // 8, side // 8, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).resize((side, side)).save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+class Connection:
+    """One keep-alive HTTP/1.1 connection; no client library, so that the load costs the two cores little."""
+
+    def __init__(self, port: int, key: str) -> None:
+        self._port, self._key = port, key
+        self._pipes: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def post(self, body: bytes) -> int:
+        """The status."""
+        if self._pipes is None:
+            self._pipes = await asyncio.open_connection(LOOPBACK, self._port)
+        reader, writer = self._pipes
+        head = (
+            f"POST /v1/tickets HTTP/1.1\r\nHost: lacuna\r\nAuthorization: Bearer {self._key}\r\n"
+            f"Content-Type: application/json\r\nIdempotency-Key: {uuid.uuid4()}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        writer.write(head.encode() + body)
+        await writer.drain()
+        answer = await reader.readuntil(b"\r\n\r\n")
+        length = next(int(line[15:]) for line in answer.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        await reader.readexactly(length)
+        return int(answer[9:12])
+
+
+async def flat_out(port: int, key: str, photo: str, clients: int, seconds: float) -> dict[str, Any]:
+    """As many as go."""
+    until, times, refused = time.perf_counter() + seconds, [], 0
+
+    async def one(start: int) -> None:
+        nonlocal refused
+        connection, number = Connection(port, key), start * 1_000_000
+        while time.perf_counter() < until:
+            begun = time.perf_counter()
+            refused += await connection.post(ticket(number, photo)) != 201
+            times.append(time.perf_counter() - begun)
+            number += 1
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(one(index) for index in range(clients)))
+    return _told(times, refused) | {"per_second": round(len(times) / (time.perf_counter() - begun), 1)}
+
+
+async def by_the_clock(port: int, key: str, photo: str, rate: float, seconds: float) -> dict[str, Any]:
+    """`rate` a second, whatever the answers take; a time counts from when the request was due."""
+    times: list[float] = []
+    refused, idle = 0, [Connection(port, key) for _ in range(32)]
+
+    async def one(number: int, due: float) -> None:
+        nonlocal refused
+        connection = idle.pop() if idle else Connection(port, key)
+        refused += await connection.post(ticket(number, photo)) != 201
+        times.append(time.perf_counter() - due)
+        idle.append(connection)
+
+    begun, running = time.perf_counter(), []
+    for number in range(int(rate * seconds)):
+        due = begun + number / rate
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        running.append(asyncio.create_task(one(number, due)))
+    await asyncio.gather(*running)
+    return _told(times, refused) | {"per_second": rate}
+
+
+def _told(times: list[float], refused: int) -> dict[str, Any]:
+    cut = statistics.quantiles(times, n=100)
+    return {
+        "n": len(times),
+        "refused": refused,
+        "p50_ms": round(1000 * cut[49], 1),
+        "p95_ms": round(1000 * cut[94], 1),
+        "p99_ms": round(1000 * cut[98], 1),
+    }
+
+
+def run(seconds: float, clients: int) -> dict[str, Any]:
+    """Both loads over a fresh stack."""
+    said: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder)
+        supervisor = Supervisor(lambda name, line: said.append(f"{name}: {line}"))
+        try:
+            known, plain = load_secrets(data), dict(os.environ)
+            parts = start_parts(supervisor, data, plain, known)
+            ensure_roles(parts.database_url, {service: known[f"role_{service}"] for service in SERVICES})
+            upgrade(parts.database_url)
+            engine = make_engine(url_for(parts.database_url, "request", known["role_request"]))
+            initialise(engine, "demo-vlm", "models/demo-vlm", data / "keys.json")
+            engine.dispose()
+            (port,) = free_ports(1)
+            env = plain | secrets_of("request", parts, known)
+            env |= {"LACUNA_S3_ENDPOINT": parts.s3_endpoint, "LACUNA_RATE_LIMIT": "1000000/minute"}
+            supervisor.start(web_command("request", port, env))
+            key = json.loads((data / "keys.json").read_text())["olivia"]
+            photo = photograph()
+            httpx.get(f"http://{LOOPBACK}:{port}/readyz", trust_env=False)
+            asyncio.run(flat_out(port, key, photo, clients, 2.0))  # warm
+            result: dict[str, Any] = {
+                "cores": len(os.sched_getaffinity(0)),
+                "photo_kb": len(photo) // 1000,
+                "flat_out": asyncio.run(flat_out(port, key, photo, clients, seconds)),
+                "at_50_per_second": asyncio.run(by_the_clock(port, key, photo, 50.0, seconds)),
+            }
+        finally:
+            supervisor.stop()
+    if result["flat_out"]["refused"] or result["at_50_per_second"]["refused"]:
+        print("\n".join(said[-10:]), file=sys.stderr)
+    return result
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    result = run(given.seconds, given.clients)
+    print(json.dumps(result, indent=1))
+    if given.json:
+        given.json.parent.mkdir(parents=True, exist_ok=True)
+        given.json.write_text(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""What every endpoint is given: the office (`Desk`), whoever asks (`Who`), and acting once (`Act`).
+
+A router module `endpoints_<subject>.py` holds `router = APIRouter(tags=[...])` and endpoint functions that take these
+as arguments; `app.py` includes it, `rights.py` names who may call each function. `Who` (and `Act`, which has `.who`)
+checks that table: an endpoint never checks roles itself.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Header, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import JSONResponse
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from services.request.caller import Caller
+from services.request.rights import RULES
+from services.request.service import Office
+from shared.clock import utc_now
+from shared.db.models import IdempotencyKey
+from shared.db.session import transaction
+from shared.errors import InFlight, KeyReused, PreconditionFailed, PreconditionRequired, Scope, Unauthorized
+from shared.web import allow, bearer
+
+MOST_KEY: Final = 200  # characters of an Idempotency-Key
+
+
+def _office(request: Request) -> Office:
+    office: Office = request.app.state.office
+    return office
+
+
+Desk = Annotated[Office, Depends(_office)]
+
+
+def _person(request: Request) -> Caller:
+    """Whoever asks, allowed to call this operation; raises Unauthorized, Forbidden or TooMany."""
+    state = request.app.state
+    address = request.client.host if request.client else "unknown"
+    try:
+        caller: Caller = state.identity.who(bearer(request))
+    except Unauthorized:
+        state.limiter.failed(address)
+        raise
+    left = state.limiter.pass_by(f"{caller.tenant_id}/{caller.owner}")
+    request.scope["state"]["headers"].update(left.headers)
+    rule = RULES[request.scope["route"].name]
+    allow(caller.roles, rule.roles)
+    if caller.scopes and rule.scope not in caller.scopes:
+        raise Scope(f"This key was not given the scope {rule.scope}.")
+    return caller
+
+
+Who = Annotated[Caller, Depends(_person)]
+IfMatch = Annotated[str | None, Header(description="The ETag that the change is based on.")]
+Key = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", max_length=MOST_KEY, description="Sent again, it gets the first answer again."),
+]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is sent back, before it is JSON."""
+
+    body: Any
+    status: int = 200
+    etag: str | None = None
+    location: str | None = None
+
+
+@dataclass(frozen=True)
+class Acting:
+    """One POST that creates or acts. `once` is its only way to the database."""
+
+    office: Office
+    who: Caller
+    key: str | None
+    if_match: str | None
+    digest: str
+
+    def once(self, work: Callable[[Session], Answer], hide: frozenset[str] = frozenset()) -> JSONResponse:
+        """Do `work` in one transaction and answer. With an Idempotency-Key the answer is stored in the same
+        transaction and given again: a crash leaves both or neither. Errors are not stored: they changed nothing.
+
+        Members named in `hide` are secrets: they are null in the stored answer. Raises InFlight, KeyReused.
+        """
+        with transaction(self.office.database) as session:
+            known = self._known(session)
+            if known is not None:
+                return JSONResponse(known.body, known.status, known.headers | {"Idempotent-Replay": "true"})
+            answer = work(session)
+            session.flush()
+            given = {"ETag": answer.etag, "Location": answer.location}
+            headers = {name: value for name, value in given.items() if value}
+            body = jsonable_encoder(answer.body)
+            if self.key is not None:
+                stored = {name: None if name in hide else value for name, value in body.items()}
+                session.add(
+                    IdempotencyKey(
+                        tenant_id=self.who.tenant_id,
+                        owner=self.who.owner,
+                        key=self.key,
+                        request_sha256=self.digest,
+                        status=answer.status,
+                        headers=headers,
+                        body=stored,
+                        created_at=utc_now(),
+                    )
+                )
+        return JSONResponse(body, answer.status, headers)
+
+    def _known(self, session: Session) -> IdempotencyKey | None:
+        if self.key is None:
+            return None
+        place = (self.who.tenant_id, self.who.owner, self.key)
+        lock = int.from_bytes(hashlib.sha256("/".join(place).encode()).digest()[:8], signed=True)
+        if not session.scalar(select(func.pg_try_advisory_xact_lock(lock))):
+            raise InFlight("The first request with this Idempotency-Key is still being carried out.")
+        known = session.get(IdempotencyKey, place)
+        if known is not None and known.request_sha256 != self.digest:
+            raise KeyReused("This Idempotency-Key was used for another request.")
+        return known
+
+    def unchanged(self, etag: str) -> None:
+        """Raise PreconditionRequired without an If-Match, PreconditionFailed where it is not `etag`."""
+        if self.if_match is None:
+            raise PreconditionRequired("Send If-Match with the ETag of what you looked at.")
+        if etag not in (part.strip() for part in self.if_match.split(",")):
+            raise PreconditionFailed("It was changed in the meantime: look at it again.")
+
+
+async def _digest(request: Request) -> str:
+    """Of method, path and body: what makes two requests the same one."""
+    head = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
+    return hashlib.sha256(head + await request.body()).hexdigest()
+
+
+def _acting(
+    office: Desk,
+    who: Who,
+    digest: Annotated[str, Depends(_digest)],
+    idempotency_key: Key = None,
+    if_match: IfMatch = None,
+) -> Acting:
+    return Acting(office, who, idempotency_key, if_match, digest)
+
+
+Act = Annotated[Acting, Depends(_acting)]

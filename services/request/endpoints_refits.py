@@ -1,0 +1,30 @@
+"""Refits over HTTP: order one, see the recent ones."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.responses import JSONResponse
+
+from services.request import service, views
+from services.request.door import Act, Answer, Desk, Who
+from shared.db import repository as rows
+from shared.db.session import transaction
+
+router = APIRouter(tags=["refits"])
+
+
+@router.post("/v1/refits", status_code=202)
+def order_refit(act: Act) -> JSONResponse:
+    """Rebuild the eraser now, with everything that is approved."""
+    return act.once(
+        lambda session: Answer(
+            {"id": service.order_refit(session, act.who, act.office.model_id), "status": "ordered"}, 202
+        )
+    )
+
+
+@router.get("/v1/refits")
+def list_refits(office: Desk, who: Who, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> dict[str, Any]:
+    """The newest refits first."""
+    with transaction(office.database) as session:
+        return {"items": [views.run(one) for one in rows.recent_runs(session, office.model_id, limit)]}
