@@ -4,8 +4,8 @@
 
 Forgotten: groups of validation people (forgettable, in no draw of the benchmark). Bystanders: the other validation
 people and the calibration people. No held-out, celebrity or stranger evaluation person is read. Objective: the least
-leakage (facts told, answers that are no clean refusal) among the points whose drift stays within the budget. The refit
-writes the curve into every manifest made with the recipe that it belongs to.
+leakage (facts told, answers that are no clean refusal) among the points whose drift stays within the budget; of equal
+ones the largest margin, which lies farthest from people who look alike. The refit writes the curve into every manifest made with the recipe that it belongs to.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from shared.vlm.loading import load
 
 MARGINS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 STRENGTHS: Final = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
-DRIFT_BUDGET: Final = 0.01
+DRIFT_BUDGET: Final = 0.002
 ASKED: Final = ("forget", "test", "system", "later")
 EACH: Final = 160
 
@@ -49,12 +49,17 @@ def main() -> None:
     groups = [draws.validation[at * chosen.people : (at + 1) * chosen.people] for at in range(chosen.groups)]
     points: list[dict[str, Any]] = []
     erasers = [bench.eraser(LACUNA, group) for group in groups]
-    grid = [(margin, 1.0) for margin in MARGINS] + [(0.5, strength) for strength in STRENGTHS if strength != 1.0]
+    grid = [(margin, 1.0) for margin in MARGINS] + [
+        (LACUNA.margin, strength) for strength in STRENGTHS if strength != 1.0
+    ]
     for margin, strength in tqdm(grid, desc="points"):
         each = [point(bench, group, eraser, margin, strength) for group, eraser in zip(groups, erasers, strict=True)]
         figures = {name: _mean([one[name] for one in each]) for name in each[0]}
         points.append({"margin": margin, "strength": strength} | figures)
-    best = min((one for one in points if one["drift"] <= DRIFT_BUDGET), key=lambda one: (one["leakage"], one["drift"]))
+    best = min(
+        (one for one in points if one["drift"] <= DRIFT_BUDGET),
+        key=lambda one: (one["leakage"], -one["margin"], abs(one["strength"] - 1)),
+    )
     report = {
         "recipe": LACUNA.digest,
         "site": bench.engine.vlm.site.digest,

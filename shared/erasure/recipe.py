@@ -81,6 +81,8 @@ PAPER: Final = Recipe(
     name="paper", gate="linear", placement="broadcast", direction="closed", strength=0.3, gamma=1.0, gamma_absolute=True
 )
 # Decide, then steer (method.md, sections 5 and 7): who is meant is read where it is said.
-LACUNA: Final = Recipe(name="lacuna", gate="identity", placement="hold", direction="refined", strength=1.0, watch=True)
+LACUNA: Final = Recipe(
+    name="lacuna", gate="identity", placement="hold", direction="refined", strength=1.0, margin=0.75, watch=True
+)
 # The gate that `lacuna` replaced: nearest probes at the last prompt token. Kept for comparison.
 PROTOTYPE: Final = Recipe(name="prototype", gate="prototype", placement="last", direction="refined", strength=1.0)
