@@ -10,7 +10,7 @@ FIND_LINKS = $${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(PYTHON) -m pip config get
 INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url 2>/dev/null)}}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check lint deploy-check demo-model bench-forgetting bench-cost clean
+.PHONY: help setup demo up test check lint deploy-check demo-model bench-model bench-forgetting bench-cost bench-paper clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -48,12 +48,19 @@ demo-model: $(STAMP) ## Train models/demo-vlm anew (at most 60 minutes on 2 core
 	$(BIN)/python -m models.build_demo_vlm --out models/demo-vlm --checkpoints build/demo-vlm
 	$(BIN)/python -m services.refit.pulls models/demo-vlm
 
+bench-model: $(STAMP) ## Train models/bench-vlm, 324 people, for the tables (about 2.5 hours on 2 cores; not shipped)
+	$(BIN)/python -m models.build_demo_vlm --size bench --out models/bench-vlm --checkpoints build/bench-vlm
+
 bench-forgetting: $(STAMP) ## All systems over draws of people: what is told, what stays the same (forgetting.json)
 	$(BIN)/python -m benchmarks.forgetting --json build/forgetting.json
 
 bench-cost: $(STAMP) ## What a fit and 1 to 1,000 tickets cost at d = 4096 (about 7 minutes)
 	$(BIN)/python -m benchmarks.fit --json build/fit.json
 	$(BIN)/python -m benchmarks.tickets_cost --json build/tickets_cost.json
+
+MODEL ?= models/demo-vlm
+bench-paper: $(STAMP) ## The paper's tables, figures and case study (MODEL=models/demo-vlm; under an hour on 2 cores)
+	$(BIN)/python -m benchmarks.paper_tables --model $(MODEL) --out build/paper-tables
 
 clean: ## Remove the environment and everything that was built
 	rm -rf $(VENV) build .lacuna .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -10,6 +10,7 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,22 @@ from tqdm import tqdm
 
 from benchmarks.paper.activations import examine
 from benchmarks.paper.case_study import write_case_study
-from benchmarks.paper.cells import Cells, Job, code_digest, folder_digest, run
+from benchmarks.paper.cells import Cells, Job, code_digest, run
 from benchmarks.paper.panels import panels
 from benchmarks.paper.plots import write_figures
 from benchmarks.paper.systems import GAMMAS, LAMBDAS, Known, Workbench, gamma_name, lambda_name, systems
 from benchmarks.paper.tables import EVERYBODY, TABLES, write_tables
+from benchmarks.paper.tuned import tune_baselines
+from services.refit.pulls import folder_digest
+from shared.baselines.named import BASELINES
+from shared.baselines.tuning import Budget
 from shared.bench.ratios import FICTITIOUS, RATIOS, forgotten
 from shared.bench.reference import Reference, load_reference
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
 
 SWEPT_AT = 10  # per cent, as in the paper
+BUDGET = Budget(trials=6, coarse=4)  # of each baseline
 QUESTIONS = 36  # a cell: the demo model then takes less than an hour on two cores, all systems and ratios
 
 
@@ -65,13 +71,17 @@ def make_tables(
     ratios: Sequence[int],
     only: Sequence[str] = (),
     seed: int = 0,
+    budget: Budget = BUDGET,
 ) -> None:
     """Run what is not there yet, then write all tables, figures and the page."""
     began = time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
+    store = Cells(out / "cells", bench.engine.vlm.site.digest, reference_digest, code_digest())
+    evaluated = {person.id for ratio in ratios for person in forgotten(bench.reference, ratio, seed)}
+    named = [name for name in BASELINES if not only or name in only]
+    bench.tuned = tune_baselines(bench, store, named, evaluated, budget)
     known = systems(bench)
     jobs = [job for ratio in ratios for job in _jobs(bench.reference, known, ratio, questions, only, seed)]
-    store = Cells(out / "cells", bench.engine.vlm.site.digest, reference_digest, code_digest())
     found: dict[tuple[str, int], dict[str, Any]] = {}
     with tqdm(jobs, desc="cells") as bar:
         for job in bar:
@@ -115,7 +125,7 @@ def _jobs(
 
 def _activations(bench: Workbench, store: Cells, job: Job) -> dict[str, Any]:
     """Figures 4 and 8's numbers, kept as a cell of their own."""
-    own = Job(Known("activations", "activations", "activations", job.known.make), job.ratio, job.people, (), 0)
+    own = replace(job, known=Known("activations", "", "activations", job.known.make), columns=(), questions=0)
     kept = store.read(own)
     if kept is None:
         kept = examine(bench, job.people)
@@ -134,6 +144,7 @@ def _about(bench: Workbench, model: str, jobs: Sequence[Job], questions: int, se
         "forgotten": {str(job.ratio): len(job.people) for job in jobs},
         "questions": questions,
         "seed": seed,
+        "baselines": {name: asdict(settings) for name, settings in bench.tuned.items()},
         "threads": torch.get_num_threads(),
     }
 

@@ -35,7 +35,9 @@ def examine(bench: Workbench, people: Sequence[Person]) -> dict[str, Any]:
     found: dict[str, Any] = {"n": {name: len(asked) for name, asked in prompts.items()}, "share": share}
     found["points"], found["norms"], found["pulls"] = {}, {}, {}
     for recipe in (PAPER, LACUNA):
-        eraser = bench.steered(recipe, people).eraser
+        with bench.steered(recipe, people) as system:
+            eraser = system.eraser
+        assert eraser is not None
         found["points"][recipe.name], found["norms"][recipe.name] = {}, {}
         found["pulls"][recipe.name] = eraser.pull().norm(dim=-1).tolist()
         for name, asked in prompts.items():
@@ -55,7 +57,7 @@ def steered(bench: Workbench, eraser: Eraser, prompts: Sequence[Prompt]) -> tupl
     blocks = engine.vlm.adapter.blocks
     out = torch.zeros(len(prompts), len(blocks), engine.vlm.site.hidden_size)
     length = torch.zeros(len(prompts), len(blocks))
-    fired = eraser.decide(engine.activations(prompts)).fired if eraser.recipe.decides else None
+    fired = eraser.decide(engine.evidence(prompts)).fired if eraser.recipe.decides else None
     pull = eraser.pull().to(engine.vlm.device)
     for places, rows in engine.batches(prompts):
         reading, lengths = Reading(len(blocks)), Reading(len(blocks))

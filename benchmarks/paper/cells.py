@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.paper.asking import ask
 from benchmarks.paper.panels import Panel, examples
 from benchmarks.paper.systems import Known, System, Workbench
 from shared.bench import paper_tasks as tasks
 from shared.bench.reference import Person
-from shared.vlm.asking import Asker
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = (
@@ -27,7 +27,10 @@ CODE = (
     "benchmarks/paper/cells.py",
     "benchmarks/paper/panels.py",
     "benchmarks/paper/systems.py",
+    "benchmarks/paper/asking.py",
     "services/refit/preparation.py",
+    "services/refit/fitting.py",
+    "services/refit/pulls.py",
 )
 
 
@@ -97,45 +100,31 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
-def folder_digest(folder: Path) -> str:
-    """sha256 (hex) over every file of a folder, names included."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            digest.update(str(path.relative_to(folder)).encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
 def run(bench: Workbench, job: Job, panels: Sequence[Panel]) -> dict[str, Any]:
     """Make the system, ask it everything, score every reply."""
     began = time.monotonic()
-    system = job.known.make(bench, job.people)
-    reference = bench.reference
-    declining = (reference.unknown_answer, reference.refusal)
+    declining = (bench.reference.unknown_answer, bench.reference.refusal)
+    base = {panel.keep: _base(bench, panel, declining) for panel in panels if panel.questions}
     scores: dict[str, Any] = {}
-    for panel in panels:
-        if not panel.questions:
-            continue
-        base, replies = _replies(bench, system, panel, declining)
-        if panel.set == "stranger":
-            outcomes = tasks.agreement(panel.task, panel.questions, base, replies, len(declining))
-        elif panel.task == "classification":
-            outcomes = tasks.classification(panel.questions, replies, declining)
-        else:
-            outcomes = (tasks.generation if panel.task == "generation" else tasks.cloze)(panel.questions, replies)
-        outcomes["same_text"] = [float(a == b) for a, b in zip(base.texts, replies.texts, strict=True)]
-        scores.setdefault(panel.set, {}).setdefault(panel.column, {})[panel.task] = {
-            "people": [question.person for question in panel.questions],
-            "outcomes": {name: [round(float(value), 4) for value in found] for name, found in outcomes.items()},
-        }
-    shown, seconds = _examples(bench, system, job.people)
+    with job.known.make(bench, job.people) as system:
+        for panel in (panel for panel in panels if panel.questions):
+            if job.known.name == "base":
+                replies = base[panel.keep]
+            else:
+                replies = ask(bench.engine, system.eraser, panel.task, panel.questions, declining)
+            outcomes = _outcomes(panel, base[panel.keep], replies, declining)
+            scores.setdefault(panel.set, {}).setdefault(panel.column, {})[panel.task] = {
+                "people": [question.person for question in panel.questions],
+                "outcomes": {name: [round(float(value), 4) for value in found] for name, found in outcomes.items()},
+            }
+        shown, seconds = _examples(bench, system, job.people)
+        cost = system.cost.as_json()
     return {
         "system": job.known.name,
         "label": job.known.label,
         "ratio": job.ratio,
         "people": [person.id for person in job.people],
-        "cost": system.cost.as_json(),
+        "cost": cost,
         "scores": scores,
         "examples": shown,
         "ten_queries_seconds": seconds,
@@ -143,40 +132,28 @@ def run(bench: Workbench, job: Job, panels: Sequence[Panel]) -> dict[str, Any]:
     }
 
 
-def _replies(
-    bench: Workbench, system: System, panel: Panel, declining: Sequence[str]
-) -> tuple[tasks.Replies, tasks.Replies]:
-    """(base, system)."""
+def _base(bench: Workbench, panel: Panel, declining: Sequence[str]) -> tasks.Replies:
+    """The base model's replies, asked once for all systems, before any weight is changed."""
+    key = f"base {panel.keep} {len(panel.questions)}"
+    return bench.once(key, lambda: ask(bench.engine, None, panel.task, panel.questions, declining))
 
-    def ask(asker: Asker, keep: str | None) -> tuple[tasks.Replies, tasks.Replies]:
-        return asker.replies(
-            panel.task,
-            panel.questions,
-            system.eraser,
-            keep=keep,
-            rotations=tasks.ROTATIONS,
-            declining=declining,
-        )
 
-    if not system.own_weights:
-        return ask(bench.asker, panel.keep)
-    base = bench.asker.replies(
-        panel.task,
-        panel.questions,
-        bench.base().eraser,
-        keep=panel.keep,
-        rotations=tasks.ROTATIONS,
-        declining=declining,
-    )[0]
-    return base, ask(system.asker, None)[1]
+def _outcomes(panel: Panel, base: tasks.Replies, replies: tasks.Replies, declining: Sequence[str]) -> tasks.Outcomes:
+    if panel.set == "stranger":
+        outcomes = tasks.agreement(panel.task, panel.questions, base, replies, len(declining))
+    elif panel.task == "classification":
+        outcomes = tasks.classification(panel.questions, replies, declining)
+    else:
+        outcomes = (tasks.generation if panel.task == "generation" else tasks.cloze)(panel.questions, replies)
+    return outcomes | {"same_text": [float(a == b) for a, b in zip(base.texts, replies.texts, strict=True)]}
 
 
 def _examples(bench: Workbench, system: System, people: Sequence[Person]) -> tuple[list[dict[str, Any]], float]:
     """The case study's replies, asked one by one, and the seconds that the ten took."""
     asked = examples(bench.reference, people)
-    eraser = None if system.eraser.is_empty else system.eraser
+    bench.engine.generate([asked[0][1].prompt], eraser=system.eraser)  # the first call of all is never typical
     began = time.monotonic()
-    replies = [system.asker.engine.generate([question.prompt], eraser=eraser)[0].text for _, question in asked]
+    replies = [bench.engine.generate([question.prompt], eraser=system.eraser)[0].text for _, question in asked]
     seconds = time.monotonic() - began
     return [
         {

@@ -39,6 +39,7 @@ STYLE: Final[dict[str, tuple[str, str]]] = {
     "lacuna": (BLUE, "*"),
     "lacuna-closed": (SKY, "D"),
     "lacuna-fixed-refusal": (GREEN, "s"),
+    "prototype": (PURPLE, "h"),
 }
 SHORT: Final = {
     "base": "Vanilla",
@@ -47,6 +48,7 @@ SHORT: Final = {
     "lacuna": "Lacuna",
     "lacuna-closed": "Lacuna, closed form",
     "lacuna-fixed-refusal": "Lacuna's gate + fixed refusal",
+    "prototype": "recipe prototype",
 }
 TASKS: Final = {
     "classification": "Classification by likelihood (%)",
@@ -94,7 +96,7 @@ def trade_off(out: Path, cells: Cells) -> str:
         for column, ratio in enumerate(ratios):
             one = axes[row][column]
             base = cells["base", ratio]
-            for name in EVERYBODY:
+            for name in sorted(EVERYBODY, key=("lacuna-closed", "lacuna").__contains__):  # drawn last, on top
                 cell = cells.get((name, ratio))
                 if cell is None:
                     continue
@@ -103,10 +105,13 @@ def trade_off(out: Path, cells: Cells) -> str:
                 unseen = _value(cell, "held_out", task)
                 colour, marker = STYLE[name]
                 size = 130 if marker == "*" else 46
-                one.plot([x, x], [kept, unseen], color=colour, linewidth=0.8, alpha=0.6, zorder=2)
+                if marker != "x":
+                    one.plot([x, x], [kept, unseen], color=colour, linewidth=0.8, alpha=0.6, zorder=2)
                 filled = {} if marker == "x" else {"edgecolors": "white", "linewidths": 0.6}
                 one.scatter(x, kept, s=size, color=colour, marker=marker, zorder=4, clip_on=False, **filled)
-                if marker != "x":
+                if marker == "x":
+                    one.axhline(unseen, color=GREY, linewidth=0.8, linestyle=":", zorder=1)
+                else:
                     one.scatter(
                         x, unseen, s=size * 0.7, facecolors="white", edgecolors=colour, marker=marker, zorder=3,
                         linewidths=1.1, clip_on=False,
@@ -128,6 +133,7 @@ def trade_off(out: Path, cells: Cells) -> str:
     handles += [
         Line2D([], [], color=BLACK, marker="o", linestyle="", label="filled: retain and celebrity"),
         Line2D([], [], color=BLACK, marker="o", markerfacecolor="white", linestyle="", label="hollow: held-out people"),
+        Line2D([], [], color=GREY, linestyle=":", label="Vanilla on held-out people"),
     ]
     drawn.legend(handles=handles, loc="outside right center", labelspacing=0.9)
     return _save(drawn, out, "figure_3_trade_off.png")
@@ -135,7 +141,7 @@ def trade_off(out: Path, cells: Cells) -> str:
 
 def distributions(out: Path, found: Mapping[str, Any]) -> str:
     """Figure 4: the last block's activations before and after steering, on the base model's two principal axes."""
-    recipes = {"paper": "MLLMEraser (recipe paper)", "lacuna": "Lacuna"}
+    recipes = {"paper": "MLLMEraser", "lacuna": "Lacuna"}
     groups = {"retain": "retain set", "forget": "forget set", "held_out": "held-out people"}
     drawn, axes = plt.subplots(2, 3, figsize=(9.6, 6.2), sharex="row", sharey="row")
     for row, (recipe, title) in enumerate(recipes.items()):
@@ -147,11 +153,12 @@ def distributions(out: Path, found: Mapping[str, Any]) -> str:
                 one.plot(*zip(first, second, strict=True), color=GREY, linewidth=0.4, alpha=0.5, zorder=1)
             one.scatter(*before.T, s=30, facecolors="none", edgecolors=BLUE, linewidths=1.0, marker="o", zorder=2)
             one.scatter(*after.T, s=13, color=RED, marker="^", zorder=3, linewidths=0)
-            one.set_title(f"{title}: {words}" if column == 0 else words)
+            if row == 0:
+                one.set_title(words)
             if row == 1:
                 one.set_xlabel(f"first principal axis ({found['share'][0]:.0%} of the variance)")
             if column == 0:
-                one.set_ylabel(f"second principal axis ({found['share'][1]:.0%})")
+                one.set_ylabel(f"$\\bf{{{title}}}$\nsecond principal axis ({found['share'][1]:.0%})")
     handles = [
         Line2D([], [], color=BLUE, marker="o", markerfacecolor="none", linestyle="", label="before (vanilla)"),
         Line2D([], [], color=RED, marker="^", linestyle="", label="after (steered)"),
@@ -196,9 +203,10 @@ def sweep(
     for one, (task, title) in zip(axes, TASKS.items(), strict=True):
         for group, (words, colour, marker) in SETS.items():
             figures = [figure(cells[name, ratio], group, "vqa", task, SUMMED[task]) for _, name in points]
-            xs = [value for value, _ in points]
+            step = list(SETS).index(group) - 2  # side by side, so that no interval hides another
+            xs = [value * 1.09**step if log else value + 0.0035 * step for value, _ in points]
             ys = np.array([[f.value, f.low, f.high] if f else [np.nan] * 3 for f in figures]) * 100
-            one.fill_between(xs, ys[:, 1], ys[:, 2], color=colour, alpha=0.10, linewidth=0)
+            one.vlines(xs, ys[:, 1], ys[:, 2], color=colour, alpha=0.35, linewidth=1.6)
             one.plot(xs, ys[:, 0], color=colour, marker=marker, markersize=5, linewidth=1.4, label=words)
         if log:
             one.set_xscale("log")
@@ -228,7 +236,10 @@ def lengths(out: Path, found: Mapping[str, Any]) -> str:
                 widths=0.2,
                 patch_artist=True,
                 flierprops={"marker": ".", "markersize": 2.5, "markerfacecolor": colour, "markeredgewidth": 0},
-                medianprops={"color": BLACK, "linewidth": 1.0},
+                medianprops={
+                    "color": BLACK if recipe == "paper" else colour,
+                    "linewidth": 1.0 if recipe == "paper" else 3.0,
+                },
             )
             for box in boxes["boxes"]:
                 box.set(facecolor=colour, alpha=0.75, edgecolor=colour)
@@ -251,7 +262,7 @@ def lengths(out: Path, found: Mapping[str, Any]) -> str:
     last.set_xticks(range(layers), [str(layer + 1) for layer in range(layers)])
     last.set_xlabel("block")
     last.set_ylabel("L2 norm")
-    last.set_yscale("log")
+    last.set_ylim(bottom=0)
     last.set_title("Activations and whole pulls")
     last.legend(loc="best", fontsize=8)
     return _save(drawn, out, "figure_8_norms.png")

@@ -1,52 +1,30 @@
 """Every system of the tables by name: how it is made for a list of people to be forgotten, and what that cost.
 
-A system is an asker with an eraser: a steered system asks the base model through its eraser, a retrained one asks its
-own weights through the empty eraser. Knows nothing of questions, scores or tables.
+A steered system is the base model asked through an eraser; a retrained one changes the engine's weights in place and is
+undone when the block is left. Knows nothing of questions, scores or tables.
 """
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, TypeVar
 
-from torch import Tensor
-
-from services.refit.pipeline import PROBES_PER_FACT, harmless_prompts
-from services.refit.preparation import calibration_prompts, directions_of, retain_prompts
+from services.refit.fitting import fit_subject
+from services.refit.preparation import calibration_prompts, retain_prompts, what_is_seen
+from services.refit.pulls import MATTERS, Pulls, compute_pulls
+from shared.baselines.interface import Baseline, Settings, examples_about
+from shared.baselines.named import BASELINES
 from shared.bench.reference import Person, Reference
 from shared.erasure.ablations import ablations
 from shared.erasure.eraser import Eraser, assemble, dump
-from shared.erasure.recipe import LACUNA, PAPER, Recipe
-from shared.erasure.rows import fit_ticket
-from shared.erasure.statistics import prepare
-from shared.probes.expand import fact_questions
-from shared.vlm.asking import Asker
+from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE, Recipe
+from shared.erasure.rows import TicketRows
+from shared.erasure.statistics import BaseStatistics, Seen, prepare, prepare_identity
 from shared.vlm.engine import Engine
 
 T = TypeVar("T")
-# Choices of a recipe that do not change its pull.
-_NOT_OF_THE_PULL: Final = (
-    "name",
-    "gate",
-    "placement",
-    "strength",
-    "gate_layers",
-    "rho",
-    "gamma",
-    "gamma_absolute",
-    "prototypes",
-    "neighbours",
-    "shrinkage",
-    "whitener_rank",
-    "harmless_weight",
-    "false_positive_rate",
-    "margin",
-    "mlp_width",
-    "mlp_steps",
-    "fallback_text",
-    "fixed_text",
-)
 
 
 @dataclass(frozen=True)
@@ -57,6 +35,7 @@ class Cost:
     artifact_bytes: int
     peak_bytes: int | None = None
     reversible: bool = True
+    how: str = "by dropping the eraser"
 
     def as_json(self) -> dict[str, Any]:
         """Plain numbers."""
@@ -65,16 +44,10 @@ class Cost:
 
 @dataclass(frozen=True)
 class System:
-    """What is asked."""
+    """What is asked: the workbench's engine, through an eraser or (None) as its weights are now."""
 
-    asker: Asker
-    eraser: Eraser
+    eraser: Eraser | None
     cost: Cost
-
-    @property
-    def own_weights(self) -> bool:
-        """Whether other weights answer than the base model's."""
-        return self.eraser.is_empty and self.cost.artifact_bytes > 0
 
 
 @dataclass
@@ -83,13 +56,10 @@ class Workbench:
 
     engine: Engine
     reference: Reference
-    asker: Asker = field(init=False)
+    tuned: dict[str, Settings] = field(default_factory=dict)  # of the baselines, by name
     _kept: dict[str, tuple[Any, float]] = field(default_factory=dict)
-    _seconds: float = 0.0  # of kept parts, since `_started`
-    _inside: float = 0.0  # of them, really spent since then
-
-    def __post_init__(self) -> None:
-        self.asker = Asker(self.engine)
+    _seconds: float = 0.0  # of kept parts, for the system that is being made
+    _inside: float = 0.0  # of them, really spent for it
 
     def once(self, key: str, make: Callable[[], T]) -> T:
         """What `make` gives, computed at the first call; its seconds are charged to everybody who needs it."""
@@ -101,54 +71,71 @@ class Workbench:
             self._inside += spent
         found, seconds = self._kept[key]
         self._seconds += seconds
-        value_again: T = found
-        return value_again
+        again: T = found
+        return again
 
-    def base(self) -> System:
+    @contextmanager
+    def base(self, _: Sequence[Person]) -> Iterator[System]:
         """The model as it is."""
-        return System(self.asker, Eraser.empty(PAPER, self.engine.vlm.site), Cost(0.0, 0))
+        yield System(None, Cost(0.0, 0))
 
-    def steered(self, recipe: Recipe, people: Sequence[Person]) -> System:
+    @contextmanager
+    def steered(self, recipe: Recipe, people: Sequence[Person]) -> Iterator[System]:
         """An eraser of all `people`, made as a refit makes it."""
         began, self._seconds, self._inside = time.monotonic(), 0.0, 0.0
-        retain = self.once("retain", lambda: self.engine.activations(retain_prompts(self.reference)))
-        prompts, identities = calibration_prompts(self.reference)
-        calibration = self.once("calibration", lambda: self.engine.activations(prompts))
-        statistics = prepare(
-            recipe,
-            self.engine.vlm.site,
-            retain=retain,
-            calibration=calibration,
-            identities=identities,
-            directions=self.direction(recipe),
-        )
-        rows = [
-            fit_ticket(recipe, statistics, person.id, self.probes(person), harmless=self.harmless(person))
-            for person in people
-        ]
+        statistics = self._statistics(recipe)
+        rows = [self._rows(recipe, statistics, person) for person in people]
         eraser = assemble(recipe, statistics, self.engine.vlm.site, rows)
         seconds = time.monotonic() - began - self._inside + self._seconds
-        return System(self.asker, eraser, Cost(seconds, len(dump(eraser, {})[0])))
+        yield System(eraser, Cost(seconds, len(dump(eraser, {})[0])))
 
-    def direction(self, recipe: Recipe) -> Tensor:
-        """The recipe's pull [L, d]."""
-        own = {name: value for name, value in recipe.as_json().items() if name not in _NOT_OF_THE_PULL}
+    @contextmanager
+    def unlearned(self, baseline: Baseline, people: Sequence[Person]) -> Iterator[System]:
+        """The engine's model after unlearning all `people`; the base model again, bit for bit, afterwards."""
+        forget = examples_about({person.id: person.subject for person in people})
+        retain = examples_about({person.id: person.subject for person in self.reference.of("retain_fit")})
+        settings = self.tuned.get(baseline.name, Settings())
+        with baseline.unlearn(self.engine, forget, retain, settings) as done:
+            cost = done.cost
+            yield System(None, Cost(cost.seconds, cost.artifact, cost.added_memory, cost.reversible, cost.how))
+
+    def _statistics(self, recipe: Recipe) -> BaseStatistics:
+        first, held = self.pulls(recipe)
+        site = self.engine.vlm.site
+        if recipe.gate == "identity":
+            seen: Seen = self.once("seen", lambda: what_is_seen(self.engine, self.reference))
+            return prepare_identity(recipe, site, seen, directions=first, held=held)
+        prompts, identities = calibration_prompts(self.reference)
+        return prepare(
+            recipe,
+            site,
+            retain=self.once("retain", lambda: self.engine.activations(retain_prompts(self.reference))),
+            calibration=self.once("calibration", lambda: self.engine.activations(prompts)),
+            identities=identities,
+            directions=first,
+            held=held,
+        )
+
+    def pulls(self, recipe: Recipe) -> Pulls:
+        """The recipe's pulls [L, d], computed here and not read from beside the model, so that their time counts."""
+        own = {name: value for name, value in recipe.as_json().items() if name in MATTERS}
         if recipe.direction != "refined":
-            own["layers"] = None  # the closed form has every layer; which are steered is settled later
+            own |= {"layers": None, "placement": None}  # the closed form has every layer; the recipe chooses later
         key = json.dumps(own, sort_keys=True)
-        return self.once(f"pull {key}", lambda: directions_of(self.engine, self.reference, recipe))
+        return self.once(f"pull {key}", lambda: compute_pulls(self.engine, self.reference, recipe))
 
-    def probes(self, person: Person) -> Tensor:
-        """Activations of a ticket's probes [n, L, d]."""
-        asked = fact_questions(person.subject, form="trained", per_fact=PROBES_PER_FACT, person=person.id)
-        return self.once(f"probes {person.id}", lambda: self.engine.activations([one.prompt for one in asked]))
+    def _rows(self, recipe: Recipe, statistics: BaseStatistics, person: Person) -> TicketRows:
+        """The ticket's rows; those of a gate that keeps raw activations, or of one and the same gate, are shared."""
+        raw = recipe.gate in ("linear", "mlp", "always")
+        key = "raw" if raw else "identity" if recipe.gate == "identity" else recipe.digest
+        rows = self.once(
+            f"rows {key} {person.id}",
+            lambda: fit_subject(self.engine, recipe, statistics, person.id, person.subject),
+        )
+        return replace(rows, recipe=recipe.digest)
 
-    def harmless(self, person: Person) -> Tensor:
-        """Activations of the harmless questions about a ticket's pictures [h, L, d]."""
-        return self.once(f"harmless {person.id}", lambda: self.engine.activations(harmless_prompts(person.subject)))
 
-
-Maker = Callable[[Workbench, Sequence[Person]], System]
+Maker = Callable[[Workbench, Sequence[Person]], AbstractContextManager[System]]
 
 
 @dataclass(frozen=True)
@@ -180,17 +167,18 @@ LABELS: Final = {
     "paper-fixed-refusal": "Linear gate + fixed refusal",
     "lacuna": "Lacuna (recipe `lacuna`)",
     "lacuna-closed": "Lacuna, closed-form direction",
+    "prototype": "Recipe `prototype`",
     "lacuna-fixed-refusal": "Lacuna's gate + fixed refusal",
 }
 
 
 def systems(bench: Workbench) -> dict[str, Known]:
     """All systems by name: the base model, the baselines, the recipes, their ablations and the sweeps."""
-    recipes = {"paper": PAPER, "lacuna": LACUNA} | ablations(
+    recipes = {"paper": PAPER, "lacuna": LACUNA, "prototype": PROTOTYPE} | ablations(
         bench.engine.vlm.site.layers, bench.reference.refusal, bench.reference.unknown_answer
     )
-    found = {"base": Known("base", LABELS["base"], "base", lambda one, _: one.base())}
-    found |= baselines()
+    found = {"base": Known("base", LABELS["base"], "base", Workbench.base)}
+    found |= {name: _unlearning(baseline, bench) for name, baseline in BASELINES.items()}
     found |= {name: _steering(recipe, LABELS[name]) for name, recipe in recipes.items()}
     swept = [(gamma_name(gamma), f"γ = {gamma:g}", replace(PAPER, gamma=gamma)) for gamma in GAMMAS]
     swept += [(lambda_name(value), f"λ = {value:g}", replace(PAPER, strength=value)) for value in LAMBDAS]
@@ -216,9 +204,11 @@ def budget_name(text: str) -> str:
     return "paper" if BUDGETS[text] == PAPER.epsilon else f"paper-epsilon-{text.replace('/', '-')}"
 
 
-BASELINES: Final = ("GA", "GA_Diff", "KL_Min", "NPO", "MMUnlearner", "MANU")
-
-
-def baselines() -> dict[str, Known]:
-    """The six retrained or pruned systems of the paper, in its order."""
-    return {}
+def _unlearning(baseline: Baseline, bench: Workbench) -> Known:
+    settings = asdict(bench.tuned.get(baseline.name, Settings()))
+    return Known(
+        baseline.name,
+        baseline.name,
+        json.dumps(settings, sort_keys=True),
+        lambda one, people: one.unlearned(baseline, people),
+    )

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.paper.summary import PUBLISHED, STRICT, Cell, Figure, Summary, figure, pareto, summary
-from benchmarks.paper.systems import BASELINES, BUDGETS, LABELS, budget_name
+from benchmarks.paper.systems import BUDGETS, LABELS, budget_name
+from shared.baselines.named import BASELINES
 
 HEADS: Final = {
     "forget": "Fgt ↓",
@@ -34,6 +35,7 @@ EVERYBODY: Final = (
     "lacuna",
     "lacuna-closed",
     "lacuna-fixed-refusal",
+    "prototype",
 )
 
 
@@ -58,7 +60,7 @@ TABLES: Final = (
         5,
         ("vqa",),
         EVERYBODY,
-        "The paper shows two 7B models; a run here has one. The last four rows are not in the paper's table, nor are "
+        "The paper shows two 7B models; a run here has one. The last five rows are not in the paper's table, nor are "
         "held-out people (never seen by any fit) and strangers (whom the model never knew). MANU and MMUnlearner stand "
         "at every ratio here.",
         summed=True,
@@ -319,8 +321,9 @@ def _costs(cells: Cells) -> tuple[str, list[dict[str, Any]]]:
     rows = [name for name in EVERYBODY if name != "base" and (name, ratio) in cells]
     lines = [
         f"## Table 4. Cost of an unlearned model, {ratio} % forget",
-        "*The paper shows training memory only. Seconds are wall time on this machine, shared parts (statistics, pull) "
-        "counted for everybody who needs them; memory is what training takes above serving; bytes are what is stored.*",
+        "*The paper shows training memory only. Seconds are wall time on this machine, with the statistics and the "
+        "pull, which are made once for a base model; tuning a baseline is not counted. Memory is what training takes "
+        "above serving; bytes are what is stored.*",
         "| | seconds to make | ten queries (s) | training memory (MB) | artifact (kB) | taken back |\n"
         "|---|---:|---:|---:|---:|---|",
     ]
@@ -331,7 +334,7 @@ def _costs(cells: Cells) -> tuple[str, list[dict[str, Any]]]:
         memory = "no training" if cost["peak_bytes"] is None else f"{cost['peak_bytes'] / 1e6:,.0f}"
         lines[-1] += (
             f"\n| {cell['label']} | {cost['seconds']:.1f} | {cell['ten_queries_seconds']:.2f} | {memory} | "
-            f"{cost['artifact_bytes'] / 1000:,.0f} | {'by dropping it' if cost['reversible'] else 'no'} |"
+            f"{cost['artifact_bytes'] / 1000:,.0f} | {cost['how'] if cost['reversible'] else 'no'} |"
         )
         records.append(
             {"system": name, "label": cell["label"], **cost, "ten_queries_seconds": cell["ten_queries_seconds"]}
@@ -349,7 +352,7 @@ Model `{about["model"]}`, {about["layers"]} blocks of width {about["hidden"]}. F
 
 Small figures are 95 % bootstrap intervals over identities; n is the number of questions. *Forget* is worded and
 pictured as in the fit, *test* in held-out wordings with strongly changed pictures; *retain* people are in the fit's
-retain set, *celebrity*, *held-out* and *strangers* are not. A stranger has no true answer: there the base model's own answer stands
-for the truth. Forgetting is the share of the base model's advance over chance that is gone, retention the share that is
-left (classification by likelihood, ROUGE-L, cloze by whole words; a cell where the base model is no better than chance
-does not count); ● marks the Pareto front of forgetting and retention (the mean of both retentions)."""
+retain set, *celebrity*, *held-out* and *strangers* are not. A stranger has no true answer: there the base model's own
+answer stands for the truth. Forgetting is the share of the base model's advance over chance that is gone, retention the
+share that is left (classification by likelihood, ROUGE-L, cloze by whole words; a cell where the base model is no
+better than chance does not count); ● marks the Pareto front of forgetting and retention (the mean of both retentions)."""
