@@ -355,4 +355,4 @@ pictured as in the fit, *test* in held-out wordings with strongly changed pictur
 retain set, *celebrity*, *held-out* and *strangers* are not. A stranger has no true answer: there the base model's own
 answer stands for the truth. Forgetting is the share of the base model's advance over chance that is gone, retention the
 share that is left (classification by likelihood, ROUGE-L, cloze by whole words; a cell where the base model is no
-better than chance does not count); ● marks the Pareto front of forgetting and retention (the mean of both retentions)."""
+better than chance does not count). ● marks the Pareto front of forgetting and retention (mean of both retentions)."""
