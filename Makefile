@@ -50,6 +50,7 @@ demo-model: $(STAMP) ## Train models/demo-vlm anew (at most 60 minutes on 2 core
 
 bench-model: $(STAMP) ## Train models/bench-vlm, 324 people, for the tables (about 2.5 hours on 2 cores; not shipped)
 	$(BIN)/python -m models.build_demo_vlm --size bench --out models/bench-vlm --checkpoints build/bench-vlm
+	$(BIN)/python -m services.refit.pulls models/bench-vlm
 
 bench-forgetting: $(STAMP) ## All systems over draws of people: what is told, what stays the same (forgetting.json)
 	$(BIN)/python -m benchmarks.forgetting --json build/forgetting.json
