@@ -75,7 +75,7 @@ def _card(group: str, question: Question, cells: Mapping[str, Cell], place: int)
     for name, cell in cells.items():
         reply = str(cell["examples"][place]["reply"])
         mark = "" if name == "base" else _mark(group, reply, first, question)
-        label = "Before: vanilla" if name == "base" else str(cell["label"])
+        label = "Before: vanilla" if name == "base" else str(cell["label"]).replace("`", "")
         rows.append(
             f'<tr class="{name if name == "base" else ""}"><td>{escape(label)}</td>'
             f"<td>{escape(reply) or '<span class=dim>(nothing)</span>'}{mark}</td></tr>"
