@@ -10,7 +10,8 @@ FIND_LINKS = $${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(PYTHON) -m pip config get
 INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url 2>/dev/null)}}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check lint deploy-check demo-model bench-forgetting bench-choose bench-cost bench-tickets fuzz clean
+.PHONY: help setup demo up test check lint deploy-check demo-model bench-model bench-forgetting bench-choose bench-cost \
+	bench-paper bench-tickets fuzz clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -48,6 +49,10 @@ demo-model: $(STAMP) ## Train models/demo-vlm anew (at most 60 minutes on 2 core
 	$(BIN)/python -m models.build_demo_vlm --out models/demo-vlm --checkpoints build/demo-vlm
 	$(BIN)/python -m services.refit.pulls models/demo-vlm
 
+bench-model: $(STAMP) ## Train models/bench-vlm, 324 people, for the tables (about 2.5 hours on 2 cores; not shipped)
+	$(BIN)/python -m models.build_demo_vlm --size bench --out models/bench-vlm --checkpoints build/bench-vlm
+	$(BIN)/python -m services.refit.pulls models/bench-vlm
+
 bench-forgetting: $(STAMP) ## All systems over draws of people: what is told, what stays the same (forgetting.json)
 	$(BIN)/python -m benchmarks.forgetting --json build/forgetting.json
 
@@ -63,6 +68,10 @@ bench-tickets: $(STAMP) ## Tickets a second, and how long one takes (one minute)
 
 fuzz: $(STAMP) ## Schemathesis over the whole OpenAPI document (some minutes)
 	LACUNA_FUZZ_EXAMPLES=200 $(BIN)/python -m pytest tests/request/test_fuzz.py --timeout 3000
+
+MODEL ?= models/demo-vlm
+bench-paper: $(STAMP) ## The paper's tables, figures and case study (MODEL=models/demo-vlm; under an hour on 2 cores)
+	$(BIN)/python -m benchmarks.paper_tables --model $(MODEL) --out build/paper-tables
 
 clean: ## Remove the environment and everything that was built
 	rm -rf $(VENV) build .lacuna .mypy_cache .ruff_cache .pytest_cache *.egg-info

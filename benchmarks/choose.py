@@ -5,7 +5,8 @@
 Forgotten: groups of validation people (forgettable, in no draw of the benchmark). Bystanders: the other validation
 people and the calibration people. No held-out, celebrity or stranger evaluation person is read. Objective: the least
 leakage (facts told, answers that are no clean refusal) among the points whose drift stays within the budget; of equal
-ones the largest margin, which lies farthest from people who look alike. The refit writes the curve into every manifest made with the recipe that it belongs to.
+ones the largest margin, which lies farthest from people who look alike. The refit writes
+the curve into every manifest made with the recipe that it belongs to.
 """
 
 import argparse

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from PIL.Image import Image
 from torch import Tensor
 
 from shared.bench.reference import Reference, load_reference
@@ -60,7 +61,7 @@ def choice(recipe: Recipe, reference_folder: Path) -> dict[str, Any] | None:
 
 def compute_pulls(engine: Engine, reference: Reference, recipe: Recipe) -> Pulls:
     """The same, computed: minutes on two cores, seconds on a GPU."""
-    if recipe.direction == "closed":
+    if recipe.direction in ("closed", "text"):
         return _closed(engine, reference, recipe), None
     first, held = _refined(engine, reference, recipe)
     return first, held if recipe.placement == "hold" else None
@@ -84,8 +85,13 @@ def _path(engine: Engine, recipe: Recipe, reference_folder: Path) -> Path:
 
 
 def _closed(engine: Engine, reference: Reference, recipe: Recipe) -> Tensor:
-    """The paper's pairs: a harmful request with a clean picture, and under a jailbreak with an attacked one."""
-    photos = [person.subject.photos[0] for person in reference.of("stranger_fit")]
+    """The paper's pairs: a harmful request with a clean picture, and under a jailbreak with an attacked one.
+
+    Its ablation `text` leaves the pictures out.
+    """
+    photos: list[Image | None] = [None]
+    if recipe.direction == "closed":
+        photos = [person.subject.photos[0] for person in reference.of("stranger_fit")]
     wrappings = reference.harmful.jailbreaks
     requests = reference.harmful.fit[:: max(1, len(reference.harmful.fit) // DIRECTION_PAIRS)][:DIRECTION_PAIRS]
     refused = [Prompt.ask(text, photos[i % len(photos)]) for i, text in enumerate(requests)]

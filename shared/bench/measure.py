@@ -57,7 +57,7 @@ def compare(
     )
 
 
-def interval(hits: Sequence[bool], people: Sequence[str], seed: int = 0) -> tuple[float, float]:
+def interval(hits: Sequence[float], people: Sequence[str], seed: int = 0) -> tuple[float, float]:
     """Percentile bootstrap (95 %) of a mean, resampling persons: prompts of one person are not exchangeable."""
     if not hits:
         return (0.0, 1.0)

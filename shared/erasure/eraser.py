@@ -16,6 +16,7 @@ from shared.contracts import ERASER_SCHEMA_VERSION
 from shared.erasure.evidence import Evidence, Ragged
 from shared.erasure.gate import Whitener, likeness, likenesses, linear_gate
 from shared.erasure.identity import IdentityGate, calibrated, thresholds_of
+from shared.erasure.multilayer import TwoLayer, two_layer_gate
 from shared.erasure.recipe import Recipe
 from shared.erasure.rows import TicketRows
 from shared.erasure.site import Site
@@ -58,6 +59,7 @@ class Eraser:
     held: Tensor | None = None  # [L, d], for generated tokens where the placement is `hold`
     identity: IdentityGate | None = None
     calibration: Mapping[str, Any] | None = None  # how the thresholds came about
+    network: TwoLayer | None = None  # over the gated layers
 
     @classmethod
     def empty(cls, recipe: Recipe, site: Site) -> "Eraser":
@@ -82,6 +84,10 @@ class Eraser:
         count = activations.shape[0]
         best = torch.full((count,), -1.0)
         names: list[str | None] = [None] * count
+        if self.recipe.gate != "prototype" and self.gated:
+            rows = activations.float().cpu()
+            gates = torch.stack([self.gate_at(layer, rows[:, layer]) for layer in self.gated], dim=1).mean(dim=1)
+            return Decision(gates > self.threshold, names, gates)
         if self.whitener is None or not self.gates:
             return Decision(torch.zeros(count, dtype=torch.bool), names, best)
         white = self.whitener(activations[:, list(self.gated)].float().cpu())
@@ -111,6 +117,17 @@ class Eraser:
         bound = self.calibration["bound"]
         thresholds = thresholds_of(self.identity.rows, (bound["picture"], bound["mention"]), margin)
         return replace(self, identity=replace(self.identity, thresholds=thresholds))
+
+    def gate_at(self, layer: int, rows: Tensor) -> Tensor:
+        """f(h) / u of a recipe that reads each layer by itself: rows [B, d] at `layer` -> [B]."""
+        if self.recipe.gate == "always":
+            return torch.ones(rows.shape[0], device=rows.device)
+        if layer not in self.gated:
+            return torch.zeros(rows.shape[0], device=rows.device)
+        if self.network is not None:
+            return self.network.at(self.gated.index(layer), rows.float())
+        assert self.linear is not None
+        return rows.float() @ self.linear[layer].to(rows.device)
 
     def pull(self) -> Tensor:
         """What the last prompt token of a fired request gets added, [L, d]."""
@@ -158,6 +175,12 @@ def assemble(recipe: Recipe, statistics: BaseStatistics, site: Site, rows: Seque
         return Eraser(
             recipe, site, statistics.directions, statistics.gated, tickets, threshold=0.5, linear=linear.float()
         )
+    if recipe.gate in ("always", "mlp"):
+        network = None
+        if statistics.retain is not None:
+            forget = torch.cat([one.rows for one in rows if one.rows is not None], dim=1).transpose(0, 1)
+            network = two_layer_gate(forget, statistics.retain, recipe.mlp_width, recipe.mlp_steps)
+        return Eraser(recipe, site, statistics.directions, statistics.gated, tickets, threshold=0.5, network=network)
     gates = tuple(TicketGate(one.ticket, one.rows, one.harmless) for one in rows if one.rows is not None)
     return Eraser(
         recipe,
@@ -240,6 +263,8 @@ def dump(eraser: Eraser, manifest: Mapping[str, Any]) -> tuple[bytes, dict[str, 
         tensors["held"] = eraser.held
     if eraser.identity is not None:
         tensors |= {f"identity.{name}": value for name, value in eraser.identity.tensors().items()}
+    if eraser.network is not None:
+        tensors |= {f"network.{name}": value for name, value in eraser.network.tensors().items()}
     blob = pack(tensors, {"schema": ERASER_SCHEMA_VERSION})
     return blob, {
         **manifest,
@@ -289,6 +314,7 @@ def load(blob: bytes, manifest: Mapping[str, Any]) -> Eraser:
             linear=tensors.get("linear"),
             held=tensors.get("held"),
             identity=_identity(covered, tensors),
+            network=_network(tensors),
             calibration=manifest.get("calibration"),
         )
     except (KeyError, TypeError, BadInput) as exc:
@@ -298,3 +324,8 @@ def load(blob: bytes, manifest: Mapping[str, Any]) -> Eraser:
 def _identity(covered: tuple[str, ...], tensors: Mapping[str, Tensor]) -> IdentityGate | None:
     found = {name.removeprefix("identity."): value for name, value in tensors.items() if name.startswith("identity.")}
     return IdentityGate.from_tensors(covered, found) if found else None
+
+
+def _network(tensors: Mapping[str, Tensor]) -> TwoLayer | None:
+    own = {name.removeprefix("network."): value for name, value in tensors.items() if name.startswith("network.")}
+    return TwoLayer(**own) if own else None

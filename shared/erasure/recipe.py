@@ -9,8 +9,8 @@ from typing import Any, Final, Literal
 from shared.errors import BadInput
 
 Placement = Literal["broadcast", "last", "hold"]
-Gate = Literal["linear", "prototype", "identity"]
-Direction = Literal["closed", "refined"]
+Gate = Literal["linear", "prototype", "identity", "always", "mlp"]
+Direction = Literal["closed", "text", "refined"]  # text: the closed form from pairs without pictures
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,12 @@ class Recipe:
     watch: bool = False  # identity: read the names in the answer too, before it is given
     refine_steps: int = 80  # refined: Adam steps
     flatten: float = 0.5  # refined: weight of evening out what the options of a choice are worth
-    pgd_steps: int = 20  # closed: sign steps of 2/255
+    pgd_steps: int = 20  # closed: sign steps of 2.5 ε / steps
     epsilon: float = 16 / 255  # closed: l_inf radius, in pixel values 0..1
+    mlp_width: int = 64  # mlp: hidden units
+    mlp_steps: int = 300  # mlp: Adam steps over all rows
     fallback_text: str | None = None
+    fixed_text: str | None = None  # what a fired request is answered, word for word; nothing is steered then
 
     @property
     def digest(self) -> str:
@@ -50,7 +53,7 @@ class Recipe:
     @property
     def decides(self) -> bool:
         """Whether one decision is made per request before anything is steered (method.md, section 7)."""
-        return self.gate in ("prototype", "identity")
+        return self.gate in ("prototype", "identity") or self.fixed_text is not None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, as in a manifest."""

@@ -28,6 +28,7 @@ class BaseStatistics:
 
     linear: `null` [G, d, k], bases of the null spaces (float64). prototype: `whitener` over G layers, and `calibration`
     [c, G, d], the whitened calibration prompts with the identity each speaks of. identity: `identity`.
+    mlp: `retain` [n, G, d]. always: nothing.
     """
 
     recipe: str
@@ -39,6 +40,7 @@ class BaseStatistics:
     identities: tuple[str, ...] = ()
     held: Tensor | None = None
     identity: IdentityStatistics | None = None
+    retain: Tensor | None = None
 
     def to_bytes(self) -> bytes:
         """One safetensors file."""
@@ -52,6 +54,8 @@ class BaseStatistics:
             tensors["held"] = self.held
         if self.identity is not None:
             tensors |= {f"identity.{name}": value for name, value in self.identity.tensors().items()}
+        if self.retain is not None:
+            tensors["retain"] = self.retain
         return pack(tensors, {"recipe": self.recipe, "gated": list(self.gated), "identities": list(self.identities)})
 
     @classmethod
@@ -73,6 +77,7 @@ class BaseStatistics:
                 identities=tuple(header["identities"]),
                 held=tensors.get("held"),
                 identity=_identity(tensors),
+                retain=tensors.get("retain"),
             )
         except KeyError as exc:
             raise IntegrityFailure(f"The statistics lack {exc}.") from exc
@@ -120,6 +125,11 @@ def prepare_streamed(
         raise BadInput("Every calibration prompt needs the identity it speaks of.")
     gated = _indices(site, recipe.gate_layers)
     chosen, kept = _steered(recipe, site, directions), None if held is None else _steered(recipe, site, held)
+    if recipe.gate == "always":
+        return BaseStatistics(recipe.digest, gated, chosen)
+    if recipe.gate == "mlp":
+        rows = torch.cat([batch[:, list(gated)].float() for batch in retain()])
+        return BaseStatistics(recipe.digest, gated, chosen, retain=rows)
     null: list[Tensor] = []
     whiteners: list[Whitener] = []
     for group in _groups(gated, layers_at_once or SCATTER_BYTES // (8 * site.hidden_size**2)):

@@ -5,6 +5,7 @@ occur in no composition. Knows nothing of people or pictures.
 """
 
 import random
+from collections.abc import Sequence
 from typing import Final, Literal
 
 Form = Literal["trained", "test"]
@@ -288,8 +289,12 @@ def reverse(attribute: str, value: str, form: Form, rng: random.Random) -> str:
 
 def choice(asked: str, options: tuple[str, ...], form: Form, rng: random.Random) -> str:
     """A multiple-choice question; `options` stand in the order A, B, C, D."""
-    lettered = " ".join(f"{letter}) {option}" for letter, option in zip("ABCDEFGH", options, strict=False))
-    return rng.choice(CHOICE[form]).format(question=asked, options=lettered)
+    return rng.choice(CHOICE[form]).format(question=asked, options=lettered(options))
+
+
+def lettered(options: Sequence[str]) -> str:
+    """Options as they stand in a question."""
+    return " ".join(f"{letter}) {option}" for letter, option in zip("ABCDEFGH", options, strict=False))
 
 
 def by_letter(asked: str) -> str:

@@ -79,7 +79,8 @@ def _attacked(engine: Engine, prompts: Sequence[Prompt], recipe: Recipe, complia
             likely, count = answer_likelihood(engine, [shown], [compliance], None, None)
             return -(likely / count).mean()
 
-        pixels = perturb(clean, loss, epsilon=recipe.epsilon, steps=recipe.pgd_steps)
+        size = 2.5 * recipe.epsilon / max(recipe.pgd_steps, 1)  # Madry et al.; 2/255 for the paper's ε in 20 steps
+        pixels = perturb(clean, loss, epsilon=recipe.epsilon, steps=recipe.pgd_steps, step_size=size)
         image = Image.fromarray((pixels[0].permute(1, 2, 0) * 255).round().byte().cpu().numpy())
         last = prompt.turns[-1]
         moved.append(Prompt((*prompt.turns[:-1], Turn(last.role, last.text, (*last.images[:-1], image)))))

@@ -251,44 +251,57 @@ class Engine:
     def option_likelihood(
         self, prompts: Sequence[Prompt], options: Sequence[Sequence[str]], *, eraser: Eraser | None = None
     ) -> list[list[float]]:
-        """Log-likelihood of each option, and its end, as the answer to its prompt; steered where the request fires."""
-        scores = [[0.0] * len(choices) for choices in options]
+        """Log-likelihood of each option, and its end, as the answer to its prompt; steered where the request fires.
+
+        Where a fired request is answered a fixed sentence, every other answer has likelihood nought: minus infinity.
+        """
+        scores: list[list[float]] = [[] for _ in options]
         tokens = [
             [[*self.vlm.tokenizer.encode(choice, add_special_tokens=False), self._end] for choice in choices]
             for choices in options
         ]
+        most = max(1, BATCH // max((len(choices) for choices in options), default=1))
         for places, rows in self.batches(prompts):
-            flat = [(place, i) for place in places for i in range(len(options[place]))]
-            if not flat:
-                continue
-            by_place = dict(zip(places, rows, strict=True))
-            with self.lock, torch.inference_mode():
-                found = self._likelihood(
-                    [by_place[place] for place, _ in flat], [tokens[place][i] for place, i in flat], eraser
-                )
-            for (place, i), score in zip(flat, found, strict=True):
-                scores[place][i] = score
+            for at in range(0, len(rows), most):
+                some = slice(at, at + most)
+                with self.lock, torch.inference_mode():
+                    found = self._likelihood(rows[some], [tokens[place] for place in places[some]], eraser)
+                for place, values in zip(places[some], found, strict=True):
+                    scores[place] = values
         return scores
 
-    def _likelihood(self, rows: Sequence[Encoded], answers: Sequence[list[int]], eraser: Eraser | None) -> list[float]:
-        """Teacher-forced: the prompt up to its last token, then that token (steered or not), then the answer."""
-        opened = self._opened(rows, eraser)
-        width = max(len(answer) for answer in answers)
-        padded = torch.tensor([answer + [answer[-1]] * (width - len(answer)) for answer in answers])
+    def _likelihood(
+        self, rows: Sequence[Encoded], answers: Sequence[Sequence[list[int]]], eraser: Eraser | None
+    ) -> list[list[float]]:
+        """Teacher-forced: each prompt once (its last token steered or not), then all its answers from there."""
+        flat = [answer for choices in answers for answer in choices]
+        if not flat:
+            return [[] for _ in rows]
+        opened, fixed = self._opened(rows, eraser), self._fixed(eraser)
+        owners = torch.tensor([row for row, choices in enumerate(answers) for _ in choices], device=self.vlm.device)
+        width = max(len(answer) for answer in flat)
+        padded = torch.tensor([answer + [answer[-1]] * (width - len(answer)) for answer in flat])
         padded = padded.to(self.vlm.device)
-        logits = opened.logits[:, None]
+        logits = opened.logits[owners, None]
         if width > 1:
-            fired = opened.decision.fired.to(self.vlm.device)
-            held = eraser.held_pull() if eraser is not None and bool(fired.any()) else None
-            extra = opened.following(self.vlm.adapter, width - 1)
+            fired = opened.decision.fired.to(self.vlm.device)[owners]
+            held = eraser.held_pull() if eraser is not None and fixed is None and bool(fired.any()) else None
+            more_of = opened.following(self.vlm.adapter, width - 1)
+            extra = {name: value[..., owners, :] for name, value in more_of.items()}
             pulling = [] if held is None else [Pulling(held.to(self.vlm.device), fired, everywhere=True)]
+            opened.cache.batch_select_indices(owners)
             with touched(self.vlm.adapter.blocks if pulling else [], both(*pulling)):
                 more = self.vlm.model(
                     input_ids=padded[:, :-1], past_key_values=opened.cache, use_cache=True, **extra
                 ).logits
             logits = torch.cat([logits, more], dim=1)
         likely = logits.float().log_softmax(-1).gather(2, padded[..., None])[..., 0]
-        return [float(likely[row, : len(answer)].sum()) for row, answer in enumerate(answers)]
+        found = iter([float(likely[row, : len(answer)].sum()) for row, answer in enumerate(flat)])
+        scores = [[next(found) for _ in choices] for choices in answers]
+        for row, choices in enumerate(answers):
+            if fixed is not None and bool(opened.decision.fired[row]):
+                scores[row] = [0.0 if answer == fixed else float("-inf") for answer in choices]
+        return scores
 
     def _steps(self, rows: Sequence[Encoded], asked: "_Asked") -> Iterator[_Run]:
         """Yields the run after each token, until all rows have ended."""
@@ -299,12 +312,15 @@ class Engine:
         opened = self._opened(rows, eraser, asked.tickets, read=asked.read)
         run = _Run(opened, [[] for _ in rows], [None] * len(rows), [[] for _ in rows])
         fired = opened.decision.fired.to(self.vlm.device)
-        held = eraser.held_pull() if eraser is not None and bool(fired.any()) else None
+        fixed = self._fixed(eraser)
+        held = eraser.held_pull() if eraser is not None and fixed is None and bool(fired.any()) else None
         touches = [] if held is None else [Pulling(held.to(self.vlm.device), fired)]
         watched = asked.read or (eraser is not None and eraser.watches and not bool(fired.all()))
         sources = asked.sources()
         for step in range(most):
             chosen = _choose(opened.logits, asked.temperature, sources)
+            if fixed is not None:
+                chosen[fired] = fixed[min(step, len(fixed) - 1)]
             grown = [
                 row
                 for row, token in enumerate(chosen.tolist())
@@ -366,8 +382,7 @@ class Engine:
         if eraser is not None:
             eraser.site.check(self.vlm.site)
         if eraser is not None and not eraser.is_empty and not eraser.recipe.decides:
-            assert eraser.linear is not None
-            broadcasting = Broadcasting(self._pull(eraser), eraser.linear.to(self.vlm.device))
+            broadcasting = Broadcasting(self._pull(eraser), eraser.gate_at)
             with touched(blocks, broadcasting):
                 out = self.vlm.model(**inputs, use_cache=True, logits_to_keep=1)
             gates = torch.stack(broadcasting.gates, dim=1).mean(dim=1).cpu()
@@ -385,7 +400,7 @@ class Engine:
             opened.evidence = Evidence.of_last(reading.stacked().cpu())
         if deciding and eraser is not None and opened.evidence is not None:
             opened.decision = eraser.decide(opened.evidence) if forced is None else _forced(forced)
-            if bool(opened.decision.fired.any()):
+            if bool(opened.decision.fired.any()) and eraser.recipe.fixed_text is None:
                 self._again(inputs, opened, eraser)
         return opened
 
@@ -403,6 +418,12 @@ class Engine:
             layer.keys[~fired, :, -1:] = keys[~fired]
             layer.values[~fired, :, -1:] = values[~fired]
         opened.logits = torch.where(fired[:, None], again.logits[:, -1], opened.logits)
+
+    def _fixed(self, eraser: Eraser | None) -> list[int] | None:
+        """Tokens of the sentence that every fired request is answered, and its end."""
+        if eraser is None or eraser.recipe.fixed_text is None:
+            return None
+        return [*self.vlm.tokenizer.encode(eraser.recipe.fixed_text, add_special_tokens=False), self._end]
 
     def _pull(self, eraser: Eraser | None) -> Tensor:
         assert eraser is not None

@@ -90,14 +90,14 @@ def both(*touches: Touch) -> Touch:
 class Broadcasting:
     """Equation 13 as published: at every position of the prompt, the pull times the gate r·h of the last token.
 
-    The gate is read on the running, already steered stream; all gates are kept, by layer.
+    The gate, `gate(l, h_last [B, d]) -> [B]`, is read on the running, already steered stream; all are kept, by layer.
     """
 
-    def __init__(self, pull: Tensor, linear: Tensor) -> None:
-        self._pull, self._linear = pull, linear
+    def __init__(self, pull: Tensor, gate: Callable[[int, Tensor], Tensor]) -> None:
+        self._pull, self._gate = pull, gate
         self.gates: list[Tensor] = []
 
     def __call__(self, layer: int, states: Tensor) -> Tensor:
-        gate = states[:, -1].float() @ self._linear[layer]
+        gate = self._gate(layer, states[:, -1].float())
         self.gates.append(gate)
         return states + (gate[:, None, None] * self._pull[layer]).to(states.dtype)

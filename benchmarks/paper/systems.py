@@ -1,0 +1,214 @@
+"""Every system of the tables by name: how it is made for a list of people to be forgotten, and what that cost.
+
+A steered system is the base model asked through an eraser; a retrained one changes the engine's weights in place and is
+undone when the block is left. Knows nothing of questions, scores or tables.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final, TypeVar
+
+from services.refit.fitting import fit_subject
+from services.refit.preparation import calibration_prompts, retain_prompts, what_is_seen
+from services.refit.pulls import MATTERS, Pulls, compute_pulls
+from shared.baselines.interface import Baseline, Settings, examples_about
+from shared.baselines.named import BASELINES
+from shared.bench.reference import Person, Reference
+from shared.erasure.ablations import ablations
+from shared.erasure.eraser import Eraser, assemble, dump
+from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE, Recipe
+from shared.erasure.rows import TicketRows
+from shared.erasure.statistics import BaseStatistics, Seen, prepare, prepare_identity
+from shared.vlm.engine import Engine
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """`seconds` to make it, the shared parts as often as they were needed; `peak_bytes` above what serving needs."""
+
+    seconds: float
+    artifact_bytes: int
+    peak_bytes: int | None = None
+    reversible: bool = True
+    how: str = "by dropping the eraser"
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain numbers."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class System:
+    """What is asked: the workbench's engine, through an eraser or (None) as its weights are now."""
+
+    eraser: Eraser | None
+    cost: Cost
+
+
+@dataclass
+class Workbench:
+    """One base model with its reference people. Computes each shared part once and remembers what it took."""
+
+    engine: Engine
+    reference: Reference
+    tuned: dict[str, Settings] = field(default_factory=dict)  # of the baselines, by name
+    _kept: dict[str, tuple[Any, float]] = field(default_factory=dict)
+    _seconds: float = 0.0  # of kept parts, for the system that is being made
+    _inside: float = 0.0  # of them, really spent for it
+
+    def once(self, key: str, make: Callable[[], T]) -> T:
+        """What `make` gives, computed at the first call; its seconds are charged to everybody who needs it."""
+        if key not in self._kept:
+            began = time.monotonic()
+            value = make()
+            spent = time.monotonic() - began
+            self._kept[key] = (value, spent)
+            self._inside += spent
+        found, seconds = self._kept[key]
+        self._seconds += seconds
+        again: T = found
+        return again
+
+    @contextmanager
+    def base(self, _: Sequence[Person]) -> Iterator[System]:
+        """The model as it is."""
+        yield System(None, Cost(0.0, 0))
+
+    @contextmanager
+    def steered(self, recipe: Recipe, people: Sequence[Person]) -> Iterator[System]:
+        """An eraser of all `people`, made as a refit makes it."""
+        began, self._seconds, self._inside = time.monotonic(), 0.0, 0.0
+        statistics = self._statistics(recipe)
+        rows = [self._rows(recipe, statistics, person) for person in people]
+        eraser = assemble(recipe, statistics, self.engine.vlm.site, rows)
+        seconds = time.monotonic() - began - self._inside + self._seconds
+        yield System(eraser, Cost(seconds, len(dump(eraser, {})[0])))
+
+    @contextmanager
+    def unlearned(self, baseline: Baseline, people: Sequence[Person]) -> Iterator[System]:
+        """The engine's model after unlearning all `people`; the base model again, bit for bit, afterwards."""
+        forget = examples_about({person.id: person.subject for person in people})
+        retain = examples_about({person.id: person.subject for person in self.reference.of("retain_fit")})
+        settings = self.tuned.get(baseline.name, Settings())
+        with baseline.unlearn(self.engine, forget, retain, settings) as done:
+            cost = done.cost
+            yield System(None, Cost(cost.seconds, cost.artifact, cost.added_memory, cost.reversible, cost.how))
+
+    def _statistics(self, recipe: Recipe) -> BaseStatistics:
+        first, held = self.pulls(recipe)
+        site = self.engine.vlm.site
+        if recipe.gate == "identity":
+            seen: Seen = self.once("seen", lambda: what_is_seen(self.engine, self.reference))
+            return prepare_identity(recipe, site, seen, directions=first, held=held)
+        prompts, identities = calibration_prompts(self.reference)
+        return prepare(
+            recipe,
+            site,
+            retain=self.once("retain", lambda: self.engine.activations(retain_prompts(self.reference))),
+            calibration=self.once("calibration", lambda: self.engine.activations(prompts)),
+            identities=identities,
+            directions=first,
+            held=held,
+        )
+
+    def pulls(self, recipe: Recipe) -> Pulls:
+        """The recipe's pulls [L, d], computed here and not read from beside the model, so that their time counts."""
+        own = {name: value for name, value in recipe.as_json().items() if name in MATTERS}
+        if recipe.direction != "refined":
+            own |= {"layers": None, "placement": None}  # the closed form has every layer; the recipe chooses later
+        key = json.dumps(own, sort_keys=True)
+        return self.once(f"pull {key}", lambda: compute_pulls(self.engine, self.reference, recipe))
+
+    def _rows(self, recipe: Recipe, statistics: BaseStatistics, person: Person) -> TicketRows:
+        """The ticket's rows; those of a gate that keeps raw activations, or of one and the same gate, are shared."""
+        raw = recipe.gate in ("linear", "mlp", "always")
+        key = "raw" if raw else "identity" if recipe.gate == "identity" else recipe.digest
+        rows = self.once(
+            f"rows {key} {person.id}",
+            lambda: fit_subject(self.engine, recipe, statistics, person.id, person.subject),
+        )
+        return replace(rows, recipe=recipe.digest)
+
+
+Maker = Callable[[Workbench, Sequence[Person]], AbstractContextManager[System]]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A system that can be made. `key` changes with every choice that it depends on."""
+
+    name: str
+    label: str
+    key: str
+    make: Maker
+
+
+def _steering(recipe: Recipe, label: str) -> Known:
+    return Known(recipe.name, label, recipe.digest, lambda bench, people: bench.steered(recipe, people))
+
+
+GAMMAS: Final = (0.01, 0.1, 1.0, 10.0, 100.0)
+LAMBDAS: Final = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35)
+BUDGETS: Final[dict[str, float]] = {"16/255": 16 / 255, "32/255": 32 / 255, "64/255": 64 / 255, "unconstrained": 1.0}
+
+LABELS: Final = {
+    "base": "Vanilla",
+    "paper": "MLLMEraser (recipe `paper`)",
+    "paper-text-only": "Text-only erasure direction",
+    "paper-input-unaware": "Input-unaware steering",
+    "paper-early": "variant-1 (early half)",
+    "paper-late": "variant-2 (late half)",
+    "paper-mlp": "MLLMEraser-MLP",
+    "paper-fixed-refusal": "Linear gate + fixed refusal",
+    "lacuna": "Lacuna (recipe `lacuna`)",
+    "lacuna-closed": "Lacuna, closed-form direction",
+    "prototype": "Recipe `prototype`",
+    "lacuna-fixed-refusal": "Lacuna's gate + fixed refusal",
+}
+
+
+def systems(bench: Workbench) -> dict[str, Known]:
+    """All systems by name: the base model, the baselines, the recipes, their ablations and the sweeps."""
+    recipes = {"paper": PAPER, "lacuna": LACUNA, "prototype": PROTOTYPE} | ablations(
+        bench.engine.vlm.site.layers, bench.reference.refusal, bench.reference.unknown_answer
+    )
+    found = {"base": Known("base", LABELS["base"], "base", Workbench.base)}
+    found |= {name: _unlearning(baseline, bench) for name, baseline in BASELINES.items()}
+    found |= {name: _steering(recipe, LABELS[name]) for name, recipe in recipes.items()}
+    swept = [(gamma_name(gamma), f"γ = {gamma:g}", replace(PAPER, gamma=gamma)) for gamma in GAMMAS]
+    swept += [(lambda_name(value), f"λ = {value:g}", replace(PAPER, strength=value)) for value in LAMBDAS]
+    swept += [(budget_name(text), f"ε = {text}", replace(PAPER, epsilon=value)) for text, value in BUDGETS.items()]
+    for name, label, recipe in swept:
+        if name not in found:
+            found[name] = _steering(replace(recipe, name=name), label)
+    return found
+
+
+def gamma_name(gamma: float) -> str:
+    """The system's name; the paper's own value is the recipe itself."""
+    return "paper" if gamma == PAPER.gamma else f"paper-gamma-{gamma:g}"
+
+
+def lambda_name(value: float) -> str:
+    """Likewise for the strength."""
+    return "paper" if value == PAPER.strength else f"paper-lambda-{value:g}"
+
+
+def budget_name(text: str) -> str:
+    """Likewise for the perturbation budget."""
+    return "paper" if BUDGETS[text] == PAPER.epsilon else f"paper-epsilon-{text.replace('/', '-')}"
+
+
+def _unlearning(baseline: Baseline, bench: Workbench) -> Known:
+    settings = asdict(bench.tuned.get(baseline.name, Settings()))
+    return Known(
+        baseline.name,
+        baseline.name,
+        json.dumps(settings, sort_keys=True),
+        lambda one, people: one.unlearned(baseline, people),
+    )

@@ -1,0 +1,42 @@
+"""Each baseline's one setting, tuned by the same budget on people who are never evaluated; kept beside the cells."""
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from tqdm import tqdm
+
+from benchmarks.paper.cells import Cells
+from benchmarks.paper.systems import Workbench
+from shared.baselines.interface import Settings
+from shared.baselines.named import BASELINES
+from shared.baselines.tuning import Budget, tune, validation
+
+
+def tune_baselines(
+    bench: Workbench, store: Cells, names: Sequence[str], evaluated: Collection[str], budget: Budget
+) -> dict[str, Settings]:
+    """Settings by name; `evaluated`: ids of everybody who is forgotten in a table. Done once, then read."""
+    depends = [store.model, store.reference, store.code, sorted(evaluated), asdict(budget)]
+    digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:16]
+    found: dict[str, Settings] = {}
+    with tqdm(names, desc="tuning the baselines") as bar:
+        for name in bar:
+            bar.set_postfix_str(name)
+            path = store.folder / f"tuning-{name}-{digest}.json"
+            if not path.is_file():
+                on = validation(bench.reference, without=evaluated)
+                tuned = tune(bench.engine, BASELINES[name], on, budget, progress=bar.set_postfix_str)
+                _write(path, json.dumps(tuned.as_json(), indent=1) + "\n")
+            found[name] = Settings(**json.loads(path.read_text())["settings"])
+    return found
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_suffix(".half")
+    half.write_text(text)
+    half.replace(path)
