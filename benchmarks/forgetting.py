@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -44,6 +44,7 @@ RECIPES: Final = ("lacuna", "prototype", "paper")
 TICKETS: Final = (1, 2, 4, 8, 16, 32, 64)
 TEMPERATURES: Final = (0.7, 1.0)
 WIDE: Final = ("mcq", "cloze", "reverse", "system", "later")  # asked of recipes only
+ALSO_WIDE: Final = ("held_out_system", "held_out_later", "talk")  # likewise
 LONGEST: Final = 24
 
 
@@ -85,12 +86,14 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=6)
     parser.add_argument("--systems", default=",".join((*RECIPES, *BASELINES)))
     parser.add_argument("--trials", type=int, default=8, help="of the tuning of each baseline")
+    parser.add_argument("--tuned", type=Path, help="JSON, settings found before: {name: {learning_rate|share: value}}")
     chosen = parser.parse_args()
     logging.getLogger("shared").setLevel(logging.ERROR)
     chosen.json.parent.mkdir(parents=True, exist_ok=True)
     reference = load_reference(chosen.model / "reference")
     draws = draw_people(reference, chosen.draws, chosen.people)
     bench = Bench(Engine(load(chosen.model)), reference, chosen.model / "reference", draws, others_panels(reference))
+    known: dict[str, Any] = json.loads(chosen.tuned.read_text()) if chosen.tuned else {}
     report: dict[str, Any] = {
         "model": chosen.model.name,
         "draws": chosen.draws,
@@ -101,7 +104,7 @@ def main() -> None:
         "systems": {},
     }
     for name in chosen.systems.split(","):
-        report["systems"][name] = _kept(chosen.json, name, partial(system, bench, name, chosen.trials))
+        report["systems"][name] = _kept(chosen.json, name, partial(system, bench, name, chosen.trials, known.get(name)))
         show(name, report["systems"][name])
     report["tickets"] = _kept(chosen.json, "tickets", partial(tickets, bench))
     report["from_strangers"] = _kept(chosen.json, "strangers", partial(strangers, bench))
@@ -118,10 +121,12 @@ def _kept(path: Path, name: str, make: Callable[[], Any]) -> Any:
     return json.loads(part.read_text())
 
 
-def system(bench: Bench, name: str, trials: int) -> dict[str, Any]:
-    """One system over all draws: figures of each draw, their mean and the worst."""
+def system(bench: Bench, name: str, trials: int, known: Mapping[str, float] | None = None) -> dict[str, Any]:
+    """One system over all draws: figures of each draw, their mean and the worst. `known`: settings tuned before."""
     settings, tuned = Settings(), None
-    if name in BASELINES:
+    if known is not None:
+        settings, tuned = replace(settings, **known), {"taken_over": dict(known)}
+    elif name in BASELINES:
         evaluated = [person.id for draw in bench.draws.evaluation for person in draw]
         found = tune(
             bench.engine,
@@ -177,7 +182,7 @@ def measure(
     figures: dict[str, Any] = {"n": {}, "identical": {}, "told_before": {}}
     fired: list[Answer] = []
     for name, questions in (panels | bench.others).items():
-        if name in WIDE and not wide:
+        if not wide and name in (*WIDE, *ALSO_WIDE):
             continue
         after = bench.engine.generate([question.prompt for question in questions], eraser=eraser)
         fired += [answer for answer in after if answer.fired] if name in panels else []
