@@ -121,7 +121,7 @@ def _kept(path: Path, name: str, make: Callable[[], Any]) -> Any:
     return json.loads(part.read_text())
 
 
-def system(bench: Bench, name: str, trials: int, known: Mapping[str, float] | None = None) -> dict[str, Any]:
+def system(bench: Bench, name: str, trials: int, known: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """One system over all draws: figures of each draw, their mean and the worst. `known`: settings tuned before."""
     settings, tuned = Settings(), None
     if known is not None:
