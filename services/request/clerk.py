@@ -8,17 +8,19 @@ import signal
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 from sqlalchemy import Engine, func, select
 
-from services.request import escalate, glass, reconciler, restore
+from services.request import escalate, glass, reconciler, restore, shredding
 from services.request.deliveries import Deliverer
 from services.request.importer import Importer
 from services.request.reconciler import Limits, Resend
 from services.request.service import Office
+from services.request.shredding import Retention
 from shared.clock import utc_now
 from shared.config import load_settings
 from shared.correlation import MESSAGE_HEADER, log_with_ids
@@ -34,6 +36,7 @@ from shared.store.opening import open_store
 logger = logging.getLogger(__name__)
 PAUSE_S = 0.4
 FIRST_RETRY_S, LONGEST_RETRY_S = 3.0, 120.0
+SHRED_EVERY_S = 3.0
 
 
 @dataclass
@@ -45,17 +48,19 @@ class Clerk:
     model_id: str
     auto_promote: bool
     limits: Limits = field(default_factory=Limits)
-    office: tuple[Store, KeyRing] | None = None  # where the high-water mark is kept
+    office: tuple[Store, KeyRing] | None = None  # where the high-water mark is kept, and payloads
     deliverer: Deliverer | None = None
     importer: Importer | None = None
+    retention: Retention = field(default_factory=Retention)
     _forget_at: float = 0.0
     _mark: Mark | None = None
+    _shredded: float = 0.0
     _retry: dict[str, tuple[float, float]] = field(default_factory=dict)  # id -> (not before, pause)
 
     def turn(self) -> None:
-        """Look at the mark, relay, mend, promote, move, escalate, send again; what is away waits for the next turn."""
-        every = (self.keep, self.relay, self.mend, self.promote, self.move, self.escalate, self.recover, self.forget)
-        for step in every:
+        """Look at the mark, then every step in its order; what is away waits for the next turn."""
+        every = (self.keep, self.relay, self.mend, self.promote, self.move, self.escalate, self.shred, self.recover)
+        for step in (*every, self.forget):
             try:
                 step()
             except StaleRestore as exc:
@@ -103,6 +108,22 @@ class Clerk:
         """See reconciler."""
         with transaction(self.database) as session:
             reconciler.move_tickets(session, self.model_id, self.limits)
+
+    def shred(self) -> None:
+        """Destroy what is no longer needed, now and then; what cannot be destroyed stops nothing else."""
+        if self.office is None or time.monotonic() < self._shredded + SHRED_EVERY_S:
+            return
+        self._shredded = time.monotonic()
+        with transaction(self.database) as session:
+            found = shredding.due(session, self.model_id, self.retention)
+        for ticket, thing in found:
+            try:
+                with transaction(self.database) as session:
+                    shredding.destroy(session, *self.office, ticket, thing)
+            except LacunaError as exc:
+                logger.warning("the %s of %s is not destroyed: %s", thing, ticket, exc.detail)
+        with transaction(self.database) as session:
+            shredding.remove(session, self.office[0])
 
     def recover(self) -> None:
         """Send again what was lost, less and less often."""
@@ -158,6 +179,10 @@ def main() -> None:
                 calendar=settings.calendar,
                 zone=settings.zone,
             )
+        ),
+        Retention(
+            timedelta(days=settings.shred_after_days),
+            timedelta(days=settings.kit_days) if settings.kit_days else None,
         ),
     )
     done = threading.Event()
