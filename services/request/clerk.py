@@ -27,7 +27,7 @@ from shared.correlation import MESSAGE_HEADER, log_with_ids
 from shared.crypto import KeyRing
 from shared.db.models import Outbox
 from shared.db.session import make_engine, transaction
-from shared.errors import LacunaError, StaleRestore
+from shared.errors import LacunaError, StaleRestore, Unavailable
 from shared.highwater import Mark
 from shared.queue import celery_app
 from shared.store.base import Store
@@ -36,7 +36,6 @@ from shared.store.opening import open_store
 logger = logging.getLogger(__name__)
 PAUSE_S = 0.4
 FIRST_RETRY_S, LONGEST_RETRY_S = 3.0, 120.0
-SHRED_EVERY_S = 3.0
 
 
 @dataclass
@@ -54,7 +53,7 @@ class Clerk:
     retention: Retention = field(default_factory=Retention)
     _forget_at: float = 0.0
     _mark: Mark | None = None
-    _shredded: float = 0.0
+    _shred_at: float = 0.0
     _retry: dict[str, tuple[float, float]] = field(default_factory=dict)  # id -> (not before, pause)
 
     def turn(self) -> None:
@@ -111,15 +110,17 @@ class Clerk:
 
     def shred(self) -> None:
         """Destroy what is no longer needed, now and then; what cannot be destroyed stops nothing else."""
-        if self.office is None or time.monotonic() < self._shredded + SHRED_EVERY_S:
+        if self.office is None or time.monotonic() < self._shred_at:
             return
-        self._shredded = time.monotonic()
         with transaction(self.database) as session:
             found = shredding.due(session, self.model_id, self.retention)
+        self._shred_at = time.monotonic() + (0.0 if len(found) >= shredding.AT_ONCE else self.retention.look_every_s)
         for ticket, thing in found:
             try:
                 with transaction(self.database) as session:
                     shredding.destroy(session, *self.office, ticket, thing)
+            except Unavailable:
+                raise
             except LacunaError as exc:
                 logger.warning("the %s of %s is not destroyed: %s", thing, ticket, exc.detail)
         with transaction(self.database) as session:

@@ -40,17 +40,23 @@ class Retention:
     payload: timedelta = timedelta(days=30)
     kit: timedelta | None = None
 
+    @property
+    def look_every_s(self) -> float:
+        """How often to look: a hundredth of the grace, between a second and five minutes."""
+        return min(300.0, max(1.0, self.payload.total_seconds() / 100))
+
 
 def due(session: Session, model_id: str, keep: Retention) -> list[tuple[str, Thing]]:
-    """What has to be destroyed now, the oldest first. A held ticket keeps everything."""
+    """What has to be destroyed now, some of it. A held ticket keeps everything."""
     now = utc_now()
     ended = (
         select(func.max(TicketEvent.at))
         .where(TicketEvent.ticket_id == Ticket.id, TicketEvent.kind == "state")
         .scalar_subquery()
     )
+    # In no order: what cannot be destroyed (an object that does not open for its kit) must not stand before the rest.
     held = exists().where(TicketHold.ticket_id == Ticket.id, TicketHold.released_at.is_(None))
-    free = select(Ticket.id).where(Ticket.model_id == model_id, ~held).order_by(ended).limit(AT_ONCE)
+    free = select(Ticket.id).where(Ticket.model_id == model_id, ~held).order_by(func.random()).limit(AT_ONCE)
     payloads = free.where(
         Ticket.payload_wrapped_key.is_not(None), Ticket.state.in_(("completed", *OVER)), ended <= now - keep.payload
     )

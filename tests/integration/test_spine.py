@@ -215,4 +215,5 @@ def test_personal_data_are_found_nowhere(world: World, reference: Reference) -> 
     searched = dict(places(world))
     assert {where.partition(" ")[0] for where, data in searched.items() if data} == {"redis", "table", "object", "file"}
     assert {Path(where).name for where in searched} >= {"stack.log", "table ticket", "table outbox"}
+    assert all(any(part in where for where in searched) for part in ("pg_wal/0", "appendonly.aof", "kits/", "rows/"))
     assert {where: found for where, data in searched.items() if (found := found_in(secrets, data))} == {}
