@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0009"
-down_revision = "0005"
+down_revision = "0006"
 
 TABLES = """
 ALTER TABLE ticket ADD kit_key text, ADD kit_sha256 text, ADD kit_wrapped_key bytea, ADD kit_made_at timestamptz;
