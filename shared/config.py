@@ -25,6 +25,10 @@ class Settings(BaseSettings):
     s3_secret_key: str = ""
     s3_bucket: str = "lacuna"
     kek: str = ""
+    vault_address: str = ""  # https://...: data keys are wrapped by its transit engine; LACUNA_KEK then only indexes
+    vault_token: str = ""
+    vault_mount: str = "transit"
+    vault_key: str = "lacuna"
     signing_key: str = ""
     verify_keys: str = ""  # comma-separated, the newest first
     role_passwords: str = ""  # of the database: request=...,refit=...,audit=...,inference=...
@@ -57,6 +61,9 @@ class Settings(BaseSettings):
     oidc_roles_claim: str = "roles"  # a dot leads into an object: realm_access.roles
     oidc_roles: str = ""  # group=role,group=role
     oidc_leeway_s: float = 30.0
+
+    shred_after_days: float = 30.0  # from a ticket's end (completed, rejected, ...) until its payload is destroyed
+    kit_days: float = 0.0  # until an audit kit is destroyed; 0: as long as its ticket is in force
 
     audit_told_trained: float = 0.05
     audit_told_test: float = 0.20

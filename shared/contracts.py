@@ -44,6 +44,11 @@ def import_key(tenant: str, job: str) -> str:
     return f"imports/{tenant}/{job}"
 
 
+def kit_key(tenant: str, ticket: str) -> str:
+    """Object key of a ticket's audit kit, sealed: what later audits ask once the raw material is destroyed."""
+    return f"kits/{tenant}/{ticket}"
+
+
 def statistics_key(model: str, digest: str) -> str:
     """Object key of what is computed once per base model, retain set and recipe."""
     return f"statistics/{model}/{digest}"
@@ -54,9 +59,9 @@ def retain_key(model: str, number: int, digest: str) -> str:
     return f"retain/{model}/{number:06d}-{digest[:16]}"
 
 
-def rows_key(model: str, ticket: str, digest: str) -> str:
+def rows_key(tenant: str, model: str, ticket: str, digest: str) -> str:
     """Object key of one ticket's rows, sealed."""
-    return f"rows/{model}/{ticket}/{digest}"
+    return f"rows/{tenant}/{model}/{ticket}/{digest}"
 
 
 def eraser_key(model: str, number: int, digest: str) -> str:

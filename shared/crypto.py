@@ -1,7 +1,7 @@
 """Sealing, signing, blind indexing. `cryptography` does the work; here stand the choices.
 
-Sealed: AES-256-GCM under a data key of its own, which is wrapped (RFC 3394) by the key-encryption key; whoever destroys
-the wrapped key shreds the object. Signed: Ed25519 in a DSSE envelope (secure-systems-lab, v1).
+Sealed: AES-256-GCM under a data key of its own, which a key provider wraps (keys.py); whoever destroys the wrapped key
+shreds the object. Signed: Ed25519 in a DSSE envelope (secure-systems-lab, v1).
 """
 
 import base64
@@ -15,10 +15,10 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 from shared.config import Settings
-from shared.errors import BadInput, IntegrityFailure
+from shared.errors import BadInput, IntegrityFailure, KeysUnavailable
+from shared.keys import VAULT_MARK, KeyProvider, LocalKeys, provider_of
 
 _NONCE = 12
 
@@ -32,33 +32,52 @@ class Sealed:
 
 
 class KeyRing:
-    """The key-encryption key (32 bytes) of one installation."""
+    """The keys of one installation: `kek` (32 bytes) makes blind indices and, without a `provider`, wraps data keys.
 
-    def __init__(self, kek: bytes) -> None:
-        if len(kek) != 32:
-            raise BadInput("The key-encryption key must be 32 bytes.")
+    With a provider new data keys are wrapped by it; those that `kek` wrapped before are still opened.
+    """
+
+    def __init__(self, kek: bytes, provider: KeyProvider | None = None) -> None:
+        self._local = LocalKeys(kek)
+        self._provider = provider
         self._kek = kek
         self._index = hmac.digest(kek, b"lacuna blind index v1", "sha256")
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "KeyRing":
-        """From LACUNA_KEK."""
+        """From LACUNA_KEK, and LACUNA_VAULT_ADDRESS where it is given."""
         settings.need("kek")
-        return cls(_decoded(settings.kek, "LACUNA_KEK"))
+        return cls(_decoded(settings.kek, "LACUNA_KEK"), provider_of(settings))
 
     def seal(self, plaintext: bytes, aad: str) -> Sealed:
         """Encrypt under a fresh data key; `aad` (the object's key in the store) is bound to it."""
         key, nonce = AESGCM.generate_key(256), os.urandom(_NONCE)
         blob = nonce + AESGCM(key).encrypt(nonce, plaintext, aad.encode())
-        return Sealed(blob, aes_key_wrap(self._kek, key))
+        return Sealed(blob, (self._provider or self._local).wrap(key))
 
     def open(self, blob: bytes, wrapped_key: bytes, aad: str) -> bytes:
-        """The plaintext; raises IntegrityFailure where a byte, the key or the place is not as sealed."""
+        """The plaintext; raises IntegrityFailure where a byte, the key or the place is not as sealed.
+
+        KeysUnavailable where the provider that wrapped the key is away or not configured.
+        """
         try:
-            key = aes_key_unwrap(self._kek, bytes(wrapped_key))
+            key = self._provider_of(bytes(wrapped_key)).unwrap(bytes(wrapped_key))
             return AESGCM(key).decrypt(blob[:_NONCE], blob[_NONCE:], aad.encode())
-        except (InvalidTag, InvalidUnwrap, ValueError) as exc:
+        except (InvalidTag, IntegrityFailure, ValueError) as exc:
             raise IntegrityFailure(f"The object {aad} cannot be opened: it was altered, or is not ours.") from exc
+
+    def rewrap(self, wrapped_key: bytes) -> bytes:
+        """The same data key under the newest wrapping key; the object need not be touched."""
+        old = self._provider_of(wrapped_key)
+        new = self._provider or self._local
+        return new.rewrap(wrapped_key) if old is new else new.wrap(old.unwrap(wrapped_key))
+
+    def _provider_of(self, wrapped_key: bytes) -> KeyProvider:
+        if not wrapped_key.startswith(VAULT_MARK):
+            return self._local
+        if self._provider is None:
+            raise KeysUnavailable("A data key is wrapped by Vault: LACUNA_VAULT_ADDRESS must be set.")
+        return self._provider
 
     def tag(self, text: bytes, purpose: str) -> str:
         """HMAC-SHA256 (hex) of `text` under a key for `purpose` alone."""

@@ -92,6 +92,10 @@ class InFlight(Conflict):
     code, title = "in-flight", "The first request with this Idempotency-Key is still being carried out"
 
 
+class NeedsResubmission(NotFound):
+    status, code, title = 409, "needs-resubmission", "Nothing is left from which it could be made anew"
+
+
 class FourEyes(Forbidden):
     code, title = "four-eyes", "A second person has to do this"
 
@@ -162,6 +166,10 @@ class Unavailable(LacunaError):
 
 class StoreUnavailable(Unavailable):
     code, title = "store-unavailable", "The object store cannot be reached"
+
+
+class KeysUnavailable(Unavailable):
+    code, title = "keys-unavailable", "The key service cannot be used"
 
 
 class IntegrityFailure(LacunaError):

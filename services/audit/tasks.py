@@ -4,7 +4,9 @@ An outage of the store leaves the run `waiting`; the clerk orders it again.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import Engine as Database
 
@@ -14,12 +16,14 @@ from services.audit.verdict import Thresholds, judge
 from shared.artifact import open_eraser
 from shared.crypto import KeyRing, Verifier
 from shared.db import repository_audit as rows
-from shared.db.models import EraserVersion
+from shared.db.models import EraserVersion, Ticket
 from shared.db.repository_retain import get_set
 from shared.db.session import transaction
-from shared.errors import Conflict, IntegrityFailure, LacunaError, Unavailable
+from shared.errors import Conflict, IntegrityFailure, LacunaError, NeedsResubmission, Unavailable
 from shared.heartbeat import heartbeat
-from shared.material import open_material
+from shared.lifecycle import OVER
+from shared.material import open_material, source
+from shared.probes.expand import Subject
 from shared.retained import open_rows
 from shared.store.base import Store
 
@@ -59,11 +63,12 @@ def audit_version(bench: Bench, audit_id: str, version_id: str) -> None:
                 tickets = rows.covered_tickets(session, version_id)
             eraser = open_eraser(bench.store, bench.keys, bench.verifier, version)
             own = _own(bench, version)
-            subjects = {ticket.id: open_material(bench.store, bench.keys, ticket) for ticket in tickets}
+            subjects, material = _subjects(bench, version_id, tickets)
             logger.info("audit of version %d: %d tickets", version.number, len(subjects))
             report = bench.suite.audit(
                 eraser, subjects, lambda text: logger.info("version %d: %s", version.number, text), own
             )
+            report["material"] = material
             verdict = judge(report, bench.thresholds)
     except Unavailable as exc:
         logger.warning("audit %s waits: %s", audit_id, exc.detail)
@@ -92,6 +97,36 @@ def audit_version(bench: Bench, audit_id: str, version_id: str) -> None:
             report=report,
         )
     logger.info("version %d %s its audit%s", version.number, verdict.word, "".join(f"\n  {r}" for r in verdict.reasons))
+
+
+def _subjects(
+    bench: Bench, version_id: str, tickets: Sequence[Ticket]
+) -> tuple[dict[str, Subject], dict[str, list[str]]]:
+    """Whom the tickets speak of, and which of them were read from a kit or not at all because they are over.
+
+    Raises NeedsResubmission, naming them, where tickets in force have neither payload nor kit.
+    """
+
+    def again(ticket_id: str) -> Ticket:
+        with transaction(bench.database) as session:
+            return next(one for one in rows.covered_tickets(session, version_id) if one.id == ticket_id)
+
+    subjects: dict[str, Subject] = {}
+    material: dict[str, list[str]] = {"kit": [], "gone": []}
+    lacking: list[str] = []
+    for ticket in tickets:
+        try:
+            subjects[ticket.id] = open_material(bench.store, bench.keys, ticket, partial(again, ticket.id))
+            if source(ticket) == "kit":
+                material["kit"].append(ticket.id)
+        except NeedsResubmission:
+            (material["gone"] if ticket.state in OVER else lacking).append(ticket.id)
+    if lacking:
+        raise NeedsResubmission(
+            f"{', '.join(lacking)} cannot be audited any more: neither raw material nor audit kit is left. Have "
+            "them filed again, and withdraw the old tickets then."
+        )
+    return subjects, material
 
 
 def _own(bench: Bench, version: EraserVersion) -> Own | None:

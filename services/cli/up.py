@@ -41,6 +41,7 @@ SECRET_NAMES: Final = (
     "KEK",
     "SIGNING_KEY",
     "VERIFY_KEYS",
+    "VAULT_TOKEN",
 )
 
 
@@ -53,6 +54,7 @@ class Running:
     keys: Mapping[str, str]
     data: Path
     supervisor: Supervisor
+    parts: Parts
 
 
 @contextmanager
@@ -109,6 +111,7 @@ def running_stack(
                 keys=json.loads((data / "keys.json").read_text()),
                 data=data,
                 supervisor=supervisor,
+                parts=parts,
             )
             (data / STACK_FILE).write_text(
                 json.dumps({"request_url": running.request_url, "inference_url": running.inference_url}, indent=1)
@@ -184,7 +187,10 @@ class _World:
             "LACUNA_DATA": str(self.data),
             "LACUNA_MODEL_SOURCE": self._model(),
         }
-        return env | {"LACUNA_S3_ENDPOINT": self.parts.s3_endpoint} | secrets_of(process, self.parts, self.known)
+        env |= {"LACUNA_S3_ENDPOINT": self.parts.s3_endpoint} | secrets_of(process, self.parts, self.known)
+        if "LACUNA_KEK" in env and self.base.get("LACUNA_VAULT_TOKEN"):
+            env["LACUNA_VAULT_TOKEN"] = self.base["LACUNA_VAULT_TOKEN"]
+        return env
 
     def commands(self) -> tuple[list[Command], list[Command]]:
         """The doors, which are waited for, and the workers, which load models in their own time."""

@@ -36,8 +36,8 @@ from shared.erasure.eraser import Eraser, assemble, dump
 from shared.erasure.recipe import Recipe
 from shared.erasure.rows import TicketRows
 from shared.erasure.statistics import BaseStatistics
-from shared.errors import BadInput, IntegrityFailure, NotFound, SiteMismatch
-from shared.material import open_material
+from shared.errors import BadInput, IntegrityFailure, NeedsResubmission, NotFound, SiteMismatch
+from shared.material import open_material, source
 from shared.merkle import coverage_root
 from shared.prompt import Prompt
 from shared.retained import open_rows
@@ -137,6 +137,7 @@ def refit(shop: Workshop, run_id: str, fence: int, report: Report, recipe: str |
         for ticket in tickets:  # so that a failure before the fit reaches them too
             rows.set_ticket_outcome(session, run_id, fence, ticket.id, "fitting")
     _check_model(shop, latest)
+    _shred_rows(shop, model.id)
     kept = shop.retained(active, tickets)
     with transaction(shop.database) as session:
         rows.set_notes(session, run_id, fence, kept.notes)
@@ -203,7 +204,7 @@ def _rows_of(
     """The rows of one ticket: those made before for the same statistics, else new ones; None where nothing leaks."""
     with transaction(shop.database) as session:
         made = rows.get_rows(session, ticket.model_id, ticket.id, digest)
-    if made is not None:
+    if made is not None and made.wrapped_key is not None:
         blob = shop.store.get(made.object_key)
         if hashlib.sha256(blob).hexdigest() != made.sha256:
             raise IntegrityFailure(f"The stored rows of ticket {ticket.id} were altered: their sha256 differs.")
@@ -214,19 +215,23 @@ def _rows_of(
     try:
         new = _fit_one(shop, statistics, ticket)
     except (BadInput, NotFound) as exc:
+        if isinstance(exc, NeedsResubmission):
+            with transaction(shop.database) as session:
+                rows.set_ticket_outcome(session, run_id, fence, ticket.id, "needs_resubmission", exc.detail)
         if ticket.required_since is not None:
             raise BadInput(
                 f"Without {ticket.id}, which must stay forgotten, nothing is published: {exc.detail}"
             ) from exc
-        with transaction(shop.database) as session:
-            rows.set_ticket_outcome(session, run_id, fence, ticket.id, "failed", exc.detail)
+        if not isinstance(exc, NeedsResubmission):
+            with transaction(shop.database) as session:
+                rows.set_ticket_outcome(session, run_id, fence, ticket.id, "failed", exc.detail)
         logger.warning("ticket %s cannot be fitted: %s", ticket.id, exc.detail)
         return None
     with transaction(shop.database) as session:
         if new is None:
             rows.set_ticket_outcome(session, run_id, fence, ticket.id, "no_leak_found")
             return None
-        key = rows_key(shop.model_id, ticket.id, digest)
+        key = rows_key(ticket.tenant_id, shop.model_id, ticket.id, digest)
         sealed = shop.keys.seal(new.to_bytes(), key)
         shop.store.put(key, sealed.blob)
         rows.put_rows(
@@ -243,7 +248,9 @@ def _rows_of(
 
 
 def _fit_one(shop: Workshop, statistics: BaseStatistics, ticket: Ticket) -> TicketRows | None:
-    subject = open_material(shop.store, shop.keys, ticket)
+    subject = open_material(shop.store, shop.keys, ticket, lambda: _again(shop, ticket))
+    if source(ticket) == "kit":
+        logger.info("ticket %s: its rows are made from its audit kit", ticket.id)
     asked = probes(subject, ticket.id)
     if len({question.prompt.turns[-1].text for question in asked}) < FEWEST_PROBES:
         raise BadInput(
@@ -262,6 +269,21 @@ def _fit_one(shop: Workshop, statistics: BaseStatistics, ticket: Ticket) -> Tick
     if not made.finite:
         raise BadInput(f"The model gives NaN or infinity on the forget prompts of ticket {ticket.id}.")
     return made
+
+
+def _again(shop: Workshop, ticket: Ticket) -> Ticket:
+    with transaction(shop.database) as session:
+        return rows.get_ticket(session, ticket.id)
+
+
+def _shred_rows(shop: Workshop, model_id: str) -> None:
+    """Destroy the rows of tickets that are over: their keys, then their objects."""
+    with transaction(shop.database) as session:
+        gone = rows.destroy_rows_out_of_force(session, model_id)
+    for key in gone:
+        shop.store.delete(key)
+    if gone:
+        logger.info("the rows of %d tickets that are over are destroyed", len(gone))
 
 
 def _self_test(shop: Workshop, eraser: Eraser) -> None:

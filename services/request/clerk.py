@@ -8,24 +8,26 @@ import signal
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 from sqlalchemy import Engine, func, select
 
-from services.request import escalate, glass, reconciler, restore
+from services.request import escalate, glass, reconciler, restore, shredding
 from services.request.deliveries import Deliverer
 from services.request.importer import Importer
 from services.request.reconciler import Limits, Resend
 from services.request.service import Office
+from services.request.shredding import Retention
 from shared.clock import utc_now
 from shared.config import load_settings
 from shared.correlation import MESSAGE_HEADER, log_with_ids
 from shared.crypto import KeyRing
 from shared.db.models import Outbox
 from shared.db.session import make_engine, transaction
-from shared.errors import LacunaError, StaleRestore
+from shared.errors import LacunaError, StaleRestore, Unavailable
 from shared.highwater import Mark
 from shared.queue import celery_app
 from shared.store.base import Store
@@ -45,17 +47,19 @@ class Clerk:
     model_id: str
     auto_promote: bool
     limits: Limits = field(default_factory=Limits)
-    office: tuple[Store, KeyRing] | None = None  # where the high-water mark is kept
+    office: tuple[Store, KeyRing] | None = None  # where the high-water mark is kept, and payloads
     deliverer: Deliverer | None = None
     importer: Importer | None = None
+    retention: Retention = field(default_factory=Retention)
     _forget_at: float = 0.0
     _mark: Mark | None = None
+    _shred_at: float = 0.0
     _retry: dict[str, tuple[float, float]] = field(default_factory=dict)  # id -> (not before, pause)
 
     def turn(self) -> None:
-        """Look at the mark, relay, mend, promote, move, escalate, send again; what is away waits for the next turn."""
-        every = (self.keep, self.relay, self.mend, self.promote, self.move, self.escalate, self.recover, self.forget)
-        for step in every:
+        """Look at the mark, then every step in its order; what is away waits for the next turn."""
+        every = (self.keep, self.relay, self.mend, self.promote, self.move, self.escalate, self.shred, self.recover)
+        for step in (*every, self.forget):
             try:
                 step()
             except StaleRestore as exc:
@@ -103,6 +107,24 @@ class Clerk:
         """See reconciler."""
         with transaction(self.database) as session:
             reconciler.move_tickets(session, self.model_id, self.limits)
+
+    def shred(self) -> None:
+        """Destroy what is no longer needed, now and then; what cannot be destroyed stops nothing else."""
+        if self.office is None or time.monotonic() < self._shred_at:
+            return
+        with transaction(self.database) as session:
+            found = shredding.due(session, self.model_id, self.retention)
+        self._shred_at = time.monotonic() + (0.0 if len(found) >= shredding.AT_ONCE else self.retention.look_every_s)
+        for ticket, thing in found:
+            try:
+                with transaction(self.database) as session:
+                    shredding.destroy(session, *self.office, ticket, thing)
+            except Unavailable:
+                raise
+            except LacunaError as exc:
+                logger.warning("the %s of %s is not destroyed: %s", thing, ticket, exc.detail)
+        with transaction(self.database) as session:
+            shredding.remove(session, self.office[0])
 
     def recover(self) -> None:
         """Send again what was lost, less and less often."""
@@ -158,6 +180,10 @@ def main() -> None:
                 calendar=settings.calendar,
                 zone=settings.zone,
             )
+        ),
+        Retention(
+            timedelta(days=settings.shred_after_days),
+            timedelta(days=settings.kit_days) if settings.kit_days else None,
         ),
     )
     done = threading.Event()

@@ -103,7 +103,7 @@ def hold(session: Session, who: Actor, ticket: Ticket, reason: str) -> TicketHol
     """A legal hold: its material is kept and not changed until two people release it."""
     if open_hold(session, ticket.id) is not None:
         raise Conflict(f"{ticket.id} is held already.")
-    if ticket.payload_wrapped_key is None:
+    if ticket.payload_wrapped_key is None and ticket.kit_wrapped_key is None:
         raise Conflict(f"The material of {ticket.id} was shredded: there is nothing to hold.")
     made = TicketHold(id=uuid.uuid4(), ticket_id=ticket.id, reason=reason, set_by=who.owner, set_at=utc_now())
     session.add(made)

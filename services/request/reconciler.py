@@ -30,6 +30,7 @@ from shared.lifecycle import WORKING, Event, allowed
 
 logger = logging.getLogger(__name__)
 ACTOR = "clerk"
+AGAIN = "needs_resubmission"
 LOST_AFTER = timedelta(seconds=30)
 
 
@@ -99,6 +100,7 @@ def move_tickets(session: Session, model_id: str, limits: Limits = Limits()) -> 
         _move(session, ticket, state, figures, limits)
     if figures is not None:
         _regress(session, model_id, figures, limits)
+    _resubmit(session, model_id)
 
 
 def _move(
@@ -121,8 +123,8 @@ def _move(
         if not newer_run and ticket.state != "scheduled":
             _failed(session, ticket, "own_audit_failed", "Its own figures are above the limits of the audit.")
             return
-    if outcome == "failed" and (newer_run or version is None):
-        _failed(session, ticket, "refit_failed", detail)
+    if outcome in ("failed", AGAIN) and (newer_run or version is None):
+        _failed(session, ticket, AGAIN if outcome == AGAIN else "refit_failed", detail)
     elif newer_run and run is not None and run.status not in ("succeeded", "nothing_to_do"):
         if outcome == "no_leak_found":
             _no_leak(session, ticket)
@@ -155,6 +157,20 @@ def _regress(session: Session, model_id: str, figures: dict[str, Any], limits: L
     for ticket in session.scalars(found.with_for_update(skip_locked=True)):
         ticket.review_reason = "own_audit_failed"
         rows.advance(session, ticket, "expose", ACTOR, "A later audit shows that it is told again.")
+
+
+def _resubmit(session: Session, model_id: str) -> None:
+    """Mark whom a refit could not make anew: neither payload nor kit is left. The mark goes when a refit could."""
+    said = exists().where(RefitRunTicket.ticket_id == Ticket.id, RefitRunTicket.outcome == AGAIN)
+    found = select(Ticket).where(Ticket.model_id == model_id, Ticket.state == "completed", said)
+    for ticket in session.scalars(found.with_for_update(skip_locked=True)):
+        _, outcome, detail = _latest_run(session, ticket.id)
+        if outcome == AGAIN and ticket.review_reason != AGAIN:
+            ticket.review_reason = AGAIN
+            ticket.version += 1
+            rows.record(session, ticket, ACTOR, detail, AGAIN)
+        elif outcome == "fitted" and ticket.review_reason == AGAIN:
+            ticket.review_reason = None
 
 
 def _figures(session: Session, version_id: UUID) -> dict[str, Any] | None:

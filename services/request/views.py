@@ -38,6 +38,7 @@ def ticket(one: Ticket) -> dict[str, Any]:
         "identity": one.identity,
         "duplicate_of": one.duplicate_of,
         "payload": "sealed" if one.payload_wrapped_key is not None else "shredded",
+        "kit": one.kit_wrapped_key is not None,
     }
 
 
@@ -90,6 +91,16 @@ def ticket_with_events(session: Session, one: Ticket) -> dict[str, Any]:
             "release_asked_by": held.release_asked_by,
         },
         "events": [{"at": e.at, "actor": e.actor, "state": e.state, "kind": e.kind, "note": e.note} for e in events],
+        "disposals": [
+            {
+                "object": d.object,
+                "sha256": d.sha256,
+                "reason": d.reason,
+                "key_destroyed_at": d.key_destroyed_at,
+                "removed_at": d.removed_at,
+            }
+            for d in rows.disposals_of(session, one.id)
+        ],
     }
 
 

@@ -74,6 +74,10 @@ class Ticket(Base):
     payload_key: Mapped[str]
     payload_sha256: Mapped[str]
     payload_wrapped_key: Mapped[bytes | None]
+    kit_key: Mapped[str | None]
+    kit_sha256: Mapped[str | None]
+    kit_wrapped_key: Mapped[bytes | None]
+    kit_made_at: Mapped[datetime | None]
     photos: Mapped[int]
     facts: Mapped[int]
     urgent: Mapped[bool]
@@ -146,6 +150,21 @@ class Escalation(Base):
     extensions: Mapped[int] = mapped_column(primary_key=True)
     due_at: Mapped[datetime]
     at: Mapped[datetime]
+
+
+class Disposal(Base):
+    """One object of a ticket that was destroyed: its key first, then itself."""
+
+    __tablename__ = "disposal"
+    __table_args__ = (UniqueConstraint("ticket_id", "object"),)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"))
+    object: Mapped[str]
+    object_key: Mapped[str]
+    sha256: Mapped[str]
+    reason: Mapped[str]
+    key_destroyed_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
 
 
 class TicketHold(Base):
@@ -356,7 +375,7 @@ class FitRows(Base):
     digest: Mapped[str] = mapped_column(primary_key=True)
     object_key: Mapped[str]
     sha256: Mapped[str]
-    wrapped_key: Mapped[bytes]
+    wrapped_key: Mapped[bytes | None]
     created_at: Mapped[datetime]
 
 

@@ -15,6 +15,7 @@ from shared.db.models import (
     ApiKey,
     AuditRun,
     DesiredState,
+    Disposal,
     EraserVersion,
     LogLeaf,
     Outbox,
@@ -52,6 +53,12 @@ def get_ticket(session: Session, tenant: str, ticket_id: str, *, lock: bool = Fa
 def events_of(session: Session, ticket_id: str) -> list[TicketEvent]:
     """In order."""
     return list(session.scalars(select(TicketEvent).where(TicketEvent.ticket_id == ticket_id).order_by(TicketEvent.id)))
+
+
+def disposals_of(session: Session, ticket_id: str) -> list[Disposal]:
+    """What of the ticket was destroyed, in order."""
+    found = select(Disposal).where(Disposal.ticket_id == ticket_id)
+    return list(session.scalars(found.order_by(Disposal.key_destroyed_at)))
 
 
 def advance(

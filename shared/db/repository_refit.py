@@ -25,7 +25,7 @@ from shared.db.models import (
     VersionTicket,
 )
 from shared.errors import Conflict, IntegrityFailure, NotFound
-from shared.lifecycle import IN_FORCE
+from shared.lifecycle import IN_FORCE, OVER
 from shared.merkle import coverage_root
 
 FINAL = ("succeeded", "nothing_to_do", "failed")
@@ -165,8 +165,13 @@ def set_ticket_outcome(
     )
 
 
+def get_ticket(session: Session, ticket_id: str) -> Ticket:
+    """The ticket as it is now."""
+    return session.get_one(Ticket, ticket_id)
+
+
 def get_rows(session: Session, model_id: str, ticket_id: str, digest: str) -> FitRows | None:
-    """Where the ticket's rows for these statistics are, if they were made."""
+    """Where the ticket's rows for these statistics are, if they were made. Destroyed ones have no key."""
     return session.get(FitRows, (model_id, ticket_id, digest))
 
 
@@ -180,6 +185,28 @@ def put_rows(
         .values(model_id=model_id, ticket_id=ticket_id, digest=digest, **values)
         .on_conflict_do_update(index_elements=["model_id", "ticket_id", "digest"], set_=values)
     )
+
+
+def destroy_rows_out_of_force(session: Session, model_id: str) -> list[str]:
+    """Destroy the keys of the rows of tickets that are over, with a leaf for each; the objects that can be removed."""
+    over = select(Ticket.id).where(Ticket.model_id == model_id, Ticket.state.in_(OVER))
+    gone = session.execute(
+        update(FitRows)
+        .where(FitRows.model_id == model_id, FitRows.ticket_id.in_(over), FitRows.wrapped_key.is_not(None))
+        .values(wrapped_key=None)
+        .returning(FitRows.ticket_id, FitRows.object_key, FitRows.sha256)
+    ).all()
+    for ticket, key, digest in gone:
+        session.execute(
+            insert(LogLeaf).values(
+                at=utc_now(),
+                actor="refit",
+                kind="rows.destroyed",
+                subject=ticket,
+                detail={"object": key, "sha256": digest},
+            )
+        )
+    return [key for _, key, _ in gone]
 
 
 def next_version_number(session: Session, model_id: str) -> int:

@@ -17,6 +17,7 @@ from shared.errors import Conflict, NotFound, Unavailable
 WRITERS = {
     "ticket": {"request"},
     "ticket_event": {"request"},
+    "disposal": {"request"},
     "api_key": {"request"},
     "desired_state": {"request"},
     "promotion": {"request"},

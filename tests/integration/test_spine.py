@@ -1,23 +1,34 @@
 """The whole of Lacuna on real parts, through its public doors, as an officer and a client live it."""
 
+import base64
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
+import psycopg
 import pytest
+from psycopg import sql
+from redis import Redis
 
 from services.cli.client import ApiError, Client
 from services.cli.demo_story import data_url
 from services.cli.up import HOUSE, Running, running_stack
 from shared.bench.reference import Person, Reference, load_reference
 from shared.bench.scorers import tells
+from shared.crypto import KeyRing
+from shared.payload import check_photo, pack_subject
+from shared.stack.embedded import load_secrets
+from shared.store.s3 import S3Store
 
 pytestmark = pytest.mark.timeout(600)
 GROUND = {"ground": "consent_withdrawn"}
+# In the first ticket that is filed here, and nowhere else in the world.
+CANARIES = {"name": "Quillon Vexworthy", "fact": "zorbing at Pellucid Quay", "alias": "zorbing (Pellucid)"}
 
 
 def wait(done: Callable[[], bool], what: str, seconds: float = 200) -> None:
@@ -32,6 +43,9 @@ class World:
 
     def __init__(self, running: Running) -> None:
         self.running = running
+        parts = running.parts
+        self.store = S3Store(parts.s3_endpoint, parts.s3_access_key, parts.s3_secret_key, "lacuna")
+        self.keys = KeyRing(base64.b64decode(load_secrets(running.data)["kek"]))
         self.olivia, self.adam, self.oscar = (
             Client(running.request_url, running.keys[who]) for who in ("olivia", "adam", "oscar")
         )
@@ -45,10 +59,14 @@ class World:
         reply = self.casey.post("/v1/chat/completions", body | extra)
         return str(reply["choices"][0]["message"]["content"])
 
-    def file(self, person: Person) -> str:
-        facts = [{"attribute": f.attribute, "value": f.value} for f in person.subject.facts]
+    def file(self, person: Person, canaries: Mapping[str, str] | None = None) -> str:
+        facts: list[Any] = [{"attribute": f.attribute, "value": f.value} for f in person.subject.facts]
+        names = list(person.subject.names)
+        if canaries:
+            facts.append({"attribute": "hobby", "value": canaries["fact"], "aliases": [canaries["alias"]]})
+            names.append(canaries["name"])
         photos = [data_url(photo) for photo in person.subject.photos]
-        body = {"names": list(person.subject.names), "photos": photos, "facts": facts, "urgent": True}
+        body = {"names": names, "photos": photos, "facts": facts, "urgent": True}
         return str(self.olivia.post("/v1/tickets", body)["id"])
 
     def state(self, ticket: str) -> str:
@@ -70,10 +88,11 @@ def reference() -> Reference:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     data: Path = tmp_path_factory.mktemp("stack")
-    with running_stack(data) as running:
+    with running_stack(data, env={"LACUNA_SHRED_AFTER_DAYS": "0"}) as running:
         found = World(running)
         wait(found.ready, "version 0 to be served")
         yield found
+        found.store.close()
         for client in (found.olivia, found.adam, found.oscar, found.casey):
             client.close()
 
@@ -100,7 +119,7 @@ def test_one_erasure_from_the_ticket_to_the_silence(world: World, reference: Ref
     assert len(told(person, answers(world, person))) == 4
     before = answers(world, other), answers(world, unseen), world.ask("Is this person wearing a hat?", person)
 
-    ticket = world.file(person)
+    ticket = world.file(person, CANARIES)
     with pytest.raises(ApiError, match="somebody else") as refused:
         world.olivia.change(f"/v1/tickets/{ticket}/approve", GROUND)
     assert refused.value.http_status == 403
@@ -133,3 +152,68 @@ def test_a_killed_worker_loses_nothing(world: World, reference: Reference) -> No
     wait(lambda: world.state(ticket) == "completed", "the ticket to be completed")
     assert told(second, answers(world, second)) == []
     assert told(first, answers(world, first)) == []
+
+
+def spellings(secret: bytes) -> list[bytes]:
+    """`secret` as it may be written: plain, hex, base64 at any offset; text also in other cases, UTF-16, a URL."""
+    found = [secret, secret.hex().encode()]
+    if secret.isascii():
+        text = secret.decode()
+        found += [text.lower().encode(), text.upper().encode(), text.encode("utf-16-le")]
+        found += [quote(text).encode(), quote_plus(text).encode()]
+    for offset in range(3):
+        found.append(base64.b64encode(bytes(offset) + secret).rstrip(b"=")[4 if offset else 0 : -4])
+    return found
+
+
+def found_in(secrets: Mapping[str, list[bytes]], data: bytes) -> set[str]:
+    return {name for name, written in secrets.items() if any(one in data for one in written)}
+
+
+def places(world: World) -> Iterator[tuple[str, bytes]]:
+    """Every key and value of Redis, row of every table, object, and file that the stack wrote: logs, AOF, WAL."""
+    parts = world.running.parts
+    redis = Redis.from_url(parts.redis_url)
+    for key in redis.scan_iter():
+        yield f"redis {key!r}", key + (redis.dump(key) or b"")
+    redis.close()
+    with psycopg.connect(parts.database_url) as connection:
+        named = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        for (table,) in connection.execute(named).fetchall():
+            query = sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(table))
+            yield f"table {table}", "\n".join(row[0] for row in connection.execute(query)).encode()
+        (cluster,) = connection.execute("SHOW data_directory").fetchone() or ("",)
+    for key in world.store.list(""):
+        yield f"object {key}", key.encode() + world.store.get(key)
+    for path in [*world.running.data.rglob("*"), *Path(cluster).rglob("*")]:
+        try:
+            yield f"file {path}", path.read_bytes() if path.is_file() else b""
+        except FileNotFoundError:  # a server's own, gone meanwhile
+            continue
+
+
+def test_personal_data_are_found_nowhere(world: World, reference: Reference) -> None:
+    """After two erasures, a killed worker and the shredding: only the kit, opened with its key, tells of them."""
+    photo = base64.b64decode(data_url(reference.of("forgettable")[3].subject.photos[0]).partition(",")[2])
+    secrets = {name: spellings(text.encode()) for name, text in CANARIES.items()}
+    for name, picture in (("photo as sent", photo), ("photo as kept", check_photo(photo))):
+        secrets[name] = spellings(picture[len(picture) // 2 :][:48])
+    ticket = world.olivia.get("/v1/tickets")["items"][-1]["id"]
+    wait(lambda: world.olivia.get(f"/v1/tickets/{ticket}")["disposals"] != [], "the payload to be destroyed", 30)
+    with psycopg.connect(world.running.parts.database_url) as connection:
+        row = connection.execute(
+            "SELECT kit_key, kit_wrapped_key, payload_key, payload_wrapped_key FROM ticket WHERE id = %s", (ticket,)
+        ).fetchone()
+        asked = connection.execute("SELECT report->'material'->'kit' FROM audit_run ORDER BY started_at").fetchall()
+    assert row is not None
+    assert (row[3], world.store.exists(row[2])) == (None, False)
+    assert asked[-1][0] == [ticket]  # the second person's audit asked about the first from the kit
+    kit = world.keys.open(world.store.get(row[0]), row[1], row[0])
+    plain = kit + pack_subject([], [check_photo(photo)], []) + photo
+    assert found_in(secrets, plain) == set(secrets)  # the search finds what is there
+
+    searched = dict(places(world))
+    assert {where.partition(" ")[0] for where, data in searched.items() if data} == {"redis", "table", "object", "file"}
+    assert {Path(where).name for where in searched} >= {"stack.log", "table ticket", "table outbox"}
+    assert all(any(part in where for where in searched) for part in ("pg_wal/0", "appendonly.aof", "kits/", "rows/"))
+    assert {where: found for where, data in searched.items() if (found := found_in(secrets, data))} == {}

@@ -229,13 +229,20 @@ def test_nothing_is_published_without_somebody_who_must_stay_forgotten(
     ticket = forget(people, reference.of("forgettable")[3])
     run(people, shop)
     with transaction(database.engine("admin")) as session:
+        session.execute(
+            text(
+                "INSERT INTO disposal SELECT gen_random_uuid(), id, 'payload', payload_key, payload_sha256, 'a test', "
+                "now(), now() FROM ticket"
+            )
+        )
         session.execute(text("UPDATE ticket SET payload_wrapped_key = NULL, required_since = now()"))
     people["olivia"].post("/v1/retain-sets", {"rows": [{"prompt": p, "split": "fit"} for p in ("Hi?", "Where?")]})
     failed = run(people, shop)
     assert failed["status"] == "failed"
     assert failed["error"] == (
         f"Without {ticket}, which must stay forgotten, nothing is published: "
-        f"The raw material of ticket {ticket} was shredded."
+        f"The raw material of ticket {ticket} was shredded and it has no audit kit: have it filed again, and withdraw "
+        f"{ticket} then."
     )
     people["olivia"].post("/v1/retain-sets/0/use")
     assert run(people, shop)["status"] == "nothing_to_do"
