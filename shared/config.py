@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     vault_key: str = "lacuna"
     signing_key: str = ""
     verify_keys: str = ""  # comma-separated, the newest first
+    log_key: str = ""  # signs checkpoints and certificates; the clerk's alone
+    log_verify_keys: str = ""  # public: name+id+base64 as auditors pin them, comma-separated, the newest first
     role_passwords: str = ""  # of the database: request=...,refit=...,audit=...,inference=...
     first_keys: str = ""  # of the first people, instead of drawn ones: olivia=lk_...,adam=lk_...
 

@@ -10,6 +10,11 @@ TASK_AUDIT: Final = "lacuna.audit"
 
 HEADER_ERASER: Final = "Lacuna-Eraser"
 MANIFEST_TYPE: Final = "application/vnd.lacuna.eraser+json"
+STATEMENT_TYPE: Final = "application/vnd.in-toto+json"
+PREDICATE_TYPE: Final = "urn:lacuna:certificate-of-suppression:v1"
+LOG_NAME: Final = "lacuna.log"  # where none is configured: origin of checkpoints, name of the key
+CHECKPOINTS: Final = "log/checkpoints/"
+NEWEST_CHECKPOINT: Final = "log/checkpoint"
 
 Role = Literal["requester", "officer", "approver", "auditor", "operator", "admin", "client"]
 ROLES: Final[tuple[Role, ...]] = ("requester", "officer", "approver", "auditor", "operator", "admin", "client")
@@ -77,3 +82,8 @@ def edited_key(tenant: str, ticket: str, version: int) -> str:
 def highwater_key(model: str) -> str:
     """Object key of the mark below which the database must not be."""
     return f"highwater/{model}"
+
+
+def checkpoint_key(size: int) -> str:
+    """Object key of the signed checkpoint at `size` leaves."""
+    return f"{CHECKPOINTS}{size:012d}"

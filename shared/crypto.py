@@ -93,7 +93,7 @@ class KeyRing:
 
 
 class Signer:
-    """An Ed25519 key that signs manifests. Only the refit service has it."""
+    """An Ed25519 key that signs: manifests in the refit service, the log and certificates in the clerk."""
 
     def __init__(self, private: bytes) -> None:
         self._private = Ed25519PrivateKey.from_private_bytes(private)
@@ -103,13 +103,25 @@ class Signer:
     def from_settings(cls, settings: Settings) -> "Signer":
         """From LACUNA_SIGNING_KEY."""
         settings.need("signing_key")
-        return cls(_decoded(settings.signing_key, "LACUNA_SIGNING_KEY"))
+        return cls.from_base64(settings.signing_key, "LACUNA_SIGNING_KEY")
+
+    @classmethod
+    def from_base64(cls, text: str, name: str) -> "Signer":
+        """From the variable `name`."""
+        try:
+            return cls(_decoded(text, name))
+        except ValueError as exc:
+            raise BadInput(f"{name} is no Ed25519 key.") from exc
 
     @classmethod
     def generate(cls) -> tuple[bytes, bytes]:
         """A new key pair, raw (private, public)."""
         key = Ed25519PrivateKey.generate()
         return key.private_bytes_raw(), key.public_key().public_bytes_raw()
+
+    def sign_bytes(self, message: bytes) -> bytes:
+        """The bare signature, 64 bytes. Whoever calls it keeps its messages apart from DSSE's (`DSSEv1 ...`)."""
+        return self._private.sign(message)
 
     def sign(self, payload: bytes, payload_type: str) -> dict[str, Any]:
         """The DSSE envelope of `payload`."""

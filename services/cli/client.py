@@ -52,6 +52,16 @@ class Client:
         self.get(path.rpartition("/")[0])
         return self._ask("POST", path, json=body, headers={"If-Match": self.seen.get("etag", "")})
 
+    def download(self, path: str, **params: Any) -> bytes:
+        """The bytes of the answer; raises ApiError or Unavailable."""
+        try:
+            response = self._http.get(path, params=params)
+        except httpx.HTTPError as exc:
+            raise Unavailable(f"Nothing answers at {self._url}; is the stack up (`lacuna up`)?") from exc
+        if response.is_error:
+            raise ApiError(response.status_code, response.json())
+        return response.content
+
     def close(self) -> None:
         """Give the connections back."""
         self._http.close()
@@ -71,9 +81,9 @@ class Client:
         return body
 
 
-def request_client(data: Path, who: str) -> Client:
+def request_client(data: Path, who: str, *, keep: bool = False) -> Client:
     """The officer's API of the stack over `data`, as `who`."""
-    return Client(os.environ.get("LACUNA_URL") or _stack(data)["request_url"], _key(data, who), keep=False)
+    return Client(os.environ.get("LACUNA_URL") or _stack(data)["request_url"], _key(data, who), keep=keep)
 
 
 def inference_client(data: Path, who: str) -> Client:

@@ -16,6 +16,7 @@ from rich.console import Console
 from services.cli import desk, show
 from services.cli.client import inference_client, request_client
 from services.cli.demo import demo as run_demo
+from services.cli.evidence import certificate_app, log_app, verify_app
 from services.cli.office import import_tickets, key_app, webhook_app
 from services.cli.retain import app as retain_app
 from services.cli.secrets import write_secrets
@@ -40,6 +41,9 @@ app.add_typer(retain_app, name="retain")
 app.add_typer(key_app, name="key")
 app.add_typer(webhook_app, name="webhook")
 ticket_app.command("import")(import_tickets)
+app.add_typer(verify_app, name="verify")
+app.add_typer(log_app, name="log")
+app.add_typer(certificate_app, name="certificate")
 
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables.")]
 Data = Annotated[Path, typer.Option("--data", envvar="LACUNA_DATA", help="The folder of the stack.")]

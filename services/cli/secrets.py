@@ -14,8 +14,8 @@ from shared.stack.embedded import Parts, load_secrets
 STORE: Final = ("S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK")
 NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "initialise": ("DATABASE_URL",),
-    "request": ("DATABASE_URL", "REDIS_URL", *STORE),
-    "clerk": ("DATABASE_URL", "REDIS_URL", *STORE),
+    "request": ("DATABASE_URL", "REDIS_URL", *STORE, "VERIFY_KEYS", "LOG_VERIFY_KEYS"),
+    "clerk": ("DATABASE_URL", "REDIS_URL", *STORE, "LOG_KEY", "LOG_VERIFY_KEYS"),
     "refit": ("DATABASE_URL", "REDIS_URL", *STORE, "SIGNING_KEY"),
     "audit": ("DATABASE_URL", "REDIS_URL", *STORE, "VERIFY_KEYS"),
     "inference": ("DATABASE_URL", *STORE, "VERIFY_KEYS"),
@@ -35,6 +35,8 @@ def secrets_of(process: str, parts: Parts, known: Mapping[str, str]) -> dict[str
         "KEK": known["kek"],
         "SIGNING_KEY": known["signing_key"],
         "VERIFY_KEYS": known["verify_keys"],
+        "LOG_KEY": known["log_key"],
+        "LOG_VERIFY_KEYS": known["log_verify_keys"],
     }
     if f"role_{role}" in known:
         every["DATABASE_URL"] = url_for(parts.database_url, role, known[f"role_{role}"])

@@ -30,7 +30,8 @@ from shared.stack.supervisor import Command, Log, Supervisor
 
 HOUSE: Final = Path(shared.__file__).resolve().parents[1]
 STACK_FILE: Final = "stack.json"
-OWN_KEYS: Final = ("kek", "signing_key", "verify_keys")
+LOG_KEYS_FILE: Final = "log-keys.txt"  # public: what an auditor pins
+OWN_KEYS: Final = ("kek", "signing_key", "verify_keys", "log_key", "log_verify_keys")
 SECRET_NAMES: Final = (
     "ROLE_PASSWORDS",
     "FIRST_KEYS",
@@ -42,6 +43,8 @@ SECRET_NAMES: Final = (
     "SIGNING_KEY",
     "VERIFY_KEYS",
     "VAULT_TOKEN",
+    "LOG_KEY",
+    "LOG_VERIFY_KEYS",
 )
 
 
@@ -90,6 +93,7 @@ def running_stack(
             known |= {
                 name: merged[f"LACUNA_{name.upper()}"] for name in OWN_KEYS if merged.get(f"LACUNA_{name.upper()}")
             }
+            (data / LOG_KEYS_FILE).write_text(known["log_verify_keys"].replace(",", "\n") + "\n")
             say("PostgreSQL, Redis, S3")
             parts = start_parts(supervisor, data, merged, known)
             world = _World(data, merged, parts, known, request_port, inference_port)

@@ -8,10 +8,12 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from services.request import (
+    endpoints_certificates,
     endpoints_desk,
     endpoints_erasers,
     endpoints_imports,
     endpoints_keys,
+    endpoints_log,
     endpoints_problems,
     endpoints_refits,
     endpoints_retain,
@@ -20,6 +22,7 @@ from services.request import (
     endpoints_webhooks,
 )
 from services.request.identity import Identity
+from services.request.logbook import LogBook
 from services.request.oidc import Provider
 from services.request.openapi import describe
 from services.request.rate import Limiter
@@ -41,6 +44,8 @@ ROUTERS = (
     endpoints_retain.router,
     endpoints_imports.router,
     endpoints_webhooks.router,
+    endpoints_log.router,
+    endpoints_certificates.router,
     endpoints_problems.router,
     endpoints_status.router,
 )
@@ -63,11 +68,20 @@ def create(settings: Settings | None = None) -> FastAPI:
         webhook_loopback=chosen.webhook_allow_loopback,
     )
     limiter = Limiter(chosen.rate_limit, chosen.rate_failures, chosen.redis_url)
-    return build(office, Provider.from_settings(chosen), limiter)
+    return build(office, Provider.from_settings(chosen), limiter, chosen.log_verify_keys, chosen.verify_keys)
 
 
-def build(office: Office, provider: Provider | None = None, limiter: Limiter | None = None) -> FastAPI:
-    """The application over `office`; raises ValueError for an endpoint that has no rule."""
+def build(
+    office: Office,
+    provider: Provider | None = None,
+    limiter: Limiter | None = None,
+    log_keys: str = "",
+    eraser_keys: str = "",
+) -> FastAPI:
+    """The application over `office`; the public keys go into bundles.
+
+    Raises ValueError for an endpoint that has no rule.
+    """
     app = FastAPI(
         title="Lacuna: requests to be forgotten",
         version="1",
@@ -77,6 +91,7 @@ def build(office: Office, provider: Provider | None = None, limiter: Limiter | N
     app.state.office = office
     app.state.identity = Identity(office.database, provider)
     app.state.limiter = limiter or Limiter("100000/minute", "100000/minute")
+    app.state.logbook, app.state.public_keys = LogBook(), (log_keys, eraser_keys)
     install(app)
     for router in ROUTERS:
         app.include_router(router)

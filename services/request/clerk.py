@@ -16,9 +16,11 @@ from redis.exceptions import RedisError
 from sqlalchemy import Engine, func, select
 
 from services.request import escalate, glass, reconciler, restore, shredding
+from services.request.certifier import Certifier
 from services.request.deliveries import Deliverer
 from services.request.importer import Importer
 from services.request.reconciler import Limits, Resend
+from services.request.sequencer import Sequencer, log_signer
 from services.request.service import Office
 from services.request.shredding import Retention
 from shared.clock import utc_now
@@ -29,6 +31,7 @@ from shared.db.models import Outbox
 from shared.db.session import make_engine, transaction
 from shared.errors import LacunaError, StaleRestore, Unavailable
 from shared.highwater import Mark
+from shared.log.note import read_keys
 from shared.queue import celery_app
 from shared.store.base import Store
 from shared.store.opening import open_store
@@ -51,6 +54,7 @@ class Clerk:
     deliverer: Deliverer | None = None
     importer: Importer | None = None
     retention: Retention = field(default_factory=Retention)
+    certifier: Certifier | None = None  # with its sequencer
     _forget_at: float = 0.0
     _mark: Mark | None = None
     _shred_at: float = 0.0
@@ -59,7 +63,7 @@ class Clerk:
     def turn(self) -> None:
         """Look at the mark, then every step in its order; what is away waits for the next turn."""
         every = (self.keep, self.relay, self.mend, self.promote, self.move, self.escalate, self.shred, self.recover)
-        for step in (*every, self.forget):
+        for step in (*every, self.forget, self.sequence, self.certify):
             try:
                 step()
             except StaleRestore as exc:
@@ -145,6 +149,16 @@ class Clerk:
             with transaction(self.database) as session:
                 session.execute(select(func.forget_old_answers()))
 
+    def sequence(self) -> None:
+        """See sequencer."""
+        if self.certifier is not None:
+            self.certifier.sequencer.turn()
+
+    def certify(self) -> None:
+        """See certifier."""
+        if self.certifier is not None:
+            self.certifier.turn()
+
     def _send(self, message: Resend) -> None:
         self.queue.send_task(
             message.task,
@@ -160,8 +174,10 @@ def main() -> None:
     """Run until SIGTERM or Ctrl-C."""
     log_with_ids()
     settings = load_settings()
-    settings.need("database_url", "redis_url", "kek")
+    settings.need("database_url", "redis_url", "kek", "log_key", "log_verify_keys")
     store, database, keys = open_store(settings), make_engine(settings.database_url), KeyRing.from_settings(settings)
+    log_keys = read_keys(settings.log_verify_keys)
+    sequencer = Sequencer(database, store, log_signer(settings), log_keys, log_keys[0].name)
     clerk = Clerk(
         database,
         celery_app("clerk", settings.redis_url),
@@ -185,6 +201,7 @@ def main() -> None:
             timedelta(days=settings.shred_after_days),
             timedelta(days=settings.kit_days) if settings.kit_days else None,
         ),
+        certifier=Certifier(sequencer, settings.model_id),
     )
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -16,6 +16,7 @@ MANAGE: Final[tuple[Role, ...]] = ("officer", "approver", "admin")
 OPERATE: Final[tuple[Role, ...]] = ("operator", "officer", "admin")
 PROMOTE: Final[tuple[Role, ...]] = ("operator", "admin")
 AUDIT: Final[tuple[Role, ...]] = ("auditor", "officer", "approver", "operator", "admin")
+EVIDENCE: Final[tuple[Role, ...]] = ("auditor", "admin")
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,12 @@ RULES: Final[dict[str, Rule]] = {
     "rotate_webhook": Rule(("admin",), "webhooks:write"),
     "disable_webhook": Rule(("admin", "operator"), "webhooks:write"),
     "test_webhook": Rule(("admin", "operator"), "webhooks:write"),
+    # the log and what it proves
+    "log_checkpoint": Rule(EVIDENCE, "log:read"),
+    "log_checkpoints": Rule(EVIDENCE, "log:read"),
+    "log_leaves": Rule(EVIDENCE, "log:read"),
+    "log_proof": Rule(EVIDENCE, "log:read"),
+    "certificate": Rule(READ, "tickets:read"),
     "status": Rule(READ, "status:read"),
 }
 # Answered to everybody: they say nothing of anybody.

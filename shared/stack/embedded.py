@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.contracts import LOG_NAME
 from shared.crypto import Signer
 from shared.errors import Conflict
+from shared.log.note import PublicKey
 from shared.stack import postgres, seaweed, valkey
 from shared.stack.ports import LOOPBACK, free_ports
 from shared.stack.supervisor import Supervisor
@@ -72,6 +74,12 @@ def load_secrets(data: Path) -> dict[str, str]:
         fresh |= {
             "signing_key": base64.b64encode(private).decode(),
             "verify_keys": base64.b64encode(public).decode(),
+        }
+    if "log_key" not in known:
+        private, public = Signer.generate()
+        fresh |= {
+            "log_key": base64.b64encode(private).decode(),
+            "log_verify_keys": PublicKey(LOG_NAME, public).line(),
         }
     complete = fresh | known
     if complete != known:

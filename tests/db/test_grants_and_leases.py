@@ -38,6 +38,8 @@ WRITERS = {
     "break_glass_ticket": {"request"},
     "exposure": {"request"},
     "lifecycle_move": set(),
+    "log_checkpoint": {"request"},
+    "certificate": {"request"},
 }
 
 
@@ -68,6 +70,12 @@ def test_each_table_has_its_writers_and_nobody_deletes(database: Any, table: str
         ("refit", "SELECT key_sha256 FROM api_key"),
         ("request", "DELETE FROM log_leaf"),
         ("request", "UPDATE log_leaf SET actor = 'x'"),
+        ("refit", "UPDATE log_leaf SET position = 0, leaf_hash = ''"),
+        ("audit", "DELETE FROM log_leaf"),
+        ("request", "TRUNCATE log_leaf"),
+        ("request", "UPDATE log_checkpoint SET size = 1"),
+        ("request", "DELETE FROM certificate"),
+        ("refit", "INSERT INTO log_checkpoint VALUES (1, '', '', now())"),
         ("request", "ALTER TABLE desired_state DISABLE TRIGGER guard"),
         ("request", "CREATE TABLE mine (id int)"),
     ],
@@ -86,6 +94,12 @@ def test_a_service_cannot_do_what_is_not_its_own(database: Any, service: str, st
         "UPDATE log_leaf SET actor = actor",
         "DELETE FROM log_leaf",
         "TRUNCATE log_leaf",
+        "UPDATE log_leaf SET position = 7, leaf_hash = sha256(''), actor = 'x'",
+        "INSERT INTO log_leaf (actor, kind, subject, detail, position, leaf_hash) "
+        "VALUES ('x', 'x', 'x', '{}', 7, sha256(''))",
+        "DELETE FROM log_checkpoint",
+        "UPDATE certificate SET reason = 'x'",
+        "TRUNCATE certificate",
         "UPDATE eraser_version SET recipe = recipe",
         "DELETE FROM eraser_version",
         "TRUNCATE eraser_version CASCADE",

@@ -16,8 +16,16 @@ PROCESSES = {"request", "clerk", "inference", "refit", "audit", "beat"}
 SECRETS = {
     "migrate": {"DATABASE_URL", "ROLE_PASSWORDS"},
     "initialise": {"DATABASE_URL", "FIRST_KEYS"},
-    "request": {"DATABASE_URL", "REDIS_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK"},
-    "clerk": {"DATABASE_URL", "REDIS_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK"},
+    "request": {
+        "DATABASE_URL",
+        "REDIS_URL",
+        "S3_ACCESS_KEY",
+        "S3_SECRET_KEY",
+        "KEK",
+        "VERIFY_KEYS",
+        "LOG_VERIFY_KEYS",
+    },
+    "clerk": {"DATABASE_URL", "REDIS_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK", "LOG_KEY", "LOG_VERIFY_KEYS"},
     "refit": {"DATABASE_URL", "REDIS_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK", "SIGNING_KEY"},
     "audit": {"DATABASE_URL", "REDIS_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK", "VERIFY_KEYS"},
     "inference": {"DATABASE_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK", "VERIFY_KEYS"},

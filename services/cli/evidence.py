@@ -1,0 +1,192 @@
+"""`lacuna log`, `lacuna verify`, `lacuna certificate`: what an auditor does. `verify` needs files and public keys.
+
+An exported log is a folder: `leaves.ndjson` (a line a leaf, as it was hashed) and `checkpoints/` (a signed note each).
+"""
+
+import base64
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from services.cli import show
+from services.cli.client import Client, request_client
+from shared.crypto import Verifier
+from shared.errors import BadInput, IntegrityFailure
+from shared.log import audit, statement
+from shared.log.note import PublicKey, read_keys
+
+verify_app = typer.Typer(no_args_is_help=True, help="Check evidence offline, with public keys alone.")
+log_app = typer.Typer(no_args_is_help=True, help="The audit log.")
+certificate_app = typer.Typer(no_args_is_help=True, help="Certificates of suppression.")
+
+FOLDER = Path(".lacuna")
+PAGE = 1000
+LEAVES, CHECKPOINTS = "leaves.ndjson", "checkpoints"
+Data = Annotated[Path, typer.Option("--data", envvar="LACUNA_DATA", help="The folder of the stack.")]
+Who = Annotated[str, typer.Option("--as", help="Whose key of keys.json is used.")]
+Keys = Annotated[
+    list[str] | None,
+    typer.Option("--key", help="A public key that you pinned, name+id+base64, or a file of them; may be repeated."),
+]
+
+
+@verify_app.command("log")
+def verify_log(
+    folder: Annotated[Path | None, typer.Argument(help="An exported log; fetched from the stack if not given.")] = None,
+    key: Keys = None,
+    kept: Annotated[
+        list[Path] | None, typer.Option(help="A checkpoint that you kept from before; may be repeated.")
+    ] = None,
+    data: Data = FOLDER,
+    who: Who = "ada",
+) -> None:
+    """Every leaf is the one that was signed, in its place, none is missing, and history is that which you knew."""
+    keys, mine = _keys(key, data), [_text(path) for path in kept or []]
+    if folder is not None:
+        sound = verify_folder(folder, mine, keys)
+    else:
+        with tempfile.TemporaryDirectory(prefix="lacuna-log-") as name:
+            fetch(Path(name), data, who)
+            sound = verify_folder(Path(name), mine, keys)
+    show.out.print(sound.sentence(), markup=False)
+
+
+@verify_app.command("certificate")
+def verify_certificate(
+    file: Path,
+    key: Keys = None,
+    eraser_key: Annotated[
+        list[str] | None, typer.Option(help="A public key of erasers, base64; the bundle's manifest is then checked.")
+    ] = None,
+    data: Data = FOLDER,
+) -> None:
+    """Signature, log proofs and coverage of a certificate (JSON) or a bundle (zip)."""
+    envelope, issued, manifest = statement.read_file(_bytes(file))
+    found = statement.verify(envelope, _keys(key, data), issued)
+    if eraser_key:
+        if manifest is None:
+            raise IntegrityFailure("The manifest of the eraser is not there: it is in the bundle.")
+        try:
+            verifier = Verifier([base64.b64decode(one, validate=True) for one in eraser_key])
+        except ValueError as exc:
+            raise BadInput("A public key of erasers is 32 bytes, base64.") from exc
+        statement.verify_manifest(manifest, found.statement["predicate"], verifier)
+    show.out.print(found.sentence(), markup=False)
+    if found.statement["predicate"]["certificate"]["status"] != "in_force":
+        raise SystemExit(3)
+
+
+@log_app.command("export")
+def export(folder: Path, data: Data = FOLDER, who: Who = "ada") -> None:
+    """Write the log into a folder, for `lacuna verify log FOLDER`."""
+    leaves, checkpoints = fetch(folder, data, who)
+    show.out.print(f"{leaves} leaves and {checkpoints} checkpoints are in {folder}.")
+
+
+@log_app.command("checkpoint")
+def show_checkpoint(
+    out: Annotated[Path | None, typer.Option(help="Keep it in this file, for `verify log --kept`.")] = None,
+    data: Data = FOLDER,
+    who: Who = "ada",
+) -> None:
+    """The newest signed checkpoint. Keep some: they show whether history is rewritten later."""
+    note = request_client(data, who).get("/v1/log/checkpoint")["note"]
+    if out is not None:
+        _write(out, note.encode())
+    show.out.print(note, markup=False, end="")
+
+
+@certificate_app.command("get")
+def get_certificate(
+    ticket: str,
+    out: Annotated[Path, typer.Option(help="Where it goes: .json, .pdf, .csv, or .zip for the bundle.")],
+    data: Data = FOLDER,
+    who: Who = "olivia",
+) -> None:
+    """The newest certificate of a ticket."""
+    format = {".json": "json", ".pdf": "pdf", ".csv": "csv", ".zip": "bundle"}.get(out.suffix.lower())
+    if format is None:
+        raise BadInput(f"{out.name} has to end with .json, .pdf, .csv or .zip.")
+    _write(out, request_client(data, who).download(f"/v1/tickets/{ticket}/certificate", format=format))
+    show.out.print(f"The certificate of {ticket} is in {out}.", markup=False)
+
+
+def fetch(folder: Path, data: Path, who: str) -> tuple[int, int]:
+    """Export the log of a running stack into `folder`: numbers of leaves and of checkpoints.
+
+    Leaves are fetched after the checkpoints, so that every checkpoint has its leaves.
+    """
+    client = request_client(data, who, keep=True)
+    try:
+        return _fetch(client, folder)
+    finally:
+        client.close()
+
+
+def _fetch(client: Client, folder: Path) -> tuple[int, int]:
+    (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+    checkpoints = 0
+    for one in _pages(client, "/v1/log/checkpoints", "after"):
+        _write(folder / CHECKPOINTS / f"{one['size']:012d}", one["note"].encode())
+        checkpoints += 1
+    stored = client.get("/v1/log/checkpoint")["stored"] if checkpoints else None
+    if stored is not None:
+        _write(folder / CHECKPOINTS / "store", stored.encode())
+    leaves = 0
+    with (folder / LEAVES).open("wb") as file:
+        for one in _pages(client, "/v1/log/leaves", "start"):
+            file.write(one["line"].encode() + b"\n")
+            leaves += 1
+    return leaves, checkpoints
+
+
+def verify_folder(folder: Path, kept: list[str], keys: list[PublicKey]) -> audit.Sound:
+    """Check an exported log; raises IntegrityFailure or BadInput."""
+    if not (folder / LEAVES).is_file():
+        raise BadInput(f"{folder} is no exported log: there is no {LEAVES} in it.")
+    notes = [_text(path) for path in sorted((folder / CHECKPOINTS).glob("*"))]
+    with (folder / LEAVES).open("rb") as file:
+        return audit.verify((line.removesuffix(b"\n") for line in file), notes, kept, keys)
+
+
+def _pages(client: Client, path: str, name: str) -> Iterator[Any]:
+    place: int | None = 0
+    while place is not None:
+        page = client.get(path, limit=PAGE, **{name: place})
+        yield from page["items"]
+        place = page["next"]
+
+
+def _keys(given: list[str] | None, data: Path) -> list[PublicKey]:
+    """What was given, else the file that `lacuna up` wrote (good for a try; an auditor pins keys by another way)."""
+    sources = given or [str(data / "log-keys.txt")]
+    found: list[PublicKey] = []
+    for one in sources:
+        if "+" in one and not Path(one).exists():
+            found += read_keys(one)
+        else:
+            found += read_keys(_text(Path(one)))
+    if not found:
+        raise BadInput("There is no public key to check with: give --key.")
+    return found
+
+
+def _text(path: Path) -> str:
+    return _bytes(path).decode(errors="replace")
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise BadInput(f"{path} cannot be read: {exc.strerror}.") from exc
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as exc:
+        raise BadInput(f"{path} cannot be written: {exc.strerror}.") from exc

@@ -1,0 +1,211 @@
+"""Issues certificates when tickets are completed, again as the version that covers them changes; suspends what ended.
+
+Works from the rows alone and may be repeated: it looks for tickets whose newest certificate does not say what is so.
+"""
+
+import json
+import logging
+import uuid
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.request import certificate as statements
+from services.request.sequencer import Sequencer
+from shared.clock import utc_now
+from shared.contracts import STATEMENT_TYPE
+from shared.db import repository
+from shared.db import repository_log as rows
+from shared.db.models import (
+    Certificate,
+    DesiredState,
+    EraserVersion,
+    LogCheckpoint,
+    LogLeaf,
+    Promotion,
+    Ticket,
+    VersionTicket,
+)
+from shared.db.session import transaction
+from shared.log.statement import Entry
+from shared.log.tree import Tree, leaf_hash
+
+logger = logging.getLogger(__name__)
+ACTOR = "clerk"
+BATCH = 50
+SERVED = ("eraser.promoted", "eraser.rolled_back")
+
+
+@dataclass
+class Certifier:
+    """`turn()` is one round. Signs with the sequencer's key, over the sequencer's tree."""
+
+    sequencer: Sequencer
+    model_id: str
+    _settled: tuple[int, int] | None = None  # (leaves, generation) at which nothing was left to do
+    _coverage: dict[uuid.UUID, tuple[Tree, dict[str, tuple[int, str]]]] = field(default_factory=dict)
+
+    def turn(self) -> int:
+        """Issue and suspend what is due, a batch at most; how many."""
+        with transaction(self.sequencer.database) as session:
+            state = repository.desired_state(session, self.model_id)
+            if state is None:
+                return 0
+            place = (rows.placed(session), state.generation)
+            if place == self._settled:
+                return 0
+            due = rows.to_certify(session, self.model_id, state.version_id, BATCH)
+        made = 0
+        for ticket in due:
+            with transaction(self.sequencer.database) as session:
+                made += self._certify(session, ticket)
+        if not due:
+            self._settled = place
+        return made
+
+    def _certify(self, session: Session, ticket_id: str) -> bool:
+        found = select(Ticket).where(Ticket.id == ticket_id).with_for_update(skip_locked=True)
+        ticket, checkpoint = session.scalar(found), rows.newest_checkpoint(session)
+        if ticket is None or checkpoint is None:
+            return False
+        held, now = rows.newest_certificate(session, ticket_id), utc_now()
+        about: dict[str, Any] = {
+            "id": str(uuid.uuid4()),
+            "number": held.number + 1 if held else 1,
+            "issued_at": now.isoformat(timespec="seconds"),
+            "replaces": held.number if held else None,
+        }
+        told = self._leaf(session, checkpoint, f"ticket.{ticket.state}", ticket.id)
+        if told is None:
+            return False  # the leaf has no signed place yet: the next turn
+        version: EraserVersion | None = None
+        if ticket.state == "completed":
+            about |= {"status": "in_force", "reason": _why(held)}
+            served = self._served(session, ticket)
+            if served is None:
+                return False
+            state, version = served
+            statement = self._in_force(session, checkpoint, ticket, told, state, version, about)
+            if statement is None:
+                return False
+        elif held is not None and held.status == "in_force":
+            about |= {"status": "suspended", "reason": f"ticket_{ticket.state}"}
+            log = self._log(session, checkpoint, [told])
+            statement = statements.suspended(ticket, about, log)
+        else:
+            return False
+        self._issue(session, ticket, about, version, statement)
+        return True
+
+    def _served(self, session: Session, ticket: Ticket) -> tuple[DesiredState, EraserVersion] | None:
+        """What every live replica acknowledged, where it covers the ticket."""
+        state = repository.desired_state(session, ticket.model_id)
+        live = repository.live_replicas(session, ticket.model_id)
+        if state is None or not live:
+            return None
+        if any(one.state != "serving" or one.generation < state.generation for one in live):
+            return None
+        if session.get(VersionTicket, (state.version_id, ticket.id)) is None:
+            return None
+        return state, session.get_one(EraserVersion, state.version_id)
+
+    def _in_force(
+        self,
+        session: Session,
+        checkpoint: LogCheckpoint,
+        ticket: Ticket,
+        told: LogLeaf,
+        state: DesiredState,
+        version: EraserVersion,
+        about: dict[str, Any],
+    ) -> dict[str, Any] | None:
+        subject = f"{version.model_id}/{version.number}"
+        promoted = [self._leaf(session, checkpoint, kind, subject) for kind in SERVED]
+        newest = max((leaf for leaf in promoted if leaf), key=lambda leaf: leaf.id, default=None)
+        if newest is None:
+            return None
+        approved = self._leaf(session, checkpoint, "ticket.approved", ticket.id)
+        chosen = [leaf for leaf in (told, approved, newest) if leaf is not None]
+        audits = [one for one in repository.audits_of(session, version.id) if one.verdict == "passed"]
+        promotion = session.scalar(
+            select(Promotion).where(Promotion.version_id == version.id).order_by(Promotion.id.desc()).limit(1)
+        )
+        return statements.in_force(
+            ticket,
+            version,
+            audits[0] if audits else None,
+            state,
+            promotion,
+            repository.live_replicas(session, ticket.model_id),
+            about,
+            self._covered(session, version.id, ticket.id),
+            self._log(session, checkpoint, chosen),
+            told.at,
+        )
+
+    def _issue(
+        self,
+        session: Session,
+        ticket: Ticket,
+        about: dict[str, Any],
+        version: EraserVersion | None,
+        statement: dict[str, Any],
+    ) -> None:
+        """Sign, keep and log, in one transaction."""
+        payload = json.dumps(statement, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        digest = sha256(payload).hexdigest()
+        session.add(
+            Certificate(
+                id=uuid.UUID(about["id"]),
+                ticket_id=ticket.id,
+                number=about["number"],
+                status=about["status"],
+                reason=about["reason"],
+                version_id=version.id if version else None,
+                sha256=digest,
+                envelope=self.sequencer.signer.sign(payload, STATEMENT_TYPE),
+                issued_at=utc_now(),
+            )
+        )
+        said = "issued" if about["status"] == "in_force" else "suspended"
+        detail = {"number": about["number"], "sha256": digest, "reason": about["reason"]}
+        repository.log(session, ACTOR, f"certificate.{said}", ticket.id, detail)
+        logger.info("certificate %d of %s is %s", about["number"], ticket.id, said)
+
+    def _leaf(self, session: Session, checkpoint: LogCheckpoint, kind: str, subject: str) -> LogLeaf | None:
+        """The newest such leaf, where the checkpoint vouches for it."""
+        leaf = rows.newest_leaf(session, kind, subject)
+        return leaf if leaf and leaf.position is not None and leaf.position < checkpoint.size else None
+
+    def _log(self, session: Session, checkpoint: LogCheckpoint, leaves: list[LogLeaf]) -> dict[str, Any]:
+        tree = self.sequencer.tree(session)
+        entries = [
+            Entry(rows.line(leaf), leaf.position, tuple(tree.inclusion(leaf.position, checkpoint.size)))
+            for leaf in leaves
+            if leaf.position is not None
+        ]
+        return statements.log_part(checkpoint.note, checkpoint.size, entries)
+
+    def _covered(self, session: Session, version: uuid.UUID, ticket: str) -> dict[str, Any]:
+        """The ticket's place in the coverage tree of the version: RFC 6962 over "ticket sha256-of-its-rows"."""
+        if version not in self._coverage:
+            found = select(VersionTicket.ticket_id, VersionTicket.rows_sha256).where(
+                VersionTicket.version_id == version
+            )
+            covered = sorted((one, digest) for one, digest in session.execute(found))
+            tree = Tree(leaf_hash(f"{one} {digest}".encode()) for one, digest in covered)
+            places = {one: (position, digest) for position, (one, digest) in enumerate(covered)}
+            self._coverage = {version: (tree, places)}  # of the one that is served: the others are history
+        tree, places = self._coverage[version]
+        position, digest = places[ticket]
+        entry = Entry(f"{ticket} {digest}".encode(), position, tuple(tree.inclusion(position, tree.size)))
+        return entry.as_json() | {"rows_sha256": digest, "tickets": tree.size, "root": tree.root().hex()}
+
+
+def _why(held: Certificate | None) -> str:
+    if held is None:
+        return "completed"
+    return "version_changed" if held.status == "in_force" else "completed_again"

@@ -1,0 +1,72 @@
+"""Certificates of suppression over HTTP: the newest of a ticket as JSON, PDF, CSV, or a bundle for an auditor."""
+
+import base64
+import json
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy.orm import Session
+from starlette.responses import JSONResponse
+
+from services.request import renderings
+from services.request.door import Desk, Who
+from services.request.endpoints_log import Book
+from services.request.logbook import LogBook
+from shared.db import repository
+from shared.db import repository_log as rows
+from shared.db.models import Certificate, EraserVersion, LogLeaf
+from shared.db.session import transaction
+from shared.errors import NotFound
+
+router = APIRouter(tags=["certificates"])
+KINDS = {"json": "application/json", "pdf": "application/pdf", "csv": "text/csv", "bundle": "application/zip"}
+Format = Literal["json", "pdf", "csv", "bundle"]
+
+
+@router.get(
+    "/v1/tickets/{ticket_id}/certificate",
+    response_class=Response,
+    responses={200: {"content": {kind: {} for kind in KINDS.values()}, "description": "The certificate that stands"}},
+)
+def certificate(
+    ticket_id: str,
+    office: Desk,
+    who: Who,
+    book: Book,
+    request: Request,
+    format: Annotated[Format, Query(description="`json` is the truth, the others are renderings.")] = "json",
+) -> Response:
+    """The newest certificate of the ticket: a DSSE envelope, signed. 404 before it was completed."""
+    with transaction(office.database) as session:
+        ticket = repository.get_ticket(session, who.tenant_id, ticket_id)
+        held = rows.newest_certificate(session, ticket.id)
+        if held is None:
+            raise NotFound(f"{ticket.id} has no certificate: it is issued when a ticket is completed.")
+        statement = json.loads(base64.b64decode(held.envelope["payload"]))
+        version = session.get(EraserVersion, held.version_id) if held.version_id else None
+        issued = _issued(session, book, held) if format == "bundle" else None
+    name = f"{ticket.id}-{held.number}"
+    head = {"ETag": f'"{held.number}"', "Content-Disposition": f'attachment; filename="{name}.{_ending(format)}"'}
+    if format == "json":
+        return JSONResponse(held.envelope, headers={"ETag": head["ETag"]})
+    if format == "pdf":
+        return Response(renderings.as_pdf(statement), headers=head, media_type=KINDS["pdf"])
+    if format == "csv":
+        return Response(renderings.as_csv(statement), headers=head, media_type=KINDS["csv"])
+    keys = request.app.state.public_keys
+    made = renderings.bundle(held.envelope, statement, issued, version.envelope if version else None, keys)
+    return Response(made, headers=head, media_type=KINDS["bundle"])
+
+
+def _issued(session: Session, book: LogBook, held: Certificate) -> dict[str, Any] | None:
+    """The proof that its issuing is in the log; None for the second until the sequencer was there."""
+    said = "issued" if held.status == "in_force" else "suspended"
+    leaf: LogLeaf | None = rows.newest_leaf(session, f"certificate.{said}", held.ticket_id)
+    signed = rows.newest_checkpoint(session)
+    if leaf is None or leaf.position is None or signed is None or leaf.position >= signed.size:
+        return None
+    return book.entry(session, leaf, signed.size).as_json() | {"checkpoint": signed.note}
+
+
+def _ending(format: Format) -> str:
+    return "zip" if format == "bundle" else format

@@ -1,0 +1,169 @@
+"""Reads a certificate of suppression and checks all that it says of the log and the eraser, offline.
+
+A certificate is an in-toto Statement v1 in a DSSE envelope, signed with the log's key. What is checked: the signature;
+that the leaves which it names (approval, completion, promotion) stand in the log at the signed checkpoint and are about
+this ticket and this version; that the ticket is in the coverage tree of the version; and, from a bundle, that the
+issuing itself is in the log. Not checked: whether a later certificate exists, and whether what was logged is true.
+"""
+
+import base64
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+from shared.contracts import PREDICATE_TYPE, STATEMENT_TYPE
+from shared.crypto import Verifier
+from shared.errors import BadInput, IntegrityFailure
+from shared.log import note
+from shared.log.leaf import decode
+from shared.log.note import Checkpoint, PublicKey
+from shared.log.proof import included
+from shared.log.tree import leaf_hash
+
+STATEMENT: Final = "https://in-toto.io/Statement/v1"
+ENVELOPE, ISSUED, MANIFEST = "certificate.json", "issued.json", "eraser.json"  # in a bundle
+_MOST: Final = 20_000_000  # bytes of a file that is looked at
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A leaf with the proof of its place under a checkpoint."""
+
+    line: bytes
+    position: int
+    path: tuple[bytes, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """As it stands in a certificate."""
+        path = [base64.b64encode(step).decode() for step in self.path]
+        return {"leaf": self.line.decode(), "position": self.position, "path": path}
+
+    @classmethod
+    def read(cls, given: Mapping[str, Any]) -> "Entry":
+        """Back from JSON; raises KeyError, TypeError or ValueError."""
+        path = tuple(base64.b64decode(step, validate=True) for step in given["path"])
+        return cls(str(given["leaf"]).encode(), int(given["position"]), path)
+
+    def check(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        """What the leaf says; raises IntegrityFailure where it is not in the log."""
+        if not included(leaf_hash(self.line), self.position, checkpoint.size, self.path, checkpoint.root):
+            raise IntegrityFailure(f"Leaf {self.position}, which the certificate names, is not in the signed log.")
+        return decode(self.line)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A certificate that holds."""
+
+    statement: Mapping[str, Any]
+    logged: bool  # whether its own issuing was proved to be in the log
+
+    def sentence(self) -> str:
+        """For whoever asked."""
+        said = self.statement["predicate"]
+        about = said["certificate"]
+        what = (
+            f"{said['ticket']['id']} has been suppressed in {said['model']['id']} since "
+            f"{said['ticket']['completed_at']}, now by eraser version {said['eraser']['version']}"
+            if about["status"] == "in_force"
+            else f"the certificate of {said['ticket']['id']} is SUSPENDED ({about['reason']})"
+        )
+        own = "; its issuing is in the log" if self.logged else ""
+        return (
+            f"Certificate {about['number']} holds: as of {about['issued_at']}, {what}. Signature, checkpoint "
+            f"({said['log']['size']} leaves) and {len(said['log']['entries'])} log proofs are good{own}."
+        )
+
+
+def read_file(data: bytes) -> tuple[dict[str, Any], dict[str, Any] | None, dict[str, Any] | None]:
+    """(envelope, proof of the issuing, eraser manifest) from a certificate or a bundle; raises BadInput."""
+    try:
+        if len(data) > _MOST:
+            raise ValueError("too large")
+        if not data.startswith(b"PK"):
+            return dict(json.loads(data)), None, None
+        with zipfile.ZipFile(io.BytesIO(data)) as bundle:
+            if sum(one.file_size for one in bundle.infolist()) > _MOST:
+                raise ValueError("too large")
+            names = set(bundle.namelist())
+            more = [json.loads(bundle.read(n)) if n in names else None for n in (ISSUED, MANIFEST)]
+            return dict(json.loads(bundle.read(ENVELOPE))), more[0], more[1]
+    except (ValueError, TypeError, KeyError, zipfile.BadZipFile, RecursionError, NotImplementedError) as exc:
+        raise BadInput("This is neither a certificate (JSON) nor a bundle (zip).") from exc
+
+
+def verify(envelope: Mapping[str, Any], keys: Sequence[PublicKey], issued: Mapping[str, Any] | None = None) -> Verified:
+    """Check everything; raises IntegrityFailure with what does not hold."""
+    try:
+        payload = Verifier([key.raw for key in keys]).verify(envelope)
+    except IntegrityFailure as exc:
+        raise IntegrityFailure("The certificate was altered, or is not signed by a key that you trust.") from exc
+    try:
+        statement = json.loads(payload)
+        if envelope["payloadType"] != STATEMENT_TYPE or statement["_type"] != STATEMENT:
+            raise IntegrityFailure("This is signed, but it is no in-toto statement.")
+        if statement["predicateType"] != PREDICATE_TYPE:
+            raise IntegrityFailure("This is a signed statement, but no certificate of suppression that is known here.")
+        said = statement["predicate"]
+        checkpoint = _checkpoint(said["log"], keys)
+        leaves = [Entry.read(one).check(checkpoint) for one in said["log"]["entries"]]
+        _about(statement, leaves)
+        if said["certificate"]["status"] == "in_force":
+            _covered(said)
+        if issued is not None:
+            _issued(issued, keys, said["ticket"]["id"], sha256(payload).hexdigest())
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise IntegrityFailure("The certificate is signed, but something that it must say is missing.") from exc
+    return Verified(statement, issued is not None)
+
+
+def verify_manifest(manifest: Mapping[str, Any], said: Mapping[str, Any], verifier: Verifier) -> None:
+    """The eraser's own manifest, signed with another key, has to name the same artifact; raises IntegrityFailure."""
+    verifier.verify(manifest)
+    if sha256(base64.b64decode(manifest["payload"])).hexdigest() != said["eraser"]["manifest_sha256"]:
+        raise IntegrityFailure("The manifest in the bundle is not that of the eraser which the certificate names.")
+
+
+def _checkpoint(log: Mapping[str, Any], keys: Sequence[PublicKey]) -> Checkpoint:
+    found = note.read(log["checkpoint"], keys)
+    if found.size != log["size"]:
+        raise IntegrityFailure("The certificate speaks of another checkpoint than it carries.")
+    return found
+
+
+def _about(statement: Mapping[str, Any], leaves: Sequence[Mapping[str, Any]]) -> None:
+    said = statement["predicate"]
+    ticket, status = said["ticket"]["id"], said["certificate"]["status"]
+    own = {leaf["kind"]: leaf for leaf in leaves if leaf["subject"] == ticket}
+    if statement["subject"][0]["name"] != ticket:
+        raise IntegrityFailure("The certificate names two tickets.")
+    if status != "in_force":
+        return
+    if "ticket.completed" not in own:
+        raise IntegrityFailure(f"No leaf of the log says that {ticket} was completed.")
+    version = f"{said['model']['id']}/{said['eraser']['version']}"
+    if not any(leaf["subject"] == version and leaf["kind"].startswith("eraser.") for leaf in leaves):
+        raise IntegrityFailure(
+            f"No leaf of the log says that version {said['eraser']['version']} was put into service."
+        )
+
+
+def _covered(said: Mapping[str, Any]) -> None:
+    """The ticket's leaf has to be in the version's coverage tree (RFC 6962 over "ticket sha256-of-its-rows")."""
+    coverage = said["coverage"]
+    entry = Entry.read(coverage)
+    leaf = f"{said['ticket']['id']} {coverage['rows_sha256']}".encode()
+    place = (entry.position, coverage["tickets"], entry.path, bytes.fromhex(coverage["root"]))
+    if entry.line != leaf or not included(leaf_hash(leaf), *place):
+        raise IntegrityFailure("The ticket is not in the coverage of the version that the certificate names.")
+
+
+def _issued(issued: Mapping[str, Any], keys: Sequence[PublicKey], ticket: str, digest: str) -> None:
+    leaf = Entry.read(issued).check(note.read(issued["checkpoint"], keys))
+    known = leaf["kind"].startswith("certificate.") and leaf["subject"] == ticket
+    if not known or leaf["detail"].get("sha256") != digest:
+        raise IntegrityFailure("The log does not say that this certificate was issued.")
