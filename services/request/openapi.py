@@ -100,6 +100,7 @@ ANSWERS: Final[dict[str, Any]] = {
     "log_checkpoints": {"items": [{"size": 1234, "note": "lacuna.log\n1234\n...\n"}], "next": None},
     "log_leaves": {"items": [{"position": 0, "line": '{"kind":"ticket.received",...}'}], "next": None},
     "log_proof": {"kind": "inclusion", "position": 0, "size": 2, "path": ["..."]},
+    "certificate": {"payloadType": "application/vnd.in-toto+json", "payload": "...", "signatures": [{"sig": "..."}]},
     "status": {"model": "demo-vlm", "tickets": {"completed": 3}, "promoted": 1},
     "add_retain_set": {"number": 1, "new": True},
     "list_retain_sets": {"items": [{"number": 1}], "active": 1, "waits_for_refit": False},

@@ -114,6 +114,7 @@ class _Page(FPDF):
     def __init__(self) -> None:
         super().__init__(format="A4")
         self.set_margins(18, 16)
+        self.c_margin = 0
         self.set_auto_page_break(True, margin=20)
         self.set_title("Certificate of suppression")
         self.set_creator("Lacuna")
@@ -142,7 +143,7 @@ class _Page(FPDF):
 
     def say(self, text: str) -> None:
         self._ink(10.5, INK)
-        self.multi_cell(WIDTH, 5.2, _latin(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self.multi_cell(WIDTH, 5.2, _latin(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
     def part(self, title: str, rows: list[tuple[str, str]]) -> None:
         self._title(title)
