@@ -58,6 +58,7 @@ class Client:
             response = self._http.get(path, params=params)
         except httpx.HTTPError as exc:
             raise Unavailable(f"Nothing answers at {self._url}; is the stack up (`lacuna up`)?") from exc
+        self.seen = dict(response.headers)
         if response.is_error:
             raise ApiError(response.status_code, response.json())
         return response.content

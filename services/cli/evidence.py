@@ -1,9 +1,10 @@
-"""`lacuna log`, `lacuna verify`, `lacuna certificate`: what an auditor does. `verify` needs files and public keys.
+"""`lacuna log`, `verify`, `certificate`, `register`: what an auditor does. `verify` needs files and public keys.
 
 An exported log is a folder: `leaves.ndjson` (a line a leaf, as it was hashed) and `checkpoints/` (a signed note each).
 """
 
 import base64
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from shared.log.note import PublicKey, read_keys
 
 verify_app = typer.Typer(no_args_is_help=True, help="Check evidence offline, with public keys alone.")
 log_app = typer.Typer(no_args_is_help=True, help="The audit log.")
+register_app = typer.Typer(no_args_is_help=True, help="Registers and figures for a regulator.")
 certificate_app = typer.Typer(no_args_is_help=True, help="Certificates of suppression.")
 
 FOLDER = Path(".lacuna")
@@ -27,6 +29,8 @@ PAGE = 1000
 LEAVES, CHECKPOINTS = "leaves.ndjson", "checkpoints"
 Data = Annotated[Path, typer.Option("--data", envvar="LACUNA_DATA", help="The folder of the stack.")]
 Who = Annotated[str, typer.Option("--as", help="Whose key of keys.json is used.")]
+Since = Annotated[str | None, typer.Option(help="Filed then or later: 2026-01-01T00:00:00Z.")]
+Until = Annotated[str | None, typer.Option(help="Filed before.")]
 Keys = Annotated[
     list[str] | None,
     typer.Option("--key", help="A public key that you pinned, name+id+base64, or a file of them; may be repeated."),
@@ -51,7 +55,7 @@ def verify_log(
         with tempfile.TemporaryDirectory(prefix="lacuna-log-") as name:
             fetch(Path(name), data, who)
             sound = verify_folder(Path(name), mine, keys)
-    show.out.print(sound.sentence(), markup=False)
+    show.out.print(sound.sentence(), markup=False, soft_wrap=True)
 
 
 @verify_app.command("certificate")
@@ -74,7 +78,7 @@ def verify_certificate(
         except ValueError as exc:
             raise BadInput("A public key of erasers is 32 bytes, base64.") from exc
         statement.verify_manifest(manifest, found.statement["predicate"], verifier)
-    show.out.print(found.sentence(), markup=False)
+    show.out.print(found.sentence(), markup=False, soft_wrap=True)
     if found.statement["predicate"]["certificate"]["status"] != "in_force":
         raise SystemExit(3)
 
@@ -96,7 +100,38 @@ def show_checkpoint(
     note = request_client(data, who).get("/v1/log/checkpoint")["note"]
     if out is not None:
         _write(out, note.encode())
-    show.out.print(note, markup=False, end="")
+    show.out.print(note, markup=False, soft_wrap=True, end="")
+
+
+@register_app.command("requests")
+def register_requests(
+    out: Annotated[Path, typer.Option(help="Where it goes: .csv or .json.")],
+    since: Since = None,
+    until: Until = None,
+    data: Data = FOLDER,
+    who: Who = "ada",
+) -> None:
+    """Every request of a period, whole."""
+    client = request_client(data, who, keep=True)
+    cursor: str | None = None
+    pages: list[bytes] = []
+    asked = {"format": _kind(out, (".csv", ".json")), "since": since, "until": until, "limit": PAGE}
+    while cursor is not None or not pages:
+        pages.append(client.download("/v1/registers/requests", **_given(asked | {"cursor": cursor})))
+        cursor = client.seen.get("lacuna-next")
+    client.close()
+    if asked["format"] == "csv":
+        whole = pages[0] + b"".join(page.partition(b"\r\n")[2] for page in pages[1:])
+    else:
+        whole = json.dumps([item for page in pages for item in json.loads(page)["items"]], indent=1).encode()
+    _write(out, whole)
+    show.out.print(f"The register is in {out}.", markup=False)
+
+
+@register_app.command("kpis")
+def register_kpis(since: Since = None, until: Until = None, data: Data = FOLDER, who: Who = "ada") -> None:
+    """The figures of a period as JSON."""
+    show.as_json(request_client(data, who).get("/v1/registers/kpis", since=since, until=until))
 
 
 @certificate_app.command("get")
@@ -107,9 +142,8 @@ def get_certificate(
     who: Who = "olivia",
 ) -> None:
     """The newest certificate of a ticket."""
-    format = {".json": "json", ".pdf": "pdf", ".csv": "csv", ".zip": "bundle"}.get(out.suffix.lower())
-    if format is None:
-        raise BadInput(f"{out.name} has to end with .json, .pdf, .csv or .zip.")
+    kind = _kind(out, (".json", ".pdf", ".csv", ".zip"))
+    format = "bundle" if kind == "zip" else kind
     _write(out, request_client(data, who).download(f"/v1/tickets/{ticket}/certificate", format=format))
     show.out.print(f"The certificate of {ticket} is in {out}.", markup=False)
 
@@ -172,6 +206,16 @@ def _keys(given: list[str] | None, data: Path) -> list[PublicKey]:
     if not found:
         raise BadInput("There is no public key to check with: give --key.")
     return found
+
+
+def _kind(out: Path, endings: tuple[str, ...]) -> str:
+    if out.suffix.lower() not in endings:
+        raise BadInput(f"{out.name} has to end with {', '.join(endings[:-1])} or {endings[-1]}.")
+    return out.suffix.lower()[1:]
+
+
+def _given(asked: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 def _text(path: Path) -> str:

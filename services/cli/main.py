@@ -16,7 +16,7 @@ from rich.console import Console
 from services.cli import desk, show
 from services.cli.client import inference_client, request_client
 from services.cli.demo import demo as run_demo
-from services.cli.evidence import certificate_app, log_app, verify_app
+from services.cli.evidence import certificate_app, log_app, register_app, verify_app
 from services.cli.office import import_tickets, key_app, webhook_app
 from services.cli.retain import app as retain_app
 from services.cli.secrets import write_secrets
@@ -44,6 +44,7 @@ ticket_app.command("import")(import_tickets)
 app.add_typer(verify_app, name="verify")
 app.add_typer(log_app, name="log")
 app.add_typer(certificate_app, name="certificate")
+app.add_typer(register_app, name="register")
 
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables.")]
 Data = Annotated[Path, typer.Option("--data", envvar="LACUNA_DATA", help="The folder of the stack.")]

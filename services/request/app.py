@@ -16,6 +16,7 @@ from services.request import (
     endpoints_log,
     endpoints_problems,
     endpoints_refits,
+    endpoints_registers,
     endpoints_retain,
     endpoints_status,
     endpoints_tickets,
@@ -46,6 +47,7 @@ ROUTERS = (
     endpoints_webhooks.router,
     endpoints_log.router,
     endpoints_certificates.router,
+    endpoints_registers.router,
     endpoints_problems.router,
     endpoints_status.router,
 )

@@ -101,6 +101,8 @@ ANSWERS: Final[dict[str, Any]] = {
     "log_leaves": {"items": [{"position": 0, "line": '{"kind":"ticket.received",...}'}], "next": None},
     "log_proof": {"kind": "inclusion", "position": 0, "size": 2, "path": ["..."]},
     "certificate": {"payloadType": "application/vnd.in-toto+json", "payload": "...", "signatures": [{"sig": "..."}]},
+    "register_requests": {"items": [TICKET], "next": None},
+    "register_kpis": {"received": 12, "granted": 10, "refused": 1, "median_days_to_completion": 1.4},
     "status": {"model": "demo-vlm", "tickets": {"completed": 3}, "promoted": 1},
     "add_retain_set": {"number": 1, "new": True},
     "list_retain_sets": {"items": [{"number": 1}], "active": 1, "waits_for_refit": False},

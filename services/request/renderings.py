@@ -93,7 +93,7 @@ def as_pdf(statement: Mapping[str, Any]) -> bytes:
             ("Serving since", f"{_when(said['serving']['this_version_since'])}, generation "
                               f"{said['serving']['generation']}"),
             ("Acknowledged by", ", ".join(f"{one['id']} ({_when(one['at'])})" for one in said["serving"]["replicas"])),
-            ("Covers", f"{said['coverage']['tickets']} tickets, this one at place {said['coverage']['position']}"),
+            ("Covers", f"this ticket at place {said['coverage']['position']} of {said['coverage']['tickets']}"),
         ])  # fmt: skip
         page.figures(said["audit"])
     else:

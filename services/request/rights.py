@@ -17,6 +17,7 @@ OPERATE: Final[tuple[Role, ...]] = ("operator", "officer", "admin")
 PROMOTE: Final[tuple[Role, ...]] = ("operator", "admin")
 AUDIT: Final[tuple[Role, ...]] = ("auditor", "officer", "approver", "operator", "admin")
 EVIDENCE: Final[tuple[Role, ...]] = ("auditor", "admin")
+REGISTER: Final[tuple[Role, ...]] = ("auditor", "officer", "approver", "admin")
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ RULES: Final[dict[str, Rule]] = {
     "log_leaves": Rule(EVIDENCE, "log:read"),
     "log_proof": Rule(EVIDENCE, "log:read"),
     "certificate": Rule(READ, "tickets:read"),
+    "register_requests": Rule(REGISTER, "registers:read"),
+    "register_kpis": Rule(REGISTER, "registers:read"),
     "status": Rule(READ, "status:read"),
 }
 # Answered to everybody: they say nothing of anybody.
