@@ -7,9 +7,10 @@ down_revision = "0009"
 
 TABLES = """
 -- Written without a place in the transaction of the change; the sequencer gives each leaf its place and hash, once.
-ALTER TABLE log_leaf ADD position bigint UNIQUE CHECK (position >= 0), ADD leaf_hash bytea,
+ALTER TABLE log_leaf ADD position bigint CHECK (position >= 0), ADD leaf_hash bytea,
     ADD CONSTRAINT placed_and_hashed CHECK ((position IS NULL) = (leaf_hash IS NULL)
         AND (leaf_hash IS NULL OR length(leaf_hash) = 32));
+CREATE UNIQUE INDEX log_leaf_place ON log_leaf (position) WHERE position IS NOT NULL;
 CREATE INDEX log_leaf_waiting ON log_leaf (id) WHERE position IS NULL;
 CREATE INDEX log_leaf_subject ON log_leaf (subject, kind, id DESC);
 

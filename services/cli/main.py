@@ -15,12 +15,9 @@ from rich.console import Console
 
 from services.cli import desk, show
 from services.cli.client import inference_client, request_client
-from services.cli.demo import demo as run_demo
 from services.cli.evidence import certificate_app, log_app, register_app, verify_app
 from services.cli.office import import_tickets, key_app, webhook_app
 from services.cli.retain import app as retain_app
-from services.cli.secrets import write_secrets
-from services.cli.up import up as run_up
 from shared.config import load_settings
 from shared.errors import BadInput, LacunaError
 
@@ -63,6 +60,8 @@ def _answer(answer: Any, json: bool, render: Callable[[Any], None]) -> None:
 @app.command()
 def up(data: Data = FOLDER) -> None:
     """Start everything on this machine and keep it running."""
+    from services.cli.up import up as run_up  # noqa: PLC0415 - the parts of a stack: two thirds of a second
+
     run_up(data, load_settings())
 
 
@@ -73,12 +72,16 @@ def demo(
     page: Annotated[Path, typer.Option(help="Where the page with the pictures goes.")] = Path("build/demo.html"),
 ) -> None:
     """Forget one person, and show it."""
+    from services.cli.demo import demo as run_demo  # noqa: PLC0415 - scorers and pictures: more than a second
+
     run_demo(json, data, page)
 
 
 @app.command()
 def secrets(folder: Path = Path("k8s/base/secrets")) -> None:
     """Draw the secrets of a deployment, once: an env file for each container, keys.json for people."""
+    from services.cli.secrets import write_secrets  # noqa: PLC0415 - likewise
+
     files = write_secrets(folder)
     show.out.print(f"{len(files)} env files and keys.json are in {folder}; nobody else may read them.")
 

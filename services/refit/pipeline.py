@@ -37,8 +37,8 @@ from shared.erasure.recipe import Recipe
 from shared.erasure.rows import TicketRows
 from shared.erasure.statistics import BaseStatistics
 from shared.errors import BadInput, IntegrityFailure, NeedsResubmission, NotFound, SiteMismatch
+from shared.log.coverage import coverage_root
 from shared.material import open_material, source
-from shared.merkle import coverage_root
 from shared.prompt import Prompt
 from shared.retained import open_rows
 from shared.store.base import Store

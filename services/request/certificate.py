@@ -151,15 +151,15 @@ def _ticket(ticket: Ticket) -> dict[str, Any]:
         "ground": ticket.ground,
         "decided_by": ticket.decided_by,
         "decided_at": _iso(ticket.decided_at),
+        "identity": ticket.identity,
         "filed_by": ticket.submitted_by,
     }
 
 
 def _deadline(ticket: Ticket, completed_at: datetime) -> dict[str, Any]:
-    regime, due = getattr(ticket, "regime", None), getattr(ticket, "due_at", None)
-    if regime is None or due is None:
-        return {"regime": regime, "due_at": None, "met": None, "note": "No statutory clock is kept for this ticket."}
-    return {"regime": regime, "due_at": _iso(due), "met": completed_at <= due, "note": None}
+    if ticket.due_at is None:  # filed before clocks were kept
+        return {"regime": ticket.regime, "due_at": None, "met": None, "note": "No statutory clock was kept."}
+    return {"regime": ticket.regime, "due_at": _iso(ticket.due_at), "met": completed_at <= ticket.due_at, "note": None}
 
 
 def _subject(ticket: str, log: Mapping[str, Any]) -> dict[str, Any]:

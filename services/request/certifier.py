@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.request import certificate as statements
+from services.request.glass import caught_up
 from services.request.sequencer import Sequencer
 from shared.clock import utc_now
 from shared.contracts import STATEMENT_TYPE
@@ -30,13 +31,14 @@ from shared.db.models import (
     VersionTicket,
 )
 from shared.db.session import transaction
+from shared.log.coverage import coverage_leaf, coverage_tree
 from shared.log.statement import Entry
-from shared.log.tree import Tree, leaf_hash
+from shared.log.tree import Tree
 
 logger = logging.getLogger(__name__)
 ACTOR = "clerk"
 BATCH = 50
-SERVED = ("eraser.promoted", "eraser.rolled_back")
+SERVED = ("eraser.promoted", "eraser.rolled_back", "eraser.exposing")
 
 
 @dataclass
@@ -103,10 +105,9 @@ class Certifier:
     def _served(self, session: Session, ticket: Ticket) -> tuple[DesiredState, EraserVersion] | None:
         """What every live replica acknowledged, where it covers the ticket."""
         state = repository.desired_state(session, ticket.model_id)
-        live = repository.live_replicas(session, ticket.model_id)
-        if state is None or not live:
+        if state is None or not repository.live_replicas(session, ticket.model_id):
             return None
-        if any(one.state != "serving" or one.generation < state.generation for one in live):
+        if not caught_up(session, state.generation, ticket.model_id):
             return None
         if session.get(VersionTicket, (state.version_id, ticket.id)) is None:
             return None
@@ -195,13 +196,14 @@ class Certifier:
             found = select(VersionTicket.ticket_id, VersionTicket.rows_sha256).where(
                 VersionTicket.version_id == version
             )
-            covered = sorted((one, digest) for one, digest in session.execute(found))
-            tree = Tree(leaf_hash(f"{one} {digest}".encode()) for one, digest in covered)
-            places = {one: (position, digest) for position, (one, digest) in enumerate(covered)}
-            self._coverage = {version: (tree, places)}  # of the one that is served: the others are history
+            covered = dict(session.execute(found).tuples().all())
+            places = {one: (position, digest) for position, (one, digest) in enumerate(sorted(covered.items()))}
+            self._coverage = {
+                version: (coverage_tree(covered), places)
+            }  # of the one that is served: the others are history
         tree, places = self._coverage[version]
         position, digest = places[ticket]
-        entry = Entry(f"{ticket} {digest}".encode(), position, tuple(tree.inclusion(position, tree.size)))
+        entry = Entry(coverage_leaf(ticket, digest), position, tuple(tree.inclusion(position, tree.size)))
         return entry.as_json() | {"rows_sha256": digest, "tickets": tree.size, "root": tree.root().hex()}
 
 

@@ -491,7 +491,7 @@ class LogLeaf(Base):
     kind: Mapped[str]
     subject: Mapped[str]
     detail: Mapped[dict[str, Any]]
-    position: Mapped[int | None] = mapped_column(BigInteger, unique=True)
+    position: Mapped[int | None] = mapped_column(BigInteger)
     leaf_hash: Mapped[bytes | None]
 
 

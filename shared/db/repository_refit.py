@@ -26,7 +26,7 @@ from shared.db.models import (
 )
 from shared.errors import Conflict, IntegrityFailure, NotFound
 from shared.lifecycle import IN_FORCE, OVER
-from shared.merkle import coverage_root
+from shared.log.coverage import coverage_root
 
 FINAL = ("succeeded", "nothing_to_do", "failed")
 

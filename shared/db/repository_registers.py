@@ -57,11 +57,9 @@ def kpis(
         "open": _count(~ended),
         "median_days_to_decision": _median(Ticket.decided_at),
         "median_days_to_completion": _median(Ticket.required_since),
+        "overdue": _count(and_(~ended, Ticket.due_at < now)),
+        "completed_late": _count(Ticket.required_since > Ticket.due_at),
     }
-    due: Any = getattr(Ticket, "due_at", None)  # only where the desk keeps a statutory clock
-    if due is not None:
-        columns["overdue"] = _count(and_(~ended, due < now))
-        columns["completed_late"] = _count(Ticket.required_since > due)
     query = select(*(column.label(name) for name, column in columns.items())).where(*_within(tenant, since, until))
     figures = dict(session.execute(query).one()._mapping)
     why = (

@@ -19,6 +19,7 @@ from shared.contracts import PREDICATE_TYPE, STATEMENT_TYPE
 from shared.crypto import Verifier
 from shared.errors import BadInput, IntegrityFailure
 from shared.log import note
+from shared.log.coverage import coverage_leaf
 from shared.log.leaf import decode
 from shared.log.note import Checkpoint, PublicKey
 from shared.log.proof import included
@@ -122,10 +123,16 @@ def verify(envelope: Mapping[str, Any], keys: Sequence[PublicKey], issued: Mappi
 
 
 def verify_manifest(manifest: Mapping[str, Any], said: Mapping[str, Any], verifier: Verifier) -> None:
-    """The eraser's own manifest, signed with another key, has to name the same artifact; raises IntegrityFailure."""
-    verifier.verify(manifest)
-    if sha256(base64.b64decode(manifest["payload"])).hexdigest() != said["eraser"]["manifest_sha256"]:
+    """The eraser's own manifest, signed with another key, has to be the one named, and to commit to the same tickets.
+
+    Raises IntegrityFailure.
+    """
+    payload = verifier.verify(manifest)
+    if sha256(payload).hexdigest() != said["eraser"]["manifest_sha256"]:
         raise IntegrityFailure("The manifest in the bundle is not that of the eraser which the certificate names.")
+    committed = json.loads(payload).get("coverage")  # versions made before there were commitments have none
+    if committed is not None and committed["root"] != said["coverage"]["root"]:
+        raise IntegrityFailure("The eraser commits to other tickets than the certificate says.")
 
 
 def _checkpoint(log: Mapping[str, Any], keys: Sequence[PublicKey]) -> Checkpoint:
@@ -156,7 +163,7 @@ def _covered(said: Mapping[str, Any]) -> None:
     """The ticket's leaf has to be in the version's coverage tree (RFC 6962 over "ticket sha256-of-its-rows")."""
     coverage = said["coverage"]
     entry = Entry.read(coverage)
-    leaf = f"{said['ticket']['id']} {coverage['rows_sha256']}".encode()
+    leaf = coverage_leaf(said["ticket"]["id"], coverage["rows_sha256"])
     place = (entry.position, coverage["tickets"], entry.path, bytes.fromhex(coverage["root"]))
     if entry.line != leaf or not included(leaf_hash(leaf), *place):
         raise IntegrityFailure("The ticket is not in the coverage of the version that the certificate names.")

@@ -7,6 +7,7 @@ import json
 import re
 import zipfile
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,7 @@ def test_it_is_issued_when_every_replica_acknowledged(
     assert (said["certificate"]["number"], said["certificate"]["reason"]) == (1, "completed")
     assert (said["ticket"]["decided_by"], said["ticket"]["ground"]) == ("adam", "consent_withdrawn")
     assert said["audit"]["figures"]["test"]["told_after_interval"] == wilson(0, 20)
+    assert (said["deadline"]["regime"], said["deadline"]["met"]) == ("gdpr", True)
     assert [one["id"] for one in said["serving"]["replicas"]] == ["replica-0"]
     assert "The audit did not run: X." in said["not_claimed"]
     assert any("weights of the model are unchanged" in one for one in said["not_claimed"])
@@ -230,6 +232,13 @@ def test_the_manifest_of_the_eraser_has_to_be_the_one_named() -> None:
     digest = "015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862"
     verifier = Verifier([signer.public])
     statement.verify_manifest(envelope, {"eraser": {"manifest_sha256": digest}}, verifier)
+    other = signer.sign(b'{"coverage":{"root":"ff"}}', MANIFEST_TYPE)
+    said = {
+        "eraser": {"manifest_sha256": sha256(b'{"coverage":{"root":"ff"}}').hexdigest()},
+        "coverage": {"root": "00"},
+    }
+    with pytest.raises(IntegrityFailure, match="other tickets"):
+        statement.verify_manifest(other, said, verifier)
     with pytest.raises(IntegrityFailure, match="not that of the eraser"):
         statement.verify_manifest(envelope, {"eraser": {"manifest_sha256": None}}, verifier)
 

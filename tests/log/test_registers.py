@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text as sql
 from typer.testing import CliRunner
 
 from services.cli.main import app
 from services.request.app import build
+from shared.db.session import transaction
 
 
 @pytest.fixture
@@ -25,12 +27,15 @@ def filed(people: Any, ticket_body: dict[str, Any]) -> list[str]:
     return made
 
 
-def test_figures(people: Any, filed: list[str]) -> None:
+def test_figures(people: Any, database: Any, filed: list[str]) -> None:
     figures = people["ada"].get("/v1/registers/kpis").json()
     assert (figures["received"], figures["granted"], figures["refused"], figures["open"]) == (3, 1, 1, 2)
     assert figures["refused_by_code"] == {"no_match": 1}
     assert figures["median_days_to_decision"] == pytest.approx(0, abs=0.01)
-    assert figures["median_days_to_completion"] is None
+    assert (figures["median_days_to_completion"], figures["overdue"]) == (None, 0)
+    with transaction(database.engine("admin")) as session:
+        session.execute(sql("UPDATE ticket SET due_at = now() - interval '1 day'"))
+    assert people["ada"].get("/v1/registers/kpis").json()["overdue"] == 2
     none = people["ada"].get("/v1/registers/kpis?until=2020-01-01T00:00:00Z").json()
     assert (none["received"], none["median_days_to_decision"]) == (0, None)
     rows = dict(csv.reader(io.StringIO(people["ada"].get("/v1/registers/kpis?format=csv").text)))
