@@ -196,7 +196,7 @@ class Certifier:
             found = select(VersionTicket.ticket_id, VersionTicket.rows_sha256).where(
                 VersionTicket.version_id == version
             )
-            covered = dict(session.execute(found).tuples().all())
+            covered = {row.ticket_id: row.rows_sha256 for row in session.execute(found)}
             places = {one: (position, digest) for position, (one, digest) in enumerate(sorted(covered.items()))}
             self._coverage = {
                 version: (coverage_tree(covered), places)
