@@ -139,7 +139,7 @@ def disposal(ticket: Ticket) -> dict[str, Any]:
         "note": "Whoever destroyed the key made the sealed object unreadable; copies of the key in backups of the "
         "database last until those expire."
         if gone
-        else "Photos and facts are encrypted under a key of their own, and kept for the next refits.",
+        else "Photos and facts are encrypted under a key of their own, until that key is destroyed.",
     }
 
 
