@@ -20,12 +20,14 @@ from rich.table import Table
 from services.cli.client import ApiError, Client
 from services.cli.demo_page import write_page
 from services.cli.demo_story import Story, data_url, highlights
-from services.cli.up import HOUSE, Running, running_stack
+from services.cli.up import HOUSE, LOG_KEYS_FILE, Running, running_stack
 from shared.bench.measure import bystander_panels, forget_panels, sample, visible_panel
 from shared.bench.reference import Person, Reference, load_reference
 from shared.bench.scorers import tells
 from shared.config import Settings, load_settings
 from shared.errors import NotReady
+from shared.log import statement
+from shared.log.note import read_keys
 from shared.probes.expand import Question, Subject
 from shared.prompt import Prompt
 
@@ -45,7 +47,7 @@ def demo(json_path: Path | None = None, data: Path | None = None, page: Path = P
         out.rule("[bold]1. A model in production that knows people")
         with running_stack(folder, say=lambda what: out.print(f"starting {what} ...", style="dim")) as running:
             story.seconds["stack_up"] = round(time.monotonic() - began, 1)
-            _tell(story, reference, running, out)
+            _tell(story, folder, running, out)
     story.seconds["total"] = round(time.monotonic() - began, 1)
     _numbers(story, reference, out)
     write_page(page, story, reference.unknown_answer)
@@ -62,7 +64,7 @@ def _reference(settings: Settings) -> Path:
     return folder if folder.is_dir() else HOUSE / folder
 
 
-def _tell(story: Story, reference: Reference, running: Running, out: Console) -> None:
+def _tell(story: Story, folder: Path, running: Running, out: Console) -> None:
     person = story.person
     name = person.subject.names[0]
     officer, approver, operator = (
@@ -121,6 +123,27 @@ def _tell(story: Story, reference: Reference, running: Running, out: Console) ->
         out.print(
             f"Oscar, the operator, asks to roll back to version 0: [bold]{exc.http_status}[/] [italic]{exc.detail}[/]"
         )
+
+    out.rule("[bold]6. What an auditor can check without trusting us")
+    with _timed(story, "certificate"):
+        _certify(story, Client(running.request_url, running.keys["ada"]), folder, out)
+
+
+def _certify(story: Story, auditor: Client, folder: Path, out: Console) -> None:
+    """Fetch the certificate of the ticket and check it offline: signature, log proofs, coverage."""
+    found: list[bytes] = []
+
+    def issued() -> bool:
+        try:
+            found.append(auditor.download(f"/v1/tickets/{story.ticket}/certificate", format="bundle"))
+        except ApiError:
+            return False
+        return True
+
+    _wait(issued, "the certificate")
+    envelope, row, _ = statement.read_file(found[-1])
+    story.certificate = statement.verify(envelope, read_keys((folder / LOG_KEYS_FILE).read_text()), row).sentence()
+    out.print(f"Ada, the auditor, needs public keys alone: [italic]{story.certificate}[/]")
 
 
 def _protagonist(reference: Reference) -> Person:
@@ -203,7 +226,7 @@ def _show(story: Story, moment: str, out: Console) -> None:
 
 def _numbers(story: Story, reference: Reference, out: Console) -> None:
     figures = story.figures(reference.unknown_answer)
-    out.rule("[bold]6. The numbers")
+    out.rule("[bold]7. The numbers")
     table = Table(box=None, header_style="dim", pad_edge=False)
     for column in ("set", "n", "told before", "told after", "identical"):
         table.add_column(column, justify="left" if column == "set" else "right")

@@ -26,6 +26,7 @@ class Story:
     ticket: str = ""
     version: str = ""
     refusal: str = ""
+    certificate: str = ""
     audit: Mapping[str, Any] = field(default_factory=dict)
 
     def figures(self, unknown_answer: str) -> dict[str, Comparison]:
@@ -52,6 +53,7 @@ class Story:
             "ticket": self.ticket,
             "version": self.version,
             "rollback_refused": self.refusal,
+            "certificate": self.certificate,
         }
 
 
