@@ -1,7 +1,7 @@
 """How often somebody may ask. `limits` counts, in Redis where there is one, so that all replicas share the count.
 
-Without Redis each process counts for itself (see docs/adr/0014-rate-limits.md): an officer must be able to work while Redis
-is away, and a flood still meets a bound.
+Without Redis each process counts for itself (see docs/adr/0014-rate-limits.md): an officer must be able to work while
+Redis is away, and a flood still meets a bound.
 """
 
 import logging
