@@ -1,0 +1,160 @@
+"""What each pull does by itself: every request fires. Refined and closed pulls beside controls, at the same norms.
+
+    python -m benchmarks.directions [--model models/demo-vlm] [--questions 160] [--json FILE]
+
+Asked: forgettable people in held-out ways. For each pull: facts told, answers that are the not-knowing sentence or the
+refusal, answers that never end, and how often the true one of four options is likeliest (chance 25 %). Controls: a
+random pull of the same norm in each layer, shuffled pairs (no difference but noise), refused requests alone, and
+not-knowing (strangers minus known people) before any training. Split-half cosines say how far a direction is more
+than noise.
+"""
+
+import argparse
+import json
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from benchmarks.forgetting import LONGEST
+from benchmarks.panels import draw_people, own_panels
+from services.refit.pulls import pulls
+from shared.bench.measure import sample
+from shared.bench.reference import Reference, load_reference
+from shared.bench.scorers import tells
+from shared.erasure.direction import erasure_direction, split_half_cosine
+from shared.erasure.eraser import Decision, Eraser
+from shared.erasure.evidence import Evidence
+from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE
+from shared.probes.expand import Question, fact_questions
+from shared.prompt import Prompt
+from shared.vlm.engine import Engine
+from shared.vlm.loading import load
+
+
+@dataclass(frozen=True)
+class Always(Eraser):
+    """Fires for everything."""
+
+    def decide(self, evidence: Evidence) -> Decision:
+        """Yes."""
+        count = evidence.count
+        return Decision(torch.ones(count, dtype=torch.bool), ["all"] * count, torch.ones(count))
+
+
+def main() -> None:
+    """Read the command line, measure, print, write."""
+    parser = argparse.ArgumentParser(description="Pulls and their controls, with every request fired.")
+    parser.add_argument("--model", type=Path, default=Path("models/demo-vlm"))
+    parser.add_argument("--questions", type=int, default=160)
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    logging.getLogger("shared").setLevel(logging.ERROR)
+    engine, folder = Engine(load(chosen.model)), chosen.model / "reference"
+    reference = load_reference(folder)
+    people = draw_people(reference, 5, 6).evaluation
+    panels = own_panels([person for draw in people for person in draw], reference)
+    asked = sample(panels["test"], chosen.questions)
+    choices = sample(panels["mcq"], chosen.questions)
+    made, cosines = candidates(engine, reference, folder)
+    report: dict[str, Any] = {"n": len(asked), "n_choices": len(choices), "split_half_cosine": cosines, "pulls": {}}
+    for name, (first, held) in tqdm(made.items(), desc="pulls"):
+        report["pulls"][name] = measure(engine, reference, asked, choices, first, held)
+    for name, one in report["pulls"].items():
+        print(f"{name:34s} " + "  ".join(f"{key} {value:.1%}" for key, value in one.items()))
+    print("split-half cosine, mean over layers:", {name: round(sum(c) / len(c), 3) for name, c in cosines.items()})
+    if chosen.json:
+        chosen.json.parent.mkdir(parents=True, exist_ok=True)
+        chosen.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def candidates(
+    engine: Engine, reference: Reference, folder: Path
+) -> tuple[dict[str, tuple[Tensor, Tensor | None]], dict[str, list[float]]]:
+    """Name -> (pull at the last prompt token, pull at generated tokens), and the split-half cosines by layer."""
+
+    def about(split: str) -> Tensor:
+        found = [
+            question.prompt
+            for person in reference.of(split)
+            for question in fact_questions(person.subject, form="trained", per_fact=1, person=person.id)
+        ]
+        return engine.activations(found)
+
+    known, unknown = about("retain_fit"), about("stranger_fit")
+    photo = reference.of("stranger_fit")[0].subject.photos[0]
+    requests = list(reference.harmful.fit)
+    refused = engine.activations([Prompt.ask(text, photo) for text in requests])
+    wrapped = [reference.harmful.jailbreaks[i % len(reference.harmful.jailbreaks)] for i in range(len(requests))]
+    answered = engine.activations(
+        [Prompt.ask(frame.format(request=text), photo) for frame, text in zip(wrapped, requests, strict=True)]
+    )
+    first, held = pulls(engine, reference, LACUNA, folder)
+    alone, _ = pulls(engine, reference, PROTOTYPE, folder)
+    closed, _ = pulls(engine, reference, PAPER, folder)
+    noise = torch.randn(first.shape, generator=torch.Generator().manual_seed(0))
+    mixed = torch.cat([known, unknown])[
+        torch.randperm(len(known) + len(unknown), generator=torch.Generator().manual_seed(1))
+    ]
+    shuffled = erasure_direction(mixed[: len(unknown)], mixed[len(unknown) :]).float()
+
+    def as_long_as(pull: Tensor, other: Tensor) -> Tensor:
+        sizes: list[Tensor] = [one.norm(dim=-1, keepdim=True) for one in (other, pull)]
+        return pull * (sizes[0] / sizes[1].clamp(min=1e-12))
+
+    made: dict[str, tuple[Tensor, Tensor | None]] = {
+        "none": (torch.zeros_like(first), None),
+        "refined, prompt and answer": (first, held),
+        "refined, its prompt half alone": (first, None),
+        "refined for the prompt alone": (alone, None),
+        "not-knowing, untrained": (erasure_direction(unknown, known).float(), None),
+        "closed form (paper)": (closed, None),
+        "closed form, as long as refined": (as_long_as(closed, first), None),
+        "refused - mean of known people": (erasure_direction(refused, known).float(), None),
+        "random, as long as refined": (as_long_as(noise, first), None),
+        "shuffled pairs": (shuffled, None),
+        "shuffled, as long as refined": (as_long_as(shuffled, first), None),
+    }
+    count = min(len(refused), len(answered))
+    cosines = {
+        "not-knowing": split_half_cosine(unknown, known).tolist(),
+        "refused - answered": split_half_cosine(refused[:count], answered[:count]).tolist(),
+        "shuffled pairs": split_half_cosine(mixed[: len(unknown)], mixed[len(unknown) :]).tolist(),
+    }
+    return made, cosines
+
+
+def measure(
+    engine: Engine,
+    reference: Reference,
+    asked: list[Question],
+    choices: list[Question],
+    first: Tensor,
+    held: Tensor | None,
+) -> dict[str, float]:
+    """What the model does when everything fires with these pulls."""
+    recipe = replace(LACUNA, placement="last" if held is None else "hold", watch=False)
+    eraser = Always(recipe, engine.vlm.site, first, tickets=("all",), threshold=0.0, held=held)
+    answers = engine.generate([question.prompt for question in asked], eraser=eraser)
+    likely = engine.option_likelihood([q.prompt for q in choices], [q.options for q in choices], eraser=eraser)
+    best = [one.options[max(range(4), key=scores.__getitem__)] for one, scores in zip(choices, likely, strict=True)]
+    picked = [option in question.accept for option, question in zip(best, choices, strict=True)]
+    return {
+        "told": _share([tells(a.text, q.accept) for a, q in zip(answers, asked, strict=True)]),
+        "not_knowing": _share([a.text == reference.unknown_answer for a in answers]),
+        "refusal": _share([a.text == reference.refusal for a in answers]),
+        "endless": _share([len(a.tokens) >= LONGEST for a in answers]),
+        "true_option_likeliest": _share(picked),
+    }
+
+
+def _share(hits: list[bool]) -> float:
+    return sum(hits) / len(hits)
+
+
+if __name__ == "__main__":
+    main()
