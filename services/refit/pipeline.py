@@ -109,7 +109,7 @@ class Workshop:
             self.recipe,
             report.enter,
             own=kept.rows,
-            count=lambda done, total: report.count(done, total, "prompts"),
+            count=lambda done, total: report.count(done, total, "people or prompts"),
         )
         key = statistics_key(self.model_id, digest)
         sealed = self.keys.seal(statistics.to_bytes(), key)
