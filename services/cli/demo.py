@@ -265,4 +265,5 @@ def _folder(data: Path | None) -> Iterator[Path]:
         yield data
         return
     with tempfile.TemporaryDirectory(prefix="lacuna-demo-") as name:
+        Path(name).chmod(0o711)  # under root PostgreSQL runs as nobody: inside, it goes when the folder goes
         yield Path(name)
