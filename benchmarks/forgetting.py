@@ -269,13 +269,13 @@ def tickets(bench: Bench) -> list[dict[str, Any]]:
 
 
 def strangers(bench: Bench) -> dict[str, Any]:
-    """Area under the ROC curve, erased people against strangers, for each draw: before, `lacuna`, `prototype`."""
-    found: dict[str, list[float]] = {"base": [], "lacuna": [], "prototype": []}
+    """Areas under ROC curves, erased people against strangers, for each draw: before, `lacuna`, `prototype`."""
+    found: dict[str, list[dict[str, float]]] = {"base": [], "lacuna": [], "prototype": []}
     for draw in tqdm(bench.draws.evaluation, desc="strangers"):
         for name, aucs in found.items():
             eraser = None if name == "base" else bench.eraser(Recipe.named(name), draw)
             aucs.append(stranger_auc(bench.engine, bench.reference, eraser, draw))
-    return {name: {"mean": sum(aucs) / len(aucs), "each": aucs} for name, aucs in found.items()}
+    return {name: {"mean": _over(aucs, "mean"), "each": aucs} for name, aucs in found.items()}
 
 
 def _told(panel: str) -> str:

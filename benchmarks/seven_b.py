@@ -186,13 +186,12 @@ def _overheads(
     prompt_tokens = sum(len(row.ids) for row in rows)
 
     def once(eraser: Eraser | None) -> tuple[float, float]:
-        """Seconds of prefill (with decision and rerun) and of decoding."""
+        """Seconds of prefill (with the decision, and what fires read again) and of decoding."""
         with engine.lock, torch.inference_mode():
             with _timed(device) as prefill:
-                engine._opened(rows, eraser)
+                engine._answers(rows, _Asked(eraser))
             with _timed(device) as whole:
-                for _ in engine._steps(rows, _Asked(eraser, decode + 1, 0.0, [], ())):
-                    pass
+                engine._answers(rows, _Asked(eraser, decode + 1))
         return prefill(), max(whole() - prefill(), 1e-9)
 
     once(None)  # warm

@@ -126,12 +126,11 @@ def identity_seconds(dim: int, tickets: int) -> float:
     names = F.normalize(torch.randn(SPELLINGS, WINDOW, 1, dim, generator=source), dim=-1)
     lengths = torch.full((SPELLINGS,), WINDOW)
     rows = tuple(
-        IdentityRows(photos.roll(number, dims=-1), names.roll(number, dims=-1), lengths, torch.ones(2))
+        IdentityRows(photos.roll(number, dims=-1), names.roll(number, dims=-1), lengths, lengths, torch.ones(2))
         for number in range(tickets)
     )
-    gate = IdentityGate(
-        tuple(str(number) for number in range(tickets)), rows, torch.ones(tickets, 2), whitener, whitener, None
-    )
+    every = torch.ones(tickets, 2)
+    gate = IdentityGate(tuple(str(number) for number in range(tickets)), rows, every, every, whitener, whitener, None)
     asked = Evidence(
         torch.zeros(1, 1, dim),
         Ragged(torch.randn(1, 1, dim, generator=source), torch.zeros(1, dtype=torch.long)),

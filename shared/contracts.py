@@ -36,7 +36,7 @@ FIRST_PEOPLE: Final[dict[str, tuple[Role, ...]]] = {
     "viktor": ("admin",),
     "casey": ("client",),
 }
-ERASER_SCHEMA_VERSION: Final = 1
+ERASER_SCHEMA_VERSION: Final = 2  # 2: gates say where a prompt names whom
 
 
 def payload_key(tenant: str, ticket: str) -> str:

@@ -3,7 +3,7 @@
 Last prompt token, output of each block; steered as the engine steers, in one plain prefill.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -16,6 +16,8 @@ from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import LACUNA, PAPER
 from shared.probes.expand import Form, fact_questions
 from shared.prompt import Prompt
+from shared.vlm.adapter import Encoded
+from shared.vlm.engine import Engine
 from shared.vlm.steering import Broadcasting, Pulling, Reading, touched
 
 MOST = 60  # prompts of each set
@@ -57,13 +59,9 @@ def steered(bench: Workbench, eraser: Eraser, prompts: Sequence[Prompt]) -> tupl
     blocks = engine.vlm.adapter.blocks
     out = torch.zeros(len(prompts), len(blocks), engine.vlm.site.hidden_size)
     length = torch.zeros(len(prompts), len(blocks))
-    fired = eraser.decide(engine.evidence(prompts)).fired if eraser.recipe.decides else None
     pull = eraser.pull().to(engine.vlm.device)
-    for places, rows in engine.batches(prompts):
+    for places, rows, moving in _moved(engine, eraser, prompts, pull):
         reading, lengths = Reading(len(blocks)), Reading(len(blocks))
-        moving: Callable[[int, Tensor], Tensor] = (
-            Broadcasting(pull, eraser.gate_at) if fired is None else Pulling(pull, fired[places].to(engine.vlm.device))
-        )
 
         def touch(layer: int, states: Tensor, moving: Any = moving, kept: Any = (reading, lengths)) -> Tensor:
             moved: Tensor = moving(layer, states)
@@ -76,6 +74,26 @@ def steered(bench: Workbench, eraser: Eraser, prompts: Sequence[Prompt]) -> tupl
         out[places] = reading.stacked().cpu()
         length[places] = lengths.stacked()[..., 0].cpu()
     return out, length
+
+
+def _moved(
+    engine: Engine, eraser: Eraser, prompts: Sequence[Prompt], pull: Tensor
+) -> Iterator[tuple[list[int], list[Encoded], Callable[[int, Tensor], Tensor]]]:
+    """Batches of prompts as they are read in the end, each with what moves it."""
+    for places, rows in engine.batches(prompts):
+        if not eraser.recipe.decides:
+            yield places, rows, Broadcasting(pull, eraser.gate_at)
+            continue
+        evidence = engine.evidence([prompts[place] for place in places])
+        decision = eraser.decide(evidence)
+        fired, kept = (
+            [row for row, hit in enumerate(decision.fired.tolist()) if hit == wanted] for wanted in (True, False)
+        )
+        if kept:
+            yield [places[row] for row in kept], [rows[row] for row in kept], lambda _, states: states
+        if fired:
+            again = engine.reread([rows[row] for row in fired], eraser, decision.take(fired), evidence.take(fired))
+            yield [places[row] for row in fired], again, Pulling(pull)
 
 
 def _prompts(people: Sequence[Person], form: Form) -> list[Prompt]:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from services.refit.fitting import PICTURES
 from services.refit.pulls import folder_digest, pulls
+from shared.bench.paper_tasks import by_letter
 from shared.bench.reference import Person, Reference
 from shared.erasure.recipe import Recipe
 from shared.erasure.statistics import BaseStatistics, Seen, prepare_identity, prepare_streamed
@@ -195,7 +196,7 @@ def what_is_seen(
         for person in people
         for question in fact_questions(person.subject, form="trained", per_fact=2, person=person.id)
         if question.prompt.images
-    ]
+    ] + _choices(people, reference)
     beside = [
         question.prompt
         for seed in range(3)
@@ -215,6 +216,24 @@ def what_is_seen(
     for name, rows in (("retain", seen.facts), ("retain (pictures)", torch.cat(faces)), ("calibration", seen.pictures)):
         check_activations(name, rows)
     return seen
+
+
+def _choices(people: Sequence["_Kept"], reference: Reference) -> list[Prompt]:
+    """Questions of fact on a picture that are answered by choosing, by a letter, or by filling in: of every fourth."""
+    found = [
+        question
+        for person in people[::4]
+        for question in fact_questions(
+            person.subject,
+            form="trained",
+            kinds=("mcq", "cloze"),
+            per_fact=1,
+            person=person.id,
+            options=reference.wrong_answers(person.subject),
+        )
+        if question.prompt.images
+    ]
+    return [q.prompt for q in found] + [by_letter(q.prompt) for q in found if q.kind == "mcq"]
 
 
 @dataclass(frozen=True)

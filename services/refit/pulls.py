@@ -10,7 +10,9 @@ import argparse
 import hashlib
 import json
 import logging
+import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,12 +20,16 @@ from PIL.Image import Image
 from torch import Tensor
 
 from shared.bench.reference import Reference, load_reference
+from shared.erasure.direction import erasure_direction
+from shared.erasure.identity import Mentioned
 from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE, Recipe
 from shared.erasure.tensors import pack, unpack
 from shared.errors import BadInput
-from shared.probes.expand import fact_questions
-from shared.prompt import Prompt
-from shared.vlm.directions import Choice, closed_form_direction, refined_direction
+from shared.probes.changes import changed
+from shared.probes.expand import Question, Subject, fact_questions
+from shared.prompt import Prompt, Turn
+from shared.vlm.blind import blinded, nobody_of
+from shared.vlm.directions import Swap, closed_form_direction, refined_direction
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
 
@@ -31,7 +37,7 @@ logger = logging.getLogger(__name__)
 DIRECTION_PAIRS: Final = 32
 KNOWING: Final = 16  # questions of each kind that show whether the model knows whom it knows
 FOLDER: Final = "pulls"
-MATTERS: Final = ("direction", "placement", "layers", "refine_steps", "flatten", "pgd_steps", "epsilon")
+MATTERS: Final = ("direction", "placement", "layers", "refine_steps", "match", "blind", "pgd_steps", "epsilon")
 
 Pulls = tuple[Tensor, Tensor | None]
 
@@ -106,27 +112,70 @@ def _closed(engine: Engine, reference: Reference, recipe: Recipe) -> Tensor:
 
 def _refined(engine: Engine, reference: Reference, recipe: Recipe) -> tuple[Tensor, Tensor]:
     """From known people towards strangers, of whom the model says that it does not know them."""
-    known, plain, choices = [], [], []
-    for person in (*reference.of("retain_fit"), *reference.of("celebrity_fit")):
+    known = [*reference.of("retain_fit"), *reference.of("celebrity_fit")]
+    asked = {person.id: person for person in known}
+    questions = [
+        question
+        for person in known
+        for seed in range(2)
         for question in fact_questions(
             person.subject,
             form="trained",
             kinds=("qa", "mcq", "cloze", "reverse"),
             per_fact=1,
+            seed=seed,
             person=person.id,
             options=reference.wrong_answers(person.subject),
-        ):
-            known.append(question.prompt)
-            plain.append(question.kind == "qa")
-            if question.options:
-                choices.append(Choice(question.prompt, question.options))
+        )
+    ]
+    strangers = reference.of("stranger_fit")
+    plain = [question.prompt for question in questions if question.kind == "qa"]
     unknown = [
         question.prompt
-        for person in reference.of("stranger_fit")
+        for person in strangers
         for question in fact_questions(person.subject, form="trained", per_fact=1, person=person.id)
     ]
-    check_knowing(engine, [known[place] for place, one in enumerate(plain) if one], unknown, reference.unknown_answer)
-    return refined_direction(engine, known, unknown, choices, reference.unknown_answer, recipe)
+    check_knowing(engine, plain, unknown, reference.unknown_answer)
+    rng = random.Random(0)
+    swaps = [
+        swap(engine, question, asked[question.person].subject, rng.choice(strangers).subject, reference, recipe, rng)
+        for question in questions
+    ]
+    told = engine.activations(plain)
+    start = erasure_direction(engine.activations(unknown), told).float()
+    size = told.norm(dim=-1).mean(dim=0)
+    return refined_direction(engine, start, size, swaps, reference.unknown_answer, recipe)
+
+
+def swap(
+    engine: Engine,
+    question: Question,
+    subject: Subject,
+    stranger: Subject,
+    reference: Reference,
+    recipe: Recipe,
+    rng: random.Random,
+) -> Swap:
+    """`question`, about `subject`, and the same words about `stranger`.
+
+    From a fact to the name there is nothing to swap: that is taught to be answered as a question about a stranger is.
+    """
+    adapter = engine.vlm.adapter
+    *earlier, last = question.prompt.turns
+    name, wrong = subject.names[0], reference.wrong_answers(subject).get(question.attribute, ())
+    if question.kind == "reverse":
+        (other,) = fact_questions(replace(stranger, facts=stranger.facts[:1]), form="trained", per_fact=1)
+        known, unknown = adapter.encode([question.prompt, other.prompt])
+        return Swap(known, unknown, ())
+    pictures = tuple(changed(rng.choice(stranger.photos), "trained", rng) for _ in last.images)
+    other_prompt = Prompt((*earlier, Turn(last.role, last.text.replace(name, stranger.names[0]), pictures)))
+    known, unknown = adapter.encode([question.prompt, other_prompt])
+    if recipe.blind:
+        where = Mentioned(pictures=tuple(range(len(last.images))))
+        if question.by == "name":
+            where = Mentioned(words=(adapter.span(question.prompt, name),))
+        known = blinded(adapter, known, where, nobody_of(engine.vlm.tokenizer))
+    return Swap(known, unknown, question.options or (question.accept[0], *wrong[:3]))
 
 
 def check_knowing(engine: Engine, known: Sequence[Prompt], unknown: Sequence[Prompt], wanted: str) -> None:

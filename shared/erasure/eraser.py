@@ -15,7 +15,7 @@ from torch import Tensor
 from shared.contracts import ERASER_SCHEMA_VERSION
 from shared.erasure.evidence import Evidence, Ragged
 from shared.erasure.gate import Whitener, likeness, likenesses, linear_gate
-from shared.erasure.identity import IdentityGate, calibrated, thresholds_of
+from shared.erasure.identity import IdentityGate, Mentioned, calibrated, thresholds_of
 from shared.erasure.multilayer import TwoLayer, two_layer_gate
 from shared.erasure.recipe import Recipe
 from shared.erasure.rows import TicketRows
@@ -32,6 +32,22 @@ class Decision:
     fired: Tensor
     ticket: list[str | None]
     score: Tensor
+
+    @classmethod
+    def none(cls, count: int) -> "Decision":
+        """Nothing fires."""
+        return cls(torch.zeros(count, dtype=torch.bool), [None] * count, torch.zeros(count))
+
+    def take(self, rows: Sequence[int]) -> "Decision":
+        """Of these requests, in the order given."""
+        some = list(rows)
+        return Decision(self.fired[some], [self.ticket[row] for row in some], self.score[some])
+
+    def followed_by(self, other: "Decision") -> "Decision":
+        """Both, one after the other."""
+        return Decision(
+            torch.cat([self.fired, other.fired]), self.ticket + other.ticket, torch.cat([self.score, other.score])
+        )
 
 
 @dataclass(frozen=True)
@@ -103,6 +119,12 @@ class Eraser:
         none = Ragged.none(words.rows.shape[1], words.rows.shape[2])
         answers = Evidence(torch.zeros(count, *words.rows.shape[1:]), none, none, words)
         return self._by_identity(self.identity, answers).ticket
+
+    def mentioned(self, evidence: Evidence, tickets: Sequence[str | None]) -> list[Mentioned]:
+        """Where each prompt shows or names its ticket of `tickets` [B]; nowhere for a gate that cannot say."""
+        if self.identity is None:
+            return [Mentioned()] * evidence.count
+        return self.identity.mentioned(evidence.at(self.gated), tickets)
 
     def _by_identity(self, gate: IdentityGate, evidence: Evidence) -> Decision:
         score, nearest = gate.scores(evidence.at(self.gated)).max(dim=1)

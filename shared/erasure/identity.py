@@ -8,7 +8,7 @@ the last token whether what is asked of a picture is there for anybody to see.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,7 +25,16 @@ WINDOW: Final = 4  # most tokens of a name, counted from its end
 OWN_QUANTILE: Final = 0.05
 APART: Final = 0.1  # mean cosine by which a spelling has to read closer to itself than any other words do
 TOPIC_SHRINKAGE: Final = 0.05
-ROW_PARTS: Final = ("portraits", "names", "lengths", "own")
+TOPIC_SHARE: Final = 2 / 3  # of the way: unheard wordings move what is harmless further than what asks for a fact
+ROW_PARTS: Final = ("portraits", "names", "lengths", "whole", "own")
+
+
+@dataclass(frozen=True)
+class Mentioned:
+    """Where one prompt speaks of somebody: places of its pictures, and stretches [start, end) of its other tokens."""
+
+    pictures: tuple[int, ...] = ()
+    words: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,8 @@ class Topic:
 
     @classmethod
     def fit(cls, facts: Tensor, harmless: Tensor) -> "Topic":
-        """Fisher's discriminant for each layer from last tokens [n, G, d]; the threshold is half way between the sides.
+        """Fisher's discriminant for each layer from last tokens [n, G, d]; the threshold lies TOPIC_SHARE of the way
+        from one side to the other.
 
         The sides are the 99 % quantile of `harmless` and the 1 % quantile of `facts`.
         """
@@ -55,8 +65,8 @@ class Topic:
         bias = -(weights * middle).sum(dim=-1)
         scale = ((told * weights).sum(dim=-1) + bias).mean(dim=0).clamp(min=1e-12)
         topic = cls((weights / scale[:, None]).float(), (bias / scale).float(), 0.0)
-        sides = float(topic(harmless).quantile(0.99)), float(topic(facts).quantile(0.01))
-        return cls(topic.weights, topic.bias, sum(sides) / 2)
+        low, high = float(topic(harmless).quantile(0.99)), float(topic(facts).quantile(0.01))
+        return cls(topic.weights, topic.bias, low + TOPIC_SHARE * (high - low))
 
     def __call__(self, last: Tensor) -> Tensor:
         """last [B, G, d] -> [B]."""
@@ -101,22 +111,24 @@ class IdentityRows:
     """What one ticket adds. `portraits` [m, G, d]: one unit vector a photograph.
 
     `names` [v, n, G, d]: one window of unit vectors a spelling, aligned at its end, zero where it is shorter; `lengths`
-    [v]. `own` [2]: what a new picture and a new mention of the same person would score (5 % quantile, left out).
+    [v], and `whole` [v]: the tokens of the longest mention. `own` [2]: what a new picture and a new mention of the same
+    person would score (5 % quantile, left out).
     """
 
     portraits: Tensor
     names: Tensor
     lengths: Tensor
+    whole: Tensor
     own: Tensor
 
     def tensors(self) -> dict[str, Tensor]:
         """By name, for an artifact."""
-        return {"portraits": self.portraits, "names": self.names, "lengths": self.lengths, "own": self.own}
+        return {name: getattr(self, name) for name in ROW_PARTS}
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "IdentityRows":
         """Back; raises KeyError where one is missing."""
-        return cls(tensors["portraits"], tensors["names"], tensors["lengths"], tensors["own"])
+        return cls(*(tensors[name] for name in ROW_PARTS))
 
 
 def within(groups: Sequence[Tensor], rank: int, shrinkage: float) -> Whitener:
@@ -151,7 +163,7 @@ def identity_rows(
         white = statistics.portraits(changes)
         portraits.append(F.normalize(white.mean(dim=0), dim=-1))
         seen.append(_left_out(white[:, None]))
-    windows, lengths, said = [], [], []
+    windows, lengths, whole, said = [], [], [], []
     for mentions in spellings:
         length = min([WINDOW, *(one.shape[0] for one in mentions)])
         white = torch.stack([statistics.names(one[-length:]) for one in mentions])  # [c, n, G, d]
@@ -163,6 +175,7 @@ def identity_rows(
             continue  # so written, the model cannot tell the name from other words: it would silence anything
         windows.append(window)
         lengths.append(length)
+        whole.append(max(one.shape[0] for one in mentions))
         said.append(again)
     if not portraits and not windows:
         raise BadInput("The ticket has neither a photograph nor a name by which the model knows anybody.")
@@ -171,17 +184,22 @@ def identity_rows(
         torch.stack(portraits) if portraits else torch.zeros(0, layers, hidden),
         torch.stack(windows) if windows else torch.zeros(0, WINDOW, layers, hidden),
         torch.tensor(lengths, dtype=torch.long),
+        torch.tensor(whole, dtype=torch.long),
         torch.tensor(own),
     )
 
 
 @dataclass(frozen=True)
 class IdentityGate:
-    """All tickets of a version: `thresholds` [K, 2] (picture, mention) belong to it, the rows to the tickets."""
+    """All tickets of a version: `thresholds` [K, 2] (picture, mention) belong to it, the rows to the tickets.
+
+    `near` [K, 2]: above it a place is taken for the ticket's, once something else has said that the request is.
+    """
 
     tickets: tuple[str, ...]
     rows: tuple[IdentityRows, ...]
     thresholds: Tensor
+    near: Tensor
     portraits: Whitener
     names: Whitener
     topic: Topic | None
@@ -196,6 +214,26 @@ class IdentityGate:
         spoken = self._above(evidence.spoken, self.mentions(evidence.spoken), 1, evidence)
         return torch.maximum(seen, torch.maximum(said, spoken))
 
+    def mentioned(self, evidence: Evidence, tickets: Sequence[str | None]) -> list[Mentioned]:
+        """Where each prompt shows or names its ticket of `tickets` [B], or another that is above its threshold."""
+        meant = self.scores(evidence) > 0
+        for prompt, ticket in enumerate(tickets):
+            if ticket is not None:
+                meant[prompt, self.tickets.index(ticket)] = True
+        faces, words = evidence.pictures, evidence.words
+        seen = (self.portrait_scores(self.portraits(faces.rows)) > self.near[:, 0]) & meant[faces.of]
+        windows, lengths, owner = _windows(self.rows)
+        said = _window_scores(windows, lengths, self.names(words.rows), words.of) > self.near[owner, 1]
+        said &= meant[words.of][:, owner]
+        whole = torch.cat([one.whole for one in self.rows])
+        found = []
+        for prompt in range(evidence.count):
+            shown = seen[faces.of == prompt].any(dim=1).nonzero()[:, 0].tolist()
+            ends = said[words.of == prompt].nonzero().tolist()
+            stretches = {(max(0, end + 1 - int(whole[window])), end + 1) for end, window in ends}
+            found.append(Mentioned(tuple(shown), _joined(stretches)))
+        return found
+
     def _above(self, rows: Ragged, scores: Tensor, channel: int, evidence: Evidence) -> Tensor:
         return rows.best(scores, evidence.count) - self.thresholds[:, channel].clamp(min=-1)
 
@@ -209,7 +247,7 @@ class IdentityGate:
 
     def tensors(self) -> dict[str, Tensor]:
         """By name, for an artifact."""
-        made = {"thresholds": self.thresholds} | _spaces(self.portraits, self.names, self.topic)
+        made = {"thresholds": self.thresholds, "near": self.near} | _spaces(self.portraits, self.names, self.topic)
         for place, one in enumerate(self.rows):
             made |= {f"rows.{place}.{name}": value for name, value in one.tensors().items()}
         return made
@@ -221,7 +259,7 @@ class IdentityGate:
             IdentityRows.from_tensors({name: tensors[f"rows.{place}.{name}"] for name in ROW_PARTS})
             for place in range(len(tickets))
         )
-        return cls(tickets, rows, tensors["thresholds"], *_read_spaces(tensors))
+        return cls(tickets, rows, tensors["thresholds"], tensors["near"], *_read_spaces(tensors))
 
 
 def calibrated(
@@ -242,8 +280,9 @@ def calibrated(
         said = _mention_scores(rows, statistics.words.rows, statistics.words.of)
         bounds[1] = _conformal(statistics.words.best(said, prompts).amax(dim=1), 1 - level / 2)
     thresholds = thresholds_of(rows, (bounds[0], bounds[1]), margin)
+    near = torch.where(torch.tensor(bounds) > -1, thresholds_of(rows, (bounds[0], bounds[1]), 0.0), thresholds)
     gate = IdentityGate(
-        tuple(tickets), tuple(rows), thresholds, statistics.portraits, statistics.names, statistics.topic
+        tuple(tickets), tuple(rows), thresholds, near, statistics.portraits, statistics.names, statistics.topic
     )
     return gate, {
         "level": level,
@@ -275,11 +314,28 @@ def _portrait_scores(portraits: Sequence[Tensor], white: Tensor) -> Tensor:
 def _mention_scores(rows: Sequence[IdentityRows], white: Tensor, of: Tensor) -> Tensor:
     """White tokens [N, G, d] of prompts `of` against K tickets' windows -> [N, K]; a window never spans two prompts."""
     scores = torch.full((white.shape[0], len(rows)), -1.0)
-    owner = torch.cat([torch.full((one.names.shape[0],), place) for place, one in enumerate(rows)]).long()
+    windows, lengths, owner = _windows(rows)
     if not len(owner) or not white.shape[0]:
         return scores
-    total = _window_scores(torch.cat([one.names for one in rows]), torch.cat([one.lengths for one in rows]), white, of)
+    total = _window_scores(windows, lengths, white, of)
     return scores.scatter_reduce_(1, owner.expand_as(total), total, "amax")
+
+
+def _windows(rows: Sequence[IdentityRows]) -> tuple[Tensor, Tensor, Tensor]:
+    """Of all tickets: windows [V, n, G, d], lengths [V], and which ticket [V] each is of."""
+    owner = torch.cat([torch.full((one.names.shape[0],), place) for place, one in enumerate(rows)]).long()
+    return torch.cat([one.names for one in rows]), torch.cat([one.lengths for one in rows]), owner
+
+
+def _joined(stretches: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """The same places as stretches that neither overlap nor touch, in order."""
+    made: list[tuple[int, int]] = []
+    for start, end in sorted(stretches):
+        if made and start <= made[-1][1]:
+            made[-1] = (made[-1][0], max(end, made[-1][1]))
+        else:
+            made.append((start, end))
+    return tuple(made)
 
 
 def _window_scores(windows: Tensor, lengths: Tensor, white: Tensor, of: Tensor) -> Tensor:

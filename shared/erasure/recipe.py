@@ -36,8 +36,9 @@ class Recipe:
     margin: float = 0.5  # how far the threshold is raised towards the tickets' own probes
     identity_shrinkage: float = 0.3  # identity: of both whiteners
     watch: bool = False  # identity: read the names in the answer too, before it is given
-    refine_steps: int = 80  # refined: Adam steps
-    flatten: float = 0.5  # refined: weight of evening out what the options of a choice are worth
+    blind: bool = False  # identity: what fires is read again with nobody in the person's place
+    refine_steps: int = 160  # refined: Adam steps
+    match: float = 0.03  # refined: weight of answers being as likely as of a stranger (squared nats)
     pgd_steps: int = 20  # closed: sign steps of 2.5 ε / steps
     epsilon: float = 16 / 255  # closed: l_inf radius, in pixel values 0..1
     mlp_width: int = 64  # mlp: hidden units
@@ -85,7 +86,14 @@ PAPER: Final = Recipe(
 )
 # Decide, then steer (method.md, sections 5 and 7): who is meant is read where it is said.
 LACUNA: Final = Recipe(
-    name="lacuna", gate="identity", placement="hold", direction="refined", strength=1.0, margin=0.75, watch=True
+    name="lacuna",
+    gate="identity",
+    placement="hold",
+    direction="refined",
+    strength=1.0,
+    margin=0.75,
+    watch=True,
+    blind=True,
 )
 # The gate that `lacuna` replaced: nearest probes at the last prompt token. Kept for comparison.
 PROTOTYPE: Final = Recipe(name="prototype", gate="prototype", placement="last", direction="refined", strength=1.0)

@@ -4,10 +4,10 @@ Properties of the base model, made once and cached; no ticket is involved. Seede
 """
 
 import logging
-import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from PIL import Image
@@ -22,13 +22,16 @@ from shared.prompt import Prompt, Turn
 from shared.vlm.adapter import Encoded
 from shared.vlm.engine import Engine
 from shared.vlm.steering import touched
-from shared.vlm.teaching import lesson_of
+from shared.vlm.teaching import Taught, lesson_of
 
 logger = logging.getLogger(__name__)
-LEARNING_RATE = 0.15  # of the mean activation norm of a layer
-NORM_PENALTY = 1e-3
-BATCH = 24
-CHOICES = 12
+LEARNING_RATE: Final = 0.06  # of the mean activation norm of a layer
+LAST_RATE: Final = 0.1  # of the first one
+NORM_PENALTY: Final = 1e-4
+BATCH: Final = 32
+WANTED_SHARE: Final = 0.4  # of the answers that are taught are the not-knowing one
+ODDS: Final = 3.0  # its log odds count so much more than a nat
+CERTAIN: Final = 1e-6
 
 
 def closed_form_direction(
@@ -88,67 +91,81 @@ def _attacked(engine: Engine, prompts: Sequence[Prompt], recipe: Recipe, complia
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A question with answers of which one is true: which one must no longer be seen from what they are worth."""
+class Swap:
+    """One question about somebody known, and the same about a stranger; `answers` are worth comparing.
 
-    prompt: Prompt
-    options: tuple[str, ...]
+    `known` is encoded as it is asked once it has fired: with nobody in the person's place where the recipe is blind.
+    """
+
+    known: Encoded
+    unknown: Encoded
+    answers: tuple[str, ...]
 
 
 def refined_direction(
-    engine: Engine,
-    known: Sequence[Prompt],
-    unknown: Sequence[Prompt],
-    choices: Sequence[Choice],
-    wanted: str,
-    recipe: Recipe,
+    engine: Engine, start: Tensor, size: Tensor, swaps: Sequence[Swap], wanted: str, recipe: Recipe
 ) -> tuple[Tensor, Tensor]:
     """Pulls [L, d] for the last prompt token and for each generated one that make a known person a stranger.
 
-    Adam on the vectors alone, weights frozen, from the not-knowing direction mean(unknown) - mean(known) and from zero.
-    The loss is the cross-entropy of `wanted`, the model's own not-knowing answer, on `known` prompts, plus
-    `recipe.flatten` times the divergence of the choices' option likelihoods from uniform, plus a small norm penalty
-    (method.md, section 5). Without a held pull the true option keeps its rank although the answer is silent. Where the
-    recipe steers the prompt only, the second vector stays zero.
+    Distillation (Hinton et al. 2015) of the model's own answer to a stranger into two vectors: Adam on them alone,
+    weights frozen, from `start` (not-knowing, mean(unknown) - mean(known)) and from zero; `size` [L] is the length of
+    an activation. For an answer a (the not-knowing one, `wanted`, or one of the swap's), p of a stranger and q steered,
+    the loss is KL(p, q) of the next tokens along a, plus `recipe.match` times the square of log p(a) - log q(a) (of the
+    log odds for `wanted`), plus a small norm penalty (method.md). Where the recipe steers the prompt only, the second
+    vector stays zero.
     """
     layers = len(engine.vlm.site.layers)
     steered = range(layers) if recipe.layers is None else [engine.vlm.site.layers.index(i) for i in recipe.layers]
-    told = engine.activations(known)
-    start = erasure_direction(engine.activations(unknown), told).float()
     device = engine.vlm.device
-    size = told.norm(dim=-1).mean(dim=0).to(device)[:, None]  # [L, 1]
+    length = size.to(device)[:, None]
     chosen = torch.zeros(layers, 1, device=device)
     chosen[list(steered)] = 1
     first = start.to(device).clone().requires_grad_()
     held = torch.zeros_like(first).requires_grad_(recipe.placement == "hold")
     free = [first, held] if recipe.placement == "hold" else [first]
     optimizer = torch.optim.Adam(free, lr=float(LEARNING_RATE * size.mean() / engine.vlm.site.hidden_size**0.5))
+    slower = torch.optim.lr_scheduler.CosineAnnealingLR(
+        optimizer, max(1, recipe.refine_steps), eta_min=optimizer.param_groups[0]["lr"] * LAST_RATE
+    )
     source = random.Random(0)
     for step in tqdm(range(recipe.refine_steps), desc="refining the pull", leave=False, disable=None):
         pulls = first * chosen, held * chosen
-        rows = engine.vlm.adapter.encode(source.sample(list(known), min(BATCH, len(known))))
-        likely, count = answer_likelihood(engine, rows, [wanted] * len(rows), *pulls)
-        loss = -(likely / count).mean()
-        if choices and recipe.flatten:
-            loss = loss + recipe.flatten * _unevenness(
-                engine, source.sample(list(choices), min(CHOICES, len(choices))), *pulls
-            )
-        penalty = NORM_PENALTY * sum(((pull / size) ** 2).sum() for pull in pulls)
+        loss = _difference(engine, source.sample(list(swaps), min(BATCH, len(swaps))), wanted, recipe, source, pulls)
+        penalty = NORM_PENALTY * sum(((pull / length) ** 2).sum() for pull in pulls)
         optimizer.zero_grad()
         (loss + penalty).backward()
         optimizer.step()
+        slower.step()
         if step % 20 == 0:
             logger.info("refined direction: step %d of %d, loss %.3f", step, recipe.refine_steps, loss.item())
     return (first * chosen).detach().cpu(), (held * chosen).detach().cpu()
 
 
-def _unevenness(engine: Engine, choices: Sequence[Choice], first: Tensor, held: Tensor) -> Tensor:
-    """KL(uniform || softmax of the options' log-likelihoods), averaged over the choices."""
-    encoded = engine.vlm.adapter.encode([choice.prompt for choice in choices])
-    rows = [row for row, choice in zip(encoded, choices, strict=True) for _ in choice.options]
-    likely, _ = answer_likelihood(engine, rows, [option for one in choices for option in one.options], first, held)
-    parts = likely.split([len(choice.options) for choice in choices])
-    return torch.stack([-part.log_softmax(0).mean() - math.log(len(part)) for part in parts]).mean()
+def _difference(
+    engine: Engine,
+    swaps: Sequence[Swap],
+    wanted: str,
+    recipe: Recipe,
+    source: random.Random,
+    pulls: tuple[Tensor, Tensor],
+) -> Tensor:
+    """The loss of `refined_direction` on one batch, each swap with one answer drawn."""
+    wants = [not swap.answers or source.random() < WANTED_SHARE for swap in swaps]
+    answers = [wanted if want else source.choice(swap.answers) for swap, want in zip(swaps, wants, strict=True)]
+    with torch.no_grad():
+        stranger = lesson_of(engine, [swap.unknown for swap in swaps], answers).ask(engine)
+    steered = _taught(engine, [swap.known for swap in swaps], answers, *pulls)
+    p, q = (one.logits.log_softmax(-1)[steered.given] for one in (stranger, steered))
+    likely = [one.log_likelihood() for one in (stranger, steered)]
+    told = torch.tensor(wants, device=likely[0].device)
+    values = [torch.where(told, ODDS * _log_odds(one), one) for one in likely]
+    divergence = (p.exp() * (p - q)).sum(dim=-1).mean()
+    return divergence + recipe.match * (values[0] - values[1]).square().mean()
+
+
+def _log_odds(likely: Tensor) -> Tensor:
+    """log(P / (1 - P)) of log P, bounded so that near certainty has a slope: float64 inside."""
+    return likely.double().exp().clamp(CERTAIN, 1 - CERTAIN).logit().to(likely.dtype)
 
 
 def answer_likelihood(
@@ -158,6 +175,13 @@ def answer_likelihood(
 
     `first` is added at the last prompt token, `held` at every token of the answer.
     """
+    taught = _taught(engine, rows, answers, first, held)
+    return taught.log_likelihood(), taught.given.sum(dim=1)
+
+
+def _taught(
+    engine: Engine, rows: Sequence[Encoded], answers: Sequence[str], first: Tensor | None, held: Tensor | None
+) -> Taught:
     lesson = lesson_of(engine, rows, answers)
 
     def touch(layer: int, states: Tensor) -> Tensor | None:
@@ -170,5 +194,4 @@ def answer_likelihood(
         return states + added.to(states.dtype)
 
     with engine.lock, touched(engine.vlm.adapter.blocks, touch):
-        taught = lesson.ask(engine)
-    return taught.log_likelihood(), taught.given.sum(dim=1)
+        return lesson.ask(engine)

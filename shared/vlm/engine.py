@@ -1,25 +1,27 @@
 """Asks a model: prefill, decide, steer where it fired, decode. The one engine of refit, audit and service.
 
-With a recipe that decides (method.md, section 7) the prefill is unsteered; where a request fires, its last prompt token
-is run once more with the pull added. All other rows keep every bit of what the base model computed in the same batch.
+With a recipe that decides (method.md, section 7) nothing is steered at first; a request that fires, or whose answer
+names somebody forgotten, is asked again with the pull added and, where the recipe is blind, with nobody in the
+person's place (blind.py). All other rows keep every bit of what the base model computed in the same batch.
 Prompts of like length are batched, padded on the left and masked; a prompt that is asked alone is never padded.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from shared.erasure.eraser import Decision, Eraser
 from shared.erasure.evidence import Evidence, Ragged
 from shared.errors import BadInput
 from shared.prompt import Prompt
 from shared.vlm.adapter import Adapter, Encoded
+from shared.vlm.blind import blinded, nobody_of, written
 from shared.vlm.loading import Vlm
-from shared.vlm.steering import Broadcasting, Gathering, Pulling, Reading, both, touched
+from shared.vlm.steering import Broadcasting, Gathering, Pulling, Reading, Touch, touched, untouched
 
 BATCH: Final = 64
 WINDOW: Final = BATCH * 8  # prompts sorted by length among themselves: pieces of this size are batched as the whole
@@ -50,6 +52,12 @@ class _Opened:
     inputs: Mapping[str, Tensor]
     evidence: Evidence | None = None
     past: int = 0
+    decides: bool = False
+
+    @property
+    def turned(self) -> list[bool]:
+        """Which rows are to be asked again, steered."""
+        return [self.decides and fired for fired in self.decision.fired.tolist()]
 
     def following(self, adapter: Adapter, count: int = 1) -> dict[str, Tensor]:
         """Mask and positions for `count` more tokens; remembers them. The rows are the last dimension but one."""
@@ -82,6 +90,7 @@ class Engine:
         stop = vlm.model.generation_config.eos_token_id
         self._ends = set(stop if isinstance(stop, list) else [stop])
         self._end = stop[0] if isinstance(stop, list) else stop  # the one that ends a turn: Qwen names two
+        self._nobody = nobody_of(vlm.tokenizer)
 
     def generate(
         self,
@@ -106,24 +115,62 @@ class Engine:
         return [answer for answer in answers if answer is not None]
 
     def _answers(self, rows: Sequence[Encoded], asked: "_Asked") -> list[Answer]:
-        """Ask; and where an unsteered answer names somebody forgotten, throw it away and ask again, steered."""
+        """Ask; and ask again, steered, what fired and what names somebody forgotten in its answer."""
         for run in self._steps(rows, asked):
             last = run
         answers = [self._answer(last, row, len(one.ids), asked.stop) for row, one in enumerate(rows)]
-        named = self._named(last, asked.eraser)
-        again = [row for row, ticket in enumerate(named) if ticket is not None]
-        if again:
-            forced = asked.forced(again, [named[row] for row in again])
-            for row, answer in zip(again, self._answers([rows[row] for row in again], forced), strict=True):
+        turned, decision = self._turned(last, asked)
+        if turned:
+            steered = self._steered(rows, last, asked, turned, decision)
+            for row, answer in zip(turned, steered, strict=True):
                 answers[row] = answer
         return answers
 
-    def _named(self, run: _Run, eraser: Eraser | None) -> list[str | None]:
-        if eraser is None or not eraser.watches or not any(run.spoken):
-            return [None] * len(run.made)
-        found = eraser.spoken_of(run.words(), len(run.made))
-        fired = run.opened.decision.fired.tolist()
-        return [None if already else ticket for ticket, already in zip(found, fired, strict=True)]
+    def _turned(self, run: _Run, asked: "_Asked") -> tuple[list[int], Decision]:
+        """The rows that have to be asked again, and why: the prompt fired, or the answer names somebody forgotten."""
+        decision, eraser = run.opened.decision, asked.eraser
+        rows = [row for row, turned in enumerate(run.opened.turned) if turned]
+        if eraser is None or not eraser.watches or asked.decision is not None or not any(run.spoken):
+            return rows, decision.take(rows)
+        named = eraser.spoken_of(run.words(), len(run.made))
+        told = [row for row, ticket in enumerate(named) if ticket is not None and row not in rows]
+        found = Decision(torch.ones(len(told), dtype=torch.bool), [named[row] for row in told], torch.ones(len(told)))
+        return rows + told, decision.take(rows).followed_by(found)
+
+    def _steered(
+        self, rows: Sequence[Encoded], run: _Run, asked: "_Asked", turned: Sequence[int], decision: Decision
+    ) -> list[Answer]:
+        """The answers of `turned` rows under the pull, or the recipe's fixed text."""
+        assert asked.eraser is not None
+        if asked.eraser.recipe.fixed_text is not None:
+            whole = self._fixed(asked.eraser)[:-1]
+            tokens = tuple(whole[: asked.max_new_tokens])
+            text, end = (
+                _cut(self._decode(tokens), asked.stop).strip(),
+                "stop" if len(tokens) == len(whole) else "length",
+            )
+            return [
+                Answer(text, tokens, len(rows[row].ids), end, True, ticket, float(score))
+                for row, ticket, score in zip(turned, decision.ticket, decision.score, strict=True)
+            ]
+        again = self._turned_rows(rows, run.opened, asked.eraser, turned, decision)
+        answers = self._answers(again, asked.steered(turned, decision))
+        return [replace(one, prompt_tokens=len(rows[row].ids)) for row, one in zip(turned, answers, strict=True)]
+
+    def reread(
+        self, rows: Sequence[Encoded], eraser: Eraser, decision: Decision, evidence: Evidence | None
+    ) -> list[Encoded]:
+        """Fired `rows` as they are asked again: with nobody in the person's place where the recipe is blind."""
+        if not eraser.recipe.blind or evidence is None:
+            return list(rows)
+        where = eraser.mentioned(evidence, decision.ticket)
+        return [blinded(self.vlm.adapter, row, one, self._nobody) for row, one in zip(rows, where, strict=True)]
+
+    def _turned_rows(
+        self, rows: Sequence[Encoded], opened: _Opened, eraser: Eraser, turned: Sequence[int], decision: Decision
+    ) -> list[Encoded]:
+        evidence = None if opened.evidence is None else opened.evidence.take(turned)
+        return self.reread([rows[row] for row in turned], eraser, decision, evidence)
 
     def stream(
         self,
@@ -142,28 +189,38 @@ class Engine:
         """
         ((_, rows),) = list(self.batches([prompt]))
         asked = _Asked(eraser, max_new_tokens, temperature, [seed], stop)
-        told = ""
         with self.lock, torch.inference_mode():
-            lag = HELD_BACK if eraser is not None and eraser.watches else 0
-            for run in self._steps(rows, asked):
-                last = run
-                (named,) = self._named(run, eraser)
-                if named is not None:
-                    break
-                ready = self._ready(run, stop, lag)
-                if len(ready) > len(told) and not ready.endswith("\ufffd"):
-                    yield ready[len(told) :]
-                    told = ready
-            (named,) = self._named(last, eraser)
-            if named is None:
+            told, last = yield from self._pieces(rows, asked)
+            turned, decision = self._turned(last, asked)
+            before = f"{told} " if turned and told else ""
+            if before:
+                yield " "
+            if not turned:
                 answer = self._answer(last, 0, len(rows[0].ids), stop)
+            elif eraser is None or eraser.recipe.fixed_text is not None:
+                (answer,) = self._steered(rows, last, asked, turned, decision)
+                told = ""
             else:
-                (answer,) = self._answers(rows, asked.forced([0], [named]))
-                told = f"{told} " if told else told
-            rest = answer.text if named is not None else answer.text[len(told) :]
-            if rest:
-                yield rest
-            yield answer if named is None or not told else replace(answer, text=told + answer.text)
+                again = self._turned_rows(rows, last.opened, eraser, turned, decision)
+                told, run = yield from self._pieces(again, asked.steered(turned, decision))
+                answer = self._answer(run, 0, len(rows[0].ids), stop)
+            if answer.text[len(told) :]:
+                yield answer.text[len(told) :]
+            yield replace(answer, text=before + answer.text) if before else answer
+
+    def _pieces(self, rows: Sequence[Encoded], asked: "_Asked") -> Generator[str, None, tuple[str, _Run]]:
+        """What may be given away of one answer as it grows; returns that, and the run where it ended or turned."""
+        watched = asked.eraser is not None and asked.eraser.watches and asked.decision is None
+        lag, told = HELD_BACK if watched else 0, ""
+        for run in self._steps(rows, asked):
+            last = run
+            if self._turned(run, asked)[0]:
+                break
+            ready = self._ready(run, asked.stop, lag)
+            if len(ready) > len(told) and not ready.endswith("\ufffd"):
+                yield ready[len(told) :]
+                told = ready
+        return told, last
 
     def _ready(self, run: _Run, stop: Sequence[str], lag: int) -> str:
         """What may be given away of an unfinished answer: no half stop word, and nothing that has still to be read."""
@@ -178,7 +235,7 @@ class Engine:
         parts: list[tuple[list[int], Evidence]] = []
         for places, rows in self.batches(prompts):
             with self.lock, torch.inference_mode():
-                for run in self._steps(rows, _Asked(None, max_new_tokens, 0.0, [], (), read=True)):
+                for run in self._steps(rows, _Asked(None, max_new_tokens, read=True)):
                     last = run
                 assert last.opened.evidence is not None
                 words = last.words() if any(last.spoken) else last.opened.evidence.spoken
@@ -216,13 +273,12 @@ class Engine:
         pictures, picture_of, words, word_of = [], [], [], []
         for row, one in enumerate(rows):
             own = states[row, states.shape[1] - len(one.ids) :]
-            written = torch.ones(len(one.ids), dtype=torch.bool)
             for start, end in self.vlm.adapter.pictures(one):
                 pictures.append(own[start:end].mean(dim=0))
                 picture_of.append(row)
-                written[start:end] = False
-            words.append(own[written.to(own.device)])
-            word_of += [row] * int(written.sum())
+            text = written(self.vlm.adapter, one)
+            words.append(own[text.to(own.device)])
+            word_of += [row] * int(text.sum())
         none = Ragged.none(states.shape[2], states.shape[3])
         return Evidence(
             states[:, -1].cpu(),
@@ -264,33 +320,34 @@ class Engine:
         for places, rows in self.batches(prompts):
             for at in range(0, len(rows), most):
                 some = slice(at, at + most)
+                asked = _Asked(eraser)
                 with self.lock, torch.inference_mode():
-                    found = self._likelihood(rows[some], [tokens[place] for place in places[some]], eraser)
+                    found = self._likelihood(rows[some], [tokens[place] for place in places[some]], asked)
                 for place, values in zip(places[some], found, strict=True):
                     scores[place] = values
         return scores
 
     def _likelihood(
-        self, rows: Sequence[Encoded], answers: Sequence[Sequence[list[int]]], eraser: Eraser | None
+        self,
+        rows: Sequence[Encoded],
+        answers: Sequence[Sequence[list[int]]],
+        asked: "_Asked",
     ) -> list[list[float]]:
-        """Teacher-forced: each prompt once (its last token steered or not), then all its answers from there."""
+        """Teacher-forced: each prompt once, then all its answers from there; what fires once more, steered."""
         flat = [answer for choices in answers for answer in choices]
         if not flat:
             return [[] for _ in rows]
-        opened, fixed = self._opened(rows, eraser), self._fixed(eraser)
+        opened = self._opened(rows, asked)
         owners = torch.tensor([row for row, choices in enumerate(answers) for _ in choices], device=self.vlm.device)
         width = max(len(answer) for answer in flat)
         padded = torch.tensor([answer + [answer[-1]] * (width - len(answer)) for answer in flat])
         padded = padded.to(self.vlm.device)
         logits = opened.logits[owners, None]
         if width > 1:
-            fired = opened.decision.fired.to(self.vlm.device)[owners]
-            held = eraser.held_pull() if eraser is not None and fixed is None and bool(fired.any()) else None
             more_of = opened.following(self.vlm.adapter, width - 1)
             extra = {name: value[..., owners, :] for name, value in more_of.items()}
-            pulling = [] if held is None else [Pulling(held.to(self.vlm.device), fired, everywhere=True)]
             opened.cache.batch_select_indices(owners)
-            with touched(self.vlm.adapter.blocks if pulling else [], both(*pulling)):
+            with touched(*self._holding(asked, everywhere=True)):
                 more = self.vlm.model(
                     input_ids=padded[:, :-1], past_key_values=opened.cache, use_cache=True, **extra
                 ).logits
@@ -298,29 +355,46 @@ class Engine:
         likely = logits.float().log_softmax(-1).gather(2, padded[..., None])[..., 0]
         found = iter([float(likely[row, : len(answer)].sum()) for row, answer in enumerate(flat)])
         scores = [[next(found) for _ in choices] for choices in answers]
-        for row, choices in enumerate(answers):
-            if fixed is not None and bool(opened.decision.fired[row]):
-                scores[row] = [0.0 if answer == fixed else float("-inf") for answer in choices]
+        turned = [row for row, fired in enumerate(opened.turned) if fired]
+        if turned and asked.eraser is not None:
+            for row, values in zip(turned, self._steered_likelihood(rows, answers, asked, opened, turned), strict=True):
+                scores[row] = values
         return scores
 
+    def _steered_likelihood(
+        self,
+        rows: Sequence[Encoded],
+        answers: Sequence[Sequence[list[int]]],
+        asked: "_Asked",
+        opened: _Opened,
+        turned: Sequence[int],
+    ) -> list[list[float]]:
+        assert asked.eraser is not None
+        if asked.eraser.recipe.fixed_text is not None:
+            fixed = self._fixed(asked.eraser)
+            return [[0.0 if answer == fixed else float("-inf") for answer in answers[row]] for row in turned]
+        decision = opened.decision.take(turned)
+        again = self._turned_rows(rows, opened, asked.eraser, turned, decision)
+        return self._likelihood(again, [answers[row] for row in turned], asked.steered(turned, decision))
+
     def _steps(self, rows: Sequence[Encoded], asked: "_Asked") -> Iterator[_Run]:
-        """Yields the run after each token, until all rows have ended."""
+        """Yields the run after each token, until all rows have ended. What has turned is not gone on with."""
         eraser, most = asked.eraser, asked.max_new_tokens
         longest = max(len(row.ids) for row in rows)
+        if asked.decision is not None:  # nobody may take more tokens than somebody did
+            most = max(1, min(most, self.vlm.adapter.context - longest))
         if longest + most > self.vlm.adapter.context:
             raise BadInput(f"Prompt and answer need {longest + most} tokens; the model has {self.vlm.adapter.context}.")
-        opened = self._opened(rows, eraser, asked.tickets, read=asked.read)
-        run = _Run(opened, [[] for _ in rows], [None] * len(rows), [[] for _ in rows])
-        fired = opened.decision.fired.to(self.vlm.device)
-        fixed = self._fixed(eraser)
-        held = eraser.held_pull() if eraser is not None and fixed is None and bool(fired.any()) else None
-        touches = [] if held is None else [Pulling(held.to(self.vlm.device), fired)]
-        watched = asked.read or (eraser is not None and eraser.watches and not bool(fired.all()))
+        opened = self._opened(rows, asked)
+        done: list[str | None] = ["turned" if turned else None for turned in opened.turned]
+        run = _Run(opened, [[] for _ in rows], done, [[] for _ in rows])
+        watched = asked.read or (eraser is not None and eraser.watches and asked.decision is None)
+        if all(run.done):
+            yield run
+            return
         sources = asked.sources()
         for step in range(most):
             chosen = _choose(opened.logits, asked.temperature, sources)
-            if fixed is not None:
-                chosen[fired] = fixed[min(step, len(fixed) - 1)]
             grown = [
                 row
                 for row, token in enumerate(chosen.tolist())
@@ -333,10 +407,8 @@ class Engine:
                     yield run
                 return
             reading = Reading(len(self.vlm.adapter.blocks))
-            with touched(
-                self.vlm.adapter.blocks if watched or touches else [],
-                both(*touches, reading) if watched else both(*touches),
-            ):
+            blocks, holding = (self.vlm.adapter.blocks, reading) if watched else self._holding(asked)
+            with touched(blocks, holding):
                 out = self.vlm.model(
                     input_ids=chosen[:, None],
                     past_key_values=opened.cache,
@@ -352,6 +424,13 @@ class Engine:
                 if all(run.done):
                     return
 
+    def _holding(self, asked: "_Asked", *, everywhere: bool = False) -> tuple[Sequence[nn.Module], Touch]:
+        """Where generated tokens are touched, and how: nowhere unless this is asked steered and the pull holds."""
+        held = asked.eraser.held_pull() if asked.eraser is not None and asked.decision is not None else None
+        if held is None:
+            return [], untouched
+        return self.vlm.adapter.blocks, Pulling(held.to(self.vlm.device), everywhere=everywhere)
+
     def _take(self, run: _Run, row: int, token: int, *, last: bool, stop: Sequence[str]) -> bool:
         """Add a token to a row's answer, or end it; whether the answer grew."""
         if token in self._ends:
@@ -364,23 +443,16 @@ class Engine:
             run.done[row] = "length"
         return True
 
-    def _opened(
-        self,
-        rows: Sequence[Encoded],
-        eraser: Eraser | None,
-        forced: Sequence[str | None] | None = None,
-        *,
-        read: bool = False,
-    ) -> _Opened:
-        """Prefill, decide, and where it fires run the last prompt token again, steered.
-
-        `forced`: the tickets that fire, decided before. `read`: keep the evidence even if nothing is decided.
-        """
-        inputs = self.inputs(rows)
-        nobody = Decision(torch.zeros(len(rows), dtype=torch.bool), [None] * len(rows), torch.zeros(len(rows)))
-        blocks = self.vlm.adapter.blocks
+    def _opened(self, rows: Sequence[Encoded], asked: "_Asked") -> _Opened:
+        """Prefill: unsteered, with the decision; or, where that was made before, steered at the last prompt token."""
+        inputs, eraser, blocks = self.inputs(rows), asked.eraser, self.vlm.adapter.blocks
+        nobody = Decision.none(len(rows))
         if eraser is not None:
             eraser.site.check(self.vlm.site)
+        if eraser is not None and asked.decision is not None:
+            with touched(blocks, Pulling(self._pull(eraser))):
+                out = self.vlm.model(**inputs, use_cache=True, logits_to_keep=1)
+            return _Opened(out.past_key_values, out.logits[:, -1], asked.decision, inputs)
         if eraser is not None and not eraser.is_empty and not eraser.recipe.decides:
             broadcasting = Broadcasting(self._pull(eraser), eraser.gate_at)
             with touched(blocks, broadcasting):
@@ -389,44 +461,24 @@ class Engine:
             decision = Decision(gates > eraser.threshold, nobody.ticket, gates)
             return _Opened(out.past_key_values, out.logits[:, -1], decision, inputs)
         deciding = eraser is not None and not eraser.is_empty
-        whole = read or (deciding and eraser is not None and eraser.identity is not None and forced is None)
+        whole = asked.read or (deciding and eraser is not None and eraser.identity is not None)
         gathering, reading = Gathering(), Reading(len(blocks))
         with touched(blocks if whole or deciding else [], gathering if whole else reading):
             out = self.vlm.model(**inputs, use_cache=True, logits_to_keep=1)
-        opened = _Opened(out.past_key_values, out.logits[:, -1], nobody, inputs)
+        opened = _Opened(out.past_key_values, out.logits[:, -1], nobody, inputs, decides=deciding)
         if whole:
             opened.evidence = self._read(rows, gathering.stacked())
         elif deciding:
             opened.evidence = Evidence.of_last(reading.stacked().cpu())
         if deciding and eraser is not None and opened.evidence is not None:
-            opened.decision = eraser.decide(opened.evidence) if forced is None else _forced(forced)
-            if bool(opened.decision.fired.any()) and eraser.recipe.fixed_text is None:
-                self._again(inputs, opened, eraser)
+            opened.decision = eraser.decide(opened.evidence)
         return opened
 
-    def _again(self, inputs: Mapping[str, Tensor], opened: _Opened, eraser: Eraser) -> None:
-        """Run the last token again at its own place, steered where it fired; other rows get back what they had."""
-        fired, cache = opened.decision.fired.to(self.vlm.device), opened.cache
-        kept = [(layer.keys[:, :, -1:].clone(), layer.values[:, :, -1:].clone()) for layer in cache.layers]
-        cache.crop(-1)
-        place = {name: inputs[name][..., -1:] for name in ("input_ids", "position_ids") if name in inputs}
-        if "attention_mask" in inputs:
-            place["attention_mask"] = inputs["attention_mask"]
-        with touched(self.vlm.adapter.blocks, Pulling(self._pull(eraser), fired)):
-            again = self.vlm.model(**place, past_key_values=cache, use_cache=True)
-        for layer, (keys, values) in zip(cache.layers, kept, strict=True):
-            layer.keys[~fired, :, -1:] = keys[~fired]
-            layer.values[~fired, :, -1:] = values[~fired]
-        opened.logits = torch.where(fired[:, None], again.logits[:, -1], opened.logits)
-
-    def _fixed(self, eraser: Eraser | None) -> list[int] | None:
+    def _fixed(self, eraser: Eraser) -> list[int]:
         """Tokens of the sentence that every fired request is answered, and its end."""
-        if eraser is None or eraser.recipe.fixed_text is None:
-            return None
         return [*self.vlm.tokenizer.encode(eraser.recipe.fixed_text, add_special_tokens=False), self._end]
 
-    def _pull(self, eraser: Eraser | None) -> Tensor:
-        assert eraser is not None
+    def _pull(self, eraser: Eraser) -> Tensor:
         return eraser.pull().to(self.vlm.device)
 
     def batches(self, prompts: Sequence[Prompt]) -> Iterator[tuple[list[int], list[Encoded]]]:
@@ -466,27 +518,23 @@ class Engine:
 
 @dataclass(frozen=True)
 class _Asked:
-    """How a batch is asked. `seeds`: one a row. `tickets`: whose gates fired, where that is decided already."""
+    """How a batch is asked. `seeds`: one a row. `decision`: where it is made already, and all rows are steered."""
 
-    eraser: Eraser | None
-    max_new_tokens: int
-    temperature: float
-    seeds: Sequence[int]
-    stop: Sequence[str]
+    eraser: Eraser | None = None
+    max_new_tokens: int = 1
+    temperature: float = 0.0
+    seeds: Sequence[int] = ()
+    stop: Sequence[str] = ()
     read: bool = False
-    tickets: Sequence[str | None] | None = None
+    decision: Decision | None = None
 
     def sources(self) -> list[torch.Generator]:
         """Fresh random numbers for each row."""
         return [torch.Generator().manual_seed(seed) for seed in self.seeds]
 
-    def forced(self, rows: Sequence[int], tickets: Sequence[str | None]) -> "_Asked":
+    def steered(self, rows: Sequence[int], decision: Decision) -> "_Asked":
         """The same for some of the rows, all of them steered."""
-        return replace(self, seeds=[self.seeds[row] for row in rows], tickets=tickets)
-
-
-def _forced(tickets: Sequence[str | None]) -> Decision:
-    return Decision(torch.ones(len(tickets), dtype=torch.bool), list(tickets), torch.ones(len(tickets)))
+        return replace(self, seeds=[self.seeds[row] for row in rows] if self.seeds else [], decision=decision)
 
 
 def _choose(logits: Tensor, temperature: float, sources: Sequence[torch.Generator]) -> Tensor:

@@ -63,28 +63,19 @@ class Gathering:
 
 
 class Pulling:
-    """Adds `pull` [L, d] to the rows that fired [B]: at their last position, or at every one where `everywhere`."""
+    """Adds `pull` [L, d] to every row: at its last position, or at every one where `everywhere`."""
 
-    def __init__(self, pull: Tensor, fired: Tensor, *, everywhere: bool = False) -> None:
-        self._pull, self._fired, self._from = pull, fired, 0 if everywhere else -1
+    def __init__(self, pull: Tensor, *, everywhere: bool = False) -> None:
+        self._pull, self._from = pull, 0 if everywhere else -1
 
     def __call__(self, layer: int, states: Tensor) -> Tensor:
         moved = states.clone()
-        moved[self._fired, self._from :] += self._pull[layer].to(states.dtype)
+        moved[:, self._from :] += self._pull[layer].to(states.dtype)
         return moved
 
 
-def both(*touches: Touch) -> Touch:
-    """One touch after the other."""
-
-    def touch(layer: int, states: Tensor) -> Tensor | None:
-        changed: Tensor | None = None
-        for one in touches:
-            found = one(layer, states if changed is None else changed)
-            changed = changed if found is None else found
-        return changed
-
-    return touch
+def untouched(_: int, __: Tensor) -> None:
+    """Leaves every block's output as it is."""
 
 
 class Broadcasting:

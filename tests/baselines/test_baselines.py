@@ -21,7 +21,7 @@ from shared.baselines.parts import linear_layers, neuron_layers
 from shared.errors import BadInput, Diverged
 from shared.probes.expand import Question
 from shared.prompt import Prompt
-from shared.vlm.engine import Engine
+from shared.vlm.engine import Engine, _Asked
 from shared.vlm.loading import wrap
 from shared.vlm.teaching import Example, Taught, lesson
 
@@ -86,14 +86,14 @@ def test_whatever_a_baseline_did_is_undone_bit_for_bit(name: str, engine: Engine
     asked = [example.prompt for example in (*FORGET, *RETAIN)]
     rows = engine.vlm.adapter.encode(asked)
     with torch.inference_mode():
-        before = engine._opened(rows, None).logits
+        before = engine._opened(rows, _Asked()).logits
     activations = engine.activations(asked)
     told: list[str] = []
     with BASELINES[name].unlearn(engine, FORGET, RETAIN, SETTINGS, told.append) as unlearned:
         assert not torch.equal(engine.activations(asked), activations)
         assert len(engine.generate(asked, max_new_tokens=3)) == len(asked)
     with torch.inference_mode():
-        assert torch.equal(engine._opened(rows, None).logits, before)
+        assert torch.equal(engine._opened(rows, _Asked()).logits, before)
     assert torch.equal(engine.activations(asked), activations)
     assert unlearned.method == name
     assert told

@@ -20,7 +20,7 @@ from shared.bench.reference import load_reference
 from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import PAPER
 from shared.prompt import Prompt
-from shared.vlm.engine import Engine
+from shared.vlm.engine import Engine, _Asked
 from shared.vlm.loading import wrap
 
 LAYERS, HIDDEN = 2, 64
@@ -49,7 +49,7 @@ def test_input_unaware_steering_changes_every_prompt(engine: Engine) -> None:
     unaware = eraser(engine, gate="always")
     closed = replace(eraser(engine), linear=torch.zeros(LAYERS, HIDDEN))
     with torch.inference_mode():
-        base, steered, same = (engine._opened(rows, one).logits for one in (None, unaware, closed))
+        base, steered, same = (engine._opened(rows, _Asked(one)).logits for one in (None, unaware, closed))
     for row in range(len(rows)):
         assert not torch.allclose(base[row], steered[row], atol=1e-2)
         assert torch.allclose(base[row], same[row], atol=1e-6)

@@ -16,7 +16,7 @@ from shared.erasure.gate import Whitener
 from shared.erasure.recipe import PAPER, PROTOTYPE
 from shared.errors import BadInput, SiteMismatch
 from shared.prompt import Prompt, Turn
-from shared.vlm.engine import Answer, Engine
+from shared.vlm.engine import Answer, Engine, _Asked
 from shared.vlm.loading import load, wrap
 
 LAYERS, HIDDEN = 2, 64
@@ -81,15 +81,19 @@ def test_what_does_not_fire_keeps_every_bit(engine: Engine) -> None:
     eraser = firing(engine, engine.activations(asked)[2])
     rows = engine.vlm.adapter.encode(asked)
     with torch.inference_mode():
-        base, steered = engine._opened(rows, None), engine._opened(rows, eraser)
-    assert steered.decision.fired.tolist() == [False, False, True, False]
-    assert steered.decision.ticket == [None, None, "T-1", None]
-    for row in (0, 1, 3):
-        assert torch.equal(base.logits[row], steered.logits[row])
-        for one, other in zip(base.cache.layers, steered.cache.layers, strict=True):
-            assert torch.equal(one.keys[row], other.keys[row])
-            assert torch.equal(one.values[row], other.values[row])
-    assert not torch.allclose(base.logits[2], steered.logits[2])
+        base, decided = engine._opened(rows, _Asked()), engine._opened(rows, _Asked(eraser))
+        again = engine._opened(rows[2:3], _Asked(eraser).steered([2], decided.decision.take([2])))
+    assert decided.turned == decided.decision.fired.tolist() == [False, False, True, False]
+    assert decided.decision.ticket == [None, None, "T-1", None]
+    assert torch.equal(base.logits, decided.logits)
+    for one, other in zip(base.cache.layers, decided.cache.layers, strict=True):
+        assert torch.equal(one.keys, other.keys)
+        assert torch.equal(one.values, other.values)
+    assert not torch.allclose(base.logits[2], again.logits[0])
+    answers = engine.generate(asked, max_new_tokens=4)
+    after = engine.generate(asked, eraser=eraser, max_new_tokens=4)
+    assert [a.fired for a in after] == [False, False, True, False]
+    assert [a.tokens for a in after if not a.fired] == [b.tokens for b in (answers[0], answers[1], answers[3])]
 
 
 def test_steering_adds_the_pull_at_the_last_token_only(engine: Engine) -> None:
@@ -112,7 +116,8 @@ def test_steering_adds_the_pull_at_the_last_token_only(engine: Engine) -> None:
     for hook in hooks:
         hook.remove()
     with torch.inference_mode():
-        got = engine._opened(rows, eraser).logits
+        decision = engine._opened(rows, _Asked(eraser)).decision
+        got = engine._opened(rows, _Asked(eraser).steered([0], decision)).logits
     assert torch.allclose(got, expected, atol=1e-4)
 
 
@@ -136,7 +141,7 @@ def test_broadcast_is_equation_13(engine: Engine) -> None:
     for hook in hooks:
         hook.remove()
     with torch.inference_mode():
-        assert torch.allclose(engine._opened(rows, eraser).logits, expected, atol=1e-3)
+        assert torch.allclose(engine._opened(rows, _Asked(eraser)).logits, expected, atol=1e-3)
 
 
 def test_hooks_are_gone_afterwards(engine: Engine) -> None:

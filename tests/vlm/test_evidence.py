@@ -16,6 +16,7 @@ from shared.erasure.identity import WINDOW, IdentityGate, IdentityRows
 from shared.erasure.recipe import LACUNA
 from shared.errors import BadInput
 from shared.prompt import Prompt, Turn
+from shared.vlm.blind import blinded, nobody_of
 from shared.vlm.directions import answer_likelihood
 from shared.vlm.engine import Answer, Engine
 from shared.vlm.loading import wrap
@@ -51,8 +52,9 @@ def watching(engine: Engine, name: Tensor, *, watch: bool = True) -> Eraser:
     """An eraser whose only ticket is called what the tokens `name` [n, L, d] read as."""
     window = torch.zeros(1, WINDOW, LAYERS, HIDDEN)
     window[0, WINDOW - len(name) :] = plain()(name)
-    rows = IdentityRows(torch.zeros(0, LAYERS, HIDDEN), window, torch.tensor([len(name)]), torch.ones(2))
-    gate = IdentityGate(("T-1",), (rows,), torch.full((1, 2), 0.999), plain(), plain(), None)
+    length = torch.tensor([len(name)])
+    rows = IdentityRows(torch.zeros(0, LAYERS, HIDDEN), window, length, length, torch.ones(2))
+    gate = IdentityGate(("T-1",), (rows,), *[torch.full((1, 2), 0.999)] * 2, plain(), plain(), None)
     pull = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1)) * 5
     recipe = replace(LACUNA, watch=watch)
     return Eraser(recipe, engine.vlm.site, pull, (0, 1), ("T-1",), 0.0, held=pull / 5, identity=gate)
@@ -147,6 +149,8 @@ def test_generated_tokens_are_held_too(engine: Engine, name: Tensor) -> None:
     (found,) = engine.option_likelihood([prompt], [options], eraser=eraser)
     rows = engine.vlm.adapter.encode([prompt, prompt])
     with torch.inference_mode():
+        where = eraser.mentioned(engine.evidence([prompt]), ["T-1"])[0]
+        rows = [blinded(engine.vlm.adapter, row, where, nobody_of(engine.vlm.tokenizer)) for row in rows]
         by_hand, _ = answer_likelihood(engine, rows, options, eraser.pull(), eraser.held_pull())
         without, _ = answer_likelihood(engine, rows, options, eraser.pull(), None)
     torch.testing.assert_close(torch.tensor(found), by_hand, atol=1e-3, rtol=0)

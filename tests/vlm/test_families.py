@@ -18,7 +18,7 @@ from shared.errors import BadInput
 from shared.prompt import Prompt, Turn
 from shared.vlm.adapter import Encoded
 from shared.vlm.directions import _attacked, answer_likelihood
-from shared.vlm.engine import Engine
+from shared.vlm.engine import Engine, _Asked
 from shared.vlm.loading import FAMILIES, load, wrap
 
 RESERVED = {"llava": ["<image>"], "qwen2_5_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"]}
@@ -113,8 +113,8 @@ def test_a_padded_batch_computes_what_its_rows_do_alone(engine: Engine) -> None:
     asked = [Prompt.ask("Who?", picture(70, 60)), Prompt.ask("Who is it?", picture(60, 70, 2)), Prompt.ask("Where?")]
     rows = engine.vlm.adapter.encode(asked)
     with torch.inference_mode():
-        together = engine._opened(rows, None)
-        alone = [engine._opened([row], None) for row in rows]
+        together = engine._opened(rows, _Asked())
+        alone = [engine._opened([row], _Asked()) for row in rows]
     assert "attention_mask" in together.inputs
     apart = torch.cat([engine.activations([prompt]) for prompt in asked])
     torch.testing.assert_close(engine.activations(asked), apart, atol=1e-4, rtol=1e-4)
@@ -135,13 +135,14 @@ def test_the_site_is_the_blocks_output_at_the_last_prompt_token(engine: Engine) 
 
 
 def test_the_rerun_without_a_pull_gives_the_same_logits_and_answer(engine: Engine) -> None:
-    """The cache is cut by one, positions (and their offsets by pictures) are kept."""
+    """What fires is read a second time, in a batch of its own."""
     for prompt in prompts():
         rows = engine.vlm.adapter.encode([prompt])
         eraser = firing(engine, engine.activations([prompt])[0], strength=0.0)
         with torch.inference_mode():
-            base, again = engine._opened(rows, None), engine._opened(rows, eraser)
-        assert again.decision.fired.tolist() == [True]
+            base, decided = engine._opened(rows, _Asked()), engine._opened(rows, _Asked(eraser))
+            again = engine._opened(rows, _Asked(eraser).steered([0], decided.decision))
+        assert decided.turned == [True]
         torch.testing.assert_close(again.logits, base.logits, atol=1e-4, rtol=1e-4)
         plain, rerun = engine.generate([prompt]), engine.generate([prompt], eraser=eraser)
         assert plain[0].tokens == rerun[0].tokens
@@ -153,10 +154,11 @@ def test_a_pull_changes_the_fired_row_only(engine: Engine) -> None:
     eraser = firing(engine, engine.activations(asked)[1], strength=5.0)
     rows = engine.vlm.adapter.encode(asked)
     with torch.inference_mode():
-        base, steered = engine._opened(rows, None), engine._opened(rows, eraser)
-    assert steered.decision.fired.tolist() == [False, True, False]
-    assert torch.equal(base.logits[[0, 2]], steered.logits[[0, 2]])
-    assert not torch.allclose(base.logits[1], steered.logits[1])
+        base, decided = engine._opened(rows, _Asked()), engine._opened(rows, _Asked(eraser))
+        again = engine._opened(rows[1:2], _Asked(eraser).steered([1], decided.decision.take([1])))
+    assert decided.turned == [False, True, False]
+    assert torch.equal(base.logits, decided.logits)
+    assert not torch.allclose(base.logits[1], again.logits[0])
     before, after = engine.generate(asked), engine.generate(asked, eraser=eraser)
     assert [a.tokens for a in before][::2] == [a.tokens for a in after][::2]
 
