@@ -10,15 +10,17 @@ import hmac
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from shared.config import Settings
 from shared.errors import BadInput, IntegrityFailure, KeysUnavailable
-from shared.keys import VAULT_MARK, KeyProvider, LocalKeys, provider_of
+from shared.keys import VAULT_MARK, KeyProvider, LocalKeys
+
+if TYPE_CHECKING:
+    from shared.config import Settings  # reading settings takes a quarter of a second: whoever only verifies has none
 
 _NONCE = 12
 
@@ -44,8 +46,10 @@ class KeyRing:
         self._index = hmac.digest(kek, b"lacuna blind index v1", "sha256")
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "KeyRing":
+    def from_settings(cls, settings: "Settings") -> "KeyRing":
         """From LACUNA_KEK, and LACUNA_VAULT_ADDRESS where it is given."""
+        from shared.vault import provider_of  # noqa: PLC0415 - with its HTTP client
+
         settings.need("kek")
         return cls(_decoded(settings.kek, "LACUNA_KEK"), provider_of(settings))
 
@@ -100,7 +104,7 @@ class Signer:
         self.public = self._private.public_key().public_bytes_raw()
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "Signer":
+    def from_settings(cls, settings: "Settings") -> "Signer":
         """From LACUNA_SIGNING_KEY."""
         settings.need("signing_key")
         return cls.from_base64(settings.signing_key, "LACUNA_SIGNING_KEY")
@@ -140,7 +144,7 @@ class Verifier:
         self._keys = {key_id(raw): Ed25519PublicKey.from_public_bytes(raw) for raw in public}
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "Verifier":
+    def from_settings(cls, settings: "Settings") -> "Verifier":
         """From LACUNA_VERIFY_KEYS."""
         settings.need("verify_keys")
         return cls([_decoded(one.strip(), "LACUNA_VERIFY_KEYS") for one in settings.verify_keys.split(",")])

@@ -13,7 +13,8 @@ from fastapi.responses import JSONResponse
 from shared.config import Settings
 from shared.crypto import KeyRing
 from shared.errors import BadInput, IntegrityFailure, KeysUnavailable, Unavailable
-from shared.keys import LocalKeys, VaultKeys, provider_of
+from shared.keys import LocalKeys
+from shared.vault import VaultKeys, provider_of
 
 TOKEN = "hvs.test"
 
