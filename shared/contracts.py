@@ -15,6 +15,7 @@ PREDICATE_TYPE: Final = "urn:lacuna:certificate-of-suppression:v1"
 LOG_NAME: Final = "lacuna.log"  # where none is configured: origin of checkpoints, name of the key
 CHECKPOINTS: Final = "log/checkpoints/"
 NEWEST_CHECKPOINT: Final = "log/checkpoint"
+TIMESTAMPS: Final = "log/timestamps/"
 
 Role = Literal["requester", "officer", "approver", "auditor", "operator", "admin", "client"]
 ROLES: Final[tuple[Role, ...]] = ("requester", "officer", "approver", "auditor", "operator", "admin", "client")
@@ -87,3 +88,8 @@ def highwater_key(model: str) -> str:
 def checkpoint_key(size: int) -> str:
     """Object key of the signed checkpoint at `size` leaves."""
     return f"{CHECKPOINTS}{size:012d}"
+
+
+def timestamp_key(size: int) -> str:
+    """Object key of the time-stamp (TimeStampResp, DER) on the checkpoint at `size` leaves."""
+    return f"{TIMESTAMPS}{size:012d}.tsr"

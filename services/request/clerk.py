@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import Engine, func, select
 
 from services.request import escalate, glass, reconciler, restore, shredding
+from services.request.anchor import Anchor
 from services.request.certifier import Certifier
 from services.request.deliveries import Deliverer
 from services.request.importer import Importer
@@ -55,6 +56,7 @@ class Clerk:
     importer: Importer | None = None
     retention: Retention = field(default_factory=Retention)
     certifier: Certifier | None = None  # with its sequencer
+    anchor: Anchor | None = None
     _forget_at: float = 0.0
     _mark: Mark | None = None
     _shred_at: float = 0.0
@@ -202,12 +204,13 @@ def main() -> None:
             timedelta(days=settings.kit_days) if settings.kit_days else None,
         ),
         certifier=Certifier(sequencer, settings.model_id),
+        anchor=Anchor.from_settings(settings, database, store),
     )
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
     logger.info("the clerk is at work")
-    beside = [threading.Thread(target=work, args=(clerk, done)) for work in (_send_webhooks, _import)]
+    beside = [threading.Thread(target=work, args=(clerk, done)) for work in (_send_webhooks, _import, _anchor)]
     for thread in beside:
         thread.daemon = True  # killed at any time without harm
         thread.start()
@@ -223,6 +226,15 @@ def _import(clerk: Clerk, done: threading.Event) -> None:
             clerk.importer.turn()
         except LacunaError as exc:
             logger.warning("import: %s", exc.detail)
+
+
+def _anchor(clerk: Clerk, done: threading.Event) -> None:
+    """Likewise: an authority that is slow or away holds up nothing."""
+    while clerk.anchor is not None and not done.wait(PAUSE_S):
+        try:
+            clerk.anchor.turn()
+        except LacunaError as exc:
+            logger.warning("time-stamp: %s", exc.detail)
 
 
 def _send_webhooks(clerk: Clerk, done: threading.Event) -> None:

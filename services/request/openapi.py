@@ -98,6 +98,10 @@ ANSWERS: Final[dict[str, Any]] = {
     "list_keys": {"items": [{"owner": "web-form", "roles": ["requester"]}]},
     "log_checkpoint": {"size": 1234, "at": "2026-11-24T09:30:00Z", "note": "lacuna.log\n1234\n...\n", "stored": None},
     "log_checkpoints": {"items": [{"size": 1234, "note": "lacuna.log\n1234\n...\n"}], "next": None},
+    "log_timestamps": {
+        "items": [{"size": 1234, "attested_at": "2026-11-24T09:30:00Z", "token": "MII..."}],
+        "next": None,
+    },
     "log_leaves": {"items": [{"position": 0, "line": '{"kind":"ticket.received",...}'}], "next": None},
     "log_proof": {"kind": "inclusion", "position": 0, "size": 2, "path": ["..."]},
     "certificate": {"payloadType": "application/vnd.in-toto+json", "payload": "...", "signatures": [{"sig": "..."}]},

@@ -86,6 +86,7 @@ RULES: Final[dict[str, Rule]] = {
     # the log and what it proves
     "log_checkpoint": Rule(EVIDENCE, "log:read"),
     "log_checkpoints": Rule(EVIDENCE, "log:read"),
+    "log_timestamps": Rule(EVIDENCE, "log:read"),
     "log_leaves": Rule(EVIDENCE, "log:read"),
     "log_proof": Rule(EVIDENCE, "log:read"),
     "certificate": Rule(READ, "tickets:read"),

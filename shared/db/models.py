@@ -505,6 +505,16 @@ class LogCheckpoint(Base):
     at: Mapped[datetime]
 
 
+class LogTimestamp(Base):
+    """An outside authority's token on one checkpoint: append-only."""
+
+    __tablename__ = "log_timestamp"
+    size: Mapped[int] = mapped_column(ForeignKey("log_checkpoint.size"), primary_key=True)
+    token: Mapped[bytes]
+    attested_at: Mapped[datetime]
+    made_at: Mapped[datetime]
+
+
 class Certificate(Base):
     """One statement about a ticket, signed: append-only. The highest number of a ticket is the one that stands."""
 
@@ -519,3 +529,4 @@ class Certificate(Base):
     sha256: Mapped[str]
     envelope: Mapped[dict[str, Any]]
     issued_at: Mapped[datetime]
+    log_size: Mapped[int | None] = mapped_column(BigInteger)  # of the checkpoint it speaks at; None before migration 12

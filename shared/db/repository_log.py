@@ -7,7 +7,7 @@ from sqlalchemy import LargeBinary, Uuid, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.orm import Session
 
-from shared.db.models import Certificate, LogCheckpoint, LogLeaf
+from shared.db.models import Certificate, LogCheckpoint, LogLeaf, LogTimestamp
 from shared.log.leaf import encode
 from shared.log.tree import Tree
 
@@ -78,6 +78,17 @@ def newest_checkpoint(session: Session) -> LogCheckpoint | None:
 def checkpoints(session: Session, after: int, limit: int) -> list[LogCheckpoint]:
     """Checkpoints larger than `after`, in order."""
     found = select(LogCheckpoint).where(LogCheckpoint.size > after).order_by(LogCheckpoint.size).limit(limit)
+    return list(session.scalars(found))
+
+
+def newest_timestamp(session: Session) -> LogTimestamp | None:
+    """The one on the largest checkpoint."""
+    return session.scalar(select(LogTimestamp).order_by(LogTimestamp.size.desc()).limit(1))
+
+
+def timestamps(session: Session, after: int, limit: int) -> list[LogTimestamp]:
+    """Tokens on checkpoints larger than `after`, in order."""
+    found = select(LogTimestamp).where(LogTimestamp.size > after).order_by(LogTimestamp.size).limit(limit)
     return list(session.scalars(found))
 
 
