@@ -13,7 +13,7 @@ CREATE TABLE log_timestamp (
 -- The checkpoint that a certificate speaks at: what was destroyed before it, it tells.
 ALTER TABLE certificate ADD log_size bigint;
 CREATE INDEX log_leaf_disposed ON log_leaf (subject, position)
-    WHERE kind IN ('payload.destroyed', 'payload.removed', 'kit.destroyed', 'kit.removed');
+    WHERE kind IN ('payload.destroyed', 'payload.removed', 'kit.destroyed', 'kit.removed', 'rows.destroyed');
 """
 
 GUARDS = """

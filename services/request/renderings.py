@@ -103,7 +103,11 @@ def as_pdf(statement: Mapping[str, Any]) -> bytes:
     else:
         page.say(said["claim"])
         page.part("Why", [("Suspended", _words(about["reason"])), ("State now", _words(ticket["state"]))])
-    page.part("Photos and facts", [(_words(said["payload"]["state"]).capitalize(), said["payload"]["note"])])
+    page.part("Photos and facts", [
+        (_words(said["payload"]["state"]).capitalize(), said["payload"]["note"]),
+        *((f"{_words(one['what']).capitalize()} {one['step']}",
+           f"{_when(one['at'])}, leaf {one['position']} of the log") for one in said.get("destroyed", [])),
+    ])  # fmt: skip
     page.bullets("What is not claimed", said["not_claimed"])
     page.part("Proof", [
         ("Issued", f"{_when(about['issued_at'])}  ({_words(about['reason'])})"),

@@ -148,6 +148,7 @@ def verify(envelope: Mapping[str, Any], keys: Sequence[PublicKey], issued: Mappi
         checkpoint = _checkpoint(said["log"], keys)
         leaves = [Entry.read(one).check(checkpoint) for one in said["log"]["entries"]]
         _about(statement, leaves)
+        _destroyed(said, leaves)
         if said["certificate"]["status"] == "in_force":
             _covered(said)
         digest = sha256(payload).hexdigest()
@@ -193,6 +194,23 @@ def _about(statement: Mapping[str, Any], leaves: Sequence[Mapping[str, Any]]) ->
         raise IntegrityFailure(
             f"No leaf of the log says that version {said['eraser']['version']} was put into service."
         )
+
+
+def _destroyed(said: Mapping[str, Any], leaves: Sequence[Mapping[str, Any]]) -> None:
+    """What it says was destroyed has to be what leaves about this ticket say; certificates before there was such a list
+    say only the payload's state.
+    """
+    if "destroyed" not in said:
+        return
+    known = {
+        (leaf["kind"], leaf["at"], leaf["detail"].get("object"), leaf["detail"].get("sha256"))
+        for leaf in leaves
+        if leaf["subject"] == said["ticket"]["id"]
+    }
+    told = [(f"{one['what']}.{one['step']}", one["at"], one["object"], one["sha256"]) for one in said["destroyed"]]
+    gone = said["payload"]["state"] == "key_destroyed"
+    if not set(told) <= known or gone != any(kind == "payload.destroyed" for kind, *_ in told):
+        raise IntegrityFailure("No leaf of the log says that this was destroyed.")
 
 
 def _covered(said: Mapping[str, Any]) -> None:
