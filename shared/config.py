@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     s3_secret_key: str = ""
     s3_bucket: str = "lacuna"
     kek: str = ""
+    old_keks: str = ""  # key-encryption keys from before a rotation, comma-separated: still opened, until a rewrap
+    index_key: str = ""  # keys blind indices and tags; with OLD_KEKS: the first KEK of all, for ever
     vault_address: str = ""  # https://...: data keys are wrapped by its transit engine; LACUNA_KEK then only indexes
     vault_token: str = ""
     vault_mount: str = "transit"

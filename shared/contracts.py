@@ -16,6 +16,7 @@ LOG_NAME: Final = "lacuna.log"  # where none is configured: origin of checkpoint
 CHECKPOINTS: Final = "log/checkpoints/"
 NEWEST_CHECKPOINT: Final = "log/checkpoint"
 TIMESTAMPS: Final = "log/timestamps/"
+STATISTICS: Final = "statistics/"
 
 Role = Literal["requester", "officer", "approver", "auditor", "operator", "admin", "client"]
 ROLES: Final[tuple[Role, ...]] = ("requester", "officer", "approver", "auditor", "operator", "admin", "client")
@@ -57,7 +58,7 @@ def kit_key(tenant: str, ticket: str) -> str:
 
 def statistics_key(model: str, digest: str) -> str:
     """Object key of what is computed once per base model, retain set and recipe."""
-    return f"statistics/{model}/{digest}"
+    return f"{STATISTICS}{model}/{digest}"
 
 
 def retain_key(model: str, number: int, digest: str) -> str:

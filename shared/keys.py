@@ -4,6 +4,8 @@ A provider sees data keys only, never what they seal. Whoever destroys every cop
 object, whichever provider wrapped it.
 """
 
+import hmac
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
@@ -25,17 +27,20 @@ class KeyProvider(Protocol):
     def rewrap(self, wrapped: bytes) -> bytes:
         """The same key under the newest version of the wrapping key; what it opens stays as it is."""
 
-    def version(self, wrapped: bytes) -> int:
-        """Which version of the wrapping key `wrapped` needs."""
+    def name(self, wrapped: bytes) -> str:
+        """Which wrapping key `wrapped` needs: its public name; raises IntegrityFailure where it is none of ours."""
 
 
 class LocalKeys:
-    """AES key wrap (RFC 3394) under 32 bytes that this process holds. There is one version."""
+    """AES key wrap (RFC 3394) under 32 bytes that this process holds; what one of the `old` ones wrapped is opened too.
 
-    def __init__(self, kek: bytes) -> None:
-        if len(kek) != 32:
+    A wrapped key does not say which one wrapped it: each is tried, and a wrong one is told by RFC 3394's check value.
+    """
+
+    def __init__(self, kek: bytes, old: Sequence[bytes] = ()) -> None:
+        if any(len(one) != 32 for one in (kek, *old)):
             raise BadInput("The key-encryption key must be 32 bytes.")
-        self._kek = kek
+        self._kek, self._all = kek, (kek, *old)
 
     def wrap(self, key: bytes) -> bytes:
         """See KeyProvider."""
@@ -43,15 +48,21 @@ class LocalKeys:
 
     def unwrap(self, wrapped: bytes) -> bytes:
         """See KeyProvider."""
-        try:
-            return aes_key_unwrap(self._kek, wrapped)
-        except (InvalidUnwrap, ValueError) as exc:
-            raise IntegrityFailure("A wrapped key was altered, or is not ours.") from exc
+        return self._opened(wrapped)[0]
 
     def rewrap(self, wrapped: bytes) -> bytes:
         """See KeyProvider."""
         return self.wrap(self.unwrap(wrapped))
 
-    def version(self, wrapped: bytes) -> int:
-        """See KeyProvider."""
-        return 1
+    def name(self, wrapped: bytes) -> str:
+        """See KeyProvider. `kek:` and eight hex digits of an HMAC under the key: says nothing of it."""
+        return f"kek:{hmac.digest(self._opened(wrapped)[1], b'lacuna kek name v1', 'sha256').hex()[:8]}"
+
+    def _opened(self, wrapped: bytes) -> tuple[bytes, bytes]:
+        """The data key, and who wrapped it."""
+        for kek in self._all:
+            try:
+                return aes_key_unwrap(kek, wrapped), kek
+            except (InvalidUnwrap, ValueError):
+                continue
+        raise IntegrityFailure("A wrapped key was altered, or is not ours.")

@@ -45,13 +45,13 @@ class VaultKeys:
         """See KeyProvider. Vault does it: the key is not seen here."""
         return str(self._ask("rewrap", {"ciphertext": wrapped.decode("ascii")}, "ciphertext")).encode()
 
-    def version(self, wrapped: bytes) -> int:
-        """See KeyProvider."""
+    def name(self, wrapped: bytes) -> str:
+        """See KeyProvider. `vault:v` and the version of the transit key."""
         mark, _, rest = wrapped.partition(b":v")
         number = rest.partition(b":")[0]
         if mark + b":" != VAULT_MARK or not number.isdigit():
             raise IntegrityFailure("A wrapped key was altered, or is not Vault's.")
-        return int(number)
+        return f"vault:v{int(number)}"
 
     def close(self) -> None:
         """Give the connections back."""

@@ -21,6 +21,7 @@ from services.request.certifier import Certifier
 from services.request.deliveries import Deliverer
 from services.request.importer import Importer
 from services.request.reconciler import Limits, Resend
+from services.request.rewrap import Rewrapper, quietly
 from services.request.sequencer import Sequencer, log_signer
 from services.request.service import Office
 from services.request.shredding import Retention
@@ -57,6 +58,7 @@ class Clerk:
     retention: Retention = field(default_factory=Retention)
     certifier: Certifier | None = None  # with its sequencer
     anchor: Anchor | None = None
+    rewrapper: Rewrapper | None = None
     _forget_at: float = 0.0
     _mark: Mark | None = None
     _shred_at: float = 0.0
@@ -205,12 +207,13 @@ def main() -> None:
         ),
         certifier=Certifier(sequencer, settings.model_id),
         anchor=Anchor.from_settings(settings, database, store),
+        rewrapper=Rewrapper(database, store, keys),
     )
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
     logger.info("the clerk is at work")
-    beside = [threading.Thread(target=work, args=(clerk, done)) for work in (_send_webhooks, _import, _anchor)]
+    beside = [threading.Thread(target=work, args=(clerk, done)) for work in (_send_webhooks, _import, _anchor, _rewrap)]
     for thread in beside:
         thread.daemon = True  # killed at any time without harm
         thread.start()
@@ -235,6 +238,12 @@ def _anchor(clerk: Clerk, done: threading.Event) -> None:
             clerk.anchor.turn()
         except LacunaError as exc:
             logger.warning("time-stamp: %s", exc.detail)
+
+
+def _rewrap(clerk: Clerk, done: threading.Event) -> None:
+    """Likewise: wrapping by Vault takes its time."""
+    while clerk.rewrapper is not None and not done.wait(0 if quietly(clerk.rewrapper) else PAUSE_S):
+        pass
 
 
 def _send_webhooks(clerk: Clerk, done: threading.Event) -> None:

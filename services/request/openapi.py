@@ -62,6 +62,13 @@ GLASS: Final[dict[str, Any]] = {
     "asked_by": "rosa",
     "minutes": 30,
 }
+REWRAP: Final[dict[str, Any]] = {
+    "id": "6f1c4a52-0f2e-4d0a-9d3f-5a0c7b9f1e11",
+    "state": "running",
+    "key": "vault:v2",
+    "done": 300,
+    "total": 1240,
+}
 ANSWERS: Final[dict[str, Any]] = {
     "submit": TICKET,
     "show_ticket": TICKET,
@@ -95,6 +102,9 @@ ANSWERS: Final[dict[str, Any]] = {
     "create_key": {"id": "6f1c4a52-0f2e-4d0a-9d3f-5a0c7b9f1e11", "owner": "web-form", "key": "lk_..."},
     "show_key": {"id": "6f1c4a52-0f2e-4d0a-9d3f-5a0c7b9f1e11", "owner": "web-form"},
     "revoke_key": {"id": "6f1c4a52-0f2e-4d0a-9d3f-5a0c7b9f1e11", "revoked_at": "2026-11-24T09:30:00Z"},
+    "order_rewrap": REWRAP | {"state": "waiting", "key": None},
+    "list_rewraps": {"items": [REWRAP]},
+    "show_rewrap": REWRAP | {"state": "finished", "in_use": {"vault:v2": 1240}, "no_longer_used": ["vault:v1"]},
     "list_keys": {"items": [{"owner": "web-form", "roles": ["requester"]}]},
     "log_checkpoint": {"size": 1234, "at": "2026-11-24T09:30:00Z", "note": "lacuna.log\n1234\n...\n", "stored": None},
     "log_checkpoints": {"items": [{"size": 1234, "note": "lacuna.log\n1234\n...\n"}], "next": None},

@@ -66,6 +66,9 @@ RULES: Final[dict[str, Rule]] = {
     "list_keys": Rule(("admin", "auditor"), "keys:read"),
     "show_key": Rule(("admin", "auditor"), "keys:read"),
     "revoke_key": Rule(("admin",), "keys:write"),
+    "order_rewrap": Rule(("admin",), "keys:write"),
+    "list_rewraps": Rule(("admin", "auditor", "operator"), "keys:read"),
+    "show_rewrap": Rule(("admin", "auditor", "operator"), "keys:read"),
     # retain sets
     "add_retain_set": Rule(("officer", "operator", "admin"), "retain:write"),
     "list_retain_sets": Rule(READ, "retain:read"),

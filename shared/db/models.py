@@ -505,6 +505,27 @@ class LogCheckpoint(Base):
     at: Mapped[datetime]
 
 
+class Rewrap(Base):
+    """One order to wrap all data keys anew, and how far it is."""
+
+    __tablename__ = "rewrap"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime]
+    target: Mapped[str | None]  # the name of the wrapping key
+    place: Mapped[int]
+    after: Mapped[list[Any] | None]
+    passes: Mapped[int]
+    done: Mapped[int]
+    total: Mapped[int]
+    changed: Mapped[int] = mapped_column(default=0)  # in this pass
+    rewrapped: Mapped[int]
+    seen: Mapped[dict[str, Any]]  # name of a wrapping key -> data keys under it, in this pass
+    before: Mapped[dict[str, Any]]  # likewise, in the first pass
+    unreadable: Mapped[list[Any]]
+    finished_at: Mapped[datetime | None]
+
+
 class LogTimestamp(Base):
     """An outside authority's token on one checkpoint: append-only."""
 
