@@ -17,6 +17,20 @@ CREATE TABLE rewrap (
     finished_at timestamptz);
 CREATE UNIQUE INDEX rewrap_one ON rewrap ((true)) WHERE finished_at IS NULL;
 
+CREATE TABLE kit_access (
+    id uuid PRIMARY KEY, ticket_id text NOT NULL REFERENCES ticket, reason text NOT NULL CHECK (reason <> ''),
+    minutes integer NOT NULL CHECK (minutes BETWEEN 1 AND 1440), asked_by text NOT NULL, asked_at timestamptz NOT NULL,
+    allowed_by text, allowed_at timestamptz, expires_at timestamptz, ended_by text, ended_at timestamptz,
+    CHECK (lower(btrim(allowed_by)) <> lower(btrim(asked_by))),
+    CHECK ((allowed_by IS NULL) = (allowed_at IS NULL)), CHECK ((allowed_by IS NULL) = (expires_at IS NULL)),
+    CHECK (expires_at <= allowed_at + make_interval(mins => minutes)));
+CREATE INDEX kit_access_newest ON kit_access (asked_at DESC);
+
+CREATE TABLE kit_opening (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, access_id uuid NOT NULL REFERENCES kit_access,
+    at timestamptz NOT NULL, actor text NOT NULL);
+CREATE INDEX kit_opening_access ON kit_opening (access_id);
+
 -- The checkpoint that a certificate speaks at: what was destroyed before it, it tells.
 ALTER TABLE certificate ADD log_size bigint;
 CREATE INDEX log_leaf_disposed ON log_leaf (subject, position)
@@ -45,6 +59,39 @@ CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON retain_set
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER rewrapped_only BEFORE UPDATE ON retain_set FOR EACH ROW EXECUTE FUNCTION guard_rewrap();
 
+CREATE FUNCTION guard_kit_access() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.allowed_by IS NOT NULL OR NEW.ended_at IS NOT NULL THEN
+            RAISE EXCEPTION 'looking into a kit begins with asking' USING ERRCODE = 'LC004';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF (NEW.id, NEW.ticket_id, NEW.reason, NEW.minutes, NEW.asked_by, NEW.asked_at)
+        <> (OLD.id, OLD.ticket_id, OLD.reason, OLD.minutes, OLD.asked_by, OLD.asked_at)
+        OR (OLD.allowed_by IS NOT NULL AND (NEW.allowed_by, NEW.allowed_at, NEW.expires_at)
+            IS DISTINCT FROM (OLD.allowed_by, OLD.allowed_at, OLD.expires_at))
+        OR (OLD.ended_at IS NOT NULL AND (NEW.ended_at, NEW.ended_by) IS DISTINCT FROM (OLD.ended_at, OLD.ended_by))
+        OR (OLD.allowed_by IS NULL AND NEW.allowed_by IS NOT NULL
+            AND (NEW.allowed_at > clock_timestamp() + interval '1 minute' OR NEW.ended_at IS NOT NULL)) THEN
+        RAISE EXCEPTION 'access to a kit is not changed, only ended' USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON kit_access FOR EACH ROW EXECUTE FUNCTION guard_kit_access();
+
+CREATE FUNCTION guard_kit_opening() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM kit_access WHERE id = NEW.access_id AND asked_by = NEW.actor AND ended_at IS NULL
+                   AND clock_timestamp() < expires_at) THEN
+        RAISE EXCEPTION 'nobody has allowed that' USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT ON kit_opening FOR EACH ROW EXECUTE FUNCTION guard_kit_opening();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kit_opening
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 -- A destroyed key of fit rows never comes back under the same object.
 CREATE FUNCTION guard_fit_rows() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
@@ -58,6 +105,8 @@ CREATE TRIGGER guard BEFORE UPDATE ON fit_rows FOR EACH ROW EXECUTE FUNCTION gua
 
 GRANTS = """
 GRANT SELECT, INSERT ON log_timestamp TO lacuna_request;
+GRANT SELECT, INSERT ON kit_access, kit_opening TO lacuna_request;
+GRANT UPDATE (allowed_by, allowed_at, expires_at, ended_by, ended_at) ON kit_access TO lacuna_request;
 GRANT SELECT, INSERT, UPDATE ON rewrap TO lacuna_request;
 GRANT UPDATE (wrapped_key) ON eraser_version, retain_set, fit_rows TO lacuna_request;
 """

@@ -13,6 +13,7 @@ from services.request import (
     endpoints_erasers,
     endpoints_imports,
     endpoints_keys,
+    endpoints_kits,
     endpoints_log,
     endpoints_problems,
     endpoints_refits,
@@ -40,6 +41,7 @@ from shared.web import install
 ROUTERS = (
     endpoints_tickets.router,
     endpoints_desk.router,
+    endpoints_kits.router,
     endpoints_refits.router,
     endpoints_erasers.router,
     endpoints_keys.router,

@@ -62,6 +62,13 @@ GLASS: Final[dict[str, Any]] = {
     "asked_by": "rosa",
     "minutes": 30,
 }
+KIT: Final[dict[str, Any]] = {
+    "id": "6f1c4a52-0f2e-4d0a-9d3f-5a0c7b9f1e11",
+    "ticket": "T-QZF9ZWQQ",
+    "state": "asked",
+    "asked_by": "ada",
+    "minutes": 60,
+}
 REWRAP: Final[dict[str, Any]] = {
     "id": "6f1c4a52-0f2e-4d0a-9d3f-5a0c7b9f1e11",
     "state": "running",
@@ -86,6 +93,12 @@ ANSWERS: Final[dict[str, Any]] = {
     "ticket_clock": {"regime": "gdpr", "state": "running", "due": "2026-12-24", "used_percent": 12.5},
     "ticket_letter": {"ticket": "T-QZF9ZWQQ", "code": "no_match", "letter": "..."},
     "list_escalations": {"items": [TICKET | {"escalation": 75}]},
+    "ask_kit": KIT,
+    "allow_kit": KIT | {"state": "allowed", "allowed_by": "rosa"},
+    "open_kit": KIT | {"state": "allowed", "names": ["..."], "facts": [], "photos": [], "openings": 1},
+    "end_kit": KIT | {"state": "ended", "ended_by": "rosa"},
+    "list_kits": {"items": [KIT]},
+    "show_kit": KIT,
     "forward_eraser": {"id": "0b8e6f5e-6a7c-4b5e-9d53-0a8f1a6f7a11", "status": "ordered", "like": 3},
     "ask_break_glass": GLASS,
     "confirm_break_glass": GLASS | {"state": "open", "confirmed_by": "viktor"},

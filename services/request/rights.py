@@ -53,6 +53,13 @@ RULES: Final[dict[str, Rule]] = {
     "end_break_glass": Rule(PROMOTE, "erasers:write"),
     "list_break_glass": Rule(READ, "erasers:read"),
     "show_break_glass": Rule(READ, "erasers:read"),
+    # sealed audit kits: who asks opens; who allows does not; operators are never among them
+    "ask_kit": Rule(("auditor",), "kits:read"),
+    "allow_kit": Rule(("approver", "admin"), "kits:allow"),
+    "open_kit": Rule(("auditor",), "kits:read"),
+    "end_kit": Rule(("auditor", "approver", "admin"), "kits:allow"),
+    "list_kits": Rule(("auditor", "approver", "admin"), "kits:read"),
+    "show_kit": Rule(("auditor", "approver", "admin"), "kits:read"),
     # refits and erasers
     "order_refit": Rule(OPERATE, "refits:write"),
     "list_refits": Rule(READ, "refits:read"),
