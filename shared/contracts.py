@@ -16,6 +16,7 @@ LOG_NAME: Final = "lacuna.log"  # where none is configured: origin of checkpoint
 CHECKPOINTS: Final = "log/checkpoints/"
 NEWEST_CHECKPOINT: Final = "log/checkpoint"
 TIMESTAMPS: Final = "log/timestamps/"
+ABANDONED: Final = "log/abandoned/"  # checkpoints of a past that two people gave up
 STATISTICS: Final = "statistics/"
 
 Role = Literal["requester", "officer", "approver", "auditor", "operator", "admin", "client"]

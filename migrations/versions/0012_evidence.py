@@ -31,6 +31,17 @@ CREATE TABLE kit_opening (
     at timestamptz NOT NULL, actor text NOT NULL);
 CREATE INDEX kit_opening_access ON kit_opening (access_id);
 
+CREATE TABLE restore_acceptance (
+    id uuid PRIMARY KEY, model_id text NOT NULL REFERENCES model, mark_sha256 text NOT NULL, mark jsonb NOT NULL,
+    present jsonb NOT NULL, checkpoint text NOT NULL, checkpoint_sha256 text NOT NULL,
+    reason text NOT NULL CHECK (reason <> ''), asked_by text NOT NULL, asked_at timestamptz NOT NULL,
+    confirmed_by text, confirmed_at timestamptz, CHECK ((confirmed_by IS NULL) = (confirmed_at IS NULL)),
+    CHECK (lower(btrim(confirmed_by)) <> lower(btrim(asked_by))));
+
+-- Names that differ only in case or blanks are one name. That two names are two people no database can know.
+ALTER TABLE break_glass ADD CHECK (lower(btrim(confirmed_by)) <> lower(btrim(asked_by)));
+ALTER TABLE ticket_hold ADD CHECK (lower(btrim(released_by)) <> lower(btrim(release_asked_by)));
+
 -- The checkpoint that a certificate speaks at: what was destroyed before it, it tells.
 ALTER TABLE certificate ADD log_size bigint;
 CREATE INDEX log_leaf_disposed ON log_leaf (subject, position)
@@ -92,6 +103,18 @@ CREATE TRIGGER guard BEFORE INSERT ON kit_opening FOR EACH ROW EXECUTE FUNCTION 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kit_opening
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+CREATE FUNCTION guard_acceptance() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    IF (TG_OP = 'INSERT' AND NEW.confirmed_by IS NOT NULL) OR (TG_OP = 'UPDATE' AND (OLD.confirmed_by IS NOT NULL
+        OR to_jsonb(NEW) - 'confirmed_by' - 'confirmed_at' <> to_jsonb(OLD) - 'confirmed_by' - 'confirmed_at')) THEN
+        RAISE EXCEPTION 'accepting an older database begins with asking, and is confirmed once'
+            USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON restore_acceptance
+    FOR EACH ROW EXECUTE FUNCTION guard_acceptance();
+
 -- A destroyed key of fit rows never comes back under the same object.
 CREATE FUNCTION guard_fit_rows() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
@@ -107,6 +130,7 @@ GRANTS = """
 GRANT SELECT, INSERT ON log_timestamp TO lacuna_request;
 GRANT SELECT, INSERT ON kit_access, kit_opening TO lacuna_request;
 GRANT UPDATE (allowed_by, allowed_at, expires_at, ended_by, ended_at) ON kit_access TO lacuna_request;
+GRANT SELECT, INSERT, UPDATE (confirmed_by, confirmed_at) ON restore_acceptance TO lacuna_request;
 GRANT SELECT, INSERT, UPDATE ON rewrap TO lacuna_request;
 GRANT UPDATE (wrapped_key) ON eraser_version, retain_set, fit_rows TO lacuna_request;
 """

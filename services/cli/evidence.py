@@ -105,6 +105,32 @@ def verify_certificate(
         raise SystemExit(3)
 
 
+@verify_app.command("mark")
+def verify_mark(
+    file: Annotated[
+        Path | None, typer.Argument(help="What `lacuna restore list` wrote; asked for if not given.")
+    ] = None,
+    key: Keys = None,
+    data: Data = FOLDER,
+    who: Who = "ada",
+) -> None:
+    """The signed high-water mark: below it no database is served, unless two people accepted that."""
+    from shared.highwater import check_signature  # noqa: PLC0415 - only here
+
+    try:
+        told = json.loads(_bytes(file)) if file is not None else request_client(data, who).get("/v1/restores")
+        given = told["mark"] if isinstance(told["mark"], dict) else told
+    except (ValueError, KeyError, TypeError) as exc:
+        raise BadInput("There is no high-water mark in it.") from exc
+    said = check_signature(given, [one.raw for one in _keys(key, data)])
+    show.out.print(
+        f"The mark of {said['model']} holds: generation {said['generation']}, version {said['version']}, log entry "
+        f"{said['log_size']}, as of {said['at']}.",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
 @log_app.command("export")
 def export(folder: Path, data: Data = FOLDER, who: Who = "ada") -> None:
     """Write the log into a folder, for `lacuna verify log FOLDER`."""

@@ -16,6 +16,7 @@ from rich.console import Console
 from services.cli import desk, show
 from services.cli import keys as keys_commands
 from services.cli import kits as kit_commands
+from services.cli import restore as restore_commands
 from services.cli.client import inference_client, request_client
 from services.cli.evidence import certificate_app, log_app, register_app, verify_app
 from services.cli.office import import_tickets, key_app, webhook_app
@@ -39,6 +40,7 @@ app.add_typer(retain_app, name="retain")
 app.add_typer(key_app, name="key")
 app.add_typer(keys_commands.app, name="keys")
 app.add_typer(kit_commands.app, name="kit")
+app.add_typer(restore_commands.app, name="restore")
 app.add_typer(webhook_app, name="webhook")
 ticket_app.command("import")(import_tickets)
 app.add_typer(verify_app, name="verify")

@@ -28,7 +28,7 @@ from services.request.shredding import Retention
 from shared.clock import utc_now
 from shared.config import load_settings
 from shared.correlation import MESSAGE_HEADER, log_with_ids
-from shared.crypto import KeyRing
+from shared.crypto import KeyRing, Signer
 from shared.db.models import Outbox
 from shared.db.session import make_engine, transaction
 from shared.errors import LacunaError, StaleRestore, Unavailable
@@ -82,7 +82,10 @@ class Clerk:
         """Raise the high-water mark; raises StaleRestore where the database is below it: then nothing is done."""
         if self.office is not None:
             with transaction(self.database) as session:
-                self._mark = restore.keep(session, *self.office, self.model_id, self._mark)
+                self._mark = restore.keep(session, *self.office, self.model_id, self._mark, self._signer())
+
+    def _signer(self) -> Signer | None:
+        return self.certifier.sequencer.signer if self.certifier is not None else None
 
     def mend(self) -> None:
         """End what two people allowed for a time (glass.py)."""

@@ -62,6 +62,13 @@ GLASS: Final[dict[str, Any]] = {
     "asked_by": "rosa",
     "minutes": 30,
 }
+RESTORE: Final[dict[str, Any]] = {
+    "id": "6f1c4a52-0f2e-4d0a-9d3f-5a0c7b9f1e11",
+    "state": "asked",
+    "mark": {"generation": 9, "version": 8, "log_size": 4120},
+    "present": {"generation": 7, "version": 6, "log_size": 3900},
+    "asked_by": "rosa",
+}
 KIT: Final[dict[str, Any]] = {
     "id": "6f1c4a52-0f2e-4d0a-9d3f-5a0c7b9f1e11",
     "ticket": "T-QZF9ZWQQ",
@@ -93,6 +100,9 @@ ANSWERS: Final[dict[str, Any]] = {
     "ticket_clock": {"regime": "gdpr", "state": "running", "due": "2026-12-24", "used_percent": 12.5},
     "ticket_letter": {"ticket": "T-QZF9ZWQQ", "code": "no_match", "letter": "..."},
     "list_escalations": {"items": [TICKET | {"escalation": 75}]},
+    "ask_restore": RESTORE,
+    "confirm_restore": RESTORE | {"state": "accepted", "confirmed_by": "viktor"},
+    "list_restores": {"items": [RESTORE], "mark": {"mark": "{...}", "signature": "..."}},
     "ask_kit": KIT,
     "allow_kit": KIT | {"state": "allowed", "allowed_by": "rosa"},
     "open_kit": KIT | {"state": "allowed", "names": ["..."], "facts": [], "photos": [], "openings": 1},

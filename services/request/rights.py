@@ -53,6 +53,9 @@ RULES: Final[dict[str, Rule]] = {
     "end_break_glass": Rule(PROMOTE, "erasers:write"),
     "list_break_glass": Rule(READ, "erasers:read"),
     "show_break_glass": Rule(READ, "erasers:read"),
+    "ask_restore": Rule(("admin",), "erasers:write"),
+    "confirm_restore": Rule(("admin",), "erasers:write"),
+    "list_restores": Rule(("admin", "auditor", "operator"), "erasers:read"),
     # sealed audit kits: who asks opens; who allows does not; operators are never among them
     "ask_kit": Rule(("auditor",), "kits:read"),
     "allow_kit": Rule(("approver", "admin"), "kits:allow"),

@@ -208,6 +208,24 @@ class BreakGlassTicket(Base):
     ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"), primary_key=True)
 
 
+class RestoreAcceptance(Base):
+    """That a database older than its mark is accepted: asked for by one, confirmed by another."""
+
+    __tablename__ = "restore_acceptance"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    model_id: Mapped[str] = mapped_column(ForeignKey("model.id"))
+    mark_sha256: Mapped[str]
+    mark: Mapped[dict[str, Any]]
+    present: Mapped[dict[str, Any]]
+    checkpoint: Mapped[str]
+    checkpoint_sha256: Mapped[str]
+    reason: Mapped[str]
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime]
+    confirmed_by: Mapped[str | None]
+    confirmed_at: Mapped[datetime | None]
+
+
 class KitAccess(Base):
     """That somebody may look into a ticket's audit kit for a time: asked for by one, allowed by another."""
 
