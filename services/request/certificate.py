@@ -26,8 +26,8 @@ NOT_CLAIMED: Final = (
     "Nothing is said of other models, other installations, training data, backups or copies elsewhere.",
     "The audit asks a finite number of questions; its intervals speak of such questions and not of an adversary.",
     "A later certificate may replace or suspend this one: the highest number of the ticket stands.",
-    "The log and its key are the operator's own: independence begins with a checkpoint kept, or a time-stamp made, "
-    "by somebody else.",
+    "The log and its key are the operator's own: independence begins with a checkpoint kept, or a time-stamp made "
+    "(RFC 3161, in the bundle where there is one), by somebody else.",
 )
 VERIFY: Final = "lacuna verify certificate FILE --key log-keys.txt"
 _Z: Final = 1.959964  # the normal distribution's 97.5 % point: intervals at 95 %
