@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     s3_secret_key: str = ""
     s3_bucket: str = "lacuna"
     kek: str = ""
+    old_keks: str = ""  # key-encryption keys from before a rotation, comma-separated: still opened, until a rewrap
+    index_key: str = ""  # keys blind indices and tags; with OLD_KEKS: the first KEK of all, for ever
     vault_address: str = ""  # https://...: data keys are wrapped by its transit engine; LACUNA_KEK then only indexes
     vault_token: str = ""
     vault_mount: str = "transit"
@@ -33,6 +35,10 @@ class Settings(BaseSettings):
     verify_keys: str = ""  # comma-separated, the newest first
     log_key: str = ""  # signs checkpoints and certificates; the clerk's alone
     log_verify_keys: str = ""  # public: name+id+base64 as auditors pin them, comma-separated, the newest first
+    tsa_url: str = ""  # of a time-stamping authority (RFC 3161) that stamps the log's checkpoints; empty: none does
+    tsa_policy: str = ""  # object identifier of the policy that is asked for and checked; empty: the authority's own
+    tsa_ca: Path | None = None  # file with the CA certificate(s), PEM, that its tokens are held against
+    tsa_every_s: float = 3600.0  # at most one token in this time, and only for a checkpoint that is new
     role_passwords: str = ""  # of the database: request=...,refit=...,audit=...,inference=...
     first_keys: str = ""  # of the first people, instead of drawn ones: olivia=lk_...,adam=lk_...
 

@@ -15,6 +15,9 @@ PREDICATE_TYPE: Final = "urn:lacuna:certificate-of-suppression:v1"
 LOG_NAME: Final = "lacuna.log"  # where none is configured: origin of checkpoints, name of the key
 CHECKPOINTS: Final = "log/checkpoints/"
 NEWEST_CHECKPOINT: Final = "log/checkpoint"
+TIMESTAMPS: Final = "log/timestamps/"
+ABANDONED: Final = "log/abandoned/"  # checkpoints of a past that two people gave up
+STATISTICS: Final = "statistics/"
 
 Role = Literal["requester", "officer", "approver", "auditor", "operator", "admin", "client"]
 ROLES: Final[tuple[Role, ...]] = ("requester", "officer", "approver", "auditor", "operator", "admin", "client")
@@ -56,7 +59,7 @@ def kit_key(tenant: str, ticket: str) -> str:
 
 def statistics_key(model: str, digest: str) -> str:
     """Object key of what is computed once per base model, retain set and recipe."""
-    return f"statistics/{model}/{digest}"
+    return f"{STATISTICS}{model}/{digest}"
 
 
 def retain_key(model: str, number: int, digest: str) -> str:
@@ -87,3 +90,8 @@ def highwater_key(model: str) -> str:
 def checkpoint_key(size: int) -> str:
     """Object key of the signed checkpoint at `size` leaves."""
     return f"{CHECKPOINTS}{size:012d}"
+
+
+def timestamp_key(size: int) -> str:
+    """Object key of the time-stamp (TimeStampResp, DER) on the checkpoint at `size` leaves."""
+    return f"{TIMESTAMPS}{size:012d}.tsr"

@@ -10,15 +10,17 @@ import hmac
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from shared.config import Settings
 from shared.errors import BadInput, IntegrityFailure, KeysUnavailable
-from shared.keys import VAULT_MARK, KeyProvider, LocalKeys, provider_of
+from shared.keys import VAULT_MARK, KeyProvider, LocalKeys
+
+if TYPE_CHECKING:
+    from shared.config import Settings  # reading settings takes a quarter of a second: whoever only verifies has none
 
 _NONCE = 12
 
@@ -32,22 +34,34 @@ class Sealed:
 
 
 class KeyRing:
-    """The keys of one installation: `kek` (32 bytes) makes blind indices and, without a `provider`, wraps data keys.
+    """The keys of one installation: `kek` (32 bytes) wraps data keys where there is no `provider`.
 
-    With a provider new data keys are wrapped by it; those that `kek` wrapped before are still opened.
+    With a provider new data keys are wrapped by it. What `kek` or one of the `old` ones wrapped before is still opened.
+    Blind indices and tags are keyed by `index`, `kek` where there is none: they must stay when `kek` is rotated, since
+    they cannot be made anew once the payloads are destroyed.
     """
 
-    def __init__(self, kek: bytes, provider: KeyProvider | None = None) -> None:
-        self._local = LocalKeys(kek)
+    def __init__(
+        self, kek: bytes, provider: KeyProvider | None = None, old: Sequence[bytes] = (), index: bytes | None = None
+    ) -> None:
+        self._local = LocalKeys(kek, old)
         self._provider = provider
-        self._kek = kek
-        self._index = hmac.digest(kek, b"lacuna blind index v1", "sha256")
+        self._tags = index or kek
+        self._index = hmac.digest(self._tags, b"lacuna blind index v1", "sha256")
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "KeyRing":
+    def from_settings(cls, settings: "Settings") -> "KeyRing":
         """From LACUNA_KEK, and LACUNA_VAULT_ADDRESS where it is given."""
+        from shared.vault import provider_of  # noqa: PLC0415 - with its HTTP client
+
         settings.need("kek")
-        return cls(_decoded(settings.kek, "LACUNA_KEK"), provider_of(settings))
+        old = [_decoded(one.strip(), "LACUNA_OLD_KEKS") for one in settings.old_keks.split(",") if one.strip()]
+        if old and not settings.index_key:
+            raise BadInput(
+                "LACUNA_INDEX_KEY must be set where LACUNA_OLD_KEKS is: the first of all key-encryption keys."
+            )
+        index = _decoded(settings.index_key, "LACUNA_INDEX_KEY") if settings.index_key else None
+        return cls(_decoded(settings.kek, "LACUNA_KEK"), provider_of(settings), old, index)
 
     def seal(self, plaintext: bytes, aad: str) -> Sealed:
         """Encrypt under a fresh data key; `aad` (the object's key in the store) is bound to it."""
@@ -72,6 +86,14 @@ class KeyRing:
         new = self._provider or self._local
         return new.rewrap(wrapped_key) if old is new else new.wrap(old.unwrap(wrapped_key))
 
+    def name_of(self, wrapped_key: bytes) -> str:
+        """Which wrapping key opens it, by its public name; raises IntegrityFailure, KeysUnavailable."""
+        return self._provider_of(wrapped_key).name(wrapped_key)
+
+    def newest(self) -> str:
+        """The name of the wrapping key under which data keys are wrapped now."""
+        return self.name_of((self._provider or self._local).wrap(AESGCM.generate_key(256)))
+
     def _provider_of(self, wrapped_key: bytes) -> KeyProvider:
         if not wrapped_key.startswith(VAULT_MARK):
             return self._local
@@ -81,11 +103,11 @@ class KeyRing:
 
     def tag(self, text: bytes, purpose: str) -> str:
         """HMAC-SHA256 (hex) of `text` under a key for `purpose` alone."""
-        return hmac.digest(hmac.digest(self._kek, f"lacuna tag {purpose}".encode(), "sha256"), text, "sha256").hex()
+        return hmac.digest(hmac.digest(self._tags, f"lacuna tag {purpose}".encode(), "sha256"), text, "sha256").hex()
 
     def secret(self, purpose: str) -> bytes:
         """A 32-byte secret for one purpose, derived: the same in every process that has the key."""
-        return hmac.digest(self._kek, b"lacuna secret v1 " + purpose.encode(), "sha256")
+        return hmac.digest(self._tags, b"lacuna secret v1 " + purpose.encode(), "sha256")
 
     def blind_index(self, text: str) -> str:
         """HMAC-SHA256 (hex) of `text`: equal texts meet, nobody without the key can guess them."""
@@ -100,7 +122,7 @@ class Signer:
         self.public = self._private.public_key().public_bytes_raw()
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "Signer":
+    def from_settings(cls, settings: "Settings") -> "Signer":
         """From LACUNA_SIGNING_KEY."""
         settings.need("signing_key")
         return cls.from_base64(settings.signing_key, "LACUNA_SIGNING_KEY")
@@ -140,7 +162,7 @@ class Verifier:
         self._keys = {key_id(raw): Ed25519PublicKey.from_public_bytes(raw) for raw in public}
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "Verifier":
+    def from_settings(cls, settings: "Settings") -> "Verifier":
         """From LACUNA_VERIFY_KEYS."""
         settings.need("verify_keys")
         return cls([_decoded(one.strip(), "LACUNA_VERIFY_KEYS") for one in settings.verify_keys.split(",")])

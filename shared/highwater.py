@@ -1,16 +1,26 @@
 """The mark of how far the database had come, in the object store: a database below it is an old backup.
 
-Authenticated by a key derived from the key-encryption key. Does not notice what was lost between the last mark (written
+Authenticated by a key derived from the key-encryption key, for the replicas, and signed with the log's key, so that an
+auditor can check it with public keys alone. Two people may accept an older database knowingly: what they accept is this
+mark, by the sha256 of its text, and no other one. Does not notice what was lost between the last mark (written
 by the clerk within a second of a change) and the backup; does not help where store and database are restored together.
 """
 
+import base64
 import hmac
 import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Final
+from hashlib import sha256
+from typing import Any, Final
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from shared.clock import utc_now
 from shared.contracts import highwater_key
-from shared.crypto import KeyRing
+from shared.crypto import KeyRing, Signer
 from shared.errors import IntegrityFailure, NotFound, StaleRestore
 from shared.store.base import Store
 
@@ -46,11 +56,47 @@ class Mark:
 NOTHING: Final = Mark(0, -1, 0)
 
 
-def write(store: Store, keys: KeyRing, model: str, mark: Mark) -> None:
-    """Put the mark."""
-    body = json.dumps(asdict(mark) | {"model": model}, sort_keys=True)
-    tag = keys.tag(body.encode(), PURPOSE)
-    store.put(highwater_key(model), json.dumps({"mark": body, "tag": tag}).encode())
+def write(store: Store, keys: KeyRing, model: str, mark: Mark, signer: Signer | None = None) -> None:
+    """Put the mark; its time makes its text one of a kind."""
+    body = json.dumps(asdict(mark) | {"model": model, "at": utc_now().isoformat()}, sort_keys=True)
+    made = {"mark": body, "tag": keys.tag(body.encode(), PURPOSE)}
+    if signer is not None:
+        made["signature"] = base64.b64encode(signer.sign_bytes(_signed(body))).decode()
+    store.put(highwater_key(model), json.dumps(made).encode())
+
+
+def shown(store: Store, model: str) -> dict[str, Any] | None:
+    """For an auditor: the text of the mark and its signature."""
+    try:
+        found = json.loads(store.get(highwater_key(model)))
+        return {"mark": found["mark"], "signature": found.get("signature")}
+    except NotFound:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise IntegrityFailure("The high-water mark in the object store cannot be read.") from exc
+
+
+def check_signature(given: Mapping[str, Any], keys: Sequence[bytes]) -> dict[str, Any]:
+    """What a mark as `shown` says, where one of the raw public `keys` signed it; raises IntegrityFailure."""
+    try:
+        signature = base64.b64decode(given["signature"], validate=True)
+        for key in keys:
+            with suppress(InvalidSignature):
+                Ed25519PublicKey.from_public_bytes(key).verify(signature, _signed(given["mark"]))
+                return dict(json.loads(given["mark"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise IntegrityFailure("The high-water mark cannot be read, or is not signed.") from exc
+    raise IntegrityFailure("The high-water mark was altered, or is not signed by a key that you trust.")
+
+
+def digest(store: Store, model: str) -> str:
+    """Sha256 of the mark's text; "" where there is none."""
+    found = shown(store, model)
+    return sha256(found["mark"].encode()).hexdigest() if found else ""
+
+
+def _signed(body: str) -> bytes:
+    return b"lacuna high-water mark v1\n" + body.encode()
 
 
 def read(store: Store, keys: KeyRing, model: str) -> Mark:
@@ -62,6 +108,7 @@ def read(store: Store, keys: KeyRing, model: str) -> Mark:
         values = json.loads(found["mark"])
         if values.pop("model") != model:
             raise IntegrityFailure("The high-water mark in the object store is another model's.")
+        values.pop("at", None)  # marks from before they were signed have none
         return Mark(**values)
     except NotFound:
         return NOTHING
@@ -74,6 +121,7 @@ def check(mark: Mark, present: Mark) -> None:
     if behind := mark.above(present):
         raise StaleRestore(
             f"The database is older than what was served before: {', '.join(behind)}. People erased since would be "
-            "exposed, so nothing is served. Restore a newer backup (or replay the write-ahead log) and start again.",
+            "exposed, so nothing is served. Restore a newer backup (or replay the write-ahead log) and start again; or "
+            "two admins accept the loss on record (lacuna restore).",
             behind=behind,
         )

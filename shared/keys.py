@@ -1,21 +1,18 @@
-"""Who wraps data keys: the key-encryption key of the environment, or HashiCorp Vault's transit engine.
+"""Who wraps data keys: the key-encryption key of the environment, or HashiCorp Vault's transit engine (vault.py).
 
 A provider sees data keys only, never what they seal. Whoever destroys every copy of a wrapped key has shredded its
 object, whichever provider wrapped it.
 """
 
-import base64
-import binascii
-from typing import Any, Final, Protocol
+import hmac
+from collections.abc import Sequence
+from typing import Final, Protocol
 
-import httpx
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
-from shared.config import Settings
-from shared.errors import BadInput, IntegrityFailure, KeysUnavailable
+from shared.errors import BadInput, IntegrityFailure
 
 VAULT_MARK: Final = b"vault:"  # how transit's ciphertexts begin: vault:v<key version>:<base64>
-_TIMEOUT_S: Final = 5.0
 
 
 class KeyProvider(Protocol):
@@ -30,17 +27,20 @@ class KeyProvider(Protocol):
     def rewrap(self, wrapped: bytes) -> bytes:
         """The same key under the newest version of the wrapping key; what it opens stays as it is."""
 
-    def version(self, wrapped: bytes) -> int:
-        """Which version of the wrapping key `wrapped` needs."""
+    def name(self, wrapped: bytes) -> str:
+        """Which wrapping key `wrapped` needs: its public name; raises IntegrityFailure where it is none of ours."""
 
 
 class LocalKeys:
-    """AES key wrap (RFC 3394) under 32 bytes that this process holds. There is one version."""
+    """AES key wrap (RFC 3394) under 32 bytes that this process holds; what one of the `old` ones wrapped is opened too.
 
-    def __init__(self, kek: bytes) -> None:
-        if len(kek) != 32:
+    A wrapped key does not say which one wrapped it: each is tried, and a wrong one is told by RFC 3394's check value.
+    """
+
+    def __init__(self, kek: bytes, old: Sequence[bytes] = ()) -> None:
+        if any(len(one) != 32 for one in (kek, *old)):
             raise BadInput("The key-encryption key must be 32 bytes.")
-        self._kek = kek
+        self._kek, self._all = kek, (kek, *old)
 
     def wrap(self, key: bytes) -> bytes:
         """See KeyProvider."""
@@ -48,84 +48,21 @@ class LocalKeys:
 
     def unwrap(self, wrapped: bytes) -> bytes:
         """See KeyProvider."""
-        try:
-            return aes_key_unwrap(self._kek, wrapped)
-        except (InvalidUnwrap, ValueError) as exc:
-            raise IntegrityFailure("A wrapped key was altered, or is not ours.") from exc
+        return self._opened(wrapped)[0]
 
     def rewrap(self, wrapped: bytes) -> bytes:
         """See KeyProvider."""
         return self.wrap(self.unwrap(wrapped))
 
-    def version(self, wrapped: bytes) -> int:
-        """See KeyProvider."""
-        return 1
+    def name(self, wrapped: bytes) -> str:
+        """See KeyProvider. `kek:` and eight hex digits of an HMAC under the key: says nothing of it."""
+        return f"kek:{hmac.digest(self._opened(wrapped)[1], b'lacuna kek name v1', 'sha256').hex()[:8]}"
 
-
-class VaultKeys:
-    """The transit key `name` of a Vault at `address`: the wrapping key never leaves it.
-
-    https://developer.hashicorp.com/vault/api-docs/secret/transit. Needs a policy that may update encrypt/`name`,
-    decrypt/`name` and rewrap/`name`; the token's renewal is somebody else's (Vault Agent).
-    """
-
-    def __init__(self, address: str, token: str, *, mount: str = "transit", name: str = "lacuna") -> None:
-        if not token:
-            raise BadInput("LACUNA_VAULT_TOKEN must be set where LACUNA_VAULT_ADDRESS is.")
-        self._name, self._mount = name, mount.strip("/")
-        self._http = httpx.Client(
-            base_url=address.rstrip("/"), headers={"X-Vault-Token": token}, timeout=_TIMEOUT_S, trust_env=False
-        )
-
-    def wrap(self, key: bytes) -> bytes:
-        """See KeyProvider."""
-        return str(self._ask("encrypt", {"plaintext": base64.b64encode(key).decode()}, "ciphertext")).encode()
-
-    def unwrap(self, wrapped: bytes) -> bytes:
-        """See KeyProvider."""
-        try:
-            return base64.b64decode(
-                self._ask("decrypt", {"ciphertext": wrapped.decode("ascii")}, "plaintext"), validate=True
-            )
-        except (UnicodeDecodeError, binascii.Error) as exc:
-            raise IntegrityFailure("A wrapped key was altered, or is not Vault's.") from exc
-
-    def rewrap(self, wrapped: bytes) -> bytes:
-        """See KeyProvider. Vault does it: the key is not seen here."""
-        return str(self._ask("rewrap", {"ciphertext": wrapped.decode("ascii")}, "ciphertext")).encode()
-
-    def version(self, wrapped: bytes) -> int:
-        """See KeyProvider."""
-        mark, _, rest = wrapped.partition(b":v")
-        number = rest.partition(b":")[0]
-        if mark + b":" != VAULT_MARK or not number.isdigit():
-            raise IntegrityFailure("A wrapped key was altered, or is not Vault's.")
-        return int(number)
-
-    def close(self) -> None:
-        """Give the connections back."""
-        self._http.close()
-
-    def _ask(self, verb: str, body: dict[str, str], wanted: str) -> str:
-        try:
-            reply = self._http.post(f"/v1/{self._mount}/{verb}/{self._name}", json=body)
-        except httpx.HTTPError as exc:
-            raise KeysUnavailable("The key service (Vault) cannot be reached.") from exc
-        if reply.status_code == httpx.codes.FORBIDDEN:
-            raise KeysUnavailable(f"Vault refuses our token: it is expired, or may not {verb} with {self._name!r}.")
-        if reply.status_code == httpx.codes.BAD_REQUEST and verb != "encrypt":
-            raise IntegrityFailure("Vault cannot open a wrapped key: it was altered, or its key version is retired.")
-        if reply.status_code != httpx.codes.OK:
-            raise KeysUnavailable(f"Vault cannot {verb} with {self._name!r} now: it answers {reply.status_code}.")
-        try:
-            found: Any = reply.json()["data"][wanted]
-        except (ValueError, KeyError, TypeError) as exc:
-            raise KeysUnavailable("What answers at LACUNA_VAULT_ADDRESS is no Vault.") from exc
-        return str(found)
-
-
-def provider_of(settings: Settings) -> KeyProvider | None:
-    """Vault, where the settings name one."""
-    if not settings.vault_address:
-        return None
-    return VaultKeys(settings.vault_address, settings.vault_token, mount=settings.vault_mount, name=settings.vault_key)
+    def _opened(self, wrapped: bytes) -> tuple[bytes, bytes]:
+        """The data key, and who wrapped it."""
+        for kek in self._all:
+            try:
+                return aes_key_unwrap(kek, wrapped), kek
+            except (InvalidUnwrap, ValueError):
+                continue
+        raise IntegrityFailure("A wrapped key was altered, or is not ours.")

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from shared.errors import BadInput, LacunaError, Unavailable
 
 
@@ -23,10 +21,12 @@ class Client:
     """One service, one key. Safe to use from several threads. A command that asks once keeps no connection."""
 
     def __init__(self, url: str, key: str = "", *, keep: bool = True) -> None:
+        import httpx  # noqa: PLC0415 - a tenth of a second that a command which asks nobody does not spend
+
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         limits = httpx.Limits() if keep else httpx.Limits(max_keepalive_connections=0)
         self._http = httpx.Client(base_url=url, headers=headers, timeout=120, trust_env=False, limits=limits)
-        self._url = url
+        self._url, self._failure = url, httpx.HTTPError
         self.seen: dict[str, str] = {}  # headers of the last answer
 
     def get(self, path: str, **params: Any) -> Any:
@@ -56,7 +56,7 @@ class Client:
         """The bytes of the answer; raises ApiError or Unavailable."""
         try:
             response = self._http.get(path, params=params)
-        except httpx.HTTPError as exc:
+        except self._failure as exc:
             raise Unavailable(f"Nothing answers at {self._url}; is the stack up (`lacuna up`)?") from exc
         self.seen = dict(response.headers)
         if response.is_error:
@@ -70,7 +70,7 @@ class Client:
     def _ask(self, method: str, path: str, **more: Any) -> Any:
         try:
             response = self._http.request(method, path, **more)
-        except httpx.HTTPError as exc:
+        except self._failure as exc:
             raise Unavailable(f"Nothing answers at {self._url}; is the stack up (`lacuna up`)?") from exc
         self.seen = dict(response.headers)
         try:

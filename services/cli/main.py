@@ -14,11 +14,13 @@ import typer
 from rich.console import Console
 
 from services.cli import desk, show
+from services.cli import keys as keys_commands
+from services.cli import kits as kit_commands
+from services.cli import restore as restore_commands
 from services.cli.client import inference_client, request_client
 from services.cli.evidence import certificate_app, log_app, register_app, verify_app
 from services.cli.office import import_tickets, key_app, webhook_app
 from services.cli.retain import app as retain_app
-from shared.config import load_settings
 from shared.errors import BadInput, LacunaError
 
 app = typer.Typer(
@@ -36,6 +38,9 @@ app.add_typer(retain_app, name="retain")
 
 
 app.add_typer(key_app, name="key")
+app.add_typer(keys_commands.app, name="keys")
+app.add_typer(kit_commands.app, name="kit")
+app.add_typer(restore_commands.app, name="restore")
 app.add_typer(webhook_app, name="webhook")
 ticket_app.command("import")(import_tickets)
 app.add_typer(verify_app, name="verify")
@@ -61,6 +66,7 @@ def _answer(answer: Any, json: bool, render: Callable[[Any], None]) -> None:
 def up(data: Data = FOLDER) -> None:
     """Start everything on this machine and keep it running."""
     from services.cli.up import up as run_up  # noqa: PLC0415 - the parts of a stack: two thirds of a second
+    from shared.config import load_settings  # noqa: PLC0415 - a quarter of a second
 
     run_up(data, load_settings())
 

@@ -40,7 +40,10 @@ def secrets_of(process: str, parts: Parts, known: Mapping[str, str]) -> dict[str
     }
     if f"role_{role}" in known:
         every["DATABASE_URL"] = url_for(parts.database_url, role, known[f"role_{role}"])
-    return {f"LACUNA_{name}": every[name] for name in NEEDS[process]}
+    found = {f"LACUNA_{name}": every[name] for name in NEEDS[process]}
+    if "KEK" in NEEDS[process]:  # after a rotation
+        found |= {f"LACUNA_{name.upper()}": known[name] for name in ("old_keks", "index_key") if known.get(name)}
+    return found
 
 
 def write_secrets(folder: Path) -> list[Path]:

@@ -31,7 +31,7 @@ from shared.stack.supervisor import Command, Log, Supervisor
 HOUSE: Final = Path(shared.__file__).resolve().parents[1]
 STACK_FILE: Final = "stack.json"
 LOG_KEYS_FILE: Final = "log-keys.txt"  # public: what an auditor pins
-OWN_KEYS: Final = ("kek", "signing_key", "verify_keys", "log_key", "log_verify_keys")
+OWN_KEYS: Final = ("kek", "old_keks", "index_key", "signing_key", "verify_keys", "log_key", "log_verify_keys")
 SECRET_NAMES: Final = (
     "ROLE_PASSWORDS",
     "FIRST_KEYS",
@@ -40,6 +40,8 @@ SECRET_NAMES: Final = (
     "S3_ACCESS_KEY",
     "S3_SECRET_KEY",
     "KEK",
+    "OLD_KEKS",
+    "INDEX_KEY",
     "SIGNING_KEY",
     "VERIFY_KEYS",
     "VAULT_TOKEN",

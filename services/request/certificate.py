@@ -12,7 +12,8 @@ from hashlib import sha256
 from typing import Any, Final
 
 from shared.contracts import PREDICATE_TYPE
-from shared.db.models import AuditRun, DesiredState, EraserVersion, Promotion, Replica, Ticket
+from shared.db.models import AuditRun, DesiredState, EraserVersion, LogLeaf, Promotion, Replica, Ticket
+from shared.log.leaf import leaf_time
 from shared.log.statement import STATEMENT, Entry
 from shared.log.tree import leaf_hash
 
@@ -25,8 +26,8 @@ NOT_CLAIMED: Final = (
     "Nothing is said of other models, other installations, training data, backups or copies elsewhere.",
     "The audit asks a finite number of questions; its intervals speak of such questions and not of an adversary.",
     "A later certificate may replace or suspend this one: the highest number of the ticket stands.",
-    "The log and its key are the operator's own: independence begins with a checkpoint kept, or a time-stamp made, "
-    "by somebody else.",
+    "The log and its key are the operator's own: independence begins with a checkpoint kept, or a time-stamp made "
+    "(RFC 3161, in the bundle where there is one), by somebody else.",
 )
 VERIFY: Final = "lacuna verify certificate FILE --key log-keys.txt"
 _Z: Final = 1.959964  # the normal distribution's 97.5 % point: intervals at 95 %
@@ -43,6 +44,7 @@ def in_force(
     coverage: Mapping[str, Any],
     log: Mapping[str, Any],
     completed_at: datetime,
+    gone: Sequence[LogLeaf] = (),
 ) -> dict[str, Any]:
     """The statement about a completed ticket."""
     report = (audit.report if audit else None) or {}
@@ -77,7 +79,8 @@ def in_force(
                 for one in replicas
             ],
         },
-        "payload": disposal(ticket),
+        "payload": disposal(ticket, gone),
+        "destroyed": destroyed(gone),
         "log": dict(log),
         "verify": VERIFY,
     }
@@ -85,7 +88,9 @@ def in_force(
     return _statement(subject, predicate)
 
 
-def suspended(ticket: Ticket, about: Mapping[str, Any], log: Mapping[str, Any]) -> dict[str, Any]:
+def suspended(
+    ticket: Ticket, about: Mapping[str, Any], gone: Sequence[LogLeaf], log: Mapping[str, Any]
+) -> dict[str, Any]:
     """The statement that what was certified does not hold any more."""
     predicate = {
         "certificate": dict(about),
@@ -93,7 +98,8 @@ def suspended(ticket: Ticket, about: Mapping[str, Any], log: Mapping[str, Any]) 
         "not_claimed": list(NOT_CLAIMED),
         "ticket": _ticket(ticket) | {"state": ticket.state},
         "model": {"id": ticket.model_id},
-        "payload": disposal(ticket),
+        "payload": disposal(ticket, gone),
+        "destroyed": destroyed(gone),
         "log": dict(log),
         "verify": VERIFY,
     }
@@ -130,15 +136,30 @@ def wilson(hits: int, n: int) -> list[float]:
     return [max(0.0, round(middle - half, 6)), min(1.0, round(middle + half, 6))]
 
 
-def disposal(ticket: Ticket) -> dict[str, Any]:
-    """What became of the photos and facts that were filed."""
-    gone = ticket.payload_wrapped_key is None
+def destroyed(gone: Sequence[LogLeaf]) -> list[dict[str, Any]]:
+    """What of the ticket was destroyed, as the log's leaves `gone` say it: the key first, then the object."""
+    return [
+        {
+            "what": leaf.kind.partition(".")[0],
+            "step": leaf.kind.partition(".")[2],
+            "at": leaf_time(leaf.at),
+            "object": leaf.detail.get("object"),
+            "sha256": leaf.detail.get("sha256"),
+            "position": leaf.position,
+        }
+        for leaf in gone
+    ]
+
+
+def disposal(ticket: Ticket, gone: Sequence[LogLeaf]) -> dict[str, Any]:
+    """What became of the photos and facts that were filed, as far as the log vouches for it."""
+    lost = any(leaf.kind == "payload.destroyed" for leaf in gone)
     return {
-        "state": "key_destroyed" if gone else "sealed_and_kept",
+        "state": "key_destroyed" if lost else "sealed_and_kept",
         "sha256": ticket.payload_sha256,
         "note": "Whoever destroyed the key made the sealed object unreadable; copies of the key in backups of the "
         "database last until those expire."
-        if gone
+        if lost
         else "Photos and facts are encrypted under a key of their own, until that key is destroyed.",
     }
 

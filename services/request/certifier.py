@@ -1,4 +1,5 @@
-"""Issues certificates when tickets are completed, again as the version that covers them changes; suspends what ended.
+"""Issues certificates when tickets are completed, again as the version that covers them changes or material of theirs
+is destroyed; suspends what ended.
 
 Works from the rows alone and may be repeated: it looks for tickets whose newest certificate does not say what is so.
 """
@@ -38,6 +39,7 @@ from shared.log.tree import Tree
 logger = logging.getLogger(__name__)
 ACTOR = "clerk"
 BATCH = 50
+DESTROYED = "material_destroyed"
 SERVED = ("eraser.promoted", "eraser.rolled_back", "eraser.exposing")
 
 
@@ -81,25 +83,29 @@ class Certifier:
             "replaces": held.number if held else None,
         }
         told = self._leaf(session, checkpoint, f"ticket.{ticket.state}", ticket.id)
+        gone = rows.disposals(session, ticket.id, checkpoint.size)
+        news = held is not None and any((leaf.position or 0) >= (held.log_size or 0) for leaf in gone)
         if told is None:
             return False  # the leaf has no signed place yet: the next turn
         version: EraserVersion | None = None
         if ticket.state == "completed":
-            about |= {"status": "in_force", "reason": _why(held)}
             served = self._served(session, ticket)
-            if served is None:
+            reason = _why(held, served[1], news) if served else None
+            if served is None or reason is None:
                 return False
             state, version = served
-            statement = self._in_force(session, checkpoint, ticket, told, state, version, about)
+            about |= {"status": "in_force", "reason": reason}
+            statement = self._in_force(session, checkpoint, ticket, told, gone, state, version, about)
             if statement is None:
                 return False
-        elif held is not None and held.status == "in_force":
-            about |= {"status": "suspended", "reason": f"ticket_{ticket.state}"}
-            log = self._log(session, checkpoint, [told])
-            statement = statements.suspended(ticket, about, log)
+        elif held is not None and (held.status == "in_force" or news):
+            reason = f"ticket_{ticket.state}" if held.status == "in_force" else DESTROYED
+            about |= {"status": "suspended", "reason": reason}
+            log = self._log(session, checkpoint, [told, *gone])
+            statement = statements.suspended(ticket, about, gone, log)
         else:
             return False
-        self._issue(session, ticket, about, version, statement)
+        self._issue(session, ticket, about, version, statement, checkpoint.size)
         return True
 
     def _served(self, session: Session, ticket: Ticket) -> tuple[DesiredState, EraserVersion] | None:
@@ -119,6 +125,7 @@ class Certifier:
         checkpoint: LogCheckpoint,
         ticket: Ticket,
         told: LogLeaf,
+        gone: list[LogLeaf],
         state: DesiredState,
         version: EraserVersion,
         about: dict[str, Any],
@@ -143,8 +150,9 @@ class Certifier:
             repository.live_replicas(session, ticket.model_id),
             about,
             self._covered(session, version.id, ticket.id),
-            self._log(session, checkpoint, chosen),
+            self._log(session, checkpoint, [*chosen, *gone]),
             told.at,
+            gone,
         )
 
     def _issue(
@@ -154,6 +162,7 @@ class Certifier:
         about: dict[str, Any],
         version: EraserVersion | None,
         statement: dict[str, Any],
+        size: int,
     ) -> None:
         """Sign, keep and log, in one transaction."""
         payload = json.dumps(statement, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
@@ -169,6 +178,7 @@ class Certifier:
                 sha256=digest,
                 envelope=self.sequencer.signer.sign(payload, STATEMENT_TYPE),
                 issued_at=utc_now(),
+                log_size=size,
             )
         )
         said = "issued" if about["status"] == "in_force" else "suspended"
@@ -207,7 +217,12 @@ class Certifier:
         return entry.as_json() | {"rows_sha256": digest, "tickets": tree.size, "root": tree.root().hex()}
 
 
-def _why(held: Certificate | None) -> str:
+def _why(held: Certificate | None, version: EraserVersion, news: bool) -> str | None:
+    """The reason for another one, None where `held` says what is so (another clerk was faster)."""
     if held is None:
         return "completed"
-    return "version_changed" if held.status == "in_force" else "completed_again"
+    if held.status != "in_force":
+        return "completed_again"
+    if held.version_id != version.id:
+        return "version_changed"
+    return DESTROYED if news else None

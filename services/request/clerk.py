@@ -16,17 +16,19 @@ from redis.exceptions import RedisError
 from sqlalchemy import Engine, func, select
 
 from services.request import escalate, glass, reconciler, restore, shredding
+from services.request.anchor import Anchor
 from services.request.certifier import Certifier
 from services.request.deliveries import Deliverer
 from services.request.importer import Importer
 from services.request.reconciler import Limits, Resend
+from services.request.rewrap import Rewrapper, quietly
 from services.request.sequencer import Sequencer, log_signer
 from services.request.service import Office
 from services.request.shredding import Retention
 from shared.clock import utc_now
 from shared.config import load_settings
 from shared.correlation import MESSAGE_HEADER, log_with_ids
-from shared.crypto import KeyRing
+from shared.crypto import KeyRing, Signer
 from shared.db.models import Outbox
 from shared.db.session import make_engine, transaction
 from shared.errors import LacunaError, StaleRestore, Unavailable
@@ -55,6 +57,8 @@ class Clerk:
     importer: Importer | None = None
     retention: Retention = field(default_factory=Retention)
     certifier: Certifier | None = None  # with its sequencer
+    anchor: Anchor | None = None
+    rewrapper: Rewrapper | None = None
     _forget_at: float = 0.0
     _mark: Mark | None = None
     _shred_at: float = 0.0
@@ -78,7 +82,10 @@ class Clerk:
         """Raise the high-water mark; raises StaleRestore where the database is below it: then nothing is done."""
         if self.office is not None:
             with transaction(self.database) as session:
-                self._mark = restore.keep(session, *self.office, self.model_id, self._mark)
+                self._mark = restore.keep(session, *self.office, self.model_id, self._mark, self._signer())
+
+    def _signer(self) -> Signer | None:
+        return self.certifier.sequencer.signer if self.certifier is not None else None
 
     def mend(self) -> None:
         """End what two people allowed for a time (glass.py)."""
@@ -202,12 +209,14 @@ def main() -> None:
             timedelta(days=settings.kit_days) if settings.kit_days else None,
         ),
         certifier=Certifier(sequencer, settings.model_id),
+        anchor=Anchor.from_settings(settings, database, store),
+        rewrapper=Rewrapper(database, store, keys),
     )
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
     logger.info("the clerk is at work")
-    beside = [threading.Thread(target=work, args=(clerk, done)) for work in (_send_webhooks, _import)]
+    beside = [threading.Thread(target=work, args=(clerk, done)) for work in (_send_webhooks, _import, _anchor, _rewrap)]
     for thread in beside:
         thread.daemon = True  # killed at any time without harm
         thread.start()
@@ -223,6 +232,21 @@ def _import(clerk: Clerk, done: threading.Event) -> None:
             clerk.importer.turn()
         except LacunaError as exc:
             logger.warning("import: %s", exc.detail)
+
+
+def _anchor(clerk: Clerk, done: threading.Event) -> None:
+    """Likewise: an authority that is slow or away holds up nothing."""
+    while clerk.anchor is not None and not done.wait(PAUSE_S):
+        try:
+            clerk.anchor.turn()
+        except LacunaError as exc:
+            logger.warning("time-stamp: %s", exc.detail)
+
+
+def _rewrap(clerk: Clerk, done: threading.Event) -> None:
+    """Likewise: wrapping by Vault takes its time."""
+    while clerk.rewrapper is not None and not done.wait(0 if quietly(clerk.rewrapper) else PAUSE_S):
+        pass
 
 
 def _send_webhooks(clerk: Clerk, done: threading.Event) -> None:

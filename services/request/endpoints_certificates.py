@@ -11,10 +11,10 @@ from starlette.responses import JSONResponse
 from services.request import renderings
 from services.request.door import Desk, Who
 from services.request.endpoints_log import Book
-from services.request.logbook import LogBook
+from services.request.logbook import LogBook, shown
 from shared.db import repository
 from shared.db import repository_log as rows
-from shared.db.models import Certificate, EraserVersion, LogLeaf
+from shared.db.models import Certificate, EraserVersion, LogCheckpoint, LogLeaf
 from shared.db.session import transaction
 from shared.errors import NotFound
 
@@ -44,7 +44,9 @@ def certificate(
             raise NotFound(f"{ticket.id} has no certificate: it is issued when a ticket is completed.")
         statement = json.loads(base64.b64decode(held.envelope["payload"]))
         version = session.get(EraserVersion, held.version_id) if held.version_id else None
-        issued = _issued(session, book, held) if format == "bundle" else None
+        issued, stamps = (
+            (_issued(session, book, held), _stamps(session, book, held)) if format == "bundle" else (None, [])
+        )
     name = f"{ticket.id}-{held.number}"
     head = {"ETag": f'"{held.number}"', "Content-Disposition": f'attachment; filename="{name}.{_ending(format)}"'}
     if format == "json":
@@ -54,14 +56,39 @@ def certificate(
     if format == "csv":
         return Response(renderings.as_csv(statement), headers=head, media_type=KINDS["csv"])
     keys = request.app.state.public_keys
-    made = renderings.bundle(held.envelope, statement, issued, version.envelope if version else None, keys)
+    made = renderings.bundle(held.envelope, statement, issued, version.envelope if version else None, keys, stamps)
     return Response(made, headers=head, media_type=KINDS["bundle"])
+
+
+def _stamps(session: Session, book: LogBook, held: Certificate) -> list[dict[str, Any]]:
+    """The first time-stamp that covers its issuing, which says since when at the latest it exists, and the newest."""
+    leaf = _leaf(session, held)
+    if leaf is None or leaf.position is None:
+        return []
+    begin = json.loads(base64.b64decode(held.envelope["payload"]))["predicate"]["log"]["size"]
+    found = {
+        one.size: one for one in (*rows.timestamps(session, leaf.position, 1), rows.newest_timestamp(session)) if one
+    }
+    return [
+        {
+            "checkpoint": session.get_one(LogCheckpoint, size).note,
+            "token": base64.b64encode(one.token).decode(),
+            "consistency": shown(book.consistency(session, begin, size)),
+            "issued": book.entry(session, leaf, size).as_json(),
+        }
+        for size, one in found.items()
+        if size > leaf.position
+    ]
+
+
+def _leaf(session: Session, held: Certificate) -> LogLeaf | None:
+    said = "issued" if held.status == "in_force" else "suspended"
+    return rows.newest_leaf(session, f"certificate.{said}", held.ticket_id)
 
 
 def _issued(session: Session, book: LogBook, held: Certificate) -> dict[str, Any] | None:
     """The proof that its issuing is in the log; None for the second until the sequencer was there."""
-    said = "issued" if held.status == "in_force" else "suspended"
-    leaf: LogLeaf | None = rows.newest_leaf(session, f"certificate.{said}", held.ticket_id)
+    leaf = _leaf(session, held)
     signed = rows.newest_checkpoint(session)
     if leaf is None or leaf.position is None or signed is None or leaf.position >= signed.size:
         return None

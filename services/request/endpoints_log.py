@@ -1,5 +1,6 @@
 """The audit log over HTTP, for auditors: checkpoints, leaves, proofs. To be checked with `lacuna verify log`."""
 
+import base64
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -45,6 +46,20 @@ def log_checkpoints(
     with transaction(office.database) as session:
         found = rows.checkpoints(session, after, limit + 1)
     items = [{"size": one.size, "at": one.at, "note": one.note} for one in found[:limit]]
+    return {"items": items, "next": found[limit - 1].size if len(found) > limit else None}
+
+
+@router.get("/v1/log/timestamps")
+def log_timestamps(
+    office: Desk, who: Who, after: Place = 0, limit: Annotated[int, Query(ge=1, le=MOST)] = 100
+) -> dict[str, Any]:
+    """Tokens (RFC 3161, TimeStampResp in base64) on checkpoints above `after` leaves; `next` as for checkpoints."""
+    with transaction(office.database) as session:
+        found = rows.timestamps(session, after, limit + 1)
+    items = [
+        {"size": one.size, "attested_at": one.attested_at, "token": base64.b64encode(one.token).decode()}
+        for one in found[:limit]
+    ]
     return {"items": items, "next": found[limit - 1].size if len(found) > limit else None}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 from sqlalchemy import func, select, text
 
-from services.request import restore, views
+from services.request import anchor, restore, views
 from services.request.door import Desk, Who
 from shared.db.models import Ticket
 from shared.db.session import transaction
@@ -35,4 +35,7 @@ def status(office: Desk, who: Who) -> dict[str, Any]:
             select(Ticket.state, func.count()).where(Ticket.tenant_id == who.tenant_id).group_by(Ticket.state)
         )
         stale = restore.complaint(session, office)
-        return views.status(session, office.model_id, dict(counted.all())) | {"stale": stale}
+        return views.status(session, office.model_id, dict(counted.all())) | {
+            "stale": stale,
+            "time_stamp": anchor.state(session),
+        }

@@ -62,6 +62,27 @@ GLASS: Final[dict[str, Any]] = {
     "asked_by": "rosa",
     "minutes": 30,
 }
+RESTORE: Final[dict[str, Any]] = {
+    "id": "6f1c4a52-0f2e-4d0a-9d3f-5a0c7b9f1e11",
+    "state": "asked",
+    "mark": {"generation": 9, "version": 8, "log_size": 4120},
+    "present": {"generation": 7, "version": 6, "log_size": 3900},
+    "asked_by": "rosa",
+}
+KIT: Final[dict[str, Any]] = {
+    "id": "6f1c4a52-0f2e-4d0a-9d3f-5a0c7b9f1e11",
+    "ticket": "T-QZF9ZWQQ",
+    "state": "asked",
+    "asked_by": "ada",
+    "minutes": 60,
+}
+REWRAP: Final[dict[str, Any]] = {
+    "id": "6f1c4a52-0f2e-4d0a-9d3f-5a0c7b9f1e11",
+    "state": "running",
+    "key": "vault:v2",
+    "done": 300,
+    "total": 1240,
+}
 ANSWERS: Final[dict[str, Any]] = {
     "submit": TICKET,
     "show_ticket": TICKET,
@@ -79,6 +100,15 @@ ANSWERS: Final[dict[str, Any]] = {
     "ticket_clock": {"regime": "gdpr", "state": "running", "due": "2026-12-24", "used_percent": 12.5},
     "ticket_letter": {"ticket": "T-QZF9ZWQQ", "code": "no_match", "letter": "..."},
     "list_escalations": {"items": [TICKET | {"escalation": 75}]},
+    "ask_restore": RESTORE,
+    "confirm_restore": RESTORE | {"state": "accepted", "confirmed_by": "viktor"},
+    "list_restores": {"items": [RESTORE], "mark": {"mark": "{...}", "signature": "..."}},
+    "ask_kit": KIT,
+    "allow_kit": KIT | {"state": "allowed", "allowed_by": "rosa"},
+    "open_kit": KIT | {"state": "allowed", "names": ["..."], "facts": [], "photos": [], "openings": 1},
+    "end_kit": KIT | {"state": "ended", "ended_by": "rosa"},
+    "list_kits": {"items": [KIT]},
+    "show_kit": KIT,
     "forward_eraser": {"id": "0b8e6f5e-6a7c-4b5e-9d53-0a8f1a6f7a11", "status": "ordered", "like": 3},
     "ask_break_glass": GLASS,
     "confirm_break_glass": GLASS | {"state": "open", "confirmed_by": "viktor"},
@@ -95,9 +125,16 @@ ANSWERS: Final[dict[str, Any]] = {
     "create_key": {"id": "6f1c4a52-0f2e-4d0a-9d3f-5a0c7b9f1e11", "owner": "web-form", "key": "lk_..."},
     "show_key": {"id": "6f1c4a52-0f2e-4d0a-9d3f-5a0c7b9f1e11", "owner": "web-form"},
     "revoke_key": {"id": "6f1c4a52-0f2e-4d0a-9d3f-5a0c7b9f1e11", "revoked_at": "2026-11-24T09:30:00Z"},
+    "order_rewrap": REWRAP | {"state": "waiting", "key": None},
+    "list_rewraps": {"items": [REWRAP]},
+    "show_rewrap": REWRAP | {"state": "finished", "in_use": {"vault:v2": 1240}, "no_longer_used": ["vault:v1"]},
     "list_keys": {"items": [{"owner": "web-form", "roles": ["requester"]}]},
     "log_checkpoint": {"size": 1234, "at": "2026-11-24T09:30:00Z", "note": "lacuna.log\n1234\n...\n", "stored": None},
     "log_checkpoints": {"items": [{"size": 1234, "note": "lacuna.log\n1234\n...\n"}], "next": None},
+    "log_timestamps": {
+        "items": [{"size": 1234, "attested_at": "2026-11-24T09:30:00Z", "token": "MII..."}],
+        "next": None,
+    },
     "log_leaves": {"items": [{"position": 0, "line": '{"kind":"ticket.received",...}'}], "next": None},
     "log_proof": {"kind": "inclusion", "position": 0, "size": 2, "path": ["..."]},
     "certificate": {"payloadType": "application/vnd.in-toto+json", "payload": "...", "signatures": [{"sig": "..."}]},

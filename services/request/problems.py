@@ -34,7 +34,7 @@ ADVICE: Final[dict[str, str]] = {
     "rollback-would-reexpose": "Choose a version that covers the listed tickets, or refit.",
     "scope": "Use a key that was given the scope, or have one made.",
     "site-mismatch": "The eraser belongs to another model: refit for this one.",
-    "stale-restore": "Tell the operator: the database is older than what was promised; see the runbook.",
+    "stale-restore": "Restore a newer backup; or two admins accept the loss (docs/keys.md).",
     "store-unavailable": "Try again after the seconds of Retry-After.",
     "too-large": "Send less: the detail gives the bound.",
     "too-late-to-extend": "Answer in time: an extension is told inside the first period, once.",

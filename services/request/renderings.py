@@ -7,13 +7,13 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
-from shared.log.statement import ENVELOPE, ISSUED, MANIFEST
+from shared.log.statement import ENVELOPE, ISSUED, MANIFEST, STAMPS
 
 INK, PALE, LINE, GREEN, RED = (28, 32, 38), (110, 118, 128), (214, 219, 225), (22, 101, 72), (163, 38, 38)
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -24,10 +24,11 @@ README: Final = """This bundle holds a certificate of suppression and all that i
 certificate.json  the certificate: an in-toto statement, signed (DSSE, Ed25519). This is the truth.
 certificate.pdf   the same for reading; certificate.csv the same as a table. Neither is signed.
 issued.json       the leaf of the audit log that says it was issued, with its proof and the signed checkpoint.
+timestamps.json   where there are any: tokens of an outside time-stamping authority (RFC 3161) on the log, with proofs.
 eraser.json       the signed manifest of the eraser version that it names.
 log-keys.txt      the public keys of the log, eraser-keys.txt those of erasers, as the operator gives them out.
 
-    lacuna verify certificate BUNDLE.zip --key log-keys.txt
+    lacuna verify certificate BUNDLE.zip --key log-keys.txt --tsa-ca CA-OF-THE-AUTHORITY.pem
 
 Keys that travel with what they vouch for prove nothing: compare them with those that you got by another way.
 """
@@ -54,8 +55,9 @@ def bundle(
     issued: Mapping[str, Any] | None,
     manifest: Mapping[str, Any] | None,
     keys: tuple[str, str],
+    stamps: Sequence[Mapping[str, Any]] = (),
 ) -> bytes:
-    """The zip; `keys` are the public keys of the log and of erasers."""
+    """The zip; `keys` are the public keys of the log and of erasers, `stamps` the time-stamps that cover it."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("README.txt", README)
@@ -66,6 +68,8 @@ def bundle(
             file.writestr(ISSUED, json.dumps(issued, indent=1))
         if manifest:
             file.writestr(MANIFEST, json.dumps(manifest, indent=1))
+        if stamps:
+            file.writestr(STAMPS, json.dumps(list(stamps), indent=1))
         for name, text in zip(("log-keys.txt", "eraser-keys.txt"), keys, strict=True):
             file.writestr(name, text.replace(",", "\n") + "\n")
     return made.getvalue()
@@ -99,7 +103,11 @@ def as_pdf(statement: Mapping[str, Any]) -> bytes:
     else:
         page.say(said["claim"])
         page.part("Why", [("Suspended", _words(about["reason"])), ("State now", _words(ticket["state"]))])
-    page.part("Photos and facts", [(_words(said["payload"]["state"]).capitalize(), said["payload"]["note"])])
+    page.part("Photos and facts", [
+        (_words(said["payload"]["state"]).capitalize(), said["payload"]["note"]),
+        *((f"{_words(one['what']).capitalize()} {one['step']}",
+           f"{_when(one['at'])}, leaf {one['position']} of the log") for one in said.get("destroyed", [])),
+    ])  # fmt: skip
     page.bullets("What is not claimed", said["not_claimed"])
     page.part("Proof", [
         ("Issued", f"{_when(about['issued_at'])}  ({_words(about['reason'])})"),

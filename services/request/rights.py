@@ -53,6 +53,16 @@ RULES: Final[dict[str, Rule]] = {
     "end_break_glass": Rule(PROMOTE, "erasers:write"),
     "list_break_glass": Rule(READ, "erasers:read"),
     "show_break_glass": Rule(READ, "erasers:read"),
+    "ask_restore": Rule(("admin",), "erasers:write"),
+    "confirm_restore": Rule(("admin",), "erasers:write"),
+    "list_restores": Rule(("admin", "auditor", "operator"), "erasers:read"),
+    # sealed audit kits: who asks opens; who allows does not; operators are never among them
+    "ask_kit": Rule(("auditor",), "kits:read"),
+    "allow_kit": Rule(("approver", "admin"), "kits:allow"),
+    "open_kit": Rule(("auditor",), "kits:read"),
+    "end_kit": Rule(("auditor", "approver", "admin"), "kits:allow"),
+    "list_kits": Rule(("auditor", "approver", "admin"), "kits:read"),
+    "show_kit": Rule(("auditor", "approver", "admin"), "kits:read"),
     # refits and erasers
     "order_refit": Rule(OPERATE, "refits:write"),
     "list_refits": Rule(READ, "refits:read"),
@@ -66,6 +76,9 @@ RULES: Final[dict[str, Rule]] = {
     "list_keys": Rule(("admin", "auditor"), "keys:read"),
     "show_key": Rule(("admin", "auditor"), "keys:read"),
     "revoke_key": Rule(("admin",), "keys:write"),
+    "order_rewrap": Rule(("admin",), "keys:write"),
+    "list_rewraps": Rule(("admin", "auditor", "operator"), "keys:read"),
+    "show_rewrap": Rule(("admin", "auditor", "operator"), "keys:read"),
     # retain sets
     "add_retain_set": Rule(("officer", "operator", "admin"), "retain:write"),
     "list_retain_sets": Rule(READ, "retain:read"),
@@ -86,6 +99,7 @@ RULES: Final[dict[str, Rule]] = {
     # the log and what it proves
     "log_checkpoint": Rule(EVIDENCE, "log:read"),
     "log_checkpoints": Rule(EVIDENCE, "log:read"),
+    "log_timestamps": Rule(EVIDENCE, "log:read"),
     "log_leaves": Rule(EVIDENCE, "log:read"),
     "log_proof": Rule(EVIDENCE, "log:read"),
     "certificate": Rule(READ, "tickets:read"),

@@ -32,6 +32,13 @@ class ReasonBody(Body):
     reason: Note
 
 
+class KitBody(Body):
+    """Why a person's audit kit has to be looked into, and for how long."""
+
+    reason: Note
+    minutes: int = Field(ge=1, le=1440)
+
+
 class BreakGlassBody(Body):
     """Why people may be exposed again, and for how long."""
 

@@ -8,13 +8,15 @@ history: only a checkpoint that somebody else keeps (or a time-stamp on it) show
 
 import logging
 from dataclasses import dataclass
+from hashlib import sha256
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from services.request import restore
 from shared.clock import utc_now
 from shared.config import Settings
-from shared.contracts import NEWEST_CHECKPOINT, checkpoint_key
+from shared.contracts import ABANDONED, CHECKPOINTS, NEWEST_CHECKPOINT, TIMESTAMPS, checkpoint_key
 from shared.crypto import Signer
 from shared.db import repository_log as rows
 from shared.db.models import LogCheckpoint
@@ -104,6 +106,9 @@ class Sequencer:
         own = session.get(LogCheckpoint, stored.size)
         if own is None or own.root != stored.root:
             newest = rows.newest_checkpoint(session)
+            if restore.forgoes(session, self.store.get(NEWEST_CHECKPOINT)):
+                self._abandon(newest)
+                return
             if newest is None or newest.size < stored.size:
                 size = newest.size if newest else 0
                 raise IntegrityFailure(
@@ -111,6 +116,26 @@ class Sequencer:
                     f"here it ends at {size}. Restore a newer backup; nothing is signed until then."
                 )
             raise IntegrityFailure(f"The checkpoint in the object store ({stored.size} leaves) is of another history.")
+
+    def _abandon(self, newest: LogCheckpoint | None) -> None:
+        """Keep what was signed after `newest` apart, as evidence of the past that two people gave up, and go on.
+
+        The newest note in the store is changed last: a crash before that repeats everything.
+        """
+        size = newest.size if newest else 0
+        lost = [key for begin in (CHECKPOINTS, TIMESTAMPS) for key in self.store.list(begin) if _size(key) > size]
+        for key in (*lost, NEWEST_CHECKPOINT):
+            content = self.store.get(key)
+            name = key.removeprefix("log/").replace("/", "-")
+            self.store.put(f"{ABANDONED}{name}-{sha256(content).hexdigest()[:16]}", content)
+        for key in lost:
+            self.store.delete(key)
+        if newest is None:
+            self.store.delete(NEWEST_CHECKPOINT)
+        else:
+            self.store.put(NEWEST_CHECKPOINT, newest.note.encode())
+        self._published = size
+        logger.warning("%d signed checkpoints and tokens above %d leaves are kept apart: accepted", len(lost), size)
 
     def _publish(self) -> None:
         if self._published is None:
@@ -131,3 +156,9 @@ class Sequencer:
             return None
         except IntegrityFailure as exc:
             raise IntegrityFailure("The checkpoint in the object store was altered: it is not signed by us.") from exc
+
+
+def _size(key: str) -> int:
+    """Leaves of the checkpoint that an object's key names."""
+    digits = key.rpartition("/")[2].removesuffix(".tsr")
+    return int(digits) if digits.isdigit() else 0

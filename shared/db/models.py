@@ -208,6 +208,51 @@ class BreakGlassTicket(Base):
     ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"), primary_key=True)
 
 
+class RestoreAcceptance(Base):
+    """That a database older than its mark is accepted: asked for by one, confirmed by another."""
+
+    __tablename__ = "restore_acceptance"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    model_id: Mapped[str] = mapped_column(ForeignKey("model.id"))
+    mark_sha256: Mapped[str]
+    mark: Mapped[dict[str, Any]]
+    present: Mapped[dict[str, Any]]
+    checkpoint: Mapped[str]
+    checkpoint_sha256: Mapped[str]
+    reason: Mapped[str]
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime]
+    confirmed_by: Mapped[str | None]
+    confirmed_at: Mapped[datetime | None]
+
+
+class KitAccess(Base):
+    """That somebody may look into a ticket's audit kit for a time: asked for by one, allowed by another."""
+
+    __tablename__ = "kit_access"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"))
+    reason: Mapped[str]
+    minutes: Mapped[int]
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime]
+    allowed_by: Mapped[str | None]
+    allowed_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None]
+    ended_at: Mapped[datetime | None]
+
+
+class KitOpening(Base):
+    """One look into a kit: append-only."""
+
+    __tablename__ = "kit_opening"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    access_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("kit_access.id"))
+    at: Mapped[datetime]
+    actor: Mapped[str]
+
+
 class Exposure(Base):
     """The ledger: how long a ticket's person was exposed, from the promotion until no replica did so any more."""
 
@@ -505,6 +550,37 @@ class LogCheckpoint(Base):
     at: Mapped[datetime]
 
 
+class Rewrap(Base):
+    """One order to wrap all data keys anew, and how far it is."""
+
+    __tablename__ = "rewrap"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime]
+    target: Mapped[str | None]  # the name of the wrapping key
+    place: Mapped[int]
+    after: Mapped[list[Any] | None]
+    passes: Mapped[int]
+    done: Mapped[int]
+    total: Mapped[int]
+    changed: Mapped[int] = mapped_column(default=0)  # in this pass
+    rewrapped: Mapped[int]
+    seen: Mapped[dict[str, Any]]  # name of a wrapping key -> data keys under it, in this pass
+    before: Mapped[dict[str, Any]]  # likewise, in the first pass
+    unreadable: Mapped[list[Any]]
+    finished_at: Mapped[datetime | None]
+
+
+class LogTimestamp(Base):
+    """An outside authority's token on one checkpoint: append-only."""
+
+    __tablename__ = "log_timestamp"
+    size: Mapped[int] = mapped_column(ForeignKey("log_checkpoint.size"), primary_key=True)
+    token: Mapped[bytes]
+    attested_at: Mapped[datetime]
+    made_at: Mapped[datetime]
+
+
 class Certificate(Base):
     """One statement about a ticket, signed: append-only. The highest number of a ticket is the one that stands."""
 
@@ -519,3 +595,4 @@ class Certificate(Base):
     sha256: Mapped[str]
     envelope: Mapped[dict[str, Any]]
     issued_at: Mapped[datetime]
+    log_size: Mapped[int | None] = mapped_column(BigInteger)  # of the checkpoint it speaks at; None before migration 12

@@ -21,7 +21,7 @@ def encode(number: int, at: datetime, actor: str, kind: str, subject: str, detai
         {
             "v": VERSION,
             "id": number,
-            "at": at.astimezone(UTC).isoformat(timespec="microseconds"),
+            "at": leaf_time(at),
             "actor": actor,
             "kind": kind,
             "subject": subject,
@@ -31,6 +31,11 @@ def encode(number: int, at: datetime, actor: str, kind: str, subject: str, detai
         separators=(",", ":"),
         ensure_ascii=False,
     ).encode()
+
+
+def leaf_time(at: datetime) -> str:
+    """A time as leaves spell it."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def decode(line: bytes) -> dict[str, Any]:

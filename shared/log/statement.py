@@ -10,10 +10,10 @@ import base64
 import io
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from shared.contracts import PREDICATE_TYPE, STATEMENT_TYPE
 from shared.crypto import Verifier
@@ -22,11 +22,12 @@ from shared.log import note
 from shared.log.coverage import coverage_leaf
 from shared.log.leaf import decode
 from shared.log.note import Checkpoint, PublicKey
-from shared.log.proof import included
+from shared.log.proof import consistent, included
 from shared.log.tree import leaf_hash
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
-ENVELOPE, ISSUED, MANIFEST = "certificate.json", "issued.json", "eraser.json"  # in a bundle
+ENVELOPE, ISSUED, MANIFEST, STAMPS = "certificate.json", "issued.json", "eraser.json", "timestamps.json"  # in a bundle
+Stamped = TypeVar("Stamped")  # what a check of a time-stamp finds (stamp.py, which takes a library to import)
 _MOST: Final = 20_000_000  # bytes of a file that is looked at
 
 
@@ -62,6 +63,7 @@ class Verified:
 
     statement: Mapping[str, Any]
     logged: bool  # whether its own issuing was proved to be in the log
+    sha256: str  # of the statement as it was signed
 
     def sentence(self) -> str:
         """For whoever asked."""
@@ -97,6 +99,39 @@ def read_file(data: bytes) -> tuple[dict[str, Any], dict[str, Any] | None, dict[
         raise BadInput("This is neither a certificate (JSON) nor a bundle (zip).") from exc
 
 
+def read_stamps(data: bytes) -> list[dict[str, Any]]:
+    """The time-stamps of a bundle, [] where it holds none; raises BadInput. Read the file with `read_file` first."""
+    if not data.startswith(b"PK"):
+        return []
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as bundle:
+            return [dict(one) for one in json.loads(bundle.read(STAMPS))] if STAMPS in bundle.namelist() else []
+    except (ValueError, TypeError, zipfile.BadZipFile, RecursionError, NotImplementedError) as exc:
+        raise BadInput("The time-stamps of the bundle cannot be read.") from exc
+
+
+def verify_stamp(
+    found: Verified, given: Mapping[str, Any], keys: Sequence[PublicKey], check: Callable[[bytes, bytes, int], Stamped]
+) -> Stamped:
+    """One time-stamp of a bundle: `check` (token, note, size) believes the token; that the stamped log holds this
+    certificate and continues the one that it speaks of is proved by hashes. Raises IntegrityFailure.
+    """
+    try:
+        checkpoint = note.read(given["checkpoint"], keys)
+        token = base64.b64decode(given["token"], validate=True)
+        own = note.read(found.statement["predicate"]["log"]["checkpoint"], keys)
+        path = [base64.b64decode(step, validate=True) for step in given["consistency"]]
+        if not consistent(own.size, checkpoint.size, path, own.root, checkpoint.root):
+            raise IntegrityFailure(
+                "The log that was time-stamped does not continue the one that the certificate names."
+            )
+        issued = dict(given["issued"]) | {"checkpoint": given["checkpoint"]}
+        _issued(issued, keys, found.statement["predicate"]["ticket"]["id"], found.sha256)
+        return check(token, str(given["checkpoint"]).encode(), checkpoint.size)
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise IntegrityFailure("A time-stamp of the bundle cannot be read.") from exc
+
+
 def verify(envelope: Mapping[str, Any], keys: Sequence[PublicKey], issued: Mapping[str, Any] | None = None) -> Verified:
     """Check everything; raises IntegrityFailure with what does not hold."""
     try:
@@ -113,13 +148,15 @@ def verify(envelope: Mapping[str, Any], keys: Sequence[PublicKey], issued: Mappi
         checkpoint = _checkpoint(said["log"], keys)
         leaves = [Entry.read(one).check(checkpoint) for one in said["log"]["entries"]]
         _about(statement, leaves)
+        _destroyed(said, leaves)
         if said["certificate"]["status"] == "in_force":
             _covered(said)
+        digest = sha256(payload).hexdigest()
         if issued is not None:
-            _issued(issued, keys, said["ticket"]["id"], sha256(payload).hexdigest())
+            _issued(issued, keys, said["ticket"]["id"], digest)
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise IntegrityFailure("The certificate is signed, but something that it must say is missing.") from exc
-    return Verified(statement, issued is not None)
+    return Verified(statement, issued is not None, digest)
 
 
 def verify_manifest(manifest: Mapping[str, Any], said: Mapping[str, Any], verifier: Verifier) -> None:
@@ -157,6 +194,23 @@ def _about(statement: Mapping[str, Any], leaves: Sequence[Mapping[str, Any]]) ->
         raise IntegrityFailure(
             f"No leaf of the log says that version {said['eraser']['version']} was put into service."
         )
+
+
+def _destroyed(said: Mapping[str, Any], leaves: Sequence[Mapping[str, Any]]) -> None:
+    """What it says was destroyed has to be what leaves about this ticket say; certificates before there was such a list
+    say only the payload's state.
+    """
+    if "destroyed" not in said:
+        return
+    known = {
+        (leaf["kind"], leaf["at"], leaf["detail"].get("object"), leaf["detail"].get("sha256"))
+        for leaf in leaves
+        if leaf["subject"] == said["ticket"]["id"]
+    }
+    told = [(f"{one['what']}.{one['step']}", one["at"], one["object"], one["sha256"]) for one in said["destroyed"]]
+    gone = said["payload"]["state"] == "key_destroyed"
+    if not set(told) <= known or gone != any(kind == "payload.destroyed" for kind, *_ in told):
+        raise IntegrityFailure("No leaf of the log says that this was destroyed.")
 
 
 def _covered(said: Mapping[str, Any]) -> None:

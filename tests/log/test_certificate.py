@@ -16,14 +16,14 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from services.cli.main import app
-from services.request import reconciler, renderings
+from services.request import reconciler, renderings, shredding
 from services.request.app import build
 from services.request.certificate import wilson
 from services.request.certifier import Certifier
 from services.request.sequencer import Sequencer
 from shared.contracts import MANIFEST_TYPE, STATEMENT_TYPE
 from shared.crypto import Signer, Verifier
-from shared.db import repository
+from shared.db import repository, repository_refit
 from shared.db.models import AuditRun, Ticket
 from shared.db.session import transaction
 from shared.errors import BadInput, IntegrityFailure
@@ -138,6 +138,78 @@ def test_it_is_issued_again_with_another_version_and_suspended_with_the_end(
     desk.clerk()  # the reconciler finds it covered and acknowledged again
     about = desk.statement(ticket)["certificate"]
     assert (about["number"], about["status"], about["reason"]) == (4, "in_force", "completed_again")
+
+
+def shred(desk: Desk, people: Any, ticket: str, thing: Any, *, remove: bool = True) -> None:
+    office, database = people.office, desk.database.engine("request")
+    with transaction(database) as session:
+        shredding.destroy(session, office.store, office.keys, ticket, thing)
+    if remove:
+        with transaction(database) as session:
+            shredding.remove(session, office.store)
+
+
+def test_what_was_destroyed_is_told_once_with_its_leaves(
+    desk: Desk, people: Any, ticket: str, verify: Any, database: Any
+) -> None:
+    assert desk.statement(ticket)["payload"]["state"] == "sealed_and_kept"
+    shred(desk, people, ticket, "payload", remove=False)
+    desk.certifier.turn()  # the leaf has no signed place yet: nothing is issued, nothing is claimed
+    assert desk.statement(ticket)["certificate"]["number"] == 1
+    desk.clerk()
+    said = desk.statement(ticket)
+    about = said["certificate"]
+    assert (about["number"], about["reason"], about["status"]) == (2, "material_destroyed", "in_force")
+    assert said["payload"]["state"] == "key_destroyed"
+    assert [(one["what"], one["step"]) for one in said["destroyed"]] == [("payload", "destroyed")]
+    with transaction(database.engine("request")) as session:
+        [row] = repository.disposals_of(session, ticket)
+    assert said["destroyed"][0]["sha256"] == row.sha256
+    with transaction(database.engine("request")) as session:
+        shredding.remove(session, people.office.store)
+    for _ in range(3):
+        desk.clerk()
+    said = desk.statement(ticket)  # told, once
+    assert (said["certificate"]["number"], len(said["destroyed"])) == (3, 2)
+    desk.version(ticket)
+    said = desk.statement(ticket)
+    assert (said["certificate"]["reason"], len(said["destroyed"])) == ("version_changed", 2)
+    shred(desk, people, ticket, "kit")
+    for _ in range(2):
+        desk.clerk()
+    said = desk.statement(ticket)
+    assert (said["certificate"]["number"], [one["what"] for one in said["destroyed"]]) == (
+        5,
+        ["payload"] * 2 + ["kit"] * 2,
+    )
+    bundle = people["ada"].get(f"/v1/tickets/{ticket}/certificate?format=bundle").content
+    assert verify(bundle)[0] == 0
+    envelope = people["ada"].get(f"/v1/tickets/{ticket}/certificate").json()
+    for change in (
+        lambda s: s["predicate"]["destroyed"][0].update(at="2020-01-01T00:00:00.000000+00:00"),
+        lambda s: s["predicate"]["destroyed"][0].update(sha256="00"),
+        lambda s: s["predicate"]["destroyed"].clear(),
+        lambda s: s["predicate"]["payload"].update(state="sealed_and_kept"),
+    ):
+        assert "was destroyed" in verify(resigned(envelope, change))[1]
+
+
+def test_a_withdrawn_ticket_is_told_of_its_material_too(desk: Desk, people: Any, ticket: str, database: Any) -> None:
+    people["olivia"].post(f"/v1/tickets/{ticket}/withdraw", {"note": "taken back"})
+    desk.clerk()
+    assert desk.statement(ticket)["certificate"]["number"] == 2
+    shred(desk, people, ticket, "payload")
+    with transaction(database.engine("refit")) as session:
+        repository_refit.destroy_rows_out_of_force(session, MODEL)
+    for _ in range(3):
+        desk.clerk()
+    said = desk.statement(ticket)
+    about = said["certificate"]
+    assert (about["number"], about["status"], about["reason"]) == (3, "suspended", "material_destroyed")
+    assert {(one["what"], one["step"]) for one in said["destroyed"]} >= {
+        ("payload", "destroyed"),
+        ("payload", "removed"),
+    }
 
 
 def test_rows_of_certificates_stay_and_the_log_names_each(desk: Desk, ticket: str, database: Any) -> None:

@@ -19,7 +19,7 @@ from shared.errors import BadCursor, problem_types
 
 GROUND = {"ground": "consent_withdrawn"}
 FILLED = {"ticket_id": "T-00000000", "number": "7", "code": "conflict"} | dict.fromkeys(
-    ("key_id", "webhook_id", "job_id"), str(UUID(int=7))
+    ("key_id", "webhook_id", "job_id", "rewrap_id", "access_id", "acceptance_id"), str(UUID(int=7))
 )
 
 
