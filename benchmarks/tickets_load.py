@@ -204,9 +204,7 @@ def run(seconds: float, clients: int, number: int) -> dict[str, Any]:
                 "cores": len(os.sched_getaffinity(0)),
                 "photo_kb": len(photo) // 1000,
                 "flat_out": counted(roots, lambda: asyncio.run(flat_out(port, key, photo, clients, seconds))),
-                "at_50_per_second": counted(
-                    roots, lambda: asyncio.run(by_the_clock(port, key, photo, 50.0, seconds))
-                ),
+                "at_50_per_second": counted(roots, lambda: asyncio.run(by_the_clock(port, key, photo, 50.0, seconds))),
             }
             if number:
                 clerk = plain | secrets_of("clerk", parts, known) | {"LACUNA_S3_ENDPOINT": parts.s3_endpoint}

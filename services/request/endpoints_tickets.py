@@ -25,8 +25,8 @@ def submit(body: TicketBody, act: Act) -> JSONResponse:
     """File a request to be forgotten."""
 
     def work(session: Session) -> Answer:
-        ticket = service.submit(session, act.office, act.who, body)
-        return shown(session, ticket, 201, f"/v1/tickets/{ticket.id}")
+        filed = service.submit(session, act.office, act.who, body)
+        return Answer(views.filed(filed), 201, etag(filed.ticket), f"/v1/tickets/{filed.ticket.id}")
 
     return act.once(work)
 
@@ -105,10 +105,10 @@ def etag(ticket: Ticket) -> str:
     return f'"{ticket.version}"'
 
 
-def shown(session: Session, ticket: Ticket, status: int = 200, location: str | None = None) -> Answer:
+def shown(session: Session, ticket: Ticket) -> Answer:
     """The ticket with its history and its ETag as an answer."""
     session.flush()
-    return Answer(views.ticket_with_events(session, ticket), status, etag(ticket), location)
+    return Answer(views.ticket_with_events(session, ticket), etag=etag(ticket))
 
 
 def change(act: Acting, ticket_id: str, do: service.Change) -> JSONResponse:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from services.request import escalate, facets
+from services.request import escalate
 from shared.clock import utc_now
+from shared.db import repository_tickets as tickets
 from shared.db.models import LifecycleMove
 from shared.db.session import transaction
 from shared.errors import OnHold
@@ -114,15 +115,15 @@ def test_a_hold_is_set_by_one_and_released_by_two(people: Any, ticket_body: dict
 def test_of_two_who_file_the_same_at_once_one_is_first(
     people: Any, ticket_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two transactions at the same point: both have inserted, neither has looked."""
+    """Two transactions at the same point: both have begun, neither has looked."""
     meet = threading.Barrier(2, timeout=10)
-    begin = facets.begin
+    lock = tickets.lock_subjects
 
     def together(*args: Any) -> None:
         meet.wait()
-        begin(*args)
+        lock(*args)
 
-    monkeypatch.setattr(facets, "begin", together)
+    monkeypatch.setattr(tickets, "lock_subjects", together)
     with ThreadPoolExecutor(2) as pool:
         answers = [
             one.json() for one in pool.map(lambda _: people["olivia"].post("/v1/tickets", ticket_body), range(2))
