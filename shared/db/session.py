@@ -22,7 +22,7 @@ def make_engine(url: str) -> Engine:
     return create_engine(
         url.replace("postgresql://", "postgresql+psycopg://", 1),
         pool_pre_ping=True,
-        pool_size=4,
+        pool_size=12,
         connect_args={"connect_timeout": 5},
     )
 
