@@ -41,9 +41,16 @@ BEGIN
 END $$;
 """
 
+# Lists of what is due are in the order in which it is due, over clocks that have not stopped.
+TABLES = """
+ALTER TABLE ticket_event ADD detail jsonb;
+CREATE INDEX ticket_due ON ticket (tenant_id, due_at, id) WHERE clock <> 'stopped';
+"""
+
 
 def upgrade() -> None:
     """Add it."""
+    op.execute(TABLES)
     op.execute(GUARDS)
 
 

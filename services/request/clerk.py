@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 from sqlalchemy import Engine, func, select
 
-from services.request import escalate, glass, reconciler, restore, shredding
+from services.request import escalate, expiry, glass, reconciler, restore, shredding
 from services.request.certifier import Certifier
 from services.request.deliveries import Deliverer
 from services.request.importer import Importer
@@ -55,6 +55,7 @@ class Clerk:
     importer: Importer | None = None
     retention: Retention = field(default_factory=Retention)
     certifier: Certifier | None = None  # with its sequencer
+    identity: timedelta | None = timedelta(days=30)  # how long a doubted identity may stay unproved
     _forget_at: float = 0.0
     _mark: Mark | None = None
     _shred_at: float = 0.0
@@ -62,7 +63,17 @@ class Clerk:
 
     def turn(self) -> None:
         """Look at the mark, then every step in its order; what is away waits for the next turn."""
-        every = (self.keep, self.relay, self.mend, self.promote, self.move, self.escalate, self.shred, self.recover)
+        every = (
+            self.keep,
+            self.relay,
+            self.mend,
+            self.promote,
+            self.move,
+            self.escalate,
+            self.expire,
+            self.shred,
+            self.recover,
+        )
         for step in (*every, self.forget, self.sequence, self.certify):
             try:
                 step()
@@ -89,6 +100,12 @@ class Clerk:
         """Tell how much of the statutory time is used."""
         with transaction(self.database) as session:
             escalate.escalate(session, self.model_id)
+
+    def expire(self) -> None:
+        """See expiry."""
+        if self.identity is not None:
+            with transaction(self.database) as session:
+                expiry.expire(session, self.model_id, self.identity)
 
     def relay(self) -> None:
         """Send every message of the outbox once; a crash in between sends it twice, which is harmless."""
@@ -202,6 +219,7 @@ def main() -> None:
             timedelta(days=settings.kit_days) if settings.kit_days else None,
         ),
         certifier=Certifier(sequencer, settings.model_id),
+        identity=timedelta(days=settings.identity_days) if settings.identity_days else None,
     )
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

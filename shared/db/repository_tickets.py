@@ -5,12 +5,53 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, Text, bindparam, exists, func, literal, null, select, tuple_, union_all
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Text,
+    bindparam,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
+from shared.clock import utc_now
 from shared.db.models import Ticket
 from shared.lifecycle import OVER
+
+
+@dataclass(frozen=True)
+class Due:
+    """Which tickets by what is due: only those whose clock has not stopped are due at all."""
+
+    after: datetime | None = None
+    before: datetime | None = None
+    overdue: bool | None = None  # a clock that is paused is never overdue
+
+    @property
+    def asked(self) -> bool:
+        """Whether there is such a filter."""
+        return (self.after, self.before, self.overdue) != (None, None, None)
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """For a query over tickets."""
+        found: list[ColumnElement[bool]] = [Ticket.clock != "stopped", Ticket.due_at.is_not(None)]
+        if self.after is not None:
+            found.append(Ticket.due_at > self.after)
+        if self.before is not None:
+            found.append(Ticket.due_at < self.before)
+        if self.overdue is True:
+            found += [Ticket.clock == "running", Ticket.due_at < utc_now()]
+        elif self.overdue is False:
+            found.append(or_(Ticket.clock != "running", Ticket.due_at >= utc_now()))
+        return found
 
 
 def page(
@@ -22,10 +63,14 @@ def page(
     before: datetime | None = None,
     source: str | None = None,
     subjects: Sequence[str] = (),
+    due: Due = Due(),
     after: tuple[datetime, str] | None = None,
     limit: int = 50,
 ) -> list[Ticket]:
-    """Newest first, after the row whose (submitted_at, id) is `after`; `subjects` are blind indexes, any of them."""
+    """Newest first, after the row whose (submitted_at, id) is `after`; `subjects` are blind indexes, any of them.
+
+    With a due filter what is due first comes first, and `after` is (due_at, id).
+    """
     query = select(Ticket).where(Ticket.tenant_id == tenant)
     if state is not None:
         query = query.where(Ticket.state == state)
@@ -37,6 +82,11 @@ def page(
         query = query.where(Ticket.source == source)
     if subjects:
         query = query.where(Ticket.subject_index.overlap(list(subjects)))
+    if due.asked:
+        query = query.where(*due.conditions())
+        if after is not None:
+            query = query.where(tuple_(Ticket.due_at, Ticket.id) > tuple_(*after))
+        return list(session.scalars(query.order_by(Ticket.due_at, Ticket.id).limit(limit)))
     if after is not None:
         query = query.where(tuple_(Ticket.submitted_at, Ticket.id) < tuple_(*after))
     return list(session.scalars(query.order_by(Ticket.submitted_at.desc(), Ticket.id.desc()).limit(limit)))
