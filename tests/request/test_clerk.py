@@ -161,11 +161,12 @@ def test_the_id_of_a_request_stands_in_the_workers_log(
     ticket = people["olivia"].post("/v1/tickets", ticket_body | {"urgent": True}).json()["id"]
     people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND, **{"X-Request-ID": "case-1042"})
     clerk(people, queue).relay()
-    (order,) = (one["headers"]["id"] for one in messages(redis) if one["headers"].get("lacuna_correlation"))
+    sent = {one["headers"].get("lacuna_correlation"): one["headers"]["id"] for one in messages(redis)}
+    order = sent["case-1042"]
     (tmp_path / "probe.py").write_text(WORKER)
     env = os.environ | {"LACUNA_REDIS_URL": parts.redis_url, "PYTHONPATH": f"{tmp_path}:{Path.cwd()}"}
     argv = [sys.executable, "-m", "celery", "-A", "probe", "worker", "-Q", QUEUE_REFIT, "--pool", "solo"]
-    argv += ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING"]
+    argv += ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"]
     worker = subprocess.Popen(argv, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     try:
         assert worker.stderr is not None

@@ -86,7 +86,9 @@ def test_whoever_edited_last_cannot_approve_and_the_material_is_the_new_one(
     refused(people["adam"].patch(f"/v1/tickets/{ticket}", {"urgent": True}), 409, "conflict")
 
 
-def test_who_never_proves_to_be_that_person_expires_unless_held(people: Any, ticket_body: dict[str, Any]) -> None:
+def test_who_never_proves_to_be_that_person_expires_unless_held(
+    people: Any, ticket_body: dict[str, Any], database: Any
+) -> None:
     """After so many days of doubt, by the clerk, with history, log leaf and a stopped clock; CCPA's clock runs on."""
     late, held, verified, fresh, ccpa = (
         filed(people, ticket_body, names=[name], **more)
@@ -99,7 +101,7 @@ def test_who_never_proves_to_be_that_person_expires_unless_held(people: Any, tic
     people["olivia"].post(f"/v1/tickets/{held}/hold", WHY)
     seen = {"outcome": "verified", "method": "id_document", "note": "seen"}
     people["olivia"].post(f"/v1/tickets/{verified}/identity", seen)
-    with transaction(people.office.database) as session:
+    with transaction(database.engine("admin")) as session:
         session.execute(
             text("UPDATE ticket_event SET at = at - interval '30 days' WHERE ticket_id <> :fresh"), {"fresh": fresh}
         )
