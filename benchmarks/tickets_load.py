@@ -2,7 +2,9 @@
 
 Starts PostgreSQL, Redis, S3 and the request service (as `lacuna up` does, without the model services), then posts
 tickets with a photograph and an Idempotency-Key: as many as go from `--clients` connections, then 50 a second by the
-clock (open loop: a slow answer does not make the next request later). `make bench-tickets`. Knows no model.
+clock (open loop: a slow answer does not make the next request later). Last a file of `--rows` tickets is imported by
+the clerk. CPU time a ticket is told for each process, this one included: unlike the wall clock it does not depend on
+who else uses the machine. `make bench-tickets`. Knows no model.
 """
 
 import argparse
@@ -16,6 +18,8 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +35,7 @@ from shared.db.roles import SERVICES, ensure_roles, url_for
 from shared.db.session import make_engine
 from shared.stack.embedded import load_secrets, start_parts
 from shared.stack.ports import LOOPBACK, free_ports
-from shared.stack.supervisor import Supervisor
+from shared.stack.supervisor import Command, Supervisor
 
 
 def ticket(number: int, photo: str) -> bytes:
@@ -62,7 +66,7 @@ class Connection:
 
     async def post(self, body: bytes) -> int:
         """The status."""
-        if self._pipes is None:
+        if self._pipes is None or self._pipes[0].at_eof():  # the server closes what was idle for five seconds
             self._pipes = await asyncio.open_connection(LOOPBACK, self._port)
         reader, writer = self._pipes
         head = (
@@ -127,8 +131,53 @@ def _told(times: list[float], refused: int) -> dict[str, Any]:
     }
 
 
-def run(seconds: float, clients: int) -> dict[str, Any]:
-    """Both loads over a fresh stack."""
+def imported(port: int, key: str, number: int) -> dict[str, Any]:
+    """A file of so many tickets without photographs, until the clerk has filed the last."""
+    head = {"Authorization": f"Bearer {key}"}
+    lines = "".join(f"Person {row},Marble & Finch,Ulm,import-{row}\n" for row in range(number))
+    with httpx.Client(base_url=f"http://{LOOPBACK}:{port}", headers=head, trust_env=False, timeout=60) as client:
+        begun = time.perf_counter()
+        sent = client.post(
+            "/v1/imports",
+            content=f"names,fact.employer,fact.city,external_ref\n{lines}",
+            headers={"Content-Type": "text/csv"},
+        )
+        steps: set[int] = set()
+        while (job := client.get(sent.headers["location"]).json())["status"] == "waiting":
+            steps.add(job["done"])
+            time.sleep(0.25)
+    seconds = round(time.perf_counter() - begun, 1)
+    return {"rows": number, "accepted": job["accepted"], "seconds": seconds, "steps_seen": len(steps)}
+
+
+def cpu_s(roots: Mapping[str, int]) -> dict[str, float]:
+    """CPU seconds used so far by each process of `roots` (name -> pid), its children and children's children."""
+    parents: dict[int, int] = {}
+    used: dict[int, float] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            pid = int(path.parent.name)
+            parents[pid] = int(fields[1])
+            used[pid] = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")  # with those of children that ended
+
+    def under(pid: int) -> float:
+        return used.get(pid, 0.0) + sum(under(child) for child, parent in parents.items() if parent == pid)
+
+    return {name: under(pid) for name, pid in roots.items()} | {"load": used[os.getpid()]}
+
+
+def counted(roots: Mapping[str, int], work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `work` tells, with the CPU milliseconds of each process for one ticket, and how busy the machine was."""
+    before, load = cpu_s(roots), os.getloadavg()[0]
+    told = work()
+    number = told.get("n") or told["rows"]
+    each = {name: round(1000 * (now - before[name]) / number, 2) for name, now in cpu_s(roots).items()}
+    return told | {"cpu_ms_a_ticket": each, "load_before": round(load, 1)}
+
+
+def run(seconds: float, clients: int, number: int) -> dict[str, Any]:
+    """All three over a fresh stack."""
     said: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
@@ -145,6 +194,8 @@ def run(seconds: float, clients: int) -> dict[str, Any]:
             env = plain | secrets_of("request", parts, known)
             env |= {"LACUNA_S3_ENDPOINT": parts.s3_endpoint, "LACUNA_RATE_LIMIT": "1000000/minute"}
             supervisor.start(web_command("request", port, env))
+            names = ("postgres", "valkey", "s3", "request")
+            roots = {name: supervisor.pid(name) for name in names}
             key = json.loads((data / "keys.json").read_text())["olivia"]
             photo = photograph()
             httpx.get(f"http://{LOOPBACK}:{port}/readyz", trust_env=False)
@@ -152,9 +203,14 @@ def run(seconds: float, clients: int) -> dict[str, Any]:
             result: dict[str, Any] = {
                 "cores": len(os.sched_getaffinity(0)),
                 "photo_kb": len(photo) // 1000,
-                "flat_out": asyncio.run(flat_out(port, key, photo, clients, seconds)),
-                "at_50_per_second": asyncio.run(by_the_clock(port, key, photo, 50.0, seconds)),
+                "flat_out": counted(roots, lambda: asyncio.run(flat_out(port, key, photo, clients, seconds))),
+                "at_50_per_second": counted(roots, lambda: asyncio.run(by_the_clock(port, key, photo, 50.0, seconds))),
             }
+            if number:
+                clerk = plain | secrets_of("clerk", parts, known) | {"LACUNA_S3_ENDPOINT": parts.s3_endpoint}
+                supervisor.start(Command("clerk", [sys.executable, "-m", "services.request.clerk"], clerk))
+                roots["clerk"] = supervisor.pid("clerk")
+                result["import"] = counted(roots, lambda: imported(port, key, number))
         finally:
             supervisor.stop()
     if result["flat_out"]["refused"] or result["at_50_per_second"]["refused"]:
@@ -167,9 +223,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    result = run(given.seconds, given.clients)
+    result = run(given.seconds, given.clients, given.rows)
     print(json.dumps(result, indent=1))
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)

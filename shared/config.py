@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     regime: str = "gdpr"  # of a ticket that names none: gdpr, uk_gdpr, ccpa
     calendar: str = ""  # whose public holidays: DE, DE-BY, GB-ENG, US-CA; empty: weekends only, which is never later
     zone: str = "UTC"  # where the days of the clock begin and end
+    identity_days: float = 30.0  # after which a request expires whose asker was doubted and never verified; 0: never
     webhook_hosts: str = "*"  # who may be told, comma-separated: hooks.example.org, *.example.org
     webhook_allow_loopback: bool = False  # tests only: plain HTTP to 127.0.0.1
     rate_limit: str = "12000/minute"  # of one caller; 200 a second, as much as one process answers

@@ -151,6 +151,8 @@ class Door:
         thing, _, verb = path.rpartition("/")
         if "If-Match" not in headers and verb and thing.count("/") == 3:
             seen = self._client.get(thing, headers=self._head).headers
+            if "etag" not in seen:  # no such thing: that of the list, where it has one
+                seen = self._client.get(thing.rpartition("/")[0], headers=self._head).headers
             headers |= {"If-Match": seen["etag"]} if "etag" in seen else {}
         return self._client.post(path, json={} if body is None else body, headers=self._head | headers)
 

@@ -47,9 +47,12 @@ class Client:
         self.get(path)
         return self._ask("PATCH", path, json=body, headers={"If-Match": self.seen.get("etag", "")})
 
-    def change(self, path: str, body: Any) -> Any:
-        """POST the change `<thing>/<verb>`, based on the thing's present ETag; raises ApiError or Unavailable."""
-        self.get(path.rpartition("/")[0])
+    def change(self, path: str, body: Any, seen: str = "") -> Any:
+        """POST the change `<thing>/<verb>`, based on the present ETag of the thing, or of what is at `seen`.
+
+        Raises ApiError or Unavailable.
+        """
+        self.get(seen or path.rpartition("/")[0])
         return self._ask("POST", path, json=body, headers={"If-Match": self.seen.get("etag", "")})
 
     def download(self, path: str, **params: Any) -> bytes:

@@ -121,7 +121,7 @@ def _erasers(app: typer.Typer) -> None:
     @app.command()
     def forward(number: int, data: Data = FOLDER, who: str = _as("oscar"), json: Json = False) -> None:
         """Go back without exposing anybody: an old version's recipe with today's tickets, as a new version."""
-        answer = request_client(data, who).post(f"/v1/erasers/{number}/forward", {})
+        answer = request_client(data, who).change(f"/v1/erasers/{number}/forward", {})
         _said(
             answer, json, lambda a: show.out.print(f"Refit {a['id']} is ordered: like version {number}, for everybody.")
         )
@@ -141,11 +141,11 @@ def _erasers(app: typer.Typer) -> None:
         client = request_client(data, who)
         if confirm is not None or end is not None:
             verb, one = ("confirm", confirm) if confirm is not None else ("end", end)
-            _said(client.post(f"/v1/break-glass/{one}/{verb}", {}), json, show.glass)
+            _said(client.change(f"/v1/break-glass/{one}/{verb}", {}), json, show.glass)
         elif number is not None:
             if reason is None:
                 raise BadInput("Say why people may be exposed again (--reason).")
             body = {"reason": reason, "minutes": minutes}
-            _said(client.post(f"/v1/erasers/{number}/break-glass", body), json, show.glass)
+            _said(client.change(f"/v1/erasers/{number}/break-glass", body), json, show.glass)
         else:
             _said(client.get("/v1/break-glass"), json, show.glasses)

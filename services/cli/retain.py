@@ -70,7 +70,7 @@ def use(
     as_json: Json = False,
 ) -> None:
     """Use this set from the next refit on."""
-    answer = request_client(data, who).post(f"/v1/retain-sets/{number}/use", {})
+    answer = request_client(data, who).change(f"/v1/retain-sets/{number}/use", {}, "/v1/retain-sets")
     if as_json:
         show.as_json(answer)
     else:

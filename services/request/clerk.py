@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 from sqlalchemy import Engine, func, select
 
-from services.request import escalate, glass, reconciler, restore, shredding
+from services.request import escalate, expiry, glass, reconciler, restore, shredding
 from services.request.anchor import Anchor
 from services.request.certifier import Certifier
 from services.request.deliveries import Deliverer
@@ -59,6 +59,7 @@ class Clerk:
     certifier: Certifier | None = None  # with its sequencer
     anchor: Anchor | None = None
     rewrapper: Rewrapper | None = None
+    identity: timedelta | None = timedelta(days=30)  # how long a doubted identity may stay unproved
     _forget_at: float = 0.0
     _mark: Mark | None = None
     _shred_at: float = 0.0
@@ -66,7 +67,17 @@ class Clerk:
 
     def turn(self) -> None:
         """Look at the mark, then every step in its order; what is away waits for the next turn."""
-        every = (self.keep, self.relay, self.mend, self.promote, self.move, self.escalate, self.shred, self.recover)
+        every = (
+            self.keep,
+            self.relay,
+            self.mend,
+            self.promote,
+            self.move,
+            self.escalate,
+            self.expire,
+            self.shred,
+            self.recover,
+        )
         for step in (*every, self.forget, self.sequence, self.certify):
             try:
                 step()
@@ -96,6 +107,12 @@ class Clerk:
         """Tell how much of the statutory time is used."""
         with transaction(self.database) as session:
             escalate.escalate(session, self.model_id)
+
+    def expire(self) -> None:
+        """See expiry."""
+        if self.identity is not None:
+            with transaction(self.database) as session:
+                expiry.expire(session, self.model_id, self.identity)
 
     def relay(self) -> None:
         """Send every message of the outbox once; a crash in between sends it twice, which is harmless."""
@@ -211,6 +228,7 @@ def main() -> None:
         certifier=Certifier(sequencer, settings.model_id),
         anchor=Anchor.from_settings(settings, database, store),
         rewrapper=Rewrapper(database, store, keys),
+        identity=timedelta(days=settings.identity_days) if settings.identity_days else None,
     )
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -10,7 +10,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
@@ -55,8 +55,8 @@ class Deliverer:
                 kind = f"ticket.{event.state if event.kind == 'state' else event.kind}"
                 for hook in hooks:
                     if hook.tenant_id == tenant and (kind in hook.events or "*" in hook.events):
-                        data = {"ticket": event.ticket_id, "state": event.state, "actor": event.actor}
-                        queue(session, hook, kind, data, event.at.isoformat())
+                        data: dict[str, Any] = {"ticket": event.ticket_id, "state": event.state, "actor": event.actor}
+                        queue(session, hook, kind, data | (event.detail or {}), event.at.isoformat())
                 cursor.last_event = event.id
 
     def deliver(self) -> None:
@@ -112,7 +112,7 @@ class Deliverer:
             row.next_at = utc_now() + timedelta(seconds=webhooks.PAUSES_S[row.attempts - 1])
 
 
-def queue(session: Session, hook: Webhook, kind: str, data: dict[str, str], at: str) -> WebhookDelivery:
+def queue(session: Session, hook: Webhook, kind: str, data: dict[str, Any], at: str) -> WebhookDelivery:
     """Write one message down, to be sent at once."""
     now = utc_now()
     made = WebhookDelivery(

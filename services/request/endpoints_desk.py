@@ -8,13 +8,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse
 
 from services.request import edit, escalate, facets, glass, letters, views
 from services.request.door import Act, Acting, Answer, Desk, Who
+from services.request.endpoints_erasers import generation
 from services.request.schemas_desk import BreakGlassBody, EditBody, IdentityBody, ReasonBody
 from shared.db import repository as rows
 from shared.db.models import BreakGlass, EraserVersion, Exposure, Ticket
@@ -112,6 +113,8 @@ def forward_eraser(number: Number, act: Act) -> JSONResponse:
     """Go back to an older version's recipe without exposing anybody: a new version with today's tickets."""
 
     def work(session: Session) -> Answer:
+        rows.get_version(session, act.office.model_id, number)
+        act.unchanged(generation(session, act.office.model_id, lock=True))
         order = glass.forward(session, act.who, act.office.model_id, number)
         return Answer({"id": order, "status": "ordered", "like": number}, 202)
 
@@ -123,6 +126,8 @@ def ask_break_glass(number: Number, body: BreakGlassBody, act: Act) -> JSONRespo
     """Ask to serve a version although it exposes somebody; nothing happens until another admin confirms."""
 
     def work(session: Session) -> Answer:
+        rows.get_version(session, act.office.model_id, number)
+        act.unchanged(generation(session, act.office.model_id, lock=True))
         made = glass.ask(session, act.who, act.office.model_id, number, body.reason, body.minutes)
         return _answered(session, made, 202)
 
@@ -134,6 +139,7 @@ def confirm_break_glass(glass_id: uuid.UUID, act: Act) -> JSONResponse:
     """Confirm what another admin asked for."""
 
     def work(session: Session) -> Answer:
+        _seen(session, act, glass_id)
         return _answered(session, glass.confirm(session, act.who, act.office.model_id, glass_id))
 
     return act.once(work)
@@ -144,8 +150,7 @@ def end_break_glass(glass_id: uuid.UUID, act: Act) -> JSONResponse:
     """End it before its time: a version that covers everybody is served again."""
 
     def work(session: Session) -> Answer:
-        rows.desired_state(session, act.office.model_id, lock=True)
-        made = glass.get(session, act.office.model_id, glass_id, lock=True)
+        made = _seen(session, act, glass_id)
         glass.end(session, act.who.owner, made)
         return _answered(session, made)
 
@@ -161,10 +166,12 @@ def list_break_glass(office: Desk, who: Who) -> dict[str, Any]:
 
 
 @router.get("/v1/break-glass/{glass_id}")
-def show_break_glass(glass_id: uuid.UUID, office: Desk, who: Who) -> dict[str, Any]:
-    """One of them."""
+def show_break_glass(glass_id: uuid.UUID, office: Desk, who: Who, response: Response) -> dict[str, Any]:
+    """One of them; the ETag is its state, which only goes forward."""
     with transaction(office.database) as session:
-        return _glass(session, glass.get(session, office.model_id, glass_id))
+        one = glass.get(session, office.model_id, glass_id)
+        response.headers["ETag"] = _etag(one)
+        return _glass(session, one)
 
 
 @router.get("/v1/escalations")
@@ -190,17 +197,32 @@ def _change(act: Acting, ticket_id: str, do: Callable[[Session, Ticket], Any]) -
     return act.once(work)
 
 
+def _seen(session: Session, act: Acting, glass_id: uuid.UUID) -> BreakGlass:
+    """The glass, locked, as whoever acts saw it; what is served is locked first, as everywhere."""
+    rows.desired_state(session, act.office.model_id, lock=True)
+    found = glass.get(session, act.office.model_id, glass_id, lock=True)
+    act.unchanged(_etag(found))
+    return found
+
+
 def _answered(session: Session, made: BreakGlass, status: int = 200) -> Answer:
     session.flush()
-    return Answer(_glass(session, made), status)
+    return Answer(_glass(session, made), status, _etag(made))
+
+
+def _etag(one: BreakGlass) -> str:
+    return f'"{_state(one)}"'
+
+
+def _state(one: BreakGlass) -> str:
+    return "ended" if one.ended_at else "open" if one.confirmed_at else "asked"
 
 
 def _glass(session: Session, one: BreakGlass) -> dict[str, Any]:
     ledger = session.scalars(select(Exposure).where(Exposure.break_glass_id == one.id).order_by(Exposure.ticket_id))
-    state = "ended" if one.ended_at else "open" if one.confirmed_at else "asked"
     return {
         "id": str(one.id),
-        "state": state,
+        "state": _state(one),
         "version": session.get_one(EraserVersion, one.version_id).number,
         "reason": one.reason,
         "minutes": one.minutes,

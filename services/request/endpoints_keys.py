@@ -40,7 +40,7 @@ def create_key(body: KeyBody, act: Act) -> JSONResponse:
             tenant_id=act.who.tenant_id,
             owner=body.owner,
             key_sha256=hashlib.sha256(secret.encode()).hexdigest(),
-            roles=list(body.roles),
+            roles=list(dict.fromkeys(body.roles)),
             scopes=list(body.scopes),
             label=body.label,
             expires_at=body.expires_at,

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Response
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse
 
@@ -30,9 +30,10 @@ def add_retain_set(body: RetainBody, act: Act) -> JSONResponse:
 
 
 @router.get("/v1/retain-sets")
-def list_retain_sets(office: Desk, who: Who) -> dict[str, Any]:
-    """The newest first."""
+def list_retain_sets(office: Desk, who: Who, response: Response) -> dict[str, Any]:
+    """The newest first; the ETag says which is in use since when."""
     with transaction(office.database) as session:
+        response.headers["ETag"] = _etag(session, office.model_id)
         active = sets.active_set(session, office.model_id)
         number = active.number if active else None
         return {
@@ -43,9 +44,10 @@ def list_retain_sets(office: Desk, who: Who) -> dict[str, Any]:
 
 
 @router.get("/v1/retain-sets/{number}")
-def show_retain_set(number: Number, office: Desk, who: Who) -> dict[str, Any]:
-    """One set; never its people."""
+def show_retain_set(number: Number, office: Desk, who: Who, response: Response) -> dict[str, Any]:
+    """One set; never its people. The ETag is that of the list: which set is in use since when."""
     with transaction(office.database) as session:
+        response.headers["ETag"] = _etag(session, office.model_id)
         active = sets.active_set(session, office.model_id)
         return retain.view(sets.get_set(session, office.model_id, number), active.number if active else None)
 
@@ -53,4 +55,15 @@ def show_retain_set(number: Number, office: Desk, who: Who) -> dict[str, Any]:
 @router.post("/v1/retain-sets/{number}/use")
 def use_retain_set(number: Number, act: Act) -> JSONResponse:
     """Use this set from the next refit on; 0 for the reference people alone. Using what is in use changes nothing."""
-    return act.once(lambda session: Answer(retain.use(session, act.who.owner, act.office.model_id, number)))
+
+    def work(session: Session) -> Answer:
+        act.unchanged(_etag(session, act.office.model_id, lock=True))
+        used = retain.use(session, act.who.owner, act.office.model_id, number)
+        return Answer(used, etag=_etag(session, act.office.model_id))
+
+    return act.once(work)
+
+
+def _etag(session: Session, model_id: str, *, lock: bool = False) -> str:
+    chosen = sets.chosen_at(session, model_id, lock=lock)
+    return f'"u{int(chosen.timestamp() * 1_000_000) if chosen else 0}"'

@@ -25,8 +25,8 @@ def submit(body: TicketBody, act: Act) -> JSONResponse:
     """File a request to be forgotten."""
 
     def work(session: Session) -> Answer:
-        ticket = service.submit(session, act.office, act.who, body)
-        return shown(session, ticket, 201, f"/v1/tickets/{ticket.id}")
+        filed = service.submit(session, act.office, act.who, body)
+        return Answer(views.filed(filed), 201, etag(filed.ticket), f"/v1/tickets/{filed.ticket.id}")
 
     return act.once(work)
 
@@ -37,7 +37,9 @@ def list_tickets(
     who: Who,
     filters: Annotated[Filters, Query()],
 ) -> dict[str, Any]:
-    """The newest tickets first; `next` is the cursor of the next page, null on the last. No personal data in a URL."""
+    """The newest tickets first, with a due filter what is due first; `next` is the cursor of the next page, null on the
+    last. No personal data in a URL.
+    """
     return _page(office, who, filters, ())
 
 
@@ -48,7 +50,8 @@ def search_tickets(body: SearchBody, office: Desk, who: Who) -> dict[str, Any]:
 
 
 def _page(office: Office, who: Caller, asked: Filters, subjects: tuple[str, ...]) -> dict[str, Any]:
-    query = [who.tenant_id, asked.state, asked.urgent, asked.submitted_before, asked.source, sorted(subjects)]
+    due = tickets.Due(asked.due_after, asked.due_before, asked.overdue)
+    query = [who.tenant_id, asked.state, asked.urgent, asked.submitted_before, asked.source, sorted(subjects), due]
     secret = office.keys.secret("cursor")
     place = None
     if asked.cursor is not None:
@@ -63,13 +66,17 @@ def _page(office: Office, who: Caller, asked: Filters, subjects: tuple[str, ...]
             before=asked.submitted_before,
             source=asked.source,
             subjects=subjects,
+            due=due,
             after=place,
             limit=asked.limit + 1,
         )
         items = views.tickets(session, found[: asked.limit])
     more = len(found) > asked.limit
     last_row = found[asked.limit - 1] if more else None
-    following = cursor.seal(secret, query, [last_row.submitted_at.isoformat(), last_row.id]) if last_row else None
+    following = None
+    if last_row is not None:
+        last_at = last_row.due_at if due.asked and last_row.due_at else last_row.submitted_at
+        following = cursor.seal(secret, query, [last_at.isoformat(), last_row.id])
     return {"items": items, "next": following}
 
 
@@ -105,10 +112,10 @@ def etag(ticket: Ticket) -> str:
     return f'"{ticket.version}"'
 
 
-def shown(session: Session, ticket: Ticket, status: int = 200, location: str | None = None) -> Answer:
+def shown(session: Session, ticket: Ticket) -> Answer:
     """The ticket with its history and its ETag as an answer."""
     session.flush()
-    return Answer(views.ticket_with_events(session, ticket), status, etag(ticket), location)
+    return Answer(views.ticket_with_events(session, ticket), etag=etag(ticket))
 
 
 def change(act: Acting, ticket_id: str, do: service.Change) -> JSONResponse:

@@ -50,7 +50,8 @@ def _one(session: Session, ticket: Ticket) -> int:
         ).first()
         if made is not None:
             note = f"{percent} % of the time is used; due {clock.due}"
-            rows.record(session, ticket, CLERK, note, "clock.escalated")
+            detail = {"percent": percent, "due_at": clock.due_at.isoformat()}
+            rows.record(session, ticket, CLERK, note, "clock.escalated", detail)
             written += 1
     left = [percent for percent in STEPS if clock.used * 100 < percent]
     ticket.escalate_at = step_at(clock, received, left[0]) if left else None

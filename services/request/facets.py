@@ -4,11 +4,8 @@ Each function is one transaction's worth, on a ticket that the caller locked or 
 """
 
 import uuid
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Final
 
-from sqlalchemy import ARRAY, Text, cast, func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.request import letters
@@ -18,40 +15,14 @@ from shared.db import repository as rows
 from shared.db.models import Ticket, TicketHold
 from shared.deadline import Calendar, check_calendar
 from shared.errors import BadInput, Conflict, FourEyes, OnHold, TooLateToExtend
-from shared.lifecycle import OVER, WAITING
+from shared.lifecycle import WAITING
 from shared.regimes import regime
 
-OLDEST: Final = timedelta(days=366 * 3)  # a request that came by letter and was mislaid
 
-
-def set_law(ticket: Ticket, name: str, calendar: str, zone: str) -> None:
-    """Which law's periods, and whose days, count for the ticket; raises BadInput for one that is not known."""
+def check_law(name: str, calendar: str, zone: str) -> None:
+    """Raise BadInput for a law's periods, or for days (a calendar in a zone), that are not known."""
     regime(name)
     check_calendar(Calendar(calendar, zone))
-    ticket.regime, ticket.calendar, ticket.zone = name, calendar, zone
-
-
-def begin(session: Session, ticket: Ticket, who: Actor, received: datetime | None = None) -> None:
-    """A ticket that was just made: its clock runs, and it is reviewed, unless the same was filed before.
-
-    The same: one name and one fact in common with a ticket that is not over. A name alone may be a namesake's, which is
-    said and left to a person. Whoever files the same subject at the same moment waits here, so exactly one is first.
-    """
-    for index in sorted(ticket.subject_index):
-        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{ticket.tenant_id}/{index}", 0))))
-    now = utc_now()
-    if received is not None and not now - OLDEST < received <= now:
-        raise BadInput("A request was received in the past, and not more than three years ago.")
-    rows.record(session, ticket, who.owner)
-    rows.set_clock(session, ticket, "received", who.owner, at=received or now)
-    first, same = _filed_before(session, ticket)
-    if first is not None and same:
-        ticket.duplicate_of = first.id
-        rows.advance(session, ticket, "duplicate", who.owner, f"The same as {first.id}.", roles=who.roles)
-        return
-    if first is not None:
-        ticket.review_reason = "possible_namesake"
-    rows.advance(session, ticket, "review", who.owner, roles=who.roles)
 
 
 def distinguish(session: Session, who: Actor, ticket: Ticket, note: str) -> None:
@@ -139,23 +110,6 @@ def must_not_be_held(session: Session, ticket: Ticket) -> None:
     """Raise OnHold where a legal hold keeps the material as it is. Shredding asks here."""
     if open_hold(session, ticket.id) is not None:
         raise OnHold(f"{ticket.id} is under a legal hold: its material is kept as it is.")
-
-
-def _filed_before(session: Session, ticket: Ticket) -> tuple[Ticket | None, bool]:
-    """The oldest ticket of the same name that is not over, and whether a fact is the same too."""
-    query = (
-        select(Ticket)
-        .where(Ticket.tenant_id == ticket.tenant_id, Ticket.model_id == ticket.model_id, Ticket.id != ticket.id)
-        .where(Ticket.state.not_in(OVER), Ticket.subject_index.overlap(_texts(ticket.subject_index)))
-        .order_by(Ticket.submitted_at, Ticket.id)
-    )
-    found = list(session.scalars(query.limit(100)))
-    same = [one for one in found if set(one.fact_index) & set(ticket.fact_index)]
-    return next(iter(same or found), None), bool(same)
-
-
-def _texts(values: Sequence[str]) -> object:
-    return cast(list(values), ARRAY(Text))
 
 
 def _restart(session: Session, ticket: Ticket, who: Actor) -> None:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import insert, select, tuple_
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from services.request import importing, service
@@ -21,6 +21,7 @@ from shared import correlation
 from shared.clock import utc_now
 from shared.db.models import ImportJob, ImportRow, Ticket
 from shared.db.session import transaction
+from shared.db.writing import write
 from shared.errors import BadInput, IntegrityFailure, LacunaError, NotFound, TooLarge
 
 logger = logging.getLogger(__name__)
@@ -79,20 +80,19 @@ class Importer:
             )
             if fresh is None or fresh.status != "waiting" or fresh.done >= batch[-1].number:
                 return fresh is not None and fresh.status == "waiting"
-            told = []
-            for row in batch:
-                ticket, problem = None, problems.get(row.number)
-                one = prepared.get(row.number)
-                if isinstance(one, str):
-                    problem = one
-                elif one is not None and not job.dry_run:
-                    ticket = service.enter(session, self.office, who, one).id
-                told.append({"job_id": job.id, "number": row.number, "ticket_id": ticket, "problem": problem})
-            session.flush()
-            session.execute(insert(ImportRow), told)
-            refused = sum(one["problem"] is not None for one in told)
-            fresh.done, fresh.refused = batch[-1].number, fresh.refused + refused
-            fresh.accepted += len(told) - refused
+            problems |= {number: one for number, one in prepared.items() if isinstance(one, str)}
+            sound = {number: one for number, one in prepared.items() if isinstance(one, Prepared)}
+            filed = [] if job.dry_run else service.enter(session, self.office, who, list(sound.values()))
+            ids = {number: one.ticket.id for number, one in zip(sound, filed, strict=not job.dry_run)}
+            write(
+                session,
+                [
+                    ImportRow(job_id=job.id, number=n, ticket_id=ids.get(n), problem=problems.get(n))
+                    for n in (row.number for row in batch)
+                ],
+            )
+            fresh.done, fresh.refused = batch[-1].number, fresh.refused + len(problems)
+            fresh.accepted += len(batch) - len(problems)
         return True
 
     def _prepare(self, job: ImportJob, who: Caller, row: Row) -> Prepared | str:

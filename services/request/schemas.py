@@ -72,6 +72,9 @@ class Filters(Body):
     urgent: bool | None = None
     submitted_before: AwareDatetime | None = None
     source: Line | None = None
+    due_after: AwareDatetime | None = Field(default=None, description="with a due filter: what is due first, first")
+    due_before: AwareDatetime | None = Field(default=None, description="of clocks that have not stopped")
+    overdue: bool | None = Field(default=None, description="whether the last day has passed while the clock runs")
     limit: int = Field(default=50, ge=1, le=200)
     cursor: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
 

@@ -7,8 +7,10 @@ from sqlalchemy.orm import Session
 
 from services.request.escalate import highest
 from services.request.facets import open_hold
+from services.request.filing import Filed
 from shared.db import repository as rows
-from shared.db.models import EraserVersion, RefitRun, Ticket
+from shared.db.models import Disposal, EraserVersion, RefitRun, Ticket, TicketClock, TicketEvent, TicketHold
+from shared.deadline import Clock
 from shared.regimes import regime
 
 
@@ -50,7 +52,10 @@ def tickets(session: Session, found: Sequence[Ticket]) -> list[dict[str, Any]]:
 
 def clock(session: Session, one: Ticket) -> dict[str, Any]:
     """A ticket's clock with what it was told."""
-    now = rows.clock_of(session, one)
+    return _clock(one, rows.clock_of(session, one), rows.clock_events(session, one.id))
+
+
+def _clock(one: Ticket, now: Clock, events: Sequence[TicketClock]) -> dict[str, Any]:
     return {
         "regime": one.regime,
         "law": regime(one.regime).law,
@@ -67,22 +72,40 @@ def clock(session: Session, one: Ticket) -> dict[str, Any]:
         "paused_days": now.paused_days,
         "used_percent": round(100 * now.used, 1),
         "in_time": now.in_time,
-        "events": [
-            {"kind": e.kind, "at": e.at, "actor": e.actor, "reason": e.reason}
-            for e in rows.clock_events(session, one.id)
-        ],
+        "events": [{"kind": e.kind, "at": e.at, "actor": e.actor, "reason": e.reason} for e in events],
     }
 
 
 def ticket_with_events(session: Session, one: Ticket) -> dict[str, Any]:
     """A ticket with its history."""
-    events = rows.events_of(session, one.id)
-    held = open_hold(session, one.id)
+    return _whole(
+        one,
+        clock(session, one),
+        rows.events_of(session, one.id),
+        highest(session, [one.id]).get(one.id),
+        open_hold(session, one.id),
+        rows.disposals_of(session, one.id),
+    )
+
+
+def filed(one: Filed) -> dict[str, Any]:
+    """A ticket that was just made, with its history: nothing has to be read back."""
+    return _whole(one.ticket, _clock(one.ticket, one.clock, one.clock_events), one.events, None, None, ())
+
+
+def _whole(
+    one: Ticket,
+    due: dict[str, Any],
+    events: Sequence[TicketEvent],
+    escalation: int | None,
+    held: TicketHold | None,
+    disposals: Sequence[Disposal],
+) -> dict[str, Any]:
     return ticket(one) | {
-        "escalation": highest(session, [one.id]).get(one.id),
+        "escalation": escalation,
         "identity_by": one.identity_by,
         "identity_method": one.identity_method,
-        "due": clock(session, one),
+        "due": due,
         "hold": held
         and {
             "reason": held.reason,
@@ -99,7 +122,7 @@ def ticket_with_events(session: Session, one: Ticket) -> dict[str, Any]:
                 "key_destroyed_at": d.key_destroyed_at,
                 "removed_at": d.removed_at,
             }
-            for d in rows.disposals_of(session, one.id)
+            for d in disposals
         ],
     }
 

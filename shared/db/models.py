@@ -119,6 +119,7 @@ class TicketEvent(Base):
     kind: Mapped[str] = mapped_column(
         server_default="state"
     )  # `state` for a move; else the facet that changed: `clock.paused`, `hold.set`, ...
+    detail: Mapped[dict[str, Any] | None]  # told to webhooks beside ids and state; no personal data
 
 
 class LifecycleMove(Base):

@@ -95,9 +95,23 @@ def advance(
     record(session, ticket, actor, note)
 
 
-def record(session: Session, ticket: Ticket, actor: str, note: str | None = None, kind: str = "state") -> None:
-    """Write the ticket's present state, or the facet `kind` that changed, into its history and the log."""
-    session.add(TicketEvent(ticket_id=ticket.id, at=utc_now(), actor=actor, state=ticket.state, note=note, kind=kind))
+def record(
+    session: Session,
+    ticket: Ticket,
+    actor: str,
+    note: str | None = None,
+    kind: str = "state",
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Write the ticket's present state, or the facet `kind` that changed, into its history and the log.
+
+    `detail` is told to webhooks too.
+    """
+    session.add(
+        TicketEvent(
+            ticket_id=ticket.id, at=utc_now(), actor=actor, state=ticket.state, note=note, kind=kind, detail=detail
+        )
+    )
     leaf = ticket.state if kind == "state" else kind
     log(session, actor, f"ticket.{leaf}", ticket.id, {"version": ticket.version})
 

@@ -1,5 +1,6 @@
 """Retain sets as rows: which there are, which is in use. The request service writes, refit and audit read."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -41,8 +42,16 @@ def active_set(session: Session, model_id: str) -> RetainSet | None:
     return None if choice is None or choice.number is None else get_set(session, model_id, choice.number)
 
 
+def chosen_at(session: Session, model_id: str, *, lock: bool = False) -> datetime | None:
+    """Since when what is in use is in use; with `lock` nobody else chooses until the transaction ends."""
+    if lock:
+        _lock(session, model_id)
+    return session.scalar(select(RetainChoice.changed_at).where(RetainChoice.model_id == model_id))
+
+
 def choose(session: Session, model_id: str, number: int | None, actor: str) -> None:
     """Use set `number` from the next refit on; None for the reference people alone."""
+    _lock(session, model_id)
     values: dict[str, Any] = {"number": number, "changed_by": actor, "changed_at": utc_now()}
     session.execute(
         insert(RetainChoice)
@@ -66,3 +75,8 @@ def waits(session: Session, model_id: str) -> bool:
 def digest_of(manifest: dict[str, Any]) -> str | None:
     """The digest of the retain set that a version was made with."""
     return (manifest.get("retain_set") or {}).get("digest")
+
+
+def _lock(session: Session, model_id: str) -> None:
+    """One at a time chooses: there may be no row yet that could be locked."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"retain/{model_id}", 0))))

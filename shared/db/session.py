@@ -8,7 +8,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from shared.errors import Conflict, IntegrityFailure, NotAudited, OnHold, Unavailable, WouldReexpose
+from shared.errors import BadInput, Conflict, IntegrityFailure, NotAudited, OnHold, Unavailable, WouldReexpose
 
 UNCOVERED = "LC001"
 NOT_AUDITED = "LC002"
@@ -22,7 +22,7 @@ def make_engine(url: str) -> Engine:
     return create_engine(
         url.replace("postgresql://", "postgresql+psycopg://", 1),
         pool_pre_ping=True,
-        pool_size=4,
+        pool_size=12,
         connect_args={"connect_timeout": 5},
     )
 
@@ -59,6 +59,8 @@ def transaction(engine: Engine) -> Iterator[Session]:
             raise Conflict(f"The database refuses: {original.diag.message_primary}.") from exc
         if isinstance(original, psycopg.errors.UniqueViolation):
             raise Conflict("It exists already.") from exc
+        if isinstance(original, psycopg.DataError):
+            raise BadInput("A text holds a character, or a number is so large, that it cannot be kept.") from exc
         if exc.connection_invalidated or isinstance(original, psycopg.OperationalError):
             raise Unavailable("The database cannot be reached.") from exc
         raise

@@ -1,7 +1,11 @@
 """The clerk: what was ordered arrives, however often the queue, the workers or the clerk itself go down."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -132,3 +136,41 @@ def test_a_message_that_the_queue_lost_is_sent_again(people: Any, queue: Celery,
         session.execute(text("UPDATE outbox SET published_at = now() - interval '1 minute'"))
     one.turn()
     assert ids(redis) == [order]
+
+
+WORKER = """
+import logging, os
+from celery.signals import worker_init
+from shared.contracts import TASK_REFIT
+from shared.correlation import log_with_ids
+from shared.queue import celery_app
+
+app = celery_app("probe", os.environ["LACUNA_REDIS_URL"])
+worker_init.connect(lambda **_: log_with_ids(), weak=False)
+
+@app.task(name=TASK_REFIT)
+def refit(run, **_):
+    logging.getLogger("probe").info("refit %s", run)
+"""
+
+
+def test_the_id_of_a_request_stands_in_the_workers_log(
+    people: Any, queue: Celery, redis: Redis, parts: Any, ticket_body: dict[str, Any], tmp_path: Path
+) -> None:
+    """From the header through outbox and message into a worker of its own process, over the real Redis."""
+    ticket = people["olivia"].post("/v1/tickets", ticket_body | {"urgent": True}).json()["id"]
+    people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND, **{"X-Request-ID": "case-1042"})
+    clerk(people, queue).relay()
+    sent = {one["headers"].get("lacuna_correlation"): one["headers"]["id"] for one in messages(redis)}
+    order = sent["case-1042"]
+    (tmp_path / "probe.py").write_text(WORKER)
+    env = os.environ | {"LACUNA_REDIS_URL": parts.redis_url, "PYTHONPATH": f"{tmp_path}:{Path.cwd()}"}
+    argv = [sys.executable, "-m", "celery", "-A", "probe", "worker", "-Q", QUEUE_REFIT, "--pool", "solo"]
+    argv += ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"]
+    worker = subprocess.Popen(argv, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    try:
+        assert worker.stderr is not None
+        assert any(f"[case-1042] refit {order}" in line for line in worker.stderr)
+    finally:
+        worker.kill()
+        worker.communicate()

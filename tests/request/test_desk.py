@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from services.request import escalate, facets
+from services.request import escalate, expiry
 from shared.clock import utc_now
+from shared.db import repository_tickets as tickets
 from shared.db.models import LifecycleMove
 from shared.db.session import transaction
 from shared.errors import OnHold
@@ -85,6 +86,37 @@ def test_whoever_edited_last_cannot_approve_and_the_material_is_the_new_one(
     refused(people["adam"].patch(f"/v1/tickets/{ticket}", {"urgent": True}), 409, "conflict")
 
 
+def test_who_never_proves_to_be_that_person_expires_unless_held(
+    people: Any, ticket_body: dict[str, Any], database: Any
+) -> None:
+    """After so many days of doubt, by the clerk, with history, log leaf and a stopped clock; CCPA's clock runs on."""
+    late, held, verified, fresh, ccpa = (
+        filed(people, ticket_body, names=[name], **more)
+        for name, more in (
+            ("Ida", {}), ("Bo", {}), ("Eva", {}), ("Max", {}), ("Kim", {"regime": "ccpa", "received_at": ago(days=50)})
+        )
+    )  # fmt: skip
+    for ticket in (late, held, verified, fresh, ccpa):
+        people["olivia"].post(f"/v1/tickets/{ticket}/identity", {"outcome": "doubted", "note": "-"})
+    people["olivia"].post(f"/v1/tickets/{held}/hold", WHY)
+    seen = {"outcome": "verified", "method": "id_document", "note": "seen"}
+    people["olivia"].post(f"/v1/tickets/{verified}/identity", seen)
+    with transaction(database.engine("admin")) as session:
+        session.execute(
+            text("UPDATE ticket_event SET at = at - interval '30 days' WHERE ticket_id <> :fresh"), {"fresh": fresh}
+        )
+    for wanted in (2, 0):
+        with transaction(people.office.database) as session:
+            assert expiry.expire(session, people.office.model_id, timedelta(days=30)) == wanted
+    shown = {one["id"]: one for one in people["olivia"].get("/v1/tickets").json()["items"]}
+    assert {shown[one]["state"] for one in (late, ccpa)} == {"expired"}
+    assert (shown[late]["clock"], shown[held]["state"]) == ("stopped", "identity_pending")
+    assert (shown[verified]["state"], shown[fresh]["state"]) == ("under_review", "identity_pending")
+    with transaction(people.office.database) as session:
+        leaves = session.execute(text("SELECT actor FROM log_leaf WHERE kind = 'ticket.expired'")).scalars().all()
+    assert leaves == ["clerk", "clerk"]
+
+
 def test_a_hold_is_set_by_one_and_released_by_two(people: Any, ticket_body: dict[str, Any], database: Any) -> None:
     ticket = filed(people, ticket_body)
     path = f"/v1/tickets/{ticket}"
@@ -114,15 +146,15 @@ def test_a_hold_is_set_by_one_and_released_by_two(people: Any, ticket_body: dict
 def test_of_two_who_file_the_same_at_once_one_is_first(
     people: Any, ticket_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two transactions at the same point: both have inserted, neither has looked."""
+    """Two transactions at the same point: both have begun, neither has looked."""
     meet = threading.Barrier(2, timeout=10)
-    begin = facets.begin
+    lock = tickets.lock_subjects
 
     def together(*args: Any) -> None:
         meet.wait()
-        begin(*args)
+        lock(*args)
 
-    monkeypatch.setattr(facets, "begin", together)
+    monkeypatch.setattr(tickets, "lock_subjects", together)
     with ThreadPoolExecutor(2) as pool:
         answers = [
             one.json() for one in pool.map(lambda _: people["olivia"].post("/v1/tickets", ticket_body), range(2))

@@ -52,6 +52,38 @@ def test_a_file_is_filed_row_by_row(people: Any, database: Any, store: Any) -> N
     assert [one["row"] for one in more["items"]] == [8, 9, 10]
 
 
+def test_a_batch_keeps_the_rules_of_single_filing(people: Any, database: Any, ticket_body: dict[str, Any]) -> None:
+    """Duplicates of what was filed before and of rows above, namesakes, wrong laws; a leaf and a clock for each."""
+    first = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
+    plain = ticket_body | {"photos": []}
+    other = plain | {"names": ["Ida Borg", "Ida B."]}
+    lines = [
+        plain,
+        other,
+        other | {"names": ["ida b."]},
+        other | {"facts": [{"attribute": "city", "value": "Ulm"}]},
+        plain | {"names": ["Eva Ek"], "calendar": "XX"},
+        plain | {"names": ["Eva Ek"], "received_at": "2999-01-01T00:00:00Z"},
+    ]
+    job, rows = done(people, "\n".join(map(json.dumps, lines)), "application/x-ndjson")
+    assert (job["status"], job["accepted"], job["refused"]) == ("succeeded", 4, 2)
+    shown = [people["olivia"].get(f"/v1/tickets/{one['ticket']}").json() for one in rows[:4]]
+    assert [one["state"] for one in shown] == ["duplicate", "under_review", "duplicate", "under_review"]
+    assert [one["duplicate_of"] for one in shown] == [first, None, rows[1]["ticket"], None]
+    assert [one["review_reason"] for one in shown] == [None, None, None, "possible_namesake"]
+    assert [one["clock"] for one in shown] == ["stopped", "running", "stopped", "running"]
+    assert [[event["state"] for event in one["events"]] for one in shown[:2]] == [
+        ["received", "duplicate"],
+        ["received", "under_review"],
+    ]
+    with transaction(database.engine("admin")) as session:
+        leaves = session.execute(
+            text("SELECT kind, detail ->> 'version' FROM log_leaf WHERE subject = :one ORDER BY id"),
+            {"one": rows[0]["ticket"]},
+        )
+        assert [tuple(one) for one in leaves] == [("ticket.received", "1"), ("ticket.duplicate", "2")]
+
+
 def test_a_dry_run_files_nothing(people: Any, database: Any, store: Any) -> None:
     job, rows = done(people, HEADER + "Mara,x,,a\nMara,,,b\n", query="?dry_run=true")
     assert (job["accepted"], job["refused"]) == (1, 1)

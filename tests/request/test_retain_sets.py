@@ -153,6 +153,9 @@ def test_another_set_makes_a_refit_worth_ordering(people: Any, worker: Any) -> N
     assert people["oscar"].post("/v1/retain-sets/0/use").json() == {"active": None, "waits_for_refit": False}
     assert people["oscar"].post("/v1/refits").status_code == 409
     assert people["oscar"].post("/v1/retain-sets/9/use").status_code == 404
+    head = {"Authorization": f"Bearer {people.keys['oscar']}"}
+    stale = people["oscar"].post("/v1/retain-sets/1/use", **{"If-Match": '"u0"'})
+    assert (stale.status_code, people.app.post("/v1/retain-sets/1/use", headers=head).status_code) == (412, 428)
 
 
 def test_who_may_do_what(people: Any, database: Any) -> None:

@@ -115,6 +115,9 @@ def test_a_rollback_that_would_expose_somebody_names_the_ways_that_do_not(people
 
 def test_forward_orders_the_old_recipe_for_todays_tickets(people: Any, database: Any, erased: str) -> None:
     assert people["oscar"].post("/v1/erasers/99/forward").status_code == 404
+    assert people["oscar"].post("/v1/erasers/0/forward", **{"If-Match": '"g0"'}).status_code == 412
+    head = {"Authorization": f"Bearer {people.keys['oscar']}"}
+    assert people.app.post("/v1/erasers/0/forward", json={}, headers=head).status_code == 428
     order = people["oscar"].post("/v1/erasers/0/forward")
     assert order.status_code == 202
     with transaction(database.engine("request")) as session:
@@ -161,8 +164,11 @@ def test_two_people_break_the_glass_and_it_mends_itself(people: Any, worker: Any
 
 
 def test_a_broken_glass_is_ended_early_and_a_second_one_is_asked_anew(people: Any, worker: Any, erased: str) -> None:
+    assert people["rosa"].post("/v1/erasers/0/break-glass", ASK, **{"If-Match": '"g0"'}).status_code == 412
     asked = people["rosa"].post("/v1/erasers/0/break-glass", ASK).json()
-    people["viktor"].post(f"/v1/break-glass/{asked['id']}/confirm")
+    seen = {"If-Match": people["viktor"].get(f"/v1/break-glass/{asked['id']}").headers["etag"]}
+    people["viktor"].post(f"/v1/break-glass/{asked['id']}/confirm", **seen)
+    assert people["oscar"].post(f"/v1/break-glass/{asked['id']}/end", **seen).status_code == 412
     assert people["oscar"].post(f"/v1/break-glass/{asked['id']}/end").json()["state"] == "ended"
     assert promoted(people) == (1, 3)
     for verb in ("end", "confirm"):

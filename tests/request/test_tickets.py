@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from sqlalchemy import text
+from sqlalchemy import event, text
 
+from services.request import filing
 from shared.db.session import transaction
-from shared.errors import StoreUnavailable
+from shared.errors import Conflict, StoreUnavailable
 from shared.store.folder import FolderStore
 
 GROUND = {"ground": "consent_withdrawn"}
@@ -50,6 +51,41 @@ def test_a_ticket_is_filed_and_followed(people: Any, ticket_body: dict[str, Any]
     assert [event["state"] for event in ticket["events"]] == ["received", "under_review"]
     assert people["ada"].get("/v1/tickets").json()["items"][0]["id"] == ticket["id"]
     assert list(store.list("payloads/")) == [f"payloads/default/{ticket['id']}"]
+
+
+def test_an_answer_that_was_stored_meanwhile_undoes_the_second_ticket(
+    people: Any, ticket_body: dict[str, Any], database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first request commits after the second one looked for its answer and before it wrote its own."""
+    enter = filing.begin
+
+    def overtaken(*args: Any) -> Any:
+        with transaction(database.engine("admin")) as session:
+            row = "INSERT INTO idempotency_key VALUES ('default', 'olivia', 'k', '', 201, '{}', '{}', now())"
+            session.execute(text(row))
+        return enter(*args)
+
+    monkeypatch.setattr(filing, "begin", overtaken)
+    problem(people["olivia"].post("/v1/tickets", ticket_body, **{"Idempotency-Key": "k"}), 409, "in-flight")
+    assert (count(database, "ticket"), count(database, "ticket_event")) == (0, 0)
+
+
+def test_a_ticket_is_filed_in_few_round_trips(people: Any, ticket_body: dict[str, Any]) -> None:
+    """What makes filing fast: lock and answer of the key, locks of names, earlier tickets, all rows, the answer."""
+    seen: list[str] = []
+    event.listen(people.office.database, "before_cursor_execute", lambda *given: seen.append(given[2]))
+    people["olivia"].post("/v1/tickets", ticket_body, **{"Idempotency-Key": "k"})
+    assert len([one for one in seen if "api_key" not in one]) == 5
+
+
+def test_a_ticket_is_not_written_as_anything_but_just_received(people: Any, ticket_body: dict[str, Any]) -> None:
+    """The guard stands in the database: reviewed or a duplicate at once, nothing further."""
+    filed(people, ticket_body)
+    copy = (
+        "INSERT INTO ticket SELECT (jsonb_populate_record(t, jsonb_build_object('id', 'T-X', 'state', 'approved'))).*"
+    )
+    with pytest.raises(Conflict, match="being received"), transaction(people.office.database) as session:
+        session.execute(text(f"{copy} FROM ticket AS t"))
 
 
 def test_who_filed_a_ticket_cannot_approve_it(people: Any, ticket_body: dict[str, Any]) -> None:

@@ -6,14 +6,16 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from services.request import deliveries, webhooks
+from services.request import deliveries, escalate, webhooks
 from services.request.deliveries import Deliverer
+from shared.clock import utc_now
 from shared.db.session import transaction
 from shared.errors import BadInput
 
@@ -86,6 +88,21 @@ def test_what_happens_is_told_once_and_signed(
     (one,) = people["ada"].get(f"/v1/webhooks/{hook['id']}/deliveries").json()["items"]
     assert (one["state"], one["attempts"], one["status"]) == ("delivered", 1, 204)
     assert people["rosa"].get(f"/v1/webhooks/{hook['id']}").json().keys().isdisjoint({"secret"})
+
+
+def test_an_escalation_says_how_much_of_the_time_is_used_and_what_is_due(
+    people: Any, ticket_body: dict[str, Any], receiver: Receiver, deliverer: Deliverer
+) -> None:
+    hooked(people, receiver.url, "ticket.clock.escalated")
+    received = (utc_now() - timedelta(days=24.5)).isoformat()
+    ticket = people["olivia"].post("/v1/tickets", ticket_body | {"received_at": received}).json()
+    with transaction(people.office.database) as session:
+        escalate.escalate(session, people.office.model_id)
+    deliverer.collect()
+    deliverer.deliver()
+    told = sorted((json.loads(body)["data"] for _, body in receiver.told), key=lambda data: data["percent"])
+    assert [data["percent"] for data in told] == [50, 75]
+    assert {(data["ticket"], data["due_at"][:19]) for data in told} == {(ticket["id"], ticket["due_at"][:19])}
 
 
 def test_after_a_rotation_both_secrets_hold(people: Any, receiver: Receiver, deliverer: Deliverer) -> None:
