@@ -49,7 +49,12 @@ class Settings(BaseSettings):
     poll_s: float = 0.5
     grace_s: float = 120.0  # how long a replica serves on while it cannot reach the database
     auto_promote: bool = True
-    nightly_hour: int = 2
+    nightly_hour: int = 2  # UTC
+    nightly_catch_up_s: float = 900.0  # so long after a night nobody rang for, the clerk orders its refit
+    refit_lease_s: float = 30.0  # a worker that is silent for so long is taken for dead; it beats three times in it
+    audit_lease_s: float = 30.0
+    replica_lease_s: float = 15.0
+    lost_after_s: float = 30.0  # a message that no worker has begun on by then is sent again
 
     regime: str = "gdpr"  # of a ticket that names none: gdpr, uk_gdpr, ccpa
     calendar: str = ""  # whose public holidays: DE, DE-BY, GB-ENG, US-CA; empty: weekends only, which is never later

@@ -28,7 +28,6 @@ from shared.retained import open_rows
 from shared.store.base import Store
 
 logger = logging.getLogger(__name__)
-LEASE_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,13 @@ class Bench:
     keys: KeyRing
     verifier: Verifier
     database: Database
+    lease_s: float = 30.0
 
 
 def audit_version(bench: Bench, audit_id: str, version_id: str) -> None:
     """Audit version `version_id` under the run `audit_id`; does nothing where that is done or in other hands."""
     with transaction(bench.database) as session:
-        claim = rows.claim_audit(session, audit_id, version_id, lease_s=LEASE_S)
+        claim = rows.claim_audit(session, audit_id, version_id, lease_s=bench.lease_s)
     if claim is None or claim.already_done:
         logger.info("audit %s is done or in other hands", audit_id)
         return
@@ -54,10 +54,10 @@ def audit_version(bench: Bench, audit_id: str, version_id: str) -> None:
 
     def beat() -> None:
         with transaction(bench.database) as session:
-            rows.heartbeat(session, audit_id, fence, lease_s=LEASE_S)
+            rows.heartbeat(session, audit_id, fence, lease_s=bench.lease_s)
 
     try:
-        with heartbeat(beat):
+        with heartbeat(beat, bench.lease_s / 3):
             with transaction(bench.database) as session:
                 version = rows.get_version(session, version_id)
                 tickets = rows.covered_tickets(session, version_id)

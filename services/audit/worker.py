@@ -50,6 +50,7 @@ def open_bench(**_: Any) -> None:
             keys=KeyRing.from_settings(settings),
             verifier=Verifier.from_settings(settings),
             database=make_engine(settings.database_url),
+            lease_s=settings.audit_lease_s,
         )
     )
 

@@ -69,6 +69,7 @@ class Workshop:
     keys: KeyRing
     signer: Signer
     database: Database
+    lease_s: float = 30.0
     _statistics: dict[str, BaseStatistics] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

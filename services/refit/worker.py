@@ -18,6 +18,7 @@ from shared.correlation import log_with_ids
 from shared.crypto import KeyRing, Signer
 from shared.db.session import make_engine
 from shared.erasure.recipe import Recipe
+from shared.nightly import latest_night
 from shared.queue import celery_app
 from shared.store.opening import open_store
 from shared.vlm.engine import Engine
@@ -43,6 +44,7 @@ def open_workshop(**_: Any) -> None:
             keys=KeyRing.from_settings(settings),
             signer=Signer.from_settings(settings),
             database=make_engine(settings.database_url),
+            lease_s=settings.refit_lease_s,
         )
     )
 
@@ -55,5 +57,5 @@ def refit_task(run: str, model: str, kind: str, period: str | None = None, recip
 
 @app.task(name=TASK_NIGHTLY)
 def nightly_task() -> None:
-    """Carry out the refit of this night."""
-    nightly(_shop[0], utc_now().date())
+    """Carry out the refit of the latest night: a message may have waited past midnight."""
+    nightly(_shop[0], latest_night(utc_now(), settings.nightly_hour))

@@ -8,14 +8,14 @@ import signal
 import threading
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 from sqlalchemy import Engine, func, select
 
-from services.request import escalate, glass, reconciler, restore, shredding
+from services.request import escalate, glass, nights, reconciler, restore, shredding
 from services.request.certifier import Certifier
 from services.request.deliveries import Deliverer
 from services.request.importer import Importer
@@ -32,6 +32,7 @@ from shared.db.session import make_engine, transaction
 from shared.errors import LacunaError, StaleRestore, Unavailable
 from shared.highwater import Mark
 from shared.log.note import read_keys
+from shared.nightly import latest_night
 from shared.queue import celery_app
 from shared.store.base import Store
 from shared.store.opening import open_store
@@ -55,14 +56,27 @@ class Clerk:
     importer: Importer | None = None
     retention: Retention = field(default_factory=Retention)
     certifier: Certifier | None = None  # with its sequencer
+    lost_after: timedelta = reconciler.LOST_AFTER
+    nightly: tuple[int, timedelta] | None = None  # the hour, and how long after it a night is caught up on
     _forget_at: float = 0.0
+    _night: date | None = None  # settled
     _mark: Mark | None = None
     _shred_at: float = 0.0
     _retry: dict[str, tuple[float, float]] = field(default_factory=dict)  # id -> (not before, pause)
 
     def turn(self) -> None:
         """Look at the mark, then every step in its order; what is away waits for the next turn."""
-        every = (self.keep, self.relay, self.mend, self.promote, self.move, self.escalate, self.shred, self.recover)
+        every = (
+            self.keep,
+            self.night,
+            self.relay,
+            self.mend,
+            self.promote,
+            self.move,
+            self.escalate,
+            self.shred,
+            self.recover,
+        )
         for step in (*every, self.forget, self.sequence, self.certify):
             try:
                 step()
@@ -79,6 +93,14 @@ class Clerk:
         if self.office is not None:
             with transaction(self.database) as session:
                 self._mark = restore.keep(session, *self.office, self.model_id, self._mark)
+
+    def night(self) -> None:
+        """See nights."""
+        if self.nightly is None or latest_night(utc_now(), self.nightly[0]) == self._night:
+            return
+        with transaction(self.database) as session:
+            settled = nights.catch_up(session, self.model_id, *self.nightly)
+        self._night = settled
 
     def mend(self) -> None:
         """End what two people allowed for a time (glass.py)."""
@@ -133,7 +155,7 @@ class Clerk:
     def recover(self) -> None:
         """Send again what was lost, less and less often."""
         with transaction(self.database) as session:
-            found = reconciler.lost(session, self.model_id)
+            found = reconciler.lost(session, self.model_id, self.lost_after)
         now = time.monotonic()
         self._retry = {one.id: self._retry.get(one.id, (now, FIRST_RETRY_S)) for one in found}
         for one in found:
@@ -202,6 +224,8 @@ def main() -> None:
             timedelta(days=settings.kit_days) if settings.kit_days else None,
         ),
         certifier=Certifier(sequencer, settings.model_id),
+        lost_after=timedelta(seconds=settings.lost_after_s),
+        nightly=(settings.nightly_hour, timedelta(seconds=settings.nightly_catch_up_s)),
     )
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

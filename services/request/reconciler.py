@@ -229,7 +229,7 @@ def _latest_run(session: Session, ticket: str) -> tuple[RefitRun | None, str | N
     return (found[0], found[1], found[2]) if found else (None, None, None)
 
 
-def lost(session: Session, model_id: str) -> list[Resend]:
+def lost(session: Session, model_id: str, after: timedelta = LOST_AFTER) -> list[Resend]:
     """Runs and audits that wait for another try, whose worker is gone, or whose message never arrived."""
     now = utc_now()
     found: list[Resend] = []
@@ -245,7 +245,7 @@ def lost(session: Session, model_id: str) -> list[Resend]:
         found.append(Resend(str(audit.id), QUEUE_AUDIT, TASK_AUDIT, kwargs, _correlation(session, audit.id)))
     unseen = (
         select(Outbox)
-        .where(Outbox.published_at < now - LOST_AFTER, Outbox.created_at > now - timedelta(days=2))
+        .where(Outbox.published_at < now - after, Outbox.created_at > now - timedelta(days=2))
         .where(~exists().where(RefitRun.id == Outbox.id), ~exists().where(AuditRun.id == Outbox.id))
     )
     found += [Resend(str(o.id), o.queue, o.task, dict(o.kwargs), o.correlation) for o in session.scalars(unseen)]
