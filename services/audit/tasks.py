@@ -4,7 +4,7 @@ An outage of the store leaves the run `waiting`; the clerk orders it again.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -41,6 +41,7 @@ class Bench:
     verifier: Verifier
     database: Database
     lease_s: float = 30.0
+    beat: Callable[[], None] = lambda: None  # the worker's pulse
 
 
 def audit_version(bench: Bench, audit_id: str, version_id: str) -> None:
@@ -55,6 +56,7 @@ def audit_version(bench: Bench, audit_id: str, version_id: str) -> None:
     def beat() -> None:
         with transaction(bench.database) as session:
             rows.heartbeat(session, audit_id, fence, lease_s=bench.lease_s)
+        bench.beat()
 
     try:
         with heartbeat(beat, bench.lease_s / 3):

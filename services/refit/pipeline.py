@@ -70,6 +70,7 @@ class Workshop:
     signer: Signer
     database: Database
     lease_s: float = 30.0
+    beat: Callable[[], None] = lambda: None  # the worker's pulse
     _statistics: dict[str, BaseStatistics] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -32,6 +32,7 @@ def run_order(
     def write(report: Report) -> None:
         with transaction(shop.database) as session:
             rows.heartbeat(session, run_id, fence, report.stage, lease_s=shop.lease_s, progress=report.progress)
+        shop.beat()
 
     report = Report(run_id[:8], write)
     try:

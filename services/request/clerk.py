@@ -7,6 +7,7 @@ import logging
 import signal
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -15,8 +16,9 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 from sqlalchemy import Engine, func, select
 
-from services.request import escalate, glass, nights, reconciler, restore, shredding
+from services.request import deadman, escalate, glass, nights, reconciler, restore, shredding
 from services.request.certifier import Certifier
+from services.request.deadman import Periods
 from services.request.deliveries import Deliverer
 from services.request.importer import Importer
 from services.request.reconciler import Limits, Resend
@@ -28,6 +30,7 @@ from shared.config import load_settings
 from shared.correlation import MESSAGE_HEADER, log_with_ids
 from shared.crypto import KeyRing
 from shared.db.models import Outbox
+from shared.db.pulse import beat
 from shared.db.session import make_engine, transaction
 from shared.errors import LacunaError, StaleRestore, Unavailable
 from shared.highwater import Mark
@@ -40,6 +43,8 @@ from shared.store.opening import open_store
 logger = logging.getLogger(__name__)
 PAUSE_S = 0.4
 FIRST_RETRY_S, LONGEST_RETRY_S = 3.0, 120.0
+WATCH_EVERY_S = 5.0
+PULSES = {"relay": "relay", "sequence": "sequencer"}  # step -> whose pulse it is
 
 
 @dataclass
@@ -58,7 +63,11 @@ class Clerk:
     certifier: Certifier | None = None  # with its sequencer
     lost_after: timedelta = reconciler.LOST_AFTER
     nightly: tuple[int, timedelta] | None = None  # the hour, and how long after it a night is caught up on
+    periods: Periods = field(default_factory=Periods)
+    deadman_urls: Mapping[str, str] = field(default_factory=dict)
     _forget_at: float = 0.0
+    _watch_at: float = 0.0
+    _began: float = field(default_factory=time.monotonic)
     _night: date | None = None  # settled
     _mark: Mark | None = None
     _shred_at: float = 0.0
@@ -66,6 +75,7 @@ class Clerk:
 
     def turn(self) -> None:
         """Look at the mark, then every step in its order; what is away waits for the next turn."""
+        well = {"clerk"}
         every = (
             self.keep,
             self.night,
@@ -80,6 +90,7 @@ class Clerk:
         for step in (*every, self.forget, self.sequence, self.certify):
             try:
                 step()
+                well.add(PULSES.get(step.__name__, "clerk"))
             except StaleRestore as exc:
                 logger.error("%s", exc.detail)
                 return
@@ -87,6 +98,23 @@ class Clerk:
                 logger.warning("%s: %s", step.__name__, exc.detail)
             except (OperationalError, RedisError, OSError) as exc:
                 logger.warning("%s: the queue cannot be reached (%s)", step.__name__, type(exc).__name__)
+        self._watch(well)
+
+    def _watch(self, well: set[str]) -> None:
+        """Every few seconds: write the pulse of what went well, and look for what did not happen.
+
+        At first it only writes: after a downtime everybody is given as long as a pulse may take.
+        """
+        if time.monotonic() < self._watch_at:
+            return
+        self._watch_at = time.monotonic() + WATCH_EVERY_S
+        try:
+            with transaction(self.database) as session:
+                beat(session, sorted(well))
+                if time.monotonic() - self._began >= self.periods.pulse.total_seconds():
+                    deadman.watch(session, self.model_id, self.periods)
+        except LacunaError as exc:
+            logger.warning("nobody watches: %s", exc.detail)
 
     def keep(self) -> None:
         """Raise the high-water mark; raises StaleRestore where the database is below it: then nothing is done."""
@@ -197,7 +225,11 @@ def main() -> None:
     log_with_ids()
     settings = load_settings()
     settings.need("database_url", "redis_url", "kek", "log_key", "log_verify_keys")
-    store, database, keys = open_store(settings), make_engine(settings.database_url), KeyRing.from_settings(settings)
+    store, database, keys = (
+        open_store(settings),
+        make_engine(settings.database_url, settings.database_idle_s),
+        KeyRing.from_settings(settings),
+    )
     log_keys = read_keys(settings.log_verify_keys)
     sequencer = Sequencer(database, store, log_signer(settings), log_keys, log_keys[0].name)
     clerk = Clerk(
@@ -226,18 +258,34 @@ def main() -> None:
         certifier=Certifier(sequencer, settings.model_id),
         lost_after=timedelta(seconds=settings.lost_after_s),
         nightly=(settings.nightly_hour, timedelta(seconds=settings.nightly_catch_up_s)),
+        periods=Periods.from_settings(settings),
+        deadman_urls=deadman.read_urls(settings.deadman_urls),
     )
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
     logger.info("the clerk is at work")
-    beside = [threading.Thread(target=work, args=(clerk, done)) for work in (_send_webhooks, _import)]
+    beside = [threading.Thread(target=work, args=(clerk, done)) for work in (_send_webhooks, _import, _ping)]
     for thread in beside:
         thread.daemon = True  # killed at any time without harm
         thread.start()
     while not done.is_set():
         clerk.turn()
         done.wait(PAUSE_S)
+
+
+def _ping(clerk: Clerk, done: threading.Event) -> None:
+    """In a thread of its own too: a monitor that is slow holds up nothing."""
+    while clerk.deadman_urls and not done.wait(clerk.periods.ping_every_s):
+        try:
+            with transaction(clerk.database) as session:
+                silent = deadman.look(session, clerk.model_id, clerk.periods)
+            loopback = clerk.deliverer is not None and clerk.deliverer.allow_loopback
+            for name, outcome in deadman.ping(clerk.deadman_urls, silent, allow_loopback=loopback).items():
+                if not outcome.delivered:
+                    logger.warning("the monitor of %s was not told that all is well: %s", name, outcome.error)
+        except LacunaError as exc:
+            logger.warning("no monitor is told that all is well: %s", exc.detail)
 
 
 def _import(clerk: Clerk, done: threading.Event) -> None:
