@@ -5,6 +5,7 @@ a killed worker leaves a lease that lapses; in both cases the clerk orders the s
 """
 
 import logging
+from collections.abc import Mapping
 from datetime import date
 
 from services.refit.pipeline import Outcome, Workshop, refit
@@ -40,8 +41,7 @@ def run_order(
             outcome = refit(shop, run_id, fence, report, recipe)
     except Unavailable as exc:
         logger.warning("refit %s waits: %s", run_id, exc.detail)
-        with transaction(shop.database) as session:
-            rows.finish_run(session, run_id, fence, "waiting", error=exc.detail)
+        _end(shop, run_id, fence, "waiting", error=exc.detail)
         return
     except Conflict as exc:
         logger.warning("refit %s is given up here: %s", run_id, exc.detail)
@@ -49,13 +49,28 @@ def run_order(
     except Exception as exc:
         logger.exception("refit %s failed", run_id)
         detail = exc.detail if isinstance(exc, LacunaError) else f"unexpected: {type(exc).__name__}"
-        with transaction(shop.database) as session:
-            rows.finish_run(session, run_id, fence, "failed", error=detail)
+        _end(shop, run_id, fence, "failed", error=detail)
         return
     if outcome is Outcome.NOTHING_TO_DO:
-        with transaction(shop.database) as session:
-            rows.finish_run(session, run_id, fence, "nothing_to_do", seconds=report.seconds())
+        _end(shop, run_id, fence, "nothing_to_do", seconds=report.seconds())
         logger.info("refit %s: nothing to do, the latest version covers everybody", run_id[:8])
+
+
+def _end(
+    shop: Workshop,
+    run_id: str,
+    fence: int,
+    status: str,
+    *,
+    error: str | None = None,
+    seconds: Mapping[str, float] | None = None,
+) -> None:
+    """Write how it ended; where that cannot be written the lease lapses, and the run is ordered again."""
+    try:
+        with transaction(shop.database) as session:
+            rows.finish_run(session, run_id, fence, status, error=error, seconds=seconds)
+    except (Conflict, Unavailable) as exc:
+        logger.warning("refit %s is %s, which cannot be written: %s", run_id, status, exc.detail)
 
 
 def nightly(shop: Workshop, day: date) -> None:
