@@ -43,7 +43,8 @@ from shared.store.opening import open_store
 logger = logging.getLogger(__name__)
 PAUSE_S = 0.4
 FIRST_RETRY_S, LONGEST_RETRY_S = 3.0, 120.0
-WATCH_EVERY_S = 5.0
+WATCH_EVERY_S, WHOLE_EVERY_S = 5.0, 60.0
+RECENT = timedelta(days=2)
 PULSES = {"relay": "relay", "sequence": "sequencer"}  # step -> whose pulse it is
 
 
@@ -67,6 +68,7 @@ class Clerk:
     deadman_urls: Mapping[str, str] = field(default_factory=dict)
     _forget_at: float = 0.0
     _watch_at: float = 0.0
+    _whole_at: float = 0.0
     _began: float = field(default_factory=time.monotonic)
     _night: date | None = None  # settled
     _mark: Mark | None = None
@@ -181,10 +183,12 @@ class Clerk:
             shredding.remove(session, self.office[0])
 
     def recover(self) -> None:
-        """Send again what was lost, less and less often."""
-        with transaction(self.database) as session:
-            found = reconciler.lost(session, self.model_id, self.lost_after)
+        """Send again what was lost, less and less often; once a minute also what was ordered long ago."""
         now = time.monotonic()
+        if whole := now >= self._whole_at:
+            self._whole_at = now + WHOLE_EVERY_S
+        with transaction(self.database) as session:
+            found = reconciler.lost(session, self.model_id, self.lost_after, None if whole else RECENT)
         self._retry = {one.id: self._retry.get(one.id, (now, FIRST_RETRY_S)) for one in found}
         for one in found:
             due, pause = self._retry[one.id]

@@ -35,7 +35,8 @@ BEATING: Final = {
     "refit": "No refit worker takes orders",
     "audit": "No audit worker takes orders",
 }
-NAMES: Final = (*BEATING, "inference", "nightly", "beat", "orders")
+NAMES: Final = (*BEATING, "inference", "nightly", "beat", "orders", "runs")
+MOST_ATTEMPTS: Final = 5
 REFITTED: Final = ("succeeded", "nothing_to_do")
 
 
@@ -130,6 +131,11 @@ def _orders(session: Session, now: datetime, grace: timedelta) -> Iterator[Silen
     old = select(func.count(), func.min(Outbox.created_at)).where(
         Outbox.created_at < now - grace, *(~one for one in done)
     )
+    again = select(func.count()).where(RefitRun.attempt >= MOST_ATTEMPTS, RefitRun.status.in_(("running", "waiting")))
+    if begun := session.scalar(again):
+        yield Silence(
+            "runs", f"{begun} refits were begun {MOST_ATTEMPTS} times or more and do not come to an end.", now
+        )
     number, oldest = session.execute(old).one()
     if number:
         yield Silence(

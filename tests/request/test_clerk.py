@@ -132,3 +132,16 @@ def test_a_message_that_the_queue_lost_is_sent_again(people: Any, queue: Celery,
         session.execute(text("UPDATE outbox SET published_at = now() - interval '1 minute'"))
     one.turn()
     assert ids(redis) == [order]
+
+
+def test_an_order_is_carried_out_however_old_it_is(people: Any, database: Any, queue: Celery, redis: Redis) -> None:
+    """Workers and queue were away over a long weekend."""
+    clerk(people, queue).turn()
+    (order,) = ids(redis)
+    redis.flushdb()
+    with transaction(database.engine("admin")) as session:
+        session.execute(
+            text("UPDATE outbox SET created_at = now() - interval '5 days', published_at = now() - interval '4 days'")
+        )
+    clerk(people, queue).turn()
+    assert ids(redis) == [order]

@@ -151,6 +151,20 @@ def test_an_order_that_nobody_carries_out_is_an_alarm(old: Any, worker: Any, dat
     assert names(old) == set()
 
 
+def test_a_run_that_is_begun_again_and_again_is_an_alarm(old: Any, worker: Any, database: Any) -> None:
+    """A refit that kills its worker each time: somebody is always at it, and it never ends."""
+    refitted(database, date(2026, 11, 24))
+    run, _ = worker.claim()
+    for attempt in range(2, deadman.MOST_ATTEMPTS + 1):
+        assert names(old) == set()
+        with transaction(database.engine("admin")) as session:
+            session.execute(
+                text("UPDATE refit_run SET lease_until = now() - interval '1 second' WHERE id = :id"), {"id": run}
+            )
+        assert worker.claim(run)[1] == attempt
+    assert names(old) == {"runs"}
+
+
 def test_an_alarm_is_told_once_and_its_end_too(old: Any, database: Any) -> None:
     hook = {"url": "https://hooks.example.org/x", "events": ["alarm.raised", "alarm.cleared"]}
     assert old["rosa"].post("/v1/webhooks", hook).status_code == 201
