@@ -16,7 +16,7 @@ from services.cli.demo_story import data_url
 from shared.bench.reference import Person
 
 AGAIN_S: Final = 0.2
-PATIENCE_S: Final = 90.0
+PATIENCE_S: Final = 180.0
 CONFLICT, FAILED_BEFORE = 409, 412
 
 

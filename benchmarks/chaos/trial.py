@@ -22,8 +22,8 @@ from shared.log.note import read_keys
 
 GROUND: Final = {"ground": "consent_withdrawn"}
 REJECTION: Final = {"code": "no_match", "note": "No such person is known to us."}
-REACH_S: Final = 60.0
-REST_S: Final = 90.0
+REACH_S: Final = 180.0  # waits are long: a slow machine is no broken house
+REST_S: Final = 240.0
 STATISTICS: Final = "statistics/"
 
 

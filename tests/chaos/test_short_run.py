@@ -12,7 +12,7 @@ from benchmarks.chaos.plan import short_plan
 from benchmarks.chaos.run import carry_out, open_world, table
 from benchmarks.chaos.trial import World
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1500)
 
 
 @pytest.fixture(scope="module")
