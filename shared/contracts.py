@@ -62,9 +62,9 @@ def statistics_key(model: str, digest: str) -> str:
     return f"statistics/{model}/{digest}"
 
 
-def retain_key(model: str, number: int, digest: str) -> str:
-    """Object key of one version of an operator's own retain set, sealed."""
-    return f"retain/{model}/{number:06d}-{digest[:16]}"
+def retain_key(model: str, number: int, digest: str, attempt: str) -> str:
+    """Object key of one version of an operator's own retain set, sealed. Each attempt has its own, as with rows."""
+    return f"retain/{model}/{number:06d}-{digest[:16]}.{attempt}"
 
 
 def rows_key(tenant: str, model: str, ticket: str, digest: str, attempt: str) -> str:
