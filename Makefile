@@ -11,7 +11,7 @@ INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get gl
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test check lint deploy-check demo-model bench-model bench-forgetting bench-choose bench-cost \
-	bench-paper bench-tickets fuzz clean
+	bench-paper bench-tickets chaos fuzz clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -65,6 +65,11 @@ bench-cost: $(STAMP) ## What a fit and 1 to 1,000 tickets cost at d = 4096 (abou
 
 bench-tickets: $(STAMP) ## Tickets a second, and how long one takes (one minute)
 	$(BIN)/python -m benchmarks.tickets_load --json build/tickets_load.json
+
+SEED ?= 4
+TRIALS ?= 120
+chaos: $(STAMP) ## Kill every process and part at every named step (SEED=4 TRIALS=120; about 20 minutes)
+	$(BIN)/python -m benchmarks.chaos.run --seed $(SEED) --trials $(TRIALS) --json build/chaos.json
 
 fuzz: $(STAMP) ## Schemathesis over the whole OpenAPI document (some minutes)
 	LACUNA_FUZZ_EXAMPLES=200 $(BIN)/python -m pytest tests/request/test_fuzz.py --timeout 3000

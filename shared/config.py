@@ -55,7 +55,19 @@ class Settings(BaseSettings):
     poll_s: float = 0.5
     grace_s: float = 120.0  # how long a replica serves on while it cannot reach the database
     auto_promote: bool = True
-    nightly_hour: int = 2
+    nightly_hour: int = 2  # UTC
+    nightly_catch_up_s: float = 900.0  # so long after a night nobody rang for, the clerk orders its refit
+    refit_lease_s: float = 30.0  # a worker that is silent for so long is taken for dead; it beats three times in it
+    audit_lease_s: float = 30.0
+    replica_lease_s: float = 15.0
+    database_idle_s: float = 90.0  # a transaction whose process stands still is ended after that
+    lost_after_s: float = 30.0  # a message that no worker has begun on by then is sent again
+
+    nightly_grace_s: float = 7200.0  # a night that has no finished refit by then raises an alarm
+    pulse_grace_s: float = 120.0  # so does a clerk, relay, sequencer or worker that is silent for so long
+    order_grace_s: float = 3600.0  # and an order that nobody carries out
+    deadman_urls: str = ""  # pinged while all is well: clerk=https://...,nightly=https://...,all=https://...
+    deadman_every_s: float = 60.0
 
     regime: str = "gdpr"  # of a ticket that names none: gdpr, uk_gdpr, ccpa
     calendar: str = ""  # whose public holidays: DE, DE-BY, GB-ENG, US-CA; empty: weekends only, which is never later

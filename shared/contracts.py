@@ -52,9 +52,12 @@ def import_key(tenant: str, job: str) -> str:
     return f"imports/{tenant}/{job}"
 
 
-def kit_key(tenant: str, ticket: str) -> str:
-    """Object key of a ticket's audit kit, sealed: what later audits ask once the raw material is destroyed."""
-    return f"kits/{tenant}/{ticket}"
+def kit_key(tenant: str, ticket: str, attempt: str) -> str:
+    """Object key of a ticket's audit kit, sealed: what later audits ask once the raw material is destroyed.
+
+    Each attempt has its own: a clerk that was given up for dead overwrites nothing.
+    """
+    return f"kits/{tenant}/{ticket}.{attempt}"
 
 
 def statistics_key(model: str, digest: str) -> str:
@@ -62,14 +65,14 @@ def statistics_key(model: str, digest: str) -> str:
     return f"{STATISTICS}{model}/{digest}"
 
 
-def retain_key(model: str, number: int, digest: str) -> str:
-    """Object key of one version of an operator's own retain set, sealed."""
-    return f"retain/{model}/{number:06d}-{digest[:16]}"
+def retain_key(model: str, number: int, digest: str, attempt: str) -> str:
+    """Object key of one version of an operator's own retain set, sealed. Each attempt has its own, as with rows."""
+    return f"retain/{model}/{number:06d}-{digest[:16]}.{attempt}"
 
 
-def rows_key(tenant: str, model: str, ticket: str, digest: str) -> str:
-    """Object key of one ticket's rows, sealed."""
-    return f"rows/{tenant}/{model}/{ticket}/{digest}"
+def rows_key(tenant: str, model: str, ticket: str, digest: str, attempt: str) -> str:
+    """Object key of one ticket's rows, sealed. Each attempt has its own: one that lost its lease overwrites nothing."""
+    return f"rows/{tenant}/{model}/{ticket}/{digest}.{attempt}"
 
 
 def eraser_key(model: str, number: int, digest: str) -> str:

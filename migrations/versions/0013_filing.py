@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0013"
-down_revision = "0010"
+down_revision = "0012"
 
 # A ticket that is reviewed, or a duplicate, from its first moment is written so: an update in the same transaction
 # would write its entry in each of ten indexes a second time. History and log name both states as before.

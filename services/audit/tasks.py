@@ -4,15 +4,16 @@ An outage of the store leaves the run `waiting`; the clerk orders it again.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Engine as Database
 
 from services.audit.own import Own
 from services.audit.suite import Suite
-from services.audit.verdict import Thresholds, judge
+from services.audit.verdict import Thresholds, Verdict, judge
 from shared.artifact import open_eraser
 from shared.crypto import KeyRing, Verifier
 from shared.db import repository_audit as rows
@@ -28,7 +29,6 @@ from shared.retained import open_rows
 from shared.store.base import Store
 
 logger = logging.getLogger(__name__)
-LEASE_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,14 @@ class Bench:
     keys: KeyRing
     verifier: Verifier
     database: Database
+    lease_s: float = 30.0
+    beat: Callable[[], None] = lambda: None  # the worker's pulse
 
 
 def audit_version(bench: Bench, audit_id: str, version_id: str) -> None:
     """Audit version `version_id` under the run `audit_id`; does nothing where that is done or in other hands."""
     with transaction(bench.database) as session:
-        claim = rows.claim_audit(session, audit_id, version_id, lease_s=LEASE_S)
+        claim = rows.claim_audit(session, audit_id, version_id, lease_s=bench.lease_s)
     if claim is None or claim.already_done:
         logger.info("audit %s is done or in other hands", audit_id)
         return
@@ -54,10 +56,11 @@ def audit_version(bench: Bench, audit_id: str, version_id: str) -> None:
 
     def beat() -> None:
         with transaction(bench.database) as session:
-            rows.heartbeat(session, audit_id, fence, lease_s=LEASE_S)
+            rows.heartbeat(session, audit_id, fence, lease_s=bench.lease_s)
+        bench.beat()
 
     try:
-        with heartbeat(beat):
+        with heartbeat(beat, bench.lease_s / 3):
             with transaction(bench.database) as session:
                 version = rows.get_version(session, version_id)
                 tickets = rows.covered_tickets(session, version_id)
@@ -72,8 +75,7 @@ def audit_version(bench: Bench, audit_id: str, version_id: str) -> None:
             verdict = judge(report, bench.thresholds)
     except Unavailable as exc:
         logger.warning("audit %s waits: %s", audit_id, exc.detail)
-        with transaction(bench.database) as session:
-            rows.finish_audit(session, audit_id, fence, status="waiting", error=exc.detail)
+        _end(bench, audit_id, fence, "waiting", error=exc.detail)
         return
     except Conflict as exc:
         logger.warning("audit %s is given up here: %s", audit_id, exc.detail)
@@ -81,22 +83,37 @@ def audit_version(bench: Bench, audit_id: str, version_id: str) -> None:
     except Exception as exc:
         logger.exception("audit %s failed", audit_id)
         detail = exc.detail if isinstance(exc, LacunaError) else f"unexpected: {type(exc).__name__}"
+        _end(bench, audit_id, fence, "failed", verdict=Verdict((detail,)), error=detail)
+        return
+    _end(bench, audit_id, fence, "succeeded", verdict=verdict, report=report)
+    logger.info("version %d %s its audit%s", version.number, verdict.word, "".join(f"\n  {r}" for r in verdict.reasons))
+
+
+def _end(
+    bench: Bench,
+    audit_id: str,
+    fence: int,
+    status: str,
+    *,
+    verdict: Verdict | None = None,
+    report: dict[str, Any] | None = None,
+    error: str | None = None,
+) -> None:
+    """Write how it ended; where that cannot be written the lease lapses, and the audit is ordered again."""
+    try:
         with transaction(bench.database) as session:
             rows.finish_audit(
-                session, audit_id, fence, status="failed", verdict="failed", reasons=[detail], error=detail
+                session,
+                audit_id,
+                fence,
+                status=status,
+                verdict=verdict.word if verdict else None,
+                reasons=list(verdict.reasons) if verdict else [],
+                report=report,
+                error=error,
             )
-        return
-    with transaction(bench.database) as session:
-        rows.finish_audit(
-            session,
-            audit_id,
-            fence,
-            status="succeeded",
-            verdict=verdict.word,
-            reasons=list(verdict.reasons),
-            report=report,
-        )
-    logger.info("version %d %s its audit%s", version.number, verdict.word, "".join(f"\n  {r}" for r in verdict.reasons))
+    except (Conflict, Unavailable) as exc:
+        logger.warning("audit %s is %s, which cannot be written: %s", audit_id, status, exc.detail)
 
 
 def _subjects(

@@ -6,7 +6,7 @@ Start: `celery -A services.audit.worker worker -Q audit --pool solo`. The model 
 
 from typing import Any
 
-from celery.signals import worker_init
+from celery.signals import heartbeat_sent, worker_init
 
 from services.audit.suite import Suite
 from services.audit.tasks import Bench, audit_version
@@ -16,6 +16,7 @@ from shared.config import load_settings
 from shared.contracts import QUEUE_AUDIT, TASK_AUDIT
 from shared.correlation import log_with_ids
 from shared.crypto import KeyRing, Verifier
+from shared.db.pulse import Beater
 from shared.db.session import make_engine
 from shared.queue import celery_app
 from shared.store.opening import open_store
@@ -31,6 +32,7 @@ _bench: list[Bench] = []
 def open_bench(**_: Any) -> None:
     """Load all that an audit needs."""
     log_with_ids()
+    database = make_engine(settings.database_url, settings.database_idle_s)
     _bench.append(
         Bench(
             suite=Suite(
@@ -49,9 +51,18 @@ def open_bench(**_: Any) -> None:
             store=open_store(settings),
             keys=KeyRing.from_settings(settings),
             verifier=Verifier.from_settings(settings),
-            database=make_engine(settings.database_url),
+            database=database,
+            lease_s=settings.audit_lease_s,
+            beat=Beater(database, QUEUE_AUDIT),
         )
     )
+
+
+@heartbeat_sent.connect
+def _beat(**_: Any) -> None:
+    """The loop that takes messages turns; while a task runs, the pulse is that of its lease."""
+    if _bench:
+        _bench[0].beat()
 
 
 @app.task(name=TASK_AUDIT)

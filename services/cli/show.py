@@ -169,6 +169,9 @@ def status(one: Mapping[str, Any]) -> None:
     out.print(f"[bold]{one['model']}[/] serves {promoted} (generation {one['generation']})")
     if one.get("stale"):
         out.print(f"[red]{one['stale']}[/]")
+    for alarm in one.get("alarms", ()):
+        out.print(f"[red]alarm: {alarm['name']}[/] ", end="")
+        out.print(alarm["sentence"], markup=False)
     if one["uncovered"]:
         out.print(f"[red]not covered: {', '.join(one['uncovered'])}[/]")
     out.print("tickets: " + (", ".join(f"{n} {s.replace('_', ' ')}" for s, n in one["tickets"].items()) or "none"))

@@ -76,7 +76,7 @@ def create(settings: Settings | None = None) -> FastAPI:
     chosen = settings or load_settings()
     chosen.need("database_url", "kek", "verify_keys")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    database = make_engine(chosen.database_url)
+    database = make_engine(chosen.database_url, chosen.database_idle_s)
     serving = Serving(Slot(chosen.grace_s), database, chosen.model_id)
     done = threading.Event()
 

@@ -33,4 +33,5 @@ def watch(batcher: Batcher, slot: Slot, database: Database, settings: Settings, 
         verifier=Verifier.from_settings(settings),
         model_id=settings.model_id,
         replica=settings.replica,
+        lease_s=settings.replica_lease_s,
     ).watch(done, settings.poll_s)

@@ -22,7 +22,6 @@ from shared.highwater import Mark
 from shared.store.base import Store
 
 logger = logging.getLogger(__name__)
-LEASE_S = 15.0
 
 
 @dataclass
@@ -37,6 +36,7 @@ class Watcher:
     verifier: Verifier
     model_id: str
     replica: str
+    lease_s: float = 15.0
     _mark: Mark | None = None  # how far the database had come: read at boot, raised by what is seen
     _failed: tuple[int, str] | None = None  # generation and reason of what could not be loaded
 
@@ -141,5 +141,5 @@ class Watcher:
                 version_number=served.number if served else None,
                 state="serving" if good else "failed",
                 error=error,
-                lease_s=LEASE_S,
+                lease_s=self.lease_s,
             )

@@ -69,6 +69,8 @@ class Workshop:
     keys: KeyRing
     signer: Signer
     database: Database
+    lease_s: float = 30.0
+    beat: Callable[[], None] = lambda: None  # the worker's pulse
     _statistics: dict[str, BaseStatistics] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -231,7 +233,7 @@ def _rows_of(
         if new is None:
             rows.set_ticket_outcome(session, run_id, fence, ticket.id, "no_leak_found")
             return None
-        key = rows_key(ticket.tenant_id, shop.model_id, ticket.id, digest)
+        key = rows_key(ticket.tenant_id, shop.model_id, ticket.id, digest, f"{run_id[:8]}.{fence}")
         sealed = shop.keys.seal(new.to_bytes(), key)
         shop.store.put(key, sealed.blob)
         rows.put_rows(

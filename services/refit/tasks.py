@@ -5,7 +5,7 @@ a killed worker leaves a lease that lapses; in both cases the clerk orders the s
 """
 
 import logging
-import uuid
+from collections.abc import Mapping
 from datetime import date
 
 from services.refit.pipeline import Outcome, Workshop, refit
@@ -14,10 +14,9 @@ from shared.db import repository_refit as rows
 from shared.db.session import transaction
 from shared.errors import Conflict, LacunaError, Unavailable
 from shared.heartbeat import heartbeat
+from shared.nightly import night_run
 
 logger = logging.getLogger(__name__)
-LEASE_S = 30.0
-NIGHTLY_NAMESPACE = uuid.UUID("6f1c4a52-0f2e-4d0a-9d3f-5a0c7b9f1e11")
 
 
 def run_order(
@@ -25,7 +24,7 @@ def run_order(
 ) -> None:
     """Carry out the refit `run_id`; does nothing where it is done or in other hands."""
     with transaction(shop.database) as session:
-        claim = rows.claim_run(session, run_id, model_id, kind, period=period, recipe=recipe, lease_s=LEASE_S)
+        claim = rows.claim_run(session, run_id, model_id, kind, period=period, recipe=recipe, lease_s=shop.lease_s)
     if claim is None or claim.already_done:
         logger.info("refit %s is done or in other hands", run_id)
         return
@@ -33,16 +32,16 @@ def run_order(
 
     def write(report: Report) -> None:
         with transaction(shop.database) as session:
-            rows.heartbeat(session, run_id, fence, report.stage, lease_s=LEASE_S, progress=report.progress)
+            rows.heartbeat(session, run_id, fence, report.stage, lease_s=shop.lease_s, progress=report.progress)
+        shop.beat()
 
     report = Report(run_id[:8], write)
     try:
-        with heartbeat(lambda: write(report)):
+        with heartbeat(lambda: write(report), shop.lease_s / 3):
             outcome = refit(shop, run_id, fence, report, recipe)
     except Unavailable as exc:
         logger.warning("refit %s waits: %s", run_id, exc.detail)
-        with transaction(shop.database) as session:
-            rows.finish_run(session, run_id, fence, "waiting", error=exc.detail)
+        _end(shop, run_id, fence, "waiting", error=exc.detail)
         return
     except Conflict as exc:
         logger.warning("refit %s is given up here: %s", run_id, exc.detail)
@@ -50,18 +49,32 @@ def run_order(
     except Exception as exc:
         logger.exception("refit %s failed", run_id)
         detail = exc.detail if isinstance(exc, LacunaError) else f"unexpected: {type(exc).__name__}"
-        with transaction(shop.database) as session:
-            rows.finish_run(session, run_id, fence, "failed", error=detail)
+        _end(shop, run_id, fence, "failed", error=detail)
         return
     if outcome is Outcome.NOTHING_TO_DO:
-        with transaction(shop.database) as session:
-            rows.finish_run(session, run_id, fence, "nothing_to_do", seconds=report.seconds())
+        _end(shop, run_id, fence, "nothing_to_do", seconds=report.seconds())
         logger.info("refit %s: nothing to do, the latest version covers everybody", run_id[:8])
+
+
+def _end(
+    shop: Workshop,
+    run_id: str,
+    fence: int,
+    status: str,
+    *,
+    error: str | None = None,
+    seconds: Mapping[str, float] | None = None,
+) -> None:
+    """Write how it ended; where that cannot be written the lease lapses, and the run is ordered again."""
+    try:
+        with transaction(shop.database) as session:
+            rows.finish_run(session, run_id, fence, status, error=error, seconds=seconds)
+    except (Conflict, Unavailable) as exc:
+        logger.warning("refit %s is %s, which cannot be written: %s", run_id, status, exc.detail)
 
 
 def nightly(shop: Workshop, day: date) -> None:
     """The refit of the night of `day` (UTC): one row for each model and day, however often beat fires."""
     with transaction(shop.database) as session:
         model = rows.get_model(session, shop.model_id)
-    run_id = str(uuid.uuid5(NIGHTLY_NAMESPACE, f"{model.id}/{day.isoformat()}"))
-    run_order(shop, run_id, model.id, "nightly", period=day.isoformat())
+    run_order(shop, str(night_run(model.id, day)), model.id, "nightly", period=day.isoformat())

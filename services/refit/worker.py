@@ -6,7 +6,7 @@ Start: `celery -A services.refit.worker worker -Q refit --pool solo`. The model 
 
 from typing import Any
 
-from celery.signals import worker_init
+from celery.signals import heartbeat_sent, worker_init
 
 from services.refit.pipeline import Workshop
 from services.refit.tasks import nightly, run_order
@@ -16,8 +16,10 @@ from shared.config import load_settings
 from shared.contracts import QUEUE_REFIT, TASK_NIGHTLY, TASK_REFIT
 from shared.correlation import log_with_ids
 from shared.crypto import KeyRing, Signer
+from shared.db.pulse import Beater
 from shared.db.session import make_engine
 from shared.erasure.recipe import Recipe
+from shared.nightly import latest_night
 from shared.queue import celery_app
 from shared.store.opening import open_store
 from shared.vlm.engine import Engine
@@ -32,6 +34,7 @@ _shop: list[Workshop] = []
 def open_workshop(**_: Any) -> None:
     """Load all that a refit needs."""
     log_with_ids()
+    database = make_engine(settings.database_url, settings.database_idle_s)
     _shop.append(
         Workshop(
             engine=Engine(load(settings.model_source, device=settings.device or None)),
@@ -42,9 +45,18 @@ def open_workshop(**_: Any) -> None:
             store=open_store(settings),
             keys=KeyRing.from_settings(settings),
             signer=Signer.from_settings(settings),
-            database=make_engine(settings.database_url),
+            database=database,
+            lease_s=settings.refit_lease_s,
+            beat=Beater(database, QUEUE_REFIT),
         )
     )
+
+
+@heartbeat_sent.connect
+def _beat(**_: Any) -> None:
+    """The loop that takes messages turns; while a task runs, the pulse is that of its lease."""
+    if _shop:
+        _shop[0].beat()
 
 
 @app.task(name=TASK_REFIT)
@@ -55,5 +67,5 @@ def refit_task(run: str, model: str, kind: str, period: str | None = None, recip
 
 @app.task(name=TASK_NIGHTLY)
 def nightly_task() -> None:
-    """Carry out the refit of this night."""
-    nightly(_shop[0], utc_now().date())
+    """Carry out the refit of the latest night: a message may have waited past midnight."""
+    nightly(_shop[0], latest_night(utc_now(), settings.nightly_hour))

@@ -25,6 +25,7 @@ from services.request import (
     endpoints_tickets,
     endpoints_webhooks,
 )
+from services.request.deadman import Periods
 from services.request.identity import Identity
 from services.request.logbook import LogBook
 from services.request.oidc import Provider
@@ -65,7 +66,7 @@ def create(settings: Settings | None = None) -> FastAPI:
     chosen.need("database_url", "kek")
     log_with_ids()
     office = Office(
-        make_engine(chosen.database_url),
+        make_engine(chosen.database_url, chosen.database_idle_s),
         open_store(chosen),
         KeyRing.from_settings(chosen),
         chosen.model_id,
@@ -74,6 +75,7 @@ def create(settings: Settings | None = None) -> FastAPI:
         zone=chosen.zone,
         webhook_hosts=chosen.webhook_host_list,
         webhook_loopback=chosen.webhook_allow_loopback,
+        periods=Periods.from_settings(chosen),
     )
     limiter = Limiter(chosen.rate_limit, chosen.rate_failures, chosen.redis_url)
     return build(office, Provider.from_settings(chosen), limiter, chosen.log_verify_keys, chosen.verify_keys)

@@ -7,17 +7,19 @@ import logging
 import signal
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 from sqlalchemy import Engine, func, select
 
-from services.request import escalate, expiry, glass, reconciler, restore, shredding
+from services.request import deadman, escalate, expiry, glass, nights, reconciler, restore, shredding
 from services.request.anchor import Anchor
 from services.request.certifier import Certifier
+from services.request.deadman import Periods
 from services.request.deliveries import Deliverer
 from services.request.importer import Importer
 from services.request.reconciler import Limits, Resend
@@ -30,10 +32,12 @@ from shared.config import load_settings
 from shared.correlation import MESSAGE_HEADER, log_with_ids
 from shared.crypto import KeyRing, Signer
 from shared.db.models import Outbox
+from shared.db.pulse import beat
 from shared.db.session import make_engine, transaction
 from shared.errors import LacunaError, StaleRestore, Unavailable
 from shared.highwater import Mark
 from shared.log.note import read_keys
+from shared.nightly import latest_night
 from shared.queue import celery_app
 from shared.store.base import Store
 from shared.store.opening import open_store
@@ -41,6 +45,9 @@ from shared.store.opening import open_store
 logger = logging.getLogger(__name__)
 PAUSE_S = 0.4
 FIRST_RETRY_S, LONGEST_RETRY_S = 3.0, 120.0
+WATCH_EVERY_S, WHOLE_EVERY_S = 5.0, 60.0
+RECENT = timedelta(days=2)
+PULSES = {"relay": "relay", "sequence": "sequencer"}  # step -> whose pulse it is
 
 
 @dataclass
@@ -60,15 +67,25 @@ class Clerk:
     anchor: Anchor | None = None
     rewrapper: Rewrapper | None = None
     identity: timedelta | None = timedelta(days=30)  # how long a doubted identity may stay unproved
+    lost_after: timedelta = reconciler.LOST_AFTER
+    nightly: tuple[int, timedelta] | None = None  # the hour, and how long after it a night is caught up on
+    periods: Periods = field(default_factory=Periods)
+    deadman_urls: Mapping[str, str] = field(default_factory=dict)
     _forget_at: float = 0.0
+    _watch_at: float = 0.0
+    _whole_at: float = 0.0
+    _began: float = field(default_factory=time.monotonic)
+    _night: date | None = None  # settled
     _mark: Mark | None = None
     _shred_at: float = 0.0
     _retry: dict[str, tuple[float, float]] = field(default_factory=dict)  # id -> (not before, pause)
 
     def turn(self) -> None:
         """Look at the mark, then every step in its order; what is away waits for the next turn."""
+        well = {"clerk"}
         every = (
             self.keep,
+            self.night,
             self.relay,
             self.mend,
             self.promote,
@@ -81,6 +98,7 @@ class Clerk:
         for step in (*every, self.forget, self.sequence, self.certify):
             try:
                 step()
+                well.add(PULSES.get(step.__name__, "clerk"))
             except StaleRestore as exc:
                 logger.error("%s", exc.detail)
                 return
@@ -88,6 +106,23 @@ class Clerk:
                 logger.warning("%s: %s", step.__name__, exc.detail)
             except (OperationalError, RedisError, OSError) as exc:
                 logger.warning("%s: the queue cannot be reached (%s)", step.__name__, type(exc).__name__)
+        self._watch(well)
+
+    def _watch(self, well: set[str]) -> None:
+        """Every few seconds: write the pulse of what went well, and look for what did not happen.
+
+        At first it only writes: after a downtime everybody is given as long as a pulse may take.
+        """
+        if time.monotonic() < self._watch_at:
+            return
+        self._watch_at = time.monotonic() + WATCH_EVERY_S
+        try:
+            with transaction(self.database) as session:
+                beat(session, sorted(well))
+                if time.monotonic() - self._began >= self.periods.pulse.total_seconds():
+                    deadman.watch(session, self.model_id, self.periods)
+        except LacunaError as exc:
+            logger.warning("nobody watches: %s", exc.detail)
 
     def keep(self) -> None:
         """Raise the high-water mark; raises StaleRestore where the database is below it: then nothing is done."""
@@ -97,6 +132,14 @@ class Clerk:
 
     def _signer(self) -> Signer | None:
         return self.certifier.sequencer.signer if self.certifier is not None else None
+
+    def night(self) -> None:
+        """See nights."""
+        if self.nightly is None or latest_night(utc_now(), self.nightly[0]) == self._night:
+            return
+        with transaction(self.database) as session:
+            settled = nights.catch_up(session, self.model_id, *self.nightly)
+        self._night = settled
 
     def mend(self) -> None:
         """End what two people allowed for a time (glass.py)."""
@@ -155,10 +198,12 @@ class Clerk:
             shredding.remove(session, self.office[0])
 
     def recover(self) -> None:
-        """Send again what was lost, less and less often."""
-        with transaction(self.database) as session:
-            found = reconciler.lost(session, self.model_id)
+        """Send again what was lost, less and less often; once a minute also what was ordered long ago."""
         now = time.monotonic()
+        if whole := now >= self._whole_at:
+            self._whole_at = now + WHOLE_EVERY_S
+        with transaction(self.database) as session:
+            found = reconciler.lost(session, self.model_id, self.lost_after, None if whole else RECENT)
         self._retry = {one.id: self._retry.get(one.id, (now, FIRST_RETRY_S)) for one in found}
         for one in found:
             due, pause = self._retry[one.id]
@@ -199,7 +244,11 @@ def main() -> None:
     log_with_ids()
     settings = load_settings()
     settings.need("database_url", "redis_url", "kek", "log_key", "log_verify_keys")
-    store, database, keys = open_store(settings), make_engine(settings.database_url), KeyRing.from_settings(settings)
+    store, database, keys = (
+        open_store(settings),
+        make_engine(settings.database_url, settings.database_idle_s),
+        KeyRing.from_settings(settings),
+    )
     log_keys = read_keys(settings.log_verify_keys)
     sequencer = Sequencer(database, store, log_signer(settings), log_keys, log_keys[0].name)
     clerk = Clerk(
@@ -229,18 +278,37 @@ def main() -> None:
         anchor=Anchor.from_settings(settings, database, store),
         rewrapper=Rewrapper(database, store, keys),
         identity=timedelta(days=settings.identity_days) if settings.identity_days else None,
+        lost_after=timedelta(seconds=settings.lost_after_s),
+        nightly=(settings.nightly_hour, timedelta(seconds=settings.nightly_catch_up_s)),
+        periods=Periods.from_settings(settings),
+        deadman_urls=deadman.read_urls(settings.deadman_urls),
     )
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
     logger.info("the clerk is at work")
-    beside = [threading.Thread(target=work, args=(clerk, done)) for work in (_send_webhooks, _import, _anchor, _rewrap)]
+    threads = (_send_webhooks, _import, _anchor, _rewrap, _ping)
+    beside = [threading.Thread(target=work, args=(clerk, done)) for work in threads]
     for thread in beside:
         thread.daemon = True  # killed at any time without harm
         thread.start()
     while not done.is_set():
         clerk.turn()
         done.wait(PAUSE_S)
+
+
+def _ping(clerk: Clerk, done: threading.Event) -> None:
+    """In a thread of its own too: a monitor that is slow holds up nothing."""
+    while clerk.deadman_urls and not done.wait(clerk.periods.ping_every_s):
+        try:
+            with transaction(clerk.database) as session:
+                silent = deadman.look(session, clerk.model_id, clerk.periods)
+            loopback = clerk.deliverer is not None and clerk.deliverer.allow_loopback
+            for name, outcome in deadman.ping(clerk.deadman_urls, silent, allow_loopback=loopback).items():
+                if not outcome.delivered:
+                    logger.warning("the monitor of %s was not told that all is well: %s", name, outcome.error)
+        except LacunaError as exc:
+            logger.warning("no monitor is told that all is well: %s", exc.detail)
 
 
 def _import(clerk: Clerk, done: threading.Event) -> None:

@@ -72,7 +72,7 @@ def main() -> None:
     settings = load_settings()
     settings.need("database_url")
     initialise(
-        make_engine(settings.database_url),
+        make_engine(settings.database_url, settings.database_idle_s),
         settings.model_id,
         settings.model_source,
         settings.data / "keys.json",

@@ -229,8 +229,13 @@ def _latest_run(session: Session, ticket: str) -> tuple[RefitRun | None, str | N
     return (found[0], found[1], found[2]) if found else (None, None, None)
 
 
-def lost(session: Session, model_id: str) -> list[Resend]:
-    """Runs and audits that wait for another try, whose worker is gone, or whose message never arrived."""
+def lost(
+    session: Session, model_id: str, after: timedelta = LOST_AFTER, within: timedelta | None = None
+) -> list[Resend]:
+    """Runs and audits that wait for another try, whose worker is gone, or whose message never arrived.
+
+    `within` looks for such messages among the orders of that time only: all of them is a longer look.
+    """
     now = utc_now()
     found: list[Resend] = []
     waiting = or_(RefitRun.status == "waiting", (RefitRun.status == "running") & (RefitRun.lease_until < now))
@@ -245,9 +250,11 @@ def lost(session: Session, model_id: str) -> list[Resend]:
         found.append(Resend(str(audit.id), QUEUE_AUDIT, TASK_AUDIT, kwargs, _correlation(session, audit.id)))
     unseen = (
         select(Outbox)
-        .where(Outbox.published_at < now - LOST_AFTER, Outbox.created_at > now - timedelta(days=2))
+        .where(Outbox.published_at < now - after)
         .where(~exists().where(RefitRun.id == Outbox.id), ~exists().where(AuditRun.id == Outbox.id))
     )
+    if within is not None:
+        unseen = unseen.where(Outbox.created_at > now - within)
     found += [Resend(str(o.id), o.queue, o.task, dict(o.kwargs), o.correlation) for o in session.scalars(unseen)]
     return found
 

@@ -4,6 +4,7 @@ A row is a person (names, photos, facts) or a prompt. Knows no HTTP; `endpoints_
 """
 
 import hashlib
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
@@ -244,7 +245,7 @@ def _keep(office: Office, owner: str, found: Sequence[RetainRow], seed: int) -> 
         known = sets.set_by_digest(session, office.model_id, digest)
         number = known.number if known else sets.next_number(session, office.model_id)
         if known is None:
-            key = retain_key(office.model_id, number, digest)
+            key = retain_key(office.model_id, number, digest, uuid.uuid4().hex[:8])
             sealed = office.keys.seal(blob, key)
             office.store.put(key, sealed.blob)
             session.add(

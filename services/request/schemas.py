@@ -111,11 +111,11 @@ class KeyBody(Body):
 
 
 class WebhookBody(Body):
-    """Who is told of what: `ticket.<state>`, or `*` for all."""
+    """Who is told of what: `ticket.<state>`, `alarm.raised`, `alarm.cleared`, or `*` for all."""
 
     url: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
-    events: list[Annotated[str, StringConstraints(pattern=r"^(\*|ticket\.[a-z0-9_.]+)$", max_length=60)]] = Field(
-        min_length=1, max_length=50
+    events: list[Annotated[str, StringConstraints(pattern=r"^(\*|(ticket|alarm)\.[a-z0-9_.]+)$", max_length=60)]] = (
+        Field(min_length=1, max_length=50)
     )
 
     model_config = ConfigDict(

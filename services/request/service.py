@@ -6,7 +6,7 @@ Writes tickets; leaves it to the outbox to tell the workers. Knows no HTTP.
 import hashlib
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import Engine, select
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from services.request import facets, filing
 from services.request.actor import Actor
+from services.request.deadman import Periods
 from services.request.filing import Filed
 from services.request.schemas import ApproveBody, FactBody, RejectBody, TicketBody, WithdrawBody
 from shared.clock import utc_now
@@ -44,6 +45,7 @@ class Office:
     zone: str = "UTC"
     webhook_hosts: tuple[str, ...] = ("*",)
     webhook_loopback: bool = False  # for tests: plain HTTP to 127.0.0.1
+    periods: Periods = field(default_factory=Periods)
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def destroy(session: Session, store: Store, keys: KeyRing, ticket_id: str, thing
 
 
 def _make_kit(store: Store, keys: KeyRing, ticket: Ticket) -> None:
-    key = kit_key(ticket.tenant_id, ticket.id)
+    key = kit_key(ticket.tenant_id, ticket.id, uuid.uuid4().hex[:8])
     sealed = keys.seal(pack_kit(open_material(store, keys, ticket)), key)
     store.put(key, sealed.blob)
     ticket.kit_key, ticket.kit_wrapped_key, ticket.kit_made_at = key, sealed.wrapped_key, utc_now()

@@ -597,3 +597,22 @@ class Certificate(Base):
     envelope: Mapped[dict[str, Any]]
     issued_at: Mapped[datetime]
     log_size: Mapped[int | None] = mapped_column(BigInteger)  # of the checkpoint it speaks at; None before migration 12
+
+
+class Pulse(Base):
+    """When something that has to happen again and again last went well."""
+
+    __tablename__ = "pulse"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+
+
+class Alarm(Base):
+    """Something that did not happen in time: raised once, cleared once."""
+
+    __tablename__ = "alarm"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    sentence: Mapped[str]
+    raised_at: Mapped[datetime]
+    cleared_at: Mapped[datetime | None]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
+from psycopg.errors import IdleInTransactionSessionTimeout
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -15,15 +16,23 @@ NOT_AUDITED = "LC002"
 NOT_ALLOWED = "LC004"
 NOT_COMMITTED = "LC005"
 HELD = "LC006"
+IDLE_S = 90.0  # longer than an object store may let a transaction wait (shared/store/s3.py)
 
 
-def make_engine(url: str) -> Engine:
-    """An engine for `postgresql://...`; connections are checked before use and given up after five seconds."""
+def make_engine(url: str, idle_s: float = IDLE_S) -> Engine:
+    """An engine for `postgresql://...`; connections are checked before use and given up after five seconds.
+
+    A process that stands still in the middle of a transaction (a frozen machine, a cut cable) would hold its row locks
+    against whoever takes over: PostgreSQL ends such a transaction after `idle_s`.
+    """
     return create_engine(
         url.replace("postgresql://", "postgresql+psycopg://", 1),
         pool_pre_ping=True,
         pool_size=12,
-        connect_args={"connect_timeout": 5},
+        connect_args={
+            "connect_timeout": 5,
+            "options": f"-c idle_in_transaction_session_timeout={int(idle_s * 1000)}",
+        },
     )
 
 
@@ -61,6 +70,8 @@ def transaction(engine: Engine) -> Iterator[Session]:
             raise Conflict("It exists already.") from exc
         if isinstance(original, psycopg.DataError):
             raise BadInput("A text holds a character, or a number is so large, that it cannot be kept.") from exc
-        if exc.connection_invalidated or isinstance(original, psycopg.OperationalError):
+        if exc.connection_invalidated or isinstance(
+            original, (psycopg.OperationalError, IdleInTransactionSessionTimeout)
+        ):
             raise Unavailable("The database cannot be reached.") from exc
         raise

@@ -101,6 +101,17 @@ class Supervisor:
         self.fallen.clear()
         self.start(child.command)
 
+    def forget(self, name: str) -> None:
+        """Kill a child for good, without that counting as a fall."""
+        child = next(one for one in self._children if one.command.name == name)
+        self._children.remove(child)
+        _signal(child.process, signal.SIGKILL)
+        child.process.wait()
+
+    def command(self, name: str) -> Command:
+        """How a child was started."""
+        return next(one.command for one in self._children if one.command.name == name)
+
     def stop(self) -> None:
         """Stop all, what stands on others first; who does not go within ten seconds is killed."""
         self._stopping = True

@@ -40,6 +40,8 @@ WRITERS = {
     "lifecycle_move": set(),
     "log_checkpoint": {"request"},
     "certificate": {"request"},
+    "pulse": {"request", "refit", "audit"},  # each its own row
+    "alarm": {"request"},
 }
 
 

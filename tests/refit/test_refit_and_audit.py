@@ -1,6 +1,7 @@
 """Refit and audit on the demo model, a real database and a folder: what is built, what is refused, what waits."""
 
 import base64
+import hashlib
 import io
 import uuid
 from datetime import date
@@ -13,6 +14,7 @@ from sqlalchemy import text
 from services.audit.suite import Suite
 from services.audit.tasks import Bench, audit_version
 from services.audit.verdict import Thresholds, judge
+from services.refit import pipeline
 from services.refit.pipeline import Workshop
 from services.refit.tasks import nightly, run_order
 from shared.artifact import open_eraser
@@ -258,3 +260,28 @@ def test_forward_makes_a_version_by_the_old_recipe_even_where_everybody_is_cover
     version = house.version(1)
     assert (version.recipe, version.number) == ("lacuna", 1)
     assert version.manifest["coverage"] == {"root": version.coverage_root, "tickets": 0}
+
+
+def test_a_worker_that_lost_its_lease_overwrites_nothing(
+    house: House, reference: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stood still with rows in its hands while another published; what it still writes is refused, and beside."""
+    ticket, run = house.approve(reference.of("forgettable")[6]), str(uuid.uuid4())
+    fit, taken = pipeline._fit_one, []
+
+    def stand_still(*args: Any) -> Any:
+        made = fit(*args)
+        if not taken:
+            taken.append(run)
+            with transaction(house.shop.database) as session:
+                session.execute(text("UPDATE refit_run SET lease_until = now() - interval '1 second'"))
+            assert house.refit(run=run) == "succeeded"
+        return made
+
+    monkeypatch.setattr(pipeline, "_fit_one", stand_still)
+    assert house.refit(run=run) == "succeeded"
+    assert house.one("SELECT fence FROM refit_run WHERE id = :id", id=run) == 2
+    assert house.one("SELECT count(*) FROM eraser_version") == 1
+    key = house.one("SELECT object_key FROM fit_rows WHERE ticket_id = :id", id=ticket)
+    stored = hashlib.sha256(house.shop.store.get(key)).hexdigest()
+    assert house.one("SELECT sha256 FROM fit_rows WHERE ticket_id = :id", id=ticket) == stored

@@ -174,3 +174,16 @@ def test_the_id_of_a_request_stands_in_the_workers_log(
     finally:
         worker.kill()
         worker.communicate()
+
+
+def test_an_order_is_carried_out_however_old_it_is(people: Any, database: Any, queue: Celery, redis: Redis) -> None:
+    """Workers and queue were away over a long weekend."""
+    clerk(people, queue).turn()
+    (order,) = ids(redis)
+    redis.flushdb()
+    with transaction(database.engine("admin")) as session:
+        session.execute(
+            text("UPDATE outbox SET created_at = now() - interval '5 days', published_at = now() - interval '4 days'")
+        )
+    clerk(people, queue).turn()
+    assert ids(redis) == [order]

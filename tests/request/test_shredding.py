@@ -71,7 +71,7 @@ def test_after_the_grace_the_key_is_gone_with_a_proof_and_a_kit_stays(
     assert shred(people) == [(erased, "payload")]
     after = ticket_of(people, erased)
     assert (after.payload_wrapped_key, list(store.list("payloads/"))) == (None, [])
-    assert list(store.list("kits/")) == [f"kits/default/{erased}"]
+    assert list(store.list("kits/")) == [after.kit_key]
     person = open_material(store, people.office.keys, after)
     assert (person.names, person.facts[0].accept) == (("Mara Lindqvist",), ("Marble & Finch", "Marble and Finch"))
     assert max(person.photos[0].size) == KIT_SIDE
