@@ -179,7 +179,8 @@ def test_after_shredding_rows_are_made_anew_from_the_kit_and_the_audit_asks_it(h
 def test_with_neither_payload_nor_kit_nothing_is_published_and_the_ticket_says_why(house: House, shredded: str) -> None:
     """A refit that needs no new rows still works, with the same rows; the audit fails, naming the ticket."""
     house.turn(Retention(timedelta(0), kit=timedelta(0)))
-    assert (house.shown(shredded)["kit"], list(house.shop.store.list("kits/"))) == (False, [])
+    kept = [key for key in house.shop.store.list("kits/") if shredded in key]
+    assert (house.shown(shredded)["kit"], kept) == (False, [])
     second = house.approve(house.shop.reference.of("forgettable")[1])
     assert house.refit() == ("succeeded", None)
     same = "SELECT count(*), count(DISTINCT rows_sha256) FROM version_ticket WHERE ticket_id = :id"
