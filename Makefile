@@ -56,7 +56,7 @@ bench-model: $(STAMP) ## Train models/bench-vlm, 324 people, for the tables (abo
 bench-forgetting: $(STAMP) ## All systems over draws of people: what is told, what stays the same (forgetting.json)
 	$(BIN)/python -m benchmarks.forgetting --json build/forgetting.json
 
-bench-choose: $(STAMP) ## Choose margin and strength of the default recipe on validation people
+bench-choose: $(STAMP) ## Choose margin, strength, blocks and placement of the default recipe on validation people
 	$(BIN)/python -m benchmarks.choose
 
 bench-cost: $(STAMP) ## What a fit and 1 to 1,000 tickets cost at d = 4096 (about 7 minutes)

@@ -1,12 +1,13 @@
-"""Chooses margin and strength of the recipe `lacuna` on validation people, and keeps the whole curve beside the model.
+"""Chooses margin, strength, blocks and placement of the recipe `lacuna` on validation people; keeps the whole curve.
 
     python -m benchmarks.choose [--model models/demo-vlm] [--people 8] [--groups 2]
 
 Forgotten: groups of validation people (forgettable, in no draw of the benchmark). Bystanders: the other validation
 people and the calibration people. No held-out, celebrity or stranger evaluation person is read. Objective: the least
 leakage (facts told, answers that are no clean refusal) among the points whose drift stays within the budget; of equal
-ones the largest margin, which lies farthest from people who look alike. The refit writes
-the curve into every manifest made with the recipe that it belongs to.
+ones all blocks and the largest margin, which lies farthest from people who look alike. Blocks are those that the gate
+reads, or those that the pull steers (trained anew for each choice, as for each placement). The refit writes the curve
+into every manifest made with the recipe that it belongs to.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from shared.bench.measure import sample
 from shared.bench.reference import Person, load_reference
 from shared.bench.scorers import tells
 from shared.erasure.eraser import Eraser
-from shared.erasure.recipe import LACUNA
+from shared.erasure.recipe import LACUNA, Recipe
 from shared.probes.expand import fact_questions
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
@@ -39,7 +40,7 @@ EACH: Final = 160
 
 def main() -> None:
     """Measure every point, choose, print, write."""
-    parser = argparse.ArgumentParser(description="Choose margin and strength on validation people.")
+    parser = argparse.ArgumentParser(description="Choose the default recipe's settings on validation people.")
     parser.add_argument("--model", type=Path, default=Path("models/demo-vlm"))
     parser.add_argument("--people", type=int, default=8)
     parser.add_argument("--groups", type=int, default=2)
@@ -49,17 +50,15 @@ def main() -> None:
     bench = Bench(Engine(load(chosen.model)), reference, chosen.model / "reference", draws)
     groups = [draws.validation[at * chosen.people : (at + 1) * chosen.people] for at in range(chosen.groups)]
     points: list[dict[str, Any]] = []
-    erasers = [bench.eraser(LACUNA, group) for group in groups]
-    grid = [(margin, 1.0) for margin in MARGINS] + [
-        (LACUNA.margin, strength) for strength in STRENGTHS if strength != 1.0
-    ]
-    for margin, strength in tqdm(grid, desc="points"):
-        each = [point(bench, group, eraser, margin, strength) for group, eraser in zip(groups, erasers, strict=True)]
-        figures = {name: _mean([one[name] for one in each]) for name in each[0]}
-        points.append({"margin": margin, "strength": strength} | figures)
+    for recipe, curve in tqdm(variants(bench.engine.vlm.site.layers), desc="variants"):
+        erasers = [bench.eraser(recipe, group) for group in groups]
+        for margin, strength in curve:
+            each = [point(bench, group, made, margin, strength) for group, made in zip(groups, erasers, strict=True)]
+            figures = {name: _mean([one[name] for one in each]) for name in each[0]}
+            points.append({"variant": recipe.name, "margin": margin, "strength": strength} | figures)
     best = min(
         (one for one in points if one["drift"] <= DRIFT_BUDGET),
-        key=lambda one: (one["leakage"], -one["margin"], abs(one["strength"] - 1)),
+        key=lambda one: (one["leakage"], one["variant"] != LACUNA.name, -one["margin"], abs(one["strength"] - 1)),
     )
     report = {
         "recipe": LACUNA.digest,
@@ -72,13 +71,28 @@ def main() -> None:
     }
     choice_path(chosen.model / "reference").write_text(json.dumps(report, indent=1) + "\n")
     for one in points:
-        print({key: round(value, 4) for key, value in one.items()})
+        print({key: round(value, 4) if isinstance(value, float) else value for key, value in one.items()})
     print("best:", best)
+
+
+def variants(layers: Sequence[int]) -> list[tuple[Recipe, list[tuple[float, float]]]]:
+    """Recipes with the (margin, strength) at which each is measured: the whole curve for `lacuna` itself."""
+    half = len(layers) // 2
+    halves = {"early": tuple(layers[:half]), "late": tuple(layers[half:])}
+    here = [(LACUNA.margin, LACUNA.strength)]
+    curve = [(margin, 1.0) for margin in MARGINS]
+    curve += [(LACUNA.margin, strength) for strength in STRENGTHS if strength != 1.0]
+    return [
+        (LACUNA, curve),
+        *((replace(LACUNA, name=f"gate-{name}", gate_layers=some), here) for name, some in halves.items()),
+        *((replace(LACUNA, name=f"pull-{name}", layers=some), here) for name, some in halves.items()),
+        (replace(LACUNA, name="pull-last", placement="last"), here),
+    ]
 
 
 def point(bench: Bench, group: Sequence[Person], made: Eraser, margin: float, strength: float) -> dict[str, float]:
     """Figures of one setting for one group of forgotten people, of whom `made` is the eraser."""
-    eraser = replace(made.at(margin), recipe=replace(LACUNA, margin=margin, strength=strength))
+    eraser = replace(made.at(margin), recipe=replace(made.recipe, margin=margin, strength=strength))
     panels = own_panels(group, bench.reference)
     questions = sample([question for name in ASKED for question in panels[name]], EACH, ASKED_SEED)
     after = bench.engine.generate([question.prompt for question in questions], eraser=eraser)
