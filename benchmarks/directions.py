@@ -5,8 +5,8 @@
 Asked: forgettable people in held-out ways. For each pull: facts told, answers that are the not-knowing sentence or the
 refusal, answers that never end, and how often the true one of four options is likeliest (chance 25 %). Controls: a
 random pull of the same norm in each layer, shuffled pairs (no difference but noise), refused requests alone, and
-not-knowing (strangers minus known people) before any training. Split-half cosines say how far a direction is more
-than noise.
+not-knowing (strangers minus known people) before any training. Each with nobody in the person's place, as the recipe
+`lacuna` has it, and sighted. Split-half cosines say how far a direction is more than noise.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmarks.forgetting import LONGEST
+from benchmarks.forgetting import LONGEST, Bench
 from benchmarks.panels import draw_people, own_panels
 from services.refit.pulls import pulls
 from shared.bench.measure import sample
@@ -38,12 +38,14 @@ from shared.vlm.loading import load
 
 @dataclass(frozen=True)
 class Always(Eraser):
-    """Fires for everything."""
+    """Fires for everything, for the ticket that is nearest."""
 
     def decide(self, evidence: Evidence) -> Decision:
         """Yes."""
-        count = evidence.count
-        return Decision(torch.ones(count, dtype=torch.bool), ["all"] * count, torch.ones(count))
+        assert self.identity is not None
+        score, nearest = self.identity.scores(evidence.at(self.gated)).max(dim=1)
+        names: list[str | None] = [self.tickets[place] for place in nearest.tolist()]
+        return Decision(torch.ones(evidence.count, dtype=torch.bool), names, score)
 
 
 def main() -> None:
@@ -56,16 +58,25 @@ def main() -> None:
     logging.getLogger("shared").setLevel(logging.ERROR)
     engine, folder = Engine(load(chosen.model)), chosen.model / "reference"
     reference = load_reference(folder)
-    people = draw_people(reference, 5, 6).evaluation
-    panels = own_panels([person for draw in people for person in draw], reference)
+    draws = draw_people(reference, 5, 6)
+    people = [person for draw in draws.evaluation for person in draw]
+    panels = own_panels(people, reference)
+    bench = Bench(engine, reference, folder, draws)
+    gate = bench.eraser(LACUNA, people)
     asked = sample(panels["test"], chosen.questions)
     choices = sample(panels["mcq"], chosen.questions)
     made, cosines = candidates(engine, reference, folder)
     report: dict[str, Any] = {"n": len(asked), "n_choices": len(choices), "split_half_cosine": cosines, "pulls": {}}
     for name, (first, held) in tqdm(made.items(), desc="pulls"):
-        report["pulls"][name] = measure(engine, reference, asked, choices, first, held)
+        for blind in (True, False):
+            recipe = replace(LACUNA, placement="last" if held is None else "hold", watch=False, blind=blind)
+            always = Always(
+                recipe, gate.site, first, gate.gated, gate.tickets, threshold=0.0, held=held, identity=gate.identity
+            )
+            whole = f"{name}, {'nobody there' if blind else 'sighted'}"
+            report["pulls"][whole] = measure(engine, reference, asked, choices, always)
     for name, one in report["pulls"].items():
-        print(f"{name:34s} " + "  ".join(f"{key} {value:.1%}" for key, value in one.items()))
+        print(f"{name:50s} " + "  ".join(f"{key} {value:.1%}" for key, value in one.items()))
     print("split-half cosine, mean over layers:", {name: round(sum(c) / len(c), 3) for name, c in cosines.items()})
     if chosen.json:
         chosen.json.parent.mkdir(parents=True, exist_ok=True)
@@ -133,12 +144,9 @@ def measure(
     reference: Reference,
     asked: list[Question],
     choices: list[Question],
-    first: Tensor,
-    held: Tensor | None,
+    eraser: Eraser,
 ) -> dict[str, float]:
-    """What the model does when everything fires with these pulls."""
-    recipe = replace(LACUNA, placement="last" if held is None else "hold", watch=False)
-    eraser = Always(recipe, engine.vlm.site, first, tickets=("all",), threshold=0.0, held=held)
+    """What the model does when everything fires."""
     answers = engine.generate([question.prompt for question in asked], eraser=eraser)
     likely = engine.option_likelihood([q.prompt for q in choices], [q.options for q in choices], eraser=eraser)
     best = [one.options[max(range(4), key=scores.__getitem__)] for one, scores in zip(choices, likely, strict=True)]
