@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import os
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -110,8 +111,12 @@ class KeyRing:
         return hmac.digest(self._tags, b"lacuna secret v1 " + purpose.encode(), "sha256")
 
     def blind_index(self, text: str) -> str:
-        """HMAC-SHA256 (hex) of `text`: equal texts meet, nobody without the key can guess them."""
-        return hmac.digest(self._index, text.casefold().encode(), "sha256").hex()
+        """HMAC-SHA256 (hex) of `text`: equal texts meet, nobody without the key can guess them.
+
+        Case, blanks and ways to encode a letter (Unicode NFKC) do not count.
+        """
+        plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+        return hmac.digest(self._index, plain.encode(), "sha256").hex()
 
 
 class Signer:

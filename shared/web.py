@@ -100,7 +100,7 @@ class _Edge:
 
 
 def _refusal(method: str, heads: dict[bytes, bytes]) -> LacunaError | None:
-    if method in WITH_BODY and b"content-length" not in heads:
+    if method in WITH_BODY and b"content-length" not in heads and b"transfer-encoding" in heads:
         return LengthRequired("A body needs a Content-Length.")
     length = heads.get(b"content-length", b"0")
     if not length.isdigit() or int(length) > MOST_BODY:

@@ -133,7 +133,7 @@ class World:
         if act == "withdraw":
             self.house.arm(trial.step.name)
         if self.last is not None:
-            self.desk.decide(self.last, "withdraw", {"note": "taken back"}, "olivia")
+            self.desk.decide(self.last, "withdraw", {"note": "taken back"}, "adam")
             self.expected[self.last] = "withdrawn"
             self.last = None
         if trial.rejects:

@@ -59,6 +59,8 @@ def import_tickets(
             show.rows(("row", "problem"), ((one["row"], one["problem"]) for one in refused))
     if job["status"] == "failed":
         raise LacunaError(f"The import failed: {job['error']}")
+    if refused:
+        raise typer.Exit(1)
 
 
 @key_app.command("create")

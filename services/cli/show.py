@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 out = Console(highlight=False)
+if not out.is_terminal:
+    out.width = 200  # what is piped on is not for a screen: ids stay whole
 SPLITS = ("fit", "calibration", "held_out")  # of a retain set, as they are shown
 
 

@@ -59,6 +59,10 @@ def identify(session: Session, who: Actor, ticket: Ticket, outcome: str, method:
 
 def extend(session: Session, who: Actor, ticket: Ticket, reason: str) -> str:
     """More time, once, inside the first period, with the reason; the letter that tells the person so."""
+    if ticket.clock == "stopped":
+        raise Conflict(
+            f"{ticket.id} is {ticket.state.replace('_', ' ')}: its clock has stopped, there is nothing to extend."
+        )
     clock = rows.clock_of(session, ticket)
     if clock.extended:
         raise TooLateToExtend(f"{ticket.id} was extended already, until {clock.due}.")

@@ -23,7 +23,7 @@ from shared.crypto import KeyRing
 from shared.db import repository as rows
 from shared.db import repository_retain as sets
 from shared.db.models import EraserVersion, Ticket
-from shared.errors import BadInput, Conflict
+from shared.errors import BadInput, Conflict, FourEyes
 from shared.payload import check_photo, pack_subject, read_data_url
 from shared.probes.expand import Fact
 from shared.store.base import Store
@@ -147,10 +147,20 @@ def reject(session: Session, who: Actor, ticket_id: str, body: RejectBody) -> Ti
 
 
 def withdraw(session: Session, who: Actor, ticket_id: str, body: WithdrawBody) -> Ticket:
-    """Taken back. Where an eraser holds its rows already, a refit without them is ordered; the others' rows stay."""
+    """Taken back. Where an eraser holds its rows already, a refit without them is ordered; the others' rows stay.
+
+    As that ends the silence about a person, it takes somebody who neither filed nor last edited the ticket: raises
+    FourEyes. Raises OnHold under a legal hold.
+    """
     ticket = rows.get_ticket(session, who.tenant_id, ticket_id, lock=True)
+    facets.must_not_be_held(session, ticket)
+    fitted = rows.was_fitted(session, ticket.id)
+    if fitted and who.owner in (ticket.submitted_by, ticket.last_edited_by):
+        raise FourEyes(
+            f"{who.owner} filed or edited it, and the model is silent by it: somebody else has to withdraw it."
+        )
     rows.advance(session, ticket, "withdraw", who.owner, body.note, roles=who.roles)
-    if rows.was_fitted(session, ticket.id):
+    if fitted:
         order = rows.order_refit(session, ticket.model_id, "urgent")
         rows.log(session, who.owner, "refit.ordered", ticket.model_id, {"order": str(order), "without": ticket.id})
     return ticket

@@ -52,6 +52,8 @@ def kpis(
         "granted": _count(granted),
         "refused": _count(Ticket.state == "rejected"),
         "withdrawn": _count(Ticket.state == "withdrawn"),
+        "duplicate": _count(Ticket.state == "duplicate"),
+        "expired": _count(Ticket.state == "expired"),
         "completed": _count(Ticket.state == "completed"),
         "regressed": _count(Ticket.state == "regressed"),
         "open": _count(~ended),

@@ -53,7 +53,7 @@ def test_a_file_is_imported_and_its_wrong_rows_are_told(lacuna: Run, people: Any
     finally:
         done.set()
         thread.join()
-    assert (code, json.loads(said)["accepted"], json.loads(said)["refused_rows"][0]["row"]) == (0, 1, 2)
+    assert (code, json.loads(said)["accepted"], json.loads(said)["refused_rows"][0]["row"]) == (1, 1, 2)
     assert lacuna("ticket", "import", "none.csv")[0] == 1
     assert lacuna("ticket", "import", "tickets.pdf")[0] == 1
 

@@ -195,7 +195,7 @@ def test_what_was_destroyed_is_told_once_with_its_leaves(
 
 
 def test_a_withdrawn_ticket_is_told_of_its_material_too(desk: Desk, people: Any, ticket: str, database: Any) -> None:
-    people["olivia"].post(f"/v1/tickets/{ticket}/withdraw", {"note": "taken back"})
+    people["adam"].post(f"/v1/tickets/{ticket}/withdraw", {"note": "taken back"})
     desk.clerk()
     assert desk.statement(ticket)["certificate"]["number"] == 2
     shred(desk, people, ticket, "payload")

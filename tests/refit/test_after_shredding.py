@@ -200,7 +200,7 @@ def test_with_neither_payload_nor_kit_nothing_is_published_and_the_ticket_says_w
     assert served(house) == 0
 
     for ticket in (shredded, second):
-        house.people["olivia"].post(f"/v1/tickets/{ticket}/withdraw", {"note": "filed again"})
+        house.people["adam"].post(f"/v1/tickets/{ticket}/withdraw", {"note": "filed again"})
     assert house.refit() == ("succeeded", None)
     gone = house.row("SELECT object_key, wrapped_key FROM fit_rows WHERE ticket_id = :id", id=second)
     assert (gone.wrapped_key, house.shop.store.exists(gone.object_key)) == (None, False)

@@ -155,7 +155,7 @@ def test_version_0_is_empty_and_passes_its_audit(house: House) -> None:
 def test_one_more_ticket_leaves_the_others_rows_bit_for_bit(house: House, reference: Reference) -> None:
     """Both are forgotten by the second version, which passes; the first person's rows are the same object as before."""
     first, second = (house.approve(person) for person in reference.of("forgettable")[:2])
-    house.people["olivia"].post(f"/v1/tickets/{second}/withdraw", {"note": "later"})
+    house.people["adam"].post(f"/v1/tickets/{second}/withdraw", {"note": "later"})
     assert house.refit() == "succeeded"
     before = house.version(0).manifest["tickets"]
     third = house.approve(reference.of("forgettable")[1])

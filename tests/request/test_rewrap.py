@@ -120,7 +120,7 @@ def test_it_goes_on_where_it_was(
 def test_what_is_destroyed_stays_so_and_what_cannot_be_opened_is_named(
     people: Any, tickets: list[str], rewrapper: Rewrapper, database: Any, store: Any
 ) -> None:
-    people["olivia"].post(f"/v1/tickets/{tickets[1]}/withdraw", {"note": "no"})
+    people["adam"].post(f"/v1/tickets/{tickets[1]}/withdraw", {"note": "no"})
     with transaction(database.engine("admin")) as session:
         session.execute(
             text("UPDATE ticket SET payload_wrapped_key = :w WHERE id = :t"), {"w": bytes(40), "t": tickets[2]}

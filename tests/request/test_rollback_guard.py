@@ -225,8 +225,18 @@ def test_a_withdrawal_after_a_fit_orders_a_refit_and_before_it_none(
     before = orders()
     people["olivia"].post(f"/v1/tickets/{early}/withdraw", {"note": "asked to"})
     assert orders() == before
-    people["olivia"].post(f"/v1/tickets/{erased}/withdraw", {"note": "asked to"})
+    alone = people["olivia"].post(f"/v1/tickets/{erased}/withdraw", {"note": "by herself"})
+    assert (alone.status_code, alone.json()["type"].rpartition("/")[2]) == (403, "four-eyes")
+    assert (state(people, erased), orders()) == ("completed", before)
+    people["adam"].post(f"/v1/tickets/{erased}/withdraw", {"note": "asked to"})
     assert orders() == before + 1
+
+
+def test_what_a_legal_hold_keeps_is_not_withdrawn(people: Any, erased: str) -> None:
+    assert people["adam"].post(f"/v1/tickets/{erased}/hold", {"reason": "a case at court"}).status_code < 300
+    refused = people["adam"].post(f"/v1/tickets/{erased}/withdraw", {"note": "asked to"})
+    assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (409, "legal-hold")
+    assert state(people, erased) == "completed"
 
 
 def test_a_database_from_an_old_backup_is_noticed(

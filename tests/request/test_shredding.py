@@ -123,7 +123,7 @@ def test_a_withdrawn_tickets_kit_goes_too_and_an_old_one_by_its_own_retention(
 ) -> None:
     shred(people)
     assert shred(people, Retention(timedelta(0), kit=timedelta(days=1))) == []
-    people["olivia"].post(f"/v1/tickets/{erased}/withdraw", {"note": "asked to"})
+    people["adam"].post(f"/v1/tickets/{erased}/withdraw", {"note": "asked to"})
     assert people["olivia"].post(f"/v1/tickets/{erased}/hold", {"reason": "a court"}).status_code == 200
     assert shred(people) == []
     for who in ("olivia", "adam"):

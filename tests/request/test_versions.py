@@ -65,7 +65,7 @@ def test_sql_itself_refuses_to_expose_somebody(people: Any, database: Any, erase
 
 
 def test_after_a_withdrawal_the_way_back_is_open_and_stays_decided(people: Any, worker: Any, erased: str) -> None:
-    people["olivia"].post(f"/v1/tickets/{erased}/withdraw", {"note": "She changed her mind."})
+    people["adam"].post(f"/v1/tickets/{erased}/withdraw", {"note": "She changed her mind."})
     answer = people["oscar"].post("/v1/erasers/0/rollback")
     assert (answer.status_code, answer.json()["promoted"]) == (200, True)
     turn(people)
