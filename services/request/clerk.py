@@ -7,7 +7,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -23,7 +23,7 @@ from services.request.deadman import Periods
 from services.request.deliveries import Deliverer
 from services.request.importer import Importer
 from services.request.reconciler import Limits, Resend
-from services.request.rewrap import Rewrapper, quietly
+from services.request.rewrap import Rewrapper
 from services.request.sequencer import Sequencer, log_signer
 from services.request.service import Office
 from services.request.shredding import Retention
@@ -228,6 +228,41 @@ class Clerk:
         if self.certifier is not None:
             self.certifier.turn()
 
+    def beside(self) -> list[tuple[str, Callable[[], object], float]]:
+        """What has a thread of its own, with its pause in seconds: whoever is slow outside holds up no ticket."""
+        found: list[tuple[str, Callable[[], object], float]] = []
+        if self.deliverer is not None:
+            found.append(("webhooks", self.tell, PAUSE_S))
+        if self.importer is not None:
+            found.append(("import", self.importer.turn, PAUSE_S))
+        if self.anchor is not None:
+            found.append(("time-stamp", self.anchor.turn, PAUSE_S))
+        if self.rewrapper is not None:
+            found.append(("rewrap", self.rewrap, PAUSE_S))
+        if self.deadman_urls:
+            found.append(("monitors", self.ping, self.periods.ping_every_s))
+        return found
+
+    def tell(self) -> None:
+        """Webhooks: what is new, then what is due."""
+        if self.deliverer is not None:
+            self.deliverer.collect()
+            self.deliverer.deliver()
+
+    def rewrap(self) -> None:
+        """All that waits; wrapping by Vault takes its time."""
+        while self.rewrapper is not None and self.rewrapper.turn():
+            pass
+
+    def ping(self) -> None:
+        """Tell the monitors of what is well."""
+        with transaction(self.database) as session:
+            silent = deadman.look(session, self.model_id, self.periods)
+        loopback = self.deliverer is not None and self.deliverer.allow_loopback
+        for name, outcome in deadman.ping(self.deadman_urls, silent, allow_loopback=loopback).items():
+            if not outcome.delivered:
+                logger.warning("the monitor of %s was not told that all is well: %s", name, outcome.error)
+
     def _send(self, message: Resend) -> None:
         self.queue.send_task(
             message.task,
@@ -287,62 +322,19 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
     logger.info("the clerk is at work")
-    threads = (_send_webhooks, _import, _anchor, _rewrap, _ping)
-    beside = [threading.Thread(target=work, args=(clerk, done)) for work in threads]
-    for thread in beside:
-        thread.daemon = True  # killed at any time without harm
-        thread.start()
+    for name, work, pause_s in clerk.beside():
+        threading.Thread(target=_again, args=(name, work, pause_s, done), daemon=True).start()  # killed without harm
     while not done.is_set():
         clerk.turn()
         done.wait(PAUSE_S)
 
 
-def _ping(clerk: Clerk, done: threading.Event) -> None:
-    """In a thread of its own too: a monitor that is slow holds up nothing."""
-    while clerk.deadman_urls and not done.wait(clerk.periods.ping_every_s):
+def _again(name: str, work: Callable[[], object], pause_s: float, done: threading.Event) -> None:
+    while not done.wait(pause_s):
         try:
-            with transaction(clerk.database) as session:
-                silent = deadman.look(session, clerk.model_id, clerk.periods)
-            loopback = clerk.deliverer is not None and clerk.deliverer.allow_loopback
-            for name, outcome in deadman.ping(clerk.deadman_urls, silent, allow_loopback=loopback).items():
-                if not outcome.delivered:
-                    logger.warning("the monitor of %s was not told that all is well: %s", name, outcome.error)
+            work()
         except LacunaError as exc:
-            logger.warning("no monitor is told that all is well: %s", exc.detail)
-
-
-def _import(clerk: Clerk, done: threading.Event) -> None:
-    """In a thread of its own too."""
-    while clerk.importer is not None and not done.wait(PAUSE_S):
-        try:
-            clerk.importer.turn()
-        except LacunaError as exc:
-            logger.warning("import: %s", exc.detail)
-
-
-def _anchor(clerk: Clerk, done: threading.Event) -> None:
-    """Likewise: an authority that is slow or away holds up nothing."""
-    while clerk.anchor is not None and not done.wait(PAUSE_S):
-        try:
-            clerk.anchor.turn()
-        except LacunaError as exc:
-            logger.warning("time-stamp: %s", exc.detail)
-
-
-def _rewrap(clerk: Clerk, done: threading.Event) -> None:
-    """Likewise: wrapping by Vault takes its time."""
-    while clerk.rewrapper is not None and not done.wait(0 if quietly(clerk.rewrapper) else PAUSE_S):
-        pass
-
-
-def _send_webhooks(clerk: Clerk, done: threading.Event) -> None:
-    """In a thread of its own: a receiver that is slow must not hold up a refit."""
-    while clerk.deliverer is not None and not done.wait(PAUSE_S):
-        try:
-            clerk.deliverer.collect()
-            clerk.deliverer.deliver()
-        except LacunaError as exc:
-            logger.warning("webhooks: %s", exc.detail)
+            logger.warning("%s: %s", name, exc.detail)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from shared.crypto import KeyRing
 from shared.db import repository as rows
 from shared.db.models import EraserVersion, FitRows, ImportJob, RetainSet, Rewrap, Ticket, Webhook
 from shared.db.session import transaction
-from shared.errors import Conflict, IntegrityFailure, LacunaError, NotFound
+from shared.errors import Conflict, IntegrityFailure, NotFound
 from shared.store.base import Store
 
 logger = logging.getLogger(__name__)
@@ -170,12 +170,3 @@ def view(job: Rewrap) -> dict[str, Any]:
 
 def _values(own: Sequence[Any], after: Sequence[Any]) -> list[Any]:
     return [uuid.UUID(value) if isinstance(one.type, Uuid) else value for one, value in zip(own, after, strict=True)]
-
-
-def quietly(rewrapper: Rewrapper) -> bool:
-    """A turn for the clerk's thread: what is away waits."""
-    try:
-        return rewrapper.turn()
-    except LacunaError as exc:
-        logger.warning("rewrap: %s", exc.detail)
-        return False
