@@ -40,6 +40,7 @@ FIRST_PEOPLE: Final[dict[str, tuple[Role, ...]]] = {
     "casey": ("client",),
 }
 ERASER_SCHEMA_VERSION: Final = 2  # 2: gates say where a prompt names whom
+ROWS_SCHEMA_VERSION: Final = 2  # 2: the linear gate's rows lie in the null space
 
 
 def payload_key(tenant: str, ticket: str) -> str:

@@ -125,9 +125,10 @@ class Workbench:
         return self.once(f"pull {key}", lambda: compute_pulls(self.engine, self.reference, recipe))
 
     def _rows(self, recipe: Recipe, statistics: BaseStatistics, person: Person) -> TicketRows:
-        """The ticket's rows; those of a gate that keeps raw activations, or of one and the same gate, are shared."""
-        raw = recipe.gate in ("linear", "mlp", "always")
-        key = "raw" if raw else "identity" if recipe.gate == "identity" else recipe.digest
+        """The ticket's rows; recipes that would make the same ones share them."""
+        raw = recipe.gate in ("mlp", "always")
+        same = {"identity": "identity", "linear": f"linear {recipe.rho} {recipe.gate_layers}"}
+        key = "raw" if raw else same.get(recipe.gate, recipe.digest)
         rows = self.once(
             f"rows {key} {person.id}",
             lambda: fit_subject(self.engine, recipe, statistics, person.id, person.subject),

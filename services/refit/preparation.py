@@ -18,6 +18,7 @@ from services.refit.fitting import PICTURES
 from services.refit.pulls import folder_digest, pulls
 from shared.bench.paper_tasks import by_letter
 from shared.bench.reference import Person, Reference
+from shared.contracts import ROWS_SCHEMA_VERSION
 from shared.erasure.recipe import Recipe
 from shared.erasure.statistics import BaseStatistics, Seen, prepare_identity, prepare_streamed
 from shared.errors import BadInput
@@ -43,7 +44,7 @@ FORMS: Final[tuple[Form, ...]] = ("trained", "test")
 
 def statistics_digest(engine: Engine, reference_folder: Path, recipe: Recipe, retained: str = "") -> str:
     """sha256 (hex) of all that the statistics depend on: site, recipe, every byte of the reference, `Retained.key`."""
-    words = f"{engine.vlm.site.digest}/{recipe.digest}/{folder_digest(reference_folder)}"
+    words = f"{ROWS_SCHEMA_VERSION}/{engine.vlm.site.digest}/{recipe.digest}/{folder_digest(reference_folder)}"
     words += f"/{retained}" if retained else ""
     return hashlib.sha256(words.encode()).hexdigest()
 

@@ -192,8 +192,8 @@ def assemble(recipe: Recipe, statistics: BaseStatistics, site: Site, rows: Seque
     if recipe.gate == "linear":
         linear = torch.zeros(len(site.layers), site.hidden_size, dtype=torch.float64)
         for place, layer in enumerate(statistics.gated):
-            forget = torch.cat([one.rows[place] for one in rows if one.rows is not None])
-            linear[layer] = linear_gate(statistics.null[place], forget, recipe.gamma, absolute=recipe.gamma_absolute)
+            seen = torch.cat([one.rows[place] for one in rows if one.rows is not None])
+            linear[layer] = linear_gate(seen, recipe.gamma, absolute=recipe.gamma_absolute)
         return Eraser(
             recipe, site, statistics.directions, statistics.gated, tickets, threshold=0.5, linear=linear.float()
         )

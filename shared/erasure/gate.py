@@ -17,14 +17,21 @@ from shared.errors import BadInput
 FEW: Final = 4  # from d = 4 k on a whitener of rank k finds its k eigenvectors alone (d = 4096, k = 256: 4 s, all 14 s)
 
 
-def linear_gate(basis: Tensor, forget: Tensor, gamma: float, *, absolute: bool = False) -> Tensor:
-    """r = P H (Hᵀ P H + γ I)⁻¹ 1, the rank-one form of equation 12 (method.md, section 3).
+def projected(basis: Tensor, forget: Tensor) -> Tensor:
+    """(P H)ᵀ [n, d], float64: the rows `forget` Hᵀ in the null space that `basis` [d, k] spans, P = basis basisᵀ.
 
-    `basis` [d, k] spans the null space (P = basis basisᵀ), `forget` [n, d] are the rows Hᵀ; returns r [d], float64.
-    γ is relative to trace(HᵀPH)/n unless `absolute`.
+    Depends on the space and not on the basis chosen for it, so it may be kept where the basis is computed anew.
     """
-    inside = forget.to(torch.float64) @ basis  # [n, k] = Hᵀ basis
-    gate: Tensor = basis @ (inside.T @ dual_weights(inside @ inside.T, gamma, absolute=absolute))
+    found: Tensor = (forget.to(torch.float64) @ basis) @ basis.T
+    return found
+
+
+def linear_gate(seen: Tensor, gamma: float, *, absolute: bool = False) -> Tensor:
+    """r = P H (Hᵀ P H + γ I)⁻¹ 1, the rank-one form of equation 12 (method.md, section 3), [d], float64.
+
+    `seen` [n, d] are `projected` rows of all tickets. γ is relative to trace(HᵀPH)/n unless `absolute`.
+    """
+    gate: Tensor = seen.T @ dual_weights(seen @ seen.T, gamma, absolute=absolute)
     return gate
 
 

@@ -4,13 +4,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from shared.erasure.gate import merged
+from shared.erasure.gate import merged, projected
 from shared.erasure.identity import IdentityRows, identity_rows
 from shared.erasure.recipe import Recipe
 from shared.erasure.statistics import BaseStatistics
-from shared.erasure.tensors import pack, shortest, unpack
+from shared.erasure.tensors import pack, shortest, unpack, widened
 from shared.errors import BadInput, IntegrityFailure
 
 
@@ -18,7 +19,8 @@ from shared.errors import BadInput, IntegrityFailure
 class TicketRows:
     """prototype: `rows` [G, m, d] and `harmless` [G, h, d], unit vectors in the whitened space.
 
-    linear: `rows` [G, n, d], raw activations, and no `harmless`. identity: `identity` alone.
+    linear: `rows` [G, n, d], the probes in the null space (float64). mlp, always: raw activations [G, n, d].
+    identity: `identity` alone.
     """
 
     ticket: str
@@ -53,8 +55,8 @@ class TicketRows:
         try:
             if "rows" not in tensors:
                 return cls(header["ticket"], header["recipe"], identity=IdentityRows.from_tensors(tensors))
-            harmless = tensors["harmless"].float() if "harmless" in tensors else None
-            return cls(header["ticket"], header["recipe"], tensors["rows"].float(), harmless)
+            harmless = widened(tensors["harmless"]) if "harmless" in tensors else None
+            return cls(header["ticket"], header["recipe"], widened(tensors["rows"]), harmless)
         except KeyError as exc:
             raise IntegrityFailure(f"The rows lack {exc}.") from exc
 
@@ -90,6 +92,9 @@ def fit_ticket(
     if forget.shape[0] == 0:
         raise BadInput(f"Ticket {ticket} has no probe: it names nothing that could be asked.")
     gated = list(statistics.gated)
+    if recipe.gate == "linear":
+        seen = [projected(basis, forget[:, place]) for basis, place in zip(statistics.null, gated, strict=True)]
+        return TicketRows(ticket, recipe.digest, torch.stack(seen))
     if statistics.whitener is None:
         return TicketRows(ticket, recipe.digest, forget[:, gated].float().transpose(0, 1).contiguous())
     rows = statistics.whitener(forget[:, gated].float()).transpose(0, 1).contiguous()

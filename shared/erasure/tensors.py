@@ -26,6 +26,11 @@ def shortest(value: Tensor) -> Tensor:
     return half if torch.equal(half.to(value.dtype), value) else value
 
 
+def widened(value: Tensor) -> Tensor:
+    """What `shortest` made short, as float32 again."""
+    return value.float() if value.dtype == torch.float16 else value
+
+
 def unpack(blob: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and header; raises IntegrityFailure for another file or a number that is not finite."""
     try:

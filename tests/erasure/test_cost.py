@@ -11,7 +11,7 @@ from benchmarks import tickets_cost
 from benchmarks.fit import TICKET, apart, literal, made, measure
 from shared.erasure.eraser import TicketGate, _score, assemble, dump, load
 from shared.erasure.evidence import Evidence
-from shared.erasure.gate import Whitener, likeness, likenesses, linear_gate
+from shared.erasure.gate import Whitener, likeness, likenesses, linear_gate, projected
 from shared.erasure.incremental import GateFit
 from shared.erasure.moments import Moments
 from shared.erasure.nullspace import null_basis
@@ -46,7 +46,9 @@ def test_one_more_ticket_is_the_fit_of_all(basis: Tensor, absolute: bool) -> Non
     fit = GateFit.begin(basis)
     for number in range(8):
         fit = fit.adding(f"T-{number}", probes(number))
-        scratch = linear_gate(basis, torch.cat([probes(n) for n in range(number + 1)]), 1e-2, absolute=absolute)
+        scratch = linear_gate(
+            projected(basis, torch.cat([probes(n) for n in range(number + 1)])), 1e-2, absolute=absolute
+        )
         assert apart(fit.gate(1e-2, absolute=absolute), scratch) < EXACT
 
 
@@ -61,7 +63,7 @@ def test_a_withdrawn_ticket_was_never_there(basis: Tensor, withdrawn: int) -> No
             never = never.adding(f"T-{number}", probes(number))
     without = fit.without(f"T-{withdrawn}")
     assert (without.tickets, without.counts) == (never.tickets, never.counts)
-    assert torch.equal(without.inside, never.inside)
+    assert torch.equal(without.seen, never.seen)
     assert apart(without.gate(1e-2), never.gate(1e-2)) < EXACT
     assert apart(fit.gate(1e-2), never.gate(1e-2)) > 1e-3
 
@@ -86,6 +88,31 @@ def test_a_fit_refuses_what_it_cannot_do(basis: Tensor) -> None:
         one.adding("T-2", torch.zeros(0, 64))
     with pytest.raises(BadInput, match="not finite"):
         one.adding("T-2", torch.full((2, 64), torch.nan)).gate(1e-2)
+
+
+def test_kept_rows_give_the_gate_of_all_probes_whatever_basis_spans_the_space() -> None:
+    """Rows made ticket by ticket, stored and read back; another basis of the same space gives the same gate."""
+    base = prepare(
+        PAPER,
+        SITE,
+        retain=drawn(200, 3, 16, seed=8),
+        calibration=drawn(10, 3, 16, seed=9),
+        identities=["p"] * 10,
+        directions=drawn(3, 16, seed=10),
+    )
+    turned = replace(base, null=tuple(one @ torch.linalg.qr(drawn(8, 8, seed=1).double())[0] for one in base.null))
+    asked = [drawn(3 + n, 3, 16, seed=60 + n) for n in range(3)]
+    stored = [TicketRows.from_bytes(fit_ticket(PAPER, base, f"T-{n}", one).to_bytes()) for n, one in enumerate(asked)]
+    mixed = [*stored[:2], fit_ticket(PAPER, turned, "T-2", asked[2])]
+    found = assemble(PAPER, base, SITE, stored).linear
+    assert found is not None
+    for layer, null in enumerate(base.null):
+        scratch = linear_gate(projected(null, torch.cat(asked)[:, layer]), PAPER.gamma, absolute=True)
+        assert apart(found[layer], scratch) < 1e-6
+    again = assemble(PAPER, turned, SITE, mixed).linear
+    assert again is not None
+    assert apart(again, found) < 1e-6
+    assert apart(assemble(PAPER, base, SITE, stored[:2]).linear, found) > 1e-3  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("recipe", [PROTOTYPE, PAPER])
@@ -177,8 +204,8 @@ def test_the_literal_equation_is_ours_at_its_own_projector() -> None:
     (second,) = moments.second()
     pull = drawn(96, seed=11).double()
     dense = literal(second, layer.forget, pull, rho=0.5, gamma=0.01)
-    same = linear_gate(dense.basis, layer.forget, 0.01, absolute=True)
-    other = linear_gate(dense.basis, layer.forget, 0.02, absolute=True)
+    same = linear_gate(projected(dense.basis, layer.forget), 0.01, absolute=True)
+    other = linear_gate(projected(dense.basis, layer.forget), 0.02, absolute=True)
     assert apart(pull[:, None] * same, dense.map) < EXACT
     assert apart(pull[:, None] * other, dense.map) > 1e-3
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from shared.erasure.adversary import perturb
 from shared.erasure.eraser import Eraser, assemble, dump, load
 from shared.erasure.evidence import Evidence
-from shared.erasure.gate import Whitener, linear_gate, merged
+from shared.erasure.gate import Whitener, linear_gate, merged, projected
 from shared.erasure.moments import Moments
 from shared.erasure.nullspace import null_basis
 from shared.erasure.recipe import PAPER, PROTOTYPE, Recipe
@@ -49,7 +49,7 @@ def test_the_rank_one_form_is_equation_12() -> None:
     inside = projector @ forget
     repeated = pull[:, None].expand(-1, n)
     literal = repeated @ inside.T @ torch.linalg.pinv(inside @ inside.T + gamma * torch.eye(d).double()) @ projector
-    ours = pull[:, None] * linear_gate(basis, forget.T, gamma, absolute=True)[None, :]
+    ours = pull[:, None] * linear_gate(projected(basis, forget.T), gamma, absolute=True)[None, :]
     assert torch.linalg.norm(ours - literal) / torch.linalg.norm(literal) < 1e-10
 
 
@@ -58,7 +58,7 @@ def test_retained_activations_do_not_move_and_forgotten_ones_get_the_whole_pull(
     rng = torch.Generator().manual_seed(4)
     retain = torch.randn(32, 10, dtype=torch.float64, generator=rng)
     forget = torch.randn(6, 32, dtype=torch.float64, generator=rng)
-    gate = linear_gate(null_basis(retain @ retain.T, rho=0.0), forget, gamma=1e-9)
+    gate = linear_gate(projected(null_basis(retain @ retain.T, rho=0.0), forget), gamma=1e-9)
     assert (gate @ retain).abs().max() < 1e-9
     assert (forget @ gate - 1).abs().max() < 1e-6
 
