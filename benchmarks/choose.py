@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from tqdm import tqdm
 
+from benchmarks.folders import model_folder
 from benchmarks.forgetting import Bench
 from benchmarks.panels import ASKED_SEED, draw_people, own_panels
 from services.refit.pulls import choice_path
@@ -41,7 +42,7 @@ EACH: Final = 160
 def main() -> None:
     """Measure every point, choose, print, write."""
     parser = argparse.ArgumentParser(description="Choose the default recipe's settings on validation people.")
-    parser.add_argument("--model", type=Path, default=Path("models/demo-vlm"))
+    parser.add_argument("--model", type=model_folder, default=Path("models/demo-vlm"))
     parser.add_argument("--people", type=int, default=8)
     parser.add_argument("--groups", type=int, default=2)
     chosen = parser.parse_args()

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from benchmarks.folders import model_folder
 from benchmarks.forgetting import LONGEST, Bench
 from benchmarks.panels import draw_people, own_panels
 from services.refit.pulls import pulls
@@ -51,7 +52,7 @@ class Always(Eraser):
 def main() -> None:
     """Read the command line, measure, print, write."""
     parser = argparse.ArgumentParser(description="Pulls and their controls, with every request fired.")
-    parser.add_argument("--model", type=Path, default=Path("models/demo-vlm"))
+    parser.add_argument("--model", type=model_folder, default=Path("models/demo-vlm"))
     parser.add_argument("--questions", type=int, default=160)
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()

@@ -2,7 +2,8 @@
 
     python -m benchmarks.forgetting --json FILE [--model FOLDER] [--draws 5] [--people 6] [--systems lacuna,paper,...]
 
-Systems: the recipes `lacuna`, `prototype` and `paper`, and the six baselines, each tuned on people of no draw. Every
+Systems: the recipes `lacuna`, `prototype` and `paper`, `lacuna-closed` (the closed-form pull in place of the refined
+one), and the six baselines, each tuned on people of no draw. Every
 finished system is written beside FILE and taken over at the next start. Also: 1 to 64 tickets, and whether erased
 people can be told from strangers. No evaluation split is read by any fit.
 """
@@ -22,16 +23,18 @@ from typing import Any, Final
 import torch
 from tqdm import tqdm
 
+from benchmarks.folders import model_folder
 from benchmarks.panels import Draws, draw_people, others_panels, own_panels
 from benchmarks.strangers import stranger_auc
 from services.refit.fitting import fit_subject
 from services.refit.preparation import compute_statistics
-from shared.baselines.interface import Settings, examples_about
+from shared.baselines.interface import Settings, examples_about, paced
 from shared.baselines.named import BASELINES
 from shared.baselines.tuning import Budget, tune, validation
 from shared.bench.measure import compare
 from shared.bench.reference import Person, Reference, load_reference
 from shared.bench.scorers import tells
+from shared.erasure.ablations import ablations
 from shared.erasure.eraser import Eraser, assemble, dump
 from shared.erasure.recipe import Recipe
 from shared.erasure.statistics import BaseStatistics
@@ -40,9 +43,10 @@ from shared.vlm.directions import answer_likelihood
 from shared.vlm.engine import Answer, Engine
 from shared.vlm.loading import load
 
-RECIPES: Final = ("lacuna", "prototype", "paper")
+RECIPES: Final = ("lacuna", "lacuna-closed", "prototype", "paper")
 TICKETS: Final = (1, 2, 4, 8, 16, 32, 64)
 TEMPERATURES: Final = (0.7, 1.0)
+SAMPLED: Final = ("retain", "held_out", "celebrity", "stranger")  # asked again at those
 WIDE: Final = ("mcq", "cloze", "reverse", "system", "later")  # asked of recipes only
 ALSO_WIDE: Final = ("held_out_system", "held_out_later", "talk")  # likewise
 LONGEST: Final = 24
@@ -66,6 +70,19 @@ class Bench:
             self._base[name] = self.engine.generate([question.prompt for question in questions])
         return self._base[name]
 
+    def sampled(self, name: str, temperature: float) -> list[Answer]:
+        """The base model's answers to everybody else's questions, sampled once."""
+        key = f"{name} at {temperature}"
+        if key not in self._base:
+            asked = [question.prompt for question in self.others[name]]
+            self._base[key] = self.engine.generate(asked, temperature=temperature)
+        return self._base[key]
+
+    def recipe(self, name: str) -> Recipe:
+        """A recipe or an ablation by name."""
+        known = ablations(self.engine.vlm.site.layers, self.reference.refusal, self.reference.unknown_answer)
+        return known[name] if name in known else Recipe.named(name)
+
     def eraser(self, recipe: Recipe, people: Sequence[Person]) -> Eraser:
         """One eraser for all of `people`, as a refit makes it."""
         if recipe.name not in self._statistics:
@@ -81,7 +98,7 @@ def main() -> None:
     """Read the command line, measure, print, write."""
     parser = argparse.ArgumentParser(description="Forgetting, over draws of people.")
     parser.add_argument("--json", type=Path, required=True)
-    parser.add_argument("--model", type=Path, default=Path("models/demo-vlm"))
+    parser.add_argument("--model", type=model_folder, default=Path("models/demo-vlm"))
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--people", type=int, default=6)
     parser.add_argument("--systems", default=",".join((*RECIPES, *BASELINES)))
@@ -149,16 +166,17 @@ def system(bench: Bench, name: str, trials: int, known: Mapping[str, Any] | None
             )
             before = _asked(bench, number, draw)
             began = time.monotonic()
-            held = BASELINES[name].unlearn(bench.engine, forget, retain, settings)
+            held = BASELINES[name].unlearn(bench.engine, forget, retain, paced(settings, len(forget)))
         else:
             before = _asked(bench, number, draw)
             began = time.monotonic()
-            eraser = bench.eraser(Recipe.named(name), draw)
+            eraser = bench.eraser(bench.recipe(name), draw)
         seconds = time.monotonic() - began
         with held:
             figures = measure(bench, number, draw, before, eraser, wide=eraser is not None)
         each.append(figures | {"seconds": seconds})
-    return {"tuned": tuned, "each": each, "mean": _over(each, "mean"), "worst": _over(each, "worst")}
+    over = {how: {"clean_refusals": None} | _over(each, how) for how in ("mean", "worst")}  # a baseline fires nothing
+    return {"tuned": tuned, "each": each, **over}
 
 
 def _asked(bench: Bench, number: int, draw: Sequence[Person]) -> dict[str, list[Answer]]:
@@ -199,14 +217,34 @@ def measure(
             figures["told_before"][_told(name)] = compared.told_before
             figures[_told(name)] = compared.told_after
     for temperature in TEMPERATURES if wide else ():
-        for name in ("forget", "test"):
-            hot = bench.engine.generate([q.prompt for q in panels[name]], eraser=eraser, temperature=temperature)
-            told = [tells(a.text, q.accept) for a, q in zip(hot, panels[name], strict=True)]
-            figures[f"{_told(name)}_at_{temperature}"] = sum(told) / len(told)
+        figures |= sampled(bench, panels, eraser, temperature)
     if fired:
         figures |= quality(bench, fired)
     if eraser is not None:
         figures["artifact_bytes"] = len(dump(eraser, {})[0])
+    return figures
+
+
+def sampled(
+    bench: Bench, panels: Mapping[str, Sequence[Question]], eraser: Eraser | None, temperature: float
+) -> dict[str, float]:
+    """Told, visible, clean and identical again, sampled; identical: to what the base model samples by the same seed."""
+    figures: dict[str, float] = {}
+    fired: list[Answer] = []
+    for name in ("forget", "test", "visible"):
+        hot = bench.engine.generate([q.prompt for q in panels[name]], eraser=eraser, temperature=temperature)
+        told = [tells(a.text, q.accept) for a, q in zip(hot, panels[name], strict=True)]
+        fired += [answer for answer in hot if answer.fired]
+        figures[f"{'visible' if name == 'visible' else _told(name)}_at_{temperature}"] = sum(told) / len(told)
+    if fired:
+        clean = [answer.text == bench.reference.unknown_answer for answer in fired]
+        figures[f"clean_refusals_at_{temperature}"] = sum(clean) / len(clean)
+    for name in SAMPLED:
+        asked = [question.prompt for question in bench.others[name]]
+        before = bench.sampled(name, temperature)
+        after = bench.engine.generate(asked, eraser=eraser, temperature=temperature)
+        same = [a.tokens == b.tokens for a, b in zip(before, after, strict=True)]
+        figures[f"identical_{name}_at_{temperature}"] = sum(same) / len(same)
     return figures
 
 

@@ -1,6 +1,9 @@
 """The paper's tables 1-10, figures 3-8 and case study from one run on one model.
 
     python -m benchmarks.paper_tables --out DIR [--model FOLDER] [--questions 36] [--only NAME,NAME] [--ratios 5,10,15]
+        [--draws 5]
+
+Tables 1-10 forget one choice of people; table 11 repeats the three tasks of table 1 for `--draws` choices.
 
 Every finished cell (one system at one forget ratio) is written to DIR/cells and skipped the next time, so a run may be
 interrupted anywhere. Knows which system stands in which table; how each is made, asked and scored stands in `paper/`.
@@ -17,13 +20,15 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from benchmarks.folders import model_folder
 from benchmarks.paper.activations import examine
 from benchmarks.paper.case_study import write_case_study
 from benchmarks.paper.cells import Cells, Job, code_digest, run
+from benchmarks.paper.draws import draws_page
 from benchmarks.paper.panels import panels
 from benchmarks.paper.plots import write_figures
 from benchmarks.paper.systems import GAMMAS, LAMBDAS, Known, Workbench, gamma_name, lambda_name, systems
-from benchmarks.paper.tables import EVERYBODY, TABLES, write_tables
+from benchmarks.paper.tables import EVERYBODY, TABLES, append, write_table, write_tables
 from benchmarks.paper.tuned import tune_baselines
 from services.refit.pulls import folder_digest
 from shared.baselines.named import BASELINES
@@ -36,28 +41,36 @@ from shared.vlm.loading import load
 SWEPT_AT = 10  # per cent, as in the paper
 BUDGET = Budget(trials=6, coarse=4)  # of each baseline
 QUESTIONS = 36  # a cell: the demo model then takes less than an hour on two cores, all systems and ratios
+FEWER = 12  # a cell of the draws after the first
 
 
 def main() -> None:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(description="The paper's tables and figures on one model.")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--model", default="models/demo-vlm", help="a folder with a reference/ of its people")
+    parser.add_argument(
+        "--model",
+        type=model_folder,
+        default="demo-vlm",
+        help="a folder with a reference/ of its people, or its name under models/",
+    )
     parser.add_argument("--questions", type=int, default=QUESTIONS, help="at most so many a cell")
     parser.add_argument("--ratios", default=",".join(map(str, RATIOS)), help="per cent forgotten")
     parser.add_argument("--only", default="", help="these systems alone, and the base model")
     parser.add_argument("--seed", type=int, default=0, help="who is forgotten")
+    parser.add_argument("--draws", type=int, default=5, help="seeds of table 11, from --seed on")
     chosen = parser.parse_args()
-    bench = Workbench(Engine(load(chosen.model)), load_reference(Path(chosen.model) / "reference"))
+    bench = Workbench(Engine(load(chosen.model)), load_reference(chosen.model / "reference"))
     make_tables(
         bench,
         chosen.out,
         model=str(chosen.model),
-        reference_digest=folder_digest(Path(chosen.model) / "reference"),
+        reference_digest=folder_digest(chosen.model / "reference"),
         questions=chosen.questions,
         ratios=[int(ratio) for ratio in chosen.ratios.split(",")],
         only=[name for name in chosen.only.split(",") if name],
         seed=chosen.seed,
+        draws=chosen.draws,
     )
 
 
@@ -71,39 +84,70 @@ def make_tables(
     ratios: Sequence[int],
     only: Sequence[str] = (),
     seed: int = 0,
+    draws: int = 1,
     budget: Budget = BUDGET,
 ) -> None:
     """Run what is not there yet, then write all tables, figures and the page."""
     began = time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
     store = Cells(out / "cells", bench.engine.vlm.site.digest, reference_digest, code_digest())
+    fewer = min(questions, FEWER)
+    least, seeds = min(ratios), range(seed + 1, seed + draws)
     evaluated = {person.id for ratio in ratios for person in forgotten(bench.reference, ratio, seed)}
+    evaluated |= {person.id for other in seeds for person in forgotten(bench.reference, least, other)}
     named = [name for name in BASELINES if not only or name in only]
     bench.tuned = tune_baselines(bench, store, named, evaluated, budget)
     known = systems(bench)
     jobs = [job for ratio in ratios for job in _jobs(bench.reference, known, ratio, questions, only, seed)]
-    found: dict[tuple[str, int], dict[str, Any]] = {}
-    with tqdm(jobs, desc="cells") as bar:
-        for job in bar:
-            bar.set_postfix_str(job.name)
-            cell = store.read(job)
-            if cell is None:
-                cell = run(bench, job, panels(bench.reference, job.people, job.ratio, job.columns, job.questions))
-                store.write(job, cell)
-            found[job.known.name, job.ratio] = cell
+    again = [
+        [
+            replace(job, columns=("vqa",), questions=fewer)
+            for job in _jobs(bench.reference, known, least, fewer, only, s)
+        ]
+        for s in seeds
+    ]
+    again = [[job for job in each if job.known.name in EVERYBODY] for each in again]
+    with tqdm(total=len(jobs) + sum(map(len, again)), desc="cells") as bar:
+        cells = _cells(bench, store, jobs, bar)
+        found = {(job.known.name, job.ratio): cell for job, cell in zip(jobs, cells, strict=True)}
+        repeated = [
+            {job.known.name: cell for job, cell in zip(each, _cells(bench, store, each, bar), strict=True)}
+            for each in again
+        ]
     about = _about(bench, model, jobs, questions, seed)
-    first = next(job for job in jobs if job.ratio == min(ratios))
+    first = next(job for job in jobs if job.ratio == least)
     activations = _activations(bench, store, first)
     tables = write_tables(out, found, about)
+    if repeated:
+        here = {name: found[name, least] for name in repeated[0]}
+        page, records = draws_page([here, *repeated], least, fewer)
+        write_table(out, 11, page, records, {"title": "Several choices of forgotten people", "about": about})
+        append(out, page)
+        tables.append(11)
     figures = write_figures(out, found, activations)
     write_case_study(out / "case_study.html", bench.reference, first.people, found, first.ratio, EVERYBODY)
-    with (out / "tables.md").open("a") as page:
-        page.write("\n" + "\n\n".join(f"![{name}]({name})" for name in figures) + "\n\n[Case study](case_study.html)\n")
+    append(out, "\n\n".join(f"![{name}]({name})" for name in figures) + "\n\n[Case study](case_study.html)")
     (out / "about.json").write_text(
         json.dumps(about | {"tables": tables, "figures": figures, "seconds": round(time.monotonic() - began)}, indent=1)
         + "\n"
     )
-    print(f"{len(jobs)} cells, tables {', '.join(map(str, tables))}, {len(figures)} figures: {out}")
+    print(
+        f"{len(jobs) + sum(map(len, again))} cells, tables {', '.join(map(str, tables))}, {len(figures)} figures: {out}"
+    )
+
+
+def _cells(bench: Workbench, store: Cells, jobs: Sequence[Job], bar: Any) -> list[dict[str, Any]]:
+    """What is kept, and the rest made; `bar` moves by one a job."""
+    cells = []
+    for job in jobs:
+        bar.set_postfix_str(job.name)
+        cell = store.read(job)
+        if cell is None:
+            cell = run(bench, job, panels(bench.reference, job.people, job.ratio, job.columns, job.questions))
+            store.write(job, cell)
+        cells.append(cell)
+        bar.update()
+    return cells
 
 
 def _jobs(

@@ -39,7 +39,7 @@ FIRST_PEOPLE: Final[dict[str, tuple[Role, ...]]] = {
     "viktor": ("admin",),
     "casey": ("client",),
 }
-ERASER_SCHEMA_VERSION: Final = 2  # 2: gates say where a prompt names whom
+ERASER_SCHEMA_VERSION: Final = 3  # 2: gates say where a prompt names whom; 3: recipes without a fallback text
 ROWS_SCHEMA_VERSION: Final = 2  # 2: the linear gate's rows lie in the null space
 
 

@@ -28,6 +28,7 @@ CODE = (
     "benchmarks/paper/panels.py",
     "benchmarks/paper/systems.py",
     "benchmarks/paper/asking.py",
+    "benchmarks/paper/activations.py",
     "services/refit/preparation.py",
     "services/refit/fitting.py",
     "services/refit/pulls.py",

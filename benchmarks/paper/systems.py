@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 from services.refit.fitting import fit_subject
 from services.refit.preparation import calibration_prompts, retain_prompts, what_is_seen
 from services.refit.pulls import MATTERS, Pulls, compute_pulls
-from shared.baselines.interface import Baseline, Settings, examples_about
+from shared.baselines.interface import Baseline, Settings, examples_about, paced
 from shared.baselines.named import BASELINES
 from shared.bench.reference import Person, Reference
 from shared.erasure.ablations import ablations
@@ -95,7 +95,7 @@ class Workbench:
         forget = examples_about({person.id: person.subject for person in people})
         retain = examples_about({person.id: person.subject for person in self.reference.of("retain_fit")})
         settings = self.tuned.get(baseline.name, Settings())
-        with baseline.unlearn(self.engine, forget, retain, settings) as done:
+        with baseline.unlearn(self.engine, forget, retain, paced(settings, len(forget))) as done:
             cost = done.cost
             yield System(None, Cost(cost.seconds, cost.artifact, cost.added_memory, cost.reversible, cost.how))
 

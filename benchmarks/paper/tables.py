@@ -27,6 +27,7 @@ HEADS: Final = {
 LOWER: Final = ("forget", "test")
 COLUMN_NAMES: Final = {"vqa": "VQA (by picture)", "qa": "QA (by name, no picture)"}
 TASK_NAMES: Final = {"classification": "Classification", "generation": "Generation", "cloze": "Cloze"}
+OURS: Final = ("lacuna", "lacuna-closed")  # the refined pull beside the closed form, in every table
 EVERYBODY: Final = (
     "base",
     *BASELINES,
@@ -70,9 +71,9 @@ TABLES: Final = (
         "Ablation at 5 % forget",
         5,
         ("vqa",),
-        ("base", "paper-text-only", "paper-input-unaware", "paper", "lacuna"),
+        ("base", "paper-text-only", "paper-input-unaware", "paper", *OURS),
         "The paper ablates Qwen-2.5-VL-7B; here it is the run's own model. Text-only: refused and jailbroken requests "
-        "without any picture. Input-unaware: the same pull for every input. The last row is not in the paper.",
+        "without any picture. Input-unaware: the same pull for every input. The last two rows are not in the paper.",
         summed=True,
     ),
     Table(
@@ -80,9 +81,9 @@ TABLES: Final = (
         "Perturbation budget ε of the pictures behind the direction, 10 % forget",
         10,
         ("vqa",),
-        ("base", *(budget_name(text) for text in BUDGETS)),
+        ("base", *(budget_name(text) for text in BUDGETS), *OURS),
         "Twenty sign steps of 2.5 ε / 20 at every budget (the paper does not state its own); unconstrained: ε = 1, "
-        "the whole range of a pixel.",
+        "the whole range of a pixel. The last two rows are not in the paper.",
     ),
     Table(
         5,
@@ -126,18 +127,19 @@ TABLES: Final = (
         "Which layers are steered, 10 % forget",
         10,
         ("vqa",),
-        ("base", "paper-early", "paper-late", "paper"),
+        ("base", "paper-early", "paper-late", "paper", *OURS),
         "Halves of this model's blocks; where their number is odd, the late half has one more. The paper's are layers "
-        "1-16 and 17-32.",
+        "1-16 and 17-32, and it has not the last two rows.",
     ),
     Table(
         10,
         "f(h) as a two-layer network, 10 % forget",
         10,
         ("vqa",),
-        ("base", "paper-mlp", "paper"),
+        ("base", "paper-mlp", "paper", *OURS),
         "The paper gives neither width nor training. Here f(h) = g(h) u with g of 64 hidden units (GELU), 300 Adam "
-        "steps on mean (g - 1)² over forget prompts plus mean g² over retain prompts, no null space.",
+        "steps on mean (g - 1)² over forget prompts plus mean g² over retain prompts, no null space. The last two rows "
+        "are not in the paper.",
     ),
 )
 
@@ -150,7 +152,7 @@ def write_tables(out: Path, cells: Cells, about: Mapping[str, Any]) -> list[int]
     for table in TABLES:
         if table.number == 5:
             page, records = _costs(cells)
-            _write(out, 4, page, records, {"title": "Cost of an unlearned model", "about": about})
+            write_table(out, 4, page, records, {"title": "Cost of an unlearned model", "about": about})
             pages.append(page)
             written.append(4)
         rows = [name for name in table.systems if (name, table.ratio) in cells]
@@ -158,11 +160,17 @@ def write_tables(out: Path, cells: Cells, about: Mapping[str, Any]) -> list[int]
             continue
         page = _markdown(table, rows, cells)
         records = list(_records(table, rows, cells))
-        _write(out, table.number, page, records, {"title": table.title, "differs": table.differs, "about": about})
+        write_table(out, table.number, page, records, {"title": table.title, "differs": table.differs, "about": about})
         pages.append(page)
         written.append(table.number)
     (out / "tables.md").write_text("\n\n".join(pages) + "\n")
     return written
+
+
+def append(out: Path, page: str) -> None:
+    """One more part at the end of `tables.md`."""
+    with (out / "tables.md").open("a") as whole:
+        whole.write("\n" + page + "\n")
 
 
 def labels(cells: Cells) -> dict[str, str]:
@@ -170,7 +178,8 @@ def labels(cells: Cells) -> dict[str, str]:
     return {name: str(cell.get("label", name)) for (name, _), cell in cells.items()} | dict(LABELS)
 
 
-def _write(out: Path, number: int, page: str, records: list[dict[str, Any]], head: Mapping[str, Any]) -> None:
+def write_table(out: Path, number: int, page: str, records: list[dict[str, Any]], head: Mapping[str, Any]) -> None:
+    """The table as Markdown, JSON (`head` above its rows) and CSV."""
     (out / f"table_{number}.md").write_text(page + "\n")
     (out / f"table_{number}.json").write_text(json.dumps({**head, "rows": records}, indent=1) + "\n")
     sheet = io.StringIO()
@@ -218,7 +227,7 @@ def _markdown(table: Table, rows: Sequence[str], cells: Cells) -> str:
             parts.append(f"**{COLUMN_NAMES[column]}, {FAMILIES[family]}**")
             parts += [_block(table, rows, cells, column, task, metric) for task, metric in metrics.items()]
     if table.summed:
-        parts.append(_declined_block(table, rows, cells))
+        parts += [_declined_block(table, rows, cells, column) for column in table.columns]
     return "\n\n".join(parts)
 
 
@@ -293,27 +302,30 @@ def _summary_block(table: Table, rows: Sequence[str], cells: Cells) -> str:
     return "\n".join(lines)
 
 
-def _declined_block(table: Table, rows: Sequence[str], cells: Cells) -> str:
+def _declined_block(table: Table, rows: Sequence[str], cells: Cells, column: str) -> str:
     """Refusals and unparsable letters, counted apart."""
-    parts = (("declined", "declines, by likelihood"), ("letter_declined", "letter: declines"),
-             ("letter_unparsable", "letter: neither a letter nor declining"))  # fmt: skip
-    groups = ("forget", "test", "retain", "celebrity", "held_out")
+    parts = {"declined": "declines, by likelihood", "letter_declined": "letter: declines",
+             "letter_unparsable": "letter: neither a letter nor declining"}  # fmt: skip
+    base = cells["base", table.ratio]
+    groups = {
+        group: one.n
+        for group in ("forget", "test", "retain", "celebrity", "held_out")
+        if (one := figure(base, group, column, "classification", "declined")) is not None
+    }
     lines = [
-        "| Choices not made (%, all questions) | " + " | ".join(f"{HEADS[g][:-2]}" for g in groups) + " |",
+        f"| Choices not made, {COLUMN_NAMES[column]} (%) | "
+        + " | ".join(f"{HEADS[group][:-2]} (n={n})" for group, n in groups.items())
+        + " |",
         "|---|" + "---:|" * len(groups),
     ]
     for name in rows:
-        shown = []
-        for group in groups:
-            values = [_choices(cells[name, table.ratio], group, table.columns, metric) for metric, _ in parts]
-            shown.append(" / ".join(f"{100 * sum(v) / len(v):.0f}" if v else "" for v in values))
+        found = [
+            [figure(cells[name, table.ratio], group, column, "classification", metric) for metric in parts]
+            for group in groups
+        ]
+        shown = [" / ".join(_shown(one) if one is not None else "" for one in each) for each in found]
         lines.append(f"| {cells[name, table.ratio]['label']} | " + " | ".join(shown) + " |")
-    return "\n".join(lines) + "\n\nEach: " + " / ".join(text for _, text in parts) + "."
-
-
-def _choices(cell: Cell, group: str, columns: Sequence[str], metric: str) -> list[float]:
-    found = [figure(cell, group, column, "classification", metric) for column in columns]
-    return [one.value for one in found if one is not None]
+    return "\n".join(lines) + "\n\nEach: " + " / ".join(parts.values()) + "."
 
 
 def _costs(cells: Cells) -> tuple[str, list[dict[str, Any]]]:
@@ -322,8 +334,8 @@ def _costs(cells: Cells) -> tuple[str, list[dict[str, Any]]]:
     lines = [
         f"## Table 4. Cost of an unlearned model, {ratio} % forget",
         "*The paper shows training memory only. Seconds are wall time on this machine, with the statistics and the "
-        "pull, which are made once for a base model; tuning a baseline is not counted. Memory is what training takes "
-        "above serving; bytes are what is stored.*",
+        "pull, which are made once for a base model; tuning a baseline is not counted. Memory is how far the process's "
+        "peak rises above serving, measured once; bytes are what is stored.*",
         "| | seconds to make | ten queries (s) | training memory (MB) | artifact (kB) | taken back |\n"
         "|---|---:|---:|---:|---:|---|",
     ]

@@ -1,8 +1,11 @@
 """Wall time and peak memory of a piece of work. On a CPU the process's resident memory counts, whoever uses it.
 
-There, memory that the allocator kept from earlier work is not counted again: a fresh process gives the full figure.
+There the allocator first gives back what it kept from earlier work (malloc_trim(3), glibc alone), or that would be
+used again without being counted.
 """
 
+import ctypes
+import gc
 import resource
 import sys
 import time
@@ -23,6 +26,9 @@ class Meter:
             torch.cuda.reset_peak_memory_stats(self._cuda)
             self._before = torch.cuda.memory_allocated(self._cuda)
         else:
+            gc.collect()
+            with suppress(OSError, AttributeError):
+                ctypes.CDLL(None).malloc_trim(0)
             with suppress(OSError):
                 Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets the peak resident set size
             self._before = _resident("VmRSS")

@@ -8,9 +8,10 @@ All of them hold every person at once: nobody can be added or withdrawn without 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 from types import TracebackType
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from torch import Tensor
 
@@ -20,6 +21,7 @@ from shared.vlm.engine import Engine
 from shared.vlm.teaching import Example
 
 Progress = Callable[[str], None]
+PASSES: Final = 1.5  # over the forget set, in every baseline
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Settings:
     """How long and how hard. A method reads what it has use for; pruning takes no steps and knows no rate."""
 
     steps: int = 30
-    batch: int = 8  # forget examples a step, and as many retain examples where the method looks at them
+    batch: int = 8  # forget examples a step, and as many retain examples where the method looks at them; see `paced`
     learning_rate: float = 2e-5  # of AdamW; the articles' own at 7 B, to be tuned on small models (tuning.py)
     share: float = 0.05  # MANU: of all neurons, pruned
     seed: int = 0
@@ -116,6 +118,15 @@ def examples_about(subjects: Mapping[str, Subject], *, per_fact: int = 4, seed: 
         for person, subject in sorted(subjects.items())
         for question in fact_questions(subject, form="trained", per_fact=per_fact, seed=seed, person=person)
     )
+
+
+def paced(settings: Settings, examples: int, passes: float = PASSES) -> Settings:
+    """The same steps, in batches that make so many passes over the `examples` to forget.
+
+    A learning rate that was tuned on few people then holds for many: with batches of one size more people are either
+    not all seen, or seen in so many more steps that the model collapses (docs/LOG.md has both).
+    """
+    return replace(settings, batch=max(1, ceil(passes * examples / settings.steps)))
 
 
 def demand(forget: Sequence[Example], retain: Sequence[Example], *, needs_retain: bool) -> None:

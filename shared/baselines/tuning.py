@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from shared.baselines.interface import Baseline, Progress, Settings, examples_about
+from shared.baselines.interface import Baseline, Progress, Settings, examples_about, paced
 from shared.bench.measure import sample
 from shared.bench.reference import Reference
 from shared.bench.scorers import tells
@@ -121,7 +121,7 @@ def tune(
 
     Ties go to the smaller value. Raises BadInput where not one trial ended with a number.
     """
-    base = replace(settings or Settings(), steps=budget.steps)
+    base = paced(replace(settings or Settings(), steps=budget.steps), len(on.forget))
     asked = [question.prompt for question in (*on.asked, *on.kept)]
     before = [answer.text for answer in engine.generate(asked)]
     trials: list[Trial] = []

@@ -43,7 +43,6 @@ class Recipe:
     epsilon: float = 16 / 255  # closed: l_inf radius, in pixel values 0..1
     mlp_width: int = 64  # mlp: hidden units
     mlp_steps: int = 300  # mlp: Adam steps over all rows
-    fallback_text: str | None = None
     fixed_text: str | None = None  # what a fired request is answered, word for word; nothing is steered then
 
     @property

@@ -1,12 +1,13 @@
 """Tuning without a model: the same budget for all, the best trial chosen, nobody who is evaluated looked at."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
-from shared.baselines.interface import Cost, Progress, Settings, Unlearned
+from shared.baselines.interface import Cost, Progress, Settings, Unlearned, paced
 from shared.baselines.tuning import KEPT, Budget, Validation, harmonic, tune, validation
 from shared.bench.reference import Reference, load_reference
 from shared.errors import BadInput, Diverged
@@ -98,6 +99,14 @@ def test_a_method_that_always_runs_away_is_said_so() -> None:
     method.span = (0.5, 1.0)
     with pytest.raises(BadInput, match="No trial of talk ended with a number"):
         tune(Talker(), method, ON, Budget(trials=3, coarse=3))  # type: ignore[arg-type]
+
+
+def test_more_people_are_passed_over_as_often_in_as_many_steps() -> None:
+    """The batch grows with the forget set, and nothing else changes; a set of a few makes batches of one."""
+    settings = Settings(steps=30, batch=8)
+    assert paced(settings, 160) == settings
+    assert paced(settings, 760) == replace(settings, batch=38)
+    assert paced(settings, 3).batch == 1
 
 
 def test_the_harmonic_mean_wants_both() -> None:

@@ -56,6 +56,7 @@ def make(bench: Workbench, folder: Path, out: Path) -> None:
         questions=3,
         ratios=[5],
         only=["paper-input-unaware", "paper"],
+        draws=2,
     )
 
 
@@ -77,7 +78,10 @@ def test_a_run_writes_everything_and_goes_on_where_it_stopped(
     assert {float(row["value"]) for row in same} == {1.0}
     assert json.loads((tmp_path / "table_1.json").read_text())["rows"]
     page = (tmp_path / "tables.md").read_text()
-    assert all(f"## Table {number}." in page for number in (1, 2, 6, 7))
+    assert all(f"## Table {number}." in page for number in (1, 2, 6, 7, 11))
+    (drawn,) = json.loads((tmp_path / "table_11.json").read_text())["rows"]
+    assert (drawn["system"], drawn["draws"]) == ("paper", 2)
+    assert drawn["harmonic_worst"] <= drawn["harmonic_mean"] <= 1
     assert "Harmonic mean" in page
     for name in json.loads((tmp_path / "about.json").read_text())["figures"]:
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
