@@ -361,7 +361,7 @@ def show(name: str, figures: Mapping[str, Any]) -> None:
         same = " ".join(f"{panel} {share:.1%}" for panel, share in one["identical"].items())
         print(
             f"{name:12s} {how:5s} told {one['told_trained']:.1%} / {one['told_test']:.1%}  "
-            f"visible {one['visible']:.1%}  clean {one.get('clean_refusals', 0):.1%}  identical: {same}"
+            f"visible {one['visible']:.1%}  clean {one['clean_refusals'] or 0:.1%}  identical: {same}"
         )
 
 
