@@ -98,7 +98,7 @@ def measure(family: str, size: Size, count: int, pairs: int, decode: int) -> dic
     never, always = 1e9, -1e9  # thresholds
     variants = {
         "lacuna_silent": replace(erasers["lacuna"], threshold=never),  # decides, watches the answer, never fires
-        "lacuna_fired": replace(erasers["lacuna"], threshold=always),  # the last token again, and a held pull
+        "lacuna_fired": replace(erasers["lacuna"], threshold=always),  # read again with nobody there, and a held pull
         "prototype_silent": replace(erasers["prototype"], threshold=never),
         "prototype_fired": replace(erasers["prototype"], threshold=always),
         "paper": erasers["paper"],

@@ -66,6 +66,11 @@ def statistics_key(model: str, digest: str) -> str:
     return f"{STATISTICS}{model}/{digest}"
 
 
+def pulls_key(model: str, digest: str) -> str:
+    """Object key of a base model's pulls, which no ticket and no retain set changes, sealed."""
+    return f"{STATISTICS}{model}/pulls/{digest}"
+
+
 def retain_key(model: str, number: int, digest: str, attempt: str) -> str:
     """Object key of one version of an operator's own retain set, sealed. Each attempt has its own, as with rows."""
     return f"retain/{model}/{number:06d}-{digest[:16]}.{attempt}"

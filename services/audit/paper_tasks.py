@@ -19,9 +19,18 @@ QUESTIONS_A_CELL = 24  # at most; a cell is set x task x (picture | text)
 
 
 def paper_tasks(
-    asker: Asker, reference: Reference, eraser: Eraser, subjects: Mapping[str, Subject], *, seed: int = 0
+    asker: Asker,
+    reference: Reference,
+    eraser: Eraser,
+    subjects: Mapping[str, Subject],
+    *,
+    seed: int = 0,
+    lasting: str = "",
 ) -> dict[str, Any]:
-    """`{set: {"vqa"|"qa": {task: {metric: {"before", "after"}, "n"}}}}`; shares, ROUGE-L F in 0..1."""
+    """`{set: {"vqa"|"qa": {task: {metric: {"before", "after"}, "n"}}}}`; shares, ROUGE-L F in 0..1.
+
+    `lasting` names this choice of reference people, whose base answers are kept from one audit to the next.
+    """
     sets: dict[str, tuple[Mapping[str, Subject], Form]] = {
         "forget": (subjects, "trained"),
         "test": (subjects, "test"),
@@ -32,7 +41,7 @@ def paper_tasks(
     table: dict[str, Any] = {}
     for name, (people, form) in sets.items():
         if people:
-            table[name] = _one_set(asker, reference, eraser, people, form, name, seed)
+            table[name] = _one_set(asker, reference, eraser, people, form, name, seed, lasting)
     return table
 
 
@@ -44,6 +53,7 @@ def _one_set(
     form: Form,
     name: str,
     seed: int,
+    lasting: str,
 ) -> dict[str, dict[str, Any]]:
     cells: dict[str, dict[str, Any]] = {"vqa": {}, "qa": {}}
     for task, kind in tasks.KINDS.items():
@@ -52,7 +62,7 @@ def _one_set(
         for column, by in tasks.COLUMNS.items():
             chosen = tasks.spread([question for question in questions if question.by == by], QUESTIONS_A_CELL)
             if chosen:
-                keep = None if name in ("forget", "test") else f"{name}/{kind}/{by}"
+                keep = None if name in ("forget", "test") else f"{name}/{kind}/{by}/{lasting}"
                 cells[column][task] = _cell(asker, eraser, task, chosen, keep) | {"n": len(chosen)}
     return cells
 

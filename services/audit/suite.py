@@ -79,7 +79,7 @@ class Suite:
         progress("integrity")
         report["integrity"] = self.integrity(eraser, own["forget"], unfired)
         progress("the paper's tasks")
-        report["paper_tasks"] = paper_tasks(self._asker, self.reference, eraser, subjects, seed=self.seed)
+        report["paper_tasks"] = paper_tasks(self._asker, reference, eraser, subjects, seed=self.seed, lasting=lasting)
         report["asked_again"] = len(unfired)
         report["not_run"] = [
             "sampling at temperature 0.7 and 1.0",

@@ -13,20 +13,20 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine as Database
 
 from services.refit.fitting import fit_subject, probes
 from services.refit.preparation import compute_statistics, statistics_digest
 from services.refit.progress import Report
-from services.refit.pulls import choice
+from services.refit.pulls import Pulls, beside_model, choice, compute_pulls, from_bytes, pulls_digest, to_bytes
 from services.refit.retained import Looks, Retained, retained
 from shared.artifact import canonical
 from shared.bench.reference import Reference
 from shared.bench.scorers import tells
 from shared.clock import utc_now
-from shared.contracts import DEFAULT_TENANT, MANIFEST_TYPE, eraser_key, rows_key, statistics_key
+from shared.contracts import DEFAULT_TENANT, MANIFEST_TYPE, eraser_key, pulls_key, rows_key, statistics_key
 from shared.crypto import KeyRing, Signer
 from shared.db import repository_refit as rows
 from shared.db.models import RetainSet, Ticket
@@ -46,6 +46,7 @@ from shared.vlm.engine import Engine
 
 logger = logging.getLogger(__name__)
 LEAK_FLOOR = 0.05  # where the base model tells less than this share of the facts, there is nothing to forget
+T = TypeVar("T")
 FEWEST_PROBES = 3  # different wordings; a person recognised from fewer is recognised by the wording
 
 
@@ -89,21 +90,13 @@ class Workshop:
         """Digest and statistics; from memory, else from the store, else computed and stored."""
         digest = self.digest(kept)
         if digest not in self._statistics:
-            self._statistics = {digest: self._stored_statistics(digest) or self._new_statistics(digest, kept, report)}
+            stored = self._stored(statistics_key(self.model_id, digest), BaseStatistics.from_bytes)
+            self._statistics = {digest: stored or self._new_statistics(digest, kept, report)}
         return digest, self._statistics[digest]
-
-    def _stored_statistics(self, digest: str) -> BaseStatistics | None:
-        key = statistics_key(self.model_id, digest)
-        try:
-            return BaseStatistics.from_bytes(self.keys.open(self.store.get(key), self.store.get(f"{key}.key"), key))
-        except NotFound:
-            return None
-        except IntegrityFailure as exc:
-            logger.warning("the stored statistics are computed anew: %s", exc.detail)
-            return None
 
     def _new_statistics(self, digest: str, kept: Retained, report: Report) -> BaseStatistics:
         kept.check()
+        found = self._pulls(kept, report)
         statistics = compute_statistics(
             self.engine,
             kept.reference,
@@ -112,12 +105,38 @@ class Workshop:
             report.enter,
             own=kept.rows,
             count=lambda done, total: report.count(done, total, "people or prompts"),
+            found=found,
         )
-        key = statistics_key(self.model_id, digest)
-        sealed = self.keys.seal(statistics.to_bytes(), key)
+        self._put(statistics_key(self.model_id, digest), statistics.to_bytes())
+        return statistics
+
+    def _pulls(self, kept: Retained, report: Report) -> Pulls:
+        """From beside the model, else from the store, else computed and stored: no retain set changes them."""
+        report.enter("finding the pull")
+        recipe, folder = self.recipe, self.reference_folder
+        key = pulls_key(self.model_id, pulls_digest(self.engine, recipe, folder))
+        found = beside_model(self.engine, recipe, folder) or self._stored(key, from_bytes)
+        if found is None:
+            found = compute_pulls(
+                self.engine, kept.reference, recipe, lambda done, total: report.count(done, total, "steps")
+            )
+            self._put(key, to_bytes(found, recipe))
+        return found
+
+    def _stored(self, key: str, read: Callable[[bytes], T]) -> T | None:
+        """What was made before; None where it is not there, or not what was stored."""
+        try:
+            return read(self.keys.open(self.store.get(key), self.store.get(f"{key}.key"), key))
+        except NotFound:
+            return None
+        except IntegrityFailure as exc:
+            logger.warning("%s is computed anew: %s", key, exc.detail)
+            return None
+
+    def _put(self, key: str, blob: bytes) -> None:
+        sealed = self.keys.seal(blob, key)
         self.store.put(key, sealed.blob)
         self.store.put(f"{key}.key", sealed.wrapped_key)
-        return statistics
 
 
 def refit(shop: Workshop, run_id: str, fence: int, report: Report, recipe: str | None = None) -> Outcome:
@@ -184,13 +203,16 @@ def _as_before(shop: Workshop, run_id: str, fence: int, tickets: Sequence[Ticket
 def _check_model(shop: Workshop, latest: rows.Latest | None) -> None:
     """Raise SiteMismatch where the model under this id is not the one that its versions were made for.
 
-    Another precision (a GPU instead of the CPU) is no other model: its statistics are computed anew.
+    Another precision (a GPU instead of the CPU) is no other model: its statistics are computed anew. Its weights have
+    another digest then, so they cannot be compared; chat template and processor always are.
     """
     site = shop.engine.vlm.site
     before = (latest.manifest.get("site") if latest is not None else None) or {}
-    if before.get("dtype") != site.dtype:
+    if not before:
         return
-    names = {"base_model": "weights", "template": "chat template", "processor": "tokenizer or image processor"}
+    names = {"template": "chat template", "processor": "tokenizer or image processor"}
+    if before["dtype"] == site.dtype:
+        names = {"base_model": "weights"} | names
     differ = [word for name, word in names.items() if before.get(name) != getattr(site, name)]
     if differ and latest is not None:
         raise SiteMismatch(
@@ -289,7 +311,10 @@ def _shred_rows(shop: Workshop, model_id: str) -> None:
 
 
 def _self_test(shop: Workshop, eraser: Eraser) -> None:
-    """The cheapest proof that the candidate can be served: it fits this model and leaves small talk alone."""
+    """The cheapest proof that the candidate can be served: it fits this model, and the model answers under it.
+
+    What it does to answers is the audit's to say: a stated share of them may fire.
+    """
     eraser.site.check(shop.engine.vlm.site)
     shop.engine.generate([Prompt.ask(shop.reference.general.fit[0])], eraser=eraser, max_new_tokens=2)
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from services.refit.fitting import PICTURES
-from services.refit.pulls import folder_digest, pulls
+from services.refit.pulls import Pulls, folder_digest, pulls
 from shared.bench.paper_tasks import by_letter
 from shared.bench.reference import Person, Reference
 from shared.contracts import ROWS_SCHEMA_VERSION
@@ -58,14 +58,18 @@ def compute_statistics(
     *,
     own: Sequence[RetainRow] = (),
     count: Count | None = None,
+    found: Pulls | None = None,
 ) -> BaseStatistics:
     """What the gate of `recipe` compares with, and the pulls (method.md, sections 4, 5 and 7).
 
-    `own` are the rows of an operator's own retain set; the pulls are the model's and do not read them. Raises BadInput,
-    saying what is wrong, where nothing can be made of what the model does: NaN, no variation, no refusal.
+    `own` are the rows of an operator's own retain set; the pulls are the model's and do not read them, so they may have
+    been `found` before. Raises BadInput, saying what is wrong, where nothing can be made of what the model does: NaN,
+    no variation, no refusal.
     """
-    progress("finding the pull")
-    directions, held = pulls(engine, reference, recipe, reference_folder)
+    if found is None:
+        progress("finding the pull")
+        found = pulls(engine, reference, recipe, reference_folder, count)
+    directions, held = found
     check_directions(directions)
     if recipe.gate == "identity":
         progress("reading the retain set")
@@ -216,6 +220,10 @@ def what_is_seen(
     )
     for name, rows in (("retain", seen.facts), ("retain (pictures)", torch.cat(faces)), ("calibration", seen.pictures)):
         check_activations(name, rows)
+    others = {"retain (names)": torch.cat(names) if names else seen.facts[:0],
+              "calibration (words)": seen.words.rows, "harmless": seen.harmless}  # fmt: skip
+    for name, rows in others.items():
+        Sound(name).take(rows)
     return seen
 
 

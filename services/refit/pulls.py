@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,7 @@ from shared.erasure.direction import erasure_direction
 from shared.erasure.identity import Mentioned
 from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE, Recipe
 from shared.erasure.tensors import pack, unpack
-from shared.errors import BadInput
+from shared.errors import BadInput, IntegrityFailure
 from shared.probes.changes import changed
 from shared.probes.expand import Question, Subject, fact_questions
 from shared.prompt import Prompt, Turn
@@ -40,15 +40,34 @@ FOLDER: Final = "pulls"
 MATTERS: Final = ("direction", "placement", "layers", "refine_steps", "match", "blind", "pgd_steps", "epsilon")
 
 Pulls = tuple[Tensor, Tensor | None]
+Count = Callable[[int, int], None]  # done, all
 
 
-def pulls(engine: Engine, reference: Reference, recipe: Recipe, reference_folder: Path) -> Pulls:
+def pulls(
+    engine: Engine, reference: Reference, recipe: Recipe, reference_folder: Path, count: Count | None = None
+) -> Pulls:
     """The pull [L, d] at the last prompt token, and the one at generated tokens where the recipe has its own."""
+    return beside_model(engine, recipe, reference_folder) or compute_pulls(engine, reference, recipe, count)
+
+
+def beside_model(engine: Engine, recipe: Recipe, reference_folder: Path) -> Pulls | None:
+    """Those that lie in the folder beside the model, if they do."""
     path = _path(engine, recipe, reference_folder)
-    if path.is_file():
-        tensors, _ = unpack(path.read_bytes())
-        return tensors["first"], tensors.get("held")
-    return compute_pulls(engine, reference, recipe)
+    return from_bytes(path.read_bytes()) if path.is_file() else None
+
+
+def to_bytes(found: Pulls, recipe: Recipe) -> bytes:
+    """One safetensors file."""
+    first, held = found
+    return pack({"first": first} | ({} if held is None else {"held": held}), {"recipe": recipe.name})
+
+
+def from_bytes(blob: bytes) -> Pulls:
+    """Back from bytes; raises IntegrityFailure where they are not pulls."""
+    tensors, _ = unpack(blob)
+    if "first" not in tensors:
+        raise IntegrityFailure("The pulls lack the one at the last prompt token.")
+    return tensors["first"], tensors.get("held")
 
 
 def choice_path(reference_folder: Path) -> Path:
@@ -65,11 +84,11 @@ def choice(recipe: Recipe, reference_folder: Path) -> dict[str, Any] | None:
     return found if found.get("recipe") == recipe.digest else None
 
 
-def compute_pulls(engine: Engine, reference: Reference, recipe: Recipe) -> Pulls:
-    """The same, computed: minutes on two cores, seconds on a GPU."""
+def compute_pulls(engine: Engine, reference: Reference, recipe: Recipe, count: Count | None = None) -> Pulls:
+    """The same, computed: minutes on two cores, seconds on a GPU. `count` hears of each step of training."""
     if recipe.direction in ("closed", "text"):
         return _closed(engine, reference, recipe), None
-    first, held = _refined(engine, reference, recipe)
+    first, held = _refined(engine, reference, recipe, count)
     return first, held if recipe.placement == "hold" else None
 
 
@@ -83,11 +102,15 @@ def folder_digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _path(engine: Engine, recipe: Recipe, reference_folder: Path) -> Path:
+def pulls_digest(engine: Engine, recipe: Recipe, reference_folder: Path) -> str:
+    """sha256 (hex) of all that the pulls depend on: site, reference, and what of the recipe matters to them."""
     choices = {name: value for name, value in recipe.as_json().items() if name in MATTERS}
     depends = [engine.vlm.site.digest, choices, folder_digest(reference_folder)]
-    name = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
-    return reference_folder.parent / FOLDER / f"{name[:32]}.safetensors"
+    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+
+
+def _path(engine: Engine, recipe: Recipe, reference_folder: Path) -> Path:
+    return reference_folder.parent / FOLDER / f"{pulls_digest(engine, recipe, reference_folder)[:32]}.safetensors"
 
 
 def _closed(engine: Engine, reference: Reference, recipe: Recipe) -> Tensor:
@@ -110,7 +133,7 @@ def _closed(engine: Engine, reference: Reference, recipe: Recipe) -> Tensor:
     )
 
 
-def _refined(engine: Engine, reference: Reference, recipe: Recipe) -> tuple[Tensor, Tensor]:
+def _refined(engine: Engine, reference: Reference, recipe: Recipe, count: Count | None) -> tuple[Tensor, Tensor]:
     """From known people towards strangers, of whom the model says that it does not know them."""
     known = [*reference.of("retain_fit"), *reference.of("celebrity_fit")]
     asked = {person.id: person for person in known}
@@ -144,7 +167,7 @@ def _refined(engine: Engine, reference: Reference, recipe: Recipe) -> tuple[Tens
     told = engine.activations(plain)
     start = erasure_direction(engine.activations(unknown), told).float()
     size = told.norm(dim=-1).mean(dim=0)
-    return refined_direction(engine, start, size, swaps, reference.unknown_answer, recipe)
+    return refined_direction(engine, start, size, swaps, reference.unknown_answer, recipe, count)
 
 
 def swap(
@@ -208,9 +231,9 @@ def main() -> None:
         path = _path(engine, recipe, folder)
         if path.is_file():
             continue
-        first, held = compute_pulls(engine, load_reference(folder), recipe)
+        made = compute_pulls(engine, load_reference(folder), recipe)
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(pack({"first": first} | ({} if held is None else {"held": held}), {"recipe": recipe.name}))
+        path.write_bytes(to_bytes(made, recipe))
         logger.info("%s: %s", recipe.name, path)
 
 

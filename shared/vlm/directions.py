@@ -5,7 +5,7 @@ Properties of the base model, made once and cached; no ticket is involved. Seede
 
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -103,7 +103,13 @@ class Swap:
 
 
 def refined_direction(
-    engine: Engine, start: Tensor, size: Tensor, swaps: Sequence[Swap], wanted: str, recipe: Recipe
+    engine: Engine,
+    start: Tensor,
+    size: Tensor,
+    swaps: Sequence[Swap],
+    wanted: str,
+    recipe: Recipe,
+    count: Callable[[int, int], None] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Pulls [L, d] for the last prompt token and for each generated one that make a known person a stranger.
 
@@ -112,7 +118,7 @@ def refined_direction(
     an activation. For an answer a (the not-knowing one, `wanted`, or one of the swap's), p of a stranger and q steered,
     the loss is KL(p, q) of the next tokens along a, plus `recipe.match` times the square of log p(a) - log q(a) (of the
     log odds for `wanted`), plus a small norm penalty (method.md). Where the recipe steers the prompt only, the second
-    vector stays zero.
+    vector stays zero. `count` is called with (steps done, steps).
     """
     layers = len(engine.vlm.site.layers)
     steered = range(layers) if recipe.layers is None else [engine.vlm.site.layers.index(i) for i in recipe.layers]
@@ -136,6 +142,8 @@ def refined_direction(
         (loss + penalty).backward()
         optimizer.step()
         slower.step()
+        if count is not None:
+            count(step + 1, recipe.refine_steps)
         if step % 20 == 0:
             logger.info("refined direction: step %d of %d, loss %.3f", step, recipe.refine_steps, loss.item())
     return (first * chosen).detach().cpu(), (held * chosen).detach().cpu()

@@ -19,6 +19,7 @@ from services.audit.verdict import Thresholds, judge
 from services.refit.pipeline import Workshop, refit
 from services.refit.preparation import Sound, check_activations, check_directions, compute_statistics
 from services.refit.progress import Report
+from services.refit.pulls import pulls
 from services.refit.retained import Retained
 from services.refit.tasks import run_order
 from services.request import reconciler
@@ -218,6 +219,45 @@ def test_another_model_under_the_same_id_is_refused(
     assert "weights and chat template differ" in failed["error"]
     shown = people["olivia"].get(f"/v1/tickets/{ticket}").json()
     assert (shown["state"], shown["events"][-1]["note"]) == ("failed", failed["error"])
+    with monkeypatch.context() as patched:
+        other = replace(engine.vlm.site, base_model="0" * 64, template="1" * 64, dtype="bfloat16")
+        patched.setattr(engine, "vlm", replace(engine.vlm, site=other))
+        failed = run(people, shop)
+    assert "chat template differ" in failed["error"]  # weights have another digest in another precision
+    assert "weights" not in failed["error"]
+    assert len(people["oscar"].get("/v1/erasers").json()["items"]) == 1
+    assert run(people, shop)["status"] == "succeeded"
+
+
+def test_pulls_are_made_once_whatever_the_retain_set(
+    people: Any, shop: Workshop, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With nothing beside the model they are computed, stored and read again; what is no pull is computed anew."""
+    given, computed = pulls(engine, shop.reference, LACUNA, SOURCE / "reference"), []
+    monkeypatch.setattr("services.refit.pipeline.beside_model", lambda *_: None)
+    monkeypatch.setattr("services.refit.pipeline.compute_pulls", lambda *_: computed.append(1) or given)
+    for number, expected in enumerate((1, 1, 2)):
+        if number == 2:
+            (key,) = [key for key in shop.store.list("statistics/demo-vlm/pulls/") if not key.endswith(".key")]
+            shop.store.put(key, b"altered")
+        rows = [{"prompt": f"{word} {number}?", "split": "fit"} for word in ("Hello", "Why")]
+        people["olivia"].post("/v1/retain-sets", {"rows": rows})
+        assert run(people, replace(shop, _statistics={}))["status"] == "succeeded"
+        assert len(computed) == expected
+
+
+def test_a_model_that_gives_nan_fails_the_refit_and_nothing_else(
+    people: Any, shop: Workshop, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run says what is wrong; the version that was current stays the latest."""
+    run(people, shop)
+    people["olivia"].post("/v1/retain-sets", {"rows": [{"prompt": p, "split": "fit"} for p in ("Really?", "When?")]})
+    mentions = engine.mentions
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "mentions", lambda *asked: [one * float("nan") for one in mentions(*asked)])
+        failed = run(people, replace(shop, _statistics={}))
+    assert failed["status"] == "failed"
+    assert "NaN or infinity on the retain (names) set" in failed["error"]
     assert len(people["oscar"].get("/v1/erasers").json()["items"]) == 1
     assert run(people, shop)["status"] == "succeeded"
 
