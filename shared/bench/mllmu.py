@@ -199,4 +199,4 @@ def _biography(stored: Any) -> dict[str, str]:
 
 
 def _plain(name: str) -> str:
-    return normalised(str(name)).replace(" ", "_")
+    return normalised(str(name)).rstrip(": ").replace(" ", "_")  # some published names end in a colon
