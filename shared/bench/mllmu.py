@@ -32,7 +32,10 @@ TASKS: Final = ("Classification_Task", "Generation_Task", "Mask_Task")
 
 @dataclass(frozen=True)
 class Profile:
-    """One evaluation row. `questions` are of the kinds mcq, qa and cloze, by portrait (first image) and by name."""
+    """One evaluation row. `questions` are of the kinds mcq, qa and cloze, by portrait (first image) and by name.
+
+    A row without a picture is asked by name alone.
+    """
 
     id: str
     subject: Subject
@@ -91,20 +94,19 @@ def _rows(folder: Path, split: str, columns: Iterable[str]) -> list[dict[str, An
 
 def _profile(row: Mapping[str, Any], picture: str, form: Form, where: str) -> Profile:
     stored = row[picture] if picture == "images" else [row[picture]]
-    photos = tuple(_image(one, where) for one in stored or ())
-    if not photos:
-        raise BadInput(f"{where}: there is no picture.")
+    photos = tuple(_image(one, where) for one in stored or () if one is not None)
     person = str(row["ID"])
     biography = _biography(row["biography"])
     facts = tuple(Fact(_plain(name), value) for name, value in biography.items())
     name = str(row.get("name") or biography.get("name", ""))
-    asker = _Asker(person, photos[0], facts, form, where)
+    asker = _Asker(person, photos[0] if photos else None, facts, form, where)
     questions = [
         *asker.choices(row["Classification_Task"]),
         *asker.open("qa", row["Generation_Task"]),
         *asker.open("cloze", row["Mask_Task"]),
     ]
-    return Profile(person, Subject((name,) if name else (), photos, facts), tuple(questions))
+    asked = tuple(question for question in questions if photos or question.by == "name")
+    return Profile(person, Subject((name,) if name else (), photos, facts), asked)
 
 
 def _lesson(row: Mapping[str, Any], number: int, where: str) -> Lesson:
@@ -127,7 +129,7 @@ class _Asker:
     """Makes one row's questions."""
 
     person: str
-    photo: Image.Image
+    photo: Image.Image | None
     facts: tuple[Fact, ...]
     form: Form
     where: str
@@ -185,15 +187,16 @@ def _image(stored: Any, where: str) -> Image.Image:
 
 
 def _biography(stored: Any) -> dict[str, str]:
-    """Flat text values by lower-case name; a biography in plain words holds no facts."""
+    """Flat values by lower-case name, without lists and nested ones; a biography in plain words holds no facts."""
     try:
         values = json.loads(stored) if isinstance(stored, str) else stored
     except json.JSONDecodeError:
         return {}
     if not isinstance(values, Mapping):
         return {}
-    return {_plain(name): str(value) for name, value in values.items() if value not in (None, "", [], {})}
+    flat = {_plain(name): str(value) for name, value in values.items() if isinstance(value, str | int | float)}
+    return {name: value for name, value in flat.items() if value}
 
 
 def _plain(name: str) -> str:
-    return normalised(str(name)).replace(" ", "_")
+    return normalised(str(name)).rstrip(": ").replace(" ", "_")  # some published names end in a colon

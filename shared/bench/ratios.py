@@ -4,6 +4,7 @@ As in MLLMU-Bench the ratio is of all fictitious people that the model knows; pu
 """
 
 import random
+from collections.abc import Sequence
 from typing import Final
 
 from shared.bench.reference import Person, Reference
@@ -23,5 +24,16 @@ def forgotten(reference: Reference, percent: int, seed: int = 0) -> list[Person]
     people = list(reference.of("forgettable"))
     if count > len(people):
         raise BadInput(f"{percent} % of {known} people are {count}, but only {len(people)} are forgettable.")
-    random.Random(f"{seed}/forgotten").shuffle(people)
+    _order(seed).shuffle(people)
     return people[:count]
+
+
+def arranged(people: Sequence[Person], seed: int = 0) -> list[Person]:
+    """The same people so placed that `forgotten` with this seed draws them in the order in which they are given."""
+    places = list(range(len(people)))
+    _order(seed).shuffle(places)
+    return [people[at] for at in sorted(range(len(people)), key=places.__getitem__)]
+
+
+def _order(seed: int) -> random.Random:
+    return random.Random(f"{seed}/forgotten")
