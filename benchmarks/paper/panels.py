@@ -55,9 +55,9 @@ def examples(reference: Reference, people: Sequence[Person]) -> list[tuple[str, 
             continue
         person, subject = sorted(subjects.items())[0]
         asked = fact_questions(subject, form=form, per_fact=2, seed=SEED, person=person)
-        wanted = {"portrait": "hobby", "name": "occupation"}
-        for by, attribute in wanted.items():
-            found.append((name, next(one for one in asked if one.by == by and one.attribute == attribute)))
+        for by, attribute in (("portrait", "hobby"), ("name", "occupation")):  # where they are known, else any other
+            facts = [one for one in asked if one.by == by and one.attribute != "name"]
+            found.append((name, min(facts, key=lambda one: one.attribute != attribute)))
     return found
 
 
