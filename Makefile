@@ -75,7 +75,7 @@ fuzz: $(STAMP) ## Schemathesis over the whole OpenAPI document (some minutes)
 	LACUNA_FUZZ_EXAMPLES=200 $(BIN)/python -m pytest tests/request/test_fuzz.py --timeout 3000
 
 MODEL ?= models/demo-vlm
-bench-paper: $(STAMP) ## The paper's tables, figures and case study (MODEL=models/demo-vlm; under an hour on 2 cores)
+bench-paper: $(STAMP) ## The paper's tables, figures and case study (MODEL=models/demo-vlm; about an hour on 2 cores)
 	$(BIN)/python -m benchmarks.paper_tables --model $(MODEL) --out build/paper-tables
 
 clean: ## Remove the environment and everything that was built

@@ -42,7 +42,7 @@ def panels(
             for column in columns:
                 own = [question for question in asked if question.by == COLUMNS[column]]
                 chosen = tuple(drawn_evenly(own, most, SEED))
-                scope = f"{ratio}/" if name in FORGOTTEN else ""
+                scope = f"{ratio}/{' '.join(person.id for person in people)}/" if name in FORGOTTEN else ""
                 made.append(Panel(name, column, task, chosen, f"{scope}{name}/{column}/{task}"))
     return made
 

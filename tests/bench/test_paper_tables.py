@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from benchmarks import paper_tables
+from benchmarks.paper.panels import panels
 from benchmarks.paper.summary import Figure, figure, pareto, summary
 from benchmarks.paper.systems import Workbench
 from models.prompts import prompts_json
@@ -101,6 +102,15 @@ def test_a_run_writes_everything_and_goes_on_where_it_stopped(
     assert ran == {"05-paper-input-unaware": 1}
     after = json.loads((tmp_path / "table_2.json").read_text())
     assert after["rows"] == json.loads(before)["rows"]
+
+
+def test_what_is_kept_of_the_forgotten_is_kept_for_these_people_alone(bench: Workbench) -> None:
+    """Two draws at one ratio ask other questions under other names; everybody else is asked the same."""
+    everybody = bench.reference.of("forgettable")
+    one, other = ({p.keep: p for p in panels(bench.reference, some, 5, ("vqa",), 3)}
+                  for some in (everybody[:2], everybody[2:4]))  # fmt: skip
+    assert {one[keep].set for keep in one.keys() & other.keys()} == {"retain", "celebrity", "held_out", "stranger"}
+    assert all(one[keep].questions == other[keep].questions for keep in one.keys() & other.keys())
 
 
 def cell(outcomes: dict[str, float]) -> dict[str, Any]:
