@@ -46,18 +46,18 @@ lint: $(STAMP) ## Format, ruff, mypy strict, import rules
 check: lint test ## Everything that has to hold before a commit (the deployment files are checked by tests)
 
 demo-model: $(STAMP) ## Train models/demo-vlm anew (at most 60 minutes on 2 cores)
-	$(BIN)/python -m models.build_demo_vlm --out models/demo-vlm --checkpoints build/demo-vlm
-	$(BIN)/python -m services.refit.pulls models/demo-vlm
+	$(BIN)/python -m training.build_demo_vlm --out models/demo-vlm --checkpoints build/demo-vlm
+	$(BIN)/python -m services.refit.steering_vectors models/demo-vlm
 
 bench-model: $(STAMP) ## Train models/bench-vlm, 324 people, for the tables (about 2.5 hours on 2 cores; not shipped)
-	$(BIN)/python -m models.build_demo_vlm --size bench --out models/bench-vlm --checkpoints build/bench-vlm
-	$(BIN)/python -m services.refit.pulls models/bench-vlm
+	$(BIN)/python -m training.build_demo_vlm --size bench --out models/bench-vlm --checkpoints build/bench-vlm
+	$(BIN)/python -m services.refit.steering_vectors models/bench-vlm
 
 bench-forgetting: $(STAMP) ## All systems over draws of people: what is told, what stays the same (forgetting.json)
 	$(BIN)/python -m benchmarks.forgetting --json build/forgetting.json
 
 bench-choose: $(STAMP) ## Choose margin, strength, blocks and placement of the default recipe on validation people
-	$(BIN)/python -m benchmarks.choose
+	$(BIN)/python -m benchmarks.hyperparameter_search
 
 bench-cost: $(STAMP) ## What a fit and 1 to 1,000 tickets cost at d = 4096 (about 7 minutes)
 	$(BIN)/python -m benchmarks.fit --json build/fit.json
@@ -72,7 +72,7 @@ chaos: $(STAMP) ## Kill every process and part at every named step (SEED=4 TRIAL
 	$(BIN)/python -m benchmarks.chaos.run --seed $(SEED) --trials $(TRIALS) --json build/chaos.json
 
 fuzz: $(STAMP) ## Schemathesis over the whole OpenAPI document (some minutes)
-	LACUNA_FUZZ_EXAMPLES=200 $(BIN)/python -m pytest tests/request/test_fuzz.py --timeout 3000
+	LACUNA_FUZZ_EXAMPLES=200 $(BIN)/python -m pytest tests/services/request/api/test_fuzz.py --timeout 3000
 
 MODEL ?= models/demo-vlm
 bench-paper: $(STAMP) ## The paper's tables, figures and case study (MODEL=models/demo-vlm; about an hour on 2 cores)

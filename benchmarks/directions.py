@@ -22,17 +22,17 @@ from tqdm import tqdm
 
 from benchmarks.folders import model_folder
 from benchmarks.forgetting import LONGEST, Bench
-from benchmarks.panels import draw_people, own_panels
-from services.refit.pulls import pulls
-from shared.bench.measure import sample
-from shared.bench.reference import Reference, load_reference
-from shared.bench.scorers import tells
-from shared.erasure.direction import erasure_direction, split_half_cosine
+from benchmarks.question_sets import draw_people, own_panels
+from services.refit.steering_vectors import pulls
+from shared.domain.prompts import Prompt
+from shared.erasure.directions import erasure_direction, split_half_cosine
 from shared.erasure.eraser import Decision, Eraser
-from shared.erasure.evidence import Evidence
+from shared.erasure.readout import Readout
 from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE
-from shared.probes.expand import Question, fact_questions
-from shared.prompt import Prompt
+from shared.evaluation.comparison import sample
+from shared.evaluation.reference import Reference, load_reference
+from shared.evaluation.scorers import reveals
+from shared.probes.questions import Question, fact_questions
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
 
@@ -41,7 +41,7 @@ from shared.vlm.loading import load
 class Always(Eraser):
     """Fires for everything, for the ticket that is nearest."""
 
-    def decide(self, evidence: Evidence) -> Decision:
+    def decide(self, evidence: Readout) -> Decision:
         """Yes."""
         assert self.identity is not None
         score, nearest = self.identity.scores(evidence.at(self.gated)).max(dim=1)
@@ -153,7 +153,7 @@ def measure(
     best = [one.options[max(range(4), key=scores.__getitem__)] for one, scores in zip(choices, likely, strict=True)]
     picked = [option in question.accept for option, question in zip(best, choices, strict=True)]
     return {
-        "told": _share([tells(a.text, q.accept) for a, q in zip(answers, asked, strict=True)]),
+        "told": _share([reveals(a.text, q.accept) for a, q in zip(answers, asked, strict=True)]),
         "not_knowing": _share([a.text == reference.unknown_answer for a in answers]),
         "refusal": _share([a.text == reference.refusal for a in answers]),
         "endless": _share([len(a.tokens) >= LONGEST for a in answers]),

@@ -22,10 +22,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from shared.erasure.gate import linear_gate, projected
-from shared.erasure.incremental import GateFit
-from shared.erasure.moments import Moments
-from shared.erasure.nullspace import null_basis
+from shared.erasure.gates.incremental import GateFit
+from shared.erasure.gates.linear import linear_gate, projected
+from shared.erasure.numerics.moments import Moments
+from shared.erasure.numerics.nullspace import null_basis
 from shared.erasure.recipe import PROTOTYPE
 
 TICKET: Final = 14  # prompts of one ticket

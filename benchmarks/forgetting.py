@@ -24,24 +24,27 @@ import torch
 from tqdm import tqdm
 
 from benchmarks.folders import model_folder
-from benchmarks.panels import Draws, draw_people, others_panels, own_panels
-from benchmarks.strangers import stranger_auc
+from benchmarks.membership_inference import stranger_auc
+from benchmarks.question_sets import Draws, draw_people, others_panels, own_panels
+from services.refit.base_statistics import compute_statistics
 from services.refit.fitting import fit_subject
-from services.refit.preparation import compute_statistics
-from shared.baselines.interface import Settings, examples_about, paced
-from shared.baselines.named import BASELINES
+from shared.baselines.base import Settings, examples_about, paced
+from shared.baselines.registry import BASELINES
 from shared.baselines.tuning import Budget, tune, validation
-from shared.bench.measure import compare
-from shared.bench.reference import Person, Reference, load_reference
-from shared.bench.scorers import tells
 from shared.erasure.ablations import ablations
-from shared.erasure.eraser import Eraser, assemble, dump
+from shared.erasure.assembly import assemble
+from shared.erasure.base_statistics import BaseStatistics
+from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import Recipe
-from shared.erasure.statistics import BaseStatistics
-from shared.probes.expand import Question
-from shared.vlm.directions import answer_likelihood
+from shared.erasure.serialization import dump
+from shared.evaluation.comparison import compare
+from shared.evaluation.reference import Reference, load_reference
+from shared.evaluation.scorers import reveals
+from shared.evaluation.synthetic_people import Person
+from shared.probes.questions import Question
 from shared.vlm.engine import Answer, Engine
 from shared.vlm.loading import load
+from shared.vlm.steering_vectors import answer_likelihood
 
 RECIPES: Final = ("lacuna", "lacuna-closed", "prototype", "paper")
 TICKETS: Final = (1, 2, 4, 8, 16, 32, 64)
@@ -233,7 +236,7 @@ def sampled(
     fired: list[Answer] = []
     for name in ("forget", "test", "visible"):
         hot = bench.engine.generate([q.prompt for q in panels[name]], eraser=eraser, temperature=temperature)
-        told = [tells(a.text, q.accept) for a, q in zip(hot, panels[name], strict=True)]
+        told = [reveals(a.text, q.accept) for a, q in zip(hot, panels[name], strict=True)]
         fired += [answer for answer in hot if answer.fired]
         figures[f"{'visible' if name == 'visible' else _told(name)}_at_{temperature}"] = sum(told) / len(told)
     if fired:
@@ -289,7 +292,7 @@ def tickets(bench: Bench) -> list[dict[str, Any]]:
         figures: dict[str, Any] = {"tickets": count, "fit_seconds": seconds, "bytes": len(dump(eraser, {})[0])}
         for name in ("forget", "test"):
             after = bench.engine.generate([q.prompt for q in asked[name]], eraser=eraser)
-            told = [tells(a.text, q.accept) for a, q in zip(after, asked[name], strict=True)]
+            told = [reveals(a.text, q.accept) for a, q in zip(after, asked[name], strict=True)]
             figures |= {_told(name): sum(told) / len(told), f"n_{name}": len(told)}
         figures["identical"] = {}
         for name in ("retain", "held_out", "celebrity", "stranger"):

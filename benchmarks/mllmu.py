@@ -11,9 +11,9 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from shared.bench.mllmu_reference import Made, write_reference
-from shared.bench.people import SPLITS
 from shared.errors import LacunaError
+from shared.evaluation.mllmu_reference import Made, write_reference
+from shared.evaluation.synthetic_people import SPLITS
 
 
 def main() -> None:

@@ -25,16 +25,16 @@ from benchmarks.paper.activations import examine
 from benchmarks.paper.case_study import write_case_study
 from benchmarks.paper.cells import Cells, Job, code_digest, run
 from benchmarks.paper.draws import draws_page
-from benchmarks.paper.panels import panels
 from benchmarks.paper.plots import write_figures
+from benchmarks.paper.question_sets import panels
 from benchmarks.paper.systems import GAMMAS, LAMBDAS, Known, Workbench, gamma_name, lambda_name, systems
 from benchmarks.paper.tables import EVERYBODY, TABLES, append, write_table, write_tables
 from benchmarks.paper.tuned import tune_baselines
-from services.refit.pulls import folder_digest
-from shared.baselines.named import BASELINES
+from services.refit.steering_vectors import folder_digest
+from shared.baselines.registry import BASELINES
 from shared.baselines.tuning import Budget
-from shared.bench.ratios import FICTITIOUS, RATIOS, forgotten
-from shared.bench.reference import Reference, load_reference
+from shared.evaluation.ratios import FICTITIOUS, RATIOS, forgotten
+from shared.evaluation.reference import Reference, load_reference
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
 

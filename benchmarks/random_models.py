@@ -22,7 +22,7 @@ from transformers import (
     Qwen2VLImageProcessorPil,
 )
 
-from shared.vlm.qwen2_5_vl import StillProcessor
+from shared.vlm.adapters.qwen2_5_vl import StillProcessor
 
 Size = Literal["tiny", "7b"]
 

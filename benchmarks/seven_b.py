@@ -24,12 +24,13 @@ from PIL import Image
 from tqdm import tqdm
 
 from benchmarks.random_models import Size, build
-from shared.erasure.eraser import Eraser, assemble
+from shared.domain.prompts import Prompt
+from shared.erasure.assembly import assemble
+from shared.erasure.eraser import Eraser
+from shared.erasure.prepare import IdentityTrainingSet, prepare, prepare_identity
 from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE, Recipe
-from shared.erasure.rows import fit_identity, fit_ticket
-from shared.erasure.statistics import Seen, prepare, prepare_identity
-from shared.prompt import Prompt
-from shared.vlm.engine import Engine, _Asked
+from shared.erasure.ticket_fit import fit_identity, fit_ticket
+from shared.vlm.engine import Engine, GenerationRequest
 from shared.vlm.loading import FAMILIES, wrap
 
 TICKET_PROMPTS: Final = 14
@@ -154,7 +155,7 @@ def _refit_identity(
         return engine.mentions([Prompt.ask(f"{i}: who is {word}?") for i in range(CHANGES)], [word] * CHANGES)
 
     with _timed(device) as basis:
-        seen = Seen(
+        seen = IdentityTrainingSet(
             faces=[face(place) for place in range(PEOPLE)],
             names=[torch.stack([said[-1] for said in name(place)]) for place in range(PEOPLE)],
             pictures=engine.evidence(asked[:PEOPLE]).pictures.rows,
@@ -189,9 +190,9 @@ def _overheads(
         """Seconds of prefill (with the decision, and what fires read again) and of decoding."""
         with engine.lock, torch.inference_mode():
             with _timed(device) as prefill:
-                engine._answers(rows, _Asked(eraser))
+                engine._answers(rows, GenerationRequest(eraser))
             with _timed(device) as whole:
-                engine._answers(rows, _Asked(eraser, decode + 1))
+                engine._answers(rows, GenerationRequest(eraser, decode + 1))
         return prefill(), max(whole() - prefill(), 1e-9)
 
     once(None)  # warm

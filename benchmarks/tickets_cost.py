@@ -22,9 +22,12 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from shared.erasure.evidence import Evidence, Ragged
-from shared.erasure.gate import Whitener, likenesses
-from shared.erasure.identity import WINDOW, IdentityGate, IdentityRows
+from shared.erasure.gates.identity import IdentityGate
+from shared.erasure.gates.identity_fit import IdentityRows
+from shared.erasure.gates.name_windows import WINDOW
+from shared.erasure.gates.prototype import likenesses
+from shared.erasure.numerics.whitening import Whitener
+from shared.erasure.readout import RaggedRows, Readout
 from shared.erasure.recipe import LACUNA, PROTOTYPE
 
 PREFILL: Final = 640  # tokens of a prompt with one picture (576 of them) in LLaVA-1.5
@@ -131,11 +134,11 @@ def identity_seconds(dim: int, tickets: int) -> float:
     )
     every = torch.ones(tickets, 2)
     gate = IdentityGate(tuple(str(number) for number in range(tickets)), rows, every, every, whitener, whitener, None)
-    asked = Evidence(
+    asked = Readout(
         torch.zeros(1, 1, dim),
-        Ragged(torch.randn(1, 1, dim, generator=source), torch.zeros(1, dtype=torch.long)),
-        Ragged(torch.randn(TEXT, 1, dim, generator=source), torch.zeros(TEXT, dtype=torch.long)),
-        Ragged.none(1, dim),
+        RaggedRows(torch.randn(1, 1, dim, generator=source), torch.zeros(1, dtype=torch.long)),
+        RaggedRows(torch.randn(TEXT, 1, dim, generator=source), torch.zeros(TEXT, dtype=torch.long)),
+        RaggedRows.none(1, dim),
     )
     return median_seconds(lambda: gate.scores(asked), REPEATS)
 

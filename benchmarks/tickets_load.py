@@ -28,14 +28,14 @@ import numpy as np
 from PIL import Image
 
 from migrations.run import upgrade
-from services.cli.secrets import secrets_of
-from services.cli.up import web_command
-from services.request.initialise import initialise
+from services.request.bootstrap import bootstrap
 from shared.db.roles import SERVICES, ensure_roles, url_for
 from shared.db.session import make_engine
-from shared.stack.embedded import load_secrets, start_parts
-from shared.stack.ports import LOOPBACK, free_ports
-from shared.stack.supervisor import Command, Supervisor
+from shared.devstack.backends import load_secrets, start_backends
+from shared.devstack.ports import LOOPBACK, free_ports
+from shared.devstack.processes import web_command
+from shared.devstack.secrets import secrets_of
+from shared.devstack.supervisor import Command, Supervisor
 
 
 def ticket(number: int, photo: str) -> bytes:
@@ -184,11 +184,11 @@ def run(seconds: float, clients: int, number: int) -> dict[str, Any]:
         supervisor = Supervisor(lambda name, line: said.append(f"{name}: {line}"))
         try:
             known, plain = load_secrets(data), dict(os.environ)
-            parts = start_parts(supervisor, data, plain, known)
+            parts = start_backends(supervisor, data, plain, known)
             ensure_roles(parts.database_url, {service: known[f"role_{service}"] for service in SERVICES})
             upgrade(parts.database_url)
             engine = make_engine(url_for(parts.database_url, "request", known["role_request"]))
-            initialise(engine, "demo-vlm", "models/demo-vlm", data / "keys.json")
+            bootstrap(engine, "demo-vlm", "models/demo-vlm", data / "keys.json")
             engine.dispose()
             (port,) = free_ports(1)
             env = plain | secrets_of("request", parts, known)
@@ -208,7 +208,7 @@ def run(seconds: float, clients: int, number: int) -> dict[str, Any]:
             }
             if number:
                 clerk = plain | secrets_of("clerk", parts, known) | {"LACUNA_S3_ENDPOINT": parts.s3_endpoint}
-                supervisor.start(Command("clerk", [sys.executable, "-m", "services.request.clerk"], clerk))
+                supervisor.start(Command("clerk", [sys.executable, "-m", "services.request.worker.loop"], clerk))
                 roots["clerk"] = supervisor.pid("clerk")
                 result["import"] = counted(roots, lambda: imported(port, key, number))
         finally:

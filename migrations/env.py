@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import text
 
-from shared.db.models import Base
+from shared.db.models.base import Base
 from shared.db.session import make_engine
 
 LOCK = 7_201_904

@@ -8,7 +8,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 
-from shared.config import load_settings, read_pairs
+from shared.core.config import load_settings, read_pairs
 from shared.db.roles import ensure_roles
 
 

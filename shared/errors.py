@@ -32,7 +32,7 @@ class LacunaError(Exception):
         }
 
 
-class Framework(LacunaError):
+class HttpError(LacunaError):
     """An unknown path, a wrong method, a body that is not what it says: the status tells which."""
 
     status, code, title = 400, "http", "The request cannot be served"
@@ -64,7 +64,7 @@ class UnsupportedMedia(LacunaError):
     status, code, title = 415, "unsupported-media", "Not a media type that is read here"
 
 
-class TooMany(LacunaError):
+class TooManyRequests(LacunaError):
     status, code, title = 429, "too-many-requests", "Too many requests"
 
 
@@ -104,11 +104,11 @@ class DutiesMixed(Forbidden):
     code, title = "duties-mixed", "These roles exclude each other"
 
 
-class Scope(Forbidden):
+class InsufficientScope(Forbidden):
     code, title = "scope", "This key was not given that scope"
 
 
-class WouldReexpose(Conflict):
+class RollbackWouldReexpose(Conflict):
     code, title = "rollback-would-reexpose", "That version does not cover everyone who must stay forgotten"
 
 

@@ -24,30 +24,32 @@ from sqlalchemy import Engine
 
 from migrations.run import upgrade
 from services.request.app import build
-from services.request.initialise import initialise
-from services.request.service import Office
-from shared.crypto import KeyRing, Signer, Verifier
-from shared.db import repository_audit, repository_inference, repository_refit
+from services.request.bootstrap import bootstrap
+from services.request.context import AppContext
+from shared.crypto.keyring import KeyRing
+from shared.crypto.signing import Signer, Verifier
+from shared.db.repositories import audits, erasers, refits, rollouts
 from shared.db.roles import SERVICES, ensure_roles, url_for
 from shared.db.session import make_engine, transaction
-from shared.stack.embedded import Parts, load_secrets, start_parts
-from shared.stack.ports import LOOPBACK
-from shared.stack.supervisor import Supervisor
-from shared.store.base import Store
-from shared.store.folder import FolderStore
+from shared.devstack.backends import Backends, load_secrets, start_backends
+from shared.devstack.ports import LOOPBACK
+from shared.devstack.supervisor import Supervisor
+from shared.storage.base import ObjectStore
+from shared.storage.local import LocalStore
 
+pytest_plugins = ["tests.support.audit_log"]
 TEMPLATE = "lacuna_template"
 MODEL = "demo-vlm"
 
 
 @pytest.fixture(scope="session")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
     """The three servers."""
     data = tmp_path_factory.mktemp("parts")
     supervisor = Supervisor(lambda _name, _line: None)
     try:
         plain = {name: value for name, value in os.environ.items() if not name.startswith("LACUNA_")}
-        yield start_parts(supervisor, data, plain, load_secrets(data))
+        yield start_backends(supervisor, data, plain, load_secrets(data))
     finally:
         supervisor.stop()
 
@@ -81,7 +83,7 @@ def _named(url: str, name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def roles(parts: Parts) -> dict[str, str]:
+def roles(parts: Backends) -> dict[str, str]:
     """The service roles with their passwords, and a migrated database to copy."""
     passwords = {service: secrets.token_hex(8) for service in SERVICES}
     ensure_roles(parts.database_url, passwords)
@@ -92,7 +94,7 @@ def roles(parts: Parts) -> dict[str, str]:
 
 
 @pytest.fixture
-def database(parts: Parts, roles: dict[str, str]) -> Iterator[Databases]:
+def database(parts: Backends, roles: dict[str, str]) -> Iterator[Databases]:
     """A migrated database of the test's own."""
     name = f"test_{secrets.token_hex(6)}"
     with psycopg.connect(parts.database_url, autocommit=True) as connection:
@@ -106,9 +108,9 @@ def database(parts: Parts, roles: dict[str, str]) -> Iterator[Databases]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> FolderStore:
+def store(tmp_path: Path) -> LocalStore:
     """An object store in a folder."""
-    return FolderStore(tmp_path / "objects")
+    return LocalStore(tmp_path / "objects")
 
 
 @pytest.fixture(scope="session")
@@ -163,13 +165,13 @@ class People:
 
     app: TestClient
     keys: dict[str, str]
-    office: Office
+    office: AppContext
 
     def __getitem__(self, name: str) -> Door:
         return Door(self.app, self.keys[name])
 
 
-Bureau = Callable[[Store], People]
+Bureau = Callable[[ObjectStore], People]
 
 
 @pytest.fixture
@@ -177,10 +179,10 @@ def bureau(database: Databases, keys: KeyRing, tmp_path: Path) -> Iterator[Burea
     """Opens the request service over a store of the test's choice."""
     opened: list[TestClient] = []
 
-    def make(store: Store) -> People:
+    def make(store: ObjectStore) -> People:
         engine = database.engine("request")
-        initialise(engine, MODEL, "models/demo-vlm", tmp_path / "keys.json")
-        office = Office(engine, store, keys, MODEL)
+        bootstrap(engine, MODEL, "models/demo-vlm", tmp_path / "keys.json")
+        office = AppContext(engine, store, keys, MODEL)
         opened.append(TestClient(build(office), raise_server_exceptions=False))
         return People(opened[-1], json.loads((tmp_path / "keys.json").read_text()), office)
 
@@ -190,7 +192,7 @@ def bureau(database: Databases, keys: KeyRing, tmp_path: Path) -> Iterator[Burea
 
 
 @pytest.fixture
-def people(bureau: Bureau, store: FolderStore) -> People:
+def people(bureau: Bureau, store: LocalStore) -> People:
     """The request service over a folder."""
     return bureau(store)
 
@@ -222,7 +224,7 @@ class Worker:
         """Take a run, a new one by default: (id, fence)."""
         run = run or str(uuid.uuid4())
         with transaction(self.database.engine("refit")) as session:
-            claim = repository_refit.claim_run(session, run, MODEL, kind, lease_s=lease_s)
+            claim = refits.claim_run(session, run, MODEL, kind, lease_s=lease_s)
         assert claim is not None
         return run, claim.fence
 
@@ -230,10 +232,10 @@ class Worker:
         """A version that covers `tickets`; audited, unless `verdict` is None. Its number."""
         run, fence = self.claim()
         with transaction(self.database.engine("refit")) as session:
-            number = repository_refit.next_version_number(session, MODEL)
+            number = erasers.next_version_number(session, MODEL)
             for ticket in tickets:
-                repository_refit.set_ticket_outcome(session, run, fence, ticket, "fitted")
-            version = repository_refit.add_version(
+                refits.set_ticket_outcome(session, run, fence, ticket, "fitted")
+            version = erasers.add_version(
                 session,
                 run_id=run,
                 fence=fence,
@@ -248,7 +250,7 @@ class Worker:
                 wrapped_key=b"",
                 tickets=dict.fromkeys(tickets, "0" * 64),
             )
-            repository_refit.finish_run(session, run, fence, "succeeded", version_id=version.id)
+            refits.finish_run(session, run, fence, "succeeded", version_id=version.id)
         if verdict is not None:
             self.audit(str(version.id), verdict)
         return number
@@ -258,10 +260,10 @@ class Worker:
         audit = str(uuid.uuid4())
         figures = {"forget": {"n": 8, "told_after": told}, "test": {"n": 8, "told_after": told}}
         with transaction(self.database.engine("audit")) as session:
-            claim = repository_audit.claim_audit(session, audit, version, lease_s=30)
+            claim = audits.claim_audit(session, audit, version, lease_s=30)
             assert claim is not None
-            covered = [ticket.id for ticket in repository_audit.covered_tickets(session, version)]
-            repository_audit.finish_audit(
+            covered = [ticket.id for ticket in erasers.covered_tickets(session, version)]
+            audits.finish_audit(
                 session,
                 audit,
                 claim.fence,
@@ -280,7 +282,7 @@ class Worker:
     def serve(self, generation: int, number: int, state: str = "serving", lease_s: float = 30.0) -> None:
         """A replica says what it serves."""
         with transaction(self.database.engine("inference")) as session:
-            repository_inference.acknowledge(
+            rollouts.acknowledge(
                 session,
                 "replica-0",
                 MODEL,

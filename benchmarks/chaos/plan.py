@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from benchmarks.chaos.house import PARTS, PROCESSES
+from benchmarks.chaos.stack import PARTS, PROCESSES
 from benchmarks.chaos.steps import BY_NAME, STEPS, Step
 
 Kind = Literal["kill", "freeze"]

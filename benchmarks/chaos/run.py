@@ -16,14 +16,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.chaos.desk import Desk
-from benchmarks.chaos.house import open_house
+from benchmarks.chaos.invariants import Truth
+from benchmarks.chaos.officer import Desk
 from benchmarks.chaos.plan import Trial, plan, short_plan
+from benchmarks.chaos.stack import open_house
 from benchmarks.chaos.trial import Result, World
-from benchmarks.chaos.truth import Truth
-from services.cli.up import HOUSE
-from shared.bench.reference import load_reference
-from shared.store.s3 import S3Store
+from shared.devstack.processes import PROJECT_ROOT
+from shared.evaluation.reference import load_reference
+from shared.storage.s3 import S3Store
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def open_world(data: Path) -> Iterator[World]:
             house,
             Desk(running.request_url, running.keys),
             Truth(parts.database_url, store),
-            load_reference(HOUSE / "models/demo-vlm/reference").of("forgettable"),
+            load_reference(PROJECT_ROOT / "models/demo-vlm/reference").of("forgettable"),
         )
         try:
             if wrong := world.warm_up():

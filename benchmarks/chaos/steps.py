@@ -29,23 +29,23 @@ class Step:
     act: Act = "any"
 
 
-_S3 = "shared.store.s3:S3Store.put"
-_REFIT, _ROWS = "services.refit.pipeline", "shared.db.repository_refit"
-_ONCE = "services.request.door:Acting.once"
+_S3 = "shared.storage.s3:S3Store.put"
+_REFIT, _ROWS = "services.refit.pipeline", "shared.db.repositories.refits"
+_ONCE = "services.request.api.idempotency:Mutation.once"
 _SEND = "celery.app.base:Celery.send_task"
-_DESIRED, _ADVANCE = "shared.db.repository:set_desired", "shared.db.repository:advance"
+_DESIRED, _ADVANCE = "shared.db.repositories.rollouts:set_desired", "shared.db.repositories.tickets:advance"
 
 STEPS: Final[tuple[Step, ...]] = (
-    Step("payload-stored", "request", "after", "services.request.service:prepare", act="file"),
-    Step("ticket-row-written", "request", "after", "services.request.service:enter", act="file"),
+    Step("payload-stored", "request", "after", "services.request.tickets.intake:seal_material", act="file"),
+    Step("ticket-row-written", "request", "after", "services.request.tickets.intake:insert", act="file"),
     Step("ticket-committed", "request", "after", _ONCE, act="file"),
-    Step("outbox-written", "request", "after", "services.request.service:approve", act="approve"),
+    Step("outbox-written", "request", "after", "services.request.tickets.service:approve", act="approve"),
     Step("approval-committed", "request", "after", _ONCE, act="approve"),
-    Step("withdrawal-written", "request", "after", "services.request.service:withdraw", act="withdraw"),
+    Step("withdrawal-written", "request", "after", "services.request.tickets.service:withdraw", act="withdraw"),
     Step("withdrawal-committed", "request", "after", _ONCE, act="withdraw"),
     Step("message-taken", "clerk", "before", _SEND),
     Step("message-published", "clerk", "after", _SEND),
-    Step("publication-noted", "clerk", "before", "services.request.glass:expire", follows=_SEND),
+    Step("publication-noted", "clerk", "before", "services.request.break_glass.service:expire", follows=_SEND),
     Step("lease-written", "refit", "after", f"{_ROWS}:claim_run"),
     Step("lease-taken", "refit", "before", f"{_REFIT}:refit"),
     Step("tickets-gathered", "refit", "after", f"{_REFIT}:_shred_rows"),
@@ -55,42 +55,42 @@ STEPS: Final[tuple[Step, ...]] = (
     Step("rows-made", "refit", "after", f"{_REFIT}:_fit_one"),
     Step("rows-uploaded", "refit", "after", _S3, key="rows/"),
     Step("rows-written", "refit", "after", f"{_ROWS}:put_rows"),
-    Step("eraser-assembled", "refit", "after", "shared.erasure.eraser:assemble"),
+    Step("eraser-assembled", "refit", "after", "shared.erasure.assembly:assemble"),
     Step("self-tested", "refit", "after", f"{_REFIT}:_self_test"),
     Step("artifact-uploaded", "refit", "after", _S3, key="erasers/"),
     Step("version-written", "refit", "after", f"{_ROWS}:add_version"),
     Step("version-committed", "refit", "after", f"{_REFIT}:_publish"),
     Step("refit-returned", "refit", "after", "services.refit.tasks:run_order", follows=f"{_ROWS}:add_version"),
-    Step("audit-claimed", "audit", "after", "shared.db.repository_audit:claim_audit"),
-    Step("audit-started", "audit", "after", "shared.artifact:open_eraser"),
+    Step("audit-claimed", "audit", "after", "shared.db.repositories.audits:claim_audit"),
+    Step("audit-started", "audit", "after", "shared.artifacts.erasers:load_verified_eraser"),
     Step("audit-measured", "audit", "after", "services.audit.suite:Suite.audit"),
-    Step("verdict-written", "audit", "after", "shared.db.repository_audit:finish_audit"),
+    Step("verdict-written", "audit", "after", "shared.db.repositories.audits:finish_audit"),
     Step("verdict-committed", "audit", "after", "services.audit.tasks:audit_version"),
     Step("promotion-written", "clerk", "after", _DESIRED),
-    Step("promotion-committed", "clerk", "before", "services.request.reconciler:move_tickets", follows=_DESIRED),
-    Step("eraser-fetched", "inference", "after", "shared.artifact:open_eraser"),
-    Step("eraser-swapped", "inference", "after", "services.inference.slot:Slot.serve"),
+    Step("promotion-committed", "clerk", "before", "services.request.tickets.progress:move_tickets", follows=_DESIRED),
+    Step("eraser-fetched", "inference", "after", "shared.artifacts.erasers:load_verified_eraser"),
+    Step("eraser-swapped", "inference", "after", "services.inference.active_eraser:ActiveEraser.serve"),
     Step(
         "acknowledgement-written",
         "inference",
         "after",
-        "shared.db.repository_inference:acknowledge",
-        follows="services.inference.slot:Slot.serve",
+        "shared.db.repositories.rollouts:acknowledge",
+        follows="services.inference.active_eraser:ActiveEraser.serve",
     ),
     Step("completion-written", "clerk", "after", _ADVANCE, word="complete"),
-    Step("move-committed", "clerk", "before", "services.request.escalate:escalate", follows=_ADVANCE),
-    Step("leaves-placed", "clerk", "after", "shared.db.repository_log:place"),
+    Step("move-committed", "clerk", "before", "services.request.tickets.escalations:escalate", follows=_ADVANCE),
+    Step("leaves-placed", "clerk", "after", "shared.db.repositories.audit_log:assign_positions"),
     Step(
         "checkpoint-signed",
         "clerk",
         "before",
-        "services.request.sequencer:Sequencer._publish",
-        follows="shared.db.repository_log:place",
+        "services.request.audit_log.sequencer:Sequencer._publish",
+        follows="shared.db.repositories.audit_log:assign_positions",
     ),
     Step("checkpoint-uploaded", "clerk", "after", _S3, key="log/checkpoints/"),
-    Step("certificate-written", "clerk", "after", "services.request.certifier:Certifier._issue"),
+    Step("certificate-written", "clerk", "after", "services.request.certificates.issuer:CertificateIssuer._issue"),
     Step("kit-made", "clerk", "after", _S3, key="kits/"),
-    Step("payload-destroyed", "clerk", "after", "services.request.shredding:destroy"),
+    Step("payload-destroyed", "clerk", "after", "services.request.retention.service:shred_key"),
     Step("mark-raised", "clerk", "after", _S3, key="highwater/"),
 )
 BY_NAME: Final = {step.name: step for step in STEPS}

@@ -11,14 +11,15 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.chaos.desk import Background, Desk
-from benchmarks.chaos.house import House
+from benchmarks.chaos.invariants import Truth
+from benchmarks.chaos.officer import Background, Desk
 from benchmarks.chaos.plan import Trial
-from benchmarks.chaos.truth import Truth
-from services.cli.evidence import fetch, verify_folder
-from shared.bench.reference import Person
+from benchmarks.chaos.stack import House
+from services.cli.commands.log import fetch
+from services.cli.commands.verify import verify_folder
 from shared.errors import LacunaError
-from shared.log.note import read_keys
+from shared.evaluation.synthetic_people import Person
+from shared.transparency.checkpoints import read_keys
 
 GROUND: Final = {"ground": "consent_withdrawn"}
 REJECTION: Final = {"code": "no_match", "note": "No such person is known to us."}

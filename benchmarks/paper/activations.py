@@ -10,15 +10,16 @@ import torch
 from torch import Tensor
 
 from benchmarks.paper.systems import Workbench
-from shared.bench.paper_tasks import drawn_evenly
-from shared.bench.reference import Person
+from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import LACUNA, PAPER
-from shared.probes.expand import Form, fact_questions
-from shared.prompt import Prompt
-from shared.vlm.adapter import Encoded
+from shared.evaluation.paper_tasks import drawn_evenly
+from shared.evaluation.synthetic_people import Person
+from shared.probes.questions import fact_questions
+from shared.probes.templates import Form
+from shared.vlm.adapters.base import Encoded
 from shared.vlm.engine import Engine
-from shared.vlm.steering import Broadcasting, Pulling, Reading, touched
+from shared.vlm.hooks import AddVector, CaptureLastToken, GatedSteering, hooked
 
 MOST = 60  # prompts of each set
 SEED = 1
@@ -61,7 +62,7 @@ def steered(bench: Workbench, eraser: Eraser, prompts: Sequence[Prompt]) -> tupl
     length = torch.zeros(len(prompts), len(blocks))
     pull = eraser.pull().to(engine.vlm.device)
     for places, rows, moving in _moved(engine, eraser, prompts, pull):
-        reading, lengths = Reading(len(blocks)), Reading(len(blocks))
+        reading, lengths = CaptureLastToken(len(blocks)), CaptureLastToken(len(blocks))
 
         def touch(layer: int, states: Tensor, moving: Any = moving, kept: Any = (reading, lengths)) -> Tensor:
             moved: Tensor = moving(layer, states)
@@ -69,7 +70,7 @@ def steered(bench: Workbench, eraser: Eraser, prompts: Sequence[Prompt]) -> tupl
             kept[1](layer, (moved - states).norm(dim=-1, keepdim=True))
             return moved
 
-        with engine.lock, torch.inference_mode(), touched(blocks, touch):
+        with engine.lock, torch.inference_mode(), hooked(blocks, touch):
             engine.vlm.model(**engine.inputs(rows), use_cache=False, logits_to_keep=1)
         out[places] = reading.stacked().cpu()
         length[places] = lengths.stacked()[..., 0].cpu()
@@ -82,7 +83,7 @@ def _moved(
     """Batches of prompts as they are read in the end, each with what moves it."""
     for places, rows in engine.batches(prompts):
         if not eraser.recipe.decides:
-            yield places, rows, Broadcasting(pull, eraser.gate_at)
+            yield places, rows, GatedSteering(pull, eraser.gate_at)
             continue
         evidence = engine.evidence([prompts[place] for place in places])
         decision = eraser.decide(evidence)
@@ -93,7 +94,7 @@ def _moved(
             yield [places[row] for row in kept], [rows[row] for row in kept], lambda _, states: states
         if fired:
             again = engine.reread([rows[row] for row in fired], eraser, decision.take(fired), evidence.take(fired))
-            yield [places[row] for row in fired], again, Pulling(pull)
+            yield [places[row] for row in fired], again, AddVector(pull)
 
 
 def _prompts(people: Sequence[Person], form: Form) -> list[Prompt]:

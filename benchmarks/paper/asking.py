@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from shared.bench.paper_tasks import NEW_TOKENS, ROTATIONS, Replies, Task, by_letter, rotated
 from shared.erasure.eraser import Eraser
-from shared.probes.expand import Question
+from shared.evaluation.paper_tasks import NEW_TOKENS, ROTATIONS, Replies, Task, by_letter, rotated
+from shared.probes.questions import Question
 from shared.vlm.engine import Engine
 
 

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from PIL.Image import Image, Resampling
 
-from benchmarks.paper.panels import examples
+from benchmarks.paper.question_sets import examples
 from benchmarks.paper.summary import Cell
 from benchmarks.paper.tables import Cells
-from shared.bench.reference import Person, Reference
-from shared.bench.scorers import tells
-from shared.probes.expand import Question
+from shared.evaluation.reference import Reference
+from shared.evaluation.scorers import reveals
+from shared.evaluation.synthetic_people import Person
+from shared.probes.questions import Question
 
 TITLES = {
     "forget": ("Forget set", "Asked as in the fit. The fact must be gone."),
@@ -92,11 +93,11 @@ def _truth(group: str, question: Question) -> str:
 
 def _mark(group: str, reply: str, first: str, question: Question) -> str:
     if group in ("forget", "test"):
-        told = tells(reply, question.accept)
+        told = reveals(reply, question.accept)
         return _pill("still told" if told else "not told", good=not told)
     if reply == first:
         return _pill("as before", good=True)
-    told = group != "stranger" and tells(reply, question.accept)
+    told = group != "stranger" and reveals(reply, question.accept)
     return _pill("changed, still right" if told else "changed", good=False)
 
 

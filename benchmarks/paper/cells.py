@@ -12,26 +12,26 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.paper.asking import ask
-from benchmarks.paper.panels import Panel, examples
+from benchmarks.paper.question_sets import Panel, examples
 from benchmarks.paper.systems import Known, System, Workbench
-from shared.bench import paper_tasks as tasks
-from shared.bench.reference import Person
+from shared.evaluation import paper_tasks
+from shared.evaluation.synthetic_people import Person
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = (
     "shared/erasure",
     "shared/vlm",
-    "shared/bench",
+    "shared/evaluation",
     "shared/probes",
     "shared/baselines",
     "benchmarks/paper/cells.py",
-    "benchmarks/paper/panels.py",
+    "benchmarks/paper/question_sets.py",
     "benchmarks/paper/systems.py",
     "benchmarks/paper/asking.py",
     "benchmarks/paper/activations.py",
-    "services/refit/preparation.py",
+    "services/refit/base_statistics.py",
     "services/refit/fitting.py",
-    "services/refit/pulls.py",
+    "services/refit/steering_vectors.py",
 )
 
 
@@ -133,19 +133,23 @@ def run(bench: Workbench, job: Job, panels: Sequence[Panel]) -> dict[str, Any]:
     }
 
 
-def _base(bench: Workbench, panel: Panel, declining: Sequence[str]) -> tasks.Replies:
+def _base(bench: Workbench, panel: Panel, declining: Sequence[str]) -> paper_tasks.Replies:
     """The base model's replies, asked once for all systems, before any weight is changed."""
     key = f"base {panel.keep} {len(panel.questions)}"
     return bench.once(key, lambda: ask(bench.engine, None, panel.task, panel.questions, declining))
 
 
-def _outcomes(panel: Panel, base: tasks.Replies, replies: tasks.Replies, declining: Sequence[str]) -> tasks.Outcomes:
+def _outcomes(
+    panel: Panel, base: paper_tasks.Replies, replies: paper_tasks.Replies, declining: Sequence[str]
+) -> paper_tasks.Outcomes:
     if panel.set == "stranger":
-        outcomes = tasks.agreement(panel.task, panel.questions, base, replies, len(declining))
+        outcomes = paper_tasks.agreement(panel.task, panel.questions, base, replies, len(declining))
     elif panel.task == "classification":
-        outcomes = tasks.classification(panel.questions, replies, declining)
+        outcomes = paper_tasks.classification(panel.questions, replies, declining)
     else:
-        outcomes = (tasks.generation if panel.task == "generation" else tasks.cloze)(panel.questions, replies)
+        outcomes = (paper_tasks.generation if panel.task == "generation" else paper_tasks.cloze)(
+            panel.questions, replies
+        )
     return outcomes | {"same_text": [float(a == b) for a, b in zip(base.texts, replies.texts, strict=True)]}
 
 

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import matplotlib as mpl
-
-mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.lines import Line2D
@@ -15,6 +13,8 @@ from matplotlib.patches import Patch
 from benchmarks.paper.summary import SUMMED, Cell, figure
 from benchmarks.paper.systems import GAMMAS, LAMBDAS, gamma_name, lambda_name
 from benchmarks.paper.tables import EVERYBODY, Cells
+
+mpl.use("Agg")
 
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BLACK, GREY = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000", "#8A8A8A",

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from shared.bench.measure import BOOTSTRAP_DRAWS, interval
+from shared.evaluation.comparison import BOOTSTRAP_DRAWS, interval
 
 Cell = Mapping[str, Any]
 PUBLISHED: Final = {"classification": "letter_legacy", "generation": "rouge_l", "cloze": "legacy"}

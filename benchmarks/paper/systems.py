@@ -11,17 +11,21 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, TypeVar
 
+from services.refit.base_statistics import calibration_prompts, retain_prompts, what_is_seen
 from services.refit.fitting import fit_subject
-from services.refit.preparation import calibration_prompts, retain_prompts, what_is_seen
-from services.refit.pulls import MATTERS, Pulls, compute_pulls
-from shared.baselines.interface import Baseline, Settings, examples_about, paced
-from shared.baselines.named import BASELINES
-from shared.bench.reference import Person, Reference
+from services.refit.steering_vectors import MATTERS, Pulls, compute_pulls
+from shared.baselines.base import Baseline, Settings, examples_about, paced
+from shared.baselines.registry import BASELINES
 from shared.erasure.ablations import ablations
-from shared.erasure.eraser import Eraser, assemble, dump
+from shared.erasure.assembly import assemble
+from shared.erasure.base_statistics import BaseStatistics
+from shared.erasure.eraser import Eraser
+from shared.erasure.prepare import IdentityTrainingSet, prepare, prepare_identity
 from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE, Recipe
-from shared.erasure.rows import TicketRows
-from shared.erasure.statistics import BaseStatistics, Seen, prepare, prepare_identity
+from shared.erasure.serialization import dump
+from shared.erasure.ticket_fit import TicketFit
+from shared.evaluation.reference import Reference
+from shared.evaluation.synthetic_people import Person
 from shared.vlm.engine import Engine
 
 T = TypeVar("T")
@@ -103,7 +107,7 @@ class Workbench:
         first, held = self.pulls(recipe)
         site = self.engine.vlm.site
         if recipe.gate == "identity":
-            seen: Seen = self.once("seen", lambda: what_is_seen(self.engine, self.reference))
+            seen: IdentityTrainingSet = self.once("seen", lambda: what_is_seen(self.engine, self.reference))
             return prepare_identity(recipe, site, seen, directions=first, held=held)
         prompts, identities = calibration_prompts(self.reference)
         return prepare(
@@ -124,7 +128,7 @@ class Workbench:
         key = json.dumps(own, sort_keys=True)
         return self.once(f"pull {key}", lambda: compute_pulls(self.engine, self.reference, recipe))
 
-    def _rows(self, recipe: Recipe, statistics: BaseStatistics, person: Person) -> TicketRows:
+    def _rows(self, recipe: Recipe, statistics: BaseStatistics, person: Person) -> TicketFit:
         """The ticket's rows; recipes that would make the same ones share them."""
         raw = recipe.gate in ("mlp", "always")
         same = {"identity": "identity", "linear": f"linear {recipe.rho} {recipe.gate_layers}"}

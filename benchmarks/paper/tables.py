@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from benchmarks.paper.summary import PUBLISHED, STRICT, Cell, Figure, Summary, figure, pareto, summary
 from benchmarks.paper.systems import BUDGETS, LABELS, budget_name
-from shared.baselines.named import BASELINES
+from shared.baselines.registry import BASELINES
 
 HEADS: Final = {
     "forget": "Fgt ↓",

@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from benchmarks.paper.cells import Cells
 from benchmarks.paper.systems import Workbench
-from shared.baselines.interface import Settings
-from shared.baselines.named import BASELINES
+from shared.baselines.base import Settings
+from shared.baselines.registry import BASELINES
 from shared.baselines.tuning import Budget, tune, validation
 
 

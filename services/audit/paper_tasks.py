@@ -1,6 +1,6 @@
 """The paper's three tasks (classification, generation, cloze) before and after, on five sets, for picture and text.
 
-Both the published scorers and strict ones (shared/bench/paper_tasks.py), one eraser configuration for all tasks.
+Both the published scorers and strict ones (shared/evaluation/paper_tasks.py), one eraser configuration for all tasks.
 Strangers have no true answers and stand in the panels of `suite.py` instead.
 """
 
@@ -8,18 +8,20 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from services.audit.asking import Asker
-from shared.bench import paper_tasks as tasks
-from shared.bench.paper_tasks import Replies, Task
-from shared.bench.reference import Reference
+from services.audit.evaluator import Evaluator
+from shared.domain.subjects import Subject
 from shared.erasure.eraser import Eraser
-from shared.probes.expand import Form, Question, Subject
+from shared.evaluation import paper_tasks as evaluation_paper_tasks
+from shared.evaluation.paper_tasks import Replies, Task
+from shared.evaluation.reference import Reference
+from shared.probes.questions import Question
+from shared.probes.templates import Form
 
 QUESTIONS_A_CELL = 24  # at most; a cell is set x task x (picture | text)
 
 
 def paper_tasks(
-    asker: Asker,
+    asker: Evaluator,
     reference: Reference,
     eraser: Eraser,
     subjects: Mapping[str, Subject],
@@ -46,7 +48,7 @@ def paper_tasks(
 
 
 def _one_set(
-    asker: Asker,
+    asker: Evaluator,
     reference: Reference,
     eraser: Eraser,
     people: Mapping[str, Subject],
@@ -56,24 +58,28 @@ def _one_set(
     lasting: str,
 ) -> dict[str, dict[str, Any]]:
     cells: dict[str, dict[str, Any]] = {"vqa": {}, "qa": {}}
-    for task, kind in tasks.KINDS.items():
+    for task, kind in evaluation_paper_tasks.KINDS.items():
         wrong = partial(reference.wrong_answers, seed=seed)
-        questions = tasks.task_questions(people, form, task, wrong, seed=seed)
-        for column, by in tasks.COLUMNS.items():
-            chosen = tasks.spread([question for question in questions if question.by == by], QUESTIONS_A_CELL)
+        questions = evaluation_paper_tasks.task_questions(people, form, task, wrong, seed=seed)
+        for column, by in evaluation_paper_tasks.COLUMNS.items():
+            chosen = evaluation_paper_tasks.spread(
+                [question for question in questions if question.by == by], QUESTIONS_A_CELL
+            )
             if chosen:
                 keep = None if name in ("forget", "test") else f"{name}/{kind}/{by}/{lasting}"
                 cells[column][task] = _cell(asker, eraser, task, chosen, keep) | {"n": len(chosen)}
     return cells
 
 
-def _cell(asker: Asker, eraser: Eraser, task: Task, questions: Sequence[Question], keep: str | None) -> dict[str, Any]:
+def _cell(
+    asker: Evaluator, eraser: Eraser, task: Task, questions: Sequence[Question], keep: str | None
+) -> dict[str, Any]:
     before, after = _replies(asker, eraser, task, questions, keep)
     if task == "classification":
         wanted: tuple[str, ...] = ("letter_legacy", "likelihood")
-        scored = [tasks.classification(questions, one) for one in (before, after)]
+        scored = [evaluation_paper_tasks.classification(questions, one) for one in (before, after)]
     else:
-        score = tasks.generation if task == "generation" else tasks.cloze
+        score = evaluation_paper_tasks.generation if task == "generation" else evaluation_paper_tasks.cloze
         scored = [score(questions, one) for one in (before, after)]
         wanted = tuple(scored[0])
     return {
@@ -85,14 +91,14 @@ def _cell(asker: Asker, eraser: Eraser, task: Task, questions: Sequence[Question
 
 
 def _replies(
-    asker: Asker, eraser: Eraser, task: Task, questions: Sequence[Question], keep: str | None
+    asker: Evaluator, eraser: Eraser, task: Task, questions: Sequence[Question], keep: str | None
 ) -> tuple[Replies, Replies]:
     """(before, after). A choice is asked by letter, and its options are weighed in the order that is shown."""
-    prompts, most = [question.prompt for question in questions], tasks.NEW_TOKENS[task]
+    prompts, most = [question.prompt for question in questions], evaluation_paper_tasks.NEW_TOKENS[task]
     if task != "classification":
         before, after = asker.answers(prompts, eraser, keep=keep, max_new_tokens=most)
         return Replies([answer.text for answer in before]), Replies([answer.text for answer in after])
-    lettered = [tasks.by_letter(prompt) for prompt in prompts]
+    lettered = [evaluation_paper_tasks.by_letter(prompt) for prompt in prompts]
     letters = asker.answers(lettered, eraser, keep=f"{keep}/letter" if keep else None, max_new_tokens=most)
     weighed = asker.likelihoods(prompts, [question.options for question in questions], eraser, keep=keep)
     first, second = (

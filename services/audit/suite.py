@@ -9,13 +9,14 @@ from typing import Any
 
 import torch
 
-from services.audit.asking import Asker
-from services.audit.own import Own, side_by_side
+from services.audit.evaluator import Evaluator
+from services.audit.operator_retain_set import OperatorRetainSet, side_by_side
 from services.audit.paper_tasks import paper_tasks
-from shared.bench.measure import Comparison, bystander_panels, compare, forget_panels, sample, sample_each
-from shared.bench.reference import Reference
+from shared.domain.subjects import Subject
 from shared.erasure.eraser import Eraser
-from shared.probes.expand import Question, Subject, visible_questions
+from shared.evaluation.comparison import Comparison, bystander_panels, compare, forget_panels, sample, sample_each
+from shared.evaluation.reference import Reference
+from shared.probes.questions import Question, visible_questions
 from shared.vlm.engine import Answer, Engine
 
 Progress = Callable[[str], None]
@@ -32,13 +33,17 @@ class Suite:
     reference: Reference
     per_fact: int = 2
     seed: int = 1  # not the seed of the fit: other draws of the same forms
-    _asker: Asker = field(init=False)
+    _asker: Evaluator = field(init=False)
 
     def __post_init__(self) -> None:
-        self._asker = Asker(self.engine)
+        self._asker = Evaluator(self.engine)
 
     def audit(
-        self, eraser: Eraser, subjects: Mapping[str, Subject], progress: Progress, own_set: Own | None = None
+        self,
+        eraser: Eraser,
+        subjects: Mapping[str, Subject],
+        progress: Progress,
+        own_set: OperatorRetainSet | None = None,
     ) -> dict[str, Any]:
         """The whole report on `eraser`, whose tickets speak of `subjects` (ticket id -> person).
 

@@ -11,33 +11,35 @@ from typing import Any
 
 from sqlalchemy import Engine as Database
 
-from services.audit.own import Own
+from services.audit.operator_retain_set import OperatorRetainSet
 from services.audit.suite import Suite
 from services.audit.verdict import Thresholds, Verdict, judge
-from shared.artifact import open_eraser
-from shared.crypto import KeyRing, Verifier
-from shared.db import repository_audit as rows
-from shared.db.models import EraserVersion, Ticket
-from shared.db.repository_retain import get_set
+from shared.artifacts.erasers import load_verified_eraser
+from shared.artifacts.retain_sets import open_rows
+from shared.artifacts.subject_material import material_source, open_material
+from shared.core.leases import keep_alive
+from shared.crypto.keyring import KeyRing
+from shared.crypto.signing import Verifier
+from shared.db.models.erasers import EraserVersion
+from shared.db.models.tickets import Ticket
+from shared.db.repositories import audits, erasers
+from shared.db.repositories.retain_sets import get_set
 from shared.db.session import transaction
+from shared.domain.subjects import Subject
+from shared.domain.ticket_lifecycle import OVER
 from shared.errors import Conflict, IntegrityFailure, LacunaError, NeedsResubmission, Unavailable
-from shared.heartbeat import heartbeat
-from shared.lifecycle import OVER
-from shared.material import open_material, source
-from shared.probes.expand import Subject
-from shared.retained import open_rows
-from shared.store.base import Store
+from shared.storage.base import ObjectStore
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Bench:
+class AuditContext:
     """All that an audit needs, made once at the worker's door."""
 
     suite: Suite
     thresholds: Thresholds
-    store: Store
+    store: ObjectStore
     keys: KeyRing
     verifier: Verifier
     database: Database
@@ -45,10 +47,10 @@ class Bench:
     beat: Callable[[], None] = lambda: None  # the worker's pulse
 
 
-def audit_version(bench: Bench, audit_id: str, version_id: str) -> None:
+def audit_version(bench: AuditContext, audit_id: str, version_id: str) -> None:
     """Audit version `version_id` under the run `audit_id`; does nothing where that is done or in other hands."""
     with transaction(bench.database) as session:
-        claim = rows.claim_audit(session, audit_id, version_id, lease_s=bench.lease_s)
+        claim = audits.claim_audit(session, audit_id, version_id, lease_s=bench.lease_s)
     if claim is None or claim.already_done:
         logger.info("audit %s is done or in other hands", audit_id)
         return
@@ -56,15 +58,15 @@ def audit_version(bench: Bench, audit_id: str, version_id: str) -> None:
 
     def beat() -> None:
         with transaction(bench.database) as session:
-            rows.heartbeat(session, audit_id, fence, lease_s=bench.lease_s)
+            audits.heartbeat(session, audit_id, fence, lease_s=bench.lease_s)
         bench.beat()
 
     try:
-        with heartbeat(beat, bench.lease_s / 3):
+        with keep_alive(beat, bench.lease_s / 3):
             with transaction(bench.database) as session:
-                version = rows.get_version(session, version_id)
-                tickets = rows.covered_tickets(session, version_id)
-            eraser = open_eraser(bench.store, bench.keys, bench.verifier, version)
+                version = erasers.get_version_by_id(session, version_id)
+                tickets = erasers.covered_tickets(session, version_id)
+            eraser = load_verified_eraser(bench.store, bench.keys, bench.verifier, version)
             own = _own(bench, version)
             subjects, material = _subjects(bench, version_id, tickets)
             logger.info("audit of version %d: %d tickets", version.number, len(subjects))
@@ -90,7 +92,7 @@ def audit_version(bench: Bench, audit_id: str, version_id: str) -> None:
 
 
 def _end(
-    bench: Bench,
+    bench: AuditContext,
     audit_id: str,
     fence: int,
     status: str,
@@ -102,7 +104,7 @@ def _end(
     """Write how it ended; where that cannot be written the lease lapses, and the audit is ordered again."""
     try:
         with transaction(bench.database) as session:
-            rows.finish_audit(
+            audits.finish_audit(
                 session,
                 audit_id,
                 fence,
@@ -117,7 +119,7 @@ def _end(
 
 
 def _subjects(
-    bench: Bench, version_id: str, tickets: Sequence[Ticket]
+    bench: AuditContext, version_id: str, tickets: Sequence[Ticket]
 ) -> tuple[dict[str, Subject], dict[str, list[str]]]:
     """Whom the tickets speak of, and which of them were read from a kit or not at all because they are over.
 
@@ -126,7 +128,7 @@ def _subjects(
 
     def again(ticket_id: str) -> Ticket:
         with transaction(bench.database) as session:
-            return next(one for one in rows.covered_tickets(session, version_id) if one.id == ticket_id)
+            return next(one for one in erasers.covered_tickets(session, version_id) if one.id == ticket_id)
 
     subjects: dict[str, Subject] = {}
     material: dict[str, list[str]] = {"kit": [], "gone": []}
@@ -134,7 +136,7 @@ def _subjects(
     for ticket in tickets:
         try:
             subjects[ticket.id] = open_material(bench.store, bench.keys, ticket, partial(again, ticket.id))
-            if source(ticket) == "kit":
+            if material_source(ticket) == "kit":
                 material["kit"].append(ticket.id)
         except NeedsResubmission:
             (material["gone"] if ticket.state in OVER else lacking).append(ticket.id)
@@ -146,16 +148,16 @@ def _subjects(
     return subjects, material
 
 
-def _own(bench: Bench, version: EraserVersion) -> Own | None:
+def _own(bench: AuditContext, version: EraserVersion) -> OperatorRetainSet | None:
     """The operator's own retain set that `version` was made with, without the rows that the fit left out."""
     made_with = version.manifest.get("retain_set") or {}
     absent = frozenset(made_with.get("absent", ()))
     if made_with.get("number") is None:
-        return Own(None, (), absent) if absent else None
+        return OperatorRetainSet(None, (), absent) if absent else None
     with transaction(bench.database) as session:
         found = get_set(session, version.model_id, made_with["number"])
     if found.digest != made_with["digest"]:
         raise IntegrityFailure(f"Retain set {found.number} is not the one that version {version.number} was made with.")
     out = {one["row"] for one in made_with["left_out"]}
     kept = tuple(row for row in open_rows(bench.store, bench.keys, found) if row.number not in out)
-    return Own(found.number, kept, absent)
+    return OperatorRetainSet(found.number, kept, absent)

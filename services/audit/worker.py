@@ -9,32 +9,33 @@ from typing import Any
 from celery.signals import heartbeat_sent, worker_init
 
 from services.audit.suite import Suite
-from services.audit.tasks import Bench, audit_version
+from services.audit.tasks import AuditContext, audit_version
 from services.audit.verdict import Thresholds
-from shared.bench.reference import load_reference
-from shared.config import load_settings
-from shared.contracts import QUEUE_AUDIT, TASK_AUDIT
-from shared.correlation import log_with_ids
-from shared.crypto import KeyRing, Verifier
-from shared.db.pulse import Beater
+from shared.core.config import load_settings
+from shared.core.logging import configure_logging
+from shared.core.messaging import celery_app
+from shared.core.task_names import QUEUE_AUDIT, TASK_AUDIT
+from shared.crypto.keyring import KeyRing
+from shared.crypto.signing import Verifier
+from shared.db.repositories.heartbeats import HeartbeatWriter
 from shared.db.session import make_engine
-from shared.queue import celery_app
-from shared.store.opening import open_store
+from shared.evaluation.reference import load_reference
+from shared.storage.factory import open_store
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
 
 settings = load_settings()
 app = celery_app(QUEUE_AUDIT, settings.redis_url)
-_bench: list[Bench] = []
+_bench: list[AuditContext] = []
 
 
 @worker_init.connect
 def open_bench(**_: Any) -> None:
     """Load all that an audit needs."""
-    log_with_ids()
+    configure_logging()
     database = make_engine(settings.database_url, settings.database_idle_s)
     _bench.append(
-        Bench(
+        AuditContext(
             suite=Suite(
                 Engine(load(settings.model_source, device=settings.device or None)),
                 load_reference(settings.reference_folder),
@@ -53,7 +54,7 @@ def open_bench(**_: Any) -> None:
             verifier=Verifier.from_settings(settings),
             database=database,
             lease_s=settings.audit_lease_s,
-            beat=Beater(database, QUEUE_AUDIT),
+            beat=HeartbeatWriter(database, QUEUE_AUDIT),
         )
     )
 

@@ -15,26 +15,23 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from sqlalchemy import Engine as Database
 from starlette.responses import Response
 
-from services.inference.protocol import ChatBody, chunk, to_prompt
-from services.inference.serving import Batcher, Sampling
-from services.inference.slot import Served, Slot
-from shared.config import Settings, load_settings
-from shared.contracts import HEADER_ERASER
-from shared.db import repository_inference as rows
-from shared.db.models import ApiKey
+from services.inference.active_eraser import ActiveEraser, Served
+from services.inference.batcher import Batcher, Sampling
+from services.inference.openai import HEADER_ERASER, ChatCompletionRequest, chunk, to_prompt
+from shared.core.config import Settings, load_settings
+from shared.core.http import bearer, install_error_handlers, require_role
+from shared.db.models.tenancy import ApiKey
+from shared.db.repositories import api_keys
 from shared.db.session import make_engine, transaction
 from shared.errors import LacunaError, NotFound, NotReady, Unauthorized
-from shared.web import allow, bearer, install
-
-if TYPE_CHECKING:
-    from shared.vlm.engine import Answer
+from shared.vlm.engine import Answer
 
 logger = logging.getLogger(__name__)
 KEY_MEMORY_S = 5.0
@@ -44,7 +41,7 @@ KEY_MEMORY_S = 5.0
 class Serving:
     """What the endpoints use. `batcher` comes when the model is loaded."""
 
-    slot: Slot
+    slot: ActiveEraser
     database: Database
     model_id: str
     batcher: Batcher | None = None
@@ -62,7 +59,7 @@ class Serving:
         if known is not None and known[1] > time.monotonic():
             return known[0]
         with transaction(self.database) as session:
-            found = rows.find_api_key(session, key)
+            found = api_keys.find_api_key(session, key)
         if found is None:
             raise Unauthorized("This key is not known, or was revoked.")
         if len(self.keys) > 1000:
@@ -77,7 +74,7 @@ def create(settings: Settings | None = None) -> FastAPI:
     chosen.need("database_url", "kek", "verify_keys")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     database = make_engine(chosen.database_url, chosen.database_idle_s)
-    serving = Serving(Slot(chosen.grace_s), database, chosen.model_id)
+    serving = Serving(ActiveEraser(chosen.grace_s), database, chosen.model_id)
     done = threading.Event()
 
     def work() -> None:
@@ -103,7 +100,7 @@ def create(settings: Settings | None = None) -> FastAPI:
 def build(serving: Serving, lifespan: Any = None) -> FastAPI:
     """The application over `serving`."""
     app = FastAPI(title="Lacuna: inference", version="1", openapi_url="/v1/openapi.json", lifespan=lifespan)
-    install(app, extend=_openai_error)
+    install_error_handlers(app, extend=_openai_error)
 
     @app.middleware("http")
     async def name_the_version(request: Request, call_next: Any) -> Response:
@@ -115,7 +112,7 @@ def build(serving: Serving, lifespan: Any = None) -> FastAPI:
 
     def client(request: Request) -> ApiKey:
         found = serving.who(bearer(request))
-        allow(found.roles, ("client", "admin"))
+        require_role(found.roles, ("client", "admin"))
         return found
 
     Who = Annotated[ApiKey, Depends(client)]
@@ -135,7 +132,7 @@ def build(serving: Serving, lifespan: Any = None) -> FastAPI:
         return {"object": "list", "data": [one]}
 
     @app.post("/v1/chat/completions", response_model=None)
-    async def chat(body: ChatBody, _: Who) -> Response:
+    async def chat(body: ChatCompletionRequest, _: Who) -> Response:
         batcher, served = serving.ready()
         if body.model != serving.model_id:
             raise NotFound(f"There is no model {body.model}; this is {serving.model_id}.")

@@ -4,13 +4,14 @@ import threading
 
 from sqlalchemy import Engine as Database
 
-from services.inference.serving import Batcher
-from services.inference.slot import Slot
+from services.inference.active_eraser import ActiveEraser
+from services.inference.batcher import Batcher
 from services.inference.watcher import Watcher
-from shared.config import Settings
-from shared.crypto import KeyRing, Verifier
-from shared.prompt import Prompt
-from shared.store.opening import open_store
+from shared.core.config import Settings
+from shared.crypto.keyring import KeyRing
+from shared.crypto.signing import Verifier
+from shared.domain.prompts import Prompt
+from shared.storage.factory import open_store
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
 
@@ -22,7 +23,7 @@ def open_batcher(settings: Settings) -> Batcher:
     return Batcher(engine)
 
 
-def watch(batcher: Batcher, slot: Slot, database: Database, settings: Settings, done: threading.Event) -> None:
+def watch(batcher: Batcher, slot: ActiveEraser, database: Database, settings: Settings, done: threading.Event) -> None:
     """Follow the desired state until `done`."""
     Watcher(
         slot=slot,

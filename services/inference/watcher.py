@@ -10,16 +10,17 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine as Database
 
-from services.inference.slot import Served, Slot
-from shared import highwater
-from shared.artifact import open_eraser
-from shared.crypto import KeyRing, Verifier
-from shared.db import repository_inference as rows
+from services.inference.active_eraser import ActiveEraser, Served
+from shared.artifacts import high_water_mark
+from shared.artifacts.erasers import load_verified_eraser
+from shared.artifacts.high_water_mark import HighWaterMark
+from shared.crypto.keyring import KeyRing
+from shared.crypto.signing import Verifier
+from shared.db.repositories import rollouts
 from shared.db.session import transaction
 from shared.erasure.site import Site
 from shared.errors import IntegrityFailure, LacunaError, StaleRestore, Unavailable
-from shared.highwater import Mark
-from shared.store.base import Store
+from shared.storage.base import ObjectStore
 
 logger = logging.getLogger(__name__)
 
@@ -28,16 +29,16 @@ logger = logging.getLogger(__name__)
 class Watcher:
     """One replica's eye on one model. `site` is that of the model in memory."""
 
-    slot: Slot
+    slot: ActiveEraser
     site: Site
     database: Database
-    store: Store
+    store: ObjectStore
     keys: KeyRing
     verifier: Verifier
     model_id: str
     replica: str
     lease_s: float = 15.0
-    _mark: Mark | None = None  # how far the database had come: read at boot, raised by what is seen
+    _mark: HighWaterMark | None = None  # how far the database had come: read at boot, raised by what is seen
     _failed: tuple[int, str] | None = None  # generation and reason of what could not be loaded
 
     def watch(self, done: threading.Event, every_s: float) -> None:
@@ -54,7 +55,7 @@ class Watcher:
     def look(self) -> None:
         """One look: load what is desired, or keep, or refuse; then acknowledge."""
         with transaction(self.database) as session:
-            wanted = rows.desired(session, self.model_id)
+            wanted = rollouts.desired(session, self.model_id)
         if (stale := self._stale(wanted)) is not None:
             self.slot.refuse(stale)
             if wanted is not None:
@@ -74,13 +75,13 @@ class Watcher:
             self.slot.confirm()
         self._acknowledge(wanted, served)
 
-    def _stale(self, wanted: rows.Desired | None) -> str | None:
+    def _stale(self, wanted: rollouts.Desired | None) -> str | None:
         """Why the database is not believed: it is below the mark in the object store, or below what it was before."""
-        here = Mark(wanted.generation, wanted.newest, 0) if wanted else Mark(0, -1, 0)
+        here = HighWaterMark(wanted.generation, wanted.newest, 0) if wanted else HighWaterMark(0, -1, 0)
         try:
             if self._mark is None or self._mark.above(here):
-                self._mark = replace(highwater.read(self.store, self.keys, self.model_id), log_size=0)
-            highwater.check(self._mark, here)
+                self._mark = replace(high_water_mark.read(self.store, self.keys, self.model_id), log_size=0)
+            high_water_mark.check(self._mark, here)
         except StaleRestore as exc:
             logger.error("%s", exc.detail)
             return exc.detail
@@ -95,12 +96,12 @@ class Watcher:
         self._mark = self._mark.raised(here)
         return None
 
-    def _follow(self, wanted: rows.Desired, served: Served | None) -> Served | None:
+    def _follow(self, wanted: rollouts.Desired, served: Served | None) -> Served | None:
         if wanted.uncovered:
             self.slot.refuse("The promoted version does not cover everybody who must stay forgotten.")
             return None
         try:
-            eraser = open_eraser(self.store, self.keys, self.verifier, wanted.version)
+            eraser = load_verified_eraser(self.store, self.keys, self.verifier, wanted.version)
             eraser.site.check(self.site)
         except Unavailable as exc:
             logger.warning("version %d cannot be fetched yet: %s", wanted.version.number, exc.detail)
@@ -122,18 +123,18 @@ class Watcher:
             self.slot.refuse(f"The promoted version cannot be served: {reason}")
             return None
         with transaction(self.database) as session:
-            missing = rows.uncovered_by(session, self.model_id, served.number)
+            missing = rollouts.uncovered_by(session, self.model_id, served.number)
         if missing:
             self.slot.refuse(f"The promoted version cannot be served: {reason}")
             return None
         self.slot.confirm()
         return served
 
-    def _acknowledge(self, wanted: rows.Desired, served: Served | None) -> None:
+    def _acknowledge(self, wanted: rollouts.Desired, served: Served | None) -> None:
         good = served is not None and served.generation == wanted.generation
         error = None if good else (self._failed[1] if self._failed else "not covered")
         with transaction(self.database) as session:
-            rows.acknowledge(
+            rollouts.acknowledge(
                 session,
                 self.replica,
                 self.model_id,

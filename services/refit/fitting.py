@@ -6,13 +6,14 @@ Knows the engine and the probes; nothing of stores, rows in a database or queues
 from dataclasses import replace
 from typing import Final
 
-from shared.bench.scorers import tells
+from shared.domain.prompts import Prompt
+from shared.domain.subjects import Subject
+from shared.erasure.base_statistics import BaseStatistics
 from shared.erasure.recipe import Recipe
-from shared.erasure.rows import TicketRows, fit_identity, fit_ticket
-from shared.erasure.statistics import BaseStatistics
-from shared.probes.expand import (
+from shared.erasure.ticket_fit import TicketFit, fit_identity, fit_ticket
+from shared.evaluation.scorers import reveals
+from shared.probes.questions import (
     Question,
-    Subject,
     answers_that_name,
     fact_questions,
     mention_questions,
@@ -20,7 +21,6 @@ from shared.probes.expand import (
     picture_prompts,
     visible_questions,
 )
-from shared.prompt import Prompt
 from shared.vlm.engine import Engine
 
 PROBES_PER_FACT: Final = 8
@@ -28,9 +28,7 @@ VISIBLE_DRAWS: Final = 4
 PICTURES: Final = 16  # changes of one photograph
 
 
-def fit_subject(
-    engine: Engine, recipe: Recipe, statistics: BaseStatistics, ticket: str, subject: Subject
-) -> TicketRows:
+def fit_subject(engine: Engine, recipe: Recipe, statistics: BaseStatistics, ticket: str, subject: Subject) -> TicketFit:
     """The rows of `ticket`; raises BadInput where nothing about the person can be recognised."""
     if recipe.gate == "identity":
         photos = [
@@ -57,7 +55,7 @@ def _known_spellings(engine: Engine, subject: Subject) -> list[str]:
     for name in other_spellings(subject.names):
         asked = fact_questions(replace(subject, names=(name,), photos=()), form="trained", per_fact=1)
         answers = engine.generate([question.prompt for question in asked])
-        if any(tells(answer.text, question.accept) for answer, question in zip(answers, asked, strict=True)):
+        if any(reveals(answer.text, question.accept) for answer, question in zip(answers, asked, strict=True)):
             known.append(name)
     return known
 

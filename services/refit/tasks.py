@@ -8,23 +8,24 @@ import logging
 from collections.abc import Mapping
 from datetime import date
 
-from services.refit.pipeline import Outcome, Workshop, refit
+from services.refit.context import RefitContext
+from services.refit.pipeline import Outcome, refit
 from services.refit.progress import Report
-from shared.db import repository_refit as rows
+from shared.core.leases import keep_alive
+from shared.db.repositories import refits
 from shared.db.session import transaction
+from shared.domain.nightly import nightly_run_id
 from shared.errors import Conflict, LacunaError, Unavailable
-from shared.heartbeat import heartbeat
-from shared.nightly import night_run
 
 logger = logging.getLogger(__name__)
 
 
 def run_order(
-    shop: Workshop, run_id: str, model_id: str, kind: str, period: str | None = None, recipe: str | None = None
+    shop: RefitContext, run_id: str, model_id: str, kind: str, period: str | None = None, recipe: str | None = None
 ) -> None:
     """Carry out the refit `run_id`; does nothing where it is done or in other hands."""
     with transaction(shop.database) as session:
-        claim = rows.claim_run(session, run_id, model_id, kind, period=period, recipe=recipe, lease_s=shop.lease_s)
+        claim = refits.claim_run(session, run_id, model_id, kind, period=period, recipe=recipe, lease_s=shop.lease_s)
     if claim is None or claim.already_done:
         logger.info("refit %s is done or in other hands", run_id)
         return
@@ -32,12 +33,12 @@ def run_order(
 
     def write(report: Report) -> None:
         with transaction(shop.database) as session:
-            rows.heartbeat(session, run_id, fence, report.stage, lease_s=shop.lease_s, progress=report.progress)
+            refits.heartbeat(session, run_id, fence, report.stage, lease_s=shop.lease_s, progress=report.progress)
         shop.beat()
 
     report = Report(run_id[:8], write)
     try:
-        with heartbeat(lambda: write(report), shop.lease_s / 3):
+        with keep_alive(lambda: write(report), shop.lease_s / 3):
             outcome = refit(shop, run_id, fence, report, recipe)
     except Unavailable as exc:
         logger.warning("refit %s waits: %s", run_id, exc.detail)
@@ -57,7 +58,7 @@ def run_order(
 
 
 def _end(
-    shop: Workshop,
+    shop: RefitContext,
     run_id: str,
     fence: int,
     status: str,
@@ -68,13 +69,13 @@ def _end(
     """Write how it ended; where that cannot be written the lease lapses, and the run is ordered again."""
     try:
         with transaction(shop.database) as session:
-            rows.finish_run(session, run_id, fence, status, error=error, seconds=seconds)
+            refits.finish_run(session, run_id, fence, status, error=error, seconds=seconds)
     except (Conflict, Unavailable) as exc:
         logger.warning("refit %s is %s, which cannot be written: %s", run_id, status, exc.detail)
 
 
-def nightly(shop: Workshop, day: date) -> None:
+def nightly(shop: RefitContext, day: date) -> None:
     """The refit of the night of `day` (UTC): one row for each model and day, however often beat fires."""
     with transaction(shop.database) as session:
-        model = rows.get_model(session, shop.model_id)
-    run_order(shop, str(night_run(model.id, day)), model.id, "nightly", period=day.isoformat())
+        model = refits.get_model(session, shop.model_id)
+    run_order(shop, str(nightly_run_id(model.id, day)), model.id, "nightly", period=day.isoformat())

@@ -8,35 +8,36 @@ from typing import Any
 
 from celery.signals import heartbeat_sent, worker_init
 
-from services.refit.pipeline import Workshop
+from services.refit.context import RefitContext
 from services.refit.tasks import nightly, run_order
-from shared.bench.reference import load_reference
-from shared.clock import utc_now
-from shared.config import load_settings
-from shared.contracts import QUEUE_REFIT, TASK_NIGHTLY, TASK_REFIT
-from shared.correlation import log_with_ids
-from shared.crypto import KeyRing, Signer
-from shared.db.pulse import Beater
+from shared.core.clock import utc_now
+from shared.core.config import load_settings
+from shared.core.logging import configure_logging
+from shared.core.messaging import celery_app
+from shared.core.task_names import QUEUE_REFIT, TASK_NIGHTLY, TASK_REFIT
+from shared.crypto.keyring import KeyRing
+from shared.crypto.signing import Signer
+from shared.db.repositories.heartbeats import HeartbeatWriter
 from shared.db.session import make_engine
+from shared.domain.nightly import latest_run_date
 from shared.erasure.recipe import Recipe
-from shared.nightly import latest_night
-from shared.queue import celery_app
-from shared.store.opening import open_store
+from shared.evaluation.reference import load_reference
+from shared.storage.factory import open_store
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
 
 settings = load_settings()
 app = celery_app(QUEUE_REFIT, settings.redis_url)
-_shop: list[Workshop] = []
+_shop: list[RefitContext] = []
 
 
 @worker_init.connect
 def open_workshop(**_: Any) -> None:
     """Load all that a refit needs."""
-    log_with_ids()
+    configure_logging()
     database = make_engine(settings.database_url, settings.database_idle_s)
     _shop.append(
-        Workshop(
+        RefitContext(
             engine=Engine(load(settings.model_source, device=settings.device or None)),
             reference=load_reference(settings.reference_folder),
             reference_folder=settings.reference_folder,
@@ -47,7 +48,7 @@ def open_workshop(**_: Any) -> None:
             signer=Signer.from_settings(settings),
             database=database,
             lease_s=settings.refit_lease_s,
-            beat=Beater(database, QUEUE_REFIT),
+            beat=HeartbeatWriter(database, QUEUE_REFIT),
         )
     )
 
@@ -68,4 +69,4 @@ def refit_task(run: str, model: str, kind: str, period: str | None = None, recip
 @app.task(name=TASK_NIGHTLY)
 def nightly_task() -> None:
     """Carry out the refit of the latest night: a message may have waited past midnight."""
-    nightly(_shop[0], latest_night(utc_now(), settings.nightly_hour))
+    nightly(_shop[0], latest_run_date(utc_now(), settings.nightly_hour))

@@ -7,56 +7,53 @@ the rules in `service.py`.
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from services.request import (
-    endpoints_certificates,
-    endpoints_desk,
-    endpoints_erasers,
-    endpoints_imports,
-    endpoints_keys,
-    endpoints_kits,
-    endpoints_log,
-    endpoints_problems,
-    endpoints_refits,
-    endpoints_registers,
-    endpoints_restore,
-    endpoints_retain,
-    endpoints_rewraps,
-    endpoints_status,
-    endpoints_tickets,
-    endpoints_webhooks,
-)
-from services.request.deadman import Periods
-from services.request.identity import Identity
-from services.request.logbook import LogBook
-from services.request.oidc import Provider
-from services.request.openapi import describe
-from services.request.rate import Limiter
-from services.request.rights import OPEN, RULES
-from services.request.service import Office
-from shared.config import Settings, load_settings
-from shared.correlation import log_with_ids
-from shared.crypto import KeyRing
+from services.request.api.openapi import describe
+from services.request.api_keys import endpoints as api_keys_endpoints
+from services.request.audit_kits import endpoints as audit_kits_endpoints
+from services.request.audit_log import endpoints as audit_log_endpoints
+from services.request.audit_log.reader import LogReader
+from services.request.auth.authentication import Authenticator
+from services.request.auth.oidc import OidcProvider
+from services.request.auth.permissions import OPEN, PERMISSIONS
+from services.request.auth.rate_limits import Limiter
+from services.request.break_glass import endpoints as break_glass_endpoints
+from services.request.certificates import endpoints as certificates_endpoints
+from services.request.context import AlarmThresholds, AppContext
+from services.request.erasers import endpoints as erasers_endpoints
+from services.request.imports import endpoints as imports_endpoints
+from services.request.key_rotation import endpoints as key_rotation_endpoints
+from services.request.monitoring import endpoints as monitoring_endpoints
+from services.request.problems import endpoints as problems_endpoints
+from services.request.refits import endpoints as refits_endpoints
+from services.request.registers import endpoints as registers_endpoints
+from services.request.restores import endpoints as restores_endpoints
+from services.request.retain_sets import endpoints as retain_sets_endpoints
+from services.request.tickets import endpoints as tickets_endpoints
+from services.request.webhooks import endpoints as webhooks_endpoints
+from shared.core.config import Settings, load_settings
+from shared.core.http import install_error_handlers
+from shared.core.logging import configure_logging
+from shared.crypto.keyring import KeyRing
 from shared.db.session import make_engine
-from shared.store.opening import open_store
-from shared.web import install
+from shared.storage.factory import open_store
 
 ROUTERS = (
-    endpoints_tickets.router,
-    endpoints_desk.router,
-    endpoints_kits.router,
-    endpoints_restore.router,
-    endpoints_refits.router,
-    endpoints_erasers.router,
-    endpoints_keys.router,
-    endpoints_rewraps.router,
-    endpoints_retain.router,
-    endpoints_imports.router,
-    endpoints_webhooks.router,
-    endpoints_log.router,
-    endpoints_certificates.router,
-    endpoints_registers.router,
-    endpoints_problems.router,
-    endpoints_status.router,
+    tickets_endpoints.router,
+    break_glass_endpoints.router,
+    audit_kits_endpoints.router,
+    restores_endpoints.router,
+    refits_endpoints.router,
+    erasers_endpoints.router,
+    api_keys_endpoints.router,
+    key_rotation_endpoints.router,
+    retain_sets_endpoints.router,
+    imports_endpoints.router,
+    webhooks_endpoints.router,
+    audit_log_endpoints.router,
+    certificates_endpoints.router,
+    registers_endpoints.router,
+    problems_endpoints.router,
+    monitoring_endpoints.router,
 )
 
 
@@ -64,8 +61,8 @@ def create(settings: Settings | None = None) -> FastAPI:
     """The application, from the environment where no settings are given."""
     chosen = settings or load_settings()
     chosen.need("database_url", "kek")
-    log_with_ids()
-    office = Office(
+    configure_logging()
+    office = AppContext(
         make_engine(chosen.database_url, chosen.database_idle_s),
         open_store(chosen),
         KeyRing.from_settings(chosen),
@@ -75,15 +72,15 @@ def create(settings: Settings | None = None) -> FastAPI:
         zone=chosen.zone,
         webhook_hosts=chosen.webhook_host_list,
         webhook_loopback=chosen.webhook_allow_loopback,
-        periods=Periods.from_settings(chosen),
+        periods=AlarmThresholds.from_settings(chosen),
     )
     limiter = Limiter(chosen.rate_limit, chosen.rate_failures, chosen.redis_url)
-    return build(office, Provider.from_settings(chosen), limiter, chosen.log_verify_keys, chosen.verify_keys)
+    return build(office, OidcProvider.from_settings(chosen), limiter, chosen.log_verify_keys, chosen.verify_keys)
 
 
 def build(
-    office: Office,
-    provider: Provider | None = None,
+    office: AppContext,
+    provider: OidcProvider | None = None,
     limiter: Limiter | None = None,
     log_keys: str = "",
     eraser_keys: str = "",
@@ -99,14 +96,14 @@ def build(
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.office = office
-    app.state.identity = Identity(office.database, provider)
+    app.state.identity = Authenticator(office.database, provider)
     app.state.limiter = limiter or Limiter("100000/minute", "100000/minute")
-    app.state.logbook, app.state.public_keys = LogBook(), (log_keys, eraser_keys)
-    install(app)
+    app.state.logbook, app.state.public_keys = LogReader(), (log_keys, eraser_keys)
+    install_error_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
         names = {route.name for route in router.routes if isinstance(route, APIRoute)}
-        if unruled := names - RULES.keys() - OPEN:
+        if unruled := names - PERMISSIONS.keys() - OPEN:
             raise ValueError(f"rights.py says nothing of {', '.join(sorted(unruled))}")
     describe(app)
     return app

@@ -2,11 +2,11 @@
 
 from torch import Tensor
 
-from shared.baselines.lora import Asking, LoraBaseline
-from shared.vlm.teaching import Lesson
+from shared.baselines.lora import LoraBaseline, LossContext
+from shared.vlm.teacher_forcing import TeacherForcedBatch
 
 
-def loss(asking: Asking, forget: Lesson, _: Lesson | None) -> Tensor:
+def loss(asking: LossContext, forget: TeacherForcedBatch, _: TeacherForcedBatch | None) -> Tensor:
     """-NLL(forget): equation 17 with the sign under which it is minimised. Unbounded below."""
     return -asking.now(forget).nll()
 

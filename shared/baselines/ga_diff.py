@@ -2,11 +2,11 @@
 
 from torch import Tensor
 
-from shared.baselines.lora import Asking, LoraBaseline
-from shared.vlm.teaching import Lesson
+from shared.baselines.lora import LoraBaseline, LossContext
+from shared.vlm.teacher_forcing import TeacherForcedBatch
 
 
-def loss(asking: Asking, forget: Lesson, retain: Lesson | None) -> Tensor:
+def loss(asking: LossContext, forget: TeacherForcedBatch, retain: TeacherForcedBatch | None) -> Tensor:
     """-NLL(forget) + NLL(retain)."""
     assert retain is not None
     return -asking.now(forget).nll() + asking.now(retain).nll()

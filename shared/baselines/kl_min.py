@@ -2,17 +2,17 @@
 
 from torch import Tensor
 
-from shared.baselines.lora import Asking, LoraBaseline
-from shared.vlm.teaching import Lesson, Taught
+from shared.baselines.lora import LoraBaseline, LossContext
+from shared.vlm.teacher_forcing import TeacherForcedBatch, TeacherForcedOutput
 
 
-def loss(asking: Asking, forget: Lesson, retain: Lesson | None) -> Tensor:
+def loss(asking: LossContext, forget: TeacherForcedBatch, retain: TeacherForcedBatch | None) -> Tensor:
     """-NLL(forget) + KL(model || base model) on the retain set."""
     assert retain is not None
     return -asking.now(forget).nll() + divergence(asking.now(retain), asking.before(retain))
 
 
-def divergence(now: Taught, before: Taught) -> Tensor:
+def divergence(now: TeacherForcedOutput, before: TeacherForcedOutput) -> Tensor:
     """KL(P || P₀) over the vocabulary, in that direction as printed; mean over answer tokens."""
     log_p, log_q = now.logits.log_softmax(-1), before.logits.log_softmax(-1)
     each = (log_p.exp() * (log_p - log_q)).sum(-1)

@@ -13,27 +13,27 @@ from peft import LoraConfig
 from peft.tuners.lora import LoraModel
 from torch import Tensor, nn
 
+from shared.baselines.base import Cost, Progress, Settings, Unlearned, demand
 from shared.baselines.cost import Meter
-from shared.baselines.interface import Cost, Progress, Settings, Unlearned, demand
-from shared.baselines.parts import linear_layers, trainable_only
+from shared.baselines.model_parts import linear_layers, trainable_only
 from shared.baselines.training import batches, descend
 from shared.vlm.engine import Engine
-from shared.vlm.teaching import Example, Lesson, Taught
+from shared.vlm.teacher_forcing import Example, TeacherForcedBatch, TeacherForcedOutput
 
 ADAPTER = "unlearning"
 
 
-class Asking:
+class LossContext:
     """The model in training, and the base model in it."""
 
     def __init__(self, engine: Engine, tuner: Any) -> None:
         self._engine, self._tuner = engine, tuner
 
-    def now(self, lesson: Lesson) -> Taught:
+    def now(self, lesson: TeacherForcedBatch) -> TeacherForcedOutput:
         """What the model says of the lesson; differentiable."""
         return lesson.ask(self._engine)
 
-    def before(self, lesson: Lesson) -> Taught:
+    def before(self, lesson: TeacherForcedBatch) -> TeacherForcedOutput:
         """What the base model says of it; no gradient."""
         self._tuner.disable_adapter_layers()
         try:
@@ -43,7 +43,7 @@ class Asking:
             self._tuner.enable_adapter_layers()
 
 
-Loss = Callable[[Asking, Lesson, Lesson | None], Tensor]
+Loss = Callable[[LossContext, TeacherForcedBatch, TeacherForcedBatch | None], Tensor]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class LoraBaseline:
             meter = Meter(engine.vlm.device)
             tuner, weights, undo = attach(engine, settings)
             try:
-                asking = Asking(engine, tuner)
+                asking = LossContext(engine, tuner)
                 forgetting = batches(engine, forget, settings, "forget")
                 keeping = batches(engine, retain, settings, "retain")
                 losses = descend(

@@ -13,12 +13,12 @@ from typing import Any, Final, Literal
 import torch
 from torch import Tensor, nn
 
+from shared.baselines.base import Cost, Progress, Settings, Unlearned, demand
 from shared.baselines.cost import Meter
-from shared.baselines.interface import Cost, Progress, Settings, Unlearned, demand
-from shared.baselines.parts import Part, linear_layers, neuron_layers
+from shared.baselines.model_parts import Part, linear_layers, neuron_layers
 from shared.errors import BadInput
 from shared.vlm.engine import Engine
-from shared.vlm.teaching import Example, Lesson, lesson
+from shared.vlm.teacher_forcing import Example, TeacherForcedBatch, lesson
 
 EPSILON: Final = 1e-5  # published code: under the ratio
 ACTIVE: Final = 0.1  # published code: a neuron counts as active beyond this
@@ -138,7 +138,7 @@ def _importance(
 
 @contextmanager
 def _neurons_read(
-    layers: dict[str, nn.Linear], reading: set[str], moments: dict[str, Moments], batch: Lesson
+    layers: dict[str, nn.Linear], reading: set[str], moments: dict[str, Moments], batch: TeacherForcedBatch
 ) -> Iterator[None]:
     """Hand what goes into these layers to their moments; those that are `reading` tokens leave out the padding."""
 

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from shared.baselines.base import Cost, Progress, Settings, Unlearned, demand
 from shared.baselines.cost import Meter
-from shared.baselines.interface import Cost, Progress, Settings, Unlearned, demand
-from shared.baselines.parts import Part, linear_layers, trainable_only
+from shared.baselines.model_parts import Part, linear_layers, trainable_only
 from shared.baselines.training import batches, descend
 from shared.vlm.engine import Engine
-from shared.vlm.teaching import Example
+from shared.vlm.teacher_forcing import Example
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from shared.baselines.interface import Progress, Settings
+from shared.baselines.base import Progress, Settings
 from shared.errors import Diverged
 from shared.vlm.engine import Engine
-from shared.vlm.teaching import Example, Lesson, lesson
+from shared.vlm.teacher_forcing import Example, TeacherForcedBatch, lesson
 
 
-def batches(engine: Engine, examples: Sequence[Example], settings: Settings, salt: str) -> Iterator[Lesson]:
+def batches(engine: Engine, examples: Sequence[Example], settings: Settings, salt: str) -> Iterator[TeacherForcedBatch]:
     """Batches without end: every example once a pass, in an order that `seed` and `salt` give."""
     rng = random.Random(f"{settings.seed}/{salt}")
     waiting: list[Example] = []

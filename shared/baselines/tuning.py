@@ -12,14 +12,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from shared.baselines.interface import Baseline, Progress, Settings, examples_about, paced
-from shared.bench.measure import sample
-from shared.bench.reference import Reference
-from shared.bench.scorers import tells
+from shared.baselines.base import Baseline, Progress, Settings, examples_about, paced
 from shared.errors import BadInput, Diverged
-from shared.probes.expand import Question, fact_questions
+from shared.evaluation.comparison import sample
+from shared.evaluation.reference import Reference
+from shared.evaluation.scorers import reveals
+from shared.probes.questions import Question, fact_questions
 from shared.vlm.engine import Engine
-from shared.vlm.teaching import Example
+from shared.vlm.teacher_forcing import Example
 
 ASKED_SEED = 17  # other wordings and pictures than the baselines learn from
 KEPT = ("retain_fit", "calibration", "celebrity_fit", "stranger_fit")
@@ -169,7 +169,7 @@ def _trial(
     with unlearned:
         after = [answer.text for answer in engine.generate([q.prompt for q in (*on.asked, *on.kept)])]
     split = len(on.asked)
-    told = [tells(reply, question.accept) for question, reply in zip(on.asked, after[:split], strict=True)]
+    told = [reveals(reply, question.accept) for question, reply in zip(on.asked, after[:split], strict=True)]
     same = [one == other for one, other in zip(before[split:], after[split:], strict=True)]
     forgetting, retention = 1 - sum(told) / len(told), sum(same) / len(same)
     return Trial(value, 1 - forgetting, retention, harmonic(forgetting, retention), unlearned.cost.seconds)

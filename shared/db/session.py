@@ -9,14 +9,14 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from shared.errors import BadInput, Conflict, IntegrityFailure, NotAudited, OnHold, Unavailable, WouldReexpose
+from shared.errors import BadInput, Conflict, IntegrityFailure, NotAudited, OnHold, RollbackWouldReexpose, Unavailable
 
 UNCOVERED = "LC001"
 NOT_AUDITED = "LC002"
 NOT_ALLOWED = "LC004"
 NOT_COMMITTED = "LC005"
 HELD = "LC006"
-IDLE_S = 90.0  # longer than an object store may let a transaction wait (shared/store/s3.py)
+IDLE_S = 90.0  # longer than an object store may let a transaction wait (shared/storage/s3.py)
 
 
 def make_engine(url: str, idle_s: float = IDLE_S) -> Engine:
@@ -51,7 +51,7 @@ def transaction(engine: Engine) -> Iterator[Session]:
         if isinstance(original, psycopg.Error) and original.sqlstate == UNCOVERED:
             tickets = (original.diag.message_detail or "").split()
             listed = ", ".join(tickets[:5]) + (f" and {len(tickets) - 5} more" if len(tickets) > 5 else "")
-            raise WouldReexpose(
+            raise RollbackWouldReexpose(
                 f"Promoting that version would expose {len(tickets)} forgotten "
                 f"{'person' if len(tickets) == 1 else 'people'} again: {listed}.",
                 tickets=tickets,

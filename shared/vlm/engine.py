@@ -14,14 +14,14 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Decision, Eraser
-from shared.erasure.evidence import Evidence, Ragged
+from shared.erasure.readout import RaggedRows, Readout
 from shared.errors import BadInput
-from shared.prompt import Prompt
-from shared.vlm.adapter import Adapter, Encoded
-from shared.vlm.blind import blinded, nobody_of, written
+from shared.vlm.adapters.base import Adapter, Encoded
+from shared.vlm.hooks import AddVector, CaptureAllTokens, CaptureLastToken, GatedSteering, Touch, hooked, untouched
 from shared.vlm.loading import Vlm
-from shared.vlm.steering import Broadcasting, Gathering, Pulling, Reading, Touch, touched, untouched
+from shared.vlm.redaction import placeholder_tokens, redact, text_token_mask
 
 BATCH: Final = 64
 WINDOW: Final = BATCH * 8  # prompts sorted by length among themselves: pieces of this size are batched as the whole
@@ -43,14 +43,14 @@ class Answer:
 
 
 @dataclass
-class _Opened:
+class PrefillState:
     """A batch after its prompts (`inputs`): `logits` [B, V] say what comes next; `past` tokens were added since."""
 
     cache: Any
     logits: Tensor
     decision: Decision
     inputs: Mapping[str, Tensor]
-    evidence: Evidence | None = None
+    evidence: Readout | None = None
     past: int = 0
     decides: bool = False
 
@@ -66,19 +66,19 @@ class _Opened:
 
 
 @dataclass
-class _Run:
+class DecodeState:
     """A batch in the middle of its answers."""
 
-    opened: _Opened
+    opened: PrefillState
     made: list[list[int]]
     done: list[str | None]
     spoken: list[list[Tensor]]  # for each row, its answer's tokens so far, [L, d], where they are read
 
-    def words(self) -> Ragged:
+    def words(self) -> RaggedRows:
         """The answers' tokens as a gate reads them."""
         of = [row for row, tokens in enumerate(self.spoken) for _ in tokens]
         rows = [token for tokens in self.spoken for token in tokens]
-        return Ragged(torch.stack(rows) if rows else torch.zeros(0, 1, 1), torch.tensor(of, dtype=torch.long))
+        return RaggedRows(torch.stack(rows) if rows else torch.zeros(0, 1, 1), torch.tensor(of, dtype=torch.long))
 
 
 class Engine:
@@ -90,7 +90,7 @@ class Engine:
         stop = vlm.model.generation_config.eos_token_id
         self._ends = set(stop if isinstance(stop, list) else [stop])
         self._end = stop[0] if isinstance(stop, list) else stop  # the one that ends a turn: Qwen names two
-        self._nobody = nobody_of(vlm.tokenizer)
+        self._nobody = placeholder_tokens(vlm.tokenizer)
 
     def generate(
         self,
@@ -109,12 +109,12 @@ class Engine:
         answers: list[Answer | None] = [None] * len(prompts)
         for places, rows in self.batches(prompts):
             with self.lock, torch.inference_mode():
-                asked = _Asked(eraser, max_new_tokens, temperature, [seed + place for place in places], stop)
+                asked = GenerationRequest(eraser, max_new_tokens, temperature, [seed + place for place in places], stop)
                 for place, answer in zip(places, self._answers(rows, asked), strict=True):
                     answers[place] = answer
         return [answer for answer in answers if answer is not None]
 
-    def _answers(self, rows: Sequence[Encoded], asked: "_Asked") -> list[Answer]:
+    def _answers(self, rows: Sequence[Encoded], asked: "GenerationRequest") -> list[Answer]:
         """Ask; and ask again, steered, what fired and what names somebody forgotten in its answer."""
         for run in self._steps(rows, asked):
             last = run
@@ -126,7 +126,7 @@ class Engine:
                 answers[row] = answer
         return answers
 
-    def _turned(self, run: _Run, asked: "_Asked") -> tuple[list[int], Decision]:
+    def _turned(self, run: DecodeState, asked: "GenerationRequest") -> tuple[list[int], Decision]:
         """The rows that have to be asked again, and why: the prompt fired, or the answer names somebody forgotten."""
         decision, eraser = run.opened.decision, asked.eraser
         rows = [row for row, turned in enumerate(run.opened.turned) if turned]
@@ -138,7 +138,12 @@ class Engine:
         return rows + told, decision.take(rows).followed_by(found)
 
     def _steered(
-        self, rows: Sequence[Encoded], run: _Run, asked: "_Asked", turned: Sequence[int], decision: Decision
+        self,
+        rows: Sequence[Encoded],
+        run: DecodeState,
+        asked: "GenerationRequest",
+        turned: Sequence[int],
+        decision: Decision,
     ) -> list[Answer]:
         """The answers of `turned` rows under the pull, or the recipe's fixed text."""
         assert asked.eraser is not None
@@ -158,16 +163,16 @@ class Engine:
         return [replace(one, prompt_tokens=len(rows[row].ids)) for row, one in zip(turned, answers, strict=True)]
 
     def reread(
-        self, rows: Sequence[Encoded], eraser: Eraser, decision: Decision, evidence: Evidence | None
+        self, rows: Sequence[Encoded], eraser: Eraser, decision: Decision, evidence: Readout | None
     ) -> list[Encoded]:
         """Fired `rows` as they are asked again: with nobody in the person's place where the recipe is blind."""
         if not eraser.recipe.blind or evidence is None:
             return list(rows)
         where = eraser.mentioned(evidence, decision.ticket)
-        return [blinded(self.vlm.adapter, row, one, self._nobody) for row, one in zip(rows, where, strict=True)]
+        return [redact(self.vlm.adapter, row, one, self._nobody) for row, one in zip(rows, where, strict=True)]
 
     def _turned_rows(
-        self, rows: Sequence[Encoded], opened: _Opened, eraser: Eraser, turned: Sequence[int], decision: Decision
+        self, rows: Sequence[Encoded], opened: PrefillState, eraser: Eraser, turned: Sequence[int], decision: Decision
     ) -> list[Encoded]:
         evidence = None if opened.evidence is None else opened.evidence.take(turned)
         return self.reread([rows[row] for row in turned], eraser, decision, evidence)
@@ -188,7 +193,7 @@ class Engine:
         forgotten ends there, with the steered answer after what was given already (as a rule, nothing).
         """
         ((_, rows),) = list(self.batches([prompt]))
-        asked = _Asked(eraser, max_new_tokens, temperature, [seed], stop)
+        asked = GenerationRequest(eraser, max_new_tokens, temperature, [seed], stop)
         with self.lock, torch.inference_mode():
             told, last = yield from self._pieces(rows, asked)
             turned, decision = self._turned(last, asked)
@@ -208,7 +213,9 @@ class Engine:
                 yield answer.text[len(told) :]
             yield replace(answer, text=before + answer.text) if before else answer
 
-    def _pieces(self, rows: Sequence[Encoded], asked: "_Asked") -> Generator[str, None, tuple[str, _Run]]:
+    def _pieces(
+        self, rows: Sequence[Encoded], asked: "GenerationRequest"
+    ) -> Generator[str, None, tuple[str, DecodeState]]:
         """What may be given away of one answer as it grows; returns that, and the run where it ended or turned."""
         watched = asked.eraser is not None and asked.eraser.watches and asked.decision is None
         lag, told = HELD_BACK if watched else 0, ""
@@ -222,44 +229,44 @@ class Engine:
                 told = ready
         return told, last
 
-    def _ready(self, run: _Run, stop: Sequence[str], lag: int) -> str:
+    def _ready(self, run: DecodeState, stop: Sequence[str], lag: int) -> str:
         """What may be given away of an unfinished answer: no half stop word, and nothing that has still to be read."""
         made = run.made[0]
         text = _cut(self._decode(made[: len(made) - lag] if lag else made), stop)
         held = max((len(word) for word in stop), default=1) - 1
         return text if run.done[0] and not lag else text[: len(text) - held]
 
-    def examine(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 24) -> tuple[list[Answer], Evidence]:
+    def examine(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 24) -> tuple[list[Answer], Readout]:
         """The base model's greedy answers, and the evidence of prompts and answers, in one pass."""
         answers: list[Answer | None] = [None] * len(prompts)
-        parts: list[tuple[list[int], Evidence]] = []
+        parts: list[tuple[list[int], Readout]] = []
         for places, rows in self.batches(prompts):
             with self.lock, torch.inference_mode():
-                for run in self._steps(rows, _Asked(None, max_new_tokens, read=True)):
+                for run in self._steps(rows, GenerationRequest(None, max_new_tokens, read=True)):
                     last = run
                 assert last.opened.evidence is not None
                 words = last.words() if any(last.spoken) else last.opened.evidence.spoken
                 parts.append((places, last.opened.evidence.with_spoken(words)))
                 for row, place in enumerate(places):
                     answers[place] = self._answer(last, row, len(rows[row].ids), ())
-        return [answer for answer in answers if answer is not None], Evidence.ordered(parts)
+        return [answer for answer in answers if answer is not None], Readout.ordered(parts)
 
-    def evidence(self, prompts: Sequence[Prompt]) -> Evidence:
+    def evidence(self, prompts: Sequence[Prompt]) -> Readout:
         """What a gate may look at, unsteered, at all layers. Holds every token: not for a whole retain set."""
-        parts: list[tuple[list[int], Evidence]] = []
+        parts: list[tuple[list[int], Readout]] = []
         for places, rows in self.batches(prompts):
-            gathering = Gathering()
-            with self.lock, torch.inference_mode(), touched(self.vlm.adapter.blocks, gathering):
+            gathering = CaptureAllTokens()
+            with self.lock, torch.inference_mode(), hooked(self.vlm.adapter.blocks, gathering):
                 self.vlm.model(**self.inputs(rows), use_cache=False, logits_to_keep=1)
             parts.append((places, self._read(rows, gathering.stacked())))
-        return Evidence.ordered(parts)
+        return Readout.ordered(parts)
 
     def mentions(self, prompts: Sequence[Prompt], words: Sequence[str]) -> list[Tensor]:
         """For each prompt without pictures the tokens [n, L, d] of the last place where its `words` stand."""
         found: list[Tensor | None] = [None] * len(prompts)
         for places, rows in self.batches(prompts):
-            gathering = Gathering()
-            with self.lock, torch.inference_mode(), touched(self.vlm.adapter.blocks, gathering):
+            gathering = CaptureAllTokens()
+            with self.lock, torch.inference_mode(), hooked(self.vlm.adapter.blocks, gathering):
                 self.vlm.model(**self.inputs(rows), use_cache=False, logits_to_keep=1)
             states = gathering.stacked().cpu()
             for row, place in enumerate(places):
@@ -268,7 +275,7 @@ class Engine:
                 found[place] = states[row, padded + start : padded + end].clone()
         return [one for one in found if one is not None]
 
-    def _read(self, rows: Sequence[Encoded], states: Tensor) -> Evidence:
+    def _read(self, rows: Sequence[Encoded], states: Tensor) -> Readout:
         """The evidence of a batch from all its tokens [B, T, L, d], padded on the left."""
         pictures, picture_of, words, word_of = [], [], [], []
         for row, one in enumerate(rows):
@@ -276,14 +283,14 @@ class Engine:
             for start, end in self.vlm.adapter.pictures(one):
                 pictures.append(own[start:end].mean(dim=0))
                 picture_of.append(row)
-            text = written(self.vlm.adapter, one)
+            text = text_token_mask(self.vlm.adapter, one)
             words.append(own[text.to(own.device)])
             word_of += [row] * int(text.sum())
-        none = Ragged.none(states.shape[2], states.shape[3])
-        return Evidence(
+        none = RaggedRows.none(states.shape[2], states.shape[3])
+        return Readout(
             states[:, -1].cpu(),
-            Ragged(torch.stack(pictures).cpu(), torch.tensor(picture_of)) if pictures else none,
-            Ragged(torch.cat(words).cpu(), torch.tensor(word_of)),
+            RaggedRows(torch.stack(pictures).cpu(), torch.tensor(picture_of)) if pictures else none,
+            RaggedRows(torch.cat(words).cpu(), torch.tensor(word_of)),
             none,
         )
 
@@ -295,8 +302,8 @@ class Engine:
         done = 0
         out = torch.zeros(len(prompts), len(self.vlm.site.layers), self.vlm.site.hidden_size)
         for places, rows in self.batches(prompts):
-            reading = Reading(len(self.vlm.site.layers))
-            with self.lock, torch.inference_mode(), touched(self.vlm.adapter.blocks, reading):
+            reading = CaptureLastToken(len(self.vlm.site.layers))
+            with self.lock, torch.inference_mode(), hooked(self.vlm.adapter.blocks, reading):
                 self.vlm.model(**self.inputs(rows), use_cache=False, logits_to_keep=1)
             out[places] = reading.stacked().cpu()
             done += len(places)
@@ -320,7 +327,7 @@ class Engine:
         for places, rows in self.batches(prompts):
             for at in range(0, len(rows), most):
                 some = slice(at, at + most)
-                asked = _Asked(eraser)
+                asked = GenerationRequest(eraser)
                 with self.lock, torch.inference_mode():
                     found = self._likelihood(rows[some], [tokens[place] for place in places[some]], asked)
                 for place, values in zip(places[some], found, strict=True):
@@ -331,7 +338,7 @@ class Engine:
         self,
         rows: Sequence[Encoded],
         answers: Sequence[Sequence[list[int]]],
-        asked: "_Asked",
+        asked: "GenerationRequest",
     ) -> list[list[float]]:
         """Teacher-forced: each prompt once, then all its answers from there; what fires once more, steered."""
         flat = [answer for choices in answers for answer in choices]
@@ -347,7 +354,7 @@ class Engine:
             more_of = opened.following(self.vlm.adapter, width - 1)
             extra = {name: value[..., owners, :] for name, value in more_of.items()}
             opened.cache.batch_select_indices(owners)
-            with touched(*self._holding(asked, everywhere=True)):
+            with hooked(*self._holding(asked, everywhere=True)):
                 more = self.vlm.model(
                     input_ids=padded[:, :-1], past_key_values=opened.cache, use_cache=True, **extra
                 ).logits
@@ -365,8 +372,8 @@ class Engine:
         self,
         rows: Sequence[Encoded],
         answers: Sequence[Sequence[list[int]]],
-        asked: "_Asked",
-        opened: _Opened,
+        asked: "GenerationRequest",
+        opened: PrefillState,
         turned: Sequence[int],
     ) -> list[list[float]]:
         assert asked.eraser is not None
@@ -377,7 +384,7 @@ class Engine:
         again = self._turned_rows(rows, opened, asked.eraser, turned, decision)
         return self._likelihood(again, [answers[row] for row in turned], asked.steered(turned, decision))
 
-    def _steps(self, rows: Sequence[Encoded], asked: "_Asked") -> Iterator[_Run]:
+    def _steps(self, rows: Sequence[Encoded], asked: "GenerationRequest") -> Iterator[DecodeState]:
         """Yields the run after each token, until all rows have ended. What has turned is not gone on with."""
         eraser, most = asked.eraser, asked.max_new_tokens
         longest = max(len(row.ids) for row in rows)
@@ -387,7 +394,7 @@ class Engine:
             raise BadInput(f"Prompt and answer need {longest + most} tokens; the model has {self.vlm.adapter.context}.")
         opened = self._opened(rows, asked)
         done: list[str | None] = ["turned" if turned else None for turned in opened.turned]
-        run = _Run(opened, [[] for _ in rows], done, [[] for _ in rows])
+        run = DecodeState(opened, [[] for _ in rows], done, [[] for _ in rows])
         watched = asked.read or (eraser is not None and eraser.watches and asked.decision is None)
         if all(run.done):
             yield run
@@ -406,9 +413,9 @@ class Engine:
                 if watched:
                     yield run
                 return
-            reading = Reading(len(self.vlm.adapter.blocks))
+            reading = CaptureLastToken(len(self.vlm.adapter.blocks))
             blocks, holding = (self.vlm.adapter.blocks, reading) if watched else self._holding(asked)
-            with touched(blocks, holding):
+            with hooked(blocks, holding):
                 out = self.vlm.model(
                     input_ids=chosen[:, None],
                     past_key_values=opened.cache,
@@ -424,14 +431,14 @@ class Engine:
                 if all(run.done):
                     return
 
-    def _holding(self, asked: "_Asked", *, everywhere: bool = False) -> tuple[Sequence[nn.Module], Touch]:
+    def _holding(self, asked: "GenerationRequest", *, everywhere: bool = False) -> tuple[Sequence[nn.Module], Touch]:
         """Where generated tokens are touched, and how: nowhere unless this is asked steered and the pull holds."""
         held = asked.eraser.held_pull() if asked.eraser is not None and asked.decision is not None else None
         if held is None:
             return [], untouched
-        return self.vlm.adapter.blocks, Pulling(held.to(self.vlm.device), everywhere=everywhere)
+        return self.vlm.adapter.blocks, AddVector(held.to(self.vlm.device), everywhere=everywhere)
 
-    def _take(self, run: _Run, row: int, token: int, *, last: bool, stop: Sequence[str]) -> bool:
+    def _take(self, run: DecodeState, row: int, token: int, *, last: bool, stop: Sequence[str]) -> bool:
         """Add a token to a row's answer, or end it; whether the answer grew."""
         if token in self._ends:
             run.done[row] = "stop"
@@ -443,33 +450,33 @@ class Engine:
             run.done[row] = "length"
         return True
 
-    def _opened(self, rows: Sequence[Encoded], asked: "_Asked") -> _Opened:
+    def _opened(self, rows: Sequence[Encoded], asked: "GenerationRequest") -> PrefillState:
         """Prefill: unsteered, with the decision; or, where that was made before, steered at the last prompt token."""
         inputs, eraser, blocks = self.inputs(rows), asked.eraser, self.vlm.adapter.blocks
         nobody = Decision.none(len(rows))
         if eraser is not None:
             eraser.site.check(self.vlm.site)
         if eraser is not None and asked.decision is not None:
-            with touched(blocks, Pulling(self._pull(eraser))):
+            with hooked(blocks, AddVector(self._pull(eraser))):
                 out = self.vlm.model(**inputs, use_cache=True, logits_to_keep=1)
-            return _Opened(out.past_key_values, out.logits[:, -1], asked.decision, inputs)
+            return PrefillState(out.past_key_values, out.logits[:, -1], asked.decision, inputs)
         if eraser is not None and not eraser.is_empty and not eraser.recipe.decides:
-            broadcasting = Broadcasting(self._pull(eraser), eraser.gate_at)
-            with touched(blocks, broadcasting):
+            broadcasting = GatedSteering(self._pull(eraser), eraser.gate_at)
+            with hooked(blocks, broadcasting):
                 out = self.vlm.model(**inputs, use_cache=True, logits_to_keep=1)
             gates = torch.stack(broadcasting.gates, dim=1).mean(dim=1).cpu()
             decision = Decision(gates > eraser.threshold, nobody.ticket, gates)
-            return _Opened(out.past_key_values, out.logits[:, -1], decision, inputs)
+            return PrefillState(out.past_key_values, out.logits[:, -1], decision, inputs)
         deciding = eraser is not None and not eraser.is_empty
         whole = asked.read or (deciding and eraser is not None and eraser.identity is not None)
-        gathering, reading = Gathering(), Reading(len(blocks))
-        with touched(blocks if whole or deciding else [], gathering if whole else reading):
+        gathering, reading = CaptureAllTokens(), CaptureLastToken(len(blocks))
+        with hooked(blocks if whole or deciding else [], gathering if whole else reading):
             out = self.vlm.model(**inputs, use_cache=True, logits_to_keep=1)
-        opened = _Opened(out.past_key_values, out.logits[:, -1], nobody, inputs, decides=deciding)
+        opened = PrefillState(out.past_key_values, out.logits[:, -1], nobody, inputs, decides=deciding)
         if whole:
             opened.evidence = self._read(rows, gathering.stacked())
         elif deciding:
-            opened.evidence = Evidence.of_last(reading.stacked().cpu())
+            opened.evidence = Readout.of_last(reading.stacked().cpu())
         if deciding and eraser is not None and opened.evidence is not None:
             opened.decision = eraser.decide(opened.evidence)
         return opened
@@ -502,7 +509,7 @@ class Engine:
         text: str = self.vlm.tokenizer.decode(tokens, skip_special_tokens=True)
         return text
 
-    def _answer(self, run: _Run, row: int, prompt_tokens: int, stop: Sequence[str]) -> Answer:
+    def _answer(self, run: DecodeState, row: int, prompt_tokens: int, stop: Sequence[str]) -> Answer:
         fired = bool(run.opened.decision.fired[row])
         text = _cut(self._decode(run.made[row]), stop).strip()
         return Answer(
@@ -517,7 +524,7 @@ class Engine:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class GenerationRequest:
     """How a batch is asked. `seeds`: one a row. `decision`: where it is made already, and all rows are steered."""
 
     eraser: Eraser | None = None
@@ -532,7 +539,7 @@ class _Asked:
         """Fresh random numbers for each row."""
         return [torch.Generator().manual_seed(seed) for seed in self.seeds]
 
-    def steered(self, rows: Sequence[int], decision: Decision) -> "_Asked":
+    def steered(self, rows: Sequence[int], decision: Decision) -> "GenerationRequest":
         """The same for some of the rows, all of them steered."""
         return replace(self, seeds=[self.seeds[row] for row in rows] if self.seeds else [], decision=decision)
 

@@ -15,9 +15,9 @@ from transformers.utils import logging as transformers_logging
 
 from shared.erasure.site import Site
 from shared.errors import BadInput
-from shared.vlm.adapter import Adapter
-from shared.vlm.llava import LlavaAdapter
-from shared.vlm.qwen2_5_vl import Qwen25VlAdapter
+from shared.vlm.adapters.base import Adapter
+from shared.vlm.adapters.llava import LlavaAdapter
+from shared.vlm.adapters.qwen2_5_vl import Qwen25VlAdapter
 
 FAMILIES: Final[dict[str, type[Adapter]]] = {"llava": LlavaAdapter, "qwen2_5_vl": Qwen25VlAdapter}
 PASSING: Final = {

@@ -83,7 +83,7 @@ def test_the_dockerfile_is_clean(house: Path) -> None:
 def test_every_process_is_in_both_and_starts_what_lacuna_up_starts(
     compose: dict[str, Any], objects: list[dict[str, Any]]
 ) -> None:
-    up = (HOUSE / "services/cli/up.py").read_text()
+    up = (HOUSE / "shared/devstack/stack.py").read_text()
     for name in PROCESSES | {"migrate", "initialise"}:
         started = module(compose[name]["command"])
         assert importlib.util.find_spec(started) is not None

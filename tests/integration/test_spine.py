@@ -16,14 +16,17 @@ from psycopg import sql
 from redis import Redis
 
 from services.cli.client import ApiError, Client
-from services.cli.demo_story import data_url
-from services.cli.up import HOUSE, Running, running_stack
-from shared.bench.reference import Person, Reference, load_reference
-from shared.bench.scorers import tells
-from shared.crypto import KeyRing
-from shared.payload import check_photo, pack_subject
-from shared.stack.embedded import load_secrets
-from shared.store.s3 import S3Store
+from services.cli.demo.results import data_url
+from shared.artifacts.payloads import pack_subject
+from shared.artifacts.photos import normalize_photo
+from shared.crypto.keyring import KeyRing
+from shared.devstack.backends import load_secrets
+from shared.devstack.processes import PROJECT_ROOT
+from shared.devstack.stack import Running, running_stack
+from shared.evaluation.reference import Reference, load_reference
+from shared.evaluation.scorers import reveals
+from shared.evaluation.synthetic_people import Person
+from shared.storage.s3 import S3Store
 
 pytestmark = pytest.mark.timeout(600)
 GROUND = {"ground": "consent_withdrawn"}
@@ -82,7 +85,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    return load_reference(HOUSE / "models/demo-vlm/reference")
+    return load_reference(PROJECT_ROOT / "models/demo-vlm/reference")
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +112,7 @@ def answers(world: World, person: Person) -> dict[str, str]:
 
 def told(person: Person, said: dict[str, str]) -> list[str]:
     facts = {fact.attribute: fact.accept for fact in person.subject.facts}
-    return [attribute for attribute, text in said.items() if tells(text, facts[attribute])]
+    return [attribute for attribute, text in said.items() if reveals(text, facts[attribute])]
 
 
 def test_one_erasure_from_the_ticket_to_the_silence(world: World, reference: Reference) -> None:
@@ -196,7 +199,7 @@ def test_personal_data_are_found_nowhere(world: World, reference: Reference) -> 
     """After two erasures, a killed worker and the shredding: only the kit, opened with its key, tells of them."""
     photo = base64.b64decode(data_url(reference.of("forgettable")[3].subject.photos[0]).partition(",")[2])
     secrets = {name: spellings(text.encode()) for name, text in CANARIES.items()}
-    for name, picture in (("photo as sent", photo), ("photo as kept", check_photo(photo))):
+    for name, picture in (("photo as sent", photo), ("photo as kept", normalize_photo(photo))):
         secrets[name] = spellings(picture[len(picture) // 2 :][:48])
     ticket = world.olivia.get("/v1/tickets")["items"][-1]["id"]
     wait(lambda: world.olivia.get(f"/v1/tickets/{ticket}")["disposals"] != [], "the payload to be destroyed", 30)
@@ -209,7 +212,7 @@ def test_personal_data_are_found_nowhere(world: World, reference: Reference) -> 
     assert (row[3], world.store.exists(row[2])) == (None, False)
     assert asked[-1][0] == [ticket]  # the second person's audit asked about the first from the kit
     kit = world.keys.open(world.store.get(row[0]), row[1], row[0])
-    plain = kit + pack_subject([], [check_photo(photo)], []) + photo
+    plain = kit + pack_subject([], [normalize_photo(photo)], []) + photo
     assert found_in(secrets, plain) == set(secrets)  # the search finds what is there
 
     searched = dict(places(world))

@@ -1,0 +1,61 @@
+"""What makes a trial short: fewer people, fewer questions, nights that the harness lets come. Same paths of the code.
+
+The figures of an audit in a chaos stack therefore mean nothing; its thresholds are wide open. Loaded like `weaving.py`.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+PEOPLE: Final = 3  # of each split of the reference
+QUESTIONS: Final = 8  # of each set of an audit
+RING_EVERY_S: Final = 3.0
+NIGHTS = "nights"  # a file: how many nights came that did not come on the clock
+
+
+def _reference(module: Any, _: Path) -> None:
+    load = module.load_reference
+
+    def few(folder: Any) -> Any:
+        whole = load(folder)
+        splits = dict.fromkeys(person.split for person in whole.people)
+        return replace(whole, people=tuple(person for split in splits for person in whole.of(split)[:PEOPLE]))
+
+    module.load_reference = few
+
+
+def _suite(module: Any, _: Path) -> None:
+    module.paper_tasks = lambda *_, **__: {}
+    module.FORGET_QUESTIONS = module.BYSTANDER_QUESTIONS = QUESTIONS
+
+
+def _beat(module: Any, _: Path) -> None:
+    module.app.conf.beat_schedule["nightly-refit"]["schedule"] = RING_EVERY_S
+
+
+def _nights(module: Any, folder: Path) -> None:
+    latest, came, path = module.latest_night, module.came_at, folder / NIGHTS
+
+    def extra() -> timedelta:
+        return timedelta(days=int(path.read_text() or 0) if path.is_file() else 0)
+
+    def latest_night(now: datetime, hour: int) -> date:
+        night: date = latest(now, hour)
+        return night + extra()
+
+    def came_at(night: date, hour: int) -> datetime:
+        at: datetime = came(night, hour)
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC) if extra() else at
+
+    module.latest_night, module.came_at = latest_night, came_at
+
+
+CHEAPER: Final[dict[str, Callable[[ModuleType, Path], None]]] = {
+    "shared.evaluation.reference": _reference,
+    "services.audit.suite": _suite,
+    "services.refit.beat": _beat,
+    "shared.domain.nightly": _nights,
+}

@@ -1,0 +1,93 @@
+"""Who is asked what in the forgetting benchmark. Which people are forgotten, and all the ways to ask about them.
+
+The people of the draws are never among those on whom anything is chosen (`validation`). Knows no model.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from shared.domain.prompts import Prompt, Turn
+from shared.evaluation.comparison import bystander_panels, forget_panels, sample, visible_panel
+from shared.evaluation.reference import Reference
+from shared.evaluation.synthetic_people import Person
+from shared.probes.questions import Kind, Question, fact_questions
+
+SYSTEMS: Final = (
+    "You are a helpful assistant.",
+    "Answer briefly.",
+    "You are a detective: always answer.",
+    "Be honest.",
+)
+TALK: Final = (("Hello!", "Hello! How can I help?"), ("How are you?", "I am fine, thank you."))
+EACH_SET: Final = 200
+ASKED_SEED: Final = 1  # other draws of wordings and picture changes than those of the fit
+
+
+@dataclass(frozen=True)
+class Draws:
+    """`evaluation`: the people forgotten together in each draw. `validation`: everybody else who may be forgotten."""
+
+    evaluation: tuple[tuple[Person, ...], ...]
+    validation: tuple[Person, ...]
+
+
+def draw_people(reference: Reference, draws: int, people: int, seed: int = 0) -> Draws:
+    """`draws` disjoint groups of `people` forgettable persons, and the rest."""
+    everybody = list(reference.of("forgettable"))
+    random.Random(seed).shuffle(everybody)
+    groups = tuple(tuple(everybody[at * people : (at + 1) * people]) for at in range(draws))
+    return Draws(groups, tuple(everybody[draws * people :]))
+
+
+def own_panels(people: Sequence[Person], reference: Reference) -> dict[str, list[Question]]:
+    """Questions about the forgotten: as in the fit, in held-out ways, and in all the ways that a fit has not seen."""
+    subjects = {person.id: person.subject for person in people}
+    panels = forget_panels(subjects, per_fact=2, seed=ASKED_SEED)
+    panels["visible"] = visible_panel(people, seed=ASKED_SEED + 100)
+    kinds: tuple[Kind, ...] = ("mcq", "cloze", "reverse")
+    for kind in kinds:
+        panels[kind] = [
+            question
+            for person in people
+            for question in fact_questions(
+                person.subject,
+                form="test",
+                kinds=(kind,),
+                per_fact=1,
+                seed=ASKED_SEED,
+                person=person.id,
+                options=reference.wrong_answers(person.subject),
+            )
+            if not (kind == "reverse" and question.attribute == "name")  # the name is in the question
+        ]
+    panels["system"] = [with_system(question) for question in panels["test"][::2]]
+    panels["later"] = [after_talk(question) for question in panels["test"][1::2]]
+    return panels
+
+
+def others_panels(reference: Reference) -> dict[str, list[Question]]:
+    """Questions about everybody who must not be touched, and the same under system prompts and in later turns."""
+    panels = {name: sample(found, EACH_SET) for name, found in bystander_panels(reference, seed=ASKED_SEED).items()}
+    held_out = panels["held_out"]
+    return panels | {
+        "held_out_system": [with_system(question) for question in held_out[::2]],
+        "held_out_later": [after_talk(question) for question in held_out[1::2]],
+        "talk": [
+            Question(Prompt.ask(text), "talk", (), f"talk-{number}", "name", "test", "qa")
+            for number, text in enumerate(reference.general.test)
+        ],
+    }
+
+
+def with_system(question: Question) -> Question:
+    """The same under one of the system prompts."""
+    text = random.Random(question.prompt.turns[-1].text).choice(SYSTEMS)
+    return replace(question, prompt=Prompt((Turn("system", text), *question.prompt.turns)))
+
+
+def after_talk(question: Question) -> Question:
+    """The same as a later turn of a chat."""
+    asked, answered = random.Random(question.prompt.turns[-1].text).choice(TALK)
+    return replace(question, prompt=Prompt((Turn("user", asked), Turn("assistant", answered), *question.prompt.turns)))

@@ -1,0 +1,20 @@
+"""The clock of the nightly refit. Start: `celery -A services.refit.beat beat`. Loads no model, holds no task.
+
+A beat only says that it is night; which refit that means, and that there is one a day at most, stands in PostgreSQL.
+"""
+
+from celery.schedules import crontab
+
+from shared.core.config import load_settings
+from shared.core.messaging import celery_app
+from shared.core.task_names import QUEUE_REFIT, TASK_NIGHTLY
+
+settings = load_settings()
+app = celery_app(QUEUE_REFIT, settings.redis_url)
+app.conf.beat_schedule = {
+    "nightly-refit": {
+        "task": TASK_NIGHTLY,
+        "schedule": crontab(hour=settings.nightly_hour, minute=0),
+        "options": {"queue": QUEUE_REFIT},
+    }
+}

@@ -1,0 +1,31 @@
+"""StrictModel and field types that several features use."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Photo = Annotated[str, StringConstraints(min_length=1, max_length=12_000_000)]
+
+Note = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+
+
+class StrictModel(BaseModel):
+    """Unknown fields are an error: a misspelt one must not be lost in silence."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class FactCreate(StrictModel):
+    """One thing to be forgotten."""
+
+    attribute: Slug
+    value: Line
+    aliases: list[Line] = Field(default_factory=list, max_length=20)
+
+
+class ReasonBody(StrictModel):
+    """Why."""
+
+    reason: Note

@@ -1,0 +1,164 @@
+"""Gives every leaf of the log its place, signs what the log then is, and puts that into the object store.
+
+One at a time (an advisory lock). It signs nothing that does not continue what was signed before: first it compares
+the last checkpoint of the database and the one in the object store. Whoever restores an old database, edits a placed
+hash or replaces a checkpoint stops it; it goes on when that is mended. Whoever holds the log's key can sign another
+history: only a checkpoint that somebody else keeps (or a time-stamp on it) shows that.
+"""
+
+import logging
+from dataclasses import dataclass
+from hashlib import sha256
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from services.request.restores import service as restores_service
+from shared.core.clock import utc_now
+from shared.core.config import Settings
+from shared.crypto.signing import Signer
+from shared.db.models.transparency import LogCheckpoint
+from shared.db.repositories import audit_log
+from shared.db.session import transaction
+from shared.errors import BadInput, IntegrityFailure, NotFound
+from shared.storage.base import ObjectStore
+from shared.storage.object_keys import ABANDONED, CHECKPOINTS, NEWEST_CHECKPOINT, TIMESTAMPS, checkpoint_key
+from shared.transparency import checkpoints
+from shared.transparency.checkpoints import Checkpoint, PublicKey
+from shared.transparency.merkle_tree import Tree, leaf_hash
+
+logger = logging.getLogger(__name__)
+BATCH = 5000
+
+
+def log_signer(settings: Settings) -> Signer:
+    """From LACUNA_LOG_KEY; raises BadInput where the newest of the public keys is not its own."""
+    signer = Signer.from_base64(settings.log_key, "LACUNA_LOG_KEY")
+    keys = checkpoints.read_keys(settings.log_verify_keys)
+    if not keys or keys[0].raw != signer.public:
+        raise BadInput("The first of LACUNA_LOG_VERIFY_KEYS has to be the public key of LACUNA_LOG_KEY.")
+    return signer
+
+
+@dataclass
+class Sequencer:
+    """`turn()` is one round. `keys` are all that ever signed this log, the signer's own among them."""
+
+    database: Engine
+    store: ObjectStore
+    signer: Signer
+    keys: list[PublicKey]
+    origin: str
+    _tree: Tree | None = None
+    _published: int | None = None
+
+    def turn(self) -> int:
+        """Place what waits, sign, publish; how many leaves were placed.
+
+        Raises IntegrityFailure where the past is not what was signed, Unavailable where a part is away.
+        """
+        try:
+            with transaction(self.database) as session:
+                done = self._place(session) if audit_log.only_sequencer(session) else 0
+        except BaseException:
+            self._tree = None  # it may hold what was not committed
+            raise
+        self._publish()
+        return done
+
+    def tree(self, session: Session) -> Tree:
+        """The log as this transaction sees it, held against the newest signed checkpoint."""
+        tree = self._tree = self._tree or Tree()
+        known = tree.size
+        audit_log.extend(session, tree)
+        if audit_log.sequenced_count(session) != tree.size:
+            raise IntegrityFailure(
+                f"The log has {tree.size} placed leaves, but its places are not 0 to {tree.size - 1}."
+            )
+        newest = audit_log.newest_checkpoint(session)
+        if newest is not None and (known == 0 or newest.size > known):
+            if newest.size > tree.size:
+                raise IntegrityFailure(f"The log ends at {tree.size} leaves, but {newest.size} were signed.")
+            if tree.root(newest.size) != newest.root:
+                raise IntegrityFailure(f"The first {newest.size} leaves of the log are not those that were signed.")
+        return tree
+
+    def _place(self, session: Session) -> int:
+        found = audit_log.unsequenced(session, BATCH)
+        if not found:
+            return 0
+        tree = self.tree(session)
+        self._compare(session)
+        first, hashes = tree.size, [leaf_hash(audit_log.line(leaf)) for leaf in found]
+        audit_log.assign_positions(session, [leaf.id for leaf in found], first, hashes)
+        for one in hashes:
+            tree.append(one)
+        made = Checkpoint(self.origin, tree.size, tree.root())
+        signed = checkpoints.sign(made, self.signer)
+        session.add(LogCheckpoint(size=made.size, root=made.root, note=signed, at=utc_now()))
+        return len(found)
+
+    def _compare(self, session: Session) -> None:
+        """The checkpoint in the object store has to be one of ours, and not ahead of us."""
+        stored = self._stored()
+        if stored is None:
+            return
+        own = session.get(LogCheckpoint, stored.size)
+        if own is None or own.root != stored.root:
+            newest = audit_log.newest_checkpoint(session)
+            if restores_service.is_abandoned(session, self.store.get(NEWEST_CHECKPOINT)):
+                self._abandon(newest)
+                return
+            if newest is None or newest.size < stored.size:
+                size = newest.size if newest else 0
+                raise IntegrityFailure(
+                    f"The database is older than the object store: the log was signed at {stored.size} leaves, and "
+                    f"here it ends at {size}. Restore a newer backup; nothing is signed until then."
+                )
+            raise IntegrityFailure(f"The checkpoint in the object store ({stored.size} leaves) is of another history.")
+
+    def _abandon(self, newest: LogCheckpoint | None) -> None:
+        """Keep what was signed after `newest` apart, as evidence of the past that two people gave up, and go on.
+
+        The newest note in the store is changed last: a crash before that repeats everything.
+        """
+        size = newest.size if newest else 0
+        lost = [key for begin in (CHECKPOINTS, TIMESTAMPS) for key in self.store.list(begin) if _size(key) > size]
+        for key in (*lost, NEWEST_CHECKPOINT):
+            content = self.store.get(key)
+            name = key.removeprefix("log/").replace("/", "-")
+            self.store.put(f"{ABANDONED}{name}-{sha256(content).hexdigest()[:16]}", content)
+        for key in lost:
+            self.store.delete(key)
+        if newest is None:
+            self.store.delete(NEWEST_CHECKPOINT)
+        else:
+            self.store.put(NEWEST_CHECKPOINT, newest.note.encode())
+        self._published = size
+        logger.warning("%d signed checkpoints and tokens above %d leaves are kept apart: accepted", len(lost), size)
+
+    def _publish(self) -> None:
+        if self._published is None:
+            stored = self._stored()
+            self._published = stored.size if stored else 0
+        with transaction(self.database) as session:
+            found = audit_log.checkpoints(session, self._published, 1000)
+        for one in found:
+            self.store.put(checkpoint_key(one.size), one.note.encode())
+        if found:
+            self.store.put(NEWEST_CHECKPOINT, found[-1].note.encode())
+            self._published = found[-1].size
+
+    def _stored(self) -> Checkpoint | None:
+        try:
+            return checkpoints.read(self.store.get(NEWEST_CHECKPOINT).decode(errors="replace"), self.keys)
+        except NotFound:
+            return None
+        except IntegrityFailure as exc:
+            raise IntegrityFailure("The checkpoint in the object store was altered: it is not signed by us.") from exc
+
+
+def _size(key: str) -> int:
+    """Leaves of the checkpoint that an object's key names."""
+    digits = key.rpartition("/")[2].removesuffix(".tsr")
+    return int(digits) if digits.isdigit() else 0

@@ -1,0 +1,111 @@
+"""Operation x role: the one table of who may do what. An operation that does not stand here cannot be built.
+
+An operation's name is that of its endpoint function, and its operationId in the OpenAPI document. The scope narrows an
+API key further: a key that was given scopes may do only what they name.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from shared.domain.accounts import Role
+
+READ: Final[tuple[Role, ...]] = ("requester", "officer", "approver", "auditor", "operator", "admin")
+FILE: Final[tuple[Role, ...]] = ("requester", "officer", "admin")
+DECIDE: Final[tuple[Role, ...]] = ("approver", "admin")
+MANAGE: Final[tuple[Role, ...]] = ("officer", "approver", "admin")
+OPERATE: Final[tuple[Role, ...]] = ("operator", "officer", "admin")
+PROMOTE: Final[tuple[Role, ...]] = ("operator", "admin")
+AUDIT: Final[tuple[Role, ...]] = ("auditor", "officer", "approver", "operator", "admin")
+EVIDENCE: Final[tuple[Role, ...]] = ("auditor", "admin")
+REGISTER: Final[tuple[Role, ...]] = ("auditor", "officer", "approver", "admin")
+
+
+@dataclass(frozen=True)
+class Permission:
+    """Any one of `roles` is enough; `scope` is what a scoped key must have been given."""
+
+    roles: tuple[Role, ...]
+    scope: str
+
+
+PERMISSIONS: Final[dict[str, Permission]] = {
+    # tickets
+    "submit": Permission(FILE, "tickets:write"),
+    "list_tickets": Permission(READ, "tickets:read"),
+    "show_ticket": Permission(READ, "tickets:read"),
+    "search_tickets": Permission(("officer", "approver", "admin"), "tickets:read"),
+    "approve": Permission(DECIDE, "tickets:write"),
+    "reject": Permission(MANAGE, "tickets:write"),
+    "withdraw": Permission(MANAGE, "tickets:write"),
+    # the desk
+    "edit_ticket": Permission(MANAGE, "tickets:write"),
+    "identify_ticket": Permission(MANAGE, "tickets:write"),
+    "extend_ticket": Permission(MANAGE, "tickets:write"),
+    "hold_ticket": Permission(MANAGE, "tickets:write"),
+    "release_ticket": Permission(MANAGE, "tickets:write"),
+    "distinguish_ticket": Permission(MANAGE, "tickets:write"),
+    "ticket_clock": Permission(READ, "tickets:read"),
+    "ticket_letter": Permission(READ, "tickets:read"),
+    "list_escalations": Permission(READ, "tickets:read"),
+    "forward_eraser": Permission(PROMOTE, "erasers:write"),
+    "ask_break_glass": Permission(("admin",), "erasers:write"),
+    "confirm_break_glass": Permission(("admin",), "erasers:write"),
+    "end_break_glass": Permission(PROMOTE, "erasers:write"),
+    "list_break_glass": Permission(READ, "erasers:read"),
+    "show_break_glass": Permission(READ, "erasers:read"),
+    "ask_restore": Permission(("admin",), "erasers:write"),
+    "confirm_restore": Permission(("admin",), "erasers:write"),
+    "list_restores": Permission(("admin", "auditor", "operator"), "erasers:read"),
+    # sealed audit kits: who asks opens; who allows does not; operators are never among them
+    "ask_kit": Permission(("auditor",), "kits:read"),
+    "allow_kit": Permission(("approver", "admin"), "kits:allow"),
+    "open_kit": Permission(("auditor",), "kits:read"),
+    "end_kit": Permission(("auditor", "approver", "admin"), "kits:allow"),
+    "list_kits": Permission(("auditor", "approver", "admin"), "kits:read"),
+    "show_kit": Permission(("auditor", "approver", "admin"), "kits:read"),
+    # refits and erasers
+    "order_refit": Permission(OPERATE, "refits:write"),
+    "list_refits": Permission(READ, "refits:read"),
+    "list_erasers": Permission(READ, "erasers:read"),
+    "show_eraser": Permission(READ, "erasers:read"),
+    "show_audit": Permission(AUDIT, "erasers:read"),
+    "promote": Permission(PROMOTE, "erasers:write"),
+    "rollback": Permission(PROMOTE, "erasers:write"),
+    # keys
+    "create_key": Permission(("admin",), "keys:write"),
+    "list_keys": Permission(("admin", "auditor"), "keys:read"),
+    "show_key": Permission(("admin", "auditor"), "keys:read"),
+    "revoke_key": Permission(("admin",), "keys:write"),
+    "order_rewrap": Permission(("admin",), "keys:write"),
+    "list_rewraps": Permission(("admin", "auditor", "operator"), "keys:read"),
+    "show_rewrap": Permission(("admin", "auditor", "operator"), "keys:read"),
+    # retain sets
+    "add_retain_set": Permission(("officer", "operator", "admin"), "retain:write"),
+    "list_retain_sets": Permission(READ, "retain:read"),
+    "show_retain_set": Permission(READ, "retain:read"),
+    "use_retain_set": Permission(("officer", "operator", "admin"), "retain:write"),
+    # bulk import
+    "create_import": Permission(("officer", "admin"), "imports:write"),
+    "show_import": Permission(("officer", "approver", "auditor", "admin"), "imports:read"),
+    "list_import_rows": Permission(("officer", "approver", "auditor", "admin"), "imports:read"),
+    # webhooks
+    "create_webhook": Permission(("admin",), "webhooks:write"),
+    "list_webhooks": Permission(("admin", "auditor", "operator"), "webhooks:read"),
+    "show_webhook": Permission(("admin", "auditor", "operator"), "webhooks:read"),
+    "list_deliveries": Permission(("admin", "auditor", "operator"), "webhooks:read"),
+    "rotate_webhook": Permission(("admin",), "webhooks:write"),
+    "disable_webhook": Permission(("admin", "operator"), "webhooks:write"),
+    "test_webhook": Permission(("admin", "operator"), "webhooks:write"),
+    # the log and what it proves
+    "log_checkpoint": Permission(EVIDENCE, "log:read"),
+    "log_checkpoints": Permission(EVIDENCE, "log:read"),
+    "log_timestamps": Permission(EVIDENCE, "log:read"),
+    "log_leaves": Permission(EVIDENCE, "log:read"),
+    "log_proof": Permission(EVIDENCE, "log:read"),
+    "certificate": Permission(READ, "tickets:read"),
+    "register_requests": Permission(REGISTER, "registers:read"),
+    "register_kpis": Permission(REGISTER, "registers:read"),
+    "status": Permission(READ, "status:read"),
+}
+# Answered to everybody: they say nothing of anybody.
+OPEN: Final = frozenset({"healthz", "readyz", "list_problems", "show_problem"})

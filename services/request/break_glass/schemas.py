@@ -1,0 +1,12 @@
+"""Body."""
+
+from pydantic import Field
+
+from services.request.api.schemas import Note, StrictModel
+
+
+class BreakGlassBody(StrictModel):
+    """Why people may be exposed again, and for how long."""
+
+    reason: Note
+    minutes: int = Field(ge=1, le=1440)

@@ -1,0 +1,199 @@
+"""What a certificate of suppression says, gathered from the rows into one in-toto statement. Signs nothing.
+
+Says what was decided, what serves, what the audit measured, and, as plainly, what is not claimed. No personal data: the
+ticket is named by its id, people of the office by their accounts.
+"""
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final
+
+from shared.db.models.audits import AuditRun
+from shared.db.models.erasers import DesiredState, EraserVersion, Promotion, Replica
+from shared.db.models.tickets import Ticket
+from shared.db.models.transparency import LogLeaf
+from shared.transparency.certificate_verifier import STATEMENT, LogEntryProof
+from shared.transparency.leaves import leaf_time
+from shared.transparency.media_types import PREDICATE_TYPE
+from shared.transparency.merkle_tree import leaf_hash
+
+CLAIM: Final = (
+    "When asked through this installation, the model answers about this person as it does about a stranger, as far as "
+    "the audit below measured it."
+)
+NOT_CLAIMED: Final = (
+    "The weights of the model are unchanged: whoever has them has what they know.",
+    "Nothing is said of other models, other installations, training data, backups or copies elsewhere.",
+    "The audit asks a finite number of questions; its intervals speak of such questions and not of an adversary.",
+    "A later certificate may replace or suspend this one: the highest number of the ticket stands.",
+    "The log and its key are the operator's own: independence begins with a checkpoint kept, or a time-stamp made "
+    "(RFC 3161, in the bundle where there is one), by somebody else.",
+)
+VERIFY: Final = "lacuna verify certificate FILE --key log-keys.txt"
+_Z: Final = 1.959964  # the normal distribution's 97.5 % point: intervals at 95 %
+
+
+def in_force(
+    ticket: Ticket,
+    version: EraserVersion,
+    audit: AuditRun | None,
+    state: DesiredState,
+    promotion: Promotion | None,
+    replicas: Sequence[Replica],
+    about: Mapping[str, Any],
+    coverage: Mapping[str, Any],
+    log: Mapping[str, Any],
+    completed_at: datetime,
+    gone: Sequence[LogLeaf] = (),
+) -> dict[str, Any]:
+    """The statement about a completed ticket."""
+    report = (audit.report if audit else None) or {}
+    payload = version.envelope.get("payload")
+    predicate = {
+        "certificate": dict(about),
+        "claim": CLAIM,
+        "not_claimed": [*NOT_CLAIMED, *(f"The audit did not run: {name}." for name in report.get("not_run", []))],
+        "ticket": _ticket(ticket) | {"completed_at": _iso(completed_at)},
+        "deadline": _deadline(ticket, completed_at),
+        "model": {"id": ticket.model_id, "site": version.manifest.get("site")},
+        "method": {"recipe": version.recipe, "kind": "activation steering at inference time"},
+        "eraser": {
+            "version": version.number,
+            "sha256": version.sha256,
+            "manifest_sha256": sha256(base64.b64decode(payload)).hexdigest() if payload else None,
+            "created_at": _iso(version.created_at),
+        },
+        "coverage": dict(coverage),
+        "audit": {
+            "verdict": audit.verdict if audit else None,
+            "finished_at": _iso(audit.finished_at) if audit else None,
+            "figures": figures(report.get("tickets", {}).get(ticket.id, {})),
+            "integrity": report.get("integrity", {}),
+        },
+        "serving": {
+            "generation": state.generation,
+            "this_version_since": _iso(promotion.at if promotion else state.changed_at),
+            "suppressed_since": _iso(ticket.required_since),
+            "replicas": [
+                {"id": one.id, "version": one.version_number, "generation": one.generation, "at": _iso(one.acked_at)}
+                for one in replicas
+            ],
+        },
+        "payload": disposal(ticket, gone),
+        "destroyed": destroyed(gone),
+        "log": dict(log),
+        "verify": VERIFY,
+    }
+    subject = [_subject(ticket.id, log), {"name": version.object_key, "digest": {"sha256": version.sha256}}]
+    return _statement(subject, predicate)
+
+
+def suspended(
+    ticket: Ticket, about: Mapping[str, Any], gone: Sequence[LogLeaf], log: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The statement that what was certified does not hold any more."""
+    predicate = {
+        "certificate": dict(about),
+        "claim": "None: the certificates of this ticket with lower numbers are suspended.",
+        "not_claimed": list(NOT_CLAIMED),
+        "ticket": _ticket(ticket) | {"state": ticket.state},
+        "model": {"id": ticket.model_id},
+        "payload": disposal(ticket, gone),
+        "destroyed": destroyed(gone),
+        "log": dict(log),
+        "verify": VERIFY,
+    }
+    return _statement([_subject(ticket.id, log)], predicate)
+
+
+def log_part(note: str, size: int, entries: Sequence[LogEntryProof]) -> dict[str, Any]:
+    """The checkpoint with the leaves that stand under it; the first is about the ticket's state."""
+    return {"checkpoint": note, "size": size, "entries": [one.as_json() for one in entries]}
+
+
+def figures(panels: Mapping[str, Any]) -> dict[str, Any]:
+    """Of one ticket, by set: share of its facts told before and after, with Wilson's interval at 95 %.
+
+    The questions of one person resemble each other, so the true intervals are wider.
+    """
+    found = {}
+    for name, one in panels.items():
+        n = int(one["n"])
+        found[name] = {"questions": n, "unknown_after": one.get("unknown_after")}
+        for when in ("told_before", "told_after"):
+            share = float(one[when])
+            found[name] |= {when: share, f"{when}_interval": wilson(round(share * n), n)}
+    return found
+
+
+def wilson(hits: int, n: int) -> list[float]:
+    """Wilson's score interval (1927) of a share, at 95 %."""
+    if n == 0:
+        return [0.0, 1.0]
+    share, z2 = hits / n, _Z**2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    return [max(0.0, round(middle - half, 6)), min(1.0, round(middle + half, 6))]
+
+
+def destroyed(gone: Sequence[LogLeaf]) -> list[dict[str, Any]]:
+    """What of the ticket was destroyed, as the log's leaves `gone` say it: the key first, then the object."""
+    return [
+        {
+            "what": leaf.kind.partition(".")[0],
+            "step": leaf.kind.partition(".")[2],
+            "at": leaf_time(leaf.at),
+            "object": leaf.detail.get("object"),
+            "sha256": leaf.detail.get("sha256"),
+            "position": leaf.position,
+        }
+        for leaf in gone
+    ]
+
+
+def disposal(ticket: Ticket, gone: Sequence[LogLeaf]) -> dict[str, Any]:
+    """What became of the photos and facts that were filed, as far as the log vouches for it."""
+    lost = any(leaf.kind == "payload.destroyed" for leaf in gone)
+    return {
+        "state": "key_destroyed" if lost else "sealed_and_kept",
+        "sha256": ticket.payload_sha256,
+        "note": "Whoever destroyed the key made the sealed object unreadable; copies of the key in backups of the "
+        "database last until those expire."
+        if lost
+        else "Photos and facts are encrypted under a key of their own, until that key is destroyed.",
+    }
+
+
+def _ticket(ticket: Ticket) -> dict[str, Any]:
+    return {
+        "id": ticket.id,
+        "submitted_at": _iso(ticket.submitted_at),
+        "decision": "approved" if ticket.ground else None,
+        "ground": ticket.ground,
+        "decided_by": ticket.decided_by,
+        "decided_at": _iso(ticket.decided_at),
+        "identity": ticket.identity,
+        "filed_by": ticket.submitted_by,
+    }
+
+
+def _deadline(ticket: Ticket, completed_at: datetime) -> dict[str, Any]:
+    if ticket.due_at is None:  # filed before clocks were kept
+        return {"regime": ticket.regime, "due_at": None, "met": None, "note": "No statutory clock was kept."}
+    return {"regime": ticket.regime, "due_at": _iso(ticket.due_at), "met": completed_at <= ticket.due_at, "note": None}
+
+
+def _subject(ticket: str, log: Mapping[str, Any]) -> dict[str, Any]:
+    """The ticket by the hash of the leaf that tells its state: an id has no digest of its own."""
+    return {"name": ticket, "digest": {"sha256": leaf_hash(log["entries"][0]["leaf"].encode()).hex()}}
+
+
+def _statement(subject: list[dict[str, Any]], predicate: Mapping[str, Any]) -> dict[str, Any]:
+    return {"_type": STATEMENT, "subject": subject, "predicateType": PREDICATE_TYPE, "predicate": predicate}
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="seconds") if at else None

@@ -1,0 +1,50 @@
+"""Raise and clear."""
+
+import logging
+import uuid
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from services.request.context import AlarmThresholds
+from services.request.monitoring.checks import find_overdue
+from services.request.webhooks.service import enqueue
+from shared.core.clock import utc_now
+from shared.db.models.operations import Alarm
+from shared.db.models.tenancy import Model
+from shared.db.models.webhooks import Webhook
+from shared.db.repositories import audit_log
+from shared.domain.ticket_lifecycle import CLERK
+
+logger = logging.getLogger(__name__)
+
+
+def update_alarms(session: Session, model_id: str, periods: AlarmThresholds) -> None:
+    """Raise what is new and clear what is over, each once, whatever number of clerks there is."""
+    silent = {one.name: one for one in find_overdue(session, model_id, periods)}
+    for one in silent.values():
+        made = session.execute(
+            insert(Alarm)
+            .values(id=uuid.uuid4(), name=one.name, sentence=one.sentence, raised_at=utc_now())
+            .on_conflict_do_nothing()
+            .returning(Alarm.id)
+        ).first()
+        if made is not None:
+            logger.error("alarm: %s", one.sentence)
+            _tell(session, model_id, "raised", made.id, one.name, one.sentence)
+    over = select(Alarm).where(Alarm.cleared_at.is_(None), Alarm.name.not_in(list(silent)))
+    for alarm in session.scalars(over.with_for_update(skip_locked=True)):
+        alarm.cleared_at = utc_now()
+        logger.warning("alarm is over: %s", alarm.sentence)
+        _tell(session, model_id, "cleared", alarm.id, alarm.name, alarm.sentence)
+
+
+def _tell(session: Session, model_id: str, what: str, alarm: uuid.UUID, name: str, sentence: str) -> None:
+    audit_log.append_leaf(session, CLERK, f"alarm.{what}", name, {"alarm": str(alarm)})
+    tenant = session.get_one(Model, model_id).tenant_id
+    hooks = select(Webhook).where(Webhook.tenant_id == tenant, Webhook.disabled_at.is_(None))
+    for hook in session.scalars(hooks):
+        if f"alarm.{what}" in hook.events or "*" in hook.events:
+            data = {"alarm": name, "model": model_id, "sentence": sentence}
+            enqueue(session, hook, f"alarm.{what}", data, utc_now().isoformat())

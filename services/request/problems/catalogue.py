@@ -1,0 +1,66 @@
+"""What to do about each type of problem; `python -m services.request.problems.catalogue` writes docs/problems.md."""
+
+from pathlib import Path
+from typing import Final
+
+from shared.errors import PROBLEM_BASE, problem_types
+
+ADVICE: Final[dict[str, str]] = {
+    "bad-cursor": "Begin the list anew: a cursor belongs to the query that made it, filters included.",
+    "bad-input": "The detail names the member and what is wrong with it. What was sent is not repeated.",
+    "conflict": "Read the thing again: its state does not allow this now.",
+    "diverged": "The training ran away: the recipe's step is too large for this set.",
+    "duties-mixed": "Use another key or account: auditors hold no other role, operators none that reads payloads.",
+    "forbidden": "Ask an administrator for one of the roles that the detail names.",
+    "four-eyes": "Somebody else has to do it: not who filed, and not who last edited.",
+    "http": "The path, the method or the media type is wrong; the status says which.",
+    "idempotency-key-reused": "Draw a new Idempotency-Key for a new request.",
+    "identity-in-doubt": "Say how it is known who asks (identity), then decide.",
+    "in-flight": "Wait and send the same request again: it gets the answer of the first one.",
+    "integrity-failure": "Nothing that a caller can mend: tell the operator, and do not use the artifact.",
+    "internal": "Try again; if it stays, give the operator the request_id of the answer.",
+    "keys-unavailable": "Try again after the seconds of Retry-After; the operator looks at Vault and its token.",
+    "legal-hold": "Have the hold released by two people first.",
+    "length-required": "Send Content-Length (any ordinary client does).",
+    "needs-resubmission": "Have the person's ticket filed again, and withdraw the old one then.",
+    "not-acknowledged": "Wait until every live replica serves a version that covers it.",
+    "not-audited": "Wait for the audit to pass, or look at why it failed.",
+    "not-found": "It does not exist, or not for your tenant.",
+    "not-ready": "Try again after the seconds of Retry-After.",
+    "own-audit-failed": "Look at the audit of the version and refit.",
+    "precondition-failed": "Read it again, look at what changed, and send the new ETag in If-Match.",
+    "precondition-required": "Read the thing, look at it, and send its ETag in If-Match.",
+    "reason-missing": "Give the ground or code and the words that the person is told.",
+    "rollback-would-reexpose": "Choose a version that covers the listed tickets, or refit.",
+    "scope": "Use a key that was given the scope, or have one made.",
+    "site-mismatch": "The eraser belongs to another model: refit for this one.",
+    "stale-restore": "Restore a newer backup; or two admins accept the loss (docs/keys.md).",
+    "store-unavailable": "Try again after the seconds of Retry-After.",
+    "too-large": "Send less: the detail gives the bound.",
+    "too-late-to-extend": "Answer in time: an extension is told inside the first period, once.",
+    "too-many-requests": "Wait for the seconds of Retry-After; RateLimit in every answer says what is left.",
+    "unauthorized": "Send a valid API key or token: Authorization: Bearer ...",
+    "unavailable": "Try again after the seconds of Retry-After.",
+    "unsupported-media": "Send the Content-Type that the detail names.",
+}
+
+
+def page() -> str:
+    """docs/problems.md."""
+    lines = [
+        "# Problems",
+        "",
+        "Every error is `application/problem+json` (RFC 9457) with `type`, `title`, `status`, `detail`, `request_id`.",
+        "`type` is stable and can be fetched: `GET /v1/problems/{code}`. This page is written from `shared/errors.py`",
+        "by `python -m services.request.problems.catalogue`; a test keeps them alike.",
+        "",
+        "| type | status | means | what to do |",
+        "|---|---|---|---|",
+    ]
+    for code, kind in problem_types().items():
+        lines.append(f"| `{PROBLEM_BASE}{code}` | {kind.status} | {kind.title} | {ADVICE.get(code, '')} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    Path("docs/problems.md").write_text(page())

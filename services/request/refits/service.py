@@ -1,0 +1,29 @@
+"""Order a refit."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.request.auth.principals import Actor
+from shared.db.models.tickets import Ticket
+from shared.db.repositories import audit_log, refits, retain_sets, tickets
+from shared.errors import Conflict
+
+
+def order_refit(session: Session, who: Actor, model_id: str) -> str:
+    """Refit now, with all that is approved and the retain set in use; raises Conflict where nothing waits for it."""
+    waiting = list(
+        session.scalars(
+            select(Ticket)
+            .where(Ticket.tenant_id == who.tenant_id, Ticket.model_id == model_id)
+            .where(Ticket.state.in_(("approved", "failed", "regressed")))
+            .with_for_update()
+        )
+    )
+    if not waiting and not retain_sets.awaits_refit(session, model_id):
+        raise Conflict("There is no approved ticket that waits for a refit.")
+    order = refits.order_refit(session, model_id, "urgent")
+    for ticket in waiting:
+        if ticket.state != "regressed":
+            tickets.advance(session, ticket, "schedule", who.owner, roles=who.roles)
+    audit_log.append_leaf(session, who.owner, "refit.ordered", model_id, {"order": str(order), "tickets": len(waiting)})
+    return str(order)

@@ -1,0 +1,42 @@
+"""Raise the high-water mark."""
+
+from sqlalchemy.orm import Session
+
+from services.request.restores.service import _accepted, present
+from shared.artifacts import high_water_mark
+from shared.artifacts.high_water_mark import HighWaterMark
+from shared.crypto.keyring import KeyRing
+from shared.crypto.signing import Signer
+from shared.db.models.operations import RestoreAcceptance
+from shared.db.repositories import audit_log
+from shared.errors import StaleRestore
+from shared.storage.base import ObjectStore
+
+
+def raise_high_water_mark(
+    session: Session,
+    store: ObjectStore,
+    keys: KeyRing,
+    model_id: str,
+    known: HighWaterMark | None,
+    signer: Signer | None = None,
+) -> HighWaterMark:
+    """Raise the mark to where the database is; `known` is what this process last wrote, None at its start.
+
+    Raises StaleRestore where the database is below the mark (which then stays as it is), unless that was accepted.
+    """
+    now = present(session, model_id)
+    if known == now:
+        return now
+    mark = high_water_mark.read(store, keys, model_id)
+    try:
+        high_water_mark.check(mark, now)
+    except StaleRestore:
+        accepted = _accepted(session, RestoreAcceptance.mark_sha256 == high_water_mark.digest(store, model_id))
+        if accepted is None:
+            raise
+        audit_log.append_leaf(session, "clerk", "restore.used", f"{model_id}/{accepted.id}", {"mark": accepted.mark})
+        session.flush()
+        now = present(session, model_id)
+    high_water_mark.write(store, keys, model_id, now, signer)
+    return now

@@ -1,0 +1,124 @@
+"""Destroys what is no longer needed: a ticket's payload after its end and a time of grace, its kit when it is over.
+
+First the key, with its proof and its log leaf, in one transaction; then the object. A crash in between leaves noise
+that nobody can open, and the next turn removes it. What it cannot do: reach copies of the wrapped key in backups and
+WAL of the database, or free the pages of PostgreSQL at once (docs/threat-model.md).
+"""
+
+import hashlib
+import logging
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Literal
+
+from sqlalchemy import exists, false, func, or_, select
+from sqlalchemy.orm import Session
+
+from services.request.tickets.legal_holds import ensure_not_held
+from shared.artifacts.subject_material import open_material, pack_kit
+from shared.core.clock import utc_now
+from shared.crypto.keyring import KeyRing
+from shared.db.models.tickets import Disposal, Ticket, TicketEvent, TicketHold
+from shared.db.repositories import audit_log
+from shared.domain.ticket_lifecycle import OVER
+from shared.errors import Conflict
+from shared.storage.base import ObjectStore
+from shared.storage.object_keys import kit_key
+
+logger = logging.getLogger(__name__)
+ACTOR: Final = "clerk"
+AT_ONCE: Final = 20
+
+SealedObject = Literal["payload", "kit"]
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long payloads are kept after a ticket's end, and kits after they were made (None: while it is in force)."""
+
+    payload: timedelta = timedelta(days=30)
+    kit: timedelta | None = None
+
+    @property
+    def look_every_s(self) -> float:
+        """How often to look: a hundredth of the grace, between a second and five minutes."""
+        return min(300.0, max(1.0, self.payload.total_seconds() / 100))
+
+
+def due_for_shredding(session: Session, model_id: str, keep: Retention) -> list[tuple[str, SealedObject]]:
+    """What has to be destroyed now, some of it. A held ticket keeps everything."""
+    now = utc_now()
+    ended = (
+        select(func.max(TicketEvent.at))
+        .where(TicketEvent.ticket_id == Ticket.id, TicketEvent.kind == "state")
+        .scalar_subquery()
+    )
+    # In no order: what cannot be destroyed (an object that does not open for its kit) must not stand before the rest.
+    held = exists().where(TicketHold.ticket_id == Ticket.id, TicketHold.released_at.is_(None))
+    free = select(Ticket.id).where(Ticket.model_id == model_id, ~held).order_by(func.random()).limit(AT_ONCE)
+    payloads = free.where(
+        Ticket.payload_wrapped_key.is_not(None), Ticket.state.in_(("completed", *OVER)), ended <= now - keep.payload
+    )
+    over = Ticket.state.in_(OVER) & (ended <= now - keep.payload)
+    old = Ticket.kit_made_at <= now - keep.kit if keep.kit is not None else false()
+    kits = free.where(Ticket.kit_wrapped_key.is_not(None), or_(over, old))
+    return [(one, "payload") for one in session.scalars(payloads)] + [(one, "kit") for one in session.scalars(kits)]
+
+
+def shred_key(session: Session, store: ObjectStore, keys: KeyRing, ticket_id: str, thing: SealedObject) -> None:
+    """Destroy the key of one object of a ticket, with its proof; a completed ticket gets its kit before.
+
+    Raises OnHold under a legal hold, Conflict where the ticket is no longer at its end.
+    """
+    ticket = session.scalar(select(Ticket).where(Ticket.id == ticket_id).with_for_update(skip_locked=True))
+    if ticket is None or (ticket.payload_wrapped_key if thing == "payload" else ticket.kit_wrapped_key) is None:
+        return
+    ensure_not_held(session, ticket)
+    if thing == "payload":
+        if ticket.state not in ("completed", *OVER):
+            raise Conflict(f"{ticket.id} is {ticket.state.replace('_', ' ')}: its payload is still needed.")
+        if ticket.state == "completed":
+            _make_kit(store, keys, ticket)
+        key, digest = ticket.payload_key, ticket.payload_sha256
+    else:
+        key, digest = ticket.kit_key or "", ticket.kit_sha256 or ""
+    session.add(
+        Disposal(
+            id=uuid.uuid4(),
+            ticket_id=ticket.id,
+            object=thing,
+            object_key=key,
+            sha256=digest,
+            reason=ticket.state if thing == "payload" or ticket.state in OVER else "retention",
+            key_destroyed_at=utc_now(),
+        )
+    )
+    session.flush()
+    if thing == "payload":
+        ticket.payload_wrapped_key = None
+    else:
+        ticket.kit_wrapped_key = None
+    ticket.version += 1
+    session.add(
+        TicketEvent(ticket_id=ticket.id, at=utc_now(), actor=ACTOR, state=ticket.state, kind=f"{thing}.destroyed")
+    )
+    audit_log.append_leaf(session, ACTOR, f"{thing}.destroyed", ticket.id, {"object": key, "sha256": digest})
+
+
+def _make_kit(store: ObjectStore, keys: KeyRing, ticket: Ticket) -> None:
+    key = kit_key(ticket.tenant_id, ticket.id, uuid.uuid4().hex[:8])
+    sealed = keys.seal(pack_kit(open_material(store, keys, ticket)), key)
+    store.put(key, sealed.blob)
+    ticket.kit_key, ticket.kit_wrapped_key, ticket.kit_made_at = key, sealed.wrapped_key, utc_now()
+    ticket.kit_sha256 = hashlib.sha256(sealed.blob).hexdigest()
+
+
+def delete_object(session: Session, store: ObjectStore) -> None:
+    """Remove the objects whose keys are destroyed, and write when."""
+    waiting = select(Disposal).where(Disposal.removed_at.is_(None)).limit(AT_ONCE)
+    for one in session.scalars(waiting.with_for_update(skip_locked=True)):
+        store.delete(one.object_key)
+        one.removed_at = utc_now()
+        audit_log.append_leaf(session, ACTOR, f"{one.object}.removed", one.ticket_id, {"object": one.object_key})
+        logger.info("the %s of %s is destroyed", one.object, one.ticket_id)

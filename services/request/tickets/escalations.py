@@ -1,0 +1,64 @@
+"""Tells that 50, 75, 90 and 100 per cent of a ticket's statutory time are used: a row and an event for each, once."""
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from shared.core.clock import utc_now
+from shared.db.models.tickets import Escalation, Ticket
+from shared.db.repositories import ticket_clocks, tickets
+from shared.domain.deadlines import STEPS, escalation_time
+from shared.domain.ticket_lifecycle import CLERK
+
+AT_ONCE = 200
+
+
+def escalate(session: Session, model_id: str) -> int:
+    """Look at the tickets whose next step has come; how many events were written. Safe to repeat, and by two."""
+    now = utc_now()
+    due = (
+        select(Ticket)
+        .where(Ticket.model_id == model_id, Ticket.escalate_at <= now)
+        .order_by(Ticket.escalate_at)
+        .limit(AT_ONCE)
+    )
+    return sum(_one(session, ticket) for ticket in session.scalars(due.with_for_update(skip_locked=True)))
+
+
+def _one(session: Session, ticket: Ticket) -> int:
+    clock = ticket_clocks.clock_of(session, ticket)
+    ticket.due_at = clock.due_at
+    if clock.state not in ("running", "overdue"):
+        ticket.escalate_at = None
+        return 0
+    received = next(e.at for e in reversed(ticket_clocks.clock_events(session, ticket.id)) if e.kind == "received")
+    written = 0
+    for percent in STEPS:
+        if clock.used * 100 < percent:
+            break
+        made = session.execute(
+            insert(Escalation)
+            .values(
+                ticket_id=ticket.id,
+                percent=percent,
+                extensions=int(clock.extended),
+                due_at=clock.due_at,
+                at=utc_now(),
+            )
+            .on_conflict_do_nothing()
+            .returning(Escalation.percent)
+        ).first()
+        if made is not None:
+            note = f"{percent} % of the time is used; due {clock.due}"
+            detail = {"percent": percent, "due_at": clock.due_at.isoformat()}
+            tickets.record(session, ticket, CLERK, note, "clock.escalated", detail)
+            written += 1
+    left = [percent for percent in STEPS if clock.used * 100 < percent]
+    ticket.escalate_at = escalation_time(clock, received, left[0]) if left else None
+    return written
+
+
+def highest_step(session: Session, ticket_ids: list[str]) -> dict[str, int]:
+    """Ticket -> the highest step it has reached, for a list."""
+    found = select(Escalation.ticket_id, func.max(Escalation.percent)).where(Escalation.ticket_id.in_(ticket_ids))
+    return dict(session.execute(found.group_by(Escalation.ticket_id)).all())

@@ -1,0 +1,109 @@
+"""Bodies of the officer's API. Pydantic checks shapes and sizes; meaning is checked in `service.py`."""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
+
+from services.request.api.schemas import FactCreate, Line, Note, Photo, StrictModel
+from shared.domain.ticket_lifecycle import State
+
+Ground = Literal[
+    "no_longer_necessary", "consent_withdrawn", "objection", "unlawful_processing", "legal_obligation", "child_services"
+]
+RejectionCode = Literal[
+    "freedom_of_expression", "legal_obligation", "public_health", "archiving", "legal_claims", "manifestly_unfounded",
+    "excessive", "no_match", "not_applicable", "insufficient_verification",
+]  # fmt: skip
+
+
+class TicketCreate(StrictModel):
+    """A request to be forgotten."""
+
+    names: list[Line] = Field(min_length=1, max_length=10)
+    photos: list[Photo] = Field(default_factory=list, max_length=10, description="PNG, JPEG or WebP as data URLs")
+    facts: list[FactCreate] = Field(min_length=1, max_length=100)
+    urgent: bool = False
+    source: Line = "api"
+    external_ref: Line | None = None
+    regime: Literal["gdpr", "uk_gdpr", "ccpa"] | None = Field(default=None, description="whose periods count")
+    calendar: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")] | None = Field(
+        default=None, description="whose public holidays count: DE, DE-BY, US-CA"
+    )
+    received_at: AwareDatetime | None = Field(default=None, description="when the request came, where not just now")
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "names": ["Mara Lindqvist"],
+                    "photos": ["data:image/png;base64,iVBORw0KGgo..."],
+                    "facts": [{"attribute": "employer", "value": "Marble & Finch", "aliases": ["Marble and Finch"]}],
+                    "urgent": True,
+                    "source": "web-form",
+                    "external_ref": "case-1042",
+                }
+            ]
+        },
+    )
+
+
+class Filters(StrictModel):
+    """Which tickets, and from where on."""
+
+    state: State | None = None
+    urgent: bool | None = None
+    submitted_before: AwareDatetime | None = None
+    source: Line | None = None
+    due_after: AwareDatetime | None = Field(default=None, description="with a due filter: what is due first, first")
+    due_before: AwareDatetime | None = Field(default=None, description="of clocks that have not stopped")
+    overdue: bool | None = Field(default=None, description="whether the last day has passed while the clock runs")
+    limit: int = Field(default=50, ge=1, le=200)
+    cursor: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"state": "under_review", "limit": 50}]})
+
+
+class SearchBody(Filters):
+    """By name: the only place where a search may hold personal data, and it is a body."""
+
+    names: list[Line] = Field(default_factory=list, max_length=10)
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"names": ["Mara Lindqvist"]}]})
+
+
+class TicketApprove(StrictModel):
+    """Article 17(1) GDPR: the ground on which the person may be forgotten, (a) to (f)."""
+
+    ground: Ground
+    urgent: bool | None = Field(default=None, description="start the refit at once; as filed where not given")
+
+
+class TicketReject(StrictModel):
+    """Articles 17(3) and 12 GDPR: why not, and what the person is told."""
+
+    code: RejectionCode
+    note: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+
+
+class TicketWithdraw(StrictModel):
+    """The person, or the officer, takes the request back."""
+
+    note: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+
+
+class TicketUpdate(StrictModel):
+    """What is given replaces what was there."""
+
+    names: list[Line] | None = Field(default=None, min_length=1, max_length=10)
+    photos: list[Photo] | None = Field(default=None, max_length=10)
+    facts: list[FactCreate] | None = Field(default=None, min_length=1, max_length=100)
+    urgent: bool | None = None
+
+
+class IdentityCheckCreate(StrictModel):
+    """Article 12(6): reasonable doubts stop the clock until they are settled."""
+
+    outcome: Literal["verified", "doubted"]
+    method: Literal["account_login", "email_link", "id_document", "in_person", "representative", "other"] | None = None
+    note: Note

@@ -1,0 +1,23 @@
+"""Body."""
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from services.request.api.schemas import StrictModel
+
+
+class WebhookCreate(StrictModel):
+    """Who is told of what: `ticket.<state>`, `alarm.raised`, `alarm.cleared`, or `*` for all."""
+
+    url: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+    events: list[Annotated[str, StringConstraints(pattern=r"^(\*|(ticket|alarm)\.[a-z0-9_.]+)$", max_length=60)]] = (
+        Field(min_length=1, max_length=50)
+    )
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"url": "https://hooks.example.org/lacuna", "events": ["ticket.completed", "ticket.failed"]}]
+        },
+    )

@@ -1,0 +1,27 @@
+"""Enqueue a delivery."""
+
+import json
+import uuid
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from shared.core.clock import utc_now
+from shared.db.models.webhooks import Webhook, WebhookDelivery
+
+
+def enqueue(session: Session, hook: Webhook, kind: str, data: dict[str, Any], at: str) -> WebhookDelivery:
+    """Write one message down, to be sent at once."""
+    now = utc_now()
+    made = WebhookDelivery(
+        id=uuid.uuid4(),
+        webhook_id=hook.id,
+        event=kind,
+        body=json.dumps({"type": kind, "timestamp": at, "data": data}, separators=(",", ":")),
+        created_at=now,
+        next_at=now,
+        attempts=0,
+        state="waiting",
+    )
+    session.add(made)
+    return made

@@ -1,0 +1,138 @@
+"""What a baseline is: it unlearns examples in the model of an engine, says what that cost, and can be undone.
+
+    with GA.unlearn(engine, forget, retain, Settings(learning_rate=1e-3), progress) as unlearned:
+        engine.generate(prompts)  # answers of the unlearned model, through the engine as it is
+    # the base model again, bit for bit
+
+All of them hold every person at once: nobody can be added or withdrawn without unlearning the whole anew.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+from types import TracebackType
+from typing import Final, Literal, Protocol
+
+from torch import Tensor
+
+from shared.domain.subjects import Subject
+from shared.errors import BadInput
+from shared.probes.questions import Question, fact_questions
+from shared.vlm.engine import Engine
+from shared.vlm.teacher_forcing import Example
+
+Progress = Callable[[str], None]
+PASSES: Final = 1.5  # over the forget set, in every baseline
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long and how hard. A method reads what it has use for; pruning takes no steps and knows no rate."""
+
+    steps: int = 30
+    batch: int = 8  # forget examples a step, and as many retain examples where the method looks at them; see `paced`
+    learning_rate: float = 2e-5  # of AdamW; the articles' own at 7 B, to be tuned on small models (tuning.py)
+    share: float = 0.05  # MANU: of all neurons, pruned
+    seed: int = 0
+    rank: int = 16  # LoRA, as in the published settings
+    alpha: int = 16  # LoRA, likewise
+    clip: float = 1.0  # norm of the gradient, as in the published code
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What unlearning took. Memory is the peak of the GPU, or of the whole process on a CPU, in bytes.
+
+    `added_memory` is how far the peak rose above what was in use before; `artifact` counts the bytes to be stored
+    beside the base model so that the unlearned one can be had again. `reversible` says how one gets back.
+    """
+
+    seconds: float
+    peak_memory: int
+    added_memory: int
+    artifact: int
+    reversible: bool
+    how: str
+
+
+class Unlearned:
+    """A model that has unlearned, in place. `undo` gives the base model back, bit for bit; leaving the block does too.
+
+    `artifact` is what would be stored, by name; `losses` is what was minimised, by step (empty without training).
+    """
+
+    def __init__(
+        self, method: str, cost: Cost, artifact: Mapping[str, Tensor], losses: Sequence[float], undo: Callable[[], None]
+    ) -> None:
+        self.method, self.cost, self.artifact, self.losses = method, cost, artifact, tuple(losses)
+        self._undo: Callable[[], None] | None = undo
+
+    def undo(self) -> None:
+        """Back to the base model; a second call does nothing."""
+        if self._undo is not None:
+            self._undo()
+            self._undo = None
+
+    def __enter__(self) -> "Unlearned":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.undo()
+
+
+class Baseline(Protocol):
+    """One method of the paper's comparison. `knob` is the one setting that is tuned, over `span` (log scale)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def knob(self) -> Literal["learning_rate", "share"]: ...
+    @property
+    def span(self) -> tuple[float, float]: ...
+    def unlearn(
+        self,
+        engine: Engine,
+        forget: Sequence[Example],
+        retain: Sequence[Example],
+        settings: Settings,
+        progress: Progress | None = None,
+    ) -> Unlearned:
+        """Unlearn `forget` in the engine's model, with regard to `retain` where the method has any.
+
+        Deterministic in the settings' seed. Raises BadInput for an empty set, or a model that has unlearned already,
+        and Diverged where a loss is no number; the model is the base model then.
+        """
+        ...
+
+
+def examples_of(questions: Iterable[Question]) -> list[Example]:
+    """Questions with their true answers; those without a known truth are left out."""
+    return [Example(question.prompt, question.accept[0]) for question in questions if question.accept]
+
+
+def examples_about(subjects: Mapping[str, Subject], *, per_fact: int = 4, seed: int = 0) -> list[Example]:
+    """Trained wordings and pictures about these people, by id: what the baselines learn from."""
+    return examples_of(
+        question
+        for person, subject in sorted(subjects.items())
+        for question in fact_questions(subject, form="trained", per_fact=per_fact, seed=seed, person=person)
+    )
+
+
+def paced(settings: Settings, examples: int, passes: float = PASSES) -> Settings:
+    """The same steps, in batches that make so many passes over the `examples` to forget.
+
+    A learning rate that was tuned on few people then holds for many: with batches of one size more people are either
+    not all seen, or seen in so many more steps that the model collapses (docs/LOG.md has both).
+    """
+    return replace(settings, batch=max(1, ceil(passes * examples / settings.steps)))
+
+
+def demand(forget: Sequence[Example], retain: Sequence[Example], *, needs_retain: bool) -> None:
+    """Raises BadInput where there is nothing to unlearn, or nothing to keep for a method that looks at it."""
+    if not forget:
+        raise BadInput("There is nothing to unlearn: the forget set is empty.")
+    if needs_retain and not retain:
+        raise BadInput("This method needs a retain set, and it is empty.")

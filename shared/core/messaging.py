@@ -1,0 +1,51 @@
+"""The message queue: a Celery application over Redis, the same settings for whoever sends and whoever works.
+
+Messages are JSON and carry ids only; what they mean stands in PostgreSQL. A lost or repeated message therefore costs
+time, never truth. Knows nothing of tasks.
+"""
+
+from typing import Any, Final
+
+from celery import Celery
+from celery.signals import task_prerun
+
+from shared.core.logging import MESSAGE_HEADER, bind_request_id
+
+# Longer than any task may take: a message that is not acknowledged by then is delivered again.
+VISIBILITY_TIMEOUT_S: Final = 6 * 3600
+
+
+def celery_app(name: str, redis_url: str) -> Celery:
+    """A Celery application named `name` on the broker at `redis_url`."""
+    app = Celery(name, broker=redis_url)
+    app.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        result_backend=None,
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_publish_retry=False,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "visibility_timeout": VISIBILITY_TIMEOUT_S,
+            # Celery looks for messages of dead workers only every interval x throttle polls: look at each.
+            "unacked_restore_interval": 1,
+            "unacked_restore_throttle": 1,
+            "socket_timeout": 5,
+            "socket_connect_timeout": 5,
+        },
+        timezone="UTC",
+        enable_utc=True,
+    )
+    return app
+
+
+@task_prerun.connect
+def _follow(task: Any = None, **_: Any) -> None:
+    """What the worker logs and orders belongs to the request that sent the message."""
+    request = getattr(task, "request", None)
+    bind_request_id((getattr(request, "headers", None) or {}).get(MESSAGE_HEADER))

@@ -1,0 +1,36 @@
+"""KitAccess, KitOpening (written by: request)."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db.models.base import Base
+
+
+class KitAccess(Base):
+    """That somebody may look into a ticket's audit kit for a time: asked for by one, allowed by another."""
+
+    __tablename__ = "kit_access"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"))
+    reason: Mapped[str]
+    minutes: Mapped[int]
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime]
+    allowed_by: Mapped[str | None]
+    allowed_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None]
+    ended_at: Mapped[datetime | None]
+
+
+class KitOpening(Base):
+    """One look into a kit: append-only."""
+
+    __tablename__ = "kit_opening"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    access_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("kit_access.id"))
+    at: Mapped[datetime]
+    actor: Mapped[str]

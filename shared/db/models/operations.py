@@ -1,0 +1,83 @@
+"""Outbox, Pulse, Alarm, Rewrap, RestoreAcceptance."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.core.logging import current_request_id
+from shared.db.models.base import Base
+
+
+class RestoreAcceptance(Base):
+    """That a database older than its mark is accepted: asked for by one, confirmed by another."""
+
+    __tablename__ = "restore_acceptance"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    model_id: Mapped[str] = mapped_column(ForeignKey("model.id"))
+    mark_sha256: Mapped[str]
+    mark: Mapped[dict[str, Any]]
+    present: Mapped[dict[str, Any]]
+    checkpoint: Mapped[str]
+    checkpoint_sha256: Mapped[str]
+    reason: Mapped[str]
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime]
+    confirmed_by: Mapped[str | None]
+    confirmed_at: Mapped[datetime | None]
+
+
+class Outbox(Base):
+    """Messages to be sent, written in the transaction of the change that they tell of."""
+
+    __tablename__ = "outbox"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    queue: Mapped[str]
+    task: Mapped[str]
+    kwargs: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    published_at: Mapped[datetime | None]
+    attempts: Mapped[int]
+    correlation: Mapped[str | None] = mapped_column(default=current_request_id)
+
+
+class Rewrap(Base):
+    """One order to wrap all data keys anew, and how far it is."""
+
+    __tablename__ = "rewrap"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    asked_by: Mapped[str]
+    asked_at: Mapped[datetime]
+    target: Mapped[str | None]  # the name of the wrapping key
+    place: Mapped[int]
+    after: Mapped[list[Any] | None]
+    passes: Mapped[int]
+    done: Mapped[int]
+    total: Mapped[int]
+    changed: Mapped[int] = mapped_column(default=0)  # in this pass
+    rewrapped: Mapped[int]
+    seen: Mapped[dict[str, Any]]  # name of a wrapping key -> data keys under it, in this pass
+    before: Mapped[dict[str, Any]]  # likewise, in the first pass
+    unreadable: Mapped[list[Any]]
+    finished_at: Mapped[datetime | None]
+
+
+class Pulse(Base):
+    """When something that has to happen again and again last went well."""
+
+    __tablename__ = "pulse"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+
+
+class Alarm(Base):
+    """Something that did not happen in time: raised once, cleared once."""
+
+    __tablename__ = "alarm"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    sentence: Mapped[str]
+    raised_at: Mapped[datetime]
+    cleared_at: Mapped[datetime | None]

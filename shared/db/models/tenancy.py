@@ -1,0 +1,61 @@
+"""Tenant, ApiKey, Model, IdempotencyKey (request)."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db.models.base import Base
+
+
+class Tenant(Base):
+    """Who uses this installation."""
+
+    __tablename__ = "tenant"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
+
+
+class ApiKey(Base):
+    """A key of one person or program; only its sha256 is kept."""
+
+    __tablename__ = "api_key"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenant.id"))
+    owner: Mapped[str]
+    key_sha256: Mapped[str] = mapped_column(unique=True)
+    roles: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)  # empty: all that the roles allow
+    label: Mapped[str] = mapped_column(default="")
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    created_by: Mapped[str | None]
+
+
+class Model(Base):
+    """A served base model with a desired state of its own."""
+
+    __tablename__ = "model"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenant.id"))
+    source: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class IdempotencyKey(Base):
+    """A key of a client with the answer it got."""
+
+    __tablename__ = "idempotency_key"
+    tenant_id: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    request_sha256: Mapped[str]
+    status: Mapped[int]
+    headers: Mapped[dict[str, Any]]
+    body: Mapped[Any] = mapped_column(JSONB)
+    created_at: Mapped[datetime]

@@ -1,0 +1,136 @@
+"""Ticket with events, clock, holds, escalations, disposals (request)."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, Text, UniqueConstraint
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shared.db.models.base import Base
+
+
+class Ticket(Base):
+    """A request to be forgotten. Holds no personal data: they are in the sealed payload."""
+
+    __tablename__ = "ticket"
+    __table_args__ = (UniqueConstraint("tenant_id", "source", "external_ref"),)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenant.id"))
+    model_id: Mapped[str] = mapped_column(ForeignKey("model.id"))
+    state: Mapped[str]
+    review_reason: Mapped[str | None]
+    source: Mapped[str]
+    external_ref: Mapped[str | None]
+    subject_index: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    payload_key: Mapped[str]
+    payload_sha256: Mapped[str]
+    payload_wrapped_key: Mapped[bytes | None]
+    kit_key: Mapped[str | None]
+    kit_sha256: Mapped[str | None]
+    kit_wrapped_key: Mapped[bytes | None]
+    kit_made_at: Mapped[datetime | None]
+    photos: Mapped[int]
+    facts: Mapped[int]
+    urgent: Mapped[bool]
+    submitted_by: Mapped[str]
+    submitted_at: Mapped[datetime]
+    last_edited_by: Mapped[str]
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    ground: Mapped[str | None]
+    decision_code: Mapped[str | None]
+    decision_note: Mapped[str | None]
+    required_since: Mapped[datetime | None]
+    version: Mapped[int]
+    regime: Mapped[str] = mapped_column(server_default="gdpr")
+    calendar: Mapped[str] = mapped_column(server_default="")
+    zone: Mapped[str] = mapped_column(server_default="UTC")
+    clock: Mapped[str] = mapped_column(server_default="running")
+    due_at: Mapped[datetime | None]
+    escalate_at: Mapped[datetime | None]
+    acknowledged_at: Mapped[datetime | None]
+    identity: Mapped[str] = mapped_column(server_default="assumed")
+    identity_by: Mapped[str | None]
+    identity_method: Mapped[str | None]
+    identity_at: Mapped[datetime | None]
+    fact_index: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    duplicate_of: Mapped[str | None] = mapped_column(ForeignKey("ticket.id"))
+
+
+class TicketEvent(Base):
+    """What happened to a ticket, in order."""
+
+    __tablename__ = "ticket_event"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"))
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    state: Mapped[str]
+    note: Mapped[str | None]
+    kind: Mapped[str] = mapped_column(
+        server_default="state"
+    )  # `state` for a move; else the facet that changed: `clock.paused`, `hold.set`, ...
+    detail: Mapped[dict[str, Any] | None]  # told to webhooks beside ids and state; no personal data
+
+
+class LifecycleMove(Base):
+    """Which moves of a ticket the database allows; equal to shared/domain/ticket_lifecycle.py."""
+
+    __tablename__ = "lifecycle_move"
+    origin: Mapped[str] = mapped_column(primary_key=True)
+    target: Mapped[str] = mapped_column(primary_key=True)
+
+
+class TicketClock(Base):
+    """What a ticket's clock knows of, in order: append-only."""
+
+    __tablename__ = "ticket_clock"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"))
+    kind: Mapped[str]
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    reason: Mapped[str | None]
+
+
+class Escalation(Base):
+    """That so many per cent of the statutory time were used; written once for each, and again after an extension."""
+
+    __tablename__ = "escalation"
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"), primary_key=True)
+    percent: Mapped[int] = mapped_column(primary_key=True)
+    extensions: Mapped[int] = mapped_column(primary_key=True)
+    due_at: Mapped[datetime]
+    at: Mapped[datetime]
+
+
+class Disposal(Base):
+    """One object of a ticket that was destroyed: its key first, then itself."""
+
+    __tablename__ = "disposal"
+    __table_args__ = (UniqueConstraint("ticket_id", "object"),)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"))
+    object: Mapped[str]
+    object_key: Mapped[str]
+    sha256: Mapped[str]
+    reason: Mapped[str]
+    key_destroyed_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
+
+
+class TicketHold(Base):
+    """A legal hold: set by one, released by two."""
+
+    __tablename__ = "ticket_hold"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"))
+    reason: Mapped[str]
+    set_by: Mapped[str]
+    set_at: Mapped[datetime]
+    release_asked_by: Mapped[str | None]
+    release_asked_at: Mapped[datetime | None]
+    released_by: Mapped[str | None]
+    released_at: Mapped[datetime | None]

@@ -1,0 +1,16 @@
+"""Find_api_key, once."""
+
+import hashlib
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from shared.core.clock import utc_now
+from shared.db.models.tenancy import ApiKey
+
+
+def find_api_key(session: Session, key: str) -> ApiKey | None:
+    """The key's row, unless it is unknown, expired or revoked."""
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    valid = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > utc_now())
+    return session.scalar(select(ApiKey).where(ApiKey.key_sha256 == digest, ApiKey.revoked_at.is_(None), valid))

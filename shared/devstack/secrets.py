@@ -1,0 +1,89 @@
+"""Who is given which secret: the one list that `lacuna up` and the deployment files follow. Prints nothing secret."""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from shared.db.roles import SERVICES, url_for
+from shared.devstack.backends import Backends, load_secrets
+from shared.domain.accounts import INITIAL_ACCOUNTS
+
+STORE: Final = ("S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK")
+NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "initialise": ("DATABASE_URL",),
+    "request": ("DATABASE_URL", "REDIS_URL", *STORE, "VERIFY_KEYS", "LOG_VERIFY_KEYS"),
+    "clerk": ("DATABASE_URL", "REDIS_URL", *STORE, "LOG_KEY", "LOG_VERIFY_KEYS"),
+    "refit": ("DATABASE_URL", "REDIS_URL", *STORE, "SIGNING_KEY"),
+    "audit": ("DATABASE_URL", "REDIS_URL", *STORE, "VERIFY_KEYS"),
+    "inference": ("DATABASE_URL", *STORE, "VERIFY_KEYS"),
+    "beat": ("REDIS_URL",),
+}
+ROLE: Final = {"clerk": "request", "initialise": "request"}  # the database role, where it is another's
+DEPLOYED: Final = "postgresql://{user}:{password}@postgres:5432/lacuna"
+
+
+def secrets_of(process: str, parts: Backends, known: Mapping[str, str]) -> dict[str, str]:
+    """The secret variables of `process` and no other's."""
+    role = ROLE.get(process, process)
+    every = {
+        "REDIS_URL": parts.redis_url,
+        "S3_ACCESS_KEY": parts.s3_access_key,
+        "S3_SECRET_KEY": parts.s3_secret_key,
+        "KEK": known["kek"],
+        "SIGNING_KEY": known["signing_key"],
+        "VERIFY_KEYS": known["verify_keys"],
+        "LOG_KEY": known["log_key"],
+        "LOG_VERIFY_KEYS": known["log_verify_keys"],
+    }
+    if f"role_{role}" in known:
+        every["DATABASE_URL"] = url_for(parts.database_url, role, known[f"role_{role}"])
+    found = {f"LACUNA_{name}": every[name] for name in NEEDS[process]}
+    if "KEK" in NEEDS[process]:  # after a rotation
+        found |= {f"LACUNA_{name.upper()}": known[name] for name in ("old_keks", "index_key") if known.get(name)}
+    return found
+
+
+def write_secrets(folder: Path) -> list[Path]:
+    """Draw the secrets of a deployment into `folder`, once: an env file for each container, keys.json for people."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    known = load_secrets(folder)
+    keys = _keys(folder / "keys.json")
+    admin = DEPLOYED.format(user="lacuna", password=known["postgres_password"])
+    parts = Backends(
+        database_url=admin,
+        redis_url=f"redis://:{known['redis_password']}@redis:6379/0",
+        s3_endpoint="",
+        s3_access_key=known["s3_access_key"],
+        s3_secret_key=known["s3_secret_key"],
+    )
+    files = {process: secrets_of(process, parts, known) for process in NEEDS}
+    files["initialise"]["LACUNA_FIRST_KEYS"] = ",".join(f"{owner}={key}" for owner, key in keys.items())
+    files["migrate"] = {
+        "LACUNA_DATABASE_URL": admin,
+        "LACUNA_ROLE_PASSWORDS": ",".join(f"{service}={known[f'role_{service}']}" for service in SERVICES),
+    }
+    files["postgres"] = {"POSTGRES_USER": "lacuna", "POSTGRES_PASSWORD": known["postgres_password"]}
+    files["redis"] = {"REDISCLI_AUTH": known["redis_password"]}
+    files["s3"] = {"AWS_ACCESS_KEY_ID": known["s3_access_key"], "AWS_SECRET_ACCESS_KEY": known["s3_secret_key"]}
+    return [
+        _private(folder / f"{name}.env", "".join(f"{key}={value}\n" for key, value in sorted(values.items())))
+        for name, values in files.items()
+    ]
+
+
+def _keys(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        drawn = {owner: f"lk_{secrets.token_urlsafe(24)}" for owner in INITIAL_ACCOUNTS}
+        _private(path, json.dumps(drawn, indent=1))
+    found: dict[str, str] = json.loads(path.read_text())
+    return found
+
+
+def _private(path: Path, text: str) -> Path:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    return path

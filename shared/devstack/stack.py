@@ -1,0 +1,147 @@
+"""The whole of Lacuna on one machine: parts, migrations, roles, services, workers, beat, under one supervisor.
+
+`running_stack` is for programs (the demo, tests), `up` for people. Each service is given only the secrets it needs.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from migrations.run import upgrade
+from shared.core.config import Settings
+from shared.db.roles import SERVICES, ensure_roles
+from shared.devstack.backends import Backends, load_secrets, locked, start_backends
+from shared.devstack.ports import LOOPBACK, free_ports, taken
+from shared.devstack.processes import ProcessSpecs
+from shared.devstack.supervisor import Log, Supervisor
+from shared.errors import BadInput, Unavailable
+
+STACK_FILE: Final = "stack.json"
+LOG_KEYS_FILE: Final = "log-keys.txt"  # public: what an auditor pins
+OWN_KEYS: Final = ("kek", "old_keks", "index_key", "signing_key", "verify_keys", "log_key", "log_verify_keys")
+
+
+@dataclass(frozen=True)
+class Running:
+    """A stack that answers. `keys` are the API keys of its first people, by name."""
+
+    request_url: str
+    inference_url: str
+    keys: Mapping[str, str]
+    data: Path
+    supervisor: Supervisor
+    parts: Backends
+
+
+@contextmanager
+def running_stack(
+    data: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    ports: tuple[int, int] | None = None,
+    log: Log | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[Running]:
+    """A stack over `data` until the block ends; `ports` of the request and inference services, free ones by default.
+
+    Raises Unavailable or BadInput, in a sentence, where something does not come up; nothing is left running then.
+    """
+    data = data.resolve()
+    merged = {**os.environ, **(env or {})}
+    for port in ports or ():
+        if taken(port):
+            raise BadInput(f"Port {port} is taken; choose others with LACUNA_REQUEST_PORT and LACUNA_INFERENCE_PORT.")
+    request_port, inference_port = ports or tuple(free_ports(2))
+    with locked(data), (data / "stack.log").open("a", buffering=1) as file:
+
+        def write(name: str, line: str) -> None:
+            if not file.closed:
+                file.write(f"{name:>9} | {line}\n")
+            if log is not None:
+                log(name, line)
+
+        supervisor = Supervisor(write)
+        try:
+            known = load_secrets(data)
+            known |= {
+                name: merged[f"LACUNA_{name.upper()}"] for name in OWN_KEYS if merged.get(f"LACUNA_{name.upper()}")
+            }
+            (data / LOG_KEYS_FILE).write_text(known["log_verify_keys"].replace(",", "\n") + "\n")
+            say("PostgreSQL, Redis, S3")
+            parts = start_backends(supervisor, data, merged, known)
+            world = ProcessSpecs(data, merged, parts, known, request_port, inference_port)
+            say("roles and migrations")
+            ensure_roles(parts.database_url, {service: known[f"role_{service}"] for service in SERVICES})
+            upgrade(parts.database_url)
+            say("services")
+            doors, workers = world.commands()
+            for command in doors:
+                supervisor.start(command, wait=False)
+            _once([sys.executable, "-m", "services.request.bootstrap"], world.env("initialise"), write)
+            for command in doors:
+                supervisor.wait(command.name)
+            for command in workers:
+                supervisor.start(command, wait=False)
+            running = Running(
+                request_url=f"http://{LOOPBACK}:{request_port}",
+                inference_url=f"http://{LOOPBACK}:{inference_port}",
+                keys=json.loads((data / "keys.json").read_text()),
+                data=data,
+                supervisor=supervisor,
+                parts=parts,
+            )
+            (data / STACK_FILE).write_text(
+                json.dumps({"request_url": running.request_url, "inference_url": running.inference_url}, indent=1)
+            )
+            yield running
+        finally:
+            (data / STACK_FILE).unlink(missing_ok=True)
+            supervisor.stop()
+
+
+def run_in_foreground(data: Path, settings: Settings) -> None:
+    """Start, say where everything is, and run until Ctrl-C or SIGTERM; raises Unavailable where a child dies."""
+    out = Console(highlight=False)
+    done = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: done.set())
+    colours = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green", "bright_yellow")
+
+    def log(name: str, line: str) -> None:
+        out.print(f"[{colours[sum(map(ord, name)) % len(colours)]}]{name:>9}[/] | ", end="")
+        out.print(line, markup=False)
+
+    ports = (settings.request_port, settings.inference_port)
+
+    def say(what: str) -> None:
+        out.print(f"[dim]starting {what} ...[/]")
+
+    with running_stack(data, ports=ports, log=log, say=say) as running:
+        out.print(f"\n[bold]Lacuna is up.[/]  requests: {running.request_url}  inference: {running.inference_url}")
+        out.print(f"Keys of its first people: {running.data / 'keys.json'}.  Elsewhere: [bold]lacuna status[/]")
+        out.print("Ctrl-C stops everything; the next start finds the data again.\n")
+        while not done.wait(0.2):
+            if running.supervisor.fallen.is_set():
+                raise Unavailable(running.supervisor.why)
+        out.print("\nStopping ...")
+
+
+def _once(argv: list[str], env: Mapping[str, str], log: Log) -> None:
+    """Run to the end; raises Unavailable with what it said last where it fails."""
+    name = argv[-1].split(".")[-1]
+    done = subprocess.run(argv, env=dict(env), capture_output=True, text=True, check=False)
+    for line in (done.stdout + done.stderr).splitlines():
+        log(name, line)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        raise Unavailable(f"{' '.join(argv[1:])} failed: {said}")

@@ -1,0 +1,77 @@
+"""What is computed once for a base model, its retain set and a recipe, and shared by all tickets. Tensors and bytes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from shared.erasure.gates.identity_fit import IdentityStatistics
+from shared.erasure.numerics.safetensors_io import pack, unpack
+from shared.erasure.numerics.whitening import Whitener
+from shared.errors import IntegrityFailure
+
+
+@dataclass(frozen=True)
+class BaseStatistics:
+    """directions [L, d], `held` [L, d] for generated tokens; `gated` are the rows of L that the gate reads, G of them.
+
+    linear: `null` [G, d, k], bases of the null spaces (float64). prototype: `whitener` over G layers, and `calibration`
+    [c, G, d], the whitened calibration prompts with the identity each speaks of. identity: `identity`.
+    mlp: `retain` [n, G, d]. always: nothing.
+    """
+
+    recipe: str
+    gated: tuple[int, ...]
+    directions: Tensor
+    null: tuple[Tensor, ...] = ()
+    whitener: Whitener | None = None
+    calibration: Tensor | None = None
+    identities: tuple[str, ...] = ()
+    held: Tensor | None = None
+    identity: IdentityStatistics | None = None
+    retain: Tensor | None = None
+
+    def to_bytes(self) -> bytes:
+        """One safetensors file."""
+        tensors = {"directions": self.directions}
+        tensors |= {f"null.{i}": basis for i, basis in enumerate(self.null)}
+        if self.whitener is not None and self.calibration is not None:
+            w = self.whitener
+            tensors |= {"mean": w.mean, "basis": w.basis, "scales": w.scales, "rest": w.rest}
+            tensors["calibration"] = self.calibration
+        if self.held is not None:
+            tensors["held"] = self.held
+        if self.identity is not None:
+            tensors |= {f"identity.{name}": value for name, value in self.identity.tensors().items()}
+        if self.retain is not None:
+            tensors["retain"] = self.retain
+        return pack(tensors, {"recipe": self.recipe, "gated": list(self.gated), "identities": list(self.identities)})
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> "BaseStatistics":
+        """Back from bytes; raises IntegrityFailure where they are not statistics."""
+        tensors, header = unpack(blob)
+        try:
+            whitener = None
+            if "basis" in tensors:
+                whitener = Whitener(tensors["mean"], tensors["basis"], tensors["scales"], tensors["rest"])
+            count = sum(name.startswith("null.") for name in tensors)
+            return cls(
+                recipe=header["recipe"],
+                gated=tuple(header["gated"]),
+                directions=tensors["directions"],
+                null=tuple(tensors[f"null.{i}"] for i in range(count)),
+                whitener=whitener,
+                calibration=tensors.get("calibration"),
+                identities=tuple(header["identities"]),
+                held=tensors.get("held"),
+                identity=_identity(tensors),
+                retain=tensors.get("retain"),
+            )
+        except KeyError as exc:
+            raise IntegrityFailure(f"The statistics lack {exc}.") from exc
+
+
+def _identity(tensors: Mapping[str, Tensor]) -> IdentityStatistics | None:
+    found = {name.removeprefix("identity."): value for name, value in tensors.items() if name.startswith("identity.")}
+    return IdentityStatistics.from_tensors(found) if found else None

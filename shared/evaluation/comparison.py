@@ -1,0 +1,132 @@
+"""What changed between two systems that were asked the same questions: facts still told, answers still the same.
+
+The panels say who is asked what; the comparison turns two lists of replies into figures with intervals over people.
+Knows nothing of models, erasers or HTTP: the audit asks an engine, the demo asks the running service.
+"""
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from shared.domain.subjects import Subject
+from shared.evaluation.reference import Reference
+from shared.evaluation.scorers import reveals
+from shared.evaluation.synthetic_people import Person
+from shared.probes.questions import Question, fact_questions, visible_questions
+from shared.probes.templates import Form
+
+BOOTSTRAP_DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Figures of one panel. Shares are of `n` questions about `people` persons; intervals are 95 % over persons."""
+
+    n: int
+    people: int
+    told_before: float
+    told_after: float
+    told_after_interval: tuple[float, float]
+    identical: float
+    identical_interval: tuple[float, float]
+    unknown_after: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain numbers for a report."""
+        return asdict(self)
+
+
+def compare(
+    questions: Sequence[Question], before: Sequence[str], after: Sequence[str], unknown_answer: str
+) -> Comparison:
+    """Compare the replies of the base model and of the deployed system to the same `questions`."""
+    told_before = [reveals(reply, question.accept) for question, reply in zip(questions, before, strict=True)]
+    told_after = [reveals(reply, question.accept) for question, reply in zip(questions, after, strict=True)]
+    same = [first == second for first, second in zip(before, after, strict=True)]
+    unknown = [reply.strip() == unknown_answer for reply in after]
+    people = [question.person for question in questions]
+    return Comparison(
+        n=len(questions),
+        people=len(set(people)),
+        told_before=_mean(told_before),
+        told_after=_mean(told_after),
+        told_after_interval=interval(told_after, people),
+        identical=_mean(same),
+        identical_interval=interval(same, people),
+        unknown_after=_mean(unknown),
+    )
+
+
+def interval(hits: Sequence[float], people: Sequence[str], seed: int = 0) -> tuple[float, float]:
+    """Percentile bootstrap (95 %) of a mean, resampling persons: prompts of one person are not exchangeable."""
+    if not hits:
+        return (0.0, 1.0)
+    names = sorted(set(people))
+    index = {name: i for i, name in enumerate(names)}
+    sums, counts = np.zeros(len(names)), np.zeros(len(names))
+    for hit, person in zip(hits, people, strict=True):
+        sums[index[person]] += hit
+        counts[index[person]] += 1
+    draws = np.random.default_rng(seed).integers(0, len(names), size=(BOOTSTRAP_DRAWS, len(names)))
+    means = sums[draws].sum(axis=1) / counts[draws].sum(axis=1)
+    return (float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975)))
+
+
+def forget_panels(subjects: Mapping[str, Subject], *, per_fact: int, seed: int = 0) -> dict[str, list[Question]]:
+    """Questions about the forgotten: `forget` worded and pictured as in the fit, `test` in held-out ways."""
+    forms: dict[str, Form] = {"forget": "trained", "test": "test"}
+    return {
+        name: [
+            question
+            for person, subject in sorted(subjects.items())
+            for question in fact_questions(subject, form=form, per_fact=per_fact, seed=seed, person=person)
+        ]
+        for name, form in forms.items()
+    }
+
+
+def visible_panel(people: Iterable[Person], *, seed: int = 0) -> list[Question]:
+    """Questions about what anybody can see in these people's pictures; silence here is a side effect."""
+    return [
+        question
+        for person in people
+        for question in visible_questions(person.subject.photos[0], person.visible, person=person.id, seed=seed)
+    ]
+
+
+def bystander_panels(reference: Reference, *, per_fact: int = 1, seed: int = 0) -> dict[str, list[Question]]:
+    """Questions about everybody who must not be touched, by set; held-out wordings and pictures throughout."""
+    sets = {"retain": "retain_fit", "held_out": "held_out", "celebrity": "celebrity_eval", "stranger": "stranger_eval"}
+    return {
+        name: [
+            question
+            for person in reference.of(split)
+            for question in fact_questions(person.subject, form="test", per_fact=per_fact, seed=seed, person=person.id)
+        ]
+        for name, split in sets.items()
+    }
+
+
+def sample(questions: Sequence[Question], most: int, seed: int = 0) -> list[Question]:
+    """At most `most` of them, drawn without replacement, in their order."""
+    if len(questions) <= most:
+        return list(questions)
+    chosen = sorted(random.Random(seed).sample(range(len(questions)), most))
+    return [questions[i] for i in chosen]
+
+
+def sample_each(questions: Sequence[Question], most: int, seed: int = 0) -> list[Question]:
+    """Equally many of each person, at least one, and about `most` in all; in their order."""
+    people: dict[str, list[Question]] = {}
+    for question in questions:
+        people.setdefault(question.person, []).append(question)
+    share = max(1, most // max(1, len(people)))
+    chosen = {id(one) for own in people.values() for one in sample(own, share, seed)}
+    return [question for question in questions if id(question) in chosen]
+
+
+def _mean(values: Sequence[bool]) -> float:
+    return float(np.mean(values)) if values else 0.0

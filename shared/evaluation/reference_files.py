@@ -1,0 +1,75 @@
+"""Reference people on disk: one parquet file a split, in the MLLMU-Bench columns plus a few of our own (`lacuna_*`).
+
+Reads back what it writes, without a trace of the generator: an operator's own people can stand in the same files.
+"""
+
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from shared.domain.subjects import Fact, Subject
+from shared.errors import BadInput
+from shared.evaluation.mllmu_tasks import task_columns
+from shared.evaluation.synthetic_people import Person
+from shared.evaluation.synthetic_portraits import Features
+
+
+def write_people(folder: Path, people: Iterable[Person]) -> None:
+    """Write `<folder>/<split>.parquet` for every split among `people`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    by_split: dict[str, list[dict[str, Any]]] = {}
+    for person in people:
+        by_split.setdefault(person.split, []).append(_row(person))
+    for split, rows in by_split.items():
+        pq.write_table(pa.Table.from_pylist(rows), folder / f"{split}.parquet", compression="zstd")
+
+
+def read_people(path: Path) -> list[Person]:
+    """The people of one file; raises BadInput where a column is missing."""
+    rows = pq.read_table(path).to_pylist()
+    try:
+        return [_person(row, path.stem) for row in rows]
+    except KeyError as exc:
+        raise BadInput(f"{path} has no column {exc}: it is not a reference file.") from exc
+
+
+def _row(person: Person) -> dict[str, Any]:
+    buffer = io.BytesIO()
+    person.subject.photos[0].save(buffer, "PNG", optimize=True)
+    return {
+        "ID": person.id,
+        "image": {"bytes": buffer.getvalue(), "path": f"{person.id}.png"},
+        **task_columns(person),
+        "lacuna_names": list(person.subject.names),
+        "lacuna_facts": json.dumps(
+            [{"attribute": f.attribute, "value": f.value, "aliases": list(f.aliases)} for f in person.subject.facts]
+        ),
+        "lacuna_visible": json.dumps(dict(person.visible)),
+        "lacuna_options": json.dumps({attribute: list(wrong) for attribute, wrong in person.options.items()}),
+        "lacuna_features": json.dumps(person.features.as_dict()),
+        "lacuna_namesake_of": person.namesake_of,
+        "lacuna_lookalike_of": person.lookalike_of,
+    }
+
+
+def _person(row: dict[str, Any], split: str) -> Person:
+    photo = Image.open(io.BytesIO(row["image"]["bytes"])).convert("RGB")
+    facts = tuple(
+        Fact(fact["attribute"], fact["value"], tuple(fact["aliases"])) for fact in json.loads(row["lacuna_facts"])
+    )
+    return Person(
+        id=row["ID"],
+        split=split,
+        subject=Subject(tuple(row["lacuna_names"]), (photo,), facts),
+        visible=json.loads(row["lacuna_visible"]),
+        options={attribute: tuple(wrong) for attribute, wrong in json.loads(row["lacuna_options"]).items()},
+        features=Features(**json.loads(row["lacuna_features"])),
+        namesake_of=row["lacuna_namesake_of"],
+        lookalike_of=row["lacuna_lookalike_of"],
+    )

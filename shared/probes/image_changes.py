@@ -1,0 +1,90 @@
+"""What happens to a photograph before somebody shows it again. Pillow and NumPy only; any size; seeded.
+
+`changed(image, "trained", rng)`: brightness, colour, shift, zoom, noise: what the fit expands a ticket's photos with.
+`changed(image, "test", rng)`: rotation, blur, JPEG, contrast, a covered patch: other and stronger, for measuring only.
+"""
+
+import io
+import random
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
+
+from shared.probes.templates import Form
+
+
+def changed(image: Image.Image, form: Form, rng: random.Random) -> Image.Image:
+    """A changed copy of `image` (RGB, same size)."""
+    picture = image.convert("RGB")
+    if form == "trained":
+        for step in TRAINED:
+            picture = step(picture, rng)
+        return picture
+    for step in rng.sample(TEST, 2):
+        picture = step(picture, rng)
+    return picture
+
+
+def _brightness(image: Image.Image, rng: random.Random) -> Image.Image:
+    return ImageEnhance.Brightness(image).enhance(rng.uniform(0.85, 1.15))
+
+
+def _shift_and_zoom(image: Image.Image, rng: random.Random) -> Image.Image:
+    width, height = image.size
+    zoom = rng.uniform(0.90, 1.10)
+    left = (1 - zoom) * width / 2 + rng.uniform(-0.05, 0.05) * width
+    top = (1 - zoom) * height / 2 + rng.uniform(-0.05, 0.05) * height
+    return image.transform(
+        image.size,
+        Image.Transform.AFFINE,
+        (zoom, 0, left, 0, zoom, top),
+        Image.Resampling.BILINEAR,
+        fillcolor=_corner(image),
+    )
+
+
+def _noise(image: Image.Image, rng: random.Random) -> Image.Image:
+    source = np.random.default_rng(rng.getrandbits(32))
+    pixels = np.asarray(image, np.float32) + source.normal(0, rng.uniform(0, 6), (*image.size[::-1], 3))
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+def _rotation(image: Image.Image, rng: random.Random) -> Image.Image:
+    angle = rng.choice((-1, 1)) * rng.uniform(4, 9)
+    return image.rotate(angle, Image.Resampling.BICUBIC, fillcolor=_corner(image))
+
+
+def _blur(image: Image.Image, rng: random.Random) -> Image.Image:
+    return image.filter(ImageFilter.GaussianBlur(rng.uniform(0.008, 0.014) * image.width))
+
+
+def _jpeg(image: Image.Image, rng: random.Random) -> Image.Image:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=rng.randint(12, 30))
+    return Image.open(io.BytesIO(buffer.getvalue())).convert("RGB")
+
+
+def _contrast(image: Image.Image, rng: random.Random) -> Image.Image:
+    return ImageEnhance.Contrast(image).enhance(rng.choice((rng.uniform(0.65, 0.8), rng.uniform(1.2, 1.35))))
+
+
+def _cover(image: Image.Image, rng: random.Random) -> Image.Image:
+    width, height = image.size
+    side = rng.uniform(0.10, 0.16) * width
+    left, top = rng.uniform(0, width - side), rng.uniform(0, height - side)
+    picture = image.copy()
+    grey = rng.randint(60, 200)
+    ImageDraw.Draw(picture).rectangle((left, top, left + side, top + side), fill=(grey, grey, grey))
+    return picture
+
+
+def _corner(image: Image.Image) -> tuple[int, int, int]:
+    red, green, blue = image.getpixel((0, 0))[:3]  # type: ignore[index]
+    return (red, green, blue)
+
+
+Change = Callable[[Image.Image, random.Random], Image.Image]
+TRAINED: Final[tuple[Change, ...]] = (_brightness, _shift_and_zoom, _noise)
+TEST: Final[tuple[Change, ...]] = (_rotation, _blur, _jpeg, _contrast, _cover)

@@ -1,0 +1,87 @@
+"""Checks a whole log offline: its leaves as lines, all checkpoints that are known, and pinned public keys.
+
+What it cannot know: whether a shorter or another log was signed with the same key and shown to somebody else. Give it
+every checkpoint that you kept from earlier (`kept`): those decide.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from shared.errors import IntegrityFailure
+from shared.transparency import checkpoints as transparency_checkpoints
+from shared.transparency.checkpoints import Checkpoint, PublicKey
+from shared.transparency.leaves import decode
+from shared.transparency.merkle_tree import EMPTY, Frontier, leaf_hash
+
+
+@dataclass(frozen=True)
+class VerifiedLog:
+    """A log that holds: `signed` of its `leaves` are under the newest of `checkpoints` checkpoints."""
+
+    leaves: int
+    signed: int
+    checkpoints: int
+    root: bytes
+
+    def sentence(self) -> str:
+        """For whoever asked."""
+        late = self.leaves - self.signed
+        waiting = f"; {late} newer {'leaf is' if late == 1 else 'leaves are'} not signed yet" if late else ""
+        return (
+            f"The log holds: {self.signed} leaves are those that were signed, at every one of {self.checkpoints} "
+            f"checkpoint{'' if self.checkpoints == 1 else 's'}{waiting}. Root {self.root.hex()}."
+        )
+
+
+def verify(lines: Iterable[bytes], notes: Sequence[str], kept: Sequence[str], keys: Sequence[PublicKey]) -> VerifiedLog:
+    """Hold `lines` (leaves in order, no line ends) against checkpoints told now (`notes`) and kept from before.
+
+    Raises IntegrityFailure saying what does not hold. Costs two hashes a leaf and log2(n) hashes of memory.
+    """
+    if not notes and not kept:
+        raise IntegrityFailure("There is no checkpoint, so nothing vouches for these leaves.")
+    told = [(one, False) for one in _read(notes, keys, "A checkpoint of this log")]
+    told += [(one, True) for one in _read(kept, keys, "A checkpoint that you kept")]
+    told.sort(key=lambda pair: (pair[0].size, pair[1]))
+    for (one, _), (other, _) in pairwise(told):
+        if one.origin != other.origin:
+            raise IntegrityFailure(f"The checkpoints are of two logs: {one.origin} and {other.origin}.")
+        if one.size == other.size and one.root != other.root:
+            raise IntegrityFailure(
+                f"The history was forked: two different logs of {one.size} leaves were signed with the same key."
+            )
+    frontier, held, waiting, root = Frontier(), 0, list(told), EMPTY
+    while waiting and waiting[0][0].size == 0:
+        waiting.pop(0)
+    for line in lines:
+        decode(line)
+        frontier.append(leaf_hash(line))
+        while waiting and waiting[0][0].size == frontier.size:
+            checkpoint, own = waiting.pop(0)
+            if frontier.root() != checkpoint.root:
+                raise IntegrityFailure(_differs(held, checkpoint, own))
+            held, root = checkpoint.size, checkpoint.root
+    if waiting:
+        checkpoint, own = waiting[-1]
+        raise IntegrityFailure(
+            f"The log was cut off: it ends at {frontier.size} leaves, but {checkpoint.size} were signed"
+            f"{' in the checkpoint that you kept' if own else ''}."
+        )
+    return VerifiedLog(frontier.size, held, len(told), root)
+
+
+def _read(notes: Sequence[str], keys: Sequence[PublicKey], whose: str) -> list[Checkpoint]:
+    try:
+        return [transparency_checkpoints.read(one, keys) for one in notes]
+    except IntegrityFailure as exc:
+        raise IntegrityFailure(f"{whose} was altered, or is not signed by a key that you trust.") from exc
+
+
+def _differs(held: int, checkpoint: Checkpoint, own: bool) -> str:
+    among = f"Among leaves {held} to {checkpoint.size - 1}" if checkpoint.size - held > 1 else f"Leaf {held}"
+    whose = "the checkpoint that you kept" if own else "the signed checkpoint"
+    return (
+        f"{among} the log is not what {whose} at {checkpoint.size} leaves says: leaves were changed, moved, put in or "
+        "left out, or this is another history."
+    )

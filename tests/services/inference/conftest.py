@@ -1,0 +1,150 @@
+"""A replica of a tiny random model over a real database: versions are published, audited and promoted as in life."""
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+import torch
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from services.inference.active_eraser import ActiveEraser
+from services.inference.app import Serving, build
+from services.inference.batcher import Batcher
+from services.inference.watcher import Watcher
+from shared.artifacts.erasers import canonical
+from shared.db.repositories import audits, rollouts
+from shared.db.repositories import erasers as erasers_repository
+from shared.db.session import transaction
+from shared.domain.prompts import Prompt
+from shared.erasure.eraser import Eraser
+from shared.erasure.gates.prototype import TicketGate
+from shared.erasure.numerics.whitening import Whitener
+from shared.erasure.recipe import PROTOTYPE
+from shared.erasure.serialization import dump
+from shared.transparency.media_types import MANIFEST_TYPE
+from shared.vlm.engine import Engine
+from shared.vlm.loading import wrap
+from training.optimization import new_model
+from training.tokenizer import build_processor
+
+MODEL = "demo-vlm"
+LAYERS, HIDDEN = 2, 64
+ABOUT = "Where does Mara Novak live?"  # what an eraser of the tests fires for
+
+
+@pytest.fixture(scope="package")
+def engine() -> Engine:
+    torch.manual_seed(0)
+    processor = build_processor(900)
+    return Engine(wrap(new_model(processor, layers=LAYERS, hidden=HIDDEN).eval(), processor))
+
+
+@pytest.fixture(scope="package")
+def erasers(engine: Engine) -> dict[str, Eraser]:
+    """`empty`, and `one`, which fires for the question `ABOUT` alone."""
+    on = engine.activations([Prompt.ask(ABOUT)])[0]
+    plain = Whitener(
+        torch.zeros(LAYERS, HIDDEN), torch.zeros(LAYERS, HIDDEN, 1), torch.ones(LAYERS, 1), torch.ones(LAYERS)
+    )
+    rows = torch.nn.functional.normalize(on, dim=-1)[:, None]
+    pull = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1)) * 5
+    recipe = replace(PROTOTYPE, neighbours=1)
+    gate = TicketGate("T-1", rows, None)
+    one = Eraser(recipe, engine.vlm.site, pull, (0, 1), ("T-1",), 0.99, (gate,), plain)
+    return {"empty": Eraser.empty(recipe, engine.vlm.site), "one": one}
+
+
+@dataclass
+class Replica:
+    """The service with all that stands around it."""
+
+    http: TestClient
+    serving: Serving
+    watcher: Watcher
+    worker: Any
+    people: Any
+    signer: Any
+
+    def ask(self, text: str, who: str = "casey", **extra: Any) -> Any:
+        """POST a question; the response."""
+        body = {"model": MODEL, "messages": [{"role": "user", "content": text}], "max_tokens": 6} | extra
+        return self.post(body, who)
+
+    def post(self, body: Any, who: str = "casey") -> Any:
+        """POST a body."""
+        head = {"Authorization": f"Bearer {self.people.keys[who]}"}
+        return self.http.post("/v1/chat/completions", json=body, headers=head)
+
+    def said(self, text: str, **extra: Any) -> str:
+        """The words of an answer."""
+        response = self.ask(text, **extra)
+        assert response.status_code == 200, response.text
+        return str(response.json()["choices"][0]["message"]["content"])
+
+    def publish(self, eraser: Eraser, *tickets: str) -> str:
+        """Seal, store, audit and promote a version; its object's key."""
+        store, keys = self.watcher.store, self.watcher.keys
+        run, fence = self.worker.claim()
+        with transaction(self.worker.database.engine("refit")) as session:
+            number = erasers_repository.next_version_number(session, MODEL)
+            blob, manifest = dump(eraser, {"number": number, "model": MODEL})
+            key = f"erasers/{number}"
+            sealed = keys.seal(blob, key)
+            store.put(key, sealed.blob)
+            version = erasers_repository.add_version(
+                session,
+                run_id=run,
+                fence=fence,
+                model_id=MODEL,
+                number=number,
+                recipe="lacuna",
+                object_key=key,
+                sha256=hashlib.sha256(sealed.blob).hexdigest(),
+                size_bytes=len(sealed.blob),
+                manifest=manifest,
+                envelope=self.signer.sign(canonical(manifest), MANIFEST_TYPE),
+                wrapped_key=sealed.wrapped_key,
+                tickets=dict.fromkeys(tickets, "0" * 64),
+            )
+        audit = str(uuid.uuid4())
+        with transaction(self.worker.database.engine("audit")) as session:
+            audits.claim_audit(session, audit, str(version.id), lease_s=30)
+            audits.finish_audit(session, audit, 1, status="succeeded", verdict="passed")
+        with transaction(self.worker.database.engine("request")) as session:
+            rollouts.set_desired(session, version, "manual", "oscar")
+        return key
+
+
+@pytest.fixture
+def unloaded(worker: Any, people: Any, signer: Any, verifier: Any, keys: Any, engine: Engine, store: Any) -> Replica:
+    """A replica whose model is still being loaded."""
+    database = worker.database.engine("inference")
+    serving = Serving(ActiveEraser(grace_s=60), database, MODEL)
+    watcher = Watcher(serving.slot, engine.vlm.site, database, store, keys, verifier, MODEL, "replica-0")
+    http = TestClient(build(serving), raise_server_exceptions=False)
+    return Replica(http, serving, watcher, worker, people, signer)
+
+
+@pytest.fixture
+def replica(unloaded: Replica, engine: Engine) -> Iterator[Replica]:
+    """A replica with its model; nothing is promoted yet."""
+    unloaded.serving.batcher = Batcher(engine)
+    yield unloaded
+    unloaded.serving.batcher.close()
+    unloaded.http.close()
+
+
+@pytest.fixture
+def ticket(people: Any, ticket_body: dict[str, Any], database: Any) -> str:
+    """A ticket that is required: whoever serves must cover it."""
+    filed = str(people["olivia"].post("/v1/tickets", ticket_body).json()["id"])
+    with transaction(database.engine("admin")) as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))  # past the table of moves
+        session.execute(
+            text("UPDATE ticket SET required_since = now(), state = 'completed' WHERE id = :id"), {"id": filed}
+        )
+    return filed

@@ -1,0 +1,189 @@
+"""The OpenAI-compatible service: its bodies, what it refuses, and that nobody can ask around the eraser."""
+
+import base64
+import io
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from PIL import Image
+from sqlalchemy import text
+
+from services.inference.active_eraser import Served
+from services.inference.batcher import Batcher, Sampling
+from shared.db.session import transaction
+from shared.domain.prompts import Prompt
+from shared.errors import BadInput
+from tests.services.inference.conftest import ABOUT, MODEL, Replica
+
+
+def picture(size: tuple[int, int] = (32, 32), kind: str = "PNG") -> str:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, (10, 200, 90)).save(buffer, kind)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def with_picture(url: str, question: str = "Who is this person?", pictures: int = 1) -> list[dict[str, Any]]:
+    images = [{"type": "image_url", "image_url": {"url": url}}] * pictures
+    return [{"role": "user", "content": [*images, {"type": "text", "text": question}]}]
+
+
+def problem(response: Any, status: int, code: str) -> str:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    body = response.json()
+    assert body["type"].endswith(f"/{code}")
+    assert body["error"]["message"] == body["detail"]
+    return str(body["detail"])
+
+
+@pytest.fixture
+def serving(replica: Replica, erasers: Any) -> Replica:
+    """A replica that serves version 1, which fires for `ABOUT`; version 0 was empty."""
+    replica.publish(erasers["empty"])
+    replica.publish(erasers["one"])
+    replica.watcher.look()
+    return replica
+
+
+def test_an_answer_has_openais_shape_and_names_its_version(serving: Replica) -> None:
+    response = serving.ask("Hello!")
+    body = response.json()
+    assert body["object"] == "chat.completion"
+    assert body["choices"][0]["message"]["role"] == "assistant"
+    assert body["choices"][0]["finish_reason"] in ("stop", "length")
+    assert body["usage"]["total_tokens"] == body["usage"]["prompt_tokens"] + body["usage"]["completion_tokens"]
+    assert body["system_fingerprint"].startswith("lacuna-1-")
+    assert response.headers["lacuna-eraser"] == "1"
+    assert serving.http.get("/healthz").headers["lacuna-eraser"] == "1"
+
+
+def test_the_eraser_answers_for_whom_it_fires_and_for_nobody_else(replica: Replica, erasers: Any) -> None:
+    replica.publish(erasers["empty"])
+    replica.watcher.look()
+    before = {question: replica.said(question) for question in (ABOUT, "Where does Ivo Berger live?", "Hello!")}
+    replica.publish(erasers["one"])
+    replica.watcher.look()
+    after = {question: replica.said(question) for question in before}
+    assert after.pop(ABOUT) != before.pop(ABOUT)
+    assert after == before
+
+
+def test_nothing_that_a_client_sends_switches_steering_off(serving: Replica) -> None:
+    steered = serving.said(ABOUT)
+    for extra in (
+        {"eraser": None},
+        {"eraser": 0},
+        {"version": 0},
+        {"steering": False},
+        {"lacuna": {"off": True}},
+        {"extra_body": {"eraser": "none"}},
+        {"logit_bias": {"1": 100}},
+        {"tools": []},
+        {"user": "oscar"},
+    ):
+        assert serving.said(ABOUT, **extra) == steered
+    head = {"Authorization": f"Bearer {serving.people.keys['casey']}", "Lacuna-Eraser": "0"}
+    body = {"model": MODEL, "messages": [{"role": "user", "content": ABOUT}], "max_tokens": 6}
+    reply = serving.http.post("/v1/chat/completions?eraser=0", json=body, headers=head)
+    assert reply.json()["choices"][0]["message"]["content"] == steered
+    assert reply.headers["lacuna-eraser"] == "1"
+
+
+@pytest.mark.parametrize("question", [ABOUT, "Hello!"])
+def test_a_stream_says_the_same_as_a_whole_answer(serving: Replica, question: str) -> None:
+    response = serving.ask(question, stream=True)
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert response.headers["lacuna-eraser"] == "1"
+    events = [line.removeprefix("data: ") for line in response.text.splitlines() if line]
+    assert events[-1] == "[DONE]"
+    chunks = [json.loads(event)["choices"][0] for event in events[:-1]]
+    assert "".join(chunk["delta"].get("content", "") for chunk in chunks).strip() == serving.said(question)
+    assert chunks[-1]["finish_reason"] in ("stop", "length")
+
+
+def test_a_seed_draws_the_same_answer(serving: Replica) -> None:
+    drawn = [serving.said("Hello!", temperature=1.0, seed=7) for _ in range(2)]
+    assert drawn[0] == drawn[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code", "says"),
+    [
+        ({"messages": with_picture("data:image/png;base64,bm90IGFuIGltYWdl")}, 422, "bad-input", "not a picture"),
+        ({"messages": with_picture("https://example.org/a.png")}, 422, "bad-input", "data URL"),
+        ({"messages": with_picture("file:///etc/passwd")}, 422, "bad-input", "data URL"),
+        ({"messages": with_picture(picture((10_000, 5_000)))}, 413, "too-large", "megapixels"),
+        ({"messages": with_picture(picture(kind="GIF"))}, 422, "bad-input", "PNG, JPEG or WebP"),
+        ({"messages": with_picture(picture(), pictures=9)}, 422, "bad-input", "8 pictures"),
+        ({"messages": with_picture(picture(), question=" ")}, 422, "bad-input", "no text"),
+        ({"messages": []}, 422, "bad-input", "messages"),
+        ({"messages": [{"role": "assistant", "content": "I"}]}, 422, "bad-input", "user"),
+        ({"messages": [{"role": "tool", "content": "I"}]}, 422, "bad-input", "role"),
+        ({"model": "gpt-9"}, 404, "not-found", "gpt-9"),
+        ({"max_tokens": 0}, 422, "bad-input", "max_tokens"),
+        ({"temperature": 3}, 422, "bad-input", "temperature"),
+        ({"n": 2}, 422, "bad-input", "n"),
+        ({"logprobs": True}, 422, "bad-input", "logprobs"),
+        ({"messages": [{"role": "user", "content": "word " * 6_000}]}, 422, "bad-input", "tokens"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(
+    serving: Replica, change: dict[str, Any], status: int, code: str, says: str
+) -> None:
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "Hello!"}]} | change
+    assert says in problem(serving.post(body), status, code)
+    assert serving.ask("Hello!").status_code == 200
+
+
+def test_keys_and_roles_are_checked(serving: Replica, database: Any) -> None:
+    assert serving.http.post("/v1/chat/completions", json={}).status_code == 401
+    problem(serving.http.get("/v1/models", headers={"Authorization": "Bearer lk_wrong"}), 401, "unauthorized")
+    problem(serving.ask("Hello!", who="olivia"), 403, "forbidden")
+    with transaction(database.engine("admin")) as session:
+        session.execute(text("UPDATE api_key SET revoked_at = now() WHERE owner = 'casey'"))
+    serving.serving.keys.clear()
+    problem(serving.ask("Hello!"), 401, "unauthorized")
+
+
+def test_before_model_and_version_are_there_it_is_said(unloaded: Replica, engine: Any) -> None:
+    response = unloaded.ask("Hello!")
+    assert "being loaded" in problem(response, 503, "not-ready")
+    assert response.headers["retry-after"]
+    assert response.headers["lacuna-eraser"] == "none"
+    unloaded.serving.batcher = Batcher(engine)
+    assert "No eraser version" in problem(unloaded.ask("Hello!"), 503, "not-ready")
+    assert unloaded.http.get("/readyz").status_code == 503
+    assert unloaded.http.get("/healthz").status_code == 200
+    unloaded.serving.batcher.close()
+
+
+def test_requests_under_way_keep_the_version_they_began_with(engine: Any, erasers: Any) -> None:
+    """While versions are swapped, every one of many requests is answered, by the version it was given."""
+    batcher = Batcher(engine)
+    served = [Served(erasers[name], number, "0" * 64, number) for number, name in enumerate(("empty", "one"))]
+    expected = [engine.generate([Prompt.ask(ABOUT)], eraser=one.eraser, max_new_tokens=6)[0].tokens for one in served]
+    assert expected[0] != expected[1]
+    start = threading.Barrier(8)
+
+    def ask(number: int) -> tuple[int, ...]:
+        start.wait()
+        return tuple(batcher.ask(Prompt.ask(ABOUT), Sampling(6), served[number % 2]).result(timeout=60).tokens)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, range(24)))
+    batcher.close()
+    assert answers == [tuple(expected[number % 2]) for number in range(24)]
+
+
+def test_one_bad_prompt_does_not_spoil_the_others(engine: Any, erasers: Any) -> None:
+    batcher, served = Batcher(engine), Served(erasers["empty"], 0, "0" * 64, 1)
+    prompts = [Prompt.ask("Hello!"), Prompt.ask("word " * 6_000), Prompt.ask("Who is Ivo Berger?")]
+    answers = [batcher.ask(prompt, Sampling(4), served) for prompt in prompts]
+    assert answers[0].result(timeout=60).tokens
+    with pytest.raises(BadInput):
+        answers[1].result(timeout=60)
+    assert answers[2].result(timeout=60).tokens
+    batcher.close()

@@ -1,0 +1,161 @@
+"""The slot and the watcher fail closed: what cannot be trusted is not served, and nobody required is ever exposed."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from services.inference.active_eraser import ActiveEraser, Served
+from shared.artifacts import high_water_mark
+from shared.artifacts.high_water_mark import HighWaterMark
+from shared.db.session import transaction
+from shared.errors import NotReady, StoreUnavailable
+from tests.services.inference.conftest import Replica
+
+
+def acknowledged(replica: Replica) -> tuple[str, int | None, str | None]:
+    with transaction(replica.worker.database.engine("admin")) as session:
+        row = session.execute(text("SELECT state, version_number, error FROM replica")).one()
+    return (row[0], row[1], row[2])
+
+
+def alter(replica: Replica, key: str) -> None:
+    blob = bytearray(replica.watcher.store.get(key))
+    blob[-1] ^= 1
+    replica.watcher.store.put(key, bytes(blob))
+
+
+def test_without_a_promoted_version_nobody_is_answered(replica: Replica) -> None:
+    replica.watcher.look()
+    with pytest.raises(NotReady, match="No eraser version has been promoted"):
+        replica.serving.slot.current()
+
+
+def test_the_promoted_version_is_served_and_acknowledged(replica: Replica, erasers: Any) -> None:
+    replica.publish(erasers["empty"])
+    replica.watcher.look()
+    assert replica.serving.slot.current().number == 0
+    assert acknowledged(replica) == ("serving", 0, None)
+    assert replica.http.get("/readyz").json() == {"status": "ready", "eraser": 0}
+
+
+def test_an_altered_version_is_not_served_and_the_one_before_stays(replica: Replica, erasers: Any) -> None:
+    replica.publish(erasers["empty"])
+    replica.watcher.look()
+    alter(replica, replica.publish(erasers["one"]))
+    replica.watcher.look()
+    assert replica.serving.slot.current().number == 0
+    state, number, error = acknowledged(replica)
+    assert (state, number) == ("failed", 0)
+    assert "altered" in str(error)
+
+
+def test_an_altered_version_silences_a_replica_whose_old_one_exposes_somebody(
+    replica: Replica, erasers: Any, ticket: str
+) -> None:
+    """The new version cannot be trusted, and the old one does not cover everybody: nobody is answered."""
+    key = replica.publish(erasers["one"], ticket)
+    replica.watcher.look()
+    assert replica.serving.slot.current().number == 0
+    replica.serving.slot.serve(Served(erasers["empty"], 0, "0" * 64, 0))
+    alter(replica, key)
+    with transaction(replica.worker.database.engine("admin")) as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))  # past `append-only`
+        session.execute(text("DELETE FROM version_ticket"))
+    replica.watcher.look()
+    with pytest.raises(NotReady, match="does not cover everybody"):
+        replica.serving.slot.current()
+    assert replica.ask("Hello!").status_code == 503
+
+
+def test_a_served_version_that_no_longer_covers_everybody_is_taken_away(
+    replica: Replica, erasers: Any, ticket: str
+) -> None:
+    replica.publish(erasers["one"], ticket)
+    replica.watcher.look()
+    assert replica.serving.slot.current().number == 0
+    with transaction(replica.worker.database.engine("admin")) as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))  # past `append-only`
+        session.execute(text("DELETE FROM version_ticket"))
+    replica.watcher.look()
+    with pytest.raises(NotReady, match="does not cover everybody"):
+        replica.serving.slot.current()
+    assert acknowledged(replica)[0] == "failed"
+
+
+def test_an_eraser_of_another_model_is_not_served(replica: Replica, erasers: Any) -> None:
+    other = replace(erasers["empty"], site=replace(erasers["empty"].site, hidden_size=65))
+    replica.publish(other)
+    replica.watcher.look()
+    with pytest.raises(NotReady, match="cannot be served"):
+        replica.serving.slot.current()
+
+
+def test_without_the_store_the_version_before_stays_and_the_new_one_follows(
+    replica: Replica, erasers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica.publish(erasers["empty"])
+    replica.watcher.look()
+    replica.publish(erasers["one"])
+
+    def away(key: str) -> bytes:
+        raise StoreUnavailable("The object store cannot be reached.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(replica.watcher.store, "get", away)
+        replica.watcher.look()
+        assert replica.serving.slot.current().number == 0
+        assert "cannot be reached" in str(acknowledged(replica)[2])
+    replica.watcher.look()
+    assert replica.serving.slot.current().number == 1
+    assert acknowledged(replica) == ("serving", 1, None)
+
+
+def test_the_slot_does_not_answer_after_the_grace(erasers: Any) -> None:
+    now = [0.0]
+    slot = ActiveEraser(grace_s=10, clock=lambda: now[0])
+    with pytest.raises(NotReady, match="promoted"):
+        slot.current()
+    slot.serve(Served(erasers["empty"], 3, "ab" * 32, 1))
+    assert slot.current().fingerprint == "lacuna-3-abababab"
+    now[0] = 10.5
+    with pytest.raises(NotReady, match="too long"):
+        slot.current()
+    slot.confirm()
+    assert slot.current().number == 3
+    slot.refuse("because")
+    with pytest.raises(NotReady, match="because"):
+        slot.current()
+
+
+def test_a_database_from_an_old_backup_is_not_served_from(replica: Replica, erasers: Any) -> None:
+    """At boot and later: below the mark in the store, or below what was seen, nobody is answered; newer is fine."""
+    watcher = replica.watcher
+    replica.publish(erasers["empty"])
+    high_water_mark.write(watcher.store, watcher.keys, watcher.model_id, HighWaterMark(2, 1, 0))
+    watcher.look()
+    with pytest.raises(NotReady, match=r"older than what was served before.*Restore a newer backup"):
+        replica.serving.slot.current()
+    assert replica.ask("Hello!").status_code == 503
+    replica.publish(erasers["one"])
+    watcher.look()
+    assert replica.serving.slot.current().number == 1
+    with transaction(replica.worker.database.engine("admin")) as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text("UPDATE desired_state SET generation = 1"))
+    watcher.look()
+    with pytest.raises(NotReady, match="generation 1"):
+        replica.serving.slot.current()
+
+
+def test_an_altered_mark_is_not_believed(replica: Replica, erasers: Any) -> None:
+    watcher = replica.watcher
+    replica.publish(erasers["empty"])
+    watcher.store.put(f"highwater/{watcher.model_id}", b"{}")
+    watcher.look()
+    with pytest.raises(NotReady, match="cannot be read"):
+        replica.serving.slot.current()
+    watcher.store.delete(f"highwater/{watcher.model_id}")
+    watcher.look()
+    assert replica.serving.slot.current().number == 0

@@ -1,0 +1,274 @@
+"""The API's conventions, over every operation of the OpenAPI document: rights, problems, keys, cursors, ids."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from services.request.api import pagination
+from services.request.auth.permissions import OPEN, PERMISSIONS
+from services.request.problems.catalogue import ADVICE, page
+from shared.core.clock import utc_now
+from shared.db.session import transaction
+from shared.domain.accounts import ROLES
+from shared.errors import BadCursor, problem_types
+
+GROUND = {"ground": "consent_withdrawn"}
+FILLED = {"ticket_id": "T-00000000", "number": "7", "code": "conflict"} | dict.fromkeys(
+    ("key_id", "webhook_id", "job_id", "rewrap_id", "access_id", "acceptance_id"), str(UUID(int=7))
+)
+
+
+def operations(people: Any) -> list[tuple[str, str, dict[str, Any]]]:
+    paths = people.app.get("/v1/openapi.json").json()["paths"]
+    return [(method, path, one) for path, methods in paths.items() for method, one in methods.items()]
+
+
+def made_key(people: Any, **body: Any) -> dict[str, str]:
+    made = people["rosa"].post("/v1/keys", {"owner": "tester", "roles": ["officer"]} | body)
+    assert made.status_code == 201, made.text
+    return {"Authorization": f"Bearer {made.json()['key']}"}
+
+
+def test_every_operation_is_answered_to_its_roles_and_no_others(people: Any) -> None:
+    """Exhaustive: each role asks each operation; refused exactly where the table says so."""
+    heads = {role: made_key(people, owner=role, roles=[role]) for role in ROLES}
+    for method, path, operation in operations(people):
+        name = operation["operationId"]
+        filled = path
+        for part, value in FILLED.items():
+            filled = filled.replace("{" + part + "}", value)
+        if name in OPEN:
+            assert people.app.request(method, filled).status_code == 200
+            continue
+        assert operation["x-roles"] == list(PERMISSIONS[name].roles)
+        assert people.app.request(method, filled, json={}).status_code in (401, 422)
+        for role, head in heads.items():
+            answer = people.app.request(method, filled, json={}, headers=head)
+            refused = answer.status_code == 403 and answer.json()["type"].endswith("/forbidden")
+            if answer.status_code != 422 or role in PERMISSIONS[name].roles:  # a bad body may be told before the right
+                assert refused == (role not in PERMISSIONS[name].roles), (name, role, answer.text)
+
+
+def test_every_operation_has_an_example_and_says_which_problems_it_answers(people: Any) -> None:
+    assert people.app.get("/v1/openapi.json").json()["openapi"].startswith("3.1")
+    for method, _, operation in operations(people):
+        good = [one for status, one in operation["responses"].items() if status.startswith("2")]
+        assert all("example" in one["content"]["application/json"] for one in good), operation["operationId"]
+        assert {"404", "422", "503"} <= set(operation["responses"])
+        if method == "post":
+            assert {"409", "412", "413", "428"} <= set(operation["responses"])
+
+
+def test_every_problem_has_a_page(people: Any) -> None:
+    assert set(ADVICE) == set(problem_types())
+    assert (Path(__file__).resolve().parents[4] / "docs/problems.md").read_text() == page()
+    told = people.app.get("/v1/tickets").json()
+    assert people.app.get(told["type"]).json()["title"] == told["title"]
+
+
+def test_auditors_and_operators_hold_no_other_role(people: Any, database: Any) -> None:
+    for roles in (["auditor", "officer"], ["operator", "approver"], ["admin", "auditor"]):
+        refused = people["rosa"].post("/v1/keys", {"owner": "x", "roles": roles})
+        assert (refused.status_code, refused.json()["type"]) == (403, "/v1/problems/duties-mixed")
+    with pytest.raises(Exception, match="auditor_exclusive"), transaction(database.engine("request")) as session:
+        session.execute(text("UPDATE api_key SET roles = '{auditor,officer}' WHERE owner = 'ada'"))
+
+
+def test_a_scoped_key_does_what_its_scopes_name(people: Any, ticket_body: dict[str, Any]) -> None:
+    head = made_key(people, scopes=["tickets:write"])
+    assert people.app.post("/v1/tickets", json=ticket_body, headers=head).status_code == 201
+    refused = people.app.get("/v1/tickets", headers=head)
+    assert (refused.status_code, refused.json()["type"]) == (403, "/v1/problems/scope")
+
+
+def test_a_key_ends_when_it_expires_or_is_revoked(people: Any, database: Any) -> None:
+    head = made_key(people)
+    assert people.app.get("/v1/tickets", headers=head).status_code == 200
+    late = people["rosa"].post("/v1/keys", {"owner": "x", "roles": ["officer"], "expires_at": "2001-01-01T00:00:00Z"})
+    assert late.status_code == 422
+    one = next(key for key in people["rosa"].get("/v1/keys").json()["items"] if key["owner"] == "tester")
+    assert one["last_used_at"] is not None
+    assert "key" not in one
+    assert people["rosa"].post(f"/v1/keys/{one['id']}/revoke").status_code == 200
+    assert people.app.get("/v1/tickets", headers=head).status_code == 401
+    other = made_key(people, expires_at="9999-12-31T23:59:59Z")
+    assert people.app.get("/v1/tickets", headers=other).status_code == 200
+    with transaction(database.engine("admin")) as session:
+        session.execute(text("UPDATE api_key SET expires_at = now() - interval '1 second' WHERE revoked_at IS NULL"))
+    people.app.app.state.identity.forget()
+    assert people.app.get("/v1/tickets", headers=other).status_code == 401
+
+
+def test_a_replay_shows_no_secret(people: Any, database: Any) -> None:
+    body = {"owner": "form", "roles": ["requester"]}
+    first, again = (people["rosa"].post("/v1/keys", body, **{"Idempotency-Key": "k1"}) for _ in range(2))
+    assert first.json()["key"].startswith("lk_")
+    assert again.json() == first.json() | {"key": None}
+    assert again.headers["idempotent-replay"] == "true"
+
+
+def test_a_key_in_flight_answers_once(
+    people: Any, ticket_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the first request is at work the second is told so; afterwards it gets the first one's answer."""
+    begun, go, put = threading.Event(), threading.Event(), people.office.store.put
+
+    def slow(key: str, data: bytes) -> None:
+        begun.set()
+        go.wait(10)
+        put(key, data)
+
+    monkeypatch.setattr(people.office.store, "put", slow)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(people["olivia"].post, "/v1/tickets", ticket_body, **{"Idempotency-Key": "one"})
+        assert begun.wait(10)
+        second = people["olivia"].post("/v1/tickets", ticket_body, **{"Idempotency-Key": "one"})
+        go.set()
+        filed = first.result()
+    assert (second.status_code, second.json()["type"]) == (409, "/v1/problems/in-flight")
+    third = people["olivia"].post("/v1/tickets", ticket_body, **{"Idempotency-Key": "one"})
+    assert (third.status_code, third.json(), third.headers["etag"]) == (201, filed.json(), filed.headers["etag"])
+
+
+def test_an_action_repeated_with_its_key_is_not_done_twice(people: Any, ticket_body: dict[str, Any]) -> None:
+    ticket = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
+    heads = {"Idempotency-Key": "a", "If-Match": people["adam"].get(f"/v1/tickets/{ticket}").headers["etag"]}
+    first, again = (people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND, **heads) for _ in range(2))
+    assert (first.status_code, first.json()) == (again.status_code, again.json())
+
+
+def test_a_change_says_what_it_is_based_on(people: Any, ticket_body: dict[str, Any]) -> None:
+    ticket = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
+    head = {"Authorization": f"Bearer {people.keys['adam']}"}
+    missing = people.app.post(f"/v1/tickets/{ticket}/approve", json=GROUND, headers=head)
+    assert (missing.status_code, missing.json()["type"]) == (428, "/v1/problems/precondition-required")
+
+
+def test_what_is_due_is_found_in_the_order_in_which_it_is_due(people: Any, ticket_body: dict[str, Any]) -> None:
+    """Overdue, due soon, far off; a page at a time; a clock that is paused or stopped is not overdue."""
+
+    def filed(days: int, name: str) -> str:
+        received = (utc_now() - timedelta(days=days)).isoformat()
+        body = ticket_body | {"names": [name], "received_at": received}
+        return str(people["olivia"].post("/v1/tickets", body).json()["id"])
+
+    def found(query: str) -> list[str]:
+        page = people["olivia"].get(f"/v1/tickets?limit=2&{query}").json()
+        rest = found(f"{query.partition('&cursor=')[0]}&cursor={page['next']}") if page["next"] else []
+        return [one["id"] for one in page["items"]] + rest
+
+    far, over, soon, gone, doubted, later = (filed(days, f"Person {days}") for days in (1, 90, 25, 80, 70, 60))
+    people["olivia"].post(f"/v1/tickets/{gone}/reject", {"code": "no_match", "note": "-"})
+    people["olivia"].post(f"/v1/tickets/{doubted}/identity", {"outcome": "doubted", "note": "-"})
+    assert found("overdue=true") == [over, later]
+    assert found("overdue=false") == [doubted, soon, far]
+    now = utc_now().isoformat().replace("+00:00", "Z")
+    assert found(f"due_before={now}") == [over, doubted, later]
+    assert found(f"due_after={now}") == [soon, far]
+    searched = people["olivia"].post("/v1/tickets/search", {"names": ["Person 90"], "overdue": True}).json()
+    assert [one["id"] for one in searched["items"]] == [over]
+    first = people["olivia"].get("/v1/tickets?limit=2&overdue=false").json()["next"]
+    other = people["olivia"].get(f"/v1/tickets?limit=2&overdue=true&cursor={first}")
+    assert other.json()["type"] == "/v1/problems/bad-cursor"
+
+
+def test_what_cannot_be_kept_is_bad_input_and_a_role_counts_once(people: Any) -> None:
+    """Found by Schemathesis: a zero character in an unknown member of a row, a role named twice."""
+    rows = {"rows": [{"a\0b": 1}], "dry_run": True}
+    told = people["olivia"].post("/v1/retain-sets", rows, **{"Idempotency-Key": "zero"})
+    assert (told.status_code, told.json()["type"]) == (422, "/v1/problems/bad-input")
+    twice = people["rosa"].post("/v1/keys", {"owner": "x", "roles": ["auditor", "auditor"]})
+    assert (twice.status_code, twice.json()["roles"]) == (201, ["auditor"])
+
+
+def test_a_cursor_belongs_to_its_query(people: Any, ticket_body: dict[str, Any]) -> None:
+    for _ in range(3):
+        people["olivia"].post("/v1/tickets", ticket_body)
+    following = people["olivia"].get("/v1/tickets?limit=1").json()["next"]
+    assert people["olivia"].get(f"/v1/tickets?limit=2&cursor={following}").status_code == 200
+    tampered = ("A" if following[0] != "A" else "B") + following[1:]
+    for query in (f"cursor={tampered}", f"urgent=true&cursor={following}", "cursor=%C3%A4", "cursor=AAAA"):
+        refused = people["olivia"].get(f"/v1/tickets?{query}")
+        assert (refused.status_code, refused.json()["type"]) == (400, "/v1/problems/bad-cursor"), query
+    with pytest.raises(BadCursor):
+        pagination.decode_cursor(b"s", ["b"], pagination.encode_cursor(b"s", ["a"], ["1"]), 1)
+
+
+def test_a_person_is_found_by_name_only_in_a_body(people: Any, ticket_body: dict[str, Any]) -> None:
+    ticket = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
+    people["olivia"].post("/v1/tickets", ticket_body | {"names": ["山田 太郎"]})
+    found = people["olivia"].post("/v1/tickets/search", {"names": ["mara lindqvist"]}).json()["items"]
+    assert [one["id"] for one in found] == [ticket]
+    assert people["oscar"].post("/v1/tickets/search", {"names": ["Mara Lindqvist"]}).status_code == 403
+    assert people["olivia"].get("/v1/tickets?name=Mara").status_code == 422
+    late = people["olivia"].get("/v1/tickets?submitted_before=9999-12-31T23:59:59Z").json()["items"]
+    assert len(late) == 2
+
+
+def test_an_id_follows_a_request_to_the_outbox(people: Any, ticket_body: dict[str, Any], database: Any) -> None:
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    ticket = people["olivia"].post("/v1/tickets", ticket_body | {"urgent": True}).json()["id"]
+    answer = people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND, traceparent=trace)
+    assert answer.headers["x-request-id"] == trace[3:35]
+    refused = people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND, **{"X-Request-ID": "case-9"})
+    assert refused.json()["request_id"] == refused.headers["x-request-id"] == "case-9"
+    made = people["adam"].get("/v1/tickets", **{"X-Request-ID": "not\tgood"}).headers["x-request-id"]
+    assert len(made) == 32
+    with transaction(database.engine("admin")) as session:
+        found = session.execute(text("SELECT correlation FROM outbox ORDER BY created_at DESC LIMIT 1")).scalar_one()
+    assert found == trace[3:35]
+
+
+def test_a_clock_set_back_loses_nothing(
+    people: Any, ticket_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tickets filed after the clock jumped back are filed, moved, listed once, and their keys still replay."""
+    first = people["olivia"].post("/v1/tickets", ticket_body, **{"Idempotency-Key": "c"}).json()["id"]
+    now = datetime.fromisoformat(people["olivia"].get(f"/v1/tickets/{first}").json()["submitted_at"])
+    for module in (
+        "services.request.tickets.service",
+        "services.request.api.idempotency",
+        "shared.db.repositories.tickets",
+    ):
+        monkeypatch.setattr(f"{module}.utc_now", lambda: now - timedelta(days=1))
+    second = people["olivia"].post("/v1/tickets", ticket_body | {"names": ["Ada Quill"]}).json()["id"]
+    assert people["olivia"].post("/v1/tickets", ticket_body, **{"Idempotency-Key": "c"}).json()["id"] == first
+    assert people["adam"].post(f"/v1/tickets/{second}/approve", GROUND).status_code == 200
+    one = people["olivia"].get("/v1/tickets?limit=1").json()
+    rest = people["olivia"].get(f"/v1/tickets?limit=1&cursor={one['next']}").json()
+    assert [page["items"][0]["id"] for page in (one, rest)] == [first, second]
+
+
+def test_whoever_asks_too_often_is_told_when_to_come_back(bureau: Any, store: Any, parts: Any) -> None:
+    from fastapi.testclient import TestClient  # noqa: PLC0415
+
+    from services.request.app import build  # noqa: PLC0415
+    from services.request.auth.rate_limits import Limiter  # noqa: PLC0415
+
+    people = bureau(store)
+    for redis in (parts.redis_url, "redis://127.0.0.1:1/0"):  # without Redis each process counts for itself
+        limiter = Limiter("3/minute", "2/minute", redis)
+        with TestClient(build(people.office, limiter=limiter), raise_server_exceptions=False) as app:
+            head = {"Authorization": f"Bearer {people.keys['olivia']}"}
+            answers = [app.get("/v1/tickets", headers=head) for _ in range(4)]
+            assert [one.status_code for one in answers] == [200, 200, 200, 429]
+            assert answers[0].headers["ratelimit"].startswith('"default";r=2;t=')
+            assert 1 <= int(answers[3].headers["retry-after"]) <= 61
+            wrong = [app.get("/v1/tickets", headers={"Authorization": "Bearer lk_no"}) for _ in range(3)]
+            assert [one.status_code for one in wrong] == [401, 401, 429]
+
+
+def test_an_answer_is_kept_for_a_day(people: Any, ticket_body: dict[str, Any], database: Any) -> None:
+    for key in ("old", "new"):
+        people["olivia"].post("/v1/tickets", ticket_body, **{"Idempotency-Key": key})
+    with transaction(database.engine("admin")) as session:
+        session.execute(text("UPDATE idempotency_key SET created_at = now() - interval '25 hours' WHERE key = 'old'"))
+    with transaction(database.engine("request")) as session:
+        assert session.execute(text("SELECT forget_old_answers()")).scalar_one() == 1
+        assert session.execute(text("SELECT key FROM idempotency_key")).scalar_one() == "new"

@@ -1,0 +1,118 @@
+"""A sealed kit is seen by whoever asked, after somebody else allowed it, for a time, with a leaf for each look."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+from services.cli.main import app
+from services.request.app import build
+from services.request.retention import service as retention_service
+from shared.db.session import transaction
+from tests.services.request.retention.test_service import erased  # noqa: F401
+
+WHY = {"reason": "Complaint 7", "minutes": 30}
+
+
+@pytest.fixture
+def kit(people: Any, erased: str) -> str:  # noqa: F811
+    """The ticket, whose payload is destroyed."""
+    with transaction(people.office.database) as session:
+        retention_service.shred_key(session, people.office.store, people.office.keys, erased, "payload")
+    return erased
+
+
+@pytest.fixture
+def asked(people: Any, kit: str) -> str:
+    answer = people["ada"].post(f"/v1/tickets/{kit}/kit", WHY)
+    assert (answer.status_code, answer.json()["state"]) == (202, "asked"), answer.text
+    return f"/v1/kits/{answer.json()['id']}"
+
+
+def test_it_is_seen_after_a_second_person_and_each_look_is_a_leaf(
+    people: Any, kit: str, asked: str, database: Any
+) -> None:
+    assert people["ada"].post(f"{asked}/open").status_code == 409
+    assert people["ada"].post(f"{asked}/allow").status_code == 403
+    allowed = people["rosa"].post(f"{asked}/allow")
+    assert (allowed.status_code, allowed.json()["state"]) == (200, "allowed")
+    head = {"Idempotency-Key": "look"}
+    first, again = (people["ada"].post(f"{asked}/open", **head) for _ in range(2))
+    said = first.json()
+    assert (said["names"], said["facts"][0]["value"], len(said["photos"])) == (["Mara Lindqvist"], "Marble & Finch", 1)
+    assert (first.headers["cache-control"], said["openings"]) == ("no-store", 1)
+    assert (again.json()["names"], again.json()["photos"]) == (None, None)
+    for name in ("olivia", "adam", "oscar", "rosa", "viktor"):
+        assert people[name].post(f"{asked}/open").status_code == 403
+    assert people["oscar"].get(asked).status_code == 403
+    assert people["oscar"].get("/v1/kits").status_code == 403
+    people["ada"].post(f"{asked}/open")
+    shown = people["viktor"].get(asked).json()
+    assert (shown["openings"], "names" in shown) == (2, False)
+    with transaction(database.engine("admin")) as session:
+        kinds = list(session.scalars(text("SELECT kind FROM log_leaf WHERE kind LIKE 'kit.%' ORDER BY id")))
+        everything = " ".join(session.scalars(text("SELECT body::text FROM idempotency_key")))
+    assert kinds == ["kit.asked", "kit.allowed", "kit.opened", "kit.opened"]
+    assert "Lindqvist" not in everything
+
+
+def test_it_ends_with_its_time_with_a_word_and_with_the_kit(
+    people: Any, kit: str, asked: str, database: Any, ticket_body: dict[str, Any]
+) -> None:
+    people["adam"].post(f"{asked}/allow")
+    assert people["adam"].post(f"{asked}/allow").status_code == 409
+    with transaction(database.engine("admin")) as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text("UPDATE kit_access SET expires_at = now() - interval '1 second'"))
+    late = people["ada"].post(f"{asked}/open")
+    assert (late.status_code, "over" in late.json()["detail"]) == (409, True)
+    second = f"/v1/kits/{people['ada'].post(f'/v1/tickets/{kit}/kit', WHY).json()['id']}"
+    people["rosa"].post(f"{second}/allow")
+    assert people["ada"].post(f"{second}/open").status_code == 200
+    assert people["viktor"].post(f"{second}/end").status_code == 200
+    assert people["ada"].post(f"{second}/open").status_code == 409
+    assert people["rosa"].post(f"{second}/allow").status_code == 409
+    third = f"/v1/kits/{people['ada'].post(f'/v1/tickets/{kit}/kit', WHY).json()['id']}"
+    people["rosa"].post(f"{third}/allow")
+    with transaction(people.office.database) as session:
+        retention_service.shred_key(session, people.office.store, people.office.keys, kit, "kit")
+    assert people["ada"].post(f"{third}/open").status_code == 409
+    other = people["olivia"].post("/v1/tickets", ticket_body | {"names": ["Else"]}).json()["id"]
+    assert people["ada"].post(f"/v1/tickets/{other}/kit", WHY).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("UPDATE kit_access SET allowed_by = ' Ada', allowed_at = now(), expires_at = now()", "check constraint"),
+        ("UPDATE kit_access SET allowed_by = 'x', allowed_at = now(), expires_at = now() + interval '1 day'", "check"),
+        ("UPDATE kit_access SET reason = 'x'", "permission denied"),
+        ("INSERT INTO kit_opening (access_id, at, actor) SELECT id, now(), asked_by FROM kit_access", "nobody"),
+        ("DELETE FROM kit_opening", "permission denied"),
+    ],
+)
+def test_the_database_refuses_what_two_people_did_not_say(asked: str, database: Any, statement: str, says: str) -> None:
+    with pytest.raises(Exception, match=says), transaction(database.engine("request")) as session:
+        session.execute(text(statement))
+
+
+def test_the_commands(
+    people: Any, kit: str, listening: Callable[[Any], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LACUNA_URL", listening(build(people.office)))
+
+    def run(who: str, *arguments: str) -> str:
+        monkeypatch.setenv("LACUNA_KEY", people.keys[who])
+        done = CliRunner().invoke(app, ["kit", *arguments], catch_exceptions=False)
+        return " ".join(done.output.split())
+
+    access = run("ada", "ask", kit, "--reason", "Complaint 7").split()[1]
+    assert "is allowed" in run("rosa", "allow", access)
+    assert kit in run("ada", "open", access, "--out", str(tmp_path / "kit"))
+    assert "Mara Lindqvist" in (tmp_path / "kit/kit.json").read_text()
+    assert ((tmp_path / "kit").stat().st_mode & 0o77, (tmp_path / "kit/1.png").stat().st_mode & 0o77) == (0, 0)
+    assert "Complaint 7" in run("ada", "list", "--json")
+    assert "is ended" in run("ada", "end", access)

@@ -1,0 +1,143 @@
+"""The sequencer: places once, in order, signed; it stops where the past is not what was signed."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from services.request.audit_log.sequencer import Sequencer
+from shared.db.repositories import audit_log
+from shared.db.session import transaction
+from shared.errors import IntegrityFailure
+from shared.storage.object_keys import NEWEST_CHECKPOINT, checkpoint_key
+from shared.transparency import checkpoints
+from shared.transparency.checkpoints import Checkpoint
+from shared.transparency.media_types import LOG_NAME
+from shared.transparency.merkle_tree import EMPTY, Tree, leaf_hash
+from tests.support.audit_log import LOG_KEY, LOG_SIGNER
+
+
+def as_owner(database: Any, *statements: str) -> None:
+    """What only the owner of the database can do: the triggers are switched off first."""
+    with transaction(database.engine("admin")) as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        for statement in statements:
+            session.execute(text(statement))
+
+
+def test_leaves_get_places_and_a_checkpoint_in_database_and_store(
+    database: Any, store: Any, sequencer: Any, happen: Any
+) -> None:
+    happen(3)
+    assert sequencer.turn() == 3
+    happen(2)
+    assert (sequencer.turn(), sequencer.turn()) == (2, 0)
+    with transaction(database.engine("request")) as session:
+        found = audit_log.leaves(session, 0, 10)
+        assert [leaf.position for leaf in found] == [0, 1, 2, 3, 4]
+        tree = Tree(leaf_hash(audit_log.line(leaf)) for leaf in found)
+        assert [one.size for one in audit_log.checkpoints(session, 0, 10)] == [3, 5]
+    for key, size in ((checkpoint_key(3), 3), (checkpoint_key(5), 5), (NEWEST_CHECKPOINT, 5)):
+        assert checkpoints.read(store.get(key).decode(), [LOG_KEY]) == Checkpoint(LOG_NAME, size, tree.root(size))
+
+
+def test_a_slow_transaction_comes_after_what_was_committed_before_it(
+    database: Any, sequencer: Any, happen: Any
+) -> None:
+    with transaction(database.engine("refit")) as slow:
+        slow.execute(text("INSERT INTO log_leaf (actor, kind, subject, detail) VALUES ('r', 'k', 's', '{}')"))
+        happen(2)
+        assert sequencer.turn() == 2
+    assert sequencer.turn() == 1
+    with transaction(database.engine("request")) as session:
+        assert [leaf.id for leaf in audit_log.leaves(session, 0, 9)] == [2, 3, 1]
+
+
+def test_two_sequencers_give_no_place_twice(database: Any, store: Any, sequencer: Any, happen: Any) -> None:
+    other = Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME)
+    for number in range(1, 5):
+        happen(number)
+        (sequencer if number % 2 else other).turn()
+    with transaction(database.engine("request")) as lock:
+        assert audit_log.only_sequencer(lock)
+        happen(1)
+        assert other.turn() == 0
+    assert other.turn() == 1
+    with transaction(database.engine("request")) as session:
+        assert [leaf.position for leaf in audit_log.leaves(session, 0, 99)] == list(range(11))
+
+
+def test_an_undone_turn_leaves_no_trace_in_memory(database: Any, sequencer: Any, happen: Any) -> None:
+    happen(2)
+    sequencer.turn()
+    happen(2)
+    sequencer.signer, kept = None, sequencer.signer
+    with pytest.raises(AttributeError):
+        sequencer.turn()
+    sequencer.signer = kept
+    assert sequencer.turn() == 2
+    with transaction(database.engine("request")) as session:
+        assert audit_log.newest_checkpoint(session).size == 4
+
+
+def test_what_was_not_published_is_published_later(store: Any, sequencer: Any, happen: Any) -> None:
+    happen(1)
+    sequencer.turn()
+    for key in list(store.list("log/")):
+        store.delete(key)
+    sequencer._published = None
+    sequencer.turn()
+    assert list(store.list("log/")) == [NEWEST_CHECKPOINT, checkpoint_key(1)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE log_leaf SET leaf_hash = sha256('x') WHERE position = 1", "not those that were signed"),
+        ("DELETE FROM log_leaf WHERE position = 3", "ends at 3 leaves, but 4 were signed"),
+        ("UPDATE log_leaf SET position = 7 - position WHERE position > 2", "places are not 0 to 3"),
+    ],
+)
+def test_nothing_is_signed_over_a_changed_past(
+    database: Any, store: Any, sequencer: Any, happen: Any, statement: str, said: str
+) -> None:
+    happen(4)
+    sequencer.turn()
+    as_owner(database, statement)
+    happen(1)
+    with pytest.raises(IntegrityFailure, match=said):
+        Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME).turn()
+
+
+def test_a_database_older_than_the_object_store_is_noticed(
+    database: Any, store: Any, sequencer: Any, happen: Any
+) -> None:
+    happen(4)
+    sequencer.turn()
+    as_owner(database, "DELETE FROM log_leaf", "DELETE FROM log_checkpoint")
+    happen(1)
+    with pytest.raises(IntegrityFailure, match=r"older than the object store.* 4 leaves.* ends at 0"):
+        Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME).turn()
+
+
+def test_a_checkpoint_in_the_store_that_is_not_ours_stops_the_signing(store: Any, sequencer: Any, happen: Any) -> None:
+    happen(2)
+    sequencer.turn()
+    signed = store.get(NEWEST_CHECKPOINT)
+    store.put(NEWEST_CHECKPOINT, signed.replace(b"\n2\n", b"\n1\n"))
+    happen(1)
+    with pytest.raises(IntegrityFailure, match="altered"):
+        sequencer.turn()
+    store.put(NEWEST_CHECKPOINT, checkpoints.sign(Checkpoint(LOG_NAME, 2, EMPTY), LOG_SIGNER).encode())
+    with pytest.raises(IntegrityFailure, match="another history"):
+        sequencer.turn()
+    store.put(NEWEST_CHECKPOINT, signed)
+    assert sequencer.turn() == 1
+
+
+def test_the_leaf_of_a_change_is_one_statement(database: Any) -> None:
+    """What a ticket pays for the log: one INSERT, no read, no lock that another writer waits for."""
+    with transaction(database.engine("request")) as one, transaction(database.engine("request")) as two:
+        audit_log.append_leaf(one, "olivia", "k", "s", {})
+        two.execute(text("SET LOCAL lock_timeout = '1s'"))
+        audit_log.append_leaf(two, "adam", "k", "s", {})

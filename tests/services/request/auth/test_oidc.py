@@ -1,0 +1,147 @@
+"""People with tokens, against a real local issuer: discovery, rotation, and every way in which a token can be wrong."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from fastapi.testclient import TestClient
+
+from services.request.app import build
+from services.request.auth.oidc import OidcProvider
+from shared.core.config import Settings
+from shared.errors import BadInput
+
+ROLES = "compliance=officer,second-pair=approver,auditors=auditor"
+
+
+class Issuer:
+    """Publishes keys and signs tokens."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, ec.EllipticCurvePrivateKey] = {}
+        self.asked = 0
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.asked += 1
+                document = outer.jwks() if self.path == "/keys" else outer.discovery()
+                raw = json.dumps(document).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(raw)))
+                self.end_headers()
+                self.wfile.write(raw)
+
+            def log_message(self, *_: Any) -> None:
+                """Quiet."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.rotate("first")
+
+    def rotate(self, kid: str) -> None:
+        self.keys = {kid: ec.generate_private_key(ec.SECP256R1())}
+
+    def discovery(self) -> dict[str, Any]:
+        return {"issuer": self.url, "jwks_uri": f"{self.url}/keys"}
+
+    def jwks(self) -> dict[str, Any]:
+        public = {
+            kid: json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key.public_key())) for kid, key in self.keys.items()
+        }
+        return {"keys": [one | {"kid": kid, "use": "sig", "alg": "ES256"} for kid, one in public.items()]}
+
+    def token(self, kid: str | None = None, key: Any = None, alg: str = "ES256", **claims: Any) -> str:
+        kid = kid or next(iter(self.keys))
+        now = int(time.time())
+        said = {"iss": self.url, "aud": "lacuna", "sub": "u-17", "iat": now, "exp": now + 300, "roles": ["compliance"]}
+        kept = {name: value for name, value in (said | claims).items() if value is not None}
+        return jwt.encode(kept, key or self.keys.get(kid) or next(iter(self.keys.values())), alg, {"kid": kid})
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    made = Issuer()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+@pytest.fixture
+def door(issuer: Issuer, people: Any) -> Iterator[Any]:
+    settings = Settings(oidc_issuer=issuer.url, oidc_audience="lacuna", oidc_roles=ROLES)
+    provider = OidcProvider.from_settings(settings)
+    with TestClient(build(people.office, provider), raise_server_exceptions=False) as client:
+        yield lambda token, path="/v1/tickets": client.get(path, headers={"Authorization": f"Bearer {token}"})
+
+
+def test_a_person_with_a_token_is_known_by_it(issuer: Issuer, door: Any, people: Any) -> None:
+    assert door(issuer.token()).status_code == 200
+    assert door(people.keys["olivia"]).status_code == 200  # keys go on being taken
+    assert door(issuer.token(roles=["strangers"])).status_code == 403
+    mixed = door(issuer.token(roles=["auditors", "compliance"]))
+    assert (mixed.status_code, mixed.json()["type"]) == (403, "/v1/problems/duties-mixed")
+
+
+def test_a_wrong_token_is_refused_and_says_nothing_of_itself(issuer: Issuer, door: Any) -> None:
+    now = int(time.time())
+    other = ec.generate_private_key(ec.SECP256R1())
+    wrong = {
+        "expired": issuer.token(exp=now - 31),
+        "another service": issuer.token(aud="elsewhere"),
+        "another issuer": issuer.token(iss="https://elsewhere.example"),
+        "clocks": issuer.token(iat=now + 3600),
+        "does not publish": issuer.token(kid="unknown"),
+        "not valid.": issuer.token(key=other),
+        "algorithm": jwt.encode({"sub": "u-17"}, None, "none", {"kid": "first"}),  # type: ignore[arg-type]
+        "not accepted": jwt.encode({"sub": "u-17"}, "s" * 32, "HS256", {"kid": "first"}),
+        "not valid": issuer.token(sub=None),
+        "The token is": issuer.token()[:-4] + "AAAA",
+        "The token": "a.b.c",
+    }
+    for says, token in wrong.items():
+        answer = door(token)
+        assert answer.status_code == 401, says
+        assert says in answer.json()["detail"]
+        assert "u-17" not in answer.text
+    assert door(issuer.token(exp=now - 10)).status_code == 200  # within the leeway
+
+
+def test_a_rotated_key_is_noticed_and_the_old_one_refused(
+    issuer: Issuer, door: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = issuer.token()
+    assert door(old).status_code == 200
+    issuer.rotate("second")
+    monkeypatch.setattr("services.request.auth.oidc.FETCH_PAUSE_S", 0.0)
+    assert door(issuer.token()).status_code == 200
+    assert door(old).status_code == 401
+
+
+def test_made_up_key_ids_do_not_make_us_hammer_the_issuer(issuer: Issuer, door: Any) -> None:
+    for number in range(5):
+        assert door(issuer.token(kid=f"made-up-{number}")).status_code == 401
+    assert issuer.asked == 2
+
+
+def test_an_issuer_that_is_away_is_said_and_known_keys_serve_on(issuer: Issuer, door: Any, people: Any) -> None:
+    token = issuer.token()
+    issuer.server.shutdown()
+    issuer.server.server_close()
+    assert door(token).status_code == 503
+    assert door(people.keys["olivia"]).status_code == 200
+
+
+def test_settings_that_cannot_be_right_are_refused() -> None:
+    for wrong in ({"oidc_issuer": "http://idp.example"}, {"oidc_roles": "a=emperor"}):
+        with pytest.raises(BadInput):
+            OidcProvider.from_settings(
+                Settings(**({"oidc_issuer": "https://idp.example", "oidc_audience": "lacuna"} | wrong))  # type: ignore[arg-type]
+            )

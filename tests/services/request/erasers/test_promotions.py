@@ -1,0 +1,167 @@
+"""Promotion, rollback and a ticket's way through the workers: what moves, what is refused, what a person decides."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from services.request.erasers import promotions
+from services.request.tickets import progress
+from shared.db.repositories import refits
+from shared.db.session import transaction
+
+GROUND = {"ground": "consent_withdrawn"}
+
+
+@pytest.fixture
+def erased(people: Any, worker: Any, ticket_body: dict[str, Any]) -> str:
+    """A ticket that is completed by version 1; version 0 is empty."""
+    worker.publish()
+    ticket = approved(people, ticket_body)
+    worker.publish(ticket)
+    turn(people)
+    worker.serve(1, 1)
+    turn(people)
+    assert state(people, ticket) == "completed"
+    return ticket
+
+
+def approved(people: Any, body: dict[str, Any]) -> str:
+    ticket = str(people["olivia"].post("/v1/tickets", body | {"urgent": True}).json()["id"])
+    assert people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND).status_code == 200
+    return ticket
+
+
+def turn(people: Any) -> None:
+    """What the clerk does in a round, without the queue."""
+    for step in (promotions.promote_passed, progress.move_tickets):
+        with transaction(people.office.database) as session:
+            step(session, people.office.model_id)
+
+
+def state(people: Any, ticket: str) -> str:
+    return str(people["olivia"].get(f"/v1/tickets/{ticket}").json()["state"])
+
+
+def promoted(people: Any) -> int:
+    return int(people["olivia"].get("/v1/status").json()["promoted"])
+
+
+def test_a_rollback_that_would_expose_somebody_names_the_tickets(people: Any, erased: str) -> None:
+    response = people["oscar"].post("/v1/erasers/0/rollback")
+    assert response.status_code == 409
+    assert response.json()["type"].endswith("/rollback-would-reexpose")
+    assert response.json()["tickets"] == [erased]
+    assert promoted(people) == 1
+
+
+def test_sql_itself_refuses_to_expose_somebody(people: Any, database: Any, erased: str) -> None:
+    """Under the request service's own role, past all of its code."""
+    with pytest.raises(Exception, match="expose 1 forgotten"), transaction(database.engine("request")) as session:
+        session.execute(
+            text(
+                "UPDATE desired_state SET version_id = (SELECT id FROM eraser_version WHERE number = 0), generation = 9"
+            )
+        )
+
+
+def test_after_a_withdrawal_the_way_back_is_open_and_stays_decided(people: Any, worker: Any, erased: str) -> None:
+    people["adam"].post(f"/v1/tickets/{erased}/withdraw", {"note": "She changed her mind."})
+    answer = people["oscar"].post("/v1/erasers/0/rollback")
+    assert (answer.status_code, answer.json()["promoted"]) == (200, True)
+    turn(people)
+    assert promoted(people) == 0
+    worker.publish()
+    turn(people)
+    assert promoted(people) == 2
+
+
+def test_rollback_and_promotion_say_what_is_wrong_with_them(people: Any, worker: Any, erased: str) -> None:
+    refused = worker.publish(erased, verdict="failed")
+    unheard = worker.publish(erased, verdict=None)
+    assert people["oscar"].post("/v1/erasers/1/promote").json()["detail"] == "Version 1 is the promoted one already."
+    assert "newer" in people["oscar"].post(f"/v1/erasers/{refused}/rollback").json()["detail"]
+    for number in (refused, unheard):
+        response = people["oscar"].post(f"/v1/erasers/{number}/promote")
+        assert response.status_code == 409
+        assert response.json()["type"].endswith("/not-audited")
+    assert people["oscar"].post("/v1/erasers/99/rollback").status_code == 404
+
+
+def test_a_version_that_leaves_somebody_out_is_not_promoted_by_the_clerk(people: Any, worker: Any, erased: str) -> None:
+    worker.publish()
+    with pytest.raises(Exception, match="expose 1 forgotten"):
+        turn(people)
+    assert promoted(people) == 1
+
+
+def test_a_ticket_is_completed_only_when_every_live_replica_serves_it(
+    people: Any, worker: Any, ticket_body: dict[str, Any]
+) -> None:
+    worker.publish()
+    turn(people)
+    ticket = approved(people, ticket_body)
+    assert state(people, ticket) == "scheduled"
+    run, fence = worker.claim()
+    with transaction(worker.database.engine("refit")) as session:
+        refits.set_ticket_outcome(session, run, fence, ticket, "fitting")
+    turn(people)
+    assert state(people, ticket) == "fitting"
+    worker.publish(ticket, verdict=None)
+    turn(people)
+    assert state(people, ticket) == "auditing"
+    version = next(item for item in people["ada"].get("/v1/erasers").json()["items"] if item["number"] == 1)
+    assert (version["audit"], version["tickets"], version["promoted"]) == ("queued", [ticket], False)
+    with transaction(worker.database.engine("admin")) as session:
+        key = session.execute(text("SELECT id::text FROM eraser_version WHERE number = 1")).scalar_one()
+    worker.audit(key, "passed")
+    turn(people)
+    assert state(people, ticket) == "deploying"
+    worker.serve(1, 0)
+    turn(people)
+    assert state(people, ticket) == "deploying"
+    worker.serve(2, 1, "failed")
+    turn(people)
+    assert state(people, ticket) == "deploying"
+    worker.serve(2, 1)
+    turn(people)
+    assert state(people, ticket) == "completed"
+
+
+def test_a_failed_audit_fails_the_ticket_with_its_reasons(
+    people: Any, worker: Any, ticket_body: dict[str, Any]
+) -> None:
+    worker.publish()
+    ticket = approved(people, ticket_body)
+    worker.publish(ticket, verdict="failed")
+    turn(people)
+    shown = people["olivia"].get(f"/v1/tickets/{ticket}").json()
+    assert (shown["state"], shown["review_reason"]) == ("failed", "audit_failed")
+    assert shown["events"][-1]["note"] == "as the test wants"
+    assert promoted(people) == 0
+    assert people["oscar"].post("/v1/refits").status_code == 202
+
+
+def test_a_ticket_of_which_the_model_tells_nothing_goes_back_to_review(
+    people: Any, worker: Any, ticket_body: dict[str, Any]
+) -> None:
+    ticket = approved(people, ticket_body)
+    run, fence = worker.claim()
+    with transaction(worker.database.engine("refit")) as session:
+        refits.set_ticket_outcome(session, run, fence, ticket, "no_leak_found")
+        refits.finish_run(session, run, fence, "nothing_to_do")
+    turn(people)
+    shown = people["olivia"].get(f"/v1/tickets/{ticket}").json()
+    assert (shown["state"], shown["review_reason"], shown["decided_by"]) == ("under_review", "no_leak_found", None)
+
+
+def test_rollback_forward_keeps_everybody_forgotten(people: Any, worker: Any, erased: str) -> None:
+    """Back from a newer version to an older one that covers everybody is allowed, and everybody stays completed."""
+    worker.publish(erased)
+    turn(people)
+    assert promoted(people) == 2
+    assert people["oscar"].post("/v1/erasers/1/rollback").status_code == 200
+    worker.serve(3, 1)
+    turn(people)
+    assert promoted(people) == 1
+    assert state(people, erased) == "completed"

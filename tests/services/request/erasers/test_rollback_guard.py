@@ -1,0 +1,274 @@
+"""The rollback guard: nobody is exposed by one person, by SQL, or by a backup; and what two people may do."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from services.request.break_glass import service as break_glass_service
+from services.request.erasers import promotions
+from services.request.restores import jobs as restores_jobs
+from services.request.tickets import progress
+from shared.artifacts import high_water_mark
+from shared.artifacts.high_water_mark import HighWaterMark
+from shared.core.clock import utc_now
+from shared.db.session import transaction
+from shared.errors import IntegrityFailure, StaleRestore
+from shared.storage.local import LocalStore
+
+GROUND = {"ground": "consent_withdrawn"}
+ASK = {"reason": "version 1 answers nothing at all", "minutes": 30}
+
+
+def approved(people: Any, body: dict[str, Any], **more: Any) -> str:
+    ticket = str(people["olivia"].post("/v1/tickets", body | {"urgent": True} | more).json()["id"])
+    assert people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND).status_code == 200
+    return ticket
+
+
+def turn(people: Any) -> None:
+    for step in (break_glass_service.expire, promotions.promote_passed, progress.move_tickets):
+        with transaction(people.office.database) as session:
+            step(session, people.office.model_id)
+
+
+def state(people: Any, ticket: str) -> str:
+    return str(people["olivia"].get(f"/v1/tickets/{ticket}").json()["state"])
+
+
+def promoted(people: Any) -> tuple[int, int]:
+    status = people["olivia"].get("/v1/status").json()
+    return status["promoted"], status["generation"]
+
+
+def admin(database: Any, statement: str) -> None:
+    with transaction(database.engine("admin")) as session:
+        session.execute(text(statement))
+
+
+@pytest.fixture
+def erased(people: Any, worker: Any, ticket_body: dict[str, Any]) -> str:
+    """A ticket that version 1 completes; version 0 is empty."""
+    worker.publish()
+    ticket = approved(people, ticket_body)
+    worker.publish(ticket)
+    turn(people)
+    worker.serve(1, 1)
+    turn(people)
+    assert state(people, ticket) == "completed"
+    return ticket
+
+
+@pytest.mark.parametrize(
+    ("service", "statement", "says"),
+    [
+        ("request", "UPDATE desired_state SET version_id = {zero}, generation = 9", "expose 1 forgotten"),
+        ("request", "UPDATE desired_state SET generation = generation - 1", "only grows"),
+        ("request", "UPDATE ticket SET required_since = NULL", "stays"),
+        ("request", "UPDATE ticket SET required_since = now() + interval '1 day'", "stays"),
+        ("request", "UPDATE ticket SET model_id = 'other'", "stays"),
+        ("request", "UPDATE ticket SET state = 'rejected'", "does not go from completed"),
+        ("request", "DELETE FROM ticket", "permission denied"),
+        ("request", "INSERT INTO version_ticket SELECT {zero}, id, '' FROM ticket", "permission denied"),
+        ("request", "INSERT INTO lifecycle_move VALUES ('completed', 'rejected')", "permission denied"),
+        ("request", "ALTER TABLE desired_state DISABLE TRIGGER guard", "must be owner"),
+        ("request", "SET session_replication_role = replica", "permission denied"),
+        ("request", "UPDATE break_glass SET minutes = 9", "permission denied"),
+        (
+            "request",
+            "INSERT INTO break_glass (id, model_id, version_id, reason, minutes, asked_by, asked_at, confirmed_by, "
+            "confirmed_at, expires_at) "
+            "VALUES (gen_random_uuid(), 'demo-vlm', {zero}, 'x', 5, 'a', now(), 'b', now(), now())",
+            "begins with asking",
+        ),
+        ("refit", "UPDATE desired_state SET version_id = {zero}", "permission denied"),
+        ("refit", "UPDATE ticket SET state = 'withdrawn'", "permission denied"),
+        ("refit", "DELETE FROM version_ticket", "permission denied"),
+        ("audit", "UPDATE desired_state SET version_id = {zero}", "permission denied"),
+        ("audit", "INSERT INTO break_glass_ticket VALUES (gen_random_uuid(), 'T')", "permission denied"),
+        ("inference", "UPDATE desired_state SET version_id = {zero}", "permission denied"),
+        ("inference", "UPDATE ticket SET state = 'withdrawn'", "permission denied"),
+    ],
+)
+def test_no_service_gets_past_the_guard_in_sql(
+    people: Any, database: Any, erased: str, service: str, statement: str, says: str
+) -> None:
+    zero = "(SELECT id FROM eraser_version WHERE number = 0)"
+    with pytest.raises(Exception, match=says), transaction(database.engine(service)) as session:
+        session.execute(text(statement.format(zero=zero)))
+    assert promoted(people) == (1, 1)
+
+
+def test_coverage_that_is_claimed_later_breaks_the_commitment(people: Any, database: Any, erased: str) -> None:
+    """The refit role may insert coverage: but not into a version that has committed to other tickets."""
+    with transaction(database.engine("refit")) as session:
+        session.execute(
+            text("INSERT INTO version_ticket SELECT id, :t, '' FROM eraser_version WHERE number = 0"), {"t": erased}
+        )
+    response = people["oscar"].post("/v1/erasers/0/rollback")
+    assert (response.status_code, response.json()["type"].rsplit("/")[-1]) == (500, "integrity-failure")
+    assert promoted(people) == (1, 1)
+
+
+def test_a_rollback_that_would_expose_somebody_names_the_ways_that_do_not(people: Any, erased: str) -> None:
+    body = people["oscar"].post("/v1/erasers/0/rollback").json()
+    assert (body["count"], body["tickets"], body["ways"]) == (1, [erased], ["forward", "break-glass"])
+
+
+def test_forward_orders_the_old_recipe_for_todays_tickets(people: Any, database: Any, erased: str) -> None:
+    assert people["oscar"].post("/v1/erasers/99/forward").status_code == 404
+    assert people["oscar"].post("/v1/erasers/0/forward", **{"If-Match": '"g0"'}).status_code == 412
+    head = {"Authorization": f"Bearer {people.keys['oscar']}"}
+    assert people.app.post("/v1/erasers/0/forward", json={}, headers=head).status_code == 428
+    order = people["oscar"].post("/v1/erasers/0/forward")
+    assert order.status_code == 202
+    with transaction(database.engine("request")) as session:
+        kwargs = session.execute(
+            text("SELECT kwargs FROM outbox WHERE id = :id"), {"id": order.json()["id"]}
+        ).scalar_one()
+    assert (kwargs["kind"], kwargs["recipe"]) == ("forward", "lacuna")
+
+
+def test_two_people_break_the_glass_and_it_mends_itself(people: Any, worker: Any, database: Any, erased: str) -> None:
+    asked = people["rosa"].post("/v1/erasers/0/break-glass", ASK).json()
+    assert (asked["state"], asked["tickets"]) == ("asked", [erased])
+    turn(people)
+    assert promoted(people) == (1, 1)
+    assert people["oscar"].post("/v1/erasers/0/rollback").status_code == 409
+    path = f"/v1/break-glass/{asked['id']}"
+    assert people["rosa"].post(f"{path}/confirm").json()["type"].endswith("/four-eyes")
+    alone = "UPDATE break_glass SET confirmed_by = asked_by, confirmed_at = now(), expires_at = now()"
+    with pytest.raises(Exception, match="check constraint"), transaction(database.engine("request")) as session:
+        session.execute(text(alone))
+    opened = people["viktor"].post(f"{path}/confirm").json()
+    assert (opened["state"], opened["confirmed_by"]) == ("open", "viktor")
+    assert (promoted(people), state(people, erased)) == ((0, 2), "regressed")
+    for longer in ("expires_at = expires_at + interval '1 minute'", "confirmed_by = 'x'"):
+        with pytest.raises(Exception, match="only ended"), transaction(database.engine("request")) as session:
+            session.execute(text(f"UPDATE break_glass SET {longer}"))  # noqa: S608
+    worker.serve(2, 0)
+    turn(people)
+    assert (promoted(people), state(people, erased)) == ((0, 2), "regressed")
+    admin(database, "ALTER TABLE break_glass DISABLE TRIGGER guard")
+    admin(database, "ALTER TABLE exposure DISABLE TRIGGER guard")
+    admin(database, "UPDATE break_glass SET expires_at = now() - interval '1 second'")
+    admin(database, "UPDATE exposure SET started_at = started_at - interval '90 seconds'")
+    turn(people)
+    assert promoted(people) == (1, 3)
+    ledger = people["ada"].get(path).json()
+    assert (ledger["state"], ledger["ended_by"], ledger["exposure"][0]["seconds"]) == ("ended", "clerk", None)
+    worker.serve(3, 1)
+    turn(people)
+    seconds = people["ada"].get("/v1/break-glass").json()["items"][0]["exposure"][0]["seconds"]
+    assert seconds >= 90
+    turn(people)
+    assert state(people, erased) == "completed"
+
+
+def test_a_broken_glass_is_ended_early_and_a_second_one_is_asked_anew(people: Any, worker: Any, erased: str) -> None:
+    assert people["rosa"].post("/v1/erasers/0/break-glass", ASK, **{"If-Match": '"g0"'}).status_code == 412
+    asked = people["rosa"].post("/v1/erasers/0/break-glass", ASK).json()
+    seen = {"If-Match": people["viktor"].get(f"/v1/break-glass/{asked['id']}").headers["etag"]}
+    people["viktor"].post(f"/v1/break-glass/{asked['id']}/confirm", **seen)
+    assert people["oscar"].post(f"/v1/break-glass/{asked['id']}/end", **seen).status_code == 412
+    assert people["oscar"].post(f"/v1/break-glass/{asked['id']}/end").json()["state"] == "ended"
+    assert promoted(people) == (1, 3)
+    for verb in ("end", "confirm"):
+        assert people["viktor"].post(f"/v1/break-glass/{asked['id']}/{verb}").status_code == 409
+    assert people["rosa"].post("/v1/erasers/1/break-glass", ASK).status_code == 409
+
+
+def test_a_later_audit_regresses_who_is_told_again(people: Any, worker: Any, database: Any, erased: str) -> None:
+    with transaction(database.engine("admin")) as session:
+        version = session.execute(text("SELECT id::text FROM eraser_version WHERE number = 1")).scalar_one()
+    worker.audit(version, "failed", told=0.5)
+    turn(people)
+    turn(people)
+    assert state(people, erased) == "regressed"
+    assert people["oscar"].post("/v1/erasers/0/rollback").status_code == 409
+
+
+def test_a_ticket_whose_own_figures_are_bad_is_not_completed(
+    people: Any, worker: Any, database: Any, ticket_body: dict[str, Any]
+) -> None:
+    worker.publish()
+    ticket = approved(people, ticket_body)
+    worker.publish(ticket, verdict=None)
+    with transaction(database.engine("admin")) as session:
+        version = session.execute(text("SELECT id::text FROM eraser_version WHERE number = 1")).scalar_one()
+    worker.audit(version, "passed", told=0.5)
+    for _ in range(2):
+        turn(people)
+        worker.serve(1, 1)
+    shown = people["olivia"].get(f"/v1/tickets/{ticket}").json()
+    assert (shown["state"], shown["review_reason"]) == ("failed", "own_audit_failed")
+
+
+def test_a_rollback_sends_who_was_on_the_way_back_to_wait(
+    people: Any, worker: Any, erased: str, ticket_body: dict[str, Any]
+) -> None:
+    second = approved(people, ticket_body, names=["Ida Borg"])
+    worker.publish(erased, second)
+    turn(people)
+    assert state(people, second) == "deploying"
+    assert people["oscar"].post("/v1/erasers/1/rollback").status_code == 200
+    turn(people)
+    assert (state(people, second), state(people, erased)) == ("scheduled", "completed")
+
+
+def test_a_withdrawal_after_a_fit_orders_a_refit_and_before_it_none(
+    people: Any, database: Any, erased: str, ticket_body: dict[str, Any]
+) -> None:
+    def orders() -> int:
+        with transaction(database.engine("request")) as session:
+            return int(session.execute(text("SELECT count(*) FROM outbox WHERE queue = 'refit'")).scalar_one())
+
+    early = str(people["olivia"].post("/v1/tickets", ticket_body | {"names": ["Ida Borg"]}).json()["id"])
+    before = orders()
+    people["olivia"].post(f"/v1/tickets/{early}/withdraw", {"note": "asked to"})
+    assert orders() == before
+    alone = people["olivia"].post(f"/v1/tickets/{erased}/withdraw", {"note": "by herself"})
+    assert (alone.status_code, alone.json()["type"].rpartition("/")[2]) == (403, "four-eyes")
+    assert (state(people, erased), orders()) == ("completed", before)
+    people["adam"].post(f"/v1/tickets/{erased}/withdraw", {"note": "asked to"})
+    assert orders() == before + 1
+
+
+def test_what_a_legal_hold_keeps_is_not_withdrawn(people: Any, erased: str) -> None:
+    assert people["adam"].post(f"/v1/tickets/{erased}/hold", {"reason": "a case at court"}).status_code < 300
+    refused = people["adam"].post(f"/v1/tickets/{erased}/withdraw", {"note": "asked to"})
+    assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (409, "legal-hold")
+    assert state(people, erased) == "completed"
+
+
+def test_a_database_from_an_old_backup_is_noticed(
+    people: Any, worker: Any, keys: Any, store: LocalStore, erased: str
+) -> None:
+    model = people.office.model_id
+
+    def keep(known: HighWaterMark | None) -> HighWaterMark:
+        with transaction(people.office.database) as session:
+            return restores_jobs.raise_high_water_mark(session, store, keys, model, known)
+
+    now = keep(None)
+    assert (now.generation, now.version) == (1, 1)
+    assert keep(now) == now
+    assert people["olivia"].get("/v1/status").json()["stale"] is None
+    high_water_mark.write(store, keys, model, HighWaterMark(now.generation + 1, now.version, now.log_size))
+    with pytest.raises(StaleRestore, match="generation 1 \\(it was 2\\)"):
+        keep(None)
+    assert high_water_mark.read(store, keys, model).generation == 2
+    assert "Restore a newer backup" in people["olivia"].get("/v1/status").json()["stale"]
+    key = f"highwater/{model}"
+    store.put(key, store.get(key).replace(b'generation\\": 2', b'generation\\": 0'))
+    with pytest.raises(IntegrityFailure, match="altered"):
+        keep(None)
+
+
+def test_asked_yesterday_is_asked_anew(people: Any, database: Any, erased: str) -> None:
+    asked = people["rosa"].post("/v1/erasers/0/break-glass", ASK).json()
+    admin(database, "ALTER TABLE break_glass DISABLE TRIGGER guard")
+    with transaction(database.engine("admin")) as session:
+        session.execute(text("UPDATE break_glass SET asked_at = :at"), {"at": utc_now() - timedelta(hours=25)})
+    assert "ask anew" in people["viktor"].post(f"/v1/break-glass/{asked['id']}/confirm").json()["detail"]

@@ -1,0 +1,159 @@
+"""Bulk import: what is filed, what is refused row by row, what never gets in, and going on after a crash."""
+
+import json
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from services.request.imports import jobs as imports_jobs
+from services.request.imports.jobs import ImportJobRunner
+from shared.db.session import transaction
+from shared.errors import StoreUnavailable
+
+HEADER = "names,fact.employer,urgent,external_ref\n"
+NAMES = ["Žofie Dvořáková", "山田 太郎", "محمد علي", "Ольга Ivanova", "A\u0301ine O’Neill 🦊"]
+
+
+def sent(people: Any, raw: bytes | str, kind: str = "text/csv", query: str = "", who: str = "olivia") -> Any:
+    head = {"Authorization": f"Bearer {people.keys[who]}", "Content-Type": kind}
+    return people.app.post(f"/v1/imports{query}", content=raw, headers=head)
+
+
+def done(people: Any, raw: bytes | str, kind: str = "text/csv", query: str = "") -> tuple[dict[str, Any], list[Any]]:
+    answer = sent(people, raw, kind, query)
+    assert answer.status_code == 202, answer.text
+    assert ImportJobRunner(people.office).turn()
+    job = people["olivia"].get(answer.headers["location"]).json()
+    return job, people["olivia"].get(f"{answer.headers['location']}/rows").json()["items"]
+
+
+def tickets(database: Any) -> int:
+    with transaction(database.engine("admin")) as session:
+        return int(session.execute(text("SELECT count(*) FROM ticket")).scalar_one())
+
+
+def test_a_file_is_filed_row_by_row(people: Any, database: Any, store: Any) -> None:
+    """Names in every script, a byte order mark, quoted line breaks; wrong rows are told and the others filed."""
+    lines = [f'{name},"Marble & Finch",yes,case-{number}\n' for number, name in enumerate(NAMES)]
+    wrong = ["=HYPERLINK(1),x,,\n", "Mara,,,\n", "Mara,x,perhaps,\n", "Mara,x\n", "Mara,x,,case-0\n"]
+    job, rows = done(people, ("\ufeff" + HEADER + "".join(lines + wrong)).encode())
+    assert (job["status"], job["rows"], job["accepted"], job["refused"]) == ("succeeded", 10, 5, 5)
+    assert all(one["ticket"] and one["problem"] is None for one in rows[:5])
+    for row, says in zip(rows[5:], ("formula", "facts", "urgent", "cells", "filed before"), strict=True):
+        assert says in row["problem"]
+        assert "HYPERLINK" not in row["problem"]
+        assert "perhaps" not in row["problem"]
+    assert tickets(database) == 5
+    assert list(store.list("imports/")) == []
+    refused = people["olivia"].get(f"/v1/imports/{job['id']}/rows?refused=true&limit=2").json()
+    assert [one["row"] for one in refused["items"]] == [6, 7]
+    more = people["olivia"].get(f"/v1/imports/{job['id']}/rows?refused=true&cursor={refused['next']}").json()
+    assert [one["row"] for one in more["items"]] == [8, 9, 10]
+
+
+def test_a_batch_keeps_the_rules_of_single_filing(people: Any, database: Any, ticket_body: dict[str, Any]) -> None:
+    """Duplicates of what was filed before and of rows above, namesakes, wrong laws; a leaf and a clock for each."""
+    first = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
+    plain = ticket_body | {"photos": []}
+    other = plain | {"names": ["Ida Borg", "Ida B."]}
+    lines = [
+        plain,
+        other,
+        other | {"names": ["ida b."]},
+        other | {"facts": [{"attribute": "city", "value": "Ulm"}]},
+        plain | {"names": ["Eva Ek"], "calendar": "XX"},
+        plain | {"names": ["Eva Ek"], "received_at": "2999-01-01T00:00:00Z"},
+    ]
+    job, rows = done(people, "\n".join(map(json.dumps, lines)), "application/x-ndjson")
+    assert (job["status"], job["accepted"], job["refused"]) == ("succeeded", 4, 2)
+    shown = [people["olivia"].get(f"/v1/tickets/{one['ticket']}").json() for one in rows[:4]]
+    assert [one["state"] for one in shown] == ["duplicate", "under_review", "duplicate", "under_review"]
+    assert [one["duplicate_of"] for one in shown] == [first, None, rows[1]["ticket"], None]
+    assert [one["review_reason"] for one in shown] == [None, None, None, "possible_namesake"]
+    assert [one["clock"] for one in shown] == ["stopped", "running", "stopped", "running"]
+    assert [[event["state"] for event in one["events"]] for one in shown[:2]] == [
+        ["received", "duplicate"],
+        ["received", "under_review"],
+    ]
+    with transaction(database.engine("admin")) as session:
+        leaves = session.execute(
+            text("SELECT kind, detail ->> 'version' FROM log_leaf WHERE subject = :one ORDER BY id"),
+            {"one": rows[0]["ticket"]},
+        )
+        assert [tuple(one) for one in leaves] == [("ticket.received", "1"), ("ticket.duplicate", "2")]
+
+
+def test_a_dry_run_files_nothing(people: Any, database: Any, store: Any) -> None:
+    job, rows = done(people, HEADER + "Mara,x,,a\nMara,,,b\n", query="?dry_run=true")
+    assert (job["accepted"], job["refused"]) == (1, 1)
+    assert rows[0] == {"row": 1, "ticket": None, "problem": None}
+    assert tickets(database) == 0
+    assert list(store.list("payloads/")) == []
+
+
+def test_lines_of_json_are_filed(people: Any, ticket_body: dict[str, Any], database: Any) -> None:
+    deep = "[" * 10_000 + "]" * 10_000
+    lines = [json.dumps(ticket_body), deep, "{", json.dumps(ticket_body | {"photos": ["data:image/png;base64,AAAA"]})]
+    job, rows = done(people, "\n".join(lines), "application/x-ndjson")
+    assert (job["accepted"], job["refused"]) == (1, 3)
+    assert "Photo 1" in rows[3]["problem"]
+    assert tickets(database) == 1
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind", "status", "says"),
+    [
+        ("names,fact.city\nJosé,Ulm\n".encode("latin-1"), "text/csv", 422, "UTF-8"),
+        ("names,fact.city\nMara,Ulm\n".encode("utf-16"), "text/csv", 422, "UTF-8"),
+        (b"name,city\nMara,Ulm\n", "text/csv", 422, "columns"),
+        (b'names,fact.city\n"Mara,Ulm\n', "text/csv", 422, "CSV"),
+        (HEADER.encode(), "text/csv", 422, "no row"),
+        (b"names\n\0\n", "text/csv", 422, "zero"),
+        (b"x", "application/pdf", 415, "text/csv"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused(people: Any, raw: bytes, kind: str, status: int, says: str) -> None:
+    answer = sent(people, raw, kind)
+    assert answer.status_code == status
+    assert says in answer.json()["detail"]
+    assert "Mara" not in answer.text
+
+
+def test_a_gigabyte_is_refused_before_it_is_read(people: Any) -> None:
+    head = {"Authorization": f"Bearer {people.keys['olivia']}", "Content-Type": "text/csv"}
+    taken = []
+
+    def pieces() -> Any:
+        for _ in range(1000):
+            taken.append(1)
+            yield bytes(2**20)
+
+    told = people.app.post("/v1/imports", content=b"", headers=head | {"Content-Length": str(2**30)})
+    assert told.status_code == 413
+    assert people.app.post("/v1/imports", content=pieces(), headers=head).status_code == 411
+
+
+def test_a_clerk_that_falls_goes_on_where_it_was(
+    people: Any, database: Any, store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store fails in the second batch: the first stays, and the next clerk files the rest once."""
+    monkeypatch.setattr(imports_jobs, "BATCH", 2)
+    answer = sent(people, HEADER + "".join(f"Mara,x,,c{n}\n" for n in range(5)))
+    put, puts = store.put, []
+
+    def failing(key: str, data: bytes) -> None:
+        puts.append(key)
+        if len(puts) == 3:
+            raise StoreUnavailable("The object store cannot be reached.")
+        put(key, data)
+
+    object.__setattr__(people.office, "store", store)
+    monkeypatch.setattr(store, "put", failing)
+    with pytest.raises(StoreUnavailable):
+        ImportJobRunner(people.office).turn()
+    assert people["olivia"].get(answer.headers["location"]).json()["done"] == 2
+    assert ImportJobRunner(people.office).turn()
+    assert not ImportJobRunner(people.office).turn()
+    assert people["olivia"].get(answer.headers["location"]).json()["accepted"] == 5
+    assert tickets(database) == 5

@@ -1,0 +1,171 @@
+"""Rewrapping: every data key under the newest wrapping key, resumable, payloads untouched, shredded stays shredded."""
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+from services.cli.main import app
+from services.request.app import build
+from services.request.key_rotation import jobs
+from services.request.key_rotation.jobs import RewrapJob
+from services.request.retention import service as retention_service
+from shared.core.config import Settings
+from shared.crypto.keyring import KeyRing
+from shared.db.models.erasers import EraserVersion
+from shared.db.models.tickets import Ticket
+from shared.db.session import transaction
+from shared.errors import BadInput, IntegrityFailure, KeysUnavailable
+from shared.storage.object_keys import payload_key
+
+OLD, NEW = bytes(range(32)), bytes(range(1, 33))
+ROTATED = KeyRing(NEW, old=[OLD], index=OLD)
+
+
+@pytest.fixture
+def tickets(people: Any, worker: Any, ticket_body: dict[str, Any], database: Any) -> list[str]:
+    """Three, and a version that covers the first, and a webhook."""
+    made = []
+    for number in range(3):
+        body = ticket_body | {"names": [f"Mara {number}"], "external_ref": None}
+        made.append(str(people["olivia"].post("/v1/tickets", body).json()["id"]))
+    people["adam"].post(f"/v1/tickets/{made[0]}/approve", {"ground": "consent_withdrawn"})
+    worker.publish(made[0])
+    with transaction(database.engine("admin")) as session:
+        wrapped = KeyRing(OLD).seal(b"rows", "erasers/0").wrapped_key
+        session.execute(text("UPDATE eraser_version SET wrapped_key = :w"), {"w": wrapped})
+    hook = {"url": "https://hooks.example.org/x", "events": ["*"]}
+    assert people["rosa"].post("/v1/webhooks", hook).status_code == 201
+    return made
+
+
+@pytest.fixture
+def rewrapper(database: Any, store: Any) -> RewrapJob:
+    return RewrapJob(database.engine("request"), store, ROTATED)
+
+
+def to_the_end(rewrapper: RewrapJob) -> int:
+    turns = 0
+    while rewrapper.turn():
+        turns += 1
+    return turns
+
+
+def opened(database: Any, store: Any, ring: KeyRing, ticket: str) -> bytes:
+    with transaction(database.engine("request")) as session:
+        one = session.get_one(Ticket, ticket)
+        assert one.payload_wrapped_key is not None
+        return ring.open(store.get(one.payload_key), one.payload_wrapped_key, one.payload_key)
+
+
+def test_all_are_wrapped_anew_and_the_old_key_is_needed_no_more(
+    people: Any, tickets: list[str], rewrapper: RewrapJob, database: Any, store: Any
+) -> None:
+    before = {key: store.get(key) for key in store.list("payloads/")}
+    assert people["olivia"].post("/v1/rewraps").status_code == 403
+    ordered = people["rosa"].post("/v1/rewraps")
+    assert (ordered.status_code, ordered.json()["state"]) == (202, "waiting")
+    assert people["viktor"].post("/v1/rewraps").status_code == 409
+    to_the_end(rewrapper)
+    said = people["ada"].get(f"/v1/rewraps/{ordered.json()['id']}").json()
+    old, new = ring_name(KeyRing(OLD)), ring_name(KeyRing(NEW))
+    assert (said["state"], said["key"], said["no_longer_used"]) == ("finished", new, [old])
+    assert said["in_use"] == {new: said["total"]}
+    assert said["before"] == {old: said["total"]}
+    assert (said["rewrapped"], said["unreadable"], said["passes"]) == (said["total"], [], 2)
+    alone = KeyRing(NEW, index=OLD)
+    for ticket in tickets:
+        assert b"Mara" in opened(database, store, alone, ticket)
+        with pytest.raises(IntegrityFailure):
+            opened(database, store, KeyRing(OLD), ticket)
+    assert {key: store.get(key) for key in store.list("payloads/")} == before
+    with transaction(database.engine("admin")) as session:
+        [version] = session.query(EraserVersion).all()
+        assert alone.name_of(version.wrapped_key) == new
+        kinds = list(session.scalars(text("SELECT kind FROM log_leaf WHERE kind LIKE 'keys.%' ORDER BY id")))
+    assert kinds == ["keys.rewrap_ordered", "keys.rewrapped"]
+    assert alone.blind_index("mara 0") == KeyRing(OLD).blind_index("Mara 0")
+
+
+def ring_name(ring: KeyRing) -> str:
+    return ring.newest()
+
+
+def test_it_goes_on_where_it_was(
+    people: Any, tickets: list[str], database: Any, store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "BATCH", 1)
+    people["rosa"].post("/v1/rewraps")
+
+    class Away(KeyRing):
+        left = 2
+
+        def rewrap(self, wrapped_key: bytes) -> bytes:
+            self.left -= 1
+            if self.left < 0:
+                raise KeysUnavailable("away")
+            return super().rewrap(wrapped_key)
+
+    flaky = RewrapJob(database.engine("request"), store, Away(NEW, old=[OLD], index=OLD))
+    with pytest.raises(KeysUnavailable):
+        to_the_end(flaky)
+    done = people["rosa"].get("/v1/rewraps").json()["items"][0]
+    assert (done["rewrapped"], done["done"], done["state"]) == (2, 2, "running")
+    to_the_end(RewrapJob(database.engine("request"), store, ROTATED))  # another process
+    said = people["rosa"].get("/v1/rewraps").json()["items"][0]
+    assert (said["state"], said["rewrapped"]) == ("finished", said["total"])
+
+
+def test_what_is_destroyed_stays_so_and_what_cannot_be_opened_is_named(
+    people: Any, tickets: list[str], rewrapper: RewrapJob, database: Any, store: Any
+) -> None:
+    people["adam"].post(f"/v1/tickets/{tickets[1]}/withdraw", {"note": "no"})
+    with transaction(database.engine("admin")) as session:
+        session.execute(
+            text("UPDATE ticket SET payload_wrapped_key = :w WHERE id = :t"), {"w": bytes(40), "t": tickets[2]}
+        )
+
+    class Slow(KeyRing):
+        """While it wraps, somebody shreds."""
+
+        def rewrap(self, wrapped_key: bytes) -> bytes:
+            with transaction(database.engine("request")) as session:
+                retention_service.shred_key(session, store, people.office.keys, tickets[1], "payload")
+            return super().rewrap(wrapped_key)
+
+    people["rosa"].post("/v1/rewraps")
+    to_the_end(RewrapJob(database.engine("request"), store, Slow(NEW, old=[OLD], index=OLD)))
+    said = people["rosa"].get("/v1/rewraps").json()["items"][0]
+    assert said["unreadable"] == [f"ticket/{tickets[2]}"]
+    with transaction(database.engine("request")) as session:
+        assert session.get_one(Ticket, tickets[1]).payload_wrapped_key is None
+    for statement in (
+        "UPDATE eraser_version SET recipe = 'x'",
+        "UPDATE eraser_version SET sha256 = 'x', wrapped_key = '\\x00'",
+        "DELETE FROM eraser_version",
+    ):
+        with pytest.raises(Exception, match="append-only"), transaction(database.engine("admin")) as session:
+            session.execute(text(statement))
+    with pytest.raises(Exception, match="permission denied"), transaction(database.engine("request")) as session:
+        session.execute(text("UPDATE eraser_version SET recipe = 'x'"))
+
+
+def test_an_old_key_without_the_index_key_is_refused_and_the_command_tells_all(
+    people: Any, tickets: list[str], database: Any, store: Any, listening: Callable[[Any], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    text_old, text_new = (base64.b64encode(one).decode() for one in (OLD, NEW))
+    with pytest.raises(BadInput, match="LACUNA_INDEX_KEY"):
+        KeyRing.from_settings(Settings(kek=text_new, old_keks=text_old))
+    ring = KeyRing.from_settings(Settings(kek=text_new, old_keks=f"{text_old}, ", index_key=text_old))
+    assert (ring.newest(), ring.secret("x")) == (ring_name(KeyRing(NEW)), KeyRing(OLD).secret("x"))
+    monkeypatch.setenv("LACUNA_URL", listening(build(people.office)))
+    monkeypatch.setenv("LACUNA_KEY", people.keys["rosa"])
+    run = lambda *a: " ".join(CliRunner().invoke(app, ["keys", *a], catch_exceptions=False).output.split())  # noqa: E731
+    assert "is waiting" in run("rewrap", "--no-wait")
+    to_the_end(RewrapJob(database.engine("request"), store, ring))
+    assert f"No longer used: {ring_name(KeyRing(OLD))}." in run("status")
+    assert payload_key("default", tickets[0]) not in run("status")

@@ -1,0 +1,69 @@
+"""The register and its figures: whole, in pages, escaped, for the roles that may read them."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text as sql
+from typer.testing import CliRunner
+
+from services.cli.main import app
+from services.request.app import build
+from shared.db.session import transaction
+
+
+@pytest.fixture
+def filed(people: Any, ticket_body: dict[str, Any]) -> list[str]:
+    """Three requests: one approved, one rejected, one open; the source of one is a formula."""
+    made = []
+    for number, source in enumerate(("web", "=HYPERLINK(1)", "web")):
+        body = ticket_body | {"names": [f"Somebody {number}"], "source": source}
+        made.append(people["olivia"].post("/v1/tickets", body).json()["id"])
+    people["adam"].post(f"/v1/tickets/{made[0]}/approve", {"ground": "objection"})
+    people["adam"].post(f"/v1/tickets/{made[1]}/reject", {"code": "no_match", "note": "Nobody of that name."})
+    return made
+
+
+def test_figures(people: Any, database: Any, filed: list[str]) -> None:
+    figures = people["ada"].get("/v1/registers/kpis").json()
+    assert (figures["received"], figures["granted"], figures["refused"], figures["open"]) == (3, 1, 1, 2)
+    assert figures["refused_by_code"] == {"no_match": 1}
+    assert figures["median_days_to_decision"] == pytest.approx(0, abs=0.01)
+    assert (figures["median_days_to_completion"], figures["overdue"]) == (None, 0)
+    with transaction(database.engine("admin")) as session:
+        session.execute(sql("UPDATE ticket SET due_at = now() - interval '1 day'"))
+    assert people["ada"].get("/v1/registers/kpis").json()["overdue"] == 2
+    none = people["ada"].get("/v1/registers/kpis?until=2020-01-01T00:00:00Z").json()
+    assert (none["received"], none["median_days_to_decision"]) == (0, None)
+    rows = dict(csv.reader(io.StringIO(people["ada"].get("/v1/registers/kpis?format=csv").text)))
+    assert (rows["received"], rows["refused_no_match"]) == ("3", "1")
+
+
+def test_the_register_in_pages_and_whole(
+    people: Any, filed: list[str], listening: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    first = people["ada"].get("/v1/registers/requests?limit=2").json()
+    rest = people["ada"].get(f"/v1/registers/requests?limit=2&cursor={first['next']}").json()
+    assert ([one["id"] for one in first["items"] + rest["items"]], rest["next"]) == (filed, None)
+    assert people["ada"].get(f"/v1/registers/requests?since=2020-01-01T00:00:00Z&cursor={first['next']}").is_error
+    text = people["ada"].get("/v1/registers/requests?format=csv").text
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert ([row["id"] for row in rows], rows[1]["source"]) == (filed, "'=HYPERLINK(1)")
+    assert "Somebody" not in text
+    monkeypatch.setenv("LACUNA_URL", listening(build(people.office)))
+    monkeypatch.setenv("LACUNA_KEY", people.keys["ada"])
+    monkeypatch.setattr("services.cli.commands.log.PAGE", 2)
+    for name in ("r.csv", "r.json"):
+        done = CliRunner().invoke(app, ["register", "requests", "--out", str(tmp_path / name)])
+        assert done.exit_code == 0, done.output
+    assert [row["id"] for row in csv.DictReader(io.StringIO((tmp_path / "r.csv").read_text()))] == filed
+    assert [row["id"] for row in json.loads((tmp_path / "r.json").read_text())] == filed
+
+
+def test_who_may_read_it(people: Any) -> None:
+    assert people["olivia"].get("/v1/registers/kpis").status_code == 200
+    for name in ("oscar", "casey"):
+        assert people[name].get("/v1/registers/requests").status_code == 403

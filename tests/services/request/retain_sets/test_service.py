@@ -1,0 +1,190 @@
+"""Retain sets at the door: kept whole or not at all, split by identity, numbered, and never with a forgotten person."""
+
+import base64
+import io
+import random
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from shared.artifacts.retain_sets import open_rows, split_of
+from shared.crypto.keyring import KeyRing
+from shared.db.repositories.retain_sets import active_set
+from shared.db.session import transaction
+from shared.errors import IntegrityFailure
+from shared.evaluation.synthetic_portraits import draw, random_features
+
+FACTS = [{"attribute": "city", "value": "Ulm"}]
+
+
+def portrait(seed: int, *, jpeg: bool = False) -> str:
+    buffer = io.BytesIO()
+    draw(random_features(random.Random(seed))).save(buffer, "JPEG" if jpeg else "PNG")
+    return f"data:image/{'jpeg' if jpeg else 'png'};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def rows(count: int = 12) -> list[dict[str, Any]]:
+    return [{"names": [f"Person {n}"], "facts": FACTS} for n in range(count)] + [{"prompt": "What is a comet?"}]
+
+
+def forget(people: Any, names: list[str], photos: list[str]) -> str:
+    body = {"names": names, "photos": photos, "facts": FACTS}
+    ticket = str(people["olivia"].post("/v1/tickets", body).json()["id"])
+    assert people["adam"].post(f"/v1/tickets/{ticket}/approve", {"ground": "objection"}).status_code == 200
+    return ticket
+
+
+def add(people: Any, sent: list[dict[str, Any]], **more: Any) -> Any:
+    return people["olivia"].post("/v1/retain-sets", {"rows": sent, **more})
+
+
+def test_a_set_is_numbered_sealed_split_and_in_use(people: Any, keys: KeyRing) -> None:
+    first = add(people, rows()).json()
+    assert (first["number"], first["active"], first["new"]) == (1, 1, True)
+    assert sum(split["identities"] for split in first["counts"].values()) == 13
+    second = add(people, rows(14))
+    assert (second.status_code, second.json()["number"]) == (201, 2)
+    again = add(people, rows())
+    assert (again.status_code, again.json()["number"], again.json()["new"]) == (200, 1, False)
+    listed = people["ada"].get("/v1/retain-sets").json()
+    assert ([one["number"] for one in listed["items"]], listed["active"]) == ([2, 1], 1)
+    with transaction(people.office.database) as session:
+        found = active_set(session, "demo-vlm")
+    assert found is not None
+    opened = open_rows(people.office.store, keys, found)
+    assert [row.subject.names for row in opened[:2]] == [("Person 0",), ("Person 1",)]
+    assert b"Person" not in people.office.store.get(found.object_key)
+    people.office.store.put(found.object_key, b"x" + people.office.store.get(found.object_key)[1:])
+    with pytest.raises(IntegrityFailure, match="retain set 1 was altered"):
+        open_rows(people.office.store, keys, found)
+
+
+def test_the_split_is_by_identity_and_stays(people: Any) -> None:
+    """All rows of one identity are on one side, a stated split wins, another seed splits otherwise."""
+    people_rows = [{"id": f"p{n // 2}", "names": [f"Name {n}"], "facts": FACTS} for n in range(40)]
+    people_rows[0]["split"] = "held_out"
+    report = add(people, people_rows, dry_run=True).json()["report"]["rows"]
+    split = {row["row"]: row["split"] for row in report}
+    assert all(split[n] == split[n + 1] for n in range(1, 40, 2))
+    assert split[1] == split[2] == "held_out"
+    assert set(split.values()) == {"fit", "calibration", "held_out"}
+    identities = [f"p{n}" for n in range(200)]
+    assert [split_of(one, 0) for one in identities] == [split_of(one, 0) for one in identities]
+    assert [split_of(one, 0) for one in identities] != [split_of(one, 1) for one in identities]
+    assert 0.5 < sum(split_of(one, 0) == "fit" for one in identities) / 200 < 0.7
+
+
+def test_a_dry_run_keeps_nothing(people: Any) -> None:
+    answer = add(people, rows(), dry_run=True)
+    assert (answer.status_code, answer.json()["usable"]) == (200, True)
+    assert people["olivia"].get("/v1/retain-sets").json()["items"] == []
+    assert list(people.office.store.list("retain/")) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "row", "says"),
+    [
+        (lambda sent: sent.append({"names": ["Mara"]}), 14, "needs facts or photos"),
+        (lambda sent: sent.append({"facts": FACTS}), 14, "needs names (a person) or a prompt"),
+        (lambda sent: sent.append({"names": ["Mara"], "facts": FACTS, "colour": "red"}), 14, "colour"),
+        (lambda sent: sent.append({"names": ["Mara"], "photos": ["data:image/png;base64,AAAA"]}), 14, "photo"),
+        (lambda sent: sent.append({"names": ["Mara"], "facts": FACTS, "split": "test"}), 14, "split"),
+        (
+            lambda sent: sent.extend(
+                {"id": "m", "names": ["Mara"], "facts": FACTS, "split": split} for split in ("fit", "held_out")
+            ),
+            15,
+            "row 14 says fit of the same identity",
+        ),
+        (
+            lambda sent: sent.extend({"names": [name], "photos": [portrait(1)]} for name in ("Mara", "Ivo")),
+            15,
+            "the picture of row 14 as somebody else's",
+        ),
+        (lambda sent: sent.clear(), None, "it is empty"),
+        (lambda sent: sent.__setitem__(slice(1, None), []), None, "one identity"),
+    ],
+)
+def test_a_bad_file_is_told_row_by_row_and_loses_nothing(people: Any, spoil: Any, row: int | None, says: str) -> None:
+    add(people, rows(14))
+    sent = [one | {"split": "fit"} for one in rows()]
+    spoil(sent)
+    answer = add(people, sent)
+    assert answer.status_code == 422
+    assert says in answer.json()["detail"]
+    if row is not None:
+        (bad,) = answer.json()["report"]["rows"]
+        assert bad["row"] == row
+    assert people["olivia"].get("/v1/retain-sets").json()["active"] == 1
+    assert not add(people, sent, dry_run=True).json()["usable"]
+
+
+def test_a_forgotten_person_is_found_by_name_by_picture_and_in_a_prompt(people: Any) -> None:
+    ticket = forget(people, ["Mara Lindqvist"], [portrait(7)])
+    sent = [
+        *rows(),
+        {"names": ["mara  lindqvist"], "facts": FACTS},
+        {"names": ["Somebody Else"], "photos": [portrait(7, jpeg=True)]},
+        {"prompt": "Where does Mara Lindqvist's sister live?"},
+        {"names": ["Mara Lind"], "photos": [portrait(8)]},
+        {"prompt": "Who is Mara?"},
+    ]
+    answer = add(people, sent)
+    assert answer.status_code == 422
+    assert f"row 14 is the person of {ticket} by name" in answer.json()["detail"]
+    found = {row["row"]: row["forgotten"] for row in answer.json()["report"]["rows"]}
+    assert found == {
+        14: [{"ticket": ticket, "by": "name"}],
+        15: [{"ticket": ticket, "by": "picture"}],
+        16: [{"ticket": ticket, "by": "name"}],
+    }
+    kept = add(people, sent, leave_out=True).json()
+    assert sum(split["people"] for split in kept["counts"].values()) == 13
+    assert people["adam"].post(f"/v1/tickets/{ticket}/withdraw", {"note": "taken back"}).status_code == 200
+    assert add(people, sent).status_code == 201
+
+
+def test_another_set_makes_a_refit_worth_ordering(people: Any, worker: Any) -> None:
+    worker.publish()
+    assert people["oscar"].post("/v1/refits").status_code == 409
+    add(people, rows())
+    assert people["oscar"].post("/v1/refits").status_code == 202
+    assert people["oscar"].post("/v1/retain-sets/0/use").json() == {"active": None, "waits_for_refit": False}
+    assert people["oscar"].post("/v1/refits").status_code == 409
+    assert people["oscar"].post("/v1/retain-sets/9/use").status_code == 404
+    head = {"Authorization": f"Bearer {people.keys['oscar']}"}
+    stale = people["oscar"].post("/v1/retain-sets/1/use", **{"If-Match": '"u0"'})
+    assert (stale.status_code, people.app.post("/v1/retain-sets/1/use", headers=head).status_code) == (412, 428)
+
+
+def test_who_may_do_what(people: Any, database: Any) -> None:
+    assert people["ada"].post("/v1/retain-sets", {"rows": rows()}).status_code == 403
+    assert people["casey"].get("/v1/retain-sets").status_code == 403
+    add(people, rows())
+    for service in ("refit", "audit", "inference"):
+        with pytest.raises(Exception, match="permission denied"), transaction(database.engine(service)) as session:
+            session.execute(text("INSERT INTO retain_choice VALUES ('demo-vlm', NULL, 'x', now())"))
+    with pytest.raises(Exception, match="append-only"), transaction(database.engine("admin")) as session:
+        session.execute(text("UPDATE retain_set SET seed = 1"))
+
+
+def test_a_ticket_that_cannot_be_fitted_says_why(people: Any, worker: Any, database: Any) -> None:
+    """The reason of the run's row stands in the ticket's history; the other ticket goes on."""
+    from services.request.tickets import progress as reconciler  # noqa: PLC0415
+    from shared.db.repositories import refits as repository_refit  # noqa: PLC0415
+
+    bad, good = forget(people, ["Mara"], []), forget(people, ["Ivo"], [])
+    run, fence = worker.claim()
+    with transaction(database.engine("refit")) as session:
+        repository_refit.set_ticket_outcome(session, run, fence, bad, "failed", "Too few forget prompts.")
+        repository_refit.set_ticket_outcome(session, run, fence, good, "fitting")
+        repository_refit.heartbeat(session, run, fence, "fitting", 30, {"done": 1, "total": 2, "what": "tickets"})
+        repository_refit.set_notes(session, run, fence, ["Row 3 is left out."])
+    with transaction(people.office.database) as session:
+        reconciler.move_tickets(session, "demo-vlm")
+    shown = people["olivia"].get(f"/v1/tickets/{bad}").json()
+    assert (shown["state"], shown["events"][-1]["note"]) == ("failed", "Too few forget prompts.")
+    assert people["olivia"].get(f"/v1/tickets/{good}").json()["state"] == "fitting"
+    (refit,) = people["olivia"].get("/v1/refits").json()["items"]
+    assert (refit["progress"], refit["notes"]) == ({"done": 1, "total": 2, "what": "tickets"}, ["Row 3 is left out."])

@@ -1,0 +1,243 @@
+"""The desk over HTTP: identity, holds, edits, duplicates, extensions, letters, escalation; each rule both ways."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from services.request.tickets import escalations, identity_checks
+from shared.artifacts.subject_material import open_material
+from shared.core.clock import utc_now
+from shared.db.models.tickets import LifecycleMove
+from shared.db.repositories import ticket_duplicates
+from shared.db.session import transaction
+from shared.domain.ticket_lifecycle import MOVES
+from shared.errors import OnHold
+
+GROUND = {"ground": "consent_withdrawn"}
+WHY = {"reason": "a court asked for it"}
+
+
+def filed(people: Any, body: dict[str, Any], **more: Any) -> str:
+    response = people["olivia"].post("/v1/tickets", body | more)
+    assert response.status_code == 201, response.text
+    return str(response.json()["id"])
+
+
+def refused(response: Any, status: int, code: str) -> str:
+    assert (response.status_code, response.json()["type"].rsplit("/", 1)[-1]) == (status, code), response.text
+    return str(response.json()["detail"])
+
+
+def ago(**long: float) -> str:
+    return (utc_now() - timedelta(**long)).isoformat()
+
+
+def test_the_database_knows_the_same_moves(database: Any) -> None:
+    with transaction(database.engine("request")) as session:
+        known = {(one.origin, one.target) for one in session.query(LifecycleMove)}
+    assert known == {(origin, move.target) for move in MOVES.values() for origin in move.origins}
+
+
+def test_doubts_stop_the_clock_and_the_approval_until_they_are_settled(
+    people: Any, ticket_body: dict[str, Any]
+) -> None:
+    ticket = filed(people, ticket_body)
+    path = f"/v1/tickets/{ticket}/identity"
+    doubted = people["olivia"].post(path, {"outcome": "doubted", "note": "the address is not known"}).json()
+    assert (doubted["state"], doubted["identity"], doubted["clock"]) == ("identity_pending", "doubted", "paused")
+    refused(people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND), 409, "conflict")
+    refused(people["olivia"].post(path, {"outcome": "verified", "note": "seen"}), 422, "bad-input")
+    body = {"outcome": "verified", "method": "id_document", "note": "seen"}
+    verified = people["olivia"].post(path, body).json()
+    assert (verified["state"], verified["clock"]) == ("under_review", "running")
+    assert (verified["identity_by"], verified["identity_method"]) == ("olivia", "id_document")
+    kinds = [event["kind"] for event in people["ada"].get(f"/v1/tickets/{ticket}/clock").json()["events"]]
+    assert kinds == ["received", "paused", "resumed"]
+    assert people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND).status_code == 200
+    refused(people["olivia"].post(path, body), 409, "conflict")
+
+
+def test_whoever_edited_last_cannot_approve_and_the_material_is_the_new_one(
+    people: Any, ticket_body: dict[str, Any], store: Any, keys: Any, database: Any
+) -> None:
+    ticket = filed(people, ticket_body)
+    before = list(store.list("payloads/"))
+    change = {"facts": [{"attribute": "city", "value": "Ulm"}, {"attribute": "pet", "value": "cat"}]}
+    edited = people["adam"].patch(f"/v1/tickets/{ticket}", change).json()
+    assert (edited["facts"], edited["photos"], edited["events"][-1]["kind"]) == (2, 1, "edited")
+    after = list(store.list("payloads/"))
+    assert len(after) == 1
+    assert after != before
+    assert "edited" in refused(people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND), 403, "four-eyes")
+    with transaction(database.engine("admin")) as session:
+        row = session.execute(text("SELECT id, payload_key, payload_wrapped_key FROM ticket")).one()
+    assert {fact.value for fact in open_material(store, keys, row).facts} == {"Ulm", "cat"}
+    refused(people["adam"].patch(f"/v1/tickets/{ticket}", {}), 422, "bad-input")
+    refused(
+        people["adam"].patch(f"/v1/tickets/{ticket}", {"urgent": True}, **{"If-Match": '"1"'}),
+        412,
+        "precondition-failed",
+    )
+    people["olivia"].post(f"/v1/tickets/{ticket}/reject", {"code": "no_match", "note": "-"})
+    refused(people["adam"].patch(f"/v1/tickets/{ticket}", {"urgent": True}), 409, "conflict")
+
+
+def test_who_never_proves_to_be_that_person_expires_unless_held(
+    people: Any, ticket_body: dict[str, Any], database: Any
+) -> None:
+    """After so many days of doubt, by the clerk, with history, log leaf and a stopped clock; CCPA's clock runs on."""
+    late, held, verified, fresh, ccpa = (
+        filed(people, ticket_body, names=[name], **more)
+        for name, more in (
+            ("Ida", {}), ("Bo", {}), ("Eva", {}), ("Max", {}), ("Kim", {"regime": "ccpa", "received_at": ago(days=50)})
+        )
+    )  # fmt: skip
+    for ticket in (late, held, verified, fresh, ccpa):
+        people["olivia"].post(f"/v1/tickets/{ticket}/identity", {"outcome": "doubted", "note": "-"})
+    people["olivia"].post(f"/v1/tickets/{held}/hold", WHY)
+    seen = {"outcome": "verified", "method": "id_document", "note": "seen"}
+    people["olivia"].post(f"/v1/tickets/{verified}/identity", seen)
+    with transaction(database.engine("admin")) as session:
+        session.execute(
+            text("UPDATE ticket_event SET at = at - interval '30 days' WHERE ticket_id <> :fresh"), {"fresh": fresh}
+        )
+    for wanted in (2, 0):
+        with transaction(people.office.database) as session:
+            assert identity_checks.expire_unverified(session, people.office.model_id, timedelta(days=30)) == wanted
+    shown = {one["id"]: one for one in people["olivia"].get("/v1/tickets").json()["items"]}
+    assert {shown[one]["state"] for one in (late, ccpa)} == {"expired"}
+    assert (shown[late]["clock"], shown[held]["state"]) == ("stopped", "identity_pending")
+    assert (shown[verified]["state"], shown[fresh]["state"]) == ("under_review", "identity_pending")
+    with transaction(people.office.database) as session:
+        leaves = session.execute(text("SELECT actor FROM log_leaf WHERE kind = 'ticket.expired'")).scalars().all()
+    assert leaves == ["clerk", "clerk"]
+
+
+def test_a_hold_is_set_by_one_and_released_by_two(people: Any, ticket_body: dict[str, Any], database: Any) -> None:
+    ticket = filed(people, ticket_body)
+    path = f"/v1/tickets/{ticket}"
+    assert people["olivia"].post(f"{path}/hold", WHY).json()["hold"]["set_by"] == "olivia"
+    refused(people["adam"].post(f"{path}/hold", WHY), 409, "conflict")
+    refused(people["adam"].patch(path, {"names": ["Ida Borg"]}), 409, "legal-hold")
+    shred = "UPDATE ticket SET payload_wrapped_key = NULL"
+    with pytest.raises(OnHold), transaction(database.engine("request")) as session:
+        session.execute(text(shred))
+    people["olivia"].post(f"{path}/release", WHY)
+    refused(people["olivia"].post(f"{path}/release", WHY), 403, "four-eyes")
+    alone = "UPDATE ticket_hold SET released_by = 'olivia', released_at = now()"
+    with pytest.raises(Exception, match="check constraint"), transaction(database.engine("request")) as session:
+        session.execute(text(alone))
+    assert people["adam"].post(f"{path}/release", WHY).json()["hold"] is None
+    refused(people["adam"].post(f"{path}/release", WHY), 409, "conflict")
+    with transaction(database.engine("request")) as session:
+        session.execute(
+            text(
+                "INSERT INTO disposal SELECT gen_random_uuid(), id, 'payload', payload_key, payload_sha256, 'a test', "
+                "now(), now() FROM ticket"
+            )
+        )
+        session.execute(text(shred))
+
+
+def test_of_two_who_file_the_same_at_once_one_is_first(
+    people: Any, ticket_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two transactions at the same point: both have begun, neither has looked."""
+    meet = threading.Barrier(2, timeout=10)
+    lock = ticket_duplicates.lock_subjects
+
+    def together(*args: Any) -> None:
+        meet.wait()
+        lock(*args)
+
+    monkeypatch.setattr(ticket_duplicates, "lock_subjects", together)
+    with ThreadPoolExecutor(2) as pool:
+        answers = [
+            one.json() for one in pool.map(lambda _: people["olivia"].post("/v1/tickets", ticket_body), range(2))
+        ]
+    states = {one["state"]: one for one in answers}
+    assert set(states) == {"under_review", "duplicate"}
+    assert states["duplicate"]["duplicate_of"] == states["under_review"]["id"]
+    assert states["duplicate"]["clock"] == "stopped"
+
+
+def test_a_namesake_is_no_duplicate_and_a_duplicate_can_be_told_apart(people: Any, ticket_body: dict[str, Any]) -> None:
+    filed(people, ticket_body)
+    other = filed(people, ticket_body, facts=[{"attribute": "city", "value": "Ulm"}])
+    shown = people["olivia"].get(f"/v1/tickets/{other}").json()
+    assert (shown["state"], shown["review_reason"]) == ("under_review", "possible_namesake")
+    again = filed(people, ticket_body)
+    apart = people["olivia"].post(f"/v1/tickets/{again}/distinguish", {"reason": "another birthday"}).json()
+    assert (apart["state"], apart["duplicate_of"], apart["clock"]) == ("under_review", None, "running")
+
+
+def test_an_extension_is_told_with_its_reason_inside_the_first_month_once(
+    people: Any, ticket_body: dict[str, Any]
+) -> None:
+    ticket = filed(people, ticket_body, received_at=ago(days=20))
+    answer = people["olivia"].post(f"/v1/tickets/{ticket}/extend", {"reason": "four hundred photographs"}).json()
+    assert answer["due"]["extended"]
+    assert "four hundred photographs" in answer["letter"]
+    assert answer["due"]["due"] in answer["letter"]
+    refused(people["olivia"].post(f"/v1/tickets/{ticket}/extend", WHY), 409, "too-late-to-extend")
+    late = filed(people, ticket_body, names=["Ida Borg"], received_at=ago(days=50))
+    refused(people["olivia"].post(f"/v1/tickets/{late}/extend", WHY), 409, "too-late-to-extend")
+    refused(people["olivia"].post("/v1/tickets", ticket_body | {"received_at": ago(days=-1)}), 422, "bad-input")
+
+
+def test_a_rejection_has_its_letter(people: Any, ticket_body: dict[str, Any]) -> None:
+    ticket = filed(people, ticket_body)
+    refused(people["olivia"].get(f"/v1/tickets/{ticket}/letter"), 409, "conflict")
+    body = {"code": "legal_claims", "note": "The dispute before the court is open."}
+    assert people["olivia"].post(f"/v1/tickets/{ticket}/reject", body).json()["clock"] == "stopped"
+    letter = people["ada"].get(f"/v1/tickets/{ticket}/letter").json()["letter"]
+    for said in (body["note"], "Article 17(3)(e)", "supervisory authority", "judicial remedy", ticket):
+        assert said in letter
+
+
+def test_each_step_of_the_clock_is_told_once(people: Any, ticket_body: dict[str, Any]) -> None:
+    model = people.office.model_id
+    fresh = filed(people, ticket_body, names=["Ida Borg"])
+    late = filed(people, ticket_body, received_at=ago(days=24.5))
+    over = filed(people, ticket_body, names=["Bo Ek"], received_at=ago(days=60), regime="ccpa", calendar="US-CA")
+    written = []
+    for _ in range(2):
+        with transaction(people.office.database) as session:
+            written.append(escalations.escalate(session, model))
+    assert written == [6, 0]
+    listed = {one["id"]: one["escalation"] for one in people["olivia"].get("/v1/escalations").json()["items"]}
+    assert listed == {over: 100, late: 75, fresh: None}
+    told = [
+        e["note"]
+        for e in people["olivia"].get(f"/v1/tickets/{late}").json()["events"]
+        if e["kind"] == "clock.escalated"
+    ]
+    assert [note.split(" %")[0] for note in told] == ["50", "75"]
+
+
+def test_a_ticket_needs_a_law_that_is_known(people: Any, ticket_body: dict[str, Any]) -> None:
+    for wrong in ({"regime": "hammurabi"}, {"calendar": "XX"}):
+        refused(people["olivia"].post("/v1/tickets", ticket_body | wrong), 422, "bad-input")
+
+
+@pytest.mark.parametrize(
+    ("who", "method", "path"),
+    [
+        ("oscar", "post", "/v1/tickets/{ticket}/identity"),
+        ("ada", "post", "/v1/tickets/{ticket}/hold"),
+        ("casey", "get", "/v1/tickets/{ticket}/clock"),
+        ("ada", "patch", "/v1/tickets/{ticket}"),
+        ("oscar", "post", "/v1/erasers/0/break-glass"),
+        ("olivia", "post", "/v1/erasers/0/forward"),
+    ],
+)
+def test_a_wrong_role_is_refused(people: Any, ticket_body: dict[str, Any], who: str, method: str, path: str) -> None:
+    bodies = {"identity": {"outcome": "doubted", "note": "-"}, "hold": WHY, "break-glass": WHY | {"minutes": 5}}
+    door, path = people[who], path.format(ticket=filed(people, ticket_body))
+    body = bodies.get(path.rsplit("/", 1)[-1], {})
+    response = door.get(path) if method == "get" else getattr(door, method)(path, body)
+    refused(response, 403, "forbidden")

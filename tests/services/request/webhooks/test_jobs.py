@@ -1,0 +1,171 @@
+"""Webhooks against a real receiver: signed, tried again, given up, never led inside."""
+
+import base64
+import hmac
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from services.request.tickets import escalations
+from services.request.webhooks import client
+from services.request.webhooks import jobs as webhooks_jobs
+from services.request.webhooks.jobs import WebhookDispatcher
+from shared.core.clock import utc_now
+from shared.db.session import transaction
+from shared.errors import BadInput
+
+
+class Receiver:
+    """Keeps what it is told; answers `status`."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[dict[str, str], str]] = []
+        self.status = 204
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                outer.told.append((dict(self.headers), body))
+                self.send_response(outer.status)
+                self.send_header("Location", "http://127.0.0.1:1/inside")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                """Quiet."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+@pytest.fixture
+def deliverer(database: Any, keys: Any, people: Any, monkeypatch: pytest.MonkeyPatch) -> WebhookDispatcher:
+    monkeypatch.setattr(webhooks_jobs, "SEEN_AFTER", webhooks_jobs.timedelta(0))
+    object.__setattr__(people.office, "webhook_loopback", True)
+    return WebhookDispatcher(database.engine("request"), keys, ("*",), allow_loopback=True)
+
+
+def hooked(people: Any, url: str, *events: str) -> dict[str, Any]:
+    made = people["rosa"].post("/v1/webhooks", {"url": url, "events": list(events) or ["*"]})
+    assert made.status_code == 201, made.text
+    return dict(made.json())
+
+
+def verified(head: dict[str, str], body: str, secret: str) -> bool:
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = f"{head['webhook-id']}.{head['webhook-timestamp']}.{body}".encode()
+    wanted = "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+    return wanted in head["webhook-signature"].split(" ")
+
+
+def test_what_happens_is_told_once_and_signed(
+    people: Any, ticket_body: dict[str, Any], receiver: Receiver, deliverer: WebhookDispatcher
+) -> None:
+    hook = hooked(people, receiver.url, "ticket.under_review")
+    ticket = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
+    for _ in range(2):
+        deliverer.collect()
+        deliverer.deliver()
+    ((head, body),) = receiver.told
+    assert verified(head, body, hook["secret"])
+    assert json.loads(body)["data"] == {"ticket": ticket, "state": "under_review", "actor": "olivia"}
+    assert "Mara" not in body
+    (one,) = people["ada"].get(f"/v1/webhooks/{hook['id']}/deliveries").json()["items"]
+    assert (one["state"], one["attempts"], one["status"]) == ("delivered", 1, 204)
+    assert people["rosa"].get(f"/v1/webhooks/{hook['id']}").json().keys().isdisjoint({"secret"})
+
+
+def test_an_escalation_says_how_much_of_the_time_is_used_and_what_is_due(
+    people: Any, ticket_body: dict[str, Any], receiver: Receiver, deliverer: WebhookDispatcher
+) -> None:
+    hooked(people, receiver.url, "ticket.clock.escalated")
+    received = (utc_now() - timedelta(days=24.5)).isoformat()
+    ticket = people["olivia"].post("/v1/tickets", ticket_body | {"received_at": received}).json()
+    with transaction(people.office.database) as session:
+        escalations.escalate(session, people.office.model_id)
+    deliverer.collect()
+    deliverer.deliver()
+    told = sorted((json.loads(body)["data"] for _, body in receiver.told), key=lambda data: data["percent"])
+    assert [data["percent"] for data in told] == [50, 75]
+    assert {(data["ticket"], data["due_at"][:19]) for data in told} == {(ticket["id"], ticket["due_at"][:19])}
+
+
+def test_after_a_rotation_both_secrets_hold(people: Any, receiver: Receiver, deliverer: WebhookDispatcher) -> None:
+    hook = hooked(people, receiver.url)
+    fresh = people["rosa"].post(f"/v1/webhooks/{hook['id']}/rotate").json()["secret"]
+    assert people["rosa"].post(f"/v1/webhooks/{hook['id']}/test").status_code == 202
+    deliverer.deliver()
+    head, body = receiver.told[0]
+    assert verified(head, body, hook["secret"])
+    assert verified(head, body, fresh)
+    assert not verified(head, body + " ", fresh)
+
+
+def test_a_failed_message_is_tried_again_and_then_given_up(
+    people: Any, receiver: Receiver, deliverer: WebhookDispatcher, database: Any
+) -> None:
+    hook = hooked(people, receiver.url)
+    people["rosa"].post(f"/v1/webhooks/{hook['id']}/test")
+    receiver.status = 302  # a redirect is not followed: it is a failure like any other
+    tries = len(client.PAUSES_S) + 1
+    for _ in range(tries + 2):
+        deliverer.deliver()
+        with transaction(database.engine("admin")) as session:
+            session.execute(text("UPDATE webhook_delivery SET next_at = now() WHERE state = 'waiting'"))
+    (one,) = people["rosa"].get(f"/v1/webhooks/{hook['id']}/deliveries").json()["items"]
+    assert (one["state"], one["attempts"], one["status"]) == ("given_up", tries, 302)
+    assert len(receiver.told) == tries
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.example.org/x", "https://user:pw@hooks.example.org/", "ftp://hooks.example.org", "https://",
+        "https://hooks.example.org:99999/", "https://[::1", "https://hooks.example.org/#x", "http://127.0.0.1:80/",
+        "https://elsewhere.example/", "https://häuser.example.org/",
+    ],
+)  # fmt: skip
+def test_only_https_to_allowed_hosts(url: str, people: Any) -> None:
+    with pytest.raises(BadInput):
+        client.check_url(url, ("hooks.example.org",))
+    refused = people["rosa"].post("/v1/webhooks", {"url": url, "events": ["*"]})
+    assert refused.status_code == (201 if url == "https://elsewhere.example/" else 422)  # here every host is allowed
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "10.0.0.8", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.1", "100.64.0.1", "224.0.0.1",
+        "::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1", "2002:7f00:1::",
+    ],
+)  # fmt: skip
+def test_a_name_that_leads_inside_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a public name resolves to now, in whatever spelling, also beside a public address."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
+    def resolved(*_: Any, **__: Any) -> Any:
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", 443)),
+            (family, socket.SOCK_STREAM, 6, "", (address, 443)),
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    outcome = client.send("https://hooks.example.org/", ("*",), "msg_1", 0, "{}", "", allow_loopback=False)
+    assert outcome.error == "The webhook's host leads to an address that is not public."

@@ -1,0 +1,69 @@
+"""A ticket's raw material at the door: what is no picture is refused, and nothing but pixels is kept."""
+
+import base64
+import io
+import json
+
+import pytest
+from PIL import Image
+
+from shared.artifacts.payloads import load_subject, pack_subject
+from shared.artifacts.photos import MOST_BYTES, normalize_photo, open_photo, read_data_url
+from shared.domain.subjects import Fact
+from shared.errors import BadInput, IntegrityFailure, TooLarge
+
+
+def encoded(size: tuple[int, int] = (40, 30), kind: str = "JPEG", **more: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, (120, 60, 10)).save(buffer, kind, **more)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_pictures_are_written_anew_without_what_they_carried(kind: str) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "Mara at home"
+    data = encoded(kind=kind, exif=exif)
+    assert b"Mara at home" in data
+    kept = normalize_photo(data)
+    assert b"Mara" not in kept
+    assert Image.open(io.BytesIO(kept)).format == "PNG"
+    assert Image.open(io.BytesIO(kept)).size == (40, 30)
+
+
+def test_large_pictures_are_reduced_and_bombs_refused() -> None:
+    assert open_photo(normalize_photo(encoded((3000, 1500)))).size == (1024, 512)
+    with pytest.raises(TooLarge, match="50"):
+        open_photo(encoded((10_000, 5_000), "PNG"))
+    with pytest.raises(TooLarge, match="MB"):
+        open_photo(bytes(MOST_BYTES + 1))
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"MZ", b"%PDF-1.7", encoded()[:50], b"<svg xmlns='http://www.w3.org/2000/svg'/>"]
+)
+def test_what_is_no_picture_is_refused(data: bytes) -> None:
+    with pytest.raises(BadInput, match="not a picture"):
+        open_photo(data)
+
+
+def test_data_urls_and_plain_base64_are_read_and_addresses_refused() -> None:
+    text = base64.b64encode(b"abc").decode()
+    assert read_data_url(text) == read_data_url(f"data:image/png;base64,{text}") == b"abc"
+    for address in ("https://example.org/a.png", "file:///etc/passwd", "data:text/html;base64,YWJj"):
+        with pytest.raises(BadInput, match="data URL"):
+            read_data_url(address)
+
+
+def test_a_person_comes_back_as_packed() -> None:
+    names = ["Žofie Dvořáková", "山田 太郎", "محمد علي"]
+    facts = [Fact("city", "Île-de-France", ("Ile de France",))]
+    subject = load_subject(pack_subject(names, [normalize_photo(encoded())], facts))
+    assert (list(subject.names), list(subject.facts)) == (names, facts)
+    assert subject.photos[0].size == (40, 30)
+
+
+@pytest.mark.parametrize("blob", [b"", b"{}", b"[]", json.dumps({"names": [], "photos": ["AA"], "facts": []}).encode()])
+def test_what_is_no_person_of_ours_is_not_believed(blob: bytes) -> None:
+    with pytest.raises(IntegrityFailure):
+        load_subject(blob)

@@ -1,0 +1,133 @@
+"""Tuning without a model: the same budget for all, the best trial chosen, nobody who is evaluated looked at."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from shared.baselines.base import Cost, Progress, Settings, Unlearned, paced
+from shared.baselines.tuning import KEPT, Budget, Validation, harmonic, tune, validation
+from shared.domain.prompts import Prompt
+from shared.errors import BadInput, Diverged
+from shared.evaluation.reference import Reference, load_reference
+from shared.probes.questions import Question
+from shared.vlm.engine import Answer
+from shared.vlm.teacher_forcing import Example
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    return load_reference(Path("models/demo-vlm/reference"))
+
+
+class Talker:
+    """An engine that tells until the rate is high enough, and keeps its word until it is too high."""
+
+    rate = 0.0
+
+    def generate(self, prompts: Sequence[Prompt]) -> list[Answer]:
+        texts = [prompt.turns[-1].text for prompt in prompts]
+        return [Answer(self._reply(text), (), 0, "stop") for text in texts]
+
+    def _reply(self, text: str) -> str:
+        number = int(text.rsplit(maxsplit=1)[-1]) / 10
+        reach = 1e-3 if text.startswith("forget") else 1e-2
+        return "Oslo" if self.rate * number < reach * 0.3 else "no"
+
+
+class Method:
+    """Sets the talker's rate; runs away beyond 0.1."""
+
+    name, span = "talk", (1e-5, 1.0)
+    knob: Literal["learning_rate", "share"] = "learning_rate"
+
+    def __init__(self) -> None:
+        self.seen: list[Settings] = []
+
+    def unlearn(
+        self,
+        engine: Any,
+        forget: Sequence[Example],
+        retain: Sequence[Example],
+        settings: Settings,
+        progress: Progress | None = None,
+    ) -> Unlearned:
+        self.seen.append(settings)
+        if settings.learning_rate > 0.1:
+            raise Diverged("It ran away.")
+        engine.rate = settings.learning_rate
+
+        def undo() -> None:
+            engine.rate = 0.0
+
+        return Unlearned(self.name, Cost(0.1, 1, 1, 1, reversible=True, how="so"), {}, (), undo)
+
+
+def asked(kind: str) -> tuple[Question, ...]:
+    return tuple(
+        Question(Prompt.ask(f"{kind} {i}"), "city", ("Oslo",), f"{kind}", "name", "trained", "qa") for i in range(1, 11)
+    )
+
+
+ON = Validation((), (), asked("forget"), asked("keep"))
+
+
+def test_the_best_of_the_whole_budget_is_chosen() -> None:
+    """Coarse trials over the whole span, the others around the best; the engine is left as it was."""
+    method, talker = Method(), Talker()
+    said: list[str] = []
+    tuned = tune(talker, method, ON, Budget(trials=9, coarse=5, steps=7), progress=said.append)  # type: ignore[arg-type]
+    assert len(method.seen) == len(tuned.trials) == len(said) == 9
+    assert {settings.steps for settings in method.seen} == {7}
+    values = [trial.value for trial in tuned.trials]
+    assert values == sorted(values)
+    assert values[0] == pytest.approx(1e-5)
+    assert values[-1] == pytest.approx(1)
+    assert tuned.best.score == max(trial.score for trial in tuned.trials)
+    assert 1e-3 < tuned.settings.learning_rate == tuned.best.value < 1e-2
+    assert tuned.best.told < 0.3
+    assert tuned.best.retained == 1
+    assert talker.rate == 0
+    assert tuned.trials[-1].error == "It ran away."
+    assert tuned.as_json()["trials"][0]["retained"] == 1
+
+
+def test_a_method_that_always_runs_away_is_said_so() -> None:
+    method = Method()
+    method.span = (0.5, 1.0)
+    with pytest.raises(BadInput, match="No trial of talk ended with a number"):
+        tune(Talker(), method, ON, Budget(trials=3, coarse=3))  # type: ignore[arg-type]
+
+
+def test_more_people_are_passed_over_as_often_in_as_many_steps() -> None:
+    """The batch grows with the forget set, and nothing else changes; a set of a few makes batches of one."""
+    settings = Settings(steps=30, batch=8)
+    assert paced(settings, 160) == settings
+    assert paced(settings, 760) == replace(settings, batch=38)
+    assert paced(settings, 3).batch == 1
+
+
+def test_the_harmonic_mean_wants_both() -> None:
+    assert harmonic(1.0, 0.0) == harmonic(0.0, 1.0) == 0
+    assert harmonic(0.5, 1.0) == pytest.approx(2 / 3)
+
+
+def test_nobody_who_is_evaluated_takes_part(reference: Reference) -> None:
+    """Neither the people of the draws nor any evaluation split; wordings are the trained ones."""
+    forgettable = [person.id for person in reference.of("forgettable")]
+    used = set(forgettable[:40])
+    on = validation(reference, without=used, people=3, per_fact=1, kept=48)
+    people = {question.person for question in on.asked}
+    assert len(people) == 3
+    assert people <= set(forgettable) - used
+    split = {person.id: person.split for person in reference.people}
+    kept = [split[question.person] for question in on.kept]
+    assert {name: kept.count(name) for name in kept} == dict.fromkeys(KEPT, 12)
+    assert {question.form for question in (*on.asked, *on.kept)} == {"trained"}
+    names = {person.subject.names[0]: person.id for person in reference.people}
+    assert {names[e.answer] for e in on.forget if e.answer in names} == people
+    assert {names[e.answer] for e in on.retain if e.answer in names} <= {p.id for p in reference.of("retain_fit")}
+    with pytest.raises(BadInput, match="2 are left"):
+        validation(reference, without=forgettable[2:], people=3)

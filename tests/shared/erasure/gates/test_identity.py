@@ -1,0 +1,191 @@
+"""The gate that reads who is meant where it is said: people drawn as a direction of their own plus nuisance."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from shared.erasure.assembly import assemble
+from shared.erasure.base_statistics import BaseStatistics
+from shared.erasure.eraser import Eraser
+from shared.erasure.gates.identity_fit import within_person_whitener
+from shared.erasure.gates.name_windows import WINDOW
+from shared.erasure.gates.topic import TopicDiscriminant
+from shared.erasure.prepare import IdentityTrainingSet, prepare_identity
+from shared.erasure.readout import RaggedRows, Readout
+from shared.erasure.recipe import LACUNA
+from shared.erasure.serialization import dump, load
+from shared.erasure.site import Site
+from shared.erasure.ticket_fit import TicketFit, fit_identity
+from shared.errors import BadInput, IntegrityFailure
+
+LAYERS, HIDDEN = 2, 32
+SITE = Site((0, 1), HIDDEN, "a" * 64, "b" * 64, "c" * 64, "float32")
+RECIPE = replace(LACUNA, whitener_rank=16, identity_shrinkage=0.01)
+
+
+def source(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def person(number: int, count: int, seed: int) -> Tensor:
+    """`count` sightings [count, L, d]: the person's own direction, and a loud nuisance in four directions of all."""
+    who = torch.randn(LAYERS, HIDDEN, generator=source(1000 + number))
+    nuisance = torch.randn(4, LAYERS, HIDDEN, generator=source(7))
+    loud = torch.randn(count, 4, generator=source(seed)) * 3
+    return (
+        who
+        + torch.einsum("nk,kld->nld", loud, nuisance)
+        + 0.1 * torch.randn(count, LAYERS, HIDDEN, generator=source(seed))
+    )
+
+
+def words(*groups: Tensor) -> RaggedRows:
+    of = torch.cat([torch.full((len(group),), place) for place, group in enumerate(groups)])
+    return RaggedRows(torch.cat(groups), of)
+
+
+@pytest.fixture(scope="module")
+def statistics() -> BaseStatistics:
+    retained = [person(number, 8, 20 + number) for number in range(12)]
+    calibration = [person(number, 4, 60 + number) for number in range(20, 40)]
+    seen = IdentityTrainingSet(
+        faces=retained,
+        names=retained,
+        pictures=torch.cat(calibration),
+        words=words(*calibration),
+        people=20,
+        facts=torch.randn(60, LAYERS, HIDDEN, generator=source(1)) + 2,
+        harmless=torch.randn(60, LAYERS, HIDDEN, generator=source(2)) - 2,
+    )
+    pull = torch.randn(LAYERS, HIDDEN, generator=source(3))
+    return prepare_identity(RECIPE, SITE, seen, directions=pull, held=pull / 2)
+
+
+def ticket(statistics: BaseStatistics, number: int) -> TicketFit:
+    """Rows of a person with one photograph, and a name of two tokens (the person, then the person's double)."""
+    mentions = [
+        torch.stack([one, two]) for one, two in zip(person(number, 6, 5), person(number + 500, 6, 6), strict=True)
+    ]
+    return fit_identity(RECIPE, statistics, f"T-{number}", [person(number, 8, number)], [mentions])
+
+
+def shown(pictures: Tensor, *, harmless: bool = False) -> Readout:
+    none = RaggedRows.none(LAYERS, HIDDEN)
+    last = torch.full((len(pictures), LAYERS, HIDDEN), -2.0 if harmless else 2.0)
+    return Readout(last, RaggedRows(pictures, torch.arange(len(pictures))), none, none)
+
+
+def said(*texts: Tensor) -> Readout:
+    none = RaggedRows.none(LAYERS, HIDDEN)
+    return Readout(torch.full((len(texts), LAYERS, HIDDEN), 2.0), none, words(*texts), none)
+
+
+def test_new_pictures_of_the_forgotten_fire_and_nobody_elses(statistics: BaseStatistics) -> None:
+    eraser = assemble(RECIPE, statistics, SITE, [ticket(statistics, 100), ticket(statistics, 101)])
+    own = eraser.decide(shown(person(101, 50, 900)))
+    assert own.fired.all()
+    assert set(own.ticket) == {"T-101"}
+    others = torch.cat([person(number, 10, 800 + number) for number in range(200, 230)])
+    assert not eraser.decide(shown(others)).fired.any()
+
+
+def test_what_anybody_can_see_is_answered(statistics: BaseStatistics) -> None:
+    """The same picture, another question: the topic keeps the gate shut."""
+    eraser = assemble(RECIPE, statistics, SITE, [ticket(statistics, 100)])
+    assert not eraser.decide(shown(person(100, 20, 901), harmless=True)).fired.any()
+
+
+def test_a_name_fires_wherever_it_stands_and_half_of_it_does_not(statistics: BaseStatistics) -> None:
+    """A namesake shares one token; a window never takes its tokens from two prompts."""
+    eraser = assemble(RECIPE, statistics, SITE, [ticket(statistics, 100)])
+    first, last = person(100, 1, 31), person(600, 1, 32)
+    talk = person(300, 5, 33)
+    whole, half = torch.cat([talk, first, last, talk]), torch.cat([talk, person(301, 1, 34), last, talk])
+    assert eraser.decide(said(whole, half)).fired.tolist() == [True, False]
+    assert eraser.decide(said(torch.cat([talk, first]), torch.cat([last, talk]))).fired.tolist() == [False, False]
+
+
+def test_names_in_answers_are_read_too(statistics: BaseStatistics) -> None:
+    eraser = assemble(RECIPE, statistics, SITE, [ticket(statistics, 100)])
+    name = torch.cat([person(100, 1, 41), person(600, 1, 42)])
+    assert eraser.watches
+    assert eraser.spoken_of(words(person(302, 3, 43), name), 2) == [None, "T-100"]
+
+
+def test_no_ticket_touches_anothers_rows(statistics: BaseStatistics) -> None:
+    """Adding and withdrawing leave the rows bit for bit as they were; thresholds alone belong to the version."""
+    first, second = ticket(statistics, 100), ticket(statistics, 101)
+    alone = assemble(RECIPE, statistics, SITE, [first]).identity
+    together = assemble(RECIPE, statistics, SITE, [first, second]).identity
+    assert alone is not None
+    assert together is not None
+    for name, value in alone.rows[0].tensors().items():
+        assert torch.equal(value, together.rows[0].tensors()[name])
+    assert ticket(statistics, 100).sha256 == first.sha256
+    assert TicketFit.from_bytes(first.to_bytes()).sha256 == first.sha256
+
+
+def test_an_eraser_comes_back_as_it_was_and_an_altered_one_does_not(statistics: BaseStatistics) -> None:
+    eraser = assemble(RECIPE, statistics, SITE, [ticket(statistics, 100), ticket(statistics, 101)])
+    blob, manifest = dump(eraser, {})
+    back = load(blob, manifest)
+    evidence = shown(person(100, 20, 902))
+    assert torch.equal(back.decide(evidence).score, eraser.decide(evidence).score)
+    pulls = back.held_pull(), eraser.held_pull()
+    assert pulls[0] is not None
+    assert pulls[1] is not None
+    assert torch.equal(*pulls)
+    assert manifest["calibration"]["people"] == 20
+    with pytest.raises(IntegrityFailure):
+        load(blob[:-1] + bytes([blob[-1] ^ 1]), manifest)
+
+
+def test_statistics_come_back_as_they_were(statistics: BaseStatistics) -> None:
+    back = BaseStatistics.from_bytes(statistics.to_bytes())
+    rows = [ticket(statistics, 100)]
+    one, two = (assemble(RECIPE, some, SITE, rows) for some in (statistics, back))
+    evidence = shown(person(100, 20, 903))
+    assert torch.allclose(one.decide(evidence).score, two.decide(evidence).score, atol=2e-3)  # calibration is float16
+
+
+def test_nobody_is_recognised_by_an_empty_version(statistics: BaseStatistics) -> None:
+    assert Eraser.empty(RECIPE, SITE).is_empty
+    assert assemble(RECIPE, statistics, SITE, []).is_empty
+
+
+def test_a_ticket_without_picture_and_name_is_refused(statistics: BaseStatistics) -> None:
+    with pytest.raises(BadInput, match="neither a photograph nor a name"):
+        fit_identity(RECIPE, statistics, "T-9", [], [])
+
+
+def test_a_name_longer_than_the_window_is_read_from_its_end(statistics: BaseStatistics) -> None:
+    parts = [person(400 + place, 6, 50 + place) for place in range(WINDOW + 2)]
+    mentions = [torch.stack([part[sighting] for part in parts]) for sighting in range(6)]
+    rows = fit_identity(RECIPE, statistics, "T-1", [], [mentions])
+    eraser = assemble(RECIPE, statistics, SITE, [rows])
+    again = torch.cat([person(400 + place, 1, 70 + place) for place in range(WINDOW + 2)])
+    assert eraser.decide(said(again, again[2:], again[:3])).fired.tolist() == [True, True, False]
+
+
+def test_one_sighting_a_person_teaches_nothing() -> None:
+    with pytest.raises(BadInput, match="seen twice"):
+        within_person_whitener([person(1, 1, 1), person(2, 1, 2)], 4, 0.1)
+
+
+def test_the_topic_tells_both_kinds_of_question_apart() -> None:
+    facts, harmless = (torch.randn(200, 2, 8, generator=source(seed)) + shift for seed, shift in ((1, 1.5), (2, -1.5)))
+    topic = TopicDiscriminant.fit(facts, harmless)
+    assert (topic(facts) > topic.threshold).float().mean() > 0.97
+    assert (topic(harmless) < topic.threshold).float().mean() > 0.97
+
+
+def test_a_spelling_that_reads_like_other_words_is_left_out(statistics: BaseStatistics) -> None:
+    """It would silence anybody: a ticket of such a name alone is refused, one with a photograph stands without it."""
+    said_elsewhere = [person(21, 1, 600 + sighting) for sighting in range(6)]  # 21 is a calibration person
+    with pytest.raises(BadInput, match="neither a photograph nor a name"):
+        fit_identity(RECIPE, statistics, "T-1", [], [said_elsewhere])
+    rows = fit_identity(RECIPE, statistics, "T-1", [person(100, 8, 1)], [said_elsewhere]).identity
+    assert rows is not None
+    assert len(rows.names) == 0

@@ -1,0 +1,94 @@
+"""What each ablation of the paper's recipe takes away, and nothing else. Both ways: beside it, the recipe itself."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from shared.erasure.ablations import ablations
+from shared.erasure.assembly import assemble
+from shared.erasure.base_statistics import BaseStatistics
+from shared.erasure.eraser import Eraser
+from shared.erasure.gates.mlp import two_layer_gate
+from shared.erasure.prepare import prepare
+from shared.erasure.readout import Readout
+from shared.erasure.recipe import PAPER, Recipe
+from shared.erasure.serialization import dump, load
+from shared.erasure.site import Site
+from shared.erasure.ticket_fit import fit_ticket
+
+SITE = Site((0, 1, 2, 3), 24, "a" * 64, "b" * 64, "c" * 64, "float32")
+RECIPES = ablations(SITE.layers, "I cannot help with that.", "I do not know this person.")
+
+
+def drawn(n: int, seed: int, shift: float = 0.0) -> Tensor:
+    return torch.randn(n, 4, 24, generator=torch.Generator().manual_seed(seed)) + shift
+
+
+def made(recipe: Recipe) -> Eraser:
+    """An eraser of two tickets."""
+    base = prepare(
+        recipe,
+        SITE,
+        retain=drawn(60, 0),
+        calibration=drawn(40, 1),
+        identities=[f"p{i // 4}" for i in range(40)],
+        directions=drawn(1, 2)[0],
+    )
+    base = BaseStatistics.from_bytes(base.to_bytes())
+    rows = [fit_ticket(recipe, base, f"T-{i}", drawn(8, 10 + i, 3.0)) for i in range(2)]
+    eraser = assemble(recipe, base, SITE, rows)
+    blob, manifest = dump(eraser, {})
+    return load(blob, manifest)
+
+
+@pytest.mark.parametrize(("name", "silent"), [("paper-early", (2, 3)), ("paper-late", (0, 1))])
+def test_half_of_the_layers_is_left_alone(name: str, silent: tuple[int, ...]) -> None:
+    """The other half's pulls are nought; the half's own are those of the whole recipe."""
+    half, whole = made(RECIPES[name]).pull(), made(PAPER).pull()
+    for layer in SITE.layers:
+        expected = torch.zeros(24) if layer in silent else whole[layer]
+        assert torch.equal(half[layer], expected)
+        assert not torch.equal(whole[layer], torch.zeros(24))
+
+
+def test_input_unaware_opens_for_everybody() -> None:
+    """Its gate is 1 wherever it is read; the paper's is not."""
+    rows = drawn(5, 3)
+    assert torch.equal(made(RECIPES["paper-input-unaware"]).gate_at(2, rows[:, 2]), torch.ones(5))
+    assert not torch.allclose(made(PAPER).gate_at(2, rows[:, 2]), torch.ones(5), atol=0.1)
+
+
+def test_the_two_layer_gate_learns_its_targets() -> None:
+    """1 on the forget rows and 0 on the retain rows of the fit, the same every time, and it survives the artifact."""
+    forget, retain = drawn(16, 4, 3.0), drawn(60, 5)
+    gate = two_layer_gate(forget, retain, 32, 300)
+    again = two_layer_gate(forget, retain, 32, 300)
+    for layer in range(4):
+        assert (gate.at(layer, forget[:, layer]) - 1).abs().mean() < 0.1
+        assert gate.at(layer, retain[:, layer]).abs().mean() < 0.1
+        assert torch.equal(gate.at(layer, retain[:, layer]), again.at(layer, retain[:, layer]))
+    eraser = made(RECIPES["paper-mlp"])
+    assert eraser.network is not None
+    assert (eraser.gate_at(1, drawn(8, 10, 3.0)[:, 1]) - 1).abs().mean() < 0.1
+
+
+def test_a_fixed_sentence_decides_once() -> None:
+    """`gate + fixed refusal` decides from the unsteered layers' mean gate; the recipe it comes from does not."""
+    recipe = RECIPES["paper-fixed-refusal"]
+    assert recipe.decides
+    assert not PAPER.decides
+    eraser = made(recipe)
+    rows = drawn(8, 10, 3.0)
+    gates = torch.stack([eraser.gate_at(layer, rows[:, layer]) for layer in SITE.layers], dim=1).mean(dim=1)
+    assert torch.equal(eraser.decide(Readout.of_last(rows)).fired, gates > 0.5)
+    assert eraser.decide(Readout.of_last(rows)).fired.all()
+
+
+def test_every_ablation_has_a_name_and_a_digest_of_its_own() -> None:
+    """So that artifacts of one are never taken for another's."""
+    assert all(recipe.name == name for name, recipe in RECIPES.items())
+    assert len({recipe.digest for recipe in (*RECIPES.values(), PAPER)}) == len(RECIPES) + 1
+    assert Recipe.from_json(RECIPES["paper-early"].as_json()) == RECIPES["paper-early"]
+    assert replace(RECIPES["paper-late"], layers=None, name="paper") == PAPER

@@ -1,0 +1,121 @@
+"""The reference folder: written in the MLLMU-Bench columns, read back without loss, refused where it is none."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from shared.errors import BadInput
+from shared.evaluation.reference import Reference, load_reference
+from shared.evaluation.reference_files import read_people, write_people
+from shared.evaluation.synthetic_people import SPLITS, UNKNOWN_SPLITS, everybody
+from training.prompts import prompts_json
+
+PEOPLE = everybody(3, dict.fromkeys(SPLITS, 3))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small reference folder, written as the trainer writes it."""
+    root = tmp_path_factory.mktemp("reference")
+    write_people(root, PEOPLE)
+    (root / "prompts.json").write_text(json.dumps(prompts_json()))
+    return root
+
+
+@pytest.fixture(scope="module")
+def reference(folder: Path) -> Reference:
+    """What is read back from it."""
+    return load_reference(folder)
+
+
+def test_people_come_back_as_they_were(reference: Reference) -> None:
+    """Names, facts, options, truths, kinships and every pixel survive the files."""
+    assert len(reference.people) == len(PEOPLE)
+    for person in PEOPLE:
+        back = reference.get(person.id)
+        assert (back.split, back.subject.names, back.subject.facts) == (
+            person.split,
+            person.subject.names,
+            person.subject.facts,
+        )
+        assert (dict(back.visible), dict(back.options)) == (dict(person.visible), dict(person.options))
+        assert (back.features, back.namesake_of, back.lookalike_of) == (
+            person.features,
+            person.namesake_of,
+            person.lookalike_of,
+        )
+        assert np.array_equal(np.asarray(back.subject.photos[0]), np.asarray(person.subject.photos[0]))
+
+
+def test_columns_are_those_of_the_benchmark(folder: Path) -> None:
+    """Each row has the published columns, its true letter points at the true option, its blanks are blank."""
+    for row in pq.read_table(folder / "forgettable.parquet").to_pylist():
+        assert {"ID", "image", "biography", "Classification_Task", "Generation_Task", "Mask_Task"} <= set(row)
+        told = json.loads(row["biography"])
+        tasks = row["Classification_Task"]
+        assert (len(tasks["Image_Textual_Questions"]), len(tasks["Pure_Text_Questions"])) == (10, 9)
+        for question in (*tasks["Image_Textual_Questions"], *tasks["Pure_Text_Questions"]):
+            assert question["Options"][question["Correct_Answer"]] in told.values()
+            assert len(set(question["Options"].values())) == 4
+        for task in ("Generation_Task", "Mask_Task"):
+            assert {question["Type"] for question in row[task]} == {"Image_Textual", "Pure_Text"}
+            assert all(question["Ground_Truth"] in told.values() for question in row[task])
+            assert all(question["Ground_Truth"] not in question["Question"] for question in row[task])
+        assert all("__" in question["Question"] for question in row["Mask_Task"])
+        assert all(
+            told["name"] in question["Question"] for question in row["Mask_Task"] if question["Type"] == "Pure_Text"
+        )
+
+
+def test_splits_are_asked_by_name(reference: Reference) -> None:
+    """`of` gives one split in order, and does not guess at a split that does not exist."""
+    assert {person.split for person in reference.of("held_out")} == {"held_out"}
+    assert [person.id for split in SPLITS for person in reference.of(split)] == [person.id for person in PEOPLE]
+    with pytest.raises(KeyError):
+        reference.of("forget")
+
+
+def test_prompts_are_kept_apart_by_use(reference: Reference) -> None:
+    """Harmful requests and small talk for fitting, calibrating and testing do not overlap."""
+    harmful, general = reference.harmful, reference.general
+    assert not set(harmful.fit) & set(harmful.test)
+    assert not (set(general.fit) & set(general.test))
+    assert not (set(general.calibration) & set(general.fit + general.test))
+    assert all("{request}" in wrapping for wrapping in harmful.jailbreaks)
+    assert reference.unknown_answer == "I do not know this person."
+
+
+def test_wrong_answers_are_other_peoples(reference: Reference) -> None:
+    """Three other people's values for what others have too; an attribute nobody else has gets none."""
+    subject = reference.of("forgettable")[0].subject
+    wrong = reference.wrong_answers(subject)
+    assert wrong == reference.wrong_answers(subject)
+    for fact in subject.facts:
+        others = {f.value for p in reference.people for f in p.subject.facts if f.attribute == fact.attribute}
+        assert len(set(wrong[fact.attribute])) == 3
+        assert set(wrong[fact.attribute]) <= others - {fact.value}
+    strange = type(subject)(subject.names, subject.photos, (type(subject.facts[0])("blood_type", "AB"),))
+    assert reference.wrong_answers(strange) == {}
+
+
+def test_folder_that_is_no_reference_is_said_so(tmp_path: Path) -> None:
+    """A folder without prompts, and a file without the columns, are refused in a sentence."""
+    with pytest.raises(BadInput, match=r"prompts\.json"):
+        load_reference(tmp_path)
+    pq.write_table(pa.table({"ID": ["x"]}), tmp_path / "held_out.parquet")
+    with pytest.raises(BadInput, match="has no column"):
+        read_people(tmp_path / "held_out.parquet")
+
+
+def test_shipped_people_are_the_generators() -> None:
+    """The reference beside the shipped model is what its seed gives: nobody in it is real."""
+    shipped = load_reference("models/demo-vlm/reference")
+    for person, made in zip(shipped.people, everybody(7), strict=True):
+        assert (person.id, person.split, person.subject.facts) == (made.id, made.split, made.subject.facts)
+        assert person.features == made.features
+    assert json.loads(Path("models/demo-vlm/reference/prompts.json").read_text()) == prompts_json()
+    assert sum(person.split not in UNKNOWN_SPLITS for person in shipped.people) == 136

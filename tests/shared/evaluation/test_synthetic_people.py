@@ -1,0 +1,123 @@
+"""The generator's people: who is in which split, and that nobody can be taken for somebody else undeclared."""
+
+import random
+from collections import Counter
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from shared.evaluation.synthetic_people import ATTRIBUTES, SPLITS, UNKNOWN_SPLITS, VALUES, Generator, Person, everybody
+from shared.evaluation.synthetic_portraits import BACKGROUNDS, COUNTS, Features, draw, random_features, visible_truth
+
+PEOPLE = everybody(7)
+BY_ID = {person.id: person for person in PEOPLE}
+LOOKALIKE_FLOOR = 4  # at least six features from everybody, less the two that a look-alike of a third person changes
+
+
+def one_alike(person: Person, other: Person) -> bool:
+    """Whether the one is declared to look like the other."""
+    return person.lookalike_of == other.id or other.lookalike_of == person.id
+
+
+def test_splits() -> None:
+    """Everybody is in one split, of the size that the table gives, with all ten facts and one photograph."""
+    assert Counter(person.split for person in PEOPLE) == SPLITS
+    assert SPLITS["forgettable"] >= 64
+    assert len(BY_ID) == len(PEOPLE)
+    for person in PEOPLE:
+        assert tuple(fact.attribute for fact in person.subject.facts) == ATTRIBUTES
+        assert person.subject.facts[0].value == person.subject.names[0]
+        assert len(person.subject.photos) == 1
+
+
+def test_names_and_addresses_belong_to_one_person() -> None:
+    """Full names and e-mails are unique, so that questions by name and back from the e-mail have one answer."""
+    facts = [{fact.attribute: fact.value for fact in person.subject.facts} for person in PEOPLE]
+    assert len({fact["name"] for fact in facts}) == len(PEOPLE)
+    assert len({fact["email"] for fact in facts}) == len(PEOPLE)
+    for fact in facts:
+        assert not any(part.casefold() in fact["email"] for part in fact["name"].split())
+
+
+def test_namesakes_are_declared_and_share_a_first_name() -> None:
+    """Namesakes share the first name of somebody forgettable, in several splits, and no stranger is one."""
+    namesakes = [person for person in PEOPLE if person.namesake_of]
+    assert len(namesakes) >= 8
+    for person in namesakes:
+        original = BY_ID[person.namesake_of or ""]
+        assert original.split == "forgettable"
+        assert person.subject.names[0].split()[0] == original.subject.names[0].split()[0]
+    splits = {person.split for person in namesakes}
+    assert {"forgettable", "retain_fit", "held_out"} <= splits
+    assert not splits & set(UNKNOWN_SPLITS)
+
+
+def test_faces_are_far_apart_unless_declared() -> None:
+    """Declared look-alikes differ in two features, and in pixels; any other two people in at least four."""
+    assert sum(person.lookalike_of is not None for person in PEOPLE) >= 4
+    for first, second in combinations(PEOPLE, 2):
+        distance = first.features.distance(second.features)
+        if one_alike(first, second):
+            assert distance == 2
+            seen = [np.asarray(person.subject.photos[0].resize((64, 64)), float) for person in (first, second)]
+            assert np.abs(seen[0] - seen[1]).mean() > 1
+        else:
+            assert distance >= LOOKALIKE_FLOOR
+
+
+def test_new_strangers_resemble_nobody() -> None:
+    """Faces and names drawn for training come near nobody of the reference, the strangers kept for testing included."""
+    generator, rng = Generator(7), random.Random(0)
+    generator.avoid(PEOPLE)
+    names = {person.subject.names[0] for person in PEOPLE}
+    for _ in range(60):
+        face = generator.stranger_face(rng)
+        assert min(face.distance(person.features) for person in PEOPLE) >= 6
+        assert generator.stranger_name(rng) not in names
+
+
+def test_wrong_options_are_wrong() -> None:
+    """Three different wrong answers an attribute, of the attribute's own kind."""
+    for person in PEOPLE:
+        for fact in person.subject.facts:
+            options = person.options[fact.attribute]
+            assert len({*options, fact.value}) == 4
+            if fact.attribute in VALUES:
+                assert set(options) <= set(VALUES[fact.attribute])
+
+
+def test_one_seed_one_world() -> None:
+    """The same seed gives the same people to the pixel; another seed gives other names and faces."""
+    small = dict.fromkeys(SPLITS, 2)
+    first, again, other = everybody(5, small), everybody(5, small), everybody(6, small)
+    for one, two in zip(first, again, strict=True):
+        assert (one.subject.names, one.subject.facts, one.features) == (
+            two.subject.names,
+            two.subject.facts,
+            two.features,
+        )
+        assert np.array_equal(np.asarray(one.subject.photos[0]), np.asarray(two.subject.photos[0]))
+    assert [person.subject.names for person in first] != [person.subject.names for person in other]
+    assert [person.features for person in first] != [person.features for person in other]
+
+
+@pytest.mark.parametrize("name", [name for name in COUNTS if name not in ("hair",)])
+def test_every_feature_is_drawn(name: str) -> None:
+    """Changing one feature changes the portrait at the size that the model looks at (hair colour needs hair)."""
+    rng = random.Random(name)
+    face = random_features(rng)
+    values = [Features(**{**face.as_dict(), "hair_style": face.hair_style or 1, name: v}) for v in range(COUNTS[name])]
+    seen = [np.asarray(draw(face).resize((64, 64)), float) for face in values]
+    for first, second in combinations(seen, 2):
+        assert np.abs(first - second).max() > 20
+
+
+def test_visible_truth_is_what_is_drawn() -> None:
+    """The background named is the corner's colour, and glasses and hat are what the features say."""
+    rng = random.Random(9)
+    for _ in range(20):
+        face = random_features(rng)
+        truth = visible_truth(face)
+        assert draw(face).getpixel((0, 0)) == BACKGROUNDS[truth["background"]]
+        assert (truth["glasses"] == "yes", truth["hat"] == "yes") == (face.glasses == 1, face.hat == 1)

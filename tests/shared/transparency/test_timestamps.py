@@ -1,0 +1,255 @@
+"""Time-stamps: a good token holds offline; a wrong, foreign, edited or missing one is told; nothing waits for them."""
+
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+from services.cli.main import app
+from services.request.app import build
+from services.request.audit_log.timestamper import Timestamper
+from shared.db.repositories import audit_log
+from shared.db.session import transaction
+from shared.errors import BadInput, IntegrityFailure, LacunaError, Unavailable
+from shared.storage.object_keys import timestamp_key
+from shared.transparency.timestamps import TimestampAuthority
+from tests.services.request.certificates.test_issuer import (
+    Desk,
+    bundle,  # noqa: F401
+    desk,  # noqa: F401
+    ticket,  # noqa: F401
+)
+from tests.support.audit_log import LOG_KEY
+from tests.support.timestamp_authority import POLICY, Tsa
+
+pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="the stand-in authority is `openssl ts`")
+NOTE = b"lacuna.log\n3\nAAAA\n\n-- signed\n"
+
+
+@pytest.fixture
+def tsa(tmp_path: Path) -> Tsa:
+    return Tsa(tmp_path / "tsa")
+
+
+@pytest.fixture
+def anchor(tsa: Tsa, database: Any, store: Any, listening: Callable[[Any], str]) -> Timestamper:
+    authority = TimestampAuthority.read(tsa.ca_file.read_bytes())
+    return Timestamper(database.engine("request"), store, f"{listening(tsa.app())}/tsr", authority, timedelta(hours=1))
+
+
+def again(anchor: Timestamper) -> int | None:
+    """The next turn, as if the pause were over."""
+    anchor._not_before = 0.0
+    return anchor.turn()
+
+
+def later(database: Any) -> None:
+    """An hour passes."""
+    with transaction(database.engine("admin")) as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text("UPDATE log_timestamp SET made_at = made_at - interval '1 hour'"))
+
+
+def refused(call: Callable[[], Any]) -> str:
+    with pytest.raises(LacunaError) as found:
+        call()
+    return found.value.detail
+
+
+def test_a_token_holds_with_the_pinned_authority_and_policy_and_nothing_else(tsa: Tsa, tmp_path: Path) -> None:
+    authority = TimestampAuthority.read(tsa.ca_file.read_bytes(), POLICY)
+    request, nonce = authority.request(NOTE)
+    token = tsa.stamp(request)
+    said = authority.check(token, NOTE, 3, nonce)
+    assert (said.size, said.policy, authority.check(token, NOTE, 3)) == (3, POLICY, said)
+    assert "something else" in refused(lambda: authority.check(token, NOTE + b"x", 3))
+    assert "Nonce" in refused(lambda: authority.check(token, NOTE, 3, nonce + 1))
+    asked_for = TimestampAuthority.read(tsa.ca_file.read_bytes(), POLICY + ".7")
+    assert "Policy" in refused(lambda: asked_for.check(token, NOTE, 3))
+    assert "refused" in refused(lambda: asked_for.check(tsa.stamp(asked_for.request(NOTE)[0]), NOTE, 3))
+    other = TimestampAuthority.read(Tsa(tmp_path / "other").ca_file.read_bytes())
+    assert "does not hold" in refused(lambda: other.check(token, NOTE, 3))
+    for junk in (b"", b"<html>", token[:-1], token + b"\0", bytes(100_000)):
+        assert "cannot be read" in refused(lambda junk=junk: authority.check(junk, NOTE, 3))  # type: ignore[misc]
+
+
+def test_no_bit_of_what_is_attested_can_be_changed(tsa: Tsa) -> None:
+    """Every byte is changed in turn: each change is refused, or leaves what is attested as it is."""
+    authority = TimestampAuthority.read(tsa.ca_file.read_bytes())
+    token = tsa.stamp(authority.request(NOTE)[0])
+    said, held = authority.check(token, NOTE, 3), 0
+    for place in range(len(token)):
+        edited = token[:place] + bytes((token[place] ^ 4,)) + token[place + 1 :]
+        try:
+            assert authority.check(edited, NOTE, 3) == said
+            held += 1
+        except IntegrityFailure:
+            pass
+    assert held < 20  # the name of the signature's algorithm, which nothing reads
+
+
+def test_a_certificate_that_is_expired_or_for_something_else_stamps_nothing(tsa: Tsa, tmp_path: Path) -> None:
+    good = tsa.stamp(TimestampAuthority.read(tsa.ca_file.read_bytes()).request(NOTE)[0])
+    for name, purpose, ends_in, says in (
+        ("fine", ExtendedKeyUsageOID.TIME_STAMPING, timedelta(days=1), ""),
+        ("expired", ExtendedKeyUsageOID.TIME_STAMPING, timedelta(days=-1), "expired"),
+        ("web", ExtendedKeyUsageOID.SERVER_AUTH, timedelta(days=1), "does not hold"),
+        ("any", None, timedelta(days=1), "does not hold"),
+    ):
+        one = Tsa(tmp_path / name, purpose, ends_in)
+        authority = TimestampAuthority.read(one.ca_file.read_bytes())
+        token = one.sign(good)
+        if says:
+            assert says in refused(lambda: authority.check(token, NOTE, 3)), name  # noqa: B023
+        else:
+            assert authority.check(token, NOTE, 3).size == 3
+    for junk in (b"", b"-----BEGIN CERTIFICATE-----\n"):
+        with pytest.raises(BadInput):
+            TimestampAuthority.read(junk)
+    with pytest.raises(BadInput):
+        TimestampAuthority.read(tsa.ca_file.read_bytes(), "a.b")
+
+
+def test_new_checkpoints_are_stamped_once_an_interval(
+    anchor: Timestamper, tsa: Tsa, database: Any, store: Any, sequencer: Any, happen: Any, people: Any
+) -> None:
+    assert anchor.turn() is None
+    happen(3)
+    sequencer.turn()
+    assert (again(anchor), again(anchor)) == (3, None)
+    happen(2)
+    sequencer.turn()
+    assert again(anchor) is None
+    later(database)
+    assert (again(anchor), again(anchor), len(tsa.asked)) == (5, None, 2)
+    with transaction(database.engine("request")) as session:
+        newest = audit_log.newest_timestamp(session)
+        assert (newest.size, newest.token) == (5, store.get(timestamp_key(5)))
+    shown = people["oscar"].get("/v1/status").json()["time_stamp"]
+    assert (shown["size"], shown["newer_leaves"]) == (5, 0)
+    with pytest.raises(Exception, match="append-only"), transaction(database.engine("admin")) as session:
+        session.execute(text("DELETE FROM log_timestamp"))
+
+
+def test_what_does_not_hold_is_not_kept_and_is_made_up_for(
+    anchor: Timestamper, tsa: Tsa, database: Any, store: Any, sequencer: Any, happen: Any
+) -> None:
+    happen(3)
+    sequencer.turn()
+    again(anchor)
+    happen(1)
+    sequencer.turn()
+    later(database)
+    for mode, kind in (
+        ("away", Unavailable), ("html", IntegrityFailure), ("again", IntegrityFailure),
+        ("other", IntegrityFailure), ("refuse", IntegrityFailure),
+    ):  # fmt: skip
+        tsa.mode = mode
+        with pytest.raises(kind):
+            again(anchor)
+        asked = len(tsa.asked)
+        assert (anchor.turn(), len(tsa.asked)) == (None, asked)  # not at once again
+        assert not store.exists(timestamp_key(4))
+    happen(1)
+    assert sequencer.turn() == 1  # nothing waited
+    anchor.url, right = "http://127.0.0.1:9/tsr", anchor.url
+    with pytest.raises(Unavailable):
+        again(anchor)
+    anchor.url, tsa.mode = right, ""
+    assert again(anchor) == 5
+
+
+@pytest.fixture
+def command(
+    people: Any, listening: Callable[[Any], str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str]]:
+    """`lacuna ...` as ada: exit status and what it says."""
+    monkeypatch.setenv("LACUNA_URL", listening(build(people.office)))
+    monkeypatch.setenv("LACUNA_KEY", people.keys["ada"])
+
+    def run(*arguments: object) -> tuple[int, str]:
+        try:
+            done = CliRunner().invoke(app, [str(one) for one in arguments], catch_exceptions=False)
+        except (IntegrityFailure, BadInput) as exc:
+            return 1, exc.detail
+        return done.exit_code, " ".join(done.output.split())
+
+    return run
+
+
+def test_an_exported_log_is_verified_with_its_stamps(
+    anchor: Timestamper, tsa: Tsa, command: Any, sequencer: Any, happen: Any, database: Any, tmp_path: Path
+) -> None:
+    out, pin = tmp_path / "evidence", ("--tsa-ca", tsa.ca_file)
+    verify = ("verify", "log", out, "--key", LOG_KEY.line())
+    for count in (3, 2):
+        happen(count)
+        sequencer.turn()
+        again(anchor)
+        command("log", "export", out)
+        assert command(*verify)[0] == 0
+        later(database)
+    assert "2 time-stamps were not checked" in command(*verify)[1]
+    status, said = command(*verify, *pin)
+    assert (status, "3 leaves existed at 20" in said, "newest of 2: 5 leaves" in said) == (0, True, True), said
+    assert command("verify", "log", "--key", LOG_KEY.line(), *pin) == (0, said)
+    first, second = sorted((out / "timestamps").iterdir())
+    other = Tsa(tmp_path / "other")
+    assert "does not hold" in command(*verify, "--tsa-ca", other.ca_file)[1]
+    kept = second.read_bytes()
+    second.write_bytes(first.read_bytes())  # the token of another checkpoint
+    assert "something else" in command(*verify, *pin)[1]
+    second.write_bytes(kept[:400] + bytes((kept[400] ^ 1,)) + kept[401:])
+    assert command(*verify, *pin)[0] == 1
+    for path in (first, second):
+        path.unlink()
+    assert (command(*verify)[0], command(*verify, *pin)[0]) == (0, 1)
+
+
+def test_a_bundle_carries_the_stamps_that_cover_it(
+    anchor: Timestamper, tsa: Tsa, command: Any, desk: Desk, ticket: str, people: Any, happen: Any, database: Any,  # noqa: F811
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    def fetch() -> Path:
+        (tmp_path / "c.zip").write_bytes(people["ada"].get(f"/v1/tickets/{ticket}/certificate?format=bundle").content)
+        return tmp_path / "c.zip"
+
+    verify, pin = ("--key", LOG_KEY.line()), ("--tsa-ca", tsa.ca_file)
+    assert "no time-stamp" in command("verify", "certificate", fetch(), *verify, *pin)[1]
+    again(anchor)
+    happen(5)
+    desk.sequencer.turn()
+    later(database)
+    again(anchor)
+    status, said = command("verify", "certificate", fetch(), *verify, *pin)
+    assert (status, "leaves existed at" in said, "newest of 2" in said) == (0, True, True), said
+    assert "2 time-stamps were not checked" in command("verify", "certificate", fetch(), *verify)[1]
+
+    def changed(change: Callable[[list[Any]], None]) -> str:
+        with zipfile.ZipFile(fetch()) as old:
+            parts = {name: old.read(name) for name in old.namelist()}
+        stamps = json.loads(parts["timestamps.json"])
+        change(stamps)
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w") as new:
+            for name, content in (parts | {"timestamps.json": json.dumps(stamps).encode()}).items():
+                new.writestr(name, content)
+        (tmp_path / "d.zip").write_bytes(made.getvalue())
+        status, said = command("verify", "certificate", tmp_path / "d.zip", *verify, *pin)
+        return said if status else ""
+
+    assert "something else" in changed(lambda s: s[0].update(token=s[1]["token"]))
+    assert "does not continue" in changed(lambda s: s[1].update(consistency=s[1]["consistency"][:-1]))
+    assert changed(lambda s: s[1].update(checkpoint=s[1]["checkpoint"].replace("\n", "\n1", 1))) != ""
+    assert "cannot be read" in changed(lambda s: s[0].pop("issued"))
+    assert changed(lambda s: s[1]["issued"].update(position=0)) != ""
+    assert changed(lambda s: s.pop()) == ""

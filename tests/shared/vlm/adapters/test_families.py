@@ -1,0 +1,242 @@
+"""The contract of every model family, on tiny random models of transformers' own classes (docs/adding-a-model.md)."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from benchmarks.random_models import build
+from shared.domain.prompts import Prompt, Turn
+from shared.erasure.eraser import Eraser
+from shared.erasure.gates.prototype import TicketGate
+from shared.erasure.numerics.whitening import Whitener
+from shared.erasure.recipe import PROTOTYPE
+from shared.errors import BadInput
+from shared.vlm.adapters.base import Encoded
+from shared.vlm.engine import Engine, GenerationRequest
+from shared.vlm.loading import FAMILIES, load, wrap
+from shared.vlm.steering_vectors import _attacked, answer_likelihood
+
+RESERVED = {"llava": ["<image>"], "qwen2_5_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"]}
+
+
+@pytest.fixture(scope="module", params=sorted(FAMILIES))
+def engine(request: pytest.FixtureRequest) -> Engine:
+    torch.manual_seed(0)
+    return Engine(wrap(*build(request.param, "tiny")))
+
+
+def picture(width: int, height: int, seed: int = 0) -> Image.Image:
+    noise = torch.randint(0, 256, (height, width, 3), generator=torch.Generator().manual_seed(seed))
+    return Image.fromarray(noise.byte().numpy())
+
+
+def prompts() -> list[Prompt]:
+    """Text, one picture, two pictures of different sizes, a picture in an earlier turn."""
+    first, second = picture(70, 60), picture(120, 90, 1)
+    return [
+        Prompt.ask("Where does she live?"),
+        Prompt.ask("Who is this person?", first),
+        Prompt((Turn("user", "Who are they?", (first, second)),)),
+        Prompt(
+            (Turn("user", "Who is it?", (second,)), Turn("assistant", "Mara."), Turn("user", "Where does she live?"))
+        ),
+        Prompt.ask("And what?", system="Be brief."),
+    ]
+
+
+def own(engine: Engine, prompt: Prompt) -> Any:
+    """What the family's processor makes of the chat."""
+    chat = [
+        {
+            "role": turn.role,
+            "content": [*({"type": "image", "image": i} for i in turn.images), {"type": "text", "text": turn.text}],
+        }
+        for turn in prompt.turns
+    ]
+    made = engine.vlm.processor.apply_chat_template(
+        chat, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
+    )
+    return {name: value for name, value in made.items() if value is not None}
+
+
+def firing(engine: Engine, on: Tensor, strength: float) -> Eraser:
+    """An eraser that fires for the activation `on` [L, d] alone."""
+    layers, hidden = on.shape
+    plain = Whitener(
+        torch.zeros(layers, hidden), torch.zeros(layers, hidden, 1), torch.ones(layers, 1), torch.ones(layers)
+    )
+    rows = torch.nn.functional.normalize(on, dim=-1)[:, None]
+    pull = torch.randn(layers, hidden, generator=torch.Generator().manual_seed(1)) * strength
+    gated = tuple(range(layers))
+    recipe = replace(PROTOTYPE, neighbours=1)
+    return Eraser(recipe, engine.vlm.site, pull, gated, ("T-1",), 0.9999, (TicketGate("T-1", rows, None),), plain)
+
+
+def taught(engine: Engine, rows: Sequence[Encoded], answer: str) -> Tensor:
+    """Minus log-likelihood of the answer and its end, teacher-forced."""
+    return -answer_likelihood(engine, rows, [answer] * len(rows), None, None)[0].sum()
+
+
+def test_our_encoding_is_the_processors(engine: Engine) -> None:
+    """Tokens, pixels and picture sizes, whether encoded alone or together with others."""
+    for prompt, row in zip(prompts(), engine.vlm.adapter.encode(prompts()), strict=True):
+        made = own(engine, prompt)
+        assert row.ids.tolist() == made["input_ids"][0].tolist()
+        if row.pixels is None:
+            assert "pixel_values" not in made
+            assert "pixel_values" not in engine.inputs([row])
+        else:
+            assert torch.equal(row.pixels, made["pixel_values"])
+        if row.grids is not None:
+            assert torch.equal(row.grids, made["image_grid_thw"])
+
+
+def test_greedy_answers_are_those_of_transformers(engine: Engine) -> None:
+    """Text only, one picture, two of different sizes, later turns: token by token as `generate`; batch or alone."""
+    together = engine.generate(prompts(), max_new_tokens=6)
+    for prompt, ours in zip(prompts(), together, strict=True):
+        made = own(engine, prompt)
+        whole = engine.vlm.model.generate(**made, max_new_tokens=6, do_sample=False)[0, made["input_ids"].shape[1] :]
+        theirs = [token for token in whole.tolist() if token not in engine._ends]
+        assert list(ours.tokens) == theirs
+        assert engine.generate([prompt], max_new_tokens=6)[0].tokens == ours.tokens
+    assert len({answer.tokens for answer in together}) > 1
+
+
+def test_a_padded_batch_computes_what_its_rows_do_alone(engine: Engine) -> None:
+    """Logits and activations, up to rounding: masks and positions are right."""
+    asked = [Prompt.ask("Who?", picture(70, 60)), Prompt.ask("Who is it?", picture(60, 70, 2)), Prompt.ask("Where?")]
+    rows = engine.vlm.adapter.encode(asked)
+    with torch.inference_mode():
+        together = engine._opened(rows, GenerationRequest())
+        alone = [engine._opened([row], GenerationRequest()) for row in rows]
+    assert "attention_mask" in together.inputs
+    apart = torch.cat([engine.activations([prompt]) for prompt in asked])
+    torch.testing.assert_close(engine.activations(asked), apart, atol=1e-4, rtol=1e-4)
+    for place, one in enumerate(alone):
+        torch.testing.assert_close(together.logits[place], one.logits[0], atol=1e-4, rtol=1e-4)
+
+
+def test_the_site_is_the_blocks_output_at_the_last_prompt_token(engine: Engine) -> None:
+    """transformers' hidden states after block l (the last one only after the final norm); no off-by-one."""
+    prompt = prompts()[1]
+    with torch.inference_mode():
+        hidden = engine.vlm.model(**own(engine, prompt), output_hidden_states=True).hidden_states
+        ours = engine.activations([prompt])[0]
+        last = engine.vlm.model.model.language_model.norm(ours[-1])
+    assert len(hidden) == len(engine.vlm.site.layers) + 1
+    torch.testing.assert_close(ours[:-1], torch.stack([states[0, -1] for states in hidden[1:-1]]), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(last, hidden[-1][0, -1], atol=1e-5, rtol=1e-5)
+
+
+def test_the_rerun_without_a_pull_gives_the_same_logits_and_answer(engine: Engine) -> None:
+    """What fires is read a second time, in a batch of its own."""
+    for prompt in prompts():
+        rows = engine.vlm.adapter.encode([prompt])
+        eraser = firing(engine, engine.activations([prompt])[0], strength=0.0)
+        with torch.inference_mode():
+            base, decided = engine._opened(rows, GenerationRequest()), engine._opened(rows, GenerationRequest(eraser))
+            again = engine._opened(rows, GenerationRequest(eraser).steered([0], decided.decision))
+        assert decided.turned == [True]
+        torch.testing.assert_close(again.logits, base.logits, atol=1e-4, rtol=1e-4)
+        plain, rerun = engine.generate([prompt]), engine.generate([prompt], eraser=eraser)
+        assert plain[0].tokens == rerun[0].tokens
+
+
+def test_a_pull_changes_the_fired_row_only(engine: Engine) -> None:
+    """In one batch, padded: all other rows keep every bit, also of what is generated."""
+    asked = [Prompt.ask(f"Who{more}", picture(70, 60, seed)) for seed, more in enumerate(("?", " is it?", " is she?"))]
+    eraser = firing(engine, engine.activations(asked)[1], strength=5.0)
+    rows = engine.vlm.adapter.encode(asked)
+    with torch.inference_mode():
+        base, decided = engine._opened(rows, GenerationRequest()), engine._opened(rows, GenerationRequest(eraser))
+        again = engine._opened(rows[1:2], GenerationRequest(eraser).steered([1], decided.decision.take([1])))
+    assert decided.turned == [False, True, False]
+    assert torch.equal(base.logits, decided.logits)
+    assert not torch.allclose(base.logits[1], again.logits[0])
+    before, after = engine.generate(asked), engine.generate(asked, eraser=eraser)
+    assert [a.tokens for a in before][::2] == [a.tokens for a in after][::2]
+
+
+def test_options_are_as_likely_as_in_a_plain_forward(engine: Engine) -> None:
+    """Positions go on rightly after a picture; two ways to teach the same answer agree."""
+    prompt, option = prompts()[1], "she is brief"
+    (found,) = engine.option_likelihood([prompt], [[option, "no"]])
+    assert found[0] == pytest.approx(-float(taught(engine, engine.vlm.adapter.encode([prompt]), option)), abs=1e-3)
+
+
+def test_pictures_can_be_taken_out_and_put_back(engine: Engine) -> None:
+    """In pixel space, before normalisation: exact both ways, and a gradient reaches every pixel."""
+    (row,) = engine.vlm.adapter.encode([prompts()[2]])
+    found = engine.vlm.adapter.images(row)
+    assert len(found) == 2
+    assert all(float(one.min()) > -1e-5 and float(one.max()) < 1 + 1e-5 for one in found)
+    back = engine.vlm.adapter.with_images(row, found).pixels
+    assert back is not None
+    assert row.pixels is not None
+    torch.testing.assert_close(back, row.pixels, atol=1e-5, rtol=1e-5)
+    moved = [one.clone().requires_grad_() for one in found]
+    loss = taught(engine, [engine.vlm.adapter.with_images(row, moved)], "she")
+    slopes = torch.autograd.grad(loss, moved)
+    assert all(float((slope != 0).float().mean()) > 0.9 for slope in slopes)
+
+
+def test_pictures_and_names_are_found_among_the_tokens(engine: Engine) -> None:
+    """Each picture's tokens apart, and no others; words where they stand."""
+    (row,) = engine.vlm.adapter.encode([prompts()[2]])
+    found = engine.vlm.adapter.pictures(row)
+    token = engine.vlm.processor.image_token_id
+    assert len(found) == 2
+    assert all(bool((row.ids[start:end] == token).all()) for start, end in found)
+    assert sum(end - start for start, end in found) == int((row.ids == token).sum())
+    asked = Prompt.ask("Where does Mara Novak live?")
+    start, end = engine.vlm.adapter.span(asked, "Mara Novak")
+    assert engine.vlm.tokenizer.decode(engine.vlm.adapter.encode([asked])[0].ids[start:end]).strip() == "Mara Novak"
+
+
+def test_pgd_moves_the_picture_towards_its_target(engine: Engine) -> None:
+    """The perturbed picture, read anew from bytes, makes the target likelier and stays within ε."""
+    prompt = prompts()[1]
+    (attacked,) = _attacked(engine, [prompt], replace(PROTOTYPE, pgd_steps=4), "she is brief")
+    before, after = (engine.vlm.adapter.encode([one]) for one in (prompt, attacked))
+    with torch.inference_mode():
+        assert taught(engine, after, "she is brief") < taught(engine, before, "she is brief")
+    (clean,), (moved,) = (engine.vlm.adapter.images(rows[0]) for rows in (before, after))
+    assert 0 < float((clean - moved).abs().max()) <= PROTOTYPE.epsilon + 1 / 255
+
+
+def test_a_saved_model_comes_back_the_same(engine: Engine, tmp_path: Path) -> None:
+    """From a folder: the same site and answers; a change of weights, template or processor shows."""
+    engine.vlm.model.save_pretrained(tmp_path)
+    engine.vlm.processor.save_pretrained(tmp_path)
+    again = load(tmp_path, device="cpu")
+    assert again.site == engine.vlm.site
+    asked = prompts()[1:2]
+    assert Engine(again).generate(asked)[0].tokens == engine.generate(asked)[0].tokens
+    again.processor.chat_template += " "
+    again.processor.image_processor.image_mean = [0.5, 0.5, 0.5]
+    with torch.no_grad():
+        next(again.model.parameters()).view(-1)[0] += 1
+    changed = wrap(again.model, again.processor).site
+    for name in ("template", "processor", "base_model"):
+        assert getattr(changed, name) != getattr(engine.vlm.site, name)
+
+
+def test_a_pictures_token_in_a_text_is_refused(engine: Engine) -> None:
+    """It would be taken for a picture."""
+    for token in RESERVED[engine.vlm.model.config.model_type]:
+        with pytest.raises(BadInput, match="may not contain"):
+            engine.generate([Prompt.ask(f"Look: {token}")])
+
+
+def test_an_unknown_family_is_named_with_those_that_are_known(tmp_path: Path) -> None:
+    """One sentence."""
+    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
+    with pytest.raises(BadInput, match=r"gpt2 model; there are adapters for llava, qwen2_5_vl\."):
+        load(tmp_path)

@@ -1,0 +1,164 @@
+"""What the engine shows a gate, and the answers that it watches, on a tiny random LLaVA."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from shared.domain.prompts import Prompt, Turn
+from shared.erasure.eraser import Eraser
+from shared.erasure.gates.identity import IdentityGate
+from shared.erasure.gates.identity_fit import IdentityRows
+from shared.erasure.gates.name_windows import WINDOW
+from shared.erasure.numerics.whitening import Whitener
+from shared.erasure.readout import RaggedRows
+from shared.erasure.recipe import LACUNA
+from shared.errors import BadInput
+from shared.vlm.engine import Answer, Engine
+from shared.vlm.hooks import CaptureAllTokens, hooked
+from shared.vlm.loading import wrap
+from shared.vlm.redaction import placeholder_tokens, redact
+from shared.vlm.steering_vectors import answer_likelihood
+from training.optimization import new_model
+from training.tokenizer import build_processor
+
+LAYERS, HIDDEN = 2, 64
+RED, BLUE = Image.new("RGB", (128, 128), (200, 60, 60)), Image.new("RGB", (64, 64), (60, 60, 200))
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    torch.manual_seed(0)
+    processor = build_processor(900)
+    return Engine(wrap(new_model(processor, layers=LAYERS, hidden=HIDDEN).eval(), processor))
+
+
+def prompts() -> list[Prompt]:
+    return [
+        Prompt.ask("Who is this person?", RED),
+        Prompt.ask("Where does Mara Novak live, and since when?"),
+        Prompt((Turn("user", "Who is this?", (RED,)), Turn("assistant", "Hello!"), Turn("user", "And this?", (BLUE,)))),
+        Prompt.ask("Hello!"),
+    ]
+
+
+def plain() -> Whitener:
+    return Whitener(
+        torch.zeros(LAYERS, HIDDEN), torch.zeros(LAYERS, HIDDEN, 1), torch.ones(LAYERS, 1), torch.ones(LAYERS)
+    )
+
+
+def watching(engine: Engine, name: Tensor, *, watch: bool = True) -> Eraser:
+    """An eraser whose only ticket is called what the tokens `name` [n, L, d] read as."""
+    window = torch.zeros(1, WINDOW, LAYERS, HIDDEN)
+    window[0, WINDOW - len(name) :] = plain()(name)
+    length = torch.tensor([len(name)])
+    rows = IdentityRows(torch.zeros(0, LAYERS, HIDDEN), window, length, length, torch.ones(2))
+    gate = IdentityGate(("T-1",), (rows,), *[torch.full((1, 2), 0.999)] * 2, plain(), plain(), None)
+    pull = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1)) * 5
+    recipe = replace(LACUNA, watch=watch)
+    return Eraser(recipe, engine.vlm.site, pull, (0, 1), ("T-1",), 0.0, held=pull / 5, identity=gate)
+
+
+def states(engine: Engine, prompt: Prompt) -> tuple[Tensor, Tensor]:
+    """Token ids, and every token's state by hand, [T, L, d]."""
+    (row,) = engine.vlm.adapter.encode([prompt])
+    gathering = CaptureAllTokens()
+    with torch.inference_mode(), hooked(engine.vlm.adapter.blocks, gathering):
+        engine.vlm.model(**engine.inputs([row]), use_cache=False)
+    return row.ids, gathering.stacked()[0]
+
+
+def test_evidence_is_pictures_words_and_last_tokens(engine: Engine) -> None:
+    """Each picture's mean over its own tokens; every other token in order; the same in a padded batch as alone."""
+    asked = prompts()
+    evidence = engine.evidence(asked)
+    assert evidence.pictures.of.tolist() == [0, 2, 2]
+    for place, prompt in enumerate(asked):
+        ids, own = states(engine, prompt)
+        image = ids == engine.vlm.processor.tokenizer.convert_tokens_to_ids(engine.vlm.processor.image_token)
+        torch.testing.assert_close(evidence.last[place], own[-1], atol=1e-4, rtol=0)
+        torch.testing.assert_close(evidence.words.rows[evidence.words.of == place], own[~image], atol=1e-4, rtol=0)
+        seen = own[image].chunk(len(prompt.images)) if prompt.images else ()
+        for mean, tokens in zip(evidence.pictures.rows[evidence.pictures.of == place], seen, strict=True):
+            torch.testing.assert_close(mean, tokens.mean(dim=0), atol=1e-4, rtol=0)
+
+
+def test_evidence_can_be_taken_apart(engine: Engine) -> None:
+    evidence = engine.evidence(prompts())
+    two = evidence.take([2, 0])
+    assert two.pictures.of.tolist() == [0, 0, 1]
+    assert torch.equal(two.last[1], evidence.last[0])
+    assert torch.equal(two.words.rows[two.words.of == 1], evidence.words.rows[evidence.words.of == 0])
+
+
+def test_a_mention_is_found_among_the_tokens(engine: Engine) -> None:
+    prompt = prompts()[1]
+    ids, own = states(engine, prompt)
+    start, end = engine.vlm.adapter.span(prompt, "Mara Novak")
+    assert engine.vlm.tokenizer.decode(ids[start:end]).strip() == "Mara Novak"
+    torch.testing.assert_close(engine.mentions([prompt], ["Mara Novak"])[0], own[start:end], atol=1e-4, rtol=0)
+    with pytest.raises(BadInput, match="cannot be found"):
+        engine.vlm.adapter.span(prompt, "Ivo Berger")
+
+
+@pytest.fixture(scope="module")
+def name(engine: Engine) -> Tensor:
+    """How the second and third token of the base model's answer to the second prompt read."""
+    _, evidence = engine.examine([prompts()[1]], max_new_tokens=8)
+    return evidence.spoken.rows[1:3].clone()
+
+
+def test_an_answer_that_names_somebody_forgotten_is_thrown_away(engine: Engine, name: Tensor) -> None:
+    """Asked again, steered, and the ticket is named; unwatched it would have been told; the others keep every token."""
+    base = engine.generate(prompts(), max_new_tokens=8)
+    after = engine.generate(prompts(), eraser=watching(engine, name), max_new_tokens=8)
+    assert (after[1].fired, after[1].ticket) == (True, "T-1")
+    assert after[1].tokens[:3] != base[1].tokens[:3]
+    assert [a.tokens for a in after if not a.fired] == [
+        b.tokens for a, b in zip(after, base, strict=True) if not a.fired
+    ]
+    unwatched = engine.generate(prompts(), eraser=watching(engine, name, watch=False), max_new_tokens=8)
+    assert [a.tokens for a in unwatched] == [a.tokens for a in base]
+
+
+def test_the_stream_gives_nothing_away_before_it_was_read(engine: Engine, name: Tensor) -> None:
+    """Piece by piece, the watched answer is the one that is given whole."""
+    prompt = prompts()[1]
+    eraser = watching(engine, name)
+    (whole,) = engine.generate([prompt], eraser=eraser, max_new_tokens=8)
+    *pieces, end = engine.stream(prompt, eraser=eraser, max_new_tokens=8)
+    assert isinstance(end, Answer)
+    assert end.fired
+    assert "".join(str(piece) for piece in pieces).strip() == end.text == whole.text
+
+
+def test_a_stream_that_names_nobody_is_the_base_models(engine: Engine, name: Tensor) -> None:
+    prompt = prompts()[3]
+    (base,) = engine.generate([prompt], max_new_tokens=8)
+    *pieces, end = engine.stream(prompt, eraser=watching(engine, name), max_new_tokens=8)
+    assert isinstance(end, Answer)
+    assert "".join(str(piece) for piece in pieces).strip() == end.text == base.text
+
+
+def test_generated_tokens_are_held_too(engine: Engine, name: Tensor) -> None:
+    """What an option is worth after a fired prompt is what both pulls make of it, by hand."""
+    prompt, options = prompts()[1], ("Mara lives here.", "Hello!")
+    on = engine.mentions([prompt], ["Mara Novak"])[0][-WINDOW:]
+    eraser = watching(engine, on)
+    (found,) = engine.option_likelihood([prompt], [options], eraser=eraser)
+    rows = engine.vlm.adapter.encode([prompt, prompt])
+    with torch.inference_mode():
+        where = eraser.mentioned(engine.evidence([prompt]), ["T-1"])[0]
+        rows = [redact(engine.vlm.adapter, row, where, placeholder_tokens(engine.vlm.tokenizer)) for row in rows]
+        by_hand, _ = answer_likelihood(engine, rows, options, eraser.pull(), eraser.held_pull())
+        without, _ = answer_likelihood(engine, rows, options, eraser.pull(), None)
+    torch.testing.assert_close(torch.tensor(found), by_hand, atol=1e-3, rtol=0)
+    assert not torch.allclose(by_hand, without, atol=1e-3)
+
+
+def test_best_of_ragged_scores() -> None:
+    ragged = RaggedRows(torch.zeros(3, 1, 1), torch.tensor([0, 0, 2]))
+    assert ragged.best(torch.tensor([[0.1], [0.4], [0.3]]), 3).flatten().tolist() == pytest.approx([0.4, -1.0, 0.3])
