@@ -2,7 +2,7 @@
 
 A wrapped function behaves as before, unless the harness has put a file `armed/<step>` into the folder named by
 CHAOS_FOLDER: then the first process to get there renames it to `reached/<step>` (so it is one process, once) and stands
-still until the harness removes that file, or two minutes are over. Loaded by `weave/sitecustomize.py`, which only the
+still until the harness removes that file, or two minutes are over. Loaded by `inject/sitecustomize.py`, which only the
 harness puts on the path: no file of services or shared imports this.
 """
 

@@ -119,7 +119,7 @@ def open_house(data: Path) -> Iterator[House]:
     folder = data / "chaos"
     path = os.pathsep.join(
         filter(
-            None, (str(PROJECT_ROOT), str(PROJECT_ROOT / "benchmarks/chaos/weave"), os.environ.get("PYTHONPATH", ""))
+            None, (str(PROJECT_ROOT), str(PROJECT_ROOT / "benchmarks/chaos/inject"), os.environ.get("PYTHONPATH", ""))
         )
     )
     env = SHORT | {"CHAOS_FOLDER": str(folder), "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}

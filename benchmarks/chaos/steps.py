@@ -31,7 +31,8 @@ class Step:
 
 _S3 = "shared.storage.s3:S3Store.put"
 _REFIT, _ROWS = "services.refit.pipeline", "shared.db.repositories.refits"
-_ONCE = "services.request.api.idempotency:Mutation.once"
+_ONCE = "services.request.api.idempotency:Mutation.run_once"
+_VERSIONS = "shared.db.repositories.erasers"
 _SEND = "celery.app.base:Celery.send_task"
 _DESIRED, _ADVANCE = "shared.db.repositories.rollouts:set_desired", "shared.db.repositories.tickets:advance"
 
@@ -50,17 +51,17 @@ STEPS: Final[tuple[Step, ...]] = (
     Step("lease-taken", "refit", "before", f"{_REFIT}:refit"),
     Step("tickets-gathered", "refit", "after", f"{_REFIT}:_shred_rows"),
     Step("statistics-uploaded", "refit", "after", _S3, key="statistics/", act="fresh"),
-    Step("statistics-done", "refit", "after", f"{_REFIT}:Workshop.statistics"),
+    Step("statistics-done", "refit", "after", "services.refit.context:RefitContext.statistics"),
     Step("payload-opened", "refit", "after", "services.refit.pipeline:probes"),
     Step("rows-made", "refit", "after", f"{_REFIT}:_fit_one"),
     Step("rows-uploaded", "refit", "after", _S3, key="rows/"),
-    Step("rows-written", "refit", "after", f"{_ROWS}:put_rows"),
+    Step("rows-written", "refit", "after", "shared.db.repositories.ticket_fits:put_rows"),
     Step("eraser-assembled", "refit", "after", "shared.erasure.assembly:assemble"),
     Step("self-tested", "refit", "after", f"{_REFIT}:_self_test"),
     Step("artifact-uploaded", "refit", "after", _S3, key="erasers/"),
-    Step("version-written", "refit", "after", f"{_ROWS}:add_version"),
+    Step("version-written", "refit", "after", f"{_VERSIONS}:add_version"),
     Step("version-committed", "refit", "after", f"{_REFIT}:_publish"),
-    Step("refit-returned", "refit", "after", "services.refit.tasks:run_order", follows=f"{_ROWS}:add_version"),
+    Step("refit-returned", "refit", "after", "services.refit.tasks:run_order", follows=f"{_VERSIONS}:add_version"),
     Step("audit-claimed", "audit", "after", "shared.db.repositories.audits:claim_audit"),
     Step("audit-started", "audit", "after", "shared.artifacts.erasers:load_verified_eraser"),
     Step("audit-measured", "audit", "after", "services.audit.suite:Suite.audit"),

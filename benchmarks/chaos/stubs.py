@@ -37,20 +37,20 @@ def _beat(module: Any, _: Path) -> None:
 
 
 def _nights(module: Any, folder: Path) -> None:
-    latest, came, path = module.latest_night, module.came_at, folder / NIGHTS
+    latest, scheduled, path = module.latest_run_date, module.scheduled_at, folder / NIGHTS
 
     def extra() -> timedelta:
         return timedelta(days=int(path.read_text() or 0) if path.is_file() else 0)
 
-    def latest_night(now: datetime, hour: int) -> date:
+    def latest_run_date(now: datetime, hour: int) -> date:
         night: date = latest(now, hour)
         return night + extra()
 
-    def came_at(night: date, hour: int) -> datetime:
-        at: datetime = came(night, hour)
+    def scheduled_at(night: date, hour: int) -> datetime:
+        at: datetime = scheduled(night, hour)
         return datetime.fromtimestamp(path.stat().st_mtime, UTC) if extra() else at
 
-    module.latest_night, module.came_at = latest_night, came_at
+    module.latest_run_date, module.scheduled_at = latest_run_date, scheduled_at
 
 
 CHEAPER: Final[dict[str, Callable[[ModuleType, Path], None]]] = {

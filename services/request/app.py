@@ -62,7 +62,7 @@ def create(settings: Settings | None = None) -> FastAPI:
     chosen = settings or load_settings()
     chosen.need("database_url", "kek")
     configure_logging()
-    office = AppContext(
+    context = AppContext(
         make_engine(chosen.database_url, chosen.database_idle_s),
         open_store(chosen),
         KeyRing.from_settings(chosen),
@@ -75,11 +75,11 @@ def create(settings: Settings | None = None) -> FastAPI:
         periods=AlarmThresholds.from_settings(chosen),
     )
     limiter = Limiter(chosen.rate_limit, chosen.rate_failures, chosen.redis_url)
-    return build(office, OidcProvider.from_settings(chosen), limiter, chosen.log_verify_keys, chosen.verify_keys)
+    return build(context, OidcProvider.from_settings(chosen), limiter, chosen.log_verify_keys, chosen.verify_keys)
 
 
 def build(
-    office: AppContext,
+    context: AppContext,
     provider: OidcProvider | None = None,
     limiter: Limiter | None = None,
     log_keys: str = "",
@@ -95,8 +95,8 @@ def build(
         openapi_url="/v1/openapi.json",
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.office = office
-    app.state.identity = Authenticator(office.database, provider)
+    app.state.context = context
+    app.state.authenticator = Authenticator(context.database, provider)
     app.state.limiter = limiter or Limiter("100000/minute", "100000/minute")
     app.state.logbook, app.state.public_keys = LogReader(), (log_keys, eraser_keys)
     install_error_handlers(app)

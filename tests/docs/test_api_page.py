@@ -4,18 +4,20 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.request.auth.permissions import PERMISSIONS
+from tests.support.api import People
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/api.md").read_text()
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_the_commands_of_the_page_succeed(people: Any, listening: Any, tmp_path: Path) -> None:
+def test_the_commands_of_the_page_succeed(people: People, listening: Callable[[Any], str], tmp_path: Path) -> None:
     script = "set -euo pipefail\n" + "\n".join(re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL))
     env = {
         "PATH": os.environ["PATH"],

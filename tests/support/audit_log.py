@@ -1,7 +1,6 @@
 """A log with a sequencer over the test's own database and a folder as object store."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -9,20 +8,22 @@ from services.request.audit_log.sequencer import Sequencer
 from shared.crypto.signing import Signer
 from shared.db.repositories import audit_log
 from shared.db.session import transaction
+from shared.storage.local import LocalStore
 from shared.transparency.checkpoints import PublicKey
 from shared.transparency.media_types import LOG_NAME
+from tests.support.databases import Databases
 
 LOG_SIGNER = Signer(bytes(range(1, 33)))
 LOG_KEY = PublicKey(LOG_NAME, LOG_SIGNER.public)
 
 
 @pytest.fixture
-def sequencer(database: Any, store: Any) -> Sequencer:
+def sequencer(database: Databases, store: LocalStore) -> Sequencer:
     return Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME)
 
 
 @pytest.fixture
-def happen(database: Any) -> Callable[[int], None]:
+def happen(database: Databases) -> Callable[[int], None]:
     """Writes leaves as a service does."""
 
     def write(count: int) -> None:

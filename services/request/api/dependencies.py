@@ -12,8 +12,8 @@ from shared.errors import InsufficientScope, Unauthorized
 
 
 async def _office(request: Request) -> AppContext:  # async where nothing waits: no thread is asked
-    office: AppContext = request.app.state.office
-    return office
+    context: AppContext = request.app.state.context
+    return context
 
 
 ContextDep = Annotated[AppContext, Depends(_office)]
@@ -24,11 +24,11 @@ def _person(request: Request) -> Principal:
     state = request.app.state
     address = request.client.host if request.client else "unknown"
     try:
-        caller: Principal = state.identity.who(bearer(request))
+        caller: Principal = state.authenticator.authenticate(bearer(request))
     except Unauthorized:
         state.limiter.failed(address)
         raise
-    left = state.limiter.pass_by(f"{caller.tenant_id}/{caller.owner}")
+    left = state.limiter.hit(f"{caller.tenant_id}/{caller.owner}")
     request.scope["state"]["headers"].update(left.headers)
     rule = PERMISSIONS[request.scope["route"].name]
     require_role(caller.roles, rule.roles)

@@ -51,19 +51,19 @@ class MutationResult:
 class Mutation:
     """One POST that creates or acts. `once` is its only way to the database."""
 
-    office: AppContext
-    who: Principal
+    context: AppContext
+    principal: Principal
     key: str | None
     if_match: str | None
     digest: str
 
-    def once(self, work: Callable[[Session], MutationResult], hide: frozenset[str] = frozenset()) -> JSONResponse:
+    def run_once(self, work: Callable[[Session], MutationResult], hide: frozenset[str] = frozenset()) -> JSONResponse:
         """Do `work` in one transaction and answer. With an Idempotency-Key the answer is stored in the same
         transaction and given again: a crash leaves both or neither. Errors are not stored: they changed nothing.
 
         Members named in `hide` are secrets: they are null in the stored answer. Raises InFlight, KeyReused.
         """
-        with transaction(self.office.database) as session:
+        with transaction(self.context.database) as session:
             known = self._known(session)
             if known is not None:
                 return known
@@ -75,8 +75,8 @@ class Mutation:
             if self.key is not None:
                 stored = {name: None if name in hide else value for name, value in body.items()}
                 row = insert(ANSWERS).values(
-                    tenant_id=self.who.tenant_id,
-                    owner=self.who.owner,
+                    tenant_id=self.principal.tenant_id,
+                    owner=self.principal.owner,
                     key=self.key,
                     request_sha256=self.digest,
                     status=answer.status,
@@ -92,7 +92,7 @@ class Mutation:
         """The first answer, if there is one; else the key is ours until the transaction ends."""
         if self.key is None:
             return None
-        place = (self.who.tenant_id, self.who.owner, self.key)
+        place = (self.principal.tenant_id, self.principal.owner, self.key)
         lock = int.from_bytes(hashlib.sha256("/".join(place).encode()).digest()[:8], signed=True)
         mine = select(func.pg_try_advisory_xact_lock(lock).label("mine")).subquery()
         row = ANSWERS.c
@@ -110,7 +110,7 @@ class Mutation:
             raise KeyReused("This Idempotency-Key was used for another request.")
         return JSONResponse(found.body, found.status, found.headers | {"Idempotent-Replay": "true"})
 
-    def unchanged(self, etag: str) -> None:
+    def require_match(self, etag: str) -> None:
         """Raise PreconditionRequired without an If-Match, PreconditionFailed where it is not `etag`."""
         if self.if_match is None:
             raise PreconditionRequired("Send If-Match with the ETag of what you looked at.")
@@ -120,9 +120,9 @@ class Mutation:
 
 async def _acting(request: Request, idempotency_key: Key = None, if_match: IfMatch = None) -> Mutation:
     """All in one: each dependency of its own costs the framework as much as a query."""
-    who = await run_in_threadpool(_person, request)
+    principal = await run_in_threadpool(_person, request)
     digest = _digest(request, await request.body())
-    return Mutation(request.app.state.office, who, idempotency_key, if_match, digest)
+    return Mutation(request.app.state.context, principal, idempotency_key, if_match, digest)
 
 
 def _digest(request: Request, body: bytes) -> str:

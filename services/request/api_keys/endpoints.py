@@ -26,7 +26,7 @@ SECRET = frozenset({"key"})
 
 
 @router.post("/v1/keys", status_code=201)
-def create_key(body: ApiKeyCreate, act: MutationDep) -> JSONResponse:
+def create_key(body: ApiKeyCreate, mutation: MutationDep) -> JSONResponse:
     """Make a key. Its secret is in this answer and nowhere else: a replay of this request does not show it again."""
     check_duties(body.roles)
     if unknown := set(body.scopes) - {rule.scope for rule in PERMISSIONS.values()}:
@@ -38,7 +38,7 @@ def create_key(body: ApiKeyCreate, act: MutationDep) -> JSONResponse:
     def work(session: Session) -> MutationResult:
         made = ApiKey(
             id=uuid.uuid4(),
-            tenant_id=act.who.tenant_id,
+            tenant_id=mutation.principal.tenant_id,
             owner=body.owner,
             key_sha256=hashlib.sha256(secret.encode()).hexdigest(),
             roles=list(dict.fromkeys(body.roles)),
@@ -46,48 +46,50 @@ def create_key(body: ApiKeyCreate, act: MutationDep) -> JSONResponse:
             label=body.label,
             expires_at=body.expires_at,
             created_at=utc_now(),
-            created_by=act.who.owner,
+            created_by=mutation.principal.owner,
         )
         session.add(made)
         audit_log.append_leaf(
-            session, act.who.owner, "key.created", str(made.id), {"roles": made.roles, "scopes": made.scopes}
+            session, mutation.principal.owner, "key.created", str(made.id), {"roles": made.roles, "scopes": made.scopes}
         )
         return MutationResult(_view(made) | {"key": secret}, 201, _etag(made), f"/v1/keys/{made.id}")
 
-    return act.once(work, hide=SECRET)
+    return mutation.run_once(work, hide=SECRET)
 
 
 @router.get("/v1/keys")
-def list_keys(office: ContextDep, who: PrincipalDep) -> dict[str, Any]:
+def list_keys(context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
     """All keys of the tenant, the revoked ones too, newest first."""
-    with transaction(office.database) as session:
-        found = select(ApiKey).where(ApiKey.tenant_id == who.tenant_id).order_by(ApiKey.created_at.desc()).limit(1000)
+    with transaction(context.database) as session:
+        found = (
+            select(ApiKey).where(ApiKey.tenant_id == principal.tenant_id).order_by(ApiKey.created_at.desc()).limit(1000)
+        )
         return {"items": [_view(one) for one in session.scalars(found)]}
 
 
 @router.get("/v1/keys/{key_id}")
-def show_key(key_id: uuid.UUID, office: ContextDep, who: PrincipalDep, response: Response) -> dict[str, Any]:
+def show_key(key_id: uuid.UUID, context: ContextDep, principal: PrincipalDep, response: Response) -> dict[str, Any]:
     """One key, without its secret."""
-    with transaction(office.database) as session:
-        one = _get(session, who.tenant_id, key_id)
+    with transaction(context.database) as session:
+        one = _get(session, principal.tenant_id, key_id)
         response.headers["ETag"] = _etag(one)
         return _view(one)
 
 
 @router.post("/v1/keys/{key_id}/revoke")
-def revoke_key(key_id: uuid.UUID, act: MutationDep, request: Request) -> JSONResponse:
+def revoke_key(key_id: uuid.UUID, mutation: MutationDep, request: Request) -> JSONResponse:
     """The key is refused: by this process from the next request on, by others within two seconds."""
 
     def work(session: Session) -> MutationResult:
-        one = _get(session, act.who.tenant_id, key_id)
-        act.unchanged(_etag(one))
+        one = _get(session, mutation.principal.tenant_id, key_id)
+        mutation.require_match(_etag(one))
         if one.revoked_at is not None:
             raise Conflict("This key was revoked before.")
         one.revoked_at = utc_now()
-        audit_log.append_leaf(session, act.who.owner, "key.revoked", str(one.id), {})
+        audit_log.append_leaf(session, mutation.principal.owner, "key.revoked", str(one.id), {})
         return MutationResult(_view(one), etag=_etag(one))
 
-    answer = act.once(work)
+    answer = mutation.run_once(work)
     request.app.state.identity.forget()
     return answer
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from services.request.auth.principals import Actor
+from services.request.auth.principals import Principal
 from services.request.context import AppContext
 from shared.artifacts.payloads import load_subject
 from shared.core.clock import utc_now
@@ -25,7 +25,7 @@ from shared.errors import Conflict, Forbidden, FourEyes, NotFound
 ASK_LASTS: Final = timedelta(hours=24)
 
 
-def request_access(session: Session, who: Actor, ticket: Ticket, reason: str, minutes: int) -> KitAccess:
+def request_access(session: Session, principal: Principal, ticket: Ticket, reason: str, minutes: int) -> KitAccess:
     """The first person asks; raises Conflict where there is no kit."""
     _must_have_kit(ticket)
     made = KitAccess(
@@ -33,54 +33,56 @@ def request_access(session: Session, who: Actor, ticket: Ticket, reason: str, mi
         ticket_id=ticket.id,
         reason=reason,
         minutes=minutes,
-        asked_by=who.owner,
+        asked_by=principal.owner,
         asked_at=utc_now(),
     )
     session.add(made)
     session.flush()
-    _log(session, who.owner, "kit.asked", made, {"minutes": minutes})
+    _log(session, principal.owner, "kit.asked", made, {"minutes": minutes})
     return made
 
 
-def grant_access(session: Session, who: Actor, made: KitAccess) -> None:
+def grant_access(session: Session, principal: Principal, made: KitAccess) -> None:
     """The second person allows it, from now on for the minutes that were asked for.
 
     Raises FourEyes for whoever asked, Conflict where it is decided, over, or a day old.
     """
     now = utc_now()
-    if made.asked_by.strip().casefold() == who.owner.strip().casefold():
-        raise FourEyes(f"{who.owner} asked for it: somebody else has to allow it.")
+    if made.asked_by.strip().casefold() == principal.owner.strip().casefold():
+        raise FourEyes(f"{principal.owner} asked for it: somebody else has to allow it.")
     if made.allowed_at is not None or made.ended_at is not None:
         raise Conflict("It was allowed, or is over, already.")
     if now - made.asked_at > ASK_LASTS:
         raise Conflict("It was asked for more than a day ago: ask anew.")
-    made.allowed_by, made.allowed_at, made.expires_at = who.owner, now, now + timedelta(minutes=made.minutes)
+    made.allowed_by, made.allowed_at, made.expires_at = principal.owner, now, now + timedelta(minutes=made.minutes)
     session.flush()
-    _log(session, who.owner, "kit.allowed", made, {"expires_at": made.expires_at.isoformat()})
+    _log(session, principal.owner, "kit.allowed", made, {"expires_at": made.expires_at.isoformat()})
 
 
-def end(session: Session, who: Actor, made: KitAccess) -> None:
+def end(session: Session, principal: Principal, made: KitAccess) -> None:
     """Refuse it, or end it before its time."""
     if made.ended_at is not None:
         raise Conflict("It is over already.")
-    made.ended_by, made.ended_at = who.owner, utc_now()
+    made.ended_by, made.ended_at = principal.owner, utc_now()
     session.flush()
-    _log(session, who.owner, "kit.ended", made, {})
+    _log(session, principal.owner, "kit.ended", made, {})
 
 
-def open_kit(session: Session, office: AppContext, who: Actor, made: KitAccess, ticket: Ticket) -> dict[str, Any]:
+def open_kit(
+    session: Session, context: AppContext, principal: Principal, made: KitAccess, ticket: Ticket
+) -> dict[str, Any]:
     """What the kit holds, for whoever asked; raises Forbidden, Conflict, and what opening raises."""
-    if made.asked_by != who.owner:
+    if made.asked_by != principal.owner:
         raise Forbidden(f"{made.asked_by} asked for it: nobody else opens it.")
     if made.allowed_at is None or made.expires_at is None:
         raise Conflict("Nobody has allowed it yet.")
     if made.ended_at is not None or made.expires_at <= utc_now():
         raise Conflict("It is over: ask anew.")
     key, wrapped = _must_have_kit(ticket)
-    subject = load_subject(office.keys.open(office.store.get(key), wrapped, key))
-    session.add(KitOpening(access_id=made.id, at=utc_now(), actor=who.owner))
+    subject = load_subject(context.keys.open(context.store.get(key), wrapped, key))
+    session.add(KitOpening(access_id=made.id, at=utc_now(), actor=principal.owner))
     session.flush()
-    _log(session, who.owner, "kit.opened", made, {"sha256": ticket.kit_sha256})
+    _log(session, principal.owner, "kit.opened", made, {"sha256": ticket.kit_sha256})
     photos = []
     for photo in subject.photos:
         buffer = io.BytesIO()

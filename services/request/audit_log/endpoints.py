@@ -20,22 +20,22 @@ Size = Annotated[int, Query(ge=1, le=2**53)]
 
 
 @router.get("/v1/log/checkpoint")
-def log_checkpoint(office: ContextDep, who: PrincipalDep, size: Size | None = None) -> dict[str, Any]:
+def log_checkpoint(context: ContextDep, principal: PrincipalDep, size: Size | None = None) -> dict[str, Any]:
     """The newest signed checkpoint, or that at `size` leaves; `stored` is the newest note in the object store."""
     try:
-        stored = office.store.get(NEWEST_CHECKPOINT).decode(errors="replace")
+        stored = context.store.get(NEWEST_CHECKPOINT).decode(errors="replace")
     except (NotFound, Unavailable):
         stored = None
-    with transaction(office.database) as session:
+    with transaction(context.database) as session:
         return reader.checkpoint(session, size) | {"stored": stored}
 
 
 @router.get("/v1/log/checkpoints")
 def log_checkpoints(
-    office: ContextDep, who: PrincipalDep, after: Place = 0, limit: Annotated[int, Query(ge=1, le=MOST)] = 100
+    context: ContextDep, principal: PrincipalDep, after: Place = 0, limit: Annotated[int, Query(ge=1, le=MOST)] = 100
 ) -> dict[str, Any]:
     """All signed checkpoints above `after` leaves, in order; `next` is the `after` of the next page."""
-    with transaction(office.database) as session:
+    with transaction(context.database) as session:
         found = audit_log.checkpoints(session, after, limit + 1)
     items = [{"size": one.size, "at": one.at, "note": one.note} for one in found[:limit]]
     return {"items": items, "next": found[limit - 1].size if len(found) > limit else None}
@@ -43,10 +43,10 @@ def log_checkpoints(
 
 @router.get("/v1/log/timestamps")
 def log_timestamps(
-    office: ContextDep, who: PrincipalDep, after: Place = 0, limit: Annotated[int, Query(ge=1, le=MOST)] = 100
+    context: ContextDep, principal: PrincipalDep, after: Place = 0, limit: Annotated[int, Query(ge=1, le=MOST)] = 100
 ) -> dict[str, Any]:
     """Tokens (RFC 3161, TimeStampResp in base64) on checkpoints above `after` leaves; `next` as for checkpoints."""
-    with transaction(office.database) as session:
+    with transaction(context.database) as session:
         found = audit_log.timestamps(session, after, limit + 1)
     items = [
         {"size": one.size, "attested_at": one.attested_at, "token": base64.b64encode(one.token).decode()}
@@ -57,10 +57,10 @@ def log_timestamps(
 
 @router.get("/v1/log/leaves")
 def log_leaves(
-    office: ContextDep, who: PrincipalDep, start: Place = 0, limit: Annotated[int, Query(ge=1, le=MOST)] = 100
+    context: ContextDep, principal: PrincipalDep, start: Place = 0, limit: Annotated[int, Query(ge=1, le=MOST)] = 100
 ) -> dict[str, Any]:
     """Leaves from place `start` on, each as the line that is hashed; `next` is the `start` of the next page."""
-    with transaction(office.database) as session:
+    with transaction(context.database) as session:
         found = audit_log.leaves(session, start, limit)
         placed = audit_log.sequenced_count(session)
     items = [{"position": leaf.position, "line": audit_log.line(leaf).decode()} for leaf in found]
@@ -69,8 +69,8 @@ def log_leaves(
 
 @router.get("/v1/log/proof")
 def log_proof(
-    office: ContextDep,
-    who: PrincipalDep,
+    context: ContextDep,
+    principal: PrincipalDep,
     book: Book,
     size: Size,
     position: Place | None = None,
@@ -79,7 +79,7 @@ def log_proof(
     """RFC 6962: that leaf `position` is among the first `size`, or that the first `first` leaves are unchanged."""
     if (position is None) == (first is None):
         raise BadInput("Ask either for a position (inclusion) or for a first size (consistency).")
-    with transaction(office.database) as session:
+    with transaction(context.database) as session:
         if position is not None:
             path = book.inclusion(session, position, size)
             return {"kind": "inclusion", "position": position, "size": size, "path": reader.shown(path)}

@@ -34,7 +34,7 @@ class Authenticator:
         """Look every key up again: one of them was revoked here."""
         self._known.clear()
 
-    def who(self, credential: str) -> Principal:
+    def authenticate(self, credential: str) -> Principal:
         """Raises Unauthorized for a key or token that is not valid now, DutiesMixed for roles that exclude each other.
 
         A key is remembered for two seconds: that is how long one that was revoked by another process still opens.
@@ -44,7 +44,7 @@ class Authenticator:
         if known is not None and known[1] > time.monotonic():
             return known[0]
         if self.provider is not None and credential.count(".") == 2:
-            caller = self.provider.who(credential)
+            caller = self.provider.principal(credential)
         else:
             caller = self._by_key(credential)
             if len(self._known) > MOST_KNOWN:

@@ -57,7 +57,7 @@ class OidcProvider:
             settings.oidc_leeway_s,
         )
 
-    def who(self, token: str) -> Principal:
+    def principal(self, token: str) -> Principal:
         """The person; raises Unauthorized without saying more than which check failed."""
         try:
             header = jwt.get_unverified_header(token)

@@ -46,27 +46,27 @@ class Limiter:
         self._shared = FixedWindowRateLimiter(_redis(redis_url)) if redis_url else None
         self._away_until = 0.0
 
-    def pass_by(self, who: str) -> RateLimitStatus:
+    def hit(self, principal: str) -> RateLimitStatus:
         """Count one request of `who`; raises TooMany with the seconds to wait."""
-        return self._count(self._often, who, "requests")
+        return self._count(self._often, principal, "requests")
 
     def failed(self, address: str) -> None:
         """Count one wrong credential; raises TooMany."""
         self._count(self._failures, address, "wrong credentials")
 
-    def _count(self, item: RateLimitItem, who: str, what: str) -> RateLimitStatus:
+    def _count(self, item: RateLimitItem, principal: str, what: str) -> RateLimitStatus:
         if self._shared is not None and time.monotonic() >= self._away_until:
             try:
-                return _hit(self._shared, item, who, what)
+                return _hit(self._shared, item, principal, what)
             except (RedisError, OSError) as exc:
                 logger.warning("rate limits: Redis cannot be reached (%s), counting here", type(exc).__name__)
                 self._away_until = time.monotonic() + AWAY_S
-        return _hit(self._own, item, who, what)
+        return _hit(self._own, item, principal, what)
 
 
-def _hit(strategy: FixedWindowRateLimiter, item: RateLimitItem, who: str, what: str) -> RateLimitStatus:
-    passed = strategy.hit(item, what, who)
-    stats = strategy.get_window_stats(item, what, who)
+def _hit(strategy: FixedWindowRateLimiter, item: RateLimitItem, principal: str, what: str) -> RateLimitStatus:
+    passed = strategy.hit(item, what, principal)
+    stats = strategy.get_window_stats(item, what, principal)
     reset = max(1, int(stats.reset_time - time.time()) + 1)
     left = RateLimitStatus(item.amount, max(0, stats.remaining), min(reset, item.get_expiry()), item.get_expiry())
     if not passed:

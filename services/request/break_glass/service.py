@@ -10,7 +10,7 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.request.auth.principals import Actor
+from services.request.auth.principals import Principal
 from services.request.erasers.rollouts import is_rolled_out, newest_covering
 from shared.core.clock import utc_now
 from shared.db.models.erasers import BreakGlass, BreakGlassTicket, EraserVersion, Exposure, VersionTicket
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 ASK_LASTS = timedelta(hours=24)
 
 
-def ask(session: Session, who: Actor, model_id: str, number: int, reason: str, minutes: int) -> BreakGlass:
+def ask(session: Session, principal: Principal, model_id: str, number: int, reason: str, minutes: int) -> BreakGlass:
     """The first person asks to serve version `number` for so many minutes although it exposes somebody."""
     version = erasers.get_version(session, model_id, number)
     if not any(audit.verdict == "passed" for audit in audits.audits_of(session, version.id)):
@@ -37,17 +37,17 @@ def ask(session: Session, who: Actor, model_id: str, number: int, reason: str, m
         version_id=version.id,
         reason=reason,
         minutes=minutes,
-        asked_by=who.owner,
+        asked_by=principal.owner,
         asked_at=utc_now(),
     )
     session.add(glass)
     session.flush()
     session.add_all(BreakGlassTicket(break_glass_id=glass.id, ticket_id=one) for one in exposed)
-    _log(session, who.owner, "break_glass.asked", glass, {"version": number, "tickets": list(exposed)})
+    _log(session, principal.owner, "break_glass.asked", glass, {"version": number, "tickets": list(exposed)})
     return glass
 
 
-def confirm(session: Session, who: Actor, model_id: str, glass_id: uuid.UUID) -> BreakGlass:
+def confirm(session: Session, principal: Principal, model_id: str, glass_id: uuid.UUID) -> BreakGlass:
     """The second person confirms: the version is served until the glass is mended, its tickets are regressed.
 
     Raises FourEyes for whoever asked, Conflict where it is over, too old, or would expose more people than were listed.
@@ -55,8 +55,8 @@ def confirm(session: Session, who: Actor, model_id: str, glass_id: uuid.UUID) ->
     rollouts.desired_state(session, model_id, lock=True)
     glass = get(session, model_id, glass_id, lock=True)
     now = utc_now()
-    if glass.asked_by == who.owner:
-        raise FourEyes(f"{who.owner} asked for it: somebody else has to confirm.")
+    if glass.asked_by == principal.owner:
+        raise FourEyes(f"{principal.owner} asked for it: somebody else has to confirm.")
     if glass.confirmed_at is not None or glass.ended_at is not None:
         raise Conflict("It was confirmed, or is over, already.")
     if now - glass.asked_at > ASK_LASTS:
@@ -64,11 +64,11 @@ def confirm(session: Session, who: Actor, model_id: str, glass_id: uuid.UUID) ->
     listed = set(tickets_of(session, glass.id))
     if more := set(rollouts.uncovered(session, model_id, glass.version_id)) - listed:
         raise Conflict(f"Meanwhile it would expose {len(more)} more people: ask anew.", tickets=sorted(more))
-    glass.confirmed_by, glass.confirmed_at = who.owner, now
+    glass.confirmed_by, glass.confirmed_at = principal.owner, now
     glass.expires_at = now + timedelta(minutes=glass.minutes)
     session.flush()
     version = session.get_one(EraserVersion, glass.version_id)
-    rollouts.set_desired(session, version, "break_glass", who.owner)
+    rollouts.set_desired(session, version, "break_glass", principal.owner)
     for ticket_id in sorted(listed):
         ticket = session.get_one(Ticket, ticket_id, with_for_update=True)
         if ticket.state == "withdrawn":
@@ -76,10 +76,15 @@ def confirm(session: Session, who: Actor, model_id: str, glass_id: uuid.UUID) ->
         session.add(Exposure(break_glass_id=glass.id, ticket_id=ticket_id, started_at=now))
         if allowed(ticket.state, "expose"):
             tickets.advance(
-                session, ticket, "expose", who.owner, f"exposed by version {version.number}", roles=who.roles
+                session,
+                ticket,
+                "expose",
+                principal.owner,
+                f"exposed by version {version.number}",
+                roles=principal.roles,
             )
-    rollouts.return_deploying(session, version, who.owner, who.roles)
-    _log(session, who.owner, "break_glass.confirmed", glass, {"expires_at": glass.expires_at.isoformat()})
+    rollouts.return_deploying(session, version, principal.owner, principal.roles)
+    _log(session, principal.owner, "break_glass.confirmed", glass, {"expires_at": glass.expires_at.isoformat()})
     return glass
 
 

@@ -30,15 +30,15 @@ Format = Literal["json", "pdf", "csv", "bundle"]
 )
 def certificate(
     ticket_id: str,
-    office: ContextDep,
-    who: PrincipalDep,
+    context: ContextDep,
+    principal: PrincipalDep,
     book: Book,
     request: Request,
     format: Annotated[Format, Query(description="`json` is the truth, the others are renderings.")] = "json",
 ) -> Response:
     """The newest certificate of the ticket: a DSSE envelope, signed. 404 before it was completed."""
-    with transaction(office.database) as session:
-        ticket = tickets.get_ticket(session, who.tenant_id, ticket_id)
+    with transaction(context.database) as session:
+        ticket = tickets.get_ticket(session, principal.tenant_id, ticket_id)
         held = certificates.newest_certificate(session, ticket.id)
         if held is None:
             raise NotFound(f"{ticket.id} has no certificate: it is issued when a ticket is completed.")

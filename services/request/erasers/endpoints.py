@@ -22,12 +22,12 @@ router = APIRouter(tags=["erasers"])
 
 
 @router.get("/v1/erasers")
-def list_erasers(office: ContextDep, who: PrincipalDep) -> dict[str, Any]:
+def list_erasers(context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
     """The newest versions first."""
-    with transaction(office.database) as session:
+    with transaction(context.database) as session:
         found = session.scalars(
             select(EraserVersion)
-            .where(EraserVersion.model_id == office.model_id)
+            .where(EraserVersion.model_id == context.model_id)
             .order_by(EraserVersion.number.desc())
             .limit(100)
         )
@@ -35,19 +35,19 @@ def list_erasers(office: ContextDep, who: PrincipalDep) -> dict[str, Any]:
 
 
 @router.get("/v1/erasers/{number}")
-def show_eraser(number: Number, office: ContextDep, who: PrincipalDep, response: Response) -> dict[str, Any]:
+def show_eraser(number: Number, context: ContextDep, principal: PrincipalDep, response: Response) -> dict[str, Any]:
     """One version with its signed manifest; the ETag is the generation of the desired state."""
-    with transaction(office.database) as session:
-        one = erasers.get_version(session, office.model_id, number)
-        response.headers["ETag"] = desired_state_etag(session, office.model_id)
+    with transaction(context.database) as session:
+        one = erasers.get_version(session, context.model_id, number)
+        response.headers["ETag"] = desired_state_etag(session, context.model_id)
         return responses.version(session, one) | {"manifest": one.manifest, "envelope": one.envelope}
 
 
 @router.get("/v1/erasers/{number}/audit")
-def show_audit(number: Number, office: ContextDep, who: PrincipalDep) -> dict[str, Any]:
+def show_audit(number: Number, context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
     """The newest audit of one version."""
-    with transaction(office.database) as session:
-        found = audits.audits_of(session, erasers.get_version(session, office.model_id, number).id)
+    with transaction(context.database) as session:
+        found = audits.audits_of(session, erasers.get_version(session, context.model_id, number).id)
         if not found:
             raise NotFound(f"Version {number} has not been audited yet.")
         run = found[0]
@@ -62,38 +62,38 @@ def show_audit(number: Number, office: ContextDep, who: PrincipalDep) -> dict[st
 
 
 @router.post("/v1/erasers/{number}/promote")
-def promote(number: Number, act: MutationDep) -> JSONResponse:
+def promote(number: Number, mutation: MutationDep) -> JSONResponse:
     """Serve this version."""
-    return _promoted(act, number, "manual")
+    return _promoted(mutation, number, "manual")
 
 
 @router.post("/v1/erasers/{number}/rollback")
-def rollback(number: Number, act: MutationDep) -> JSONResponse:
+def rollback(number: Number, mutation: MutationDep) -> JSONResponse:
     """Serve an earlier version; refused where somebody would be exposed again."""
-    return _promoted(act, number, "rollback")
+    return _promoted(mutation, number, "rollback")
 
 
-def _promoted(act: Mutation, number: int, kind: str) -> JSONResponse:
+def _promoted(mutation: Mutation, number: int, kind: str) -> JSONResponse:
     def work(session: Session) -> MutationResult:
-        version = erasers.get_version(session, act.office.model_id, number)
-        act.unchanged(desired_state_etag(session, act.office.model_id, lock=True))
-        service.promote(session, act.who, version, kind)
+        version = erasers.get_version(session, mutation.context.model_id, number)
+        mutation.require_match(desired_state_etag(session, mutation.context.model_id, lock=True))
+        service.promote(session, mutation.principal, version, kind)
         session.flush()
         return MutationResult(
-            responses.version(session, version), etag=desired_state_etag(session, act.office.model_id)
+            responses.version(session, version), etag=desired_state_etag(session, mutation.context.model_id)
         )
 
-    return act.once(work)
+    return mutation.run_once(work)
 
 
 @router.post("/v1/erasers/{number}/forward", status_code=202)
-def forward_eraser(number: Number, act: MutationDep) -> JSONResponse:
+def forward_eraser(number: Number, mutation: MutationDep) -> JSONResponse:
     """Go back to an older version's recipe without exposing anybody: a new version with today's tickets."""
 
     def work(session: Session) -> MutationResult:
-        erasers.get_version(session, act.office.model_id, number)
-        act.unchanged(desired_state_etag(session, act.office.model_id, lock=True))
-        order = service.roll_forward(session, act.who, act.office.model_id, number)
+        erasers.get_version(session, mutation.context.model_id, number)
+        mutation.require_match(desired_state_etag(session, mutation.context.model_id, lock=True))
+        order = service.roll_forward(session, mutation.principal, mutation.context.model_id, number)
         return MutationResult({"id": order, "status": "ordered", "like": number}, 202)
 
-    return act.once(work)
+    return mutation.run_once(work)

@@ -40,7 +40,7 @@ async def _file(request: Request) -> tuple[Format, bytes]:
 
 @router.post("/v1/imports", status_code=202, openapi_extra=BODY)
 def create_import(
-    act: MutationDep, file: Annotated[tuple[Format, bytes], Depends(_file)], dry_run: bool = False
+    mutation: MutationDep, file: Annotated[tuple[Format, bytes], Depends(_file)], dry_run: bool = False
 ) -> JSONResponse:
     """File many tickets. Answers at once with the job; with `dry_run` every row is checked and none is filed."""
     kind, raw = file
@@ -49,13 +49,13 @@ def create_import(
 
     def work(session: Session) -> MutationResult:
         job_id = uuid.uuid4()
-        key = import_key(act.who.tenant_id, str(job_id))
-        sealed = act.office.keys.seal(text.encode(), key)
-        act.office.store.put(key, sealed.blob)
+        key = import_key(mutation.principal.tenant_id, str(job_id))
+        sealed = mutation.context.keys.seal(text.encode(), key)
+        mutation.context.store.put(key, sealed.blob)
         job = ImportJob(
             id=job_id,
-            tenant_id=act.who.tenant_id,
-            owner=act.who.owner,
+            tenant_id=mutation.principal.tenant_id,
+            owner=mutation.principal.owner,
             format=kind,
             dry_run=dry_run,
             status="waiting",
@@ -69,34 +69,34 @@ def create_import(
         )
         session.add(job)
         audit_log.append_leaf(
-            session, act.who.owner, "import.ordered", str(job_id), {"rows": number, "dry_run": dry_run}
+            session, mutation.principal.owner, "import.ordered", str(job_id), {"rows": number, "dry_run": dry_run}
         )
         return MutationResult(_view(job), 202, location=f"/v1/imports/{job_id}")
 
-    return act.once(work)
+    return mutation.run_once(work)
 
 
 @router.get("/v1/imports/{job_id}")
-def show_import(job_id: uuid.UUID, office: ContextDep, who: PrincipalDep) -> dict[str, Any]:
+def show_import(job_id: uuid.UUID, context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
     """How far it is."""
-    with transaction(office.database) as session:
-        return _view(_get(session, who.tenant_id, job_id))
+    with transaction(context.database) as session:
+        return _view(_get(session, principal.tenant_id, job_id))
 
 
 @router.get("/v1/imports/{job_id}/rows")
 def list_import_rows(
     job_id: uuid.UUID,
-    office: ContextDep,
-    who: PrincipalDep,
+    context: ContextDep,
+    principal: PrincipalDep,
     refused: bool = False,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
     after: Annotated[str | None, Query(alias="cursor", min_length=1, max_length=500)] = None,
 ) -> dict[str, Any]:
     """What became of each row, in order; with `refused` only those that have a problem."""
-    secret, query = office.keys.secret("cursor"), [who.tenant_id, "rows", str(job_id), refused]
+    secret, query = context.keys.secret("cursor"), [principal.tenant_id, "rows", str(job_id), refused]
     start = int(pagination.decode_cursor(secret, query, after, 1)[0]) if after else 0
-    with transaction(office.database) as session:
-        _get(session, who.tenant_id, job_id)
+    with transaction(context.database) as session:
+        _get(session, principal.tenant_id, job_id)
         asked = select(ImportRow).where(ImportRow.job_id == job_id, ImportRow.number > start)
         if refused:
             asked = asked.where(ImportRow.problem.is_not(None))

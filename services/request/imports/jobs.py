@@ -36,11 +36,11 @@ THREADS: Final = 6
 class ImportJobRunner:
     """One round is `turn()`: a whole file, if one waits."""
 
-    office: AppContext
+    context: AppContext
 
     def turn(self) -> bool:
         """Carry one job to its end; whether there was one."""
-        with transaction(self.office.database) as session:
+        with transaction(self.context.database) as session:
             job = session.scalar(
                 select(ImportJob).where(ImportJob.status == "waiting").order_by(ImportJob.created_at).limit(1)
             )
@@ -50,7 +50,7 @@ class ImportJobRunner:
         try:
             if job.wrapped_key is None:
                 raise NotFound("The file was shredded.")
-            raw = self.office.keys.open(self.office.store.get(job.object_key), job.wrapped_key, job.object_key)
+            raw = self.context.keys.open(self.context.store.get(job.object_key), job.wrapped_key, job.object_key)
             checked = parsing.rows(raw.decode(), "csv" if job.format == "csv" else "ndjson")
             while batch := tuple(itertools.islice(checked, BATCH)):
                 if not self._batch(job, batch):
@@ -65,16 +65,16 @@ class ImportJobRunner:
     def _batch(self, job: ImportJob, batch: tuple[Row, ...]) -> bool:
         if batch[-1].number <= job.done:
             return True  # done before the clerk was started anew
-        who = Principal(job.tenant_id, job.owner, ("officer",))  # only officers and administrators may import
+        principal = Principal(job.tenant_id, job.owner, ("officer",))  # only officers and administrators may import
         problems = {row.number: row.problem for row in batch if row.problem is not None}
-        with transaction(self.office.database) as session:
+        with transaction(self.context.database) as session:
             problems |= _repeated(session, job, batch)
         good = [row for row in batch if row.number not in problems]
         with ThreadPoolExecutor(THREADS) as pool:
             prepared = dict(
-                zip([r.number for r in good], pool.map(lambda r: self._prepare(job, who, r), good), strict=True)
+                zip([r.number for r in good], pool.map(lambda r: self._prepare(job, principal, r), good), strict=True)
             )
-        with transaction(self.office.database) as session:
+        with transaction(self.context.database) as session:
             fresh = session.scalar(
                 select(ImportJob)
                 .where(ImportJob.id == job.id)
@@ -85,7 +85,7 @@ class ImportJobRunner:
                 return fresh is not None and fresh.status == "waiting"
             problems |= {number: one for number, one in prepared.items() if isinstance(one, str)}
             sound = {number: one for number, one in prepared.items() if isinstance(one, Prepared)}
-            filed = [] if job.dry_run else intake.insert(session, self.office, who, list(sound.values()))
+            filed = [] if job.dry_run else intake.insert(session, self.context, principal, list(sound.values()))
             ids = {number: one.ticket.id for number, one in zip(sound, filed, strict=not job.dry_run)}
             bulk_insert(
                 session,
@@ -98,20 +98,20 @@ class ImportJobRunner:
             fresh.accepted += len(batch) - len(problems)
         return True
 
-    def _prepare(self, job: ImportJob, who: Principal, row: Row) -> Prepared | str:
+    def _prepare(self, job: ImportJob, principal: Principal, row: Row) -> Prepared | str:
         assert row.body is not None
         try:
-            return intake.seal_material(self.office, who, row.body, store=not job.dry_run)
+            return intake.seal_material(self.context, principal, row.body, store=not job.dry_run)
         except (BadInput, TooLarge) as exc:
             return exc.detail
 
     def _finish(self, job: ImportJob, status: str, error: str | None) -> None:
         """The file is shredded: its tickets have their own sealed objects."""
-        with transaction(self.office.database) as session:
+        with transaction(self.context.database) as session:
             row = session.get_one(ImportJob, job.id, with_for_update=True)
             row.status, row.error, row.finished_at, row.wrapped_key = status, error, utc_now(), None
         try:
-            self.office.store.delete(job.object_key)
+            self.context.store.delete(job.object_key)
         except LacunaError as exc:
             logger.warning("import %s: its shredded object stays for now (%s)", job.id, exc.detail)
 

@@ -18,26 +18,26 @@ router = APIRouter(tags=["keys"])
 
 
 @router.post("/v1/rewraps", status_code=202)
-def order_rewrap(act: MutationDep) -> JSONResponse:
+def order_rewrap(mutation: MutationDep) -> JSONResponse:
     """Wrap every data key anew under the newest wrapping key; payloads are not touched."""
 
     def work(session: Session) -> MutationResult:
-        made = service.order(session, act.who)
+        made = service.order(session, mutation.principal)
         return MutationResult(service.view(made), 202, location=f"/v1/rewraps/{made.id}")
 
-    return act.once(work)
+    return mutation.run_once(work)
 
 
 @router.get("/v1/rewraps")
-def list_rewraps(office: ContextDep, who: PrincipalDep) -> dict[str, Any]:
+def list_rewraps(context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
     """The newest ones."""
-    with transaction(office.database) as session:
+    with transaction(context.database) as session:
         found = session.scalars(select(Rewrap).order_by(Rewrap.asked_at.desc()).limit(50))
         return {"items": [service.view(one) for one in found]}
 
 
 @router.get("/v1/rewraps/{rewrap_id}")
-def show_rewrap(rewrap_id: uuid.UUID, office: ContextDep, who: PrincipalDep) -> dict[str, Any]:
+def show_rewrap(rewrap_id: uuid.UUID, context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
     """How far one is; at its end, which wrapping keys are still needed and which are not."""
-    with transaction(office.database) as session:
+    with transaction(context.database) as session:
         return service.view(service.get(session, rewrap_id))

@@ -14,24 +14,24 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.request.auth.principals import Actor
+from services.request.auth.principals import Principal
 from shared.core.clock import utc_now
 from shared.db.models.operations import Rewrap
 from shared.db.repositories import audit_log
 from shared.errors import Conflict, NotFound
 
 
-def order(session: Session, who: Actor) -> Rewrap:
+def order(session: Session, principal: Principal) -> Rewrap:
     """Order it; raises Conflict while another one is under way."""
     if session.scalar(select(Rewrap.id).where(Rewrap.finished_at.is_(None))) is not None:
         raise Conflict("A rewrap is under way: let it end.")
     made = Rewrap(
-        id=uuid.uuid4(), asked_by=who.owner, asked_at=utc_now(), place=0, passes=0, done=0, total=0, rewrapped=0
+        id=uuid.uuid4(), asked_by=principal.owner, asked_at=utc_now(), place=0, passes=0, done=0, total=0, rewrapped=0
     )
     made.seen, made.before, made.unreadable = {}, {}, []
     session.add(made)
     session.flush()
-    audit_log.append_leaf(session, who.owner, "keys.rewrap_ordered", str(made.id), {})
+    audit_log.append_leaf(session, principal.owner, "keys.rewrap_ordered", str(made.id), {})
     return made
 
 

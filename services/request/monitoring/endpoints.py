@@ -23,23 +23,23 @@ def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz")
-def readyz(office: ContextDep) -> dict[str, str]:
+def readyz(context: ContextDep) -> dict[str, str]:
     """The database answers too."""
-    with transaction(office.database) as session:
+    with transaction(context.database) as session:
         session.execute(text("SELECT 1"))
     return {"status": "ready"}
 
 
 @router.get("/v1/status")
-def status(office: ContextDep, who: PrincipalDep) -> dict[str, Any]:
+def status(context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
     """Tickets by state, what is served and by whom, the latest refits, and what did not happen in time."""
-    with transaction(office.database) as session:
+    with transaction(context.database) as session:
         counted = session.execute(
-            select(Ticket.state, func.count()).where(Ticket.tenant_id == who.tenant_id).group_by(Ticket.state)
+            select(Ticket.state, func.count()).where(Ticket.tenant_id == principal.tenant_id).group_by(Ticket.state)
         )
-        stale = restores_service.stale_reason(session, office)
-        silent = [asdict(one) for one in checks.find_overdue(session, office.model_id, office.periods)]
-        return responses.status(session, office.model_id, dict(counted.all())) | {
+        stale = restores_service.stale_reason(session, context)
+        silent = [asdict(one) for one in checks.find_overdue(session, context.model_id, context.periods)]
+        return responses.status(session, context.model_id, dict(counted.all())) | {
             "stale": stale,
             "time_stamp": timestamper.state(session),
             "alarms": silent,

@@ -15,19 +15,20 @@ router = APIRouter(tags=["refits"])
 
 
 @router.post("/v1/refits", status_code=202)
-def order_refit(act: MutationDep) -> JSONResponse:
+def order_refit(mutation: MutationDep) -> JSONResponse:
     """Rebuild the eraser now, with everything that is approved."""
-    return act.once(
+    return mutation.run_once(
         lambda session: MutationResult(
-            {"id": service.order_refit(session, act.who, act.office.model_id), "status": "ordered"}, 202
+            {"id": service.order_refit(session, mutation.principal, mutation.context.model_id), "status": "ordered"},
+            202,
         )
     )
 
 
 @router.get("/v1/refits")
 def list_refits(
-    office: ContextDep, who: PrincipalDep, limit: Annotated[int, Query(ge=1, le=200)] = 20
+    context: ContextDep, principal: PrincipalDep, limit: Annotated[int, Query(ge=1, le=200)] = 20
 ) -> dict[str, Any]:
     """The newest refits first."""
-    with transaction(office.database) as session:
-        return {"items": [responses.run(one) for one in refits.recent_runs(session, office.model_id, limit)]}
+    with transaction(context.database) as session:
+        return {"items": [responses.run(one) for one in refits.recent_runs(session, context.model_id, limit)]}

@@ -30,8 +30,8 @@ NEXT = "Lacuna-Next"
 
 @router.get("/v1/registers/requests", response_class=Response, responses=BOTH)
 def register_requests(
-    office: ContextDep,
-    who: PrincipalDep,
+    context: ContextDep,
+    principal: PrincipalDep,
     since: Since = None,
     until: Until = None,
     format: Format = "json",
@@ -39,13 +39,13 @@ def register_requests(
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
 ) -> Response:
     """Every request of the period, oldest first; the next page's cursor is `next`, or the header Lacuna-Next."""
-    secret, query = office.keys.secret("cursor"), ["register", who.tenant_id, since, until]
+    secret, query = context.keys.secret("cursor"), ["register", principal.tenant_id, since, until]
     after = None
     if cursor_ is not None:
         at, last = pagination.decode_cursor(secret, query, cursor_, 2)
         after = (datetime.fromisoformat(at), last)
-    with transaction(office.database) as session:
-        found = registers.requests(session, who.tenant_id, since, until, after, limit + 1)
+    with transaction(context.database) as session:
+        found = registers.requests(session, principal.tenant_id, since, until, after, limit + 1)
         items = [_row(ticket, certificate) for ticket, certificate in found[:limit]]
     following = None
     if len(found) > limit:
@@ -59,11 +59,11 @@ def register_requests(
 
 @router.get("/v1/registers/kpis", response_class=Response, responses=BOTH)
 def register_kpis(
-    office: ContextDep, who: PrincipalDep, since: Since = None, until: Until = None, format: Format = "json"
+    context: ContextDep, principal: PrincipalDep, since: Since = None, until: Until = None, format: Format = "json"
 ) -> Response:
     """Received, granted, refused and why, median days, overdue: of the requests filed in the period."""
-    with transaction(office.database) as session:
-        figures = registers.kpis(session, who.tenant_id, since, until, utc_now())
+    with transaction(context.database) as session:
+        figures = registers.kpis(session, principal.tenant_id, since, until, utc_now())
     if format == "json":
         return JSONResponse(jsonable_encoder(figures | {"since": since, "until": until}))
     why = figures.pop("refused_by_code")

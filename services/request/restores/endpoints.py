@@ -20,31 +20,35 @@ router = APIRouter(tags=["restore"])
 
 
 @router.post("/v1/restores", status_code=202)
-def ask_restore(body: ReasonBody, act: MutationDep) -> JSONResponse:
+def ask_restore(body: ReasonBody, mutation: MutationDep) -> JSONResponse:
     """Ask to go on with a database that is older than what was served; nothing happens until another admin confirms."""
 
     def work(session: Session) -> MutationResult:
-        return MutationResult(service.view(service.ask(session, act.office, act.who, body.reason)), 202)
+        return MutationResult(
+            service.view(service.ask(session, mutation.context, mutation.principal, body.reason)), 202
+        )
 
-    return act.once(work)
+    return mutation.run_once(work)
 
 
 @router.post("/v1/restores/{acceptance_id}/confirm")
-def confirm_restore(acceptance_id: uuid.UUID, act: MutationDep) -> JSONResponse:
+def confirm_restore(acceptance_id: uuid.UUID, mutation: MutationDep) -> JSONResponse:
     """Confirm what another admin asked for: people erased since that backup are exposed until they are filed anew."""
 
     def work(session: Session) -> MutationResult:
-        return MutationResult(service.view(service.confirm(session, act.office, act.who, acceptance_id)))
+        return MutationResult(
+            service.view(service.confirm(session, mutation.context, mutation.principal, acceptance_id))
+        )
 
-    return act.once(work)
+    return mutation.run_once(work)
 
 
 @router.get("/v1/restores")
-def list_restores(office: ContextDep, who: PrincipalDep) -> dict[str, Any]:
+def list_restores(context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
     """All of them, newest first, and the signed high-water mark that stands."""
-    with transaction(office.database) as session:
+    with transaction(context.database) as session:
         found = session.scalars(select(RestoreAcceptance).order_by(RestoreAcceptance.asked_at.desc()).limit(100))
         return {
             "items": [service.view(one) for one in found],
-            "mark": high_water_mark.shown(office.store, office.model_id),
+            "mark": high_water_mark.shown(context.store, context.model_id),
         }

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from services.request.auth.principals import Actor
+from services.request.auth.principals import Principal
 from services.request.context import AppContext
 from shared.artifacts import high_water_mark
 from shared.artifacts.high_water_mark import HighWaterMark
@@ -38,11 +38,11 @@ def present(session: Session, model_id: str) -> HighWaterMark:
     return HighWaterMark(state.generation if state else 0, -1 if newest is None else newest, size or 0)
 
 
-def stale_reason(session: Session, office: AppContext) -> str | None:
+def stale_reason(session: Session, context: AppContext) -> str | None:
     """The sentence for whoever looks at the status, where there is something to say."""
     try:
         high_water_mark.check(
-            high_water_mark.read(office.store, office.keys, office.model_id), present(session, office.model_id)
+            high_water_mark.read(context.store, context.keys, context.model_id), present(session, context.model_id)
         )
     except (StaleRestore, IntegrityFailure) as exc:
         return exc.detail
@@ -51,47 +51,47 @@ def stale_reason(session: Session, office: AppContext) -> str | None:
     return None
 
 
-def ask(session: Session, office: AppContext, who: Actor, reason: str) -> RestoreAcceptance:
+def ask(session: Session, context: AppContext, principal: Principal, reason: str) -> RestoreAcceptance:
     """The first person asks to go on with this older database; raises Conflict where it is not older."""
-    mark, now = high_water_mark.read(office.store, office.keys, office.model_id), present(session, office.model_id)
+    mark, now = high_water_mark.read(context.store, context.keys, context.model_id), present(session, context.model_id)
     if not mark.above(now):
         raise Conflict("The database is not older than its mark: there is nothing to accept.")
-    note = _stored_note(office.store)
+    note = _stored_note(context.store)
     made = RestoreAcceptance(
         id=uuid.uuid4(),
-        model_id=office.model_id,
-        mark_sha256=high_water_mark.digest(office.store, office.model_id),
+        model_id=context.model_id,
+        mark_sha256=high_water_mark.digest(context.store, context.model_id),
         mark=asdict(mark),
         present=asdict(now),
         checkpoint=note.decode(errors="replace"),
         checkpoint_sha256=sha256(note).hexdigest(),
         reason=reason,
-        asked_by=who.owner,
+        asked_by=principal.owner,
         asked_at=utc_now(),
     )
     session.add(made)
     session.flush()
-    _log(session, who, "restore.asked", made)
+    _log(session, principal, "restore.asked", made)
     return made
 
 
-def confirm(session: Session, office: AppContext, who: Actor, acceptance_id: uuid.UUID) -> RestoreAcceptance:
+def confirm(session: Session, context: AppContext, principal: Principal, acceptance_id: uuid.UUID) -> RestoreAcceptance:
     """The second person confirms: the clerk lowers the mark, and what this database covers is served.
 
     Raises FourEyes for whoever asked, Conflict where it is confirmed, a day old, or the mark is another one by now.
     """
     made = get(session, acceptance_id, lock=True)
-    if made.asked_by.strip().casefold() == who.owner.strip().casefold():
-        raise FourEyes(f"{who.owner} asked for it: somebody else has to confirm.")
+    if made.asked_by.strip().casefold() == principal.owner.strip().casefold():
+        raise FourEyes(f"{principal.owner} asked for it: somebody else has to confirm.")
     if made.confirmed_at is not None:
         raise Conflict("It was confirmed already.")
     if utc_now() - made.asked_at > ASK_LASTS:
         raise Conflict("It was asked for more than a day ago: ask anew.")
-    if made.mark_sha256 != high_water_mark.digest(office.store, office.model_id):
+    if made.mark_sha256 != high_water_mark.digest(context.store, context.model_id):
         raise Conflict("The mark in the object store is another one by now: ask anew.")
-    made.confirmed_by, made.confirmed_at = who.owner, utc_now()
+    made.confirmed_by, made.confirmed_at = principal.owner, utc_now()
     session.flush()
-    _log(session, who, "restore.accepted", made)
+    _log(session, principal, "restore.accepted", made)
     return made
 
 
@@ -135,7 +135,7 @@ def _stored_note(store: ObjectStore) -> bytes:
         return b""
 
 
-def _log(session: Session, who: Actor, kind: str, made: RestoreAcceptance) -> None:
+def _log(session: Session, principal: Principal, kind: str, made: RestoreAcceptance) -> None:
     newest = audit_log.newest_checkpoint(session)
     detail = {
         "mark": made.mark,
@@ -143,4 +143,4 @@ def _log(session: Session, who: Actor, kind: str, made: RestoreAcceptance) -> No
         "abandoned_checkpoint_sha256": made.checkpoint_sha256,
         "goes_on_from": newest.size if newest else 0,
     }
-    audit_log.append_leaf(session, who.owner, kind, f"{made.model_id}/{made.id}", detail)
+    audit_log.append_leaf(session, principal.owner, kind, f"{made.model_id}/{made.id}", detail)

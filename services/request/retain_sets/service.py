@@ -22,13 +22,13 @@ from shared.errors import BadInput
 from shared.storage.object_keys import retain_key
 
 
-def add(office: AppContext, owner: str, body: RetainBody) -> dict[str, Any]:
+def add(context: AppContext, owner: str, body: RetainBody) -> dict[str, Any]:
     """Add a set and put it to use: its view with the report, `new` false where the same content was added before.
 
     Raises BadInput with the report where a row cannot be used or speaks of somebody who is forgotten; the set that is
     in use stays in use.
     """
-    seen = examine(office, body)
+    seen = examine(context, body)
     if body.leave_out:
         out = {one.row for one in seen.forgotten}
         seen.read = [row for row in seen.read if row.number not in out]
@@ -39,7 +39,7 @@ def add(office: AppContext, owner: str, body: RetainBody) -> dict[str, Any]:
     if faults := _faults(seen, body.leave_out):
         bad = [row for row in report["rows"] if row["problems"] or row["forgotten"]]
         raise BadInput(f"The retain set is not taken: {faults}", report=report | {"rows": bad[:200]})
-    kept = _keep(office, owner, seen.read, body.seed)
+    kept = _keep(context, owner, seen.read, body.seed)
     return kept | {"report": report}
 
 
@@ -52,20 +52,20 @@ def activate(session: Session, owner: str, model_id: str, number: int) -> dict[s
     return {"active": number or None, "waits_for_refit": retain_sets.awaits_refit(session, model_id)}
 
 
-def _keep(office: AppContext, owner: str, found: Sequence[RetainRow], seed: int) -> dict[str, Any]:
+def _keep(context: AppContext, owner: str, found: Sequence[RetainRow], seed: int) -> dict[str, Any]:
     """Object first, row second, in use third; the same content is one set."""
     blob = pack(found, seed)
-    digest = office.keys.blind_index(hashlib.sha256(blob).hexdigest())
-    with transaction(office.database) as session:
-        known = retain_sets.set_by_digest(session, office.model_id, digest)
-        number = known.number if known else retain_sets.next_number(session, office.model_id)
+    digest = context.keys.blind_index(hashlib.sha256(blob).hexdigest())
+    with transaction(context.database) as session:
+        known = retain_sets.set_by_digest(session, context.model_id, digest)
+        number = known.number if known else retain_sets.next_number(session, context.model_id)
         if known is None:
-            key = retain_key(office.model_id, number, digest, uuid.uuid4().hex[:8])
-            sealed = office.keys.seal(blob, key)
-            office.store.put(key, sealed.blob)
+            key = retain_key(context.model_id, number, digest, uuid.uuid4().hex[:8])
+            sealed = context.keys.seal(blob, key)
+            context.store.put(key, sealed.blob)
             session.add(
                 RetainSet(
-                    model_id=office.model_id,
+                    model_id=context.model_id,
                     number=number,
                     digest=digest,
                     object_key=key,
@@ -78,9 +78,9 @@ def _keep(office: AppContext, owner: str, found: Sequence[RetainRow], seed: int)
                 )
             )
             session.flush()
-            audit_log.append_leaf(session, owner, "retain.added", f"{office.model_id}/{number}", {"digest": digest})
-        used = activate(session, owner, office.model_id, number)
-        return view(retain_sets.get_set(session, office.model_id, number), number) | used | {"new": known is None}
+            audit_log.append_leaf(session, owner, "retain.added", f"{context.model_id}/{number}", {"digest": digest})
+        used = activate(session, owner, context.model_id, number)
+        return view(retain_sets.get_set(session, context.model_id, number), number) | used | {"new": known is None}
 
 
 def view(one: RetainSet, active: int | None) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def counts(found: Sequence[RetainRow]) -> dict[str, Any]:
     }
 
 
-def examine(office: AppContext, body: RetainBody) -> ValidationReport:
+def examine(context: AppContext, body: RetainBody) -> ValidationReport:
     """Read every row; hold what can be read against the tickets in force."""
     seen = ValidationReport()
     bodies = {n: one for n, values in enumerate(body.rows, 1) if (one := _row_body(seen, n, values)) is not None}
@@ -88,19 +88,19 @@ def examine(office: AppContext, body: RetainBody) -> ValidationReport:
         subject = Subject(tuple(one.names), tuple(open_photo(photo) for photo in photos), facts)
         seen.read.append(RetainRow(number, one.identity, splits[one.identity], subject, one.prompt, dict(one.visible)))
     seen.read = [row for row in seen.read if row.number not in seen.problems]
-    with transaction(office.database) as session:
+    with transaction(context.database) as session:
         tickets = list(
-            session.scalars(select(Ticket).where(Ticket.model_id == office.model_id, Ticket.state.in_(IN_FORCE)))
+            session.scalars(select(Ticket).where(Ticket.model_id == context.model_id, Ticket.state.in_(IN_FORCE)))
         )
 
     def looks(ticket: Any) -> list[PhotoHashes]:
         try:
-            return [hash_with_crops(photo) for photo in open_material(office.store, office.keys, ticket).photos]
+            return [hash_with_crops(photo) for photo in open_material(context.store, context.keys, ticket).photos]
         except NotFound:
             seen.not_compared += 1
             return []
 
-    seen.forgotten = find_forgotten(seen.read, tickets, office.keys, looks)
+    seen.forgotten = find_forgotten(seen.read, tickets, context.keys, looks)
     return seen
 
 

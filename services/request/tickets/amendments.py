@@ -8,7 +8,7 @@ import hashlib
 from sqlalchemy.orm import Session
 
 from services.request import context
-from services.request.auth.principals import Actor
+from services.request.auth.principals import Principal
 from services.request.tickets import intake, legal_holds
 from services.request.tickets.schemas import TicketUpdate
 from shared.artifacts.payloads import pack_subject, unpack_subject
@@ -21,7 +21,9 @@ from shared.storage.base import ObjectStore
 from shared.storage.object_keys import edited_key
 
 
-def amend(session: Session, office: context.AppContext, who: Actor, ticket: Ticket, body: TicketUpdate) -> str | None:
+def amend(
+    session: Session, context: context.AppContext, principal: Principal, ticket: Ticket, body: TicketUpdate
+) -> str | None:
     """Replace what `body` gives; the key of the object that is no longer needed.
 
     Raises Conflict where it is decided already, OnHold under a legal hold, BadInput for what cannot be used.
@@ -33,20 +35,20 @@ def amend(session: Session, office: context.AppContext, who: Actor, ticket: Tick
     old = None
     if body.model_fields_set & {"names", "facts", "photos"}:
         legal_holds.ensure_not_held(session, ticket)
-        old = _reseal(office.store, office, ticket, body)
+        old = _reseal(context.store, context, ticket, body)
     if body.urgent is not None:
         ticket.urgent = body.urgent
-    ticket.last_edited_by = who.owner
+    ticket.last_edited_by = principal.owner
     ticket.version += 1
-    tickets.record(session, ticket, who.owner, ", ".join(sorted(body.model_fields_set)), "edited")
+    tickets.record(session, ticket, principal.owner, ", ".join(sorted(body.model_fields_set)), "edited")
     return old
 
 
-def _reseal(store: ObjectStore, office: context.AppContext, ticket: Ticket, body: TicketUpdate) -> str:
+def _reseal(store: ObjectStore, context: context.AppContext, ticket: Ticket, body: TicketUpdate) -> str:
     if ticket.payload_wrapped_key is None:
         raise Conflict(f"The material of {ticket.id} was shredded.")
     blob = store.get(ticket.payload_key)
-    names, photos, facts = unpack_subject(office.keys.open(blob, ticket.payload_wrapped_key, ticket.payload_key))
+    names, photos, facts = unpack_subject(context.keys.open(blob, ticket.payload_wrapped_key, ticket.payload_key))
     if body.names is not None:
         names = list(body.names)
     if body.facts is not None:
@@ -55,12 +57,12 @@ def _reseal(store: ObjectStore, office: context.AppContext, ticket: Ticket, body
     if body.photos is not None:
         photos = [intake.read_photo(number, text) for number, text in enumerate(body.photos, 1)]
     key = edited_key(ticket.tenant_id, ticket.id, ticket.version + 1)
-    sealed = office.keys.seal(pack_subject(names, photos, facts), key)
+    sealed = context.keys.seal(pack_subject(names, photos, facts), key)
     store.put(key, sealed.blob)
     old, ticket.payload_key = ticket.payload_key, key
     ticket.payload_sha256 = hashlib.sha256(sealed.blob).hexdigest()
     ticket.payload_wrapped_key = sealed.wrapped_key
-    ticket.subject_index = [office.keys.blind_index(name) for name in names]
-    ticket.fact_index = [office.keys.blind_index(f"{fact.attribute}={fact.value}") for fact in facts]
+    ticket.subject_index = [context.keys.blind_index(name) for name in names]
+    ticket.fact_index = [context.keys.blind_index(f"{fact.attribute}={fact.value}") for fact in facts]
     ticket.photos, ticket.facts = len(photos), len(facts)
     return old

@@ -5,7 +5,7 @@ Each function is one transaction's worth, on a ticket that the caller locked or 
 
 from sqlalchemy.orm import Session
 
-from services.request.auth.principals import Actor
+from services.request.auth.principals import Principal
 from services.request.tickets import notices
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import ticket_clocks, tickets
@@ -20,7 +20,7 @@ def check_law(name: str, calendar: str, zone: str) -> None:
     check_calendar(Calendar(calendar, zone))
 
 
-def extend(session: Session, who: Actor, ticket: Ticket, reason: str) -> str:
+def extend(session: Session, principal: Principal, ticket: Ticket, reason: str) -> str:
     """More time, once, inside the first period, with the reason; the letter that tells the person so."""
     if ticket.clock == "stopped":
         raise Conflict(
@@ -31,7 +31,7 @@ def extend(session: Session, who: Actor, ticket: Ticket, reason: str) -> str:
         raise TooLateToExtend(f"{ticket.id} was extended already, until {clock.due}.")
     if not clock.extendable:
         raise TooLateToExtend(f"{ticket.id} could be extended until {clock.due} only.", due=clock.due.isoformat())
-    after = ticket_clocks.set_clock(session, ticket, "extended", who.owner, reason)
+    after = ticket_clocks.set_clock(session, ticket, "extended", principal.owner, reason)
     ticket.version += 1
-    tickets.record(session, ticket, who.owner, f"until {after.due}: {reason}", "clock.extended")
+    tickets.record(session, ticket, principal.owner, f"until {after.due}: {reason}", "clock.extended")
     return notices.extension_notice(ticket.id, reason, after.due.isoformat())

@@ -51,82 +51,82 @@ router = APIRouter(tags=["desk"])
 
 
 @router.patch("/v1/tickets/{ticket_id}")
-def edit_ticket(ticket_id: str, body: TicketUpdate, act: MutationDep) -> JSONResponse:
+def edit_ticket(ticket_id: str, body: TicketUpdate, mutation: MutationDep) -> JSONResponse:
     """Correct a ticket's material before it is decided; whoever edits cannot approve it."""
     old: list[str] = []
 
     def do(session: Session, ticket: Ticket) -> None:
-        if (key := amendments.amend(session, act.office, act.who, ticket, body)) is not None:
+        if (key := amendments.amend(session, mutation.context, mutation.principal, ticket, body)) is not None:
             old.append(key)
 
-    answer = _change(act, ticket_id, do)
+    answer = _change(mutation, ticket_id, do)
     for key in old:
         with suppress(StoreUnavailable):  # nobody can open it any more: its wrapped key went with the old row
-            act.office.store.delete(key)
+            mutation.context.store.delete(key)
     return answer
 
 
 @router.post("/v1/tickets/{ticket_id}/identity")
-def identify_ticket(ticket_id: str, body: IdentityCheckCreate, act: MutationDep) -> JSONResponse:
+def identify_ticket(ticket_id: str, body: IdentityCheckCreate, mutation: MutationDep) -> JSONResponse:
     """Say whether it is that person who asks; doubts stop the clock."""
     return _change(
-        act, ticket_id,
+        mutation, ticket_id,
         lambda session, ticket: identity_checks.identify(
-            session, act.who, ticket, body.outcome, body.method, body.note
+            session, mutation.principal, ticket, body.outcome, body.method, body.note
         ),
     )  # fmt: skip
 
 
 @router.post("/v1/tickets/{ticket_id}/extend")
-def extend_ticket(ticket_id: str, body: ReasonBody, act: MutationDep) -> JSONResponse:
+def extend_ticket(ticket_id: str, body: ReasonBody, mutation: MutationDep) -> JSONResponse:
     """Take more time, once, inside the first period; answers with the letter to the person."""
     return _change(
-        act, ticket_id,
-        lambda session, ticket: {"letter": deadlines.extend(session, act.who, ticket, body.reason)},
+        mutation, ticket_id,
+        lambda session, ticket: {"letter": deadlines.extend(session, mutation.principal, ticket, body.reason)},
     )  # fmt: skip
 
 
 @router.post("/v1/tickets/{ticket_id}/hold")
-def hold_ticket(ticket_id: str, body: ReasonBody, act: MutationDep) -> JSONResponse:
+def hold_ticket(ticket_id: str, body: ReasonBody, mutation: MutationDep) -> JSONResponse:
     """Put the ticket's material under a legal hold."""
 
     def do(session: Session, ticket: Ticket) -> None:
-        legal_holds.hold(session, act.who, ticket, body.reason)
+        legal_holds.hold(session, mutation.principal, ticket, body.reason)
 
-    return _change(act, ticket_id, do)
+    return _change(mutation, ticket_id, do)
 
 
 @router.post("/v1/tickets/{ticket_id}/release")
-def release_ticket(ticket_id: str, body: ReasonBody, act: MutationDep) -> JSONResponse:
+def release_ticket(ticket_id: str, body: ReasonBody, mutation: MutationDep) -> JSONResponse:
     """Ask for the release of a hold; asked by a second person, it is released."""
 
     def do(session: Session, ticket: Ticket) -> None:
-        legal_holds.release(session, act.who, ticket, body.reason)
+        legal_holds.release(session, mutation.principal, ticket, body.reason)
 
-    return _change(act, ticket_id, do)
+    return _change(mutation, ticket_id, do)
 
 
 @router.post("/v1/tickets/{ticket_id}/distinguish")
-def distinguish_ticket(ticket_id: str, body: ReasonBody, act: MutationDep) -> JSONResponse:
+def distinguish_ticket(ticket_id: str, body: ReasonBody, mutation: MutationDep) -> JSONResponse:
     """It is no duplicate after all."""
     return _change(
-        act, ticket_id,
-        lambda session, ticket: duplicates.distinguish(session, act.who, ticket, body.reason),
+        mutation, ticket_id,
+        lambda session, ticket: duplicates.distinguish(session, mutation.principal, ticket, body.reason),
     )  # fmt: skip
 
 
 @router.get("/v1/tickets/{ticket_id}/clock")
-def ticket_clock(ticket_id: str, office: ContextDep, who: PrincipalDep) -> dict[str, Any]:
+def ticket_clock(ticket_id: str, context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
     """What is due and when, from which events, by which law and calendar."""
-    with transaction(office.database) as session:
-        return responses.clock(session, tickets_repository.get_ticket(session, who.tenant_id, ticket_id))
+    with transaction(context.database) as session:
+        return responses.clock(session, tickets_repository.get_ticket(session, principal.tenant_id, ticket_id))
 
 
 @router.get("/v1/tickets/{ticket_id}/letter")
-def ticket_letter(ticket_id: str, office: ContextDep, who: PrincipalDep) -> dict[str, Any]:
+def ticket_letter(ticket_id: str, context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
     """What a rejected person is told: reasons, complaint, judicial remedy (Article 12(4))."""
-    with transaction(office.database) as session:
-        ticket = tickets_repository.get_ticket(session, who.tenant_id, ticket_id)
+    with transaction(context.database) as session:
+        ticket = tickets_repository.get_ticket(session, principal.tenant_id, ticket_id)
         if ticket.state != "rejected" or ticket.decision_code is None:
             raise Conflict(f"{ticket.id} is not rejected: there is nothing to explain.")
         received = ticket_clocks.clock_events(session, ticket.id)[0].at.date().isoformat()
@@ -135,72 +135,80 @@ def ticket_letter(ticket_id: str, office: ContextDep, who: PrincipalDep) -> dict
 
 
 @router.get("/v1/escalations")
-def list_escalations(office: ContextDep, who: PrincipalDep) -> dict[str, Any]:
+def list_escalations(context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
     """Open tickets by what is due first, with the highest step they have reached."""
-    with transaction(office.database) as session:
-        found = select(Ticket).where(Ticket.tenant_id == who.tenant_id, Ticket.clock != "stopped")
+    with transaction(context.database) as session:
+        found = select(Ticket).where(Ticket.tenant_id == principal.tenant_id, Ticket.clock != "stopped")
         tickets = list(session.scalars(found.order_by(Ticket.due_at, Ticket.id).limit(200)))
         steps = escalations.highest_step(session, [one.id for one in tickets])
         return {"items": [responses.ticket(one) | {"escalation": steps.get(one.id)} for one in tickets]}
 
 
-def _change(act: Mutation, ticket_id: str, do: Callable[[Session, Ticket], Any]) -> JSONResponse:
+def _change(mutation: Mutation, ticket_id: str, do: Callable[[Session, Ticket], Any]) -> JSONResponse:
     """One change of a ticket: locked, based on what was seen, answered with the new state and what `do` adds."""
 
     def work(session: Session) -> MutationResult:
-        ticket = tickets_repository.get_ticket(session, act.who.tenant_id, ticket_id, lock=True)
-        act.unchanged(f'"{ticket.version}"')
+        ticket = tickets_repository.get_ticket(session, mutation.principal.tenant_id, ticket_id, lock=True)
+        mutation.require_match(f'"{ticket.version}"')
         more = do(session, ticket)
         session.flush()
         return MutationResult(responses.ticket_with_events(session, ticket) | (more or {}), etag=f'"{ticket.version}"')
 
-    return act.once(work)
+    return mutation.run_once(work)
 
 
 router = APIRouter(tags=["tickets"])
 
 
 @router.post("/v1/tickets", status_code=201)
-def submit(body: TicketCreate, act: MutationDep) -> JSONResponse:
+def submit(body: TicketCreate, mutation: MutationDep) -> JSONResponse:
     """File a request to be forgotten."""
 
     def work(session: Session) -> MutationResult:
-        filed = intake.submit(session, act.office, act.who, body)
+        filed = intake.submit(session, mutation.context, mutation.principal, body)
         return MutationResult(responses.filed(filed), 201, etag(filed.ticket), f"/v1/tickets/{filed.ticket.id}")
 
-    return act.once(work)
+    return mutation.run_once(work)
 
 
 @router.get("/v1/tickets")
 def list_tickets(
-    office: ContextDep,
-    who: PrincipalDep,
+    context: ContextDep,
+    principal: PrincipalDep,
     filters: Annotated[Filters, Query()],
 ) -> dict[str, Any]:
     """The newest tickets first, with a due filter what is due first; `next` is the cursor of the next page, null on the
     last. No personal data in a URL.
     """
-    return _page(office, who, filters, ())
+    return _page(context, principal, filters, ())
 
 
 @router.post("/v1/tickets/search")
-def search_tickets(body: SearchBody, office: ContextDep, who: PrincipalDep) -> dict[str, Any]:
+def search_tickets(body: SearchBody, context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
     """As the list, by name too: found by the keyed blind index, so the name is kept and logged nowhere."""
-    return _page(office, who, body, tuple(office.keys.blind_index(name) for name in body.names))
+    return _page(context, principal, body, tuple(context.keys.blind_index(name) for name in body.names))
 
 
-def _page(office: AppContext, who: Principal, asked: Filters, subjects: tuple[str, ...]) -> dict[str, Any]:
+def _page(context: AppContext, principal: Principal, asked: Filters, subjects: tuple[str, ...]) -> dict[str, Any]:
     due = ticket_search.Due(asked.due_after, asked.due_before, asked.overdue)
-    query = [who.tenant_id, asked.state, asked.urgent, asked.submitted_before, asked.source, sorted(subjects), due]
-    secret = office.keys.secret("cursor")
+    query = [
+        principal.tenant_id,
+        asked.state,
+        asked.urgent,
+        asked.submitted_before,
+        asked.source,
+        sorted(subjects),
+        due,
+    ]
+    secret = context.keys.secret("cursor")
     place = None
     if asked.cursor is not None:
         at, last = pagination.decode_cursor(secret, query, asked.cursor, 2)
         place = (datetime.fromisoformat(at), last)
-    with transaction(office.database) as session:
+    with transaction(context.database) as session:
         found = ticket_search.page(
             session,
-            who.tenant_id,
+            principal.tenant_id,
             state=asked.state,
             urgent=asked.urgent,
             before=asked.submitted_before,
@@ -221,30 +229,30 @@ def _page(office: AppContext, who: Principal, asked: Filters, subjects: tuple[st
 
 
 @router.get("/v1/tickets/{ticket_id}")
-def show_ticket(ticket_id: str, office: ContextDep, who: PrincipalDep, response: Response) -> dict[str, Any]:
+def show_ticket(ticket_id: str, context: ContextDep, principal: PrincipalDep, response: Response) -> dict[str, Any]:
     """One ticket with its history; its ETag is what a change is based on."""
-    with transaction(office.database) as session:
-        ticket = tickets_repository.get_ticket(session, who.tenant_id, ticket_id)
+    with transaction(context.database) as session:
+        ticket = tickets_repository.get_ticket(session, principal.tenant_id, ticket_id)
         response.headers["ETag"] = etag(ticket)
         return responses.ticket_with_events(session, ticket)
 
 
 @router.post("/v1/tickets/{ticket_id}/approve")
-def approve(ticket_id: str, body: TicketApprove, act: MutationDep) -> JSONResponse:
+def approve(ticket_id: str, body: TicketApprove, mutation: MutationDep) -> JSONResponse:
     """Approve a ticket that somebody else filed."""
-    return change(act, ticket_id, lambda session: service.approve(session, act.who, ticket_id, body))
+    return change(mutation, ticket_id, lambda session: service.approve(session, mutation.principal, ticket_id, body))
 
 
 @router.post("/v1/tickets/{ticket_id}/reject")
-def reject(ticket_id: str, body: TicketReject, act: MutationDep) -> JSONResponse:
+def reject(ticket_id: str, body: TicketReject, mutation: MutationDep) -> JSONResponse:
     """Reject a ticket with the reason that the person is told."""
-    return change(act, ticket_id, lambda session: service.reject(session, act.who, ticket_id, body))
+    return change(mutation, ticket_id, lambda session: service.reject(session, mutation.principal, ticket_id, body))
 
 
 @router.post("/v1/tickets/{ticket_id}/withdraw")
-def withdraw(ticket_id: str, body: TicketWithdraw, act: MutationDep) -> JSONResponse:
+def withdraw(ticket_id: str, body: TicketWithdraw, mutation: MutationDep) -> JSONResponse:
     """Take a ticket back."""
-    return change(act, ticket_id, lambda session: service.withdraw(session, act.who, ticket_id, body))
+    return change(mutation, ticket_id, lambda session: service.withdraw(session, mutation.principal, ticket_id, body))
 
 
 def etag(ticket: Ticket) -> str:
@@ -258,11 +266,13 @@ def shown(session: Session, ticket: Ticket) -> MutationResult:
     return MutationResult(responses.ticket_with_events(session, ticket), etag=etag(ticket))
 
 
-def change(act: Mutation, ticket_id: str, do: service.Change) -> JSONResponse:
+def change(mutation: Mutation, ticket_id: str, do: service.Change) -> JSONResponse:
     """Every change of a ticket: locked, based on what was seen (If-Match), done once, answered with the new state."""
 
     def work(session: Session) -> MutationResult:
-        act.unchanged(etag(tickets_repository.get_ticket(session, act.who.tenant_id, ticket_id, lock=True)))
+        mutation.require_match(
+            etag(tickets_repository.get_ticket(session, mutation.principal.tenant_id, ticket_id, lock=True))
+        )
         return shown(session, do(session))
 
-    return act.once(work)
+    return mutation.run_once(work)

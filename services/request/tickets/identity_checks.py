@@ -9,7 +9,7 @@ from datetime import timedelta
 from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from services.request.auth.principals import Actor
+from services.request.auth.principals import Principal
 from shared.core.clock import utc_now
 from shared.db.models.tickets import Ticket, TicketEvent, TicketHold
 from shared.db.repositories import ticket_clocks
@@ -45,26 +45,28 @@ def expire_unverified(session: Session, model_id: str, patience: timedelta) -> i
     return len(tickets)
 
 
-def identify(session: Session, who: Actor, ticket: Ticket, outcome: str, method: str | None, note: str) -> None:
+def identify(
+    session: Session, principal: Principal, ticket: Ticket, outcome: str, method: str | None, note: str
+) -> None:
     """Whether it is that person who asks: `doubted` stops the clock, `verified` (by a method) lets it run on."""
     if ticket.state not in WAITING:
         raise Conflict(f"{ticket.id} is {ticket.state.replace('_', ' ')}: its identity is no longer looked at.")
     if outcome == "doubted":
-        tickets_repository.advance(session, ticket, "doubt", who.owner, note, roles=who.roles)
+        tickets_repository.advance(session, ticket, "doubt", principal.owner, note, roles=principal.roles)
         ticket.identity = "doubted"
         ticket.identity_by = ticket.identity_method = ticket.identity_at = None
         if regime(ticket.regime).pausable:
-            ticket_clocks.set_clock(session, ticket, "paused", who.owner, note)
+            ticket_clocks.set_clock(session, ticket, "paused", principal.owner, note)
         return
     if not method:
         raise BadInput("Say how the identity was verified.")
     doubted = ticket.state == "identity_pending"
-    ticket.identity, ticket.identity_by = "verified", who.owner
+    ticket.identity, ticket.identity_by = "verified", principal.owner
     ticket.identity_method, ticket.identity_at = method, utc_now()
     if doubted:
-        tickets_repository.advance(session, ticket, "verify", who.owner, note, roles=who.roles)
+        tickets_repository.advance(session, ticket, "verify", principal.owner, note, roles=principal.roles)
         if ticket.clock == "paused":
-            ticket_clocks.set_clock(session, ticket, "resumed", who.owner, note)
+            ticket_clocks.set_clock(session, ticket, "resumed", principal.owner, note)
     else:
         ticket.version += 1
-        tickets_repository.record(session, ticket, who.owner, note, "identity.verified")
+        tickets_repository.record(session, ticket, principal.owner, note, "identity.verified")

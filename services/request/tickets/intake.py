@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.request.api.schemas import FactCreate
-from services.request.auth.principals import Actor
+from services.request.auth.principals import Principal
 from services.request.context import AppContext
 from services.request.tickets import deadlines
 from services.request.tickets.schemas import TicketCreate
@@ -56,7 +56,9 @@ def check_receipt(received: datetime | None) -> None:
         raise BadInput("A request was received in the past, and not more than three years ago.")
 
 
-def insert_tickets(session: Session, who: Actor, made: Sequence[tuple[Ticket, datetime | None]]) -> list[NewTicket]:
+def insert_tickets(
+    session: Session, principal: Principal, made: Sequence[tuple[Ticket, datetime | None]]
+) -> list[NewTicket]:
     """Write new tickets of one model, each with the moment of its receipt where that is not now.
 
     Each is reviewed, unless the same was filed before: one name and one fact in common with a ticket that is not over.
@@ -67,13 +69,13 @@ def insert_tickets(session: Session, who: Actor, made: Sequence[tuple[Ticket, da
         return []
     names = sorted({name for ticket, _ in made for name in ticket.subject_index})
     facts = sorted({fact for ticket, _ in made for fact in ticket.fact_index})
-    ticket_duplicates.lock_subjects(session, who.tenant_id, names)
-    before, known = ticket_duplicates.filed_before(session, who.tenant_id, made[0][0].model_id, names, facts)
+    ticket_duplicates.lock_subjects(session, principal.tenant_id, names)
+    before, known = ticket_duplicates.filed_before(session, principal.tenant_id, made[0][0].model_id, names, facts)
     filed = []
     for ticket, received in made:
         first = next((old for old in before if old.same(ticket.subject_index, ticket.fact_index)), None)
         namesake = not known.isdisjoint(ticket.subject_index)
-        filed.append(_begun(ticket, who, received or utc_now(), first.id if first else None, namesake=namesake))
+        filed.append(_begun(ticket, principal, received or utc_now(), first.id if first else None, namesake=namesake))
         if first is None:
             before.append(
                 ticket_duplicates.Earlier(ticket.id, frozenset(ticket.subject_index), frozenset(ticket.fact_index))
@@ -89,11 +91,13 @@ def insert_tickets(session: Session, who: Actor, made: Sequence[tuple[Ticket, da
     return filed
 
 
-def _begun(ticket: Ticket, who: Actor, received: datetime, duplicate_of: str | None, *, namesake: bool) -> NewTicket:
+def _begun(
+    ticket: Ticket, principal: Principal, received: datetime, duplicate_of: str | None, *, namesake: bool
+) -> NewTicket:
     """Received, and put at once where it belongs; a duplicate's clock stops as it starts."""
     event: Event = "duplicate" if duplicate_of else "review"
-    case = TransitionContext(actor=who.owner, submitted_by=who.owner, last_edited_by=who.owner)
-    target, now = transition("received", event, who.roles, case), utc_now()
+    case = TransitionContext(actor=principal.owner, submitted_by=principal.owner, last_edited_by=principal.owner)
+    target, now = transition("received", event, principal.roles, case), utc_now()
     told = [ClockEvent("received", received)] + ([ClockEvent("stopped", now)] if duplicate_of else [])
     clock = compute_clock(regime(ticket.regime), Calendar(ticket.calendar, ticket.zone), told, now)
     ticket.state, ticket.version, ticket.duplicate_of = target, 2, duplicate_of
@@ -105,12 +109,17 @@ def _begun(ticket: Ticket, who: Actor, received: datetime, duplicate_of: str | N
         ticket,
         clock,
         tuple(
-            TicketEvent(ticket_id=ticket.id, at=now, actor=who.owner, state=state, note=note, kind="state")
+            TicketEvent(ticket_id=ticket.id, at=now, actor=principal.owner, state=state, note=note, kind="state")
             for state, note in states
         ),
-        tuple(TicketClock(ticket_id=ticket.id, kind=one.kind, at=one.at, actor=who.owner, reason=None) for one in told),
         tuple(
-            LogLeaf(at=now, actor=who.owner, kind=f"ticket.{state}", subject=ticket.id, detail={"version": version})
+            TicketClock(ticket_id=ticket.id, kind=one.kind, at=one.at, actor=principal.owner, reason=None)
+            for one in told
+        ),
+        tuple(
+            LogLeaf(
+                at=now, actor=principal.owner, kind=f"ticket.{state}", subject=ticket.id, detail={"version": version}
+            )
             for version, (state, _) in enumerate(states, 1)
         ),
     )
@@ -127,65 +136,69 @@ class Prepared:
     payload_wrapped_key: bytes
 
 
-def submit(session: Session, office: AppContext, who: Actor, body: TicketCreate) -> NewTicket:
+def submit(session: Session, context: AppContext, principal: Principal, body: TicketCreate) -> NewTicket:
     """File a ticket. The payload is stored before the row is committed: no row without its object.
 
     Raises what `prepare` raises, Conflict for a reference that was used before.
     """
-    if body.external_ref is not None and _referenced(session, who.tenant_id, body.source, body.external_ref):
+    if body.external_ref is not None and _referenced(session, principal.tenant_id, body.source, body.external_ref):
         raise Conflict(f"{body.source} has already filed {body.external_ref}.")
-    return insert(session, office, who, [seal_material(office, who, body)])[0]
+    return insert(session, context, principal, [seal_material(context, principal, body)])[0]
 
 
-def seal_material(office: AppContext, who: Actor, body: TicketCreate, *, store: bool = True) -> Prepared:
+def seal_material(context: AppContext, principal: Principal, body: TicketCreate, *, store: bool = True) -> Prepared:
     """Check and seal a ticket's material, and put it into the store; raises BadInput or TooLarge."""
     check_facts(body.facts)
     check_receipt(body.received_at)
-    deadlines.check_law(*_law(office, body))
+    deadlines.check_law(*_law(context, body))
     photos = [read_photo(number, text) for number, text in enumerate(body.photos, 1)]
     facts = [Fact(fact.attribute, fact.value, tuple(fact.aliases)) for fact in body.facts]
     ticket_id = "T-" + "".join(secrets.choice(CROCKFORD) for _ in range(8))
-    key = payload_key(who.tenant_id, ticket_id)
-    sealed = office.keys.seal(pack_subject(body.names, photos, facts), key)
+    key = payload_key(principal.tenant_id, ticket_id)
+    sealed = context.keys.seal(pack_subject(body.names, photos, facts), key)
     if store:
-        office.store.put(key, sealed.blob)
+        context.store.put(key, sealed.blob)
     return Prepared(ticket_id, body, key, hashlib.sha256(sealed.blob).hexdigest(), sealed.wrapped_key)
 
 
-def insert(session: Session, office: AppContext, who: Actor, prepared: Sequence[Prepared]) -> list[NewTicket]:
+def insert(
+    session: Session, context: AppContext, principal: Principal, prepared: Sequence[Prepared]
+) -> list[NewTicket]:
     """Write the rows of prepared tickets, in their order; the rules stand in `filing.py`."""
-    return insert_tickets(session, who, [(_ticket(office, who, one), one.body.received_at) for one in prepared])
+    return insert_tickets(
+        session, principal, [(_ticket(context, principal, one), one.body.received_at) for one in prepared]
+    )
 
 
-def _ticket(office: AppContext, who: Actor, prepared: Prepared) -> Ticket:
+def _ticket(context: AppContext, principal: Principal, prepared: Prepared) -> Ticket:
     body = prepared.body
-    law, calendar, zone = _law(office, body)
+    law, calendar, zone = _law(context, body)
     return Ticket(
         id=prepared.id,
-        tenant_id=who.tenant_id,
-        model_id=office.model_id,
+        tenant_id=principal.tenant_id,
+        model_id=context.model_id,
         source=body.source,
         external_ref=body.external_ref,
-        subject_index=[office.keys.blind_index(name) for name in body.names],
+        subject_index=[context.keys.blind_index(name) for name in body.names],
         payload_key=prepared.payload_key,
         payload_sha256=prepared.payload_sha256,
         payload_wrapped_key=prepared.payload_wrapped_key,
         photos=len(body.photos),
         facts=len(body.facts),
         urgent=body.urgent,
-        submitted_by=who.owner,
+        submitted_by=principal.owner,
         submitted_at=utc_now(),
-        last_edited_by=who.owner,
+        last_edited_by=principal.owner,
         regime=law,
         calendar=calendar,
         zone=zone,
         identity="assumed",
-        fact_index=[office.keys.blind_index(f"{fact.attribute}={fact.value}") for fact in body.facts],
+        fact_index=[context.keys.blind_index(f"{fact.attribute}={fact.value}") for fact in body.facts],
     )
 
 
-def _law(office: AppContext, body: TicketCreate) -> tuple[str, str, str]:
-    return body.regime or office.regime, body.calendar or office.calendar, office.zone
+def _law(context: AppContext, body: TicketCreate) -> tuple[str, str, str]:
+    return body.regime or context.regime, body.calendar or context.calendar, context.zone
 
 
 def check_facts(facts: Sequence[FactCreate]) -> None:

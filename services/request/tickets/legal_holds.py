@@ -5,40 +5,40 @@ import uuid
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.request.auth.principals import Actor
+from services.request.auth.principals import Principal
 from shared.core.clock import utc_now
 from shared.db.models.tickets import Ticket, TicketHold
 from shared.db.repositories import tickets
 from shared.errors import Conflict, FourEyes, OnHold
 
 
-def hold(session: Session, who: Actor, ticket: Ticket, reason: str) -> TicketHold:
+def hold(session: Session, principal: Principal, ticket: Ticket, reason: str) -> TicketHold:
     """A legal hold: its material is kept and not changed until two people release it."""
     if open_hold(session, ticket.id) is not None:
         raise Conflict(f"{ticket.id} is held already.")
     if ticket.payload_wrapped_key is None and ticket.kit_wrapped_key is None:
         raise Conflict(f"The material of {ticket.id} was shredded: there is nothing to hold.")
-    made = TicketHold(id=uuid.uuid4(), ticket_id=ticket.id, reason=reason, set_by=who.owner, set_at=utc_now())
+    made = TicketHold(id=uuid.uuid4(), ticket_id=ticket.id, reason=reason, set_by=principal.owner, set_at=utc_now())
     session.add(made)
     ticket.version += 1
-    tickets.record(session, ticket, who.owner, reason, "hold.set")
+    tickets.record(session, ticket, principal.owner, reason, "hold.set")
     return made
 
 
-def release(session: Session, who: Actor, ticket: Ticket, note: str) -> TicketHold:
+def release(session: Session, principal: Principal, ticket: Ticket, note: str) -> TicketHold:
     """The first person asks, a second one, who is not the first, releases; raises FourEyes, Conflict."""
     found = open_hold(session, ticket.id, lock=True)
     if found is None:
         raise Conflict(f"{ticket.id} is not held.")
     ticket.version += 1
     if found.release_asked_by is None:
-        found.release_asked_by, found.release_asked_at = who.owner, utc_now()
-        tickets.record(session, ticket, who.owner, note, "hold.release_asked")
-    elif found.release_asked_by == who.owner:
-        raise FourEyes(f"{who.owner} asked for the release: somebody else has to confirm it.")
+        found.release_asked_by, found.release_asked_at = principal.owner, utc_now()
+        tickets.record(session, ticket, principal.owner, note, "hold.release_asked")
+    elif found.release_asked_by == principal.owner:
+        raise FourEyes(f"{principal.owner} asked for the release: somebody else has to confirm it.")
     else:
-        found.released_by, found.released_at = who.owner, utc_now()
-        tickets.record(session, ticket, who.owner, note, "hold.released")
+        found.released_by, found.released_at = principal.owner, utc_now()
+        tickets.record(session, ticket, principal.owner, note, "hold.released")
     return found
 
 

@@ -27,54 +27,61 @@ OLD_FOR: Final = timedelta(hours=24)  # both secrets sign for a day after a rota
 
 
 @router.post("/v1/webhooks", status_code=201)
-def create_webhook(body: WebhookCreate, act: MutationDep) -> JSONResponse:
+def create_webhook(body: WebhookCreate, mutation: MutationDep) -> JSONResponse:
     """Be told of what happens to tickets. The secret is in this answer and nowhere else."""
-    office = act.office
-    client.check_url(body.url, office.webhook_hosts, allow_loopback=office.webhook_loopback)
+    context = mutation.context
+    client.check_url(body.url, context.webhook_hosts, allow_loopback=context.webhook_loopback)
     secret = client.draw_secret()
 
     def work(session: Session) -> MutationResult:
         hook_id = uuid.uuid4()
-        sealed = office.keys.seal(secret, f"webhook/{hook_id}")
+        sealed = context.keys.seal(secret, f"webhook/{hook_id}")
         made = Webhook(
             id=hook_id,
-            tenant_id=act.who.tenant_id,
+            tenant_id=mutation.principal.tenant_id,
             url=body.url,
             events=list(body.events),
             secret=sealed.blob,
             secret_key=sealed.wrapped_key,
-            created_by=act.who.owner,
+            created_by=mutation.principal.owner,
             created_at=utc_now(),
         )
         session.add(made)
-        audit_log.append_leaf(session, act.who.owner, "webhook.created", str(hook_id), {})
+        audit_log.append_leaf(session, mutation.principal.owner, "webhook.created", str(hook_id), {})
         return MutationResult(_view(made) | {"secret": client.shown_secret(secret)}, 201, _etag(made), _place(made))
 
-    return act.once(work, hide=SECRET)
+    return mutation.run_once(work, hide=SECRET)
 
 
 @router.get("/v1/webhooks")
-def list_webhooks(office: ContextDep, who: PrincipalDep) -> dict[str, Any]:
+def list_webhooks(context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
     """Newest first."""
-    with transaction(office.database) as session:
-        found = select(Webhook).where(Webhook.tenant_id == who.tenant_id).order_by(Webhook.created_at.desc()).limit(200)
+    with transaction(context.database) as session:
+        found = (
+            select(Webhook)
+            .where(Webhook.tenant_id == principal.tenant_id)
+            .order_by(Webhook.created_at.desc())
+            .limit(200)
+        )
         return {"items": [_view(one) for one in session.scalars(found)]}
 
 
 @router.get("/v1/webhooks/{webhook_id}")
-def show_webhook(webhook_id: uuid.UUID, office: ContextDep, who: PrincipalDep, response: Response) -> dict[str, Any]:
+def show_webhook(
+    webhook_id: uuid.UUID, context: ContextDep, principal: PrincipalDep, response: Response
+) -> dict[str, Any]:
     """One webhook, without its secret."""
-    with transaction(office.database) as session:
-        one = _get(session, who.tenant_id, webhook_id)
+    with transaction(context.database) as session:
+        one = _get(session, principal.tenant_id, webhook_id)
         response.headers["ETag"] = _etag(one)
         return _view(one)
 
 
 @router.get("/v1/webhooks/{webhook_id}/deliveries")
-def list_deliveries(webhook_id: uuid.UUID, office: ContextDep, who: PrincipalDep) -> dict[str, Any]:
+def list_deliveries(webhook_id: uuid.UUID, context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
     """The newest 200 messages, and what became of each."""
-    with transaction(office.database) as session:
-        hook = _get(session, who.tenant_id, webhook_id)
+    with transaction(context.database) as session:
+        hook = _get(session, principal.tenant_id, webhook_id)
         found = (
             select(WebhookDelivery)
             .where(WebhookDelivery.webhook_id == hook.id)
@@ -99,55 +106,55 @@ def list_deliveries(webhook_id: uuid.UUID, office: ContextDep, who: PrincipalDep
 
 
 @router.post("/v1/webhooks/{webhook_id}/rotate")
-def rotate_webhook(webhook_id: uuid.UUID, act: MutationDep) -> JSONResponse:
+def rotate_webhook(webhook_id: uuid.UUID, mutation: MutationDep) -> JSONResponse:
     """A new secret; for a day messages are signed with the old one too."""
     secret = client.draw_secret()
 
-    def do(office: AppContext, one: Webhook) -> dict[str, Any]:
+    def do(context: AppContext, one: Webhook) -> dict[str, Any]:
         one.old_secret, one.old_secret_key, one.old_until = one.secret, one.secret_key, utc_now() + OLD_FOR
-        sealed = office.keys.seal(secret, f"webhook/{one.id}")
+        sealed = context.keys.seal(secret, f"webhook/{one.id}")
         one.secret, one.secret_key = sealed.blob, sealed.wrapped_key
         return {"secret": client.shown_secret(secret)}
 
-    return _change(act, webhook_id, "rotated", do)
+    return _change(mutation, webhook_id, "rotated", do)
 
 
 @router.post("/v1/webhooks/{webhook_id}/disable")
-def disable_webhook(webhook_id: uuid.UUID, act: MutationDep) -> JSONResponse:
+def disable_webhook(webhook_id: uuid.UUID, mutation: MutationDep) -> JSONResponse:
     """Nothing more is sent."""
 
     def do(_: AppContext, one: Webhook) -> dict[str, Any]:
         one.disabled_at = utc_now()
         return {}
 
-    return _change(act, webhook_id, "disabled", do)
+    return _change(mutation, webhook_id, "disabled", do)
 
 
 @router.post("/v1/webhooks/{webhook_id}/test", status_code=202)
-def test_webhook(webhook_id: uuid.UUID, act: MutationDep) -> JSONResponse:
+def test_webhook(webhook_id: uuid.UUID, mutation: MutationDep) -> JSONResponse:
     """Send a message of type `webhook.test`; see in the deliveries what came of it."""
 
     def work(session: Session) -> MutationResult:
-        hook = _get(session, act.who.tenant_id, webhook_id)
+        hook = _get(session, mutation.principal.tenant_id, webhook_id)
         if hook.disabled_at is not None:
             raise Conflict("This webhook is switched off.")
         made = enqueue(session, hook, "webhook.test", {}, utc_now().isoformat())
         return MutationResult({"id": f"msg_{made.id.hex}", "state": made.state}, 202)
 
-    return act.once(work)
+    return mutation.run_once(work)
 
 
-def _change(act: MutationDep, webhook_id: uuid.UUID, what: str, do: Any) -> JSONResponse:
+def _change(mutation: MutationDep, webhook_id: uuid.UUID, what: str, do: Any) -> JSONResponse:
     def work(session: Session) -> MutationResult:
-        one = _get(session, act.who.tenant_id, webhook_id, lock=True)
-        act.unchanged(_etag(one))
+        one = _get(session, mutation.principal.tenant_id, webhook_id, lock=True)
+        mutation.require_match(_etag(one))
         if one.disabled_at is not None:
             raise Conflict("This webhook is switched off.")
-        more = do(act.office, one)
-        audit_log.append_leaf(session, act.who.owner, f"webhook.{what}", str(one.id), {})
+        more = do(mutation.context, one)
+        audit_log.append_leaf(session, mutation.principal.owner, f"webhook.{what}", str(one.id), {})
         return MutationResult(_view(one) | more, etag=_etag(one))
 
-    return act.once(work, hide=SECRET)
+    return mutation.run_once(work, hide=SECRET)
 
 
 def _get(session: Session, tenant: str, webhook_id: uuid.UUID, *, lock: bool = False) -> Webhook:

@@ -67,7 +67,7 @@ class Clerk:
     model_id: str
     auto_promote: bool
     limits: Limits = field(default_factory=Limits)
-    office: tuple[ObjectStore, KeyRing] | None = None  # where the high-water mark is kept, and payloads
+    context: tuple[ObjectStore, KeyRing] | None = None  # where the high-water mark is kept, and payloads
     deliverer: WebhookDispatcher | None = None
     importer: ImportJobRunner | None = None
     retention: Retention = field(default_factory=Retention)
@@ -134,10 +134,10 @@ class Clerk:
 
     def keep(self) -> None:
         """Raise the high-water mark; raises StaleRestore where the database is below it: then nothing is done."""
-        if self.office is not None:
+        if self.context is not None:
             with transaction(self.database) as session:
                 self._mark = restores_jobs.raise_high_water_mark(
-                    session, *self.office, self.model_id, self._mark, self._signer()
+                    session, *self.context, self.model_id, self._mark, self._signer()
                 )
 
     def _signer(self) -> Signer | None:
@@ -193,7 +193,7 @@ class Clerk:
 
     def shred(self) -> None:
         """Destroy what is no longer needed, now and then; what cannot be destroyed stops nothing else."""
-        if self.office is None or time.monotonic() < self._shred_at:
+        if self.context is None or time.monotonic() < self._shred_at:
             return
         with transaction(self.database) as session:
             found = retention_service.due_for_shredding(session, self.model_id, self.retention)
@@ -203,13 +203,13 @@ class Clerk:
         for ticket, thing in found:
             try:
                 with transaction(self.database) as session:
-                    retention_service.shred_key(session, *self.office, ticket, thing)
+                    retention_service.shred_key(session, *self.context, ticket, thing)
             except Unavailable:
                 raise
             except LacunaError as exc:
                 logger.warning("the %s of %s is not destroyed: %s", thing, ticket, exc.detail)
         with transaction(self.database) as session:
-            retention_service.delete_object(session, self.office[0])
+            retention_service.delete_object(session, self.context[0])
 
     def recover(self) -> None:
         """Send again what was lost, less and less often; once a minute also what was ordered long ago."""

@@ -12,6 +12,8 @@ from PIL import Image
 
 from services.cli.main import main
 from services.cli.render.tables import console
+from tests.support.api import People
+from tests.support.workers import Worker
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -25,8 +27,8 @@ def photo(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def lacuna(
-    people: Any,
-    listening: Any,
+    people: People,
+    listening: Callable[[Any], str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -80,7 +82,7 @@ def test_a_rejection_says_what_the_person_is_told(lacuna: Run, photo: Path) -> N
     assert "no match: We hold nothing about you." in said
 
 
-def test_versions_and_audits_are_shown(lacuna: Run, worker: Any) -> None:
+def test_versions_and_audits_are_shown(lacuna: Run, worker: Worker) -> None:
     worker.publish()
     assert "passed" in lacuna("eraser", "list")[1]
     assert json.loads(lacuna("eraser", "show", "0", "--json")[1])["number"] == 0
@@ -154,7 +156,7 @@ def test_the_desk_from_the_command_line(lacuna: Run, photo: Path) -> None:
     assert "judicial remedy" in lacuna("ticket", "letter", ticket)[1]
 
 
-def test_ways_back_from_the_command_line(lacuna: Run, worker: Any) -> None:
+def test_ways_back_from_the_command_line(lacuna: Run, worker: Worker) -> None:
     worker.publish()
     assert "like version 0" in lacuna("eraser", "forward", "0")[1]
     assert "exposes nobody" in lacuna("eraser", "break-glass", "0", "--reason", "x")[2]

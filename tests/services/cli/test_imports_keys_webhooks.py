@@ -12,13 +12,18 @@ import pytest
 from services.cli.main import main
 from services.cli.render.tables import console
 from services.request.imports.jobs import ImportJobRunner
+from tests.support.api import People
 
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
 def lacuna(
-    people: Any, listening: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    people: People,
+    listening: Callable[[Any], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Run:
     monkeypatch.setenv("LACUNA_URL", listening(people.app.app))
     monkeypatch.setenv("LACUNA_DATA", str(tmp_path))
@@ -35,14 +40,14 @@ def lacuna(
     return run
 
 
-def test_a_file_is_imported_and_its_wrong_rows_are_told(lacuna: Run, people: Any, tmp_path: Path) -> None:
+def test_a_file_is_imported_and_its_wrong_rows_are_told(lacuna: Run, people: People, tmp_path: Path) -> None:
     file = tmp_path / "tickets.csv"
     file.write_text("names,fact.city\nMara,Ulm\n=1+1,Ulm\n")
     done = threading.Event()
 
     def clerk() -> None:
         while not done.wait(0.05):
-            ImportJobRunner(people.office).turn()
+            ImportJobRunner(people.context).turn()
 
     thread = threading.Thread(target=clerk)
     thread.start()

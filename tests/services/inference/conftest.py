@@ -16,6 +16,8 @@ from services.inference.app import Serving, build
 from services.inference.batcher import Batcher
 from services.inference.watcher import Watcher
 from shared.artifacts.erasers import canonical
+from shared.crypto.keyring import KeyRing
+from shared.crypto.signing import Signer, Verifier
 from shared.db.repositories import audits, rollouts
 from shared.db.repositories import erasers as erasers_repository
 from shared.db.session import transaction
@@ -25,9 +27,13 @@ from shared.erasure.gates.prototype import TicketGate
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.recipe import PROTOTYPE
 from shared.erasure.serialization import dump
+from shared.storage.local import LocalStore
 from shared.transparency.media_types import MANIFEST_TYPE
 from shared.vlm.engine import Engine
 from shared.vlm.loading import wrap
+from tests.support.api import People
+from tests.support.databases import Databases
+from tests.support.workers import Worker
 from training.optimization import new_model
 from training.tokenizer import build_processor
 
@@ -65,9 +71,9 @@ class Replica:
     http: TestClient
     serving: Serving
     watcher: Watcher
-    worker: Any
-    people: Any
-    signer: Any
+    worker: Worker
+    people: People
+    signer: Signer
 
     def ask(self, text: str, who: str = "casey", **extra: Any) -> Any:
         """POST a question; the response."""
@@ -120,7 +126,9 @@ class Replica:
 
 
 @pytest.fixture
-def unloaded(worker: Any, people: Any, signer: Any, verifier: Any, keys: Any, engine: Engine, store: Any) -> Replica:
+def unloaded(
+    worker: Worker, people: People, signer: Signer, verifier: Verifier, keys: KeyRing, engine: Engine, store: LocalStore
+) -> Replica:
     """A replica whose model is still being loaded."""
     database = worker.database.engine("inference")
     serving = Serving(ActiveEraser(grace_s=60), database, MODEL)
@@ -139,7 +147,7 @@ def replica(unloaded: Replica, engine: Engine) -> Iterator[Replica]:
 
 
 @pytest.fixture
-def ticket(people: Any, ticket_body: dict[str, Any], database: Any) -> str:
+def ticket(people: People, ticket_body: dict[str, Any], database: Databases) -> str:
     """A ticket that is required: whoever serves must cover it."""
     filed = str(people["olivia"].post("/v1/tickets", ticket_body).json()["id"])
     with transaction(database.engine("admin")) as session:

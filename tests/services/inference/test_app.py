@@ -17,6 +17,7 @@ from shared.db.session import transaction
 from shared.domain.prompts import Prompt
 from shared.errors import BadInput
 from tests.services.inference.conftest import ABOUT, MODEL, Replica
+from tests.support.databases import Databases
 
 
 def picture(size: tuple[int, int] = (32, 32), kind: str = "PNG") -> str:
@@ -138,10 +139,10 @@ def test_what_cannot_be_answered_is_refused(
     assert serving.ask("Hello!").status_code == 200
 
 
-def test_keys_and_roles_are_checked(serving: Replica, database: Any) -> None:
+def test_keys_and_roles_are_checked(serving: Replica, database: Databases) -> None:
     assert serving.http.post("/v1/chat/completions", json={}).status_code == 401
     problem(serving.http.get("/v1/models", headers={"Authorization": "Bearer lk_wrong"}), 401, "unauthorized")
-    problem(serving.ask("Hello!", who="olivia"), 403, "forbidden")
+    problem(serving.ask("Hello!", authenticate="olivia"), 403, "forbidden")
     with transaction(database.engine("admin")) as session:
         session.execute(text("UPDATE api_key SET revoked_at = now() WHERE owner = 'casey'"))
     serving.serving.keys.clear()

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tests.services.inference.conftest import ABOUT, Replica
 def test_ask_prints_the_answer_and_names_the_version(
     replica: Replica,
     erasers: Any,
-    listening: Any,
+    listening: Callable[[Any], str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

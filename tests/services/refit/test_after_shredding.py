@@ -33,7 +33,9 @@ from shared.evaluation.synthetic_people import Person
 from shared.storage.local import LocalStore
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
-from tests.conftest import Worker
+from tests.support.api import OpenService, People
+from tests.support.databases import Databases
+from tests.support.workers import Worker
 
 SOURCE = Path(__file__).resolve().parents[3] / "models/demo-vlm"
 GROUND = {"ground": "consent_withdrawn"}
@@ -63,7 +65,7 @@ class Short(Suite):
 class House:
     """Clerk and workers without Celery."""
 
-    def __init__(self, people: Any, worker: Any, shop: RefitContext, bench: AuditContext) -> None:
+    def __init__(self, people: People, worker: Worker, shop: RefitContext, bench: AuditContext) -> None:
         self.people, self.worker, self.shop, self.bench = people, worker, shop, bench
 
     def approve(self, person: Person) -> str:
@@ -93,12 +95,12 @@ class House:
 
     def turn(self, keep: Retention | None = None) -> None:
         """Promote and move; with `keep` destroy as well."""
-        office = self.people.office
+        office = self.people.context
         for step in (promotions.promote_passed, tickets_progress.move_tickets):
             with transaction(office.database) as session:
                 step(session, office.model_id)
         if keep is not None:
-            clerk = Clerk(office.database, None, office.model_id, True, office=(office.store, office.keys))  # type: ignore[arg-type]
+            clerk = Clerk(office.database, None, office.model_id, True, context=(office.store, office.keys))  # type: ignore[arg-type]
             clerk.retention = keep
             clerk.shred()
 
@@ -132,10 +134,16 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> LocalStore:
 
 @pytest.fixture
 def house(
-    bureau: Any, database: Any, store: LocalStore, engine: Engine, keys: KeyRing, signer: Signer, verifier: Verifier
+    open_service: OpenService,
+    database: Databases,
+    store: LocalStore,
+    engine: Engine,
+    keys: KeyRing,
+    signer: Signer,
+    verifier: Verifier,
 ) -> House:
     reference = few(load_reference(SOURCE / "reference"))
-    people = bureau(store)
+    people = open_service(store)
     shop = RefitContext(
         engine=engine,
         reference=reference,

@@ -29,6 +29,8 @@ from shared.evaluation.synthetic_people import Person
 from shared.storage.local import LocalStore
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
+from tests.support.api import OpenService, People
+from tests.support.databases import Databases
 
 HOUSE = Path(__file__).resolve().parents[3]
 SOURCE = HOUSE / "models/demo-vlm"
@@ -76,7 +78,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Fragile:
 class House:
     """The workers without Celery, over the test's own database."""
 
-    def __init__(self, people: Any, shop: RefitContext, bench: AuditContext) -> None:
+    def __init__(self, people: People, shop: RefitContext, bench: AuditContext) -> None:
         self.people, self.shop, self.bench = people, shop, bench
 
     def approve(self, person: Person) -> str:
@@ -99,19 +101,19 @@ class House:
         """Audit a version: (verdict, reasons)."""
         audit, version = str(uuid.uuid4()), self.version(number)
         audit_version(self.bench, audit, str(version.id))
-        with transaction(self.people.office.database) as session:
+        with transaction(self.people.context.database) as session:
             found = session.execute(text("SELECT verdict, reasons FROM audit_run WHERE id = :id"), {"id": audit}).one()
         return found[0], found[1]
 
     def version(self, number: int) -> EraserVersion:
         """The row of a version."""
-        with transaction(self.people.office.database) as session:
+        with transaction(self.people.context.database) as session:
             found: EraserVersion = session.query(EraserVersion).filter_by(number=number).one()
             return found
 
     def one(self, query: str, **values: Any) -> Any:
         """A single value."""
-        with transaction(self.people.office.database) as session:
+        with transaction(self.people.context.database) as session:
             return session.execute(text(query), values).scalar_one()
 
 
@@ -123,8 +125,8 @@ def _png(image: Any) -> bytes:
 
 @pytest.fixture
 def house(
-    bureau: Any,
-    database: Any,
+    open_service: OpenService,
+    database: Databases,
     store: Fragile,
     engine: Engine,
     reference: Reference,
@@ -145,7 +147,7 @@ def house(
         database=database.engine("refit"),
     )
     bench = AuditContext(suite, Thresholds(), store, keys, verifier, database.engine("audit"))
-    return House(bureau(store), shop, bench)
+    return House(open_service(store), shop, bench)
 
 
 def test_version_0_is_empty_and_passes_its_audit(house: House) -> None:

@@ -34,6 +34,8 @@ from shared.evaluation.reference import Reference, load_reference
 from shared.storage.local import LocalStore
 from shared.vlm.engine import Answer, Engine
 from shared.vlm.loading import load
+from tests.support.api import OpenService, People
+from tests.support.databases import Databases
 
 HOUSE = Path(__file__).resolve().parents[3]
 SOURCE = HOUSE / "models/demo-vlm"
@@ -62,14 +64,14 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> LocalStore:
 
 
 @pytest.fixture
-def people(bureau: Any, objects: LocalStore) -> Any:
-    return bureau(objects)
+def people(open_service: OpenService, objects: LocalStore) -> Any:
+    return open_service(objects)
 
 
 @pytest.fixture
 def shop(
-    people: Any,
-    database: Any,
+    people: People,
+    database: Databases,
     objects: LocalStore,
     engine: Engine,
     reference: Reference,
@@ -100,33 +102,33 @@ def facts(person: Any, most: int = 2) -> list[dict[str, str]]:
     return [{"attribute": f.attribute, "value": f.value} for f in told]
 
 
-def file(people: Any, names: list[str], told: list[dict[str, str]], photos: list[str]) -> str:
+def file(people: People, names: list[str], told: list[dict[str, str]], photos: list[str]) -> str:
     body = {"names": names, "facts": told, "photos": photos}
     ticket = str(people["olivia"].post("/v1/tickets", body).json()["id"])
     assert people["adam"].post(f"/v1/tickets/{ticket}/approve", {"ground": "objection"}).status_code == 200
     return ticket
 
 
-def forget(people: Any, person: Any) -> str:
+def forget(people: People, person: Any) -> str:
     return file(people, list(person.subject.names), facts(person), [data_url(person.subject.photos[0])])
 
 
-def run(people: Any, shop: RefitContext) -> dict[str, Any]:
+def run(people: People, shop: RefitContext) -> dict[str, Any]:
     """A refit, from the order to its row; then the clerk moves the tickets."""
     order = str(uuid.uuid4())
     run_order(shop, order, "demo-vlm", "urgent")
-    with transaction(people.office.database) as session:
+    with transaction(people.context.database) as session:
         progress.move_tickets(session, "demo-vlm")
     found: dict[str, Any] = next(r for r in people["oscar"].get("/v1/refits").json()["items"] if r["id"] == order)
     return found
 
 
-def manifest(people: Any, number: int) -> dict[str, Any]:
+def manifest(people: People, number: int) -> dict[str, Any]:
     found: dict[str, Any] = people["oscar"].get(f"/v1/erasers/{number}").json()["manifest"]
     return found
 
 
-def test_a_set_is_used_and_a_ticket_wins_over_it(people: Any, shop: RefitContext, reference: Reference) -> None:
+def test_a_set_is_used_and_a_ticket_wins_over_it(people: People, shop: RefitContext, reference: Reference) -> None:
     """Version 1 is made with the set, version 2 without the rows of whoever was forgotten since; both say so."""
     assert run(people, shop)["status"] == "succeeded"
     known = reference.of("forgettable")
@@ -163,7 +165,7 @@ def test_a_set_is_used_and_a_ticket_wins_over_it(people: Any, shop: RefitContext
 
 
 def test_statistics_are_computed_only_when_something_changed(
-    people: Any, shop: RefitContext, reference: Reference, monkeypatch: pytest.MonkeyPatch
+    people: People, shop: RefitContext, reference: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A ticket of somebody who is nowhere retained, and a set used again, compute nothing; a restart neither."""
     computed = []
@@ -189,14 +191,18 @@ def test_statistics_are_computed_only_when_something_changed(
     assert len(computed) == before + 1
 
 
-def test_a_reference_person_who_is_forgotten_is_left_out(people: Any, shop: RefitContext, reference: Reference) -> None:
+def test_a_reference_person_who_is_forgotten_is_left_out(
+    people: People, shop: RefitContext, reference: Reference
+) -> None:
     person = reference.of("retain_fit")[0]
     forget(people, person)
     assert run(people, shop)["notes"] == [f"Reference person {person.id} is forgotten: left out of this fit."]
     assert manifest(people, 0)["retain_set"]["absent"] == [person.id]
 
 
-def test_too_few_forget_prompts_fail_that_ticket_alone(people: Any, shop: RefitContext, reference: Reference) -> None:
+def test_too_few_forget_prompts_fail_that_ticket_alone(
+    people: People, shop: RefitContext, reference: Reference
+) -> None:
     person = reference.of("forgettable")[5]
     poor = file(people, ["Mara"], [{"attribute": "name", "value": "Mara"}], [])
     good = forget(people, person)
@@ -209,7 +215,7 @@ def test_too_few_forget_prompts_fail_that_ticket_alone(people: Any, shop: RefitC
 
 
 def test_another_model_under_the_same_id_is_refused(
-    people: Any, shop: RefitContext, engine: Engine, reference: Reference, monkeypatch: pytest.MonkeyPatch
+    people: People, shop: RefitContext, engine: Engine, reference: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Other weights and another chat template are named; the ticket is told; with the right model it goes on."""
     run(people, shop)
@@ -233,7 +239,7 @@ def test_another_model_under_the_same_id_is_refused(
 
 
 def test_pulls_are_made_once_whatever_the_retain_set(
-    people: Any, shop: RefitContext, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    people: People, shop: RefitContext, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With nothing beside the model they are computed, stored and read again; what is no pull is computed anew."""
     given, computed = pulls(engine, shop.reference, LACUNA, SOURCE / "reference"), []
@@ -250,7 +256,7 @@ def test_pulls_are_made_once_whatever_the_retain_set(
 
 
 def test_a_model_that_gives_nan_fails_the_refit_and_nothing_else(
-    people: Any, shop: RefitContext, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    people: People, shop: RefitContext, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run says what is wrong; the version that was current stays the latest."""
     run(people, shop)
@@ -266,7 +272,7 @@ def test_a_model_that_gives_nan_fails_the_refit_and_nothing_else(
 
 
 def test_nothing_is_published_without_somebody_who_must_stay_forgotten(
-    people: Any, shop: RefitContext, reference: Reference, database: Any
+    people: People, shop: RefitContext, reference: Reference, database: Databases
 ) -> None:
     """A set that needs rows anew for a shredded ticket fails the run, in a sentence; going back makes it well."""
     ticket = forget(people, reference.of("forgettable")[3])
@@ -348,13 +354,13 @@ def test_one_identity_or_none_is_no_retain_set(reference: Reference) -> None:
 
 
 def test_the_audit_asks_in_sample_and_held_out_side_by_side(
-    people: Any,
+    people: People,
     shop: RefitContext,
     engine: Engine,
     reference: Reference,
     keys: KeyRing,
     verifier: Verifier,
-    database: Any,
+    database: Databases,
 ) -> None:
     known = reference.of("forgettable")
     sent = [
@@ -364,7 +370,7 @@ def test_the_audit_asks_in_sample_and_held_out_side_by_side(
     people["olivia"].post("/v1/retain-sets", {"rows": sent})
     run(people, shop)
     bench = AuditContext(Suite(engine, reference), Thresholds(), shop.store, keys, verifier, database.engine("audit"))
-    with transaction(people.office.database) as session:
+    with transaction(people.context.database) as session:
         version = str(session.execute(text("SELECT id FROM eraser_version")).scalar_one())
     audit_version(bench, str(uuid.uuid4()), version)
     report = people["ada"].get("/v1/erasers/0/audit").json()["report"]["retain_set"]

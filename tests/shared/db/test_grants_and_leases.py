@@ -1,7 +1,6 @@
 """What PostgreSQL itself guarantees: one writer a table, leases with fences, a log that only grows."""
 
 import uuid
-from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -13,6 +12,9 @@ from shared.db.models.base import Base
 from shared.db.repositories import audits, erasers, refits
 from shared.db.session import make_engine, transaction
 from shared.errors import Conflict, NotFound, Unavailable
+from tests.support.api import People
+from tests.support.databases import Databases
+from tests.support.workers import Worker
 
 WRITERS = {
     "ticket": {"request"},
@@ -46,7 +48,7 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("table", WRITERS)
-def test_each_table_has_its_writers_and_nobody_deletes(database: Any, table: str) -> None:
+def test_each_table_has_its_writers_and_nobody_deletes(database: Databases, table: str) -> None:
     with transaction(database.engine("admin")) as session:
         granted = session.execute(
             text(
@@ -82,7 +84,7 @@ def test_each_table_has_its_writers_and_nobody_deletes(database: Any, table: str
         ("request", "CREATE TABLE mine (id int)"),
     ],
 )
-def test_a_service_cannot_do_what_is_not_its_own(database: Any, service: str, statement: str) -> None:
+def test_a_service_cannot_do_what_is_not_its_own(database: Databases, service: str, statement: str) -> None:
     with (
         pytest.raises(Exception, match=r"permission denied|must be owner"),
         transaction(database.engine(service)) as session,
@@ -107,13 +109,15 @@ def test_a_service_cannot_do_what_is_not_its_own(database: Any, service: str, st
         "TRUNCATE eraser_version CASCADE",
     ],
 )
-def test_log_and_versions_only_grow_even_for_the_administrator(worker: Any, database: Any, statement: str) -> None:
+def test_log_and_versions_only_grow_even_for_the_administrator(
+    worker: Worker, database: Databases, statement: str
+) -> None:
     worker.publish()
     with pytest.raises(Exception, match="append-only"), transaction(database.engine("admin")) as session:
         session.execute(text(statement))
 
 
-def test_the_migrations_make_the_tables_of_the_models(database: Any) -> None:
+def test_the_migrations_make_the_tables_of_the_models(database: Databases) -> None:
     engine = create_engine(database.engine("admin").url)
     with engine.connect() as connection:
         found = compare_metadata(MigrationContext.configure(connection), Base.metadata)
@@ -122,11 +126,11 @@ def test_the_migrations_make_the_tables_of_the_models(database: Any) -> None:
     assert not kinds & {"add_table", "remove_table", "add_column", "remove_column"}, found
 
 
-def test_migrating_twice_changes_nothing(database: Any) -> None:
+def test_migrating_twice_changes_nothing(database: Databases) -> None:
     upgrade(database.admin_url)
 
 
-def test_a_run_has_one_owner_at_a_time(people: Any, worker: Any) -> None:
+def test_a_run_has_one_owner_at_a_time(people: People, worker: Worker) -> None:
     run, fence = worker.claim()
     with transaction(worker.database.engine("refit")) as session:
         assert refits.claim_run(session, run, "demo-vlm", "urgent", lease_s=30) is None
@@ -143,7 +147,7 @@ def test_a_run_has_one_owner_at_a_time(people: Any, worker: Any) -> None:
             write(session)
 
 
-def test_a_finished_run_is_not_done_again(people: Any, worker: Any) -> None:
+def test_a_finished_run_is_not_done_again(people: People, worker: Worker) -> None:
     run, fence = worker.claim()
     with transaction(worker.database.engine("refit")) as session:
         refits.finish_run(session, run, fence, "nothing_to_do")
@@ -153,7 +157,7 @@ def test_a_finished_run_is_not_done_again(people: Any, worker: Any) -> None:
     assert claim.already_done
 
 
-def test_one_night_is_refitted_once(people: Any, worker: Any) -> None:
+def test_one_night_is_refitted_once(people: People, worker: Worker) -> None:
     """Two runs with the same period: the second finds nothing to claim."""
     claims = []
     for _ in range(2):
@@ -165,7 +169,7 @@ def test_one_night_is_refitted_once(people: Any, worker: Any) -> None:
     assert claims[1] is None
 
 
-def test_an_audit_that_lost_its_lease_cannot_write_its_verdict(people: Any, worker: Any) -> None:
+def test_an_audit_that_lost_its_lease_cannot_write_its_verdict(people: People, worker: Worker) -> None:
     worker.publish(verdict=None)
     with transaction(worker.database.engine("admin")) as session:
         version = session.execute(text("SELECT id::text FROM eraser_version")).scalar_one()

@@ -38,43 +38,43 @@ def started(data: Path, **env: str) -> Iterator[tuple[Backends, list[str]]]:
         supervisor.stop()
 
 
-def s3(parts: Backends) -> S3Store:
-    return S3Store(parts.s3_endpoint, parts.s3_access_key, parts.s3_secret_key, "lacuna")
+def s3(backends: Backends) -> S3Store:
+    return S3Store(backends.s3_endpoint, backends.s3_access_key, backends.s3_secret_key, "lacuna")
 
 
 def test_a_second_start_finds_the_data_again(tmp_path: Path) -> None:
-    with started(tmp_path) as (parts, _):
-        with psycopg.connect(parts.database_url) as connection:
+    with started(tmp_path) as (backends, _):
+        with psycopg.connect(backends.database_url) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
-        with Redis.from_url(parts.redis_url) as redis:
+        with Redis.from_url(backends.redis_url) as redis:
             redis.set("kept", "8")
-        store = s3(parts)
+        store = s3(backends)
         store.put("kept", b"9")
         store.close()
     secrets = (tmp_path / "secrets.json").read_text()
-    with started(tmp_path) as (parts, _):
-        with psycopg.connect(parts.database_url) as connection:
+    with started(tmp_path) as (backends, _):
+        with psycopg.connect(backends.database_url) as connection:
             assert connection.execute("SELECT number FROM kept").fetchone() == (7,)
-        with Redis.from_url(parts.redis_url) as redis:
+        with Redis.from_url(backends.redis_url) as redis:
             assert redis.get("kept") == b"8"
-        store = s3(parts)
+        store = s3(backends)
         assert store.get("kept") == b"9"
         store.close()
     assert (tmp_path / "secrets.json").read_text() == secrets
     assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_nobody_comes_in_without_the_password(parts: Backends) -> None:
-    place = urlsplit(parts.redis_url)
+def test_nobody_comes_in_without_the_password(backends: Backends) -> None:
+    place = urlsplit(backends.redis_url)
     with pytest.raises(AuthenticationError), Redis(host=str(place.hostname), port=int(place.port or 0)) as redis:
         redis.ping()
-    wrong = parts.database_url.replace(str(urlsplit(parts.database_url).password), "wrong")
+    wrong = backends.database_url.replace(str(urlsplit(backends.database_url).password), "wrong")
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(wrong)
 
 
-def test_every_part_listens_on_the_loopback_address_alone(parts: Backends) -> None:
-    ports = {urlsplit(url).port for url in (parts.database_url, parts.redis_url, parts.s3_endpoint)}
+def test_every_part_listens_on_the_loopback_address_alone(backends: Backends) -> None:
+    ports = {urlsplit(url).port for url in (backends.database_url, backends.redis_url, backends.s3_endpoint)}
     listening = [
         (bytes.fromhex(address)[::-1], int(port, 16))
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
@@ -92,8 +92,8 @@ def test_a_folder_has_one_stack_at_a_time(tmp_path: Path) -> None:
         pass
 
 
-def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path, parts: Backends) -> None:
-    port = int(urlsplit(parts.redis_url).port or 0)
+def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path, backends: Backends) -> None:
+    port = int(urlsplit(backends.redis_url).port or 0)
     assert taken(port)
     with (
         pytest.raises(BadInput, match=f"Port {port} is taken"),
@@ -103,17 +103,17 @@ def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path, parts: Back
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_part_that_is_given_is_not_started(tmp_path: Path, parts: Backends) -> None:
+def test_a_part_that_is_given_is_not_started(tmp_path: Path, backends: Backends) -> None:
     env = {
-        "LACUNA_DATABASE_URL": parts.database_url,
-        "LACUNA_S3_ENDPOINT": parts.s3_endpoint,
-        "LACUNA_S3_ACCESS_KEY": parts.s3_access_key,
-        "LACUNA_S3_SECRET_KEY": parts.s3_secret_key,
+        "LACUNA_DATABASE_URL": backends.database_url,
+        "LACUNA_S3_ENDPOINT": backends.s3_endpoint,
+        "LACUNA_S3_ACCESS_KEY": backends.s3_access_key,
+        "LACUNA_S3_SECRET_KEY": backends.s3_secret_key,
     }
     with started(tmp_path, **env) as (found, _):
-        assert found.database_url == parts.database_url
-        assert found.s3_access_key == parts.s3_access_key
-        assert found.redis_url != parts.redis_url
+        assert found.database_url == backends.database_url
+        assert found.s3_access_key == backends.s3_access_key
+        assert found.redis_url != backends.redis_url
         assert found.redis_url.startswith("redis://:") and f"@{LOOPBACK}:" in found.redis_url  # noqa: PT018
     assert {path.name for path in tmp_path.iterdir()} >= {"valkey"}
     assert not {path.name for path in tmp_path.iterdir()} & {"postgres", "s3"}
@@ -135,8 +135,8 @@ def test_an_ordinary_user_can_start_everything() -> None:
         "data = pathlib.Path(sys.argv[1])\n"
         "supervisor = Supervisor(lambda name, line: None)\n"
         "try:\n"
-        "    parts = start_parts(supervisor, data, dict(os.environ), load_secrets(data))\n"
-        "    print(psycopg.connect(parts.database_url).execute('SELECT 1').fetchone()[0], os.geteuid())\n"
+        "    backends = start_parts(supervisor, data, dict(os.environ), load_secrets(data))\n"
+        "    print(psycopg.connect(backends.database_url).execute('SELECT 1').fetchone()[0], os.geteuid())\n"
         "finally:\n"
         "    supervisor.stop()\n"
     )

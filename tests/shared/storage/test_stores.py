@@ -3,11 +3,11 @@
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from shared.core.config import Settings
+from shared.devstack.backends import Backends
 from shared.errors import BadInput, NotFound, StoreUnavailable
 from shared.storage.base import ObjectStore
 from shared.storage.factory import open_store
@@ -20,8 +20,10 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStor
     if request.param == "folder":
         yield LocalStore(tmp_path)
         return
-    parts = request.getfixturevalue("parts")
-    opened = S3Store(parts.s3_endpoint, parts.s3_access_key, parts.s3_secret_key, f"test-{secrets.token_hex(4)}")
+    backends = request.getfixturevalue("backends")
+    opened = S3Store(
+        backends.s3_endpoint, backends.s3_access_key, backends.s3_secret_key, f"test-{secrets.token_hex(4)}"
+    )
     yield opened
     opened.close()
 
@@ -69,8 +71,8 @@ def test_a_store_that_is_away_says_so(tmp_path: Path) -> None:
         LocalStore(tmp_path / "file").put("a/b", b"")
 
 
-def test_a_wrong_secret_is_refused(parts: Any) -> None:
-    wrong = S3Store(parts.s3_endpoint, parts.s3_access_key, "wrong", "lacuna")
+def test_a_wrong_secret_is_refused(backends: Backends) -> None:
+    wrong = S3Store(backends.s3_endpoint, backends.s3_access_key, "wrong", "lacuna")
     with pytest.raises(StoreUnavailable, match="refuses"):
         wrong.get("a")
     wrong.close()

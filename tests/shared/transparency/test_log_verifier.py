@@ -13,13 +13,16 @@ from services.request.app import build
 from services.request.audit_log.sequencer import Sequencer
 from shared.crypto.signing import Signer
 from shared.errors import IntegrityFailure
+from shared.storage.local import LocalStore
 from shared.storage.object_keys import NEWEST_CHECKPOINT
 from shared.transparency import checkpoints, log_verifier
 from shared.transparency.checkpoints import Checkpoint
 from shared.transparency.media_types import LOG_NAME
 from shared.transparency.merkle_tree import Tree, leaf_hash
 from tests.services.request.audit_log.test_sequencer import as_owner
+from tests.support.api import People
 from tests.support.audit_log import LOG_KEY, LOG_SIGNER
+from tests.support.databases import Databases
 
 SWAP = (
     "UPDATE log_leaf SET position = 900 WHERE position = 1",
@@ -31,10 +34,10 @@ Check = Callable[..., str]
 
 @pytest.fixture
 def check(
-    people: Any, listening: Callable[[Any], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    people: People, listening: Callable[[Any], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Callable[..., str]:
     """`lacuna verify log` over HTTP, as ada: exit status and what it says."""
-    monkeypatch.setenv("LACUNA_URL", listening(build(people.office)))
+    monkeypatch.setenv("LACUNA_URL", listening(build(people.context)))
     monkeypatch.setenv("LACUNA_KEY", people.keys["ada"])
 
     def run(*kept: str, key: str = LOG_KEY.line()) -> str:
@@ -53,14 +56,14 @@ def check(
 
 
 @pytest.fixture
-def history(sequencer: Sequencer, happen: Any) -> None:
+def history(sequencer: Sequencer, happen: Callable[[int], None]) -> None:
     """Nine leaves, signed at 4, 7 and 9, and one more that waits."""
     for count in (4, 3, 2):
         happen(count)
         sequencer.turn()
 
 
-def test_an_untouched_log_holds_also_against_an_old_checkpoint(check: Check, history: None, store: Any) -> None:
+def test_an_untouched_log_holds_also_against_an_old_checkpoint(check: Check, history: None, store: LocalStore) -> None:
     kept = store.get("log/checkpoints/000000000004").decode()
     said = check(kept)
     assert "9 leaves are those that were signed" in said
@@ -88,14 +91,14 @@ def test_an_untouched_log_holds_also_against_an_old_checkpoint(check: Check, his
     ],
 )
 def test_edits_gaps_reordering_and_insertions_in_sql_are_found(
-    check: Check, history: None, database: Any, statements: tuple[str, ...], said: str
+    check: Check, history: None, database: Databases, statements: tuple[str, ...], said: str
 ) -> None:
     as_owner(database, *statements)
     assert said in check()
 
 
 def test_a_log_cut_off_everywhere_is_found_with_a_checkpoint_from_before(
-    check: Check, history: None, database: Any, store: Any
+    check: Check, history: None, database: Databases, store: LocalStore
 ) -> None:
     kept = store.get(NEWEST_CHECKPOINT).decode()
     as_owner(database, "DELETE FROM log_leaf WHERE position > 3", "DELETE FROM log_checkpoint WHERE size > 4")
@@ -107,7 +110,7 @@ def test_a_log_cut_off_everywhere_is_found_with_a_checkpoint_from_before(
 
 
 def test_a_history_forked_with_the_right_key_is_found_with_a_checkpoint_from_before(
-    check: Check, history: None, database: Any, store: Any, happen: Any
+    check: Check, history: None, database: Databases, store: LocalStore, happen: Callable[[int], None]
 ) -> None:
     kept = store.get("log/checkpoints/000000000007").decode()
     as_owner(
@@ -124,7 +127,7 @@ def test_a_history_forked_with_the_right_key_is_found_with_a_checkpoint_from_bef
     )
 
 
-def test_what_is_changed_in_the_bucket_is_found(check: Check, history: None, store: Any) -> None:
+def test_what_is_changed_in_the_bucket_is_found(check: Check, history: None, store: LocalStore) -> None:
     signed = store.get(NEWEST_CHECKPOINT)
     store.put(NEWEST_CHECKPOINT, signed.replace(b"\n9\n", b"\n8\n"))
     assert "A checkpoint of this log was altered" in check()
@@ -142,7 +145,7 @@ def test_a_log_signed_with_another_key_is_not_believed(check: Check, history: No
 
 
 def test_the_export_is_read_by_auditors_alone_and_verified_without_the_stack(
-    check: Check, history: None, people: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    check: Check, history: None, people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("olivia", "oscar", "casey"):
         assert people[name].get("/v1/log/leaves").status_code == 403
@@ -152,7 +155,7 @@ def test_the_export_is_read_by_auditors_alone_and_verified_without_the_stack(
     assert (done.exit_code, "The log holds" in done.output) == (0, True)
 
 
-def test_proofs_over_http(people: Any, history: None, happen: Any) -> None:
+def test_proofs_over_http(people: People, history: None, happen: Callable[[int], None]) -> None:
     ada = people["ada"]
     proof = ada.get("/v1/log/proof?position=5&size=9").json()
     assert len(proof["path"]) == 4

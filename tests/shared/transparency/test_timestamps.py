@@ -16,10 +16,12 @@ from typer.testing import CliRunner
 
 from services.cli.main import app
 from services.request.app import build
+from services.request.audit_log.sequencer import Sequencer
 from services.request.audit_log.timestamper import Timestamper
 from shared.db.repositories import audit_log
 from shared.db.session import transaction
 from shared.errors import BadInput, IntegrityFailure, LacunaError, Unavailable
+from shared.storage.local import LocalStore
 from shared.storage.object_keys import timestamp_key
 from shared.transparency.timestamps import TimestampAuthority
 from tests.services.request.certificates.test_issuer import (
@@ -28,7 +30,9 @@ from tests.services.request.certificates.test_issuer import (
     desk,  # noqa: F401
     ticket,  # noqa: F401
 )
+from tests.support.api import People
 from tests.support.audit_log import LOG_KEY
+from tests.support.databases import Databases
 from tests.support.timestamp_authority import POLICY, Tsa
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="the stand-in authority is `openssl ts`")
@@ -41,7 +45,7 @@ def tsa(tmp_path: Path) -> Tsa:
 
 
 @pytest.fixture
-def anchor(tsa: Tsa, database: Any, store: Any, listening: Callable[[Any], str]) -> Timestamper:
+def anchor(tsa: Tsa, database: Databases, store: LocalStore, listening: Callable[[Any], str]) -> Timestamper:
     authority = TimestampAuthority.read(tsa.ca_file.read_bytes())
     return Timestamper(database.engine("request"), store, f"{listening(tsa.app())}/tsr", authority, timedelta(hours=1))
 
@@ -52,7 +56,7 @@ def again(anchor: Timestamper) -> int | None:
     return anchor.turn()
 
 
-def later(database: Any) -> None:
+def later(database: Databases) -> None:
     """An hour passes."""
     with transaction(database.engine("admin")) as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))
@@ -120,7 +124,13 @@ def test_a_certificate_that_is_expired_or_for_something_else_stamps_nothing(tsa:
 
 
 def test_new_checkpoints_are_stamped_once_an_interval(
-    anchor: Timestamper, tsa: Tsa, database: Any, store: Any, sequencer: Any, happen: Any, people: Any
+    anchor: Timestamper,
+    tsa: Tsa,
+    database: Databases,
+    store: LocalStore,
+    sequencer: Sequencer,
+    happen: Callable[[int], None],
+    people: People,
 ) -> None:
     assert anchor.turn() is None
     happen(3)
@@ -141,7 +151,12 @@ def test_new_checkpoints_are_stamped_once_an_interval(
 
 
 def test_what_does_not_hold_is_not_kept_and_is_made_up_for(
-    anchor: Timestamper, tsa: Tsa, database: Any, store: Any, sequencer: Any, happen: Any
+    anchor: Timestamper,
+    tsa: Tsa,
+    database: Databases,
+    store: LocalStore,
+    sequencer: Sequencer,
+    happen: Callable[[int], None],
 ) -> None:
     happen(3)
     sequencer.turn()
@@ -170,10 +185,10 @@ def test_what_does_not_hold_is_not_kept_and_is_made_up_for(
 
 @pytest.fixture
 def command(
-    people: Any, listening: Callable[[Any], str], monkeypatch: pytest.MonkeyPatch
+    people: People, listening: Callable[[Any], str], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[int, str]]:
     """`lacuna ...` as ada: exit status and what it says."""
-    monkeypatch.setenv("LACUNA_URL", listening(build(people.office)))
+    monkeypatch.setenv("LACUNA_URL", listening(build(people.context)))
     monkeypatch.setenv("LACUNA_KEY", people.keys["ada"])
 
     def run(*arguments: object) -> tuple[int, str]:
@@ -187,7 +202,13 @@ def command(
 
 
 def test_an_exported_log_is_verified_with_its_stamps(
-    anchor: Timestamper, tsa: Tsa, command: Any, sequencer: Any, happen: Any, database: Any, tmp_path: Path
+    anchor: Timestamper,
+    tsa: Tsa,
+    command: Any,
+    sequencer: Sequencer,
+    happen: Callable[[int], None],
+    database: Databases,
+    tmp_path: Path,
 ) -> None:
     out, pin = tmp_path / "evidence", ("--tsa-ca", tsa.ca_file)
     verify = ("verify", "log", out, "--key", LOG_KEY.line())
@@ -216,9 +237,16 @@ def test_an_exported_log_is_verified_with_its_stamps(
 
 
 def test_a_bundle_carries_the_stamps_that_cover_it(
-    anchor: Timestamper, tsa: Tsa, command: Any, desk: Desk, ticket: str, people: Any, happen: Any, database: Any,  # noqa: F811
+    anchor: Timestamper,
+    tsa: Tsa,
+    command: Any,
+    desk: Desk,  # noqa: F811
+    ticket: str,  # noqa: F811
+    people: People,
+    happen: Callable[[int], None],
+    database: Databases,
     tmp_path: Path,
-) -> None:  # fmt: skip
+) -> None:
     def fetch() -> Path:
         (tmp_path / "c.zip").write_bytes(people["ada"].get(f"/v1/tickets/{ticket}/certificate?format=bundle").content)
         return tmp_path / "c.zip"

@@ -15,8 +15,12 @@ from services.request.auth.permissions import OPEN, PERMISSIONS
 from services.request.problems.catalogue import ADVICE, page
 from shared.core.clock import utc_now
 from shared.db.session import transaction
+from shared.devstack.backends import Backends
 from shared.domain.accounts import ROLES
 from shared.errors import BadCursor, problem_types
+from shared.storage.local import LocalStore
+from tests.support.api import OpenService, People
+from tests.support.databases import Databases
 
 GROUND = {"ground": "consent_withdrawn"}
 FILLED = {"ticket_id": "T-00000000", "number": "7", "code": "conflict"} | dict.fromkeys(
@@ -24,18 +28,18 @@ FILLED = {"ticket_id": "T-00000000", "number": "7", "code": "conflict"} | dict.f
 )
 
 
-def operations(people: Any) -> list[tuple[str, str, dict[str, Any]]]:
+def operations(people: People) -> list[tuple[str, str, dict[str, Any]]]:
     paths = people.app.get("/v1/openapi.json").json()["paths"]
     return [(method, path, one) for path, methods in paths.items() for method, one in methods.items()]
 
 
-def made_key(people: Any, **body: Any) -> dict[str, str]:
+def made_key(people: People, **body: Any) -> dict[str, str]:
     made = people["rosa"].post("/v1/keys", {"owner": "tester", "roles": ["officer"]} | body)
     assert made.status_code == 201, made.text
     return {"Authorization": f"Bearer {made.json()['key']}"}
 
 
-def test_every_operation_is_answered_to_its_roles_and_no_others(people: Any) -> None:
+def test_every_operation_is_answered_to_its_roles_and_no_others(people: People) -> None:
     """Exhaustive: each role asks each operation; refused exactly where the table says so."""
     heads = {role: made_key(people, owner=role, roles=[role]) for role in ROLES}
     for method, path, operation in operations(people):
@@ -55,7 +59,7 @@ def test_every_operation_is_answered_to_its_roles_and_no_others(people: Any) -> 
                 assert refused == (role not in PERMISSIONS[name].roles), (name, role, answer.text)
 
 
-def test_every_operation_has_an_example_and_says_which_problems_it_answers(people: Any) -> None:
+def test_every_operation_has_an_example_and_says_which_problems_it_answers(people: People) -> None:
     assert people.app.get("/v1/openapi.json").json()["openapi"].startswith("3.1")
     for method, _, operation in operations(people):
         good = [one for status, one in operation["responses"].items() if status.startswith("2")]
@@ -65,14 +69,14 @@ def test_every_operation_has_an_example_and_says_which_problems_it_answers(peopl
             assert {"409", "412", "413", "428"} <= set(operation["responses"])
 
 
-def test_every_problem_has_a_page(people: Any) -> None:
+def test_every_problem_has_a_page(people: People) -> None:
     assert set(ADVICE) == set(problem_types())
     assert (Path(__file__).resolve().parents[4] / "docs/problems.md").read_text() == page()
     told = people.app.get("/v1/tickets").json()
     assert people.app.get(told["type"]).json()["title"] == told["title"]
 
 
-def test_auditors_and_operators_hold_no_other_role(people: Any, database: Any) -> None:
+def test_auditors_and_operators_hold_no_other_role(people: People, database: Databases) -> None:
     for roles in (["auditor", "officer"], ["operator", "approver"], ["admin", "auditor"]):
         refused = people["rosa"].post("/v1/keys", {"owner": "x", "roles": roles})
         assert (refused.status_code, refused.json()["type"]) == (403, "/v1/problems/duties-mixed")
@@ -80,14 +84,14 @@ def test_auditors_and_operators_hold_no_other_role(people: Any, database: Any) -
         session.execute(text("UPDATE api_key SET roles = '{auditor,officer}' WHERE owner = 'ada'"))
 
 
-def test_a_scoped_key_does_what_its_scopes_name(people: Any, ticket_body: dict[str, Any]) -> None:
+def test_a_scoped_key_does_what_its_scopes_name(people: People, ticket_body: dict[str, Any]) -> None:
     head = made_key(people, scopes=["tickets:write"])
     assert people.app.post("/v1/tickets", json=ticket_body, headers=head).status_code == 201
     refused = people.app.get("/v1/tickets", headers=head)
     assert (refused.status_code, refused.json()["type"]) == (403, "/v1/problems/scope")
 
 
-def test_a_key_ends_when_it_expires_or_is_revoked(people: Any, database: Any) -> None:
+def test_a_key_ends_when_it_expires_or_is_revoked(people: People, database: Databases) -> None:
     head = made_key(people)
     assert people.app.get("/v1/tickets", headers=head).status_code == 200
     late = people["rosa"].post("/v1/keys", {"owner": "x", "roles": ["officer"], "expires_at": "2001-01-01T00:00:00Z"})
@@ -105,7 +109,7 @@ def test_a_key_ends_when_it_expires_or_is_revoked(people: Any, database: Any) ->
     assert people.app.get("/v1/tickets", headers=other).status_code == 401
 
 
-def test_a_replay_shows_no_secret(people: Any, database: Any) -> None:
+def test_a_replay_shows_no_secret(people: People, database: Databases) -> None:
     body = {"owner": "form", "roles": ["requester"]}
     first, again = (people["rosa"].post("/v1/keys", body, **{"Idempotency-Key": "k1"}) for _ in range(2))
     assert first.json()["key"].startswith("lk_")
@@ -114,17 +118,17 @@ def test_a_replay_shows_no_secret(people: Any, database: Any) -> None:
 
 
 def test_a_key_in_flight_answers_once(
-    people: Any, ticket_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    people: People, ticket_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the first request is at work the second is told so; afterwards it gets the first one's answer."""
-    begun, go, put = threading.Event(), threading.Event(), people.office.store.put
+    begun, go, put = threading.Event(), threading.Event(), people.context.store.put
 
     def slow(key: str, data: bytes) -> None:
         begun.set()
         go.wait(10)
         put(key, data)
 
-    monkeypatch.setattr(people.office.store, "put", slow)
+    monkeypatch.setattr(people.context.store, "put", slow)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(people["olivia"].post, "/v1/tickets", ticket_body, **{"Idempotency-Key": "one"})
         assert begun.wait(10)
@@ -136,21 +140,21 @@ def test_a_key_in_flight_answers_once(
     assert (third.status_code, third.json(), third.headers["etag"]) == (201, filed.json(), filed.headers["etag"])
 
 
-def test_an_action_repeated_with_its_key_is_not_done_twice(people: Any, ticket_body: dict[str, Any]) -> None:
+def test_an_action_repeated_with_its_key_is_not_done_twice(people: People, ticket_body: dict[str, Any]) -> None:
     ticket = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
     heads = {"Idempotency-Key": "a", "If-Match": people["adam"].get(f"/v1/tickets/{ticket}").headers["etag"]}
     first, again = (people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND, **heads) for _ in range(2))
     assert (first.status_code, first.json()) == (again.status_code, again.json())
 
 
-def test_a_change_says_what_it_is_based_on(people: Any, ticket_body: dict[str, Any]) -> None:
+def test_a_change_says_what_it_is_based_on(people: People, ticket_body: dict[str, Any]) -> None:
     ticket = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
     head = {"Authorization": f"Bearer {people.keys['adam']}"}
     missing = people.app.post(f"/v1/tickets/{ticket}/approve", json=GROUND, headers=head)
     assert (missing.status_code, missing.json()["type"]) == (428, "/v1/problems/precondition-required")
 
 
-def test_what_is_due_is_found_in_the_order_in_which_it_is_due(people: Any, ticket_body: dict[str, Any]) -> None:
+def test_what_is_due_is_found_in_the_order_in_which_it_is_due(people: People, ticket_body: dict[str, Any]) -> None:
     """Overdue, due soon, far off; a page at a time; a clock that is paused or stopped is not overdue."""
 
     def filed(days: int, name: str) -> str:
@@ -178,7 +182,7 @@ def test_what_is_due_is_found_in_the_order_in_which_it_is_due(people: Any, ticke
     assert other.json()["type"] == "/v1/problems/bad-cursor"
 
 
-def test_what_cannot_be_kept_is_bad_input_and_a_role_counts_once(people: Any) -> None:
+def test_what_cannot_be_kept_is_bad_input_and_a_role_counts_once(people: People) -> None:
     """Found by Schemathesis: a zero character in an unknown member of a row, a role named twice."""
     rows = {"rows": [{"a\0b": 1}], "dry_run": True}
     told = people["olivia"].post("/v1/retain-sets", rows, **{"Idempotency-Key": "zero"})
@@ -187,7 +191,7 @@ def test_what_cannot_be_kept_is_bad_input_and_a_role_counts_once(people: Any) ->
     assert (twice.status_code, twice.json()["roles"]) == (201, ["auditor"])
 
 
-def test_a_cursor_belongs_to_its_query(people: Any, ticket_body: dict[str, Any]) -> None:
+def test_a_cursor_belongs_to_its_query(people: People, ticket_body: dict[str, Any]) -> None:
     for _ in range(3):
         people["olivia"].post("/v1/tickets", ticket_body)
     following = people["olivia"].get("/v1/tickets?limit=1").json()["next"]
@@ -200,7 +204,7 @@ def test_a_cursor_belongs_to_its_query(people: Any, ticket_body: dict[str, Any])
         pagination.decode_cursor(b"s", ["b"], pagination.encode_cursor(b"s", ["a"], ["1"]), 1)
 
 
-def test_a_person_is_found_by_name_only_in_a_body(people: Any, ticket_body: dict[str, Any]) -> None:
+def test_a_person_is_found_by_name_only_in_a_body(people: People, ticket_body: dict[str, Any]) -> None:
     ticket = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
     people["olivia"].post("/v1/tickets", ticket_body | {"names": ["山田 太郎"]})
     found = people["olivia"].post("/v1/tickets/search", {"names": ["mara lindqvist"]}).json()["items"]
@@ -211,7 +215,9 @@ def test_a_person_is_found_by_name_only_in_a_body(people: Any, ticket_body: dict
     assert len(late) == 2
 
 
-def test_an_id_follows_a_request_to_the_outbox(people: Any, ticket_body: dict[str, Any], database: Any) -> None:
+def test_an_id_follows_a_request_to_the_outbox(
+    people: People, ticket_body: dict[str, Any], database: Databases
+) -> None:
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     ticket = people["olivia"].post("/v1/tickets", ticket_body | {"urgent": True}).json()["id"]
     answer = people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND, traceparent=trace)
@@ -226,7 +232,7 @@ def test_an_id_follows_a_request_to_the_outbox(people: Any, ticket_body: dict[st
 
 
 def test_a_clock_set_back_loses_nothing(
-    people: Any, ticket_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    people: People, ticket_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tickets filed after the clock jumped back are filed, moved, listed once, and their keys still replay."""
     first = people["olivia"].post("/v1/tickets", ticket_body, **{"Idempotency-Key": "c"}).json()["id"]
@@ -245,16 +251,18 @@ def test_a_clock_set_back_loses_nothing(
     assert [page["items"][0]["id"] for page in (one, rest)] == [first, second]
 
 
-def test_whoever_asks_too_often_is_told_when_to_come_back(bureau: Any, store: Any, parts: Any) -> None:
+def test_whoever_asks_too_often_is_told_when_to_come_back(
+    open_service: OpenService, store: LocalStore, backends: Backends
+) -> None:
     from fastapi.testclient import TestClient  # noqa: PLC0415
 
     from services.request.app import build  # noqa: PLC0415
     from services.request.auth.rate_limits import Limiter  # noqa: PLC0415
 
-    people = bureau(store)
-    for redis in (parts.redis_url, "redis://127.0.0.1:1/0"):  # without Redis each process counts for itself
+    people = open_service(store)
+    for redis in (backends.redis_url, "redis://127.0.0.1:1/0"):  # without Redis each process counts for itself
         limiter = Limiter("3/minute", "2/minute", redis)
-        with TestClient(build(people.office, limiter=limiter), raise_server_exceptions=False) as app:
+        with TestClient(build(people.context, limiter=limiter), raise_server_exceptions=False) as app:
             head = {"Authorization": f"Bearer {people.keys['olivia']}"}
             answers = [app.get("/v1/tickets", headers=head) for _ in range(4)]
             assert [one.status_code for one in answers] == [200, 200, 200, 429]
@@ -264,7 +272,7 @@ def test_whoever_asks_too_often_is_told_when_to_come_back(bureau: Any, store: An
             assert [one.status_code for one in wrong] == [401, 401, 429]
 
 
-def test_an_answer_is_kept_for_a_day(people: Any, ticket_body: dict[str, Any], database: Any) -> None:
+def test_an_answer_is_kept_for_a_day(people: People, ticket_body: dict[str, Any], database: Databases) -> None:
     for key in ("old", "new"):
         people["olivia"].post("/v1/tickets", ticket_body, **{"Idempotency-Key": key})
     with transaction(database.engine("admin")) as session:

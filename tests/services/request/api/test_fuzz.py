@@ -9,11 +9,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
 
+from tests.support.api import People
+from tests.support.workers import Worker
+
 EXAMPLES = int(os.environ.get("LACUNA_FUZZ_EXAMPLES", "4"))
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_no_request_makes_a_server_error_or_an_undocumented_answer(people: Any, worker: Any) -> None:
+def test_no_request_makes_a_server_error_or_an_undocumented_answer(people: People, worker: Worker) -> None:
     """Every operation, as an administrator, over the real application and database."""
     worker.publish()
     head = {"Authorization": f"Bearer {people.keys['rosa']}"}

@@ -13,27 +13,29 @@ from services.request.app import build
 from services.request.retention import service as retention_service
 from shared.db.session import transaction
 from tests.services.request.retention.test_service import erased  # noqa: F401
+from tests.support.api import People
+from tests.support.databases import Databases
 
 WHY = {"reason": "Complaint 7", "minutes": 30}
 
 
 @pytest.fixture
-def kit(people: Any, erased: str) -> str:  # noqa: F811
+def kit(people: People, erased: str) -> str:  # noqa: F811
     """The ticket, whose payload is destroyed."""
-    with transaction(people.office.database) as session:
-        retention_service.shred_key(session, people.office.store, people.office.keys, erased, "payload")
+    with transaction(people.context.database) as session:
+        retention_service.shred_key(session, people.context.store, people.context.keys, erased, "payload")
     return erased
 
 
 @pytest.fixture
-def asked(people: Any, kit: str) -> str:
+def asked(people: People, kit: str) -> str:
     answer = people["ada"].post(f"/v1/tickets/{kit}/kit", WHY)
     assert (answer.status_code, answer.json()["state"]) == (202, "asked"), answer.text
     return f"/v1/kits/{answer.json()['id']}"
 
 
 def test_it_is_seen_after_a_second_person_and_each_look_is_a_leaf(
-    people: Any, kit: str, asked: str, database: Any
+    people: People, kit: str, asked: str, database: Databases
 ) -> None:
     assert people["ada"].post(f"{asked}/open").status_code == 409
     assert people["ada"].post(f"{asked}/allow").status_code == 403
@@ -60,7 +62,7 @@ def test_it_is_seen_after_a_second_person_and_each_look_is_a_leaf(
 
 
 def test_it_ends_with_its_time_with_a_word_and_with_the_kit(
-    people: Any, kit: str, asked: str, database: Any, ticket_body: dict[str, Any]
+    people: People, kit: str, asked: str, database: Databases, ticket_body: dict[str, Any]
 ) -> None:
     people["adam"].post(f"{asked}/allow")
     assert people["adam"].post(f"{asked}/allow").status_code == 409
@@ -77,8 +79,8 @@ def test_it_ends_with_its_time_with_a_word_and_with_the_kit(
     assert people["rosa"].post(f"{second}/allow").status_code == 409
     third = f"/v1/kits/{people['ada'].post(f'/v1/tickets/{kit}/kit', WHY).json()['id']}"
     people["rosa"].post(f"{third}/allow")
-    with transaction(people.office.database) as session:
-        retention_service.shred_key(session, people.office.store, people.office.keys, kit, "kit")
+    with transaction(people.context.database) as session:
+        retention_service.shred_key(session, people.context.store, people.context.keys, kit, "kit")
     assert people["ada"].post(f"{third}/open").status_code == 409
     other = people["olivia"].post("/v1/tickets", ticket_body | {"names": ["Else"]}).json()["id"]
     assert people["ada"].post(f"/v1/tickets/{other}/kit", WHY).status_code == 409
@@ -94,15 +96,17 @@ def test_it_ends_with_its_time_with_a_word_and_with_the_kit(
         ("DELETE FROM kit_opening", "permission denied"),
     ],
 )
-def test_the_database_refuses_what_two_people_did_not_say(asked: str, database: Any, statement: str, says: str) -> None:
+def test_the_database_refuses_what_two_people_did_not_say(
+    asked: str, database: Databases, statement: str, says: str
+) -> None:
     with pytest.raises(Exception, match=says), transaction(database.engine("request")) as session:
         session.execute(text(statement))
 
 
 def test_the_commands(
-    people: Any, kit: str, listening: Callable[[Any], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    people: People, kit: str, listening: Callable[[Any], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("LACUNA_URL", listening(build(people.office)))
+    monkeypatch.setenv("LACUNA_URL", listening(build(people.context)))
 
     def run(who: str, *arguments: str) -> str:
         monkeypatch.setenv("LACUNA_KEY", people.keys[who])

@@ -1,6 +1,6 @@
 """The sequencer: places once, in order, signed; it stops where the past is not what was signed."""
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import text
@@ -9,15 +9,17 @@ from services.request.audit_log.sequencer import Sequencer
 from shared.db.repositories import audit_log
 from shared.db.session import transaction
 from shared.errors import IntegrityFailure
+from shared.storage.local import LocalStore
 from shared.storage.object_keys import NEWEST_CHECKPOINT, checkpoint_key
 from shared.transparency import checkpoints
 from shared.transparency.checkpoints import Checkpoint
 from shared.transparency.media_types import LOG_NAME
 from shared.transparency.merkle_tree import EMPTY, Tree, leaf_hash
 from tests.support.audit_log import LOG_KEY, LOG_SIGNER
+from tests.support.databases import Databases
 
 
-def as_owner(database: Any, *statements: str) -> None:
+def as_owner(database: Databases, *statements: str) -> None:
     """What only the owner of the database can do: the triggers are switched off first."""
     with transaction(database.engine("admin")) as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))
@@ -26,7 +28,7 @@ def as_owner(database: Any, *statements: str) -> None:
 
 
 def test_leaves_get_places_and_a_checkpoint_in_database_and_store(
-    database: Any, store: Any, sequencer: Any, happen: Any
+    database: Databases, store: LocalStore, sequencer: Sequencer, happen: Callable[[int], None]
 ) -> None:
     happen(3)
     assert sequencer.turn() == 3
@@ -42,7 +44,7 @@ def test_leaves_get_places_and_a_checkpoint_in_database_and_store(
 
 
 def test_a_slow_transaction_comes_after_what_was_committed_before_it(
-    database: Any, sequencer: Any, happen: Any
+    database: Databases, sequencer: Sequencer, happen: Callable[[int], None]
 ) -> None:
     with transaction(database.engine("refit")) as slow:
         slow.execute(text("INSERT INTO log_leaf (actor, kind, subject, detail) VALUES ('r', 'k', 's', '{}')"))
@@ -53,7 +55,9 @@ def test_a_slow_transaction_comes_after_what_was_committed_before_it(
         assert [leaf.id for leaf in audit_log.leaves(session, 0, 9)] == [2, 3, 1]
 
 
-def test_two_sequencers_give_no_place_twice(database: Any, store: Any, sequencer: Any, happen: Any) -> None:
+def test_two_sequencers_give_no_place_twice(
+    database: Databases, store: LocalStore, sequencer: Sequencer, happen: Callable[[int], None]
+) -> None:
     other = Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME)
     for number in range(1, 5):
         happen(number)
@@ -67,7 +71,9 @@ def test_two_sequencers_give_no_place_twice(database: Any, store: Any, sequencer
         assert [leaf.position for leaf in audit_log.leaves(session, 0, 99)] == list(range(11))
 
 
-def test_an_undone_turn_leaves_no_trace_in_memory(database: Any, sequencer: Any, happen: Any) -> None:
+def test_an_undone_turn_leaves_no_trace_in_memory(
+    database: Databases, sequencer: Sequencer, happen: Callable[[int], None]
+) -> None:
     happen(2)
     sequencer.turn()
     happen(2)
@@ -80,7 +86,9 @@ def test_an_undone_turn_leaves_no_trace_in_memory(database: Any, sequencer: Any,
         assert audit_log.newest_checkpoint(session).size == 4
 
 
-def test_what_was_not_published_is_published_later(store: Any, sequencer: Any, happen: Any) -> None:
+def test_what_was_not_published_is_published_later(
+    store: LocalStore, sequencer: Sequencer, happen: Callable[[int], None]
+) -> None:
     happen(1)
     sequencer.turn()
     for key in list(store.list("log/")):
@@ -99,7 +107,12 @@ def test_what_was_not_published_is_published_later(store: Any, sequencer: Any, h
     ],
 )
 def test_nothing_is_signed_over_a_changed_past(
-    database: Any, store: Any, sequencer: Any, happen: Any, statement: str, said: str
+    database: Databases,
+    store: LocalStore,
+    sequencer: Sequencer,
+    happen: Callable[[int], None],
+    statement: str,
+    said: str,
 ) -> None:
     happen(4)
     sequencer.turn()
@@ -110,7 +123,7 @@ def test_nothing_is_signed_over_a_changed_past(
 
 
 def test_a_database_older_than_the_object_store_is_noticed(
-    database: Any, store: Any, sequencer: Any, happen: Any
+    database: Databases, store: LocalStore, sequencer: Sequencer, happen: Callable[[int], None]
 ) -> None:
     happen(4)
     sequencer.turn()
@@ -120,7 +133,9 @@ def test_a_database_older_than_the_object_store_is_noticed(
         Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME).turn()
 
 
-def test_a_checkpoint_in_the_store_that_is_not_ours_stops_the_signing(store: Any, sequencer: Any, happen: Any) -> None:
+def test_a_checkpoint_in_the_store_that_is_not_ours_stops_the_signing(
+    store: LocalStore, sequencer: Sequencer, happen: Callable[[int], None]
+) -> None:
     happen(2)
     sequencer.turn()
     signed = store.get(NEWEST_CHECKPOINT)
@@ -135,7 +150,7 @@ def test_a_checkpoint_in_the_store_that_is_not_ours_stops_the_signing(store: Any
     assert sequencer.turn() == 1
 
 
-def test_the_leaf_of_a_change_is_one_statement(database: Any) -> None:
+def test_the_leaf_of_a_change_is_one_statement(database: Databases) -> None:
     """What a ticket pays for the log: one INSERT, no read, no lock that another writer waits for."""
     with transaction(database.engine("request")) as one, transaction(database.engine("request")) as two:
         audit_log.append_leaf(one, "olivia", "k", "s", {})

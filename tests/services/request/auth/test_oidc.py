@@ -16,6 +16,7 @@ from services.request.app import build
 from services.request.auth.oidc import OidcProvider
 from shared.core.config import Settings
 from shared.errors import BadInput
+from tests.support.api import People
 
 ROLES = "compliance=officer,second-pair=approver,auditors=auditor"
 
@@ -75,14 +76,14 @@ def issuer() -> Iterator[Issuer]:
 
 
 @pytest.fixture
-def door(issuer: Issuer, people: Any) -> Iterator[Any]:
+def door(issuer: Issuer, people: People) -> Iterator[Any]:
     settings = Settings(oidc_issuer=issuer.url, oidc_audience="lacuna", oidc_roles=ROLES)
     provider = OidcProvider.from_settings(settings)
-    with TestClient(build(people.office, provider), raise_server_exceptions=False) as client:
+    with TestClient(build(people.context, provider), raise_server_exceptions=False) as client:
         yield lambda token, path="/v1/tickets": client.get(path, headers={"Authorization": f"Bearer {token}"})
 
 
-def test_a_person_with_a_token_is_known_by_it(issuer: Issuer, door: Any, people: Any) -> None:
+def test_a_person_with_a_token_is_known_by_it(issuer: Issuer, door: Any, people: People) -> None:
     assert door(issuer.token()).status_code == 200
     assert door(people.keys["olivia"]).status_code == 200  # keys go on being taken
     assert door(issuer.token(roles=["strangers"])).status_code == 403
@@ -131,7 +132,7 @@ def test_made_up_key_ids_do_not_make_us_hammer_the_issuer(issuer: Issuer, door: 
     assert issuer.asked == 2
 
 
-def test_an_issuer_that_is_away_is_said_and_known_keys_serve_on(issuer: Issuer, door: Any, people: Any) -> None:
+def test_an_issuer_that_is_away_is_said_and_known_keys_serve_on(issuer: Issuer, door: Any, people: People) -> None:
     token = issuer.token()
     issuer.server.shutdown()
     issuer.server.server_close()

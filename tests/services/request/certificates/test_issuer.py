@@ -34,8 +34,10 @@ from shared.db.session import transaction
 from shared.errors import BadInput, IntegrityFailure
 from shared.transparency import certificate_verifier
 from shared.transparency.media_types import MANIFEST_TYPE, STATEMENT_TYPE
-from tests.conftest import MODEL
+from tests.support.api import MODEL, People
 from tests.support.audit_log import LOG_KEY, LOG_SIGNER
+from tests.support.databases import Databases
+from tests.support.workers import Worker
 
 FIGURES = {"n": 20, "people": 1, "told_before": 0.95, "told_after": 0.0, "unknown_after": 1.0}
 
@@ -43,7 +45,7 @@ FIGURES = {"n": 20, "people": 1, "told_before": 0.95, "told_after": 0.0, "unknow
 class Desk:
     """One ticket from filing to completion, with the clerk's steps by hand."""
 
-    def __init__(self, people: Any, worker: Any, database: Any, sequencer: Sequencer) -> None:
+    def __init__(self, people: People, worker: Worker, database: Databases, sequencer: Sequencer) -> None:
         self.people, self.worker, self.database = people, worker, database
         self.sequencer, self.certifier = sequencer, CertificateIssuer(sequencer, MODEL)
         self.generation = 0
@@ -78,12 +80,12 @@ class Desk:
 
 
 @pytest.fixture
-def desk(people: Any, worker: Any, database: Any, sequencer: Sequencer) -> Desk:
+def desk(people: People, worker: Worker, database: Databases, sequencer: Sequencer) -> Desk:
     return Desk(people, worker, database, sequencer)
 
 
 @pytest.fixture
-def ticket(desk: Desk, people: Any, ticket_body: dict[str, Any]) -> str:
+def ticket(desk: Desk, people: People, ticket_body: dict[str, Any]) -> str:
     """A completed one."""
     found: str = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
     people["adam"].post(f"/v1/tickets/{found}/approve", {"ground": "consent_withdrawn"})
@@ -93,12 +95,12 @@ def ticket(desk: Desk, people: Any, ticket_body: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def bundle(people: Any, ticket: str) -> bytes:
+def bundle(people: People, ticket: str) -> bytes:
     return bytes(people["ada"].get(f"/v1/tickets/{ticket}/certificate?format=bundle").content)
 
 
 def test_it_is_issued_when_every_replica_acknowledged(
-    desk: Desk, people: Any, ticket_body: dict[str, Any], database: Any
+    desk: Desk, people: People, ticket_body: dict[str, Any], database: Databases
 ) -> None:
     found = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
     people["adam"].post(f"/v1/tickets/{found}/approve", {"ground": "consent_withdrawn"})
@@ -117,7 +119,7 @@ def test_it_is_issued_when_every_replica_acknowledged(
     assert any("weights of the model are unchanged" in one for one in said["not_claimed"])
 
 
-def test_it_holds_no_personal_data(people: Any, ticket: str, bundle: bytes) -> None:
+def test_it_holds_no_personal_data(people: People, ticket: str, bundle: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(bundle)) as file:
         everything = b"".join(file.read(name) for name in file.namelist())
     everything += base64.b64decode(people["ada"].get(f"/v1/tickets/{ticket}/certificate").json()["payload"])
@@ -126,7 +128,7 @@ def test_it_holds_no_personal_data(people: Any, ticket: str, bundle: bytes) -> N
 
 
 def test_it_is_issued_again_with_another_version_and_suspended_with_the_end(
-    desk: Desk, people: Any, ticket: str, database: Any
+    desk: Desk, people: People, ticket: str, database: Databases
 ) -> None:
     assert desk.version(ticket) == 1
     said = desk.statement(ticket)
@@ -146,8 +148,8 @@ def test_it_is_issued_again_with_another_version_and_suspended_with_the_end(
     assert (about["number"], about["status"], about["reason"]) == (4, "in_force", "completed_again")
 
 
-def shred(desk: Desk, people: Any, ticket: str, thing: Any, *, remove: bool = True) -> None:
-    office, database = people.office, desk.database.engine("request")
+def shred(desk: Desk, people: People, ticket: str, thing: Any, *, remove: bool = True) -> None:
+    office, database = people.context, desk.database.engine("request")
     with transaction(database) as session:
         retention_service.shred_key(session, office.store, office.keys, ticket, thing)
     if remove:
@@ -156,7 +158,7 @@ def shred(desk: Desk, people: Any, ticket: str, thing: Any, *, remove: bool = Tr
 
 
 def test_what_was_destroyed_is_told_once_with_its_leaves(
-    desk: Desk, people: Any, ticket: str, verify: Any, database: Any
+    desk: Desk, people: People, ticket: str, verify: Any, database: Databases
 ) -> None:
     assert desk.statement(ticket)["payload"]["state"] == "sealed_and_kept"
     shred(desk, people, ticket, "payload", remove=False)
@@ -172,7 +174,7 @@ def test_what_was_destroyed_is_told_once_with_its_leaves(
         [row] = tickets_repository.disposals_of(session, ticket)
     assert said["destroyed"][0]["sha256"] == row.sha256
     with transaction(database.engine("request")) as session:
-        retention_service.delete_object(session, people.office.store)
+        retention_service.delete_object(session, people.context.store)
     for _ in range(3):
         desk.clerk()
     said = desk.statement(ticket)  # told, once
@@ -200,7 +202,9 @@ def test_what_was_destroyed_is_told_once_with_its_leaves(
         assert "was destroyed" in verify(resigned(envelope, change))[1]
 
 
-def test_a_withdrawn_ticket_is_told_of_its_material_too(desk: Desk, people: Any, ticket: str, database: Any) -> None:
+def test_a_withdrawn_ticket_is_told_of_its_material_too(
+    desk: Desk, people: People, ticket: str, database: Databases
+) -> None:
     people["adam"].post(f"/v1/tickets/{ticket}/withdraw", {"note": "taken back"})
     desk.clerk()
     assert desk.statement(ticket)["certificate"]["number"] == 2
@@ -218,7 +222,7 @@ def test_a_withdrawn_ticket_is_told_of_its_material_too(desk: Desk, people: Any,
     }
 
 
-def test_rows_of_certificates_stay_and_the_log_names_each(desk: Desk, ticket: str, database: Any) -> None:
+def test_rows_of_certificates_stay_and_the_log_names_each(desk: Desk, ticket: str, database: Databases) -> None:
     with transaction(database.engine("admin")) as session:
         kinds = list(session.scalars(text("SELECT kind FROM log_leaf WHERE kind LIKE 'certificate.%'")))
     assert kinds == ["certificate.issued"]
@@ -247,7 +251,7 @@ def verify(tmp_path: Path) -> Callable[..., tuple[int, str]]:
 
 
 def test_certificate_and_bundle_are_verified_with_public_keys_alone(
-    verify: Any, people: Any, ticket: str, bundle: bytes
+    verify: Any, people: People, ticket: str, bundle: bytes
 ) -> None:
     status, said = verify(people["ada"].get(f"/v1/tickets/{ticket}/certificate").content)
     assert (status, said.startswith(f"Certificate 1 holds: as of"), ticket in said) == (0, True, True)  # noqa: F541
@@ -279,7 +283,7 @@ def resigned(envelope: dict[str, Any], change: Callable[[Any], None]) -> bytes:
     ],
 )
 def test_not_even_the_signer_can_claim_what_the_log_does_not_say(
-    verify: Any, people: Any, ticket: str, change: Any, said: str
+    verify: Any, people: People, ticket: str, change: Any, said: str
 ) -> None:
     envelope = people["ada"].get(f"/v1/tickets/{ticket}/certificate").json()
     status, answer = verify(resigned(envelope, change))
@@ -287,7 +291,7 @@ def test_not_even_the_signer_can_claim_what_the_log_does_not_say(
 
 
 def test_altered_foreign_and_unlogged_certificates_are_refused(
-    verify: Any, people: Any, ticket: str, bundle: bytes
+    verify: Any, people: People, ticket: str, bundle: bytes
 ) -> None:
     envelope = people["ada"].get(f"/v1/tickets/{ticket}/certificate").json()
     altered = base64.b64decode(envelope["payload"]).replace(b"in_force", b"in_farce")
@@ -321,7 +325,7 @@ def test_the_manifest_of_the_eraser_has_to_be_the_one_named() -> None:
         certificate_verifier.verify_manifest(envelope, {"eraser": {"manifest_sha256": None}}, verifier)
 
 
-def test_csv_runs_no_formula_and_says_what_the_statement_says(people: Any, ticket: str) -> None:
+def test_csv_runs_no_formula_and_says_what_the_statement_says(people: People, ticket: str) -> None:
     text_ = people["olivia"].get(f"/v1/tickets/{ticket}/certificate?format=csv").text
     rows = dict(csv.reader(io.StringIO(text_)))
     assert (rows["ticket.id"], rows["eraser.version"], rows["audit.figures.test.questions"]) == (ticket, "0", "20")
@@ -329,7 +333,7 @@ def test_csv_runs_no_formula_and_says_what_the_statement_says(people: Any, ticke
         assert escape_cell(bad) == f"'{bad}"
 
 
-def test_the_pdf_fetches_nothing_and_shows_names_of_any_script(people: Any, ticket: str) -> None:
+def test_the_pdf_fetches_nothing_and_shows_names_of_any_script(people: People, ticket: str) -> None:
     envelope = people["ada"].get(f"/v1/tickets/{ticket}/certificate").json()
     said = json.loads(base64.b64decode(envelope["payload"]))
     said["predicate"]["ticket"]["decided_by"] = "Ольга 李 \u202e<script>"
@@ -339,9 +343,9 @@ def test_the_pdf_fetches_nothing_and_shows_names_of_any_script(people: Any, tick
 
 
 def test_the_commands_of_an_officer(
-    people: Any, ticket: str, listening: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    people: People, ticket: str, listening: Callable[[Any], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("LACUNA_URL", listening(build(people.office)))
+    monkeypatch.setenv("LACUNA_URL", listening(build(people.context)))
     monkeypatch.setenv("LACUNA_KEY", people.keys["olivia"])
     for ending in ("json", "pdf", "csv", "zip"):
         out = tmp_path / f"c.{ending}"

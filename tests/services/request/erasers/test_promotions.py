@@ -9,12 +9,15 @@ from services.request.erasers import promotions
 from services.request.tickets import progress
 from shared.db.repositories import refits
 from shared.db.session import transaction
+from tests.support.api import People
+from tests.support.databases import Databases
+from tests.support.workers import Worker
 
 GROUND = {"ground": "consent_withdrawn"}
 
 
 @pytest.fixture
-def erased(people: Any, worker: Any, ticket_body: dict[str, Any]) -> str:
+def erased(people: People, worker: Worker, ticket_body: dict[str, Any]) -> str:
     """A ticket that is completed by version 1; version 0 is empty."""
     worker.publish()
     ticket = approved(people, ticket_body)
@@ -26,28 +29,28 @@ def erased(people: Any, worker: Any, ticket_body: dict[str, Any]) -> str:
     return ticket
 
 
-def approved(people: Any, body: dict[str, Any]) -> str:
+def approved(people: People, body: dict[str, Any]) -> str:
     ticket = str(people["olivia"].post("/v1/tickets", body | {"urgent": True}).json()["id"])
     assert people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND).status_code == 200
     return ticket
 
 
-def turn(people: Any) -> None:
+def turn(people: People) -> None:
     """What the clerk does in a round, without the queue."""
     for step in (promotions.promote_passed, progress.move_tickets):
-        with transaction(people.office.database) as session:
-            step(session, people.office.model_id)
+        with transaction(people.context.database) as session:
+            step(session, people.context.model_id)
 
 
-def state(people: Any, ticket: str) -> str:
+def state(people: People, ticket: str) -> str:
     return str(people["olivia"].get(f"/v1/tickets/{ticket}").json()["state"])
 
 
-def promoted(people: Any) -> int:
+def promoted(people: People) -> int:
     return int(people["olivia"].get("/v1/status").json()["promoted"])
 
 
-def test_a_rollback_that_would_expose_somebody_names_the_tickets(people: Any, erased: str) -> None:
+def test_a_rollback_that_would_expose_somebody_names_the_tickets(people: People, erased: str) -> None:
     response = people["oscar"].post("/v1/erasers/0/rollback")
     assert response.status_code == 409
     assert response.json()["type"].endswith("/rollback-would-reexpose")
@@ -55,7 +58,7 @@ def test_a_rollback_that_would_expose_somebody_names_the_tickets(people: Any, er
     assert promoted(people) == 1
 
 
-def test_sql_itself_refuses_to_expose_somebody(people: Any, database: Any, erased: str) -> None:
+def test_sql_itself_refuses_to_expose_somebody(people: People, database: Databases, erased: str) -> None:
     """Under the request service's own role, past all of its code."""
     with pytest.raises(Exception, match="expose 1 forgotten"), transaction(database.engine("request")) as session:
         session.execute(
@@ -65,7 +68,7 @@ def test_sql_itself_refuses_to_expose_somebody(people: Any, database: Any, erase
         )
 
 
-def test_after_a_withdrawal_the_way_back_is_open_and_stays_decided(people: Any, worker: Any, erased: str) -> None:
+def test_after_a_withdrawal_the_way_back_is_open_and_stays_decided(people: People, worker: Worker, erased: str) -> None:
     people["adam"].post(f"/v1/tickets/{erased}/withdraw", {"note": "She changed her mind."})
     answer = people["oscar"].post("/v1/erasers/0/rollback")
     assert (answer.status_code, answer.json()["promoted"]) == (200, True)
@@ -76,7 +79,7 @@ def test_after_a_withdrawal_the_way_back_is_open_and_stays_decided(people: Any, 
     assert promoted(people) == 2
 
 
-def test_rollback_and_promotion_say_what_is_wrong_with_them(people: Any, worker: Any, erased: str) -> None:
+def test_rollback_and_promotion_say_what_is_wrong_with_them(people: People, worker: Worker, erased: str) -> None:
     refused = worker.publish(erased, verdict="failed")
     unheard = worker.publish(erased, verdict=None)
     assert people["oscar"].post("/v1/erasers/1/promote").json()["detail"] == "Version 1 is the promoted one already."
@@ -88,7 +91,9 @@ def test_rollback_and_promotion_say_what_is_wrong_with_them(people: Any, worker:
     assert people["oscar"].post("/v1/erasers/99/rollback").status_code == 404
 
 
-def test_a_version_that_leaves_somebody_out_is_not_promoted_by_the_clerk(people: Any, worker: Any, erased: str) -> None:
+def test_a_version_that_leaves_somebody_out_is_not_promoted_by_the_clerk(
+    people: People, worker: Worker, erased: str
+) -> None:
     worker.publish()
     with pytest.raises(Exception, match="expose 1 forgotten"):
         turn(people)
@@ -96,7 +101,7 @@ def test_a_version_that_leaves_somebody_out_is_not_promoted_by_the_clerk(people:
 
 
 def test_a_ticket_is_completed_only_when_every_live_replica_serves_it(
-    people: Any, worker: Any, ticket_body: dict[str, Any]
+    people: People, worker: Worker, ticket_body: dict[str, Any]
 ) -> None:
     worker.publish()
     turn(people)
@@ -129,7 +134,7 @@ def test_a_ticket_is_completed_only_when_every_live_replica_serves_it(
 
 
 def test_a_failed_audit_fails_the_ticket_with_its_reasons(
-    people: Any, worker: Any, ticket_body: dict[str, Any]
+    people: People, worker: Worker, ticket_body: dict[str, Any]
 ) -> None:
     worker.publish()
     ticket = approved(people, ticket_body)
@@ -143,7 +148,7 @@ def test_a_failed_audit_fails_the_ticket_with_its_reasons(
 
 
 def test_a_ticket_of_which_the_model_tells_nothing_goes_back_to_review(
-    people: Any, worker: Any, ticket_body: dict[str, Any]
+    people: People, worker: Worker, ticket_body: dict[str, Any]
 ) -> None:
     ticket = approved(people, ticket_body)
     run, fence = worker.claim()
@@ -155,7 +160,7 @@ def test_a_ticket_of_which_the_model_tells_nothing_goes_back_to_review(
     assert (shown["state"], shown["review_reason"], shown["decided_by"]) == ("under_review", "no_leak_found", None)
 
 
-def test_rollback_forward_keeps_everybody_forgotten(people: Any, worker: Any, erased: str) -> None:
+def test_rollback_forward_keeps_everybody_forgotten(people: People, worker: Worker, erased: str) -> None:
     """Back from a newer version to an older one that covers everybody is allowed, and everybody stays completed."""
     worker.publish(erased)
     turn(people)

@@ -13,42 +13,46 @@ from services.request.tickets import progress
 from shared.artifacts import high_water_mark
 from shared.artifacts.high_water_mark import HighWaterMark
 from shared.core.clock import utc_now
+from shared.crypto.keyring import KeyRing
 from shared.db.session import transaction
 from shared.errors import IntegrityFailure, StaleRestore
 from shared.storage.local import LocalStore
+from tests.support.api import People
+from tests.support.databases import Databases
+from tests.support.workers import Worker
 
 GROUND = {"ground": "consent_withdrawn"}
 ASK = {"reason": "version 1 answers nothing at all", "minutes": 30}
 
 
-def approved(people: Any, body: dict[str, Any], **more: Any) -> str:
+def approved(people: People, body: dict[str, Any], **more: Any) -> str:
     ticket = str(people["olivia"].post("/v1/tickets", body | {"urgent": True} | more).json()["id"])
     assert people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND).status_code == 200
     return ticket
 
 
-def turn(people: Any) -> None:
+def turn(people: People) -> None:
     for step in (break_glass_service.expire, promotions.promote_passed, progress.move_tickets):
-        with transaction(people.office.database) as session:
-            step(session, people.office.model_id)
+        with transaction(people.context.database) as session:
+            step(session, people.context.model_id)
 
 
-def state(people: Any, ticket: str) -> str:
+def state(people: People, ticket: str) -> str:
     return str(people["olivia"].get(f"/v1/tickets/{ticket}").json()["state"])
 
 
-def promoted(people: Any) -> tuple[int, int]:
+def promoted(people: People) -> tuple[int, int]:
     status = people["olivia"].get("/v1/status").json()
     return status["promoted"], status["generation"]
 
 
-def admin(database: Any, statement: str) -> None:
+def admin(database: Databases, statement: str) -> None:
     with transaction(database.engine("admin")) as session:
         session.execute(text(statement))
 
 
 @pytest.fixture
-def erased(people: Any, worker: Any, ticket_body: dict[str, Any]) -> str:
+def erased(people: People, worker: Worker, ticket_body: dict[str, Any]) -> str:
     """A ticket that version 1 completes; version 0 is empty."""
     worker.publish()
     ticket = approved(people, ticket_body)
@@ -92,7 +96,7 @@ def erased(people: Any, worker: Any, ticket_body: dict[str, Any]) -> str:
     ],
 )
 def test_no_service_gets_past_the_guard_in_sql(
-    people: Any, database: Any, erased: str, service: str, statement: str, says: str
+    people: People, database: Databases, erased: str, service: str, statement: str, says: str
 ) -> None:
     zero = "(SELECT id FROM eraser_version WHERE number = 0)"
     with pytest.raises(Exception, match=says), transaction(database.engine(service)) as session:
@@ -100,7 +104,7 @@ def test_no_service_gets_past_the_guard_in_sql(
     assert promoted(people) == (1, 1)
 
 
-def test_coverage_that_is_claimed_later_breaks_the_commitment(people: Any, database: Any, erased: str) -> None:
+def test_coverage_that_is_claimed_later_breaks_the_commitment(people: People, database: Databases, erased: str) -> None:
     """The refit role may insert coverage: but not into a version that has committed to other tickets."""
     with transaction(database.engine("refit")) as session:
         session.execute(
@@ -111,12 +115,12 @@ def test_coverage_that_is_claimed_later_breaks_the_commitment(people: Any, datab
     assert promoted(people) == (1, 1)
 
 
-def test_a_rollback_that_would_expose_somebody_names_the_ways_that_do_not(people: Any, erased: str) -> None:
+def test_a_rollback_that_would_expose_somebody_names_the_ways_that_do_not(people: People, erased: str) -> None:
     body = people["oscar"].post("/v1/erasers/0/rollback").json()
     assert (body["count"], body["tickets"], body["ways"]) == (1, [erased], ["forward", "break-glass"])
 
 
-def test_forward_orders_the_old_recipe_for_todays_tickets(people: Any, database: Any, erased: str) -> None:
+def test_forward_orders_the_old_recipe_for_todays_tickets(people: People, database: Databases, erased: str) -> None:
     assert people["oscar"].post("/v1/erasers/99/forward").status_code == 404
     assert people["oscar"].post("/v1/erasers/0/forward", **{"If-Match": '"g0"'}).status_code == 412
     head = {"Authorization": f"Bearer {people.keys['oscar']}"}
@@ -130,7 +134,9 @@ def test_forward_orders_the_old_recipe_for_todays_tickets(people: Any, database:
     assert (kwargs["kind"], kwargs["recipe"]) == ("forward", "lacuna")
 
 
-def test_two_people_break_the_glass_and_it_mends_itself(people: Any, worker: Any, database: Any, erased: str) -> None:
+def test_two_people_break_the_glass_and_it_mends_itself(
+    people: People, worker: Worker, database: Databases, erased: str
+) -> None:
     asked = people["rosa"].post("/v1/erasers/0/break-glass", ASK).json()
     assert (asked["state"], asked["tickets"]) == ("asked", [erased])
     turn(people)
@@ -166,7 +172,9 @@ def test_two_people_break_the_glass_and_it_mends_itself(people: Any, worker: Any
     assert state(people, erased) == "completed"
 
 
-def test_a_broken_glass_is_ended_early_and_a_second_one_is_asked_anew(people: Any, worker: Any, erased: str) -> None:
+def test_a_broken_glass_is_ended_early_and_a_second_one_is_asked_anew(
+    people: People, worker: Worker, erased: str
+) -> None:
     assert people["rosa"].post("/v1/erasers/0/break-glass", ASK, **{"If-Match": '"g0"'}).status_code == 412
     asked = people["rosa"].post("/v1/erasers/0/break-glass", ASK).json()
     seen = {"If-Match": people["viktor"].get(f"/v1/break-glass/{asked['id']}").headers["etag"]}
@@ -179,7 +187,9 @@ def test_a_broken_glass_is_ended_early_and_a_second_one_is_asked_anew(people: An
     assert people["rosa"].post("/v1/erasers/1/break-glass", ASK).status_code == 409
 
 
-def test_a_later_audit_regresses_who_is_told_again(people: Any, worker: Any, database: Any, erased: str) -> None:
+def test_a_later_audit_regresses_who_is_told_again(
+    people: People, worker: Worker, database: Databases, erased: str
+) -> None:
     with transaction(database.engine("admin")) as session:
         version = session.execute(text("SELECT id::text FROM eraser_version WHERE number = 1")).scalar_one()
     worker.audit(version, "failed", told=0.5)
@@ -190,7 +200,7 @@ def test_a_later_audit_regresses_who_is_told_again(people: Any, worker: Any, dat
 
 
 def test_a_ticket_whose_own_figures_are_bad_is_not_completed(
-    people: Any, worker: Any, database: Any, ticket_body: dict[str, Any]
+    people: People, worker: Worker, database: Databases, ticket_body: dict[str, Any]
 ) -> None:
     worker.publish()
     ticket = approved(people, ticket_body)
@@ -206,7 +216,7 @@ def test_a_ticket_whose_own_figures_are_bad_is_not_completed(
 
 
 def test_a_rollback_sends_who_was_on_the_way_back_to_wait(
-    people: Any, worker: Any, erased: str, ticket_body: dict[str, Any]
+    people: People, worker: Worker, erased: str, ticket_body: dict[str, Any]
 ) -> None:
     second = approved(people, ticket_body, names=["Ida Borg"])
     worker.publish(erased, second)
@@ -218,7 +228,7 @@ def test_a_rollback_sends_who_was_on_the_way_back_to_wait(
 
 
 def test_a_withdrawal_after_a_fit_orders_a_refit_and_before_it_none(
-    people: Any, database: Any, erased: str, ticket_body: dict[str, Any]
+    people: People, database: Databases, erased: str, ticket_body: dict[str, Any]
 ) -> None:
     def orders() -> int:
         with transaction(database.engine("request")) as session:
@@ -235,7 +245,7 @@ def test_a_withdrawal_after_a_fit_orders_a_refit_and_before_it_none(
     assert orders() == before + 1
 
 
-def test_what_a_legal_hold_keeps_is_not_withdrawn(people: Any, erased: str) -> None:
+def test_what_a_legal_hold_keeps_is_not_withdrawn(people: People, erased: str) -> None:
     assert people["adam"].post(f"/v1/tickets/{erased}/hold", {"reason": "a case at court"}).status_code < 300
     refused = people["adam"].post(f"/v1/tickets/{erased}/withdraw", {"note": "asked to"})
     assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (409, "legal-hold")
@@ -243,12 +253,12 @@ def test_what_a_legal_hold_keeps_is_not_withdrawn(people: Any, erased: str) -> N
 
 
 def test_a_database_from_an_old_backup_is_noticed(
-    people: Any, worker: Any, keys: Any, store: LocalStore, erased: str
+    people: People, worker: Worker, keys: KeyRing, store: LocalStore, erased: str
 ) -> None:
-    model = people.office.model_id
+    model = people.context.model_id
 
     def keep(known: HighWaterMark | None) -> HighWaterMark:
-        with transaction(people.office.database) as session:
+        with transaction(people.context.database) as session:
             return restores_jobs.raise_high_water_mark(session, store, keys, model, known)
 
     now = keep(None)
@@ -266,7 +276,7 @@ def test_a_database_from_an_old_backup_is_noticed(
         keep(None)
 
 
-def test_asked_yesterday_is_asked_anew(people: Any, database: Any, erased: str) -> None:
+def test_asked_yesterday_is_asked_anew(people: People, database: Databases, erased: str) -> None:
     asked = people["rosa"].post("/v1/erasers/0/break-glass", ASK).json()
     admin(database, "ALTER TABLE break_glass DISABLE TRIGGER guard")
     with transaction(database.engine("admin")) as session:

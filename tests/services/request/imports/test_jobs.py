@@ -10,30 +10,33 @@ from services.request.imports import jobs as imports_jobs
 from services.request.imports.jobs import ImportJobRunner
 from shared.db.session import transaction
 from shared.errors import StoreUnavailable
+from shared.storage.local import LocalStore
+from tests.support.api import People
+from tests.support.databases import Databases
 
 HEADER = "names,fact.employer,urgent,external_ref\n"
 NAMES = ["Žofie Dvořáková", "山田 太郎", "محمد علي", "Ольга Ivanova", "A\u0301ine O’Neill 🦊"]
 
 
-def sent(people: Any, raw: bytes | str, kind: str = "text/csv", query: str = "", who: str = "olivia") -> Any:
+def sent(people: People, raw: bytes | str, kind: str = "text/csv", query: str = "", who: str = "olivia") -> Any:
     head = {"Authorization": f"Bearer {people.keys[who]}", "Content-Type": kind}
     return people.app.post(f"/v1/imports{query}", content=raw, headers=head)
 
 
-def done(people: Any, raw: bytes | str, kind: str = "text/csv", query: str = "") -> tuple[dict[str, Any], list[Any]]:
+def done(people: People, raw: bytes | str, kind: str = "text/csv", query: str = "") -> tuple[dict[str, Any], list[Any]]:
     answer = sent(people, raw, kind, query)
     assert answer.status_code == 202, answer.text
-    assert ImportJobRunner(people.office).turn()
+    assert ImportJobRunner(people.context).turn()
     job = people["olivia"].get(answer.headers["location"]).json()
     return job, people["olivia"].get(f"{answer.headers['location']}/rows").json()["items"]
 
 
-def tickets(database: Any) -> int:
+def tickets(database: Databases) -> int:
     with transaction(database.engine("admin")) as session:
         return int(session.execute(text("SELECT count(*) FROM ticket")).scalar_one())
 
 
-def test_a_file_is_filed_row_by_row(people: Any, database: Any, store: Any) -> None:
+def test_a_file_is_filed_row_by_row(people: People, database: Databases, store: LocalStore) -> None:
     """Names in every script, a byte order mark, quoted line breaks; wrong rows are told and the others filed."""
     lines = [f'{name},"Marble & Finch",yes,case-{number}\n' for number, name in enumerate(NAMES)]
     wrong = ["=HYPERLINK(1),x,,\n", "Mara,,,\n", "Mara,x,perhaps,\n", "Mara,x\n", "Mara,x,,case-0\n"]
@@ -52,7 +55,9 @@ def test_a_file_is_filed_row_by_row(people: Any, database: Any, store: Any) -> N
     assert [one["row"] for one in more["items"]] == [8, 9, 10]
 
 
-def test_a_batch_keeps_the_rules_of_single_filing(people: Any, database: Any, ticket_body: dict[str, Any]) -> None:
+def test_a_batch_keeps_the_rules_of_single_filing(
+    people: People, database: Databases, ticket_body: dict[str, Any]
+) -> None:
     """Duplicates of what was filed before and of rows above, namesakes, wrong laws; a leaf and a clock for each."""
     first = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
     plain = ticket_body | {"photos": []}
@@ -84,7 +89,7 @@ def test_a_batch_keeps_the_rules_of_single_filing(people: Any, database: Any, ti
         assert [tuple(one) for one in leaves] == [("ticket.received", "1"), ("ticket.duplicate", "2")]
 
 
-def test_a_dry_run_files_nothing(people: Any, database: Any, store: Any) -> None:
+def test_a_dry_run_files_nothing(people: People, database: Databases, store: LocalStore) -> None:
     job, rows = done(people, HEADER + "Mara,x,,a\nMara,,,b\n", query="?dry_run=true")
     assert (job["accepted"], job["refused"]) == (1, 1)
     assert rows[0] == {"row": 1, "ticket": None, "problem": None}
@@ -92,7 +97,7 @@ def test_a_dry_run_files_nothing(people: Any, database: Any, store: Any) -> None
     assert list(store.list("payloads/")) == []
 
 
-def test_lines_of_json_are_filed(people: Any, ticket_body: dict[str, Any], database: Any) -> None:
+def test_lines_of_json_are_filed(people: People, ticket_body: dict[str, Any], database: Databases) -> None:
     deep = "[" * 10_000 + "]" * 10_000
     lines = [json.dumps(ticket_body), deep, "{", json.dumps(ticket_body | {"photos": ["data:image/png;base64,AAAA"]})]
     job, rows = done(people, "\n".join(lines), "application/x-ndjson")
@@ -113,14 +118,14 @@ def test_lines_of_json_are_filed(people: Any, ticket_body: dict[str, Any], datab
         (b"x", "application/pdf", 415, "text/csv"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_refused(people: Any, raw: bytes, kind: str, status: int, says: str) -> None:
+def test_a_file_that_cannot_be_read_is_refused(people: People, raw: bytes, kind: str, status: int, says: str) -> None:
     answer = sent(people, raw, kind)
     assert answer.status_code == status
     assert says in answer.json()["detail"]
     assert "Mara" not in answer.text
 
 
-def test_a_gigabyte_is_refused_before_it_is_read(people: Any) -> None:
+def test_a_gigabyte_is_refused_before_it_is_read(people: People) -> None:
     head = {"Authorization": f"Bearer {people.keys['olivia']}", "Content-Type": "text/csv"}
     taken = []
 
@@ -135,7 +140,7 @@ def test_a_gigabyte_is_refused_before_it_is_read(people: Any) -> None:
 
 
 def test_a_clerk_that_falls_goes_on_where_it_was(
-    people: Any, database: Any, store: Any, monkeypatch: pytest.MonkeyPatch
+    people: People, database: Databases, store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store fails in the second batch: the first stays, and the next clerk files the rest once."""
     monkeypatch.setattr(imports_jobs, "BATCH", 2)
@@ -148,12 +153,12 @@ def test_a_clerk_that_falls_goes_on_where_it_was(
             raise StoreUnavailable("The object store cannot be reached.")
         put(key, data)
 
-    object.__setattr__(people.office, "store", store)
+    object.__setattr__(people.context, "store", store)
     monkeypatch.setattr(store, "put", failing)
     with pytest.raises(StoreUnavailable):
-        ImportJobRunner(people.office).turn()
+        ImportJobRunner(people.context).turn()
     assert people["olivia"].get(answer.headers["location"]).json()["done"] == 2
-    assert ImportJobRunner(people.office).turn()
-    assert not ImportJobRunner(people.office).turn()
+    assert ImportJobRunner(people.context).turn()
+    assert not ImportJobRunner(people.context).turn()
     assert people["olivia"].get(answer.headers["location"]).json()["accepted"] == 5
     assert tickets(database) == 5

@@ -19,14 +19,18 @@ from shared.db.models.erasers import EraserVersion
 from shared.db.models.tickets import Ticket
 from shared.db.session import transaction
 from shared.errors import BadInput, IntegrityFailure, KeysUnavailable
+from shared.storage.local import LocalStore
 from shared.storage.object_keys import payload_key
+from tests.support.api import People
+from tests.support.databases import Databases
+from tests.support.workers import Worker
 
 OLD, NEW = bytes(range(32)), bytes(range(1, 33))
 ROTATED = KeyRing(NEW, old=[OLD], index=OLD)
 
 
 @pytest.fixture
-def tickets(people: Any, worker: Any, ticket_body: dict[str, Any], database: Any) -> list[str]:
+def tickets(people: People, worker: Worker, ticket_body: dict[str, Any], database: Databases) -> list[str]:
     """Three, and a version that covers the first, and a webhook."""
     made = []
     for number in range(3):
@@ -43,7 +47,7 @@ def tickets(people: Any, worker: Any, ticket_body: dict[str, Any], database: Any
 
 
 @pytest.fixture
-def rewrapper(database: Any, store: Any) -> RewrapJob:
+def rewrapper(database: Databases, store: LocalStore) -> RewrapJob:
     return RewrapJob(database.engine("request"), store, ROTATED)
 
 
@@ -54,7 +58,7 @@ def to_the_end(rewrapper: RewrapJob) -> int:
     return turns
 
 
-def opened(database: Any, store: Any, ring: KeyRing, ticket: str) -> bytes:
+def opened(database: Databases, store: LocalStore, ring: KeyRing, ticket: str) -> bytes:
     with transaction(database.engine("request")) as session:
         one = session.get_one(Ticket, ticket)
         assert one.payload_wrapped_key is not None
@@ -62,7 +66,7 @@ def opened(database: Any, store: Any, ring: KeyRing, ticket: str) -> bytes:
 
 
 def test_all_are_wrapped_anew_and_the_old_key_is_needed_no_more(
-    people: Any, tickets: list[str], rewrapper: RewrapJob, database: Any, store: Any
+    people: People, tickets: list[str], rewrapper: RewrapJob, database: Databases, store: LocalStore
 ) -> None:
     before = {key: store.get(key) for key in store.list("payloads/")}
     assert people["olivia"].post("/v1/rewraps").status_code == 403
@@ -95,7 +99,7 @@ def ring_name(ring: KeyRing) -> str:
 
 
 def test_it_goes_on_where_it_was(
-    people: Any, tickets: list[str], database: Any, store: Any, monkeypatch: pytest.MonkeyPatch
+    people: People, tickets: list[str], database: Databases, store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "BATCH", 1)
     people["rosa"].post("/v1/rewraps")
@@ -120,7 +124,7 @@ def test_it_goes_on_where_it_was(
 
 
 def test_what_is_destroyed_stays_so_and_what_cannot_be_opened_is_named(
-    people: Any, tickets: list[str], rewrapper: RewrapJob, database: Any, store: Any
+    people: People, tickets: list[str], rewrapper: RewrapJob, database: Databases, store: LocalStore
 ) -> None:
     people["adam"].post(f"/v1/tickets/{tickets[1]}/withdraw", {"note": "no"})
     with transaction(database.engine("admin")) as session:
@@ -133,7 +137,7 @@ def test_what_is_destroyed_stays_so_and_what_cannot_be_opened_is_named(
 
         def rewrap(self, wrapped_key: bytes) -> bytes:
             with transaction(database.engine("request")) as session:
-                retention_service.shred_key(session, store, people.office.keys, tickets[1], "payload")
+                retention_service.shred_key(session, store, people.context.keys, tickets[1], "payload")
             return super().rewrap(wrapped_key)
 
     people["rosa"].post("/v1/rewraps")
@@ -154,7 +158,7 @@ def test_what_is_destroyed_stays_so_and_what_cannot_be_opened_is_named(
 
 
 def test_an_old_key_without_the_index_key_is_refused_and_the_command_tells_all(
-    people: Any, tickets: list[str], database: Any, store: Any, listening: Callable[[Any], str],
+    people: People, tickets: list[str], database: Databases, store: LocalStore, listening: Callable[[Any], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     text_old, text_new = (base64.b64encode(one).decode() for one in (OLD, NEW))
@@ -162,7 +166,7 @@ def test_an_old_key_without_the_index_key_is_refused_and_the_command_tells_all(
         KeyRing.from_settings(Settings(kek=text_new, old_keks=text_old))
     ring = KeyRing.from_settings(Settings(kek=text_new, old_keks=f"{text_old}, ", index_key=text_old))
     assert (ring.newest(), ring.secret("x")) == (ring_name(KeyRing(NEW)), KeyRing(OLD).secret("x"))
-    monkeypatch.setenv("LACUNA_URL", listening(build(people.office)))
+    monkeypatch.setenv("LACUNA_URL", listening(build(people.context)))
     monkeypatch.setenv("LACUNA_KEY", people.keys["rosa"])
     run = lambda *a: " ".join(CliRunner().invoke(app, ["keys", *a], catch_exceptions=False).output.split())  # noqa: E731
     assert "is waiting" in run("rewrap", "--no-wait")

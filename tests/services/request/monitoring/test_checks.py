@@ -22,22 +22,26 @@ from shared.core.clock import utc_now
 from shared.core.messaging import celery_app
 from shared.db.repositories.heartbeats import HeartbeatWriter, pulses
 from shared.db.session import make_engine, transaction
+from shared.devstack.backends import Backends
 from shared.domain.nightly import latest_run_date, nightly_run_id, scheduled_at
 from shared.errors import BadInput, Unavailable
+from tests.support.api import People
+from tests.support.databases import Databases
+from tests.support.workers import Worker
 
 MODEL = "demo-vlm"
 HOUR, AFTER = 2, timedelta(minutes=15)
 EARLY = AlarmThresholds(nightly_hour=HOUR)
 
 
-def sql(people: Any, statement: str, **values: Any) -> Any:
-    with transaction(people.office.database) as session:
+def sql(people: People, statement: str, **values: Any) -> Any:
+    with transaction(people.context.database) as session:
         found = session.execute(text(statement), values)
         return found.all() if found.returns_rows else None
 
 
 @pytest.fixture
-def old(people: Any, database: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def old(people: People, database: Databases, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A house that is a week old, whose clock stands at 09:00 UTC; all pulses are fresh."""
     now = datetime(2026, 11, 24, 9, tzinfo=UTC)
     for module in (checks, alarms, nightly):
@@ -50,12 +54,12 @@ def old(people: Any, database: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return people
 
 
-def names(people: Any, periods: AlarmThresholds = EARLY) -> set[str]:
-    with transaction(people.office.database) as session:
+def names(people: People, periods: AlarmThresholds = EARLY) -> set[str]:
+    with transaction(people.context.database) as session:
         return {one.name for one in find_overdue(session, MODEL, periods)}
 
 
-def refitted(database: Any, night: date, status: str = "succeeded") -> None:
+def refitted(database: Databases, night: date, status: str = "succeeded") -> None:
     with transaction(database.engine("admin")) as session:
         session.execute(
             text(
@@ -66,12 +70,12 @@ def refitted(database: Any, night: date, status: str = "succeeded") -> None:
         )
 
 
-def catch_up(people: Any) -> date | None:
-    with transaction(people.office.database) as session:
+def catch_up(people: People) -> date | None:
+    with transaction(people.context.database) as session:
         return nightly.order_missed_nightly_refit(session, MODEL, HOUR, AFTER)
 
 
-def ordered(people: Any) -> list[str]:
+def ordered(people: People) -> list[str]:
     return [row[0] for row in sql(people, "SELECT kwargs->>'period' FROM outbox WHERE kwargs->>'kind' = 'nightly'")]
 
 
@@ -91,14 +95,14 @@ def test_a_missed_night_is_caught_up_once_and_only_the_newest(old: Any) -> None:
     assert names(old) == {"beat", "nightly"}
 
 
-def test_a_night_that_beat_rang_for_is_not_ordered_again(old: Any, database: Any) -> None:
+def test_a_night_that_beat_rang_for_is_not_ordered_again(old: Any, database: Databases) -> None:
     refitted(database, date(2026, 11, 24), "running")
     assert catch_up(old) == date(2026, 11, 24)
     assert ordered(old) == []
 
 
 def test_before_the_grace_and_before_the_model_there_is_nothing_to_catch_up(
-    old: Any, database: Any, monkeypatch: pytest.MonkeyPatch
+    old: Any, database: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(nightly, "utc_now", lambda: datetime(2026, 11, 24, 2, 10, tzinfo=UTC))
     assert (catch_up(old), ordered(old)) == (None, [])
@@ -109,7 +113,7 @@ def test_before_the_grace_and_before_the_model_there_is_nothing_to_catch_up(
 
 
 def test_two_clerks_catch_up_on_a_night_once(old: Any) -> None:
-    start, engine = threading.Barrier(2), old.office.database
+    start, engine = threading.Barrier(2), old.context.database
 
     def work() -> None:
         with transaction(engine) as session:
@@ -124,7 +128,7 @@ def test_two_clerks_catch_up_on_a_night_once(old: Any) -> None:
     assert ordered(old) == ["2026-11-24"]
 
 
-def test_a_night_without_a_finished_refit_is_an_alarm(old: Any, database: Any) -> None:
+def test_a_night_without_a_finished_refit_is_an_alarm(old: Any, database: Databases) -> None:
     assert names(old) == {"nightly"}
     assert names(old, AlarmThresholds(nightly_hour=HOUR, nightly=timedelta(hours=8))) == set()
     refitted(database, date(2026, 11, 24), "failed")
@@ -138,14 +142,14 @@ def test_a_night_without_a_finished_refit_is_an_alarm(old: Any, database: Any) -
 
 
 @pytest.mark.parametrize("name", checks.BEATING)
-def test_whoever_is_silent_is_named(old: Any, database: Any, name: str) -> None:
+def test_whoever_is_silent_is_named(old: Any, database: Databases, name: str) -> None:
     refitted(database, date(2026, 11, 24))
     with transaction(database.engine("admin")) as session:
         session.execute(text("UPDATE pulse SET at = at - interval '3 minutes' WHERE name = :name"), {"name": name})
     assert names(old) == {name}
 
 
-def test_an_order_that_nobody_carries_out_is_an_alarm(old: Any, worker: Any, database: Any) -> None:
+def test_an_order_that_nobody_carries_out_is_an_alarm(old: Any, worker: Worker, database: Databases) -> None:
     refitted(database, date(2026, 11, 24))
     with transaction(database.engine("admin")) as session:
         session.execute(text("UPDATE outbox SET created_at = '2026-11-24 07:00Z'"))
@@ -155,7 +159,7 @@ def test_an_order_that_nobody_carries_out_is_an_alarm(old: Any, worker: Any, dat
     assert names(old) == set()
 
 
-def test_a_run_that_is_begun_again_and_again_is_an_alarm(old: Any, worker: Any, database: Any) -> None:
+def test_a_run_that_is_begun_again_and_again_is_an_alarm(old: Any, worker: Worker, database: Databases) -> None:
     """A refit that kills its worker each time: somebody is always at it, and it never ends."""
     refitted(database, date(2026, 11, 24))
     run, _ = worker.claim()
@@ -169,16 +173,16 @@ def test_a_run_that_is_begun_again_and_again_is_an_alarm(old: Any, worker: Any, 
     assert names(old) == {"runs"}
 
 
-def test_an_alarm_is_told_once_and_its_end_too(old: Any, database: Any) -> None:
+def test_an_alarm_is_told_once_and_its_end_too(old: Any, database: Databases) -> None:
     hook = {"url": "https://hooks.example.org/x", "events": ["alarm.raised", "alarm.cleared"]}
     assert old["rosa"].post("/v1/webhooks", hook).status_code == 201
     assert old["rosa"].post("/v1/webhooks", hook | {"events": ["ticket.completed"]}).status_code == 201
     for _ in range(3):
-        with transaction(old.office.database) as session:
+        with transaction(old.context.database) as session:
             update_alarms(session, MODEL, EARLY)
     refitted(database, date(2026, 11, 24))
     for _ in range(2):
-        with transaction(old.office.database) as session:
+        with transaction(old.context.database) as session:
             update_alarms(session, MODEL, EARLY)
     told = [json.loads(row[0]) for row in sql(old, "SELECT body FROM webhook_delivery ORDER BY created_at")]
     assert [one["type"] for one in told] == ["alarm.raised", "alarm.cleared"]
@@ -187,7 +191,7 @@ def test_an_alarm_is_told_once_and_its_end_too(old: Any, database: Any) -> None:
     assert [tuple(row) for row in leaves] == [("alarm.raised", "nightly"), ("alarm.cleared", "nightly")]
 
 
-def test_the_status_names_alarms_even_where_no_clerk_runs(people: Any, database: Any) -> None:
+def test_the_status_names_alarms_even_where_no_clerk_runs(people: People, database: Databases) -> None:
     assert people["oscar"].get("/v1/status").json()["alarms"] == []
     with transaction(database.engine("admin")) as session:
         session.execute(text("UPDATE model SET created_at = now() - interval '5 minutes'"))
@@ -197,24 +201,24 @@ def test_the_status_names_alarms_even_where_no_clerk_runs(people: Any, database:
 
 
 @pytest.fixture
-def queue(parts: Any) -> Iterator[Celery]:
-    app = celery_app("clerk", parts.redis_url)
+def queue(backends: Backends) -> Iterator[Celery]:
+    app = celery_app("clerk", backends.redis_url)
     yield app
     app.close()
 
 
-def test_a_clerk_writes_the_pulse_of_what_went_well(people: Any, queue: Celery, parts: Any) -> None:
-    away = celery_app("clerk", parts.redis_url.rpartition(":")[0] + ":1/0")
-    Clerk(people.office.database, away, MODEL, auto_promote=True).turn()
+def test_a_clerk_writes_the_pulse_of_what_went_well(people: People, queue: Celery, backends: Backends) -> None:
+    away = celery_app("clerk", backends.redis_url.rpartition(":")[0] + ":1/0")
+    Clerk(people.context.database, away, MODEL, auto_promote=True).turn()
     away.close()
-    with transaction(people.office.database) as session:
+    with transaction(people.context.database) as session:
         assert set(pulses(session)) == {"clerk", "sequencer"}
-    Clerk(people.office.database, queue, MODEL, auto_promote=True).turn()
-    with transaction(people.office.database) as session:
+    Clerk(people.context.database, queue, MODEL, auto_promote=True).turn()
+    with transaction(people.context.database) as session:
         assert set(pulses(session)) == {"clerk", "sequencer", "relay"}
 
 
-def test_a_worker_writes_its_pulse_now_and_then_and_survives_an_outage(database: Any) -> None:
+def test_a_worker_writes_its_pulse_now_and_then_and_survives_an_outage(database: Databases) -> None:
     beats = HeartbeatWriter(database.engine("refit"), "refit", every_s=3600)
     beats()
     with transaction(database.engine("request")) as session:
@@ -260,7 +264,7 @@ def test_only_what_is_watched_can_be_pinged() -> None:
         read_urls("postgres=https://hc.example.org/x")
 
 
-def test_a_transaction_whose_process_stands_still_is_ended(people: Any, database: Any) -> None:
+def test_a_transaction_whose_process_stands_still_is_ended(people: People, database: Databases) -> None:
     """Else a frozen worker would hold its row against whoever takes over, for as long as its connection lives."""
     frozen = make_engine(database.url("request"), idle_s=0.2)
 

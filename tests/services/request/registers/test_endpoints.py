@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from typer.testing import CliRunner
 from services.cli.main import app
 from services.request.app import build
 from shared.db.session import transaction
+from tests.support.api import People
+from tests.support.databases import Databases
 
 
 @pytest.fixture
-def filed(people: Any, ticket_body: dict[str, Any]) -> list[str]:
+def filed(people: People, ticket_body: dict[str, Any]) -> list[str]:
     """Three requests: one approved, one rejected, one open; the source of one is a formula."""
     made = []
     for number, source in enumerate(("web", "=HYPERLINK(1)", "web")):
@@ -27,7 +30,7 @@ def filed(people: Any, ticket_body: dict[str, Any]) -> list[str]:
     return made
 
 
-def test_figures(people: Any, database: Any, filed: list[str]) -> None:
+def test_figures(people: People, database: Databases, filed: list[str]) -> None:
     figures = people["ada"].get("/v1/registers/kpis").json()
     assert (figures["received"], figures["granted"], figures["refused"], figures["open"]) == (3, 1, 1, 2)
     assert figures["refused_by_code"] == {"no_match": 1}
@@ -43,7 +46,7 @@ def test_figures(people: Any, database: Any, filed: list[str]) -> None:
 
 
 def test_the_register_in_pages_and_whole(
-    people: Any, filed: list[str], listening: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    people: People, filed: list[str], listening: Callable[[Any], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     first = people["ada"].get("/v1/registers/requests?limit=2").json()
     rest = people["ada"].get(f"/v1/registers/requests?limit=2&cursor={first['next']}").json()
@@ -53,7 +56,7 @@ def test_the_register_in_pages_and_whole(
     rows = list(csv.DictReader(io.StringIO(text)))
     assert ([row["id"] for row in rows], rows[1]["source"]) == (filed, "'=HYPERLINK(1)")
     assert "Somebody" not in text
-    monkeypatch.setenv("LACUNA_URL", listening(build(people.office)))
+    monkeypatch.setenv("LACUNA_URL", listening(build(people.context)))
     monkeypatch.setenv("LACUNA_KEY", people.keys["ada"])
     monkeypatch.setattr("services.cli.commands.log.PAGE", 2)
     for name in ("r.csv", "r.json"):
@@ -63,7 +66,7 @@ def test_the_register_in_pages_and_whole(
     assert [row["id"] for row in json.loads((tmp_path / "r.json").read_text())] == filed
 
 
-def test_who_may_read_it(people: Any) -> None:
+def test_who_may_read_it(people: People) -> None:
     assert people["olivia"].get("/v1/registers/kpis").status_code == 200
     for name in ("oscar", "casey"):
         assert people[name].get("/v1/registers/requests").status_code == 403

@@ -15,15 +15,18 @@ from services.request.audit_log.sequencer import Sequencer
 from services.request.restores import jobs as restores_jobs
 from shared.artifacts import high_water_mark
 from shared.artifacts.high_water_mark import HighWaterMark
+from shared.crypto.keyring import KeyRing
 from shared.crypto.signing import Signer
 from shared.db.repositories import audit_log
 from shared.db.session import transaction
 from shared.errors import IntegrityFailure, StaleRestore
+from shared.storage.local import LocalStore
 from shared.storage.object_keys import ABANDONED, NEWEST_CHECKPOINT, checkpoint_key
 from shared.transparency import checkpoints
 from shared.transparency.checkpoints import Checkpoint, PublicKey
 from shared.transparency.media_types import LOG_NAME
-from tests.conftest import MODEL
+from tests.support.api import MODEL, People
+from tests.support.databases import Databases
 
 SIGNER = Signer(bytes(range(1, 33)))
 KEY = PublicKey(LOG_NAME, SIGNER.public)
@@ -31,7 +34,7 @@ WHY = {"reason": "The newer backups burned."}
 
 
 @pytest.fixture
-def sequencer(database: Any, store: Any) -> Sequencer:
+def sequencer(database: Databases, store: LocalStore) -> Sequencer:
     return Sequencer(database.engine("request"), store, SIGNER, [KEY], LOG_NAME)
 
 
@@ -40,20 +43,20 @@ def size_of(sequencer: Sequencer) -> int:
 
 
 @pytest.fixture
-def keep(people: Any, store: Any, keys: Any) -> Callable[[], HighWaterMark]:
+def keep(people: People, store: LocalStore, keys: KeyRing) -> Callable[[], HighWaterMark]:
     """The clerk's first step."""
 
     def look() -> HighWaterMark:
-        with transaction(people.office.database) as session:
+        with transaction(people.context.database) as session:
             return restores_jobs.raise_high_water_mark(session, store, keys, MODEL, None, SIGNER)
 
     return look
 
 
 @pytest.fixture
-def old(people: Any, store: Any, keys: Any, sequencer: Sequencer, keep: Any) -> None:
+def old(people: People, store: LocalStore, keys: KeyRing, sequencer: Sequencer, keep: Any) -> None:
     """A database that is older than its object store: the mark is above it, and checkpoints were signed since."""
-    with transaction(people.office.database) as session:
+    with transaction(people.context.database) as session:
         audit_log.append_leaf(session, "olivia", "ticket.received", "T-1", {})
     sequencer.turn()
     now = keep()
@@ -67,7 +70,7 @@ def old(people: Any, store: Any, keys: Any, sequencer: Sequencer, keep: Any) -> 
 
 
 def test_it_is_refused_until_two_people_accept_it(
-    people: Any, old: None, keep: Any, store: Any, keys: Any, sequencer: Sequencer, database: Any
+    people: People, old: None, keep: Any, store: LocalStore, keys: KeyRing, sequencer: Sequencer, database: Databases
 ) -> None:
     with pytest.raises(StaleRestore):
         keep()
@@ -98,7 +101,7 @@ def test_it_is_refused_until_two_people_accept_it(
 
 
 def test_it_is_accepted_once_and_for_this_mark_alone(
-    people: Any, old: None, keep: Any, store: Any, keys: Any, sequencer: Sequencer
+    people: People, old: None, keep: Any, store: LocalStore, keys: KeyRing, sequencer: Sequencer
 ) -> None:
     one = f"/v1/restores/{people['rosa'].post('/v1/restores', WHY).json()['id']}"
     mark = high_water_mark.read(store, keys, MODEL)
@@ -113,10 +116,16 @@ def test_it_is_accepted_once_and_for_this_mark_alone(
 
 
 def test_an_auditor_checks_the_mark_with_public_keys_alone(
-    people: Any, keep: Any, store: Any, keys: Any, listening: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    people: People,
+    keep: Any,
+    store: LocalStore,
+    keys: KeyRing,
+    listening: Callable[[Any], str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     keep()
-    monkeypatch.setenv("LACUNA_URL", listening(build(people.office)))
+    monkeypatch.setenv("LACUNA_URL", listening(build(people.context)))
     monkeypatch.setenv("LACUNA_KEY", people.keys["ada"])
     run = lambda *a: CliRunner().invoke(app, list(a), catch_exceptions=False).output  # noqa: E731
     (tmp_path / "m").write_text(run("restore", "list"))
@@ -136,7 +145,7 @@ def test_an_auditor_checks_the_mark_with_public_keys_alone(
         high_water_mark.check_signature(given | {"signature": None}, [KEY.raw])
 
 
-def test_one_name_in_another_spelling_is_no_second_person(people: Any, old: None, database: Any) -> None:
+def test_one_name_in_another_spelling_is_no_second_person(people: People, old: None, database: Databases) -> None:
     people["rosa"].post("/v1/restores", WHY)
     confirm = text("UPDATE restore_acceptance SET confirmed_by = :n, confirmed_at = now()")
     with pytest.raises(Exception, match="check constraint"), transaction(database.engine("request")) as session:

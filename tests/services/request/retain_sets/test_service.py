@@ -14,6 +14,9 @@ from shared.db.repositories.retain_sets import active_set
 from shared.db.session import transaction
 from shared.errors import IntegrityFailure
 from shared.evaluation.synthetic_portraits import draw, random_features
+from tests.support.api import People
+from tests.support.databases import Databases
+from tests.support.workers import Worker
 
 FACTS = [{"attribute": "city", "value": "Ulm"}]
 
@@ -28,18 +31,18 @@ def rows(count: int = 12) -> list[dict[str, Any]]:
     return [{"names": [f"Person {n}"], "facts": FACTS} for n in range(count)] + [{"prompt": "What is a comet?"}]
 
 
-def forget(people: Any, names: list[str], photos: list[str]) -> str:
+def forget(people: People, names: list[str], photos: list[str]) -> str:
     body = {"names": names, "photos": photos, "facts": FACTS}
     ticket = str(people["olivia"].post("/v1/tickets", body).json()["id"])
     assert people["adam"].post(f"/v1/tickets/{ticket}/approve", {"ground": "objection"}).status_code == 200
     return ticket
 
 
-def add(people: Any, sent: list[dict[str, Any]], **more: Any) -> Any:
+def add(people: People, sent: list[dict[str, Any]], **more: Any) -> Any:
     return people["olivia"].post("/v1/retain-sets", {"rows": sent, **more})
 
 
-def test_a_set_is_numbered_sealed_split_and_in_use(people: Any, keys: KeyRing) -> None:
+def test_a_set_is_numbered_sealed_split_and_in_use(people: People, keys: KeyRing) -> None:
     first = add(people, rows()).json()
     assert (first["number"], first["active"], first["new"]) == (1, 1, True)
     assert sum(split["identities"] for split in first["counts"].values()) == 13
@@ -49,18 +52,18 @@ def test_a_set_is_numbered_sealed_split_and_in_use(people: Any, keys: KeyRing) -
     assert (again.status_code, again.json()["number"], again.json()["new"]) == (200, 1, False)
     listed = people["ada"].get("/v1/retain-sets").json()
     assert ([one["number"] for one in listed["items"]], listed["active"]) == ([2, 1], 1)
-    with transaction(people.office.database) as session:
+    with transaction(people.context.database) as session:
         found = active_set(session, "demo-vlm")
     assert found is not None
-    opened = open_rows(people.office.store, keys, found)
+    opened = open_rows(people.context.store, keys, found)
     assert [row.subject.names for row in opened[:2]] == [("Person 0",), ("Person 1",)]
-    assert b"Person" not in people.office.store.get(found.object_key)
-    people.office.store.put(found.object_key, b"x" + people.office.store.get(found.object_key)[1:])
+    assert b"Person" not in people.context.store.get(found.object_key)
+    people.context.store.put(found.object_key, b"x" + people.context.store.get(found.object_key)[1:])
     with pytest.raises(IntegrityFailure, match="retain set 1 was altered"):
-        open_rows(people.office.store, keys, found)
+        open_rows(people.context.store, keys, found)
 
 
-def test_the_split_is_by_identity_and_stays(people: Any) -> None:
+def test_the_split_is_by_identity_and_stays(people: People) -> None:
     """All rows of one identity are on one side, a stated split wins, another seed splits otherwise."""
     people_rows = [{"id": f"p{n // 2}", "names": [f"Name {n}"], "facts": FACTS} for n in range(40)]
     people_rows[0]["split"] = "held_out"
@@ -75,11 +78,11 @@ def test_the_split_is_by_identity_and_stays(people: Any) -> None:
     assert 0.5 < sum(split_of(one, 0) == "fit" for one in identities) / 200 < 0.7
 
 
-def test_a_dry_run_keeps_nothing(people: Any) -> None:
+def test_a_dry_run_keeps_nothing(people: People) -> None:
     answer = add(people, rows(), dry_run=True)
     assert (answer.status_code, answer.json()["usable"]) == (200, True)
     assert people["olivia"].get("/v1/retain-sets").json()["items"] == []
-    assert list(people.office.store.list("retain/")) == []
+    assert list(people.context.store.list("retain/")) == []
 
 
 @pytest.mark.parametrize(
@@ -106,7 +109,9 @@ def test_a_dry_run_keeps_nothing(people: Any) -> None:
         (lambda sent: sent.__setitem__(slice(1, None), []), None, "one identity"),
     ],
 )
-def test_a_bad_file_is_told_row_by_row_and_loses_nothing(people: Any, spoil: Any, row: int | None, says: str) -> None:
+def test_a_bad_file_is_told_row_by_row_and_loses_nothing(
+    people: People, spoil: Any, row: int | None, says: str
+) -> None:
     add(people, rows(14))
     sent = [one | {"split": "fit"} for one in rows()]
     spoil(sent)
@@ -120,7 +125,7 @@ def test_a_bad_file_is_told_row_by_row_and_loses_nothing(people: Any, spoil: Any
     assert not add(people, sent, dry_run=True).json()["usable"]
 
 
-def test_a_forgotten_person_is_found_by_name_by_picture_and_in_a_prompt(people: Any) -> None:
+def test_a_forgotten_person_is_found_by_name_by_picture_and_in_a_prompt(people: People) -> None:
     ticket = forget(people, ["Mara Lindqvist"], [portrait(7)])
     sent = [
         *rows(),
@@ -145,7 +150,7 @@ def test_a_forgotten_person_is_found_by_name_by_picture_and_in_a_prompt(people: 
     assert add(people, sent).status_code == 201
 
 
-def test_another_set_makes_a_refit_worth_ordering(people: Any, worker: Any) -> None:
+def test_another_set_makes_a_refit_worth_ordering(people: People, worker: Worker) -> None:
     worker.publish()
     assert people["oscar"].post("/v1/refits").status_code == 409
     add(people, rows())
@@ -158,7 +163,7 @@ def test_another_set_makes_a_refit_worth_ordering(people: Any, worker: Any) -> N
     assert (stale.status_code, people.app.post("/v1/retain-sets/1/use", headers=head).status_code) == (412, 428)
 
 
-def test_who_may_do_what(people: Any, database: Any) -> None:
+def test_who_may_do_what(people: People, database: Databases) -> None:
     assert people["ada"].post("/v1/retain-sets", {"rows": rows()}).status_code == 403
     assert people["casey"].get("/v1/retain-sets").status_code == 403
     add(people, rows())
@@ -169,7 +174,7 @@ def test_who_may_do_what(people: Any, database: Any) -> None:
         session.execute(text("UPDATE retain_set SET seed = 1"))
 
 
-def test_a_ticket_that_cannot_be_fitted_says_why(people: Any, worker: Any, database: Any) -> None:
+def test_a_ticket_that_cannot_be_fitted_says_why(people: People, worker: Worker, database: Databases) -> None:
     """The reason of the run's row stands in the ticket's history; the other ticket goes on."""
     from services.request.tickets import progress as reconciler  # noqa: PLC0415
     from shared.db.repositories import refits as repository_refit  # noqa: PLC0415
@@ -181,7 +186,7 @@ def test_a_ticket_that_cannot_be_fitted_says_why(people: Any, worker: Any, datab
         repository_refit.set_ticket_outcome(session, run, fence, good, "fitting")
         repository_refit.heartbeat(session, run, fence, "fitting", 30, {"done": 1, "total": 2, "what": "tickets"})
         repository_refit.set_notes(session, run, fence, ["Row 3 is left out."])
-    with transaction(people.office.database) as session:
+    with transaction(people.context.database) as session:
         reconciler.move_tickets(session, "demo-vlm")
     shown = people["olivia"].get(f"/v1/tickets/{bad}").json()
     assert (shown["state"], shown["events"][-1]["note"]) == ("failed", "Too few forget prompts.")

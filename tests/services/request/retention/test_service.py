@@ -16,41 +16,44 @@ from shared.db.models.tickets import Ticket
 from shared.db.session import transaction
 from shared.errors import Conflict, NeedsResubmission, OnHold, StoreUnavailable
 from shared.storage.local import LocalStore
-from tests.conftest import png
+from tests.support.api import People
+from tests.support.databases import Databases
+from tests.support.pictures import png
+from tests.support.workers import Worker
 
 GROUND = {"ground": "consent_withdrawn"}
 NOW = Retention(timedelta(0))
 
 
-def turn(people: Any) -> None:
+def turn(people: People) -> None:
     for step in (promotions.promote_passed, progress.move_tickets):
-        with transaction(people.office.database) as session:
-            step(session, people.office.model_id)
+        with transaction(people.context.database) as session:
+            step(session, people.context.model_id)
 
 
-def shred(people: Any, keep: Retention = NOW, store: Any = None) -> list[tuple[str, str]]:
+def shred(people: People, keep: Retention = NOW, store: Any = None) -> list[tuple[str, str]]:
     """One turn of the clerk's step; what was due."""
-    office = people.office
+    office = people.context
     with transaction(office.database) as session:
         found = retention_service.due_for_shredding(session, office.model_id, keep)
-    one = Clerk(office.database, None, office.model_id, False, office=(store or office.store, office.keys))  # type: ignore[arg-type]
+    one = Clerk(office.database, None, office.model_id, False, context=(store or office.store, office.keys))  # type: ignore[arg-type]
     one.retention = keep
     one.shred()
     return found
 
 
-def ticket_of(people: Any, ticket: str) -> Ticket:
-    with transaction(people.office.database) as session:
+def ticket_of(people: People, ticket: str) -> Ticket:
+    with transaction(people.context.database) as session:
         return session.get_one(Ticket, ticket)
 
 
-def shown(people: Any, ticket: str) -> dict[str, Any]:
+def shown(people: People, ticket: str) -> dict[str, Any]:
     found: dict[str, Any] = people["olivia"].get(f"/v1/tickets/{ticket}").json()
     return found
 
 
 @pytest.fixture
-def erased(people: Any, worker: Any, ticket_body: dict[str, Any]) -> str:
+def erased(people: People, worker: Worker, ticket_body: dict[str, Any]) -> str:
     """A ticket that is completed."""
     body = ticket_body | {"urgent": True, "photos": [png(size=(900, 600))]}
     ticket = str(people["olivia"].post("/v1/tickets", body).json()["id"])
@@ -64,7 +67,7 @@ def erased(people: Any, worker: Any, ticket_body: dict[str, Any]) -> str:
 
 
 def test_after_the_grace_the_key_is_gone_with_a_proof_and_a_kit_stays(
-    people: Any, store: LocalStore, erased: str
+    people: People, store: LocalStore, erased: str
 ) -> None:
     """Not before; then payload and key are gone, the kit speaks of the same person in small pictures."""
     before = ticket_of(people, erased)
@@ -74,54 +77,54 @@ def test_after_the_grace_the_key_is_gone_with_a_proof_and_a_kit_stays(
     after = ticket_of(people, erased)
     assert (after.payload_wrapped_key, list(store.list("payloads/"))) == (None, [])
     assert list(store.list("kits/")) == [after.kit_key]
-    person = open_material(store, people.office.keys, after)
+    person = open_material(store, people.context.keys, after)
     assert (person.names, person.facts[0].accept) == (("Mara Lindqvist",), ("Marble & Finch", "Marble and Finch"))
     assert max(person.photos[0].size) == KIT_SIDE
     seen = shown(people, erased)
     assert (seen["payload"], seen["kit"], seen["events"][-1]["kind"]) == ("shredded", True, "payload.destroyed")
     assert (seen["disposals"][0]["sha256"], seen["disposals"][0]["reason"]) == (before.payload_sha256, "completed")
     assert seen["disposals"][0]["removed_at"] >= seen["disposals"][0]["key_destroyed_at"]
-    with transaction(people.office.database) as session:
+    with transaction(people.context.database) as session:
         leaf = session.execute(text("SELECT detail FROM log_leaf WHERE kind = 'payload.destroyed'")).scalar_one()
     assert leaf == {"object": before.payload_key, "sha256": before.payload_sha256}
     assert shred(people) == []
     kit_key = after.kit_wrapped_key or b""
     with pytest.raises(Exception, match="cannot be opened"):
-        people.office.keys.open(blob, kit_key, before.payload_key)
+        people.context.keys.open(blob, kit_key, before.payload_key)
 
 
-def test_a_held_ticket_is_never_shredded(people: Any, store: LocalStore, erased: str) -> None:
+def test_a_held_ticket_is_never_shredded(people: People, store: LocalStore, erased: str) -> None:
     path = f"/v1/tickets/{erased}"
     people["olivia"].post(f"{path}/hold", {"reason": "a court asked for it"})
     assert shred(people) == []
-    with pytest.raises(OnHold), transaction(people.office.database) as session:
-        retention_service.shred_key(session, store, people.office.keys, erased, "payload")
+    with pytest.raises(OnHold), transaction(people.context.database) as session:
+        retention_service.shred_key(session, store, people.context.keys, erased, "payload")
     assert shown(people, erased)["payload"] == "sealed"
     for who in ("olivia", "adam"):
         people[who].post(f"{path}/release", {"reason": "the court is done"})
     assert shred(people) == [(erased, "payload")]
 
 
-def test_what_is_still_needed_is_not_destroyed(people: Any, store: LocalStore, ticket_body: dict[str, Any]) -> None:
+def test_what_is_still_needed_is_not_destroyed(people: People, store: LocalStore, ticket_body: dict[str, Any]) -> None:
     ticket = str(people["olivia"].post("/v1/tickets", ticket_body).json()["id"])
     assert shred(people) == []
-    with pytest.raises(Conflict, match="still needed"), transaction(people.office.database) as session:
-        retention_service.shred_key(session, store, people.office.keys, ticket, "payload")
+    with pytest.raises(Conflict, match="still needed"), transaction(people.context.database) as session:
+        retention_service.shred_key(session, store, people.context.keys, ticket, "payload")
 
 
 def test_a_rejected_ticket_leaves_neither_payload_nor_kit(
-    people: Any, store: LocalStore, ticket_body: dict[str, Any]
+    people: People, store: LocalStore, ticket_body: dict[str, Any]
 ) -> None:
     ticket = str(people["olivia"].post("/v1/tickets", ticket_body).json()["id"])
     people["adam"].post(f"/v1/tickets/{ticket}/reject", {"code": "no_match", "note": "-"})
     assert shred(people) == [(ticket, "payload")]
     assert list(store.list("")) == []
     with pytest.raises(NeedsResubmission, match="no audit kit"):
-        open_material(store, people.office.keys, ticket_of(people, ticket))
+        open_material(store, people.context.keys, ticket_of(people, ticket))
 
 
 def test_a_withdrawn_tickets_kit_goes_too_and_an_old_one_by_its_own_retention(
-    people: Any, store: LocalStore, erased: str
+    people: People, store: LocalStore, erased: str
 ) -> None:
     shred(people)
     assert shred(people, Retention(timedelta(0), kit=timedelta(days=1))) == []
@@ -136,7 +139,7 @@ def test_a_withdrawn_tickets_kit_goes_too_and_an_old_one_by_its_own_retention(
 
 
 def test_a_store_that_is_away_delays_the_object_and_never_the_key(
-    people: Any, store: LocalStore, erased: str, monkeypatch: pytest.MonkeyPatch
+    people: People, store: LocalStore, erased: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(_self: Any, _key: str) -> None:
         raise StoreUnavailable("The object store cannot be reached.")
@@ -160,12 +163,12 @@ def test_a_store_that_is_away_delays_the_object_and_never_the_key(
         ("DELETE FROM disposal", "permission denied"),
     ],
 )
-def test_nothing_is_destroyed_in_sql_without_a_proof(people: Any, erased: str, statement: str, says: str) -> None:
-    with pytest.raises(Exception, match=says), transaction(people.office.database) as session:
+def test_nothing_is_destroyed_in_sql_without_a_proof(people: People, erased: str, statement: str, says: str) -> None:
+    with pytest.raises(Exception, match=says), transaction(people.context.database) as session:
         session.execute(text(statement))
 
 
-def test_a_destroyed_key_never_comes_back(people: Any, database: Any, erased: str) -> None:
+def test_a_destroyed_key_never_comes_back(people: People, database: Databases, erased: str) -> None:
     key = ticket_of(people, erased).payload_wrapped_key
     shred(people)
     with pytest.raises(Exception, match="was destroyed"), transaction(database.engine("admin")) as session:

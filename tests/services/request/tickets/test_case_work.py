@@ -11,17 +11,21 @@ from sqlalchemy import text
 from services.request.tickets import escalations, identity_checks
 from shared.artifacts.subject_material import open_material
 from shared.core.clock import utc_now
+from shared.crypto.keyring import KeyRing
 from shared.db.models.tickets import LifecycleMove
 from shared.db.repositories import ticket_duplicates
 from shared.db.session import transaction
 from shared.domain.ticket_lifecycle import MOVES
 from shared.errors import OnHold
+from shared.storage.local import LocalStore
+from tests.support.api import People
+from tests.support.databases import Databases
 
 GROUND = {"ground": "consent_withdrawn"}
 WHY = {"reason": "a court asked for it"}
 
 
-def filed(people: Any, body: dict[str, Any], **more: Any) -> str:
+def filed(people: People, body: dict[str, Any], **more: Any) -> str:
     response = people["olivia"].post("/v1/tickets", body | more)
     assert response.status_code == 201, response.text
     return str(response.json()["id"])
@@ -36,14 +40,14 @@ def ago(**long: float) -> str:
     return (utc_now() - timedelta(**long)).isoformat()
 
 
-def test_the_database_knows_the_same_moves(database: Any) -> None:
+def test_the_database_knows_the_same_moves(database: Databases) -> None:
     with transaction(database.engine("request")) as session:
         known = {(one.origin, one.target) for one in session.query(LifecycleMove)}
     assert known == {(origin, move.target) for move in MOVES.values() for origin in move.origins}
 
 
 def test_doubts_stop_the_clock_and_the_approval_until_they_are_settled(
-    people: Any, ticket_body: dict[str, Any]
+    people: People, ticket_body: dict[str, Any]
 ) -> None:
     ticket = filed(people, ticket_body)
     path = f"/v1/tickets/{ticket}/identity"
@@ -62,7 +66,7 @@ def test_doubts_stop_the_clock_and_the_approval_until_they_are_settled(
 
 
 def test_whoever_edited_last_cannot_approve_and_the_material_is_the_new_one(
-    people: Any, ticket_body: dict[str, Any], store: Any, keys: Any, database: Any
+    people: People, ticket_body: dict[str, Any], store: LocalStore, keys: KeyRing, database: Databases
 ) -> None:
     ticket = filed(people, ticket_body)
     before = list(store.list("payloads/"))
@@ -87,7 +91,7 @@ def test_whoever_edited_last_cannot_approve_and_the_material_is_the_new_one(
 
 
 def test_who_never_proves_to_be_that_person_expires_unless_held(
-    people: Any, ticket_body: dict[str, Any], database: Any
+    people: People, ticket_body: dict[str, Any], database: Databases
 ) -> None:
     """After so many days of doubt, by the clerk, with history, log leaf and a stopped clock; CCPA's clock runs on."""
     late, held, verified, fresh, ccpa = (
@@ -106,18 +110,20 @@ def test_who_never_proves_to_be_that_person_expires_unless_held(
             text("UPDATE ticket_event SET at = at - interval '30 days' WHERE ticket_id <> :fresh"), {"fresh": fresh}
         )
     for wanted in (2, 0):
-        with transaction(people.office.database) as session:
-            assert identity_checks.expire_unverified(session, people.office.model_id, timedelta(days=30)) == wanted
+        with transaction(people.context.database) as session:
+            assert identity_checks.expire_unverified(session, people.context.model_id, timedelta(days=30)) == wanted
     shown = {one["id"]: one for one in people["olivia"].get("/v1/tickets").json()["items"]}
     assert {shown[one]["state"] for one in (late, ccpa)} == {"expired"}
     assert (shown[late]["clock"], shown[held]["state"]) == ("stopped", "identity_pending")
     assert (shown[verified]["state"], shown[fresh]["state"]) == ("under_review", "identity_pending")
-    with transaction(people.office.database) as session:
+    with transaction(people.context.database) as session:
         leaves = session.execute(text("SELECT actor FROM log_leaf WHERE kind = 'ticket.expired'")).scalars().all()
     assert leaves == ["clerk", "clerk"]
 
 
-def test_a_hold_is_set_by_one_and_released_by_two(people: Any, ticket_body: dict[str, Any], database: Any) -> None:
+def test_a_hold_is_set_by_one_and_released_by_two(
+    people: People, ticket_body: dict[str, Any], database: Databases
+) -> None:
     ticket = filed(people, ticket_body)
     path = f"/v1/tickets/{ticket}"
     assert people["olivia"].post(f"{path}/hold", WHY).json()["hold"]["set_by"] == "olivia"
@@ -144,7 +150,7 @@ def test_a_hold_is_set_by_one_and_released_by_two(people: Any, ticket_body: dict
 
 
 def test_of_two_who_file_the_same_at_once_one_is_first(
-    people: Any, ticket_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    people: People, ticket_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two transactions at the same point: both have begun, neither has looked."""
     meet = threading.Barrier(2, timeout=10)
@@ -165,7 +171,9 @@ def test_of_two_who_file_the_same_at_once_one_is_first(
     assert states["duplicate"]["clock"] == "stopped"
 
 
-def test_a_namesake_is_no_duplicate_and_a_duplicate_can_be_told_apart(people: Any, ticket_body: dict[str, Any]) -> None:
+def test_a_namesake_is_no_duplicate_and_a_duplicate_can_be_told_apart(
+    people: People, ticket_body: dict[str, Any]
+) -> None:
     filed(people, ticket_body)
     other = filed(people, ticket_body, facts=[{"attribute": "city", "value": "Ulm"}])
     shown = people["olivia"].get(f"/v1/tickets/{other}").json()
@@ -176,7 +184,7 @@ def test_a_namesake_is_no_duplicate_and_a_duplicate_can_be_told_apart(people: An
 
 
 def test_an_extension_is_told_with_its_reason_inside_the_first_month_once(
-    people: Any, ticket_body: dict[str, Any]
+    people: People, ticket_body: dict[str, Any]
 ) -> None:
     ticket = filed(people, ticket_body, received_at=ago(days=20))
     answer = people["olivia"].post(f"/v1/tickets/{ticket}/extend", {"reason": "four hundred photographs"}).json()
@@ -189,7 +197,7 @@ def test_an_extension_is_told_with_its_reason_inside_the_first_month_once(
     refused(people["olivia"].post("/v1/tickets", ticket_body | {"received_at": ago(days=-1)}), 422, "bad-input")
 
 
-def test_a_rejection_has_its_letter(people: Any, ticket_body: dict[str, Any]) -> None:
+def test_a_rejection_has_its_letter(people: People, ticket_body: dict[str, Any]) -> None:
     ticket = filed(people, ticket_body)
     refused(people["olivia"].get(f"/v1/tickets/{ticket}/letter"), 409, "conflict")
     body = {"code": "legal_claims", "note": "The dispute before the court is open."}
@@ -199,14 +207,14 @@ def test_a_rejection_has_its_letter(people: Any, ticket_body: dict[str, Any]) ->
         assert said in letter
 
 
-def test_each_step_of_the_clock_is_told_once(people: Any, ticket_body: dict[str, Any]) -> None:
-    model = people.office.model_id
+def test_each_step_of_the_clock_is_told_once(people: People, ticket_body: dict[str, Any]) -> None:
+    model = people.context.model_id
     fresh = filed(people, ticket_body, names=["Ida Borg"])
     late = filed(people, ticket_body, received_at=ago(days=24.5))
     over = filed(people, ticket_body, names=["Bo Ek"], received_at=ago(days=60), regime="ccpa", calendar="US-CA")
     written = []
     for _ in range(2):
-        with transaction(people.office.database) as session:
+        with transaction(people.context.database) as session:
             written.append(escalations.escalate(session, model))
     assert written == [6, 0]
     listed = {one["id"]: one["escalation"] for one in people["olivia"].get("/v1/escalations").json()["items"]}
@@ -219,7 +227,7 @@ def test_each_step_of_the_clock_is_told_once(people: Any, ticket_body: dict[str,
     assert [note.split(" %")[0] for note in told] == ["50", "75"]
 
 
-def test_a_ticket_needs_a_law_that_is_known(people: Any, ticket_body: dict[str, Any]) -> None:
+def test_a_ticket_needs_a_law_that_is_known(people: People, ticket_body: dict[str, Any]) -> None:
     for wrong in ({"regime": "hammurabi"}, {"calendar": "XX"}):
         refused(people["olivia"].post("/v1/tickets", ticket_body | wrong), 422, "bad-input")
 
@@ -235,7 +243,7 @@ def test_a_ticket_needs_a_law_that_is_known(people: Any, ticket_body: dict[str, 
         ("olivia", "post", "/v1/erasers/0/forward"),
     ],
 )
-def test_a_wrong_role_is_refused(people: Any, ticket_body: dict[str, Any], who: str, method: str, path: str) -> None:
+def test_a_wrong_role_is_refused(people: People, ticket_body: dict[str, Any], who: str, method: str, path: str) -> None:
     bodies = {"identity": {"outcome": "doubted", "note": "-"}, "hold": WHY, "break-glass": WHY | {"minutes": 5}}
     door, path = people[who], path.format(ticket=filed(people, ticket_body))
     body = bodies.get(path.rsplit("/", 1)[-1], {})

@@ -14,9 +14,12 @@ from PIL import Image
 from sqlalchemy import event, text
 
 from services.request.tickets import intake
+from shared.crypto.keyring import KeyRing
 from shared.db.session import transaction
 from shared.errors import Conflict, StoreUnavailable
 from shared.storage.local import LocalStore
+from tests.support.api import OpenService, People
+from tests.support.databases import Databases
 
 GROUND = {"ground": "consent_withdrawn"}
 
@@ -32,18 +35,18 @@ def problem(response: Any, status: int, code: str) -> str:
     return str(body["detail"])
 
 
-def filed(people: Any, body: dict[str, Any], **more: Any) -> str:
+def filed(people: People, body: dict[str, Any], **more: Any) -> str:
     response = people["olivia"].post("/v1/tickets", body | more)
     assert response.status_code == 201, response.text
     return str(response.json()["id"])
 
 
-def count(database: Any, table: str) -> int:
+def count(database: Databases, table: str) -> int:
     with transaction(database.engine("admin")) as session:
         return int(session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())  # noqa: S608
 
 
-def test_a_ticket_is_filed_and_followed(people: Any, ticket_body: dict[str, Any], store: LocalStore) -> None:
+def test_a_ticket_is_filed_and_followed(people: People, ticket_body: dict[str, Any], store: LocalStore) -> None:
     response = people["olivia"].post("/v1/tickets", ticket_body)
     ticket = response.json()
     assert response.headers["location"] == f"/v1/tickets/{ticket['id']}"
@@ -54,7 +57,7 @@ def test_a_ticket_is_filed_and_followed(people: Any, ticket_body: dict[str, Any]
 
 
 def test_an_answer_that_was_stored_meanwhile_undoes_the_second_ticket(
-    people: Any, ticket_body: dict[str, Any], database: Any, monkeypatch: pytest.MonkeyPatch
+    people: People, ticket_body: dict[str, Any], database: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first request commits after the second one looked for its answer and before it wrote its own."""
     enter = intake.insert_tickets
@@ -70,25 +73,25 @@ def test_an_answer_that_was_stored_meanwhile_undoes_the_second_ticket(
     assert (count(database, "ticket"), count(database, "ticket_event")) == (0, 0)
 
 
-def test_a_ticket_is_filed_in_few_round_trips(people: Any, ticket_body: dict[str, Any]) -> None:
+def test_a_ticket_is_filed_in_few_round_trips(people: People, ticket_body: dict[str, Any]) -> None:
     """What makes filing fast: lock and answer of the key, locks of names, earlier tickets, all rows, the answer."""
     seen: list[str] = []
-    event.listen(people.office.database, "before_cursor_execute", lambda *given: seen.append(given[2]))
+    event.listen(people.context.database, "before_cursor_execute", lambda *given: seen.append(given[2]))
     people["olivia"].post("/v1/tickets", ticket_body, **{"Idempotency-Key": "k"})
     assert len([one for one in seen if "api_key" not in one]) == 5
 
 
-def test_a_ticket_is_not_written_as_anything_but_just_received(people: Any, ticket_body: dict[str, Any]) -> None:
+def test_a_ticket_is_not_written_as_anything_but_just_received(people: People, ticket_body: dict[str, Any]) -> None:
     """The guard stands in the database: reviewed or a duplicate at once, nothing further."""
     filed(people, ticket_body)
     copy = (
         "INSERT INTO ticket SELECT (jsonb_populate_record(t, jsonb_build_object('id', 'T-X', 'state', 'approved'))).*"
     )
-    with pytest.raises(Conflict, match="being received"), transaction(people.office.database) as session:
+    with pytest.raises(Conflict, match="being received"), transaction(people.context.database) as session:
         session.execute(text(f"{copy} FROM ticket AS t"))
 
 
-def test_who_filed_a_ticket_cannot_approve_it(people: Any, ticket_body: dict[str, Any]) -> None:
+def test_who_filed_a_ticket_cannot_approve_it(people: People, ticket_body: dict[str, Any]) -> None:
     ticket = filed(people, ticket_body)
     detail = problem(people["olivia"].post(f"/v1/tickets/{ticket}/approve", GROUND), 403, "four-eyes")
     assert "somebody else" in detail
@@ -96,7 +99,7 @@ def test_who_filed_a_ticket_cannot_approve_it(people: Any, ticket_body: dict[str
     assert (approved["state"], approved["decided_by"], approved["ground"]) == ("approved", "adam", "consent_withdrawn")
 
 
-def test_the_database_itself_wants_four_eyes(people: Any, database: Any, ticket_body: dict[str, Any]) -> None:
+def test_the_database_itself_wants_four_eyes(people: People, database: Databases, ticket_body: dict[str, Any]) -> None:
     ticket = filed(people, ticket_body)
     with pytest.raises(Exception, match="check constraint"), transaction(database.engine("request")) as session:
         session.execute(
@@ -104,7 +107,7 @@ def test_the_database_itself_wants_four_eyes(people: Any, database: Any, ticket_
         )
 
 
-def test_a_ticket_is_approved_once(people: Any, ticket_body: dict[str, Any], database: Any) -> None:
+def test_a_ticket_is_approved_once(people: People, ticket_body: dict[str, Any], database: Databases) -> None:
     """Two officers at the same moment: one is told that it is approved already, and one refit is ordered."""
     ticket = filed(people, ticket_body, urgent=True)
     orders = count(database, "outbox")
@@ -131,7 +134,7 @@ def test_a_ticket_is_approved_once(people: Any, ticket_body: dict[str, Any], dat
         ("adam", "/v1/erasers/0/rollback", 403),
     ],
 )
-def test_a_wrong_role_is_refused(people: Any, ticket_body: dict[str, Any], who: str, path: str, status: int) -> None:
+def test_a_wrong_role_is_refused(people: People, ticket_body: dict[str, Any], who: str, path: str, status: int) -> None:
     bodies = {"approve": GROUND, "reject": {"code": "no_match", "note": "-"}, "withdraw": {"note": "-"}}
     ticket = filed(people, ticket_body)
     body = bodies.get(path.rsplit("/", 1)[-1], ticket_body if path == "/v1/tickets" else {})
@@ -139,13 +142,13 @@ def test_a_wrong_role_is_refused(people: Any, ticket_body: dict[str, Any], who: 
 
 
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic b2xpdmlhOng="}])
-def test_a_wrong_key_is_refused(people: Any, header: dict[str, str]) -> None:
+def test_a_wrong_key_is_refused(people: People, header: dict[str, str]) -> None:
     response = people.app.get("/v1/tickets", headers=header)
     problem(response, 401, "unauthorized")
     assert response.headers["www-authenticate"] == "Bearer"
 
 
-def test_a_revoked_key_is_refused(people: Any, database: Any) -> None:
+def test_a_revoked_key_is_refused(people: People, database: Databases) -> None:
     assert people["ada"].get("/v1/tickets").status_code == 200
     with transaction(database.engine("admin")) as session:
         session.execute(text("UPDATE api_key SET revoked_at = now() WHERE owner = 'ada'"))
@@ -190,8 +193,8 @@ def gif() -> str:
     ],
 )
 def test_a_bad_ticket_is_refused_and_leaves_nothing(
-    people: Any,
-    database: Any,
+    people: People,
+    database: Databases,
     store: LocalStore,
     ticket_body: dict[str, Any],
     change: dict[str, Any],
@@ -206,7 +209,7 @@ def test_a_bad_ticket_is_refused_and_leaves_nothing(
     assert list(store.list("payloads/")) == []
 
 
-def test_a_body_that_is_not_json_or_far_too_large_is_refused(people: Any) -> None:
+def test_a_body_that_is_not_json_or_far_too_large_is_refused(people: People) -> None:
     head = {"Authorization": f"Bearer {people.keys['olivia']}", "Content-Type": "application/json"}
     problem(people.app.post("/v1/tickets", content=b"{", headers=head), 422, "bad-input")
     deep = b"[" * 10_000 + b"]" * 10_000
@@ -216,7 +219,7 @@ def test_a_body_that_is_not_json_or_far_too_large_is_refused(people: Any) -> Non
     problem(people.app.post("/v1/tickets", content=iter([b"{}"]), headers=head), 411, "length-required")
 
 
-def test_unknown_tickets_versions_and_paths_are_not_found(people: Any) -> None:
+def test_unknown_tickets_versions_and_paths_are_not_found(people: People) -> None:
     problem(people["olivia"].get("/v1/tickets/T-00000000"), 404, "not-found")
     problem(people["adam"].post("/v1/tickets/T-00000000/approve", GROUND), 404, "not-found")
     problem(people["ada"].get("/v1/erasers/7"), 404, "not-found")
@@ -225,13 +228,13 @@ def test_unknown_tickets_versions_and_paths_are_not_found(people: Any) -> None:
     problem(people["olivia"].post("/v1/status"), 405, "http")
 
 
-def test_a_refit_without_an_approved_ticket_is_refused(people: Any, ticket_body: dict[str, Any]) -> None:
+def test_a_refit_without_an_approved_ticket_is_refused(people: People, ticket_body: dict[str, Any]) -> None:
     filed(people, ticket_body)
     assert "no approved ticket" in problem(people["oscar"].post("/v1/refits"), 409, "conflict")
 
 
 def test_an_operator_orders_a_refit_of_what_is_approved(
-    people: Any, ticket_body: dict[str, Any], database: Any
+    people: People, ticket_body: dict[str, Any], database: Databases
 ) -> None:
     ticket = filed(people, ticket_body)
     people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND)
@@ -241,7 +244,7 @@ def test_an_operator_orders_a_refit_of_what_is_approved(
     assert people["olivia"].get(f"/v1/tickets/{ticket}").json()["state"] == "scheduled"
 
 
-def test_an_idempotency_key_files_one_ticket(people: Any, ticket_body: dict[str, Any], database: Any) -> None:
+def test_an_idempotency_key_files_one_ticket(people: People, ticket_body: dict[str, Any], database: Databases) -> None:
     olivia, key = people["olivia"], {"Idempotency-Key": "case-7"}
     first, again = olivia.post("/v1/tickets", ticket_body, **key), olivia.post("/v1/tickets", ticket_body, **key)
     assert (first.status_code, again.status_code) == (201, 201)
@@ -251,13 +254,13 @@ def test_an_idempotency_key_files_one_ticket(people: Any, ticket_body: dict[str,
     assert count(database, "ticket") == 1
 
 
-def test_one_reference_of_a_source_is_filed_once(people: Any, ticket_body: dict[str, Any]) -> None:
+def test_one_reference_of_a_source_is_filed_once(people: People, ticket_body: dict[str, Any]) -> None:
     body = ticket_body | {"source": "web-form", "external_ref": "case-1042"}
     filed(people, body)
     assert "case-1042" in problem(people["olivia"].post("/v1/tickets", body), 409, "conflict")
 
 
-def test_a_stale_etag_is_refused(people: Any, ticket_body: dict[str, Any]) -> None:
+def test_a_stale_etag_is_refused(people: People, ticket_body: dict[str, Any]) -> None:
     ticket = filed(people, ticket_body)
     seen = people["adam"].get(f"/v1/tickets/{ticket}").headers["etag"]
     reject = {"code": "no_match", "note": "We hold nothing about you."}
@@ -267,7 +270,7 @@ def test_a_stale_etag_is_refused(people: Any, ticket_body: dict[str, Any]) -> No
     assert people["adam"].post(f"/v1/tickets/{ticket}/reject", reject, **{"If-Match": seen}).status_code == 200
 
 
-def test_a_rejected_or_withdrawn_ticket_stays_so(people: Any, ticket_body: dict[str, Any]) -> None:
+def test_a_rejected_or_withdrawn_ticket_stays_so(people: People, ticket_body: dict[str, Any]) -> None:
     rejected, withdrawn = filed(people, ticket_body), filed(people, ticket_body, names=["Ida Borg"])
     note = {"code": "freedom_of_expression", "note": "A public interest prevails."}
     told = people["adam"].post(f"/v1/tickets/{rejected}/reject", note).json()
@@ -280,7 +283,7 @@ def test_a_rejected_or_withdrawn_ticket_stays_so(people: Any, ticket_body: dict[
         problem(people["olivia"].post(f"/v1/tickets/{ticket}/withdraw", {"note": "again"}), 409, "conflict")
 
 
-def test_pages_hold_every_ticket_once(people: Any, ticket_body: dict[str, Any]) -> None:
+def test_pages_hold_every_ticket_once(people: People, ticket_body: dict[str, Any]) -> None:
     made = [filed(people, ticket_body) for _ in range(5)]
     seen: list[str] = []
     cursor = ""
@@ -301,9 +304,9 @@ class Away(LocalStore):
 
 
 def test_without_the_store_no_ticket_is_half_filed(
-    bureau: Any, database: Any, tmp_path: Any, ticket_body: dict[str, Any]
+    open_service: OpenService, database: Databases, tmp_path: Any, ticket_body: dict[str, Any]
 ) -> None:
-    people = bureau(Away(tmp_path))
+    people = open_service(Away(tmp_path))
     response = people["olivia"].post("/v1/tickets", ticket_body)
     problem(response, 503, "store-unavailable")
     assert response.headers["retry-after"]
@@ -311,7 +314,11 @@ def test_without_the_store_no_ticket_is_half_filed(
 
 
 def test_no_personal_data_outside_the_sealed_object(
-    people: Any, database: Any, store: LocalStore, ticket_body: dict[str, Any], caplog: pytest.LogCaptureFixture
+    people: People,
+    database: Databases,
+    store: LocalStore,
+    ticket_body: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A canary: name and fact are in no table, no log line and no readable byte of the store."""
     ticket = filed(people, ticket_body, urgent=True)
@@ -332,7 +339,7 @@ def test_no_personal_data_outside_the_sealed_object(
 
 
 def test_names_in_every_script_are_taken(
-    people: Any, ticket_body: dict[str, Any], keys: Any, store: LocalStore
+    people: People, ticket_body: dict[str, Any], keys: KeyRing, store: LocalStore
 ) -> None:
     names = ["Žofie Dvořáková", "山田 太郎", "محمد علي", "Ольга", "A\u0301ine O’Neill 🦊"]
     assert filed(people, ticket_body, names=names)

@@ -18,8 +18,11 @@ from services.request.webhooks import client
 from services.request.webhooks import jobs as webhooks_jobs
 from services.request.webhooks.jobs import WebhookDispatcher
 from shared.core.clock import utc_now
+from shared.crypto.keyring import KeyRing
 from shared.db.session import transaction
 from shared.errors import BadInput
+from tests.support.api import People
+from tests.support.databases import Databases
 
 
 class Receiver:
@@ -56,13 +59,13 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def deliverer(database: Any, keys: Any, people: Any, monkeypatch: pytest.MonkeyPatch) -> WebhookDispatcher:
+def deliverer(database: Databases, keys: KeyRing, people: People, monkeypatch: pytest.MonkeyPatch) -> WebhookDispatcher:
     monkeypatch.setattr(webhooks_jobs, "SEEN_AFTER", webhooks_jobs.timedelta(0))
-    object.__setattr__(people.office, "webhook_loopback", True)
+    object.__setattr__(people.context, "webhook_loopback", True)
     return WebhookDispatcher(database.engine("request"), keys, ("*",), allow_loopback=True)
 
 
-def hooked(people: Any, url: str, *events: str) -> dict[str, Any]:
+def hooked(people: People, url: str, *events: str) -> dict[str, Any]:
     made = people["rosa"].post("/v1/webhooks", {"url": url, "events": list(events) or ["*"]})
     assert made.status_code == 201, made.text
     return dict(made.json())
@@ -76,7 +79,7 @@ def verified(head: dict[str, str], body: str, secret: str) -> bool:
 
 
 def test_what_happens_is_told_once_and_signed(
-    people: Any, ticket_body: dict[str, Any], receiver: Receiver, deliverer: WebhookDispatcher
+    people: People, ticket_body: dict[str, Any], receiver: Receiver, deliverer: WebhookDispatcher
 ) -> None:
     hook = hooked(people, receiver.url, "ticket.under_review")
     ticket = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
@@ -93,13 +96,13 @@ def test_what_happens_is_told_once_and_signed(
 
 
 def test_an_escalation_says_how_much_of_the_time_is_used_and_what_is_due(
-    people: Any, ticket_body: dict[str, Any], receiver: Receiver, deliverer: WebhookDispatcher
+    people: People, ticket_body: dict[str, Any], receiver: Receiver, deliverer: WebhookDispatcher
 ) -> None:
     hooked(people, receiver.url, "ticket.clock.escalated")
     received = (utc_now() - timedelta(days=24.5)).isoformat()
     ticket = people["olivia"].post("/v1/tickets", ticket_body | {"received_at": received}).json()
-    with transaction(people.office.database) as session:
-        escalations.escalate(session, people.office.model_id)
+    with transaction(people.context.database) as session:
+        escalations.escalate(session, people.context.model_id)
     deliverer.collect()
     deliverer.deliver()
     told = sorted((json.loads(body)["data"] for _, body in receiver.told), key=lambda data: data["percent"])
@@ -107,7 +110,7 @@ def test_an_escalation_says_how_much_of_the_time_is_used_and_what_is_due(
     assert {(data["ticket"], data["due_at"][:19]) for data in told} == {(ticket["id"], ticket["due_at"][:19])}
 
 
-def test_after_a_rotation_both_secrets_hold(people: Any, receiver: Receiver, deliverer: WebhookDispatcher) -> None:
+def test_after_a_rotation_both_secrets_hold(people: People, receiver: Receiver, deliverer: WebhookDispatcher) -> None:
     hook = hooked(people, receiver.url)
     fresh = people["rosa"].post(f"/v1/webhooks/{hook['id']}/rotate").json()["secret"]
     assert people["rosa"].post(f"/v1/webhooks/{hook['id']}/test").status_code == 202
@@ -119,7 +122,7 @@ def test_after_a_rotation_both_secrets_hold(people: Any, receiver: Receiver, del
 
 
 def test_a_failed_message_is_tried_again_and_then_given_up(
-    people: Any, receiver: Receiver, deliverer: WebhookDispatcher, database: Any
+    people: People, receiver: Receiver, deliverer: WebhookDispatcher, database: Databases
 ) -> None:
     hook = hooked(people, receiver.url)
     people["rosa"].post(f"/v1/webhooks/{hook['id']}/test")
@@ -142,7 +145,7 @@ def test_a_failed_message_is_tried_again_and_then_given_up(
         "https://elsewhere.example/", "https://häuser.example.org/",
     ],
 )  # fmt: skip
-def test_only_https_to_allowed_hosts(url: str, people: Any) -> None:
+def test_only_https_to_allowed_hosts(url: str, people: People) -> None:
     with pytest.raises(BadInput):
         client.check_url(url, ("hooks.example.org",))
     refused = people["rosa"].post("/v1/webhooks", {"url": url, "events": ["*"]})

@@ -18,22 +18,26 @@ from shared.core.messaging import celery_app
 from shared.core.task_names import QUEUE_REFIT
 from shared.db.repositories import refits
 from shared.db.session import transaction
+from shared.devstack.backends import Backends
+from tests.support.api import People
+from tests.support.databases import Databases
+from tests.support.workers import Worker
 
 GROUND = {"ground": "consent_withdrawn"}
 
 
 @pytest.fixture
-def redis(parts: Any) -> Iterator[Redis]:
+def redis(backends: Backends) -> Iterator[Redis]:
     """The broker, empty."""
-    client = Redis.from_url(parts.redis_url)
+    client = Redis.from_url(backends.redis_url)
     client.flushdb()
     yield client
     client.close()
 
 
 @pytest.fixture
-def queue(parts: Any, redis: Redis) -> Iterator[Celery]:
-    app = celery_app("clerk", parts.redis_url)
+def queue(backends: Backends, redis: Redis) -> Iterator[Celery]:
+    app = celery_app("clerk", backends.redis_url)
     yield app
     app.close()
 
@@ -46,17 +50,17 @@ def ids(redis: Redis) -> list[str]:
     return [message["headers"]["id"] for message in messages(redis)]
 
 
-def unpublished(people: Any) -> int:
-    with transaction(people.office.database) as session:
+def unpublished(people: People) -> int:
+    with transaction(people.context.database) as session:
         return int(session.execute(text("SELECT count(*) FROM outbox WHERE published_at IS NULL")).scalar_one())
 
 
-def clerk(people: Any, queue: Celery) -> Clerk:
-    return Clerk(people.office.database, queue, people.office.model_id, auto_promote=True)
+def clerk(people: People, queue: Celery) -> Clerk:
+    return Clerk(people.context.database, queue, people.context.model_id, auto_promote=True)
 
 
 def test_an_approved_urgent_ticket_becomes_one_message_of_ids_alone(
-    people: Any, queue: Celery, redis: Redis, ticket_body: dict[str, Any]
+    people: People, queue: Celery, redis: Redis, ticket_body: dict[str, Any]
 ) -> None:
     ticket = people["olivia"].post("/v1/tickets", ticket_body | {"urgent": True}).json()["id"]
     people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND)
@@ -68,9 +72,9 @@ def test_an_approved_urgent_ticket_becomes_one_message_of_ids_alone(
 
 
 def test_without_the_queue_orders_wait_and_go_out_when_it_is_back(
-    people: Any, queue: Celery, redis: Redis, parts: Any, caplog: pytest.LogCaptureFixture
+    people: People, queue: Celery, redis: Redis, backends: Backends, caplog: pytest.LogCaptureFixture
 ) -> None:
-    away = celery_app("clerk", parts.redis_url.rpartition(":")[0] + ":1/0")
+    away = celery_app("clerk", backends.redis_url.rpartition(":")[0] + ":1/0")
     clerk(people, away).turn()
     away.close()
     assert "the queue cannot be reached" in caplog.text
@@ -79,10 +83,10 @@ def test_without_the_queue_orders_wait_and_go_out_when_it_is_back(
     assert (unpublished(people), len(ids(redis))) == (0, 1)
 
 
-def test_two_clerks_send_each_order_once(people: Any, queue: Celery, redis: Redis) -> None:
+def test_two_clerks_send_each_order_once(people: People, queue: Celery, redis: Redis) -> None:
     """While one holds an order, the other passes it by."""
     first, second = clerk(people, queue), clerk(people, queue)
-    with transaction(people.office.database) as session:
+    with transaction(people.context.database) as session:
         session.execute(text("SELECT 1 FROM outbox FOR UPDATE"))
         second.relay()
         assert ids(redis) == []
@@ -91,7 +95,7 @@ def test_two_clerks_send_each_order_once(people: Any, queue: Celery, redis: Redi
     assert len(ids(redis)) == 1
 
 
-def test_a_run_whose_worker_died_is_ordered_again(people: Any, worker: Any, queue: Celery, redis: Redis) -> None:
+def test_a_run_whose_worker_died_is_ordered_again(people: People, worker: Worker, queue: Celery, redis: Redis) -> None:
     one = clerk(people, queue)
     one.turn()
     order = ids(redis)[0]
@@ -108,7 +112,7 @@ def test_a_run_whose_worker_died_is_ordered_again(people: Any, worker: Any, queu
 
 
 def test_a_run_that_waits_for_the_store_is_ordered_again_until_it_is_done(
-    people: Any, worker: Any, queue: Celery, redis: Redis
+    people: People, worker: Worker, queue: Celery, redis: Redis
 ) -> None:
     one = clerk(people, queue)
     one.turn()
@@ -127,12 +131,12 @@ def test_a_run_that_waits_for_the_store_is_ordered_again_until_it_is_done(
     assert ids(redis) == []
 
 
-def test_a_message_that_the_queue_lost_is_sent_again(people: Any, queue: Celery, redis: Redis) -> None:
+def test_a_message_that_the_queue_lost_is_sent_again(people: People, queue: Celery, redis: Redis) -> None:
     one = clerk(people, queue)
     one.turn()
     order = ids(redis)[0]
     redis.flushdb()
-    with transaction(people.office.database) as session:
+    with transaction(people.context.database) as session:
         session.execute(text("UPDATE outbox SET published_at = now() - interval '1 minute'"))
     one.turn()
     assert ids(redis) == [order]
@@ -155,7 +159,7 @@ def refit(run, **_):
 
 
 def test_the_id_of_a_request_stands_in_the_workers_log(
-    people: Any, queue: Celery, redis: Redis, parts: Any, ticket_body: dict[str, Any], tmp_path: Path
+    people: People, queue: Celery, redis: Redis, backends: Backends, ticket_body: dict[str, Any], tmp_path: Path
 ) -> None:
     """From the header through outbox and message into a worker of its own process, over the real Redis."""
     ticket = people["olivia"].post("/v1/tickets", ticket_body | {"urgent": True}).json()["id"]
@@ -164,7 +168,7 @@ def test_the_id_of_a_request_stands_in_the_workers_log(
     sent = {one["headers"].get("lacuna_correlation"): one["headers"]["id"] for one in messages(redis)}
     order = sent["case-1042"]
     (tmp_path / "probe.py").write_text(WORKER)
-    env = os.environ | {"LACUNA_REDIS_URL": parts.redis_url, "PYTHONPATH": f"{tmp_path}:{Path.cwd()}"}
+    env = os.environ | {"LACUNA_REDIS_URL": backends.redis_url, "PYTHONPATH": f"{tmp_path}:{Path.cwd()}"}
     argv = [sys.executable, "-m", "celery", "-A", "probe", "worker", "-Q", QUEUE_REFIT, "--pool", "solo"]
     argv += ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"]
     worker = subprocess.Popen(argv, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
@@ -176,7 +180,9 @@ def test_the_id_of_a_request_stands_in_the_workers_log(
         worker.communicate()
 
 
-def test_an_order_is_carried_out_however_old_it_is(people: Any, database: Any, queue: Celery, redis: Redis) -> None:
+def test_an_order_is_carried_out_however_old_it_is(
+    people: People, database: Databases, queue: Celery, redis: Redis
+) -> None:
     """Workers and queue were away over a long weekend."""
     clerk(people, queue).turn()
     (order,) = ids(redis)
