@@ -8,7 +8,7 @@ import logging
 import typer
 from rich.console import Console
 
-from services.cli.commands import audit_kits, key_rotation, restores, tickets
+from services.cli.commands import ask, audit_kits, key_rotation, restores, stack, status, tickets
 from services.cli.commands.api_keys import key_app
 from services.cli.commands.audits import audit_app
 from services.cli.commands.certificates import certificate_app
@@ -27,6 +27,8 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The right to be forgotten."
 )
 
+for command in (stack.up, stack.demo, stack.secrets, status.status, ask.ask):
+    app.command()(command)
 app.add_typer(ticket_app, name="ticket")
 app.add_typer(eraser_app, name="eraser")
 app.add_typer(audit_app, name="audit")

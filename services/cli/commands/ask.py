@@ -6,12 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from services.cli.client import inference_client
-from services.cli.main import app
 from services.cli.options import FOLDER, As, Data, Json, _answer, _data_url
 from services.cli.render import tables
 
 
-@app.command()
 def ask(
     question: str,
     photo: Annotated[Path | None, typer.Option(help="A picture that the question is about.")] = None,

@@ -5,12 +5,10 @@ from typing import Annotated
 
 import typer
 
-from services.cli.main import app
 from services.cli.options import FOLDER, Data
 from services.cli.render import tables
 
 
-@app.command()
 def up(data: Data = FOLDER) -> None:
     """Start everything on this machine and keep it running."""
     from shared.core.config import load_settings  # noqa: PLC0415 - a quarter of a second
@@ -19,7 +17,6 @@ def up(data: Data = FOLDER) -> None:
     run_up(data, load_settings())
 
 
-@app.command()
 def demo(
     json: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
     data: Annotated[Path | None, typer.Option(help="The folder of the stack; a fresh one by default.")] = None,
@@ -31,7 +28,6 @@ def demo(
     run_demo(json, data, page)
 
 
-@app.command()
 def secrets(folder: Path = Path("k8s/base/secrets")) -> None:
     """Draw the secrets of a deployment, once: an env file for each container, keys.json for people."""
     from shared.devstack.secrets import write_secrets  # noqa: PLC0415 - likewise

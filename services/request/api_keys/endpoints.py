@@ -90,7 +90,7 @@ def revoke_key(key_id: uuid.UUID, mutation: MutationDep, request: Request) -> JS
         return MutationResult(_view(one), etag=_etag(one))
 
     answer = mutation.run_once(work)
-    request.app.state.identity.forget()
+    request.app.state.authenticator.forget()
     return answer
 
 

@@ -47,7 +47,7 @@ from shared.db.repositories import tickets as tickets_repository
 from shared.db.session import transaction
 from shared.errors import Conflict, StoreUnavailable
 
-router = APIRouter(tags=["desk"])
+router = APIRouter(tags=["tickets"])
 
 
 @router.patch("/v1/tickets/{ticket_id}")
@@ -155,9 +155,6 @@ def _change(mutation: Mutation, ticket_id: str, do: Callable[[Session, Ticket], 
         return MutationResult(responses.ticket_with_events(session, ticket) | (more or {}), etag=f'"{ticket.version}"')
 
     return mutation.run_once(work)
-
-
-router = APIRouter(tags=["tickets"])
 
 
 @router.post("/v1/tickets", status_code=201)

@@ -238,8 +238,11 @@ def test_a_clock_set_back_loses_nothing(
     first = people["olivia"].post("/v1/tickets", ticket_body, **{"Idempotency-Key": "c"}).json()["id"]
     now = datetime.fromisoformat(people["olivia"].get(f"/v1/tickets/{first}").json()["submitted_at"])
     for module in (
+        "services.request.tickets.intake",
         "services.request.tickets.service",
         "services.request.api.idempotency",
+        "shared.db.repositories.audit_log",
+        "shared.db.repositories.ticket_clocks",
         "shared.db.repositories.tickets",
     ):
         monkeypatch.setattr(f"{module}.utc_now", lambda: now - timedelta(days=1))
