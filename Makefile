@@ -10,7 +10,7 @@ FIND_LINKS = $${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(PYTHON) -m pip config get
 INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url 2>/dev/null)}}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check lint deploy-check demo-model bench-model bench-forgetting bench-choose bench-cost \
+.PHONY: help setup demo up test check lint schema deploy-check demo-model bench-model bench-forgetting bench-choose bench-cost \
 	bench-paper bench-tickets chaos fuzz clean
 
 help: ## List what can be made
@@ -42,6 +42,9 @@ lint: $(STAMP) ## Format, ruff, mypy strict, import rules
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+schema: $(STAMP) ## Write migrations/schema.sql, the readable database, from the migrations
+	$(BIN)/python -m migrations.dump_schema
 
 check: lint test ## Everything that has to hold before a commit (the deployment files are checked by tests)
 

@@ -1,0 +1,1405 @@
+-- The database of Lacuna: every table, function, trigger and grant, as the newest migration leaves it.
+-- `make schema` generates this file from the migrations, so do not edit it. A test compares the two. The sentences and
+-- the order come from schema_layout.toml. The file loads into an empty database in which the roles lacuna_request,
+-- lacuna_refit, lacuna_audit and lacuna_inference exist. No service may DELETE or TRUNCATE. Where a grant of SELECT or
+-- UPDATE names columns, it holds for these columns only.
+--
+-- Contents:
+--   TENANCY (written by the request service)
+--   TICKETS (written by the request service)
+--   REFITS (written by the refit service)
+--   ERASERS
+--   AUDITS (written by the audit service)
+--   RETAIN SETS (written by the request service)
+--   TRANSPARENCY
+--   WEBHOOKS (written by the request service)
+--   IMPORTS (written by the request service)
+--   AUDIT KITS (written by the request service)
+--   OPERATIONS
+--   RECORDS THAT NEVER CHANGE
+--   THE ROLLBACK GUARD
+--   TICKETS, LEGAL HOLDS AND DESTROYED KEYS
+--   REQUESTS THAT NEED A SECOND PERSON
+--   THE ONE DELETION
+
+REVOKE USAGE ON SCHEMA public FROM PUBLIC;
+GRANT USAGE ON SCHEMA public TO lacuna_request;
+GRANT USAGE ON SCHEMA public TO lacuna_refit;
+GRANT USAGE ON SCHEMA public TO lacuna_audit;
+GRANT USAGE ON SCHEMA public TO lacuna_inference;
+
+-- =====================================================================================================================
+-- TENANCY (written by the request service)
+--
+-- Who uses this installation, with which keys, and which models are served.
+-- =====================================================================================================================
+
+-- An organisation that uses this installation.
+CREATE TABLE tenant (
+    id text NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT tenant_pkey PRIMARY KEY (id)
+);
+GRANT SELECT, INSERT, UPDATE ON tenant TO lacuna_request;
+
+-- A key of one person or program. Only its SHA-256 is kept.
+CREATE TABLE api_key (
+    id uuid NOT NULL,
+    tenant_id text NOT NULL,
+    owner text NOT NULL,
+    key_sha256 text NOT NULL,
+    roles text[] NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    revoked_at timestamptz,
+    scopes text[] DEFAULT '{}'::text[] NOT NULL,
+    label text DEFAULT '' NOT NULL,
+    expires_at timestamptz,
+    last_used_at timestamptz,
+    created_by text,
+    CONSTRAINT api_key_key_sha256_key UNIQUE (key_sha256),
+    CONSTRAINT api_key_pkey PRIMARY KEY (id),
+    CONSTRAINT api_key_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
+    CONSTRAINT auditor_exclusive CHECK ((NOT ('auditor' = ANY (roles))) OR (cardinality(roles) = 1)),
+    CONSTRAINT operator_apart CHECK ((NOT ('operator' = ANY (roles))) OR (roles <@ ARRAY['operator', 'client']))
+);
+GRANT SELECT, INSERT, UPDATE ON api_key TO lacuna_request;
+GRANT SELECT ON api_key TO lacuna_inference;
+
+-- A base model that is served. Each model has one desired state.
+CREATE TABLE model (
+    id text NOT NULL,
+    tenant_id text NOT NULL,
+    source text NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT model_pkey PRIMARY KEY (id),
+    CONSTRAINT model_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id)
+);
+GRANT SELECT, INSERT, UPDATE ON model TO lacuna_request;
+GRANT SELECT ON model TO lacuna_refit;
+GRANT SELECT ON model TO lacuna_audit;
+GRANT SELECT ON model TO lacuna_inference;
+
+-- The answer to a request that carried an idempotency key, kept for one day.
+CREATE TABLE idempotency_key (
+    tenant_id text NOT NULL,
+    owner text NOT NULL,
+    key text NOT NULL,
+    request_sha256 text NOT NULL,
+    status integer NOT NULL,
+    headers jsonb NOT NULL,
+    body jsonb NOT NULL,
+    created_at timestamptz NOT NULL,
+    CONSTRAINT idempotency_key_pkey PRIMARY KEY (tenant_id, owner, key)
+);
+CREATE INDEX idempotency_key_age ON idempotency_key (created_at);
+GRANT SELECT, INSERT ON idempotency_key TO lacuna_request;
+
+-- =====================================================================================================================
+-- TICKETS (written by the request service)
+--
+-- Requests to be forgotten. Names, photographs and facts of the person are in sealed objects in the object store. A
+-- ticket holds the wrapped keys of these objects, and blind indexes by which a second request for the same person is
+-- found.
+-- =====================================================================================================================
+
+-- A request to be forgotten. Once `required_since` is set, every version that is served must cover the ticket.
+CREATE TABLE ticket (
+    id text NOT NULL,
+    tenant_id text NOT NULL,
+    model_id text NOT NULL,
+    state text NOT NULL,
+    review_reason text,
+    source text NOT NULL,
+    external_ref text,
+    subject_index text[] NOT NULL,
+    payload_key text NOT NULL,
+    payload_sha256 text NOT NULL,
+    payload_wrapped_key bytea,
+    photos integer NOT NULL,
+    facts integer NOT NULL,
+    urgent boolean NOT NULL,
+    submitted_by text NOT NULL,
+    submitted_at timestamptz NOT NULL,
+    last_edited_by text NOT NULL,
+    decided_by text,
+    decided_at timestamptz,
+    ground text,
+    decision_code text,
+    decision_note text,
+    required_since timestamptz,
+    version integer DEFAULT 1 NOT NULL,
+    regime text DEFAULT 'gdpr' NOT NULL,
+    calendar text DEFAULT '' NOT NULL,
+    zone text DEFAULT 'UTC' NOT NULL,
+    clock text DEFAULT 'running' NOT NULL,
+    due_at timestamptz,
+    escalate_at timestamptz,
+    acknowledged_at timestamptz,
+    identity text DEFAULT 'assumed' NOT NULL,
+    identity_by text,
+    identity_method text,
+    identity_at timestamptz,
+    fact_index text[] DEFAULT '{}'::text[] NOT NULL,
+    duplicate_of text,
+    kit_key text,
+    kit_sha256 text,
+    kit_wrapped_key bytea,
+    kit_made_at timestamptz,
+    CONSTRAINT ticket_pkey PRIMARY KEY (id),
+    CONSTRAINT ticket_tenant_id_source_external_ref_key UNIQUE (tenant_id, source, external_ref),
+    CONSTRAINT ticket_duplicate_of_fkey FOREIGN KEY (duplicate_of) REFERENCES ticket(id),
+    CONSTRAINT ticket_model_id_fkey FOREIGN KEY (model_id) REFERENCES model(id),
+    CONSTRAINT ticket_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
+    CONSTRAINT duplicate_points CHECK ((state <> 'duplicate') OR (duplicate_of IS NOT NULL)),
+    CONSTRAINT not_approved_in_doubt CHECK ((identity <> 'doubted') OR (state IN ('received', 'identity_pending',
+        'rejected', 'withdrawn', 'duplicate', 'expired'))),
+    CONSTRAINT ticket_check CHECK ((decided_by IS NULL) OR (state = 'rejected') OR ((decided_by <> submitted_by) AND
+        (decided_by <> last_edited_by))),
+    CONSTRAINT ticket_clock_check CHECK (clock IN ('running', 'paused', 'stopped')),
+    CONSTRAINT ticket_identity_check CHECK (identity IN ('assumed', 'doubted', 'verified')),
+    CONSTRAINT ticket_regime_check CHECK (regime IN ('gdpr', 'uk_gdpr', 'ccpa')),
+    CONSTRAINT ticket_state_check CHECK (state IN ('received', 'identity_pending', 'under_review', 'approved',
+        'scheduled', 'fitting', 'auditing', 'deploying', 'completed', 'rejected', 'withdrawn', 'duplicate', 'expired',
+        'failed', 'regressed')),
+    CONSTRAINT verified_by_somebody CHECK ((identity <> 'verified') OR ((identity_by IS NOT NULL) AND (identity_method
+        IS NOT NULL) AND (identity_at IS NOT NULL)))
+);
+CREATE INDEX ticket_due ON ticket (tenant_id, due_at, id) WHERE (clock <> 'stopped');
+CREATE INDEX ticket_escalate ON ticket (escalate_at) WHERE (escalate_at IS NOT NULL);
+CREATE INDEX ticket_newest ON ticket (tenant_id, submitted_at DESC, id DESC);
+CREATE INDEX ticket_newest_in_state ON ticket (tenant_id, state, submitted_at DESC, id DESC);
+CREATE INDEX ticket_newest_urgent ON ticket (tenant_id, submitted_at DESC, id DESC) WHERE urgent;
+CREATE INDEX ticket_sealed ON ticket (model_id, state) WHERE (payload_wrapped_key IS NOT NULL);
+CREATE INDEX ticket_state ON ticket (model_id, state);
+CREATE INDEX ticket_subject ON ticket USING gin (subject_index) WITH (fastupdate=off);
+-- The trigger guard runs guard_ticket(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+-- The trigger guard_disposal runs guard_disposal(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+GRANT SELECT, INSERT, UPDATE ON ticket TO lacuna_request;
+GRANT SELECT ON ticket TO lacuna_refit;
+GRANT SELECT ON ticket TO lacuna_audit;
+
+-- The history of a ticket.
+CREATE TABLE ticket_event (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    ticket_id text NOT NULL,
+    at timestamptz NOT NULL,
+    actor text NOT NULL,
+    state text NOT NULL,
+    note text,
+    kind text DEFAULT 'state' NOT NULL,
+    detail jsonb,
+    CONSTRAINT ticket_event_pkey PRIMARY KEY (id),
+    CONSTRAINT ticket_event_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id)
+);
+CREATE INDEX ticket_event_ticket ON ticket_event (ticket_id, id);
+GRANT SELECT, INSERT ON ticket_event TO lacuna_request;
+
+-- The state changes that guard_ticket() allows.
+CREATE TABLE lifecycle_move (
+    origin text NOT NULL,
+    target text NOT NULL,
+    CONSTRAINT lifecycle_move_pkey PRIMARY KEY (origin, target)
+);
+INSERT INTO lifecycle_move VALUES
+    ('received', 'under_review'),
+    ('received', 'identity_pending'),
+    ('under_review', 'identity_pending'),
+    ('identity_pending', 'under_review'),
+    ('under_review', 'approved'),
+    ('received', 'rejected'),
+    ('identity_pending', 'rejected'),
+    ('under_review', 'rejected'),
+    ('received', 'duplicate'),
+    ('duplicate', 'under_review'),
+    ('identity_pending', 'expired'),
+    ('approved', 'scheduled'),
+    ('failed', 'scheduled'),
+    ('deploying', 'scheduled'),
+    ('approved', 'fitting'),
+    ('scheduled', 'fitting'),
+    ('failed', 'fitting'),
+    ('regressed', 'fitting'),
+    ('approved', 'under_review'),
+    ('scheduled', 'under_review'),
+    ('fitting', 'under_review'),
+    ('failed', 'under_review'),
+    ('approved', 'auditing'),
+    ('scheduled', 'auditing'),
+    ('fitting', 'auditing'),
+    ('failed', 'auditing'),
+    ('regressed', 'auditing'),
+    ('approved', 'deploying'),
+    ('scheduled', 'deploying'),
+    ('fitting', 'deploying'),
+    ('auditing', 'deploying'),
+    ('failed', 'deploying'),
+    ('regressed', 'deploying'),
+    ('deploying', 'completed'),
+    ('approved', 'failed'),
+    ('scheduled', 'failed'),
+    ('fitting', 'failed'),
+    ('auditing', 'failed'),
+    ('deploying', 'failed'),
+    ('failed', 'approved'),
+    ('received', 'withdrawn'),
+    ('identity_pending', 'withdrawn'),
+    ('under_review', 'withdrawn'),
+    ('approved', 'withdrawn'),
+    ('scheduled', 'withdrawn'),
+    ('fitting', 'withdrawn'),
+    ('auditing', 'withdrawn'),
+    ('deploying', 'withdrawn'),
+    ('completed', 'withdrawn'),
+    ('failed', 'withdrawn'),
+    ('regressed', 'withdrawn'),
+    ('completed', 'regressed');
+-- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
+GRANT SELECT ON lifecycle_move TO lacuna_request;
+
+-- The events that start, pause, extend and stop the statutory clock of a ticket.
+CREATE TABLE ticket_clock (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    ticket_id text NOT NULL,
+    kind text NOT NULL,
+    at timestamptz NOT NULL,
+    actor text NOT NULL,
+    reason text,
+    CONSTRAINT ticket_clock_pkey PRIMARY KEY (id),
+    CONSTRAINT ticket_clock_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    CONSTRAINT ticket_clock_check1 CHECK ((kind <> 'extended') OR (reason IS NOT NULL)),
+    CONSTRAINT ticket_clock_kind_check CHECK (kind IN ('received', 'paused', 'resumed', 'extended', 'stopped'))
+);
+CREATE INDEX ticket_clock_ticket ON ticket_clock (ticket_id, id);
+-- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
+GRANT SELECT, INSERT ON ticket_clock TO lacuna_request;
+
+-- A notice that 50, 75, 90 or 100 per cent of the statutory time has passed. Each is written once per deadline.
+CREATE TABLE escalation (
+    ticket_id text NOT NULL,
+    percent integer NOT NULL,
+    extensions integer NOT NULL,
+    due_at timestamptz NOT NULL,
+    at timestamptz NOT NULL,
+    CONSTRAINT escalation_pkey PRIMARY KEY (ticket_id, percent, extensions),
+    CONSTRAINT escalation_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    CONSTRAINT escalation_percent_check CHECK (percent IN (50, 75, 90, 100))
+);
+-- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
+GRANT SELECT, INSERT ON escalation TO lacuna_request;
+
+-- A legal hold: the sealed objects of the ticket must not be destroyed. One person asks for its release and another
+-- releases it.
+CREATE TABLE ticket_hold (
+    id uuid NOT NULL,
+    ticket_id text NOT NULL,
+    reason text NOT NULL,
+    set_by text NOT NULL,
+    set_at timestamptz NOT NULL,
+    release_asked_by text,
+    release_asked_at timestamptz,
+    released_by text,
+    released_at timestamptz,
+    CONSTRAINT ticket_hold_pkey PRIMARY KEY (id),
+    CONSTRAINT ticket_hold_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    CONSTRAINT ticket_hold_check CHECK ((released_by IS NULL) OR ((release_asked_by IS NOT NULL) AND (released_by <>
+        release_asked_by))),
+    CONSTRAINT ticket_hold_check1 CHECK ((released_by IS NULL) = (released_at IS NULL)),
+    CONSTRAINT ticket_hold_check2 CHECK (lower(btrim(released_by)) <> lower(btrim(release_asked_by)))
+);
+CREATE UNIQUE INDEX ticket_hold_open ON ticket_hold (ticket_id) WHERE (released_at IS NULL);
+-- The trigger guard runs guard_hold(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+GRANT SELECT, INSERT, UPDATE (release_asked_by, release_asked_at, released_by, released_at) ON ticket_hold TO
+    lacuna_request;
+
+-- The proof that an object of a ticket was destroyed: first its key, then the object itself.
+CREATE TABLE disposal (
+    id uuid NOT NULL,
+    ticket_id text NOT NULL,
+    object text NOT NULL,
+    object_key text NOT NULL,
+    sha256 text NOT NULL,
+    reason text NOT NULL,
+    key_destroyed_at timestamptz NOT NULL,
+    removed_at timestamptz,
+    CONSTRAINT disposal_pkey PRIMARY KEY (id),
+    CONSTRAINT disposal_ticket_id_object_key UNIQUE (ticket_id, object),
+    CONSTRAINT disposal_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    CONSTRAINT disposal_object_check CHECK (object IN ('payload', 'kit'))
+);
+CREATE INDEX disposal_waiting ON disposal (id) WHERE (removed_at IS NULL);
+GRANT SELECT, INSERT, UPDATE (removed_at) ON disposal TO lacuna_request;
+
+-- =====================================================================================================================
+-- REFITS (written by the refit service)
+--
+-- The runs that compute a new eraser, and what each run kept for the next one.
+-- =====================================================================================================================
+
+-- An order to compute a new eraser. A worker holds it by a lease, and `fence` refuses a worker that lost its lease.
+CREATE TABLE refit_run (
+    id uuid NOT NULL,
+    model_id text NOT NULL,
+    kind text NOT NULL,
+    period text,
+    status text NOT NULL,
+    stage text,
+    attempt integer NOT NULL,
+    fence integer NOT NULL,
+    lease_until timestamptz,
+    started_at timestamptz NOT NULL,
+    finished_at timestamptz,
+    error text,
+    version_id uuid,
+    seconds jsonb,
+    progress jsonb,
+    notes jsonb,
+    recipe text,
+    CONSTRAINT refit_run_model_id_kind_period_key UNIQUE (model_id, kind, period),
+    CONSTRAINT refit_run_pkey PRIMARY KEY (id),
+    CONSTRAINT refit_run_model_id_fkey FOREIGN KEY (model_id) REFERENCES model(id),
+    CONSTRAINT refit_run_kind_check CHECK (kind IN ('initial', 'nightly', 'urgent', 'forward')),
+    CONSTRAINT refit_run_status_check CHECK (status IN ('running', 'waiting', 'succeeded', 'nothing_to_do', 'failed'))
+);
+GRANT SELECT ON refit_run TO lacuna_request;
+GRANT SELECT, INSERT, UPDATE ON refit_run TO lacuna_refit;
+
+-- What a run did with a ticket.
+CREATE TABLE refit_run_ticket (
+    run_id uuid NOT NULL,
+    ticket_id text NOT NULL,
+    outcome text NOT NULL,
+    at timestamptz NOT NULL,
+    detail text,
+    CONSTRAINT refit_run_ticket_pkey PRIMARY KEY (run_id, ticket_id),
+    CONSTRAINT refit_run_ticket_run_id_fkey FOREIGN KEY (run_id) REFERENCES refit_run(id),
+    CONSTRAINT refit_run_ticket_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    CONSTRAINT refit_run_ticket_outcome_check CHECK (outcome IN ('fitting', 'fitted', 'no_leak_found', 'failed',
+        'needs_resubmission'))
+);
+CREATE INDEX refit_run_ticket_again ON refit_run_ticket (ticket_id) WHERE (outcome = 'needs_resubmission');
+GRANT SELECT ON refit_run_ticket TO lacuna_request;
+GRANT SELECT, INSERT, UPDATE ON refit_run_ticket TO lacuna_refit;
+
+-- Where the sealed fit of a ticket is stored, for one state of the base statistics.
+CREATE TABLE fit_rows (
+    model_id text NOT NULL,
+    ticket_id text NOT NULL,
+    digest text NOT NULL,
+    object_key text NOT NULL,
+    sha256 text NOT NULL,
+    wrapped_key bytea,
+    created_at timestamptz NOT NULL,
+    CONSTRAINT fit_rows_pkey PRIMARY KEY (model_id, ticket_id, digest),
+    CONSTRAINT fit_rows_model_id_fkey FOREIGN KEY (model_id) REFERENCES model(id),
+    CONSTRAINT fit_rows_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id)
+);
+-- The trigger guard runs guard_fit_rows(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+GRANT SELECT, UPDATE (wrapped_key) ON fit_rows TO lacuna_request;
+GRANT SELECT, INSERT, UPDATE ON fit_rows TO lacuna_refit;
+
+-- =====================================================================================================================
+-- ERASERS
+--
+-- Published versions (written by the refit service), which version is served (written by the request service), and what
+-- the replicas report (written by the inference service).
+-- =====================================================================================================================
+
+-- A published eraser. Only the wrapping of its key may change.
+CREATE TABLE eraser_version (
+    id uuid NOT NULL,
+    model_id text NOT NULL,
+    number integer NOT NULL,
+    run_id uuid NOT NULL,
+    recipe text NOT NULL,
+    object_key text NOT NULL,
+    sha256 text NOT NULL,
+    size_bytes bigint NOT NULL,
+    manifest jsonb NOT NULL,
+    envelope jsonb NOT NULL,
+    wrapped_key bytea NOT NULL,
+    created_at timestamptz NOT NULL,
+    coverage_root text,
+    CONSTRAINT eraser_version_model_id_number_key UNIQUE (model_id, number),
+    CONSTRAINT eraser_version_pkey PRIMARY KEY (id),
+    CONSTRAINT eraser_version_model_id_fkey FOREIGN KEY (model_id) REFERENCES model(id),
+    CONSTRAINT eraser_version_run_id_fkey FOREIGN KEY (run_id) REFERENCES refit_run(id),
+    CONSTRAINT eraser_version_number_check CHECK (number >= 0)
+);
+-- The trigger append_only runs refuse_change(): see "THE ROLLBACK GUARD".
+-- The trigger guard runs guard_version(): see "THE ROLLBACK GUARD".
+-- The trigger rewrapped_only runs guard_rewrap(): see "THE ROLLBACK GUARD".
+GRANT SELECT, UPDATE (wrapped_key) ON eraser_version TO lacuna_request;
+GRANT SELECT, INSERT ON eraser_version TO lacuna_refit;
+GRANT SELECT ON eraser_version TO lacuna_audit;
+GRANT SELECT ON eraser_version TO lacuna_inference;
+
+-- The tickets that a version covers.
+CREATE TABLE version_ticket (
+    version_id uuid NOT NULL,
+    ticket_id text NOT NULL,
+    rows_sha256 text NOT NULL,
+    CONSTRAINT version_ticket_pkey PRIMARY KEY (version_id, ticket_id),
+    CONSTRAINT version_ticket_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    CONSTRAINT version_ticket_version_id_fkey FOREIGN KEY (version_id) REFERENCES eraser_version(id)
+);
+-- The trigger append_only runs refuse_change(): see "THE ROLLBACK GUARD".
+GRANT SELECT ON version_ticket TO lacuna_request;
+GRANT SELECT, INSERT ON version_ticket TO lacuna_refit;
+GRANT SELECT ON version_ticket TO lacuna_audit;
+GRANT SELECT ON version_ticket TO lacuna_inference;
+
+-- The version that every replica of a model must serve. THE ROLLBACK GUARD watches over this table.
+CREATE TABLE desired_state (
+    model_id text NOT NULL,
+    generation integer NOT NULL,
+    version_id uuid NOT NULL,
+    changed_by text NOT NULL,
+    changed_at timestamptz NOT NULL,
+    CONSTRAINT desired_state_pkey PRIMARY KEY (model_id),
+    CONSTRAINT desired_state_model_id_fkey FOREIGN KEY (model_id) REFERENCES model(id),
+    CONSTRAINT desired_state_version_id_fkey FOREIGN KEY (version_id) REFERENCES eraser_version(id)
+);
+-- The trigger guard runs guard_desired_state(): see "THE ROLLBACK GUARD".
+GRANT SELECT, INSERT, UPDATE ON desired_state TO lacuna_request;
+GRANT SELECT ON desired_state TO lacuna_inference;
+
+-- Every change of a desired state.
+CREATE TABLE promotion (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    model_id text NOT NULL,
+    generation integer NOT NULL,
+    version_id uuid NOT NULL,
+    kind text NOT NULL,
+    actor text NOT NULL,
+    at timestamptz NOT NULL,
+    CONSTRAINT promotion_pkey PRIMARY KEY (id),
+    CONSTRAINT promotion_model_id_fkey FOREIGN KEY (model_id) REFERENCES model(id),
+    CONSTRAINT promotion_version_id_fkey FOREIGN KEY (version_id) REFERENCES eraser_version(id),
+    CONSTRAINT promotion_kind_check CHECK (kind IN ('automatic', 'manual', 'rollback', 'break_glass', 'restore'))
+);
+GRANT SELECT, INSERT ON promotion TO lacuna_request;
+
+-- Permission to serve, for a limited time, a version that leaves tickets uncovered. One person asks and another
+-- confirms.
+CREATE TABLE break_glass (
+    id uuid NOT NULL,
+    model_id text NOT NULL,
+    version_id uuid NOT NULL,
+    reason text NOT NULL,
+    minutes integer NOT NULL,
+    asked_by text NOT NULL,
+    asked_at timestamptz NOT NULL,
+    confirmed_by text,
+    confirmed_at timestamptz,
+    expires_at timestamptz,
+    ended_at timestamptz,
+    ended_by text,
+    CONSTRAINT break_glass_pkey PRIMARY KEY (id),
+    CONSTRAINT break_glass_model_id_fkey FOREIGN KEY (model_id) REFERENCES model(id),
+    CONSTRAINT break_glass_version_id_fkey FOREIGN KEY (version_id) REFERENCES eraser_version(id),
+    CONSTRAINT break_glass_check CHECK ((confirmed_by IS NULL) OR (confirmed_by <> asked_by)),
+    CONSTRAINT break_glass_check1 CHECK ((confirmed_by IS NULL) = (confirmed_at IS NULL)),
+    CONSTRAINT break_glass_check2 CHECK ((confirmed_by IS NULL) = (expires_at IS NULL)),
+    CONSTRAINT break_glass_check3 CHECK (expires_at <= (confirmed_at + make_interval(mins => minutes))),
+    CONSTRAINT break_glass_check4 CHECK (lower(btrim(confirmed_by)) <> lower(btrim(asked_by))),
+    CONSTRAINT break_glass_minutes_check CHECK ((minutes >= 1) AND (minutes <= 1440))
+);
+-- The trigger guard runs guard_break_glass(): see "THE ROLLBACK GUARD".
+GRANT SELECT, INSERT, UPDATE (confirmed_by, confirmed_at, expires_at, ended_at, ended_by) ON break_glass TO
+    lacuna_request;
+
+-- The tickets that a permission leaves uncovered.
+CREATE TABLE break_glass_ticket (
+    break_glass_id uuid NOT NULL,
+    ticket_id text NOT NULL,
+    CONSTRAINT break_glass_ticket_pkey PRIMARY KEY (break_glass_id, ticket_id),
+    CONSTRAINT break_glass_ticket_break_glass_id_fkey FOREIGN KEY (break_glass_id) REFERENCES break_glass(id),
+    CONSTRAINT break_glass_ticket_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id)
+);
+-- The trigger guard runs guard_break_glass_ticket(): see "THE ROLLBACK GUARD".
+GRANT SELECT, INSERT ON break_glass_ticket TO lacuna_request;
+
+-- How long a ticket was uncovered under a permission, from the promotion until no replica served that version.
+CREATE TABLE exposure (
+    break_glass_id uuid NOT NULL,
+    ticket_id text NOT NULL,
+    started_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    seconds double precision GENERATED ALWAYS AS (EXTRACT(epoch FROM (ended_at - started_at))) STORED,
+    CONSTRAINT exposure_pkey PRIMARY KEY (break_glass_id, ticket_id),
+    CONSTRAINT exposure_break_glass_id_fkey FOREIGN KEY (break_glass_id) REFERENCES break_glass(id),
+    CONSTRAINT exposure_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    CONSTRAINT exposure_check CHECK (ended_at >= started_at)
+);
+-- The trigger guard runs guard_exposure(): see "RECORDS THAT NEVER CHANGE".
+GRANT SELECT, INSERT, UPDATE (ended_at) ON exposure TO lacuna_request;
+
+-- What an inference replica last reported.
+CREATE TABLE replica (
+    id text NOT NULL,
+    model_id text NOT NULL,
+    generation integer NOT NULL,
+    version_number integer,
+    state text NOT NULL,
+    error text,
+    lease_until timestamptz NOT NULL,
+    acked_at timestamptz NOT NULL,
+    CONSTRAINT replica_pkey PRIMARY KEY (id, model_id),
+    CONSTRAINT replica_model_id_fkey FOREIGN KEY (model_id) REFERENCES model(id),
+    CONSTRAINT replica_state_check CHECK (state IN ('loading', 'serving', 'failed'))
+);
+GRANT SELECT ON replica TO lacuna_request;
+GRANT SELECT, INSERT, UPDATE ON replica TO lacuna_inference;
+
+-- =====================================================================================================================
+-- AUDITS (written by the audit service)
+--
+-- No version is served before an audit of it has passed.
+-- =====================================================================================================================
+
+-- An audit of one version.
+CREATE TABLE audit_run (
+    id uuid NOT NULL,
+    version_id uuid NOT NULL,
+    status text NOT NULL,
+    verdict text,
+    reasons jsonb,
+    report jsonb,
+    attempt integer NOT NULL,
+    fence integer NOT NULL,
+    lease_until timestamptz,
+    started_at timestamptz NOT NULL,
+    finished_at timestamptz,
+    error text,
+    CONSTRAINT audit_run_pkey PRIMARY KEY (id),
+    CONSTRAINT audit_run_version_id_fkey FOREIGN KEY (version_id) REFERENCES eraser_version(id),
+    CONSTRAINT audit_run_status_check CHECK (status IN ('running', 'waiting', 'succeeded', 'failed')),
+    CONSTRAINT audit_run_verdict_check CHECK (verdict IN ('passed', 'failed'))
+);
+CREATE INDEX audit_run_version ON audit_run (version_id);
+GRANT SELECT ON audit_run TO lacuna_request;
+GRANT SELECT ON audit_run TO lacuna_refit;
+GRANT SELECT, INSERT, UPDATE ON audit_run TO lacuna_audit;
+
+-- =====================================================================================================================
+-- RETAIN SETS (written by the request service)
+--
+-- What the operator wants a model to keep.
+-- =====================================================================================================================
+
+-- A version of the operator's own retain set. Only the wrapping of its key may change.
+CREATE TABLE retain_set (
+    model_id text NOT NULL,
+    number integer NOT NULL,
+    digest text NOT NULL,
+    object_key text NOT NULL,
+    sha256 text NOT NULL,
+    wrapped_key bytea NOT NULL,
+    seed integer NOT NULL,
+    counts jsonb NOT NULL,
+    added_by text NOT NULL,
+    added_at timestamptz NOT NULL,
+    CONSTRAINT retain_set_model_id_digest_key UNIQUE (model_id, digest),
+    CONSTRAINT retain_set_pkey PRIMARY KEY (model_id, number),
+    CONSTRAINT retain_set_model_id_fkey FOREIGN KEY (model_id) REFERENCES model(id),
+    CONSTRAINT retain_set_number_check CHECK (number > 0)
+);
+-- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
+-- The trigger rewrapped_only runs guard_rewrap(): see "RECORDS THAT NEVER CHANGE".
+GRANT SELECT, INSERT, UPDATE (wrapped_key) ON retain_set TO lacuna_request;
+GRANT SELECT ON retain_set TO lacuna_refit;
+GRANT SELECT ON retain_set TO lacuna_audit;
+
+-- The retain set that the next refit uses. NULL means none beside the reference people.
+CREATE TABLE retain_choice (
+    model_id text NOT NULL,
+    number integer,
+    changed_by text NOT NULL,
+    changed_at timestamptz NOT NULL,
+    CONSTRAINT retain_choice_pkey PRIMARY KEY (model_id),
+    CONSTRAINT retain_choice_model_id_fkey FOREIGN KEY (model_id) REFERENCES model(id),
+    CONSTRAINT retain_choice_model_id_number_fkey FOREIGN KEY (model_id, number) REFERENCES retain_set(model_id, number)
+);
+GRANT SELECT, INSERT, UPDATE ON retain_choice TO lacuna_request;
+GRANT SELECT ON retain_choice TO lacuna_refit;
+
+-- =====================================================================================================================
+-- TRANSPARENCY
+--
+-- The audit log and what is signed from it. The request, refit and audit services append leaves. The request service
+-- assigns positions, signs checkpoints and issues certificates.
+-- =====================================================================================================================
+
+-- A leaf of the audit log. It is appended without a position; the sequencer assigns position and hash once.
+CREATE TABLE log_leaf (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    at timestamptz DEFAULT now() NOT NULL,
+    actor text NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    detail jsonb NOT NULL,
+    "position" bigint,
+    leaf_hash bytea,
+    CONSTRAINT log_leaf_pkey PRIMARY KEY (id),
+    CONSTRAINT log_leaf_position_check CHECK ("position" >= 0),
+    CONSTRAINT placed_and_hashed CHECK ((("position" IS NULL) = (leaf_hash IS NULL)) AND ((leaf_hash IS NULL) OR
+        (length(leaf_hash) = 32)))
+);
+CREATE INDEX log_leaf_disposed ON log_leaf (subject, "position") WHERE (kind IN ('payload.destroyed', 'payload.removed',
+    'kit.destroyed', 'kit.removed', 'rows.destroyed'));
+CREATE UNIQUE INDEX log_leaf_place ON log_leaf ("position") WHERE ("position" IS NOT NULL);
+CREATE INDEX log_leaf_subject ON log_leaf (subject, kind, id DESC);
+CREATE INDEX log_leaf_waiting ON log_leaf (id) WHERE ("position" IS NULL);
+-- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
+-- The trigger begins_unplaced runs guard_leaf(): see "RECORDS THAT NEVER CHANGE".
+-- The trigger placed_once runs guard_leaf(): see "RECORDS THAT NEVER CHANGE".
+GRANT SELECT, INSERT, UPDATE ("position", leaf_hash) ON log_leaf TO lacuna_request;
+GRANT INSERT, SELECT (id) ON log_leaf TO lacuna_refit;
+GRANT INSERT, SELECT (id) ON log_leaf TO lacuna_audit;
+
+-- The signed root of the log at one size.
+CREATE TABLE log_checkpoint (
+    size bigint NOT NULL,
+    root bytea NOT NULL,
+    note text NOT NULL,
+    at timestamptz NOT NULL,
+    CONSTRAINT log_checkpoint_pkey PRIMARY KEY (size),
+    CONSTRAINT log_checkpoint_root_check CHECK (length(root) = 32),
+    CONSTRAINT log_checkpoint_size_check CHECK (size > 0)
+);
+-- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
+-- The trigger grows runs guard_checkpoint(): see "RECORDS THAT NEVER CHANGE".
+GRANT SELECT, INSERT ON log_checkpoint TO lacuna_request;
+
+-- The RFC 3161 token of an outside authority for a checkpoint.
+CREATE TABLE log_timestamp (
+    size bigint NOT NULL,
+    token bytea NOT NULL,
+    attested_at timestamptz NOT NULL,
+    made_at timestamptz NOT NULL,
+    CONSTRAINT log_timestamp_pkey PRIMARY KEY (size),
+    CONSTRAINT log_timestamp_size_fkey FOREIGN KEY (size) REFERENCES log_checkpoint(size),
+    CONSTRAINT log_timestamp_token_check CHECK (length(token) <= 65536)
+);
+-- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
+GRANT SELECT, INSERT ON log_timestamp TO lacuna_request;
+
+-- A signed statement about a ticket. The one with the highest number is in force.
+CREATE TABLE certificate (
+    id uuid NOT NULL,
+    ticket_id text NOT NULL,
+    number integer NOT NULL,
+    status text NOT NULL,
+    reason text NOT NULL,
+    version_id uuid,
+    sha256 text NOT NULL,
+    envelope jsonb NOT NULL,
+    issued_at timestamptz NOT NULL,
+    log_size bigint,
+    CONSTRAINT certificate_pkey PRIMARY KEY (id),
+    CONSTRAINT certificate_ticket_id_number_key UNIQUE (ticket_id, number),
+    CONSTRAINT certificate_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    CONSTRAINT certificate_version_id_fkey FOREIGN KEY (version_id) REFERENCES eraser_version(id),
+    CONSTRAINT certificate_check CHECK ((status = 'suspended') OR (version_id IS NOT NULL)),
+    CONSTRAINT certificate_number_check CHECK (number > 0),
+    CONSTRAINT certificate_status_check CHECK (status IN ('in_force', 'suspended'))
+);
+-- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
+GRANT SELECT, INSERT ON certificate TO lacuna_request;
+
+-- =====================================================================================================================
+-- WEBHOOKS (written by the request service)
+--
+-- Who is notified of what happens to tickets.
+-- =====================================================================================================================
+
+-- An address that receives messages. Its secrets are sealed.
+CREATE TABLE webhook (
+    id uuid NOT NULL,
+    tenant_id text NOT NULL,
+    url text NOT NULL,
+    events text[] NOT NULL,
+    secret bytea NOT NULL,
+    secret_key bytea NOT NULL,
+    old_secret bytea,
+    old_secret_key bytea,
+    old_until timestamptz,
+    created_by text NOT NULL,
+    created_at timestamptz NOT NULL,
+    disabled_at timestamptz,
+    CONSTRAINT webhook_pkey PRIMARY KEY (id),
+    CONSTRAINT webhook_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id)
+);
+GRANT SELECT, INSERT, UPDATE ON webhook TO lacuna_request;
+
+-- A message to a webhook, and whether it arrived.
+CREATE TABLE webhook_delivery (
+    id uuid NOT NULL,
+    webhook_id uuid NOT NULL,
+    event text NOT NULL,
+    body text NOT NULL,
+    created_at timestamptz NOT NULL,
+    next_at timestamptz,
+    attempts integer DEFAULT 0 NOT NULL,
+    state text NOT NULL,
+    status integer,
+    error text,
+    CONSTRAINT webhook_delivery_pkey PRIMARY KEY (id),
+    CONSTRAINT webhook_delivery_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES webhook(id),
+    CONSTRAINT webhook_delivery_state_check CHECK (state IN ('waiting', 'delivered', 'given_up'))
+);
+CREATE INDEX webhook_delivery_due ON webhook_delivery (next_at) WHERE (state = 'waiting');
+CREATE INDEX webhook_delivery_log ON webhook_delivery (webhook_id, created_at DESC);
+GRANT SELECT, INSERT, UPDATE ON webhook_delivery TO lacuna_request;
+
+-- The last ticket event from which messages were made. The table has one row.
+CREATE TABLE webhook_cursor (
+    id integer NOT NULL,
+    last_event bigint NOT NULL,
+    CONSTRAINT webhook_cursor_pkey PRIMARY KEY (id),
+    CONSTRAINT webhook_cursor_id_check CHECK (id = 1)
+);
+INSERT INTO webhook_cursor VALUES
+    (1, 0);
+GRANT SELECT, INSERT, UPDATE ON webhook_cursor TO lacuna_request;
+
+-- =====================================================================================================================
+-- IMPORTS (written by the request service)
+--
+-- Tickets that arrive as a file.
+-- =====================================================================================================================
+
+-- A file of tickets, kept sealed until it is processed.
+CREATE TABLE import_job (
+    id uuid NOT NULL,
+    tenant_id text NOT NULL,
+    owner text NOT NULL,
+    format text NOT NULL,
+    dry_run boolean NOT NULL,
+    status text NOT NULL,
+    object_key text NOT NULL,
+    wrapped_key bytea,
+    rows integer NOT NULL,
+    done integer DEFAULT 0 NOT NULL,
+    accepted integer DEFAULT 0 NOT NULL,
+    refused integer DEFAULT 0 NOT NULL,
+    error text,
+    correlation text,
+    created_at timestamptz NOT NULL,
+    finished_at timestamptz,
+    CONSTRAINT import_job_pkey PRIMARY KEY (id),
+    CONSTRAINT import_job_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
+    CONSTRAINT import_job_status_check CHECK (status IN ('waiting', 'succeeded', 'failed'))
+);
+CREATE INDEX import_job_waiting ON import_job (created_at) WHERE (status = 'waiting');
+GRANT SELECT, INSERT, UPDATE ON import_job TO lacuna_request;
+
+-- The outcome of one row of a file: a ticket or a problem. It repeats nothing of the row's content.
+CREATE TABLE import_row (
+    job_id uuid NOT NULL,
+    number integer NOT NULL,
+    ticket_id text,
+    problem text,
+    CONSTRAINT import_row_pkey PRIMARY KEY (job_id, number),
+    CONSTRAINT import_row_job_id_fkey FOREIGN KEY (job_id) REFERENCES import_job(id)
+);
+GRANT SELECT, INSERT ON import_row TO lacuna_request;
+
+-- =====================================================================================================================
+-- AUDIT KITS (written by the request service)
+--
+-- Who opened the sealed evidence of a ticket, and who allowed it.
+-- =====================================================================================================================
+
+-- Permission to open the audit kit of a ticket for a limited time. One person asks and another allows it.
+CREATE TABLE kit_access (
+    id uuid NOT NULL,
+    ticket_id text NOT NULL,
+    reason text NOT NULL,
+    minutes integer NOT NULL,
+    asked_by text NOT NULL,
+    asked_at timestamptz NOT NULL,
+    allowed_by text,
+    allowed_at timestamptz,
+    expires_at timestamptz,
+    ended_by text,
+    ended_at timestamptz,
+    CONSTRAINT kit_access_pkey PRIMARY KEY (id),
+    CONSTRAINT kit_access_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    CONSTRAINT kit_access_check CHECK (lower(btrim(allowed_by)) <> lower(btrim(asked_by))),
+    CONSTRAINT kit_access_check1 CHECK ((allowed_by IS NULL) = (allowed_at IS NULL)),
+    CONSTRAINT kit_access_check2 CHECK ((allowed_by IS NULL) = (expires_at IS NULL)),
+    CONSTRAINT kit_access_check3 CHECK (expires_at <= (allowed_at + make_interval(mins => minutes))),
+    CONSTRAINT kit_access_minutes_check CHECK ((minutes >= 1) AND (minutes <= 1440)),
+    CONSTRAINT kit_access_reason_check CHECK (reason <> '')
+);
+CREATE INDEX kit_access_newest ON kit_access (asked_at DESC);
+-- The trigger guard runs guard_kit_access(): see "REQUESTS THAT NEED A SECOND PERSON".
+GRANT SELECT, INSERT, UPDATE (allowed_by, allowed_at, expires_at, ended_by, ended_at) ON kit_access TO lacuna_request;
+
+-- One opening of an audit kit.
+CREATE TABLE kit_opening (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    access_id uuid NOT NULL,
+    at timestamptz NOT NULL,
+    actor text NOT NULL,
+    CONSTRAINT kit_opening_pkey PRIMARY KEY (id),
+    CONSTRAINT kit_opening_access_id_fkey FOREIGN KEY (access_id) REFERENCES kit_access(id)
+);
+CREATE INDEX kit_opening_access ON kit_opening (access_id);
+-- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
+-- The trigger guard runs guard_kit_opening(): see "REQUESTS THAT NEED A SECOND PERSON".
+GRANT SELECT, INSERT ON kit_opening TO lacuna_request;
+
+-- =====================================================================================================================
+-- OPERATIONS
+--
+-- What keeps the services running: queued messages, heartbeats, alarms, key rotation and restores.
+-- =====================================================================================================================
+
+-- Messages for the task queue, written in the transaction of the change that they report.
+CREATE TABLE outbox (
+    id uuid NOT NULL,
+    queue text NOT NULL,
+    task text NOT NULL,
+    kwargs jsonb NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    published_at timestamptz,
+    attempts integer DEFAULT 0 NOT NULL,
+    correlation text,
+    CONSTRAINT outbox_pkey PRIMARY KEY (id)
+);
+CREATE INDEX outbox_unpublished ON outbox (created_at) WHERE (published_at IS NULL);
+GRANT SELECT, INSERT, UPDATE ON outbox TO lacuna_request;
+GRANT INSERT ON outbox TO lacuna_refit;
+
+-- When each recurring job last succeeded.
+CREATE TABLE pulse (
+    name text NOT NULL,
+    at timestamptz NOT NULL,
+    CONSTRAINT pulse_pkey PRIMARY KEY (name)
+);
+GRANT SELECT, INSERT, UPDATE ON pulse TO lacuna_request;
+GRANT SELECT, INSERT, UPDATE ON pulse TO lacuna_refit;
+GRANT SELECT, INSERT, UPDATE ON pulse TO lacuna_audit;
+
+-- A recurring job that did not succeed in time. An alarm is raised once and cleared once.
+CREATE TABLE alarm (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    sentence text NOT NULL,
+    raised_at timestamptz NOT NULL,
+    cleared_at timestamptz,
+    CONSTRAINT alarm_pkey PRIMARY KEY (id),
+    CONSTRAINT alarm_check CHECK (cleared_at >= raised_at)
+);
+CREATE UNIQUE INDEX alarm_open ON alarm (name) WHERE (cleared_at IS NULL);
+GRANT SELECT, INSERT, UPDATE (cleared_at) ON alarm TO lacuna_request;
+
+-- An order to wrap all data keys with the newest key, and its progress.
+CREATE TABLE rewrap (
+    id uuid NOT NULL,
+    asked_by text NOT NULL,
+    asked_at timestamptz NOT NULL,
+    target text,
+    place integer NOT NULL,
+    after jsonb,
+    passes integer NOT NULL,
+    done integer NOT NULL,
+    total integer NOT NULL,
+    changed integer NOT NULL,
+    rewrapped integer NOT NULL,
+    seen jsonb NOT NULL,
+    before jsonb NOT NULL,
+    unreadable jsonb NOT NULL,
+    finished_at timestamptz,
+    CONSTRAINT rewrap_pkey PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX rewrap_one ON rewrap ((true)) WHERE (finished_at IS NULL);
+GRANT SELECT, INSERT, UPDATE ON rewrap TO lacuna_request;
+
+-- The decision to go on with a database that is older than its high-water mark. One person asks and another confirms.
+CREATE TABLE restore_acceptance (
+    id uuid NOT NULL,
+    model_id text NOT NULL,
+    mark_sha256 text NOT NULL,
+    mark jsonb NOT NULL,
+    present jsonb NOT NULL,
+    checkpoint text NOT NULL,
+    checkpoint_sha256 text NOT NULL,
+    reason text NOT NULL,
+    asked_by text NOT NULL,
+    asked_at timestamptz NOT NULL,
+    confirmed_by text,
+    confirmed_at timestamptz,
+    CONSTRAINT restore_acceptance_pkey PRIMARY KEY (id),
+    CONSTRAINT restore_acceptance_model_id_fkey FOREIGN KEY (model_id) REFERENCES model(id),
+    CONSTRAINT restore_acceptance_check CHECK ((confirmed_by IS NULL) = (confirmed_at IS NULL)),
+    CONSTRAINT restore_acceptance_check1 CHECK (lower(btrim(confirmed_by)) <> lower(btrim(asked_by))),
+    CONSTRAINT restore_acceptance_reason_check CHECK (reason <> '')
+);
+-- The trigger guard runs guard_acceptance(): see "REQUESTS THAT NEED A SECOND PERSON".
+GRANT SELECT, INSERT, UPDATE (confirmed_by, confirmed_at) ON restore_acceptance TO lacuna_request;
+
+-- The newest migration that was applied.
+CREATE TABLE alembic_version (
+    version_num character varying(32) NOT NULL,
+    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+INSERT INTO alembic_version VALUES
+    ('0013');
+GRANT SELECT ON alembic_version TO lacuna_request;
+
+-- =====================================================================================================================
+-- RECORDS THAT NEVER CHANGE
+--
+-- Tables to which rows are only appended, with the few columns that may be filled in later. The triggers bind every
+-- role.
+-- A refused change raises LC003 (LC004 for exposures). Other histories, such as ticket_event and promotion, have no
+-- trigger: the grants alone protect them.
+-- =====================================================================================================================
+
+-- Refuses every statement that it is attached to.
+CREATE FUNCTION refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'LC003'; END $$;
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON certificate
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON escalation
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON kit_opening
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON lifecycle_move
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON log_checkpoint
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON log_leaf
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON log_timestamp
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON retain_set
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ticket_clock
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- Lets the sequencer assign position and hash to a leaf once, and nothing else.
+CREATE FUNCTION guard_leaf() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        RAISE EXCEPTION 'log_leaf is append-only: a leaf begins without a place' USING ERRCODE = 'LC003';
+    END IF;
+    IF OLD.position IS NOT NULL OR NEW.position IS NULL
+        OR (NEW.id, NEW.at, NEW.actor, NEW.kind, NEW.subject, NEW.detail)
+            IS DISTINCT FROM (OLD.id, OLD.at, OLD.actor, OLD.kind, OLD.subject, OLD.detail) THEN
+        RAISE EXCEPTION 'log_leaf is append-only' USING ERRCODE = 'LC003';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER begins_unplaced BEFORE INSERT ON log_leaf
+    FOR EACH ROW WHEN ((new."position" IS NOT NULL)) EXECUTE FUNCTION guard_leaf();
+CREATE TRIGGER placed_once BEFORE UPDATE ON log_leaf
+    FOR EACH ROW EXECUTE FUNCTION guard_leaf();
+
+-- A checkpoint must be larger than every checkpoint before it.
+CREATE FUNCTION guard_checkpoint() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.size <= (SELECT coalesce(max(size), 0) FROM log_checkpoint) THEN
+        RAISE EXCEPTION 'a checkpoint is larger than all before it' USING ERRCODE = 'LC003';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER grows BEFORE INSERT ON log_checkpoint
+    FOR EACH ROW EXECUTE FUNCTION guard_checkpoint();
+
+-- Lets the wrapping of a data key change, and nothing else of the row.
+CREATE FUNCTION guard_rewrap() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.wrapped_key IS NULL OR NEW.wrapped_key = OLD.wrapped_key
+        OR to_jsonb(NEW) - 'wrapped_key' <> to_jsonb(OLD) - 'wrapped_key' THEN
+        RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'LC003';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER rewrapped_only BEFORE UPDATE ON retain_set
+    FOR EACH ROW EXECUTE FUNCTION guard_rewrap();
+
+-- Lets the end of an exposure be written once.
+CREATE FUNCTION guard_exposure() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF OLD.ended_at IS NOT NULL OR (NEW.break_glass_id, NEW.ticket_id, NEW.started_at)
+        <> (OLD.break_glass_id, OLD.ticket_id, OLD.started_at) THEN
+        RAISE EXCEPTION 'the ledger is not rewritten' USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE UPDATE ON exposure
+    FOR EACH ROW EXECUTE FUNCTION guard_exposure();
+
+-- =====================================================================================================================
+-- THE ROLLBACK GUARD
+--
+-- A model must never return to a version that has not erased a person whose erasure is required. Every INSERT into
+-- desired_state and every UPDATE of it, by any role, runs guard_desired_state() in the same transaction. It refuses
+--
+--   LC001  a version that leaves required tickets uncovered; DETAIL lists them. A ticket is required from the time in
+--          `required_since` until it is withdrawn. The only exception is a ticket that is listed in a confirmed and
+--          unexpired break-glass permission for that version.
+--   LC002  a version that has passed no audit, or that belongs to another model.
+--   LC004  a generation that does not grow.
+--   LC005  a version whose tickets do not have the Merkle root that it committed to when it was published.
+--
+-- What the guard relies on is protected here as well. A version must commit to its tickets (LC004). A version and its
+-- tickets are never changed or removed (LC003), and a ticket that is added later breaks the Merkle root (LC005).
+-- A break-glass permission is confirmed by a second person (a CHECK of its table), is not changed afterwards (LC004)
+-- and
+-- does not count once it has expired. guard_ticket(), in the next section, keeps `required_since` once it is set.
+--
+-- The guard runs when desired_state is written, and only then. When a ticket becomes required or a permission expires,
+-- the
+-- version that is already desired stays until the request service writes another one.
+-- =====================================================================================================================
+
+-- The guard itself.
+CREATE FUNCTION guard_desired_state() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE exposed text; committed text; signed text;
+BEGIN
+    IF TG_OP = 'UPDATE' AND (NEW.model_id <> OLD.model_id OR NEW.generation <= OLD.generation) THEN
+        RAISE EXCEPTION 'a generation only grows' USING ERRCODE = 'LC004';
+    END IF;
+    IF NOT EXISTS (SELECT 1 FROM audit_run WHERE version_id = NEW.version_id AND verdict = 'passed') THEN
+        RAISE EXCEPTION 'version % has passed no audit', NEW.version_id USING ERRCODE = 'LC002';
+    END IF;
+    IF EXISTS (SELECT 1 FROM eraser_version WHERE id = NEW.version_id AND model_id <> NEW.model_id) THEN
+        RAISE EXCEPTION 'version % belongs to another model', NEW.version_id USING ERRCODE = 'LC002';
+    END IF;
+    SELECT coverage_root, manifest #>> '{coverage,root}' INTO committed, signed
+        FROM eraser_version WHERE id = NEW.version_id;
+    IF committed IS NOT NULL
+        AND (committed <> coverage_root_of(NEW.version_id) OR committed <> coalesce(signed, committed)) THEN
+        RAISE EXCEPTION 'version % does not cover what it committed to', NEW.version_id USING ERRCODE = 'LC005';
+    END IF;
+    SELECT string_agg(id, ' ') INTO exposed FROM uncovered_tickets(NEW.model_id, NEW.version_id) AS id;
+    IF exposed IS NOT NULL THEN
+        RAISE EXCEPTION 'version % leaves required tickets uncovered', NEW.version_id
+            USING ERRCODE = 'LC001', DETAIL = exposed;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON desired_state
+    FOR EACH ROW EXECUTE FUNCTION guard_desired_state();
+
+-- The required tickets that a version does not cover, without those under a permission that is in force.
+CREATE FUNCTION uncovered_tickets(of_model text, by_version uuid) RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT ticket.id FROM ticket
+    WHERE ticket.model_id = of_model AND ticket.required_since IS NOT NULL AND ticket.state <> 'withdrawn'
+      AND NOT EXISTS (SELECT 1 FROM version_ticket AS covered
+                      WHERE covered.version_id = by_version AND covered.ticket_id = ticket.id)
+      AND NOT EXISTS (SELECT 1 FROM break_glass AS glass JOIN break_glass_ticket AS exempt
+                          ON exempt.break_glass_id = glass.id
+                      WHERE exempt.ticket_id = ticket.id AND glass.version_id = by_version
+                        AND glass.confirmed_at IS NOT NULL AND glass.ended_at IS NULL
+                        AND clock_timestamp() < glass.expires_at)
+    ORDER BY ticket.id
+$$;
+REVOKE ALL ON FUNCTION uncovered_tickets(of_model text, by_version uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION uncovered_tickets(of_model text, by_version uuid) TO lacuna_request;
+GRANT EXECUTE ON FUNCTION uncovered_tickets(of_model text, by_version uuid) TO lacuna_inference;
+
+-- The root of a Merkle tree over leaf hashes (RFC 6962, section 2.1).
+CREATE FUNCTION merkle_root(level bytea[]) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE n integer := coalesce(array_length(level, 1), 0);
+BEGIN
+    IF n = 0 THEN RETURN encode(sha256(''), 'hex'); END IF;
+    WHILE n > 1 LOOP
+        SELECT array_agg(CASE WHEN 2 * i <= n THEN sha256('\x01'::bytea || level[2 * i - 1] || level[2 * i])
+                              ELSE level[n] END ORDER BY i)
+        INTO level FROM generate_series(1, (n + 1) / 2) AS i;
+        n := (n + 1) / 2;
+    END LOOP;
+    RETURN encode(level[1], 'hex');
+END $$;
+REVOKE ALL ON FUNCTION merkle_root(level bytea[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION merkle_root(level bytea[]) TO lacuna_request;
+
+-- The Merkle root over the tickets that a version covers.
+CREATE FUNCTION coverage_root_of(of_version uuid) RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT merkle_root(array_agg(sha256('\x00'::bytea || convert_to(ticket_id || ' ' || rows_sha256, 'UTF8'))
+                                 ORDER BY ticket_id COLLATE "C"))
+    FROM version_ticket WHERE version_id = of_version
+$$;
+REVOKE ALL ON FUNCTION coverage_root_of(of_version uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION coverage_root_of(of_version uuid) TO lacuna_request;
+
+-- A new version must commit to its tickets. Versions older than migration 0005 have no commitment.
+CREATE FUNCTION guard_version() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.coverage_root IS NULL THEN
+        RAISE EXCEPTION 'a version commits to the tickets that it covers' USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT ON eraser_version
+    FOR EACH ROW EXECUTE FUNCTION guard_version();
+
+-- A permission begins unconfirmed, is confirmed once, and can then only be ended.
+CREATE FUNCTION guard_break_glass() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.confirmed_by IS NOT NULL OR NEW.ended_at IS NOT NULL THEN
+            RAISE EXCEPTION 'breaking the glass begins with asking' USING ERRCODE = 'LC004';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF (NEW.id, NEW.model_id, NEW.version_id, NEW.reason, NEW.minutes, NEW.asked_by, NEW.asked_at)
+        <> (OLD.id, OLD.model_id, OLD.version_id, OLD.reason, OLD.minutes, OLD.asked_by, OLD.asked_at)
+        OR (OLD.confirmed_by IS NOT NULL AND (NEW.confirmed_by, NEW.confirmed_at, NEW.expires_at)
+            IS DISTINCT FROM (OLD.confirmed_by, OLD.confirmed_at, OLD.expires_at))
+        OR (OLD.ended_at IS NOT NULL AND NEW.ended_at IS DISTINCT FROM OLD.ended_at)
+        OR (OLD.confirmed_by IS NULL AND NEW.confirmed_by IS NOT NULL
+            AND (NEW.confirmed_at > clock_timestamp() + interval '1 minute' OR NEW.ended_at IS NOT NULL)) THEN
+        RAISE EXCEPTION 'a broken glass is not changed, only ended' USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON break_glass
+    FOR EACH ROW EXECUTE FUNCTION guard_break_glass();
+
+-- Tickets are listed before the confirmation, so that the second person has seen them.
+CREATE FUNCTION guard_break_glass_ticket() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM break_glass WHERE id = NEW.break_glass_id AND confirmed_at IS NOT NULL) THEN
+        RAISE EXCEPTION 'nobody is added after the confirmation' USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT ON break_glass_ticket
+    FOR EACH ROW EXECUTE FUNCTION guard_break_glass_ticket();
+
+-- Also part of this section:
+CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON eraser_version
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER rewrapped_only BEFORE UPDATE ON eraser_version
+    FOR EACH ROW EXECUTE FUNCTION guard_rewrap();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON version_ticket
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- =====================================================================================================================
+-- TICKETS, LEGAL HOLDS AND DESTROYED KEYS
+--
+-- A ticket changes state only as lifecycle_move allows, and is completed only when the desired version covers it
+-- (LC004).
+-- Under a legal hold, neither the payload (LC006) nor the audit kit (LC004) is destroyed. The key of either is
+-- destroyed
+-- only where the proof is recorded, and the destroyed key of a payload or of a fit never comes back (LC004).
+-- =====================================================================================================================
+
+-- Checks the state, the columns that never change, `required_since`, and the legal hold on the payload.
+CREATE FUNCTION guard_ticket() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.state NOT IN ('received', 'under_review', 'duplicate') OR NEW.required_since IS NOT NULL THEN
+            RAISE EXCEPTION 'a ticket begins with being received' USING ERRCODE = 'LC004';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF NEW.state <> OLD.state
+        AND NOT EXISTS (SELECT 1 FROM lifecycle_move WHERE origin = OLD.state AND target = NEW.state) THEN
+        RAISE EXCEPTION 'a ticket does not go from % to %', OLD.state, NEW.state USING ERRCODE = 'LC004';
+    END IF;
+    IF (NEW.id, NEW.tenant_id, NEW.model_id, NEW.submitted_by)
+            <> (OLD.id, OLD.tenant_id, OLD.model_id, OLD.submitted_by)
+        OR (OLD.required_since IS NOT NULL AND NEW.required_since IS DISTINCT FROM OLD.required_since) THEN
+        RAISE EXCEPTION 'what a ticket began with, and since when it is required, stays' USING ERRCODE = 'LC004';
+    END IF;
+    IF NEW.state = 'completed' AND OLD.state <> 'completed' THEN
+        IF NEW.required_since IS NULL OR NOT EXISTS (
+            SELECT 1 FROM desired_state JOIN version_ticket USING (version_id)
+            WHERE model_id = NEW.model_id AND ticket_id = NEW.id) THEN
+            RAISE EXCEPTION 'ticket % is not covered by what is served', NEW.id USING ERRCODE = 'LC004';
+        END IF;
+    END IF;
+    IF (NEW.payload_wrapped_key IS NULL OR NEW.payload_key <> OLD.payload_key) AND OLD.payload_wrapped_key IS NOT NULL
+        AND EXISTS (SELECT 1 FROM ticket_hold WHERE ticket_id = NEW.id AND released_at IS NULL) THEN
+        RAISE EXCEPTION 'ticket % is held', NEW.id USING ERRCODE = 'LC006';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON ticket
+    FOR EACH ROW EXECUTE FUNCTION guard_ticket();
+
+-- The key of the payload or of the audit kit is destroyed only where `disposal` holds the proof.
+CREATE FUNCTION guard_disposal() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF OLD.payload_wrapped_key IS NULL AND NEW.payload_wrapped_key IS NOT NULL THEN
+        RAISE EXCEPTION 'the payload of ticket % was destroyed', NEW.id USING ERRCODE = 'LC004';
+    END IF;
+    IF OLD.payload_wrapped_key IS NOT NULL AND NEW.payload_wrapped_key IS NULL AND NOT EXISTS
+        (SELECT 1 FROM disposal WHERE ticket_id = NEW.id AND object = 'payload' AND sha256 = OLD.payload_sha256) THEN
+        RAISE EXCEPTION 'destroying the payload of ticket % leaves a proof', NEW.id USING ERRCODE = 'LC004';
+    END IF;
+    IF OLD.kit_wrapped_key IS NOT NULL AND NEW.kit_wrapped_key IS NULL AND (NOT EXISTS
+        (SELECT 1 FROM disposal WHERE ticket_id = NEW.id AND object = 'kit' AND sha256 = OLD.kit_sha256)
+        OR EXISTS (SELECT 1 FROM ticket_hold WHERE ticket_id = NEW.id AND released_at IS NULL)) THEN
+        RAISE EXCEPTION 'destroying the kit of ticket % leaves a proof', NEW.id USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard_disposal BEFORE UPDATE ON ticket
+    FOR EACH ROW EXECUTE FUNCTION guard_disposal();
+
+-- A legal hold begins unreleased. It is released and never changed.
+CREATE FUNCTION guard_hold() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.release_asked_by IS NOT NULL OR NEW.released_by IS NOT NULL THEN
+            RAISE EXCEPTION 'a hold begins unreleased' USING ERRCODE = 'LC004';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF OLD.released_by IS NOT NULL OR (NEW.id, NEW.ticket_id, NEW.reason, NEW.set_by, NEW.set_at)
+        <> (OLD.id, OLD.ticket_id, OLD.reason, OLD.set_by, OLD.set_at) THEN
+        RAISE EXCEPTION 'a hold is released, never changed' USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON ticket_hold
+    FOR EACH ROW EXECUTE FUNCTION guard_hold();
+
+-- A destroyed key of a ticket's fit does not come back for the same object.
+CREATE FUNCTION guard_fit_rows() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF OLD.wrapped_key IS NULL AND NEW.wrapped_key IS NOT NULL AND NEW.sha256 = OLD.sha256 THEN
+        RAISE EXCEPTION 'the rows of ticket % were destroyed', NEW.ticket_id USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE UPDATE ON fit_rows
+    FOR EACH ROW EXECUTE FUNCTION guard_fit_rows();
+
+-- =====================================================================================================================
+-- REQUESTS THAT NEED A SECOND PERSON
+--
+-- Access to an audit kit and the acceptance of a restore begin unconfirmed and are confirmed once (LC004). A CHECK of
+-- each
+-- table makes sure that the two names differ.
+-- =====================================================================================================================
+
+-- An access begins unconfirmed, is allowed once, and can then only be ended.
+CREATE FUNCTION guard_kit_access() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.allowed_by IS NOT NULL OR NEW.ended_at IS NOT NULL THEN
+            RAISE EXCEPTION 'looking into a kit begins with asking' USING ERRCODE = 'LC004';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF (NEW.id, NEW.ticket_id, NEW.reason, NEW.minutes, NEW.asked_by, NEW.asked_at)
+        <> (OLD.id, OLD.ticket_id, OLD.reason, OLD.minutes, OLD.asked_by, OLD.asked_at)
+        OR (OLD.allowed_by IS NOT NULL AND (NEW.allowed_by, NEW.allowed_at, NEW.expires_at)
+            IS DISTINCT FROM (OLD.allowed_by, OLD.allowed_at, OLD.expires_at))
+        OR (OLD.ended_at IS NOT NULL AND (NEW.ended_at, NEW.ended_by) IS DISTINCT FROM (OLD.ended_at, OLD.ended_by))
+        OR (OLD.allowed_by IS NULL AND NEW.allowed_by IS NOT NULL
+            AND (NEW.allowed_at > clock_timestamp() + interval '1 minute' OR NEW.ended_at IS NOT NULL)) THEN
+        RAISE EXCEPTION 'access to a kit is not changed, only ended' USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON kit_access
+    FOR EACH ROW EXECUTE FUNCTION guard_kit_access();
+
+-- An audit kit is opened only by the person who asked, while the access lasts.
+CREATE FUNCTION guard_kit_opening() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM kit_access WHERE id = NEW.access_id AND asked_by = NEW.actor AND ended_at IS NULL
+                   AND clock_timestamp() < expires_at) THEN
+        RAISE EXCEPTION 'nobody has allowed that' USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT ON kit_opening
+    FOR EACH ROW EXECUTE FUNCTION guard_kit_opening();
+
+-- An acceptance begins unconfirmed and is confirmed once.
+CREATE FUNCTION guard_acceptance() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF (TG_OP = 'INSERT' AND NEW.confirmed_by IS NOT NULL) OR (TG_OP = 'UPDATE' AND (OLD.confirmed_by IS NOT NULL
+        OR to_jsonb(NEW) - 'confirmed_by' - 'confirmed_at' <> to_jsonb(OLD) - 'confirmed_by' - 'confirmed_at')) THEN
+        RAISE EXCEPTION 'accepting an older database begins with asking, and is confirmed once'
+            USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON restore_acceptance
+    FOR EACH ROW EXECUTE FUNCTION guard_acceptance();
+
+-- =====================================================================================================================
+-- THE ONE DELETION
+--
+-- No service may delete rows. This function is the one exception, and it takes no argument.
+-- =====================================================================================================================
+
+-- Deletes the answers to requests with an idempotency key that are older than one day.
+CREATE FUNCTION forget_old_answers() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH gone AS (DELETE FROM idempotency_key WHERE created_at < now() - interval '1 day' RETURNING 1)
+    SELECT count(*) FROM gone
+$$;
+REVOKE ALL ON FUNCTION forget_old_answers() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION forget_old_answers() TO lacuna_request;
