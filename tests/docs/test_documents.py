@@ -224,44 +224,52 @@ def _too_long(page: Document) -> Iterable[str]:
 
 @every_document
 def test_every_relative_link_leads_to_a_file_and_heading(name: str) -> None:
-    assert dead_links(document(name)) == []
+    dead = dead_links(document(name))
+    assert not dead, "\n".join(dead)
 
 
 @every_document
 def test_every_path_in_backticks_exists(name: str) -> None:
-    assert missing_paths(document(name)) == []
+    missing = missing_paths(document(name))
+    assert not missing, "\n".join(missing)
 
 
 @every_document
 def test_every_make_target_exists(name: str) -> None:
-    assert missing_targets(document(name)) == []
+    missing = missing_targets(document(name))
+    assert not missing, "\n".join(missing)
 
 
 @every_document
 def test_every_lacuna_command_exists(name: str) -> None:
-    assert missing_commands(document(name)) == []
+    missing = missing_commands(document(name))
+    assert not missing, "\n".join(missing)
 
 
 @every_document
 def test_every_python_module_exists(name: str) -> None:
-    assert missing_modules(document(name)) == []
+    missing = missing_modules(document(name))
+    assert not missing, "\n".join(missing)
 
 
 @every_document
 def test_every_variable_is_a_setting(name: str) -> None:
-    assert unknown_settings((ROOT / name).read_text(encoding="utf-8")) == []
+    unknown = unknown_settings((ROOT / name).read_text(encoding="utf-8"))
+    assert not unknown, "\n".join(unknown)
 
 
 @pytest.mark.parametrize(
     "name", [name for name in DOCUMENTS if not any(fnmatchcase(name, pattern) for pattern in GENERATED)]
 )
 def test_prose_lines_are_short(name: str) -> None:
-    assert list(_too_long(document(name))) == []
+    long = list(_too_long(document(name)))
+    assert not long, "\n".join(long)
 
 
 def test_settings_page_names_every_setting() -> None:
     named = set(SETTING.findall((ROOT / "docs/settings.md").read_text(encoding="utf-8")))
-    assert sorted(setting_names() - named) == []
+    missing = sorted(setting_names() - named)
+    assert not missing, "\n".join(missing)
 
 
 def test_readme_is_short_before_the_first_link_to_a_page() -> None:
@@ -300,7 +308,7 @@ def test_missing_path_is_noticed(path: str) -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["`make nothing`", "```\nmake nothing  # make more\n```", "    make test nothing", "`make test; make nothing`"],
+    ["`make nothing`", "```\nmake nothing  # make more\n```", "    make nothing", "`make test; make nothing`"],
 )
 def test_missing_target_is_noticed(code: str) -> None:
     assert missing_targets(_page(f"To make sure, run `make test`.\n\n{code}\n")) == ["nothing"]
