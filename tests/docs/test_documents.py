@@ -36,6 +36,8 @@ ELSEWHERE: Final = ("modeling_*.py", "processing_*.py")
 GENERATED: Final = ("docs/results/*",)
 # Variables that are read by the command line and by a test, not by a service.
 NO_SETTINGS: Final = frozenset({"LACUNA_KEY", "LACUNA_URL", "LACUNA_INFERENCE_URL", "LACUNA_FUZZ_EXAMPLES"})
+# What keys are derived for, stored with what they sealed; they begin like the command.
+NO_COMMANDS: Final = frozenset({"lacuna tag", "lacuna secret v1"})
 
 PATH: Final = re.compile(r"[\w.*<>{},/-]+")
 MAKE: Final = re.compile(r"(?:^|[\s;&|(])make ([a-z][a-z-]*)")
@@ -116,7 +118,7 @@ def missing_commands(page: Document) -> list[str]:
         f"lacuna{words}"
         for text in page.code_texts()
         for words in LACUNA.findall(_uncommented(text))
-        if not _is_command(words.split())
+        if f"lacuna{words}" not in NO_COMMANDS and not _is_command(words.split())
     ]
 
 
@@ -182,11 +184,11 @@ def _is_module(module: str) -> bool:
 
 
 def _exists(path: str, folder: Path) -> bool:
-    """Whether a path is tracked: from the root or beside its document; a bare name may be anywhere. `*` is allowed."""
+    """Whether a path is tracked: from the root, beside its document or, a module, by its last parts. `*` is allowed."""
     path = path.rstrip("/")
     if any(fnmatchcase(path, pattern) for pattern in (*BUILT, *ELSEWHERE)):
         return True
-    places = {path, str(_normal(folder / path))} | (set() if "/" in path else {f"*/{path}"})
+    places = {path, str(_normal(folder / path))} | ({f"*/{path}"} if path.endswith(".py") else set())
     if places & existing():
         return True
     return any("*" in place and any(fnmatchcase(name, place) for name in existing()) for place in places)
@@ -194,7 +196,7 @@ def _exists(path: str, folder: Path) -> bool:
 
 def _written_out(path: str) -> list[str]:
     """`a/{b,c}/<d>.py` as `a/b/*.py` and `a/c/*.py`."""
-    parts = [part.split(",") for part in re.split(r"[{}]", re.sub(r"<\w[\w-]*>|\bNNNN\b", "*", path))]
+    parts = [part.split(",") for part in re.split(r"[{}]", re.sub(r"<\w[\w-]*>|NNNN", "*", path))]
     return ["".join(choice) for choice in product(*parts)]
 
 
@@ -214,8 +216,9 @@ def _inside(path: Path) -> bool:
 
 
 def _too_long(page: Document) -> Iterable[str]:
+    """Lines of `page` that could be broken and are not: rows of tables and headings cannot."""
     for line in page.prose:
-        if not line.text.lstrip().startswith("|") and markdown.visible_length(line.text) > MOST_COLUMNS:
+        if not line.text.lstrip().startswith(("|", "#")) and markdown.visible_length(line.text) > MOST_COLUMNS:
             yield f"line {line.number}: {markdown.visible_length(line.text)} columns"
 
 
