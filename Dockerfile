@@ -4,7 +4,7 @@ ARG TORCH_BACKEND=cpu
 ENV UV_TORCH_BACKEND=${TORCH_BACKEND} UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
 RUN pip install --no-cache-dir uv==0.13.9 && uv venv /opt/lacuna
 WORKDIR /src
-COPY pyproject.toml requirements.lock README.md ./
+COPY pyproject.toml requirements.lock README.md LICENSE ./
 COPY shared shared
 COPY services services
 COPY migrations migrations
