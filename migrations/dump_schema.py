@@ -22,8 +22,8 @@ from typing import Any, Final
 from migrations.run import upgrade
 from shared.db.roles import SERVICES, ensure_roles
 from shared.stack import postgres
-from shared.stack.ports import free_ports
-from shared.stack.supervisor import Supervisor
+from shared.devstack.ports import free_ports
+from shared.devstack.supervisor import Supervisor
 
 SCHEMA: Final = Path(__file__).with_name("schema.sql")
 LAYOUT: Final = Path(__file__).with_name("schema_layout.toml")
