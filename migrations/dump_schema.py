@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from migrations.run import upgrade
 from shared.db.roles import SERVICES, ensure_roles
-from shared.stack import postgres
+from shared.devstack import postgres
 from shared.devstack.ports import free_ports
 from shared.devstack.supervisor import Supervisor
 
