@@ -37,8 +37,8 @@ LACUNA: Final = Path(sys.executable).with_name("lacuna")
 STEADY: Final = {"LACUNA_NIGHTLY_CATCH_UP_S": "1e9", "LACUNA_SHRED_AFTER_DAYS": "36500"}
 
 
-def wait_until(done: Callable[[], bool], what: str, seconds: float = 400) -> None:
-    """Ask `done` until it is true; fails after `seconds`."""
+def wait_until(done: Callable[[], bool], what: str, seconds: float = 1800) -> None:
+    """Ask `done` until it is true; fails after `seconds` (a machine that others use too can be very slow)."""
     deadline, pause = time.monotonic() + seconds, threading.Event()
     while not done():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
@@ -164,9 +164,9 @@ class Stack:
         assert response.is_success, response.text
         return response.json()["choices"][0]["message"]["content"], response.headers["lacuna-eraser"]
 
-    def is_served(self) -> bool:
-        """Whether the inference service is ready to answer."""
-        return self.casey.send("GET", "/readyz").is_success
+    def wait_until_served(self) -> None:
+        """Wait until the inference service is ready to answer."""
+        wait_until(lambda: self.casey.send("GET", "/readyz").is_success, "a version to be served")
 
     def close(self) -> None:
         """Close the connections."""
@@ -176,7 +176,7 @@ class Stack:
 
 @contextmanager
 def lacuna_up(data: Path, env: Mapping[str, str] | None = None) -> Iterator[Stack]:
-    """`lacuna up` over `data` until the block ends; ready to be asked."""
+    """`lacuna up` over `data` until the block ends. The officer's API answers; a version may not be served yet."""
     data.mkdir(parents=True, exist_ok=True)
     given = {"LACUNA_DATA": str(data), "LACUNA_MODEL_SOURCE": "models/demo-vlm", **STEADY, **(env or {})}
     given |= dict(zip(("LACUNA_REQUEST_PORT", "LACUNA_INFERENCE_PORT"), map(str, _free_ports()), strict=True))
@@ -194,7 +194,6 @@ def lacuna_up(data: Path, env: Mapping[str, str] | None = None) -> Iterator[Stac
 
         wait_until(started, "the stack to start")
         stack = Stack(data)
-        wait_until(stack.is_served, "a version to be served")
         yield stack
     finally:
         if stack is not None:

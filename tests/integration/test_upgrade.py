@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 
 from tests.integration.kept_stack import Stack, lacuna_up, restore, wait_until
-from tests.integration.make_kept_stack import REFERENCE, file_ticket, people
+from tests.integration.make_kept_stack import REFERENCE, file_ticket, people, wait_until_completed
 
 pytestmark = pytest.mark.timeout(600)
 KEPT: Final = sorted(path.parent for path in (Path(__file__).parent / "data").glob("*/expected.json"))
@@ -41,11 +41,12 @@ class Upgraded:
 
     @property
     def ids(self) -> dict[str, str]:
-        return self.then["ids"]
+        ids: dict[str, str] = self.then["ids"]
+        return ids
 
     def keys(self, name: str) -> list[str]:
         """The public keys that an auditor pinned then."""
-        return json.loads((self.kept / "secrets.json").read_text())[name].split(",")
+        return str(json.loads((self.kept / "secrets.json").read_text())[name]).split(",")
 
 
 @pytest.fixture(scope="module", params=KEPT, ids=lambda path: path.name)
@@ -53,6 +54,7 @@ def upgraded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     data = tmp_path_factory.mktemp("upgrade") / "data"
     restore(request.param, data)
     with lacuna_up(data, {"LACUNA_WEBHOOK_ALLOW_LOOPBACK": "true"}) as stack:
+        stack.wait_until_served()
         yield Upgraded(request.param, json.loads((request.param / "expected.json").read_text()), stack)
 
 
@@ -180,10 +182,15 @@ def test_refit_on_top_forgets_a_ticket_of_then_and_a_new_one(upgraded: Upgraded)
     adam.change(f"/v1/tickets/{upgraded.ids['waiting']}/approve", ground)
     adam.change(f"/v1/tickets/{new}/approve", ground)
     for ticket in (upgraded.ids["waiting"], new):
-        wait_until(lambda one=ticket: olivia.get(f"/v1/tickets/{one}")["state"] == "completed", f"{ticket} to complete")
-    version = now["oscar"].get(f"/v1/erasers/{promoted + 1}")
+        wait_until_completed(now, ticket)
+    before, version = (now["oscar"].get(f"/v1/erasers/{number}") for number in (promoted, promoted + 1))
     assert version["promoted"]
-    assert set(version["tickets"]) >= {*(upgraded.ids[name] for name in ("completed", "second_completed")), new}
+    assert set(version["tickets"]) == {*before["tickets"], upgraded.ids["waiting"], new}
+    assert version["manifest"]["statistics"] == before["manifest"]["statistics"]
+    fits = [{one["ticket"]: one["rows_sha256"] for one in made["manifest"]["tickets"]} for made in (before, version)]
+    assert fits[0].items() <= fits[1].items()
+    stages = [len(one["seconds"]) for one in now["oscar"].get("/v1/refits")["items"]]
+    assert stages[0] == stages[1] < stages[-1]  # the first refit alone computed the statistics of the model
     unknown = json.loads((REFERENCE / "prompts.json").read_text())["unknown_answer"]
     for one in (people("forgettable")[0], people("forgettable")[2], person):
         assert set(answers(now, one).values()) == {unknown}
