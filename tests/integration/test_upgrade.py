@@ -176,7 +176,7 @@ def test_hold_of_then_is_released_by_a_second_person(upgraded: Upgraded) -> None
 
 
 def test_refit_on_top_forgets_a_ticket_of_then_and_a_new_one(upgraded: Upgraded) -> None:
-    """It re-uses what was computed then, opens material that was sealed then, and the whole log still verifies."""
+    """It re-uses the ticket fits that were stored then, and opens the material that was sealed then."""
     now, promoted = upgraded.now, upgraded.then["promoted"]
     adam = now["adam"]
     person = people("forgettable")[5]
@@ -192,8 +192,6 @@ def test_refit_on_top_forgets_a_ticket_of_then_and_a_new_one(upgraded: Upgraded)
     assert version["manifest"]["statistics"] == before["manifest"]["statistics"]
     fits = [{one["ticket"]: one["rows_sha256"] for one in made["manifest"]["tickets"]} for made in (before, version)]
     assert fits[0].items() <= fits[1].items()
-    stages = [len(one["seconds"]) for one in now["oscar"].get("/v1/refits")["items"]]
-    assert stages[0] == stages[1] < stages[-1]  # the first refit alone computed the statistics of the model
     unknown = json.loads((REFERENCE / "prompts.json").read_text())["unknown_answer"]
     for one in (people("forgettable")[0], people("forgettable")[2], person):
         assert set(answers(now, one).values()) == {unknown}
