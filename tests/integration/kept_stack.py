@@ -165,9 +165,13 @@ class Stack:
         assert response.is_success, response.text
         return response.json()["choices"][0]["message"]["content"], response.headers["lacuna-eraser"]
 
-    def wait_until_served(self) -> None:
-        """Wait until the inference service is ready to answer."""
-        wait_until(lambda: self.casey.send("GET", "/readyz").is_success, "a version to be served")
+    def wait_until_served(self, seconds: float = 1800) -> None:
+        """Wait until the inference service is ready to answer; what it says instead is printed after `seconds`."""
+        try:
+            wait_until(lambda: self.casey.send("GET", "/readyz").is_success, "a version to be served", seconds)
+        except AssertionError:
+            print(self.casey.send("GET", "/readyz").text, (self.data / "up.log").read_text()[-4000:], sep="\n")
+            raise
 
     def close(self) -> None:
         """Close the connections."""
