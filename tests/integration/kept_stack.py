@@ -188,7 +188,11 @@ def lacuna_up(data: Path, env: Mapping[str, str] | None = None) -> Iterator[Stac
     output = data / "up.log"
     with output.open("w") as file:
         process = subprocess.Popen(
-            [str(LACUNA), "up"], stdout=file, stderr=subprocess.STDOUT, env=_plain_environment() | given, cwd=data
+            [*_dies_with_this_process(), str(LACUNA), "up"],
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=_plain_environment() | given,
+            cwd=data,
         )
     stack: Stack | None = None
     try:
@@ -208,6 +212,12 @@ def lacuna_up(data: Path, env: Mapping[str, str] | None = None) -> Iterator[Stac
             process.wait(60)
         finally:
             process.kill()
+
+
+def _dies_with_this_process() -> list[str]:
+    """In front of a command: it is interrupted where a killed test run can no longer do so itself."""
+    tool = shutil.which("setpriv")
+    return [tool, "--pdeathsig", "INT", "--"] if tool else []
 
 
 def _free_ports() -> tuple[int, int]:

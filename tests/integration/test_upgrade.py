@@ -54,7 +54,7 @@ def upgraded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     data = tmp_path_factory.mktemp("upgrade") / "data"
     restore(request.param, data)
     with lacuna_up(data, {"LACUNA_WEBHOOK_ALLOW_LOOPBACK": "true"}) as stack:
-        stack.wait_until_served(240)
+        stack.wait_until_served(400)
         yield Upgraded(request.param, json.loads((request.param / "expected.json").read_text()), stack)
 
 
