@@ -23,9 +23,9 @@ from typing import Any, Final
 import httpx
 import psycopg
 
-from shared.stack.embedded import Parts, load_secrets, start_parts
-from shared.stack.supervisor import Supervisor
-from shared.store.s3 import S3Store
+from shared.devstack.backends import Backends, load_secrets, start_backends
+from shared.devstack.supervisor import Supervisor
+from shared.storage.s3 import S3Store
 
 BUCKET: Final = "lacuna"
 ROLES: Final = ("lacuna_request", "lacuna_refit", "lacuna_audit", "lacuna_inference")
@@ -47,13 +47,13 @@ def wait_until(done: Callable[[], bool], what: str, seconds: float = 1800) -> No
 
 
 @contextmanager
-def _private_servers(data: Path) -> Iterator[tuple[Parts, S3Store]]:
+def _private_servers(data: Path) -> Iterator[tuple[Backends, S3Store]]:
     """PostgreSQL, Redis and S3 over the data folder of a stack that does not run."""
     supervisor = Supervisor(lambda _name, _line: None)
     try:
-        parts = start_parts(supervisor, data, _plain_environment(), load_secrets(data))
-        store = S3Store(parts.s3_endpoint, parts.s3_access_key, parts.s3_secret_key, BUCKET)
-        yield parts, store
+        backends = start_backends(supervisor, data, _plain_environment(), load_secrets(data))
+        store = S3Store(backends.s3_endpoint, backends.s3_access_key, backends.s3_secret_key, BUCKET)
+        yield backends, store
         store.close()
     finally:
         supervisor.stop()
@@ -64,8 +64,8 @@ def keep(data: Path, folder: Path) -> None:
     for name in SECRET_FILES:
         shutil.copy(data / name, folder / name)
         (folder / name).chmod(0o644)
-    with _private_servers(data) as (parts, store):
-        dump = subprocess.run([_tool("pg_dump"), parts.database_url], capture_output=True, check=True, text=True)
+    with _private_servers(data) as (backends, store):
+        dump = subprocess.run([_tool("pg_dump"), backends.database_url], capture_output=True, check=True, text=True)
         (folder / "database.sql").write_text(dump.stdout)
         for key in store.list(""):
             if not key.startswith(NOT_KEPT):
@@ -80,13 +80,13 @@ def restore(folder: Path, data: Path) -> None:
     for name in SECRET_FILES:
         shutil.copy(folder / name, data / name)
         (data / name).chmod(0o600)
-    with _private_servers(data) as (parts, store):
-        with psycopg.connect(parts.database_url, autocommit=True) as connection:
+    with _private_servers(data) as (backends, store):
+        with psycopg.connect(backends.database_url, autocommit=True) as connection:
             for role in ROLES:  # the dump grants to them; the stack sets their passwords when it starts
                 connection.execute(f"CREATE ROLE {role}".encode())
         subprocess.run(
             [_tool("psql"), "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--single-transaction",
-             f"--file={folder / 'database.sql'}", parts.database_url],
+             f"--file={folder / 'database.sql'}", backends.database_url],
             check=True, stdout=subprocess.DEVNULL,
         )  # fmt: skip
         for path in sorted((folder / "objects").rglob("*")):

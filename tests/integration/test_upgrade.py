@@ -175,6 +175,7 @@ def test_hold_of_then_is_released_by_a_second_person(upgraded: Upgraded) -> None
     paula.close()
 
 
+@pytest.mark.slow
 def test_refit_on_top_forgets_a_ticket_of_then_and_a_new_one(upgraded: Upgraded) -> None:
     """It re-uses the ticket fits that were stored then, and opens the material that was sealed then."""
     now, promoted = upgraded.now, upgraded.then["promoted"]
