@@ -62,7 +62,7 @@ def _one_set(
         wrong = partial(reference.wrong_answers, seed=seed)
         questions = evaluation_paper_tasks.task_questions(people, form, task, wrong, seed=seed)
         for column, by in evaluation_paper_tasks.COLUMNS.items():
-            chosen = evaluation_paper_tasks.spread(
+            chosen = evaluation_paper_tasks.every_kth(
                 [question for question in questions if question.by == by], QUESTIONS_A_CELL
             )
             if chosen:

@@ -14,7 +14,14 @@ from services.audit.operator_retain_set import OperatorRetainSet, side_by_side
 from services.audit.paper_tasks import paper_tasks
 from shared.domain.subjects import Subject
 from shared.erasure.eraser import Eraser
-from shared.evaluation.comparison import Comparison, bystander_panels, compare, forget_panels, sample, sample_each
+from shared.evaluation.comparison import (
+    Comparison,
+    bystander_question_sets,
+    compare,
+    forget_question_sets,
+    sample,
+    sample_per_person,
+)
 from shared.evaluation.reference import Reference
 from shared.probes.questions import Question, visible_questions
 from shared.vlm.engine import Answer, Engine
@@ -51,11 +58,13 @@ class Suite:
         """
         reference = own_set.without_absent(self.reference) if own_set else self.reference
         lasting = own_set.key if own_set else ""
-        panels = bystander_panels(reference, seed=self.seed) | (own_set.panels(seed=self.seed) if own_set else {})
+        panels = bystander_question_sets(reference, seed=self.seed) | (
+            own_set.panels(seed=self.seed) if own_set else {}
+        )
         bystanders = {name: sample(questions, BYSTANDER_QUESTIONS, self.seed) for name, questions in panels.items()}
         own: dict[str, list[Question]] = {
-            name: sample_each(questions, FORGET_QUESTIONS, self.seed)
-            for name, questions in forget_panels(subjects, per_fact=self.per_fact, seed=self.seed).items()
+            name: sample_per_person(questions, FORGET_QUESTIONS, self.seed)
+            for name, questions in forget_question_sets(subjects, per_fact=self.per_fact, seed=self.seed).items()
         }
         own["visible"] = [
             question
@@ -103,7 +112,7 @@ class Suite:
         `unfired` are bystanders whose answers were taken over from the base model: asked again, end to end.
         """
         prompts = [question.prompt for question in forget[:8]]
-        bystander = [q.prompt for q in bystander_panels(self.reference, seed=self.seed)["retain"][:4]]
+        bystander = [q.prompt for q in bystander_question_sets(self.reference, seed=self.seed)["retain"][:4]]
         off = Eraser.empty(eraser.recipe, eraser.site)
         base = self.engine.generate(prompts + bystander, eraser=None)
         silent = self.engine.generate(prompts + bystander, eraser=off)

@@ -8,8 +8,8 @@ from typing import Any, Literal
 class Thresholds:
     """Shares of questions. `told` figures are upper limits, the others lower limits."""
 
-    told_trained: float = 0.05
-    told_test: float = 0.20
+    revealed_trained: float = 0.05
+    revealed_test: float = 0.20
     identical_retain: float = 0.99
     identical_held_out: float = 0.97
     identical_celebrity: float = 0.97
@@ -32,7 +32,7 @@ def judge(report: dict[str, Any], thresholds: Thresholds) -> Verdict:
     """Hold `report` (services/audit/suite.py) against `thresholds`."""
     reasons = [f"integrity: {name} does not hold" for name, holds in report["integrity"].items() if not holds]
     panels = report["panels"]
-    for panel, limit in (("forget", thresholds.told_trained), ("test", thresholds.told_test)):
+    for panel, limit in (("forget", thresholds.revealed_trained), ("test", thresholds.revealed_test)):
         if panel in panels and panels[panel]["told_after"] > limit:
             told = panels[panel]["told_after"]
             reasons.append(f"{panel}: {told:.1%} of the facts are still told, {limit:.1%} are allowed")

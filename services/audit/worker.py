@@ -41,8 +41,8 @@ def open_bench(**_: Any) -> None:
                 load_reference(settings.reference_folder),
             ),
             thresholds=Thresholds(
-                told_trained=settings.audit_told_trained,
-                told_test=settings.audit_told_test,
+                revealed_trained=settings.audit_told_trained,
+                revealed_test=settings.audit_told_test,
                 identical_retain=settings.audit_identical_retain,
                 identical_held_out=settings.audit_identical_held_out,
                 identical_celebrity=settings.audit_identical_celebrity,

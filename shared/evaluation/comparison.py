@@ -27,9 +27,9 @@ class Comparison:
 
     n: int
     people: int
-    told_before: float
-    told_after: float
-    told_after_interval: tuple[float, float]
+    revealed_before: float
+    revealed_after: float
+    revealed_after_interval: tuple[float, float]
     identical: float
     identical_interval: tuple[float, float]
     unknown_after: float
@@ -43,24 +43,24 @@ def compare(
     questions: Sequence[Question], before: Sequence[str], after: Sequence[str], unknown_answer: str
 ) -> Comparison:
     """Compare the replies of the base model and of the deployed system to the same `questions`."""
-    told_before = [reveals(reply, question.accept) for question, reply in zip(questions, before, strict=True)]
-    told_after = [reveals(reply, question.accept) for question, reply in zip(questions, after, strict=True)]
+    revealed_before = [reveals(reply, question.accept) for question, reply in zip(questions, before, strict=True)]
+    revealed_after = [reveals(reply, question.accept) for question, reply in zip(questions, after, strict=True)]
     same = [first == second for first, second in zip(before, after, strict=True)]
     unknown = [reply.strip() == unknown_answer for reply in after]
     people = [question.person for question in questions]
     return Comparison(
         n=len(questions),
         people=len(set(people)),
-        told_before=_mean(told_before),
-        told_after=_mean(told_after),
-        told_after_interval=interval(told_after, people),
+        revealed_before=_mean(revealed_before),
+        revealed_after=_mean(revealed_after),
+        revealed_after_interval=bootstrap_interval(revealed_after, people),
         identical=_mean(same),
-        identical_interval=interval(same, people),
+        identical_interval=bootstrap_interval(same, people),
         unknown_after=_mean(unknown),
     )
 
 
-def interval(hits: Sequence[float], people: Sequence[str], seed: int = 0) -> tuple[float, float]:
+def bootstrap_interval(hits: Sequence[float], people: Sequence[str], seed: int = 0) -> tuple[float, float]:
     """Percentile bootstrap (95 %) of a mean, resampling persons: prompts of one person are not exchangeable."""
     if not hits:
         return (0.0, 1.0)
@@ -75,7 +75,7 @@ def interval(hits: Sequence[float], people: Sequence[str], seed: int = 0) -> tup
     return (float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975)))
 
 
-def forget_panels(subjects: Mapping[str, Subject], *, per_fact: int, seed: int = 0) -> dict[str, list[Question]]:
+def forget_question_sets(subjects: Mapping[str, Subject], *, per_fact: int, seed: int = 0) -> dict[str, list[Question]]:
     """Questions about the forgotten: `forget` worded and pictured as in the fit, `test` in held-out ways."""
     forms: dict[str, Form] = {"forget": "trained", "test": "test"}
     return {
@@ -88,7 +88,7 @@ def forget_panels(subjects: Mapping[str, Subject], *, per_fact: int, seed: int =
     }
 
 
-def visible_panel(people: Iterable[Person], *, seed: int = 0) -> list[Question]:
+def visible_question_set(people: Iterable[Person], *, seed: int = 0) -> list[Question]:
     """Questions about what anybody can see in these people's pictures; silence here is a side effect."""
     return [
         question
@@ -97,7 +97,7 @@ def visible_panel(people: Iterable[Person], *, seed: int = 0) -> list[Question]:
     ]
 
 
-def bystander_panels(reference: Reference, *, per_fact: int = 1, seed: int = 0) -> dict[str, list[Question]]:
+def bystander_question_sets(reference: Reference, *, per_fact: int = 1, seed: int = 0) -> dict[str, list[Question]]:
     """Questions about everybody who must not be touched, by set; held-out wordings and pictures throughout."""
     sets = {"retain": "retain_fit", "held_out": "held_out", "celebrity": "celebrity_eval", "stranger": "stranger_eval"}
     return {
@@ -118,7 +118,7 @@ def sample(questions: Sequence[Question], most: int, seed: int = 0) -> list[Ques
     return [questions[i] for i in chosen]
 
 
-def sample_each(questions: Sequence[Question], most: int, seed: int = 0) -> list[Question]:
+def sample_per_person(questions: Sequence[Question], most: int, seed: int = 0) -> list[Question]:
     """Equally many of each person, at least one, and about `most` in all; in their order."""
     people: dict[str, list[Question]] = {}
     for question in questions:
