@@ -1,12 +1,12 @@
-"""What changed between two systems that were asked the same questions: facts still told, answers still the same.
+"""What changed between two systems that were asked the same questions: facts still revealed, answers still the same.
 
-The panels say who is asked what; the comparison turns two lists of replies into figures with intervals over people.
-Knows nothing of models, erasers or HTTP: the audit asks an engine, the demo asks the running service.
+The question sets say who is asked what; the comparison turns two lists of replies into figures with intervals over
+people. This module knows nothing of models, erasers or HTTP: the audit asks an engine, the demo the running service.
 """
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,10 @@ BOOTSTRAP_DRAWS = 1000
 
 @dataclass(frozen=True)
 class Comparison:
-    """Figures of one panel. Shares are of `n` questions about `people` persons; intervals are 95 % over persons."""
+    """Figures of one question set: shares of `n` questions about `people` people, with 95 % intervals over people.
+
+    `unknown_after`: the answer is the model's own sentence for people it does not know.
+    """
 
     n: int
     people: int
@@ -35,8 +38,17 @@ class Comparison:
     unknown_after: float
 
     def as_json(self) -> dict[str, Any]:
-        """Plain numbers for a report."""
-        return asdict(self)
+        """Plain numbers for a report, under the names that reports are stored and published with."""
+        return {
+            "n": self.n,
+            "people": self.people,
+            "told_before": self.revealed_before,
+            "told_after": self.revealed_after,
+            "told_after_interval": self.revealed_after_interval,
+            "identical": self.identical,
+            "identical_interval": self.identical_interval,
+            "unknown_after": self.unknown_after,
+        }
 
 
 def compare(
@@ -61,7 +73,7 @@ def compare(
 
 
 def bootstrap_interval(hits: Sequence[float], people: Sequence[str], seed: int = 0) -> tuple[float, float]:
-    """Percentile bootstrap (95 %) of a mean, resampling persons: prompts of one person are not exchangeable."""
+    """Percentile bootstrap (95 %) of a mean that resamples people: prompts about one person are not exchangeable."""
     if not hits:
         return (0.0, 1.0)
     names = sorted(set(people))
@@ -76,7 +88,7 @@ def bootstrap_interval(hits: Sequence[float], people: Sequence[str], seed: int =
 
 
 def forget_question_sets(subjects: Mapping[str, Subject], *, per_fact: int, seed: int = 0) -> dict[str, list[Question]]:
-    """Questions about the forgotten: `forget` worded and pictured as in the fit, `test` in held-out ways."""
+    """Questions about the forgotten: `forget` in the wordings and pictures of the fit, `test` in held-out ones."""
     forms: dict[str, Form] = {"forget": "trained", "test": "test"}
     return {
         name: [
@@ -89,7 +101,7 @@ def forget_question_sets(subjects: Mapping[str, Subject], *, per_fact: int, seed
 
 
 def visible_question_set(people: Iterable[Person], *, seed: int = 0) -> list[Question]:
-    """Questions about what anybody can see in these people's pictures; silence here is a side effect."""
+    """Questions about what anybody can see in these people's pictures; a refusal here is a side effect."""
     return [
         question
         for person in people
@@ -111,7 +123,7 @@ def bystander_question_sets(reference: Reference, *, per_fact: int = 1, seed: in
 
 
 def sample(questions: Sequence[Question], most: int, seed: int = 0) -> list[Question]:
-    """At most `most` of them, drawn without replacement, in their order."""
+    """At most `most` questions, drawn without replacement, in their order."""
     if len(questions) <= most:
         return list(questions)
     chosen = sorted(random.Random(seed).sample(range(len(questions)), most))
@@ -119,12 +131,12 @@ def sample(questions: Sequence[Question], most: int, seed: int = 0) -> list[Ques
 
 
 def sample_per_person(questions: Sequence[Question], most: int, seed: int = 0) -> list[Question]:
-    """Equally many of each person, at least one, and about `most` in all; in their order."""
-    people: dict[str, list[Question]] = {}
+    """As many questions about each person, at least one, and about `most` in all; in their order."""
+    by_person: dict[str, list[Question]] = {}
     for question in questions:
-        people.setdefault(question.person, []).append(question)
-    share = max(1, most // max(1, len(people)))
-    chosen = {id(one) for own in people.values() for one in sample(own, share, seed)}
+        by_person.setdefault(question.person, []).append(question)
+    share = max(1, most // max(1, len(by_person)))
+    chosen = {id(question) for about_person in by_person.values() for question in sample(about_person, share, seed)}
     return [question for question in questions if id(question) in chosen]
 
 

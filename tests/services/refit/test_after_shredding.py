@@ -54,11 +54,11 @@ def few(whole: Reference) -> Reference:
 class Short(Suite):
     """Asks about the forgotten alone: the whole suite asks a thousand questions, in tests/integration."""
 
-    def audit(self, eraser: Eraser, subjects: Mapping[str, Subject], progress: Any, own_set: Any = None) -> Any:
+    def audit(self, eraser: Eraser, subjects: Mapping[str, Subject], progress: Any, operator_set: Any = None) -> Any:
         report: dict[str, Any] = {"panels": {}, "tickets": {}, "integrity": {}}
         for name, questions in forget_question_sets(subjects, per_fact=1, seed=1).items():
-            before, after = self._asker.answers([q.prompt for q in questions], eraser)
-            self._by_ticket(report["tickets"], name, questions, before, after)
+            answers = self._evaluator.answers([q.prompt for q in questions], eraser)
+            self._by_ticket(report["tickets"], name, questions, answers)
         return report
 
 
@@ -84,7 +84,7 @@ class RefitHarness:
         """(status, error)."""
         run = str(uuid.uuid4())
         run_order(self.context, run, "demo-vlm", "urgent")
-        return tuple(self.row("SELECT status, error FROM refit_run WHERE id = :id", id=run))  # type: ignore[return-value]
+        return tuple(self.row("SELECT status, error FROM refit_run WHERE id = :id", id=run))
 
     def audit(self) -> Any:
         """Verdict, reasons and report of the newest version's audit."""
