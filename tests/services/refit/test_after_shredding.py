@@ -100,9 +100,8 @@ class RefitHarness:
             with transaction(app_context.database) as session:
                 step(session, app_context.model_id)
         if keep is not None:
-            clerk = Clerk(
-                app_context.database, None, app_context.model_id, True, context=(app_context.store, app_context.keys)
-            )  # type: ignore[arg-type]
+            dependencies = (app_context.store, app_context.keys)
+            clerk = Clerk(app_context.database, None, app_context.model_id, True, context=dependencies)  # type: ignore[arg-type]
             clerk.retention = keep
             clerk.shred()
 
