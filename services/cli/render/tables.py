@@ -57,6 +57,11 @@ def words(identifier: str) -> str:
     return identifier.replace("_", " ")
 
 
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: "1 fact", "2 facts"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return ""

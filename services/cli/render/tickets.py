@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from services.cli.render.tables import console, print_table, short_time, words
+from services.cli.render.tables import console, counted, print_table, short_time, words
 
 
 def print_tickets(answer: Mapping[str, Any]) -> None:
@@ -28,7 +28,7 @@ def print_ticket(ticket: Mapping[str, Any]) -> None:
     why = f" ({words(ticket['review_reason'])})" if ticket["review_reason"] else ""
     console.print(f"[bold]{ticket['id']}[/]  {words(ticket['state'])}{why}")
     console.print(
-        f"{ticket['facts']} facts, {ticket['photos']} photos, "
+        f"{counted(ticket['facts'], 'fact')}, {counted(ticket['photos'], 'photo')}, "
         f"filed by {ticket['submitted_by']} from {ticket['source']}",
         markup=False,
     )
