@@ -79,7 +79,7 @@ def main() -> None:
     try:
         app()
     except LacunaError as exc:
-        Console(stderr=True, highlight=False).print(exc.detail, markup=False)
+        Console(stderr=True, highlight=False).print(exc.detail, markup=False, soft_wrap=True)
         raise SystemExit(1) from exc
 
 

@@ -71,7 +71,7 @@ def test_page_marks_answers_and_escapes_what_the_service_wrote(result: DemoResul
 
 
 def test_page_marks_leaks_changes_and_an_accepted_rollback(result: DemoResult, tmp_path: Path) -> None:
-    result.after = result.before | {"retain": [UNKNOWN] * len(result.panels["retain"])}
+    result.after = {**result.before, "retain": [UNKNOWN] * len(result.panels["retain"])}
     result.refusal = ""
     write_page(tmp_path / "demo.html", result, UNKNOWN)
     page = (tmp_path / "demo.html").read_text()
