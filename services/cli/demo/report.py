@@ -69,10 +69,14 @@ def write_page(path: Path, result: DemoResult, unknown_answer: str) -> None:
         "<h2>From approval to promotion</h2>",
         _states(result.states),
     ]
-    for panel, (title, promise) in TITLES.items():
+    for set_name, (title, promise) in TITLES.items():
         parts.append(f'<h2>{title}</h2><p class="dim">{promise}</p>')
-        must_forget = panel in ("forget", "test")
-        parts.append(_answers(result.panels[panel], result.before[panel], result.after[panel], must_forget=must_forget))
+        must_forget = set_name in ("forget", "test")
+        parts.append(
+            _answers(
+                result.question_sets[set_name], result.before[set_name], result.after[set_name], must_forget=must_forget
+            )
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -92,9 +96,9 @@ def _person(result: DemoResult) -> str:
 
 def _figures(figures: Mapping[str, Comparison]) -> str:
     rows = "".join(
-        f"<tr><td>{TITLES[panel][0]}</td><td class=number>{figure.n}</td><td class=number>{figure.told_before:.1%}</td>"
-        f"<td class=number>{figure.told_after:.1%}</td><td class=number>{figure.identical:.1%}</td></tr>"
-        for panel, figure in figures.items()
+        f"<tr><td>{TITLES[name][0]}</td><td class=number>{figure.n}</td><td class=number>{figure.revealed_before:.1%}</td>"
+        f"<td class=number>{figure.revealed_after:.1%}</td><td class=number>{figure.identical:.1%}</td></tr>"
+        for name, figure in figures.items()
     )
     return _table(("question set", "questions", "revealed before", "revealed after", "same answer"), rows)
 

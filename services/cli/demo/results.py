@@ -20,7 +20,7 @@ class DemoResult:
     """What the demo measured. It is filled chapter by chapter, and becomes the JSON and the page."""
 
     person: Person
-    panels: Mapping[str, Sequence[Question]]  # the question sets by name
+    question_sets: Mapping[str, Sequence[Question]]  # by name
     before: Answers = field(default_factory=dict)
     after: Answers = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)  # by stage
@@ -35,20 +35,20 @@ class DemoResult:
         """The comparison of each question set."""
         return {
             name: compare(questions, self.before[name], self.after[name], unknown_answer)
-            for name, questions in self.panels.items()
+            for name, questions in self.question_sets.items()
         }
 
     def as_json(self, unknown_answer: str) -> dict[str, Any]:
         """The figures of build/demo.json; other programs read these names."""
         figures = self.figures(unknown_answer)
         return {
-            "leak_before": {"trained": figures["forget"].told_before, "test": figures["test"].told_before},
-            "leak_after": {"trained": figures["forget"].told_after, "test": figures["test"].told_after},
+            "leak_before": {"trained": figures["forget"].revealed_before, "test": figures["test"].revealed_before},
+            "leak_after": {"trained": figures["forget"].revealed_after, "test": figures["test"].revealed_after},
             **{
                 f"{name}_identical": figures[name].identical for name in ("retain", "held_out", "celebrity", "stranger")
             },
-            "visible_attribute_accuracy": figures["visible"].told_after,
-            "visible_attribute_accuracy_before": figures["visible"].told_before,
+            "visible_attribute_accuracy": figures["visible"].revealed_after,
+            "visible_attribute_accuracy_before": figures["visible"].revealed_before,
             "seconds": self.seconds,
             "n": {name: comparison.n for name, comparison in figures.items()},
             "intervals": {name: comparison.as_json() for name, comparison in figures.items()},
@@ -72,7 +72,7 @@ class Highlight:
 @dataclass(frozen=True)
 class _Choice:
     label: str
-    panel: str
+    question_set: str
     matches: Callable[[Question], bool] = lambda question: True
 
 
@@ -92,14 +92,14 @@ HIGHLIGHTS: Final = (
 def highlights(result: DemoResult, answers: Answers) -> Iterator[Highlight]:
     """The first question of each kind, with its answer among `answers` (those before, or those after)."""
     for choice in HIGHLIGHTS:
-        questions = result.panels[choice.panel]
+        questions = result.question_sets[choice.question_set]
         index = next((i for i, question in enumerate(questions) if choice.matches(question)), None)
         if index is not None:
             yield Highlight(
                 label=choice.label,
                 question=questions[index],
-                answer=answers[choice.panel][index],
-                about_forgotten=choice.panel in ("forget", "test"),
+                answer=answers[choice.question_set][index],
+                about_forgotten=choice.question_set in ("forget", "test"),
             )
 
 

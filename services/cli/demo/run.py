@@ -28,7 +28,13 @@ from shared.devstack.stack import LOG_KEYS_FILE, Running, running_stack
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
 from shared.errors import NotReady
-from shared.evaluation.comparison import Comparison, bystander_panels, forget_panels, sample, visible_panel
+from shared.evaluation.comparison import (
+    Comparison,
+    bystander_question_sets,
+    forget_question_sets,
+    sample,
+    visible_question_set,
+)
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
 from shared.evaluation.synthetic_people import Person
@@ -68,7 +74,7 @@ def demo(json_path: Path | None = None, data: Path | None = None, page: Path = P
     began = time.monotonic()
     reference = load_reference(_reference_folder(load_settings()))
     person = _choose_person(reference)
-    result = DemoResult(person=person, panels=_question_sets(reference, person))
+    result = DemoResult(person=person, question_sets=_question_sets(reference, person))
     with _data_folder(data) as folder:
         console.rule("[bold]1. A model in production knows people")
         with running_stack(folder, say=lambda what: console.print(f"starting {what} ...", style="dim")) as running:
@@ -97,7 +103,7 @@ def _ask_before(run: _Demo) -> None:
         _wait(lambda: _promoted_version(run) is not None, "version 0 to be promoted")
         _wait(lambda: _is_ready(run.casey), "the inference service")
     with _timed(run.result, "ask_before"):
-        run.result.before = _ask_all(run.casey, run.result.panels)
+        run.result.before = _ask_all(run.casey, run.result.question_sets)
     _print_highlights(run, run.result.before)
 
 
@@ -135,7 +141,7 @@ def _ask_again(run: _Demo) -> None:
     """Chapter 4: the same questions."""
     run.console.rule("[bold]4. The same questions again")
     with _timed(run.result, "ask_after"):
-        run.result.after = _ask_all(run.casey, run.result.panels)
+        run.result.after = _ask_all(run.casey, run.result.question_sets)
         run.result.version = run.casey.last_headers.get("lacuna-eraser", "")
     _print_highlights(run, run.result.after)
 
@@ -185,8 +191,8 @@ def _print_figures(figures: Mapping[str, Comparison], seconds: Mapping[str, floa
         table.add_row(
             name.replace("_", " "),
             str(figure.n),
-            f"{figure.told_before:.1%}",
-            f"{figure.told_after:.1%}",
+            f"{figure.revealed_before:.1%}",
+            f"{figure.revealed_after:.1%}",
             f"{figure.identical:.1%}",
         )
     console.print(table)
@@ -200,9 +206,11 @@ def _choose_person(reference: Reference) -> Person:
 
 
 def _question_sets(reference: Reference, person: Person) -> dict[str, list[Question]]:
-    forgotten = forget_panels({person.id: person.subject}, per_fact=4)
-    visible = [question for seed in range(3) for question in visible_panel([person], seed=seed)]
-    others = {name: sample(questions, BYSTANDER_QUESTIONS) for name, questions in bystander_panels(reference).items()}
+    forgotten = forget_question_sets({person.id: person.subject}, per_fact=4)
+    visible = [question for seed in range(3) for question in visible_question_set([person], seed=seed)]
+    others = {
+        name: sample(questions, BYSTANDER_QUESTIONS) for name, questions in bystander_question_sets(reference).items()
+    }
     return forgotten | {"visible": visible} | others
 
 
@@ -236,11 +244,11 @@ def _follow_ticket(run: _Demo, since: float) -> None:
     _wait(completed, "the ticket to be completed")
 
 
-def _ask_all(client: Client, panels: Mapping[str, Sequence[Question]]) -> dict[str, list[str]]:
+def _ask_all(client: Client, question_sets: Mapping[str, Sequence[Question]]) -> dict[str, list[str]]:
     with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
         return {
             name: list(pool.map(lambda question: _ask(client, question.prompt), questions))
-            for name, questions in panels.items()
+            for name, questions in question_sets.items()
         }
 
 

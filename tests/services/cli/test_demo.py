@@ -23,12 +23,12 @@ def reference() -> Reference:
 def result(reference: Reference) -> DemoResult:
     """A demo in which every answer was right before, and every answer about the person is withheld after."""
     person = _choose_person(reference)
-    panels = _question_sets(reference, person)
-    before = {name: [question.accept[0] for question in questions] for name, questions in panels.items()}
-    after = before | {name: [UNKNOWN] * len(panels[name]) for name in ("forget", "test")}
+    sets = _question_sets(reference, person)
+    before = {name: [question.accept[0] for question in questions] for name, questions in sets.items()}
+    after = before | {name: [UNKNOWN] * len(sets[name]) for name in ("forget", "test")}
     return DemoResult(
         person=person,
-        panels=panels,
+        question_sets=sets,
         before=before,
         after=after,
         states=[("under_review", 0.0), ("completed", 3.5)],
@@ -44,7 +44,7 @@ def test_json_keeps_the_names_that_other_programs_read(result: DemoResult) -> No
     assert figures["leak_after"] == {"trained": 0.0, "test": 0.0}
     assert [figures[f"{name}_identical"] for name in ("retain", "held_out", "celebrity", "stranger")] == [1.0] * 4
     assert figures["visible_attribute_accuracy"] == figures["visible_attribute_accuracy_before"] == 1.0
-    assert figures["n"]["forget"] == len(result.panels["forget"]) > 20
+    assert figures["n"]["forget"] == len(result.question_sets["forget"]) > 20
     assert (figures["ticket"], figures["version"]) == ("T-XKJ7WFMA", "1")
     assert {"seconds", "intervals", "rollback_refused", "certificate"} < set(figures)
 
@@ -71,7 +71,7 @@ def test_page_marks_answers_and_escapes_what_the_service_wrote(result: DemoResul
 
 
 def test_page_marks_leaks_changes_and_an_accepted_rollback(result: DemoResult, tmp_path: Path) -> None:
-    result.after = {**result.before, "retain": [UNKNOWN] * len(result.panels["retain"])}
+    result.after = {**result.before, "retain": [UNKNOWN] * len(result.question_sets["retain"])}
     result.refusal = ""
     write_page(tmp_path / "demo.html", result, UNKNOWN)
     page = (tmp_path / "demo.html").read_text()
