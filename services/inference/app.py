@@ -44,6 +44,7 @@ class Serving:
     slot: ActiveEraser
     database: Database
     model_id: str
+    step_grace_s: float = 15.0
     batcher: Batcher | None = None
     keys: dict[str, tuple[ApiKey, float]] = field(default_factory=dict)
 
@@ -52,6 +53,12 @@ class Serving:
         if self.batcher is None:
             raise NotReady("The model is being loaded.")
         return self.batcher, self.slot.current()
+
+    def check_progress(self) -> None:
+        """Raise NotReady where the engine has work and has not finished a step for longer than `step_grace_s`."""
+        stalled = self.batcher.stalled_s() if self.batcher is not None else 0.0
+        if stalled > self.step_grace_s:
+            raise NotReady(f"The engine has work and has not finished a step for {stalled:.0f} s.")
 
     def who(self, key: str) -> ApiKey:
         """Whose key this is, remembered for a few seconds; raises Unauthorized."""
@@ -74,7 +81,7 @@ def create(settings: Settings | None = None) -> FastAPI:
     chosen.need("database_url", "kek", "verify_keys")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     database = make_engine(chosen.database_url, chosen.database_idle_s)
-    serving = Serving(ActiveEraser(chosen.grace_s), database, chosen.model_id)
+    serving = Serving(ActiveEraser(chosen.grace_s), database, chosen.model_id, chosen.step_grace_s)
     done = threading.Event()
 
     def work() -> None:
@@ -118,12 +125,14 @@ def build(serving: Serving, lifespan: Any = None) -> FastAPI:
     Who = Annotated[ApiKey, Depends(client)]
 
     @app.get("/healthz")
-    def healthz() -> dict[str, str]:
+    async def healthz() -> dict[str, str]:
         return {"status": "alive"}
 
     @app.get("/readyz")
-    def readyz() -> dict[str, Any]:
+    async def readyz() -> dict[str, Any]:
+        """Needs no thread of the pool: those may all be waiting for the engine."""
         _, served = serving.ready()
+        serving.check_progress()
         return {"status": "ready", "eraser": served.number}
 
     @app.get("/v1/models")

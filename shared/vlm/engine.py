@@ -8,6 +8,7 @@ Prompts of like length are batched, padded on the left and masked; a prompt that
 
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from shared.errors import BadInput
 from shared.vlm.adapters.base import Adapter, Encoded
 from shared.vlm.hooks import AddVector, CaptureAllTokens, CaptureLastToken, GatedSteering, Touch, hooked, untouched
 from shared.vlm.loading import Vlm
+from shared.vlm.progress import Progress
 from shared.vlm.redaction import placeholder_tokens, redact, text_token_mask
 
 BATCH: Final = 64
@@ -87,10 +89,17 @@ class Engine:
     def __init__(self, vlm: Vlm) -> None:
         self.vlm = vlm
         self.lock = threading.RLock()
+        self.progress = Progress()
         stop = vlm.model.generation_config.eos_token_id
         self._ends = set(stop if isinstance(stop, list) else [stop])
         self._end = stop[0] if isinstance(stop, list) else stop  # the one that ends a turn: Qwen names two
         self._nobody = placeholder_tokens(vlm.tokenizer)
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """The model for this thread alone. Never around a `yield` to a caller: another thread may close a generator."""
+        with self.progress.working(), self.lock, torch.inference_mode():
+            yield
 
     def generate(
         self,
@@ -108,7 +117,7 @@ class Engine:
         """
         answers: list[Answer | None] = [None] * len(prompts)
         for places, rows in self.batches(prompts):
-            with self.lock, torch.inference_mode():
+            with self._working():
                 asked = GenerationRequest(eraser, max_new_tokens, temperature, [seed + place for place in places], stop)
                 for place, answer in zip(places, self._answers(rows, asked), strict=True):
                     answers[place] = answer
@@ -187,31 +196,41 @@ class Engine:
         seed: int = 0,
         stop: Sequence[str] = (),
     ) -> Iterator[str | Answer]:
-        """The answer's text piece by piece, then the whole Answer. The engine is held until the end.
+        """The answer's text piece by piece, then the whole Answer.
 
-        Where the eraser watches, the text lags a few tokens behind: an answer that turns out to name somebody
-        forgotten ends there, with the steered answer after what was given already (as a rule, nothing).
+        The model is held for one piece at a time and never while the caller has the generator: it may be read slowly,
+        left, or closed from any thread. Where the eraser watches, the text lags a few tokens behind: an answer that
+        turns out to name somebody forgotten ends there, with the steered answer after what was given already (as a
+        rule, nothing).
         """
-        ((_, rows),) = list(self.batches([prompt]))
         asked = GenerationRequest(eraser, max_new_tokens, temperature, [seed], stop)
-        with self.lock, torch.inference_mode():
-            told, last = yield from self._pieces(rows, asked)
-            turned, decision = self._turned(last, asked)
-            before = f"{told} " if turned and told else ""
-            if before:
-                yield " "
-            if not turned:
-                answer = self._answer(last, 0, len(rows[0].ids), stop)
-            elif eraser is None or eraser.recipe.fixed_text is not None:
-                (answer,) = self._steered(rows, last, asked, turned, decision)
-                told = ""
-            else:
-                again = self._turned_rows(rows, last.opened, eraser, turned, decision)
-                told, run = yield from self._pieces(again, asked.steered(turned, decision))
-                answer = self._answer(run, 0, len(rows[0].ids), stop)
-            if answer.text[len(told) :]:
-                yield answer.text[len(told) :]
-            yield replace(answer, text=before + answer.text) if before else answer
+        pieces = self._streamed(prompt, asked)
+        while True:
+            with self._working():
+                piece = next(pieces, None)
+            if piece is None:
+                return
+            yield piece
+
+    def _streamed(self, prompt: Prompt, asked: "GenerationRequest") -> Iterator[str | Answer]:
+        ((_, rows),) = list(self.batches([prompt]))
+        told, last = yield from self._pieces(rows, asked)
+        turned, decision = self._turned(last, asked)
+        before = f"{told} " if turned and told else ""
+        if before:
+            yield " "
+        if not turned:
+            answer = self._answer(last, 0, len(rows[0].ids), asked.stop)
+        elif asked.eraser is None or asked.eraser.recipe.fixed_text is not None:
+            (answer,) = self._steered(rows, last, asked, turned, decision)
+            told = ""
+        else:
+            again = self._turned_rows(rows, last.opened, asked.eraser, turned, decision)
+            told, run = yield from self._pieces(again, asked.steered(turned, decision))
+            answer = self._answer(run, 0, len(rows[0].ids), asked.stop)
+        if answer.text[len(told) :]:
+            yield answer.text[len(told) :]
+        yield replace(answer, text=before + answer.text) if before else answer
 
     def _pieces(
         self, rows: Sequence[Encoded], asked: "GenerationRequest"
@@ -423,6 +442,7 @@ class Engine:
                     **opened.following(self.vlm.adapter),
                 )
             opened.logits = out.logits[:, -1]
+            self.progress.step()
             if watched:
                 states = reading.stacked().cpu()
                 for row in grown:
@@ -451,6 +471,11 @@ class Engine:
         return True
 
     def _opened(self, rows: Sequence[Encoded], asked: "GenerationRequest") -> PrefillState:
+        opened = self._prefilled(rows, asked)
+        self.progress.step()
+        return opened
+
+    def _prefilled(self, rows: Sequence[Encoded], asked: "GenerationRequest") -> PrefillState:
         """Prefill: unsteered, with the decision; or, where that was made before, steered at the last prompt token."""
         inputs, eraser, blocks = self.inputs(rows), asked.eraser, self.vlm.adapter.blocks
         nobody = Decision.none(len(rows))
