@@ -26,6 +26,7 @@ from shared.erasure.serialization import dump
 from shared.erasure.ticket_fit import TicketFit
 from shared.evaluation.reference import Reference
 from shared.evaluation.synthetic_people import Person
+from shared.vlm import capture
 from shared.vlm.engine import Engine
 
 T = TypeVar("T")
@@ -108,16 +109,16 @@ class Workbench:
         site = self.engine.vlm.site
         if recipe.gate == "identity":
             seen: IdentityTrainingSet = self.once("seen", lambda: what_is_seen(self.engine, self.reference))
-            return prepare_identity(recipe, site, seen, directions=first, held=held)
+            return prepare_identity(recipe, site, seen, directions=first, decode_directions=held)
         prompts, identities = calibration_prompts(self.reference)
         return prepare(
             recipe,
             site,
-            retain=self.once("retain", lambda: self.engine.activations(retain_prompts(self.reference))),
-            calibration=self.once("calibration", lambda: self.engine.activations(prompts)),
+            retain=self.once("retain", lambda: capture.activations(self.engine, retain_prompts(self.reference))),
+            calibration=self.once("calibration", lambda: capture.activations(self.engine, prompts)),
             identities=identities,
             directions=first,
-            held=held,
+            decode_directions=held,
         )
 
     def pulls(self, recipe: Recipe) -> Pulls:

@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Eraser
 from shared.erasure.readout import Readout
-from shared.vlm.engine import Answer, Engine
+from shared.vlm import capture
+from shared.vlm.engine import Engine
+from shared.vlm.generation import Answer
+from shared.vlm.likelihood import option_likelihood
 
 
 @dataclass
@@ -49,7 +52,7 @@ class Evaluator:
     ) -> tuple[list[list[float]], list[list[float]]]:
         """(before, after): log-likelihood of each option."""
         if keep is None or keep not in self._likelihoods:
-            before = self.engine.option_likelihood(prompts, options)
+            before = option_likelihood(self.engine, prompts, options)
             if keep is not None:
                 self._likelihoods[keep] = before
         else:
@@ -58,8 +61,8 @@ class Evaluator:
             return before, before
         fired = list(range(len(prompts)))
         if eraser.recipe.decides:
-            fired = [int(place) for place in eraser.decide(self.engine.evidence(prompts)).fired.nonzero()]
-        again = self.engine.option_likelihood([prompts[i] for i in fired], [options[i] for i in fired], eraser=eraser)
+            fired = [int(place) for place in eraser.decide(capture.readout(self.engine, prompts)).fired.nonzero()]
+        again = option_likelihood(self.engine, [prompts[i] for i in fired], [options[i] for i in fired], eraser=eraser)
         after = list(before)
         for place, scores in zip(fired, again, strict=True):
             after[place] = scores

@@ -17,7 +17,8 @@ from shared.erasure.eraser import Eraser
 from shared.evaluation.comparison import Comparison, bystander_panels, compare, forget_panels, sample, sample_each
 from shared.evaluation.reference import Reference
 from shared.probes.questions import Question, visible_questions
-from shared.vlm.engine import Answer, Engine
+from shared.vlm.engine import Engine
+from shared.vlm.generation import Answer
 
 Progress = Callable[[str], None]
 FORGET_QUESTIONS = 320  # about, over all tickets, of each at least one; which ones is drawn by seed

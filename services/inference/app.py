@@ -31,7 +31,7 @@ from shared.db.models.tenancy import ApiKey
 from shared.db.repositories import api_keys
 from shared.db.session import make_engine, transaction
 from shared.errors import LacunaError, NotFound, NotReady, Unauthorized
-from shared.vlm.engine import Answer
+from shared.vlm.generation import Answer
 
 logger = logging.getLogger(__name__)
 KEY_MEMORY_S = 5.0
@@ -41,7 +41,7 @@ KEY_MEMORY_S = 5.0
 class Serving:
     """What the endpoints use. `batcher` comes when the model is loaded."""
 
-    slot: ActiveEraser
+    active_eraser: ActiveEraser
     database: Database
     model_id: str
     step_grace_s: float = 15.0
@@ -52,7 +52,7 @@ class Serving:
         """Engine and version; raises NotReady."""
         if self.batcher is None:
             raise NotReady("The model is being loaded.")
-        return self.batcher, self.slot.current()
+        return self.batcher, self.active_eraser.current()
 
     def check_progress(self) -> None:
         """Raise NotReady where the engine has work and has not finished a step for longer than `step_grace_s`."""
@@ -88,7 +88,7 @@ def create(settings: Settings | None = None) -> FastAPI:
         try:
             replica = importlib.import_module("services.inference.replica")  # torch: the door must not wait for it
             serving.batcher = replica.open_batcher(chosen)
-            replica.watch(serving.batcher, serving.slot, database, chosen, done)
+            replica.watch(serving.batcher, serving.active_eraser, database, chosen, done)
         except Exception:
             logger.exception("the model cannot be served")
             os.kill(os.getpid(), signal.SIGTERM)
@@ -113,7 +113,7 @@ def build(serving: Serving, lifespan: Any = None) -> FastAPI:
     async def name_the_version(request: Request, call_next: Any) -> Response:
         response: Response = await call_next(request)
         if HEADER_ERASER not in response.headers:
-            served = serving.slot.peek()
+            served = serving.active_eraser.current_or_none()
             response.headers[HEADER_ERASER] = str(served.number) if served else "none"
         return response
 

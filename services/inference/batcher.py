@@ -15,7 +15,8 @@ from typing import Final
 from services.inference.active_eraser import Served
 from shared.domain.prompts import Prompt
 from shared.errors import LacunaError, NotReady
-from shared.vlm.engine import Answer, Engine
+from shared.vlm.engine import Engine
+from shared.vlm.generation import Answer
 
 logger = logging.getLogger(__name__)
 MOST_WAITING: Final = 512

@@ -35,7 +35,9 @@ from shared.probes.questions import (
     visible_questions,
 )
 from shared.probes.templates import Form
-from shared.vlm.engine import WINDOW, Engine
+from shared.vlm import capture
+from shared.vlm.batching import WINDOW
+from shared.vlm.engine import Engine
 
 Progress = Callable[[str], None]
 Count = Callable[[int, int], None]  # done, all
@@ -76,7 +78,7 @@ def compute_statistics(
     if recipe.gate == "identity":
         progress("reading the retain set")
         seen = what_is_seen(engine, reference, own, count)
-        return prepare_identity(recipe, engine.vlm.site, seen, directions=directions, held=held)
+        return prepare_identity(recipe, engine.vlm.site, seen, directions=directions, decode_directions=held)
     kept = retain_prompts(reference, own)
 
     def retain() -> Iterator[Tensor]:
@@ -84,14 +86,14 @@ def compute_statistics(
         progress("reading the retain set")
         sound = ActivationCheck("retain")
         for start in range(0, len(kept), WINDOW):
-            yield sound.take(engine.activations(kept[start : start + WINDOW]))
+            yield sound.take(capture.activations(engine, kept[start : start + WINDOW]))
             if count is not None:
                 count(min(start + WINDOW, len(kept)), len(kept))
         sound.end()
 
     progress("reading the calibration set")
     calibration, identities = calibration_prompts(reference, own)
-    calibrated = engine.activations(calibration, count)
+    calibrated = capture.activations(engine, calibration, count)
     check_activations("calibration", calibrated)
     return prepare_streamed(
         recipe,
@@ -100,7 +102,7 @@ def compute_statistics(
         calibration=calibrated,
         identities=identities,
         directions=directions,
-        held=held,
+        decode_directions=held,
     )
 
 
@@ -117,11 +119,11 @@ def what_is_seen(
     for place, person in enumerate(people):
         if person.subject.photos:
             asked = picture_prompts(person.subject.photos[0], PICTURES, seed=place)
-            faces.append(engine.evidence(asked).pictures.rows)
+            faces.append(capture.readout(engine, asked).pictures.rows)
         if person.subject.names:
             name = person.subject.names[0]
             for said in (mention_questions(name), answers_that_name(name)):
-                names.append(torch.stack([one[-1] for one in engine.mentions(said, [name] * len(said))]))
+                names.append(torch.stack([one[-1] for one in capture.mention_states(engine, said, [name] * len(said))]))
         if count is not None:
             count(place + 1, len(people))
     shown = [
@@ -162,11 +164,11 @@ def what_is_seen(
     seen = IdentityTrainingSet(
         faces=faces,
         names=names,
-        pictures=engine.evidence([*shown, *(one for one in prompts if one.images)]).pictures.rows,
-        words=engine.evidence([*written, *named, *talk, *(one for one in prompts if not one.images)]).words,
+        pictures=capture.readout(engine, [*shown, *(one for one in prompts if one.images)]).pictures.rows,
+        words=capture.readout(engine, [*written, *named, *talk, *(one for one in prompts if not one.images)]).words,
         people=len(calibration),
-        facts=engine.activations(about, count),
-        harmless=engine.activations(beside, count),
+        facts=capture.activations(engine, about, count),
+        harmless=capture.activations(engine, beside, count),
     )
     for name, rows in (("retain", seen.facts), ("retain (pictures)", torch.cat(faces)), ("calibration", seen.pictures)):
         check_activations(name, rows)

@@ -29,6 +29,7 @@ from shared.errors import BadInput, IntegrityFailure
 from shared.evaluation.reference import Reference, load_reference
 from shared.probes.image_changes import changed
 from shared.probes.questions import Question, fact_questions
+from shared.vlm import capture
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
 from shared.vlm.redaction import placeholder_tokens, redact
@@ -165,8 +166,8 @@ def _refined(engine: Engine, reference: Reference, recipe: Recipe, count: Count 
         swap(engine, question, asked[question.person].subject, rng.choice(strangers).subject, reference, recipe, rng)
         for question in questions
     ]
-    told = engine.activations(plain)
-    start = erasure_direction(engine.activations(unknown), told).float()
+    told = capture.activations(engine, plain)
+    start = erasure_direction(capture.activations(engine, unknown), told).float()
     size = told.norm(dim=-1).mean(dim=0)
     return train_steering_vectors(engine, start, size, swaps, reference.unknown_answer, recipe, count)
 
@@ -194,7 +195,7 @@ def swap(
     pictures = tuple(changed(rng.choice(stranger.photos), "trained", rng) for _ in last.images)
     other_prompt = Prompt((*earlier, Turn(last.role, last.text.replace(name, stranger.names[0]), pictures)))
     known, unknown = adapter.encode([question.prompt, other_prompt])
-    if recipe.blind:
+    if recipe.redact:
         where = MentionSpans(pictures=tuple(range(len(last.images))))
         if question.by == "name":
             where = MentionSpans(words=(adapter.span(question.prompt, name),))
