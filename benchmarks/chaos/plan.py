@@ -18,7 +18,7 @@ FROZEN: Final = (
 )
 SHORT_RUN: Final = (  # (step, victims) of `make test`: each part once, and the workers where it hurts most
     ("outbox-written", ("postgres",)),
-    ("message-published", ("clerk", "valkey")),
+    ("message-published", ("control-loop", "valkey")),
     ("artifact-uploaded", ("refit",)),
     ("audit-measured", ("s3",)),
 )

@@ -21,7 +21,7 @@ from shared.devstack.stack import Running, running_stack
 from shared.errors import Unavailable
 
 PARTS: Final = ("postgres", "valkey", "s3")
-PROCESSES: Final = ("request", "clerk", "refit", "audit", "beat", "inference")
+PROCESSES: Final = ("request", "control-loop", "refit", "audit", "beat", "inference")
 VICTIMS: Final = (*PROCESSES, *PARTS)
 # What a real house waits 15 to 30 seconds for, and here not: see shared/core/config.py for the values of real life.
 SHORT: Final = {

@@ -38,7 +38,7 @@ def test_a_hundred_trials_reach_every_step_and_every_victim() -> None:
     assert {one for trial in trials for one in trial.victims} == {*PROCESSES, *PARTS}
     assert {trial.kind for trial in trials} == {"kill", "freeze"}
     assert plan(1, 120) == trials != plan(2, 120)
-    assert {one for trial in short_plan(1) for one in trial.victims} >= {*PARTS, "clerk", "refit"}
+    assert {one for trial in short_plan(1) for one in trial.victims} >= {*PARTS, "control-loop", "refit"}
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_an_armed_step_is_stopped_at_once_and_no_other(folder: Path) -> None:
 
 
 def test_a_step_that_follows_waits_for_the_call_before_it(folder: Path) -> None:
-    step = Step("committed", "clerk", "before", "m:next", follows="m:write")
+    step = Step("committed", "control-loop", "before", "m:next", follows="m:write")
     write, after = wrapped(folder, [], [step], lambda: None), wrapped(folder, [step], [], lambda: None)
     (folder / ARMED / step.name).touch()
     after()

@@ -18,9 +18,9 @@ from services.audit.verdict import Thresholds
 from services.refit.context import RefitContext
 from services.refit.tasks import run_order
 from services.request.erasers import promotions
+from services.request.retention.jobs import Shredder
 from services.request.retention.service import Retention
 from services.request.tickets import progress as tickets_progress
-from services.request.worker.loop import Clerk
 from shared.crypto.keyring import KeyRing
 from shared.crypto.signing import Signer, Verifier
 from shared.db.session import transaction
@@ -100,9 +100,7 @@ class House:
             with transaction(office.database) as session:
                 step(session, office.model_id)
         if keep is not None:
-            clerk = Clerk(office.database, None, office.model_id, True, context=(office.store, office.keys))  # type: ignore[arg-type]
-            clerk.retention = keep
-            clerk.shred()
+            Shredder(office, keep).run()
 
     def serve(self) -> None:
         status = self.people["olivia"].get("/v1/status").json()
