@@ -91,7 +91,7 @@ def test_the_dockerfile_is_clean(house: Path) -> None:
 def test_every_process_is_in_both_and_starts_what_lacuna_up_starts(
     compose: dict[str, Any], objects: list[dict[str, Any]]
 ) -> None:
-    up = (HOUSE / "shared/devstack/stack.py").read_text()
+    up = "".join((HOUSE / "shared/devstack" / name).read_text() for name in ("stack.py", "processes.py"))
     for name in PROCESSES | {"migrate", "bootstrap"}:
         started = module(compose[name]["command"])
         assert importlib.util.find_spec(started) is not None
