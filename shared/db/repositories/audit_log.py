@@ -1,6 +1,8 @@
 """The log's rows: leaves that wait for a place, hashes in order, checkpoints, certificates. Signs nothing."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import LargeBinary, bindparam, func, insert, select, text
@@ -8,6 +10,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
+from shared.db.bulk_insert import bulk_insert
+from shared.db.models.base import Base
 from shared.db.models.transparency import LogCheckpoint, LogLeaf, LogTimestamp
 from shared.transparency.leaves import encode
 from shared.transparency.merkle_tree import Tree
@@ -93,6 +97,34 @@ def timestamps(session: Session, after: int, limit: int) -> list[LogTimestamp]:
     return list(session.scalars(found))
 
 
+@dataclass(frozen=True)
+class NewLeaf:
+    """What a leaf says, before it is written. `kind` and `subject` name what happened to what."""
+
+    actor: str
+    kind: str
+    subject: str
+    detail: dict[str, Any]
+
+
 def append_leaf(session: Session, actor: str, kind: str, subject: str, detail: dict[str, Any]) -> None:
-    """Append a leaf."""
+    """Append one leaf in the caller's transaction."""
     session.execute(insert(LogLeaf).values(at=utc_now(), actor=actor, kind=kind, subject=subject, detail=detail))
+
+
+def append_leaves(
+    session: Session,
+    leaves: Sequence[NewLeaf],
+    *,
+    at: datetime | None = None,
+    along_with: Sequence[Sequence[Base]] = (),
+) -> None:
+    """Append leaves in one statement, after the rows `along_with` of other tables that they speak of.
+
+    `along_with` holds one sequence per table, as `bulk_insert` takes them.
+    """
+    now = at or utc_now()
+    rows = [
+        LogLeaf(at=now, actor=leaf.actor, kind=leaf.kind, subject=leaf.subject, detail=leaf.detail) for leaf in leaves
+    ]
+    bulk_insert(session, *along_with, rows)

@@ -10,12 +10,30 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
+from shared.core.task_names import QUEUE_AUDIT, TASK_AUDIT
 from shared.db.models.audits import AuditRun
-from shared.db.models.transparency import LogLeaf
+from shared.db.models.operations import Outbox
+from shared.db.repositories.audit_log import append_leaf
 from shared.db.repositories.leases import Claim
 from shared.errors import Conflict
 
 FINAL = ("succeeded", "failed")
+
+
+def order_audit(session: Session, version_id: uuid.UUID) -> uuid.UUID:
+    """Order the audit of a version in the caller's transaction; the run will have this id."""
+    order = uuid.uuid4()
+    session.add(
+        Outbox(
+            id=order,
+            queue=QUEUE_AUDIT,
+            task=TASK_AUDIT,
+            kwargs={"audit": str(order), "version": str(version_id)},
+            created_at=utc_now(),
+            attempts=0,
+        )
+    )
+    return order
 
 
 def claim_audit(session: Session, audit_id: str, version_id: str, *, lease_s: float) -> Claim | None:
@@ -70,15 +88,7 @@ def finish_audit(
         values["finished_at"] = utc_now()
     _fenced(session, audit_id, fence, **values)
     if verdict is not None:
-        session.execute(
-            insert(LogLeaf).values(
-                at=utc_now(),
-                actor="audit",
-                kind=f"audit.{verdict}",
-                subject=audit_id,
-                detail={"reasons": list(reasons)},
-            )
-        )
+        append_leaf(session, "audit", f"audit.{verdict}", audit_id, {"reasons": list(reasons)})
 
 
 def _fenced(session: Session, audit_id: str, fence: int, **values: Any) -> None:

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
-from shared.core.task_names import QUEUE_AUDIT, TASK_AUDIT
 from shared.db.models.audits import AuditRun
 from shared.db.models.erasers import EraserVersion, VersionTicket
-from shared.db.models.operations import Outbox
 from shared.db.models.tickets import Ticket
-from shared.db.models.transparency import LogLeaf
+from shared.db.repositories.audit_log import append_leaf
+from shared.db.repositories.audits import order_audit
 from shared.db.repositories.refits import _fenced
 from shared.errors import IntegrityFailure, NotFound
 from shared.transparency.coverage import coverage_root
@@ -92,7 +90,6 @@ def add_version(
     Raises IntegrityFailure where the signed manifest commits to another coverage.
     """
     _fenced(session, run_id, fence)
-    now = utc_now()
     root = coverage_root(tickets)
     if manifest.get("coverage", {}).get("root", root) != root:
         raise IntegrityFailure(f"The manifest of version {number} commits to other tickets than it covers.")
@@ -108,7 +105,7 @@ def add_version(
         manifest=manifest,
         envelope=envelope,
         wrapped_key=wrapped_key,
-        created_at=now,
+        created_at=utc_now(),
         coverage_root=root,
     )
     session.add(version)
@@ -116,25 +113,13 @@ def add_version(
     session.add_all(
         VersionTicket(version_id=version.id, ticket_id=ticket, rows_sha256=sha) for ticket, sha in tickets.items()
     )
-    audit = uuid.uuid4()
-    session.add(
-        Outbox(
-            id=audit,
-            queue=QUEUE_AUDIT,
-            task=TASK_AUDIT,
-            kwargs={"audit": str(audit), "version": str(version.id)},
-            created_at=now,
-            attempts=0,
-        )
-    )
-    session.execute(
-        insert(LogLeaf).values(
-            at=now,
-            actor="refit",
-            kind="eraser.published",
-            subject=f"{model_id}/{number}",
-            detail={"sha256": sha256, "tickets": dict(tickets), "recipe": recipe, "run": run_id, "coverage_root": root},
-        )
+    order_audit(session, version.id)
+    append_leaf(
+        session,
+        "refit",
+        "eraser.published",
+        f"{model_id}/{number}",
+        {"sha256": sha256, "tickets": dict(tickets), "recipe": recipe, "run": run_id, "coverage_root": root},
     )
     session.flush()
     return version

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -15,6 +15,7 @@ from shared.db.models.operations import Outbox
 from shared.db.models.refits import RefitRun, RefitRunTicket
 from shared.db.models.tenancy import Model
 from shared.db.repositories.leases import Claim
+from shared.domain.nightly import nightly_run_id
 from shared.errors import Conflict, NotFound
 
 FINAL = ("succeeded", "nothing_to_do", "failed")
@@ -145,6 +146,21 @@ def order_refit(session: Session, model_id: str, kind: str, *, recipe: str | Non
         )
     )
     return order
+
+
+def order_nightly_refit(session: Session, model_id: str, night: date) -> uuid.UUID | None:
+    """Order the refit of a night in the caller's transaction; None where it was ordered before.
+
+    The order's id is that of the night (`nightly_run_id`), so that a night is ordered once, whoever orders it.
+    """
+    order = nightly_run_id(model_id, night)
+    kwargs = {"run": str(order), "model": model_id, "kind": "nightly", "period": night.isoformat()}
+    return session.scalar(
+        insert(Outbox)
+        .values(id=order, queue=QUEUE_REFIT, task=TASK_REFIT, kwargs=kwargs, created_at=utc_now(), attempts=0)
+        .on_conflict_do_nothing()
+        .returning(Outbox.id)
+    )
 
 
 def recent_runs(session: Session, model_id: str, limit: int) -> list[RefitRun]:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from shared.core.clock import utc_now
 from shared.db.models.refits import FitRows
 from shared.db.models.tickets import Ticket
-from shared.db.models.transparency import LogLeaf
+from shared.db.repositories.audit_log import NewLeaf, append_leaves
 from shared.domain.ticket_lifecycle import OVER
 
 
@@ -37,14 +37,8 @@ def destroy_rows_out_of_force(session: Session, model_id: str) -> list[str]:
         .values(wrapped_key=None)
         .returning(FitRows.ticket_id, FitRows.object_key, FitRows.sha256)
     ).all()
-    for ticket, key, digest in gone:
-        session.execute(
-            insert(LogLeaf).values(
-                at=utc_now(),
-                actor="refit",
-                kind="rows.destroyed",
-                subject=ticket,
-                detail={"object": key, "sha256": digest},
-            )
-        )
+    append_leaves(
+        session,
+        [NewLeaf("refit", "rows.destroyed", ticket, {"object": key, "sha256": digest}) for ticket, key, digest in gone],
+    )
     return [key for _, key, _ in gone]

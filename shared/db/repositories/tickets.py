@@ -1,6 +1,8 @@
 """What the request service reads and writes: tickets and their events, orders, the desired state, the log."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -9,9 +11,10 @@ from sqlalchemy.orm import Session
 from shared.core.clock import utc_now
 from shared.db.models.erasers import VersionTicket
 from shared.db.models.refits import RefitRun, RefitRunTicket
-from shared.db.models.tickets import Disposal, Ticket, TicketEvent
-from shared.db.repositories.audit_log import append_leaf
-from shared.db.repositories.ticket_clocks import set_clock
+from shared.db.models.tickets import Disposal, Ticket, TicketClock, TicketEvent
+from shared.db.repositories.audit_log import NewLeaf, append_leaf, append_leaves
+from shared.db.repositories.ticket_clocks import set_clock, start_clock
+from shared.domain.deadlines import Clock
 from shared.domain.ticket_lifecycle import CLERK, IN_FORCE, OVER, Event, TransitionContext, transition
 from shared.errors import NotFound
 
@@ -51,7 +54,7 @@ def advance(
 ) -> None:
     """Move the ticket, with its event and log leaf; a ticket that is over, or completed, stops its clock.
 
-    Raises what `lifecycle.step` raises: Conflict, Forbidden, FourEyes, ...
+    Raises what `transition` raises: Conflict, Forbidden, FourEyes, ...
     """
     case = TransitionContext(
         actor=actor,
@@ -63,11 +66,80 @@ def advance(
         audit_passed=audit_passed,
         acknowledged=acknowledged,
     )
-    ticket.state = transition(ticket.state, event, roles, case)
-    ticket.version += 1
-    if ticket.state in (*OVER, "completed") and ticket.clock != "stopped":
+    _move(ticket, event, roles, case)
+    if _stops_clock(ticket.state) and ticket.clock != "stopped":
         set_clock(session, ticket, "stopped", actor)
     record(session, ticket, actor, note)
+
+
+def _move(ticket: Ticket, event: Event, roles: Iterable[str], case: TransitionContext) -> None:
+    """The only place where the state of a ticket changes (ADR 12)."""
+    ticket.state = transition(ticket.state, event, roles, case)
+    ticket.version += 1
+
+
+def _stops_clock(state: str) -> bool:
+    return state in (*OVER, "completed")
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A ticket that has no row yet, the moment of its receipt, and its first move with the note of that move."""
+
+    ticket: Ticket
+    received_at: datetime
+    event: Event
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class FiledTicket:
+    """A ticket as it was written, with its clock and its history. The objects belong to no session."""
+
+    ticket: Ticket
+    clock: Clock
+    events: tuple[TicketEvent, ...]
+    clock_events: tuple[TicketClock, ...]
+
+
+def receive_and_advance(
+    session: Session, receipts: Sequence[Receipt], actor: str, *, roles: Iterable[str]
+) -> list[FiledTicket]:
+    """Insert new tickets, each moved from `received` by its first event: `advance` in bulk, in one statement.
+
+    Raises what `transition` raises: Conflict, Forbidden, ...
+    """
+    now, roles = utc_now(), tuple(roles)
+    filed, leaves = [], []
+    for receipt in receipts:
+        ticket = receipt.ticket
+        ticket.state, ticket.version = "received", 1
+        history: list[tuple[str, str | None]] = [("received", None)]
+        leaves.append(_state_leaf(ticket, actor))
+        _move(ticket, receipt.event, roles, TransitionContext(actor, actor, actor))
+        history.append((ticket.state, receipt.note))
+        leaves.append(_state_leaf(ticket, actor))
+        started = start_clock(ticket, receipt.received_at, now, actor, stopped=_stops_clock(ticket.state))
+        events = tuple(
+            TicketEvent(ticket_id=ticket.id, at=now, actor=actor, state=state, note=note, kind="state")
+            for state, note in history
+        )
+        filed.append(FiledTicket(ticket, started.clock, events, started.events))
+    append_leaves(
+        session,
+        leaves,
+        at=now,
+        along_with=(
+            [one.ticket for one in filed],
+            [event for one in filed for event in one.events],
+            [event for one in filed for event in one.clock_events],
+        ),
+    )
+    return filed
+
+
+def _state_leaf(ticket: Ticket, actor: str) -> NewLeaf:
+    return NewLeaf(actor, f"ticket.{ticket.state}", ticket.id, {"version": ticket.version})
 
 
 def record(

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from benchmarks import paper_tables
+from benchmarks.paper import cells
 from benchmarks.paper.question_sets import panels
 from benchmarks.paper.summary import Figure, figure, pareto, summary
 from benchmarks.paper.systems import Workbench
@@ -44,7 +45,7 @@ def bench(folder: Path) -> Workbench:
     engine = Engine(wrap(new_model(processor, layers=2, hidden=64).eval(), processor))
     made = Workbench(engine, load_reference(folder))
     pull = torch.randn(2, 64, generator=torch.Generator().manual_seed(1))
-    made.pulls = lambda _: (pull, None)  # type: ignore[method-assign]
+    made.pulls = lambda _: (pull, None)  # type: ignore[method-assign, assignment]
     return made
 
 
@@ -89,7 +90,7 @@ def test_a_run_writes_everything_and_goes_on_where_it_stopped(
     assert (tmp_path / "case_study.html").read_text().count("<article>") == 10
 
     ran: Counter[str] = Counter()
-    run = paper_tables.run
+    run = cells.run
 
     def counting(bench: Workbench, job: Any, panels: Any) -> Any:
         ran[job.name] += 1

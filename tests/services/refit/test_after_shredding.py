@@ -84,7 +84,7 @@ class House:
         """(status, error)."""
         run = str(uuid.uuid4())
         run_order(self.shop, run, "demo-vlm", "urgent")
-        return tuple(self.row("SELECT status, error FROM refit_run WHERE id = :id", id=run))  # type: ignore[return-value]
+        return tuple(self.row("SELECT status, error FROM refit_run WHERE id = :id", id=run))
 
     def audit(self) -> Any:
         """Verdict, reasons and report of the newest version's audit."""

@@ -97,7 +97,7 @@ class House:
         run_order(self.shop, run, "demo-vlm", kind)
         return str(self.one("SELECT status FROM refit_run WHERE id = :id", id=run))
 
-    def audit(self, number: int) -> tuple[str, list[str]]:
+    def audit(self, number: int) -> tuple[str | None, list[str]]:
         """Audit a version: (verdict, reasons)."""
         audit, version = str(uuid.uuid4()), self.version(number)
         audit_version(self.bench, audit, str(version.id))
@@ -271,7 +271,7 @@ def test_a_worker_that_lost_its_lease_overwrites_nothing(
 ) -> None:
     """It stood still with rows in its hands while another published; what it still writes is refused, and beside."""
     ticket, run = house.approve(reference.of("forgettable")[6]), str(uuid.uuid4())
-    fit, taken = pipeline._fit_one, []
+    fit, taken = pipeline._fit_one, list[str]()
 
     def stand_still(*args: Any) -> Any:
         made = fit(*args)

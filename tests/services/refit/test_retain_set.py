@@ -169,10 +169,12 @@ def test_statistics_are_computed_only_when_something_changed(
 ) -> None:
     """A ticket of somebody who is nowhere retained, and a set used again, compute nothing; a restart neither."""
     computed = []
-    monkeypatch.setattr(
-        "services.refit.pipeline.compute_statistics",
-        lambda *given, **more: computed.append(1) or compute_statistics(*given, **more),
-    )
+
+    def counted(*given: Any, **more: Any) -> Any:
+        computed.append(1)
+        return compute_statistics(*given, **more)
+
+    monkeypatch.setattr("services.refit.pipeline.compute_statistics", counted)
     run(people, shop)
     before = len(computed)
     assert before <= 1  # zero where a test before has made them: they are in the store
@@ -244,7 +246,12 @@ def test_pulls_are_made_once_whatever_the_retain_set(
     """With nothing beside the model they are computed, stored and read again; what is no pull is computed anew."""
     given, computed = pulls(engine, shop.reference, LACUNA, SOURCE / "reference"), []
     monkeypatch.setattr("services.refit.pipeline.beside_model", lambda *_: None)
-    monkeypatch.setattr("services.refit.pipeline.compute_pulls", lambda *_: computed.append(1) or given)
+
+    def counted(*_: Any) -> Any:
+        computed.append(1)
+        return given
+
+    monkeypatch.setattr("services.refit.pipeline.compute_pulls", counted)
     for number, expected in enumerate((1, 1, 2)):
         if number == 2:
             (key,) = [key for key in shop.store.list("statistics/demo-vlm/pulls/") if not key.endswith(".key")]

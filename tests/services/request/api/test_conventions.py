@@ -105,7 +105,7 @@ def test_a_key_ends_when_it_expires_or_is_revoked(people: People, database: Data
     assert people.app.get("/v1/tickets", headers=other).status_code == 200
     with transaction(database.engine("admin")) as session:
         session.execute(text("UPDATE api_key SET expires_at = now() - interval '1 second' WHERE revoked_at IS NULL"))
-    people.app.app.state.identity.forget()
+    people.forget_keys()
     assert people.app.get("/v1/tickets", headers=other).status_code == 401
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from services.request.erasers import promotions
 from services.request.retention import service as retention_service
 from services.request.retention.jobs import Shredder
-from services.request.retention.service import Retention
+from services.request.retention.service import Retention, SealedObject
 from services.request.tickets import progress
 from shared.artifacts.subject_material import KIT_SIDE, open_material
 from shared.db.models.tickets import Ticket
@@ -32,7 +32,7 @@ def turn(people: People) -> None:
             step(session, people.context.model_id)
 
 
-def shred(people: People, keep: Retention = NOW, store: Any = None) -> list[tuple[str, str]]:
+def shred(people: People, keep: Retention = NOW, store: Any = None) -> list[tuple[str, SealedObject]]:
     """One run of the job; what was due."""
     context = replace(people.context, store=store or people.context.store)
     with transaction(context.database) as session:
