@@ -96,8 +96,9 @@ def _person(result: DemoResult) -> str:
 
 def _figures(figures: Mapping[str, Comparison]) -> str:
     rows = "".join(
-        f"<tr><td>{TITLES[name][0]}</td><td class=number>{figure.n}</td><td class=number>{figure.revealed_before:.1%}</td>"
-        f"<td class=number>{figure.revealed_after:.1%}</td><td class=number>{figure.identical:.1%}</td></tr>"
+        f"<tr><td>{TITLES[name][0]}</td><td class=number>{figure.n}</td>"
+        f"<td class=number>{figure.revealed_before:.1%}</td><td class=number>{figure.revealed_after:.1%}</td>"
+        f"<td class=number>{figure.identical:.1%}</td></tr>"
         for name, figure in figures.items()
     )
     return _table(("question set", "questions", "revealed before", "revealed after", "same answer"), rows)
