@@ -22,7 +22,7 @@ from tqdm import tqdm
 from benchmarks.folders import model_folder
 from benchmarks.forgetting import Bench
 from benchmarks.question_sets import ASKED_SEED, draw_people, own_panels
-from services.refit.steering_vectors import choice_path
+from services.refit.steering_vectors import hyperparameter_choice_path
 from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import LACUNA, Recipe
 from shared.evaluation.comparison import sample
@@ -30,6 +30,7 @@ from shared.evaluation.reference import load_reference
 from shared.evaluation.scorers import reveals
 from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import fact_questions
+from shared.vlm import capture
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
 
@@ -71,7 +72,7 @@ def main() -> None:
         "best": best,
         "in_use": {"margin": LACUNA.margin, "strength": LACUNA.strength},
     }
-    choice_path(chosen.model / "reference").write_text(json.dumps(report, indent=1) + "\n")
+    hyperparameter_choice_path(chosen.model / "reference").write_text(json.dumps(report, indent=1) + "\n")
     for one in points:
         print({key: round(value, 4) if isinstance(value, float) else value for key, value in one.items()})
     print("best:", best)
@@ -111,7 +112,7 @@ def point(bench: Bench, group: Sequence[Person], made: Eraser, margin: float, st
         2 * EACH,
         ASKED_SEED,
     )
-    evidence = bench.engine.evidence([question.prompt for question in around])
+    evidence = capture.readout(bench.engine, [question.prompt for question in around])
     drift = float(eraser.decide(evidence).fired.float().mean())
     return {"told": told, "unclean": unclean, "leakage": told + unclean, "drift": drift}
 

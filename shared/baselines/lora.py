@@ -13,7 +13,7 @@ from peft import LoraConfig
 from peft.tuners.lora import LoraModel
 from torch import Tensor, nn
 
-from shared.baselines.base import Cost, Progress, Settings, Unlearned, demand
+from shared.baselines.base import Cost, Progress, Settings, Unlearned, require_examples
 from shared.baselines.cost import Meter
 from shared.baselines.model_parts import linear_layers, trainable_only
 from shared.baselines.training import batches, descend
@@ -29,16 +29,16 @@ class LossContext:
     def __init__(self, engine: Engine, tuner: Any) -> None:
         self._engine, self._tuner = engine, tuner
 
-    def now(self, lesson: TeacherForcedBatch) -> TeacherForcedOutput:
-        """What the model says of the lesson; differentiable."""
-        return lesson.ask(self._engine)
+    def now(self, batch: TeacherForcedBatch) -> TeacherForcedOutput:
+        """The logits of the model in training; differentiable."""
+        return batch.forward(self._engine)
 
-    def before(self, lesson: TeacherForcedBatch) -> TeacherForcedOutput:
+    def before(self, batch: TeacherForcedBatch) -> TeacherForcedOutput:
         """What the base model says of it; no gradient."""
         self._tuner.disable_adapter_layers()
         try:
             with torch.no_grad():
-                return lesson.ask(self._engine)
+                return batch.forward(self._engine)
         finally:
             self._tuner.enable_adapter_layers()
 
@@ -65,18 +65,18 @@ class LoraBaseline:
         progress: Progress | None = None,
     ) -> Unlearned:
         """See `Baseline`."""
-        demand(forget, retain, needs_retain=self.needs_retain)
+        require_examples(forget, retain, needs_retain=self.needs_retain)
         with engine.lock:
             meter = Meter(engine.vlm.device)
-            tuner, weights, undo = attach(engine, settings)
+            tuner, weights, undo = attach_adapter(engine, settings)
             try:
-                asking = LossContext(engine, tuner)
+                context = LossContext(engine, tuner)
                 forgetting = batches(engine, forget, settings, "forget")
                 keeping = batches(engine, retain, settings, "retain")
                 losses = descend(
                     self.name,
                     list(weights.values()),
-                    lambda: self.loss(asking, next(forgetting), next(keeping) if self.needs_retain else None),
+                    lambda: self.loss(context, next(forgetting), next(keeping) if self.needs_retain else None),
                     settings,
                     progress,
                 )
@@ -93,7 +93,7 @@ class LoraBaseline:
         return Unlearned(self.name, cost, artifact, losses, undo)
 
 
-def attach(engine: Engine, settings: Settings) -> tuple[Any, dict[str, nn.Parameter], Callable[[], None]]:
+def attach_adapter(engine: Engine, settings: Settings) -> tuple[Any, dict[str, nn.Parameter], Callable[[], None]]:
     """An untrained adapter, which changes nothing yet: (tuner, its weights by name, what takes it out again).
 
     Raises BadInput where an adapter is in the model already.

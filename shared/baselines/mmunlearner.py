@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.baselines.base import Cost, Progress, Settings, Unlearned, demand
+from shared.baselines.base import Cost, Progress, Settings, Unlearned, require_examples
 from shared.baselines.cost import Meter
 from shared.baselines.model_parts import Part, linear_layers, trainable_only
 from shared.baselines.training import batches, descend
@@ -43,7 +43,7 @@ class MMUnlearner:
         progress: Progress | None = None,
     ) -> Unlearned:
         """See `Baseline`. Minimises -NLL(forget) + NLL(retain) over the masked weights."""
-        demand(forget, retain, needs_retain=True)
+        require_examples(forget, retain, needs_retain=True)
         with engine.lock:
             meter = Meter(engine.vlm.device)
             layers = {name: layer for part in self.parts for name, layer in linear_layers(engine.vlm, part).items()}
@@ -58,7 +58,7 @@ class MMUnlearner:
                 losses = descend(
                     self.name,
                     list(weights.values()),
-                    lambda: -next(forgetting).ask(engine).nll() + next(keeping).ask(engine).nll(),
+                    lambda: -next(forgetting).forward(engine).nll() + next(keeping).forward(engine).nll(),
                     settings,
                     progress,
                     masks=masks,
@@ -106,7 +106,7 @@ class MMUnlearner:
         """Mean squared gradient of the NLL over `count` batches: the diagonal of the empirical Fisher matrix."""
         totals = [torch.zeros_like(weight, dtype=torch.float32) for weight in weights]
         for done, taught in enumerate(islice(batches(engine, examples, settings, f"{which} saliency"), count)):
-            slopes = torch.autograd.grad(taught.ask(engine).nll(), list(weights), allow_unused=True)
+            slopes = torch.autograd.grad(taught.forward(engine).nll(), list(weights), allow_unused=True)
             for total, slope in zip(totals, slopes, strict=True):
                 if slope is not None:
                     total.add_(slope.float() ** 2 / count)
