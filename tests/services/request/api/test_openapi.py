@@ -19,9 +19,7 @@ UNDESCRIBED = {
     "order_refit", "list_refits", "list_erasers", "show_eraser", "show_audit", "promote", "rollback",
     "order_rewrap", "list_rewraps", "show_rewrap", "log_checkpoint", "log_checkpoints", "log_timestamps",
     "log_leaves", "log_proof", "certificate",
-    "create_import", "healthz", "list_import_rows",
-    "readyz", "register_kpis", "register_requests", "show_import",
-    "status",
+    "healthz", "readyz", "status",
 }  # fmt: skip
 
 
