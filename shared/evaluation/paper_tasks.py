@@ -94,7 +94,7 @@ def rotate_options(question: Question, turn: int) -> Question:
 
 
 def classification(questions: Sequence[Question], replies: Replies, declining: Sequence[str] = ()) -> Outcomes:
-    """`letter_legacy`, and `likelihood`: the true option is the likeliest (mean over rotations), likelier than declining.
+    """`letter_legacy`, and `likelihood`: the true option is likelier than all others and than declining.
 
     Reported apart: `forced` (like `likelihood`, but declining is not a choice), `declined` by likelihood, and for the
     reply with a letter `letter_declined` and `letter_unparsable` (neither a single letter nor declining).
