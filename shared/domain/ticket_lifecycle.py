@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
+from shared.domain.four_eyes import find_conflict
 from shared.errors import (
     Conflict,
     Forbidden,
-    FourEyes,
     IdentityInDoubt,
     LacunaError,
     NotAcknowledged,
@@ -57,11 +57,8 @@ class TransitionContext:
 
 
 def _four_eyes(case: TransitionContext) -> LacunaError | None:
-    if case.actor == case.submitted_by:
-        return FourEyes(f"{case.actor} filed it: somebody else has to decide.")
-    if case.actor == case.last_edited_by:
-        return FourEyes(f"{case.actor} edited it last: somebody else has to decide.")
-    return None
+    deeds = {"filed this ticket": case.submitted_by, "edited this ticket last": case.last_edited_by}
+    return find_conflict(case.actor, deeds, "approve it")
 
 
 def _identity(case: TransitionContext) -> LacunaError | None:

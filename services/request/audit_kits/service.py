@@ -8,7 +8,7 @@ import base64
 import io
 import uuid
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -20,9 +20,8 @@ from shared.core.clock import utc_now
 from shared.db.models.audit_kits import KitAccess, KitOpening
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import audit_log, tickets
-from shared.errors import Conflict, Forbidden, FourEyes, NotFound
-
-ASK_LASTS: Final = timedelta(hours=24)
+from shared.domain.four_eyes import require_second_person, require_standing_request
+from shared.errors import Conflict, Forbidden, NotFound
 
 
 def request_access(session: Session, principal: Principal, ticket: Ticket, reason: str, minutes: int) -> KitAccess:
@@ -48,12 +47,10 @@ def grant_access(session: Session, principal: Principal, made: KitAccess) -> Non
     Raises FourEyes for whoever asked, Conflict where it is decided, over, or a day old.
     """
     now = utc_now()
-    if made.asked_by.strip().casefold() == principal.owner.strip().casefold():
-        raise FourEyes(f"{principal.owner} asked for it: somebody else has to allow it.")
+    require_second_person(principal.owner, {"asked for this access": made.asked_by}, "allow it")
     if made.allowed_at is not None or made.ended_at is not None:
         raise Conflict("It was allowed, or is over, already.")
-    if now - made.asked_at > ASK_LASTS:
-        raise Conflict("It was asked for more than a day ago: ask anew.")
+    require_standing_request(made.asked_at, now)
     made.allowed_by, made.allowed_at, made.expires_at = principal.owner, now, now + timedelta(minutes=made.minutes)
     session.flush()
     _log(session, principal.owner, "kit.allowed", made, {"expires_at": made.expires_at.isoformat()})

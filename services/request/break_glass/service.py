@@ -16,11 +16,11 @@ from shared.core.clock import utc_now
 from shared.db.models.erasers import BreakGlass, BreakGlassTicket, EraserVersion, Exposure, VersionTicket
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import audit_log, audits, erasers, rollouts, tickets
+from shared.domain.four_eyes import require_second_person, require_standing_request
 from shared.domain.ticket_lifecycle import CLERK, allowed
-from shared.errors import Conflict, FourEyes, NotAudited, NotFound
+from shared.errors import Conflict, NotAudited, NotFound
 
 logger = logging.getLogger(__name__)
-ASK_LASTS = timedelta(hours=24)
 
 
 def ask(session: Session, principal: Principal, model_id: str, number: int, reason: str, minutes: int) -> BreakGlass:
@@ -55,12 +55,10 @@ def confirm(session: Session, principal: Principal, model_id: str, glass_id: uui
     rollouts.desired_state(session, model_id, lock=True)
     glass = get(session, model_id, glass_id, lock=True)
     now = utc_now()
-    if glass.asked_by == principal.owner:
-        raise FourEyes(f"{principal.owner} asked for it: somebody else has to confirm.")
+    require_second_person(principal.owner, {"asked for this break-glass access": glass.asked_by}, "confirm it")
     if glass.confirmed_at is not None or glass.ended_at is not None:
         raise Conflict("It was confirmed, or is over, already.")
-    if now - glass.asked_at > ASK_LASTS:
-        raise Conflict("It was asked for more than a day ago: ask anew.")
+    require_standing_request(glass.asked_at, now)
     listed = set(tickets_of(session, glass.id))
     if more := set(rollouts.uncovered(session, model_id, glass.version_id)) - listed:
         raise Conflict(f"Meanwhile it would expose {len(more)} more people: ask anew.", tickets=sorted(more))
