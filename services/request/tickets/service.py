@@ -55,7 +55,7 @@ def withdraw(session: Session, principal: Principal, ticket_id: str, body: Ticke
     fitted = tickets.was_fitted(session, ticket.id)
     if fitted:
         deeds = {f"filed {ticket.id}": ticket.submitted_by, f"edited {ticket.id} last": ticket.last_edited_by}
-        require_second_person(principal.owner, deeds, "withdraw it, because an eraser may hold it already")
+        require_second_person(principal.owner, deeds, "withdraw it, as an eraser was fitted for it")
     tickets.advance(session, ticket, "withdraw", principal.owner, body.note, roles=principal.roles)
     if fitted:
         order = refits.order_refit(session, ticket.model_id, "urgent")
