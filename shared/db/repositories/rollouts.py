@@ -83,10 +83,14 @@ def desired_state(session: Session, model_id: str, *, lock: bool = False) -> Des
     return session.scalar(query.with_for_update() if lock else query)
 
 
-def set_desired(session: Session, version: EraserVersion, kind: str, actor: str) -> DesiredState:
-    """Promote `version`. The database refuses what has passed no audit or would expose somebody (see session.py)."""
+def set_desired(
+    session: Session, state: DesiredState | None, version: EraserVersion, kind: str, actor: str
+) -> DesiredState:
+    """Promote `version`; return the new desired state. `state` is the present one, locked, None before the first.
+
+    The database refuses what has passed no audit or would expose somebody (see session.py).
+    """
     now = utc_now()
-    state = desired_state(session, version.model_id, lock=True)
     if state is None:
         state = DesiredState(
             model_id=version.model_id, generation=1, version_id=version.id, changed_by=actor, changed_at=now

@@ -121,7 +121,7 @@ class Replica:
             audits.claim_audit(session, audit, str(version.id), lease_s=30)
             audits.finish_audit(session, audit, 1, status="succeeded", verdict="passed")
         with transaction(self.worker.database.engine("request")) as session:
-            rollouts.set_desired(session, version, "manual", "oscar")
+            rollouts.set_desired(session, rollouts.desired_state(session, version.model_id), version, "manual", "oscar")
         return key
 
 
