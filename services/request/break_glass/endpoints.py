@@ -27,7 +27,7 @@ from shared.db.session import transaction
 
 router = APIRouter(tags=["break-glass"])
 MOST_LISTED: Final = 100
-Change = Callable[[Session, DesiredState | None, BreakGlass], None]
+Change = Callable[[Session, DesiredState | None, BreakGlass], object]
 
 
 @router.post("/v1/erasers/{number}/break-glass", status_code=202, response_model=BreakGlassResponse)

@@ -26,7 +26,7 @@ class ExposureResponse(ResponseModel):
 
 
 class BreakGlassResponse(ResponseModel):
-    """A break-glass access: a version that may expose people for a time, asked for by one person, confirmed by another."""
+    """A version that may expose people for a time: asked for by one person, confirmed by another."""
 
     id: UUID
     state: State
