@@ -15,7 +15,7 @@ from services.audit.operator_retain_set import OperatorRetainSet
 from services.audit.suite import Suite
 from services.audit.verdict import Thresholds, Verdict, judge
 from shared.artifacts.erasers import load_verified_eraser
-from shared.artifacts.retain_sets import open_rows
+from shared.artifacts.retain_sets import open_retain_set
 from shared.artifacts.subject_material import material_source, open_material
 from shared.core.leases import keep_alive
 from shared.crypto.keyring import KeyRing
@@ -26,7 +26,7 @@ from shared.db.repositories import audits, erasers
 from shared.db.repositories.retain_sets import get_set
 from shared.db.session import transaction
 from shared.domain.subjects import Subject
-from shared.domain.ticket_lifecycle import OVER
+from shared.domain.ticket_lifecycle import CLOSED
 from shared.errors import Conflict, IntegrityFailure, LacunaError, NeedsResubmission, Unavailable
 from shared.storage.base import ObjectStore
 
@@ -58,7 +58,7 @@ def audit_version(bench: AuditContext, audit_id: str, version_id: str) -> None:
 
     def beat() -> None:
         with transaction(bench.database) as session:
-            audits.heartbeat(session, audit_id, fence, lease_s=bench.lease_s)
+            audits.renew_lease(session, audit_id, fence, lease_s=bench.lease_s)
         bench.beat()
 
     try:
@@ -139,7 +139,7 @@ def _subjects(
             if material_source(ticket) == "kit":
                 material["kit"].append(ticket.id)
         except NeedsResubmission:
-            (material["gone"] if ticket.state in OVER else lacking).append(ticket.id)
+            (material["gone"] if ticket.state in CLOSED else lacking).append(ticket.id)
     if lacking:
         raise NeedsResubmission(
             f"{', '.join(lacking)} cannot be audited any more: neither raw material nor audit kit is left. Have "
@@ -159,5 +159,5 @@ def _own(bench: AuditContext, version: EraserVersion) -> OperatorRetainSet | Non
     if found.digest != made_with["digest"]:
         raise IntegrityFailure(f"Retain set {found.number} is not the one that version {version.number} was made with.")
     out = {one["row"] for one in made_with["left_out"]}
-    kept = tuple(row for row in open_rows(bench.store, bench.keys, found) if row.number not in out)
+    kept = tuple(row for row in open_retain_set(bench.store, bench.keys, found) if row.number not in out)
     return OperatorRetainSet(found.number, kept, absent)

@@ -12,7 +12,7 @@ from services.refit.base_statistics import compute_statistics, statistics_digest
 from services.refit.progress import Report
 from services.refit.retain_set import PhotoHashCache, RetainSide, select_retain_side
 from services.refit.steering_vectors import Pulls, beside_model, compute_pulls, from_bytes, pulls_digest, to_bytes
-from shared.artifacts.retain_sets import open_rows
+from shared.artifacts.retain_sets import open_retain_set
 from shared.crypto.keyring import KeyRing
 from shared.crypto.signing import Signer
 from shared.db.models.retain_sets import RetainSet
@@ -51,7 +51,7 @@ class RefitContext:
 
     def retained(self, found: RetainSet | None, tickets: Sequence[Ticket]) -> RetainSide:
         """Who is kept as they are in this fit: reference and set, without whoever `tickets` speak of."""
-        rows = open_rows(self.store, self.keys, found) if found is not None else ()
+        rows = open_retain_set(self.store, self.keys, found) if found is not None else ()
         return select_retain_side(self.reference, found, rows, tickets, self.keys, self._looks)
 
     def digest(self, kept: RetainSide) -> str:

@@ -115,7 +115,7 @@ def _as_before(shop: RefitContext, run_id: str, fence: int, tickets: Sequence[Ti
             refits.set_ticket_outcome(session, run_id, fence, ticket.id, "fitted")
 
 
-def _check_model(shop: RefitContext, latest: erasers.Latest | None) -> None:
+def _check_model(shop: RefitContext, latest: erasers.LatestVersion | None) -> None:
     """Raise SiteMismatch where the model under this id is not the one that its versions were made for.
 
     Another precision (a GPU instead of the CPU) is no other model: its statistics are computed anew. Its weights have
@@ -142,7 +142,7 @@ def _rows_of(
 ) -> TicketFit | None:
     """The rows of one ticket: those made before for the same statistics, else new ones; None where nothing leaks."""
     with transaction(shop.database) as session:
-        made = ticket_fits.get_rows(session, ticket.model_id, ticket.id, digest)
+        made = ticket_fits.find_fit(session, ticket.model_id, ticket.id, digest)
     if made is not None and made.wrapped_key is not None:
         blob = shop.store.get(made.object_key)
         if hashlib.sha256(blob).hexdigest() != made.sha256:
@@ -173,7 +173,7 @@ def _rows_of(
         key = rows_key(ticket.tenant_id, shop.model_id, ticket.id, digest, f"{run_id[:8]}.{fence}")
         sealed = shop.keys.seal(new.to_bytes(), key)
         shop.store.put(key, sealed.blob)
-        ticket_fits.put_rows(
+        ticket_fits.record_fit(
             session,
             model_id=ticket.model_id,
             ticket_id=ticket.id,
@@ -212,13 +212,13 @@ def _fit_one(shop: RefitContext, statistics: BaseStatistics, ticket: Ticket) -> 
 
 def _again(shop: RefitContext, ticket: Ticket) -> Ticket:
     with transaction(shop.database) as session:
-        return tickets_repository.get_ticket_by_id(session, ticket.id)
+        return tickets_repository.reload_ticket(session, ticket.id)
 
 
 def _shred_rows(shop: RefitContext, model_id: str) -> None:
     """Destroy the rows of tickets that are over: their keys, then their objects."""
     with transaction(shop.database) as session:
-        gone = ticket_fits.destroy_rows_out_of_force(session, model_id)
+        gone = ticket_fits.destroy_fits_of_closed_tickets(session, model_id)
     for key in gone:
         shop.store.delete(key)
     if gone:
@@ -268,10 +268,7 @@ def _publish(
     sealed = shop.keys.seal(blob, key)
     shop.store.put(key, sealed.blob)
     with transaction(shop.database) as session:
-        version = erasers.add_version(
-            session,
-            run_id=run_id,
-            fence=fence,
+        new = erasers.NewVersion(
             model_id=model_id,
             number=number,
             recipe=shop.recipe.name,
@@ -283,5 +280,6 @@ def _publish(
             wrapped_key=sealed.wrapped_key,
             tickets=commitments,
         )
+        version = erasers.add_version(session, run_id, fence, new)
         refits.finish_run(session, run_id, fence, "succeeded", version_id=version.id, seconds=seconds())
     logger.info("version %d is a candidate: %d tickets, %.0f kB", number, len(fitted), len(sealed.blob) / 1000)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.artifacts.photo_hashes import PhotoHashes, hash_with_crops
-from shared.artifacts.retain_sets import ExcludedRow, RetainRow, find_forgotten, rows_in_split
+from shared.artifacts.retain_sets import ExcludedRow, RetainRow, find_excluded_rows, rows_in_split
 from shared.artifacts.subject_material import open_material
 from shared.crypto.keyring import KeyRing
 from shared.db.models.retain_sets import RetainSet
@@ -106,7 +106,7 @@ def select_retain_side(
     kept = replace(reference, people=tuple(person for person in reference.people if person.id not in absent))
     if found is None:
         return RetainSide(kept, absent=tuple(sorted(absent)))
-    left_out = tuple(find_forgotten(rows, tickets, keys, looks))
+    left_out = tuple(find_excluded_rows(rows, tickets, keys, looks))
     out = {one.row for one in left_out}
     return RetainSide(
         reference=kept,

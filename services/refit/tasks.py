@@ -33,7 +33,7 @@ def run_order(
 
     def write(report: Report) -> None:
         with transaction(shop.database) as session:
-            refits.heartbeat(session, run_id, fence, report.stage, lease_s=shop.lease_s, progress=report.progress)
+            refits.renew_lease(session, run_id, fence, report.stage, lease_s=shop.lease_s, progress=report.progress)
         shop.beat()
 
     report = Report(run_id[:8], write)

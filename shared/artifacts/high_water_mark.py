@@ -119,7 +119,7 @@ def read(store: ObjectStore, keys: KeyRing, model: str) -> HighWaterMark:
 
 def check(mark: HighWaterMark, present: HighWaterMark) -> None:
     """Raise StaleRestore where `present`, what the database says, is below `mark`."""
-    if behind := mark.above(present):
+    if behind := mark.shortfalls(present):
         raise StaleRestore(
             f"The database is older than what was served before: {', '.join(behind)}. People erased since would be "
             "exposed, so nothing is served. Restore a newer backup (or replay the write-ahead log) and start again; or "

@@ -38,7 +38,7 @@ def load_subject(blob: bytes) -> Subject:
         raise IntegrityFailure("The raw material of a ticket cannot be read.") from exc
 
 
-def unpack_subject(blob: bytes) -> tuple[list[str], list[bytes], list[Fact]]:
+def unpack_material(blob: bytes) -> tuple[list[str], list[bytes], list[Fact]]:
     """What `pack_subject` was given, back from its bytes; raises IntegrityFailure."""
     try:
         values = json.loads(blob)

@@ -90,7 +90,7 @@ def rows_in_split(rows: Iterable[RetainRow], split: Split) -> tuple[RetainRow, .
     return tuple(row for row in rows if row.split == split)
 
 
-def find_forgotten(
+def find_excluded_rows(
     rows: Sequence[RetainRow],
     tickets: Sequence[Forgotten],
     keys: KeyRing,
@@ -128,7 +128,7 @@ def _meets(known: Sequence[PhotoHashes], own: Sequence[NDArray[bool_]]) -> bool:
     return any(is_same_photo(one, other) for one in known for other in own)
 
 
-def open_rows(store: ObjectStore, keys: KeyRing, found: SealedSet) -> tuple[RetainRow, ...]:
+def open_retain_set(store: ObjectStore, keys: KeyRing, found: SealedSet) -> tuple[RetainRow, ...]:
     """The rows of a set; raises IntegrityFailure for any byte that is not as sealed."""
     blob = store.get(found.object_key)
     if hashlib.sha256(blob).hexdigest() != found.sha256:

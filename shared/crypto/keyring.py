@@ -88,7 +88,7 @@ class KeyRing:
 
     def newest(self) -> str:
         """The name of the wrapping key under which data keys are wrapped now."""
-        return self.name_of((self._provider or self._local).wrap(AESGCM.generate_key(256)))
+        return self.wrapping_key_name((self._provider or self._local).wrap(AESGCM.generate_key(256)))
 
     def _provider_of(self, wrapped_key: bytes) -> KeyProvider:
         if not wrapped_key.startswith(VAULT_MARK):

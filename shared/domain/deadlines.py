@@ -19,16 +19,16 @@ import holidays
 from shared.domain.regimes import Regime
 from shared.errors import BadInput
 
-Kind = Literal["received", "paused", "resumed", "extended", "stopped"]
+ClockEventKind = Literal["received", "paused", "resumed", "extended", "stopped"]
 ClockState = Literal["running", "paused", "stopped", "overdue"]
-STEPS: Final = (50, 75, 90, 100)  # per cent of the statutory time at which somebody is told
+ESCALATION_PERCENTS: Final = (50, 75, 90, 100)  # per cent of the statutory time at which somebody is told
 
 
 @dataclass(frozen=True)
 class ClockEvent:
     """Something that the clock knows of, in the order in which it was written."""
 
-    kind: Kind
+    kind: ClockEventKind
     at: datetime
 
 
@@ -47,13 +47,13 @@ class Calendar:
         """The last second of a day there, in UTC."""
         return datetime.combine(day, time(23, 59, 59), _zone(self.zone)).astimezone(UTC)
 
-    def works(self, day: date) -> bool:
+    def is_working_day(self, day: date) -> bool:
         """Whether it is a working day."""
         return day.weekday() < 5 and (not self.code or day not in _holidays(self.code, day.year))
 
-    def next_working(self, day: date) -> date:
+    def next_working_day(self, day: date) -> date:
         """`day`, or the next working day after it."""
-        while not self.works(day):
+        while not self.is_working_day(day):
             day = _plus(day, 1)
         return day
 
@@ -147,9 +147,9 @@ def check_calendar(calendar: Calendar) -> Calendar:
 
 
 def _due(regime: Regime, calendar: Calendar, start: date, paused_days: int, *, extended: bool) -> date:
-    end = plus_months(start, regime.months + (regime.more_months if extended else 0))
-    end = _plus(end, regime.days + (regime.more_days if extended else 0) + paused_days)
-    return calendar.next_working(end) if regime.rolls else end
+    end = plus_months(start, regime.months + (regime.extension_months if extended else 0))
+    end = _plus(end, regime.days + (regime.extension_days if extended else 0) + paused_days)
+    return calendar.next_working_day(end) if regime.rolls_to_working_day else end
 
 
 def _since(day: date | None, today: date) -> int:
@@ -160,7 +160,7 @@ def _business_days(calendar: Calendar, start: date, number: int | None) -> date 
     if number is None:
         return None
     for _ in range(number):
-        start = calendar.next_working(_plus(start, 1))
+        start = calendar.next_working_day(_plus(start, 1))
     return start
 
 

@@ -23,7 +23,7 @@ from shared.transparency.coverage import coverage_leaf
 from shared.transparency.leaves import decode
 from shared.transparency.media_types import PREDICATE_TYPE, STATEMENT_TYPE
 from shared.transparency.merkle_tree import leaf_hash
-from shared.transparency.proofs import consistent, included
+from shared.transparency.proofs import is_consistent, is_included
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 ENVELOPE, ISSUED, MANIFEST, STAMPS = "certificate.json", "issued.json", "eraser.json", "timestamps.json"  # in a bundle
@@ -52,13 +52,13 @@ class LogEntryProof:
 
     def check(self, checkpoint: Checkpoint) -> dict[str, Any]:
         """What the leaf says; raises IntegrityFailure where it is not in the log."""
-        if not included(leaf_hash(self.line), self.position, checkpoint.size, self.path, checkpoint.root):
+        if not is_included(leaf_hash(self.line), self.position, checkpoint.size, self.path, checkpoint.root):
             raise IntegrityFailure(f"Leaf {self.position}, which the certificate names, is not in the signed log.")
         return decode(self.line)
 
 
 @dataclass(frozen=True)
-class Verified:
+class VerifiedCertificate:
     """A certificate that holds."""
 
     statement: Mapping[str, Any]
@@ -99,7 +99,7 @@ def read_file(data: bytes) -> tuple[dict[str, Any], dict[str, Any] | None, dict[
         raise BadInput("This is neither a certificate (JSON) nor a bundle (zip).") from exc
 
 
-def read_stamps(data: bytes) -> list[dict[str, Any]]:
+def read_timestamps(data: bytes) -> list[dict[str, Any]]:
     """The time-stamps of a bundle, [] where it holds none; raises BadInput. Read the file with `read_file` first."""
     if not data.startswith(b"PK"):
         return []
@@ -110,8 +110,11 @@ def read_stamps(data: bytes) -> list[dict[str, Any]]:
         raise BadInput("The time-stamps of the bundle cannot be read.") from exc
 
 
-def verify_stamp(
-    found: Verified, given: Mapping[str, Any], keys: Sequence[PublicKey], check: Callable[[bytes, bytes, int], Stamped]
+def verify_timestamp(
+    found: VerifiedCertificate,
+    given: Mapping[str, Any],
+    keys: Sequence[PublicKey],
+    check: Callable[[bytes, bytes, int], Stamped],
 ) -> Stamped:
     """One time-stamp of a bundle: `check` (token, note, size) believes the token; that the stamped log holds this
     certificate and continues the one that it speaks of is proved by hashes. Raises IntegrityFailure.
@@ -121,7 +124,7 @@ def verify_stamp(
         token = base64.b64decode(given["token"], validate=True)
         own = checkpoints.read(found.statement["predicate"]["log"]["checkpoint"], keys)
         path = [base64.b64decode(step, validate=True) for step in given["consistency"]]
-        if not consistent(own.size, checkpoint.size, path, own.root, checkpoint.root):
+        if not is_consistent(own.size, checkpoint.size, path, own.root, checkpoint.root):
             raise IntegrityFailure(
                 "The log that was time-stamped does not continue the one that the certificate names."
             )
@@ -132,7 +135,9 @@ def verify_stamp(
         raise IntegrityFailure("A time-stamp of the bundle cannot be read.") from exc
 
 
-def verify(envelope: Mapping[str, Any], keys: Sequence[PublicKey], issued: Mapping[str, Any] | None = None) -> Verified:
+def verify(
+    envelope: Mapping[str, Any], keys: Sequence[PublicKey], issued: Mapping[str, Any] | None = None
+) -> VerifiedCertificate:
     """Check everything; raises IntegrityFailure with what does not hold."""
     try:
         payload = Verifier([key.raw for key in keys]).verify(envelope)
@@ -156,7 +161,7 @@ def verify(envelope: Mapping[str, Any], keys: Sequence[PublicKey], issued: Mappi
             _issued(issued, keys, said["ticket"]["id"], digest)
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise IntegrityFailure("The certificate is signed, but something that it must say is missing.") from exc
-    return Verified(statement, issued is not None, digest)
+    return VerifiedCertificate(statement, issued is not None, digest)
 
 
 def verify_manifest(manifest: Mapping[str, Any], said: Mapping[str, Any], verifier: Verifier) -> None:
@@ -219,7 +224,7 @@ def _covered(said: Mapping[str, Any]) -> None:
     entry = LogEntryProof.read(coverage)
     leaf = coverage_leaf(said["ticket"]["id"], coverage["rows_sha256"])
     place = (entry.position, coverage["tickets"], entry.path, bytes.fromhex(coverage["root"]))
-    if entry.line != leaf or not included(leaf_hash(leaf), *place):
+    if entry.line != leaf or not is_included(leaf_hash(leaf), *place):
         raise IntegrityFailure("The ticket is not in the coverage of the version that the certificate names.")
 
 

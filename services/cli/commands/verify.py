@@ -77,11 +77,11 @@ def verify_certificate(
 ) -> None:
     """Signature, log proofs, coverage and time-stamps of a certificate (JSON) or a bundle (zip)."""
     content, keys, authority = _bytes(file), _keys(key, data), _authority(tsa_ca, tsa_policy)
-    envelope, issued, manifest = certificate_verifier.read_file(content)
+    envelope, issued, manifest = certificate_verifier.read_certificate_file(content)
     found = certificate_verifier.verify(envelope, keys, issued)
-    given = certificate_verifier.read_stamps(content)
+    given = certificate_verifier.read_timestamps(content)
     stamps = (
-        [certificate_verifier.verify_stamp(found, one, keys, authority.check) for one in given] if authority else []
+        [certificate_verifier.verify_timestamp(found, one, keys, authority.check) for one in given] if authority else []
     )
     if eraser_key:
         if manifest is None:

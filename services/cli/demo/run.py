@@ -144,7 +144,7 @@ def _certify(story: DemoResult, auditor: Client, folder: Path, out: Console) -> 
         return True
 
     _wait(issued, "the certificate")
-    envelope, row, _ = certificate_verifier.read_file(found[-1])
+    envelope, row, _ = certificate_verifier.read_certificate_file(found[-1])
     story.certificate = certificate_verifier.verify(
         envelope, read_keys((folder / LOG_KEYS_FILE).read_text()), row
     ).sentence()

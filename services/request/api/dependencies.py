@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from services.request.auth.permissions import PERMISSIONS
 from services.request.auth.principals import Principal
 from services.request.context import AppContext
-from shared.core.http import bearer, require_role
+from shared.core.http import bearer_token, require_role
 from shared.errors import InsufficientScope, Unauthorized
 
 
@@ -24,7 +24,7 @@ def _person(request: Request) -> Principal:
     state = request.app.state
     address = request.client.host if request.client else "unknown"
     try:
-        caller: Principal = state.authenticator.authenticate(bearer(request))
+        caller: Principal = state.authenticator.authenticate(bearer_token(request))
     except Unauthorized:
         state.limiter.failed(address)
         raise

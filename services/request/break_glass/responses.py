@@ -28,7 +28,7 @@ def _glass(session: Session, one: BreakGlass) -> dict[str, Any]:
         "expires_at": one.expires_at,
         "ended_by": one.ended_by,
         "ended_at": one.ended_at,
-        "tickets": service.tickets_of(session, one.id),
+        "tickets": service.covered_ticket_ids(session, one.id),
         "exposure": [
             {"ticket": e.ticket_id, "started_at": e.started_at, "ended_at": e.ended_at, "seconds": e.seconds}
             for e in ledger

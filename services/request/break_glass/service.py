@@ -16,7 +16,8 @@ from shared.core.clock import utc_now
 from shared.db.models.erasers import BreakGlass, BreakGlassTicket, EraserVersion, Exposure, VersionTicket
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import audit_log, audits, erasers, rollouts, tickets
-from shared.domain.ticket_lifecycle import CLERK, allowed
+from shared.domain.accounts import SYSTEM_ACTOR
+from shared.domain.ticket_lifecycle import is_allowed
 from shared.errors import Conflict, FourEyes, NotAudited, NotFound
 
 logger = logging.getLogger(__name__)
@@ -26,9 +27,9 @@ ASK_LASTS = timedelta(hours=24)
 def ask(session: Session, principal: Principal, model_id: str, number: int, reason: str, minutes: int) -> BreakGlass:
     """The first person asks to serve version `number` for so many minutes although it exposes somebody."""
     version = erasers.get_version(session, model_id, number)
-    if not any(audit.verdict == "passed" for audit in audits.audits_of(session, version.id)):
+    if not any(audit.verdict == "passed" for audit in audits.list_audits(session, version.id)):
         raise NotAudited(f"Version {number} has passed no audit: not even two people can serve it.")
-    exposed = rollouts.uncovered(session, model_id, version.id)
+    exposed = rollouts.uncovered_tickets(session, model_id, version.id)
     if not exposed:
         raise Conflict(f"Version {number} exposes nobody: an ordinary rollback is enough.")
     glass = BreakGlass(
@@ -61,20 +62,20 @@ def confirm(session: Session, principal: Principal, model_id: str, glass_id: uui
         raise Conflict("It was confirmed, or is over, already.")
     if now - glass.asked_at > ASK_LASTS:
         raise Conflict("It was asked for more than a day ago: ask anew.")
-    listed = set(tickets_of(session, glass.id))
-    if more := set(rollouts.uncovered(session, model_id, glass.version_id)) - listed:
+    listed = set(covered_ticket_ids(session, glass.id))
+    if more := set(rollouts.uncovered_tickets(session, model_id, glass.version_id)) - listed:
         raise Conflict(f"Meanwhile it would expose {len(more)} more people: ask anew.", tickets=sorted(more))
     glass.confirmed_by, glass.confirmed_at = principal.owner, now
     glass.expires_at = now + timedelta(minutes=glass.minutes)
     session.flush()
     version = session.get_one(EraserVersion, glass.version_id)
-    rollouts.set_desired(session, version, "break_glass", principal.owner)
+    rollouts.set_desired_state(session, version, "break_glass", principal.owner)
     for ticket_id in sorted(listed):
         ticket = session.get_one(Ticket, ticket_id, with_for_update=True)
         if ticket.state == "withdrawn":
             continue
         session.add(Exposure(break_glass_id=glass.id, ticket_id=ticket_id, started_at=now))
-        if allowed(ticket.state, "expose"):
+        if is_allowed(ticket.state, "expose"):
             tickets.advance(
                 session,
                 ticket,
@@ -96,13 +97,13 @@ def end(session: Session, actor: str, glass: BreakGlass) -> None:
     session.flush()
     _log(session, actor, "break_glass.ended", glass, {})
     state = rollouts.desired_state(session, glass.model_id, lock=True)
-    if state is None or not rollouts.uncovered(session, glass.model_id, state.version_id):
+    if state is None or not rollouts.uncovered_tickets(session, glass.model_id, state.version_id):
         return
     version = newest_covering(session, glass.model_id)
     if version is None:  # nothing is served then: replicas ask the same question of the database
         logger.error("no audited version covers everybody who must stay forgotten: order a refit")
         return
-    rollouts.set_desired(session, version, "restore", actor)
+    rollouts.set_desired_state(session, version, "restore", actor)
 
 
 def expire(session: Session, model_id: str) -> None:
@@ -114,7 +115,7 @@ def expire(session: Session, model_id: str) -> None:
     )
     for glass in session.scalars(running.with_for_update()):
         if glass.expires_at is None or glass.expires_at <= now or state is None or state.version_id != glass.version_id:
-            end(session, CLERK, glass)
+            end(session, SYSTEM_ACTOR, glass)
     _close_exposures(session, model_id)
 
 
@@ -144,7 +145,7 @@ def get(session: Session, model_id: str, glass_id: uuid.UUID, *, lock: bool = Fa
     return found
 
 
-def tickets_of(session: Session, glass_id: uuid.UUID) -> list[str]:
+def covered_ticket_ids(session: Session, glass_id: uuid.UUID) -> list[str]:
     """Whom it exposes."""
     found = select(BreakGlassTicket.ticket_id).where(BreakGlassTicket.break_glass_id == glass_id)
     return list(session.scalars(found.order_by(BreakGlassTicket.ticket_id)))

@@ -47,7 +47,7 @@ def show_eraser(number: Number, context: ContextDep, principal: PrincipalDep, re
 def show_audit(number: Number, context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
     """The newest audit of one version."""
     with transaction(context.database) as session:
-        found = audits.audits_of(session, erasers.get_version(session, context.model_id, number).id)
+        found = audits.list_audits(session, erasers.get_version(session, context.model_id, number).id)
         if not found:
             raise NotFound(f"Version {number} has not been audited yet.")
         run = found[0]

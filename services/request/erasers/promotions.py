@@ -10,7 +10,7 @@ from shared.db.models.audits import AuditRun
 from shared.db.models.erasers import EraserVersion
 from shared.db.repositories import audits as audits_repository
 from shared.db.repositories import rollouts
-from shared.domain.accounts import ACTOR
+from shared.domain.accounts import SYSTEM_ACTOR
 
 logger = logging.getLogger(__name__)
 
@@ -31,12 +31,12 @@ def promote_passed(session: Session, model_id: str) -> None:
         current = session.get_one(EraserVersion, state.version_id)
         if newest.number < current.number or _rolled_back_from(session, state.changed_at, newest):
             return
-    rollouts.set_desired(session, newest, "automatic", ACTOR)
+    rollouts.set_desired_state(session, newest, "automatic", SYSTEM_ACTOR)
     logger.info("version %d is promoted", newest.number)
 
 
 def _rolled_back_from(session: Session, changed_at: datetime, newest: EraserVersion) -> bool:
     """Whether a person went back after `newest` had passed: that decision stands until a newer version comes."""
-    audits = audits_repository.audits_of(session, newest.id)
+    audits = audits_repository.list_audits(session, newest.id)
     passed = [audit.finished_at for audit in audits if audit.verdict == "passed" and audit.finished_at]
     return bool(passed) and min(passed) < changed_at

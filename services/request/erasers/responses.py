@@ -17,7 +17,7 @@ def desired_state_etag(session: Session, model_id: str, *, lock: bool = False) -
 
 def version(session: Session, one: EraserVersion) -> dict[str, Any]:
     """An eraser version with its verdict."""
-    audits = audits_repository.audits_of(session, one.id)
+    audits = audits_repository.list_audits(session, one.id)
     state = rollouts.desired_state(session, one.model_id)
     return {
         "number": one.number,
@@ -26,7 +26,7 @@ def version(session: Session, one: EraserVersion) -> dict[str, Any]:
         "sha256": one.sha256,
         "size_bytes": one.size_bytes,
         "created_at": one.created_at,
-        "tickets": erasers.tickets_of(session, one.id),
+        "tickets": erasers.covered_ticket_ids(session, one.id),
         "coverage_root": one.coverage_root,
         "audit": (audits[0].verdict or audits[0].status) if audits else "queued",
         "promoted": state is not None and state.version_id == one.id,

@@ -31,6 +31,6 @@ def promote(session: Session, principal: Principal, version: EraserVersion, kind
         current = session.get_one(EraserVersion, state.version_id)
         if version.number > current.number:
             raise BadInput(f"Version {version.number} is newer than {current.number}: promote it instead.")
-    rollouts.set_desired(session, version, kind, principal.owner)
+    rollouts.set_desired_state(session, version, kind, principal.owner)
     if kind == "rollback":
         rollouts.return_deploying(session, version, principal.owner, principal.roles)

@@ -12,7 +12,15 @@ from services.request.context import AppContext
 from services.request.retain_sets.schemas import RetainBody, RetainRowBody
 from shared.artifacts.photo_hashes import PhotoHashes, hash_with_crops
 from shared.artifacts.photos import normalize_photo, open_photo, read_data_url
-from shared.artifacts.retain_sets import SPLITS, ExcludedRow, RetainRow, Split, find_forgotten, rows_in_split, split_of
+from shared.artifacts.retain_sets import (
+    SPLITS,
+    ExcludedRow,
+    RetainRow,
+    Split,
+    find_excluded_rows,
+    rows_in_split,
+    split_of,
+)
 from shared.artifacts.subject_material import open_material
 from shared.core.validation import summarize_validation_errors
 from shared.db.models.tickets import Ticket
@@ -100,7 +108,7 @@ def examine(context: AppContext, body: RetainBody) -> ValidationReport:
             seen.not_compared += 1
             return []
 
-    seen.forgotten = find_forgotten(seen.read, tickets, context.keys, looks)
+    seen.forgotten = find_excluded_rows(seen.read, tickets, context.keys, looks)
     return seen
 
 

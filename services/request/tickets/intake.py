@@ -26,7 +26,7 @@ from shared.db.bulk_insert import bulk_insert
 from shared.db.models.tickets import Ticket, TicketClock, TicketEvent
 from shared.db.models.transparency import LogLeaf
 from shared.db.repositories import ticket_duplicates
-from shared.domain.deadlines import STEPS, Calendar, Clock, ClockEvent, compute_clock, escalation_time
+from shared.domain.deadlines import ESCALATION_PERCENTS, Calendar, Clock, ClockEvent, compute_clock, escalation_time
 from shared.domain.regimes import regime
 from shared.domain.subjects import Fact
 from shared.domain.ticket_lifecycle import Event, TransitionContext, transition
@@ -70,17 +70,19 @@ def insert_tickets(
     names = sorted({name for ticket, _ in made for name in ticket.subject_index})
     facts = sorted({fact for ticket, _ in made for fact in ticket.fact_index})
     ticket_duplicates.lock_subjects(session, principal.tenant_id, names)
-    before, known = ticket_duplicates.filed_before(session, principal.tenant_id, made[0][0].model_id, names, facts)
+    before = ticket_duplicates.find_earlier_tickets(session, principal.tenant_id, made[0][0].model_id, names, facts)
     filed = []
     for ticket, received in made:
-        first = next((old for old in before if old.same(ticket.subject_index, ticket.fact_index)), None)
-        namesake = not known.isdisjoint(ticket.subject_index)
+        first = next((old for old in before.matching if old.matches(ticket.subject_index, ticket.fact_index)), None)
+        namesake = not before.names.isdisjoint(ticket.subject_index)
         filed.append(_begun(ticket, principal, received or utc_now(), first.id if first else None, namesake=namesake))
         if first is None:
-            before.append(
-                ticket_duplicates.Earlier(ticket.id, frozenset(ticket.subject_index), frozenset(ticket.fact_index))
+            before.matching.append(
+                ticket_duplicates.EarlierTicket(
+                    ticket.id, frozenset(ticket.subject_index), frozenset(ticket.fact_index)
+                )
             )
-            known |= set(ticket.subject_index)
+            before.names.update(ticket.subject_index)
     bulk_insert(
         session,
         [one.ticket for one in filed],
@@ -103,7 +105,7 @@ def _begun(
     ticket.state, ticket.version, ticket.duplicate_of = target, 2, duplicate_of
     ticket.review_reason = "possible_namesake" if namesake and not duplicate_of else None
     ticket.clock, ticket.due_at = "stopped" if duplicate_of else "running", clock.due_at
-    ticket.escalate_at = None if duplicate_of else escalation_time(clock, received, STEPS[0])
+    ticket.escalate_at = None if duplicate_of else escalation_time(clock, received, ESCALATION_PERCENTS[0])
     states = (("received", None), (target, f"The same as {duplicate_of}." if duplicate_of else None))
     return NewTicket(
         ticket,

@@ -1,4 +1,4 @@
-"""What the request service reads and writes: tickets and their events, orders, the desired state, the log."""
+"""Tickets: read one, move it from state to state, record what happened to it."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,13 +11,14 @@ from shared.db.models.erasers import VersionTicket
 from shared.db.models.refits import RefitRun, RefitRunTicket
 from shared.db.models.tickets import Disposal, Ticket, TicketEvent
 from shared.db.repositories.audit_log import append_leaf
-from shared.db.repositories.ticket_clocks import set_clock
-from shared.domain.ticket_lifecycle import CLERK, IN_FORCE, OVER, Event, TransitionContext, transition
+from shared.db.repositories.ticket_clocks import record_clock_event
+from shared.domain.accounts import SYSTEM_ACTOR
+from shared.domain.ticket_lifecycle import CLOSED, IN_FORCE, Event, TransitionContext, transition
 from shared.errors import NotFound
 
 
 def get_ticket(session: Session, tenant: str, ticket_id: str, *, lock: bool = False) -> Ticket:
-    """The ticket; raises NotFound. With `lock` nobody else changes it until the transaction ends."""
+    """The tenant's ticket. With `lock`, nobody else can change it until the transaction ends. Raises NotFound."""
     query = select(Ticket).where(Ticket.tenant_id == tenant, Ticket.id == ticket_id.upper())
     ticket = session.scalar(query.with_for_update() if lock else query)
     if ticket is None:
@@ -25,15 +26,15 @@ def get_ticket(session: Session, tenant: str, ticket_id: str, *, lock: bool = Fa
     return ticket
 
 
-def events_of(session: Session, ticket_id: str) -> list[TicketEvent]:
-    """In order."""
+def list_events(session: Session, ticket_id: str) -> list[TicketEvent]:
+    """The events of the ticket, in order."""
     return list(session.scalars(select(TicketEvent).where(TicketEvent.ticket_id == ticket_id).order_by(TicketEvent.id)))
 
 
-def disposals_of(session: Session, ticket_id: str) -> list[Disposal]:
-    """What of the ticket was destroyed, in order."""
-    found = select(Disposal).where(Disposal.ticket_id == ticket_id)
-    return list(session.scalars(found.order_by(Disposal.key_destroyed_at)))
+def list_disposals(session: Session, ticket_id: str) -> list[Disposal]:
+    """The objects of the ticket that were destroyed, in order."""
+    query = select(Disposal).where(Disposal.ticket_id == ticket_id)
+    return list(session.scalars(query.order_by(Disposal.key_destroyed_at)))
 
 
 def advance(
@@ -43,17 +44,17 @@ def advance(
     actor: str,
     note: str | None = None,
     *,
-    roles: Iterable[str] = (CLERK,),
+    roles: Iterable[str] = (SYSTEM_ACTOR,),
     ground: str | None = None,
     code: str | None = None,
     audit_passed: bool = False,
     acknowledged: bool = False,
 ) -> None:
-    """Move the ticket, with its event and log leaf; a ticket that is over, or completed, stops its clock.
+    """Move the ticket, with its event and log leaf. A ticket that is closed or completed stops its clock.
 
-    Raises what `lifecycle.step` raises: Conflict, Forbidden, FourEyes, ...
+    Raises what `transition` raises: Conflict, Forbidden, or the error of a guard (FourEyes, IdentityInDoubt, ...).
     """
-    case = TransitionContext(
+    context = TransitionContext(
         actor=actor,
         submitted_by=ticket.submitted_by,
         last_edited_by=ticket.last_edited_by,
@@ -63,10 +64,10 @@ def advance(
         audit_passed=audit_passed,
         acknowledged=acknowledged,
     )
-    ticket.state = transition(ticket.state, event, roles, case)
+    ticket.state = transition(ticket.state, event, roles, context)
     ticket.version += 1
-    if ticket.state in (*OVER, "completed") and ticket.clock != "stopped":
-        set_clock(session, ticket, "stopped", actor)
+    if ticket.state in (*CLOSED, "completed") and ticket.clock != "stopped":
+        record_clock_event(session, ticket, "stopped", actor)
     record(session, ticket, actor, note)
 
 
@@ -78,21 +79,21 @@ def record(
     kind: str = "state",
     detail: dict[str, Any] | None = None,
 ) -> None:
-    """Write the ticket's present state, or the facet `kind` that changed, into its history and the log.
+    """Write an event of the ticket into its history and the log: by default, that it is now in its present state.
 
-    `detail` is told to webhooks too.
+    Another `kind` names what else changed, such as `clock.paused` or `hold.set`. Webhooks receive `detail` too.
     """
     session.add(
         TicketEvent(
             ticket_id=ticket.id, at=utc_now(), actor=actor, state=ticket.state, note=note, kind=kind, detail=detail
         )
     )
-    leaf = ticket.state if kind == "state" else kind
-    append_leaf(session, actor, f"ticket.{leaf}", ticket.id, {"version": ticket.version})
+    change = ticket.state if kind == "state" else kind
+    append_leaf(session, actor, f"ticket.{change}", ticket.id, {"version": ticket.version})
 
 
 def was_fitted(session: Session, ticket_id: str) -> bool:
-    """Whether any eraser, or a refit that is under way, holds the ticket's rows."""
+    """Whether any eraser, or a refit that is under way, holds the ticket's fit."""
     version = select(VersionTicket.ticket_id).where(VersionTicket.ticket_id == ticket_id).limit(1)
     run = (
         select(RefitRunTicket.ticket_id)
@@ -105,10 +106,10 @@ def was_fitted(session: Session, ticket_id: str) -> bool:
 
 def tickets_in_force(session: Session, model_id: str) -> list[Ticket]:
     """All tickets that the next version has to cover, oldest first."""
-    found = select(Ticket).where(Ticket.model_id == model_id, Ticket.state.in_(IN_FORCE))
-    return list(session.scalars(found.order_by(Ticket.submitted_at, Ticket.id)))
+    query = select(Ticket).where(Ticket.model_id == model_id, Ticket.state.in_(IN_FORCE))
+    return list(session.scalars(query.order_by(Ticket.submitted_at, Ticket.id)))
 
 
-def get_ticket_by_id(session: Session, ticket_id: str) -> Ticket:
-    """The ticket as it is now."""
+def reload_ticket(session: Session, ticket_id: str) -> Ticket:
+    """The ticket as the database has it now, for a worker that looked it up before. The row must exist."""
     return session.get_one(Ticket, ticket_id)

@@ -20,7 +20,7 @@ from services.request.refits import nightly
 from services.request.worker.loop import Clerk
 from shared.core.clock import utc_now
 from shared.core.messaging import celery_app
-from shared.db.repositories.heartbeats import HeartbeatWriter, pulses
+from shared.db.repositories.heartbeats import HeartbeatWriter, last_heartbeats
 from shared.db.session import make_engine, transaction
 from shared.devstack.backends import Backends
 from shared.domain.nightly import latest_run_date, nightly_run_id, scheduled_at
@@ -212,20 +212,20 @@ def test_a_clerk_writes_the_pulse_of_what_went_well(people: People, queue: Celer
     Clerk(people.context.database, away, MODEL, auto_promote=True).turn()
     away.close()
     with transaction(people.context.database) as session:
-        assert set(pulses(session)) == {"clerk", "sequencer"}
+        assert set(last_heartbeats(session)) == {"clerk", "sequencer"}
     Clerk(people.context.database, queue, MODEL, auto_promote=True).turn()
     with transaction(people.context.database) as session:
-        assert set(pulses(session)) == {"clerk", "sequencer", "relay"}
+        assert set(last_heartbeats(session)) == {"clerk", "sequencer", "relay"}
 
 
 def test_a_worker_writes_its_pulse_now_and_then_and_survives_an_outage(database: Databases) -> None:
     beats = HeartbeatWriter(database.engine("refit"), "refit", every_s=3600)
     beats()
     with transaction(database.engine("request")) as session:
-        first = pulses(session)["refit"]
+        first = last_heartbeats(session)["refit"]
     beats()
     with transaction(database.engine("request")) as session:
-        assert pulses(session)["refit"] == first
+        assert last_heartbeats(session)["refit"] == first
     nowhere = make_engine("postgresql://lacuna:x@127.0.0.1:1/x")
     HeartbeatWriter(nowhere, "refit")()
     nowhere.dispose()
