@@ -85,8 +85,8 @@ ERRORS: Final[Mapping[str, Callable[[psycopg.Error], LacunaError]]] = {
 def _translated(exc: DBAPIError) -> LacunaError | None:
     """Our own error for an error of the database; None for a fault of our own code."""
     original = exc.orig
-    if isinstance(original, psycopg.Error) and original.sqlstate in ERRORS:
-        return ERRORS[original.sqlstate](original)
+    if isinstance(original, psycopg.Error) and (translate := ERRORS.get(original.sqlstate or "")) is not None:
+        return translate(original)
     if isinstance(original, psycopg.errors.UniqueViolation):
         return Conflict("It exists already.")
     if isinstance(original, psycopg.DataError):

@@ -77,22 +77,23 @@ def verify_certificate(
 ) -> None:
     """Signature, log proofs, coverage and time-stamps of a certificate (JSON) or a bundle (zip)."""
     content, keys, authority = _bytes(file), _keys(key, data), _authority(tsa_ca, tsa_policy)
-    envelope, issued, manifest = certificate_verifier.read_certificate_file(content)
-    found = certificate_verifier.verify(envelope, keys, issued)
-    given = certificate_verifier.read_timestamps(content)
+    read = certificate_verifier.read_certificate_file(content)
+    found = certificate_verifier.verify(read.envelope, keys, read.issue_proof)
     stamps = (
-        [certificate_verifier.verify_timestamp(found, one, keys, authority.check) for one in given] if authority else []
+        [certificate_verifier.verify_timestamp(found, entry, keys, authority.check) for entry in read.timestamps]
+        if authority
+        else []
     )
     if eraser_key:
-        if manifest is None:
+        if read.eraser_manifest is None:
             raise IntegrityFailure("The manifest of the eraser is not there: it is in the bundle.")
         try:
             verifier = Verifier([base64.b64decode(one, validate=True) for one in eraser_key])
         except ValueError as exc:
             raise BadInput("A public key of erasers is 32 bytes, base64.") from exc
-        certificate_verifier.verify_manifest(manifest, found.statement["predicate"], verifier)
+        certificate_verifier.verify_manifest(read.eraser_manifest, found.statement["predicate"], verifier)
     tables.console.print(
-        f"{found.sentence()} {_stamped(stamps, len(given), authority)}".strip(), markup=False, soft_wrap=True
+        f"{found.sentence()} {_stamped(stamps, len(read.timestamps), authority)}".strip(), markup=False, soft_wrap=True
     )
     if found.statement["predicate"]["certificate"]["status"] != "in_force":
         raise SystemExit(3)

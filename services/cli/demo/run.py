@@ -144,9 +144,9 @@ def _certify(story: DemoResult, auditor: Client, folder: Path, out: Console) -> 
         return True
 
     _wait(issued, "the certificate")
-    envelope, row, _ = certificate_verifier.read_certificate_file(found[-1])
+    bundle = certificate_verifier.read_certificate_file(found[-1])
     story.certificate = certificate_verifier.verify(
-        envelope, read_keys((folder / LOG_KEYS_FILE).read_text()), row
+        bundle.envelope, read_keys((folder / LOG_KEYS_FILE).read_text()), bundle.issue_proof
     ).sentence()
     out.print(f"Ada, the auditor, needs public keys alone: [italic]{story.certificate}[/]")
 

@@ -76,7 +76,7 @@ class CertificateIssuer:
             "replaces": held.number if held else None,
         }
         told = self._leaf(session, checkpoint, f"ticket.{ticket.state}", ticket.id)
-        gone = certificates.disposals(session, ticket.id, checkpoint.size)
+        gone = certificates.disposal_leaves(session, ticket.id, checkpoint.size)
         news = held is not None and any((leaf.position or 0) >= (held.log_size or 0) for leaf in gone)
         if told is None:
             return False  # the leaf has no signed place yet: the next turn

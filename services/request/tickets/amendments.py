@@ -48,7 +48,8 @@ def _reseal(store: ObjectStore, context: context.AppContext, ticket: Ticket, bod
     if ticket.payload_wrapped_key is None:
         raise Conflict(f"The material of {ticket.id} was shredded.")
     blob = store.get(ticket.payload_key)
-    names, photos, facts = unpack_material(context.keys.open(blob, ticket.payload_wrapped_key, ticket.payload_key))
+    material = unpack_material(context.keys.open(blob, ticket.payload_wrapped_key, ticket.payload_key))
+    names, photos, facts = material.names, material.photos, material.facts
     if body.names is not None:
         names = list(body.names)
     if body.facts is not None:

@@ -34,7 +34,7 @@ def try_sequencer_lock(session: Session) -> bool:
 
 
 def unsequenced(session: Session, limit: int) -> list[LogLeaf]:
-    """Committed leaves without a position, oldest first. The leaf of a slow transaction appears once it is committed."""
+    """Leaves without a position, oldest first. The leaf of a slow transaction appears once it is committed."""
     return list(session.scalars(select(LogLeaf).where(LogLeaf.position.is_(None)).order_by(LogLeaf.id).limit(limit)))
 
 

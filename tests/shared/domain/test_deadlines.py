@@ -124,8 +124,8 @@ def test_later_received_is_never_due_earlier(received: datetime, later: int, law
     dues = [compute_clock(law, calendar, [ClockEvent("received", one)], one) for one in (received, second)]
     assert dues[0].due <= dues[1].due
     for one, start in zip(dues, (received, second), strict=True):
-        assert one.due >= calendar.day(start) + timedelta(days=28)
-        assert calendar.day(start) <= one.target <= one.due <= one.latest
+        assert one.due >= calendar.date_at(start) + timedelta(days=28)
+        assert calendar.date_at(start) <= one.target <= one.due <= one.latest
         assert not law.rolls_to_working_day or calendar.is_working_day(one.due)
         assert start < one.due_at
 
@@ -141,7 +141,7 @@ def test_pauses_and_extensions_never_bring_it_forward(  # type: ignore[no-untype
     stopped = [*plain, ClockEvent("paused", paused), ClockEvent("resumed", resumed)]
     one, two = compute_clock(law, calendar, plain, received), compute_clock(law, calendar, stopped, resumed)
     assert two.due >= one.due
-    days = (calendar.day(resumed) - calendar.day(paused)).days
+    days = (calendar.date_at(resumed) - calendar.date_at(paused)).days
     assert two.paused_days == (days if law.pausable else 0)
     assert two.due <= one.due + timedelta(days=two.paused_days + 7)
     longer = compute_clock(law, calendar, [*plain, ClockEvent("extended", paused)], paused)
