@@ -78,7 +78,7 @@ def export(store: ObjectStore, model: str) -> dict[str, Any] | None:
 
 
 def check_signature(exported: Mapping[str, Any], keys: Sequence[bytes]) -> dict[str, Any]:
-    """The content of a mark that `export` gave. Raises IntegrityFailure unless one of the raw public `keys` signed it."""
+    """The content of an exported mark. Raises IntegrityFailure unless one of the raw public `keys` signed it."""
     try:
         signature = base64.b64decode(exported["signature"], validate=True)
         for key in keys:

@@ -76,9 +76,10 @@ class VerifiedCertificate:
             else f"the certificate of {predicate['ticket']['id']} is SUSPENDED ({certificate['reason']})"
         )
         issue = "; its issuing is in the log" if self.issue_is_logged else ""
+        proofs = len(predicate["log"]["entries"])
         return (
-            f"Certificate {certificate['number']} holds: as of {certificate['issued_at']}, {status}. Signature, "
-            f"checkpoint ({predicate['log']['size']} leaves) and {len(predicate['log']['entries'])} log proofs are good{issue}."
+            f"Certificate {certificate['number']} holds: as of {certificate['issued_at']}, {status}. Signature, checkpoint"
+            f" ({predicate['log']['size']} leaves) and {proofs} log proofs are good{issue}."
         )
 
 
