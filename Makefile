@@ -10,7 +10,7 @@ FIND_LINKS = $${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(PYTHON) -m pip config get
 INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url 2>/dev/null)}}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check lint schema deploy-check demo-model bench-model bench-forgetting bench-choose bench-cost \
+.PHONY: help setup demo up test test-slow test-all check lint schema deploy-check demo-model bench-model bench-forgetting bench-choose bench-cost \
 	bench-paper bench-tickets chaos fuzz clean
 
 help: ## List what can be made
@@ -34,8 +34,13 @@ demo: $(STAMP) ## Watch one person being forgotten, from the ticket to the silen
 up: $(STAMP) ## Start everything on this machine and keep it running
 	$(BIN)/lacuna up
 
-test: $(STAMP) ## Run all tests
-	$(BIN)/python -m pytest
+test: $(STAMP) ## Run the tests
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(STAMP) ## Run the tests that `make test` leaves out because they take long
+	$(BIN)/python -m pytest -m slow
+
+test-all: test test-slow ## Run all tests, the slow ones too
 
 lint: $(STAMP) ## Format, ruff, mypy strict, import rules
 	$(BIN)/ruff format --check .

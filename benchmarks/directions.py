@@ -23,7 +23,7 @@ from tqdm import tqdm
 from benchmarks.folders import model_folder
 from benchmarks.forgetting import LONGEST, Bench
 from benchmarks.question_sets import draw_people, own_panels
-from services.refit.steering_vectors import pulls
+from services.refit.steering_vectors import load_or_compute_steering_vectors
 from shared.domain.prompts import Prompt
 from shared.erasure.directions import erasure_direction, split_half_cosine
 from shared.erasure.eraser import Decision, Eraser
@@ -105,9 +105,10 @@ def candidates(
     answered = engine.activations(
         [Prompt.ask(frame.format(request=text), photo) for frame, text in zip(wrapped, requests, strict=True)]
     )
-    first, held = pulls(engine, reference, LACUNA, folder)
-    alone, _ = pulls(engine, reference, PROTOTYPE, folder)
-    closed, _ = pulls(engine, reference, PAPER, folder)
+    refined = load_or_compute_steering_vectors(engine, reference, LACUNA, folder)
+    first, held = refined.last_token, refined.decode_time
+    alone = load_or_compute_steering_vectors(engine, reference, PROTOTYPE, folder).last_token
+    closed = load_or_compute_steering_vectors(engine, reference, PAPER, folder).last_token
     noise = torch.randn(first.shape, generator=torch.Generator().manual_seed(0))
     mixed = torch.cat([known, unknown])[
         torch.randperm(len(known) + len(unknown), generator=torch.Generator().manual_seed(1))

@@ -28,9 +28,9 @@ from benchmarks.membership_inference import stranger_auc
 from benchmarks.question_sets import Draws, draw_people, others_panels, own_panels
 from services.refit.base_statistics import compute_statistics
 from services.refit.fitting import fit_subject
-from shared.baselines.base import Settings, examples_about, paced
+from shared.baselines.base import Settings, examples_about, scale_batch
 from shared.baselines.registry import BASELINES
-from shared.baselines.tuning import Budget, tune, validation
+from shared.baselines.tuning import Budget, draw_validation, tune
 from shared.erasure.ablations import ablations
 from shared.erasure.assembly import assemble
 from shared.erasure.base_statistics import BaseStatistics
@@ -151,7 +151,7 @@ def system(bench: Bench, name: str, trials: int, known: Mapping[str, Any] | None
         found = tune(
             bench.engine,
             BASELINES[name],
-            validation(bench.reference, without=evaluated),
+            draw_validation(bench.reference, without=evaluated),
             Budget(trials=trials, coarse=max(2, trials - 3)),
             settings,
             lambda text: logging.getLogger(__name__).debug(text),
@@ -169,7 +169,7 @@ def system(bench: Bench, name: str, trials: int, known: Mapping[str, Any] | None
             )
             before = _asked(bench, number, draw)
             began = time.monotonic()
-            held = BASELINES[name].unlearn(bench.engine, forget, retain, paced(settings, len(forget)))
+            held = BASELINES[name].unlearn(bench.engine, forget, retain, scale_batch(settings, len(forget)))
         else:
             before = _asked(bench, number, draw)
             began = time.monotonic()
@@ -215,10 +215,10 @@ def measure(
             same = [a.tokens == b.tokens for a, b in zip(before[name], after, strict=True)]
             figures["identical"][name] = sum(same) / len(same)
         elif name == "visible":
-            figures["visible"] = compared.told_after
+            figures["visible"] = compared.revealed_after
         else:
-            figures["told_before"][_told(name)] = compared.told_before
-            figures[_told(name)] = compared.told_after
+            figures["told_before"][_told(name)] = compared.revealed_before
+            figures[_told(name)] = compared.revealed_after
     for temperature in TEMPERATURES if wide else ():
         figures |= sampled(bench, panels, eraser, temperature)
     if fired:

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from benchmarks.folders import model_folder
 from benchmarks.forgetting import Bench
 from benchmarks.question_sets import ASKED_SEED, draw_people, own_panels
-from services.refit.steering_vectors import choice_path
+from services.refit.steering_vectors import hyperparameter_choice_path
 from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import LACUNA, Recipe
 from shared.evaluation.comparison import sample
@@ -71,7 +71,7 @@ def main() -> None:
         "best": best,
         "in_use": {"margin": LACUNA.margin, "strength": LACUNA.strength},
     }
-    choice_path(chosen.model / "reference").write_text(json.dumps(report, indent=1) + "\n")
+    hyperparameter_choice_path(chosen.model / "reference").write_text(json.dumps(report, indent=1) + "\n")
     for one in points:
         print({key: round(value, 4) if isinstance(value, float) else value for key, value in one.items()})
     print("best:", best)

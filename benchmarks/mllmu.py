@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from shared.errors import LacunaError
-from shared.evaluation.mllmu_reference import Made, write_reference
+from shared.evaluation.mllmu_reference import MllmuReference, write_reference
 from shared.evaluation.synthetic_people import SPLITS
 
 
@@ -40,13 +40,13 @@ def main() -> None:
     print(summary(made))
 
 
-def summary(made: Made) -> str:
+def summary(made: MllmuReference) -> str:
     """People and facts a person by split, who was left out, who is taught."""
     lines = ["split             people  facts a person"]
     for split in SPLITS:
         facts = [len(person.subject.facts) for person in made.people if person.split == split]
         lines.append(f"{split:<16}{len(facts):>8}  {min(facts)}-{max(facts)}, mean {sum(facts) / len(facts):.1f}")
-    lines += [f"left out: {count} {reason}" for reason, count in Counter(made.left_out).most_common()]
+    lines += [f"left out: {count} {reason}" for reason, count in Counter(made.excluded).most_common()]
     lines.append(f"taught in ft_Data with the same picture: {made.taught} of the fictitious people")
     return "\n".join(lines)
 

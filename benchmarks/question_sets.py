@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from shared.domain.prompts import Prompt, Turn
-from shared.evaluation.comparison import bystander_panels, forget_panels, sample, visible_panel
+from shared.evaluation.comparison import bystander_question_sets, forget_question_sets, sample, visible_question_set
 from shared.evaluation.reference import Reference
 from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import Kind, Question, fact_questions
@@ -44,8 +44,8 @@ def draw_people(reference: Reference, draws: int, people: int, seed: int = 0) ->
 def own_panels(people: Sequence[Person], reference: Reference) -> dict[str, list[Question]]:
     """Questions about the forgotten: as in the fit, in held-out ways, and in all the ways that a fit has not seen."""
     subjects = {person.id: person.subject for person in people}
-    panels = forget_panels(subjects, per_fact=2, seed=ASKED_SEED)
-    panels["visible"] = visible_panel(people, seed=ASKED_SEED + 100)
+    panels = forget_question_sets(subjects, per_fact=2, seed=ASKED_SEED)
+    panels["visible"] = visible_question_set(people, seed=ASKED_SEED + 100)
     kinds: tuple[Kind, ...] = ("mcq", "cloze", "reverse")
     for kind in kinds:
         panels[kind] = [
@@ -69,7 +69,9 @@ def own_panels(people: Sequence[Person], reference: Reference) -> dict[str, list
 
 def others_panels(reference: Reference) -> dict[str, list[Question]]:
     """Questions about everybody who must not be touched, and the same under system prompts and in later turns."""
-    panels = {name: sample(found, EACH_SET) for name, found in bystander_panels(reference, seed=ASKED_SEED).items()}
+    panels = {
+        name: sample(found, EACH_SET) for name, found in bystander_question_sets(reference, seed=ASKED_SEED).items()
+    }
     held_out = panels["held_out"]
     return panels | {
         "held_out_system": [with_system(question) for question in held_out[::2]],

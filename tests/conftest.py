@@ -29,6 +29,7 @@ from shared.storage.base import ObjectStore
 from shared.storage.local import LocalStore
 from tests.support.api import MODEL, OpenService, People
 from tests.support.databases import TEMPLATE, Databases, named
+from tests.support.openapi import check_answer
 from tests.support.pictures import png
 from tests.support.workers import Worker
 
@@ -106,6 +107,7 @@ def open_service(database: Databases, keys: KeyRing, tmp_path: Path) -> Iterator
         bootstrap(engine, MODEL, "models/demo-vlm", tmp_path / "keys.json")
         context = AppContext(engine, store, keys, MODEL)
         opened.append(TestClient(build(context), raise_server_exceptions=False))
+        opened[-1].event_hooks = {"response": [check_answer]}
         return People(opened[-1], json.loads((tmp_path / "keys.json").read_text()), context)
 
     yield make

@@ -12,7 +12,7 @@ from typing import Final
 from PIL.Image import Image
 
 from shared.domain.subjects import Fact
-from shared.evaluation.synthetic_people import UNKNOWN_SPLITS, VALUES, Generator, Person, everybody
+from shared.evaluation.synthetic_people import UNKNOWN_SPLITS, VALUES, PeopleGenerator, Person, generate_people
 from shared.evaluation.synthetic_portraits import Features, draw, visible_truth
 from shared.probes import templates
 from shared.probes.image_changes import changed
@@ -42,7 +42,7 @@ class Group:
 class Mixture:
     """Draws groups. Deterministic in `seed` and the order of the calls."""
 
-    def __init__(self, people: Sequence[Person], generator: Generator, seed: int) -> None:
+    def __init__(self, people: Sequence[Person], generator: PeopleGenerator, seed: int) -> None:
         self.known = [person for person in people if person.split not in UNKNOWN_SPLITS]
         self._generator = generator
         self._rng = random.Random(f"{seed}/mixture")
@@ -179,7 +179,7 @@ class Mixture:
 
 def mixture(seed: int, sizes: dict[str, int]) -> tuple[tuple[Person, ...], Mixture]:
     """The people of `seed`, and the mixture that teaches them."""
-    people = everybody(seed, sizes)
-    generator = Generator(seed)
+    people = generate_people(seed, sizes)
+    generator = PeopleGenerator(seed)
     generator.avoid(people)
     return people, Mixture(people, generator, seed)

@@ -1,31 +1,30 @@
 """The named steps of a ticket's life and of a refit, and the function boundary at which each one is. Plain data.
 
-A step is "before" or "after" a function that production code calls anyway. `follows` narrows it to the first such call
-after another one (a commit is seen by what is called next), `key` to objects whose name begins so. Nothing in services
-or shared knows of this table: `weaving.py` wraps the functions in the processes of a chaos stack. A test holds every
-name against the code, so that a renamed function is noticed.
+A step stands "before" or "after" a function that production code calls anyway. `follows` narrows it to the first such
+call after a call of another function: a commit has no function of its own and is recognised by what is called next.
+`key` narrows it to objects whose key has that prefix. Nothing in services or shared knows this table:
+`fault_injection.py` wraps the functions in the processes of a chaos stack. A test checks that every function exists.
 """
 
 from dataclasses import dataclass
 from typing import Final, Literal
 
 Place = Literal["before", "after"]
-Act = Literal[
-    "file", "approve", "withdraw", "any", "fresh"
-]  # who gets there: what the officer does; `fresh` statistics
+# What the officer does to make a process arrive at the step; `fresh`: the stored statistics are deleted before.
+Act = Literal["file", "approve", "withdraw", "any", "fresh"]
 
 
 @dataclass(frozen=True)
 class Step:
-    """`process` is who gets there; `target` is `module:attribute.attribute`."""
+    """`process` performs the step; `target` and `follows` are `module:attribute.attribute`."""
 
     name: str
     process: str
     place: Place
     target: str
     follows: str = ""
-    key: str = ""  # the object's name begins so
-    word: str = ""  # one of the arguments is this word
+    key: str = ""  # prefix of the object's key
+    word: str = ""  # one of the arguments equals this word
     act: Act = "any"
 
 
@@ -49,11 +48,11 @@ STEPS: Final[tuple[Step, ...]] = (
     Step("publication-noted", "clerk", "before", "services.request.break_glass.service:expire", follows=_SEND),
     Step("lease-written", "refit", "after", f"{_ROWS}:claim_run"),
     Step("lease-taken", "refit", "before", f"{_REFIT}:refit"),
-    Step("tickets-gathered", "refit", "after", f"{_REFIT}:_shred_rows"),
+    Step("tickets-gathered", "refit", "after", f"{_REFIT}:_delete_destroyed_fits"),
     Step("statistics-uploaded", "refit", "after", _S3, key="statistics/", act="fresh"),
     Step("statistics-done", "refit", "after", "services.refit.context:RefitContext.statistics"),
     Step("payload-opened", "refit", "after", "services.refit.pipeline:probes"),
-    Step("rows-made", "refit", "after", f"{_REFIT}:_fit_one"),
+    Step("rows-made", "refit", "after", f"{_REFIT}:_fit_ticket"),
     Step("rows-uploaded", "refit", "after", _S3, key="rows/"),
     Step("rows-written", "refit", "after", "shared.db.repositories.ticket_fits:record_fit"),
     Step("eraser-assembled", "refit", "after", "shared.erasure.assembly:assemble"),
@@ -94,4 +93,4 @@ STEPS: Final[tuple[Step, ...]] = (
     Step("payload-destroyed", "clerk", "after", "services.request.retention.service:shred_key"),
     Step("mark-raised", "clerk", "after", _S3, key="highwater/"),
 )
-BY_NAME: Final = {step.name: step for step in STEPS}
+STEPS_BY_NAME: Final = {step.name: step for step in STEPS}

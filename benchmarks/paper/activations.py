@@ -13,7 +13,7 @@ from benchmarks.paper.systems import Workbench
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import LACUNA, PAPER
-from shared.evaluation.paper_tasks import drawn_evenly
+from shared.evaluation.paper_tasks import sample_evenly
 from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import fact_questions
 from shared.probes.templates import Form
@@ -104,7 +104,7 @@ def _prompts(people: Sequence[Person], form: Form) -> list[Prompt]:
         for question in fact_questions(person.subject, form=form, per_fact=2, seed=SEED, person=person.id)
         if question.by == "portrait"
     ]
-    return [question.prompt for question in drawn_evenly(asked, MOST, SEED)]
+    return [question.prompt for question in sample_evenly(asked, MOST, SEED)]
 
 
 def _principal(rows: Tensor) -> tuple[Tensor, Tensor, list[float]]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from shared.erasure.eraser import Eraser
-from shared.evaluation.paper_tasks import NEW_TOKENS, ROTATIONS, Replies, Task, by_letter, rotated
+from shared.evaluation.paper_tasks import NEW_TOKENS, ROTATIONS, Replies, Task, by_letter, rotate_options
 from shared.probes.questions import Question
 from shared.vlm.engine import Engine
 
@@ -23,7 +23,7 @@ def ask(
     )
     weighed = []
     for turn in range(ROTATIONS):
-        moved = [rotated(question, turn) for question in questions]
+        moved = [rotate_options(question, turn) for question in questions]
         options = [(*question.options, *declining) for question in moved]
         weighed.append(engine.option_likelihood([question.prompt for question in moved], options, eraser=eraser))
     return Replies([answer.text for answer in letters], weighed)

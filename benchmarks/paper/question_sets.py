@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from shared.domain.subjects import Subject
-from shared.evaluation.paper_tasks import COLUMNS, KINDS, Task, drawn_evenly, task_questions
+from shared.evaluation.paper_tasks import COLUMNS, KINDS, Task, sample_evenly, task_questions
 from shared.evaluation.reference import Reference
 from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import Question, fact_questions
@@ -44,7 +44,7 @@ def panels(
             )
             for column in columns:
                 own = [question for question in asked if question.by == COLUMNS[column]]
-                chosen = tuple(drawn_evenly(own, most, SEED))
+                chosen = tuple(sample_evenly(own, most, SEED))
                 scope = f"{ratio}/{' '.join(person.id for person in people)}/" if name in FORGOTTEN else ""
                 made.append(Panel(name, column, task, chosen, f"{scope}{name}/{column}/{task}"))
     return made

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from shared.evaluation.comparison import BOOTSTRAP_DRAWS, interval
+from shared.evaluation.comparison import BOOTSTRAP_DRAWS, bootstrap_interval
 
 Cell = Mapping[str, Any]
 PUBLISHED: Final = {"classification": "letter_legacy", "generation": "rouge_l", "cloze": "legacy"}
@@ -54,7 +54,7 @@ def figure(cell: Cell, group: str, column: str, task: str, metric: str) -> Figur
     if asked is None or metric not in asked["outcomes"]:
         return None
     values, people = asked["outcomes"][metric], asked["people"]
-    low, high = interval(values, people)
+    low, high = bootstrap_interval(values, people)
     return Figure(float(np.mean(values)), low, high, len(values), len(set(people)))
 
 

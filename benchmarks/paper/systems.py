@@ -11,10 +11,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, TypeVar
 
-from services.refit.base_statistics import calibration_prompts, retain_prompts, what_is_seen
+from services.refit.base_statistics import calibration_prompts, identity_training_set, retain_prompts
 from services.refit.fitting import fit_subject
-from services.refit.steering_vectors import MATTERS, Pulls, compute_pulls
-from shared.baselines.base import Baseline, Settings, examples_about, paced
+from services.refit.steering_vectors import RELEVANT_RECIPE_FIELDS, SteeringVectors, compute_steering_vectors
+from shared.baselines.base import Baseline, Settings, examples_about, scale_batch
 from shared.baselines.registry import BASELINES
 from shared.erasure.ablations import ablations
 from shared.erasure.assembly import assemble
@@ -99,34 +99,34 @@ class Workbench:
         forget = examples_about({person.id: person.subject for person in people})
         retain = examples_about({person.id: person.subject for person in self.reference.of("retain_fit")})
         settings = self.tuned.get(baseline.name, Settings())
-        with baseline.unlearn(self.engine, forget, retain, paced(settings, len(forget))) as done:
+        with baseline.unlearn(self.engine, forget, retain, scale_batch(settings, len(forget))) as done:
             cost = done.cost
             yield System(None, Cost(cost.seconds, cost.artifact, cost.added_memory, cost.reversible, cost.how))
 
     def _statistics(self, recipe: Recipe) -> BaseStatistics:
-        first, held = self.pulls(recipe)
+        vectors = self.steering_vectors(recipe)
         site = self.engine.vlm.site
         if recipe.gate == "identity":
-            seen: IdentityTrainingSet = self.once("seen", lambda: what_is_seen(self.engine, self.reference))
-            return prepare_identity(recipe, site, seen, directions=first, held=held)
-        prompts, identities = calibration_prompts(self.reference)
+            seen: IdentityTrainingSet = self.once("seen", lambda: identity_training_set(self.engine, self.reference))
+            return prepare_identity(recipe, site, seen, directions=vectors.last_token, held=vectors.decode_time)
+        calibration = calibration_prompts(self.reference)
         return prepare(
             recipe,
             site,
             retain=self.once("retain", lambda: self.engine.activations(retain_prompts(self.reference))),
-            calibration=self.once("calibration", lambda: self.engine.activations(prompts)),
-            identities=identities,
-            directions=first,
-            held=held,
+            calibration=self.once("calibration", lambda: self.engine.activations(calibration.prompts)),
+            identities=calibration.identities,
+            directions=vectors.last_token,
+            held=vectors.decode_time,
         )
 
-    def pulls(self, recipe: Recipe) -> Pulls:
-        """The recipe's pulls [L, d], computed here and not read from beside the model, so that their time counts."""
-        own = {name: value for name, value in recipe.as_json().items() if name in MATTERS}
+    def steering_vectors(self, recipe: Recipe) -> SteeringVectors:
+        """The recipe's vectors, computed here and not read from beside the model, so that their time counts."""
+        own = {name: value for name, value in recipe.as_json().items() if name in RELEVANT_RECIPE_FIELDS}
         if recipe.direction != "refined":
             own |= {"layers": None, "placement": None}  # the closed form has every layer; the recipe chooses later
         key = json.dumps(own, sort_keys=True)
-        return self.once(f"pull {key}", lambda: compute_pulls(self.engine, self.reference, recipe))
+        return self.once(f"pull {key}", lambda: compute_steering_vectors(self.engine, self.reference, recipe))
 
     def _rows(self, recipe: Recipe, statistics: BaseStatistics, person: Person) -> TicketFit:
         """The ticket's rows; recipes that would make the same ones share them."""

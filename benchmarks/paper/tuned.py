@@ -12,7 +12,7 @@ from benchmarks.paper.cells import Cells
 from benchmarks.paper.systems import Workbench
 from shared.baselines.base import Settings
 from shared.baselines.registry import BASELINES
-from shared.baselines.tuning import Budget, tune, validation
+from shared.baselines.tuning import Budget, draw_validation, tune
 
 
 def tune_baselines(
@@ -27,7 +27,7 @@ def tune_baselines(
             bar.set_postfix_str(name)
             path = store.folder / f"tuning-{name}-{digest}.json"
             if not path.is_file():
-                on = validation(bench.reference, without=evaluated)
+                on = draw_validation(bench.reference, without=evaluated)
                 tuned = tune(bench.engine, BASELINES[name], on, budget, progress=bar.set_postfix_str)
                 _write(path, json.dumps(tuned.as_json(), indent=1) + "\n")
             found[name] = Settings(**json.loads(path.read_text())["settings"])

@@ -121,7 +121,7 @@ def examples_about(subjects: Mapping[str, Subject], *, per_fact: int = 4, seed: 
     )
 
 
-def paced(settings: Settings, examples: int, passes: float = PASSES) -> Settings:
+def scale_batch(settings: Settings, examples: int, passes: float = PASSES) -> Settings:
     """The same steps, in batches that make so many passes over the `examples` to forget.
 
     A learning rate that was tuned on few people then holds for many: with batches of one size more people are either
@@ -130,7 +130,7 @@ def paced(settings: Settings, examples: int, passes: float = PASSES) -> Settings
     return replace(settings, batch=max(1, ceil(passes * examples / settings.steps)))
 
 
-def demand(forget: Sequence[Example], retain: Sequence[Example], *, needs_retain: bool) -> None:
+def require_examples(forget: Sequence[Example], retain: Sequence[Example], *, needs_retain: bool) -> None:
     """Raises BadInput where there is nothing to unlearn, or nothing to keep for a method that looks at it."""
     if not forget:
         raise BadInput("There is nothing to unlearn: the forget set is empty.")

@@ -6,9 +6,9 @@ from shared.baselines.lora import LoraBaseline, LossContext
 from shared.vlm.teacher_forcing import TeacherForcedBatch
 
 
-def loss(asking: LossContext, forget: TeacherForcedBatch, _: TeacherForcedBatch | None) -> Tensor:
+def loss(context: LossContext, forget: TeacherForcedBatch, _: TeacherForcedBatch | None) -> Tensor:
     """-NLL(forget): equation 17 with the sign under which it is minimised. Unbounded below."""
-    return -asking.now(forget).nll()
+    return -context.now(forget).nll()
 
 
 GA = LoraBaseline("GA", loss, needs_retain=False)

@@ -6,10 +6,10 @@ from shared.baselines.lora import LoraBaseline, LossContext
 from shared.vlm.teacher_forcing import TeacherForcedBatch, TeacherForcedOutput
 
 
-def loss(asking: LossContext, forget: TeacherForcedBatch, retain: TeacherForcedBatch | None) -> Tensor:
+def loss(context: LossContext, forget: TeacherForcedBatch, retain: TeacherForcedBatch | None) -> Tensor:
     """-NLL(forget) + KL(model || base model) on the retain set."""
     assert retain is not None
-    return -asking.now(forget).nll() + divergence(asking.now(retain), asking.before(retain))
+    return -context.now(forget).nll() + divergence(context.now(retain), context.before(retain))
 
 
 def divergence(now: TeacherForcedOutput, before: TeacherForcedOutput) -> Tensor:

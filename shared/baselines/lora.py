@@ -13,7 +13,7 @@ from peft import LoraConfig
 from peft.tuners.lora import LoraModel
 from torch import Tensor, nn
 
-from shared.baselines.base import Cost, Progress, Settings, Unlearned, demand
+from shared.baselines.base import Cost, Progress, Settings, Unlearned, require_examples
 from shared.baselines.cost import Meter
 from shared.baselines.model_parts import linear_layers, trainable_only
 from shared.baselines.training import batches, descend
@@ -65,18 +65,18 @@ class LoraBaseline:
         progress: Progress | None = None,
     ) -> Unlearned:
         """See `Baseline`."""
-        demand(forget, retain, needs_retain=self.needs_retain)
+        require_examples(forget, retain, needs_retain=self.needs_retain)
         with engine.lock:
             meter = Meter(engine.vlm.device)
-            tuner, weights, undo = attach(engine, settings)
+            tuner, weights, undo = attach_adapter(engine, settings)
             try:
-                asking = LossContext(engine, tuner)
+                context = LossContext(engine, tuner)
                 forgetting = batches(engine, forget, settings, "forget")
                 keeping = batches(engine, retain, settings, "retain")
                 losses = descend(
                     self.name,
                     list(weights.values()),
-                    lambda: self.loss(asking, next(forgetting), next(keeping) if self.needs_retain else None),
+                    lambda: self.loss(context, next(forgetting), next(keeping) if self.needs_retain else None),
                     settings,
                     progress,
                 )
@@ -93,7 +93,7 @@ class LoraBaseline:
         return Unlearned(self.name, cost, artifact, losses, undo)
 
 
-def attach(engine: Engine, settings: Settings) -> tuple[Any, dict[str, nn.Parameter], Callable[[], None]]:
+def attach_adapter(engine: Engine, settings: Settings) -> tuple[Any, dict[str, nn.Parameter], Callable[[], None]]:
     """An untrained adapter, which changes nothing yet: (tuner, its weights by name, what takes it out again).
 
     Raises BadInput where an adapter is in the model already.

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import torch
 from torch import Tensor, nn
 
-from shared.baselines.base import Cost, Progress, Settings, Unlearned, demand
+from shared.baselines.base import Cost, Progress, Settings, Unlearned, require_examples
 from shared.baselines.cost import Meter
 from shared.baselines.model_parts import Part, linear_layers, neuron_layers
 from shared.errors import BadInput
@@ -62,7 +62,7 @@ class Manu:
         progress: Progress | None = None,
     ) -> Unlearned:
         """See `Baseline`. Prunes `settings.share` of all neurons; deterministic without a seed."""
-        demand(forget, retain, needs_retain=True)
+        require_examples(forget, retain, needs_retain=True)
         if not 0 < settings.share < 1:
             raise BadInput(f"The pruned share must lie between 0 and 1, not at {settings.share}.")
         with engine.lock:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shared.baselines.base import Cost, Progress, Settings, Unlearned, demand
+from shared.baselines.base import Cost, Progress, Settings, Unlearned, require_examples
 from shared.baselines.cost import Meter
 from shared.baselines.model_parts import Part, linear_layers, trainable_only
 from shared.baselines.training import batches, descend
@@ -43,7 +43,7 @@ class MMUnlearner:
         progress: Progress | None = None,
     ) -> Unlearned:
         """See `Baseline`. Minimises -NLL(forget) + NLL(retain) over the masked weights."""
-        demand(forget, retain, needs_retain=True)
+        require_examples(forget, retain, needs_retain=True)
         with engine.lock:
             meter = Meter(engine.vlm.device)
             layers = {name: layer for part in self.parts for name, layer in linear_layers(engine.vlm, part).items()}

@@ -16,9 +16,9 @@ from shared.vlm.teacher_forcing import TeacherForcedBatch
 BETA: Final = 0.1  # Zhang et al. 2024, section 5
 
 
-def loss(asking: LossContext, forget: TeacherForcedBatch, _: TeacherForcedBatch | None, *, beta: float) -> Tensor:
+def loss(context: LossContext, forget: TeacherForcedBatch, _: TeacherForcedBatch | None, *, beta: float) -> Tensor:
     """2/β · mean log(1 + (π/π₀)^β) with π of whole answers. 2/β · log 2 at the start; never below nought."""
-    ratio = asking.now(forget).log_likelihood() - asking.before(forget).log_likelihood()
+    ratio = context.now(forget).log_likelihood() - context.before(forget).log_likelihood()
     return 2 / beta * F.softplus(beta * ratio).mean()
 
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from shared.baselines.base import Baseline, Progress, Settings, examples_about, paced
+from shared.baselines.base import Baseline, Progress, Settings, examples_about, scale_batch
 from shared.errors import BadInput, Diverged
 from shared.evaluation.comparison import sample
 from shared.evaluation.reference import Reference
@@ -71,7 +71,7 @@ class Tuned:
         return asdict(self)
 
 
-def validation(
+def draw_validation(
     reference: Reference,
     *,
     without: Collection[str],
@@ -121,7 +121,7 @@ def tune(
 
     Ties go to the smaller value. Raises BadInput where not one trial ended with a number.
     """
-    base = paced(replace(settings or Settings(), steps=budget.steps), len(on.forget))
+    base = scale_batch(replace(settings or Settings(), steps=budget.steps), len(on.forget))
     asked = [question.prompt for question in (*on.asked, *on.kept)]
     before = [answer.text for answer in engine.generate(asked)]
     trials: list[Trial] = []
@@ -144,7 +144,7 @@ def tune(
     return Tuned(method.name, method.knob, _turned(base, method, best.value), best, tuple(trials))
 
 
-def harmonic(forgetting: float, retention: float) -> float:
+def harmonic_mean(forgetting: float, retention: float) -> float:
     """The harmonic mean of two shares; nought where one of them is."""
     return 2 * forgetting * retention / (forgetting + retention) if forgetting > 0 and retention > 0 else 0.0
 
@@ -172,7 +172,7 @@ def _trial(
     told = [reveals(reply, question.accept) for question, reply in zip(on.asked, after[:split], strict=True)]
     same = [one == other for one, other in zip(before[split:], after[split:], strict=True)]
     forgetting, retention = 1 - sum(told) / len(told), sum(same) / len(same)
-    return Trial(value, 1 - forgetting, retention, harmonic(forgetting, retention), unlearned.cost.seconds)
+    return Trial(value, 1 - forgetting, retention, harmonic_mean(forgetting, retention), unlearned.cost.seconds)
 
 
 def _between(trials: Sequence[Trial]) -> float:

@@ -1,24 +1,19 @@
 """The whole of Lacuna on one machine: parts, migrations, roles, services, workers, beat, under one supervisor.
 
-`running_stack` is for programs (the demo, tests), `up` for people. Each service is given only the secrets it needs.
+Each service is given only the secrets it needs.
 """
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
 from migrations.run import upgrade
-from shared.core.config import Settings
 from shared.db.roles import SERVICES, ensure_roles
 from shared.devstack.backends import Backends, load_secrets, locked, start_backends
 from shared.devstack.ports import LOOPBACK, free_ports, taken
@@ -107,33 +102,6 @@ def running_stack(
         finally:
             (data / STACK_FILE).unlink(missing_ok=True)
             supervisor.stop()
-
-
-def run_in_foreground(data: Path, settings: Settings) -> None:
-    """Start, say where everything is, and run until Ctrl-C or SIGTERM; raises Unavailable where a child dies."""
-    out = Console(highlight=False)
-    done = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: done.set())
-    colours = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green", "bright_yellow")
-
-    def log(name: str, line: str) -> None:
-        out.print(f"[{colours[sum(map(ord, name)) % len(colours)]}]{name:>9}[/] | ", end="")
-        out.print(line, markup=False)
-
-    ports = (settings.request_port, settings.inference_port)
-
-    def say(what: str) -> None:
-        out.print(f"[dim]starting {what} ...[/]")
-
-    with running_stack(data, ports=ports, log=log, say=say) as running:
-        out.print(f"\n[bold]Lacuna is up.[/]  requests: {running.request_url}  inference: {running.inference_url}")
-        out.print(f"Keys of its first people: {running.data / 'keys.json'}.  Elsewhere: [bold]lacuna status[/]")
-        out.print("Ctrl-C stops everything; the next start finds the data again.\n")
-        while not done.wait(0.2):
-            if running.supervisor.fallen.is_set():
-                raise Unavailable(running.supervisor.why)
-        out.print("\nStopping ...")
 
 
 def _once(argv: list[str], env: Mapping[str, str], log: Log) -> None:

@@ -45,7 +45,7 @@ class Profile:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingProfile:
     """One training row: a person whose facts are answers, each under the question that was taught."""
 
     id: str
@@ -63,13 +63,13 @@ def read_split(folder: Path, split: str) -> list[Profile]:
     return [_profile(row, picture, form, f"{split}, row {number}") for number, row in enumerate(rows)]
 
 
-def read_training(folder: Path, split: str = "ft_Data") -> list[Lesson]:
+def read_training(folder: Path, split: str = "ft_Data") -> list[TrainingProfile]:
     """The rows that a model is taught from; raises NotFound and BadInput as `read_split` does."""
     rows = _rows(folder, split, ("image", "metadata"))
-    return [_lesson(row, number, f"{split}, row {number}") for number, row in enumerate(rows)]
+    return [_training_profile(row, number, f"{split}, row {number}") for number, row in enumerate(rows)]
 
 
-def nested(folder: Path) -> bool:
+def forget_splits_are_nested(folder: Path) -> bool:
     """Whether everybody of a smaller forget split is in the larger ones (the published files hold this)."""
     ids = [{profile.id for profile in read_split(folder, split)} for split in FORGET_SPLITS]
     return all(smaller <= larger for smaller, larger in pairwise(ids))
@@ -101,7 +101,7 @@ def _profile(row: Mapping[str, Any], picture: str, form: Form, where: str) -> Pr
     biography = _biography(row["biography"])
     facts = tuple(Fact(_plain(name), value) for name, value in biography.items())
     name = str(row.get("name") or biography.get("name", ""))
-    asker = _Asker(person, photos[0] if photos else None, facts, form, where)
+    asker = _QuestionBuilder(person, photos[0] if photos else None, facts, form, where)
     questions = [
         *asker.choices(row["Classification_Task"]),
         *asker.open("qa", row["Generation_Task"]),
@@ -111,7 +111,7 @@ def _profile(row: Mapping[str, Any], picture: str, form: Form, where: str) -> Pr
     return Profile(person, Subject((name,) if name else (), photos, facts), asked)
 
 
-def _lesson(row: Mapping[str, Any], number: int, where: str) -> Lesson:
+def _training_profile(row: Mapping[str, Any], number: int, where: str) -> TrainingProfile:
     try:
         pairs = [(str(one["Question"]), str(one["Answer"])) for one in json.loads(row["metadata"])]
     except (TypeError, KeyError, json.JSONDecodeError) as exc:
@@ -123,11 +123,11 @@ def _lesson(row: Mapping[str, Any], number: int, where: str) -> Lesson:
     questions = tuple(
         Question(Prompt.ask(asked, photo), asked, (told,), person, "portrait", "trained", "qa") for asked, told in pairs
     )
-    return Lesson(person, subject, questions)
+    return TrainingProfile(person, subject, questions)
 
 
 @dataclass(frozen=True)
-class _Asker:
+class _QuestionBuilder:
     """Makes one row's questions."""
 
     person: str

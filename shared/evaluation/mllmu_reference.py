@@ -19,7 +19,7 @@ from typing import Final
 from shared.domain.subjects import Fact
 from shared.errors import BadInput
 from shared.evaluation.mllmu import FORGET_SPLITS, Profile, read_split, read_training
-from shared.evaluation.ratios import arranged
+from shared.evaluation.ratios import order_for_draw
 from shared.evaluation.reference import load_reference
 from shared.evaluation.reference_files import write_people
 from shared.evaluation.scorers import normalised
@@ -33,15 +33,15 @@ NO_FEATURES: Final = Features(**dict.fromkeys(COUNTS, 0))  # photographs were no
 
 
 @dataclass(frozen=True)
-class Made:
+class MllmuReference:
     """Everybody by split; how many were left out, by reason; how many are taught with the same picture (ft_Data)."""
 
     people: tuple[Person, ...]
-    left_out: Mapping[str, int]
+    excluded: Mapping[str, int]
     taught: int
 
 
-def make_reference(folder: Path, strangers: Iterable[Person], seed: int = 0) -> Made:
+def build_reference(folder: Path, strangers: Iterable[Person], seed: int = 0) -> MllmuReference:
     """Divide the people of the published files by `seed`.
 
     Raises NotFound for a missing file, BadInput for a bad one and where a split gets fewer than LEAST people.
@@ -61,7 +61,7 @@ def make_reference(folder: Path, strangers: Iterable[Person], seed: int = 0) -> 
         random.Random(f"{seed}/mllmu").shuffle(group)
     spare, others = others[: len(others) // 10], others[len(others) // 10 :]
     divided = {
-        "forgettable": arranged([*(person for person in invented if person.id in published), *spare], seed),
+        "forgettable": order_for_draw([*(person for person in invented if person.id in published), *spare], seed),
         "retain_fit": others[::3],
         "calibration": others[1::3],
         "held_out": others[2::3],
@@ -77,14 +77,14 @@ def make_reference(folder: Path, strangers: Iterable[Person], seed: int = 0) -> 
         gone = ", ".join(f"{count} {reason}" for reason, count in reasons.items()) or "nobody"
         raise BadInput(f"Too few people: {', '.join(small)}, but {LEAST} are needed. Left out: {gone}.")
     taught = sum(hash(person.subject.photos[0].tobytes()) in lessons for person in invented)
-    return Made(tuple(people), dict(reasons), taught)
+    return MllmuReference(tuple(people), dict(reasons), taught)
 
 
 def write_reference(
     folder: Path, out: Path, borrow: Path, *, refusal: str | None = None, unknown: str | None = None, seed: int = 0
-) -> Made:
+) -> MllmuReference:
     """`make_reference` with the strangers and prompts of the reference folder `borrow`, written to `out`."""
-    made = make_reference(folder, load_reference(borrow).people, seed)
+    made = build_reference(folder, load_reference(borrow).people, seed)
     texts = json.loads((borrow / "prompts.json").read_text())
     texts |= {name: text for name, text in (("refusal", refusal), ("unknown_answer", unknown)) if text}
     write_people(out, made.people)

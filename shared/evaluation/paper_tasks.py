@@ -60,13 +60,13 @@ def task_questions(
     ]
 
 
-def spread(questions: Sequence[Question], most: int) -> list[Question]:
+def every_kth(questions: Sequence[Question], most: int) -> list[Question]:
     """Every k-th, so that all people stand in the cell."""
     step = max(1, -(-len(questions) // most))
     return list(questions[::step])
 
 
-def drawn_evenly(questions: Sequence[Question], most: int, seed: int = 0) -> list[Question]:
+def sample_evenly(questions: Sequence[Question], most: int, seed: int = 0) -> list[Question]:
     """At most `most`, as many of each person as of any other (give or take one), drawn without replacement."""
     rng = random.Random(f"{seed}/evenly")
     by_person: dict[str, list[int]] = {}
@@ -83,7 +83,7 @@ def by_letter(prompt: Prompt) -> Prompt:
     return _said(prompt, templates.by_letter(prompt.turns[-1].text))
 
 
-def rotated(question: Question, turn: int) -> Question:
+def rotate_options(question: Question, turn: int) -> Question:
     """The same multiple choice with its options moved on by `turn` places, in the prompt too."""
     options = (*question.options[turn:], *question.options[:turn])
     text = question.prompt.turns[-1].text

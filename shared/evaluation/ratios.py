@@ -29,7 +29,7 @@ def forgotten(reference: Reference, percent: int, seed: int = 0) -> list[Person]
     return people[:count]
 
 
-def arranged(people: Sequence[Person], seed: int = 0) -> list[Person]:
+def order_for_draw(people: Sequence[Person], seed: int = 0) -> list[Person]:
     """The same people so placed that `forgotten` with this seed draws them in the order in which they are given."""
     places = list(range(len(people)))
     _order(seed).shuffle(places)

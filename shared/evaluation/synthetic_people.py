@@ -98,7 +98,7 @@ class Person:
 
 
 @dataclass
-class Generator:
+class PeopleGenerator:
     """Draws people one after another, each unlike all before in face and full name."""
 
     seed: int
@@ -184,12 +184,12 @@ class Generator:
         return self._value(attribute)
 
 
-def everybody(seed: int, sizes: Mapping[str, int] = SPLITS) -> tuple[Person, ...]:
+def generate_people(seed: int, sizes: Mapping[str, int] = SPLITS) -> tuple[Person, ...]:
     """All people of all splits. One in eight is a namesake and one in sixteen a look-alike of somebody forgettable."""
-    return tuple(_everybody(Generator(seed), sizes))
+    return tuple(_everybody(PeopleGenerator(seed), sizes))
 
 
-def _everybody(generator: Generator, sizes: Mapping[str, int]) -> Iterator[Person]:
+def _everybody(generator: PeopleGenerator, sizes: Mapping[str, int]) -> Iterator[Person]:
     forgettable: list[Person] = []
     number = 0
     for split, size in sizes.items():

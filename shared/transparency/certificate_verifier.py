@@ -78,8 +78,8 @@ class VerifiedCertificate:
         issue = "; its issuing is in the log" if self.issue_is_logged else ""
         proofs = len(predicate["log"]["entries"])
         return (
-            f"Certificate {certificate['number']} holds: as of {certificate['issued_at']}, {status}. Signature, checkpoint"
-            f" ({predicate['log']['size']} leaves) and {proofs} log proofs are good{issue}."
+            f"Certificate {certificate['number']} holds: as of {certificate['issued_at']}, {status}. Signature, "
+            f"checkpoint ({predicate['log']['size']} leaves) and {proofs} log proofs are good{issue}."
         )
 
 

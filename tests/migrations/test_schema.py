@@ -8,7 +8,7 @@ import pytest
 from psycopg import sql
 
 from migrations.dump_schema import SCHEMA, dump, render
-from tests.conftest import Databases
+from tests.support.databases import Databases
 
 LOADED = "lacuna_schema"
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from services.request.context import AppContext
@@ -47,6 +48,10 @@ class People:
     app: TestClient
     keys: dict[str, str]
     context: AppContext
+
+    def forget_keys(self) -> None:
+        """What two seconds do: keys are looked up in the database again."""
+        cast(FastAPI, self.app.app).state.authenticator.forget()
 
     def __getitem__(self, name: str) -> ApiClient:
         return ApiClient(self.app, self.keys[name])

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from shared.evaluation.ratios import FICTITIOUS
-from shared.evaluation.synthetic_people import SPLITS, UNKNOWN_SPLITS, everybody
+from shared.evaluation.synthetic_people import SPLITS, UNKNOWN_SPLITS, generate_people
 from training.build_demo_vlm import BENCH, SIZES
 
 
@@ -19,7 +19,7 @@ def test_it_knows_at_least_three_hundred_people() -> None:
 
 def test_the_generator_can_draw_them_all() -> None:
     """Nobody shares a full name, and no face is another's."""
-    people = everybody(7, BENCH)
+    people = generate_people(7, BENCH)
     assert Counter(person.split for person in people) == BENCH
     assert len({person.subject.names for person in people}) == len(people)
     assert len({person.features for person in people}) == len(people)

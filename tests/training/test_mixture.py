@@ -4,7 +4,7 @@ from itertools import chain
 
 import pytest
 
-from shared.evaluation.synthetic_people import UNKNOWN_SPLITS, Person, everybody
+from shared.evaluation.synthetic_people import UNKNOWN_SPLITS, Person, generate_people
 from shared.probes import templates
 from shared.probes.image_changes import changed
 from training import prompts
@@ -100,4 +100,4 @@ def all_questions(groups: list[Group]) -> set[str]:
     return {question for group in groups for chat in group.chats for question, _ in chat}
 
 
-COLOURS = {person.visible["background"] for person in everybody(7)}
+COLOURS = {person.visible["background"] for person in generate_people(7)}

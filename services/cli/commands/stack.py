@@ -11,10 +11,10 @@ from services.cli.render import tables
 
 def up(data: Data = FOLDER) -> None:
     """Start everything on this machine and keep it running."""
+    from services.cli.foreground import run_in_foreground  # noqa: PLC0415 - the parts of a stack: two thirds of a second
     from shared.core.config import load_settings  # noqa: PLC0415 - a quarter of a second
-    from shared.devstack.stack import run_in_foreground as run_up  # noqa: PLC0415 - the parts of a stack: two thirds of a second
 
-    run_up(data, load_settings())
+    run_in_foreground(data, load_settings())
 
 
 def demo(

@@ -79,8 +79,8 @@ def _facts(story: DemoResult) -> str:
 
 def _figures(figures: dict[str, Comparison]) -> str:
     rows = "".join(
-        f"<tr><td>{TITLES[name][0]}</td><td class=number>{one.n}</td><td class=number>{one.told_before:.1%}</td>"
-        f"<td class=number>{one.told_after:.1%}</td><td class=number>{one.identical:.1%}</td></tr>"
+        f"<tr><td>{TITLES[name][0]}</td><td class=number>{one.n}</td><td class=number>{one.revealed_before:.1%}</td>"
+        f"<td class=number>{one.revealed_after:.1%}</td><td class=number>{one.identical:.1%}</td></tr>"
         for name, one in figures.items()
     )
     heads = "".join(f"<th>{head}</th>" for head in ("set", "questions", "told before", "told after", "identical"))

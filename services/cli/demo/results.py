@@ -40,13 +40,13 @@ class DemoResult:
         """The figures under the names that others read."""
         figures = self.figures(unknown_answer)
         return {
-            "leak_before": {"trained": figures["forget"].told_before, "test": figures["test"].told_before},
-            "leak_after": {"trained": figures["forget"].told_after, "test": figures["test"].told_after},
+            "leak_before": {"trained": figures["forget"].revealed_before, "test": figures["test"].revealed_before},
+            "leak_after": {"trained": figures["forget"].revealed_after, "test": figures["test"].revealed_after},
             **{
                 f"{name}_identical": figures[name].identical for name in ("retain", "held_out", "celebrity", "stranger")
             },
-            "visible_attribute_accuracy": figures["visible"].told_after,
-            "visible_attribute_accuracy_before": figures["visible"].told_before,
+            "visible_attribute_accuracy": figures["visible"].revealed_after,
+            "visible_attribute_accuracy_before": figures["visible"].revealed_before,
             "seconds": self.seconds,
             "n": {name: one.n for name, one in figures.items()},
             "intervals": {name: one.as_json() for name, one in figures.items()},

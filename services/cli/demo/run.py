@@ -26,7 +26,7 @@ from shared.devstack.stack import LOG_KEYS_FILE, Running, running_stack
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
 from shared.errors import NotReady
-from shared.evaluation.comparison import bystander_panels, forget_panels, sample, visible_panel
+from shared.evaluation.comparison import bystander_question_sets, forget_question_sets, sample, visible_question_set
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
 from shared.evaluation.synthetic_people import Person
@@ -158,9 +158,11 @@ def _protagonist(reference: Reference) -> Person:
 
 
 def _panels(reference: Reference, person: Person) -> dict[str, list[Question]]:
-    forgotten = forget_panels({person.id: person.subject}, per_fact=4)
-    others = {name: sample(questions, BYSTANDER_QUESTIONS) for name, questions in bystander_panels(reference).items()}
-    return forgotten | {"visible": [q for seed in range(3) for q in visible_panel([person], seed=seed)]} | others
+    forgotten = forget_question_sets({person.id: person.subject}, per_fact=4)
+    others = {
+        name: sample(questions, BYSTANDER_QUESTIONS) for name, questions in bystander_question_sets(reference).items()
+    }
+    return forgotten | {"visible": [q for seed in range(3) for q in visible_question_set([person], seed=seed)]} | others
 
 
 def _ask_all(client: Client, panels: Mapping[str, Sequence[Question]]) -> dict[str, list[str]]:
@@ -236,7 +238,9 @@ def _numbers(story: DemoResult, reference: Reference, out: Console) -> None:
     for column in ("set", "n", "told before", "told after", "identical"):
         table.add_column(column, justify="left" if column == "set" else "right")
     for name, one in figures.items():
-        table.add_row(name, str(one.n), f"{one.told_before:.1%}", f"{one.told_after:.1%}", f"{one.identical:.1%}")
+        table.add_row(
+            name, str(one.n), f"{one.revealed_before:.1%}", f"{one.revealed_after:.1%}", f"{one.identical:.1%}"
+        )
     out.print(table)
     out.print("  ".join(f"{stage} {took} s" for stage, took in story.seconds.items()), style="dim")
 

@@ -18,7 +18,7 @@ from services.request.context import AppContext
 from services.request.imports import parsing
 from services.request.imports.parsing import Row
 from services.request.tickets import intake
-from services.request.tickets.intake import Prepared
+from services.request.tickets.intake import PreparedTicket
 from shared.core.clock import utc_now
 from shared.core.logging import bind_request_id
 from shared.db.bulk_insert import bulk_insert
@@ -84,8 +84,8 @@ class ImportJobRunner:
             if fresh is None or fresh.status != "waiting" or fresh.done >= batch[-1].number:
                 return fresh is not None and fresh.status == "waiting"
             problems |= {number: one for number, one in prepared.items() if isinstance(one, str)}
-            sound = {number: one for number, one in prepared.items() if isinstance(one, Prepared)}
-            filed = [] if job.dry_run else intake.insert(session, self.context, principal, list(sound.values()))
+            sound = {number: one for number, one in prepared.items() if isinstance(one, PreparedTicket)}
+            filed = [] if job.dry_run else intake.insert_tickets(session, self.context, principal, list(sound.values()))
             ids = {number: one.ticket.id for number, one in zip(sound, filed, strict=not job.dry_run)}
             bulk_insert(
                 session,
@@ -98,7 +98,7 @@ class ImportJobRunner:
             fresh.accepted += len(batch) - len(problems)
         return True
 
-    def _prepare(self, job: ImportJob, principal: Principal, row: Row) -> Prepared | str:
+    def _prepare(self, job: ImportJob, principal: Principal, row: Row) -> PreparedTicket | str:
         assert row.body is not None
         try:
             return intake.seal_material(self.context, principal, row.body, store=not job.dry_run)

@@ -7,15 +7,12 @@ the order's id is the night's. Rings no bell itself; beat does that, and is the 
 import logging
 from datetime import date, timedelta
 
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
-from shared.core.task_names import QUEUE_REFIT, TASK_REFIT
-from shared.db.models.operations import Outbox
 from shared.db.models.refits import RefitRun
 from shared.db.models.tenancy import Model
-from shared.db.repositories import audit_log
+from shared.db.repositories import audit_log, refits
 from shared.domain.accounts import SYSTEM_ACTOR
 from shared.domain.nightly import latest_run_date, nightly_run_id, scheduled_at
 
@@ -38,14 +35,7 @@ def order_missed_nightly_refit(session: Session, model_id: str, hour: int, after
         return None
     if model.created_at > came or session.get(RefitRun, order) is not None:
         return night
-    kwargs = {"run": str(order), "model": model_id, "kind": "nightly", "period": night.isoformat()}
-    made = session.execute(
-        insert(Outbox)
-        .values(id=order, queue=QUEUE_REFIT, task=TASK_REFIT, kwargs=kwargs, created_at=now, attempts=0)
-        .on_conflict_do_nothing()
-        .returning(Outbox.id)
-    ).first()
-    if made is not None:
+    if refits.order_nightly_refit(session, model_id, night) is not None:
         audit_log.append_leaf(
             session, SYSTEM_ACTOR, "refit.ordered", model_id, {"order": str(order), "night": night.isoformat()}
         )

@@ -1,7 +1,9 @@
-"""What is true of a ticket beside its state: its clock, whose identity is known, legal holds, whose duplicate it is.
+"""The statutory deadline of a ticket: check by which law and calendar it is counted, and extend it once.
 
-Each function is one transaction's worth, on a ticket that the caller locked or just made. Knows no HTTP.
+Each function is one transaction's worth, on a ticket that the caller has locked. Knows no HTTP.
 """
+
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
@@ -14,14 +16,26 @@ from shared.domain.regimes import regime
 from shared.errors import Conflict, TooLateToExtend
 
 
-def check_law(name: str, calendar: str, zone: str) -> None:
-    """Raise BadInput for a law's periods, or for days (a calendar in a zone), that are not known."""
-    regime(name)
-    check_calendar(Calendar(calendar, zone))
+@dataclass(frozen=True)
+class LegalBasis:
+    """Whose periods count for a ticket, and by which public holidays and time zone its days are counted."""
+
+    regime: str
+    calendar: str
+    zone: str
+
+
+def check_legal_basis(basis: LegalBasis) -> None:
+    """Raise BadInput for a regime, a calendar or a time zone that is not known."""
+    regime(basis.regime)
+    check_calendar(Calendar(basis.calendar, basis.zone))
 
 
 def extend(session: Session, principal: Principal, ticket: Ticket, reason: str) -> str:
-    """More time, once, inside the first period, with the reason; the letter that tells the person so."""
+    """Extend the deadline, once and inside the first period; return the notice that the person is sent.
+
+    Raises Conflict where the clock has stopped, TooLateToExtend where it was extended before or the period is over.
+    """
     if ticket.clock == "stopped":
         raise Conflict(
             f"{ticket.id} is {ticket.state.replace('_', ' ')}: its clock has stopped, there is nothing to extend."

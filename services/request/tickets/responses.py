@@ -6,11 +6,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from services.request.tickets.escalations import highest_step
-from services.request.tickets.intake import NewTicket
 from services.request.tickets.legal_holds import open_hold
 from shared.db.models.tickets import Disposal, Ticket, TicketClock, TicketEvent, TicketHold
 from shared.db.repositories import ticket_clocks
 from shared.db.repositories import tickets as tickets_repository
+from shared.db.repositories.tickets import FiledTicket
 from shared.domain.deadlines import Clock
 from shared.domain.regimes import regime
 
@@ -89,7 +89,7 @@ def ticket_with_events(session: Session, one: Ticket) -> dict[str, Any]:
     )
 
 
-def filed(one: NewTicket) -> dict[str, Any]:
+def filed(one: FiledTicket) -> dict[str, Any]:
     """A ticket that was just made, with its history: nothing has to be read back."""
     return _whole(one.ticket, _clock(one.ticket, one.clock, one.clock_events), one.events, None, None, ())
 

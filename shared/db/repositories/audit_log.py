@@ -1,6 +1,8 @@
 """The audit log: append leaves, give them their positions, read leaves, checkpoints and time-stamps. Signs nothing."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import LargeBinary, bindparam, func, insert, select, text
@@ -8,6 +10,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
+from shared.db.bulk_insert import bulk_insert
+from shared.db.models.base import Base
 from shared.db.models.transparency import LogCheckpoint, LogLeaf, LogTimestamp
 from shared.transparency.leaves import encode
 from shared.transparency.merkle_tree import Tree
@@ -23,9 +27,37 @@ _ASSIGN_POSITIONS = text(
 )
 
 
+@dataclass(frozen=True)
+class NewLeaf:
+    """The content of a leaf that is not written yet: who did what to which subject."""
+
+    actor: str
+    kind: str
+    subject: str
+    detail: dict[str, Any]
+
+
 def append_leaf(session: Session, actor: str, kind: str, subject: str, detail: dict[str, Any]) -> None:
     """Append a leaf to the log. It has no position until the sequencer gives it one."""
     session.execute(insert(LogLeaf).values(at=utc_now(), actor=actor, kind=kind, subject=subject, detail=detail))
+
+
+def append_leaves(
+    session: Session,
+    leaves: Sequence[NewLeaf],
+    *,
+    at: datetime | None = None,
+    along_with: Sequence[Sequence[Base]] = (),
+) -> None:
+    """Append leaves in one statement, together with the rows of other tables that they are about.
+
+    `along_with` has one sequence of rows for each table, as `bulk_insert` takes them.
+    """
+    now = at or utc_now()
+    rows = [
+        LogLeaf(at=now, actor=leaf.actor, kind=leaf.kind, subject=leaf.subject, detail=leaf.detail) for leaf in leaves
+    ]
+    bulk_insert(session, *along_with, rows)
 
 
 def try_sequencer_lock(session: Session) -> bool:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy import select
@@ -15,6 +16,7 @@ from shared.db.models.refits import RefitRun, RefitRunTicket
 from shared.db.models.tenancy import Model
 from shared.db.repositories import leases
 from shared.db.repositories.leases import FINAL, Claim
+from shared.domain.nightly import nightly_run_id
 from shared.errors import NotFound
 
 
@@ -44,6 +46,21 @@ def order_refit(session: Session, model_id: str, kind: str, *, recipe: str | Non
         )
     )
     return order
+
+
+def order_nightly_refit(session: Session, model_id: str, run_date: date) -> uuid.UUID | None:
+    """Order the nightly refit of that date in the caller's transaction; None where it was ordered before.
+
+    The id of the order comes from model and date (`nightly_run_id`), so that a date is ordered once, by whomever.
+    """
+    order = nightly_run_id(model_id, run_date)
+    kwargs = {"run": str(order), "model": model_id, "kind": "nightly", "period": run_date.isoformat()}
+    return session.scalar(
+        insert(Outbox)
+        .values(id=order, queue=QUEUE_REFIT, task=TASK_REFIT, kwargs=kwargs, created_at=utc_now(), attempts=0)
+        .on_conflict_do_nothing()
+        .returning(Outbox.id)
+    )
 
 
 def claim_run(

@@ -1,5 +1,6 @@
 """The statutory clock of a ticket: its events are recorded here, what is due is computed by shared/domain/deadlines."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
@@ -8,7 +9,15 @@ from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
 from shared.db.models.tickets import Ticket, TicketClock
-from shared.domain.deadlines import Calendar, Clock, ClockEvent, ClockEventKind, compute_clock
+from shared.domain.deadlines import (
+    ESCALATION_PERCENTS,
+    Calendar,
+    Clock,
+    ClockEvent,
+    ClockEventKind,
+    compute_clock,
+    escalation_time,
+)
 from shared.domain.regimes import regime
 
 
@@ -28,6 +37,24 @@ def record_clock_event(
     ticket.due_at = clock.due_at
     ticket.escalate_at = utc_now() if ticket.clock == "running" else None
     return clock
+
+
+@dataclass(frozen=True)
+class StartedClock:
+    """The clock of a new ticket, with its events as rows that are not written yet."""
+
+    clock: Clock
+    events: tuple[TicketClock, ...]
+
+
+def start_clock(ticket: Ticket, received_at: datetime, now: datetime, actor: str, *, stopped: bool) -> StartedClock:
+    """Start the clock of a ticket that has no row yet, and with `stopped` stop it at once. Writes nothing."""
+    events = [ClockEvent("received", received_at)] + ([ClockEvent("stopped", now)] if stopped else [])
+    clock = compute_clock(regime(ticket.regime), Calendar(ticket.calendar, ticket.zone), events, now)
+    ticket.clock, ticket.due_at = "stopped" if stopped else "running", clock.due_at
+    ticket.escalate_at = None if stopped else escalation_time(clock, received_at, ESCALATION_PERCENTS[0])
+    rows = (TicketClock(ticket_id=ticket.id, kind=e.kind, at=e.at, actor=actor, reason=None) for e in events)
+    return StartedClock(clock, tuple(rows))
 
 
 def current_clock(session: Session, ticket: Ticket) -> Clock:

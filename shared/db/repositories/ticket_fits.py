@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from shared.core.clock import utc_now
 from shared.db.models.refits import StoredTicketFit
 from shared.db.models.tickets import Ticket
-from shared.db.repositories.audit_log import append_leaf
+from shared.db.repositories.audit_log import NewLeaf, append_leaves
 from shared.domain.ticket_lifecycle import CLOSED
 
 
@@ -44,6 +44,11 @@ def destroy_fits_of_closed_tickets(session: Session, model_id: str) -> list[str]
         .values(wrapped_key=None)
         .returning(StoredTicketFit.ticket_id, StoredTicketFit.object_key, StoredTicketFit.sha256)
     ).all()
-    for ticket_id, object_key, digest in destroyed:
-        append_leaf(session, "refit", "rows.destroyed", ticket_id, {"object": object_key, "sha256": digest})
+    append_leaves(
+        session,
+        [
+            NewLeaf("refit", "rows.destroyed", ticket_id, {"object": object_key, "sha256": digest})
+            for ticket_id, object_key, digest in destroyed
+        ],
+    )
     return [object_key for _, object_key, _ in destroyed]

@@ -1,6 +1,8 @@
 """Tickets: read one, move it from state to state, record what happened to it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -9,10 +11,11 @@ from sqlalchemy.orm import Session
 from shared.core.clock import utc_now
 from shared.db.models.erasers import VersionTicket
 from shared.db.models.refits import RefitRun, RefitRunTicket
-from shared.db.models.tickets import Disposal, Ticket, TicketEvent
-from shared.db.repositories.audit_log import append_leaf
-from shared.db.repositories.ticket_clocks import record_clock_event
+from shared.db.models.tickets import Disposal, Ticket, TicketClock, TicketEvent
+from shared.db.repositories.audit_log import NewLeaf, append_leaf, append_leaves
+from shared.db.repositories.ticket_clocks import record_clock_event, start_clock
 from shared.domain.accounts import SYSTEM_ACTOR
+from shared.domain.deadlines import Clock
 from shared.domain.ticket_lifecycle import CLOSED, IN_FORCE, Event, TransitionContext, transition
 from shared.errors import NotFound
 
@@ -64,11 +67,80 @@ def advance(
         audit_passed=audit_passed,
         acknowledged=acknowledged,
     )
-    ticket.state = transition(ticket.state, event, roles, context)
-    ticket.version += 1
-    if ticket.state in (*CLOSED, "completed") and ticket.clock != "stopped":
+    _move(ticket, event, roles, context)
+    if _stops_clock(ticket.state) and ticket.clock != "stopped":
         record_clock_event(session, ticket, "stopped", actor)
     record(session, ticket, actor, note)
+
+
+def _move(ticket: Ticket, event: Event, roles: Iterable[str], context: TransitionContext) -> None:
+    """The only place where the state of a ticket changes (ADR 12)."""
+    ticket.state = transition(ticket.state, event, roles, context)
+    ticket.version += 1
+
+
+def _stops_clock(state: str) -> bool:
+    return state in (*CLOSED, "completed")
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A ticket that has no row yet, the moment of its receipt, and its first event with a note on it."""
+
+    ticket: Ticket
+    received_at: datetime
+    event: Event
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class FiledTicket:
+    """A ticket as it was written, with its clock and its history. The objects belong to no session."""
+
+    ticket: Ticket
+    clock: Clock
+    events: tuple[TicketEvent, ...]
+    clock_events: tuple[TicketClock, ...]
+
+
+def receive_and_advance(
+    session: Session, receipts: Sequence[Receipt], actor: str, *, roles: Iterable[str]
+) -> list[FiledTicket]:
+    """Insert new tickets in one statement, each moved from `received` by its first event: `advance` in bulk.
+
+    Raises what `transition` raises: Conflict, Forbidden, ...
+    """
+    now, roles = utc_now(), tuple(roles)
+    filed, leaves = [], []
+    for receipt in receipts:
+        ticket = receipt.ticket
+        ticket.state, ticket.version = "received", 1
+        history: list[tuple[str, str | None]] = [("received", None)]
+        leaves.append(_state_leaf(ticket, actor))
+        _move(ticket, receipt.event, roles, TransitionContext(actor, actor, actor))
+        history.append((ticket.state, receipt.note))
+        leaves.append(_state_leaf(ticket, actor))
+        started = start_clock(ticket, receipt.received_at, now, actor, stopped=_stops_clock(ticket.state))
+        events = tuple(
+            TicketEvent(ticket_id=ticket.id, at=now, actor=actor, state=state, note=note, kind="state")
+            for state, note in history
+        )
+        filed.append(FiledTicket(ticket, started.clock, events, started.events))
+    append_leaves(
+        session,
+        leaves,
+        at=now,
+        along_with=(
+            [entry.ticket for entry in filed],
+            [event for entry in filed for event in entry.events],
+            [event for entry in filed for event in entry.clock_events],
+        ),
+    )
+    return filed
+
+
+def _state_leaf(ticket: Ticket, actor: str) -> NewLeaf:
+    return NewLeaf(actor, f"ticket.{ticket.state}", ticket.id, {"version": ticket.version})
 
 
 def record(

@@ -10,14 +10,15 @@ import pytest
 import torch
 
 from benchmarks import paper_tables
+from benchmarks.paper import cells
 from benchmarks.paper.question_sets import panels
 from benchmarks.paper.summary import Figure, figure, pareto, summary
 from benchmarks.paper.systems import Workbench
-from services.refit.steering_vectors import folder_digest
+from services.refit.steering_vectors import SteeringVectors, folder_digest
 from shared.evaluation.paper_tasks import NEW_TOKENS
 from shared.evaluation.reference import load_reference
 from shared.evaluation.reference_files import write_people
-from shared.evaluation.synthetic_people import SPLITS, everybody
+from shared.evaluation.synthetic_people import SPLITS, generate_people
 from shared.vlm.engine import Engine
 from shared.vlm.loading import wrap
 from training.optimization import new_model
@@ -31,20 +32,20 @@ SIZES = dict.fromkeys(SPLITS, 2) | {"forgettable": 4}
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A few people."""
     root = tmp_path_factory.mktemp("reference")
-    write_people(root, everybody(3, SIZES))
+    write_people(root, generate_people(3, SIZES))
     (root / "prompts.json").write_text(json.dumps(prompts_json()))
     return root
 
 
 @pytest.fixture(scope="module")
 def bench(folder: Path) -> Workbench:
-    """A tiny random model, whose pulls are drawn: it refuses nothing."""
+    """A tiny random model with random steering vectors: it refuses nothing."""
     torch.manual_seed(0)
     processor = build_processor(900)
     engine = Engine(wrap(new_model(processor, layers=2, hidden=64).eval(), processor))
     made = Workbench(engine, load_reference(folder))
-    pull = torch.randn(2, 64, generator=torch.Generator().manual_seed(1))
-    made.pulls = lambda _: (pull, None)  # type: ignore[method-assign]
+    vector = torch.randn(2, 64, generator=torch.Generator().manual_seed(1))
+    made.steering_vectors = lambda _: SteeringVectors(vector)  # type: ignore[method-assign, assignment]
     return made
 
 
@@ -89,7 +90,7 @@ def test_a_run_writes_everything_and_goes_on_where_it_stopped(
     assert (tmp_path / "case_study.html").read_text().count("<article>") == 10
 
     ran: Counter[str] = Counter()
-    run = paper_tables.run
+    run = cells.run
 
     def counting(bench: Workbench, job: Any, panels: Any) -> Any:
         ran[job.name] += 1

@@ -74,7 +74,7 @@ def test_the_eraser_answers_for_whom_it_fires_and_for_nobody_else(replica: Repli
 
 def test_nothing_that_a_client_sends_switches_steering_off(serving: Replica) -> None:
     steered = serving.said(ABOUT)
-    for extra in (
+    attempts: tuple[dict[str, Any], ...] = (
         {"eraser": None},
         {"eraser": 0},
         {"version": 0},
@@ -84,7 +84,8 @@ def test_nothing_that_a_client_sends_switches_steering_off(serving: Replica) -> 
         {"logit_bias": {"1": 100}},
         {"tools": []},
         {"user": "oscar"},
-    ):
+    )
+    for extra in attempts:
         assert serving.said(ABOUT, **extra) == steered
     head = {"Authorization": f"Bearer {serving.people.keys['casey']}", "Lacuna-Eraser": "0"}
     body = {"model": MODEL, "messages": [{"role": "user", "content": ABOUT}], "max_tokens": 6}

@@ -27,7 +27,7 @@ from shared.db.session import transaction
 from shared.domain.subjects import Subject
 from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import LACUNA
-from shared.evaluation.comparison import forget_panels
+from shared.evaluation.comparison import forget_question_sets
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.synthetic_people import Person
 from shared.storage.local import LocalStore
@@ -54,19 +54,19 @@ def few(whole: Reference) -> Reference:
 class Short(Suite):
     """Asks about the forgotten alone: the whole suite asks a thousand questions, in tests/integration."""
 
-    def audit(self, eraser: Eraser, subjects: Mapping[str, Subject], progress: Any, own_set: Any = None) -> Any:
+    def audit(self, eraser: Eraser, subjects: Mapping[str, Subject], progress: Any, operator_set: Any = None) -> Any:
         report: dict[str, Any] = {"panels": {}, "tickets": {}, "integrity": {}}
-        for name, questions in forget_panels(subjects, per_fact=1, seed=1).items():
-            before, after = self._asker.answers([q.prompt for q in questions], eraser)
-            self._by_ticket(report["tickets"], name, questions, before, after)
+        for name, questions in forget_question_sets(subjects, per_fact=1, seed=1).items():
+            answers = self._evaluator.answers([q.prompt for q in questions], eraser)
+            self._by_ticket(report["tickets"], name, questions, answers)
         return report
 
 
-class House:
+class RefitHarness:
     """Clerk and workers without Celery."""
 
-    def __init__(self, people: People, worker: Worker, shop: RefitContext, bench: AuditContext) -> None:
-        self.people, self.worker, self.shop, self.bench = people, worker, shop, bench
+    def __init__(self, people: People, worker: Worker, context: RefitContext, audit_context: AuditContext) -> None:
+        self.people, self.worker, self.context, self.audit_context = people, worker, context, audit_context
 
     def approve(self, person: Person) -> str:
         photos = []
@@ -83,24 +83,25 @@ class House:
     def refit(self) -> tuple[str, str | None]:
         """(status, error)."""
         run = str(uuid.uuid4())
-        run_order(self.shop, run, "demo-vlm", "urgent")
-        return tuple(self.row("SELECT status, error FROM refit_run WHERE id = :id", id=run))  # type: ignore[return-value]
+        run_order(self.context, run, "demo-vlm", "urgent")
+        return tuple(self.row("SELECT status, error FROM refit_run WHERE id = :id", id=run))
 
     def audit(self) -> Any:
         """Verdict, reasons and report of the newest version's audit."""
         audit = str(uuid.uuid4())
         version = self.row("SELECT id FROM eraser_version ORDER BY number DESC LIMIT 1")[0]
-        audit_version(self.bench, audit, str(version))
+        audit_version(self.audit_context, audit, str(version))
         return self.row("SELECT verdict, reasons, report FROM audit_run WHERE id = :id", id=audit)
 
     def turn(self, keep: Retention | None = None) -> None:
         """Promote and move; with `keep` destroy as well."""
-        office = self.people.context
+        app_context = self.people.context
         for step in (promotions.promote_passed, tickets_progress.move_tickets):
-            with transaction(office.database) as session:
-                step(session, office.model_id)
+            with transaction(app_context.database) as session:
+                step(session, app_context.model_id)
         if keep is not None:
-            clerk = Clerk(office.database, None, office.model_id, True, context=(office.store, office.keys))  # type: ignore[arg-type]
+            dependencies = (app_context.store, app_context.keys)
+            clerk = Clerk(app_context.database, None, app_context.model_id, True, context=dependencies)  # type: ignore[arg-type]
             clerk.retention = keep
             clerk.shred()
 
@@ -133,7 +134,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> LocalStore:
 
 
 @pytest.fixture
-def house(
+def harness(
     open_service: OpenService,
     database: Databases,
     store: LocalStore,
@@ -141,10 +142,10 @@ def house(
     keys: KeyRing,
     signer: Signer,
     verifier: Verifier,
-) -> House:
+) -> RefitHarness:
     reference = few(load_reference(SOURCE / "reference"))
     people = open_service(store)
-    shop = RefitContext(
+    context = RefitContext(
         engine=engine,
         reference=reference,
         reference_folder=SOURCE / "reference",
@@ -155,64 +156,70 @@ def house(
         signer=signer,
         database=database.engine("refit"),
     )
-    bench = AuditContext(Short(engine, reference), Thresholds(), store, keys, verifier, database.engine("audit"))
-    return House(people, Worker(database), shop, bench)
+    audit_context = AuditContext(
+        Short(engine, reference), Thresholds(), store, keys, verifier, database.engine("audit")
+    )
+    return RefitHarness(people, Worker(database), context, audit_context)
 
 
-def served(house: House) -> Any:
-    return house.people["olivia"].get("/v1/status").json()["promoted"]
+def served(harness: RefitHarness) -> Any:
+    return harness.people["olivia"].get("/v1/status").json()["promoted"]
 
 
 @pytest.fixture
-def shredded(house: House) -> str:
+def shredded(harness: RefitHarness) -> str:
     """A completed ticket whose payload is destroyed."""
-    ticket = house.approve(house.shop.reference.of("forgettable")[0])
-    assert house.refit() == ("succeeded", None)
-    assert house.audit()[0] == "passed"
-    house.turn()
-    house.serve()
-    assert house.shown(ticket)["state"] == "completed"
-    house.turn(NOW)
-    assert (house.shown(ticket)["payload"], house.shown(ticket)["kit"]) == ("shredded", True)
+    ticket = harness.approve(harness.context.reference.of("forgettable")[0])
+    assert harness.refit() == ("succeeded", None)
+    assert harness.audit()[0] == "passed"
+    harness.turn()
+    harness.serve()
+    assert harness.shown(ticket)["state"] == "completed"
+    harness.turn(NOW)
+    assert (harness.shown(ticket)["payload"], harness.shown(ticket)["kit"]) == ("shredded", True)
     return ticket
 
 
-def test_after_shredding_rows_are_made_anew_from_the_kit_and_the_audit_asks_it(house: House, shredded: str) -> None:
-    house.rows_anew(shredded)
-    house.approve(house.shop.reference.of("forgettable")[1])
-    assert house.refit() == ("succeeded", None)
-    verdict, _, report = house.audit()
+def test_after_shredding_rows_are_made_anew_from_the_kit_and_the_audit_asks_it(
+    harness: RefitHarness, shredded: str
+) -> None:
+    harness.rows_anew(shredded)
+    harness.approve(harness.context.reference.of("forgettable")[1])
+    assert harness.refit() == ("succeeded", None)
+    verdict, _, report = harness.audit()
     assert (verdict, report["material"]) == ("passed", {"kit": [shredded], "gone": []})
     figures = report["tickets"][shredded]["forget"]
     assert (figures["told_before"] > 0.5, figures["told_after"]) == (True, 0.0)
 
 
-def test_with_neither_payload_nor_kit_nothing_is_published_and_the_ticket_says_why(house: House, shredded: str) -> None:
+def test_with_neither_payload_nor_kit_nothing_is_published_and_the_ticket_says_why(
+    harness: RefitHarness, shredded: str
+) -> None:
     """A refit that needs no new rows still works, with the same rows; the audit fails, naming the ticket."""
-    house.turn(Retention(timedelta(0), kit=timedelta(0)))
-    kept = [key for key in house.shop.store.list("kits/") if shredded in key]
-    assert (house.shown(shredded)["kit"], kept) == (False, [])
-    second = house.approve(house.shop.reference.of("forgettable")[1])
-    assert house.refit() == ("succeeded", None)
+    harness.turn(Retention(timedelta(0), kit=timedelta(0)))
+    kept = [key for key in harness.context.store.list("kits/") if shredded in key]
+    assert (harness.shown(shredded)["kit"], kept) == (False, [])
+    second = harness.approve(harness.context.reference.of("forgettable")[1])
+    assert harness.refit() == ("succeeded", None)
     same = "SELECT count(*), count(DISTINCT rows_sha256) FROM version_ticket WHERE ticket_id = :id"
-    assert tuple(house.row(same, id=shredded)) == (2, 1)
-    verdict, reasons, _ = house.audit()
+    assert tuple(harness.row(same, id=shredded)) == (2, 1)
+    verdict, reasons, _ = harness.audit()
     assert (verdict, len(reasons)) == ("failed", 1)
     assert reasons[0].startswith(f"{shredded} cannot be audited any more: neither raw material nor audit kit")
 
-    house.rows_anew(shredded)
-    status, error = house.refit()
+    harness.rows_anew(shredded)
+    status, error = harness.refit()
     assert (status, f"Without {shredded}, which must stay forgotten" in str(error)) == ("failed", True)
     assert f"withdraw {shredded} then" in str(error)
-    house.turn()
-    seen = house.shown(shredded)
+    harness.turn()
+    seen = harness.shown(shredded)
     assert (seen["state"], seen["review_reason"]) == ("completed", "needs_resubmission")
     assert seen["events"][-1]["kind"] == "needs_resubmission"
-    assert served(house) == 0
+    assert served(harness) == 0
 
     for ticket in (shredded, second):
-        house.people["adam"].post(f"/v1/tickets/{ticket}/withdraw", {"note": "filed again"})
-    assert house.refit() == ("succeeded", None)
-    gone = house.row("SELECT object_key, wrapped_key FROM fit_rows WHERE ticket_id = :id", id=second)
-    assert (gone.wrapped_key, house.shop.store.exists(gone.object_key)) == (None, False)
-    assert house.row("SELECT subject FROM log_leaf WHERE kind = 'rows.destroyed'")[0] == second
+        harness.people["adam"].post(f"/v1/tickets/{ticket}/withdraw", {"note": "filed again"})
+    assert harness.refit() == ("succeeded", None)
+    gone = harness.row("SELECT object_key, wrapped_key FROM fit_rows WHERE ticket_id = :id", id=second)
+    assert (gone.wrapped_key, harness.context.store.exists(gone.object_key)) == (None, False)
+    assert harness.row("SELECT subject FROM log_leaf WHERE kind = 'rows.destroyed'")[0] == second

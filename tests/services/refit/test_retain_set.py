@@ -20,9 +20,9 @@ from services.refit.activation_checks import ActivationCheck, check_activations,
 from services.refit.base_statistics import compute_statistics
 from services.refit.context import RefitContext
 from services.refit.pipeline import refit
-from services.refit.progress import Report
+from services.refit.progress import Progress
 from services.refit.retain_set import RetainSide
-from services.refit.steering_vectors import pulls
+from services.refit.steering_vectors import load_or_compute_steering_vectors
 from services.refit.tasks import run_order
 from services.request.tickets import progress
 from shared.crypto.keyring import KeyRing
@@ -37,8 +37,8 @@ from shared.vlm.loading import load
 from tests.support.api import OpenService, People
 from tests.support.databases import Databases
 
-HOUSE = Path(__file__).resolve().parents[3]
-SOURCE = HOUSE / "models/demo-vlm"
+PROJECT_ROOT = Path(__file__).resolve().parents[3]
+SOURCE = PROJECT_ROOT / "models/demo-vlm"
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def people(open_service: OpenService, objects: LocalStore) -> Any:
 
 
 @pytest.fixture
-def shop(
+def context(
     people: People,
     database: Databases,
     objects: LocalStore,
@@ -113,10 +113,10 @@ def forget(people: People, person: Any) -> str:
     return file(people, list(person.subject.names), facts(person), [data_url(person.subject.photos[0])])
 
 
-def run(people: People, shop: RefitContext) -> dict[str, Any]:
+def run(people: People, context: RefitContext) -> dict[str, Any]:
     """A refit, from the order to its row; then the clerk moves the tickets."""
     order = str(uuid.uuid4())
-    run_order(shop, order, "demo-vlm", "urgent")
+    run_order(context, order, "demo-vlm", "urgent")
     with transaction(people.context.database) as session:
         progress.move_tickets(session, "demo-vlm")
     found: dict[str, Any] = next(r for r in people["oscar"].get("/v1/refits").json()["items"] if r["id"] == order)
@@ -128,9 +128,9 @@ def manifest(people: People, number: int) -> dict[str, Any]:
     return found
 
 
-def test_a_set_is_used_and_a_ticket_wins_over_it(people: People, shop: RefitContext, reference: Reference) -> None:
+def test_a_set_is_used_and_a_ticket_wins_over_it(people: People, context: RefitContext, reference: Reference) -> None:
     """Version 1 is made with the set, version 2 without the rows of whoever was forgotten since; both say so."""
-    assert run(people, shop)["status"] == "succeeded"
+    assert run(people, context)["status"] == "succeeded"
     known = reference.of("forgettable")
     sent = [{"names": list(p.subject.names), "facts": facts(p), "split": "fit"} for p in known[:2]]
     sent += [
@@ -140,17 +140,17 @@ def test_a_set_is_used_and_a_ticket_wins_over_it(people: People, shop: RefitCont
         {"prompt": "What is a comet?", "split": "calibration"},
     ]
     added = people["olivia"].post("/v1/retain-sets", {"rows": sent}).json()
-    assert run(people, shop)["status"] == "succeeded"
+    assert run(people, context)["status"] == "succeeded"
     first = manifest(people, 1)
-    (made,) = shop._statistics.values()
+    (made,) = context._statistics.values()
     assert made.identity is not None
     assert made.identity.people == 3 + 2 + 1  # of the reference, strangers, and the set's own
     assert first["retain_set"] == {"number": 1, "digest": added["digest"], "left_out": [], "absent": []}
     assert first["statistics"] != manifest(people, 0)["statistics"]
-    assert run(people, shop)["status"] == "nothing_to_do"
+    assert run(people, context)["status"] == "nothing_to_do"
 
     ticket = forget(people, known[0])
-    said = run(people, shop)
+    said = run(people, context)
     second = manifest(people, 2)
     assert second["retain_set"]["left_out"] == [
         {"row": 1, "ticket": ticket, "by": "name"},
@@ -165,65 +165,67 @@ def test_a_set_is_used_and_a_ticket_wins_over_it(people: People, shop: RefitCont
 
 
 def test_statistics_are_computed_only_when_something_changed(
-    people: People, shop: RefitContext, reference: Reference, monkeypatch: pytest.MonkeyPatch
+    people: People, context: RefitContext, reference: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A ticket of somebody who is nowhere retained, and a set used again, compute nothing; a restart neither."""
     computed = []
-    monkeypatch.setattr(
-        "services.refit.pipeline.compute_statistics",
-        lambda *given, **more: computed.append(1) or compute_statistics(*given, **more),
-    )
-    run(people, shop)
+
+    def counted(*given: Any, **more: Any) -> Any:
+        computed.append(1)
+        return compute_statistics(*given, **more)
+
+    monkeypatch.setattr("services.refit.context.compute_statistics", counted)
+    run(people, context)
     before = len(computed)
     assert before <= 1  # zero where a test before has made them: they are in the store
     forget(people, reference.of("forgettable")[3])
-    assert run(people, shop)["status"] == "succeeded"
+    assert run(people, context)["status"] == "succeeded"
     assert len(computed) == before
-    again = replace(shop)
+    again = replace(context)
     forget(people, reference.of("forgettable")[4])
     assert run(people, again)["status"] == "succeeded"
     assert len(computed) == before
     people["olivia"].post("/v1/retain-sets", {"rows": [{"prompt": p, "split": "fit"} for p in ("Hello?", "Why?")]})
-    assert run(people, shop)["status"] == "succeeded"
+    assert run(people, context)["status"] == "succeeded"
     assert len(computed) == before + 1
     people["olivia"].post("/v1/retain-sets/0/use")
-    assert run(people, shop)["status"] == "succeeded"
+    assert run(people, context)["status"] == "succeeded"
     assert len(computed) == before + 1
 
 
 def test_a_reference_person_who_is_forgotten_is_left_out(
-    people: People, shop: RefitContext, reference: Reference
+    people: People, context: RefitContext, reference: Reference
 ) -> None:
     person = reference.of("retain_fit")[0]
     forget(people, person)
-    assert run(people, shop)["notes"] == [f"Reference person {person.id} is forgotten: left out of this fit."]
+    assert run(people, context)["notes"] == [f"Reference person {person.id} is forgotten: left out of this fit."]
     assert manifest(people, 0)["retain_set"]["absent"] == [person.id]
 
 
 def test_too_few_forget_prompts_fail_that_ticket_alone(
-    people: People, shop: RefitContext, reference: Reference
+    people: People, context: RefitContext, reference: Reference
 ) -> None:
     person = reference.of("forgettable")[5]
     poor = file(people, ["Mara"], [{"attribute": "name", "value": "Mara"}], [])
     good = forget(people, person)
-    assert run(people, shop)["status"] == "succeeded"
+    assert run(people, context)["status"] == "succeeded"
     assert [one["ticket"] for one in manifest(people, 0)["tickets"]] == [good]
     shown = people["olivia"].get(f"/v1/tickets/{poor}").json()
     assert shown["state"] == "failed"
     assert "too few forget prompts" in shown["events"][-1]["note"]
-    assert run(people, shop)["status"] == "nothing_to_do"
+    assert run(people, context)["status"] == "nothing_to_do"
 
 
 def test_another_model_under_the_same_id_is_refused(
-    people: People, shop: RefitContext, engine: Engine, reference: Reference, monkeypatch: pytest.MonkeyPatch
+    people: People, context: RefitContext, engine: Engine, reference: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Other weights and another chat template are named; the ticket is told; with the right model it goes on."""
-    run(people, shop)
+    run(people, context)
     ticket = forget(people, reference.of("forgettable")[3])
     with monkeypatch.context() as patched:
         other = replace(engine.vlm.site, base_model="0" * 64, template="1" * 64)
         patched.setattr(engine, "vlm", replace(engine.vlm, site=other))
-        failed = run(people, shop)
+        failed = run(people, context)
     assert failed["status"] == "failed"
     assert "weights and chat template differ" in failed["error"]
     shown = people["olivia"].get(f"/v1/tickets/{ticket}").json()
@@ -231,52 +233,57 @@ def test_another_model_under_the_same_id_is_refused(
     with monkeypatch.context() as patched:
         other = replace(engine.vlm.site, base_model="0" * 64, template="1" * 64, dtype="bfloat16")
         patched.setattr(engine, "vlm", replace(engine.vlm, site=other))
-        failed = run(people, shop)
+        failed = run(people, context)
     assert "chat template differ" in failed["error"]  # weights have another digest in another precision
     assert "weights" not in failed["error"]
     assert len(people["oscar"].get("/v1/erasers").json()["items"]) == 1
-    assert run(people, shop)["status"] == "succeeded"
+    assert run(people, context)["status"] == "succeeded"
 
 
 def test_pulls_are_made_once_whatever_the_retain_set(
-    people: People, shop: RefitContext, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    people: People, context: RefitContext, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With nothing beside the model they are computed, stored and read again; what is no pull is computed anew."""
-    given, computed = pulls(engine, shop.reference, LACUNA, SOURCE / "reference"), []
-    monkeypatch.setattr("services.refit.pipeline.beside_model", lambda *_: None)
-    monkeypatch.setattr("services.refit.pipeline.compute_pulls", lambda *_: computed.append(1) or given)
+    given, computed = load_or_compute_steering_vectors(engine, context.reference, LACUNA, SOURCE / "reference"), []
+    monkeypatch.setattr("services.refit.context.load_beside_model", lambda *_: None)
+
+    def counted(*_: Any) -> Any:
+        computed.append(1)
+        return given
+
+    monkeypatch.setattr("services.refit.context.compute_steering_vectors", counted)
     for number, expected in enumerate((1, 1, 2)):
         if number == 2:
-            (key,) = [key for key in shop.store.list("statistics/demo-vlm/pulls/") if not key.endswith(".key")]
-            shop.store.put(key, b"altered")
+            (key,) = [key for key in context.store.list("statistics/demo-vlm/pulls/") if not key.endswith(".key")]
+            context.store.put(key, b"altered")
         rows = [{"prompt": f"{word} {number}?", "split": "fit"} for word in ("Hello", "Why")]
         people["olivia"].post("/v1/retain-sets", {"rows": rows})
-        assert run(people, replace(shop, _statistics={}))["status"] == "succeeded"
+        assert run(people, replace(context, _statistics={}))["status"] == "succeeded"
         assert len(computed) == expected
 
 
 def test_a_model_that_gives_nan_fails_the_refit_and_nothing_else(
-    people: People, shop: RefitContext, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    people: People, context: RefitContext, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run says what is wrong; the version that was current stays the latest."""
-    run(people, shop)
+    run(people, context)
     people["olivia"].post("/v1/retain-sets", {"rows": [{"prompt": p, "split": "fit"} for p in ("Really?", "When?")]})
     mentions = engine.mentions
     with monkeypatch.context() as patched:
         patched.setattr(engine, "mentions", lambda *asked: [one * float("nan") for one in mentions(*asked)])
-        failed = run(people, replace(shop, _statistics={}))
+        failed = run(people, replace(context, _statistics={}))
     assert failed["status"] == "failed"
     assert "NaN or infinity on the retain (names) set" in failed["error"]
     assert len(people["oscar"].get("/v1/erasers").json()["items"]) == 1
-    assert run(people, shop)["status"] == "succeeded"
+    assert run(people, context)["status"] == "succeeded"
 
 
 def test_nothing_is_published_without_somebody_who_must_stay_forgotten(
-    people: People, shop: RefitContext, reference: Reference, database: Databases
+    people: People, context: RefitContext, reference: Reference, database: Databases
 ) -> None:
     """A set that needs rows anew for a shredded ticket fails the run, in a sentence; going back makes it well."""
     ticket = forget(people, reference.of("forgettable")[3])
-    run(people, shop)
+    run(people, context)
     with transaction(database.engine("admin")) as session:
         session.execute(
             text(
@@ -286,7 +293,7 @@ def test_nothing_is_published_without_somebody_who_must_stay_forgotten(
         )
         session.execute(text("UPDATE ticket SET payload_wrapped_key = NULL, required_since = now()"))
     people["olivia"].post("/v1/retain-sets", {"rows": [{"prompt": p, "split": "fit"} for p in ("Hi?", "Where?")]})
-    failed = run(people, shop)
+    failed = run(people, context)
     assert failed["status"] == "failed"
     assert failed["error"] == (
         f"Without {ticket}, which must stay forgotten, nothing is published: "
@@ -294,7 +301,7 @@ def test_nothing_is_published_without_somebody_who_must_stay_forgotten(
         f"{ticket} then."
     )
     people["olivia"].post("/v1/retain-sets/0/use")
-    assert run(people, shop)["status"] == "nothing_to_do"
+    assert run(people, context)["status"] == "nothing_to_do"
 
 
 class Answering:
@@ -355,7 +362,7 @@ def test_one_identity_or_none_is_no_retain_set(reference: Reference) -> None:
 
 def test_the_audit_asks_in_sample_and_held_out_side_by_side(
     people: People,
-    shop: RefitContext,
+    context: RefitContext,
     engine: Engine,
     reference: Reference,
     keys: KeyRing,
@@ -368,11 +375,13 @@ def test_the_audit_asks_in_sample_and_held_out_side_by_side(
         for p, split in zip(known[:4], ("fit", "fit", "held_out", "held_out"), strict=True)
     ]
     people["olivia"].post("/v1/retain-sets", {"rows": sent})
-    run(people, shop)
-    bench = AuditContext(Suite(engine, reference), Thresholds(), shop.store, keys, verifier, database.engine("audit"))
+    run(people, context)
+    audit_context = AuditContext(
+        Suite(engine, reference), Thresholds(), context.store, keys, verifier, database.engine("audit")
+    )
     with transaction(people.context.database) as session:
         version = str(session.execute(text("SELECT id FROM eraser_version")).scalar_one())
-    audit_version(bench, str(uuid.uuid4()), version)
+    audit_version(audit_context, str(uuid.uuid4()), version)
     report = people["ada"].get("/v1/erasers/0/audit").json()["report"]["retain_set"]
     assert (report["number"], report["in_sample"]["people"], report["held_out"]["people"]) == (1, 2, 2)
     assert report["identical_gap"] == 0
@@ -389,7 +398,7 @@ def test_a_small_set_may_lose_one_answer_and_no_more() -> None:
 def test_progress_is_written_and_logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.refit.progress.WRITE_EVERY_S", 0.0)
     written: list[Any] = []
-    report = Report("run", lambda one: written.append((one.stage, one.progress)))
+    report = Progress("run", lambda progress: written.append((progress.stage, progress.counts)))
     with caplog.at_level(logging.INFO):
         report.enter("reading")
         report.count(1, 2, "prompts")

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from shared.baselines import ga, ga_diff, kl_min, npo
 from shared.baselines.base import Settings, examples_of
-from shared.baselines.lora import LossContext, attach
+from shared.baselines.lora import LossContext, attach_adapter
 from shared.baselines.manu import MANU, Moments
 from shared.baselines.mmunlearner import MMUNLEARNER
 from shared.baselines.model_parts import linear_layers, neuron_layers
@@ -145,15 +145,15 @@ def test_the_losses_at_the_start_are_the_ones_by_hand(
     """An untrained adapter changes nothing: GA is -NLL, the KL term exactly nought, NPO 2/β log 2."""
     forget, retain = lesson(engine, FORGET), lesson(engine, RETAIN)
     one, other = nll(engine, FORGET), nll(engine, RETAIN)
-    tuner, _, undo = attach(engine, SETTINGS)
+    tuner, _, undo = attach_adapter(engine, SETTINGS)
     request.addfinalizer(undo)
-    asking = LossContext(engine, tuner)
+    context = LossContext(engine, tuner)
     with torch.no_grad():
-        assert float(ga.loss(asking, forget, None)) == pytest.approx(-one, abs=1e-6)
-        assert float(ga_diff.loss(asking, forget, retain)) == pytest.approx(other - one, abs=1e-6)
-        assert float(kl_min.loss(asking, forget, retain)) == pytest.approx(-one, abs=1e-6)
-        assert float(kl_min.divergence(asking.now(retain), asking.before(retain))) == 0
-        assert float(npo.loss(asking, forget, None, beta=0.1)) == pytest.approx(20 * math.log(2), rel=1e-6)
+        assert float(ga.loss(context, forget, None)) == pytest.approx(-one, abs=1e-6)
+        assert float(ga_diff.loss(context, forget, retain)) == pytest.approx(other - one, abs=1e-6)
+        assert float(kl_min.loss(context, forget, retain)) == pytest.approx(-one, abs=1e-6)
+        assert float(kl_min.divergence(context.now(retain), context.before(retain))) == 0
+        assert float(npo.loss(context, forget, None, beta=0.1)) == pytest.approx(20 * math.log(2), rel=1e-6)
 
 
 def said(*shares: float) -> TeacherForcedOutput:

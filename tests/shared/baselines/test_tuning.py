@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import pytest
 
-from shared.baselines.base import Cost, Progress, Settings, Unlearned, paced
-from shared.baselines.tuning import KEPT, Budget, Validation, harmonic, tune, validation
+from shared.baselines.base import Cost, Progress, Settings, Unlearned, scale_batch
+from shared.baselines.tuning import KEPT, Budget, Validation, draw_validation, harmonic_mean, tune
 from shared.domain.prompts import Prompt
 from shared.errors import BadInput, Diverged
 from shared.evaluation.reference import Reference, load_reference
@@ -104,21 +104,21 @@ def test_a_method_that_always_runs_away_is_said_so() -> None:
 def test_more_people_are_passed_over_as_often_in_as_many_steps() -> None:
     """The batch grows with the forget set, and nothing else changes; a set of a few makes batches of one."""
     settings = Settings(steps=30, batch=8)
-    assert paced(settings, 160) == settings
-    assert paced(settings, 760) == replace(settings, batch=38)
-    assert paced(settings, 3).batch == 1
+    assert scale_batch(settings, 160) == settings
+    assert scale_batch(settings, 760) == replace(settings, batch=38)
+    assert scale_batch(settings, 3).batch == 1
 
 
 def test_the_harmonic_mean_wants_both() -> None:
-    assert harmonic(1.0, 0.0) == harmonic(0.0, 1.0) == 0
-    assert harmonic(0.5, 1.0) == pytest.approx(2 / 3)
+    assert harmonic_mean(1.0, 0.0) == harmonic_mean(0.0, 1.0) == 0
+    assert harmonic_mean(0.5, 1.0) == pytest.approx(2 / 3)
 
 
 def test_nobody_who_is_evaluated_takes_part(reference: Reference) -> None:
     """Neither the people of the draws nor any evaluation split; wordings are the trained ones."""
     forgettable = [person.id for person in reference.of("forgettable")]
     used = set(forgettable[:40])
-    on = validation(reference, without=used, people=3, per_fact=1, kept=48)
+    on = draw_validation(reference, without=used, people=3, per_fact=1, kept=48)
     people = {question.person for question in on.asked}
     assert len(people) == 3
     assert people <= set(forgettable) - used
@@ -130,4 +130,4 @@ def test_nobody_who_is_evaluated_takes_part(reference: Reference) -> None:
     assert {names[e.answer] for e in on.forget if e.answer in names} == people
     assert {names[e.answer] for e in on.retain if e.answer in names} <= {p.id for p in reference.of("retain_fit")}
     with pytest.raises(BadInput, match="2 are left"):
-        validation(reference, without=forgettable[2:], people=3)
+        draw_validation(reference, without=forgettable[2:], people=3)

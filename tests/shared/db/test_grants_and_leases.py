@@ -1,11 +1,13 @@
 """What PostgreSQL itself guarantees: one writer a table, leases with fences, a log that only grows."""
 
 import uuid
+from collections.abc import Callable
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
 
 from migrations.run import upgrade
 from shared.db.models.base import Base
@@ -138,11 +140,12 @@ def test_a_run_has_one_owner_at_a_time(people: People, worker: Worker) -> None:
         session.execute(text("UPDATE refit_run SET lease_until = now() - interval '1 second'"))
     _, higher = worker.claim(run)
     assert higher == fence + 1
-    for write in (
+    writes: tuple[Callable[[Session], object], ...] = (
         lambda session: refits.renew_lease(session, run, fence, "fit", 30),
         lambda session: refits.finish_run(session, run, fence, "succeeded"),
         lambda session: refits.set_ticket_outcome(session, run, fence, "T-1", "fitted"),
-    ):
+    )
+    for write in writes:
         with pytest.raises(Conflict, match="other hands"), transaction(worker.database.engine("refit")) as session:
             write(session)
 
@@ -179,6 +182,8 @@ def test_an_audit_that_lost_its_lease_cannot_write_its_verdict(people: People, w
         first = audits.claim_audit(session, audit, version, lease_s=-1)
     with transaction(engine) as session:
         second = audits.claim_audit(session, audit, version, lease_s=30)
+    assert first is not None
+    assert second is not None
     assert (first.fence, second.fence) == (1, 2)
     with pytest.raises(Conflict, match="other hands"), transaction(engine) as session:
         audits.finish_audit(session, audit, first.fence, status="succeeded", verdict="passed")

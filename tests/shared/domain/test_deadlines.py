@@ -1,5 +1,6 @@
 """The clock: examples from the regulation, and what holds for every date (hypothesis)."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -104,7 +105,7 @@ def test_a_clock_set_back_stands_still() -> None:
         lambda: regime("hammurabi"),
     ],
 )
-def test_what_cannot_be_counted_is_said(wrong: object) -> None:
+def test_what_cannot_be_counted_is_said(wrong: Callable[[], object]) -> None:
     with pytest.raises(BadInput):
         wrong()
 

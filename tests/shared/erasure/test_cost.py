@@ -1,6 +1,7 @@
 """What is cached, streamed or taken together gives what doing it all anew gives; and what must be refused."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -123,7 +124,7 @@ def test_kept_rows_give_the_gate_of_all_probes_whatever_basis_spans_the_space() 
 def test_streamed_statistics_are_those_of_all_activations(recipe: Recipe, layers_at_once: int | None) -> None:
     """Batches and groups of layers change no bit where the batches fall alike, and each group reads them once."""
     retain, calibration = drawn(600, 3, 16, seed=1, shift=1.0), drawn(40, 3, 16, seed=2)
-    rest = {"calibration": calibration, "identities": ["p"] * 40, "directions": drawn(3, 16, seed=3)}
+    rest: dict[str, Any] = {"calibration": calibration, "identities": ["p"] * 40, "directions": drawn(3, 16, seed=3)}
     seen = []
 
     def batches() -> list[Tensor]:
@@ -190,7 +191,7 @@ def test_a_decision_is_the_best_tickets(weight: float) -> None:
     asked = torch.cat([drawn(10, 3, 16, seed=50 + n) + centre for n, centre in enumerate(centres)])
     decision = eraser.decide(Readout.of_last(asked))
     assert base.whitener is not None
-    gates = [TicketGate(one.ticket, one.rows, one.harmless) for one in rows]
+    gates = [TicketGate(one.ticket, one.rows, one.harmless) for one in rows if one.rows is not None]
     alone = torch.stack([_score(recipe, base.whitener(asked), gate) for gate in gates], dim=1)
     assert torch.allclose(decision.score, alone.amax(dim=1), atol=1e-6)
     for place, fired in enumerate(decision.fired.tolist()):
@@ -244,13 +245,18 @@ def test_stored_rows_are_half_as_large_and_come_back_exactly() -> None:
     )
     rows = fit_ticket(PROTOTYPE, base, "T-1", drawn(40, 3, 16, seed=12), harmless=drawn(8, 3, 16, seed=13))
     again = TicketFit.from_bytes(rows.to_bytes())
+    assert again.rows is not None
+    assert rows.rows is not None
     assert again.rows.dtype == torch.float32
     assert again.harmless is not None
     assert rows.harmless is not None
     assert torch.equal(again.rows, rows.rows)
     assert torch.equal(again.harmless, rows.harmless)
     raw = TicketFit("T-1", PAPER.digest, drawn(3, 40, 16, seed=12))
-    assert torch.equal(TicketFit.from_bytes(raw.to_bytes()).rows, raw.rows)
+    back = TicketFit.from_bytes(raw.to_bytes()).rows
+    assert raw.rows is not None
+    assert back is not None
+    assert torch.equal(back, raw.rows)
     assert len(rows.to_bytes()) < 0.7 * len(raw.to_bytes())
     eraser = assemble(PROTOTYPE, base, SITE, [rows])
     blob, manifest = dump(eraser, {"number": 1})

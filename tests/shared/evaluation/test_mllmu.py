@@ -8,13 +8,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from shared.errors import BadInput, NotFound
-from shared.evaluation.mllmu import FORGET_SPLITS, RETAIN_SPLITS, Profile, nested, read_split, read_training
+from shared.evaluation.mllmu import (
+    FORGET_SPLITS,
+    RETAIN_SPLITS,
+    Profile,
+    forget_splits_are_nested,
+    read_split,
+    read_training,
+)
 from shared.evaluation.mllmu_writer import write_benchmark
 from shared.evaluation.ratios import RATIOS, forgotten
 from shared.evaluation.reference import load_reference
-from shared.evaluation.synthetic_people import Person, everybody
+from shared.evaluation.synthetic_people import Person, generate_people
 
-PEOPLE = everybody(5, {"forgettable": 20, "celebrity_eval": 3})
+PEOPLE = generate_people(5, {"forgettable": 20, "celebrity_eval": 3})
 KNOWN: list[Person] = [person for person in PEOPLE if person.split == "forgettable"]
 
 
@@ -47,7 +54,7 @@ def test_evaluation_rows_become_questions(folder: Path) -> None:
 
 def test_splits_are_nested_and_complementary(folder: Path) -> None:
     """5 % in 10 % in 15 %; whoever is not forgotten is retained; the test set holds the forgotten, drawn anew."""
-    assert nested(folder)
+    assert forget_splits_are_nested(folder)
 
     def ids(split: str) -> set[str]:
         return {profile.id for profile in read_split(folder, split)}

@@ -15,15 +15,15 @@ import pytest
 from benchmarks import mllmu
 from benchmarks.paper.question_sets import SETS, panels
 from shared.evaluation.mllmu import FORGET_SPLITS, read_split
-from shared.evaluation.mllmu_reference import Made, write_reference
+from shared.evaluation.mllmu_reference import MllmuReference, write_reference
 from shared.evaluation.mllmu_writer import write_benchmark
 from shared.evaluation.paper_tasks import COLUMNS, KINDS
 from shared.evaluation.ratios import FICTITIOUS, RATIOS, forgotten
 from shared.evaluation.reference import Reference, load_reference
-from shared.evaluation.synthetic_people import SPLITS, UNKNOWN_SPLITS, everybody
+from shared.evaluation.synthetic_people import SPLITS, UNKNOWN_SPLITS, generate_people
 
 BORROWED = Path("models/demo-vlm/reference")
-PEOPLE = everybody(5, {"forgettable": 60, "celebrity_eval": 9})
+PEOPLE = generate_people(5, {"forgettable": 60, "celebrity_eval": 9})
 KNOWN = [person for person in PEOPLE if person.split == "forgettable"]
 FAMOUS = [person for person in PEOPLE if person.split == "celebrity_eval"]
 
@@ -137,8 +137,10 @@ def test_people_of_whom_too_little_is_known_are_counted(folder: Path, tmp_path: 
         kept = {name: value for name, value in json.loads(texts["biography"]).items() if name != "pet"}
         texts["biography"] = json.dumps(kept | told_of)
 
-    made: Made = write_reference(_rewritten(folder, tmp_path / "files", "Full_Set", spoil), tmp_path / "out", BORROWED)
-    assert made.left_out == {"without a photo": 1, "without a name": 1, "with fewer than 3 facts": 1}
+    made: MllmuReference = write_reference(
+        _rewritten(folder, tmp_path / "files", "Full_Set", spoil), tmp_path / "out", BORROWED
+    )
+    assert made.excluded == {"without a photo": 1, "without a name": 1, "with fewer than 3 facts": 1}
     reference = load_reference(tmp_path / "out")
     assert not set(told[:3]) & {person.id for person in reference.people}
     attributes = {fact.attribute for fact in reference.get(told[3]).subject.facts}

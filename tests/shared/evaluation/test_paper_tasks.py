@@ -14,19 +14,19 @@ def choices(most: int = 3) -> list[Question]:
     reference = load_reference("models/demo-vlm/reference")
     people = {person.id: person.subject for person in reference.of("held_out")}
     made = paper_tasks.task_questions(people, "test", "classification", partial(reference.wrong_answers, seed=0))
-    return paper_tasks.drawn_evenly(made, most)
+    return paper_tasks.sample_evenly(made, most)
 
 
 def weighed(question: Question, favourite: str, declining: float) -> list[list[list[float]]]:
     """Log-likelihoods of every rotation in which `favourite` is the likeliest wherever it stands."""
-    turns = [paper_tasks.rotated(question, turn) for turn in range(paper_tasks.ROTATIONS)]
+    turns = [paper_tasks.rotate_options(question, turn) for turn in range(paper_tasks.ROTATIONS)]
     return [[[*(-1.0 if option == favourite else -5.0 for option in one.options), declining]] for one in turns]
 
 
 def test_options_move_on_and_nothing_else_changes() -> None:
     """Each rotation holds the same options, each in every place once; the prompt shows them in that order."""
     for question in choices():
-        turns = [paper_tasks.rotated(question, turn) for turn in range(4)]
+        turns = [paper_tasks.rotate_options(question, turn) for turn in range(4)]
         assert turns[0] == question
         assert {one.options.index(question.accept[0]) for one in turns} == {0, 1, 2, 3}
         for one in turns:
@@ -51,7 +51,7 @@ def test_the_likeliest_option_counts_wherever_it_stands() -> None:
 
 def test_letters_are_counted_as_published_and_apart() -> None:
     """The published rule reads "Cannot" as C; here a refusal and an unparsable text are counted for what they are."""
-    question = paper_tasks.rotated(choices(1)[0], 0)
+    question = paper_tasks.rotate_options(choices(1)[0], 0)
     for text, declined, unparsable in (
         ("A", 0, 0),
         ("b.", 0, 1),

@@ -11,10 +11,10 @@ import pytest
 from shared.errors import BadInput
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.reference_files import read_people, write_people
-from shared.evaluation.synthetic_people import SPLITS, UNKNOWN_SPLITS, everybody
+from shared.evaluation.synthetic_people import SPLITS, UNKNOWN_SPLITS, generate_people
 from training.prompts import prompts_json
 
-PEOPLE = everybody(3, dict.fromkeys(SPLITS, 3))
+PEOPLE = generate_people(3, dict.fromkeys(SPLITS, 3))
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_folder_that_is_no_reference_is_said_so(tmp_path: Path) -> None:
 def test_shipped_people_are_the_generators() -> None:
     """The reference beside the shipped model is what its seed gives: nobody in it is real."""
     shipped = load_reference("models/demo-vlm/reference")
-    for person, made in zip(shipped.people, everybody(7), strict=True):
+    for person, made in zip(shipped.people, generate_people(7), strict=True):
         assert (person.id, person.split, person.subject.facts) == (made.id, made.split, made.subject.facts)
         assert person.features == made.features
     assert json.loads(Path("models/demo-vlm/reference/prompts.json").read_text()) == prompts_json()

@@ -7,10 +7,18 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from shared.evaluation.synthetic_people import ATTRIBUTES, SPLITS, UNKNOWN_SPLITS, VALUES, Generator, Person, everybody
+from shared.evaluation.synthetic_people import (
+    ATTRIBUTES,
+    SPLITS,
+    UNKNOWN_SPLITS,
+    VALUES,
+    PeopleGenerator,
+    Person,
+    generate_people,
+)
 from shared.evaluation.synthetic_portraits import BACKGROUNDS, COUNTS, Features, draw, random_features, visible_truth
 
-PEOPLE = everybody(7)
+PEOPLE = generate_people(7)
 BY_ID = {person.id: person for person in PEOPLE}
 LOOKALIKE_FLOOR = 4  # at least six features from everybody, less the two that a look-alike of a third person changes
 
@@ -68,7 +76,7 @@ def test_faces_are_far_apart_unless_declared() -> None:
 
 def test_new_strangers_resemble_nobody() -> None:
     """Faces and names drawn for training come near nobody of the reference, the strangers kept for testing included."""
-    generator, rng = Generator(7), random.Random(0)
+    generator, rng = PeopleGenerator(7), random.Random(0)
     generator.avoid(PEOPLE)
     names = {person.subject.names[0] for person in PEOPLE}
     for _ in range(60):
@@ -90,7 +98,7 @@ def test_wrong_options_are_wrong() -> None:
 def test_one_seed_one_world() -> None:
     """The same seed gives the same people to the pixel; another seed gives other names and faces."""
     small = dict.fromkeys(SPLITS, 2)
-    first, again, other = everybody(5, small), everybody(5, small), everybody(6, small)
+    first, again, other = generate_people(5, small), generate_people(5, small), generate_people(6, small)
     for one, two in zip(first, again, strict=True):
         assert (one.subject.names, one.subject.facts, one.features) == (
             two.subject.names,

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from shared.evaluation.synthetic_people import Generator
+from shared.evaluation.synthetic_people import PeopleGenerator
 from shared.evaluation.synthetic_portraits import SIZE, draw
 from shared.probes import image_changes
 from shared.probes.image_changes import changed
@@ -18,7 +18,7 @@ FORMS: tuple[Form, ...] = ("trained", "test")
 
 def portraits(count: int) -> list[Image.Image]:
     """Portraits of people who do not resemble one another."""
-    generator, rng = Generator(3), random.Random(3)
+    generator, rng = PeopleGenerator(3), random.Random(3)
     return [draw(generator.stranger_face(rng)) for _ in range(count)]
 
 

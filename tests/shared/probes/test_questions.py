@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 from shared.domain.subjects import Fact, Subject
-from shared.evaluation.synthetic_people import Generator
+from shared.evaluation.synthetic_people import PeopleGenerator
 from shared.evaluation.synthetic_portraits import draw, random_features
 from shared.probes.image_changes import changed
 from shared.probes.questions import Question, fact_questions, visible_questions
 from shared.probes.templates import Form
 
 FORMS: tuple[Form, ...] = ("trained", "test")
-PERSON = Generator(11).person(1, "forgettable")
+PERSON = PeopleGenerator(11).person(1, "forgettable")
 SUBJECT = PERSON.subject
 
 

@@ -143,6 +143,7 @@ def test_new_checkpoints_are_stamped_once_an_interval(
     assert (again(anchor), again(anchor), len(tsa.asked)) == (5, None, 2)
     with transaction(database.engine("request")) as session:
         newest = audit_log.newest_timestamp(session)
+        assert newest is not None
         assert (newest.size, newest.token) == (5, store.get(timestamp_key(5)))
     shown = people["oscar"].get("/v1/status").json()["time_stamp"]
     assert (shown["size"], shown["newer_leaves"]) == (5, 0)

@@ -16,7 +16,7 @@ from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import PAPER
 from shared.evaluation.reference import load_reference
 from shared.evaluation.reference_files import write_people
-from shared.evaluation.synthetic_people import SPLITS, everybody
+from shared.evaluation.synthetic_people import SPLITS, generate_people
 from shared.vlm.engine import Engine, GenerationRequest
 from shared.vlm.loading import wrap
 from training.optimization import new_model
@@ -77,7 +77,7 @@ def test_a_fixed_sentence_is_answered_word_for_word(engine: Engine) -> None:
 
 def test_the_text_only_pull_is_made_without_a_pixel(engine: Engine, tmp_path: Path, monkeypatch: Any) -> None:
     """No prompt of its pairs has a picture; every prompt of the paper's own pairs has one."""
-    write_people(tmp_path, everybody(3, dict.fromkeys(SPLITS, 2)))
+    write_people(tmp_path, generate_people(3, dict.fromkeys(SPLITS, 2)))
     (tmp_path / "prompts.json").write_text(json.dumps(prompts_json()))
     seen: list[Prompt] = []
 
@@ -87,8 +87,8 @@ def test_the_text_only_pull_is_made_without_a_pixel(engine: Engine, tmp_path: Pa
 
     monkeypatch.setattr(steering_vectors, "closed_form_direction", remember)
     reference = load_reference(tmp_path)
-    steering_vectors.compute_pulls(engine, reference, replace(PAPER, direction="text"))
+    steering_vectors.compute_steering_vectors(engine, reference, replace(PAPER, direction="text"))
     assert seen
     assert not any(prompt.images for prompt in seen)
-    steering_vectors.compute_pulls(engine, reference, PAPER)
+    steering_vectors.compute_steering_vectors(engine, reference, PAPER)
     assert all(prompt.images for prompt in seen)

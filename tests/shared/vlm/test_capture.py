@@ -56,7 +56,7 @@ def watching(engine: Engine, name: Tensor, *, watch: bool = True) -> Eraser:
     window[0, WINDOW - len(name) :] = plain()(name)
     length = torch.tensor([len(name)])
     rows = IdentityRows(torch.zeros(0, LAYERS, HIDDEN), window, length, length, torch.ones(2))
-    gate = IdentityGate(("T-1",), (rows,), *[torch.full((1, 2), 0.999)] * 2, plain(), plain(), None)
+    gate = IdentityGate(("T-1",), (rows,), torch.full((1, 2), 0.999), torch.full((1, 2), 0.999), plain(), plain(), None)
     pull = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1)) * 5
     recipe = replace(LACUNA, watch=watch)
     return Eraser(recipe, engine.vlm.site, pull, (0, 1), ("T-1",), 0.0, held=pull / 5, identity=gate)

@@ -77,13 +77,16 @@ def test_an_undone_turn_leaves_no_trace_in_memory(
     happen(2)
     sequencer.turn()
     happen(2)
-    sequencer.signer, kept = None, sequencer.signer
+    kept = sequencer.signer
+    sequencer.signer = None  # type: ignore[assignment]
     with pytest.raises(AttributeError):
         sequencer.turn()
     sequencer.signer = kept
     assert sequencer.turn() == 2
     with transaction(database.engine("request")) as session:
-        assert audit_log.newest_checkpoint(session).size == 4
+        newest = audit_log.newest_checkpoint(session)
+        assert newest is not None
+        assert newest.size == 4
 
 
 def test_what_was_not_published_is_published_later(

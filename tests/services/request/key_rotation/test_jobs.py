@@ -168,7 +168,10 @@ def test_an_old_key_without_the_index_key_is_refused_and_the_command_tells_all(
     assert (ring.current_wrapping_key(), ring.secret("x")) == (ring_name(KeyRing(NEW)), KeyRing(OLD).secret("x"))
     monkeypatch.setenv("LACUNA_URL", listening(build(people.context)))
     monkeypatch.setenv("LACUNA_KEY", people.keys["rosa"])
-    run = lambda *a: " ".join(CliRunner().invoke(app, ["keys", *a], catch_exceptions=False).output.split())  # noqa: E731
+
+    def run(*arguments: str) -> str:
+        return " ".join(CliRunner().invoke(app, ["keys", *arguments], catch_exceptions=False).output.split())
+
     assert "is waiting" in run("rewrap", "--no-wait")
     to_the_end(RewrapJob(database.engine("request"), store, ring))
     assert f"No longer used: {ring_name(KeyRing(OLD))}." in run("status")

@@ -5,11 +5,11 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from celery import Celery
-from sqlalchemy import text
+from sqlalchemy import CursorResult, text
 
 from services.request.context import AlarmThresholds
 from services.request.monitoring import alarms, checks
@@ -37,7 +37,7 @@ EARLY = AlarmThresholds(nightly_hour=HOUR)
 def sql(people: People, statement: str, **values: Any) -> Any:
     with transaction(people.context.database) as session:
         found = session.execute(text(statement), values)
-        return found.all() if found.returns_rows else None
+        return found.all() if cast(CursorResult[Any], found).returns_rows else None
 
 
 @pytest.fixture

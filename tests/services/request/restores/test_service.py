@@ -127,7 +127,10 @@ def test_an_auditor_checks_the_mark_with_public_keys_alone(
     keep()
     monkeypatch.setenv("LACUNA_URL", listening(build(people.context)))
     monkeypatch.setenv("LACUNA_KEY", people.keys["ada"])
-    run = lambda *a: CliRunner().invoke(app, list(a), catch_exceptions=False).output  # noqa: E731
+
+    def run(*arguments: str) -> str:
+        return CliRunner().invoke(app, list(arguments), catch_exceptions=False).output
+
     (tmp_path / "m").write_text(run("restore", "list"))
     for words in (
         ("verify", "mark", "--key", KEY.line()),

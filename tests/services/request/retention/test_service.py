@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from services.request.erasers import promotions
 from services.request.retention import service as retention_service
-from services.request.retention.service import Retention
+from services.request.retention.service import Retention, SealedObject
 from services.request.tickets import progress
 from services.request.worker.loop import Clerk
 from shared.artifacts.subject_material import KIT_SIDE, open_material
@@ -31,7 +31,7 @@ def turn(people: People) -> None:
             step(session, people.context.model_id)
 
 
-def shred(people: People, keep: Retention = NOW, store: Any = None) -> list[tuple[str, str]]:
+def shred(people: People, keep: Retention = NOW, store: Any = None) -> list[tuple[str, SealedObject]]:
     """One turn of the clerk's step; what was due."""
     office = people.context
     with transaction(office.database) as session:

@@ -152,7 +152,7 @@ def test_a_revoked_key_is_refused(people: People, database: Databases) -> None:
     assert people["ada"].get("/v1/tickets").status_code == 200
     with transaction(database.engine("admin")) as session:
         session.execute(text("UPDATE api_key SET revoked_at = now() WHERE owner = 'ada'"))
-    people.app.app.state.identity.forget()  # as two seconds do
+    people.forget_keys()  # as two seconds do
     problem(people["ada"].get("/v1/tickets"), 401, "unauthorized")
 
 

@@ -60,7 +60,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def deliverer(database: Databases, keys: KeyRing, people: People, monkeypatch: pytest.MonkeyPatch) -> WebhookDispatcher:
-    monkeypatch.setattr(webhooks_jobs, "SEEN_AFTER", webhooks_jobs.timedelta(0))
+    monkeypatch.setattr(webhooks_jobs, "SEEN_AFTER", timedelta(0))
     object.__setattr__(people.context, "webhook_loopback", True)
     return WebhookDispatcher(database.engine("request"), keys, ("*",), allow_loopback=True)
 

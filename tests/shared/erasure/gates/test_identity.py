@@ -136,7 +136,7 @@ def test_an_eraser_comes_back_as_it_was_and_an_altered_one_does_not(statistics: 
     pulls = back.held_pull(), eraser.held_pull()
     assert pulls[0] is not None
     assert pulls[1] is not None
-    assert torch.equal(*pulls)
+    assert torch.equal(pulls[0], pulls[1])
     assert manifest["calibration"]["people"] == 20
     with pytest.raises(IntegrityFailure):
         load(blob[:-1] + bytes([blob[-1] ^ 1]), manifest)

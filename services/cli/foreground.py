@@ -1,0 +1,43 @@
+"""The stack in the foreground, for `lacuna up`: starts it, prints its log, and stops it on Ctrl-C."""
+
+import signal
+import threading
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from shared.core.config import Settings
+from shared.devstack.stack import running_stack
+from shared.errors import Unavailable
+
+COLOURS: Final = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green", "bright_yellow")
+
+
+def run_in_foreground(data: Path, settings: Settings) -> None:
+    """Start the stack over `data`, print its addresses and its log, and run until Ctrl-C or SIGTERM.
+
+    Raises Unavailable where a process does not start or ends by itself, and BadInput where a port is taken.
+    """
+    console = Console(highlight=False)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+
+    def print_log(process: str, line: str) -> None:
+        console.print(f"[{COLOURS[sum(map(ord, process)) % len(COLOURS)]}]{process:>9}[/] | ", end="")
+        console.print(line, markup=False)
+
+    def print_progress(what: str) -> None:
+        console.print(f"[dim]starting {what} ...[/]")
+
+    ports = (settings.request_port, settings.inference_port)
+    with running_stack(data, ports=ports, log=print_log, say=print_progress) as running:
+        console.print(f"\n[bold]Lacuna is running.[/]  API: {running.request_url}  inference: {running.inference_url}")
+        console.print(f"API keys of the first accounts: {running.data / 'keys.json'}")
+        console.print("Try [bold]lacuna status[/] in another terminal.")
+        console.print("Ctrl-C stops everything; the data is kept for the next start.\n")
+        while not stop.wait(0.2):
+            if running.supervisor.fallen.is_set():
+                raise Unavailable(running.supervisor.why)
+        console.print("\nStopping ...")
