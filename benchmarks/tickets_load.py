@@ -207,9 +207,9 @@ def run(seconds: float, clients: int, number: int) -> dict[str, Any]:
                 "at_50_per_second": counted(roots, lambda: asyncio.run(by_the_clock(port, key, photo, 50.0, seconds))),
             }
             if number:
-                clerk = plain | secrets_of("clerk", parts, known) | {"LACUNA_S3_ENDPOINT": parts.s3_endpoint}
-                supervisor.start(Command("clerk", [sys.executable, "-m", "services.request.worker.loop"], clerk))
-                roots["clerk"] = supervisor.pid("clerk")
+                env = plain | secrets_of("control-loop", parts, known) | {"LACUNA_S3_ENDPOINT": parts.s3_endpoint}
+                supervisor.start(Command("control-loop", [sys.executable, "-m", "services.request.worker.main"], env))
+                roots["control-loop"] = supervisor.pid("control-loop")
                 result["import"] = counted(roots, lambda: imported(port, key, number))
         finally:
             supervisor.stop()

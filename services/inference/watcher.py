@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 class Watcher:
     """One replica's eye on one model. `site` is that of the model in memory."""
 
-    slot: ActiveEraser
+    active_eraser: ActiveEraser
     site: Site
     database: Database
     store: ObjectStore
@@ -57,22 +57,22 @@ class Watcher:
         with transaction(self.database) as session:
             wanted = rollouts.desired_version(session, self.model_id)
         if (stale := self._stale(wanted)) is not None:
-            self.slot.refuse(stale)
+            self.active_eraser.close(stale)
             if wanted is not None:
                 self._failed = (wanted.generation, stale)
                 self._acknowledge(wanted, None)
             return
         if wanted is None:
-            self.slot.refuse("No eraser version has been promoted yet.")
+            self.active_eraser.close("No eraser version has been promoted yet.")
             return
-        served = self.slot.peek()
+        served = self.active_eraser.current_or_none()
         if served is None or served.generation != wanted.generation:
             served = self._follow(wanted, served)
         elif wanted.uncovered:
-            self.slot.refuse("The promoted version does not cover everybody who must stay forgotten.")
+            self.active_eraser.close("The promoted version does not cover everybody who must stay forgotten.")
             served = None
         else:
-            self.slot.confirm()
+            self.active_eraser.confirm()
         self._acknowledge(wanted, served)
 
     def _stale(self, wanted: rollouts.DesiredVersion | None) -> str | None:
@@ -98,7 +98,7 @@ class Watcher:
 
     def _follow(self, wanted: rollouts.DesiredVersion, served: Served | None) -> Served | None:
         if wanted.uncovered:
-            self.slot.refuse("The promoted version does not cover everybody who must stay forgotten.")
+            self.active_eraser.close("The promoted version does not cover everybody who must stay forgotten.")
             return None
         try:
             eraser = load_verified_eraser(self.store, self.keys, self.verifier, wanted.version)
@@ -112,7 +112,7 @@ class Watcher:
             self._failed = (wanted.generation, exc.detail)
             return self._kept(served, exc.detail)
         fresh = Served(eraser, wanted.version.number, wanted.version.sha256, wanted.generation)
-        self.slot.serve(fresh)
+        self.active_eraser.serve(fresh)
         self._failed = None
         logger.info("version %d is served: %d tickets", fresh.number, len(eraser.tickets))
         return fresh
@@ -120,14 +120,14 @@ class Watcher:
     def _kept(self, served: Served | None, reason: str) -> Served | None:
         """The version before, where it still covers everybody."""
         if served is None:
-            self.slot.refuse(f"The promoted version cannot be served: {reason}")
+            self.active_eraser.close(f"The promoted version cannot be served: {reason}")
             return None
         with transaction(self.database) as session:
             missing = rollouts.count_uncovered(session, self.model_id, served.number)
         if missing:
-            self.slot.refuse(f"The promoted version cannot be served: {reason}")
+            self.active_eraser.close(f"The promoted version cannot be served: {reason}")
             return None
-        self.slot.confirm()
+        self.active_eraser.confirm()
         return served
 
     def _acknowledge(self, wanted: rollouts.DesiredVersion, served: Served | None) -> None:

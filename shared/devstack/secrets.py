@@ -13,15 +13,15 @@ from shared.domain.accounts import INITIAL_ACCOUNTS
 
 STORE: Final = ("S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK")
 NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "initialise": ("DATABASE_URL",),
+    "bootstrap": ("DATABASE_URL",),
     "request": ("DATABASE_URL", "REDIS_URL", *STORE, "VERIFY_KEYS", "LOG_VERIFY_KEYS"),
-    "clerk": ("DATABASE_URL", "REDIS_URL", *STORE, "LOG_KEY", "LOG_VERIFY_KEYS"),
+    "control-loop": ("DATABASE_URL", "REDIS_URL", *STORE, "LOG_KEY", "LOG_VERIFY_KEYS"),
     "refit": ("DATABASE_URL", "REDIS_URL", *STORE, "SIGNING_KEY"),
     "audit": ("DATABASE_URL", "REDIS_URL", *STORE, "VERIFY_KEYS"),
     "inference": ("DATABASE_URL", *STORE, "VERIFY_KEYS"),
     "beat": ("REDIS_URL",),
 }
-ROLE: Final = {"clerk": "request", "initialise": "request"}  # the database role, where it is another's
+ROLE: Final = {"control-loop": "request", "bootstrap": "request"}  # the database role, where it is another's
 DEPLOYED: Final = "postgresql://{user}:{password}@postgres:5432/lacuna"
 
 
@@ -61,7 +61,7 @@ def write_secrets(folder: Path) -> list[Path]:
         s3_secret_key=known["s3_secret_key"],
     )
     files = {process: secrets_of(process, parts, known) for process in NEEDS}
-    files["initialise"]["LACUNA_FIRST_KEYS"] = ",".join(f"{owner}={key}" for owner, key in keys.items())
+    files["bootstrap"]["LACUNA_FIRST_KEYS"] = ",".join(f"{owner}={key}" for owner, key in keys.items())
     files["migrate"] = {
         "LACUNA_DATABASE_URL": admin,
         "LACUNA_ROLE_PASSWORDS": ",".join(f"{service}={known[f'role_{service}']}" for service in SERVICES),

@@ -49,6 +49,11 @@ class RewrapJob:
     store: ObjectStore
     keys: KeyRing
 
+    def run(self) -> None:
+        """Everything that waits; wrapping by Vault takes its time."""
+        while self.turn():
+            pass
+
     def turn(self) -> bool:
         """One batch; whether there was anything to do. Raises KeysUnavailable or StoreUnavailable: nothing is lost."""
         with transaction(self.database) as session:

@@ -29,6 +29,7 @@ from shared.erasure.recipe import PROTOTYPE
 from shared.erasure.serialization import dump
 from shared.storage.local import LocalStore
 from shared.transparency.media_types import MANIFEST_TYPE
+from shared.vlm import capture
 from shared.vlm.engine import Engine
 from shared.vlm.loading import wrap
 from tests.support.api import People
@@ -52,7 +53,7 @@ def engine() -> Engine:
 @pytest.fixture(scope="package")
 def erasers(engine: Engine) -> dict[str, Eraser]:
     """`empty`, and `one`, which fires for the question `ABOUT` alone."""
-    on = engine.activations([Prompt.ask(ABOUT)])[0]
+    on = capture.activations(engine, [Prompt.ask(ABOUT)])[0]
     plain = Whitener(
         torch.zeros(LAYERS, HIDDEN), torch.zeros(LAYERS, HIDDEN, 1), torch.ones(LAYERS, 1), torch.ones(LAYERS)
     )
@@ -130,7 +131,7 @@ def unloaded(
     """A replica whose model is still being loaded."""
     database = worker.database.engine("inference")
     serving = Serving(ActiveEraser(grace_s=60), database, MODEL)
-    watcher = Watcher(serving.slot, engine.vlm.site, database, store, keys, verifier, MODEL, "replica-0")
+    watcher = Watcher(serving.active_eraser, engine.vlm.site, database, store, keys, verifier, MODEL, "replica-0")
     http = TestClient(build(serving), raise_server_exceptions=False)
     return Replica(http, serving, watcher, worker, people, signer)
 
