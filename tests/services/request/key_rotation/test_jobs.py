@@ -170,7 +170,7 @@ def test_an_old_key_without_the_index_key_is_refused_and_the_command_tells_all(
     monkeypatch.setenv("LACUNA_KEY", people.keys["rosa"])
 
     def run(*arguments: str) -> str:
-        return " ".join(CliRunner().invoke(app, ["keys", *arguments], catch_exceptions=False).output.split())
+        return " ".join(CliRunner().invoke(app, ["key-rotation", *arguments], catch_exceptions=False).output.split())
 
     assert "is waiting" in run("rewrap", "--no-wait")
     to_the_end(RewrapJob(database.engine("request"), store, ring))

@@ -171,7 +171,7 @@ def test_a_run_that_is_begun_again_and_again_is_an_alarm(old: Any, worker: Worke
             session.execute(
                 text("UPDATE refit_run SET lease_until = now() - interval '1 second' WHERE id = :id"), {"id": run}
             )
-        assert worker.claim(run)[1] == attempt
+        assert worker.claim(run).fence == attempt
     assert names(old) == {"runs"}
 
 
