@@ -17,7 +17,7 @@ from services.cli.render.tables import print_sentence
 from shared.errors import BadInput, IntegrityFailure
 
 if TYPE_CHECKING:  # the checks take a third of a second to import, which other commands do not spend
-    from shared.transparency.certificate_verifier import Verified
+    from shared.transparency.certificate_verifier import VerifiedCertificate
     from shared.transparency.checkpoints import PublicKey
     from shared.transparency.log_verifier import VerifiedLog
     from shared.transparency.timestamps import TimestampAuthority, VerifiedTimestamp
@@ -149,7 +149,7 @@ def _check_timestamps(folder: Path, authority: "TimestampAuthority | None") -> s
     return _timestamp_sentence(timestamps, len(files), authority)
 
 
-def _check_manifest(manifest: dict[str, object], verified: "Verified", public_keys: Sequence[str]) -> None:
+def _check_manifest(manifest: dict[str, object], verified: "VerifiedCertificate", public_keys: Sequence[str]) -> None:
     from shared.crypto.signing import Verifier  # noqa: PLC0415 - see above
     from shared.transparency import certificate_verifier  # noqa: PLC0415 - see above
 

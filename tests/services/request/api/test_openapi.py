@@ -19,9 +19,9 @@ UNDESCRIBED = {
     "order_refit", "list_refits", "list_erasers", "show_eraser", "show_audit", "promote", "rollback",
     "order_rewrap", "list_rewraps", "show_rewrap", "log_checkpoint", "log_checkpoints", "log_timestamps",
     "log_leaves", "log_proof", "certificate",
-    "add_retain_set", "allow_kit", "ask_kit", "create_import", "end_kit", "healthz", "list_import_rows", "list_kits",
-    "list_retain_sets", "open_kit", "readyz", "register_kpis", "register_requests", "show_import", "show_kit",
-    "show_retain_set", "status", "use_retain_set",
+    "create_import", "healthz", "list_import_rows",
+    "readyz", "register_kpis", "register_requests", "show_import",
+    "status",
 }  # fmt: skip
 
 
