@@ -39,4 +39,4 @@ def require_second_person(actor: str, deeds: Mapping[str, str], remaining: str) 
 def require_standing_request(requested_at: datetime, now: datetime) -> None:
     """Raise Conflict where a request for a confirmation is too old to be confirmed."""
     if now - requested_at > REQUEST_STANDS_FOR:
-        raise Conflict("It was asked for more than a day ago: ask anew.")
+        raise Conflict("It was requested more than a day ago: request it again.")

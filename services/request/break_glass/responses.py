@@ -74,7 +74,7 @@ def break_glass_response(session: Session, access: BreakGlass) -> BreakGlassResp
         expires_at=access.expires_at,
         ended_by=access.ended_by,
         ended_at=access.ended_at,
-        tickets=service.tickets_of(session, access.id),
+        tickets=service.exposed_ticket_ids(session, access.id),
         exposure=[
             ExposureResponse(
                 ticket=exposure.ticket_id,

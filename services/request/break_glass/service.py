@@ -24,9 +24,9 @@ from shared.db.models.erasers import (
 )
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import audit_log, audits, rollouts, tickets
-from shared.domain.accounts import ACTOR
+from shared.domain.accounts import SYSTEM_ACTOR
 from shared.domain.four_eyes import require_second_person, require_standing_request
-from shared.domain.ticket_lifecycle import allowed
+from shared.domain.ticket_lifecycle import is_allowed
 from shared.errors import Conflict, NotAudited, NotFound
 
 logger = logging.getLogger(__name__)
@@ -37,9 +37,9 @@ def ask(session: Session, principal: Principal, version: EraserVersion, reason: 
 
     Raises NotAudited where it passed no audit, Conflict where it exposes nobody.
     """
-    if not any(audit.verdict == "passed" for audit in audits.audits_of(session, version.id)):
+    if not any(audit.verdict == "passed" for audit in audits.list_audits(session, version.id)):
         raise NotAudited(f"Version {version.number} has passed no audit: not even two people can serve it.")
-    exposed = rollouts.uncovered(session, version.model_id, version.id)
+    exposed = rollouts.uncovered_tickets(session, version.model_id, version.id)
     if not exposed:
         raise Conflict(f"Version {version.number} exposes nobody: an ordinary rollback is enough.")
     access = BreakGlass(
@@ -73,20 +73,20 @@ def confirm(session: Session, principal: Principal, state: DesiredState | None, 
     if access.confirmed_at is not None or access.ended_at is not None:
         raise Conflict("It was confirmed, or is over, already.")
     require_standing_request(access.asked_at, now)
-    listed = set(tickets_of(session, access.id))
-    if more := set(rollouts.uncovered(session, access.model_id, access.version_id)) - listed:
+    listed = set(exposed_ticket_ids(session, access.id))
+    if more := set(rollouts.uncovered_tickets(session, access.model_id, access.version_id)) - listed:
         raise Conflict(f"Meanwhile it would expose {len(more)} more people: ask anew.", tickets=sorted(more))
     access.confirmed_by, access.confirmed_at = principal.owner, now
     access.expires_at = now + timedelta(minutes=access.minutes)
     session.flush()
     version = session.get_one(EraserVersion, access.version_id)
-    rollouts.set_desired(session, state, version, "break_glass", principal.owner)
+    rollouts.set_desired_state(session, state, version, "break_glass", principal.owner)
     for ticket_id in sorted(listed):
         ticket = session.get_one(Ticket, ticket_id, with_for_update=True)
         if ticket.state == "withdrawn":
             continue
         session.add(Exposure(break_glass_id=access.id, ticket_id=ticket_id, started_at=now))
-        if allowed(ticket.state, "expose"):
+        if is_allowed(ticket.state, "expose"):
             note = f"exposed by version {version.number}"
             tickets.advance(session, ticket, "expose", principal.owner, note, roles=principal.roles)
     rollouts.return_deploying(session, version, principal.owner, principal.roles)
@@ -104,13 +104,13 @@ def end(session: Session, actor: str, state: DesiredState | None, access: BreakG
     access.ended_at, access.ended_by = utc_now(), actor
     session.flush()
     _log(session, actor, "break_glass.ended", access, {})
-    if state is None or not rollouts.uncovered(session, access.model_id, state.version_id):
+    if state is None or not rollouts.uncovered_tickets(session, access.model_id, state.version_id):
         return state
     version = newest_covering(session, access.model_id)
     if version is None:  # then nothing is served: replicas ask the database the same question
         logger.error("no audited version covers everybody who must stay forgotten: order a refit")
         return state
-    return rollouts.set_desired(session, state, version, "restore", actor)
+    return rollouts.set_desired_state(session, state, version, "restore", actor)
 
 
 def expire(session: Session, model_id: str) -> None:
@@ -123,7 +123,7 @@ def expire(session: Session, model_id: str) -> None:
     for access in session.scalars(running.with_for_update()):
         timed_out = access.expires_at is None or access.expires_at <= now
         if timed_out or state is None or state.version_id != access.version_id:
-            state = end(session, ACTOR, state, access)
+            state = end(session, SYSTEM_ACTOR, state, access)
     _close_exposures(session, model_id, state)
 
 
@@ -152,7 +152,7 @@ def get(session: Session, model_id: str, access_id: uuid.UUID, *, lock: bool = F
     return access
 
 
-def tickets_of(session: Session, access_id: uuid.UUID) -> list[str]:
+def exposed_ticket_ids(session: Session, access_id: uuid.UUID) -> list[str]:
     """Ids of the tickets whose people the access exposes."""
     ids = select(BreakGlassTicket.ticket_id).where(BreakGlassTicket.break_glass_id == access_id)
     return list(session.scalars(ids.order_by(BreakGlassTicket.ticket_id)))

@@ -68,7 +68,7 @@ def show_eraser(
 def show_audit(number: Number, context: ContextDep, principal: PrincipalDep) -> AuditResponse:
     """The newest audit of one version."""
     with transaction(context.database) as session:
-        runs = audits.audits_of(session, erasers.get_version(session, context.model_id, number).id)
+        runs = audits.list_audits(session, erasers.get_version(session, context.model_id, number).id)
         if not runs:
             raise NotFound(f"Version {number} has not been audited yet.")
         return audit_response(number, runs[0])

@@ -10,7 +10,7 @@ from shared.db.models.audits import AuditRun
 from shared.db.models.erasers import EraserVersion
 from shared.db.repositories import audits as audits_repository
 from shared.db.repositories import rollouts
-from shared.domain.accounts import ACTOR
+from shared.domain.accounts import SYSTEM_ACTOR
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def promote_passed(session: Session, model_id: str) -> None:
         current = session.get_one(EraserVersion, state.version_id)
         if newest.number < current.number or was_rolled_back_from(session, newest, state.changed_at):
             return
-    rollouts.set_desired(session, state, newest, "automatic", ACTOR)
+    rollouts.set_desired_state(session, state, newest, "automatic", SYSTEM_ACTOR)
     logger.info("version %d is promoted", newest.number)
 
 
@@ -43,6 +43,6 @@ def was_rolled_back_from(session: Session, version: EraserVersion, changed_at: d
 
     Where another version is served by then, a person went back from this one, which stands until a newer version comes.
     """
-    audits = audits_repository.audits_of(session, version.id)
+    audits = audits_repository.list_audits(session, version.id)
     passed = [audit.finished_at for audit in audits if audit.verdict == "passed" and audit.finished_at]
     return bool(passed) and min(passed) < changed_at

@@ -67,7 +67,7 @@ def desired_state_etag(state: DesiredState | None) -> str:
 
 def version_response(session: Session, version: EraserVersion, state: DesiredState | None) -> EraserVersionResponse:
     """A version, where `state` is the desired state of its model."""
-    audits = audits_repository.audits_of(session, version.id)
+    audits = audits_repository.list_audits(session, version.id)
     return EraserVersionResponse(
         number=version.number,
         model=version.model_id,
@@ -75,7 +75,7 @@ def version_response(session: Session, version: EraserVersion, state: DesiredSta
         sha256=version.sha256,
         size_bytes=version.size_bytes,
         created_at=version.created_at,
-        tickets=erasers.tickets_of(session, version.id),
+        tickets=erasers.covered_ticket_ids(session, version.id),
         coverage_root=version.coverage_root,
         audit=(audits[0].verdict or audits[0].status) if audits else "queued",
         promoted=state is not None and state.version_id == version.id,

@@ -28,6 +28,6 @@ def newest_covering(session: Session, model_id: str) -> EraserVersion | None:
     passed = select(AuditRun.version_id).where(AuditRun.verdict == "passed")
     versions = select(EraserVersion).where(EraserVersion.model_id == model_id, EraserVersion.id.in_(passed))
     for version in session.scalars(versions.order_by(EraserVersion.number.desc())):
-        if not rollouts.uncovered(session, model_id, version.id):
+        if not rollouts.uncovered_tickets(session, model_id, version.id):
             return version
     return None

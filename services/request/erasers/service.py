@@ -46,7 +46,7 @@ def promote(
         current = session.get_one(EraserVersion, state.version_id)
         if version.number > current.number:
             raise BadInput(f"Version {version.number} is newer than {current.number}: promote it instead.")
-    state = rollouts.set_desired(session, state, version, kind, principal.owner)
+    state = rollouts.set_desired_state(session, state, version, kind, principal.owner)
     if kind == "rollback":
         rollouts.return_deploying(session, version, principal.owner, principal.roles)
     return state

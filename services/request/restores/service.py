@@ -52,13 +52,13 @@ def stale_reason(session: Session, context: AppContext) -> str | None:
 def ask(session: Session, context: AppContext, principal: Principal, reason: str) -> RestoreAcceptance:
     """The first person asks to go on with this older database; raises Conflict where it is not older."""
     mark, now = high_water_mark.read(context.store, context.keys, context.model_id), present(session, context.model_id)
-    if not mark.above(now):
+    if not mark.shortfalls(now):
         raise Conflict("The database is not older than its mark: there is nothing to accept.")
     note = _stored_note(context.store)
     made = RestoreAcceptance(
         id=uuid.uuid4(),
         model_id=context.model_id,
-        mark_sha256=high_water_mark.digest(context.store, context.model_id),
+        mark_sha256=high_water_mark.text_digest(context.store, context.model_id),
         mark=asdict(mark),
         present=asdict(now),
         checkpoint=note.decode(errors="replace"),
@@ -83,7 +83,7 @@ def confirm(session: Session, context: AppContext, principal: Principal, accepta
     if made.confirmed_at is not None:
         raise Conflict("It was confirmed already.")
     require_standing_request(made.asked_at, utc_now())
-    if made.mark_sha256 != high_water_mark.digest(context.store, context.model_id):
+    if made.mark_sha256 != high_water_mark.text_digest(context.store, context.model_id):
         raise Conflict("The mark in the object store is another one by now: ask anew.")
     made.confirmed_by, made.confirmed_at = principal.owner, utc_now()
     session.flush()
