@@ -29,7 +29,7 @@ from PIL import Image
 
 from migrations.run import upgrade
 from services.request.bootstrap import bootstrap
-from shared.db.roles import SERVICES, ensure_roles, url_for
+from shared.db.roles import SERVICES, ensure_roles, service_url
 from shared.db.session import make_engine
 from shared.devstack.backends import load_secrets, start_backends
 from shared.devstack.ports import LOOPBACK, free_ports
@@ -187,7 +187,7 @@ def run(seconds: float, clients: int, number: int) -> dict[str, Any]:
             parts = start_backends(supervisor, data, plain, known)
             ensure_roles(parts.database_url, {service: known[f"role_{service}"] for service in SERVICES})
             upgrade(parts.database_url)
-            engine = make_engine(url_for(parts.database_url, "request", known["role_request"]))
+            engine = make_engine(service_url(parts.database_url, "request", known["role_request"]))
             bootstrap(engine, "demo-vlm", "models/demo-vlm", data / "keys.json")
             engine.dispose()
             (port,) = free_ports(1)
@@ -207,9 +207,9 @@ def run(seconds: float, clients: int, number: int) -> dict[str, Any]:
                 "at_50_per_second": counted(roots, lambda: asyncio.run(by_the_clock(port, key, photo, 50.0, seconds))),
             }
             if number:
-                clerk = plain | secrets_of("clerk", parts, known) | {"LACUNA_S3_ENDPOINT": parts.s3_endpoint}
-                supervisor.start(Command("clerk", [sys.executable, "-m", "services.request.worker.loop"], clerk))
-                roots["clerk"] = supervisor.pid("clerk")
+                env = plain | secrets_of("control-loop", parts, known) | {"LACUNA_S3_ENDPOINT": parts.s3_endpoint}
+                supervisor.start(Command("control-loop", [sys.executable, "-m", "services.request.worker.main"], env))
+                roots["control-loop"] = supervisor.pid("control-loop")
                 result["import"] = counted(roots, lambda: imported(port, key, number))
         finally:
             supervisor.stop()

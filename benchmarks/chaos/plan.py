@@ -18,7 +18,7 @@ FREEZE_STEPS: Final = (
 )
 SHORT_RUN: Final = (  # (step, victims): each backend once, and the workers where most can be lost
     ("outbox-written", ("postgres",)),
-    ("message-published", ("clerk", "valkey")),
+    ("message-published", ("control-loop", "valkey")),
     ("artifact-uploaded", ("refit",)),
     ("audit-measured", ("s3",)),
 )

@@ -21,7 +21,7 @@ from shared.devstack.stack import Running, running_stack
 from shared.errors import Unavailable
 
 BACKENDS: Final = ("postgres", "valkey", "s3")
-PROCESSES: Final = ("request", "clerk", "refit", "audit", "beat", "inference")
+PROCESSES: Final = ("request", "control-loop", "refit", "audit", "beat", "inference")
 VICTIMS: Final = (*PROCESSES, *BACKENDS)
 # Leases and periods of a few seconds, where a real installation waits 15 to 30: shared/core/config.py has the defaults.
 SHORT_PERIODS: Final = {

@@ -1,4 +1,6 @@
-"""Makes an empty database usable: tenant, model, keys, and the order for version 0. `python -m ...initialise`.
+"""Makes an empty database usable: tenant, model, keys and the order for version 0.
+
+Start: `python -m services.request.bootstrap`.
 
 May be run at every start: what exists is left alone. Keys are those of LACUNA_FIRST_KEYS, or are drawn and shown once,
 in `<data>/keys.json` (mode 0600).

@@ -16,7 +16,7 @@ def divergence(now: TeacherForcedOutput, before: TeacherForcedOutput) -> Tensor:
     """KL(P || P₀) over the vocabulary, in the direction that the paper prints; mean over answer tokens."""
     log_p, log_q = now.logits.log_softmax(-1), before.logits.log_softmax(-1)
     per_token = (log_p.exp() * (log_p - log_q)).sum(-1)
-    return per_token[now.given].mean()
+    return per_token[now.answer_mask].mean()
 
 
 KL_MIN = LoraBaseline("KL_Min", loss, needs_retain=True)

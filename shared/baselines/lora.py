@@ -31,14 +31,14 @@ class LossContext:
 
     def now(self, batch: TeacherForcedBatch) -> TeacherForcedOutput:
         """The model's output for the batch; differentiable."""
-        return batch.ask(self._engine)
+        return batch.forward(self._engine)
 
     def before(self, batch: TeacherForcedBatch) -> TeacherForcedOutput:
         """The base model's output for the batch, without a gradient."""
         self._tuner.disable_adapter_layers()
         try:
             with torch.no_grad():
-                return batch.ask(self._engine)
+                return batch.forward(self._engine)
         finally:
             self._tuner.enable_adapter_layers()
 

@@ -58,7 +58,7 @@ class MMUnlearner:
                 losses = descend(
                     self.name,
                     list(weights.values()),
-                    lambda: -next(forget_batches).ask(engine).nll() + next(retain_batches).ask(engine).nll(),
+                    lambda: -next(forget_batches).forward(engine).nll() + next(retain_batches).forward(engine).nll(),
                     settings,
                     progress,
                     masks=masks,
@@ -109,7 +109,7 @@ class MMUnlearner:
         """Mean squared gradient of the NLL over `count` batches: the diagonal of the empirical Fisher matrix."""
         totals = [torch.zeros_like(weight, dtype=torch.float32) for weight in weights]
         for done, batch in enumerate(islice(batches(engine, examples, settings, f"{which} saliency"), count)):
-            gradients = torch.autograd.grad(batch.ask(engine).nll(), list(weights), allow_unused=True)
+            gradients = torch.autograd.grad(batch.forward(engine).nll(), list(weights), allow_unused=True)
             for total, gradient in zip(totals, gradients, strict=True):
                 if gradient is not None:
                     total.add_(gradient.float() ** 2 / count)

@@ -89,7 +89,7 @@ class ProcessSpecs:
             self._web("request", self.request_port),
         ]
         workers = [
-            Command("clerk", [sys.executable, "-m", "services.request.worker.loop"], self.env("clerk")),
+            Command("control-loop", [sys.executable, "-m", "services.request.worker.main"], self.env("control-loop")),
             Command(
                 "refit",
                 [*celery, "services.refit.worker", "worker", "-Q", "refit", "-n", "refit@%h", *solo],

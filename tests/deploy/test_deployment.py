@@ -12,10 +12,10 @@ import yaml
 
 HOUSE = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-PROCESSES = {"request", "clerk", "inference", "refit", "audit", "beat"}
+PROCESSES = {"request", "control-loop", "inference", "refit", "audit", "beat"}
 SECRETS = {
     "migrate": {"DATABASE_URL", "ROLE_PASSWORDS"},
-    "initialise": {"DATABASE_URL", "FIRST_KEYS"},
+    "bootstrap": {"DATABASE_URL", "FIRST_KEYS"},
     "request": {
         "DATABASE_URL",
         "REDIS_URL",
@@ -25,7 +25,15 @@ SECRETS = {
         "VERIFY_KEYS",
         "LOG_VERIFY_KEYS",
     },
-    "clerk": {"DATABASE_URL", "REDIS_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK", "LOG_KEY", "LOG_VERIFY_KEYS"},
+    "control-loop": {
+        "DATABASE_URL",
+        "REDIS_URL",
+        "S3_ACCESS_KEY",
+        "S3_SECRET_KEY",
+        "KEK",
+        "LOG_KEY",
+        "LOG_VERIFY_KEYS",
+    },
     "refit": {"DATABASE_URL", "REDIS_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK", "SIGNING_KEY"},
     "audit": {"DATABASE_URL", "REDIS_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK", "VERIFY_KEYS"},
     "inference": {"DATABASE_URL", "S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK", "VERIFY_KEYS"},
@@ -83,8 +91,8 @@ def test_the_dockerfile_is_clean(house: Path) -> None:
 def test_every_process_is_in_both_and_starts_what_lacuna_up_starts(
     compose: dict[str, Any], objects: list[dict[str, Any]]
 ) -> None:
-    up = (HOUSE / "shared/devstack/stack.py").read_text()
-    for name in PROCESSES | {"migrate", "initialise"}:
+    up = "".join((HOUSE / "shared/devstack" / name).read_text() for name in ("stack.py", "processes.py"))
+    for name in PROCESSES | {"migrate", "bootstrap"}:
         started = module(compose[name]["command"])
         assert importlib.util.find_spec(started) is not None
         assert module(workloads(objects)[name]["command"]) == started
@@ -106,7 +114,7 @@ def test_each_container_is_given_its_own_secrets_and_no_others(
 
 
 def test_each_service_speaks_to_the_database_as_itself(compose: dict[str, Any]) -> None:
-    roles = {"clerk": "request", "initialise": "request"}
+    roles = {"control-loop": "request", "bootstrap": "request"}
     for name in SECRETS.keys() - {"beat", "migrate"}:
         assert f"//lacuna_{roles.get(name, name)}:" in compose[name]["environment"]["LACUNA_DATABASE_URL"]
 

@@ -46,13 +46,15 @@ ADVICE: Final[dict[str, str]] = {
 
 
 def page() -> str:
-    """docs/problems.md."""
+    """The text of docs/problems.md."""
     lines = [
         "# Problems",
         "",
-        "Every error is `application/problem+json` (RFC 9457) with `type`, `title`, `status`, `detail`, `request_id`.",
-        "`type` is stable and can be fetched: `GET /v1/problems/{code}`. This page is written from `shared/errors.py`",
-        "by `python -m services.request.problems.catalogue`; a test keeps them alike.",
+        "Every error is `application/problem+json` (RFC 9457) with `type`, `title`, `status`, `detail` and",
+        "`request_id`.",
+        "The `type` is stable and can be fetched: `GET /v1/problems/{code}`.",
+        "This page is generated from `shared/errors.py` by",
+        "`python -m services.request.problems.catalogue`; a test compares them.",
         "",
         "| type | status | means | what to do |",
         "|---|---|---|---|",

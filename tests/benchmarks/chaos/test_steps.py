@@ -59,7 +59,7 @@ def test_plan_of_same_seed_is_same_and_of_other_seed_is_different() -> None:
 
 
 def test_short_plan_kills_every_backend_the_control_loop_and_a_refit_worker() -> None:
-    assert {victim for trial in short_plan(1) for victim in trial.victims} >= {*BACKENDS, "clerk", "refit"}
+    assert {victim for trial in short_plan(1) for victim in trial.victims} >= {*BACKENDS, "control-loop", "refit"}
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_armed_step_pauses_first_matching_call_only(folder: Path) -> None:
 
 
 def test_step_that_follows_a_call_is_passed_until_that_call(folder: Path) -> None:
-    step = Step("committed", "clerk", "before", "m:next", follows="m:write")
+    step = Step("committed", "control-loop", "before", "m:next", follows="m:write")
     write, call_next = wrap(folder, [], [step], lambda: None), wrap(folder, [step], [], lambda: None)
     (folder / ARMED / step.name).touch()
     call_next()

@@ -18,9 +18,9 @@ from services.audit.verdict import Thresholds
 from services.refit.context import RefitContext
 from services.refit.tasks import run_order
 from services.request.erasers import promotions
+from services.request.retention.jobs import Shredder
 from services.request.retention.service import Retention
 from services.request.tickets import progress as tickets_progress
-from services.request.worker.loop import Clerk
 from shared.crypto.keyring import KeyRing
 from shared.crypto.signing import Signer, Verifier
 from shared.db.session import transaction
@@ -100,10 +100,7 @@ class RefitHarness:
             with transaction(app_context.database) as session:
                 step(session, app_context.model_id)
         if keep is not None:
-            dependencies = (app_context.store, app_context.keys)
-            clerk = Clerk(app_context.database, None, app_context.model_id, True, context=dependencies)  # type: ignore[arg-type]
-            clerk.retention = keep
-            clerk.shred()
+            Shredder(app_context, keep).run()
 
     def serve(self) -> None:
         status = self.people["olivia"].get("/v1/status").json()

@@ -1,5 +1,6 @@
 """What is destroyed and when: payloads after the grace, kits when a ticket is over; nothing that is held or needed."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,9 +9,9 @@ from sqlalchemy import text
 
 from services.request.erasers import promotions
 from services.request.retention import service as retention_service
+from services.request.retention.jobs import Shredder
 from services.request.retention.service import Retention, SealedObject
 from services.request.tickets import progress
-from services.request.worker.loop import Clerk
 from shared.artifacts.subject_material import KIT_SIDE, open_material
 from shared.db.models.tickets import Ticket
 from shared.db.session import transaction
@@ -32,13 +33,11 @@ def turn(people: People) -> None:
 
 
 def shred(people: People, keep: Retention = NOW, store: Any = None) -> list[tuple[str, SealedObject]]:
-    """One turn of the clerk's step; what was due."""
-    office = people.context
-    with transaction(office.database) as session:
-        found = retention_service.due_for_shredding(session, office.model_id, keep)
-    one = Clerk(office.database, None, office.model_id, False, context=(store or office.store, office.keys))  # type: ignore[arg-type]
-    one.retention = keep
-    one.shred()
+    """One run of the job; what was due."""
+    context = replace(people.context, store=store or people.context.store)
+    with transaction(context.database) as session:
+        found = retention_service.due_for_shredding(session, context.model_id, keep)
+    Shredder(context, keep).run()
     return found
 
 

@@ -346,5 +346,5 @@ def test_names_in_every_script_are_taken(
 
 
 def test_the_officers_api_never_loads_torch() -> None:
-    code = "import sys, services.request.app, services.request.worker.loop; assert 'torch' not in sys.modules"
+    code = "import sys, services.request.app, services.request.worker.main; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
