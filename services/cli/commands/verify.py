@@ -17,7 +17,7 @@ from services.cli.render.tables import print_sentence
 from shared.errors import BadInput, IntegrityFailure
 
 if TYPE_CHECKING:  # the checks take a third of a second to import, which other commands do not spend
-    from shared.transparency.certificate_verifier import Verified
+    from shared.transparency.certificate_verifier import VerifiedCertificate
     from shared.transparency.checkpoints import PublicKey
     from shared.transparency.log_verifier import VerifiedLog
     from shared.transparency.timestamps import TimestampAuthority, VerifiedTimestamp
@@ -77,19 +77,18 @@ def verify_certificate(
     from shared.transparency import certificate_verifier  # noqa: PLC0415 - see above
 
     content, keys, authority = read_bytes(file), _read_keys(key, data), _read_authority(tsa_ca, tsa_policy)
-    envelope, issued, manifest = certificate_verifier.read_file(content)
-    verified = certificate_verifier.verify(envelope, keys, issued)
-    tokens = certificate_verifier.read_stamps(content)
+    read = certificate_verifier.read_certificate_file(content)
+    verified = certificate_verifier.verify(read.envelope, keys, read.issue_proof)
     timestamps = (
-        [certificate_verifier.verify_stamp(verified, token, keys, authority.check) for token in tokens]
+        [certificate_verifier.verify_timestamp(verified, token, keys, authority.check) for token in read.timestamps]
         if authority
         else []
     )
     if eraser_key:
-        if manifest is None:
+        if read.eraser_manifest is None:
             raise IntegrityFailure("The file holds no manifest of the eraser. The bundle (.zip) has it.")
-        _check_manifest(manifest, verified, eraser_key)
-    print_sentence(f"{verified.sentence()} {_timestamp_sentence(timestamps, len(tokens), authority)}".strip())
+        _check_manifest(read.eraser_manifest, verified, eraser_key)
+    print_sentence(f"{verified.sentence()} {_timestamp_sentence(timestamps, len(read.timestamps), authority)}".strip())
     if verified.statement["predicate"]["certificate"]["status"] != "in_force":
         raise SystemExit(3)
 
@@ -150,7 +149,7 @@ def _check_timestamps(folder: Path, authority: "TimestampAuthority | None") -> s
     return _timestamp_sentence(timestamps, len(files), authority)
 
 
-def _check_manifest(manifest: dict[str, object], verified: "Verified", public_keys: Sequence[str]) -> None:
+def _check_manifest(manifest: dict[str, object], verified: "VerifiedCertificate", public_keys: Sequence[str]) -> None:
     from shared.crypto.signing import Verifier  # noqa: PLC0415 - see above
     from shared.transparency import certificate_verifier  # noqa: PLC0415 - see above
 

@@ -176,8 +176,9 @@ def _verify_certificate(run: _Demo) -> None:
     with _timed(run.result, "certificate"):
         _wait(issued, "the certificate")
         keys = read_keys((run.running.data / LOG_KEYS_FILE).read_text())
-        envelope, issued_entry, _ = certificate_verifier.read_file(bundles[-1])
-        run.result.certificate = certificate_verifier.verify(envelope, keys, issued_entry).sentence()
+        bundle = certificate_verifier.read_certificate_file(bundles[-1])
+        verified = certificate_verifier.verify(bundle.envelope, keys, bundle.issue_proof)
+        run.result.certificate = verified.sentence()
     run.console.print(f"Ada, the auditor, reads: [italic]{escape(run.result.certificate)}[/]")
 
 

@@ -12,7 +12,7 @@ from services.request.api import pagination
 from services.request.api.csv import write_csv
 from services.request.api.dependencies import ContextDep, PrincipalDep
 from services.request.api.idempotency import encode_body
-from services.request.registers.responses import KeyFigures, RegisterEntry, RegisterPage, register_entry
+from services.request.registers.responses import KeyFigures, RegisterEntryResponse, RegisterPage, register_entry
 from shared.core.clock import utc_now
 from shared.db.repositories import registers
 from shared.db.session import transaction
@@ -45,15 +45,15 @@ def register_requests(
         submitted_at, ticket_id = pagination.decode_cursor(secret, query, cursor, 2)
         after = (datetime.fromisoformat(submitted_at), ticket_id)
     with transaction(context.database) as session:
-        rows = registers.requests(session, principal.tenant_id, since, until, after, limit + 1)
-        entries = [register_entry(ticket, certificate) for ticket, certificate in rows[:limit]]
+        rows = registers.list_requests(session, principal.tenant_id, since, until, after, limit + 1)
+        entries = [register_entry(row) for row in rows[:limit]]
     following = None
     if len(rows) > limit:
         last = entries[-1]
         following = pagination.encode_cursor(secret, query, [last.submitted_at.isoformat(), last.id])
     headers = {NEXT: following} if following else {}
     if format == "csv":
-        columns = list(RegisterEntry.model_fields)
+        columns = list(RegisterEntryResponse.model_fields)
         cells = ([getattr(entry, column) for column in columns] for entry in entries)
         return _csv("requests", columns, cells, headers)
     return JSONResponse(encode_body(RegisterPage(items=entries, next=following)), headers=headers)
@@ -65,7 +65,7 @@ def register_kpis(
 ) -> Response:
     """Received, granted, refused and why, median days, overdue: of the requests filed in the period."""
     with transaction(context.database) as session:
-        counts = registers.kpis(session, principal.tenant_id, since, until, utc_now())
+        counts = registers.key_figures(session, principal.tenant_id, since, until, utc_now())
     figures = KeyFigures(**counts, since=since, until=until)
     if format == "json":
         return JSONResponse(encode_body(figures))

@@ -5,11 +5,10 @@ from datetime import datetime
 from pydantic import Field
 
 from services.request.api.responses import AccountName, Page, ResponseModel, TicketId
-from shared.db.models.tickets import Ticket
-from shared.db.models.transparency import Certificate
+from shared.db.repositories.registers import RegisterEntry
 
 
-class RegisterEntry(ResponseModel):
+class RegisterEntryResponse(ResponseModel):
     """One request of the register, without personal data. The fields are the columns of the CSV."""
 
     id: TicketId
@@ -28,7 +27,7 @@ class RegisterEntry(ResponseModel):
     certificate_status: str | None = Field(examples=["in_force"])
 
 
-class RegisterPage(Page[RegisterEntry]):
+class RegisterPage(Page[RegisterEntryResponse]):
     """Requests of the period, the oldest first."""
 
 
@@ -53,9 +52,10 @@ class KeyFigures(ResponseModel):
     until: datetime | None
 
 
-def register_entry(ticket: Ticket, certificate: Certificate | None) -> RegisterEntry:
+def register_entry(entry: RegisterEntry) -> RegisterEntryResponse:
     """One request with its newest certificate."""
-    return RegisterEntry(
+    ticket, certificate = entry.ticket, entry.certificate
+    return RegisterEntryResponse(
         id=ticket.id,
         submitted_at=ticket.submitted_at,
         source=ticket.source,

@@ -13,7 +13,15 @@ from services.request.retain_sets.responses import ForgottenMatch, RetainSetRepo
 from services.request.retain_sets.schemas import RetainSetCreate, RetainSetRow
 from shared.artifacts.photo_hashes import PhotoHashes, hash_with_crops
 from shared.artifacts.photos import normalize_photo, open_photo, read_data_url
-from shared.artifacts.retain_sets import SPLITS, ExcludedRow, RetainRow, Split, find_forgotten, rows_in_split, split_of
+from shared.artifacts.retain_sets import (
+    SPLITS,
+    ExcludedRow,
+    RetainRow,
+    Split,
+    find_excluded_rows,
+    rows_in_split,
+    split_of,
+)
 from shared.artifacts.subject_material import open_material
 from shared.core.validation import summarize_validation_errors
 from shared.db.models.tickets import Ticket
@@ -146,7 +154,7 @@ def validate(context: AppContext, body: RetainSetCreate) -> Validation:
             validation.tickets_not_compared += 1
             return []
 
-    validation.forgotten = find_forgotten(validation.rows, tickets, context.keys, photo_hashes)
+    validation.forgotten = find_excluded_rows(validation.rows, tickets, context.keys, photo_hashes)
     return validation
 
 
