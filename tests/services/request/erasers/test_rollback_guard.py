@@ -281,4 +281,4 @@ def test_asked_yesterday_is_asked_anew(people: People, database: Databases, eras
     admin(database, "ALTER TABLE break_glass DISABLE TRIGGER guard")
     with transaction(database.engine("admin")) as session:
         session.execute(text("UPDATE break_glass SET asked_at = :at"), {"at": utc_now() - timedelta(hours=25)})
-    assert "ask anew" in people["viktor"].post(f"/v1/break-glass/{asked['id']}/confirm").json()["detail"]
+    assert "request it again" in people["viktor"].post(f"/v1/break-glass/{asked['id']}/confirm").json()["detail"]
