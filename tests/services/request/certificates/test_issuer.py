@@ -154,7 +154,7 @@ def shred(desk: Desk, people: People, ticket: str, thing: Any, *, remove: bool =
         retention_service.shred_key(session, office.store, office.keys, ticket, thing)
     if remove:
         with transaction(database) as session:
-            retention_service.delete_object(session, office.store)
+            retention_service.delete_objects(session, office.store)
 
 
 def test_what_was_destroyed_is_told_once_with_its_leaves(
@@ -174,7 +174,7 @@ def test_what_was_destroyed_is_told_once_with_its_leaves(
         [row] = tickets_repository.list_disposals(session, ticket)
     assert said["destroyed"][0]["sha256"] == row.sha256
     with transaction(database.engine("request")) as session:
-        retention_service.delete_object(session, people.context.store)
+        retention_service.delete_objects(session, people.context.store)
     for _ in range(3):
         desk.clerk()
     said = desk.statement(ticket)  # told, once
