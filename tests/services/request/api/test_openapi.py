@@ -12,7 +12,8 @@ OPERATIONS = {
 }
 # Rooms whose answers are not described by models yet.
 UNDESCRIBED = {
-    "create_import", "healthz", "list_import_rows", "readyz", "register_kpis", "register_requests", "show_import", "status",
+    "create_import", "healthz", "list_import_rows", "readyz", "register_kpis", "register_requests",
+    "show_import", "status",
 }  # fmt: skip
 
 
