@@ -99,7 +99,7 @@ def bundle(people: People, ticket: str) -> bytes:
     return bytes(people["ada"].get(f"/v1/tickets/{ticket}/certificate?format=bundle").content)
 
 
-def test_it_is_issued_when_every_replica_acknowledged(
+def test_certificate_is_issued_when_every_replica_acknowledged(
     desk: Desk, people: People, ticket_body: dict[str, Any], database: Databases
 ) -> None:
     found = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
@@ -119,7 +119,7 @@ def test_it_is_issued_when_every_replica_acknowledged(
     assert any("weights of the model are unchanged" in one for one in said["not_claimed"])
 
 
-def test_it_holds_no_personal_data(people: People, ticket: str, bundle: bytes) -> None:
+def test_certificate_and_bundle_hold_no_personal_data(people: People, ticket: str, bundle: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(bundle)) as file:
         everything = b"".join(file.read(name) for name in file.namelist())
     everything += base64.b64decode(people["ada"].get(f"/v1/tickets/{ticket}/certificate").json()["payload"])
@@ -127,7 +127,7 @@ def test_it_holds_no_personal_data(people: People, ticket: str, bundle: bytes) -
         assert canary not in everything
 
 
-def test_it_is_issued_again_with_another_version_and_suspended_with_the_end(
+def test_certificate_is_reissued_for_a_new_version_and_suspended_at_the_end(
     desk: Desk, people: People, ticket: str, database: Databases
 ) -> None:
     assert desk.version(ticket) == 1
@@ -157,7 +157,7 @@ def shred(desk: Desk, people: People, ticket: str, thing: Any, *, remove: bool =
             retention_service.delete_objects(session, office.store)
 
 
-def test_what_was_destroyed_is_told_once_with_its_leaves(
+def test_destroyed_material_is_certified_once_with_its_leaves(
     desk: Desk, people: People, ticket: str, verify: Any, database: Databases
 ) -> None:
     assert desk.statement(ticket)["payload"]["state"] == "sealed_and_kept"
@@ -202,7 +202,7 @@ def test_what_was_destroyed_is_told_once_with_its_leaves(
         assert "was destroyed" in verify(resigned(envelope, change))[1]
 
 
-def test_a_withdrawn_ticket_is_told_of_its_material_too(
+def test_suspended_certificate_names_destroyed_material(
     desk: Desk, people: People, ticket: str, database: Databases
 ) -> None:
     people["adam"].post(f"/v1/tickets/{ticket}/withdraw", {"note": "taken back"})
@@ -222,7 +222,7 @@ def test_a_withdrawn_ticket_is_told_of_its_material_too(
     }
 
 
-def test_rows_of_certificates_stay_and_the_log_names_each(desk: Desk, ticket: str, database: Databases) -> None:
+def test_certificates_are_append_only_and_logged(desk: Desk, ticket: str, database: Databases) -> None:
     with transaction(database.engine("admin")) as session:
         kinds = list(session.scalars(text("SELECT kind FROM log_leaf WHERE kind LIKE 'certificate.%'")))
     assert kinds == ["certificate.issued"]
@@ -282,7 +282,7 @@ def resigned(envelope: dict[str, Any], change: Callable[[Any], None]) -> bytes:
         (lambda s: s.update(predicateType="urn:x"), "no certificate"),
     ],
 )
-def test_not_even_the_signer_can_claim_what_the_log_does_not_say(
+def test_signed_claim_that_the_log_does_not_support_is_refused(
     verify: Any, people: People, ticket: str, change: Any, said: str
 ) -> None:
     envelope = people["ada"].get(f"/v1/tickets/{ticket}/certificate").json()
@@ -290,7 +290,7 @@ def test_not_even_the_signer_can_claim_what_the_log_does_not_say(
     assert (status, said in answer) == (1, True), answer
 
 
-def test_altered_foreign_and_unlogged_certificates_are_refused(
+def test_altered_foreign_or_unlogged_certificate_is_refused(
     verify: Any, people: People, ticket: str, bundle: bytes
 ) -> None:
     envelope = people["ada"].get(f"/v1/tickets/{ticket}/certificate").json()
@@ -308,7 +308,7 @@ def test_altered_foreign_and_unlogged_certificates_are_refused(
     assert "does not say that this certificate was issued" in verify(changed.getvalue())[1]
 
 
-def test_the_manifest_of_the_eraser_has_to_be_the_one_named() -> None:
+def test_manifest_of_another_eraser_is_refused() -> None:
     signer = Signer(bytes(range(2, 34)))
     envelope = signer.sign(b'{"a":1}', MANIFEST_TYPE)
     digest = "015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862"
@@ -325,7 +325,7 @@ def test_the_manifest_of_the_eraser_has_to_be_the_one_named() -> None:
         certificate_verifier.verify_manifest(envelope, {"eraser": {"manifest_sha256": None}}, verifier)
 
 
-def test_csv_runs_no_formula_and_says_what_the_statement_says(people: People, ticket: str) -> None:
+def test_csv_has_all_fields_and_no_formula(people: People, ticket: str) -> None:
     text_ = people["olivia"].get(f"/v1/tickets/{ticket}/certificate?format=csv").text
     rows = dict(csv.reader(io.StringIO(text_)))
     assert (rows["ticket.id"], rows["eraser.version"], rows["audit.figures.test.questions"]) == (ticket, "0", "20")
@@ -333,7 +333,7 @@ def test_csv_runs_no_formula_and_says_what_the_statement_says(people: People, ti
         assert escape_cell(bad) == f"'{bad}"
 
 
-def test_the_pdf_fetches_nothing_and_shows_names_of_any_script(people: People, ticket: str) -> None:
+def test_pdf_fetches_nothing_and_shows_names_in_any_script(people: People, ticket: str) -> None:
     envelope = people["ada"].get(f"/v1/tickets/{ticket}/certificate").json()
     said = json.loads(base64.b64decode(envelope["payload"]))
     said["predicate"]["ticket"]["decided_by"] = "Ольга 李 \u202e<script>"
@@ -342,7 +342,7 @@ def test_the_pdf_fetches_nothing_and_shows_names_of_any_script(people: People, t
     assert not re.search(rb"/(URI|JavaScript|JS|Launch|AcroForm|EmbeddedFile|GoToR)\b", pdf)
 
 
-def test_the_commands_of_an_officer(
+def test_certificate_commands_save_and_verify(
     people: People, ticket: str, listening: Callable[[Any], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("LACUNA_URL", listening(build(people.context)))
