@@ -32,7 +32,7 @@ from services.inference.openai import (
     to_prompt,
 )
 from shared.core.config import Settings, load_settings
-from shared.core.http import bearer, install_error_handlers, require_role
+from shared.core.http import bearer_token, install_error_handlers, require_role
 from shared.core.logging import configure_logging
 from shared.db.models.tenancy import ApiKey
 from shared.db.repositories import api_keys
@@ -143,7 +143,7 @@ ContextDep = Annotated[InferenceContext, Depends(_context)]
 
 def _client(request: Request, context: ContextDep) -> ApiKey:
     """The API key of a client; raises Unauthorized or Forbidden."""
-    record = context.authenticate(bearer(request))
+    record = context.authenticate(bearer_token(request))
     require_role(record.roles, ("client", "admin"))
     return record
 
