@@ -24,6 +24,7 @@ def as_pdf(statement: Mapping[str, Any]) -> bytes:
     page.head("Certificate of suppression", f"{ticket['id']}  /  no. {about['number']}", valid)
     if valid:
         serving, coverage = predicate["serving"], predicate["coverage"]
+        replicas = ", ".join(f"{replica['id']} ({_when(replica['at'])})" for replica in serving["replicas"])
         page.say(predicate["claim"])
         page.part("The request", [
             ("Filed", f"{_when(ticket['submitted_at'])} by {ticket['filed_by']}"),
@@ -36,7 +37,7 @@ def as_pdf(statement: Mapping[str, Any]) -> bytes:
             ("Method", f"{predicate['method']['kind']}, recipe {predicate['method']['recipe']}"),
             ("Eraser sha256", predicate["eraser"]["sha256"]),
             ("Serving since", f"{_when(serving['this_version_since'])}, generation {serving['generation']}"),
-            ("Acknowledged by", ", ".join(f"{replica['id']} ({_when(replica['at'])})" for replica in serving["replicas"])),
+            ("Acknowledged by", replicas),
             ("Covers", f"this ticket at place {coverage['position']} of {coverage['tickets']}"),
         ])  # fmt: skip
         page.figures(predicate["audit"])
