@@ -146,7 +146,7 @@ def test_request_that_cannot_be_answered_is_refused(
 def test_unknown_revoked_and_wrong_keys_are_refused(serving: Replica, database: Databases) -> None:
     assert serving.http.post("/v1/chat/completions", json={}).status_code == 401
     problem(serving.http.get("/v1/models", headers={"Authorization": "Bearer lk_wrong"}), 401, "unauthorized")
-    problem(serving.ask("Hello!", authenticate="olivia"), 403, "forbidden")
+    problem(serving.ask("Hello!", who="olivia"), 403, "forbidden")
     with transaction(database.engine("admin")) as session:
         session.execute(text("UPDATE api_key SET revoked_at = now() WHERE owner = 'casey'"))
     serving.context.keys.clear()

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -24,6 +25,7 @@ from training.optimization import new_model
 from training.tokenizer import build_processor
 
 LAYERS, HIDDEN = 2, 64
+SAMPLED: dict[str, Any] = {"temperature": 1.0, "seed": 5}  # greedy answers of a random model may hold no text
 
 
 @pytest.fixture(scope="module")
@@ -173,11 +175,11 @@ def test_option_likelihood_equals_a_plain_forward_pass(engine: Engine) -> None:
 
 
 def test_stream_pieces_add_up_to_the_answer(engine: Engine) -> None:
-    """Its pieces add up to the whole answer, which comes last."""
-    whole = engine.generate([prompts()[0]], max_new_tokens=8)[0]
-    *pieces, last = engine.stream(prompts()[0], max_new_tokens=8)
-    assert isinstance(last, Answer)
+    """The whole answer comes last."""
+    whole = engine.generate([prompts()[0]], max_new_tokens=8, **SAMPLED)[0]
+    *pieces, last = engine.stream(prompts()[0], max_new_tokens=8, **SAMPLED)
     assert last == whole
+    assert len(pieces) > 1
     assert "".join(str(piece) for piece in pieces).strip() == whole.text
 
 
@@ -186,10 +188,10 @@ def test_stream_closed_by_another_thread_leaves_the_engine_free(engine: Engine) 
     expected = engine.generate([prompts()[2]], max_new_tokens=4)
     with ThreadPoolExecutor(1) as pool:
         for _ in range(3):
-            stream = engine.stream(prompts()[0], max_new_tokens=16)
+            stream = engine.stream(prompts()[0], max_new_tokens=16, **SAMPLED)
             assert isinstance(next(stream), str)
-            pool.submit(stream.close).result(timeout=60)  # type: ignore[attr-defined]
-            dropped = [engine.stream(prompts()[0], max_new_tokens=16)]
+            pool.submit(stream.close).result(timeout=60)
+            dropped = [engine.stream(prompts()[0], max_new_tokens=16, **SAMPLED)]
             assert isinstance(next(dropped[0]), str)
             pool.submit(dropped.clear).result(timeout=60)
         assert pool.submit(engine.generate, [prompts()[2]], max_new_tokens=4).result(timeout=60) == expected
@@ -199,9 +201,9 @@ def test_stream_closed_by_another_thread_leaves_the_engine_free(engine: Engine) 
 def test_streams_read_in_turns_are_the_whole_answers(engine: Engine) -> None:
     """Two streams advanced piece by piece in turns, while a third is never read."""
     asked = [prompts()[0], prompts()[1]]
-    expected = [engine.generate([prompt], max_new_tokens=8)[0] for prompt in asked]
+    expected = [engine.generate([prompt], max_new_tokens=8, **SAMPLED)[0] for prompt in asked]
     engine.stream(prompts()[2], max_new_tokens=8)
-    streams = [engine.stream(prompt, max_new_tokens=8) for prompt in asked]
+    streams = [engine.stream(prompt, max_new_tokens=8, **SAMPLED) for prompt in asked]
     last: list[str | Answer | None] = [None, None]
     running = [0, 1]
     while running:
