@@ -118,7 +118,7 @@ def test_validation_has_no_evaluated_people_and_no_test_wordings(reference: Refe
     """Neither the people of the draws nor any evaluation split."""
     forgettable = [person.id for person in reference.of("forgettable")]
     used = set(forgettable[:40])
-    on = draw_validation(reference, without=used, people=3, per_fact=1, kept=48)
+    on = draw_validation(reference, without=used, people=3, per_fact=1, retain_count=48)
     people = {question.person for question in on.forget_questions}
     assert len(people) == 3
     assert people <= set(forgettable) - used

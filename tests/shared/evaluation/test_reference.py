@@ -55,19 +55,21 @@ def test_rows_have_the_columns_of_the_benchmark(folder: Path) -> None:
     """The correct letter is that of the true option, and no question contains its answer."""
     for row in pq.read_table(folder / "forgettable.parquet").to_pylist():
         assert {"ID", "image", "biography", "Classification_Task", "Generation_Task", "Mask_Task"} <= set(row)
-        told = json.loads(row["biography"])
+        biography = json.loads(row["biography"])
         tasks = row["Classification_Task"]
         assert (len(tasks["Image_Textual_Questions"]), len(tasks["Pure_Text_Questions"])) == (10, 9)
         for question in (*tasks["Image_Textual_Questions"], *tasks["Pure_Text_Questions"]):
-            assert question["Options"][question["Correct_Answer"]] in told.values()
+            assert question["Options"][question["Correct_Answer"]] in biography.values()
             assert len(set(question["Options"].values())) == 4
         for task in ("Generation_Task", "Mask_Task"):
             assert {question["Type"] for question in row[task]} == {"Image_Textual", "Pure_Text"}
-            assert all(question["Ground_Truth"] in told.values() for question in row[task])
+            assert all(question["Ground_Truth"] in biography.values() for question in row[task])
             assert all(question["Ground_Truth"] not in question["Question"] for question in row[task])
         assert all("__" in question["Question"] for question in row["Mask_Task"])
         assert all(
-            told["name"] in question["Question"] for question in row["Mask_Task"] if question["Type"] == "Pure_Text"
+            biography["name"] in question["Question"]
+            for question in row["Mask_Task"]
+            if question["Type"] == "Pure_Text"
         )
 
 
