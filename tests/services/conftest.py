@@ -39,12 +39,13 @@ def few_people() -> "Reference":
 @pytest.fixture(scope="session")
 def audit_suite(demo_engine: "Engine", few_people: "Reference") -> Iterator["Suite"]:
     """One suite for the whole run, so that the base model is asked once; it asks few questions."""
+    from services.audit.suite import Suite  # noqa: PLC0415
     from tests.support import refits  # noqa: PLC0415
 
     with pytest.MonkeyPatch.context() as patched:
         for module, name, value in refits.QUESTION_LIMITS:
             patched.setattr(module, name, value)
-        yield refits.Suite(demo_engine, few_people)
+        yield Suite(demo_engine, few_people)
 
 
 @pytest.fixture(scope="session")

@@ -124,9 +124,9 @@ def test_model_that_gives_nan_fails_the_refit_and_nothing_else(
     harness.refit()
     harness.add_retain_prompts("Really?", "When?")
     engine = harness.context.engine
-    mentions = engine.mentions
+     = engine.
     with monkeypatch.context() as patched:
-        patched.setattr(engine, "mentions", lambda *given: [rows * float("nan") for rows in mentions(*given)])
+        patched.setattr(engine, "", lambda *given: [rows * float("nan") for rows in (*given)])
         failed = harness.refit(context=replace(harness.context, _statistics={}))
     assert failed.status == "failed"
     assert "NaN or infinity on the retain (names) set" in str(failed.error)
