@@ -14,6 +14,7 @@ from shared.db.session import transaction
 from shared.erasure.recipe import LACUNA
 from shared.errors import BadInput
 from shared.evaluation.reference import Reference
+from shared.vlm import capture
 from tests.support.refits import MODEL_FOLDER, RefitHarness, facts_of, png_base64
 
 CountComputations = Callable[[], int]
@@ -123,10 +124,11 @@ def test_model_that_gives_nan_fails_the_refit_and_nothing_else(
     """The run says what is wrong; the latest version stays, and the next refit works."""
     harness.refit()
     harness.add_retain_prompts("Really?", "When?")
-    engine = harness.context.engine
-     = engine.
+    mention_states = capture.mention_states
     with monkeypatch.context() as patched:
-        patched.setattr(engine, "", lambda *given: [rows * float("nan") for rows in (*given)])
+        patched.setattr(
+            capture, "mention_states", lambda *given: [rows * float("nan") for rows in mention_states(*given)]
+        )
         failed = harness.refit(context=replace(harness.context, _statistics={}))
     assert failed.status == "failed"
     assert "NaN or infinity on the retain (names) set" in str(failed.error)

@@ -9,7 +9,8 @@ from services.refit.base_statistics import compute_statistics
 from shared.erasure.recipe import LACUNA
 from shared.errors import BadInput
 from shared.evaluation.reference import Reference
-from shared.vlm.engine import Answer, Engine
+from shared.vlm.engine import Engine
+from shared.vlm.generation import Answer
 from tests.support.refits import MODEL_FOLDER
 
 
