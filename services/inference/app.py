@@ -27,6 +27,7 @@ from services.inference.batcher import Batcher, Sampling
 from services.inference.openai import HEADER_ERASER, ChatCompletionRequest, chunk, to_prompt
 from shared.core.config import Settings, load_settings
 from shared.core.http import bearer_token, install_error_handlers, require_role
+from shared.core.logging import configure_logging
 from shared.db.models.tenancy import ApiKey
 from shared.db.repositories import api_keys
 from shared.db.session import make_engine, transaction
@@ -79,9 +80,9 @@ def create(settings: Settings | None = None) -> FastAPI:
     """The application, from the environment where no settings are given; the model is loaded in the background."""
     chosen = settings or load_settings()
     chosen.need("database_url", "kek", "verify_keys")
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    database = make_engine(chosen.database_url, chosen.database_idle_s)
-    serving = Serving(ActiveEraser(chosen.grace_s), database, chosen.model_id, chosen.step_grace_s)
+    configure_logging()
+    database = make_engine(chosen.database.url, chosen.database.idle_s)
+    serving = Serving(ActiveEraser(chosen.grace_s), database, chosen.model.id, chosen.step_grace_s)
     done = threading.Event()
 
     def work() -> None:
