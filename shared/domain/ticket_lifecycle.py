@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from shared.domain.accounts import SYSTEM_ACTOR
+from shared.domain.four_eyes import find_conflict
 from shared.errors import (
     Conflict,
     Forbidden,
-    FourEyes,
     IdentityInDoubt,
     LacunaError,
     NotAcknowledged,
@@ -57,11 +57,8 @@ class TransitionContext:
 
 
 def _four_eyes(context: TransitionContext) -> LacunaError | None:
-    if context.actor == context.submitted_by:
-        return FourEyes(f"{context.actor} filed the ticket: somebody else has to decide.")
-    if context.actor == context.last_edited_by:
-        return FourEyes(f"{context.actor} edited the ticket last: somebody else has to decide.")
-    return None
+    deeds = {"filed the ticket": context.submitted_by, "edited the ticket last": context.last_edited_by}
+    return find_conflict(context.actor, deeds, "approve it")
 
 
 def _identity(context: TransitionContext) -> LacunaError | None:

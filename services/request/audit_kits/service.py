@@ -10,7 +10,6 @@ import io
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
 
 from PIL import Image
 from sqlalchemy import select
@@ -24,9 +23,8 @@ from shared.core.clock import utc_now
 from shared.db.models.audit_kits import KitAccess, KitOpening
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import audit_log, tickets
-from shared.errors import Conflict, Forbidden, FourEyes, NotFound
-
-REQUEST_VALID: Final = timedelta(hours=24)
+from shared.domain.four_eyes import require_second_person, require_standing_request
+from shared.errors import Conflict, Forbidden, NotFound
 
 
 def request_access(session: Session, principal: Principal, ticket: Ticket, reason: str, minutes: int) -> KitAccess:
@@ -53,12 +51,10 @@ def grant_access(session: Session, principal: Principal, access: KitAccess) -> N
     more than a day ago.
     """
     now = utc_now()
-    if access.asked_by.strip().casefold() == principal.owner.strip().casefold():
-        raise FourEyes(f"{principal.owner} requested the access: somebody else has to allow it.")
+    require_second_person(principal.owner, {"requested the access": access.asked_by}, "allow it")
     if access.allowed_at is not None or access.ended_at is not None:
         raise Conflict("The access was allowed before, or has ended.")
-    if now - access.asked_at > REQUEST_VALID:
-        raise Conflict("The access was requested more than a day ago: request it again.")
+    require_standing_request(access.asked_at, now)
     access.allowed_by, access.allowed_at = principal.owner, now
     access.expires_at = now + timedelta(minutes=access.minutes)
     session.flush()

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from services.request.erasers.promotions import _rolled_back_from
+from services.request.erasers.promotions import was_rolled_back_from
 from services.request.erasers.rollouts import is_rolled_out
 from shared.core.clock import utc_now
 from shared.db.models.erasers import DesiredState, EraserVersion, VersionTicket
@@ -141,7 +141,9 @@ def _figures(session: Session, version_id: UUID) -> dict[str, Any] | None:
 def _set_aside(session: Session, state: DesiredState | None, version: EraserVersion) -> bool:
     """Whether a person went back from `version`: its tickets wait for the next one."""
     return (
-        state is not None and state.version_id != version.id and _rolled_back_from(session, state.changed_at, version)
+        state is not None
+        and state.version_id != version.id
+        and was_rolled_back_from(session, version, state.changed_at)
     )
 
 

@@ -83,13 +83,15 @@ def desired_state(session: Session, model_id: str, *, lock: bool = False) -> Des
     return session.scalar(query.with_for_update() if lock else query)
 
 
-def set_desired_state(session: Session, version: EraserVersion, kind: str, actor: str) -> DesiredState:
-    """Promote `version`, with its entry in the history and in the log.
+def set_desired_state(
+    session: Session, state: DesiredState | None, version: EraserVersion, kind: str, actor: str
+) -> DesiredState:
+    """Promote `version`, with its entry in the history and in the log; return the new desired state.
 
-    The database's guard refuses a version that has not passed its audit or that would expose somebody: see session.py.
+    `state` is the present one, locked, or None before the first promotion. The database's guard refuses a version that
+    has not passed its audit or that would expose somebody: see session.py.
     """
     now = utc_now()
-    state = desired_state(session, version.model_id, lock=True)
     if state is None:
         state = DesiredState(
             model_id=version.model_id, generation=1, version_id=version.id, changed_by=actor, changed_at=now

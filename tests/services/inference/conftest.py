@@ -120,7 +120,8 @@ class Replica:
             audits.claim_audit(session, audit, str(version.id), lease_s=30)
             audits.finish_audit(session, audit, 1, status="succeeded", verdict="passed")
         with transaction(self.worker.database.engine("request")) as session:
-            rollouts.set_desired_state(session, version, "manual", "oscar")
+            state = rollouts.desired_state(session, version.model_id)
+            rollouts.set_desired_state(session, state, version, "manual", "oscar")
         return key
 
 
