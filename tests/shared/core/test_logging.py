@@ -49,8 +49,12 @@ def test_log_line_carries_the_request_id_of_its_context(
     configure: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure()
-    copy_context().run(lambda: (bind_request_id("abc"), logging.getLogger("test").info("inside")))
-    copy_context().run(lambda: logging.getLogger("test").debug("too detailed"))
+
+    def handle_request() -> None:
+        bind_request_id("abc")
+        logging.getLogger("test").info("inside")
+
+    copy_context().run(handle_request)
     assert capsys.readouterr().err.splitlines()[-1] == "[abc] inside"
     assert current_request_id() != "abc"
 
