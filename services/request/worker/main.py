@@ -114,7 +114,7 @@ def background_jobs(settings: Settings, context: AppContext) -> list[Job]:
     webhooks = WebhookDispatcher(context.database, context.keys, context.webhook_hosts, context.webhook_loopback)
     jobs = [
         Job("webhooks", webhooks.run),
-        Job("imports", ImportJobRunner(context).turn),
+        Job("imports", ImportJobRunner(context).run),
         Job("key rotation", RewrapJob(context.database, context.store, context.keys).run),
     ]
     timestamper = Timestamper.from_settings(settings, context.database, context.store)
