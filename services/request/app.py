@@ -63,19 +63,19 @@ def create(settings: Settings | None = None) -> FastAPI:
     settings.need("database_url", "kek")
     configure_logging()
     context = AppContext(
-        make_engine(settings.database_url, settings.database_idle_s),
+        make_engine(settings.database.url, settings.database.idle_s),
         open_store(settings),
         KeyRing.from_settings(settings),
-        settings.model_id,
+        settings.model.id,
         regime=settings.regime,
         calendar=settings.calendar,
         zone=settings.zone,
-        webhook_hosts=settings.webhook_host_list,
-        webhook_loopback=settings.webhook_allow_loopback,
+        webhook_hosts=settings.webhook.host_list,
+        webhook_loopback=settings.webhook.allow_loopback,
         periods=AlarmThresholds.from_settings(settings),
     )
-    limiter = RateLimiter(settings.rate_limit, settings.rate_failures, settings.redis_url)
-    return build(context, OidcProvider.from_settings(settings), limiter, settings.log_verify_keys, settings.verify_keys)
+    limiter = RateLimiter(settings.rate.limit, settings.rate.failures, settings.redis_url)
+    return build(context, OidcProvider.from_settings(settings), limiter, settings.log.verify_keys, settings.verify_keys)
 
 
 def build(
@@ -98,7 +98,7 @@ def build(
     app.state.context = context
     app.state.authenticator = Authenticator(context.database, provider)
     app.state.rate_limiter = limiter or RateLimiter("100000/minute", "100000/minute")
-    app.state.logbook, app.state.public_keys = LogReader(), (log_keys, eraser_keys)
+    app.state.log_reader, app.state.public_keys = LogReader(), (log_keys, eraser_keys)
     install_error_handlers(app)
     for router in ROUTERS:
         app.include_router(router)

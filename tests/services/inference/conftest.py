@@ -1,4 +1,4 @@
-"""A replica of a tiny random model over a real database: versions are published, audited and promoted as in life."""
+"""A replica with a tiny random model over a real database; versions are published, audited and promoted as usual."""
 
 import hashlib
 import uuid
@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from services.inference.active_eraser import ActiveEraser
-from services.inference.app import Serving, build
+from services.inference.app import InferenceContext, build
 from services.inference.batcher import Batcher
 from services.inference.watcher import Watcher
 from shared.artifacts.erasers import canonical
@@ -58,19 +58,19 @@ def erasers(engine: Engine) -> dict[str, Eraser]:
         torch.zeros(LAYERS, HIDDEN), torch.zeros(LAYERS, HIDDEN, 1), torch.ones(LAYERS, 1), torch.ones(LAYERS)
     )
     rows = torch.nn.functional.normalize(on, dim=-1)[:, None]
-    pull = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1)) * 5
+    vector = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1)) * 5
     recipe = replace(PROTOTYPE, neighbours=1)
     gate = TicketGate("T-1", rows, None)
-    one = Eraser(recipe, engine.vlm.site, pull, (0, 1), ("T-1",), 0.99, (gate,), plain)
+    one = Eraser(recipe, engine.vlm.site, vector, (0, 1), ("T-1",), 0.99, (gate,), plain)
     return {"empty": Eraser.empty(recipe, engine.vlm.site), "one": one}
 
 
 @dataclass
 class Replica:
-    """The service with all that stands around it."""
+    """The service with its watcher, database and people."""
 
     http: TestClient
-    serving: Serving
+    context: InferenceContext
     watcher: Watcher
     worker: Worker
     people: People
@@ -87,7 +87,7 @@ class Replica:
         return self.http.post("/v1/chat/completions", json=body, headers=head)
 
     def said(self, text: str, **extra: Any) -> str:
-        """The words of an answer."""
+        """The text of an answer."""
         response = self.ask(text, **extra)
         assert response.status_code == 200, response.text
         return str(response.json()["choices"][0]["message"]["content"])
@@ -131,7 +131,7 @@ def unloaded(
 ) -> Replica:
     """A replica whose model is still being loaded."""
     database = worker.database.engine("inference")
-    serving = Serving(ActiveEraser(grace_s=60), database, MODEL)
+    serving = InferenceContext(ActiveEraser(grace_s=60), database, MODEL)
     watcher = Watcher(serving.active_eraser, engine.vlm.site, database, store, keys, verifier, MODEL, "replica-0")
     http = TestClient(build(serving), raise_server_exceptions=False)
     return Replica(http, serving, watcher, worker, people, signer)
@@ -140,9 +140,9 @@ def unloaded(
 @pytest.fixture
 def replica(unloaded: Replica, engine: Engine) -> Iterator[Replica]:
     """A replica with its model; nothing is promoted yet."""
-    unloaded.serving.batcher = Batcher(engine)
+    unloaded.context.batcher = Batcher(engine)
     yield unloaded
-    unloaded.serving.batcher.close()
+    unloaded.context.batcher.close()
     unloaded.http.close()
 
 
