@@ -1,4 +1,4 @@
-"""Alembic's door: one transaction for all migrations, under a lock so that two starters do not meet."""
+"""The environment of Alembic: all migrations in one transaction, under a lock, so that two processes never collide."""
 
 from alembic import context
 from sqlalchemy import text
