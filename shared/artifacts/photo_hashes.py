@@ -1,9 +1,10 @@
 """Whether two pictures are the same photograph: a difference hash that survives re-encoding and mild crops.
 
 A hash is ImageHash's dHash of each colour channel (3 x 144 bits). The known picture is hashed under 81 crops of up to
-8 % a side, and the nearest crop counts. Measured on drawn portraits (n = 92; 8,372 pairs of different people): JPEG at quality 30 is found in
-99 %, random crops of up to 5 % a side in 99 %, of up to 10 % in 95 %; 2 pairs of different people meet. It knows
-photographs, not faces: another picture of the same person, a rotation or a picture in a picture is not found.
+8 % a side, and the nearest crop counts. Measured on drawn portraits (n = 92; 8,372 pairs of different people): of
+JPEGs at quality 30, 99 % are recognised; of random crops of up to 5 % a side 99 %, of up to 10 % 95 %; 2 pairs of
+different people are taken for the same. The hash recognises photographs, not faces: another picture of the same person,
+a rotation, or a picture inside a picture is not recognised.
 """
 
 import itertools
