@@ -21,8 +21,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from benchmarks.folders import model_folder
-from benchmarks.forgetting import LONGEST, Bench
-from benchmarks.question_sets import draw_people, own_panels
+from benchmarks.forgetting import LONGEST, ForgettingBenchmark
+from benchmarks.question_sets import draw_people, questions_about_forgotten
 from services.refit.steering_vectors import load_or_compute_steering_vectors
 from shared.domain.prompts import Prompt
 from shared.erasure.directions import erasure_direction, split_half_cosine
@@ -43,12 +43,12 @@ from shared.vlm.loading import load
 class Always(Eraser):
     """Fires for everything, for the ticket that is nearest."""
 
-    def decide(self, evidence: Readout) -> Decision:
+    def decide(self, readout: Readout) -> Decision:
         """Yes."""
         assert self.identity is not None
-        score, nearest = self.identity.scores(evidence.at(self.gated)).max(dim=1)
+        score, nearest = self.identity.scores(readout.at(self.gated)).max(dim=1)
         names: list[str | None] = [self.tickets[place] for place in nearest.tolist()]
-        return Decision(torch.ones(evidence.count, dtype=torch.bool), names, score)
+        return Decision(torch.ones(readout.count, dtype=torch.bool), names, score)
 
 
 def main() -> None:
@@ -63,11 +63,11 @@ def main() -> None:
     reference = load_reference(folder)
     draws = draw_people(reference, 5, 6)
     people = [person for draw in draws.evaluation for person in draw]
-    panels = own_panels(people, reference)
-    bench = Bench(engine, reference, folder, draws)
-    gate = bench.eraser(LACUNA, people)
-    asked = sample(panels["test"], chosen.questions)
-    choices = sample(panels["mcq"], chosen.questions)
+    question_sets = questions_about_forgotten(people, reference)
+    benchmark = ForgettingBenchmark(engine, reference, folder, draws)
+    gate = benchmark.eraser(LACUNA, people)
+    asked = sample(question_sets["test"], chosen.questions)
+    choices = sample(question_sets["mcq"], chosen.questions)
     made, cosines = candidates(engine, reference, folder)
     report: dict[str, Any] = {"n": len(asked), "n_choices": len(choices), "split_half_cosine": cosines, "pulls": {}}
     for name, (first, held) in tqdm(made.items(), desc="pulls"):

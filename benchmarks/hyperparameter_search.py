@@ -20,8 +20,8 @@ from typing import Any, Final
 from tqdm import tqdm
 
 from benchmarks.folders import model_folder
-from benchmarks.forgetting import Bench
-from benchmarks.question_sets import ASKED_SEED, draw_people, own_panels
+from benchmarks.forgetting import ForgettingBenchmark
+from benchmarks.question_sets import SEED, draw_people, questions_about_forgotten
 from services.refit.steering_vectors import hyperparameter_choice_path
 from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import LACUNA, Recipe
@@ -50,13 +50,15 @@ def main() -> None:
     chosen = parser.parse_args()
     reference = load_reference(chosen.model / "reference")
     draws = draw_people(reference, 5, 6)
-    bench = Bench(Engine(load(chosen.model)), reference, chosen.model / "reference", draws)
+    benchmark = ForgettingBenchmark(Engine(load(chosen.model)), reference, chosen.model / "reference", draws)
     groups = [draws.validation[at * chosen.people : (at + 1) * chosen.people] for at in range(chosen.groups)]
     points: list[dict[str, Any]] = []
-    for recipe, curve in tqdm(variants(bench.engine.vlm.site.layers), desc="variants"):
-        erasers = [bench.eraser(recipe, group) for group in groups]
+    for recipe, curve in tqdm(variants(benchmark.engine.vlm.site.layers), desc="variants"):
+        erasers = [benchmark.eraser(recipe, group) for group in groups]
         for margin, strength in curve:
-            each = [point(bench, group, made, margin, strength) for group, made in zip(groups, erasers, strict=True)]
+            each = [
+                point(benchmark, group, made, margin, strength) for group, made in zip(groups, erasers, strict=True)
+            ]
             figures = {name: _mean([one[name] for one in each]) for name in each[0]}
             points.append({"variant": recipe.name, "margin": margin, "strength": strength} | figures)
     best = min(
@@ -65,7 +67,7 @@ def main() -> None:
     )
     report = {
         "recipe": LACUNA.digest,
-        "site": bench.engine.vlm.site.digest,
+        "site": benchmark.engine.vlm.site.digest,
         "people": [len(group) for group in groups],
         "drift_budget": DRIFT_BUDGET,
         "points": points,
@@ -93,28 +95,30 @@ def variants(layers: Sequence[int]) -> list[tuple[Recipe, list[tuple[float, floa
     ]
 
 
-def point(bench: Bench, group: Sequence[Person], made: Eraser, margin: float, strength: float) -> dict[str, float]:
+def point(
+    benchmark: ForgettingBenchmark, group: Sequence[Person], made: Eraser, margin: float, strength: float
+) -> dict[str, float]:
     """Figures of one setting for one group of forgotten people, of whom `made` is the eraser."""
     eraser = replace(made.at(margin), recipe=replace(made.recipe, margin=margin, strength=strength))
-    panels = own_panels(group, bench.reference)
-    questions = sample([question for name in ASKED for question in panels[name]], EACH, ASKED_SEED)
-    after = bench.engine.generate([question.prompt for question in questions], eraser=eraser)
-    told = _mean([float(reveals(a.text, q.accept)) for a, q in zip(after, questions, strict=True)])
+    question_sets = questions_about_forgotten(group, benchmark.reference)
+    questions = sample([question for name in ASKED for question in question_sets[name]], EACH, SEED)
+    after = benchmark.engine.generate([question.prompt for question in questions], eraser=eraser)
+    revealed = _mean([float(reveals(a.text, q.accept)) for a, q in zip(after, questions, strict=True)])
     fired = [answer for answer in after if answer.fired]
-    unclean = _mean([float(answer.text != bench.reference.unknown_answer) for answer in fired])
-    others = [person for person in bench.draws.validation if person not in group]
+    unclean = _mean([float(answer.text != benchmark.reference.unknown_answer) for answer in fired])
+    others = [person for person in benchmark.draws.validation if person not in group]
     around = sample(
         [
             question
-            for person in (*others, *bench.reference.of("calibration"))
-            for question in fact_questions(person.subject, form="test", per_fact=1, seed=ASKED_SEED, person=person.id)
+            for person in (*others, *benchmark.reference.of("calibration"))
+            for question in fact_questions(person.subject, form="test", per_fact=1, seed=SEED, person=person.id)
         ],
         2 * EACH,
-        ASKED_SEED,
+        SEED,
     )
-    evidence = capture.readout(bench.engine, [question.prompt for question in around])
-    drift = float(eraser.decide(evidence).fired.float().mean())
-    return {"told": told, "unclean": unclean, "leakage": told + unclean, "drift": drift}
+    readout = capture.readout(benchmark.engine, [question.prompt for question in around])
+    drift = float(eraser.decide(readout).fired.float().mean())
+    return {"told": revealed, "unclean": unclean, "leakage": revealed + unclean, "drift": drift}
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -29,25 +29,27 @@ Rows = npt.NDArray[np.float64]
 SHRINKAGE = 0.1
 
 
-def stranger_auc(
+def erased_against_strangers_auc(
     engine: Engine, reference: Reference, eraser: Eraser | None, erased: Sequence[Person]
 ) -> dict[str, float]:
     """Areas under the ROC curve of erased people (1) against strangers (0); without an eraser, of known people."""
     strangers = reference.of("stranger_eval")
     own, others = strangers[: len(erased)], strangers[-len(erased) :]
-    asked, theirs = _asked(erased), _asked(own)
+    asked, theirs = _base_answers(erased), _base_answers(own)
     known = _features(engine, reference, eraser, asked, erased)
     return {
-        "swapped": _told_apart(known, _features(engine, reference, eraser, _in_place(asked, erased, own), erased)),
-        "apart": _told_apart(known, _features(engine, reference, eraser, theirs, own)),
-        "chance": _told_apart(
+        "swapped": _separability(
+            known, _features(engine, reference, eraser, _put_in_place(asked, erased, own), erased)
+        ),
+        "apart": _separability(known, _features(engine, reference, eraser, theirs, own)),
+        "chance": _separability(
             _features(engine, reference, eraser, theirs, own),
-            _features(engine, reference, eraser, _in_place(theirs, own, others), own),
+            _features(engine, reference, eraser, _put_in_place(theirs, own, others), own),
         ),
     }
 
 
-def _told_apart(positive: tuple[Rows, list[str]], negative: tuple[Rows, list[str]]) -> float:
+def _separability(positive: tuple[Rows, list[str]], negative: tuple[Rows, list[str]]) -> float:
     sides = (negative, positive)
     rows = np.concatenate([features for features, _ in sides])
     people = [name for _, names in sides for name in names]
@@ -83,7 +85,7 @@ def _features(
     return rows, [question.person for question in asked]
 
 
-def _asked(people: Sequence[Person]) -> list[Question]:
+def _base_answers(people: Sequence[Person]) -> list[Question]:
     return [
         question
         for person in people
@@ -91,7 +93,7 @@ def _asked(people: Sequence[Person]) -> list[Question]:
     ]
 
 
-def _in_place(asked: Sequence[Question], people: Sequence[Person], strangers: Sequence[Person]) -> list[Question]:
+def _put_in_place(asked: Sequence[Question], people: Sequence[Person], strangers: Sequence[Person]) -> list[Question]:
     """The same questions, with each person's name and picture replaced by a stranger's."""
     rng = random.Random(7)
     names = {person.id: person.subject.names[0] for person in people}

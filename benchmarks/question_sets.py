@@ -21,8 +21,8 @@ SYSTEMS: Final = (
     "Be honest.",
 )
 TALK: Final = (("Hello!", "Hello! How can I help?"), ("How are you?", "I am fine, thank you."))
-EACH_SET: Final = 200
-ASKED_SEED: Final = 1  # other draws of wordings and picture changes than those of the fit
+MAX_PER_SET: Final = 200
+SEED: Final = 1  # other draws of wordings and picture changes than those of the fit
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ def draw_people(reference: Reference, draws: int, people: int, seed: int = 0) ->
     return Draws(groups, tuple(everybody[draws * people :]))
 
 
-def own_panels(people: Sequence[Person], reference: Reference) -> dict[str, list[Question]]:
+def questions_about_forgotten(people: Sequence[Person], reference: Reference) -> dict[str, list[Question]]:
     """Questions about the forgotten: as in the fit, in held-out ways, and in all the ways that a fit has not seen."""
     subjects = {person.id: person.subject for person in people}
-    panels = forget_question_sets(subjects, per_fact=2, seed=ASKED_SEED)
-    panels["visible"] = visible_question_set(people, seed=ASKED_SEED + 100)
+    question_sets = forget_question_sets(subjects, per_fact=2, seed=SEED)
+    question_sets["visible"] = visible_question_set(people, seed=SEED + 100)
     kinds: tuple[Kind, ...] = ("mcq", "cloze", "reverse")
     for kind in kinds:
-        panels[kind] = [
+        question_sets[kind] = [
             question
             for person in people
             for question in fact_questions(
@@ -56,24 +56,24 @@ def own_panels(people: Sequence[Person], reference: Reference) -> dict[str, list
                 form="test",
                 kinds=(kind,),
                 per_fact=1,
-                seed=ASKED_SEED,
+                seed=SEED,
                 person=person.id,
                 options=reference.wrong_answers(person.subject),
             )
             if not (kind == "reverse" and question.attribute == "name")  # the name is in the question
         ]
-    panels["system"] = [with_system(question) for question in panels["test"][::2]]
-    panels["later"] = [after_talk(question) for question in panels["test"][1::2]]
-    return panels
+    question_sets["system"] = [with_system(question) for question in question_sets["test"][::2]]
+    question_sets["later"] = [after_talk(question) for question in question_sets["test"][1::2]]
+    return question_sets
 
 
-def others_panels(reference: Reference) -> dict[str, list[Question]]:
+def questions_about_others(reference: Reference) -> dict[str, list[Question]]:
     """Questions about everybody who must not be touched, and the same under system prompts and in later turns."""
-    panels = {
-        name: sample(found, EACH_SET) for name, found in bystander_question_sets(reference, seed=ASKED_SEED).items()
+    question_sets = {
+        name: sample(found, MAX_PER_SET) for name, found in bystander_question_sets(reference, seed=SEED).items()
     }
-    held_out = panels["held_out"]
-    return panels | {
+    held_out = question_sets["held_out"]
+    return question_sets | {
         "held_out_system": [with_system(question) for question in held_out[::2]],
         "held_out_later": [after_talk(question) for question in held_out[1::2]],
         "talk": [

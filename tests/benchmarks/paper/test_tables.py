@@ -11,9 +11,9 @@ import torch
 
 from benchmarks import paper_tables
 from benchmarks.paper import cells
-from benchmarks.paper.question_sets import panels
+from benchmarks.paper.question_sets import question_sets
 from benchmarks.paper.summary import Figure, figure, pareto, summary
-from benchmarks.paper.systems import Workbench
+from benchmarks.paper.systems import PaperBenchmark
 from services.refit.steering_vectors import SteeringVectors, folder_digest
 from shared.evaluation.paper_tasks import NEW_TOKENS
 from shared.evaluation.reference import load_reference
@@ -38,20 +38,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bench(folder: Path) -> Workbench:
+def benchmark(folder: Path) -> PaperBenchmark:
     """A tiny random model with random steering vectors: it refuses nothing."""
     torch.manual_seed(0)
     processor = build_processor(900)
     engine = Engine(wrap(new_model(processor, layers=2, hidden=64).eval(), processor))
-    made = Workbench(engine, load_reference(folder))
+    made = PaperBenchmark(engine, load_reference(folder))
     vector = torch.randn(2, 64, generator=torch.Generator().manual_seed(1))
     made.steering_vectors = lambda _: SteeringVectors(vector)  # type: ignore[method-assign, assignment]
     return made
 
 
-def make(bench: Workbench, folder: Path, out: Path) -> None:
+def make(benchmark: PaperBenchmark, folder: Path, out: Path) -> None:
     paper_tables.make_tables(
-        bench,
+        benchmark,
         out,
         model="tiny",
         reference_digest=folder_digest(folder),
@@ -63,12 +63,12 @@ def make(bench: Workbench, folder: Path, out: Path) -> None:
 
 
 def test_a_run_writes_everything_and_goes_on_where_it_stopped(
-    bench: Workbench, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    benchmark: PaperBenchmark, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tables parse, carry n and intervals; a killed cell is made anew and no other; other questions are other cells."""
     monkeypatch.setitem(NEW_TOKENS, "generation", 3)  # a random model never ends
     monkeypatch.setitem(NEW_TOKENS, "cloze", 3)
-    make(bench, folder, tmp_path)
+    make(benchmark, folder, tmp_path)
     with (tmp_path / "table_2.csv").open() as sheet:
         rows = list(csv.DictReader(sheet))
     assert {row["system"] for row in rows} == {"base", "paper", "paper-input-unaware"}
@@ -92,23 +92,23 @@ def test_a_run_writes_everything_and_goes_on_where_it_stopped(
     ran: Counter[str] = Counter()
     run = cells.run
 
-    def counting(bench: Workbench, job: Any, panels: Any) -> Any:
-        ran[job.name] += 1
-        return run(bench, job, panels)
+    def counting(benchmark: PaperBenchmark, spec: Any, question_sets: Any) -> Any:
+        ran[spec.name] += 1
+        return run(benchmark, spec, question_sets)
 
     monkeypatch.setattr(paper_tables, "run", counting)
     before = (tmp_path / "table_2.json").read_text()
     next((tmp_path / "cells").glob("05-paper-input-unaware-*")).unlink()
-    make(bench, folder, tmp_path)
+    make(benchmark, folder, tmp_path)
     assert ran == {"05-paper-input-unaware": 1}
     after = json.loads((tmp_path / "table_2.json").read_text())
     assert after["rows"] == json.loads(before)["rows"]
 
 
-def test_what_is_kept_of_the_forgotten_is_kept_for_these_people_alone(bench: Workbench) -> None:
+def test_what_is_kept_of_the_forgotten_is_kept_for_these_people_alone(benchmark: PaperBenchmark) -> None:
     """Two draws at one ratio ask other questions under other names; everybody else is asked the same."""
-    everybody = bench.reference.of("forgettable")
-    one, other = ({p.keep: p for p in panels(bench.reference, some, 5, ("vqa",), 3)}
+    everybody = benchmark.reference.of("forgettable")
+    one, other = ({p.cache_key: p for p in question_sets(benchmark.reference, some, 5, ("vqa",), 3)}
                   for some in (everybody[:2], everybody[2:4]))  # fmt: skip
     assert {one[keep].set for keep in one.keys() & other.keys()} == {"retain", "celebrity", "held_out", "stranger"}
     assert all(one[keep].questions == other[keep].questions for keep in one.keys() & other.keys())
