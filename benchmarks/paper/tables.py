@@ -73,8 +73,8 @@ TABLES: Final = (
         ("vqa",),
         ("base", "paper-text-only", "paper-input-unaware", "paper", *LACUNA_ROWS),
         "The paper ablates Qwen-2.5-VL-7B; here it is the run's own model. Text-only: refused and jailbroken requests "
-        "without any picture. Input-unaware: the same steering vector for every input. The last two rows are not in the "
-        "paper.",
+        "without any picture. Input-unaware: the same steering vector for every input. The last two rows are not in "
+        "the paper.",
         summed=True,
     ),
     Table(
