@@ -26,7 +26,7 @@ from services.inference.active_eraser import ActiveEraser, Served
 from services.inference.batcher import Batcher, Sampling
 from services.inference.openai import HEADER_ERASER, ChatCompletionRequest, chunk, to_prompt
 from shared.core.config import Settings, load_settings
-from shared.core.http import bearer, install_error_handlers, require_role
+from shared.core.http import bearer_token, install_error_handlers, require_role
 from shared.db.models.tenancy import ApiKey
 from shared.db.repositories import api_keys
 from shared.db.session import make_engine, transaction
@@ -118,7 +118,7 @@ def build(serving: Serving, lifespan: Any = None) -> FastAPI:
         return response
 
     def client(request: Request) -> ApiKey:
-        found = serving.who(bearer(request))
+        found = serving.who(bearer_token(request))
         require_role(found.roles, ("client", "admin"))
         return found
 

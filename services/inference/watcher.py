@@ -55,7 +55,7 @@ class Watcher:
     def look(self) -> None:
         """One look: load what is desired, or keep, or refuse; then acknowledge."""
         with transaction(self.database) as session:
-            wanted = rollouts.desired(session, self.model_id)
+            wanted = rollouts.desired_version(session, self.model_id)
         if (stale := self._stale(wanted)) is not None:
             self.active_eraser.close(stale)
             if wanted is not None:
@@ -75,11 +75,11 @@ class Watcher:
             self.active_eraser.confirm()
         self._acknowledge(wanted, served)
 
-    def _stale(self, wanted: rollouts.Desired | None) -> str | None:
+    def _stale(self, wanted: rollouts.DesiredVersion | None) -> str | None:
         """Why the database is not believed: it is below the mark in the object store, or below what it was before."""
         here = HighWaterMark(wanted.generation, wanted.newest, 0) if wanted else HighWaterMark(0, -1, 0)
         try:
-            if self._mark is None or self._mark.above(here):
+            if self._mark is None or self._mark.shortfalls(here):
                 self._mark = replace(high_water_mark.read(self.store, self.keys, self.model_id), log_size=0)
             high_water_mark.check(self._mark, here)
         except StaleRestore as exc:
@@ -92,11 +92,11 @@ class Watcher:
         except Unavailable as exc:
             if self._mark is None:
                 return f"Whether the database is the newest cannot be known yet: {exc.detail}"
-            return None if not self._mark.above(here) else "The database went back to an older state."
-        self._mark = self._mark.raised(here)
+            return None if not self._mark.shortfalls(here) else "The database went back to an older state."
+        self._mark = self._mark.raised_to(here)
         return None
 
-    def _follow(self, wanted: rollouts.Desired, served: Served | None) -> Served | None:
+    def _follow(self, wanted: rollouts.DesiredVersion, served: Served | None) -> Served | None:
         if wanted.uncovered:
             self.active_eraser.close("The promoted version does not cover everybody who must stay forgotten.")
             return None
@@ -123,18 +123,18 @@ class Watcher:
             self.active_eraser.close(f"The promoted version cannot be served: {reason}")
             return None
         with transaction(self.database) as session:
-            missing = rollouts.uncovered_by(session, self.model_id, served.number)
+            missing = rollouts.count_uncovered(session, self.model_id, served.number)
         if missing:
             self.active_eraser.close(f"The promoted version cannot be served: {reason}")
             return None
         self.active_eraser.confirm()
         return served
 
-    def _acknowledge(self, wanted: rollouts.Desired, served: Served | None) -> None:
+    def _acknowledge(self, wanted: rollouts.DesiredVersion, served: Served | None) -> None:
         good = served is not None and served.generation == wanted.generation
         error = None if good else (self._failed[1] if self._failed else "not covered")
         with transaction(self.database) as session:
-            rollouts.acknowledge(
+            rollouts.record_replica_state(
                 session,
                 self.replica,
                 self.model_id,

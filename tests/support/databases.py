@@ -5,7 +5,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from sqlalchemy import Engine
 
-from shared.db.roles import url_for
+from shared.db.roles import service_url
 from shared.db.session import make_engine
 
 TEMPLATE = "lacuna_template"
@@ -21,7 +21,7 @@ class Databases:
 
     def url(self, service: str) -> str:
         """The database URL under the role of `service`."""
-        return url_for(self.admin_url, service, self.passwords[service])
+        return service_url(self.admin_url, service, self.passwords[service])
 
     def engine(self, service: str) -> Engine:
         """The engine under the role of `service`; made once. `admin` is the administrator."""

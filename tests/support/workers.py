@@ -37,10 +37,7 @@ class Worker:
             number = erasers.next_version_number(session, MODEL)
             for ticket in tickets:
                 refits.set_ticket_outcome(session, run, fence, ticket, "fitted")
-            version = erasers.add_version(
-                session,
-                run_id=run,
-                fence=fence,
+            new = erasers.NewVersion(
                 model_id=MODEL,
                 number=number,
                 recipe="lacuna",
@@ -52,6 +49,7 @@ class Worker:
                 wrapped_key=b"",
                 tickets=dict.fromkeys(tickets, "0" * 64),
             )
+            version = erasers.add_version(session, run, fence, new)
             refits.finish_run(session, run, fence, "succeeded", version_id=version.id)
         if verdict is not None:
             self.audit(str(version.id), verdict)
@@ -84,7 +82,7 @@ class Worker:
     def serve(self, generation: int, number: int, state: str = "serving", lease_s: float = 30.0) -> None:
         """Acknowledge, as a replica does, which version is served."""
         with transaction(self.database.engine("inference")) as session:
-            rollouts.acknowledge(
+            rollouts.record_replica_state(
                 session,
                 "replica-0",
                 MODEL,

@@ -102,10 +102,7 @@ class Replica:
             key = f"erasers/{number}"
             sealed = keys.seal(blob, key)
             store.put(key, sealed.blob)
-            version = erasers_repository.add_version(
-                session,
-                run_id=run,
-                fence=fence,
+            new = erasers_repository.NewVersion(
                 model_id=MODEL,
                 number=number,
                 recipe="lacuna",
@@ -117,12 +114,14 @@ class Replica:
                 wrapped_key=sealed.wrapped_key,
                 tickets=dict.fromkeys(tickets, "0" * 64),
             )
+            version = erasers_repository.add_version(session, run, fence, new)
         audit = str(uuid.uuid4())
         with transaction(self.worker.database.engine("audit")) as session:
             audits.claim_audit(session, audit, str(version.id), lease_s=30)
             audits.finish_audit(session, audit, 1, status="succeeded", verdict="passed")
         with transaction(self.worker.database.engine("request")) as session:
-            rollouts.set_desired(session, version, "manual", "oscar")
+            state = rollouts.desired_state(session, version.model_id)
+            rollouts.set_desired_state(session, state, version, "manual", "oscar")
         return key
 
 

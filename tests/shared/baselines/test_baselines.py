@@ -12,7 +12,7 @@ from torch import Tensor
 from shared.baselines import ga, ga_diff, kl_min, npo
 from shared.baselines.base import Settings, examples_of
 from shared.baselines.lora import LossContext, attach_adapter
-from shared.baselines.manu import MANU, Moments
+from shared.baselines.manu import MANU, ActivationMoments
 from shared.baselines.mmunlearner import MMUNLEARNER
 from shared.baselines.model_parts import linear_layers, neuron_layers
 from shared.baselines.registry import BASELINES
@@ -148,9 +148,9 @@ def test_the_losses_at_the_start_are_the_ones_by_hand(
     """An untrained adapter changes nothing: GA is -NLL, the KL term exactly nought, NPO 2/β log 2."""
     forget, retain = teacher_forced_batch(engine, FORGET), teacher_forced_batch(engine, RETAIN)
     one, other = nll(engine, FORGET), nll(engine, RETAIN)
-    tuner, _, undo = attach_adapter(engine, SETTINGS)
-    request.addfinalizer(undo)
-    context = LossContext(engine, tuner)
+    adapter = attach_adapter(engine, SETTINGS)
+    request.addfinalizer(adapter.detach)
+    context = LossContext(engine, adapter.tuner)
     with torch.no_grad():
         assert float(ga.loss(context, forget, None)) == pytest.approx(-one, abs=1e-6)
         assert float(ga_diff.loss(context, forget, retain)) == pytest.approx(other - one, abs=1e-6)
@@ -258,7 +258,7 @@ def test_manu_prunes_what_the_forget_set_uses_and_the_retain_set_does_not(
 def test_the_moments_are_numpy_s() -> None:
     """Streamed in two pieces, I_abs, I_freq, I_var and I_rms are those of the whole."""
     values = torch.randn(50, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    moments = Moments(3)
+    moments = ActivationMoments(3)
     moments.add(values[:20])
     moments.add(values[20:])
     expected = [
@@ -276,7 +276,7 @@ def test_a_loss_that_is_no_number_is_said_and_undone(
 ) -> None:
     """The sentence names the step and the cure; the base model is there again."""
     monkeypatch.setattr(TeacherForcedOutput, "nll", lambda taught: taught.logits.sum() * math.nan)
-    with pytest.raises(Diverged, match=r"ran away at step 1: its loss is nan.*too large"):
+    with pytest.raises(Diverged, match=r"diverged at step 1: its loss is nan.*too large"):
         BASELINES[name].unlearn(engine, FORGET, RETAIN, SETTINGS)
 
 

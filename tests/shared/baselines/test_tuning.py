@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from shared.baselines.base import Cost, Progress, Settings, Unlearned, scale_batch
-from shared.baselines.tuning import KEPT, Budget, Validation, draw_validation, harmonic_mean, tune
+from shared.baselines.tuning import RETAINED_SPLITS, Budget, Validation, draw_validation, harmonic_mean, tune
 from shared.domain.prompts import Prompt
 from shared.errors import BadInput, Diverged
 from shared.evaluation.reference import Reference, load_reference
@@ -87,7 +87,7 @@ def test_the_best_of_the_whole_budget_is_chosen() -> None:
     assert values[-1] == pytest.approx(1)
     assert tuned.best.score == max(trial.score for trial in tuned.trials)
     assert 1e-3 < tuned.settings.learning_rate == tuned.best.value < 1e-2
-    assert tuned.best.told < 0.3
+    assert tuned.best.revealed < 0.3
     assert tuned.best.retained == 1
     assert talker.rate == 0
     assert tuned.trials[-1].error == "It ran away."
@@ -97,7 +97,7 @@ def test_the_best_of_the_whole_budget_is_chosen() -> None:
 def test_a_method_that_always_runs_away_is_said_so() -> None:
     method = Method()
     method.span = (0.5, 1.0)
-    with pytest.raises(BadInput, match="No trial of talk ended with a number"):
+    with pytest.raises(BadInput, match="Every trial of talk diverged"):
         tune(Talker(), method, ON, Budget(trials=3, coarse=3))  # type: ignore[arg-type]
 
 
@@ -119,13 +119,13 @@ def test_nobody_who_is_evaluated_takes_part(reference: Reference) -> None:
     forgettable = [person.id for person in reference.of("forgettable")]
     used = set(forgettable[:40])
     on = draw_validation(reference, without=used, people=3, per_fact=1, kept=48)
-    people = {question.person for question in on.asked}
+    people = {question.person for question in on.forget_questions}
     assert len(people) == 3
     assert people <= set(forgettable) - used
     split = {person.id: person.split for person in reference.people}
-    kept = [split[question.person] for question in on.kept]
-    assert {name: kept.count(name) for name in kept} == dict.fromkeys(KEPT, 12)
-    assert {question.form for question in (*on.asked, *on.kept)} == {"trained"}
+    kept = [split[question.person] for question in on.retain_questions]
+    assert {name: kept.count(name) for name in kept} == dict.fromkeys(RETAINED_SPLITS, 12)
+    assert {question.form for question in (*on.forget_questions, *on.retain_questions)} == {"trained"}
     names = {person.subject.names[0]: person.id for person in reference.people}
     assert {names[e.answer] for e in on.forget if e.answer in names} == people
     assert {names[e.answer] for e in on.retain if e.answer in names} <= {p.id for p in reference.of("retain_fit")}

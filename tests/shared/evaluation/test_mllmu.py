@@ -94,10 +94,10 @@ def test_what_is_missing_is_said_in_a_sentence(folder: Path, tmp_path: Path) -> 
     with pytest.raises(BadInput, match="row 0: the correct answer E is none of A, B, C, D"):
         read_split(tmp_path, "forget_10")
     pq.write_table(pa.table({"image": [rows[0]["image"]], "metadata": ["not JSON"]}), tmp_path / "ft_Data.parquet")
-    with pytest.raises(BadInput, match="row 0: metadata is no JSON list"):
+    with pytest.raises(BadInput, match="row 0: metadata is not a JSON list"):
         read_training(tmp_path)
     (tmp_path / "Retain_Set.parquet").write_text("no parquet")
-    with pytest.raises(BadInput, match="is no parquet file"):
+    with pytest.raises(BadInput, match="is not a parquet file"):
         read_split(tmp_path, "Retain_Set")
 
 

@@ -207,7 +207,7 @@ def test_folder_that_lends_nothing_is_said(
 ) -> None:
     """It is no reference folder, or it has no strangers."""
     assert _run(monkeypatch, folder, "--out", tmp_path / "out", "--borrow", tmp_path) == 2
-    assert "is no reference folder" in capsys.readouterr().err
+    assert "is not a reference folder" in capsys.readouterr().err
     shutil.copy(out / "prompts.json", tmp_path)
     assert _run(monkeypatch, folder, "--out", tmp_path / "out", "--borrow", tmp_path) == 2
     assert "0 in stranger_fit, 0 in stranger_eval" in capsys.readouterr().err
