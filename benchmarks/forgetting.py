@@ -2,10 +2,10 @@
 
     python -m benchmarks.forgetting --json FILE [--model FOLDER] [--draws 5] [--people 6] [--systems lacuna,paper,...]
 
-Systems: the recipes `lacuna`, `prototype` and `paper`, `lacuna-closed` (the closed-form pull in place of the refined
-one), and the six baselines, each tuned on people of no draw. Every
-finished system is written beside FILE and taken over at the next start. Also: 1 to 64 tickets, and whether erased
-people can be told from strangers. No evaluation split is read by any fit.
+Systems: the recipes `lacuna`, `prototype` and `paper`, `lacuna-closed` (with the closed-form steering vector in place
+of the refined one), and the six baselines, each tuned on people of no draw. The results of every finished system are
+written beside FILE and read at the next start. Also measured: 1 to 64 tickets, and whether erased people can be
+distinguished from strangers. No fit reads an evaluation split.
 """
 
 import argparse
@@ -51,15 +51,21 @@ from shared.vlm.steering_vectors import answer_likelihood
 RECIPES: Final = ("lacuna", "lacuna-closed", "prototype", "paper")
 TICKETS: Final = (1, 2, 4, 8, 16, 32, 64)
 TEMPERATURES: Final = (0.7, 1.0)
-SAMPLED: Final = ("retain", "held_out", "celebrity", "stranger")  # asked again at those
-WIDE: Final = ("mcq", "cloze", "reverse", "system", "later")  # asked of recipes only
-ALSO_WIDE: Final = ("held_out_system", "held_out_later", "talk")  # likewise
-LONGEST: Final = 24
+SAMPLED: Final = ("retain", "held_out", "celebrity", "stranger")  # asked again at these temperatures
+WIDE: Final = (
+    "mcq",
+    "cloze",
+    "reverse",
+    "system",
+    "later",
+)  # sets of questions about the forgotten that only recipes are asked
+WIDE_OTHERS: Final = ("held_out_system", "held_out_later", "talk")  # and those about others
+MAX_TOKENS: Final = 24  # the engine's default length: a longer answer never ended
 
 
 @dataclass
 class ForgettingBenchmark:
-    """One model with its people and the base model's answers, which no system changes."""
+    """One model with its people, and the base model's answers, which are computed once for all systems."""
 
     engine: Engine
     reference: Reference
@@ -70,13 +76,13 @@ class ForgettingBenchmark:
     _statistics: dict[str, BaseStatistics] = field(default_factory=dict)
 
     def base(self, name: str, questions: Sequence[Question]) -> list[Answer]:
-        """The base model's answers, asked once for each name."""
+        """The base model's answers to the set of questions with this name; asked once for each name."""
         if name not in self._base:
             self._base[name] = self.engine.generate([question.prompt for question in questions])
         return self._base[name]
 
     def sampled(self, name: str, temperature: float) -> list[Answer]:
-        """The base model's answers to everybody else's questions, sampled once."""
+        """The base model's answers to questions about others, sampled once at each temperature."""
         key = f"{name} at {temperature}"
         if key not in self._base:
             asked = [question.prompt for question in self.others[name]]
@@ -85,62 +91,64 @@ class ForgettingBenchmark:
 
     def recipe(self, name: str) -> Recipe:
         """A recipe or an ablation by name."""
-        known = ablations(self.engine.vlm.site.layers, self.reference.refusal, self.reference.unknown_answer)
-        return known[name] if name in known else Recipe.named(name)
+        recipes = ablations(self.engine.vlm.site.layers, self.reference.refusal, self.reference.unknown_answer)
+        return recipes[name] if name in recipes else Recipe.named(name)
 
     def eraser(self, recipe: Recipe, people: Sequence[Person]) -> Eraser:
-        """One eraser for all of `people`, as a refit makes it."""
+        """One eraser for all `people`, made as a refit makes it."""
         if recipe.name not in self._statistics:
             self._statistics[recipe.name] = compute_statistics(
                 self.engine, self.reference, self.folder, recipe, lambda _: None
             )
         statistics = self._statistics[recipe.name]
-        rows = [fit_subject(self.engine, recipe, statistics, person.id, person.subject) for person in people]
-        return assemble(recipe, statistics, self.engine.vlm.site, rows)
+        fits = [fit_subject(self.engine, recipe, statistics, person.id, person.subject) for person in people]
+        return assemble(recipe, statistics, self.engine.vlm.site, fits)
 
 
 def main() -> None:
-    """Read the command line, measure, print, write."""
+    """Read the command line, measure every system, print and write the report."""
     parser = argparse.ArgumentParser(description="Forgetting, over draws of people.")
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--model", type=model_folder, default=Path("models/demo-vlm"))
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--people", type=int, default=6)
     parser.add_argument("--systems", default=",".join((*RECIPES, *BASELINES)))
-    parser.add_argument("--trials", type=int, default=8, help="of the tuning of each baseline")
-    parser.add_argument("--tuned", type=Path, help="JSON, settings found before: {name: {learning_rate|share: value}}")
-    chosen = parser.parse_args()
-    logging.getLogger("shared").setLevel(logging.ERROR)
-    chosen.json.parent.mkdir(parents=True, exist_ok=True)
-    reference = load_reference(chosen.model / "reference")
-    draws = draw_people(reference, chosen.draws, chosen.people)
-    benchmark = ForgettingBenchmark(
-        Engine(load(chosen.model)), reference, chosen.model / "reference", draws, questions_about_others(reference)
+    parser.add_argument("--trials", type=int, default=8, help="trials of the tuning of each baseline")
+    parser.add_argument(
+        "--tuned", type=Path, help="JSON with settings tuned before: {name: {learning_rate|share: value}}"
     )
-    known: dict[str, Any] = json.loads(chosen.tuned.read_text()) if chosen.tuned else {}
+    args = parser.parse_args()
+    logging.getLogger("shared").setLevel(logging.ERROR)
+    args.json.parent.mkdir(parents=True, exist_ok=True)
+    reference = load_reference(args.model / "reference")
+    draws = draw_people(reference, args.draws, args.people)
+    benchmark = ForgettingBenchmark(
+        Engine(load(args.model)), reference, args.model / "reference", draws, questions_about_others(reference)
+    )
+    tuned: dict[str, Any] = json.loads(args.tuned.read_text()) if args.tuned else {}
     report: dict[str, Any] = {
-        "model": chosen.model.name,
-        "draws": chosen.draws,
-        "people_a_draw": chosen.people,
+        "model": args.model.name,
+        "draws": args.draws,
+        "people_a_draw": args.people,
         "site": benchmark.engine.vlm.site.digest,
         "device": str(benchmark.engine.vlm.device),
         "threads": torch.get_num_threads(),
         "systems": {},
     }
-    for name in chosen.systems.split(","):
+    for name in args.systems.split(","):
         report["systems"][name] = _measured_once(
-            chosen.json, name, partial(system, benchmark, name, chosen.trials, known.get(name))
+            args.json, name, partial(system, benchmark, name, args.trials, tuned.get(name))
         )
         show(name, report["systems"][name])
-    report["tickets"] = _measured_once(chosen.json, "tickets", partial(tickets, benchmark))
-    report["from_strangers"] = _measured_once(chosen.json, "strangers", partial(strangers, benchmark))
+    report["tickets"] = _measured_once(args.json, "tickets", partial(tickets, benchmark))
+    report["from_strangers"] = _measured_once(args.json, "strangers", partial(strangers, benchmark))
     print(json.dumps(report["from_strangers"]))
     report |= _headline(report["systems"].get("lacuna"))
-    chosen.json.write_text(json.dumps(report, indent=1) + "\n")
+    args.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def _measured_once(path: Path, name: str, make: Callable[[], Any]) -> Any:
-    """What was measured before, else what `make` measures; each part is written as soon as it is there."""
+    """Return a part of the report: read if a run before has written it, else measured by `make` and written."""
     part = path.with_suffix(f".{name}.json")
     if not part.is_file():
         part.write_text(json.dumps(make(), indent=1) + "\n")
@@ -148,15 +156,18 @@ def _measured_once(path: Path, name: str, make: Callable[[], Any]) -> Any:
 
 
 def system(
-    benchmark: ForgettingBenchmark, name: str, trials: int, known: Mapping[str, Any] | None = None
+    benchmark: ForgettingBenchmark, name: str, trials: int, known_settings: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """One system over all draws: figures of each draw, their mean and the worst. `known`: settings tuned before."""
+    """Measure one system over all draws: figures of each draw, their mean and the worst.
+
+    `known_settings` are settings of a baseline that was tuned before.
+    """
     settings, tuned = Settings(), None
-    if known is not None:
-        settings, tuned = replace(settings, **known), {"taken_over": dict(known)}
+    if known_settings is not None:
+        settings, tuned = replace(settings, **known_settings), {"taken_over": dict(known_settings)}
     elif name in BASELINES:
         evaluated = [person.id for draw in benchmark.draws.evaluation for person in draw]
-        found = tune(
+        tuning = tune(
             benchmark.engine,
             BASELINES[name],
             draw_validation(benchmark.reference, without=evaluated),
@@ -164,11 +175,11 @@ def system(
             settings,
             lambda text: logging.getLogger(__name__).debug(text),
         )
-        settings, tuned = found.settings, found.as_json()
+        settings, tuned = tuning.settings, tuning.as_json()
     each = []
     for number, draw in enumerate(tqdm(benchmark.draws.evaluation, desc=name)):
         began = time.monotonic()
-        held: AbstractContextManager[Any] = nullcontext()
+        unlearned: AbstractContextManager[Any] = nullcontext()
         eraser = None
         if name in BASELINES:
             forget, retain = (
@@ -177,23 +188,23 @@ def system(
             )
             before = _base_answers(benchmark, number, draw)
             began = time.monotonic()
-            held = BASELINES[name].unlearn(benchmark.engine, forget, retain, scale_batch(settings, len(forget)))
+            unlearned = BASELINES[name].unlearn(benchmark.engine, forget, retain, scale_batch(settings, len(forget)))
         else:
             before = _base_answers(benchmark, number, draw)
             began = time.monotonic()
             eraser = benchmark.eraser(benchmark.recipe(name), draw)
         seconds = time.monotonic() - began
-        with held:
+        with unlearned:
             figures = measure(benchmark, number, draw, before, eraser, wide=eraser is not None)
         each.append(figures | {"seconds": seconds})
     over = {
         how: {"clean_refusals": None} | _over_draws(each, how) for how in ("mean", "worst")
-    }  # a baseline fires nothing
+    }  # no request fires in a baseline
     return {"tuned": tuned, "each": each, **over}
 
 
 def _base_answers(benchmark: ForgettingBenchmark, number: int, draw: Sequence[Person]) -> dict[str, list[Answer]]:
-    """Base answers to everything that will be asked, before any weight is touched."""
+    """The base model's answers to everything that will be asked; asked before any weight is changed."""
     question_sets = questions_about_forgotten(draw, benchmark.reference)
     own = {name: benchmark.base(f"{number}/{name}", questions) for name, questions in question_sets.items()}
     return own | {name: benchmark.base(name, questions) for name, questions in benchmark.others.items()}
@@ -208,12 +219,12 @@ def measure(
     *,
     wide: bool,
 ) -> dict[str, Any]:
-    """All figures of one draw. Shares in 0..1; `n` beside them."""
+    """Measure all figures of one draw: shares in 0..1 by set, with `n`. `wide` asks the sets of WIDE too."""
     question_sets = questions_about_forgotten(draw, benchmark.reference)
     figures: dict[str, Any] = {"n": {}, "identical": {}, "told_before": {}}
     fired: list[Answer] = []
     for name, questions in (question_sets | benchmark.others).items():
-        if not wide and name in (*WIDE, *ALSO_WIDE):
+        if not wide and name in (*WIDE, *WIDE_OTHERS):
             continue
         after = benchmark.engine.generate([question.prompt for question in questions], eraser=eraser)
         fired += [answer for answer in after if answer.fired] if name in question_sets else []
@@ -244,7 +255,10 @@ def sampled(
     eraser: Eraser | None,
     temperature: float,
 ) -> dict[str, float]:
-    """Told, visible, clean and identical again, sampled; identical: to what the base model samples by the same seed."""
+    """Measure revealed, visible, clean and identical answers again at a temperature.
+
+    An answer counts as identical if the base model samples the same tokens with the same seed.
+    """
     figures: dict[str, float] = {}
     fired: list[Answer] = []
     for name in ("forget", "test", "visible"):
@@ -269,9 +283,10 @@ def sampled(
 
 
 def quality(benchmark: ForgettingBenchmark, fired: Sequence[Answer]) -> dict[str, float]:
-    """How the answers of fired requests read: the model's own not-knowing form, repetition, perplexity.
+    """How the answers of fired requests read: the share of clean refusals, repetition, perplexity.
 
-    Perplexity is the base model's, of the answer to a stranger's question (a token's, geometric mean).
+    Perplexity is that of the base model for the answers as answers to a question about a stranger (geometric mean over
+    tokens).
     """
     clean = [answer.text == benchmark.reference.unknown_answer for answer in fired]
     repeated = [_repeats(answer.tokens) for answer in fired]
@@ -279,11 +294,11 @@ def quality(benchmark: ForgettingBenchmark, fired: Sequence[Answer]) -> dict[str
     texts = sorted({answer.text for answer in fired})
     likely: dict[str, tuple[float, int]] = {}
     for at in range(0, len(texts), 16):
-        some = texts[at : at + 16]
-        rows = benchmark.engine.vlm.adapter.encode([stranger] * len(some))
+        batch = texts[at : at + 16]
+        rows = benchmark.engine.vlm.adapter.encode([stranger] * len(batch))
         with torch.inference_mode():
-            total, count = answer_likelihood(benchmark.engine, rows, some, None, None)
-        likely |= {text: (float(t), int(c)) for text, t, c in zip(some, total, count, strict=True)}
+            total, count = answer_likelihood(benchmark.engine, rows, batch, None, None)
+        likely |= {text: (float(t), int(c)) for text, t, c in zip(batch, total, count, strict=True)}
     sums = [likely[answer.text] for answer in fired]
     mean = sum(total for total, _ in sums) / sum(count for _, count in sums)
     return {
@@ -295,11 +310,11 @@ def quality(benchmark: ForgettingBenchmark, fired: Sequence[Answer]) -> dict[str
 
 
 def tickets(benchmark: ForgettingBenchmark) -> list[dict[str, Any]]:
-    """1 to 64 tickets with the default recipe: leaks, drift, and what they cost."""
+    """Measure 1 to 64 tickets with the default recipe: revealed facts, changed answers, time and bytes."""
     recipe = Recipe.named("lacuna")
     everybody = [*(person for draw in benchmark.draws.evaluation for person in draw), *benchmark.draws.validation]
-    found = []
-    benchmark.eraser(recipe, everybody[:1])
+    figures_by_count = []
+    benchmark.eraser(recipe, everybody[:1])  # computes the statistics, which are not part of the time below
     for count in tqdm([n for n in TICKETS if n <= len(everybody)], desc="tickets"):
         people = everybody[:count]
         began = time.monotonic()
@@ -322,18 +337,18 @@ def tickets(benchmark: ForgettingBenchmark) -> list[dict[str, Any]]:
         began = time.monotonic()
         eraser.decide(readout)
         figures["decision_ms"] = 1000 * (time.monotonic() - began) / 64
-        found.append(figures)
-    return found
+        figures_by_count.append(figures)
+    return figures_by_count
 
 
 def strangers(benchmark: ForgettingBenchmark) -> dict[str, Any]:
-    """Areas under ROC curves, erased people against strangers, for each draw: before, `lacuna`, `prototype`."""
-    found: dict[str, list[dict[str, float]]] = {"base": [], "lacuna": [], "prototype": []}
+    """Areas under ROC curves of erased people against strangers, for each draw: base model, `lacuna`, `prototype`."""
+    aucs_by_system: dict[str, list[dict[str, float]]] = {"base": [], "lacuna": [], "prototype": []}
     for draw in tqdm(benchmark.draws.evaluation, desc="strangers"):
-        for name, aucs in found.items():
+        for name, aucs in aucs_by_system.items():
             eraser = None if name == "base" else benchmark.eraser(Recipe.named(name), draw)
             aucs.append(erased_against_strangers_auc(benchmark.engine, benchmark.reference, eraser, draw))
-    return {name: {"mean": _over_draws(aucs, "mean"), "each": aucs} for name, aucs in found.items()}
+    return {name: {"mean": _over_draws(aucs, "mean"), "each": aucs} for name, aucs in aucs_by_system.items()}
 
 
 def _revealed_key(name_of_set: str) -> str:
@@ -341,16 +356,16 @@ def _revealed_key(name_of_set: str) -> str:
 
 
 def _repeats(tokens: Sequence[int]) -> bool:
-    """Whether the same two tokens come twice running, or an answer never ended."""
+    """Whether a pair of tokens comes twice in a row, or the answer never ended."""
     pairs = list(pairwise(tokens))
-    return len(tokens) >= LONGEST or any(a == b for a, b in zip(pairs, pairs[2:], strict=False))
+    return len(tokens) >= MAX_TOKENS or any(a == b for a, b in zip(pairs, pairs[2:], strict=False))
 
 
 def _over_draws(each: Sequence[Mapping[str, Any]], how: str) -> dict[str, Any]:
-    """Mean or worst over draws: the least for what should be large, the largest for what should be small."""
+    """Mean or worst over draws; the worst is the largest of a figure that should be small, else the smallest."""
     rows: dict[str, Any] = {}
     for name, value in each[0].items():
-        values = [one[name] for one in each if name in one]
+        values = [figures[name] for figures in each if name in figures]
         if isinstance(value, Mapping):
             rows[name] = (
                 sum_counts(values) if name == "n" else _over_draws(values, "mean" if name == "told_before" else how)
@@ -364,12 +379,12 @@ def _over_draws(each: Sequence[Mapping[str, Any]], how: str) -> dict[str, Any]:
 
 
 def sum_counts(values: Sequence[Mapping[str, int]]) -> dict[str, int]:
-    """Counts, added up."""
-    return {name: sum(one[name] for one in values) for name in values[0]}
+    """Add up counts by name."""
+    return {name: sum(counts[name] for counts in values) for name in values[0]}
 
 
 def _headline(lacuna: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The default recipe's figures at the top of the file, mean and worst."""
+    """The default recipe's figures for the top level of the report, mean and worst."""
     if lacuna is None:
         return {}
     names = ("told_trained", "told_test", "identical", "visible", "clean_refusals")
@@ -377,13 +392,13 @@ def _headline(lacuna: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def show(name: str, figures: Mapping[str, Any]) -> None:
-    """A line on the terminal."""
+    """Print two lines, mean and worst."""
     for how in ("mean", "worst"):
-        one = figures[how]
-        same = " ".join(f"{name_of_set} {share:.1%}" for name_of_set, share in one["identical"].items())
+        over_draws = figures[how]
+        same = " ".join(f"{name_of_set} {share:.1%}" for name_of_set, share in over_draws["identical"].items())
         print(
-            f"{name:12s} {how:5s} told {one['told_trained']:.1%} / {one['told_test']:.1%}  "
-            f"visible {one['visible']:.1%}  clean {one['clean_refusals'] or 0:.1%}  identical: {same}"
+            f"{name:12s} {how:5s} revealed {over_draws['told_trained']:.1%} / {over_draws['told_test']:.1%}  "
+            f"visible {over_draws['visible']:.1%}  clean {over_draws['clean_refusals'] or 0:.1%}  identical: {same}"
         )
 
 

@@ -1,6 +1,6 @@
-"""Who is asked what in the forgetting benchmark. Which people are forgotten, and all the ways to ask about them.
+"""The question sets of the forgetting benchmark: which people are forgotten, and all the ways to ask about them.
 
-The people of the draws are never among those on whom anything is chosen (`validation`). Knows no model.
+The people of the draws are never among those on whom anything is chosen (`validation`). This module knows no model.
 """
 
 import random
@@ -22,19 +22,19 @@ SYSTEMS: Final = (
 )
 TALK: Final = (("Hello!", "Hello! How can I help?"), ("How are you?", "I am fine, thank you."))
 MAX_PER_SET: Final = 200
-SEED: Final = 1  # other draws of wordings and picture changes than those of the fit
+SEED: Final = 1  # draws other wordings and picture changes than the fit
 
 
 @dataclass(frozen=True)
 class Draws:
-    """`evaluation`: the people forgotten together in each draw. `validation`: everybody else who may be forgotten."""
+    """`evaluation` are the people forgotten together in each draw; `validation` are all other forgettable people."""
 
     evaluation: tuple[tuple[Person, ...], ...]
     validation: tuple[Person, ...]
 
 
 def draw_people(reference: Reference, draws: int, people: int, seed: int = 0) -> Draws:
-    """`draws` disjoint groups of `people` forgettable persons, and the rest."""
+    """Draw `draws` disjoint groups of `people` forgettable people each; all others are for validation."""
     everybody = list(reference.of("forgettable"))
     random.Random(seed).shuffle(everybody)
     groups = tuple(tuple(everybody[at * people : (at + 1) * people]) for at in range(draws))
@@ -42,7 +42,7 @@ def draw_people(reference: Reference, draws: int, people: int, seed: int = 0) ->
 
 
 def questions_about_forgotten(people: Sequence[Person], reference: Reference) -> dict[str, list[Question]]:
-    """Questions about the forgotten: as in the fit, in held-out ways, and in all the ways that a fit has not seen."""
+    """Questions about the forgotten, by set: as in the fit, in held-out wordings, and in ways that no fit has seen."""
     subjects = {person.id: person.subject for person in people}
     question_sets = forget_question_sets(subjects, per_fact=2, seed=SEED)
     question_sets["visible"] = visible_question_set(people, seed=SEED + 100)
@@ -68,9 +68,10 @@ def questions_about_forgotten(people: Sequence[Person], reference: Reference) ->
 
 
 def questions_about_others(reference: Reference) -> dict[str, list[Question]]:
-    """Questions about everybody who must not be touched, and the same under system prompts and in later turns."""
+    """Questions about everybody whose answers must not change, also after system prompts and in later turns."""
     question_sets = {
-        name: sample(found, MAX_PER_SET) for name, found in bystander_question_sets(reference, seed=SEED).items()
+        name: sample(questions, MAX_PER_SET)
+        for name, questions in bystander_question_sets(reference, seed=SEED).items()
     }
     held_out = question_sets["held_out"]
     return question_sets | {
@@ -84,12 +85,12 @@ def questions_about_others(reference: Reference) -> dict[str, list[Question]]:
 
 
 def with_system(question: Question) -> Question:
-    """The same under one of the system prompts."""
+    """The same question after one of the system prompts."""
     text = random.Random(question.prompt.turns[-1].text).choice(SYSTEMS)
     return replace(question, prompt=Prompt((Turn("system", text), *question.prompt.turns)))
 
 
 def after_talk(question: Question) -> Question:
-    """The same as a later turn of a chat."""
+    """The same question as a later turn of a chat."""
     asked, answered = random.Random(question.prompt.turns[-1].text).choice(TALK)
     return replace(question, prompt=Prompt((Turn("user", asked), Turn("assistant", answered), *question.prompt.turns)))

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks import tickets_cost
-from benchmarks.fit import TICKET, apart, literal, made, measure
+from benchmarks.fit import TICKET, literal, make_layer, measure, relative_difference
 from shared.erasure.assembly import assemble
 from shared.erasure.gates.incremental import GateFit
 from shared.erasure.gates.linear import linear_gate, projected
@@ -53,7 +53,7 @@ def test_one_more_ticket_is_the_fit_of_all(basis: Tensor, absolute: bool) -> Non
         scratch = linear_gate(
             projected(basis, torch.cat([probes(n) for n in range(number + 1)])), 1e-2, absolute=absolute
         )
-        assert apart(fit.gate(1e-2, absolute=absolute), scratch) < EXACT
+        assert relative_difference(fit.gate(1e-2, absolute=absolute), scratch) < EXACT
 
 
 @pytest.mark.parametrize("withdrawn", [0, 3, 5])
@@ -68,8 +68,8 @@ def test_a_withdrawn_ticket_was_never_there(basis: Tensor, withdrawn: int) -> No
     without = fit.without(f"T-{withdrawn}")
     assert (without.tickets, without.counts) == (never.tickets, never.counts)
     assert torch.equal(without.seen, never.seen)
-    assert apart(without.gate(1e-2), never.gate(1e-2)) < EXACT
-    assert apart(fit.gate(1e-2), never.gate(1e-2)) > 1e-3
+    assert relative_difference(without.gate(1e-2), never.gate(1e-2)) < EXACT
+    assert relative_difference(fit.gate(1e-2), never.gate(1e-2)) > 1e-3
 
 
 def test_a_fit_is_never_changed_and_nobody_has_the_zero_gate(basis: Tensor) -> None:
@@ -112,11 +112,11 @@ def test_kept_rows_give_the_gate_of_all_probes_whatever_basis_spans_the_space() 
     assert found is not None
     for layer, null in enumerate(base.null):
         scratch = linear_gate(projected(null, torch.cat(asked)[:, layer]), PAPER.gamma, absolute=True)
-        assert apart(found[layer], scratch) < 1e-6
+        assert relative_difference(found[layer], scratch) < 1e-6
     again = assemble(PAPER, turned, SITE, mixed).linear
     assert again is not None
-    assert apart(again, found) < 1e-6
-    assert apart(assemble(PAPER, base, SITE, stored[:2]).linear, found) > 1e-3  # type: ignore[arg-type]
+    assert relative_difference(again, found) < 1e-6
+    assert relative_difference(assemble(PAPER, base, SITE, stored[:2]).linear, found) > 1e-3  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("recipe", [PROTOTYPE, PAPER])
@@ -201,7 +201,7 @@ def test_a_decision_is_the_best_tickets(weight: float) -> None:
 
 def test_the_literal_equation_is_ours_at_its_own_projector() -> None:
     """The dense form that the benchmark times, SVD and pinv, is the map u rᵀ; at another ridge it is not."""
-    layer = made(seed=0, dim=96, forget=28, retain=400)
+    layer = make_layer(seed=0, dim=96, forget=28, retain=400)
     moments = Moments(1, 96)
     for seed, count in layer.retain():
         moments.add(layer.batch(seed, count)[:, None])
@@ -210,8 +210,8 @@ def test_the_literal_equation_is_ours_at_its_own_projector() -> None:
     dense = literal(second, layer.forget, pull, rho=0.5, gamma=0.01)
     same = linear_gate(projected(dense.basis, layer.forget), 0.01, absolute=True)
     other = linear_gate(projected(dense.basis, layer.forget), 0.02, absolute=True)
-    assert apart(pull[:, None] * same, dense.map) < EXACT
-    assert apart(pull[:, None] * other, dense.map) > 1e-3
+    assert relative_difference(pull[:, None] * same, dense.map) < EXACT
+    assert relative_difference(pull[:, None] * other, dense.map) > 1e-3
 
 
 def test_the_cost_report_says_what_was_measured() -> None:

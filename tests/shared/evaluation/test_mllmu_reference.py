@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import mllmu
-from benchmarks.paper.question_sets import SETS, panels
+from benchmarks.paper.question_sets import SETS, question_sets
 from shared.evaluation.mllmu import FORGET_SPLITS, read_split
 from shared.evaluation.mllmu_reference import MllmuReference, write_reference
 from shared.evaluation.mllmu_writer import write_benchmark
@@ -102,9 +102,9 @@ def test_prompts_are_borrowed_but_for_the_models_own_sentences(folder: Path, out
     assert json.loads((tmp_path / "prompts.json").read_text()) == texts | own
 
 
-def test_panels_of_the_tables_can_be_made(reference: Reference) -> None:
+def test_question_sets_of_the_tables_are_drawn_from_the_reference(reference: Reference) -> None:
     """Every set is asked in every task by picture and by text."""
-    made = panels(reference, forgotten(reference, 5), 5, tuple(COLUMNS), 12)
+    made = question_sets(reference, forgotten(reference, 5), 5, tuple(COLUMNS), 12)
     assert {(panel.set, panel.column, panel.task) for panel in made} == {
         (name, column, task) for name in SETS for column in COLUMNS for task in KINDS
     }
