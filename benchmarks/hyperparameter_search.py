@@ -111,7 +111,7 @@ def point(
     benchmark: ForgettingBenchmark, group: Sequence[Person], eraser: Eraser, margin: float, strength: float
 ) -> dict[str, float]:
     """Measure one setting of the eraser of one group of forgotten people."""
-    eraser = replace(eraser.at(margin), recipe=replace(eraser.recipe, margin=margin, strength=strength))
+    eraser = replace(eraser.with_margin(margin), recipe=replace(eraser.recipe, margin=margin, strength=strength))
     question_sets = questions_about_forgotten(group, benchmark.reference)
     questions = sample([question for name in QUESTION_SETS for question in question_sets[name]], QUESTIONS, SEED)
     after = benchmark.engine.generate([question.prompt for question in questions], eraser=eraser)

@@ -1,6 +1,6 @@
-"""The project's own errors. Each carries the HTTP status and the problem type (RFC 9457) it becomes at a door.
+"""The project's own errors. Each carries the HTTP status and the problem type (RFC 9457) that an API answers with.
 
-Knows nothing of HTTP frameworks: `problem()` gives the body, the doors render it. A command line prints `detail`.
+Knows nothing of HTTP frameworks: `problem()` gives the body, the services render it. A command line prints `detail`.
 """
 
 from collections.abc import Mapping

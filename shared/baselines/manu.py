@@ -75,7 +75,7 @@ class Manu:
             chosen = torch.zeros(len(flat), dtype=torch.bool)
             chosen[flat.argsort(descending=True, stable=True)[: max(1, round(settings.share * len(flat)))]] = True
             pruned = dict(zip(layers, chosen.split([len(scores[name]) for name in layers]), strict=True))
-            kept = {name: layers[name].weight.detach()[:, columns] for name, columns in pruned.items()}
+            original = {name: layers[name].weight.detach()[:, columns] for name, columns in pruned.items()}
             with torch.no_grad():
                 for name, columns in pruned.items():
                     layers[name].weight[:, columns] = 0
@@ -83,11 +83,11 @@ class Manu:
         def undo() -> None:
             with engine.lock, torch.no_grad():
                 for name, columns in pruned.items():
-                    layers[name].weight[:, columns] = kept[name]
+                    layers[name].weight[:, columns] = original[name]
 
         artifact = {f"{name}.neurons": columns.nonzero()[:, 0].int() for name, columns in pruned.items()}
         size = sum(value.nbytes for value in artifact.values())
-        copied = sum(value.nbytes for value in kept.values())
+        copied = sum(value.nbytes for value in original.values())
         how = f"only from a copy of the {copied:,} bytes of weights that it writes over"
         cost = Cost(meter.seconds(), meter.peak(), meter.added(), size, reversible=True, how=how)
         return Unlearned(self.name, cost, artifact, (), undo)

@@ -48,9 +48,9 @@ class MMUnlearner:
             meter = Meter(engine.vlm.device)
             layers = {name: layer for part in self.parts for name, layer in linear_layers(engine.vlm, part).items()}
             weights: dict[str, Tensor] = {f"{name}.weight": layer.weight for name, layer in layers.items()}
-            kept = {name: weight.detach().clone() for name, weight in weights.items()}
+            original = {name: weight.detach().clone() for name, weight in weights.items()}
             restore_gradients = trainable_only(engine.vlm.model, list(weights.values()))
-            undo = _restore(engine, weights, kept, restore_gradients)
+            undo = _restore(engine, weights, original, restore_gradients)
             try:
                 masks = self.masks(engine, list(weights.values()), forget, retain, settings, progress)
                 forget_batches = batches(engine, forget, settings, "forget")
@@ -73,7 +73,7 @@ class MMUnlearner:
             for key, value in ((f"{name}.values", weight.detach()[mask]), (f"{name}.mask", _packed(mask)))
         }
         size = sum(value.nbytes for value in artifact.values())
-        copied = sum(value.nbytes for value in kept.values())
+        copied = sum(value.nbytes for value in original.values())
         how = f"only from a copy of the {copied:,} bytes of weights that it writes over"
         cost = Cost(meter.seconds(), meter.peak(), meter.added(), size, reversible=True, how=how)
         return Unlearned(self.name, cost, artifact, losses, undo)
@@ -119,14 +119,14 @@ class MMUnlearner:
 
 
 def _restore(
-    engine: Engine, weights: dict[str, Tensor], kept: dict[str, Tensor], restore_gradients: Callable[[], None]
+    engine: Engine, weights: dict[str, Tensor], original: dict[str, Tensor], restore_gradients: Callable[[], None]
 ) -> Callable[[], None]:
-    """A function that writes the weights `kept` back."""
+    """A function that writes the weights `original` back."""
 
     def undo() -> None:
         with engine.lock, torch.no_grad():
             for name, weight in weights.items():
-                weight.copy_(kept[name])
+                weight.copy_(original[name])
             restore_gradients()
 
     return undo

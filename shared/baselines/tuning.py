@@ -88,12 +88,12 @@ def draw_validation(
     without: Collection[str],
     people: int = 4,
     per_fact: int = 4,
-    kept: int = 200,
+    retain_count: int = 200,
     seed: int = 0,
 ) -> Validation:
     """A draw of forgettable people who are not in `without` (the ids of everybody who will be evaluated).
 
-    `kept` is the number of questions about others. Raises BadInput where too few people are left.
+    `retain_count` is the number of questions about everybody else. Raises BadInput where too few people are left.
     """
     free = [person for person in reference.of("forgettable") if person.id not in without]
     if len(free) < people:
@@ -117,7 +117,7 @@ def draw_validation(
         retain_questions=tuple(
             question
             for split in RETAINED_SPLITS
-            for question in sample(questions(reference.of(split)), kept // len(RETAINED_SPLITS), seed)
+            for question in sample(questions(reference.of(split)), retain_count // len(RETAINED_SPLITS), seed)
         ),
     )
 
