@@ -128,7 +128,9 @@ def test_no_container_runs_as_root_or_writes_to_its_image(objects: list[dict[str
         assert one["resources"]["limits"]["memory"]
 
 
-def test_only_request_and_inference_are_reachable_from_outside(objects: list[dict[str, Any]], compose: dict[str, Any]) -> None:
+def test_only_request_and_inference_are_reachable_from_outside(
+    objects: list[dict[str, Any]], compose: dict[str, Any]
+) -> None:
     policies = [one["spec"] for one in objects if one["kind"] == "NetworkPolicy"]
     assert {"podSelector": {}, "policyTypes": ["Ingress"]} in policies
     exposed = {

@@ -132,7 +132,9 @@ def test_made_up_key_ids_do_not_make_us_hammer_the_issuer(issuer: Issuer, get_wi
     assert issuer.asked == 2
 
 
-def test_an_issuer_that_is_away_is_said_and_known_keys_serve_on(issuer: Issuer, get_with_token: Any, people: People) -> None:
+def test_an_issuer_that_is_away_is_said_and_known_keys_serve_on(
+    issuer: Issuer, get_with_token: Any, people: People
+) -> None:
     token = issuer.token()
     issuer.server.shutdown()
     issuer.server.server_close()
