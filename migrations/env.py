@@ -1,4 +1,4 @@
-"""The environment of Alembic: all migrations in one transaction, under a lock, so that two processes never collide."""
+"""Alembic's environment: all migrations in one transaction, under a lock that lets only one process migrate."""
 
 from alembic import context
 from sqlalchemy import text
