@@ -89,8 +89,8 @@ def create(settings: Settings | None = None) -> FastAPI:
     chosen = settings or load_settings()
     chosen.need("database_url", "kek", "verify_keys")
     configure_logging()
-    database = make_engine(chosen.database_url, chosen.database_idle_s)
-    context = InferenceContext(ActiveEraser(chosen.grace_s), database, chosen.model_id, chosen.step_grace_s)
+    database = make_engine(chosen.database.url, chosen.database.idle_s)
+    context = InferenceContext(ActiveEraser(chosen.grace_s), database, chosen.model.id, chosen.step_grace_s)
     done = threading.Event()
 
     def load_and_watch() -> None:

@@ -18,7 +18,7 @@ from shared.vlm.loading import load
 
 def open_batcher(settings: Settings) -> Batcher:
     """Load the model, warm it up, and start the batcher."""
-    engine = Engine(load(settings.model_source, device=settings.device or None))
+    engine = Engine(load(settings.model.source, device=settings.device or None))
     engine.generate([Prompt.ask("Hello!")], max_new_tokens=2)
     return Batcher(engine)
 
@@ -34,7 +34,7 @@ def watch(
         store=open_store(settings),
         keys=KeyRing.from_settings(settings),
         verifier=Verifier.from_settings(settings),
-        model_id=settings.model_id,
+        model_id=settings.model.id,
         replica=settings.replica,
         lease_s=settings.replica_lease_s,
     ).watch(done, settings.poll_s)

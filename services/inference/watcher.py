@@ -1,7 +1,7 @@
 """Follows the desired state in PostgreSQL: fetches the version, verifies it, serves it, acknowledges. By polling.
 
 A version that cannot be verified is not served. The one before it stays only while it covers everybody who must stay
-forgotten; else the replica answers nobody.
+forgotten; else the replica refuses every request.
 """
 
 import logging

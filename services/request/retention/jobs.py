@@ -42,4 +42,4 @@ class Shredder:
             except LacunaError as exc:
                 logger.warning("the %s of %s is not destroyed: %s", thing, ticket, exc.detail)
         with transaction(context.database) as session:
-            retention_service.delete_object(session, context.store)
+            retention_service.delete_objects(session, context.store)
