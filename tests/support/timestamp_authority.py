@@ -33,8 +33,8 @@ ess_cert_id_alg = sha256
 class StandInAuthority:
     """A time-stamping authority that can misbehave.
 
-    `mode` says how: "" not at all, `away` (503), `html` (no token), `other` (a token on something else), `again` (an old
-    answer), `refuse` (it knows no such hash).
+    `mode` says how: "" not at all, `away` (503), `html` (no token), `other` (a token on something else), `again` (an
+    old answer), `refuse` (it knows no such hash).
     """
 
     folder: Path
