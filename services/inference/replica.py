@@ -10,6 +10,7 @@ from services.inference.watcher import Watcher
 from shared.core.config import Settings
 from shared.crypto.keyring import KeyRing
 from shared.crypto.signing import Verifier
+from shared.db.notifications import DESIRED_STATE, Listener
 from shared.domain.prompts import Prompt
 from shared.storage.factory import open_store
 from shared.vlm.engine import Engine
@@ -25,6 +26,8 @@ def open_batcher(settings: Settings) -> Batcher:
 
 def watch(batcher: Batcher, slot: ActiveEraser, database: Database, settings: Settings, done: threading.Event) -> None:
     """Follow the desired state until `done`."""
+    changed = threading.Event()
+    Listener(database, DESIRED_STATE, changed.set).start()
     Watcher(
         slot=slot,
         site=batcher.engine.vlm.site,
@@ -35,4 +38,4 @@ def watch(batcher: Batcher, slot: ActiveEraser, database: Database, settings: Se
         model_id=settings.model_id,
         replica=settings.replica,
         lease_s=settings.replica_lease_s,
-    ).watch(done, settings.poll_s)
+    ).watch(done, settings.poll_s, changed)

@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     request_port: int = 8600
     inference_port: int = 8601
     replica: str = "inference-0"
-    poll_s: float = 0.5
+    poll_s: float = 3.0  # a replica looks at the desired state at least so often; a change is announced to it
     grace_s: float = 120.0  # how long a replica serves on while it cannot reach the database
     auto_promote: bool = True
     nightly_hour: int = 2  # UTC

@@ -34,9 +34,14 @@ THREADS: Final = 6
 
 @dataclass(frozen=True)
 class ImportJobRunner:
-    """One round is `turn()`: a whole file, if one waits."""
+    """Carries out imports, a whole file at a time."""
 
     context: AppContext
+
+    def run(self) -> None:
+        """Every file that waits."""
+        while self.turn():
+            pass
 
     def turn(self) -> bool:
         """Carry one job to its end; whether there was one."""
