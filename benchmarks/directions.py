@@ -33,7 +33,9 @@ from shared.evaluation.comparison import sample
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
 from shared.probes.questions import Question, fact_questions
+from shared.vlm import capture
 from shared.vlm.engine import Engine
+from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import load
 
 
@@ -70,9 +72,16 @@ def main() -> None:
     report: dict[str, Any] = {"n": len(asked), "n_choices": len(choices), "split_half_cosine": cosines, "pulls": {}}
     for name, (first, held) in tqdm(made.items(), desc="pulls"):
         for blind in (True, False):
-            recipe = replace(LACUNA, placement="last" if held is None else "hold", watch=False, blind=blind)
+            recipe = replace(LACUNA, placement="last" if held is None else "hold", check_answers=False, redact=blind)
             always = Always(
-                recipe, gate.site, first, gate.gated, gate.tickets, threshold=0.0, held=held, identity=gate.identity
+                recipe,
+                gate.site,
+                first,
+                gate.gated,
+                gate.tickets,
+                threshold=0.0,
+                decode_directions=held,
+                identity=gate.identity,
             )
             whole = f"{name}, {'nobody there' if blind else 'sighted'}"
             report["pulls"][whole] = measure(engine, reference, asked, choices, always)
@@ -95,15 +104,15 @@ def candidates(
             for person in reference.of(split)
             for question in fact_questions(person.subject, form="trained", per_fact=1, person=person.id)
         ]
-        return engine.activations(found)
+        return capture.activations(engine, found)
 
     known, unknown = about("retain_fit"), about("stranger_fit")
     photo = reference.of("stranger_fit")[0].subject.photos[0]
     requests = list(reference.harmful.fit)
-    refused = engine.activations([Prompt.ask(text, photo) for text in requests])
+    refused = capture.activations(engine, [Prompt.ask(text, photo) for text in requests])
     wrapped = [reference.harmful.jailbreaks[i % len(reference.harmful.jailbreaks)] for i in range(len(requests))]
-    answered = engine.activations(
-        [Prompt.ask(frame.format(request=text), photo) for frame, text in zip(wrapped, requests, strict=True)]
+    answered = capture.activations(
+        engine, [Prompt.ask(frame.format(request=text), photo) for frame, text in zip(wrapped, requests, strict=True)]
     )
     refined = load_or_compute_steering_vectors(engine, reference, LACUNA, folder)
     first, held = refined.last_token, refined.decode_time
@@ -150,7 +159,7 @@ def measure(
 ) -> dict[str, float]:
     """What the model does when everything fires."""
     answers = engine.generate([question.prompt for question in asked], eraser=eraser)
-    likely = engine.option_likelihood([q.prompt for q in choices], [q.options for q in choices], eraser=eraser)
+    likely = option_likelihood(engine, [q.prompt for q in choices], [q.options for q in choices], eraser=eraser)
     best = [one.options[max(range(4), key=scores.__getitem__)] for one, scores in zip(choices, likely, strict=True)]
     picked = [option in question.accept for option, question in zip(best, choices, strict=True)]
     return {

@@ -42,7 +42,9 @@ from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
 from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import Question
-from shared.vlm.engine import Answer, Engine
+from shared.vlm import capture
+from shared.vlm.engine import Engine
+from shared.vlm.generation import Answer
 from shared.vlm.loading import load
 from shared.vlm.steering_vectors import answer_likelihood
 
@@ -301,7 +303,7 @@ def tickets(bench: Bench) -> list[dict[str, Any]]:
             figures["identical"][name] = sum(a.tokens == b.tokens for a, b in zip(before, after, strict=True)) / len(
                 after
             )
-        evidence = bench.engine.evidence([q.prompt for q in bench.others["held_out"][:64]])
+        evidence = capture.readout(bench.engine, [q.prompt for q in bench.others["held_out"][:64]])
         began = time.monotonic()
         eraser.decide(evidence)
         figures["decision_ms"] = 1000 * (time.monotonic() - began) / 64

@@ -30,6 +30,7 @@ from shared.evaluation.reference import load_reference
 from shared.evaluation.scorers import reveals
 from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import fact_questions
+from shared.vlm import capture
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
 
@@ -111,7 +112,7 @@ def point(bench: Bench, group: Sequence[Person], made: Eraser, margin: float, st
         2 * EACH,
         ASKED_SEED,
     )
-    evidence = bench.engine.evidence([question.prompt for question in around])
+    evidence = capture.readout(bench.engine, [question.prompt for question in around])
     drift = float(eraser.decide(evidence).fired.float().mean())
     return {"told": told, "unclean": unclean, "leakage": told + unclean, "drift": drift}
 

@@ -23,6 +23,7 @@ from shared.evaluation.synthetic_people import Person
 from shared.probes.image_changes import changed
 from shared.probes.questions import Question, fact_questions
 from shared.vlm.engine import Engine
+from shared.vlm.likelihood import option_likelihood
 
 Rows = npt.NDArray[np.float64]
 SHRINKAGE = 0.1
@@ -77,7 +78,7 @@ def _features(
         (reference.unknown_answer, question.accept[0], *wrong[question.person][question.attribute][:3])
         for question in asked
     ]
-    likely = engine.option_likelihood([question.prompt for question in asked], options, eraser=eraser)
+    likely = option_likelihood(engine, [question.prompt for question in asked], options, eraser=eraser)
     rows = np.array([[one[0], one[1], *sorted(one[2:])] for one in likely])
     return rows, [question.person for question in asked]
 

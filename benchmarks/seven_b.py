@@ -30,7 +30,9 @@ from shared.erasure.eraser import Eraser
 from shared.erasure.prepare import IdentityTrainingSet, prepare, prepare_identity
 from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE, Recipe
 from shared.erasure.ticket_fit import fit_identity, fit_ticket
-from shared.vlm.engine import Engine, GenerationRequest
+from shared.vlm import capture
+from shared.vlm.engine import Engine
+from shared.vlm.generation import GenerationRequest
 from shared.vlm.loading import FAMILIES, wrap
 
 TICKET_PROMPTS: Final = 14
@@ -78,9 +80,9 @@ def measure(family: str, size: Size, count: int, pairs: int, decode: int) -> dic
         torch.cuda.reset_peak_memory_stats()
     site = engine.vlm.site
     asked = _prompts(count, size)
-    engine.activations(asked[:2])  # warm
-    with _timed(device) as capture:
-        retain = engine.activations(asked)
+    capture.activations(engine, asked[:2])  # warm
+    with _timed(device) as capturing:
+        retain = capture.activations(engine, asked)
     directions = torch.randn(len(site.layers), site.hidden_size, generator=torch.Generator().manual_seed(1))
     found: dict[str, Any] = {
         "parameters": sum(value.numel() for value in model.parameters()),
@@ -89,7 +91,7 @@ def measure(family: str, size: Size, count: int, pairs: int, decode: int) -> dic
         "prompt_tokens": len(engine.vlm.adapter.encode(asked[:1])[0].ids),
         "prompts": count,
         "pairs": pairs,
-        "capture_prompts_per_s": count / capture(),
+        "capture_prompts_per_s": count / capturing(),
     }
     erasers: dict[str, Eraser] = {}
     for recipe in (PROTOTYPE, PAPER):
@@ -127,7 +129,7 @@ def _refit(
             recipe, engine.vlm.site, retain=retain, calibration=retain, identities=names, directions=directions
         )
     with _timed(device) as captured:
-        forget = engine.activations(asked[:TICKET_PROMPTS])
+        forget = capture.activations(engine, asked[:TICKET_PROMPTS])
     with _timed(device) as fitted:
         rows = fit_ticket(recipe, base, "T-1", forget)
         eraser = assemble(recipe, base, engine.vlm.site, [rows])
@@ -148,23 +150,27 @@ def _refit_identity(
     pictures = [prompt.images[0] for prompt in asked[: PEOPLE + 1]]
 
     def face(place: int) -> torch.Tensor:
-        return engine.evidence([Prompt.ask(f"Who is this? {i}", pictures[place]) for i in range(CHANGES)]).pictures.rows
+        return capture.readout(
+            engine, [Prompt.ask(f"Who is this? {i}", pictures[place]) for i in range(CHANGES)]
+        ).pictures.rows
 
     def name(place: int) -> list[torch.Tensor]:
         word = f"Mara N{place}"
-        return engine.mentions([Prompt.ask(f"{i}: who is {word}?") for i in range(CHANGES)], [word] * CHANGES)
+        return capture.mention_states(
+            engine, [Prompt.ask(f"{i}: who is {word}?") for i in range(CHANGES)], [word] * CHANGES
+        )
 
     with _timed(device) as basis:
         seen = IdentityTrainingSet(
             faces=[face(place) for place in range(PEOPLE)],
             names=[torch.stack([said[-1] for said in name(place)]) for place in range(PEOPLE)],
-            pictures=engine.evidence(asked[:PEOPLE]).pictures.rows,
-            words=engine.evidence([Prompt.ask(f"Where does Ivo {i} live?") for i in range(PEOPLE)]).words,
+            pictures=capture.readout(engine, asked[:PEOPLE]).pictures.rows,
+            words=capture.readout(engine, [Prompt.ask(f"Where does Ivo {i} live?") for i in range(PEOPLE)]).words,
             people=PEOPLE,
-            facts=engine.activations(asked[:PEOPLE]),
-            harmless=engine.activations([Prompt.ask("What colour is it?", one) for one in pictures[:PEOPLE]]),
+            facts=capture.activations(engine, asked[:PEOPLE]),
+            harmless=capture.activations(engine, [Prompt.ask("What colour is it?", one) for one in pictures[:PEOPLE]]),
         )
-        base = prepare_identity(recipe, site, seen, directions=directions, held=directions)
+        base = prepare_identity(recipe, site, seen, directions=directions, decode_directions=directions)
     with _timed(device) as captured:
         photo, names = face(PEOPLE), name(PEOPLE)
     with _timed(device) as fitted:
@@ -190,9 +196,9 @@ def _overheads(
         """Seconds of prefill (with the decision, and what fires read again) and of decoding."""
         with engine.lock, torch.inference_mode():
             with _timed(device) as prefill:
-                engine._answers(rows, GenerationRequest(eraser))
+                engine.answer(rows, GenerationRequest(eraser))
             with _timed(device) as whole:
-                engine._answers(rows, GenerationRequest(eraser, decode + 1))
+                engine.answer(rows, GenerationRequest(eraser, decode + 1))
         return prefill(), max(whole() - prefill(), 1e-9)
 
     once(None)  # warm

@@ -23,7 +23,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from shared.erasure.gates.identity import IdentityGate
-from shared.erasure.gates.identity_fit import IdentityRows
+from shared.erasure.gates.identity_fit import IdentityFit
 from shared.erasure.gates.name_windows import WINDOW
 from shared.erasure.gates.prototype import likenesses
 from shared.erasure.numerics.whitening import Whitener
@@ -129,7 +129,7 @@ def identity_seconds(dim: int, tickets: int) -> float:
     names = F.normalize(torch.randn(SPELLINGS, WINDOW, 1, dim, generator=source), dim=-1)
     lengths = torch.full((SPELLINGS,), WINDOW)
     rows = tuple(
-        IdentityRows(photos.roll(number, dims=-1), names.roll(number, dims=-1), lengths, lengths, torch.ones(2))
+        IdentityFit(photos.roll(number, dims=-1), names.roll(number, dims=-1), lengths, lengths, torch.ones(2))
         for number in range(tickets)
     )
     every = torch.ones(tickets, 2)

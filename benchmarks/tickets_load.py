@@ -29,7 +29,7 @@ from PIL import Image
 
 from migrations.run import upgrade
 from services.request.bootstrap import bootstrap
-from shared.db.roles import SERVICES, ensure_roles, url_for
+from shared.db.roles import SERVICES, ensure_roles, service_url
 from shared.db.session import make_engine
 from shared.devstack.backends import load_secrets, start_backends
 from shared.devstack.ports import LOOPBACK, free_ports
@@ -187,7 +187,7 @@ def run(seconds: float, clients: int, number: int) -> dict[str, Any]:
             parts = start_backends(supervisor, data, plain, known)
             ensure_roles(parts.database_url, {service: known[f"role_{service}"] for service in SERVICES})
             upgrade(parts.database_url)
-            engine = make_engine(url_for(parts.database_url, "request", known["role_request"]))
+            engine = make_engine(service_url(parts.database_url, "request", known["role_request"]))
             bootstrap(engine, "demo-vlm", "models/demo-vlm", data / "keys.json")
             engine.dispose()
             (port,) = free_ports(1)

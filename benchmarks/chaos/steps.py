@@ -33,7 +33,7 @@ _REFIT, _ROWS = "services.refit.pipeline", "shared.db.repositories.refits"
 _ONCE = "services.request.api.idempotency:Mutation.run_once"
 _VERSIONS = "shared.db.repositories.erasers"
 _SEND = "celery.app.base:Celery.send_task"
-_DESIRED, _ADVANCE = "shared.db.repositories.rollouts:set_desired", "shared.db.repositories.tickets:advance"
+_DESIRED, _ADVANCE = "shared.db.repositories.rollouts:set_desired_state", "shared.db.repositories.tickets:advance"
 
 STEPS: Final[tuple[Step, ...]] = (
     Step("payload-stored", "request", "after", "services.request.tickets.intake:seal_material", act="file"),
@@ -54,7 +54,7 @@ STEPS: Final[tuple[Step, ...]] = (
     Step("payload-opened", "refit", "after", "services.refit.pipeline:probes"),
     Step("rows-made", "refit", "after", f"{_REFIT}:_fit_ticket"),
     Step("rows-uploaded", "refit", "after", _S3, key="rows/"),
-    Step("rows-written", "refit", "after", "shared.db.repositories.ticket_fits:put_rows"),
+    Step("rows-written", "refit", "after", "shared.db.repositories.ticket_fits:record_fit"),
     Step("eraser-assembled", "refit", "after", "shared.erasure.assembly:assemble"),
     Step("self-tested", "refit", "after", f"{_REFIT}:_self_test"),
     Step("artifact-uploaded", "refit", "after", _S3, key="erasers/"),
@@ -80,7 +80,7 @@ STEPS: Final[tuple[Step, ...]] = (
         "acknowledgement-written",
         "inference",
         "after",
-        "shared.db.repositories.rollouts:acknowledge",
+        "shared.db.repositories.rollouts:record_replica_state",
         follows="services.inference.active_eraser:ActiveEraser.serve",
     ),
     Step("completion-written", "control-loop", "after", _ADVANCE, word="complete"),

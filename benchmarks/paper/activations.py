@@ -17,7 +17,9 @@ from shared.evaluation.paper_tasks import sample_evenly
 from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import fact_questions
 from shared.probes.templates import Form
+from shared.vlm import capture
 from shared.vlm.adapters.base import Encoded
+from shared.vlm.batching import batches
 from shared.vlm.engine import Engine
 from shared.vlm.hooks import AddVector, CaptureLastToken, GatedSteering, hooked
 
@@ -33,7 +35,7 @@ def examine(bench: Workbench, people: Sequence[Person]) -> dict[str, Any]:
         "held_out": (bench.reference.of("held_out"), "test"),
     }
     prompts = {name: _prompts(who, form) for name, (who, form) in sets.items()}
-    before = {name: bench.engine.activations(asked) for name, asked in prompts.items()}
+    before = {name: capture.activations(bench.engine, asked) for name, asked in prompts.items()}
     centre, axes, share = _principal(torch.cat([rows[:, -1] for rows in before.values()]))
     found: dict[str, Any] = {"n": {name: len(asked) for name, asked in prompts.items()}, "share": share}
     found["points"], found["norms"], found["pulls"] = {}, {}, {}
@@ -42,7 +44,7 @@ def examine(bench: Workbench, people: Sequence[Person]) -> dict[str, Any]:
             eraser = system.eraser
         assert eraser is not None
         found["points"][recipe.name], found["norms"][recipe.name] = {}, {}
-        found["pulls"][recipe.name] = eraser.pull().norm(dim=-1).tolist()
+        found["pulls"][recipe.name] = eraser.steering_vector().norm(dim=-1).tolist()
         for name, asked in prompts.items():
             after, length = steered(bench, eraser, asked)
             found["points"][recipe.name][name] = {
@@ -60,7 +62,7 @@ def steered(bench: Workbench, eraser: Eraser, prompts: Sequence[Prompt]) -> tupl
     blocks = engine.vlm.adapter.blocks
     out = torch.zeros(len(prompts), len(blocks), engine.vlm.site.hidden_size)
     length = torch.zeros(len(prompts), len(blocks))
-    pull = eraser.pull().to(engine.vlm.device)
+    pull = eraser.steering_vector().to(engine.vlm.device)
     for places, rows, moving in _moved(engine, eraser, prompts, pull):
         reading, lengths = CaptureLastToken(len(blocks)), CaptureLastToken(len(blocks))
 
@@ -71,7 +73,7 @@ def steered(bench: Workbench, eraser: Eraser, prompts: Sequence[Prompt]) -> tupl
             return moved
 
         with engine.lock, torch.inference_mode(), hooked(blocks, touch):
-            engine.vlm.model(**engine.inputs(rows), use_cache=False, logits_to_keep=1)
+            engine.vlm.model(**engine.vlm.adapter.inputs(rows), use_cache=False, logits_to_keep=1)
         out[places] = reading.stacked().cpu()
         length[places] = lengths.stacked()[..., 0].cpu()
     return out, length
@@ -81,11 +83,11 @@ def _moved(
     engine: Engine, eraser: Eraser, prompts: Sequence[Prompt], pull: Tensor
 ) -> Iterator[tuple[list[int], list[Encoded], Callable[[int, Tensor], Tensor]]]:
     """Batches of prompts as they are read in the end, each with what moves it."""
-    for places, rows in engine.batches(prompts):
+    for places, rows in batches(engine.vlm.adapter, prompts):
         if not eraser.recipe.decides:
             yield places, rows, GatedSteering(pull, eraser.gate_at)
             continue
-        evidence = engine.evidence([prompts[place] for place in places])
+        evidence = capture.readout(engine, [prompts[place] for place in places])
         decision = eraser.decide(evidence)
         fired, kept = (
             [row for row, hit in enumerate(decision.fired.tolist()) if hit == wanted] for wanted in (True, False)
@@ -93,7 +95,7 @@ def _moved(
         if kept:
             yield [places[row] for row in kept], [rows[row] for row in kept], lambda _, states: states
         if fired:
-            again = engine.reread([rows[row] for row in fired], eraser, decision.take(fired), evidence.take(fired))
+            again = engine.redact([rows[row] for row in fired], eraser, decision.take(fired), evidence.take(fired))
             yield [places[row] for row in fired], again, AddVector(pull)
 
 

@@ -6,6 +6,7 @@ from shared.erasure.eraser import Eraser
 from shared.evaluation.paper_tasks import NEW_TOKENS, ROTATIONS, Replies, Task, by_letter, rotate_options
 from shared.probes.questions import Question
 from shared.vlm.engine import Engine
+from shared.vlm.likelihood import option_likelihood
 
 
 def ask(
@@ -25,5 +26,5 @@ def ask(
     for turn in range(ROTATIONS):
         moved = [rotate_options(question, turn) for question in questions]
         options = [(*question.options, *declining) for question in moved]
-        weighed.append(engine.option_likelihood([question.prompt for question in moved], options, eraser=eraser))
+        weighed.append(option_likelihood(engine, [question.prompt for question in moved], options, eraser=eraser))
     return Replies([answer.text for answer in letters], weighed)

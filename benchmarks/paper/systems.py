@@ -26,6 +26,7 @@ from shared.erasure.serialization import dump
 from shared.erasure.ticket_fit import TicketFit
 from shared.evaluation.reference import Reference
 from shared.evaluation.synthetic_people import Person
+from shared.vlm import capture
 from shared.vlm.engine import Engine
 
 T = TypeVar("T")
@@ -108,16 +109,18 @@ class Workbench:
         site = self.engine.vlm.site
         if recipe.gate == "identity":
             seen: IdentityTrainingSet = self.once("seen", lambda: identity_training_set(self.engine, self.reference))
-            return prepare_identity(recipe, site, seen, directions=vectors.last_token, held=vectors.decode_time)
+            return prepare_identity(
+                recipe, site, seen, directions=vectors.last_token, decode_directions=vectors.decode_time
+            )
         calibration = calibration_prompts(self.reference)
         return prepare(
             recipe,
             site,
-            retain=self.once("retain", lambda: self.engine.activations(retain_prompts(self.reference))),
-            calibration=self.once("calibration", lambda: self.engine.activations(calibration.prompts)),
+            retain=self.once("retain", lambda: capture.activations(self.engine, retain_prompts(self.reference))),
+            calibration=self.once("calibration", lambda: capture.activations(self.engine, calibration.prompts)),
             identities=calibration.identities,
             directions=vectors.last_token,
-            held=vectors.decode_time,
+            decode_directions=vectors.decode_time,
         )
 
     def steering_vectors(self, recipe: Recipe) -> SteeringVectors:

@@ -12,7 +12,10 @@ from typing import Generic, TypeVar
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Eraser
 from shared.erasure.readout import Readout
-from shared.vlm.engine import Answer, Engine
+from shared.vlm import capture
+from shared.vlm.engine import Engine
+from shared.vlm.generation import Answer
+from shared.vlm.likelihood import option_likelihood
 
 T = TypeVar("T")
 
@@ -65,7 +68,7 @@ class Evaluator:
     ) -> BeforeAfter[list[list[float]]]:
         """The log-likelihood of each option of each prompt, by both."""
         if cache_key is None or cache_key not in self._likelihoods:
-            before = self.engine.option_likelihood(prompts, options)
+            before = option_likelihood(self.engine, prompts, options)
             if cache_key is not None:
                 self._likelihoods[cache_key] = before
         else:
@@ -74,8 +77,8 @@ class Evaluator:
             return BeforeAfter(before, before)
         fired = list(range(len(prompts)))
         if eraser.recipe.decides:
-            fired = [int(index) for index in eraser.decide(self.engine.evidence(prompts)).fired.nonzero()]
-        again = self.engine.option_likelihood([prompts[i] for i in fired], [options[i] for i in fired], eraser=eraser)
+            fired = [int(index) for index in eraser.decide(capture.readout(self.engine, prompts)).fired.nonzero()]
+        again = option_likelihood(self.engine, [prompts[i] for i in fired], [options[i] for i in fired], eraser=eraser)
         after = list(before)
         for index, scores in zip(fired, again, strict=True):
             after[index] = scores

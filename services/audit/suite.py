@@ -25,7 +25,8 @@ from shared.evaluation.comparison import (
 )
 from shared.evaluation.reference import Reference
 from shared.probes.questions import Question, visible_questions
-from shared.vlm.engine import Answer, Engine
+from shared.vlm.engine import Engine
+from shared.vlm.generation import Answer
 
 Progress = Callable[[str], None]
 FORGET_QUESTIONS = 320  # about, over all tickets, and at least one for each; the seed draws them

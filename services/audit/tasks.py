@@ -15,7 +15,7 @@ from services.audit.operator_retain_set import OperatorRetainSet
 from services.audit.suite import Suite
 from services.audit.verdict import Thresholds, Verdict, judge
 from shared.artifacts.erasers import load_verified_eraser
-from shared.artifacts.retain_sets import open_rows
+from shared.artifacts.retain_sets import open_retain_set
 from shared.artifacts.subject_material import material_source, open_material
 from shared.core.leases import keep_alive
 from shared.crypto.keyring import KeyRing
@@ -26,7 +26,7 @@ from shared.db.repositories import audits, erasers
 from shared.db.repositories.retain_sets import get_set
 from shared.db.session import transaction
 from shared.domain.subjects import Subject
-from shared.domain.ticket_lifecycle import OVER
+from shared.domain.ticket_lifecycle import CLOSED
 from shared.errors import Conflict, IntegrityFailure, LacunaError, NeedsResubmission, Unavailable
 from shared.storage.base import ObjectStore
 
@@ -70,7 +70,7 @@ def audit_version(context: AuditContext, audit_id: str, version_id: str) -> None
 
     def renew() -> None:
         with transaction(context.database) as session:
-            audits.heartbeat(session, audit_id, fence, lease_s=context.lease_s)
+            audits.renew_lease(session, audit_id, fence, lease_s=context.lease_s)
         context.heartbeat()
 
     try:
@@ -155,7 +155,7 @@ def _open_material(context: AuditContext, version_id: str, tickets: Sequence[Tic
             if material_source(ticket) == "kit":
                 material.from_kits.append(ticket.id)
         except NeedsResubmission:
-            (material.gone if ticket.state in OVER else lacking).append(ticket.id)
+            (material.gone if ticket.state in CLOSED else lacking).append(ticket.id)
     if lacking:
         raise NeedsResubmission(
             f"{', '.join(lacking)} cannot be audited any more: neither raw material nor audit kit is left. Have "
@@ -177,6 +177,6 @@ def _operator_set(context: AuditContext, version: EraserVersion) -> OperatorReta
             f"Retain set {retain_set.number} is not the one that version {version.number} was made with."
         )
     excluded_rows = {excluded["row"] for excluded in stated["left_out"]}
-    rows = open_rows(context.store, context.keys, retain_set)
+    rows = open_retain_set(context.store, context.keys, retain_set)
     kept = tuple(row for row in rows if row.number not in excluded_rows)
     return OperatorRetainSet(retain_set.number, kept, excluded_people)

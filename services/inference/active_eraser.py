@@ -47,7 +47,7 @@ class ActiveEraser:
                 raise NotReady("The database has been away for too long to know who must stay forgotten.")
             return self._served
 
-    def peek(self) -> Served | None:
+    def current_or_none(self) -> Served | None:
         """What is in memory, trusted or not."""
         with self._lock:
             return self._served
@@ -62,7 +62,7 @@ class ActiveEraser:
         with self._lock:
             self._confirmed = self._clock()
 
-    def refuse(self, reason: str) -> None:
+    def close(self, reason: str) -> None:
         """Answer nobody, and say why."""
         with self._lock:
             self._served, self._reason = None, reason

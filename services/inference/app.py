@@ -26,12 +26,12 @@ from services.inference.active_eraser import ActiveEraser, Served
 from services.inference.batcher import Batcher, Sampling
 from services.inference.openai import HEADER_ERASER, ChatCompletionRequest, chunk, to_prompt
 from shared.core.config import Settings, load_settings
-from shared.core.http import bearer, install_error_handlers, require_role
+from shared.core.http import bearer_token, install_error_handlers, require_role
 from shared.db.models.tenancy import ApiKey
 from shared.db.repositories import api_keys
 from shared.db.session import make_engine, transaction
 from shared.errors import LacunaError, NotFound, NotReady, Unauthorized
-from shared.vlm.engine import Answer
+from shared.vlm.generation import Answer
 
 logger = logging.getLogger(__name__)
 KEY_MEMORY_S = 5.0
@@ -41,9 +41,10 @@ KEY_MEMORY_S = 5.0
 class Serving:
     """What the endpoints use. `batcher` comes when the model is loaded."""
 
-    slot: ActiveEraser
+    active_eraser: ActiveEraser
     database: Database
     model_id: str
+    step_grace_s: float = 15.0
     batcher: Batcher | None = None
     keys: dict[str, tuple[ApiKey, float]] = field(default_factory=dict)
 
@@ -51,7 +52,13 @@ class Serving:
         """Engine and version; raises NotReady."""
         if self.batcher is None:
             raise NotReady("The model is being loaded.")
-        return self.batcher, self.slot.current()
+        return self.batcher, self.active_eraser.current()
+
+    def check_progress(self) -> None:
+        """Raise NotReady where the engine has work and has not finished a step for longer than `step_grace_s`."""
+        stalled = self.batcher.stalled_s() if self.batcher is not None else 0.0
+        if stalled > self.step_grace_s:
+            raise NotReady(f"The engine has work and has not finished a step for {stalled:.0f} s.")
 
     def who(self, key: str) -> ApiKey:
         """Whose key this is, remembered for a few seconds; raises Unauthorized."""
@@ -74,14 +81,14 @@ def create(settings: Settings | None = None) -> FastAPI:
     chosen.need("database_url", "kek", "verify_keys")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     database = make_engine(chosen.database_url, chosen.database_idle_s)
-    serving = Serving(ActiveEraser(chosen.grace_s), database, chosen.model_id)
+    serving = Serving(ActiveEraser(chosen.grace_s), database, chosen.model_id, chosen.step_grace_s)
     done = threading.Event()
 
     def work() -> None:
         try:
             replica = importlib.import_module("services.inference.replica")  # torch: the door must not wait for it
             serving.batcher = replica.open_batcher(chosen)
-            replica.watch(serving.batcher, serving.slot, database, chosen, done)
+            replica.watch(serving.batcher, serving.active_eraser, database, chosen, done)
         except Exception:
             logger.exception("the model cannot be served")
             os.kill(os.getpid(), signal.SIGTERM)
@@ -106,24 +113,26 @@ def build(serving: Serving, lifespan: Any = None) -> FastAPI:
     async def name_the_version(request: Request, call_next: Any) -> Response:
         response: Response = await call_next(request)
         if HEADER_ERASER not in response.headers:
-            served = serving.slot.peek()
+            served = serving.active_eraser.current_or_none()
             response.headers[HEADER_ERASER] = str(served.number) if served else "none"
         return response
 
     def client(request: Request) -> ApiKey:
-        found = serving.who(bearer(request))
+        found = serving.who(bearer_token(request))
         require_role(found.roles, ("client", "admin"))
         return found
 
     Who = Annotated[ApiKey, Depends(client)]
 
     @app.get("/healthz")
-    def healthz() -> dict[str, str]:
+    async def healthz() -> dict[str, str]:
         return {"status": "alive"}
 
     @app.get("/readyz")
-    def readyz() -> dict[str, Any]:
+    async def readyz() -> dict[str, Any]:
+        """Needs no thread of the pool: those may all be waiting for the engine."""
         _, served = serving.ready()
+        serving.check_progress()
         return {"status": "ready", "eraser": served.number}
 
     @app.get("/v1/models")

@@ -15,7 +15,8 @@ from typing import Final
 from services.inference.active_eraser import Served
 from shared.domain.prompts import Prompt
 from shared.errors import LacunaError, NotReady
-from shared.vlm.engine import Answer, Engine
+from shared.vlm.engine import Engine
+from shared.vlm.generation import Answer
 
 logger = logging.getLogger(__name__)
 MOST_WAITING: Final = 512
@@ -62,9 +63,12 @@ class Batcher:
     def ask(self, prompt: Prompt, sampling: Sampling, served: Served) -> "Future[Answer]":
         """Queue a request; raises NotReady where the queue is full."""
         job = _Job(prompt, sampling, served)
+        self.engine.progress.begin()
+        job.answer.add_done_callback(lambda _: self.engine.progress.end())
         try:
             self._waiting.put_nowait(job)
         except queue.Full as exc:
+            job.answer.cancel()
             raise NotReady("Too many requests are waiting; try again in a moment.") from exc
         return job.answer
 
@@ -78,6 +82,10 @@ class Batcher:
             seed=sampling.seed,
             stop=sampling.stop,
         )
+
+    def stalled_s(self) -> float:
+        """For how long there has been work of which no step was finished."""
+        return self.engine.progress.stalled_s()
 
     def close(self) -> None:
         """End after what is queued."""
@@ -104,7 +112,9 @@ class Batcher:
                     left = following
                     break
                 batch.append(following)
-            self._answer(batch)
+            wanted = [job for job in batch if job.answer.set_running_or_notify_cancel()]
+            if wanted:  # who has left is not answered
+                self._answer(wanted)
 
     def _answer(self, batch: list[_Job]) -> None:
         sampling, served = batch[0].sampling, batch[0].served

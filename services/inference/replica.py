@@ -24,12 +24,14 @@ def open_batcher(settings: Settings) -> Batcher:
     return Batcher(engine)
 
 
-def watch(batcher: Batcher, slot: ActiveEraser, database: Database, settings: Settings, done: threading.Event) -> None:
+def watch(
+    batcher: Batcher, active_eraser: ActiveEraser, database: Database, settings: Settings, done: threading.Event
+) -> None:
     """Follow the desired state until `done`."""
     changed = threading.Event()
     Listener(database, DESIRED_STATE, changed.set).start()
     Watcher(
-        slot=slot,
+        active_eraser=active_eraser,
         site=batcher.engine.vlm.site,
         database=database,
         store=open_store(settings),

@@ -36,7 +36,7 @@ STOP_S: Final = 1.0  # how long the end of the process may take
 class Watcher:
     """One replica's eye on one model. `site` is that of the model in memory."""
 
-    slot: ActiveEraser
+    active_eraser: ActiveEraser
     site: Site
     database: Database
     store: ObjectStore
@@ -75,31 +75,31 @@ class Watcher:
     def look(self) -> None:
         """One look: load what is desired, or keep, or refuse; then acknowledge."""
         with transaction(self.database) as session:
-            wanted = rollouts.desired(session, self.model_id)
+            wanted = rollouts.desired_version(session, self.model_id)
         if (stale := self._stale(wanted)) is not None:
-            self.slot.refuse(stale)
+            self.active_eraser.close(stale)
             if wanted is not None:
                 self._failed = (wanted.generation, stale)
                 self._acknowledge(wanted, None)
             return
         if wanted is None:
-            self.slot.refuse("No eraser version has been promoted yet.")
+            self.active_eraser.close("No eraser version has been promoted yet.")
             return
-        served = self.slot.peek()
+        served = self.active_eraser.current_or_none()
         if served is None or served.generation != wanted.generation:
             served = self._follow(wanted, served)
         elif wanted.uncovered:
-            self.slot.refuse("The promoted version does not cover everybody who must stay forgotten.")
+            self.active_eraser.close("The promoted version does not cover everybody who must stay forgotten.")
             served = None
         else:
-            self.slot.confirm()
+            self.active_eraser.confirm()
         self._acknowledge(wanted, served)
 
-    def _stale(self, wanted: rollouts.Desired | None) -> str | None:
+    def _stale(self, wanted: rollouts.DesiredVersion | None) -> str | None:
         """Why the database is not believed: it is below the mark in the object store, or below what it was before."""
         here = HighWaterMark(wanted.generation, wanted.newest, 0) if wanted else HighWaterMark(0, -1, 0)
         try:
-            if self._mark is None or self._mark.above(here):
+            if self._mark is None or self._mark.shortfalls(here):
                 self._mark = replace(high_water_mark.read(self.store, self.keys, self.model_id), log_size=0)
             high_water_mark.check(self._mark, here)
         except StaleRestore as exc:
@@ -112,13 +112,13 @@ class Watcher:
         except Unavailable as exc:
             if self._mark is None:
                 return f"Whether the database is the newest cannot be known yet: {exc.detail}"
-            return None if not self._mark.above(here) else "The database went back to an older state."
-        self._mark = self._mark.raised(here)
+            return None if not self._mark.shortfalls(here) else "The database went back to an older state."
+        self._mark = self._mark.raised_to(here)
         return None
 
-    def _follow(self, wanted: rollouts.Desired, served: Served | None) -> Served | None:
+    def _follow(self, wanted: rollouts.DesiredVersion, served: Served | None) -> Served | None:
         if wanted.uncovered:
-            self.slot.refuse("The promoted version does not cover everybody who must stay forgotten.")
+            self.active_eraser.close("The promoted version does not cover everybody who must stay forgotten.")
             return None
         try:
             eraser = load_verified_eraser(self.store, self.keys, self.verifier, wanted.version)
@@ -132,7 +132,7 @@ class Watcher:
             self._failed = (wanted.generation, exc.detail)
             return self._kept(served, exc.detail)
         fresh = Served(eraser, wanted.version.number, wanted.version.sha256, wanted.generation)
-        self.slot.serve(fresh)
+        self.active_eraser.serve(fresh)
         self._failed = None
         logger.info("version %d is served: %d tickets", fresh.number, len(eraser.tickets))
         return fresh
@@ -140,21 +140,21 @@ class Watcher:
     def _kept(self, served: Served | None, reason: str) -> Served | None:
         """The version before, where it still covers everybody."""
         if served is None:
-            self.slot.refuse(f"The promoted version cannot be served: {reason}")
+            self.active_eraser.close(f"The promoted version cannot be served: {reason}")
             return None
         with transaction(self.database) as session:
-            missing = rollouts.uncovered_by(session, self.model_id, served.number)
+            missing = rollouts.count_uncovered(session, self.model_id, served.number)
         if missing:
-            self.slot.refuse(f"The promoted version cannot be served: {reason}")
+            self.active_eraser.close(f"The promoted version cannot be served: {reason}")
             return None
-        self.slot.confirm()
+        self.active_eraser.confirm()
         return served
 
-    def _acknowledge(self, wanted: rollouts.Desired, served: Served | None) -> None:
+    def _acknowledge(self, wanted: rollouts.DesiredVersion, served: Served | None) -> None:
         good = served is not None and served.generation == wanted.generation
         error = None if good else (self._failed[1] if self._failed else "not covered")
         with transaction(self.database) as session:
-            rollouts.acknowledge(
+            rollouts.record_replica_state(
                 session,
                 self.replica,
                 self.model_id,

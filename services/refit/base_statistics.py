@@ -36,7 +36,9 @@ from shared.probes.questions import (
     visible_questions,
 )
 from shared.probes.templates import Form
-from shared.vlm.engine import WINDOW, Engine
+from shared.vlm import capture
+from shared.vlm.batching import WINDOW
+from shared.vlm.engine import Engine
 
 EnterStage = Callable[[str], None]
 Count = Callable[[int, int], None]  # done, all
@@ -77,7 +79,7 @@ def compute_statistics(
         enter_stage("reading the retain set")
         training_set = identity_training_set(engine, reference, operator_rows, count)
         return prepare_identity(
-            recipe, engine.vlm.site, training_set, directions=vectors.last_token, held=vectors.decode_time
+            recipe, engine.vlm.site, training_set, directions=vectors.last_token, decode_directions=vectors.decode_time
         )
     prompts = retain_prompts(reference, operator_rows)
 
@@ -86,14 +88,14 @@ def compute_statistics(
         enter_stage("reading the retain set")
         check = ActivationCheck("retain")
         for start in range(0, len(prompts), WINDOW):
-            yield check.take(engine.activations(prompts[start : start + WINDOW]))
+            yield check.take(capture.activations(engine, prompts[start : start + WINDOW]))
             if count is not None:
                 count(min(start + WINDOW, len(prompts)), len(prompts))
         check.end()
 
     enter_stage("reading the calibration set")
     calibration = calibration_prompts(reference, operator_rows)
-    activations = engine.activations(calibration.prompts, count)
+    activations = capture.activations(engine, calibration.prompts, count)
     check_activations("calibration", activations)
     return prepare_streamed(
         recipe,
@@ -102,7 +104,7 @@ def compute_statistics(
         calibration=activations,
         identities=calibration.identities,
         directions=vectors.last_token,
-        held=vectors.decode_time,
+        decode_directions=vectors.decode_time,
     )
 
 
@@ -130,11 +132,11 @@ def identity_training_set(
     training_set = IdentityTrainingSet(
         faces=faces,
         names=names,
-        pictures=engine.evidence([*_calibration_pictures(calibrating), *with_pictures]).pictures.rows,
-        words=engine.evidence([*_calibration_texts(calibrating), *small_talk, *without_pictures]).words,
+        pictures=capture.readout(engine, [*_calibration_pictures(calibrating), *with_pictures]).pictures.rows,
+        words=capture.readout(engine, [*_calibration_texts(calibrating), *small_talk, *without_pictures]).words,
         people=len(calibrating),
-        facts=engine.activations(_fact_prompts_with_picture(retained, reference), count),
-        harmless=engine.activations(_visible_prompts(retained), count),
+        facts=capture.activations(engine, _fact_prompts_with_picture(retained, reference), count),
+        harmless=capture.activations(engine, _visible_prompts(retained), count),
     )
     _check_training_set(training_set)
     return training_set
@@ -210,7 +212,7 @@ def _face_activations(engine: Engine, person: _RetainedPerson, seed: int) -> lis
     """One group [n, L, d] of the person's first photograph in several changes; none for a person without one."""
     if not person.subject.photos:
         return []
-    return [engine.evidence(picture_prompts(person.subject.photos[0], PICTURES, seed=seed)).pictures.rows]
+    return [capture.readout(engine, picture_prompts(person.subject.photos[0], PICTURES, seed=seed)).pictures.rows]
 
 
 def _name_activations(engine: Engine, person: _RetainedPerson) -> list[Tensor]:
@@ -219,7 +221,7 @@ def _name_activations(engine: Engine, person: _RetainedPerson) -> list[Tensor]:
         return []
     name = person.subject.names[0]
     return [
-        torch.stack([tokens[-1] for tokens in engine.mentions(prompts, [name] * len(prompts))])
+        torch.stack([tokens[-1] for tokens in capture.mention_states(engine, prompts, [name] * len(prompts))])
         for prompts in (mention_questions(name), answers_that_name(name))
     ]
 

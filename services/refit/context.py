@@ -17,7 +17,7 @@ from services.refit.steering_vectors import (
     load_beside_model,
     steering_vectors_digest,
 )
-from shared.artifacts.retain_sets import open_rows
+from shared.artifacts.retain_sets import open_retain_set
 from shared.crypto.keyring import KeyRing
 from shared.crypto.signing import Signer
 from shared.db.models.retain_sets import RetainSet
@@ -56,7 +56,7 @@ class RefitContext:
 
     def retain_side(self, retain_set: RetainSet | None, tickets: Sequence[Ticket]) -> RetainSide:
         """Who is kept as they are in this fit: the reference and the operator's set, without the forgotten."""
-        rows = open_rows(self.store, self.keys, retain_set) if retain_set is not None else ()
+        rows = open_retain_set(self.store, self.keys, retain_set) if retain_set is not None else ()
         return select_retain_side(self.reference, retain_set, rows, tickets, self.keys, self._photo_hashes)
 
     def statistics_digest(self, retain_side: RetainSide) -> str:

@@ -21,6 +21,7 @@ from shared.probes.questions import (
     picture_prompts,
     visible_questions,
 )
+from shared.vlm import capture
 from shared.vlm.engine import Engine
 
 PROBES_PER_FACT: Final = 8
@@ -32,20 +33,20 @@ def fit_subject(engine: Engine, recipe: Recipe, statistics: BaseStatistics, tick
     """The fit of `ticket`; raises BadInput where nothing about the person can be recognised."""
     if recipe.gate == "identity":
         photos = [
-            engine.evidence(picture_prompts(photo, PICTURES, seed=number)).pictures.rows
+            capture.readout(engine, picture_prompts(photo, PICTURES, seed=number)).pictures.rows
             for number, photo in enumerate(subject.photos)
         ]
         names = []
         for name in (*subject.names, *_known_spellings(engine, subject)):
             for prompts in (mention_questions(name), answers_that_name(name)):
-                names.append(engine.mentions(prompts, [name] * len(prompts)))
+                names.append(capture.mention_states(engine, prompts, [name] * len(prompts)))
         return fit_identity(recipe, statistics, ticket, photos, names)
     return fit_ticket(
         recipe,
         statistics,
         ticket,
-        engine.activations([question.prompt for question in probes(subject, ticket)]),
-        harmless=engine.activations(harmless_prompts(subject)),
+        capture.activations(engine, [question.prompt for question in probes(subject, ticket)]),
+        harmless=capture.activations(engine, harmless_prompts(subject)),
     )
 
 

@@ -23,7 +23,7 @@ from services.refit.steering_vectors import hyperparameter_choice
 from shared.artifacts.erasers import canonical
 from shared.artifacts.subject_material import material_source, open_material
 from shared.core.clock import utc_now
-from shared.db.models.refits import FitRows
+from shared.db.models.refits import StoredTicketFit
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import erasers
 from shared.domain.accounts import DEFAULT_TENANT
@@ -106,7 +106,7 @@ def _delete_destroyed_fits(context: RefitContext, object_keys: Sequence[str]) ->
         logger.info("the fits of tickets that are over are destroyed: %d", len(object_keys))
 
 
-def _check_model(context: RefitContext, latest: erasers.Latest | None) -> None:
+def _check_model(context: RefitContext, latest: erasers.LatestVersion | None) -> None:
     """Raise SiteMismatch where the model under this id is not the one that its versions were made for.
 
     Another precision (a GPU instead of the CPU) does not make another model: its statistics are computed anew. Its
@@ -152,7 +152,7 @@ def _fit_tickets(
     return [fits[ticket.id] for ticket in tickets if ticket.id in fits]
 
 
-def _open_fit(context: RefitContext, row: FitRows) -> TicketFit:
+def _open_fit(context: RefitContext, row: StoredTicketFit) -> TicketFit:
     """A stored fit; raises IntegrityFailure where it was altered."""
     blob = context.store.get(row.object_key)
     if row.wrapped_key is None or hashlib.sha256(blob).hexdigest() != row.sha256:
@@ -254,7 +254,8 @@ def _publish(
     key = eraser_key(context.model_id, number, hashlib.sha256(blob).hexdigest())
     sealed = context.keys.seal(blob, key)
     context.store.put(key, sealed.blob)
-    run.publish(
+    version = erasers.NewVersion(
+        model_id=context.model_id,
         number=number,
         recipe=context.recipe.name,
         object_key=key,
@@ -264,6 +265,6 @@ def _publish(
         envelope=context.signer.sign(canonical(manifest), MANIFEST_TYPE),
         wrapped_key=sealed.wrapped_key,
         tickets=commitments,
-        seconds=progress.seconds(),
     )
+    run.publish(version, seconds=progress.seconds())
     logger.info("version %d is a candidate: %d tickets, %.0f kB", number, len(fits), len(sealed.blob) / 1000)

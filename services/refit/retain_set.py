@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.artifacts.photo_hashes import PhotoHashes, hash_with_crops
-from shared.artifacts.retain_sets import ExcludedRow, RetainRow, find_forgotten, rows_in_split
+from shared.artifacts.retain_sets import ExcludedRow, RetainRow, find_excluded_rows, rows_in_split
 from shared.artifacts.subject_material import open_material
 from shared.crypto.keyring import KeyRing
 from shared.db.models.retain_sets import RetainSet
@@ -119,7 +119,7 @@ def select_retain_side(
     retained = replace(reference, people=tuple(person for person in reference.people if person.id not in forgotten))
     if retain_set is None:
         return RetainSide(retained, excluded_people=tuple(sorted(forgotten)))
-    excluded_rows = tuple(find_forgotten(rows, tickets, keys, photo_hashes))
+    excluded_rows = tuple(find_excluded_rows(rows, tickets, keys, photo_hashes))
     excluded_numbers = {excluded.row for excluded in excluded_rows}
     return RetainSide(
         reference=retained,

@@ -6,12 +6,11 @@ is open while a model computes or an object is stored.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Engine as Database
 
 from services.refit.progress import Progress
-from shared.db.models.refits import FitRows
+from shared.db.models.refits import StoredTicketFit
 from shared.db.models.retain_sets import RetainSet
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import erasers, refits, ticket_fits
@@ -25,7 +24,7 @@ class Gathered:
     """What a run starts from. `destroyed_objects` are keys in the object store whose encryption keys are gone."""
 
     tickets: Sequence[Ticket]
-    latest: erasers.Latest | None
+    latest: erasers.LatestVersion | None
     retain_set: RetainSet | None
     destroyed_objects: Sequence[str]
 
@@ -59,13 +58,13 @@ class RunRecord:
                 tickets=tickets,
                 latest=erasers.latest_version(session, self.model_id),
                 retain_set=active_set(session, self.model_id),
-                destroyed_objects=ticket_fits.destroy_rows_out_of_force(session, self.model_id),
+                destroyed_objects=ticket_fits.destroy_fits_of_closed_tickets(session, self.model_id),
             )
 
     def write_progress(self, progress: Progress) -> None:
         """Renew the lease and store how far the run is."""
         with transaction(self.database) as session:
-            refits.heartbeat(
+            refits.renew_lease(
                 session, self.run_id, self.fence, progress.stage, lease_s=self.lease_s, progress=progress.counts
             )
 
@@ -77,12 +76,12 @@ class RunRecord:
     def reload_ticket(self, ticket: Ticket) -> Ticket:
         """The ticket as it is now: its material may have been shredded since the run began."""
         with transaction(self.database) as session:
-            return tickets_repository.get_ticket_by_id(session, ticket.id)
+            return tickets_repository.reload_ticket(session, ticket.id)
 
-    def stored_fits(self, tickets: Iterable[Ticket], digest: str) -> dict[str, FitRows]:
+    def stored_fits(self, tickets: Iterable[Ticket], digest: str) -> dict[str, StoredTicketFit]:
         """Ticket id -> where its fit for the statistics `digest` is; without those that do not exist any more."""
         with transaction(self.database) as session:
-            rows = [ticket_fits.get_rows(session, self.model_id, ticket.id, digest) for ticket in tickets]
+            rows = [ticket_fits.find_fit(session, self.model_id, ticket.id, digest) for ticket in tickets]
         return {row.ticket_id: row for row in rows if row is not None and row.wrapped_key is not None}
 
     def mark_fitted(self, ticket_ids: Iterable[str]) -> None:
@@ -94,7 +93,7 @@ class RunRecord:
     def add_fit(self, ticket_id: str, digest: str, object_key: str, sha256: str, wrapped_key: bytes) -> None:
         """Record a new fit whose object is in the store, and that the ticket is fitted."""
         with transaction(self.database) as session:
-            ticket_fits.put_rows(
+            ticket_fits.record_fit(
                 session,
                 model_id=self.model_id,
                 ticket_id=ticket_id,
@@ -115,38 +114,11 @@ class RunRecord:
         with transaction(self.database) as session:
             return erasers.next_version_number(session, self.model_id)
 
-    def publish(
-        self,
-        *,
-        number: int,
-        recipe: str,
-        object_key: str,
-        sha256: str,
-        size_bytes: int,
-        manifest: dict[str, Any],
-        envelope: dict[str, Any],
-        wrapped_key: bytes,
-        tickets: Mapping[str, str],
-        seconds: Mapping[str, float],
-    ) -> None:
-        """Add the version whose object is in the store, and end the run as succeeded."""
+    def publish(self, version: erasers.NewVersion, *, seconds: Mapping[str, float]) -> None:
+        """Add the version, whose object is in the store, and end the run as succeeded."""
         with transaction(self.database) as session:
-            version = erasers.add_version(
-                session,
-                run_id=self.run_id,
-                fence=self.fence,
-                model_id=self.model_id,
-                number=number,
-                recipe=recipe,
-                object_key=object_key,
-                sha256=sha256,
-                size_bytes=size_bytes,
-                manifest=manifest,
-                envelope=envelope,
-                wrapped_key=wrapped_key,
-                tickets=tickets,
-            )
-            refits.finish_run(session, self.run_id, self.fence, "succeeded", version_id=version.id, seconds=seconds)
+            added = erasers.add_version(session, self.run_id, self.fence, version)
+            refits.finish_run(session, self.run_id, self.fence, "succeeded", version_id=added.id, seconds=seconds)
 
     def finish(self, status: str, *, error: str | None = None, seconds: Mapping[str, float] | None = None) -> None:
         """End the run without a version, or leave it `waiting` for another try."""

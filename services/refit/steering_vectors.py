@@ -30,6 +30,7 @@ from shared.errors import BadInput, IntegrityFailure
 from shared.evaluation.reference import Reference, load_reference
 from shared.probes.image_changes import changed
 from shared.probes.questions import Question, fact_questions
+from shared.vlm import capture
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
 from shared.vlm.redaction import placeholder_tokens, redact
@@ -188,8 +189,8 @@ def _trained(engine: Engine, reference: Reference, recipe: Recipe, count: Count 
         )
         for question in questions
     ]
-    recalled = engine.activations(about_known)
-    start = erasure_direction(engine.activations(about_strangers), recalled).float()
+    recalled = capture.activations(engine, about_known)
+    start = erasure_direction(capture.activations(engine, about_strangers), recalled).float()
     size = recalled.norm(dim=-1).mean(dim=0)
     return train_steering_vectors(engine, start, size, pairs, reference.unknown_answer, recipe, count)
 
@@ -217,7 +218,7 @@ def contrast_pair(
     pictures = tuple(changed(rng.choice(stranger.photos), "trained", rng) for _ in last.images)
     other_prompt = Prompt((*earlier, Turn(last.role, last.text.replace(name, stranger.names[0]), pictures)))
     known, unknown = adapter.encode([question.prompt, other_prompt])
-    if recipe.blind:
+    if recipe.redact:
         spans = MentionSpans(pictures=tuple(range(len(last.images))))
         if question.by == "name":
             spans = MentionSpans(words=(adapter.span(question.prompt, name),))

@@ -29,16 +29,16 @@ class LossContext:
     def __init__(self, engine: Engine, tuner: Any) -> None:
         self._engine, self._tuner = engine, tuner
 
-    def now(self, lesson: TeacherForcedBatch) -> TeacherForcedOutput:
-        """What the model says of the lesson; differentiable."""
-        return lesson.ask(self._engine)
+    def now(self, batch: TeacherForcedBatch) -> TeacherForcedOutput:
+        """The logits of the model in training; differentiable."""
+        return batch.forward(self._engine)
 
-    def before(self, lesson: TeacherForcedBatch) -> TeacherForcedOutput:
+    def before(self, batch: TeacherForcedBatch) -> TeacherForcedOutput:
         """What the base model says of it; no gradient."""
         self._tuner.disable_adapter_layers()
         try:
             with torch.no_grad():
-                return lesson.ask(self._engine)
+                return batch.forward(self._engine)
         finally:
             self._tuner.enable_adapter_layers()
 

@@ -18,7 +18,7 @@ from shared.baselines.cost import Meter
 from shared.baselines.model_parts import Part, linear_layers, neuron_layers
 from shared.errors import BadInput
 from shared.vlm.engine import Engine
-from shared.vlm.teacher_forcing import Example, TeacherForcedBatch, lesson
+from shared.vlm.teacher_forcing import Example, TeacherForcedBatch, teacher_forced_batch
 
 EPSILON: Final = 1e-5  # published code: under the ratio
 ACTIVE: Final = 0.1  # published code: a neuron counts as active beyond this
@@ -130,9 +130,9 @@ def _importance(
 ) -> dict[str, Tensor]:
     moments = {name: Moments(layer.in_features) for name, layer in layers.items()}
     for at in range(0, len(examples), settings.batch):
-        batch = lesson(engine, examples[at : at + settings.batch])
+        batch = teacher_forced_batch(engine, examples[at : at + settings.batch])
         with _neurons_read(layers, reading, moments, batch), torch.no_grad():
-            batch.ask(engine)
+            batch.forward(engine)
     return {name: one.importance() for name, one in moments.items()}
 
 
@@ -145,7 +145,7 @@ def _neurons_read(
     def hook_of(name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
         def hook(_: nn.Module, given: tuple[Any, ...]) -> None:
             states: Tensor = given[0]
-            moments[name].add(states[batch.seen] if name in reading else states.flatten(0, -2))
+            moments[name].add(states[batch.token_mask] if name in reading else states.flatten(0, -2))
 
         return hook
 

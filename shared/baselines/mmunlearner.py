@@ -58,7 +58,7 @@ class MMUnlearner:
                 losses = descend(
                     self.name,
                     list(weights.values()),
-                    lambda: -next(forgetting).ask(engine).nll() + next(keeping).ask(engine).nll(),
+                    lambda: -next(forgetting).forward(engine).nll() + next(keeping).forward(engine).nll(),
                     settings,
                     progress,
                     masks=masks,
@@ -106,7 +106,7 @@ class MMUnlearner:
         """Mean squared gradient of the NLL over `count` batches: the diagonal of the empirical Fisher matrix."""
         totals = [torch.zeros_like(weight, dtype=torch.float32) for weight in weights]
         for done, taught in enumerate(islice(batches(engine, examples, settings, f"{which} saliency"), count)):
-            slopes = torch.autograd.grad(taught.ask(engine).nll(), list(weights), allow_unused=True)
+            slopes = torch.autograd.grad(taught.forward(engine).nll(), list(weights), allow_unused=True)
             for total, slope in zip(totals, slopes, strict=True):
                 if slope is not None:
                     total.add_(slope.float() ** 2 / count)

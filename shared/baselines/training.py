@@ -12,7 +12,7 @@ from torch import Tensor
 from shared.baselines.base import Progress, Settings
 from shared.errors import Diverged
 from shared.vlm.engine import Engine
-from shared.vlm.teacher_forcing import Example, TeacherForcedBatch, lesson
+from shared.vlm.teacher_forcing import Example, TeacherForcedBatch, teacher_forced_batch
 
 
 def batches(engine: Engine, examples: Sequence[Example], settings: Settings, salt: str) -> Iterator[TeacherForcedBatch]:
@@ -22,7 +22,7 @@ def batches(engine: Engine, examples: Sequence[Example], settings: Settings, sal
     while True:
         while len(waiting) < min(settings.batch, len(examples)):
             waiting += rng.sample(list(examples), len(examples))
-        yield lesson(engine, waiting[: settings.batch])
+        yield teacher_forced_batch(engine, waiting[: settings.batch])
         waiting = waiting[settings.batch :]
 
 

@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     replica: str = "inference-0"
     poll_s: float = 3.0  # a replica looks at the desired state at least so often; a change is announced to it
     grace_s: float = 120.0  # how long a replica serves on while it cannot reach the database
+    step_grace_s: float = 15.0  # a replica whose engine has work and finishes no step for so long is not ready
     auto_promote: bool = True
     nightly_hour: int = 2  # UTC
     nightly_catch_up_s: float = 900.0  # so long after a night nobody rang for, the clerk orders its refit

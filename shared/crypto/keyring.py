@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.core.config import Settings
 from shared.crypto.key_providers import VAULT_MARK, KeyProvider, LocalKeys
-from shared.crypto.signing import _decoded
+from shared.crypto.signing import decode_base64
 from shared.errors import BadInput, IntegrityFailure, KeysUnavailable
 
 _NONCE = 12
@@ -51,13 +51,13 @@ class KeyRing:
         from shared.crypto.vault import provider_of  # noqa: PLC0415 - with its HTTP client
 
         settings.need("kek")
-        old = [_decoded(one.strip(), "LACUNA_OLD_KEKS") for one in settings.old_keks.split(",") if one.strip()]
+        old = [decode_base64(one.strip(), "LACUNA_OLD_KEKS") for one in settings.old_keks.split(",") if one.strip()]
         if old and not settings.index_key:
             raise BadInput(
                 "LACUNA_INDEX_KEY must be set where LACUNA_OLD_KEKS is: the first of all key-encryption keys."
             )
-        index = _decoded(settings.index_key, "LACUNA_INDEX_KEY") if settings.index_key else None
-        return cls(_decoded(settings.kek, "LACUNA_KEK"), provider_of(settings), old, index)
+        index = decode_base64(settings.index_key, "LACUNA_INDEX_KEY") if settings.index_key else None
+        return cls(decode_base64(settings.kek, "LACUNA_KEK"), provider_of(settings), old, index)
 
     def seal(self, plaintext: bytes, aad: str) -> Sealed:
         """Encrypt under a fresh data key; `aad` (the object's key in the store) is bound to it."""
@@ -82,13 +82,13 @@ class KeyRing:
         new = self._provider or self._local
         return new.rewrap(wrapped_key) if old is new else new.wrap(old.unwrap(wrapped_key))
 
-    def name_of(self, wrapped_key: bytes) -> str:
+    def wrapping_key_name(self, wrapped_key: bytes) -> str:
         """Which wrapping key opens it, by its public name; raises IntegrityFailure, KeysUnavailable."""
         return self._provider_of(wrapped_key).name(wrapped_key)
 
-    def newest(self) -> str:
+    def current_wrapping_key(self) -> str:
         """The name of the wrapping key under which data keys are wrapped now."""
-        return self.name_of((self._provider or self._local).wrap(AESGCM.generate_key(256)))
+        return self.wrapping_key_name((self._provider or self._local).wrap(AESGCM.generate_key(256)))
 
     def _provider_of(self, wrapped_key: bytes) -> KeyProvider:
         if not wrapped_key.startswith(VAULT_MARK):

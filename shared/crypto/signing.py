@@ -29,7 +29,7 @@ class Signer:
     def from_base64(cls, text: str, name: str) -> "Signer":
         """From the variable `name`."""
         try:
-            return cls(_decoded(text, name))
+            return cls(decode_base64(text, name))
         except ValueError as exc:
             raise BadInput(f"{name} is no Ed25519 key.") from exc
 
@@ -63,7 +63,7 @@ class Verifier:
     def from_settings(cls, settings: "Settings") -> "Verifier":
         """From LACUNA_VERIFY_KEYS."""
         settings.need("verify_keys")
-        return cls([_decoded(one.strip(), "LACUNA_VERIFY_KEYS") for one in settings.verify_keys.split(",")])
+        return cls([decode_base64(one.strip(), "LACUNA_VERIFY_KEYS") for one in settings.verify_keys.split(",")])
 
     def verify(self, envelope: Mapping[str, Any]) -> bytes:
         """The payload; raises IntegrityFailure unless one trusted key signed exactly it."""
@@ -91,7 +91,7 @@ def _pae(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
-def _decoded(text: str, name: str) -> bytes:
+def decode_base64(text: str, name: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except ValueError as exc:

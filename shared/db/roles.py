@@ -10,7 +10,7 @@ from psycopg import sql
 SERVICES: Final = ("request", "refit", "audit", "inference")
 
 
-def role_of(service: str) -> str:
+def role_name(service: str) -> str:
     """`lacuna_<service>`."""
     return f"lacuna_{service}"
 
@@ -19,14 +19,14 @@ def ensure_roles(admin_url: str, passwords: Mapping[str, str]) -> None:
     """Make the roles of `passwords` (service -> password), or set their passwords. `admin_url` may create roles."""
     with psycopg.connect(admin_url, autocommit=True) as connection:
         for service, password in passwords.items():
-            role = sql.Identifier(role_of(service))
-            exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role_of(service),)).fetchone()
+            role = sql.Identifier(role_name(service))
+            exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role_name(service),)).fetchone()
             verb = sql.SQL("ALTER" if exists else "CREATE")
             connection.execute(sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, role, sql.Literal(password)))
 
 
-def url_for(admin_url: str, service: str, password: str) -> str:
+def service_url(admin_url: str, service: str, password: str) -> str:
     """The same database as another role."""
     parts = urlsplit(admin_url)
     place = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{role_of(service)}:{quote(password)}@{place}"))
+    return urlunsplit(parts._replace(netloc=f"{role_name(service)}:{quote(password)}@{place}"))

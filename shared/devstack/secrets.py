@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from shared.db.roles import SERVICES, url_for
+from shared.db.roles import SERVICES, service_url
 from shared.devstack.backends import Backends, load_secrets
 from shared.domain.accounts import INITIAL_ACCOUNTS
 
@@ -39,7 +39,7 @@ def secrets_of(process: str, parts: Backends, known: Mapping[str, str]) -> dict[
         "LOG_VERIFY_KEYS": known["log_verify_keys"],
     }
     if f"role_{role}" in known:
-        every["DATABASE_URL"] = url_for(parts.database_url, role, known[f"role_{role}"])
+        every["DATABASE_URL"] = service_url(parts.database_url, role, known[f"role_{role}"])
     found = {f"LACUNA_{name}": every[name] for name in NEEDS[process]}
     if "KEK" in NEEDS[process]:  # after a rotation
         found |= {f"LACUNA_{name.upper()}": known[name] for name in ("old_keks", "index_key") if known.get(name)}

@@ -40,7 +40,7 @@ def assemble(recipe: Recipe, statistics: BaseStatistics, site: Site, rows: Seque
             statistics.gated,
             tickets,
             threshold=0.0,
-            held=statistics.held,
+            decode_directions=statistics.decode_directions,
             identity=identity,
             calibration=levels,
         )
@@ -68,7 +68,7 @@ def assemble(recipe: Recipe, statistics: BaseStatistics, site: Site, rows: Seque
         threshold=_threshold(recipe, statistics, gates),
         gates=gates,
         whitener=statistics.whitener,
-        held=statistics.held,
+        decode_directions=statistics.decode_directions,
     )
 
 

@@ -27,7 +27,7 @@ class BaseStatistics:
     whitener: Whitener | None = None
     calibration: Tensor | None = None
     identities: tuple[str, ...] = ()
-    held: Tensor | None = None
+    decode_directions: Tensor | None = None
     identity: IdentityStatistics | None = None
     retain: Tensor | None = None
 
@@ -39,8 +39,8 @@ class BaseStatistics:
             w = self.whitener
             tensors |= {"mean": w.mean, "basis": w.basis, "scales": w.scales, "rest": w.rest}
             tensors["calibration"] = self.calibration
-        if self.held is not None:
-            tensors["held"] = self.held
+        if self.decode_directions is not None:
+            tensors["held"] = self.decode_directions
         if self.identity is not None:
             tensors |= {f"identity.{name}": value for name, value in self.identity.tensors().items()}
         if self.retain is not None:
@@ -64,7 +64,7 @@ class BaseStatistics:
                 whitener=whitener,
                 calibration=tensors.get("calibration"),
                 identities=tuple(header["identities"]),
-                held=tensors.get("held"),
+                decode_directions=tensors.get("held"),
                 identity=_identity(tensors),
                 retain=tensors.get("retain"),
             )

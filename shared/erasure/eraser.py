@@ -59,7 +59,7 @@ class Eraser:
     gates: tuple[TicketGate, ...] = ()
     whitener: Whitener | None = None
     linear: Tensor | None = None  # [L, d], equation 12's r
-    held: Tensor | None = None  # [L, d], for generated tokens where the placement is `hold`
+    decode_directions: Tensor | None = None  # [L, d], for generated tokens where the placement is `hold`
     identity: IdentityGate | None = None
     calibration: Mapping[str, Any] | None = None  # how the thresholds came about
     network: TwoLayer | None = None  # over the gated layers
@@ -75,9 +75,9 @@ class Eraser:
         return not self.tickets
 
     @property
-    def watches(self) -> bool:
+    def checks_answers(self) -> bool:
         """Whether the answers have to be read as well."""
-        return self.recipe.watch and self.identity is not None
+        return self.recipe.check_answers and self.identity is not None
 
     def decide(self, evidence: Readout) -> Decision:
         """One decision per request, from what the unsteered prefill shows; with an answer, from that as well."""
@@ -99,7 +99,7 @@ class Eraser:
         fired = best > self.threshold
         return Decision(fired, [n if f else None for n, f in zip(names, fired.tolist(), strict=True)], best)
 
-    def spoken_of(self, words: RaggedRows, count: int) -> list[str | None]:
+    def match_answers(self, words: RaggedRows, count: int) -> list[str | None]:
         """For each of `count` answers, the ticket whose name stands in its tokens `words` (at all layers), if any."""
         if self.identity is None:
             return [None] * count
@@ -107,11 +107,11 @@ class Eraser:
         answers = Readout(torch.zeros(count, *words.rows.shape[1:]), none, none, words)
         return self._by_identity(self.identity, answers).ticket
 
-    def mentioned(self, evidence: Readout, tickets: Sequence[str | None]) -> list[MentionSpans]:
+    def mention_spans(self, evidence: Readout, tickets: Sequence[str | None]) -> list[MentionSpans]:
         """Where each prompt shows or names its ticket of `tickets` [B]; nowhere for a gate that cannot say."""
         if self.identity is None:
             return [MentionSpans()] * evidence.count
-        return self.identity.mentioned(evidence.at(self.gated), tickets)
+        return self.identity.mention_spans(evidence.at(self.gated), tickets)
 
     def _by_identity(self, gate: IdentityGate, evidence: Readout) -> Decision:
         score, nearest = gate.scores(evidence.at(self.gated)).max(dim=1)
@@ -138,12 +138,12 @@ class Eraser:
         assert self.linear is not None
         return rows.float() @ self.linear[layer].to(rows.device)
 
-    def pull(self) -> Tensor:
+    def steering_vector(self) -> Tensor:
         """What the last prompt token of a fired request gets added, [L, d]."""
         return self.directions * self.recipe.strength
 
-    def held_pull(self) -> Tensor | None:
+    def decode_steering_vector(self) -> Tensor | None:
         """What each generated token of a fired request gets added, [L, d]; None where only the prompt is steered."""
         if self.recipe.placement != "hold":
             return None
-        return (self.directions if self.held is None else self.held) * self.recipe.strength
+        return (self.directions if self.decode_directions is None else self.decode_directions) * self.recipe.strength

@@ -31,7 +31,7 @@ def prepare(
     calibration: Tensor,
     identities: Sequence[str],
     directions: Tensor,
-    held: Tensor | None = None,
+    decode_directions: Tensor | None = None,
 ) -> BaseStatistics:
     """For gates at the last token: from activations `retain` [n, L, d], `calibration` [c, L, d], and the pulls."""
     return prepare_streamed(
@@ -41,7 +41,7 @@ def prepare(
         calibration=calibration,
         identities=identities,
         directions=directions,
-        held=held,
+        decode_directions=decode_directions,
     )
 
 
@@ -53,7 +53,7 @@ def prepare_streamed(
     calibration: Tensor,
     identities: Sequence[str],
     directions: Tensor,
-    held: Tensor | None = None,
+    decode_directions: Tensor | None = None,
     layers_at_once: int | None = None,
 ) -> BaseStatistics:
     """`prepare` from batches: memory is that of `layers_at_once` scatter matrices, however large the retain set.
@@ -64,7 +64,10 @@ def prepare_streamed(
     if len(identities) != calibration.shape[0]:
         raise BadInput("Every calibration prompt needs the identity it speaks of.")
     gated = _indices(site, recipe.gate_layers)
-    chosen, kept = _steered(recipe, site, directions), None if held is None else _steered(recipe, site, held)
+    chosen, kept = (
+        _steered(recipe, site, directions),
+        None if decode_directions is None else _steered(recipe, site, decode_directions),
+    )
     if recipe.gate == "always":
         return BaseStatistics(recipe.digest, gated, chosen)
     if recipe.gate == "mlp":
@@ -83,11 +86,17 @@ def prepare_streamed(
             found = Whitener.fit(moments.mean, moments.covariance(), recipe.whitener_rank, recipe.shrinkage)
             whiteners.append(found)
     if recipe.gate == "linear":
-        return BaseStatistics(recipe.digest, gated, chosen, null=tuple(null), held=kept)
+        return BaseStatistics(recipe.digest, gated, chosen, null=tuple(null), decode_directions=kept)
     whitener = Whitener.joined(whiteners)
     white = whitener(calibration[:, list(gated)].float())
     return BaseStatistics(
-        recipe.digest, gated, chosen, whitener=whitener, calibration=white, identities=tuple(identities), held=kept
+        recipe.digest,
+        gated,
+        chosen,
+        whitener=whitener,
+        calibration=white,
+        identities=tuple(identities),
+        decode_directions=kept,
     )
 
 
@@ -109,7 +118,12 @@ class IdentityTrainingSet:
 
 
 def prepare_identity(
-    recipe: Recipe, site: Site, seen: IdentityTrainingSet, *, directions: Tensor, held: Tensor | None = None
+    recipe: Recipe,
+    site: Site,
+    seen: IdentityTrainingSet,
+    *,
+    directions: Tensor,
+    decode_directions: Tensor | None = None,
 ) -> BaseStatistics:
     """For the gate at the tokens that say who is meant; raises BadInput where the retain set cannot teach it."""
     gated = gated_layers(recipe, site)
@@ -130,7 +144,7 @@ def prepare_identity(
         recipe.digest,
         gated,
         _steered(recipe, site, directions),
-        held=None if held is None else _steered(recipe, site, held),
+        decode_directions=None if decode_directions is None else _steered(recipe, site, decode_directions),
         identity=identity,
     )
 

@@ -11,6 +11,7 @@ from shared.errors import BadInput
 Placement = Literal["broadcast", "last", "hold"]
 Gate = Literal["linear", "prototype", "identity", "always", "mlp"]
 Direction = Literal["closed", "text", "refined"]  # text: the closed form from pairs without pictures
+STORED_NAMES: Final = {"check_answers": "watch", "redact": "blind"}  # fields of manifests and digests, and so for ever
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Recipe:
     false_positive_rate: float = 0.01  # of all calibration prompts, for the whole decision
     margin: float = 0.5  # how far the threshold is raised towards the tickets' own probes
     identity_shrinkage: float = 0.3  # identity: of both whiteners
-    watch: bool = False  # identity: read the names in the answer too, before it is given
-    blind: bool = False  # identity: what fires is read again with nobody in the person's place
+    check_answers: bool = False  # identity: read the names in the answer too, before it is given; stored as `watch`
+    redact: bool = False  # identity: ask what fires again with a placeholder for the person; stored as `blind`
     refine_steps: int = 160  # refined: Adam steps
     match: float = 0.03  # refined: weight of answers being as likely as of a stranger (squared nats)
     pgd_steps: int = 20  # closed: sign steps of 2.5 ε / steps
@@ -56,15 +57,21 @@ class Recipe:
         return self.gate in ("prototype", "identity") or self.fixed_text is not None
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values, as in a manifest."""
-        values = asdict(self)
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        """Plain values by their stored names, as in a manifest."""
+        return {
+            STORED_NAMES.get(name, name): list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+        }
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Recipe":
         """Back from a manifest; raises BadInput for a field that is not known."""
+        fields = {stored: name for name, stored in STORED_NAMES.items()}
         try:
-            given: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+            given: dict[str, Any] = {
+                fields.get(stored, stored): tuple(value) if isinstance(value, list) else value
+                for stored, value in values.items()
+            }
             return cls(**given)
         except TypeError as exc:
             raise BadInput(f"This recipe is not understood: {exc}.") from exc
@@ -91,8 +98,8 @@ LACUNA: Final = Recipe(
     direction="refined",
     strength=1.0,
     margin=0.75,
-    watch=True,
-    blind=True,
+    check_answers=True,
+    redact=True,
 )
 # The gate that `lacuna` replaced: nearest probes at the last prompt token. Kept for comparison.
 PROTOTYPE: Final = Recipe(name="prototype", gate="prototype", placement="last", direction="refined", strength=1.0)

@@ -30,8 +30,8 @@ def dump(eraser: Eraser, manifest: Mapping[str, Any]) -> tuple[bytes, dict[str, 
         tensors |= {"mean": w.mean, "basis": w.basis, "scales": w.scales, "rest": w.rest}
     if eraser.linear is not None:
         tensors["linear"] = eraser.linear
-    if eraser.held is not None:
-        tensors["held"] = eraser.held
+    if eraser.decode_directions is not None:
+        tensors["held"] = eraser.decode_directions
     if eraser.identity is not None:
         tensors |= {f"identity.{name}": value for name, value in eraser.identity.tensors().items()}
     if eraser.network is not None:
@@ -83,7 +83,7 @@ def load(blob: bytes, manifest: Mapping[str, Any]) -> Eraser:
             ),
             whitener=whitener,
             linear=tensors.get("linear"),
-            held=tensors.get("held"),
+            decode_directions=tensors.get("held"),
             identity=_identity(covered, tensors),
             network=_network(tensors),
             calibration=manifest.get("calibration"),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from shared.erasure.base_statistics import BaseStatistics
-from shared.erasure.gates.identity_fit import IdentityRows, identity_rows
+from shared.erasure.gates.identity_fit import IdentityFit, fit_person
 from shared.erasure.gates.linear import projected
 from shared.erasure.gates.prototype import merged
 from shared.erasure.numerics.safetensors_io import pack, to_float32, to_half_if_lossless, unpack
@@ -28,7 +28,7 @@ class TicketFit:
     recipe: str
     rows: Tensor | None = None
     harmless: Tensor | None = None
-    identity: IdentityRows | None = None
+    identity: IdentityFit | None = None
 
     @property
     def sha256(self) -> str:
@@ -55,7 +55,7 @@ class TicketFit:
         tensors, header = unpack(blob)
         try:
             if "rows" not in tensors:
-                return cls(header["ticket"], header["recipe"], identity=IdentityRows.from_tensors(tensors))
+                return cls(header["ticket"], header["recipe"], identity=IdentityFit.from_tensors(tensors))
             harmless = to_float32(tensors["harmless"]) if "harmless" in tensors else None
             return cls(header["ticket"], header["recipe"], to_float32(tensors["rows"]), harmless)
         except KeyError as exc:
@@ -76,7 +76,7 @@ def fit_identity(
     if statistics.identity is None:
         raise BadInput("These statistics were not made for the identity gate.")
     some = list(statistics.gated)
-    rows = identity_rows(
+    rows = fit_person(
         statistics.identity, [one[:, some] for one in photos], [[one[:, some] for one in each] for each in spellings]
     )
     return TicketFit(ticket, recipe.digest, identity=rows)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from shared.transparency.merkle_tree import EMPTY, node_hash
 
 
-def included(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
+def is_included(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
     """Whether the leaf hash `leaf` stands at `index` of the tree of `size` leaves with that root."""
     if not 0 <= index < size:
         return False
@@ -23,7 +23,7 @@ def included(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: by
     return last == 0 and found == root
 
 
-def consistent(first: int, size: int, path: Sequence[bytes], first_root: bytes, root: bytes) -> bool:
+def is_consistent(first: int, size: int, path: Sequence[bytes], first_root: bytes, root: bytes) -> bool:
     """Whether the tree of `size` leaves with `root` begins with the tree of `first` leaves with `first_root`."""
     if not 0 <= first <= size:
         return False

@@ -19,10 +19,11 @@ from shared.erasure.directions import erasure_direction, split_half_cosine
 from shared.erasure.pgd import perturb
 from shared.erasure.recipe import Recipe
 from shared.errors import BadInput
+from shared.vlm import capture
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.engine import Engine
 from shared.vlm.hooks import hooked
-from shared.vlm.teacher_forcing import TeacherForcedOutput, lesson_of
+from shared.vlm.teacher_forcing import TeacherForcedOutput, batch_of_encoded
 
 logger = logging.getLogger(__name__)
 LEARNING_RATE: Final = 0.06  # of the mean activation norm of a layer
@@ -59,8 +60,8 @@ def closed_form_direction(
         raise BadInput("No direction can be made: the model refuses everything, under every jailbreak too.")
     if not pairs:
         raise BadInput("No direction can be made: no pair is refused when asked and answered under its jailbreak.")
-    declined = engine.activations([refused[i] for i in pairs])
-    told = engine.activations([attacked[i] for i in pairs])
+    declined = capture.activations(engine, [refused[i] for i in pairs])
+    told = capture.activations(engine, [attacked[i] for i in pairs])
     cosines = split_half_cosine(declined, told) if len(pairs) > 1 else torch.ones(1)
     logger.info("split-half cosine by layer: %s", " ".join(f"{c:.2f}" for c in cosines.tolist()))
     return erasure_direction(declined, told).float()
@@ -161,9 +162,9 @@ def _difference(
     wants = [not swap.answers or source.random() < WANTED_SHARE for swap in swaps]
     answers = [wanted if want else source.choice(swap.answers) for swap, want in zip(swaps, wants, strict=True)]
     with torch.no_grad():
-        stranger = lesson_of(engine, [swap.unknown for swap in swaps], answers).ask(engine)
+        stranger = batch_of_encoded(engine, [swap.unknown for swap in swaps], answers).forward(engine)
     steered = _taught(engine, [swap.known for swap in swaps], answers, *pulls)
-    p, q = (one.logits.log_softmax(-1)[steered.given] for one in (stranger, steered))
+    p, q = (one.logits.log_softmax(-1)[steered.answer_mask] for one in (stranger, steered))
     likely = [one.log_likelihood() for one in (stranger, steered)]
     told = torch.tensor(wants, device=likely[0].device)
     values = [torch.where(told, ODDS * _log_odds(one), one) for one in likely]
@@ -184,22 +185,23 @@ def answer_likelihood(
     `first` is added at the last prompt token, `held` at every token of the answer.
     """
     taught = _taught(engine, rows, answers, first, held)
-    return taught.log_likelihood(), taught.given.sum(dim=1)
+    return taught.log_likelihood(), taught.answer_mask.sum(dim=1)
 
 
 def _taught(
     engine: Engine, rows: Sequence[Encoded], answers: Sequence[str], first: Tensor | None, held: Tensor | None
 ) -> TeacherForcedOutput:
-    lesson = lesson_of(engine, rows, answers)
+    batch = batch_of_encoded(engine, rows, answers)
 
     def touch(layer: int, states: Tensor) -> Tensor | None:
         if first is None:
             return None
-        behind = torch.arange(states.shape[1], device=states.device)[None] - lesson.starts[:, None]  # [B, T]
+        columns = torch.arange(states.shape[1], device=states.device)[None]
+        behind = columns - batch.last_prompt_token[:, None]  # [B, T]
         added = (behind == 0)[..., None] * first[layer]
         if held is not None:
             added = added + (behind > 0)[..., None] * held[layer]
         return states + added.to(states.dtype)
 
     with engine.lock, hooked(engine.vlm.adapter.blocks, touch):
-        return lesson.ask(engine)
+        return batch.forward(engine)

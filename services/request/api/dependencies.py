@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from services.request.auth.permissions import PERMISSIONS
 from services.request.auth.principals import Principal
 from services.request.context import AppContext
-from shared.core.http import bearer, require_role
+from shared.core.http import bearer_token, require_role
 from shared.errors import InsufficientScope, Unauthorized
 
 
@@ -32,7 +32,7 @@ def authorized_principal(request: Request) -> Principal:
     state = request.app.state
     address = request.client.host if request.client else "unknown"
     try:
-        principal: Principal = state.authenticator.authenticate(bearer(request))
+        principal: Principal = state.authenticator.authenticate(bearer_token(request))
     except Unauthorized:
         state.rate_limiter.count_failure(address)
         raise

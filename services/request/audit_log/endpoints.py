@@ -63,7 +63,7 @@ def log_leaves(
     with transaction(context.database) as session:
         found = audit_log.leaves(session, start, limit)
         placed = audit_log.sequenced_count(session)
-    items = [{"position": leaf.position, "line": audit_log.line(leaf).decode()} for leaf in found]
+    items = [{"position": leaf.position, "line": audit_log.leaf_bytes(leaf).decode()} for leaf in found]
     return {"items": items, "next": start + len(found) if found and start + len(found) < placed else None}
 
 

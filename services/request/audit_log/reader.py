@@ -42,11 +42,13 @@ class LogReader:
         """The leaf with its proof; raises BadInput for a leaf that has no place yet."""
         if leaf.position is None:
             raise BadInput("That leaf has no place in the log yet: ask again in a second.")
-        return LogEntryProof(audit_log.line(leaf), leaf.position, tuple(self.inclusion(session, leaf.position, size)))
+        return LogEntryProof(
+            audit_log.leaf_bytes(leaf), leaf.position, tuple(self.inclusion(session, leaf.position, size))
+        )
 
     def _grown(self, session: Session, size: int) -> Tree:
         if size > self._tree.size:
-            audit_log.extend(session, self._tree)
+            audit_log.extend_tree(session, self._tree)
         return self._tree
 
 

@@ -59,7 +59,7 @@ class Sequencer:
         """
         try:
             with transaction(self.database) as session:
-                done = self._place(session) if audit_log.only_sequencer(session) else 0
+                done = self._place(session) if audit_log.try_sequencer_lock(session) else 0
         except BaseException:
             self._tree = None  # it may hold what was not committed
             raise
@@ -70,7 +70,7 @@ class Sequencer:
         """The log as this transaction sees it, held against the newest signed checkpoint."""
         tree = self._tree = self._tree or Tree()
         known = tree.size
-        audit_log.extend(session, tree)
+        audit_log.extend_tree(session, tree)
         if audit_log.sequenced_count(session) != tree.size:
             raise IntegrityFailure(
                 f"The log has {tree.size} placed leaves, but its places are not 0 to {tree.size - 1}."
@@ -89,7 +89,7 @@ class Sequencer:
             return 0
         tree = self.tree(session)
         self._compare(session)
-        first, hashes = tree.size, [leaf_hash(audit_log.line(leaf)) for leaf in found]
+        first, hashes = tree.size, [leaf_hash(audit_log.leaf_bytes(leaf)) for leaf in found]
         audit_log.assign_positions(session, [leaf.id for leaf in found], first, hashes)
         for one in hashes:
             tree.append(one)

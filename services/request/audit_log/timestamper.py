@@ -83,9 +83,9 @@ class Timestamper:
         if last is not None and abs(utc_now() - last.made_at) < self.every:  # a clock set back does not stop it
             return None
         note = newest.note.encode()
-        request, nonce = self.authority.request(note)
-        token = self._ask(request)
-        said = self.authority.check(token, note, newest.size, nonce)
+        request = self.authority.request(note)
+        token = self._ask(request.der)
+        said = self.authority.check(token, note, newest.size, request.nonce)
         self.store.put(timestamp_key(newest.size), token)
         values = {"size": newest.size, "token": token, "attested_at": said.at, "made_at": utc_now()}
         with transaction(self.database) as session:

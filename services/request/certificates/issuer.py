@@ -24,13 +24,13 @@ from shared.db.models.transparency import Certificate, LogCheckpoint, LogLeaf
 from shared.db.repositories import audit_log, certificates, rollouts
 from shared.db.repositories import audits as audits_repository
 from shared.db.session import transaction
+from shared.domain.accounts import SYSTEM_ACTOR
 from shared.transparency.certificate_verifier import LogEntryProof
 from shared.transparency.coverage import coverage_leaf, coverage_tree
 from shared.transparency.media_types import STATEMENT_TYPE
 from shared.transparency.merkle_tree import Tree
 
 logger = logging.getLogger(__name__)
-ACTOR = "clerk"
 BATCH = 50
 DESTROYED = "material_destroyed"
 SERVED = ("eraser.promoted", "eraser.rolled_back", "eraser.exposing")
@@ -54,7 +54,7 @@ class CertificateIssuer:
             place = (audit_log.sequenced_count(session), state.generation)
             if place == self._settled:
                 return 0
-            due = certificates.to_certify(session, self.model_id, state.version_id, BATCH)
+            due = certificates.tickets_to_certify(session, self.model_id, state.version_id, BATCH)
         made = 0
         for ticket in due:
             with transaction(self.sequencer.database) as session:
@@ -76,7 +76,7 @@ class CertificateIssuer:
             "replaces": held.number if held else None,
         }
         told = self._leaf(session, checkpoint, f"ticket.{ticket.state}", ticket.id)
-        gone = certificates.disposals(session, ticket.id, checkpoint.size)
+        gone = certificates.disposal_leaves(session, ticket.id, checkpoint.size)
         news = held is not None and any((leaf.position or 0) >= (held.log_size or 0) for leaf in gone)
         if told is None:
             return False  # the leaf has no signed place yet: the next turn
@@ -130,7 +130,7 @@ class CertificateIssuer:
             return None
         approved = self._leaf(session, checkpoint, "ticket.approved", ticket.id)
         chosen = [leaf for leaf in (told, approved, newest) if leaf is not None]
-        audits = [one for one in audits_repository.audits_of(session, version.id) if one.verdict == "passed"]
+        audits = [one for one in audits_repository.list_audits(session, version.id) if one.verdict == "passed"]
         promotion = session.scalar(
             select(Promotion).where(Promotion.version_id == version.id).order_by(Promotion.id.desc()).limit(1)
         )
@@ -176,7 +176,7 @@ class CertificateIssuer:
         )
         said = "issued" if about["status"] == "in_force" else "suspended"
         detail = {"number": about["number"], "sha256": digest, "reason": about["reason"]}
-        audit_log.append_leaf(session, ACTOR, f"certificate.{said}", ticket.id, detail)
+        audit_log.append_leaf(session, SYSTEM_ACTOR, f"certificate.{said}", ticket.id, detail)
         logger.info("certificate %d of %s is %s", about["number"], ticket.id, said)
 
     def _leaf(self, session: Session, checkpoint: LogCheckpoint, kind: str, subject: str) -> LogLeaf | None:
@@ -187,7 +187,9 @@ class CertificateIssuer:
     def _log(self, session: Session, checkpoint: LogCheckpoint, leaves: list[LogLeaf]) -> dict[str, Any]:
         tree = self.sequencer.tree(session)
         entries = [
-            LogEntryProof(audit_log.line(leaf), leaf.position, tuple(tree.inclusion(leaf.position, checkpoint.size)))
+            LogEntryProof(
+                audit_log.leaf_bytes(leaf), leaf.position, tuple(tree.inclusion(leaf.position, checkpoint.size))
+            )
             for leaf in leaves
             if leaf.position is not None
         ]

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from services.request.api.dependencies import ContextDep, PrincipalDep
 from services.request.api.idempotency import MutationDep, MutationResult
 from services.request.key_rotation import service
-from shared.db.models.operations import Rewrap
+from shared.db.models.operations import KeyRotation
 from shared.db.session import transaction
 
 router = APIRouter(tags=["keys"])
@@ -32,7 +32,7 @@ def order_rewrap(mutation: MutationDep) -> JSONResponse:
 def list_rewraps(context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
     """The newest ones."""
     with transaction(context.database) as session:
-        found = session.scalars(select(Rewrap).order_by(Rewrap.asked_at.desc()).limit(50))
+        found = session.scalars(select(KeyRotation).order_by(KeyRotation.asked_at.desc()).limit(50))
         return {"items": [service.view(one) for one in found]}
 
 

@@ -16,16 +16,16 @@ from sqlalchemy.orm import Session
 
 from services.request.auth.principals import Principal
 from shared.core.clock import utc_now
-from shared.db.models.operations import Rewrap
+from shared.db.models.operations import KeyRotation
 from shared.db.repositories import audit_log
 from shared.errors import Conflict, NotFound
 
 
-def order(session: Session, principal: Principal) -> Rewrap:
+def order(session: Session, principal: Principal) -> KeyRotation:
     """Order it; raises Conflict while another one is under way."""
-    if session.scalar(select(Rewrap.id).where(Rewrap.finished_at.is_(None))) is not None:
+    if session.scalar(select(KeyRotation.id).where(KeyRotation.finished_at.is_(None))) is not None:
         raise Conflict("A rewrap is under way: let it end.")
-    made = Rewrap(
+    made = KeyRotation(
         id=uuid.uuid4(), asked_by=principal.owner, asked_at=utc_now(), place=0, passes=0, done=0, total=0, rewrapped=0
     )
     made.seen, made.before, made.unreadable = {}, {}, []
@@ -35,15 +35,15 @@ def order(session: Session, principal: Principal) -> Rewrap:
     return made
 
 
-def get(session: Session, rewrap_id: uuid.UUID) -> Rewrap:
+def get(session: Session, rewrap_id: uuid.UUID) -> KeyRotation:
     """Raises NotFound."""
-    found = session.get(Rewrap, rewrap_id)
+    found = session.get(KeyRotation, rewrap_id)
     if found is None:
         raise NotFound("There is no such rewrap.")
     return found
 
 
-def view(job: Rewrap) -> dict[str, Any]:
+def view(job: KeyRotation) -> dict[str, Any]:
     """As it is shown. `in_use` and `no_longer_used` are known at the end."""
     ended = job.finished_at is not None
     in_use: Mapping[str, int] = job.seen

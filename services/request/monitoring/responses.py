@@ -18,7 +18,7 @@ def status(session: Session, model_id: str, counts: dict[str, int]) -> dict[str,
         "tickets": counts,
         "promoted": promoted,
         "generation": state.generation if state else None,
-        "uncovered": list(rollouts.uncovered(session, model_id, state.version_id)) if state else [],
+        "uncovered": list(rollouts.uncovered_tickets(session, model_id, state.version_id)) if state else [],
         "replicas": [
             {"id": r.id, "version": r.version_number, "state": r.state, "error": r.error}
             for r in rollouts.live_replicas(session, model_id)

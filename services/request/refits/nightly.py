@@ -13,8 +13,8 @@ from shared.core.clock import utc_now
 from shared.db.models.refits import RefitRun
 from shared.db.models.tenancy import Model
 from shared.db.repositories import audit_log, refits
+from shared.domain.accounts import SYSTEM_ACTOR
 from shared.domain.nightly import latest_run_date, nightly_run_id, scheduled_at
-from shared.domain.ticket_lifecycle import CLERK
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def order_missed_nightly_refit(session: Session, model_id: str, hour: int, after
         return night
     if refits.order_nightly_refit(session, model_id, night) is not None:
         audit_log.append_leaf(
-            session, CLERK, "refit.ordered", model_id, {"order": str(order), "night": night.isoformat()}
+            session, SYSTEM_ACTOR, "refit.ordered", model_id, {"order": str(order), "night": night.isoformat()}
         )
         logger.warning("nobody rang for the night of %s: its refit is ordered now", night)
     return night

@@ -45,11 +45,11 @@ def register_requests(
         at, last = pagination.decode_cursor(secret, query, cursor_, 2)
         after = (datetime.fromisoformat(at), last)
     with transaction(context.database) as session:
-        found = registers.requests(session, principal.tenant_id, since, until, after, limit + 1)
-        items = [_row(ticket, certificate) for ticket, certificate in found[:limit]]
+        found = registers.list_requests(session, principal.tenant_id, since, until, after, limit + 1)
+        items = [_row(entry.ticket, entry.certificate) for entry in found[:limit]]
     following = None
     if len(found) > limit:
-        ticket = found[limit - 1][0]
+        ticket = found[limit - 1].ticket
         following = pagination.encode_cursor(secret, query, [ticket.submitted_at.isoformat(), ticket.id])
     if format == "csv":
         return _csv("requests", list(_COLUMNS), items, following)
@@ -63,7 +63,7 @@ def register_kpis(
 ) -> Response:
     """Received, granted, refused and why, median days, overdue: of the requests filed in the period."""
     with transaction(context.database) as session:
-        figures = registers.kpis(session, principal.tenant_id, since, until, utc_now())
+        figures = registers.key_figures(session, principal.tenant_id, since, until, utc_now())
     if format == "json":
         return JSONResponse(jsonable_encoder(figures | {"since": since, "until": until}))
     why = figures.pop("refused_by_code")

@@ -50,5 +50,5 @@ def list_restores(context: ContextDep, principal: PrincipalDep) -> dict[str, Any
         found = session.scalars(select(RestoreAcceptance).order_by(RestoreAcceptance.asked_at.desc()).limit(100))
         return {
             "items": [service.view(one) for one in found],
-            "mark": high_water_mark.shown(context.store, context.model_id),
+            "mark": high_water_mark.export(context.store, context.model_id),
         }

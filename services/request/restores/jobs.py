@@ -13,6 +13,7 @@ from shared.crypto.signing import Signer
 from shared.db.models.operations import RestoreAcceptance
 from shared.db.repositories import audit_log
 from shared.db.session import transaction
+from shared.domain.accounts import SYSTEM_ACTOR
 from shared.errors import StaleRestore
 from shared.storage.base import ObjectStore
 
@@ -53,10 +54,12 @@ def raise_high_water_mark(
     try:
         high_water_mark.check(mark, now)
     except StaleRestore:
-        accepted = _accepted(session, RestoreAcceptance.mark_sha256 == high_water_mark.digest(store, model_id))
+        accepted = _accepted(session, RestoreAcceptance.mark_sha256 == high_water_mark.text_digest(store, model_id))
         if accepted is None:
             raise
-        audit_log.append_leaf(session, "clerk", "restore.used", f"{model_id}/{accepted.id}", {"mark": accepted.mark})
+        audit_log.append_leaf(
+            session, SYSTEM_ACTOR, "restore.used", f"{model_id}/{accepted.id}", {"mark": accepted.mark}
+        )
         session.flush()
         now = present(session, model_id)
     high_water_mark.write(store, keys, model_id, now, signer)

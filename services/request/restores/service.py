@@ -7,9 +7,8 @@ lowered by the clerk alone; the sequencer keeps the abandoned checkpoints apart 
 
 import uuid
 from dataclasses import asdict
-from datetime import timedelta
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -23,11 +22,10 @@ from shared.db.models.erasers import EraserVersion
 from shared.db.models.operations import RestoreAcceptance
 from shared.db.models.transparency import LogLeaf
 from shared.db.repositories import audit_log, rollouts
-from shared.errors import Conflict, FourEyes, IntegrityFailure, NotFound, StaleRestore, StoreUnavailable
+from shared.domain.four_eyes import require_second_person, require_standing_request
+from shared.errors import Conflict, IntegrityFailure, NotFound, StaleRestore, StoreUnavailable
 from shared.storage.base import ObjectStore
 from shared.storage.object_keys import NEWEST_CHECKPOINT
-
-ASK_LASTS: Final = timedelta(hours=24)
 
 
 def present(session: Session, model_id: str) -> HighWaterMark:
@@ -54,13 +52,13 @@ def stale_reason(session: Session, context: AppContext) -> str | None:
 def ask(session: Session, context: AppContext, principal: Principal, reason: str) -> RestoreAcceptance:
     """The first person asks to go on with this older database; raises Conflict where it is not older."""
     mark, now = high_water_mark.read(context.store, context.keys, context.model_id), present(session, context.model_id)
-    if not mark.above(now):
+    if not mark.shortfalls(now):
         raise Conflict("The database is not older than its mark: there is nothing to accept.")
     note = _stored_note(context.store)
     made = RestoreAcceptance(
         id=uuid.uuid4(),
         model_id=context.model_id,
-        mark_sha256=high_water_mark.digest(context.store, context.model_id),
+        mark_sha256=high_water_mark.text_digest(context.store, context.model_id),
         mark=asdict(mark),
         present=asdict(now),
         checkpoint=note.decode(errors="replace"),
@@ -81,13 +79,11 @@ def confirm(session: Session, context: AppContext, principal: Principal, accepta
     Raises FourEyes for whoever asked, Conflict where it is confirmed, a day old, or the mark is another one by now.
     """
     made = get(session, acceptance_id, lock=True)
-    if made.asked_by.strip().casefold() == principal.owner.strip().casefold():
-        raise FourEyes(f"{principal.owner} asked for it: somebody else has to confirm.")
+    require_second_person(principal.owner, {"asked to accept this restore": made.asked_by}, "confirm it")
     if made.confirmed_at is not None:
         raise Conflict("It was confirmed already.")
-    if utc_now() - made.asked_at > ASK_LASTS:
-        raise Conflict("It was asked for more than a day ago: ask anew.")
-    if made.mark_sha256 != high_water_mark.digest(context.store, context.model_id):
+    require_standing_request(made.asked_at, utc_now())
+    if made.mark_sha256 != high_water_mark.text_digest(context.store, context.model_id):
         raise Conflict("The mark in the object store is another one by now: ask anew.")
     made.confirmed_by, made.confirmed_at = principal.owner, utc_now()
     session.flush()

@@ -21,13 +21,13 @@ from shared.core.clock import utc_now
 from shared.crypto.keyring import KeyRing
 from shared.db.models.tickets import Disposal, Ticket, TicketEvent, TicketHold
 from shared.db.repositories import audit_log
-from shared.domain.ticket_lifecycle import OVER
+from shared.domain.accounts import SYSTEM_ACTOR
+from shared.domain.ticket_lifecycle import CLOSED
 from shared.errors import Conflict
 from shared.storage.base import ObjectStore
 from shared.storage.object_keys import kit_key
 
 logger = logging.getLogger(__name__)
-ACTOR: Final = "clerk"
 AT_ONCE: Final = 20
 
 SealedObject = Literal["payload", "kit"]
@@ -58,9 +58,9 @@ def due_for_shredding(session: Session, model_id: str, keep: Retention) -> list[
     held = exists().where(TicketHold.ticket_id == Ticket.id, TicketHold.released_at.is_(None))
     free = select(Ticket.id).where(Ticket.model_id == model_id, ~held).order_by(func.random()).limit(AT_ONCE)
     payloads = free.where(
-        Ticket.payload_wrapped_key.is_not(None), Ticket.state.in_(("completed", *OVER)), ended <= now - keep.payload
+        Ticket.payload_wrapped_key.is_not(None), Ticket.state.in_(("completed", *CLOSED)), ended <= now - keep.payload
     )
-    over = Ticket.state.in_(OVER) & (ended <= now - keep.payload)
+    over = Ticket.state.in_(CLOSED) & (ended <= now - keep.payload)
     old = Ticket.kit_made_at <= now - keep.kit if keep.kit is not None else false()
     kits = free.where(Ticket.kit_wrapped_key.is_not(None), or_(over, old))
     return [(one, "payload") for one in session.scalars(payloads)] + [(one, "kit") for one in session.scalars(kits)]
@@ -76,7 +76,7 @@ def shred_key(session: Session, store: ObjectStore, keys: KeyRing, ticket_id: st
         return
     ensure_not_held(session, ticket)
     if thing == "payload":
-        if ticket.state not in ("completed", *OVER):
+        if ticket.state not in ("completed", *CLOSED):
             raise Conflict(f"{ticket.id} is {ticket.state.replace('_', ' ')}: its payload is still needed.")
         if ticket.state == "completed":
             _make_kit(store, keys, ticket)
@@ -90,7 +90,7 @@ def shred_key(session: Session, store: ObjectStore, keys: KeyRing, ticket_id: st
             object=thing,
             object_key=key,
             sha256=digest,
-            reason=ticket.state if thing == "payload" or ticket.state in OVER else "retention",
+            reason=ticket.state if thing == "payload" or ticket.state in CLOSED else "retention",
             key_destroyed_at=utc_now(),
         )
     )
@@ -101,9 +101,11 @@ def shred_key(session: Session, store: ObjectStore, keys: KeyRing, ticket_id: st
         ticket.kit_wrapped_key = None
     ticket.version += 1
     session.add(
-        TicketEvent(ticket_id=ticket.id, at=utc_now(), actor=ACTOR, state=ticket.state, kind=f"{thing}.destroyed")
+        TicketEvent(
+            ticket_id=ticket.id, at=utc_now(), actor=SYSTEM_ACTOR, state=ticket.state, kind=f"{thing}.destroyed"
+        )
     )
-    audit_log.append_leaf(session, ACTOR, f"{thing}.destroyed", ticket.id, {"object": key, "sha256": digest})
+    audit_log.append_leaf(session, SYSTEM_ACTOR, f"{thing}.destroyed", ticket.id, {"object": key, "sha256": digest})
 
 
 def _make_kit(store: ObjectStore, keys: KeyRing, ticket: Ticket) -> None:
@@ -120,5 +122,5 @@ def delete_object(session: Session, store: ObjectStore) -> None:
     for one in session.scalars(waiting.with_for_update(skip_locked=True)):
         store.delete(one.object_key)
         one.removed_at = utc_now()
-        audit_log.append_leaf(session, ACTOR, f"{one.object}.removed", one.ticket_id, {"object": one.object_key})
+        audit_log.append_leaf(session, SYSTEM_ACTOR, f"{one.object}.removed", one.ticket_id, {"object": one.object_key})
         logger.info("the %s of %s is destroyed", one.object, one.ticket_id)

@@ -11,11 +11,11 @@ from services.request import context
 from services.request.auth.principals import Principal
 from services.request.tickets import intake, legal_holds
 from services.request.tickets.schemas import TicketUpdate
-from shared.artifacts.payloads import pack_subject, unpack_subject
+from shared.artifacts.payloads import pack_subject, unpack_material
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import tickets
 from shared.domain.subjects import Fact
-from shared.domain.ticket_lifecycle import WAITING
+from shared.domain.ticket_lifecycle import UNDECIDED
 from shared.errors import BadInput, Conflict
 from shared.storage.base import ObjectStore
 from shared.storage.object_keys import edited_key
@@ -28,7 +28,7 @@ def amend(
 
     Raises Conflict where it is decided already, OnHold under a legal hold, BadInput for what cannot be used.
     """
-    if ticket.state not in WAITING:
+    if ticket.state not in UNDECIDED:
         raise Conflict(f"{ticket.id} is {ticket.state.replace('_', ' ')}: it can no longer be edited.")
     if not body.model_fields_set:
         raise BadInput("Say what is to be changed: names, facts, photos or urgent.")
@@ -48,7 +48,8 @@ def _reseal(store: ObjectStore, context: context.AppContext, ticket: Ticket, bod
     if ticket.payload_wrapped_key is None:
         raise Conflict(f"The material of {ticket.id} was shredded.")
     blob = store.get(ticket.payload_key)
-    names, photos, facts = unpack_subject(context.keys.open(blob, ticket.payload_wrapped_key, ticket.payload_key))
+    material = unpack_material(context.keys.open(blob, ticket.payload_wrapped_key, ticket.payload_key))
+    names, photos, facts = material.names, material.photos, material.facts
     if body.names is not None:
         names = list(body.names)
     if body.facts is not None:

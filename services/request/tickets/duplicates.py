@@ -16,5 +16,5 @@ def distinguish(session: Session, principal: Principal, ticket: Ticket, note: st
 
 def _restart(session: Session, ticket: Ticket, principal: Principal) -> None:
     """`stopped` cannot be taken back in an append-only history: a new receipt at the old moment begins a new run."""
-    received = ticket_clocks.clock_events(session, ticket.id)[0].at
-    ticket_clocks.set_clock(session, ticket, "received", principal.owner, at=received)
+    received = ticket_clocks.list_clock_events(session, ticket.id)[0].at
+    ticket_clocks.record_clock_event(session, ticket, "received", principal.owner, at=received)

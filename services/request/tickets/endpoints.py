@@ -129,7 +129,7 @@ def ticket_letter(ticket_id: str, context: ContextDep, principal: PrincipalDep) 
         ticket = tickets_repository.get_ticket(session, principal.tenant_id, ticket_id)
         if ticket.state != "rejected" or ticket.decision_code is None:
             raise Conflict(f"{ticket.id} is not rejected: there is nothing to explain.")
-        received = ticket_clocks.clock_events(session, ticket.id)[0].at.date().isoformat()
+        received = ticket_clocks.list_clock_events(session, ticket.id)[0].at.date().isoformat()
         letter = notices.refusal_notice(ticket.id, ticket.decision_code, ticket.decision_note or "", received)
         return {"ticket": ticket.id, "code": ticket.decision_code, "letter": letter}
 
@@ -187,7 +187,7 @@ def search_tickets(body: SearchBody, context: ContextDep, principal: PrincipalDe
 
 
 def _page(context: AppContext, principal: Principal, asked: Filters, subjects: tuple[str, ...]) -> dict[str, Any]:
-    due = ticket_search.Due(asked.due_after, asked.due_before, asked.overdue)
+    due = ticket_search.DueFilter(asked.due_after, asked.due_before, asked.overdue)
     query = [
         principal.tenant_id,
         asked.state,
@@ -203,24 +203,26 @@ def _page(context: AppContext, principal: Principal, asked: Filters, subjects: t
         at, last = pagination.decode_cursor(secret, query, asked.cursor, 2)
         place = (datetime.fromisoformat(at), last)
     with transaction(context.database) as session:
-        found = ticket_search.page(
+        found = ticket_search.search(
             session,
             principal.tenant_id,
-            state=asked.state,
-            urgent=asked.urgent,
-            before=asked.submitted_before,
-            source=asked.source,
-            subjects=subjects,
-            due=due,
-            after=place,
-            limit=asked.limit + 1,
+            ticket_search.TicketQuery(
+                state=asked.state,
+                urgent=asked.urgent,
+                submitted_before=asked.submitted_before,
+                source=asked.source,
+                subjects=subjects,
+                due=due,
+                after=place,
+                limit=asked.limit + 1,
+            ),
         )
         items = responses.tickets(session, found[: asked.limit])
     more = len(found) > asked.limit
     last_row = found[asked.limit - 1] if more else None
     following = None
     if last_row is not None:
-        last_at = last_row.due_at if due.asked and last_row.due_at else last_row.submitted_at
+        last_at = last_row.due_at if due.is_set and last_row.due_at else last_row.submitted_at
         following = pagination.encode_cursor(secret, query, [last_at.isoformat(), last_row.id])
     return {"items": items, "next": following}
 

@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 from shared.core.clock import utc_now
 from shared.db.models.tickets import Escalation, Ticket
 from shared.db.repositories import ticket_clocks, tickets
-from shared.domain.deadlines import STEPS, escalation_time
-from shared.domain.ticket_lifecycle import CLERK
+from shared.domain.accounts import SYSTEM_ACTOR
+from shared.domain.deadlines import ESCALATION_PERCENTS, escalation_time
 
 AT_ONCE = 200
 
@@ -26,14 +26,14 @@ def escalate(session: Session, model_id: str) -> int:
 
 
 def _one(session: Session, ticket: Ticket) -> int:
-    clock = ticket_clocks.clock_of(session, ticket)
+    clock = ticket_clocks.current_clock(session, ticket)
     ticket.due_at = clock.due_at
     if clock.state not in ("running", "overdue"):
         ticket.escalate_at = None
         return 0
-    received = next(e.at for e in reversed(ticket_clocks.clock_events(session, ticket.id)) if e.kind == "received")
+    received = next(e.at for e in reversed(ticket_clocks.list_clock_events(session, ticket.id)) if e.kind == "received")
     written = 0
-    for percent in STEPS:
+    for percent in ESCALATION_PERCENTS:
         if clock.used * 100 < percent:
             break
         made = session.execute(
@@ -51,9 +51,9 @@ def _one(session: Session, ticket: Ticket) -> int:
         if made is not None:
             note = f"{percent} % of the time is used; due {clock.due}"
             detail = {"percent": percent, "due_at": clock.due_at.isoformat()}
-            tickets.record(session, ticket, CLERK, note, "clock.escalated", detail)
+            tickets.record(session, ticket, SYSTEM_ACTOR, note, "clock.escalated", detail)
             written += 1
-    left = [percent for percent in STEPS if clock.used * 100 < percent]
+    left = [percent for percent in ESCALATION_PERCENTS if clock.used * 100 < percent]
     ticket.escalate_at = escalation_time(clock, received, left[0]) if left else None
     return written
 

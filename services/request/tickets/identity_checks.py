@@ -14,8 +14,9 @@ from shared.core.clock import utc_now
 from shared.db.models.tickets import Ticket, TicketEvent, TicketHold
 from shared.db.repositories import ticket_clocks
 from shared.db.repositories import tickets as tickets_repository
+from shared.domain.accounts import SYSTEM_ACTOR
 from shared.domain.regimes import REGIMES, regime
-from shared.domain.ticket_lifecycle import CLERK, WAITING
+from shared.domain.ticket_lifecycle import UNDECIDED
 from shared.errors import BadInput, Conflict
 
 AT_ONCE = 200
@@ -40,7 +41,7 @@ def expire_unverified(session: Session, model_id: str, patience: timedelta) -> i
     tickets = session.scalars(found.with_for_update(skip_locked=True)).all()
     for ticket in tickets:
         tickets_repository.advance(
-            session, ticket, "expire", CLERK, "Nobody proved in time that it is that person who asks."
+            session, ticket, "expire", SYSTEM_ACTOR, "Nobody proved in time that it is that person who asks."
         )
     return len(tickets)
 
@@ -49,14 +50,14 @@ def identify(
     session: Session, principal: Principal, ticket: Ticket, outcome: str, method: str | None, note: str
 ) -> None:
     """Whether it is that person who asks: `doubted` stops the clock, `verified` (by a method) lets it run on."""
-    if ticket.state not in WAITING:
+    if ticket.state not in UNDECIDED:
         raise Conflict(f"{ticket.id} is {ticket.state.replace('_', ' ')}: its identity is no longer looked at.")
     if outcome == "doubted":
         tickets_repository.advance(session, ticket, "doubt", principal.owner, note, roles=principal.roles)
         ticket.identity = "doubted"
         ticket.identity_by = ticket.identity_method = ticket.identity_at = None
         if regime(ticket.regime).pausable:
-            ticket_clocks.set_clock(session, ticket, "paused", principal.owner, note)
+            ticket_clocks.record_clock_event(session, ticket, "paused", principal.owner, note)
         return
     if not method:
         raise BadInput("Say how the identity was verified.")
@@ -66,7 +67,7 @@ def identify(
     if doubted:
         tickets_repository.advance(session, ticket, "verify", principal.owner, note, roles=principal.roles)
         if ticket.clock == "paused":
-            ticket_clocks.set_clock(session, ticket, "resumed", principal.owner, note)
+            ticket_clocks.record_clock_event(session, ticket, "resumed", principal.owner, note)
     else:
         ticket.version += 1
         tickets_repository.record(session, ticket, principal.owner, note, "identity.verified")

@@ -9,7 +9,8 @@ from services.request.auth.principals import Principal
 from shared.core.clock import utc_now
 from shared.db.models.tickets import Ticket, TicketHold
 from shared.db.repositories import tickets
-from shared.errors import Conflict, FourEyes, OnHold
+from shared.domain.four_eyes import require_second_person
+from shared.errors import Conflict, OnHold
 
 
 def hold(session: Session, principal: Principal, ticket: Ticket, reason: str) -> TicketHold:
@@ -34,9 +35,8 @@ def release(session: Session, principal: Principal, ticket: Ticket, note: str) -
     if found.release_asked_by is None:
         found.release_asked_by, found.release_asked_at = principal.owner, utc_now()
         tickets.record(session, ticket, principal.owner, note, "hold.release_asked")
-    elif found.release_asked_by == principal.owner:
-        raise FourEyes(f"{principal.owner} asked for the release: somebody else has to confirm it.")
     else:
+        require_second_person(principal.owner, {"asked for the release": found.release_asked_by}, "confirm it")
         found.released_by, found.released_at = principal.owner, utc_now()
         tickets.record(session, ticket, principal.owner, note, "hold.released")
     return found

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from services.request.erasers.promotions import _rolled_back_from
+from services.request.erasers.promotions import was_rolled_back_from
 from services.request.erasers.rollouts import is_rolled_out
 from shared.core.clock import utc_now
 from shared.db.models.erasers import DesiredState, EraserVersion, VersionTicket
@@ -19,8 +19,8 @@ from shared.db.models.refits import RefitRun, RefitRunTicket
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import audits as audits_repository
 from shared.db.repositories import rollouts, tickets
-from shared.domain.accounts import ACTOR
-from shared.domain.ticket_lifecycle import WORKING, Event, allowed
+from shared.domain.accounts import SYSTEM_ACTOR
+from shared.domain.ticket_lifecycle import IN_PROGRESS, Event, is_allowed
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,9 @@ class Limits:
 def move_tickets(session: Session, model_id: str, limits: Limits = Limits()) -> None:
     """Bring every ticket that is under way to where the workers' rows say it is; completed ones that leak regress."""
     state = rollouts.desired_state(session, model_id, lock=True)
-    under_way = select(Ticket).where(Ticket.model_id == model_id, Ticket.state.in_((*WORKING, "failed", "regressed")))
+    under_way = select(Ticket).where(
+        Ticket.model_id == model_id, Ticket.state.in_((*IN_PROGRESS, "failed", "regressed"))
+    )
     figures = _figures(session, state.version_id) if state else None
     for ticket in session.scalars(under_way.with_for_update(skip_locked=True)):
         _move(session, ticket, state, figures, limits)
@@ -87,7 +89,7 @@ def _move(
             _failed(session, ticket, "refit_failed", run.error)
         else:
             _step(session, ticket, "fit")
-    elif outcome == "no_leak_found" and ticket.state in WORKING:
+    elif outcome == "no_leak_found" and ticket.state in IN_PROGRESS:
         _no_leak(session, ticket)
     elif version is not None and (
         ticket.state not in ("scheduled", "regressed")
@@ -102,7 +104,7 @@ def _serve(session: Session, ticket: Ticket, state: DesiredState) -> None:
     live = rollouts.live_replicas(session, ticket.model_id)
     if ticket.state == "deploying" and live and is_rolled_out(session, state.generation, ticket.model_id):
         ticket.required_since = ticket.required_since or utc_now()
-        tickets.advance(session, ticket, "complete", ACTOR, audit_passed=True, acknowledged=True)
+        tickets.advance(session, ticket, "complete", SYSTEM_ACTOR, audit_passed=True, acknowledged=True)
 
 
 def _regress(session: Session, model_id: str, figures: dict[str, Any], limits: Limits) -> None:
@@ -111,7 +113,7 @@ def _regress(session: Session, model_id: str, figures: dict[str, Any], limits: L
     found = select(Ticket).where(Ticket.model_id == model_id, Ticket.state == "completed", Ticket.id.in_(leaking))
     for ticket in session.scalars(found.with_for_update(skip_locked=True)):
         ticket.review_reason = "own_audit_failed"
-        tickets.advance(session, ticket, "expose", ACTOR, "A later audit shows that it is told again.")
+        tickets.advance(session, ticket, "expose", SYSTEM_ACTOR, "A later audit shows that it is told again.")
 
 
 def _resubmit(session: Session, model_id: str) -> None:
@@ -123,14 +125,14 @@ def _resubmit(session: Session, model_id: str) -> None:
         if outcome == NEEDS_RESUBMISSION and ticket.review_reason != NEEDS_RESUBMISSION:
             ticket.review_reason = NEEDS_RESUBMISSION
             ticket.version += 1
-            tickets.record(session, ticket, ACTOR, detail, NEEDS_RESUBMISSION)
+            tickets.record(session, ticket, SYSTEM_ACTOR, detail, NEEDS_RESUBMISSION)
         elif outcome == "fitted" and ticket.review_reason == NEEDS_RESUBMISSION:
             ticket.review_reason = None
 
 
 def _figures(session: Session, version_id: UUID) -> dict[str, Any] | None:
     """Per-ticket figures of the version's newest finished audit; None where it has no report."""
-    for audit in audits_repository.audits_of(session, version_id):
+    for audit in audits_repository.list_audits(session, version_id):
         if audit.status in ("succeeded", "failed"):
             return dict(audit.report["tickets"]) if audit.report and "tickets" in audit.report else None
     return None
@@ -139,12 +141,14 @@ def _figures(session: Session, version_id: UUID) -> dict[str, Any] | None:
 def _set_aside(session: Session, state: DesiredState | None, version: EraserVersion) -> bool:
     """Whether a person went back from `version`: its tickets wait for the next one."""
     return (
-        state is not None and state.version_id != version.id and _rolled_back_from(session, state.changed_at, version)
+        state is not None
+        and state.version_id != version.id
+        and was_rolled_back_from(session, version, state.changed_at)
     )
 
 
 def _by_audit(session: Session, ticket: Ticket, version: EraserVersion) -> None:
-    audits = audits_repository.audits_of(session, version.id)
+    audits = audits_repository.list_audits(session, version.id)
     if audits and audits[0].verdict == "failed":
         _failed(session, ticket, "audit_failed", "; ".join(str(r) for r in audits[0].reasons or []))
     elif ticket.state != "failed":
@@ -152,21 +156,21 @@ def _by_audit(session: Session, ticket: Ticket, version: EraserVersion) -> None:
 
 
 def _no_leak(session: Session, ticket: Ticket) -> None:
-    if allowed(ticket.state, "no_leak"):
+    if is_allowed(ticket.state, "no_leak"):
         ticket.review_reason = "no_leak_found"
         ticket.decided_by = ticket.decided_at = ticket.ground = None
-        tickets.advance(session, ticket, "no_leak", ACTOR, "The model tells none of these facts.")
+        tickets.advance(session, ticket, "no_leak", SYSTEM_ACTOR, "The model tells none of these facts.")
 
 
 def _failed(session: Session, ticket: Ticket, reason: str, note: str | None) -> None:
-    if allowed(ticket.state, "fail"):
+    if is_allowed(ticket.state, "fail"):
         ticket.review_reason = reason
-        tickets.advance(session, ticket, "fail", ACTOR, note)
+        tickets.advance(session, ticket, "fail", SYSTEM_ACTOR, note)
 
 
 def _step(session: Session, ticket: Ticket, event: Event) -> None:
-    if allowed(ticket.state, event):
-        tickets.advance(session, ticket, event, ACTOR)
+    if is_allowed(ticket.state, event):
+        tickets.advance(session, ticket, event, SYSTEM_ACTOR)
 
 
 def _covers(session: Session, version: UUID, ticket: str) -> bool:

@@ -53,7 +53,7 @@ def tickets(session: Session, found: Sequence[Ticket]) -> list[dict[str, Any]]:
 
 def clock(session: Session, one: Ticket) -> dict[str, Any]:
     """A ticket's clock with what it was told."""
-    return _clock(one, ticket_clocks.clock_of(session, one), ticket_clocks.clock_events(session, one.id))
+    return _clock(one, ticket_clocks.current_clock(session, one), ticket_clocks.list_clock_events(session, one.id))
 
 
 def _clock(one: Ticket, now: Clock, events: Sequence[TicketClock]) -> dict[str, Any]:
@@ -82,10 +82,10 @@ def ticket_with_events(session: Session, one: Ticket) -> dict[str, Any]:
     return _whole(
         one,
         clock(session, one),
-        tickets_repository.events_of(session, one.id),
+        tickets_repository.list_events(session, one.id),
         highest_step(session, [one.id]).get(one.id),
         open_hold(session, one.id),
-        tickets_repository.disposals_of(session, one.id),
+        tickets_repository.list_disposals(session, one.id),
     )
 
 

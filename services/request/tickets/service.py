@@ -13,7 +13,7 @@ from services.request.tickets.schemas import TicketApprove, TicketReject, Ticket
 from shared.core.clock import utc_now
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import audit_log, refits, tickets
-from shared.errors import FourEyes
+from shared.domain.four_eyes import require_second_person
 
 Change = Callable[[Session], Ticket]
 
@@ -53,10 +53,9 @@ def withdraw(session: Session, principal: Principal, ticket_id: str, body: Ticke
     ticket = tickets.get_ticket(session, principal.tenant_id, ticket_id, lock=True)
     legal_holds.ensure_not_held(session, ticket)
     fitted = tickets.was_fitted(session, ticket.id)
-    if fitted and principal.owner in (ticket.submitted_by, ticket.last_edited_by):
-        raise FourEyes(
-            f"{principal.owner} filed or edited it, and the model is silent by it: somebody else has to withdraw it."
-        )
+    if fitted:
+        deeds = {f"filed {ticket.id}": ticket.submitted_by, f"edited {ticket.id} last": ticket.last_edited_by}
+        require_second_person(principal.owner, deeds, "withdraw it, as an eraser was fitted for it")
     tickets.advance(session, ticket, "withdraw", principal.owner, body.note, roles=principal.roles)
     if fitted:
         order = refits.order_refit(session, ticket.model_id, "urgent")

@@ -43,7 +43,7 @@ class Outbox(Base):
     correlation: Mapped[str | None] = mapped_column(default=current_request_id)
 
 
-class Rewrap(Base):
+class KeyRotation(Base):
     """One order to wrap all data keys anew, and how far it is."""
 
     __tablename__ = "rewrap"
@@ -64,7 +64,7 @@ class Rewrap(Base):
     finished_at: Mapped[datetime | None]
 
 
-class Pulse(Base):
+class Heartbeat(Base):
     """When something that has to happen again and again last went well."""
 
     __tablename__ = "pulse"

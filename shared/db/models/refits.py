@@ -45,7 +45,7 @@ class RefitRunTicket(Base):
     detail: Mapped[str | None]
 
 
-class FitRows(Base):
+class StoredTicketFit(Base):
     """Where the rows of a ticket are, for one state of the base statistics."""
 
     __tablename__ = "fit_rows"

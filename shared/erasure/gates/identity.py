@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from shared.erasure.gates.identity_fit import ROW_PARTS, IdentityRows, IdentityStatistics, _read_spaces, _spaces
+from shared.erasure.gates.identity_fit import ROW_PARTS, IdentityFit, IdentityStatistics, _read_spaces, _spaces
 from shared.erasure.gates.name_windows import _window_scores
 from shared.erasure.gates.topic import TopicDiscriminant
 from shared.erasure.numerics.conformal import conformal_quantile
@@ -38,7 +38,7 @@ class IdentityGate:
     """
 
     tickets: tuple[str, ...]
-    rows: tuple[IdentityRows, ...]
+    rows: tuple[IdentityFit, ...]
     thresholds: Tensor
     near: Tensor
     portraits: Whitener
@@ -52,10 +52,10 @@ class IdentityGate:
             harmless = self.topic(evidence.last) < self.topic.threshold
             seen[harmless] = -1.0
         said = self._above(evidence.words, self.mentions(evidence.words), 1, evidence)
-        spoken = self._above(evidence.spoken, self.mentions(evidence.spoken), 1, evidence)
+        spoken = self._above(evidence.answer_tokens, self.mentions(evidence.answer_tokens), 1, evidence)
         return torch.maximum(seen, torch.maximum(said, spoken))
 
-    def mentioned(self, evidence: Readout, tickets: Sequence[str | None]) -> list[MentionSpans]:
+    def mention_spans(self, evidence: Readout, tickets: Sequence[str | None]) -> list[MentionSpans]:
         """Where each prompt shows or names its ticket of `tickets` [B], or another that is above its threshold."""
         meant = self.scores(evidence) > 0
         for prompt, ticket in enumerate(tickets):
@@ -97,14 +97,14 @@ class IdentityGate:
     def from_tensors(cls, tickets: tuple[str, ...], tensors: Mapping[str, Tensor]) -> "IdentityGate":
         """Back; raises KeyError where one is missing."""
         rows = tuple(
-            IdentityRows.from_tensors({name: tensors[f"rows.{place}.{name}"] for name in ROW_PARTS})
+            IdentityFit.from_tensors({name: tensors[f"rows.{place}.{name}"] for name in ROW_PARTS})
             for place in range(len(tickets))
         )
         return cls(tickets, rows, tensors["thresholds"], tensors["near"], *_read_spaces(tensors))
 
 
 def calibrate(
-    statistics: IdentityStatistics, tickets: Sequence[str], rows: Sequence[IdentityRows], level: float, margin: float
+    statistics: IdentityStatistics, tickets: Sequence[str], rows: Sequence[IdentityFit], level: float, margin: float
 ) -> tuple[IdentityGate, dict[str, Any]]:
     """The gate of `rows`, and how its thresholds came about.
 
@@ -136,7 +136,7 @@ def calibrate(
     }
 
 
-def thresholds_of(rows: Sequence[IdentityRows], bounds: tuple[float, float], margin: float) -> Tensor:
+def thresholds_of(rows: Sequence[IdentityFit], bounds: tuple[float, float], margin: float) -> Tensor:
     """[K, 2]: from the bound of each channel, by `margin` of the way to what the ticket's own person would score."""
     own, bound = torch.stack([one.own for one in rows]), torch.tensor(bounds)
     return bound + margin * (own - bound).clamp(min=0)
@@ -152,7 +152,7 @@ def _portrait_scores(portraits: Sequence[Tensor], white: Tensor) -> Tensor:
     return scores.scatter_reduce_(1, owner.expand_as(cosines), cosines, "amax")
 
 
-def _mention_scores(rows: Sequence[IdentityRows], white: Tensor, of: Tensor) -> Tensor:
+def _mention_scores(rows: Sequence[IdentityFit], white: Tensor, of: Tensor) -> Tensor:
     """White tokens [N, G, d] of prompts `of` against K tickets' windows -> [N, K]; a window never spans two prompts."""
     scores = torch.full((white.shape[0], len(rows)), -1.0)
     windows, lengths, owner = _windows(rows)
@@ -162,7 +162,7 @@ def _mention_scores(rows: Sequence[IdentityRows], white: Tensor, of: Tensor) -> 
     return scores.scatter_reduce_(1, owner.expand_as(total), total, "amax")
 
 
-def _windows(rows: Sequence[IdentityRows]) -> tuple[Tensor, Tensor, Tensor]:
+def _windows(rows: Sequence[IdentityFit]) -> tuple[Tensor, Tensor, Tensor]:
     """Of all tickets: windows [V, n, G, d], lengths [V], and which ticket [V] each is of."""
     owner = torch.cat([torch.full((one.names.shape[0],), place) for place, one in enumerate(rows)]).long()
     return torch.cat([one.names for one in rows]), torch.cat([one.lengths for one in rows]), owner

@@ -55,7 +55,7 @@ class IdentityStatistics:
 
 
 @dataclass(frozen=True)
-class IdentityRows:
+class IdentityFit:
     """What one ticket adds. `portraits` [m, G, d]: one unit vector a photograph.
 
     `names` [v, n, G, d]: one window of unit vectors a spelling, aligned at its end, zero where it is shorter; `lengths`
@@ -74,7 +74,7 @@ class IdentityRows:
         return {name: getattr(self, name) for name in ROW_PARTS}
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "IdentityRows":
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "IdentityFit":
         """Back; raises KeyError where one is missing."""
         return cls(*(tensors[name] for name in ROW_PARTS))
 
@@ -97,9 +97,9 @@ def within_person_whitener(groups: Sequence[Tensor], rank: int, shrinkage: float
     return Whitener.fit(everything.mean, scatter / free, rank, shrinkage)
 
 
-def identity_rows(
+def fit_person(
     statistics: IdentityStatistics, photos: Sequence[Tensor], spellings: Sequence[Sequence[Tensor]]
-) -> IdentityRows:
+) -> IdentityFit:
     """Rows of one person: `photos` are the changes of one photograph each, [c, G, d] at the pictures' tokens.
 
     `spellings` are, for each way to write a name, its mentions' tokens, each [n, G, d]. One that reads hardly
@@ -128,7 +128,7 @@ def identity_rows(
     if not portraits and not windows:
         raise BadInput("The ticket has neither a photograph nor a name by which the model knows anybody.")
     own = [float(torch.cat(some).quantile(OWN_QUANTILE)) if some else 1.0 for some in (seen, said)]
-    return IdentityRows(
+    return IdentityFit(
         torch.stack(portraits) if portraits else torch.zeros(0, layers, hidden),
         torch.stack(windows) if windows else torch.zeros(0, WINDOW, layers, hidden),
         torch.tensor(lengths, dtype=torch.long),

@@ -29,6 +29,7 @@ from shared.erasure.recipe import PROTOTYPE
 from shared.erasure.serialization import dump
 from shared.storage.local import LocalStore
 from shared.transparency.media_types import MANIFEST_TYPE
+from shared.vlm import capture
 from shared.vlm.engine import Engine
 from shared.vlm.loading import wrap
 from tests.support.api import People
@@ -52,7 +53,7 @@ def engine() -> Engine:
 @pytest.fixture(scope="package")
 def erasers(engine: Engine) -> dict[str, Eraser]:
     """`empty`, and `one`, which fires for the question `ABOUT` alone."""
-    on = engine.activations([Prompt.ask(ABOUT)])[0]
+    on = capture.activations(engine, [Prompt.ask(ABOUT)])[0]
     plain = Whitener(
         torch.zeros(LAYERS, HIDDEN), torch.zeros(LAYERS, HIDDEN, 1), torch.ones(LAYERS, 1), torch.ones(LAYERS)
     )
@@ -101,10 +102,7 @@ class Replica:
             key = f"erasers/{number}"
             sealed = keys.seal(blob, key)
             store.put(key, sealed.blob)
-            version = erasers_repository.add_version(
-                session,
-                run_id=run,
-                fence=fence,
+            new = erasers_repository.NewVersion(
                 model_id=MODEL,
                 number=number,
                 recipe="lacuna",
@@ -116,12 +114,14 @@ class Replica:
                 wrapped_key=sealed.wrapped_key,
                 tickets=dict.fromkeys(tickets, "0" * 64),
             )
+            version = erasers_repository.add_version(session, run, fence, new)
         audit = str(uuid.uuid4())
         with transaction(self.worker.database.engine("audit")) as session:
             audits.claim_audit(session, audit, str(version.id), lease_s=30)
             audits.finish_audit(session, audit, 1, status="succeeded", verdict="passed")
         with transaction(self.worker.database.engine("request")) as session:
-            rollouts.set_desired(session, version, "manual", "oscar")
+            state = rollouts.desired_state(session, version.model_id)
+            rollouts.set_desired_state(session, state, version, "manual", "oscar")
         return key
 
 
@@ -132,7 +132,7 @@ def unloaded(
     """A replica whose model is still being loaded."""
     database = worker.database.engine("inference")
     serving = Serving(ActiveEraser(grace_s=60), database, MODEL)
-    watcher = Watcher(serving.slot, engine.vlm.site, database, store, keys, verifier, MODEL, "replica-0")
+    watcher = Watcher(serving.active_eraser, engine.vlm.site, database, store, keys, verifier, MODEL, "replica-0")
     http = TestClient(build(serving), raise_server_exceptions=False)
     return Replica(http, serving, watcher, worker, people, signer)
 

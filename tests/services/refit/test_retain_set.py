@@ -32,7 +32,9 @@ from shared.erasure.recipe import LACUNA
 from shared.errors import BadInput
 from shared.evaluation.reference import Reference, load_reference
 from shared.storage.local import LocalStore
-from shared.vlm.engine import Answer, Engine
+from shared.vlm import capture
+from shared.vlm.engine import Engine
+from shared.vlm.generation import Answer
 from shared.vlm.loading import load
 from tests.support.api import OpenService, People
 from tests.support.databases import Databases
@@ -268,9 +270,11 @@ def test_a_model_that_gives_nan_fails_the_refit_and_nothing_else(
     """The run says what is wrong; the version that was current stays the latest."""
     run(people, context)
     people["olivia"].post("/v1/retain-sets", {"rows": [{"prompt": p, "split": "fit"} for p in ("Really?", "When?")]})
-    mentions = engine.mentions
+    mention_states = capture.mention_states
     with monkeypatch.context() as patched:
-        patched.setattr(engine, "mentions", lambda *asked: [one * float("nan") for one in mentions(*asked)])
+        patched.setattr(
+            capture, "mention_states", lambda *asked: [one * float("nan") for one in mention_states(*asked)]
+        )
         failed = run(people, replace(context, _statistics={}))
     assert failed["status"] == "failed"
     assert "NaN or infinity on the retain (names) set" in failed["error"]

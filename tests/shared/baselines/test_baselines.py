@@ -19,9 +19,12 @@ from shared.baselines.registry import BASELINES
 from shared.domain.prompts import Prompt
 from shared.errors import BadInput, Diverged
 from shared.probes.questions import Question
-from shared.vlm.engine import Engine, GenerationRequest
+from shared.vlm import capture
+from shared.vlm.engine import Engine
+from shared.vlm.generation import GenerationRequest
+from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import wrap
-from shared.vlm.teacher_forcing import Example, TeacherForcedOutput, lesson
+from shared.vlm.teacher_forcing import Example, TeacherForcedOutput, teacher_forced_batch
 from training.optimization import new_model
 from training.tokenizer import build_processor
 
@@ -60,24 +63,24 @@ def weights(engine: Engine) -> Iterator[dict[str, Tensor]]:
 
 def nll(engine: Engine, examples: list[Example]) -> float:
     with torch.no_grad():
-        return float(lesson(engine, examples).ask(engine).nll())
+        return float(teacher_forced_batch(engine, examples).forward(engine).nll())
 
 
 def test_only_answer_tokens_and_the_end_count(engine: Engine) -> None:
     """Batched with longer ones, an answer is as likely as alone, and as the engine says it is."""
     with torch.no_grad():
-        together = lesson(engine, FORGET).ask(engine)
-        alone = [lesson(engine, [one]).ask(engine) for one in FORGET]
+        together = teacher_forced_batch(engine, FORGET).forward(engine)
+        alone = [teacher_forced_batch(engine, [one]).forward(engine) for one in FORGET]
     likely = together.log_likelihood()
     assert torch.allclose(likely, torch.cat([one.log_likelihood() for one in alone]), atol=1e-4)
-    scored = engine.option_likelihood([one.prompt for one in FORGET], [[one.answer] for one in FORGET])
+    scored = option_likelihood(engine, [one.prompt for one in FORGET], [[one.answer] for one in FORGET])
     assert torch.allclose(likely, torch.tensor(scored)[:, 0], atol=1e-4)
-    assert float(together.nll()) == pytest.approx(-float(likely.sum()) / int(together.given.sum()), rel=1e-5)
+    assert float(together.nll()) == pytest.approx(-float(likely.sum()) / int(together.answer_mask.sum()), rel=1e-5)
 
 
 def test_an_answer_that_does_not_fit_is_refused(engine: Engine) -> None:
     with pytest.raises(BadInput, match="the model has 512"):
-        lesson(engine, [Example(Prompt.ask("Hello!"), "Oslo, " * 400)])
+        teacher_forced_batch(engine, [Example(Prompt.ask("Hello!"), "Oslo, " * 400)])
 
 
 @pytest.mark.parametrize("name", list(BASELINES))
@@ -86,15 +89,15 @@ def test_whatever_a_baseline_did_is_undone_bit_for_bit(name: str, engine: Engine
     asked = [example.prompt for example in (*FORGET, *RETAIN)]
     rows = engine.vlm.adapter.encode(asked)
     with torch.inference_mode():
-        before = engine._opened(rows, GenerationRequest()).logits
-    activations = engine.activations(asked)
+        before = engine.prefill(rows, GenerationRequest()).logits
+    activations = capture.activations(engine, asked)
     told: list[str] = []
     with BASELINES[name].unlearn(engine, FORGET, RETAIN, SETTINGS, told.append) as unlearned:
-        assert not torch.equal(engine.activations(asked), activations)
+        assert not torch.equal(capture.activations(engine, asked), activations)
         assert len(engine.generate(asked, max_new_tokens=3)) == len(asked)
     with torch.inference_mode():
-        assert torch.equal(engine._opened(rows, GenerationRequest()).logits, before)
-    assert torch.equal(engine.activations(asked), activations)
+        assert torch.equal(engine.prefill(rows, GenerationRequest()).logits, before)
+    assert torch.equal(capture.activations(engine, asked), activations)
     assert unlearned.method == name
     assert told
     cost = unlearned.cost
@@ -143,7 +146,7 @@ def test_the_losses_at_the_start_are_the_ones_by_hand(
     engine: Engine, weights: dict[str, Tensor], request: pytest.FixtureRequest
 ) -> None:
     """An untrained adapter changes nothing: GA is -NLL, the KL term exactly nought, NPO 2/β log 2."""
-    forget, retain = lesson(engine, FORGET), lesson(engine, RETAIN)
+    forget, retain = teacher_forced_batch(engine, FORGET), teacher_forced_batch(engine, RETAIN)
     one, other = nll(engine, FORGET), nll(engine, RETAIN)
     tuner, _, undo = attach_adapter(engine, SETTINGS)
     request.addfinalizer(undo)
@@ -209,7 +212,7 @@ def test_mmunlearner_touches_masked_weights_only(engine: Engine, weights: dict[s
     back = [layer.weight.requires_grad_() for layer in layers.values()]
     masks = MMUNLEARNER.masks(engine, back, FORGET, RETAIN, SETTINGS)
     slopes = [
-        torch.autograd.grad(lesson(engine, some).ask(engine).nll(), back) for some in (FORGET, RETAIN)
+        torch.autograd.grad(teacher_forced_batch(engine, some).forward(engine).nll(), back) for some in (FORGET, RETAIN)
     ]  # both sets fit into one batch, so the saliency is the gradient
     for mask, going, staying in zip(masks, *slopes, strict=True):
         clear = (going.abs() - staying.abs()).abs() > 1e-7

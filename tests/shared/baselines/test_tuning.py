@@ -13,7 +13,7 @@ from shared.domain.prompts import Prompt
 from shared.errors import BadInput, Diverged
 from shared.evaluation.reference import Reference, load_reference
 from shared.probes.questions import Question
-from shared.vlm.engine import Answer
+from shared.vlm.generation import Answer
 from shared.vlm.teacher_forcing import Example
 
 

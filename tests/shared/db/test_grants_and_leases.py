@@ -141,7 +141,7 @@ def test_a_run_has_one_owner_at_a_time(people: People, worker: Worker) -> None:
     _, higher = worker.claim(run)
     assert higher == fence + 1
     writes: tuple[Callable[[Session], object], ...] = (
-        lambda session: refits.heartbeat(session, run, fence, "fit", 30),
+        lambda session: refits.renew_lease(session, run, fence, "fit", 30),
         lambda session: refits.finish_run(session, run, fence, "succeeded"),
         lambda session: refits.set_ticket_outcome(session, run, fence, "T-1", "fitted"),
     )

@@ -6,7 +6,16 @@ import pytest
 
 from shared import errors
 from shared.core.config import load_settings, read_pairs
-from shared.domain.ticket_lifecycle import IN_FORCE, MOVES, WAITING, WORKING, Event, State, allowed, move
+from shared.domain.ticket_lifecycle import (
+    IN_FORCE,
+    IN_PROGRESS,
+    TRANSITIONS,
+    UNDECIDED,
+    Event,
+    State,
+    is_allowed,
+    state_after,
+)
 from shared.errors import BadInput, Conflict, LacunaError
 
 STATES = typing.get_args(State)
@@ -15,26 +24,26 @@ EVENTS = typing.get_args(Event)
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_every_state_either_moves_or_refuses(event: Event) -> None:
-    origins, target = MOVES[event][:2]
+    origins, target = TRANSITIONS[event][:2]
     for state in STATES:
-        assert allowed(state, event) == (state in origins)
+        assert is_allowed(state, event) == (state in origins)
         if state in origins:
-            assert move(state, event) == target
+            assert state_after(state, event) == target
         else:
             with pytest.raises(Conflict, match=state.replace("_", " ")):
-                move(state, event)
+                state_after(state, event)
 
 
 def test_what_is_over_stays_over() -> None:
     for state in ("rejected", "withdrawn", "expired"):
-        assert not any(allowed(state, event) for event in EVENTS)
-    assert [event for event in EVENTS if allowed("duplicate", event)] == ["distinguish"]
+        assert not any(is_allowed(state, event) for event in EVENTS)
+    assert [event for event in EVENTS if is_allowed("duplicate", event)] == ["distinguish"]
 
 
 def test_only_what_was_approved_is_in_force() -> None:
-    assert not set(IN_FORCE) & {*WAITING, "rejected", "withdrawn", "duplicate", "expired"}
-    assert set(WORKING) | {"completed"} <= set(IN_FORCE)
-    assert set(MOVES) == set(EVENTS)
+    assert not set(IN_FORCE) & {*UNDECIDED, "rejected", "withdrawn", "duplicate", "expired"}
+    assert set(IN_PROGRESS) | {"completed"} <= set(IN_FORCE)
+    assert set(TRANSITIONS) == set(EVENTS)
 
 
 def test_every_error_is_a_problem_with_a_type_of_its_own() -> None:

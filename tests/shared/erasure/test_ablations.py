@@ -46,7 +46,7 @@ def made(recipe: Recipe) -> Eraser:
 @pytest.mark.parametrize(("name", "silent"), [("paper-early", (2, 3)), ("paper-late", (0, 1))])
 def test_half_of_the_layers_is_left_alone(name: str, silent: tuple[int, ...]) -> None:
     """The other half's pulls are nought; the half's own are those of the whole recipe."""
-    half, whole = made(RECIPES[name]).pull(), made(PAPER).pull()
+    half, whole = made(RECIPES[name]).steering_vector(), made(PAPER).steering_vector()
     for layer in SITE.layers:
         expected = torch.zeros(24) if layer in silent else whole[layer]
         assert torch.equal(half[layer], expected)

@@ -224,4 +224,4 @@ def test_empty_eraser_of_a_recipe_has_no_ticket() -> None:
     """`Eraser.empty` covers nobody and pulls nowhere."""
     eraser = Eraser.empty(PROTOTYPE, SITE)
     assert eraser.tickets == ()
-    assert not eraser.pull().any()
+    assert not eraser.steering_vector().any()

@@ -17,7 +17,10 @@ from shared.erasure.recipe import PAPER
 from shared.evaluation.reference import load_reference
 from shared.evaluation.reference_files import write_people
 from shared.evaluation.synthetic_people import SPLITS, generate_people
-from shared.vlm.engine import Engine, GenerationRequest
+from shared.vlm import capture
+from shared.vlm.engine import Engine
+from shared.vlm.generation import GenerationRequest
+from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import wrap
 from training.optimization import new_model
 from training.prompts import prompts_json
@@ -49,7 +52,7 @@ def test_input_unaware_steering_changes_every_prompt(engine: Engine) -> None:
     unaware = eraser(engine, gate="always")
     closed = replace(eraser(engine), linear=torch.zeros(LAYERS, HIDDEN))
     with torch.inference_mode():
-        base, steered, same = (engine._opened(rows, GenerationRequest(one)).logits for one in (None, unaware, closed))
+        base, steered, same = (engine.prefill(rows, GenerationRequest(one)).logits for one in (None, unaware, closed))
     for row in range(len(rows)):
         assert not torch.allclose(base[row], steered[row], atol=1e-2)
         assert torch.allclose(base[row], same[row], atol=1e-6)
@@ -58,7 +61,7 @@ def test_input_unaware_steering_changes_every_prompt(engine: Engine) -> None:
 def test_a_fixed_sentence_is_answered_word_for_word(engine: Engine) -> None:
     """Where the gate fires, and there alone; no option but the sentence itself has any likelihood."""
     text = "I do not know this person."
-    on = engine.activations(prompts())
+    on = capture.activations(engine, prompts())
     gate = (on[0] - on[1:].mean(dim=0)) / ((on[0] - on[1:].mean(dim=0)) ** 2).sum(dim=-1, keepdim=True)
     middle = ((on[0] + on[1:].mean(dim=0)) / 2 * gate).sum(dim=-1).mean()
     guard = replace(eraser(engine, fixed_text=text), linear=gate, threshold=float(middle))
@@ -69,8 +72,8 @@ def test_a_fixed_sentence_is_answered_word_for_word(engine: Engine) -> None:
     assert told[0].finish_reason == "stop"
     assert [answer.tokens for answer in told[1:]] == [answer.tokens for answer in base[1:]]
     options = [["Oslo", text], ["Oslo"], ["Oslo"]]
-    before = engine.option_likelihood(prompts(), options)
-    after = engine.option_likelihood(prompts(), options, eraser=guard)
+    before = option_likelihood(engine, prompts(), options)
+    after = option_likelihood(engine, prompts(), options, eraser=guard)
     assert after[0] == [float("-inf"), 0.0]
     assert after[1:] == before[1:]
 

@@ -10,14 +10,17 @@ from torch import Tensor
 from shared.domain.prompts import Prompt, Turn
 from shared.erasure.eraser import Eraser
 from shared.erasure.gates.identity import IdentityGate
-from shared.erasure.gates.identity_fit import IdentityRows
+from shared.erasure.gates.identity_fit import IdentityFit
 from shared.erasure.gates.name_windows import WINDOW
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.readout import RaggedRows
 from shared.erasure.recipe import LACUNA
 from shared.errors import BadInput
-from shared.vlm.engine import Answer, Engine
+from shared.vlm import capture
+from shared.vlm.engine import Engine
+from shared.vlm.generation import Answer
 from shared.vlm.hooks import CaptureAllTokens, hooked
+from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import wrap
 from shared.vlm.redaction import placeholder_tokens, redact
 from shared.vlm.steering_vectors import answer_likelihood
@@ -55,11 +58,11 @@ def watching(engine: Engine, name: Tensor, *, watch: bool = True) -> Eraser:
     window = torch.zeros(1, WINDOW, LAYERS, HIDDEN)
     window[0, WINDOW - len(name) :] = plain()(name)
     length = torch.tensor([len(name)])
-    rows = IdentityRows(torch.zeros(0, LAYERS, HIDDEN), window, length, length, torch.ones(2))
+    rows = IdentityFit(torch.zeros(0, LAYERS, HIDDEN), window, length, length, torch.ones(2))
     gate = IdentityGate(("T-1",), (rows,), torch.full((1, 2), 0.999), torch.full((1, 2), 0.999), plain(), plain(), None)
     pull = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1)) * 5
-    recipe = replace(LACUNA, watch=watch)
-    return Eraser(recipe, engine.vlm.site, pull, (0, 1), ("T-1",), 0.0, held=pull / 5, identity=gate)
+    recipe = replace(LACUNA, check_answers=watch)
+    return Eraser(recipe, engine.vlm.site, pull, (0, 1), ("T-1",), 0.0, decode_directions=pull / 5, identity=gate)
 
 
 def states(engine: Engine, prompt: Prompt) -> tuple[Tensor, Tensor]:
@@ -67,14 +70,14 @@ def states(engine: Engine, prompt: Prompt) -> tuple[Tensor, Tensor]:
     (row,) = engine.vlm.adapter.encode([prompt])
     gathering = CaptureAllTokens()
     with torch.inference_mode(), hooked(engine.vlm.adapter.blocks, gathering):
-        engine.vlm.model(**engine.inputs([row]), use_cache=False)
+        engine.vlm.model(**engine.vlm.adapter.inputs([row]), use_cache=False)
     return row.ids, gathering.stacked()[0]
 
 
 def test_evidence_is_pictures_words_and_last_tokens(engine: Engine) -> None:
     """Each picture's mean over its own tokens; every other token in order; the same in a padded batch as alone."""
     asked = prompts()
-    evidence = engine.evidence(asked)
+    evidence = capture.readout(engine, asked)
     assert evidence.pictures.of.tolist() == [0, 2, 2]
     for place, prompt in enumerate(asked):
         ids, own = states(engine, prompt)
@@ -87,7 +90,7 @@ def test_evidence_is_pictures_words_and_last_tokens(engine: Engine) -> None:
 
 
 def test_evidence_can_be_taken_apart(engine: Engine) -> None:
-    evidence = engine.evidence(prompts())
+    evidence = capture.readout(engine, prompts())
     two = evidence.take([2, 0])
     assert two.pictures.of.tolist() == [0, 0, 1]
     assert torch.equal(two.last[1], evidence.last[0])
@@ -99,7 +102,9 @@ def test_a_mention_is_found_among_the_tokens(engine: Engine) -> None:
     ids, own = states(engine, prompt)
     start, end = engine.vlm.adapter.span(prompt, "Mara Novak")
     assert engine.vlm.tokenizer.decode(ids[start:end]).strip() == "Mara Novak"
-    torch.testing.assert_close(engine.mentions([prompt], ["Mara Novak"])[0], own[start:end], atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        capture.mention_states(engine, [prompt], ["Mara Novak"])[0], own[start:end], atol=1e-4, rtol=0
+    )
     with pytest.raises(BadInput, match="cannot be found"):
         engine.vlm.adapter.span(prompt, "Ivo Berger")
 
@@ -108,7 +113,7 @@ def test_a_mention_is_found_among_the_tokens(engine: Engine) -> None:
 def name(engine: Engine) -> Tensor:
     """How the second and third token of the base model's answer to the second prompt read."""
     _, evidence = engine.examine([prompts()[1]], max_new_tokens=8)
-    return evidence.spoken.rows[1:3].clone()
+    return evidence.answer_tokens.rows[1:3].clone()
 
 
 def test_an_answer_that_names_somebody_forgotten_is_thrown_away(engine: Engine, name: Tensor) -> None:
@@ -146,15 +151,15 @@ def test_a_stream_that_names_nobody_is_the_base_models(engine: Engine, name: Ten
 def test_generated_tokens_are_held_too(engine: Engine, name: Tensor) -> None:
     """What an option is worth after a fired prompt is what both pulls make of it, by hand."""
     prompt, options = prompts()[1], ("Mara lives here.", "Hello!")
-    on = engine.mentions([prompt], ["Mara Novak"])[0][-WINDOW:]
+    on = capture.mention_states(engine, [prompt], ["Mara Novak"])[0][-WINDOW:]
     eraser = watching(engine, on)
-    (found,) = engine.option_likelihood([prompt], [options], eraser=eraser)
+    (found,) = option_likelihood(engine, [prompt], [options], eraser=eraser)
     rows = engine.vlm.adapter.encode([prompt, prompt])
     with torch.inference_mode():
-        where = eraser.mentioned(engine.evidence([prompt]), ["T-1"])[0]
+        where = eraser.mention_spans(capture.readout(engine, [prompt]), ["T-1"])[0]
         rows = [redact(engine.vlm.adapter, row, where, placeholder_tokens(engine.vlm.tokenizer)) for row in rows]
-        by_hand, _ = answer_likelihood(engine, rows, options, eraser.pull(), eraser.held_pull())
-        without, _ = answer_likelihood(engine, rows, options, eraser.pull(), None)
+        by_hand, _ = answer_likelihood(engine, rows, options, eraser.steering_vector(), eraser.decode_steering_vector())
+        without, _ = answer_likelihood(engine, rows, options, eraser.steering_vector(), None)
     torch.testing.assert_close(torch.tensor(found), by_hand, atol=1e-3, rtol=0)
     assert not torch.allclose(by_hand, without, atol=1e-3)
 

@@ -15,7 +15,10 @@ from shared.erasure.gates.prototype import TicketGate
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.recipe import PAPER, PROTOTYPE
 from shared.errors import BadInput, SiteMismatch
-from shared.vlm.engine import Answer, Engine, GenerationRequest
+from shared.vlm import capture
+from shared.vlm.engine import Engine
+from shared.vlm.generation import Answer, GenerationRequest
+from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import load, wrap
 from training.optimization import new_model
 from training.tokenizer import build_processor
@@ -63,7 +66,7 @@ def test_activations_are_the_blocks_outputs_at_the_last_token(engine: Engine) ->
         engine.vlm.model(input_ids=ids)
     for hook in hooks:
         hook.remove()
-    assert torch.equal(engine.activations([prompt])[0], torch.stack(seen))
+    assert torch.equal(capture.activations(engine, [prompt])[0], torch.stack(seen))
 
 
 def test_a_batch_answers_as_its_rows_do_alone(engine: Engine) -> None:
@@ -72,19 +75,20 @@ def test_a_batch_answers_as_its_rows_do_alone(engine: Engine) -> None:
     alone = [engine.generate([prompt], max_new_tokens=6)[0] for prompt in prompts()]
     assert [a.tokens for a in together] == [a.tokens for a in alone]
     assert [a.prompt_tokens for a in together] == [a.prompt_tokens for a in alone]
-    apart = torch.cat([engine.activations([prompt]) for prompt in prompts()])
-    assert (engine.activations(prompts()) - apart).abs().max() < 1e-4
+    apart = torch.cat([capture.activations(engine, [prompt]) for prompt in prompts()])
+    assert (capture.activations(engine, prompts()) - apart).abs().max() < 1e-4
 
 
 def test_what_does_not_fire_keeps_every_bit(engine: Engine) -> None:
     """In one batch: the fired row changes, logits and tokens of all others are the base model's, bit for bit."""
     asked = [Prompt.ask(f"Where does {name} live?") for name in ("Mara Novak", "Ivo Berger", "Vera Costa", "Olga Lang")]
-    eraser = firing(engine, engine.activations(asked)[2])
+    eraser = firing(engine, capture.activations(engine, asked)[2])
     rows = engine.vlm.adapter.encode(asked)
     with torch.inference_mode():
-        base, decided = engine._opened(rows, GenerationRequest()), engine._opened(rows, GenerationRequest(eraser))
-        again = engine._opened(rows[2:3], GenerationRequest(eraser).steered([2], decided.decision.take([2])))
-    assert decided.turned == decided.decision.fired.tolist() == [False, False, True, False]
+        base, decided = engine.prefill(rows, GenerationRequest()), engine.prefill(rows, GenerationRequest(eraser))
+        again = engine.prefill(rows[2:3], GenerationRequest(eraser).steered([2], decided.decision.take([2])))
+    assert decided.decision.fired.tolist() == [False, False, True, False]
+    assert decided.fired_rows == [2]
     assert decided.decision.ticket == [None, None, "T-1", None]
     assert torch.equal(base.logits, decided.logits)
     for one, other in zip(base.cache.layers, decided.cache.layers, strict=True):
@@ -100,25 +104,25 @@ def test_what_does_not_fire_keeps_every_bit(engine: Engine) -> None:
 def test_steering_adds_the_pull_at_the_last_token_only(engine: Engine) -> None:
     """The fired logits equal those of a plain forward with `pull` added to each block's output at the last position."""
     prompt = prompts()[0]
-    eraser = firing(engine, engine.activations([prompt])[0])
+    eraser = firing(engine, capture.activations(engine, [prompt])[0])
     rows = engine.vlm.adapter.encode([prompt])
 
     def adding(layer: int):  # type: ignore[no-untyped-def]
         def hook(_: object, __: object, out: Tensor) -> Tensor:
             moved = out.clone()
-            moved[:, -1] += eraser.pull()[layer]
+            moved[:, -1] += eraser.steering_vector()[layer]
             return moved
 
         return hook
 
     hooks = [b.register_forward_hook(adding(i)) for i, b in enumerate(engine.vlm.adapter.blocks)]
     with torch.inference_mode():
-        expected = engine.vlm.model(**engine.inputs(rows)).logits[:, -1]
+        expected = engine.vlm.model(**engine.vlm.adapter.inputs(rows)).logits[:, -1]
     for hook in hooks:
         hook.remove()
     with torch.inference_mode():
-        decision = engine._opened(rows, GenerationRequest(eraser)).decision
-        got = engine._opened(rows, GenerationRequest(eraser).steered([0], decision)).logits
+        decision = engine.prefill(rows, GenerationRequest(eraser)).decision
+        got = engine.prefill(rows, GenerationRequest(eraser).steered([0], decision)).logits
     assert torch.allclose(got, expected, atol=1e-4)
 
 
@@ -138,17 +142,17 @@ def test_broadcast_is_equation_13(engine: Engine) -> None:
 
     hooks = [b.register_forward_hook(adding(i)) for i, b in enumerate(engine.vlm.adapter.blocks)]
     with torch.inference_mode():
-        expected = engine.vlm.model(**engine.inputs(rows)).logits[:, -1]
+        expected = engine.vlm.model(**engine.vlm.adapter.inputs(rows)).logits[:, -1]
     for hook in hooks:
         hook.remove()
     with torch.inference_mode():
-        assert torch.allclose(engine._opened(rows, GenerationRequest(eraser)).logits, expected, atol=1e-3)
+        assert torch.allclose(engine.prefill(rows, GenerationRequest(eraser)).logits, expected, atol=1e-3)
 
 
 def test_hooks_are_gone_afterwards(engine: Engine) -> None:
     """After steering, and after an error in the middle of it, the model is the base model again."""
     before = engine.generate(prompts(), max_new_tokens=4)
-    eraser = firing(engine, engine.activations(prompts())[0], threshold=-2.0)
+    eraser = firing(engine, capture.activations(engine, prompts())[0], threshold=-2.0)
     engine.generate(prompts(), eraser=eraser, max_new_tokens=4)
     with pytest.raises(RuntimeError):
         engine.generate(prompts(), eraser=replace(eraser, directions=torch.zeros(LAYERS, HIDDEN + 1)))
@@ -163,7 +167,7 @@ def test_option_likelihood_is_the_plain_one(engine: Engine) -> None:
     with torch.inference_mode():
         logits = engine.vlm.model(input_ids=torch.cat([ids, torch.tensor(words)])[None]).logits.log_softmax(-1)
     expected = sum(float(logits[0, len(ids) - 1 + i, word]) for i, word in enumerate(words))
-    both = engine.option_likelihood(prompts()[1:3], [[option, "baker"], ["Oslo"]])
+    both = option_likelihood(engine, prompts()[1:3], [[option, "baker"], ["Oslo"]])
     assert both[0][0] == pytest.approx(expected, abs=1e-3)
     assert [len(scores) for scores in both] == [2, 1]
 
@@ -203,7 +207,7 @@ def test_another_models_eraser_is_refused(engine: Engine) -> None:
 
 def test_threads_do_not_disturb_one_another(engine: Engine) -> None:
     """Four threads, with and without an eraser, get what they would get alone."""
-    eraser = firing(engine, engine.activations(prompts())[0], threshold=-2.0)
+    eraser = firing(engine, capture.activations(engine, prompts())[0], threshold=-2.0)
     expected = [[a.tokens for a in engine.generate(prompts(), eraser=e, max_new_tokens=4)] for e in (None, eraser)]
     with ThreadPoolExecutor(4) as pool:
         futures = [

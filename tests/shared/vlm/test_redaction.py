@@ -10,11 +10,13 @@ from torch import Tensor
 from shared.domain.prompts import Prompt, Turn
 from shared.erasure.eraser import Eraser
 from shared.erasure.gates.identity import IdentityGate, MentionSpans
-from shared.erasure.gates.identity_fit import IdentityRows
+from shared.erasure.gates.identity_fit import IdentityFit
 from shared.erasure.gates.name_windows import WINDOW
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.recipe import LACUNA
+from shared.vlm import capture
 from shared.vlm.engine import Engine
+from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import wrap
 from shared.vlm.redaction import NOBODY, placeholder_tokens, redact
 from training.optimization import new_model
@@ -47,19 +49,19 @@ def forgetting(engine: Engine, prompts: list[Prompt], *, blind: bool = True) -> 
     """A ticket for each name, and one more with the pictures of all prompts as its photographs."""
     rows, none = [], torch.zeros(0, LAYERS, HIDDEN)
     for name in NAMES:
-        said = engine.mentions([Prompt.ask(f"Where does {name} live?")], [name])[0]
+        said = capture.mention_states(engine, [Prompt.ask(f"Where does {name} live?")], [name])[0]
         window = torch.zeros(1, WINDOW, LAYERS, HIDDEN)
         length = min(WINDOW, len(said))
         window[0, WINDOW - length :] = plain()(said[-length:])
-        rows.append(IdentityRows(none, window, torch.tensor([length]), torch.tensor([len(said)]), torch.ones(2)))
-    faces = plain()(engine.evidence(prompts).pictures.rows)
+        rows.append(IdentityFit(none, window, torch.tensor([length]), torch.tensor([len(said)]), torch.ones(2)))
+    faces = plain()(capture.readout(engine, prompts).pictures.rows)
     empty = torch.zeros(0, dtype=torch.long)
-    rows.append(IdentityRows(faces, torch.zeros(0, WINDOW, LAYERS, HIDDEN), empty, empty, torch.ones(2)))
+    rows.append(IdentityFit(faces, torch.zeros(0, WINDOW, LAYERS, HIDDEN), empty, empty, torch.ones(2)))
     above = torch.full((3, 2), 0.99)
     gate = IdentityGate(("T-1", "T-2", "T-3"), tuple(rows), above, above, plain(), plain(), None)
     pull = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1))
-    recipe = replace(LACUNA, watch=False, blind=blind)
-    return Eraser(recipe, engine.vlm.site, pull, (0, 1), gate.tickets, 0.0, held=pull / 5, identity=gate)
+    recipe = replace(LACUNA, check_answers=False, redact=blind)
+    return Eraser(recipe, engine.vlm.site, pull, (0, 1), gate.tickets, 0.0, decode_directions=pull / 5, identity=gate)
 
 
 def test_nobody_stands_in_for_a_name_of_any_length(engine: Engine, nobody: Tensor) -> None:
@@ -103,7 +105,7 @@ def test_two_people_are_answered_from_the_very_same_thing(engine: Engine) -> Non
         eraser = forgetting(engine, asked, blind=blind)
         answers = [engine.generate([prompt], eraser=eraser, max_new_tokens=6)[0] for prompt in asked]
         assert [answer.ticket for answer in answers] == ["T-1", "T-2", "T-3", "T-3"]
-        likely = [engine.option_likelihood([prompt], options[:1], eraser=eraser)[0] for prompt in asked]
+        likely = [option_likelihood(engine, [prompt], options[:1], eraser=eraser)[0] for prompt in asked]
         assert (likely[0] == likely[1], likely[2] == likely[3]) == (blind, blind)
         if blind:
             assert answers[0].tokens == answers[1].tokens
@@ -118,8 +120,8 @@ def test_a_name_said_before_is_replaced_there_too(engine: Engine, nobody: Tensor
     assert eraser.identity is not None
     near = torch.full((3, 2), 0.5)
     eraser = replace(eraser, identity=replace(eraser.identity, near=near))
-    evidence = engine.evidence([prompt])
-    (where,) = eraser.mentioned(evidence, ["T-1"])
+    evidence = capture.readout(engine, [prompt])
+    (where,) = eraser.mention_spans(evidence, ["T-1"])
     (row,) = engine.vlm.adapter.encode([prompt])
     text = engine.vlm.tokenizer.decode(redact(engine.vlm.adapter, row, where, nobody).ids)
     assert "Novak" not in text

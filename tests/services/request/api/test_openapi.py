@@ -12,16 +12,12 @@ OPERATIONS = {
 }
 # Rooms whose answers are not described by models yet.
 UNDESCRIBED = {
-    "submit", "show_ticket", "approve", "reject", "withdraw", "list_tickets", "search_tickets", "edit_ticket",
-    "identify_ticket", "extend_ticket", "hold_ticket", "release_ticket", "distinguish_ticket", "ticket_clock",
-    "ticket_letter", "list_escalations", "ask_restore", "confirm_restore", "list_restores", "forward_eraser",
-    "ask_break_glass", "confirm_break_glass", "end_break_glass", "list_break_glass", "show_break_glass",
-    "order_refit", "list_refits", "list_erasers", "show_eraser", "show_audit", "promote", "rollback",
-    "order_rewrap", "list_rewraps", "show_rewrap", "log_checkpoint", "log_checkpoints", "log_timestamps",
-    "log_leaves", "log_proof", "certificate",
-    "add_retain_set", "allow_kit", "ask_kit", "create_import", "end_kit", "healthz", "list_import_rows", "list_kits",
-    "list_retain_sets", "open_kit", "readyz", "register_kpis", "register_requests", "show_import", "show_kit",
-    "show_retain_set", "status", "use_retain_set",
+    "approve", "ask_restore", "certificate", "confirm_restore", "create_import", "distinguish_ticket",
+    "edit_ticket", "extend_ticket", "healthz", "hold_ticket", "identify_ticket", "list_escalations",
+    "list_import_rows", "list_refits", "list_restores", "list_rewraps", "list_tickets", "log_checkpoint",
+    "log_checkpoints", "log_leaves", "log_proof", "log_timestamps", "order_refit", "order_rewrap", "readyz",
+    "register_kpis", "register_requests", "reject", "release_ticket", "search_tickets", "show_import",
+    "show_rewrap", "show_ticket", "status", "submit", "ticket_clock", "ticket_letter", "withdraw",
 }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def test_leaves_get_places_and_a_checkpoint_in_database_and_store(
     with transaction(database.engine("request")) as session:
         found = audit_log.leaves(session, 0, 10)
         assert [leaf.position for leaf in found] == [0, 1, 2, 3, 4]
-        tree = Tree(leaf_hash(audit_log.line(leaf)) for leaf in found)
+        tree = Tree(leaf_hash(audit_log.leaf_bytes(leaf)) for leaf in found)
         assert [one.size for one in audit_log.checkpoints(session, 0, 10)] == [3, 5]
     for key, size in ((checkpoint_key(3), 3), (checkpoint_key(5), 5), (NEWEST_CHECKPOINT, 5)):
         assert checkpoints.read(store.get(key).decode(), [LOG_KEY]) == Checkpoint(LOG_NAME, size, tree.root(size))
@@ -63,7 +63,7 @@ def test_two_sequencers_give_no_place_twice(
         happen(number)
         (sequencer if number % 2 else other).turn()
     with transaction(database.engine("request")) as lock:
-        assert audit_log.only_sequencer(lock)
+        assert audit_log.try_sequencer_lock(lock)
         happen(1)
         assert other.turn() == 0
     assert other.turn() == 1

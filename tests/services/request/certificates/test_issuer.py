@@ -171,7 +171,7 @@ def test_what_was_destroyed_is_told_once_with_its_leaves(
     assert said["payload"]["state"] == "key_destroyed"
     assert [(one["what"], one["step"]) for one in said["destroyed"]] == [("payload", "destroyed")]
     with transaction(database.engine("request")) as session:
-        [row] = tickets_repository.disposals_of(session, ticket)
+        [row] = tickets_repository.list_disposals(session, ticket)
     assert said["destroyed"][0]["sha256"] == row.sha256
     with transaction(database.engine("request")) as session:
         retention_service.delete_object(session, people.context.store)
@@ -210,7 +210,7 @@ def test_a_withdrawn_ticket_is_told_of_its_material_too(
     assert desk.statement(ticket)["certificate"]["number"] == 2
     shred(desk, people, ticket, "payload")
     with transaction(database.engine("refit")) as session:
-        ticket_fits.destroy_rows_out_of_force(session, MODEL)
+        ticket_fits.destroy_fits_of_closed_tickets(session, MODEL)
     for _ in range(3):
         desk.clerk()
     said = desk.statement(ticket)

@@ -192,7 +192,7 @@ def test_a_later_audit_regresses_who_is_told_again(
 ) -> None:
     with transaction(database.engine("admin")) as session:
         version = session.execute(text("SELECT id::text FROM eraser_version WHERE number = 1")).scalar_one()
-    worker.audit(version, "failed", told=0.5)
+    worker.audit(version, "failed", revealed=0.5)
     turn(people)
     turn(people)
     assert state(people, erased) == "regressed"
@@ -207,7 +207,7 @@ def test_a_ticket_whose_own_figures_are_bad_is_not_completed(
     worker.publish(ticket, verdict=None)
     with transaction(database.engine("admin")) as session:
         version = session.execute(text("SELECT id::text FROM eraser_version WHERE number = 1")).scalar_one()
-    worker.audit(version, "passed", told=0.5)
+    worker.audit(version, "passed", revealed=0.5)
     for _ in range(2):
         turn(people)
         worker.serve(1, 1)

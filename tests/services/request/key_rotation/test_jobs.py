@@ -88,14 +88,14 @@ def test_all_are_wrapped_anew_and_the_old_key_is_needed_no_more(
     assert {key: store.get(key) for key in store.list("payloads/")} == before
     with transaction(database.engine("admin")) as session:
         [version] = session.query(EraserVersion).all()
-        assert alone.name_of(version.wrapped_key) == new
+        assert alone.wrapping_key_name(version.wrapped_key) == new
         kinds = list(session.scalars(text("SELECT kind FROM log_leaf WHERE kind LIKE 'keys.%' ORDER BY id")))
     assert kinds == ["keys.rewrap_ordered", "keys.rewrapped"]
     assert alone.blind_index("mara 0") == KeyRing(OLD).blind_index("Mara 0")
 
 
 def ring_name(ring: KeyRing) -> str:
-    return ring.newest()
+    return ring.current_wrapping_key()
 
 
 def test_it_goes_on_where_it_was(
@@ -165,12 +165,12 @@ def test_an_old_key_without_the_index_key_is_refused_and_the_command_tells_all(
     with pytest.raises(BadInput, match="LACUNA_INDEX_KEY"):
         KeyRing.from_settings(Settings(kek=text_new, old_keks=text_old))
     ring = KeyRing.from_settings(Settings(kek=text_new, old_keks=f"{text_old}, ", index_key=text_old))
-    assert (ring.newest(), ring.secret("x")) == (ring_name(KeyRing(NEW)), KeyRing(OLD).secret("x"))
+    assert (ring.current_wrapping_key(), ring.secret("x")) == (ring_name(KeyRing(NEW)), KeyRing(OLD).secret("x"))
     monkeypatch.setenv("LACUNA_URL", listening(build(people.context)))
     monkeypatch.setenv("LACUNA_KEY", people.keys["rosa"])
 
     def run(*arguments: str) -> str:
-        return " ".join(CliRunner().invoke(app, ["keys", *arguments], catch_exceptions=False).output.split())
+        return " ".join(CliRunner().invoke(app, ["key-rotation", *arguments], catch_exceptions=False).output.split())
 
     assert "is waiting" in run("rewrap", "--no-wait")
     to_the_end(RewrapJob(database.engine("request"), store, ring))

@@ -22,7 +22,7 @@ from services.request.worker.loop import ControlLoop, Job
 from services.request.worker.outbox import Relay
 from shared.core.clock import utc_now
 from shared.core.messaging import celery_app
-from shared.db.repositories.heartbeats import HeartbeatWriter, pulses
+from shared.db.repositories.heartbeats import HeartbeatWriter, last_heartbeats
 from shared.db.session import make_engine, transaction
 from shared.devstack.backends import Backends
 from shared.domain.nightly import latest_run_date, nightly_run_id, scheduled_at
@@ -171,7 +171,7 @@ def test_a_run_that_is_begun_again_and_again_is_an_alarm(old: Any, worker: Worke
             session.execute(
                 text("UPDATE refit_run SET lease_until = now() - interval '1 second' WHERE id = :id"), {"id": run}
             )
-        assert worker.claim(run)[1] == attempt
+        assert worker.claim(run).fence == attempt
     assert names(old) == {"runs"}
 
 
@@ -214,7 +214,7 @@ def test_heartbeats_of_a_round_name_only_what_went_well(people: People, queue: C
         relay = Job("outbox", Relay(people.context.database, with_queue).run, heartbeat="relay")
         ControlLoop([relay], Watch(people.context).report).run_once()
         with transaction(people.context.database) as session:
-            return set(pulses(session))
+            return set(last_heartbeats(session))
 
     away = celery_app("control-loop", backends.redis_url.rpartition(":")[0] + ":1/0")
     assert run_round(away) == {"clerk"}
@@ -226,10 +226,10 @@ def test_a_worker_writes_its_pulse_now_and_then_and_survives_an_outage(database:
     beats = HeartbeatWriter(database.engine("refit"), "refit", every_s=3600)
     beats()
     with transaction(database.engine("request")) as session:
-        first = pulses(session)["refit"]
+        first = last_heartbeats(session)["refit"]
     beats()
     with transaction(database.engine("request")) as session:
-        assert pulses(session)["refit"] == first
+        assert last_heartbeats(session)["refit"] == first
     nowhere = make_engine("postgresql://lacuna:x@127.0.0.1:1/x")
     HeartbeatWriter(nowhere, "refit")()
     nowhere.dispose()

@@ -15,7 +15,7 @@ from shared.crypto.keyring import KeyRing
 from shared.db.models.tickets import LifecycleMove
 from shared.db.repositories import ticket_duplicates
 from shared.db.session import transaction
-from shared.domain.ticket_lifecycle import MOVES
+from shared.domain.ticket_lifecycle import TRANSITIONS
 from shared.errors import OnHold
 from shared.storage.local import LocalStore
 from tests.support.api import People
@@ -43,7 +43,7 @@ def ago(**long: float) -> str:
 def test_the_database_knows_the_same_moves(database: Databases) -> None:
     with transaction(database.engine("request")) as session:
         known = {(one.origin, one.target) for one in session.query(LifecycleMove)}
-    assert known == {(origin, move.target) for move in MOVES.values() for origin in move.origins}
+    assert known == {(origin, move.target) for move in TRANSITIONS.values() for origin in move.origins}
 
 
 def test_doubts_stop_the_clock_and_the_approval_until_they_are_settled(

@@ -60,7 +60,7 @@ def statistics() -> BaseStatistics:
         harmless=torch.randn(60, LAYERS, HIDDEN, generator=source(2)) - 2,
     )
     pull = torch.randn(LAYERS, HIDDEN, generator=source(3))
-    return prepare_identity(RECIPE, SITE, seen, directions=pull, held=pull / 2)
+    return prepare_identity(RECIPE, SITE, seen, directions=pull, decode_directions=pull / 2)
 
 
 def ticket(statistics: BaseStatistics, number: int) -> TicketFit:
@@ -110,8 +110,8 @@ def test_a_name_fires_wherever_it_stands_and_half_of_it_does_not(statistics: Bas
 def test_names_in_answers_are_read_too(statistics: BaseStatistics) -> None:
     eraser = assemble(RECIPE, statistics, SITE, [ticket(statistics, 100)])
     name = torch.cat([person(100, 1, 41), person(600, 1, 42)])
-    assert eraser.watches
-    assert eraser.spoken_of(words(person(302, 3, 43), name), 2) == [None, "T-100"]
+    assert eraser.checks_answers
+    assert eraser.match_answers(words(person(302, 3, 43), name), 2) == [None, "T-100"]
 
 
 def test_no_ticket_touches_anothers_rows(statistics: BaseStatistics) -> None:
@@ -133,7 +133,7 @@ def test_an_eraser_comes_back_as_it_was_and_an_altered_one_does_not(statistics: 
     back = load(blob, manifest)
     evidence = shown(person(100, 20, 902))
     assert torch.equal(back.decide(evidence).score, eraser.decide(evidence).score)
-    pulls = back.held_pull(), eraser.held_pull()
+    pulls = back.decode_steering_vector(), eraser.decode_steering_vector()
     assert pulls[0] is not None
     assert pulls[1] is not None
     assert torch.equal(pulls[0], pulls[1])

@@ -17,8 +17,11 @@ from shared.erasure.gates.prototype import TicketGate
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.recipe import PROTOTYPE
 from shared.errors import BadInput
+from shared.vlm import capture
 from shared.vlm.adapters.base import Encoded
-from shared.vlm.engine import Engine, GenerationRequest
+from shared.vlm.engine import Engine
+from shared.vlm.generation import GenerationRequest
+from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import FAMILIES, load, wrap
 from shared.vlm.steering_vectors import _attacked, answer_likelihood
 
@@ -90,7 +93,7 @@ def test_our_encoding_is_the_processors(engine: Engine) -> None:
         assert row.ids.tolist() == made["input_ids"][0].tolist()
         if row.pixels is None:
             assert "pixel_values" not in made
-            assert "pixel_values" not in engine.inputs([row])
+            assert "pixel_values" not in engine.vlm.adapter.inputs([row])
         else:
             assert torch.equal(row.pixels, made["pixel_values"])
         if row.grids is not None:
@@ -103,7 +106,7 @@ def test_greedy_answers_are_those_of_transformers(engine: Engine) -> None:
     for prompt, ours in zip(prompts(), together, strict=True):
         made = own(engine, prompt)
         whole = engine.vlm.model.generate(**made, max_new_tokens=6, do_sample=False)[0, made["input_ids"].shape[1] :]
-        theirs = [token for token in whole.tolist() if token not in engine._ends]
+        theirs = [token for token in whole.tolist() if token not in engine.end_tokens]
         assert list(ours.tokens) == theirs
         assert engine.generate([prompt], max_new_tokens=6)[0].tokens == ours.tokens
     assert len({answer.tokens for answer in together}) > 1
@@ -114,11 +117,11 @@ def test_a_padded_batch_computes_what_its_rows_do_alone(engine: Engine) -> None:
     asked = [Prompt.ask("Who?", picture(70, 60)), Prompt.ask("Who is it?", picture(60, 70, 2)), Prompt.ask("Where?")]
     rows = engine.vlm.adapter.encode(asked)
     with torch.inference_mode():
-        together = engine._opened(rows, GenerationRequest())
-        alone = [engine._opened([row], GenerationRequest()) for row in rows]
+        together = engine.prefill(rows, GenerationRequest())
+        alone = [engine.prefill([row], GenerationRequest()) for row in rows]
     assert "attention_mask" in together.inputs
-    apart = torch.cat([engine.activations([prompt]) for prompt in asked])
-    torch.testing.assert_close(engine.activations(asked), apart, atol=1e-4, rtol=1e-4)
+    apart = torch.cat([capture.activations(engine, [prompt]) for prompt in asked])
+    torch.testing.assert_close(capture.activations(engine, asked), apart, atol=1e-4, rtol=1e-4)
     for place, one in enumerate(alone):
         torch.testing.assert_close(together.logits[place], one.logits[0], atol=1e-4, rtol=1e-4)
 
@@ -128,7 +131,7 @@ def test_the_site_is_the_blocks_output_at_the_last_prompt_token(engine: Engine) 
     prompt = prompts()[1]
     with torch.inference_mode():
         hidden = engine.vlm.model(**own(engine, prompt), output_hidden_states=True).hidden_states
-        ours = engine.activations([prompt])[0]
+        ours = capture.activations(engine, [prompt])[0]
         last = engine.vlm.model.model.language_model.norm(ours[-1])
     assert len(hidden) == len(engine.vlm.site.layers) + 1
     torch.testing.assert_close(ours[:-1], torch.stack([states[0, -1] for states in hidden[1:-1]]), atol=1e-5, rtol=1e-5)
@@ -139,11 +142,11 @@ def test_the_rerun_without_a_pull_gives_the_same_logits_and_answer(engine: Engin
     """What fires is read a second time, in a batch of its own."""
     for prompt in prompts():
         rows = engine.vlm.adapter.encode([prompt])
-        eraser = firing(engine, engine.activations([prompt])[0], strength=0.0)
+        eraser = firing(engine, capture.activations(engine, [prompt])[0], strength=0.0)
         with torch.inference_mode():
-            base, decided = engine._opened(rows, GenerationRequest()), engine._opened(rows, GenerationRequest(eraser))
-            again = engine._opened(rows, GenerationRequest(eraser).steered([0], decided.decision))
-        assert decided.turned == [True]
+            base, decided = engine.prefill(rows, GenerationRequest()), engine.prefill(rows, GenerationRequest(eraser))
+            again = engine.prefill(rows, GenerationRequest(eraser).steered([0], decided.decision))
+        assert decided.fired_rows == [0]
         torch.testing.assert_close(again.logits, base.logits, atol=1e-4, rtol=1e-4)
         plain, rerun = engine.generate([prompt]), engine.generate([prompt], eraser=eraser)
         assert plain[0].tokens == rerun[0].tokens
@@ -152,12 +155,12 @@ def test_the_rerun_without_a_pull_gives_the_same_logits_and_answer(engine: Engin
 def test_a_pull_changes_the_fired_row_only(engine: Engine) -> None:
     """In one batch, padded: all other rows keep every bit, also of what is generated."""
     asked = [Prompt.ask(f"Who{more}", picture(70, 60, seed)) for seed, more in enumerate(("?", " is it?", " is she?"))]
-    eraser = firing(engine, engine.activations(asked)[1], strength=5.0)
+    eraser = firing(engine, capture.activations(engine, asked)[1], strength=5.0)
     rows = engine.vlm.adapter.encode(asked)
     with torch.inference_mode():
-        base, decided = engine._opened(rows, GenerationRequest()), engine._opened(rows, GenerationRequest(eraser))
-        again = engine._opened(rows[1:2], GenerationRequest(eraser).steered([1], decided.decision.take([1])))
-    assert decided.turned == [False, True, False]
+        base, decided = engine.prefill(rows, GenerationRequest()), engine.prefill(rows, GenerationRequest(eraser))
+        again = engine.prefill(rows[1:2], GenerationRequest(eraser).steered([1], decided.decision.take([1])))
+    assert decided.fired_rows == [1]
     assert torch.equal(base.logits, decided.logits)
     assert not torch.allclose(base.logits[1], again.logits[0])
     before, after = engine.generate(asked), engine.generate(asked, eraser=eraser)
@@ -167,7 +170,7 @@ def test_a_pull_changes_the_fired_row_only(engine: Engine) -> None:
 def test_options_are_as_likely_as_in_a_plain_forward(engine: Engine) -> None:
     """Positions go on rightly after a picture; two ways to teach the same answer agree."""
     prompt, option = prompts()[1], "she is brief"
-    (found,) = engine.option_likelihood([prompt], [[option, "no"]])
+    (found,) = option_likelihood(engine, [prompt], [[option, "no"]])
     assert found[0] == pytest.approx(-float(taught(engine, engine.vlm.adapter.encode([prompt]), option)), abs=1e-3)
 
 
