@@ -55,7 +55,7 @@ class Watcher:
         version could not be loaded, the next one comes after half a second.
         """
         changed = changed or threading.Event()
-        longest_s = min(every_s, self.lease_s / 4, self.slot.grace_s / 4)
+        longest_s = min(every_s, self.lease_s / 4, self.active_eraser.grace_s / 4)
         while not done.is_set():
             changed.clear()
             pause_s = min(RETRY_S, longest_s)

@@ -81,7 +81,7 @@ def test_outcomes_of_workers_are_heard_and_renewed_leases_are_not(worker: Worker
     run, fence = worker.claim()
     ear.heard(QUIET_S)
     with transaction(refit) as session:
-        refits.heartbeat(session, run, fence, "fitting", 30.0)
+        refits.renew_lease(session, run, fence, "fitting", 30.0)
     assert not ear.heard(QUIET_S)
     with transaction(refit) as session:
         refits.finish_run(session, run, fence, "nothing_to_do")
@@ -104,7 +104,7 @@ def test_promotion_is_heard_by_replicas_and_their_acknowledgement_once(
     worker.publish()
     replica = listen("inference", DESIRED_STATE)
     with transaction(people.context.database) as session:
-        rollouts.set_desired(session, session.scalars(select(EraserVersion)).one(), "automatic", "clerk")
+        rollouts.set_desired_state(session, session.scalars(select(EraserVersion)).one(), "automatic", "clerk")
     assert replica.heard()
     sequence(worker.database)
     control_loop = listen("request", WORK)
