@@ -104,7 +104,8 @@ def test_promotion_is_heard_by_replicas_and_their_acknowledgement_once(
     worker.publish()
     replica = listen("inference", DESIRED_STATE)
     with transaction(people.context.database) as session:
-        rollouts.set_desired_state(session, session.scalars(select(EraserVersion)).one(), "automatic", "clerk")
+        state = rollouts.desired_state(session, MODEL, lock=True)
+        rollouts.set_desired_state(session, state, session.scalars(select(EraserVersion)).one(), "automatic", "clerk")
     assert replica.heard()
     sequence(worker.database)
     control_loop = listen("request", WORK)
