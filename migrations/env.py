@@ -1,4 +1,4 @@
-"""Alembic's door: one transaction for all migrations, under a lock so that two starters do not meet."""
+"""Alembic's environment: one transaction for all migrations, under a lock so that two starters do not meet."""
 
 from alembic import context
 from sqlalchemy import text
