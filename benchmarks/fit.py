@@ -23,7 +23,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from shared.erasure.gates.incremental import GateFit
-from shared.erasure.gates.linear import linear_gate, projected
+from shared.erasure.gates.linear import linear_gate, project
 from shared.erasure.numerics.moments import Moments
 from shared.erasure.numerics.nullspace import null_basis
 from shared.erasure.recipe import PROTOTYPE
@@ -120,18 +120,18 @@ def ours(layer: Layer) -> tuple[Fitted, Tensor, Tensor]:
     for seed, count in layer.retain():
         batch = layer.batch(seed, count)[:, None]
         timed(seconds, "moments", lambda b=batch: moments.add(b))  # type: ignore[misc]
-    (second,) = moments.second()
+    (second,) = moments.second_moments()
     basis = timed(seconds, "eigh", lambda: null_basis(second, RHO))
-    gate = timed(seconds, "solve", lambda: linear_gate(projected(basis, layer.forget), GAMMA))
+    gate = timed(seconds, "solve", lambda: linear_gate(project(basis, layer.forget), GAMMA))
     tickets = list(layer.forget.split(TICKET))
-    fit = GateFit.begin(basis)
+    fit = GateFit.empty(basis)
     for number, probes in enumerate(tickets[:-1]):
-        fit = fit.adding(f"T-{number}", probes)
+        fit = fit.with_ticket(f"T-{number}", probes)
     fit.gate(GAMMA)  # what stood before; also warms up
-    seconds["one_more"], again = _median(lambda: fit.adding("one more", tickets[-1]).gate(GAMMA))
-    before = fit.seen
+    seconds["one_more"], again = _median(lambda: fit.with_ticket("one more", tickets[-1]).gate(GAMMA))
+    before = fit.projected
     seconds["one_more_in_a_refit"], whole = _median(
-        lambda: linear_gate(torch.cat([before, projected(basis, tickets[-1])]), GAMMA)
+        lambda: linear_gate(torch.cat([before, project(basis, tickets[-1])]), GAMMA)
     )
     return Fitted(seconds, max(apart(again, gate), apart(whole, gate))), basis, second
 
@@ -177,14 +177,14 @@ def measure(layers: int, dim: int, forget: int, retain: int, measured: int) -> d
     peak_ours = _peak()
     progress.set_description("one layer, literal equation 12")
     pull = torch.randn(dim, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    gate = linear_gate(projected(basis, layer.forget), GAMMA)
+    gate = linear_gate(project(basis, layer.forget), GAMMA)
     inside = layer.forget.double() @ basis
     gamma = GAMMA * float(inside.square().sum(dim=1).mean())
     dense = literal(second, layer.forget, pull, RHO, gamma)
     progress.update()
     progress.close()
     peak_dense = _peak()
-    shared_gate = linear_gate(projected(dense.basis, layer.forget), gamma, absolute=True)
+    shared_gate = linear_gate(project(dense.basis, layer.forget), gamma, absolute=True)
     whole = sum(dense.seconds.values())
     steps = {name: layers * sum(f.seconds[name] for f in fits) / measured for name in fits[0].seconds}
     first = steps["moments"] + steps["eigh"] + steps["solve"]

@@ -95,7 +95,7 @@ def variants(layers: Sequence[int]) -> list[tuple[Recipe, list[tuple[float, floa
 
 def point(bench: Bench, group: Sequence[Person], made: Eraser, margin: float, strength: float) -> dict[str, float]:
     """Figures of one setting for one group of forgotten people, of whom `made` is the eraser."""
-    eraser = replace(made.at(margin), recipe=replace(made.recipe, margin=margin, strength=strength))
+    eraser = replace(made.with_margin(margin), recipe=replace(made.recipe, margin=margin, strength=strength))
     panels = own_panels(group, bench.reference)
     questions = sample([question for name in ASKED for question in panels[name]], EACH, ASKED_SEED)
     after = bench.engine.generate([question.prompt for question in questions], eraser=eraser)

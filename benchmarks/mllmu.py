@@ -47,7 +47,7 @@ def summary(made: MllmuReference) -> str:
         facts = [len(person.subject.facts) for person in made.people if person.split == split]
         lines.append(f"{split:<16}{len(facts):>8}  {min(facts)}-{max(facts)}, mean {sum(facts) / len(facts):.1f}")
     lines += [f"left out: {count} {reason}" for reason, count in Counter(made.excluded).most_common()]
-    lines.append(f"taught in ft_Data with the same picture: {made.taught} of the fictitious people")
+    lines.append(f"taught in ft_Data with the same picture: {made.trained} of the fictitious people")
     return "\n".join(lines)
 
 

@@ -23,9 +23,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from shared.erasure.gates.identity import IdentityGate
-from shared.erasure.gates.identity_fit import IdentityFit
+from shared.erasure.gates.identity_fit import IdentityFit, IdentitySpaces
 from shared.erasure.gates.name_windows import WINDOW
-from shared.erasure.gates.prototype import likenesses
+from shared.erasure.gates.prototype import similarities
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.readout import RaggedRows, Readout
 from shared.erasure.recipe import LACUNA, PROTOTYPE
@@ -114,7 +114,7 @@ def decision_seconds(dim: int, tickets: int, prototypes: int, dtype: torch.dtype
     asked = torch.randn(1, 1, dim, generator=source)
 
     def decide() -> Tensor:
-        return likenesses(whitener(asked), rows, PROTOTYPE.neighbours).max(dim=1).values
+        return similarities(whitener(asked), rows, PROTOTYPE.neighbours).max(dim=1).values
 
     return median_seconds(decide, REPEATS)
 
@@ -133,7 +133,8 @@ def identity_seconds(dim: int, tickets: int) -> float:
         for number in range(tickets)
     )
     every = torch.ones(tickets, 2)
-    gate = IdentityGate(tuple(str(number) for number in range(tickets)), rows, every, every, whitener, whitener, None)
+    spaces = IdentitySpaces(whitener, whitener, None)
+    gate = IdentityGate(tuple(str(number) for number in range(tickets)), rows, every, every, spaces)
     asked = Readout(
         torch.zeros(1, 1, dim),
         RaggedRows(torch.randn(1, 1, dim, generator=source), torch.zeros(1, dtype=torch.long)),

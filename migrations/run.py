@@ -30,8 +30,8 @@ def main() -> None:
     settings = load_settings()
     settings.need("database_url")
     if settings.role_passwords:
-        ensure_roles(settings.database_url, read_pairs("LACUNA_ROLE_PASSWORDS", settings.role_passwords))
-    upgrade(settings.database_url)
+        ensure_roles(settings.database.url, read_pairs("LACUNA_ROLE_PASSWORDS", settings.role_passwords))
+    upgrade(settings.database.url)
 
 
 if __name__ == "__main__":

@@ -34,26 +34,26 @@ def build_context(**_: Any) -> None:
     """Load everything that an audit needs."""
     global _context  # noqa: PLW0603 - Celery gives a worker no other place for it
     configure_logging()
-    database = make_engine(settings.database_url, settings.database_idle_s)
+    database = make_engine(settings.database.url, settings.database.idle_s)
     _context = AuditContext(
         suite=Suite(
-            Engine(load(settings.model_source, device=settings.device or None)),
+            Engine(load(settings.model.source, device=settings.device or None)),
             load_reference(settings.reference_folder),
         ),
         thresholds=Thresholds(
-            revealed_trained=settings.audit_told_trained,
-            revealed_test=settings.audit_told_test,
-            identical_retain=settings.audit_identical_retain,
-            identical_held_out=settings.audit_identical_held_out,
-            identical_celebrity=settings.audit_identical_celebrity,
-            identical_stranger=settings.audit_identical_stranger,
-            identical_visible=settings.audit_identical_visible,
+            revealed_trained=settings.audit.told_trained,
+            revealed_test=settings.audit.told_test,
+            identical_retain=settings.audit.identical_retain,
+            identical_held_out=settings.audit.identical_held_out,
+            identical_celebrity=settings.audit.identical_celebrity,
+            identical_stranger=settings.audit.identical_stranger,
+            identical_visible=settings.audit.identical_visible,
         ),
         store=open_store(settings),
         keys=KeyRing.from_settings(settings),
         verifier=Verifier.from_settings(settings),
         database=database,
-        lease_s=settings.audit_lease_s,
+        lease_s=settings.audit.lease_s,
         heartbeat=HeartbeatWriter(database, QUEUE_AUDIT),
     )
 

@@ -9,7 +9,10 @@ DATA_FOLDER: Final = Path(".lacuna")
 
 Data = Annotated[Path, typer.Option("--data", envvar="LACUNA_DATA", help="The stack's data folder.")]
 As = Annotated[
-    str, typer.Option("--as", help="The account to act as; its API key is read from keys.json. LACUNA_KEY replaces it.")
+    str,
+    typer.Option(
+        "--as", help="The account to act as. Its API key is in the folder's keys.json, unless LACUNA_KEY is set."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables and sentences.")]
 Reason = Annotated[str, typer.Option(help="The reason; it is kept in the ticket's history.")]

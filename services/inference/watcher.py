@@ -1,10 +1,10 @@
-"""Follows the desired state: fetches, checks, swaps, acknowledges. PostgreSQL is the truth.
+"""Follows the desired state in PostgreSQL: fetches the version, verifies it, serves it, acknowledges.
 
 A change is announced (shared/db/notifications.py). The replica also looks on its own every few seconds: that renews its
-lease, and finds what was not heard.
+lease, and finds a change whose announcement was lost.
 
-A version that cannot be trusted is not served. The one before it stays only while it covers everybody who must stay
-forgotten; else the slot is emptied.
+A version that cannot be verified is not served. The one before it stays only while it covers everybody who must stay
+forgotten; else the replica answers nobody.
 """
 
 import logging
@@ -34,7 +34,7 @@ STOP_S: Final = 1.0  # how long the end of the process may take
 
 @dataclass
 class Watcher:
-    """One replica's eye on one model. `site` is that of the model in memory."""
+    """Keeps the active eraser of one replica at the desired state of one model. `site`: of the model in memory."""
 
     active_eraser: ActiveEraser
     site: Site
@@ -45,11 +45,11 @@ class Watcher:
     model_id: str
     replica: str
     lease_s: float = 15.0
-    _mark: HighWaterMark | None = None  # how far the database had come: read at boot, raised by what is seen
-    _failed: tuple[int, str] | None = None  # generation and reason of what could not be loaded
+    _mark: HighWaterMark | None = None  # how far the database had come: read at the start, raised since
+    _failed: tuple[int, str] | None = None  # generation and reason of a version that could not be loaded
 
     def watch(self, done: threading.Event, every_s: float, changed: threading.Event | None = None) -> None:
-        """Look when something has `changed`, and every `every_s` seconds, until `done`.
+        """Look when something has `changed`, and every `every_s` seconds, until `done` is set.
 
         A quarter of the lease and of the grace is the longest pause. After a look that failed, or where the promoted
         version could not be loaded, the next one comes after half a second.
@@ -73,7 +73,7 @@ class Watcher:
                     break
 
     def look(self) -> None:
-        """One look: load what is desired, or keep, or refuse; then acknowledge."""
+        """Compare with the desired state once: load its version, keep the present one, or close; then acknowledge."""
         with transaction(self.database) as session:
             wanted = rollouts.desired_version(session, self.model_id)
         if (stale := self._stale(wanted)) is not None:
@@ -96,7 +96,7 @@ class Watcher:
         self._acknowledge(wanted, served)
 
     def _stale(self, wanted: rollouts.DesiredVersion | None) -> str | None:
-        """Why the database is not believed: it is below the mark in the object store, or below what it was before."""
+        """Why the database is not trusted, if so: it is behind the high-water mark in the object store or in memory."""
         here = HighWaterMark(wanted.generation, wanted.newest, 0) if wanted else HighWaterMark(0, -1, 0)
         try:
             if self._mark is None or self._mark.shortfalls(here):
@@ -111,12 +111,13 @@ class Watcher:
             return exc.detail
         except Unavailable as exc:
             if self._mark is None:
-                return f"Whether the database is the newest cannot be known yet: {exc.detail}"
+                return f"It cannot be known yet whether the database is the newest: {exc.detail}"
             return None if not self._mark.shortfalls(here) else "The database went back to an older state."
         self._mark = self._mark.raised_to(here)
         return None
 
     def _follow(self, wanted: rollouts.DesiredVersion, served: Served | None) -> Served | None:
+        """Load and serve the desired version; where that fails, keep the one in memory if it covers everybody."""
         if wanted.uncovered:
             self.active_eraser.close("The promoted version does not cover everybody who must stay forgotten.")
             return None
@@ -126,19 +127,19 @@ class Watcher:
         except Unavailable as exc:
             logger.warning("version %d cannot be fetched yet: %s", wanted.version.number, exc.detail)
             self._failed = (wanted.generation, exc.detail)
-            return self._kept(served, exc.detail)
+            return self._keep(served, exc.detail)
         except LacunaError as exc:
             logger.error("version %d is not served: %s", wanted.version.number, exc.detail)
             self._failed = (wanted.generation, exc.detail)
-            return self._kept(served, exc.detail)
+            return self._keep(served, exc.detail)
         fresh = Served(eraser, wanted.version.number, wanted.version.sha256, wanted.generation)
         self.active_eraser.serve(fresh)
         self._failed = None
         logger.info("version %d is served: %d tickets", fresh.number, len(eraser.tickets))
         return fresh
 
-    def _kept(self, served: Served | None, reason: str) -> Served | None:
-        """The version before, where it still covers everybody."""
+    def _keep(self, served: Served | None, reason: str) -> Served | None:
+        """The version in memory, where it still covers everybody; else None, and no version is served."""
         if served is None:
             self.active_eraser.close(f"The promoted version cannot be served: {reason}")
             return None
@@ -151,8 +152,8 @@ class Watcher:
         return served
 
     def _acknowledge(self, wanted: rollouts.DesiredVersion, served: Served | None) -> None:
-        good = served is not None and served.generation == wanted.generation
-        error = None if good else (self._failed[1] if self._failed else "not covered")
+        current = served is not None and served.generation == wanted.generation
+        error = None if current else (self._failed[1] if self._failed else "not covered")
         with transaction(self.database) as session:
             rollouts.record_replica_state(
                 session,
@@ -160,7 +161,7 @@ class Watcher:
                 self.model_id,
                 generation=served.generation if served else wanted.generation,
                 version_number=served.number if served else None,
-                state="serving" if good else "failed",
+                state="serving" if current else "failed",
                 error=error,
                 lease_s=self.lease_s,
             )

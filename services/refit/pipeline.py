@@ -210,7 +210,7 @@ def _fit_ticket(context: RefitContext, run: RunRecord, statistics: BaseStatistic
     if share < LEAK_FLOOR:
         return None
     fit = fit_subject(context.engine, context.recipe, statistics, ticket.id, subject)
-    if not fit.finite:
+    if not fit.is_finite:
         raise BadInput(f"The model gives NaN or infinity on the forget prompts of ticket {ticket.id}.")
     return fit
 

@@ -36,13 +36,13 @@ def build_context(**_: Any) -> None:
     """Load everything that a refit needs."""
     global _context  # noqa: PLW0603 - Celery gives a worker no other place for it
     configure_logging()
-    database = make_engine(settings.database_url, settings.database_idle_s)
+    database = make_engine(settings.database.url, settings.database.idle_s)
     _context = RefitContext(
-        engine=Engine(load(settings.model_source, device=settings.device or None)),
+        engine=Engine(load(settings.model.source, device=settings.device or None)),
         reference=load_reference(settings.reference_folder),
         reference_folder=settings.reference_folder,
         recipe=Recipe.named(settings.recipe),
-        model_id=settings.model_id,
+        model_id=settings.model.id,
         store=open_store(settings),
         keys=KeyRing.from_settings(settings),
         signer=Signer.from_settings(settings),
@@ -74,4 +74,4 @@ def refit_task(run: str, model: str, kind: str, period: str | None = None, recip
 @app.task(name=TASK_NIGHTLY)
 def nightly_task() -> None:
     """Carry out the refit of the latest night: a message may have waited past midnight."""
-    nightly(_started(), latest_run_date(utc_now(), settings.nightly_hour))
+    nightly(_started(), latest_run_date(utc_now(), settings.nightly.hour))

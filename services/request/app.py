@@ -63,19 +63,19 @@ def create(settings: Settings | None = None) -> FastAPI:
     chosen.need("database_url", "kek")
     configure_logging()
     context = AppContext(
-        make_engine(chosen.database_url, chosen.database_idle_s),
+        make_engine(chosen.database.url, chosen.database.idle_s),
         open_store(chosen),
         KeyRing.from_settings(chosen),
-        chosen.model_id,
+        chosen.model.id,
         regime=chosen.regime,
         calendar=chosen.calendar,
         zone=chosen.zone,
-        webhook_hosts=chosen.webhook_host_list,
-        webhook_loopback=chosen.webhook_allow_loopback,
+        webhook_hosts=chosen.webhook.host_list,
+        webhook_loopback=chosen.webhook.allow_loopback,
         periods=AlarmThresholds.from_settings(chosen),
     )
-    limiter = RateLimiter(chosen.rate_limit, chosen.rate_failures, chosen.redis_url)
-    return build(context, OidcProvider.from_settings(chosen), limiter, chosen.log_verify_keys, chosen.verify_keys)
+    limiter = RateLimiter(chosen.rate.limit, chosen.rate.failures, chosen.redis_url)
+    return build(context, OidcProvider.from_settings(chosen), limiter, chosen.log.verify_keys, chosen.verify_keys)
 
 
 def build(

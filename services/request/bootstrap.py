@@ -78,9 +78,9 @@ def main() -> None:
     settings = load_settings()
     settings.need("database_url")
     bootstrap(
-        make_engine(settings.database_url, settings.database_idle_s),
-        settings.model_id,
-        settings.model_source,
+        make_engine(settings.database.url, settings.database.idle_s),
+        settings.model.id,
+        settings.model.source,
         settings.data / "keys.json",
         read_pairs("LACUNA_FIRST_KEYS", settings.first_keys),
     )

@@ -1,4 +1,4 @@
-"""GA: gradient ascent on what is to be forgotten (Thudi et al. 2022; equation 17). The retain set is not looked at."""
+"""GA: gradient ascent on what is to be forgotten (Thudi et al. 2022; equation 17). It does not use the retain set."""
 
 from torch import Tensor
 

@@ -13,10 +13,10 @@ def loss(context: LossContext, forget: TeacherForcedBatch, retain: TeacherForced
 
 
 def divergence(now: TeacherForcedOutput, before: TeacherForcedOutput) -> Tensor:
-    """KL(P || P₀) over the vocabulary, in that direction as printed; mean over answer tokens."""
+    """KL(P || P₀) over the vocabulary, in the direction that the paper prints; mean over answer tokens."""
     log_p, log_q = now.logits.log_softmax(-1), before.logits.log_softmax(-1)
-    each = (log_p.exp() * (log_p - log_q)).sum(-1)
-    return each[now.answer_mask].mean()
+    per_token = (log_p.exp() * (log_p - log_q)).sum(-1)
+    return per_token[now.answer_mask].mean()
 
 
 KL_MIN = LoraBaseline("KL_Min", loss, needs_retain=True)

@@ -11,7 +11,7 @@ from typing import Final
 import httpx
 
 import shared
-from shared.core.config import Settings
+from shared.core.config import ModelSettings
 from shared.devstack.backends import Backends
 from shared.devstack.ports import LOOPBACK
 from shared.devstack.secrets import secrets_of
@@ -126,7 +126,7 @@ class ProcessSpecs:
 
     def _model(self) -> str:
         """The model's folder; one that is relative to the project's root is found from everywhere."""
-        source = self.base.get("LACUNA_MODEL_SOURCE") or Settings.model_fields["model_source"].default
+        source = self.base.get("LACUNA_MODEL_SOURCE") or ModelSettings().source
         for place in (Path(source), PROJECT_ROOT / source):
             if place.is_dir():
                 return str(place.resolve())

@@ -14,7 +14,8 @@ from services.cli.render.tables import print_answer, print_items, print_sentence
 from shared.errors import BadInput
 
 app = typer.Typer(
-    no_args_is_help=True, help="Open a ticket's sealed audit kit: an auditor asks, an administrator allows it."
+    no_args_is_help=True,
+    help="Open a ticket's sealed audit kit: an auditor asks, an approver or administrator allows it.",
 )
 
 FIELDS = ("id", "ticket", "state", "asked_by", "allowed_by", "expires_at", "openings", "reason")

@@ -18,14 +18,16 @@ def up(data: Data = DATA_FOLDER) -> None:
 
 
 def demo(
-    json: Annotated[Path | None, typer.Option("--json", help="Also write the figures to this file, as JSON.")] = None,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", help="Also write the figures to this file, as JSON.")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="The stack's data folder; a temporary one by default.")] = None,
     page: Annotated[Path, typer.Option(help="The HTML page to write.")] = Path("build/demo.html"),
 ) -> None:
     """Forget one person from end to end, and write a page with every answer before and after."""
     from services.cli.demo.run import demo as run_demo  # noqa: PLC0415 - takes more than a second
 
-    run_demo(json, data, page)
+    run_demo(json_path, data, page)
 
 
 def secrets(

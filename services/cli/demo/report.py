@@ -33,7 +33,7 @@ STYLE: Final = """
 :root { --ink: #1d2129; --dim: #6b7280; --line: #e5e7eb; --revealed: #b91c1c; --withheld: #047857; --paper: #fbfaf8; }
 * { box-sizing: border-box } body { margin: 0; background: var(--paper); color: var(--ink);
   font: 15px/1.5 system-ui, sans-serif } main { max-width: 1080px; margin: 0 auto; padding: 40px 24px 80px }
-h1 { font-size: 30px; margin: 0 0 4px } h2 { font-size: 19px; margin: 44px 0 0 } p { margin: 4px 0 14px }
+h1 { font-size: 30px; margin: 0 0 4px } h2 { font-size: 19px; margin: 44px 0 8px } p { margin: 4px 0 14px }
 .dim { color: var(--dim) } .hero { display: flex; gap: 28px; align-items: center; margin: 28px 0 }
 .hero img { width: 168px; height: 168px; border-radius: 14px; border: 1px solid var(--line) }
 table { border-collapse: collapse; width: 100%; background: #fff; border: 1px solid var(--line); border-radius: 8px }
@@ -60,8 +60,8 @@ def write_page(path: Path, result: DemoResult, unknown_answer: str) -> None:
         _person(result),
         "<h2>What changed</h2>",
         _figures(result.figures(unknown_answer)),
-        f"<h2>A rollback would expose {escape(name)} again</h2>",
-        f"<blockquote>{escape(result.refusal)}</blockquote>"
+        "<h2>An attempt to roll back to version 0</h2>",
+        f"<blockquote>Refused. {escape(result.refusal)}</blockquote>"
         if result.refusal
         else '<blockquote class="failed">The rollback was accepted. That must not happen.</blockquote>',
         "<h2>What an auditor can check offline</h2>",

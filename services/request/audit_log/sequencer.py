@@ -33,8 +33,8 @@ BATCH = 5000
 
 def log_signer(settings: Settings) -> Signer:
     """From LACUNA_LOG_KEY; raises BadInput where the newest of the public keys is not its own."""
-    signer = Signer.from_base64(settings.log_key, "LACUNA_LOG_KEY")
-    keys = checkpoints.read_keys(settings.log_verify_keys)
+    signer = Signer.from_base64(settings.log.key, "LACUNA_LOG_KEY")
+    keys = checkpoints.read_keys(settings.log.verify_keys)
     if not keys or keys[0].raw != signer.public:
         raise BadInput("The first of LACUNA_LOG_VERIFY_KEYS has to be the public key of LACUNA_LOG_KEY.")
     return signer

@@ -47,15 +47,15 @@ class Timestamper:
     @classmethod
     def from_settings(cls, settings: Settings, database: Engine, store: ObjectStore) -> "Timestamper | None":
         """None where no authority is configured; raises BadInput where its CA cannot be read."""
-        if not settings.tsa_url:
+        if not settings.tsa.url:
             return None
-        if settings.tsa_ca is None:
+        if settings.tsa.ca is None:
             raise BadInput("LACUNA_TSA_CA must be set where LACUNA_TSA_URL is: its tokens are verified.")
         try:
-            authority = TimestampAuthority.read(settings.tsa_ca.read_bytes(), settings.tsa_policy)
+            authority = TimestampAuthority.read(settings.tsa.ca.read_bytes(), settings.tsa.policy)
         except OSError as exc:
-            raise BadInput(f"LACUNA_TSA_CA, {settings.tsa_ca}, cannot be read: {exc.strerror}.") from exc
-        return cls(database, store, settings.tsa_url, authority, timedelta(seconds=settings.tsa_every_s))
+            raise BadInput(f"LACUNA_TSA_CA, {settings.tsa.ca}, cannot be read: {exc.strerror}.") from exc
+        return cls(database, store, settings.tsa.url, authority, timedelta(seconds=settings.tsa.every_s))
 
     def turn(self) -> int | None:
         """The size of the checkpoint that was stamped, None where nothing was due.

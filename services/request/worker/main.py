@@ -56,22 +56,22 @@ def main() -> None:
 def make_context(settings: Settings) -> AppContext:
     """What the jobs work with."""
     return AppContext(
-        make_engine(settings.database_url, settings.database_idle_s),
+        make_engine(settings.database.url, settings.database.idle_s),
         open_store(settings),
         KeyRing.from_settings(settings),
-        settings.model_id,
+        settings.model.id,
         regime=settings.regime,
         calendar=settings.calendar,
         zone=settings.zone,
-        webhook_hosts=settings.webhook_host_list,
-        webhook_loopback=settings.webhook_allow_loopback,
+        webhook_hosts=settings.webhook.host_list,
+        webhook_loopback=settings.webhook.allow_loopback,
         periods=AlarmThresholds.from_settings(settings),
     )
 
 
 def build(settings: Settings, context: AppContext) -> ControlLoop:
     """The loop with all its jobs; raises BadInput where a setting cannot be used."""
-    log_keys = read_keys(settings.log_verify_keys)
+    log_keys = read_keys(settings.log.verify_keys)
     sequencer = Sequencer(context.database, context.store, log_signer(settings), log_keys, log_keys[0].name)
     return ControlLoop(
         round_jobs(settings, context, sequencer),
@@ -84,8 +84,8 @@ def build(settings: Settings, context: AppContext) -> ControlLoop:
 def round_jobs(settings: Settings, context: AppContext, sequencer: Sequencer) -> list[Job]:
     """The jobs of a round, in their order. The first looks whether the database may be trusted at all."""
     queue = celery_app("control-loop", settings.redis_url)
-    schedule = NightlySchedule(settings.nightly_hour, timedelta(seconds=settings.nightly_catch_up_s))
-    limits = Limits(settings.audit_told_trained, settings.audit_told_test)
+    schedule = NightlySchedule(settings.nightly.hour, timedelta(seconds=settings.nightly.catch_up_s))
+    limits = Limits(settings.audit.told_trained, settings.audit.told_test)
     retention = Retention(
         timedelta(days=settings.shred_after_days), timedelta(days=settings.kit_days) if settings.kit_days else None
     )
@@ -120,13 +120,13 @@ def background_jobs(settings: Settings, context: AppContext) -> list[Job]:
     webhooks = WebhookDispatcher(context.database, context.keys, context.webhook_hosts, context.webhook_loopback)
     jobs = [
         Job("webhooks", webhooks.run),
-        Job("imports", ImportJobRunner(context).run),
+        Job("imports", ImportJobRunner(context).run_all),
         Job("key rotation", RewrapJob(context.database, context.store, context.keys).run),
     ]
     timestamper = Timestamper.from_settings(settings, context.database, context.store)
     if timestamper is not None:
         jobs.append(Job("time-stamps", partial(audit_log_jobs.time_stamp, timestamper)))
-    if urls := pings.read_urls(settings.deadman_urls):
+    if urls := pings.read_urls(settings.deadman.urls):
         jobs.append(Job("pings", monitoring_jobs.Pinger(context, urls).run))
     return jobs
 

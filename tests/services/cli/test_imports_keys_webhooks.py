@@ -19,7 +19,7 @@ def import_jobs(people: People) -> Iterator[None]:
 
     def work() -> None:
         while not stop.wait(0.05):
-            ImportJobRunner(people.context).turn()
+            ImportJobRunner(people.context).run()
 
     thread = threading.Thread(target=work)
     thread.start()

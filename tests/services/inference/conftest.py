@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from services.inference.active_eraser import ActiveEraser
-from services.inference.app import Serving, build
+from services.inference.app import InferenceContext, build
 from services.inference.batcher import Batcher
 from services.inference.watcher import Watcher
 from shared.artifacts.erasers import canonical
@@ -70,7 +70,7 @@ class Replica:
     """The service with all that stands around it."""
 
     http: TestClient
-    serving: Serving
+    context: InferenceContext
     watcher: Watcher
     worker: Worker
     people: People
@@ -131,7 +131,7 @@ def unloaded(
 ) -> Replica:
     """A replica whose model is still being loaded."""
     database = worker.database.engine("inference")
-    serving = Serving(ActiveEraser(grace_s=60), database, MODEL)
+    serving = InferenceContext(ActiveEraser(grace_s=60), database, MODEL)
     watcher = Watcher(serving.active_eraser, engine.vlm.site, database, store, keys, verifier, MODEL, "replica-0")
     http = TestClient(build(serving), raise_server_exceptions=False)
     return Replica(http, serving, watcher, worker, people, signer)
@@ -140,9 +140,9 @@ def unloaded(
 @pytest.fixture
 def replica(unloaded: Replica, engine: Engine) -> Iterator[Replica]:
     """A replica with its model; nothing is promoted yet."""
-    unloaded.serving.batcher = Batcher(engine)
+    unloaded.context.batcher = Batcher(engine)
     yield unloaded
-    unloaded.serving.batcher.close()
+    unloaded.context.batcher.close()
     unloaded.http.close()
 
 

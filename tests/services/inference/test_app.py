@@ -146,7 +146,7 @@ def test_keys_and_roles_are_checked(serving: Replica, database: Databases) -> No
     problem(serving.ask("Hello!", authenticate="olivia"), 403, "forbidden")
     with transaction(database.engine("admin")) as session:
         session.execute(text("UPDATE api_key SET revoked_at = now() WHERE owner = 'casey'"))
-    serving.serving.keys.clear()
+    serving.context.keys.clear()
     problem(serving.ask("Hello!"), 401, "unauthorized")
 
 
@@ -155,11 +155,11 @@ def test_before_model_and_version_are_there_it_is_said(unloaded: Replica, engine
     assert "being loaded" in problem(response, 503, "not-ready")
     assert response.headers["retry-after"]
     assert response.headers["lacuna-eraser"] == "none"
-    unloaded.serving.batcher = Batcher(engine)
+    unloaded.context.batcher = Batcher(engine)
     assert "No eraser version" in problem(unloaded.ask("Hello!"), 503, "not-ready")
     assert unloaded.http.get("/readyz").status_code == 503
     assert unloaded.http.get("/healthz").status_code == 200
-    unloaded.serving.batcher.close()
+    unloaded.context.batcher.close()
 
 
 def test_requests_under_way_keep_the_version_they_began_with(engine: Any, erasers: Any) -> None:

@@ -109,7 +109,7 @@ def test_readiness_fails_while_a_step_hangs_and_comes_back_after(
     url: str, replica: Replica, hanging: threading.Event
 ) -> None:
     key = replica.people.keys["casey"]
-    replica.serving.step_grace_s = 0.5
+    replica.context.step_grace_s = 0.5
     assert httpx.get(f"{url}/readyz").status_code == 200  # a rest is no stall
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(ask, url, key)
@@ -128,7 +128,7 @@ def test_readiness_answers_while_streams_wait_for_a_step_that_hangs(
 ) -> None:
     """More streams than the server has threads, all waiting for the engine: the health checks need none of them."""
     key = replica.people.keys["casey"]
-    replica.serving.step_grace_s = 0.5
+    replica.context.step_grace_s = 0.5
     with contextlib.ExitStack() as stack:
         streams = [stack.enter_context(open_stream(url, key)) for _ in range(48)]
         assert wait_for(lambda: httpx.get(f"{url}/readyz", timeout=PATIENCE_S).status_code == 503)

@@ -29,13 +29,13 @@ def alter(replica: Replica, key: str) -> None:
 def test_without_a_promoted_version_nobody_is_answered(replica: Replica) -> None:
     replica.watcher.look()
     with pytest.raises(NotReady, match="No eraser version has been promoted"):
-        replica.serving.active_eraser.current()
+        replica.context.active_eraser.current()
 
 
 def test_the_promoted_version_is_served_and_acknowledged(replica: Replica, erasers: Any) -> None:
     replica.publish(erasers["empty"])
     replica.watcher.look()
-    assert replica.serving.active_eraser.current().number == 0
+    assert replica.context.active_eraser.current().number == 0
     assert acknowledged(replica) == ("serving", 0, None)
     assert replica.http.get("/readyz").json() == {"status": "ready", "eraser": 0}
 
@@ -45,7 +45,7 @@ def test_an_altered_version_is_not_served_and_the_one_before_stays(replica: Repl
     replica.watcher.look()
     alter(replica, replica.publish(erasers["one"]))
     replica.watcher.look()
-    assert replica.serving.active_eraser.current().number == 0
+    assert replica.context.active_eraser.current().number == 0
     state, number, error = acknowledged(replica)
     assert (state, number) == ("failed", 0)
     assert "altered" in str(error)
@@ -57,15 +57,15 @@ def test_an_altered_version_silences_a_replica_whose_old_one_exposes_somebody(
     """The new version cannot be trusted, and the old one does not cover everybody: nobody is answered."""
     key = replica.publish(erasers["one"], ticket)
     replica.watcher.look()
-    assert replica.serving.active_eraser.current().number == 0
-    replica.serving.active_eraser.serve(Served(erasers["empty"], 0, "0" * 64, 0))
+    assert replica.context.active_eraser.current().number == 0
+    replica.context.active_eraser.serve(Served(erasers["empty"], 0, "0" * 64, 0))
     alter(replica, key)
     with transaction(replica.worker.database.engine("admin")) as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))  # past `append-only`
         session.execute(text("DELETE FROM version_ticket"))
     replica.watcher.look()
     with pytest.raises(NotReady, match="does not cover everybody"):
-        replica.serving.active_eraser.current()
+        replica.context.active_eraser.current()
     assert replica.ask("Hello!").status_code == 503
 
 
@@ -74,13 +74,13 @@ def test_a_served_version_that_no_longer_covers_everybody_is_taken_away(
 ) -> None:
     replica.publish(erasers["one"], ticket)
     replica.watcher.look()
-    assert replica.serving.active_eraser.current().number == 0
+    assert replica.context.active_eraser.current().number == 0
     with transaction(replica.worker.database.engine("admin")) as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))  # past `append-only`
         session.execute(text("DELETE FROM version_ticket"))
     replica.watcher.look()
     with pytest.raises(NotReady, match="does not cover everybody"):
-        replica.serving.active_eraser.current()
+        replica.context.active_eraser.current()
     assert acknowledged(replica)[0] == "failed"
 
 
@@ -89,7 +89,7 @@ def test_an_eraser_of_another_model_is_not_served(replica: Replica, erasers: Any
     replica.publish(other)
     replica.watcher.look()
     with pytest.raises(NotReady, match="cannot be served"):
-        replica.serving.active_eraser.current()
+        replica.context.active_eraser.current()
 
 
 def test_without_the_store_the_version_before_stays_and_the_new_one_follows(
@@ -105,10 +105,10 @@ def test_without_the_store_the_version_before_stays_and_the_new_one_follows(
     with monkeypatch.context() as patched:
         patched.setattr(replica.watcher.store, "get", away)
         replica.watcher.look()
-        assert replica.serving.active_eraser.current().number == 0
+        assert replica.context.active_eraser.current().number == 0
         assert "cannot be reached" in str(acknowledged(replica)[2])
     replica.watcher.look()
-    assert replica.serving.active_eraser.current().number == 1
+    assert replica.context.active_eraser.current().number == 1
     assert acknowledged(replica) == ("serving", 1, None)
 
 
@@ -136,17 +136,17 @@ def test_a_database_from_an_old_backup_is_not_served_from(replica: Replica, eras
     high_water_mark.write(watcher.store, watcher.keys, watcher.model_id, HighWaterMark(2, 1, 0))
     watcher.look()
     with pytest.raises(NotReady, match=r"older than what was served before.*Restore a newer backup"):
-        replica.serving.active_eraser.current()
+        replica.context.active_eraser.current()
     assert replica.ask("Hello!").status_code == 503
     replica.publish(erasers["one"])
     watcher.look()
-    assert replica.serving.active_eraser.current().number == 1
+    assert replica.context.active_eraser.current().number == 1
     with transaction(replica.worker.database.engine("admin")) as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))
         session.execute(text("UPDATE desired_state SET generation = 1"))
     watcher.look()
     with pytest.raises(NotReady, match="generation 1"):
-        replica.serving.active_eraser.current()
+        replica.context.active_eraser.current()
 
 
 def test_an_altered_mark_is_not_believed(replica: Replica, erasers: Any) -> None:
@@ -155,7 +155,7 @@ def test_an_altered_mark_is_not_believed(replica: Replica, erasers: Any) -> None
     watcher.store.put(f"highwater/{watcher.model_id}", b"{}")
     watcher.look()
     with pytest.raises(NotReady, match="cannot be read"):
-        replica.serving.active_eraser.current()
+        replica.context.active_eraser.current()
     watcher.store.delete(f"highwater/{watcher.model_id}")
     watcher.look()
-    assert replica.serving.active_eraser.current().number == 0
+    assert replica.context.active_eraser.current().number == 0

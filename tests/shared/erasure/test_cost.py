@@ -12,8 +12,8 @@ from benchmarks import tickets_cost
 from benchmarks.fit import TICKET, apart, literal, made, measure
 from shared.erasure.assembly import assemble
 from shared.erasure.gates.incremental import GateFit
-from shared.erasure.gates.linear import linear_gate, projected
-from shared.erasure.gates.prototype import TicketGate, _score, likeness, likenesses
+from shared.erasure.gates.linear import linear_gate, project
+from shared.erasure.gates.prototype import TicketGate, gate_score, similarities, similarity
 from shared.erasure.numerics.moments import Moments
 from shared.erasure.numerics.nullspace import null_basis
 from shared.erasure.numerics.whitening import Whitener
@@ -47,11 +47,11 @@ def probes(number: int) -> Tensor:
 @pytest.mark.parametrize("absolute", [False, True])
 def test_one_more_ticket_is_the_fit_of_all(basis: Tensor, absolute: bool) -> None:
     """Adding ticket after ticket ends where solving for all at once does, though a relative ridge moves with each."""
-    fit = GateFit.begin(basis)
+    fit = GateFit.empty(basis)
     for number in range(8):
-        fit = fit.adding(f"T-{number}", probes(number))
+        fit = fit.with_ticket(f"T-{number}", probes(number))
         scratch = linear_gate(
-            projected(basis, torch.cat([probes(n) for n in range(number + 1)])), 1e-2, absolute=absolute
+            project(basis, torch.cat([probes(n) for n in range(number + 1)])), 1e-2, absolute=absolute
         )
         assert apart(fit.gate(1e-2, absolute=absolute), scratch) < EXACT
 
@@ -59,39 +59,39 @@ def test_one_more_ticket_is_the_fit_of_all(basis: Tensor, absolute: bool) -> Non
 @pytest.mark.parametrize("withdrawn", [0, 3, 5])
 def test_a_withdrawn_ticket_was_never_there(basis: Tensor, withdrawn: int) -> None:
     """First, middle or last: the gate is the one of the others, and differs from the one with it."""
-    fit = GateFit.begin(basis)
-    never = GateFit.begin(basis)
+    fit = GateFit.empty(basis)
+    never = GateFit.empty(basis)
     for number in range(6):
-        fit = fit.adding(f"T-{number}", probes(number))
+        fit = fit.with_ticket(f"T-{number}", probes(number))
         if number != withdrawn:
-            never = never.adding(f"T-{number}", probes(number))
-    without = fit.without(f"T-{withdrawn}")
+            never = never.with_ticket(f"T-{number}", probes(number))
+    without = fit.without_ticket(f"T-{withdrawn}")
     assert (without.tickets, without.counts) == (never.tickets, never.counts)
-    assert torch.equal(without.seen, never.seen)
+    assert torch.equal(without.projected, never.projected)
     assert apart(without.gate(1e-2), never.gate(1e-2)) < EXACT
     assert apart(fit.gate(1e-2), never.gate(1e-2)) > 1e-3
 
 
 def test_a_fit_is_never_changed_and_nobody_has_the_zero_gate(basis: Tensor) -> None:
     """`adding` leaves the old fit as it was; adding and withdrawing one ticket leaves nothing."""
-    empty = GateFit.begin(basis)
-    one = empty.adding("T-1", probes(1))
+    empty = GateFit.empty(basis)
+    one = empty.with_ticket("T-1", probes(1))
     assert not empty.gate(1e-2).any()
     assert one.gate(1e-2).any()
-    assert not one.without("T-1").gate(1e-2).any()
+    assert not one.without_ticket("T-1").gate(1e-2).any()
 
 
 def test_a_fit_refuses_what_it_cannot_do(basis: Tensor) -> None:
     """The same ticket twice, a ticket that is not there, no probe, probes that are not numbers."""
-    one = GateFit.begin(basis).adding("T-1", probes(1))
+    one = GateFit.empty(basis).with_ticket("T-1", probes(1))
     with pytest.raises(Conflict):
-        one.adding("T-1", probes(1))
+        one.with_ticket("T-1", probes(1))
     with pytest.raises(NotFound):
-        one.without("T-2")
+        one.without_ticket("T-2")
     with pytest.raises(BadInput):
-        one.adding("T-2", torch.zeros(0, 64))
+        one.with_ticket("T-2", torch.zeros(0, 64))
     with pytest.raises(BadInput, match="not finite"):
-        one.adding("T-2", torch.full((2, 64), torch.nan)).gate(1e-2)
+        one.with_ticket("T-2", torch.full((2, 64), torch.nan)).gate(1e-2)
 
 
 def test_kept_rows_give_the_gate_of_all_probes_whatever_basis_spans_the_space() -> None:
@@ -111,7 +111,7 @@ def test_kept_rows_give_the_gate_of_all_probes_whatever_basis_spans_the_space() 
     found = assemble(PAPER, base, SITE, stored).linear
     assert found is not None
     for layer, null in enumerate(base.null):
-        scratch = linear_gate(projected(null, torch.cat(asked)[:, layer]), PAPER.gamma, absolute=True)
+        scratch = linear_gate(project(null, torch.cat(asked)[:, layer]), PAPER.gamma, absolute=True)
         assert apart(found[layer], scratch) < 1e-6
     again = assemble(PAPER, turned, SITE, mixed).linear
     assert again is not None
@@ -143,7 +143,7 @@ def test_few_directions_give_the_whitener_of_all() -> None:
     """Finding the leading eigenvectors alone gives the same whitened vectors as finding all of them."""
     moments = Moments(2, 64)
     moments.add(drawn(500, 2, 64, seed=5) * torch.logspace(0, -2, 64))
-    (first, second), rank, shrinkage = list(moments.covariance()), 16, 0.02
+    (first, second), rank, shrinkage = list(moments.covariances()), 16, 0.02
     few = Whitener.fit(moments.mean, [first, second], rank, shrinkage)
     rows = drawn(20, 2, 64, seed=6)
     for layer, covariance in enumerate((first, second)):
@@ -158,8 +158,8 @@ def test_tickets_taken_together_score_as_each_by_itself() -> None:
     """Tickets of any number of rows, fewer than the neighbours too: the same likeness, the same nearest ticket."""
     sets = [F.normalize(drawn(3, m, 16, seed=m), dim=-1) for m in (1, 2, 5, 9, 5)]
     white = F.normalize(drawn(50, 3, 16, seed=7), dim=-1)
-    together = likenesses(white, sets, 3)
-    alone = torch.stack([likeness(white, one, 3) for one in sets], dim=1)
+    together = similarities(white, sets, 3)
+    alone = torch.stack([similarity(white, one, 3) for one in sets], dim=1)
     assert torch.allclose(together, alone, atol=1e-6)
     assert torch.equal(together.argmax(dim=1), alone.argmax(dim=1))
 
@@ -191,8 +191,8 @@ def test_a_decision_is_the_best_tickets(weight: float) -> None:
     asked = torch.cat([drawn(10, 3, 16, seed=50 + n) + centre for n, centre in enumerate(centres)])
     decision = eraser.decide(Readout.of_last(asked))
     assert base.whitener is not None
-    gates = [TicketGate(one.ticket, one.rows, one.harmless) for one in rows if one.rows is not None]
-    alone = torch.stack([_score(recipe, base.whitener(asked), gate) for gate in gates], dim=1)
+    gates = [TicketGate(one.ticket, one.vectors, one.harmless) for one in rows if one.vectors is not None]
+    alone = torch.stack([gate_score(recipe, base.whitener(asked), gate) for gate in gates], dim=1)
     assert torch.allclose(decision.score, alone.amax(dim=1), atol=1e-6)
     for place, fired in enumerate(decision.fired.tolist()):
         assert decision.ticket[place] == (gates[int(alone[place].argmax())].ticket if fired else None)
@@ -205,11 +205,11 @@ def test_the_literal_equation_is_ours_at_its_own_projector() -> None:
     moments = Moments(1, 96)
     for seed, count in layer.retain():
         moments.add(layer.batch(seed, count)[:, None])
-    (second,) = moments.second()
+    (second,) = moments.second_moments()
     pull = drawn(96, seed=11).double()
     dense = literal(second, layer.forget, pull, rho=0.5, gamma=0.01)
-    same = linear_gate(projected(dense.basis, layer.forget), 0.01, absolute=True)
-    other = linear_gate(projected(dense.basis, layer.forget), 0.02, absolute=True)
+    same = linear_gate(project(dense.basis, layer.forget), 0.01, absolute=True)
+    other = linear_gate(project(dense.basis, layer.forget), 0.02, absolute=True)
     assert apart(pull[:, None] * same, dense.map) < EXACT
     assert apart(pull[:, None] * other, dense.map) > 1e-3
 
@@ -245,18 +245,18 @@ def test_stored_rows_are_half_as_large_and_come_back_exactly() -> None:
     )
     rows = fit_ticket(PROTOTYPE, base, "T-1", drawn(40, 3, 16, seed=12), harmless=drawn(8, 3, 16, seed=13))
     again = TicketFit.from_bytes(rows.to_bytes())
-    assert again.rows is not None
-    assert rows.rows is not None
-    assert again.rows.dtype == torch.float32
+    assert again.vectors is not None
+    assert rows.vectors is not None
+    assert again.vectors.dtype == torch.float32
     assert again.harmless is not None
     assert rows.harmless is not None
-    assert torch.equal(again.rows, rows.rows)
+    assert torch.equal(again.vectors, rows.vectors)
     assert torch.equal(again.harmless, rows.harmless)
     raw = TicketFit("T-1", PAPER.digest, drawn(3, 40, 16, seed=12))
-    back = TicketFit.from_bytes(raw.to_bytes()).rows
-    assert raw.rows is not None
+    back = TicketFit.from_bytes(raw.to_bytes()).vectors
+    assert raw.vectors is not None
     assert back is not None
-    assert torch.equal(back, raw.rows)
+    assert torch.equal(back, raw.vectors)
     assert len(rows.to_bytes()) < 0.7 * len(raw.to_bytes())
     eraser = assemble(PROTOTYPE, base, SITE, [rows])
     blob, manifest = dump(eraser, {"number": 1})

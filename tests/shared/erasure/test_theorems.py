@@ -10,8 +10,8 @@ from torch import Tensor
 from shared.erasure.assembly import assemble
 from shared.erasure.base_statistics import BaseStatistics
 from shared.erasure.eraser import Eraser
-from shared.erasure.gates.linear import linear_gate, projected
-from shared.erasure.gates.prototype import merged
+from shared.erasure.gates.linear import linear_gate, project
+from shared.erasure.gates.prototype import merge_prototypes
 from shared.erasure.numerics.moments import Moments
 from shared.erasure.numerics.nullspace import null_basis
 from shared.erasure.numerics.whitening import Whitener
@@ -54,7 +54,7 @@ def test_the_rank_one_form_is_equation_12() -> None:
     inside = projector @ forget
     repeated = pull[:, None].expand(-1, n)
     literal = repeated @ inside.T @ torch.linalg.pinv(inside @ inside.T + gamma * torch.eye(d).double()) @ projector
-    ours = pull[:, None] * linear_gate(projected(basis, forget.T), gamma, absolute=True)[None, :]
+    ours = pull[:, None] * linear_gate(project(basis, forget.T), gamma, absolute=True)[None, :]
     assert torch.linalg.norm(ours - literal) / torch.linalg.norm(literal) < 1e-10
 
 
@@ -63,7 +63,7 @@ def test_retained_activations_do_not_move_and_forgotten_ones_get_the_whole_pull(
     rng = torch.Generator().manual_seed(4)
     retain = torch.randn(32, 10, dtype=torch.float64, generator=rng)
     forget = torch.randn(6, 32, dtype=torch.float64, generator=rng)
-    gate = linear_gate(projected(null_basis(retain @ retain.T, rho=0.0), forget), gamma=1e-9)
+    gate = linear_gate(project(null_basis(retain @ retain.T, rho=0.0), forget), gamma=1e-9)
     assert (gate @ retain).abs().max() < 1e-9
     assert (forget @ gate - 1).abs().max() < 1e-6
 
@@ -76,16 +76,18 @@ def test_moments_do_not_depend_on_the_batches() -> None:
         streamed.add(batch)
     exact = rows.double().transpose(0, 1)
     assert streamed.count == 101
-    assert torch.allclose(torch.stack(list(streamed.second())), exact.transpose(1, 2) @ exact, rtol=1e-12)
+    assert torch.allclose(torch.stack(list(streamed.second_moments())), exact.transpose(1, 2) @ exact, rtol=1e-12)
     centred = exact - exact.mean(dim=1, keepdim=True)
-    assert torch.allclose(torch.stack(list(streamed.covariance())), centred.transpose(1, 2) @ centred / 100, rtol=1e-10)
+    assert torch.allclose(
+        torch.stack(list(streamed.covariances())), centred.transpose(1, 2) @ centred / 100, rtol=1e-10
+    )
 
 
 def test_a_whitener_of_full_rank_whitens() -> None:
     """Without shrinkage the whitened retain set has the identity as covariance, up to the normalisation of each row."""
     moments = Moments(3, 16)
     moments.add(drawn(4000, 6) * torch.linspace(0.2, 5, 16))
-    whitener = Whitener.fit(moments.mean, moments.covariance(), 16, 0.0)
+    whitener = Whitener.fit(moments.mean, moments.covariances(), 16, 0.0)
     white = whitener(drawn(4000, 7) * torch.linspace(0.2, 5, 16))
     assert torch.allclose(white.norm(dim=-1), torch.ones(4000, 3), atol=1e-5)
     spread = white[:, 0].T @ white[:, 0] / 4000 * 16
@@ -95,10 +97,10 @@ def test_a_whitener_of_full_rank_whitens() -> None:
 def test_prototypes_are_few_and_the_same_every_time() -> None:
     """Merging leaves at most m unit rows, deterministically, and nothing is merged that need not be."""
     rows = F.normalize(drawn(50, 8).transpose(0, 1), dim=-1)
-    assert torch.equal(merged(rows, 50), rows)
-    few = merged(rows, 7)
+    assert torch.equal(merge_prototypes(rows, 50), rows)
+    few = merge_prototypes(rows, 7)
     assert few.shape == (3, 7, 16)
-    assert torch.equal(few, merged(rows, 7))
+    assert torch.equal(few, merge_prototypes(rows, 7))
     assert torch.allclose(few.norm(dim=-1), torch.ones(3, 7), atol=1e-5)
 
 
@@ -109,7 +111,7 @@ def test_a_tickets_rows_are_its_own() -> None:
     second = fit_ticket(PROTOTYPE, base, "T-2", drawn(20, 11, -2.0))
     both = assemble(PROTOTYPE, base, SITE, [first, second])
     alone = assemble(PROTOTYPE, base, SITE, [first])
-    assert torch.equal(both.gates[0].rows, alone.gates[0].rows)
+    assert torch.equal(both.gates[0].prototypes, alone.gates[0].prototypes)
     assert TicketFit.from_bytes(first.to_bytes()).sha256 == first.sha256
 
 

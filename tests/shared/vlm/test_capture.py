@@ -10,7 +10,7 @@ from torch import Tensor
 from shared.domain.prompts import Prompt, Turn
 from shared.erasure.eraser import Eraser
 from shared.erasure.gates.identity import IdentityGate
-from shared.erasure.gates.identity_fit import IdentityFit
+from shared.erasure.gates.identity_fit import IdentityFit, IdentitySpaces
 from shared.erasure.gates.name_windows import WINDOW
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.readout import RaggedRows
@@ -59,7 +59,9 @@ def watching(engine: Engine, name: Tensor, *, watch: bool = True) -> Eraser:
     window[0, WINDOW - len(name) :] = plain()(name)
     length = torch.tensor([len(name)])
     rows = IdentityFit(torch.zeros(0, LAYERS, HIDDEN), window, length, length, torch.ones(2))
-    gate = IdentityGate(("T-1",), (rows,), torch.full((1, 2), 0.999), torch.full((1, 2), 0.999), plain(), plain(), None)
+    gate = IdentityGate(
+        ("T-1",), (rows,), torch.full((1, 2), 0.999), torch.full((1, 2), 0.999), IdentitySpaces(plain(), plain(), None)
+    )
     pull = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1)) * 5
     recipe = replace(LACUNA, check_answers=watch)
     return Eraser(recipe, engine.vlm.site, pull, (0, 1), ("T-1",), 0.0, decode_directions=pull / 5, identity=gate)

@@ -10,7 +10,7 @@ from torch import Tensor
 from shared.domain.prompts import Prompt, Turn
 from shared.erasure.eraser import Eraser
 from shared.erasure.gates.identity import IdentityGate, MentionSpans
-from shared.erasure.gates.identity_fit import IdentityFit
+from shared.erasure.gates.identity_fit import IdentityFit, IdentitySpaces
 from shared.erasure.gates.name_windows import WINDOW
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.recipe import LACUNA
@@ -18,7 +18,7 @@ from shared.vlm import capture
 from shared.vlm.engine import Engine
 from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import wrap
-from shared.vlm.redaction import NOBODY, placeholder_tokens, redact
+from shared.vlm.redaction import PLACEHOLDER, placeholder_tokens, redact
 from training.optimization import new_model
 from training.tokenizer import build_processor
 
@@ -58,7 +58,7 @@ def forgetting(engine: Engine, prompts: list[Prompt], *, blind: bool = True) -> 
     empty = torch.zeros(0, dtype=torch.long)
     rows.append(IdentityFit(faces, torch.zeros(0, WINDOW, LAYERS, HIDDEN), empty, empty, torch.ones(2)))
     above = torch.full((3, 2), 0.99)
-    gate = IdentityGate(("T-1", "T-2", "T-3"), tuple(rows), above, above, plain(), plain(), None)
+    gate = IdentityGate(("T-1", "T-2", "T-3"), tuple(rows), above, above, IdentitySpaces(plain(), plain(), None))
     pull = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1))
     recipe = replace(LACUNA, check_answers=False, redact=blind)
     return Eraser(recipe, engine.vlm.site, pull, (0, 1), gate.tickets, 0.0, decode_directions=pull / 5, identity=gate)
@@ -67,7 +67,7 @@ def forgetting(engine: Engine, prompts: list[Prompt], *, blind: bool = True) -> 
 def test_nobody_stands_in_for_a_name_of_any_length(engine: Engine, nobody: Tensor) -> None:
     """The very tokens that the sentence would have about somebody."""
     adapter = engine.vlm.adapter
-    (expected,) = adapter.encode([Prompt.ask(f"Where does {NOBODY} live?")])
+    (expected,) = adapter.encode([Prompt.ask(f"Where does {PLACEHOLDER} live?")])
     for name in NAMES:
         prompt = Prompt.ask(f"Where does {name} live?")
         (row,) = adapter.encode([prompt])
@@ -118,8 +118,8 @@ def test_a_name_said_before_is_replaced_there_too(engine: Engine, nobody: Tensor
     prompt = Prompt((Turn("user", f"{name} is here."), Turn("assistant", "Hello!"), Turn("user", f"Who is {name}?")))
     eraser = forgetting(engine, [Prompt.ask("Who is this?", RED)])
     assert eraser.identity is not None
-    near = torch.full((3, 2), 0.5)
-    eraser = replace(eraser, identity=replace(eraser.identity, near=near))
+    lower = torch.full((3, 2), 0.5)
+    eraser = replace(eraser, identity=replace(eraser.identity, span_thresholds=lower))
     evidence = capture.readout(engine, [prompt])
     (where,) = eraser.mention_spans(evidence, ["T-1"])
     (row,) = engine.vlm.adapter.encode([prompt])

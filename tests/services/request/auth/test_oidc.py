@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from services.request.app import build
 from services.request.auth.oidc import OidcProvider
-from shared.core.config import Settings
+from shared.core.config import OidcSettings, Settings
 from shared.errors import BadInput
 from tests.support.api import People
 
@@ -77,7 +77,7 @@ def issuer() -> Iterator[Issuer]:
 
 @pytest.fixture
 def door(issuer: Issuer, people: People) -> Iterator[Any]:
-    settings = Settings(oidc_issuer=issuer.url, oidc_audience="lacuna", oidc_roles=ROLES)
+    settings = Settings(oidc=OidcSettings(issuer=issuer.url, audience="lacuna", roles=ROLES))
     provider = OidcProvider.from_settings(settings)
     with TestClient(build(people.context, provider), raise_server_exceptions=False) as client:
         yield lambda token, path="/v1/tickets": client.get(path, headers={"Authorization": f"Bearer {token}"})
@@ -141,8 +141,7 @@ def test_an_issuer_that_is_away_is_said_and_known_keys_serve_on(issuer: Issuer, 
 
 
 def test_settings_that_cannot_be_right_are_refused() -> None:
-    for wrong in ({"oidc_issuer": "http://idp.example"}, {"oidc_roles": "a=emperor"}):
+    right = OidcSettings(issuer="https://idp.example", audience="lacuna")
+    for wrong in ({"issuer": "http://idp.example"}, {"roles": "a=emperor"}):
         with pytest.raises(BadInput):
-            OidcProvider.from_settings(
-                Settings(**({"oidc_issuer": "https://idp.example", "oidc_audience": "lacuna"} | wrong))  # type: ignore[arg-type]
-            )
+            OidcProvider.from_settings(Settings(oidc=right.model_copy(update=wrong)))

@@ -121,8 +121,8 @@ def test_no_ticket_touches_anothers_rows(statistics: BaseStatistics) -> None:
     together = assemble(RECIPE, statistics, SITE, [first, second]).identity
     assert alone is not None
     assert together is not None
-    for name, value in alone.rows[0].tensors().items():
-        assert torch.equal(value, together.rows[0].tensors()[name])
+    for name, value in alone.fits[0].tensors().items():
+        assert torch.equal(value, together.fits[0].tensors()[name])
     assert ticket(statistics, 100).sha256 == first.sha256
     assert TicketFit.from_bytes(first.to_bytes()).sha256 == first.sha256
 

@@ -23,7 +23,7 @@ from shared.vlm.engine import Engine
 from shared.vlm.generation import GenerationRequest
 from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import FAMILIES, load, wrap
-from shared.vlm.steering_vectors import _attacked, answer_likelihood
+from shared.vlm.steering_vectors import answer_likelihood, attack_pictures
 
 RESERVED = {"llava": ["<image>"], "qwen2_5_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"]}
 
@@ -206,7 +206,7 @@ def test_pictures_and_names_are_found_among_the_tokens(engine: Engine) -> None:
 def test_pgd_moves_the_picture_towards_its_target(engine: Engine) -> None:
     """The perturbed picture, read anew from bytes, makes the target likelier and stays within ε."""
     prompt = prompts()[1]
-    (attacked,) = _attacked(engine, [prompt], replace(PROTOTYPE, pgd_steps=4), "she is brief")
+    (attacked,) = attack_pictures(engine, [prompt], replace(PROTOTYPE, pgd_steps=4), "she is brief")
     before, after = (engine.vlm.adapter.encode([one]) for one in (prompt, attacked))
     with torch.inference_mode():
         assert taught(engine, after, "she is brief") < taught(engine, before, "she is brief")
