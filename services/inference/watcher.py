@@ -4,7 +4,7 @@ A change is announced (shared/db/notifications.py). The replica also looks on it
 lease, and finds a change whose announcement was lost.
 
 A version that cannot be verified is not served. The one before it stays only while it covers everybody who must stay
-forgotten; else the replica answers nobody.
+forgotten; else the replica refuses every request.
 """
 
 import logging

@@ -98,7 +98,7 @@ def build(
     app.state.context = context
     app.state.authenticator = Authenticator(context.database, provider)
     app.state.rate_limiter = limiter or RateLimiter("100000/minute", "100000/minute")
-    app.state.logbook, app.state.public_keys = LogReader(), (log_keys, eraser_keys)
+    app.state.log_reader, app.state.public_keys = LogReader(), (log_keys, eraser_keys)
     install_error_handlers(app)
     for router in ROUTERS:
         app.include_router(router)

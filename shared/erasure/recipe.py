@@ -11,7 +11,7 @@ from shared.errors import BadInput
 Placement = Literal["broadcast", "last", "hold"]
 Gate = Literal["linear", "prototype", "identity", "always", "mlp"]
 Direction = Literal["closed", "text", "refined"]  # text: the closed form from pairs without pictures
-STORED_NAMES: Final = {"check_answers": "watch", "redact": "blind"}  # fields of manifests and digests, and so for ever
+STORED_NAMES: Final = {"check_answers": "watch", "redact": "blind"}  # in manifests and digests
 
 
 @dataclass(frozen=True)

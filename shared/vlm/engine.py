@@ -91,7 +91,7 @@ class Engine:
         temperature: float = 0.0,
         seed: int = 0,
         stop: Sequence[str] = (),
-    ) -> Iterator[str | Answer]:
+    ) -> Generator[str | Answer, None, None]:
         """The answer's text piece by piece, then the whole Answer.
 
         The model is held for one piece at a time and never while the caller has the generator: it may be read slowly,

@@ -1,4 +1,4 @@
-"""The whole of Lacuna on real parts, through its public doors, as an officer and a client live it."""
+"""The whole of Lacuna on real parts, through its public APIs, as an officer and a client use it."""
 
 import base64
 import os

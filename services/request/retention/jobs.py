@@ -42,5 +42,5 @@ class Shredder:
             except LacunaError as exc:
                 logger.warning("the %s of %s is not destroyed: %s", thing, ticket, exc.detail)
         with transaction(context.database) as session:
-            retention_service.delete_object(session, context.store)
+            retention_service.delete_objects(session, context.store)
         return max(0.0, self._next_at - time.monotonic())

@@ -1,4 +1,4 @@
-"""A replica of a tiny random model over a real database: versions are published, audited and promoted as in life."""
+"""A replica with a tiny random model over a real database; versions are published, audited and promoted as usual."""
 
 import hashlib
 import uuid
@@ -58,16 +58,16 @@ def erasers(engine: Engine) -> dict[str, Eraser]:
         torch.zeros(LAYERS, HIDDEN), torch.zeros(LAYERS, HIDDEN, 1), torch.ones(LAYERS, 1), torch.ones(LAYERS)
     )
     rows = torch.nn.functional.normalize(on, dim=-1)[:, None]
-    pull = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1)) * 5
+    vector = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1)) * 5
     recipe = replace(PROTOTYPE, neighbours=1)
     gate = TicketGate("T-1", rows, None)
-    one = Eraser(recipe, engine.vlm.site, pull, (0, 1), ("T-1",), 0.99, (gate,), plain)
+    one = Eraser(recipe, engine.vlm.site, vector, (0, 1), ("T-1",), 0.99, (gate,), plain)
     return {"empty": Eraser.empty(recipe, engine.vlm.site), "one": one}
 
 
 @dataclass
 class Replica:
-    """The service with all that stands around it."""
+    """The service with its watcher, database and people."""
 
     http: TestClient
     context: InferenceContext
@@ -87,7 +87,7 @@ class Replica:
         return self.http.post("/v1/chat/completions", json=body, headers=head)
 
     def said(self, text: str, **extra: Any) -> str:
-        """The words of an answer."""
+        """The text of an answer."""
         response = self.ask(text, **extra)
         assert response.status_code == 200, response.text
         return str(response.json()["choices"][0]["message"]["content"])

@@ -87,7 +87,7 @@ def test_answers_go_on_after_twelve_clients_left_in_mid_stream(url: str, replica
     assert ask(url, key, stream=True).text.endswith("data: [DONE]\n\n")
 
 
-def test_streams_at_once_are_all_whole(url: str, replica: Replica) -> None:
+def test_concurrent_streams_are_all_whole(url: str, replica: Replica) -> None:
     key = replica.people.keys["casey"]
     expected = ask(url, key, max_tokens=24, stream=True).text.count("\n")
     for _ in range(4):
@@ -97,7 +97,7 @@ def test_streams_at_once_are_all_whole(url: str, replica: Replica) -> None:
         assert [stream.text.count("\n") for stream in streams] == [expected] * 8
 
 
-def test_a_stream_that_nobody_reads_blocks_no_other_client(url: str, replica: Replica) -> None:
+def test_unread_streams_block_no_other_client(url: str, replica: Replica) -> None:
     key = replica.people.keys["casey"]
     with contextlib.ExitStack() as stack:
         for _ in range(3):

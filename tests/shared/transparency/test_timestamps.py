@@ -25,9 +25,9 @@ from shared.storage.local import LocalStore
 from shared.storage.object_keys import timestamp_key
 from shared.transparency.timestamps import TimestampAuthority
 from tests.services.request.certificates.test_issuer import (
-    Desk,
+    Scenario,
     bundle,  # noqa: F401
-    desk,  # noqa: F401
+    scenario,  # noqa: F401
     ticket,  # noqa: F401
 )
 from tests.support.api import People
@@ -241,7 +241,7 @@ def test_a_bundle_carries_the_stamps_that_cover_it(
     anchor: Timestamper,
     tsa: Tsa,
     command: Any,
-    desk: Desk,  # noqa: F811
+    scenario: Scenario,  # noqa: F811
     ticket: str,  # noqa: F811
     people: People,
     happen: Callable[[int], None],
@@ -256,7 +256,7 @@ def test_a_bundle_carries_the_stamps_that_cover_it(
     assert "no time-stamp" in command("verify", "certificate", fetch(), *verify, *pin)[1]
     again(anchor)
     happen(5)
-    desk.sequencer.turn()
+    scenario.sequencer.turn()
     later(database)
     again(anchor)
     status, said = command("verify", "certificate", fetch(), *verify, *pin)

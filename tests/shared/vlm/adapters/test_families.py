@@ -75,10 +75,10 @@ def firing(engine: Engine, on: Tensor, strength: float) -> Eraser:
         torch.zeros(layers, hidden), torch.zeros(layers, hidden, 1), torch.ones(layers, 1), torch.ones(layers)
     )
     rows = torch.nn.functional.normalize(on, dim=-1)[:, None]
-    pull = torch.randn(layers, hidden, generator=torch.Generator().manual_seed(1)) * strength
+    vector = torch.randn(layers, hidden, generator=torch.Generator().manual_seed(1)) * strength
     gated = tuple(range(layers))
     recipe = replace(PROTOTYPE, neighbours=1)
-    return Eraser(recipe, engine.vlm.site, pull, gated, ("T-1",), 0.9999, (TicketGate("T-1", rows, None),), plain)
+    return Eraser(recipe, engine.vlm.site, vector, gated, ("T-1",), 0.9999, (TicketGate("T-1", rows, None),), plain)
 
 
 def taught(engine: Engine, rows: Sequence[Encoded], answer: str) -> Tensor:
@@ -86,7 +86,7 @@ def taught(engine: Engine, rows: Sequence[Encoded], answer: str) -> Tensor:
     return -answer_likelihood(engine, rows, [answer] * len(rows), None, None)[0].sum()
 
 
-def test_our_encoding_is_the_processors(engine: Engine) -> None:
+def test_encoding_equals_that_of_the_processor(engine: Engine) -> None:
     """Tokens, pixels and picture sizes, whether encoded alone or together with others."""
     for prompt, row in zip(prompts(), engine.vlm.adapter.encode(prompts()), strict=True):
         made = own(engine, prompt)
@@ -100,7 +100,7 @@ def test_our_encoding_is_the_processors(engine: Engine) -> None:
             assert torch.equal(row.grids, made["image_grid_thw"])
 
 
-def test_greedy_answers_are_those_of_transformers(engine: Engine) -> None:
+def test_greedy_answers_equal_those_of_transformers(engine: Engine) -> None:
     """Text only, one picture, two of different sizes, later turns: token by token as `generate`; batch or alone."""
     together = engine.generate(prompts(), max_new_tokens=6)
     for prompt, ours in zip(prompts(), together, strict=True):
@@ -112,7 +112,7 @@ def test_greedy_answers_are_those_of_transformers(engine: Engine) -> None:
     assert len({answer.tokens for answer in together}) > 1
 
 
-def test_a_padded_batch_computes_what_its_rows_do_alone(engine: Engine) -> None:
+def test_padded_batch_computes_what_its_rows_do_alone(engine: Engine) -> None:
     """Logits and activations, up to rounding: masks and positions are right."""
     asked = [Prompt.ask("Who?", picture(70, 60)), Prompt.ask("Who is it?", picture(60, 70, 2)), Prompt.ask("Where?")]
     rows = engine.vlm.adapter.encode(asked)
@@ -126,7 +126,7 @@ def test_a_padded_batch_computes_what_its_rows_do_alone(engine: Engine) -> None:
         torch.testing.assert_close(together.logits[place], one.logits[0], atol=1e-4, rtol=1e-4)
 
 
-def test_the_site_is_the_blocks_output_at_the_last_prompt_token(engine: Engine) -> None:
+def test_site_is_the_block_output_at_the_last_prompt_token(engine: Engine) -> None:
     """transformers' hidden states after block l (the last one only after the final norm); no off-by-one."""
     prompt = prompts()[1]
     with torch.inference_mode():
@@ -138,7 +138,7 @@ def test_the_site_is_the_blocks_output_at_the_last_prompt_token(engine: Engine) 
     torch.testing.assert_close(last, hidden[-1][0, -1], atol=1e-5, rtol=1e-5)
 
 
-def test_the_rerun_without_a_pull_gives_the_same_logits_and_answer(engine: Engine) -> None:
+def test_second_pass_without_a_vector_gives_the_same_answer(engine: Engine) -> None:
     """What fires is read a second time, in a batch of its own."""
     for prompt in prompts():
         rows = engine.vlm.adapter.encode([prompt])
@@ -152,7 +152,7 @@ def test_the_rerun_without_a_pull_gives_the_same_logits_and_answer(engine: Engin
         assert plain[0].tokens == rerun[0].tokens
 
 
-def test_a_pull_changes_the_fired_row_only(engine: Engine) -> None:
+def test_steering_vector_changes_the_fired_row_only(engine: Engine) -> None:
     """In one batch, padded: all other rows keep every bit, also of what is generated."""
     asked = [Prompt.ask(f"Who{more}", picture(70, 60, seed)) for seed, more in enumerate(("?", " is it?", " is she?"))]
     eraser = firing(engine, capture.activations(engine, asked)[1], strength=5.0)
@@ -167,14 +167,14 @@ def test_a_pull_changes_the_fired_row_only(engine: Engine) -> None:
     assert [a.tokens for a in before][::2] == [a.tokens for a in after][::2]
 
 
-def test_options_are_as_likely_as_in_a_plain_forward(engine: Engine) -> None:
+def test_option_likelihood_equals_a_plain_forward_pass(engine: Engine) -> None:
     """Positions go on rightly after a picture; two ways to teach the same answer agree."""
     prompt, option = prompts()[1], "she is brief"
     (found,) = option_likelihood(engine, [prompt], [[option, "no"]])
     assert found[0] == pytest.approx(-float(taught(engine, engine.vlm.adapter.encode([prompt]), option)), abs=1e-3)
 
 
-def test_pictures_can_be_taken_out_and_put_back(engine: Engine) -> None:
+def test_pictures_taken_out_and_put_back_are_unchanged(engine: Engine) -> None:
     """In pixel space, before normalisation: exact both ways, and a gradient reaches every pixel."""
     (row,) = engine.vlm.adapter.encode([prompts()[2]])
     found = engine.vlm.adapter.images(row)
@@ -203,7 +203,7 @@ def test_pictures_and_names_are_found_among_the_tokens(engine: Engine) -> None:
     assert engine.vlm.tokenizer.decode(engine.vlm.adapter.encode([asked])[0].ids[start:end]).strip() == "Mara Novak"
 
 
-def test_pgd_moves_the_picture_towards_its_target(engine: Engine) -> None:
+def test_pgd_makes_the_target_answer_more_likely(engine: Engine) -> None:
     """The perturbed picture, read anew from bytes, makes the target likelier and stays within ε."""
     prompt = prompts()[1]
     (attacked,) = attack_pictures(engine, [prompt], replace(PROTOTYPE, pgd_steps=4), "she is brief")
@@ -214,7 +214,7 @@ def test_pgd_moves_the_picture_towards_its_target(engine: Engine) -> None:
     assert 0 < float((clean - moved).abs().max()) <= PROTOTYPE.epsilon + 1 / 255
 
 
-def test_a_saved_model_comes_back_the_same(engine: Engine, tmp_path: Path) -> None:
+def test_saved_model_loads_unchanged(engine: Engine, tmp_path: Path) -> None:
     """From a folder: the same site and answers; a change of weights, template or processor shows."""
     engine.vlm.model.save_pretrained(tmp_path)
     engine.vlm.processor.save_pretrained(tmp_path)
@@ -231,14 +231,14 @@ def test_a_saved_model_comes_back_the_same(engine: Engine, tmp_path: Path) -> No
         assert getattr(changed, name) != getattr(engine.vlm.site, name)
 
 
-def test_a_pictures_token_in_a_text_is_refused(engine: Engine) -> None:
+def test_text_with_a_picture_token_is_refused(engine: Engine) -> None:
     """It would be taken for a picture."""
     for token in RESERVED[engine.vlm.model.config.model_type]:
         with pytest.raises(BadInput, match="may not contain"):
             engine.generate([Prompt.ask(f"Look: {token}")])
 
 
-def test_an_unknown_family_is_named_with_those_that_are_known(tmp_path: Path) -> None:
+def test_unknown_family_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     """One sentence."""
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
     with pytest.raises(BadInput, match=r"gpt2 model; there are adapters for llava, qwen2_5_vl\."):
