@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from services.request.webhooks import client
@@ -40,17 +40,21 @@ class WebhookDispatcher:
     hosts: tuple[str, ...]
     allow_loopback: bool = False
 
-    def run(self) -> None:
-        """One round. Raises Unavailable."""
-        self.collect()
-        self.deliver()
+    def run(self) -> float | None:
+        """One round. Returns after how many seconds the next is due, None where nothing waits. Raises Unavailable."""
+        more_to_collect = self.collect()
+        next_s = self.deliver()
+        if more_to_collect:
+            wait_s = SEEN_AFTER.total_seconds()
+            return wait_s if next_s is None else min(wait_s, next_s)
+        return next_s
 
-    def collect(self) -> None:
-        """Make messages of what happened since the last round."""
+    def collect(self) -> bool:
+        """Make messages of what happened since the last round. Returns whether something is too recent to be read yet."""
         with transaction(self.database) as session:
             cursor = session.scalar(select(WebhookCursor).with_for_update(skip_locked=True))
             if cursor is None:
-                return
+                return False
             rows = session.execute(
                 select(TicketEvent, Ticket.tenant_id)
                 .join(Ticket, Ticket.id == TicketEvent.ticket_id)
@@ -66,9 +70,14 @@ class WebhookDispatcher:
                     if hook.tenant_id == tenant and (kind in hook.events or "*" in hook.events):
                         enqueue(session, hook, kind, data | (event.detail or {}), event.at.isoformat())
                 cursor.last_event = event.id
+            newest = session.scalar(select(func.max(TicketEvent.id)))
+            return newest is not None and newest > cursor.last_event
 
-    def deliver(self) -> None:
-        """Send the messages that are due, several at a time; after each failed attempt the pause is longer."""
+    def deliver(self) -> float | None:
+        """Send the messages that are due, several at a time; after each failed attempt the pause is longer.
+
+        Returns after how many seconds the next message is due, None where none waits.
+        """
         with transaction(self.database) as session:
             now = utc_now()
             due = list(
@@ -83,13 +92,16 @@ class WebhookDispatcher:
             for delivery in due:
                 delivery.next_at, delivery.attempts = now + CLAIM, delivery.attempts + 1
             hooks = {delivery.id: session.get_one(Webhook, delivery.webhook_id) for delivery in due}
+            waiting = select(func.min(WebhookDelivery.next_at)).where(WebhookDelivery.state == "waiting")
+            next_at = session.scalar(waiting) if not due else now
         if not due:
-            return
+            return None if next_at is None else max(0.0, (next_at - now).total_seconds())
         with ThreadPoolExecutor(min(THREADS, len(due))) as pool:
             results = list(pool.map(lambda delivery: self._send(delivery, hooks[delivery.id]), due))
         with transaction(self.database) as session:
             for delivery, result in zip(due, results, strict=True):
                 self._record(session, delivery, result)
+        return 0.0  # more may be due, and the next attempts of these
 
     def _send(self, delivery: WebhookDelivery, hook: Webhook) -> client.DeliveryResult:
         if hook.disabled_at is not None:
