@@ -11,7 +11,7 @@ INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get gl
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-slow test-all check lint schema deploy-check demo-model bench-model bench-forgetting bench-choose bench-cost \
-	bench-paper bench-tickets chaos fuzz clean
+	bench-paper bench-idle bench-tickets chaos fuzz clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -70,6 +70,9 @@ bench-choose: $(STAMP) ## Choose margin, strength, blocks and placement of the d
 bench-cost: $(STAMP) ## What a fit and 1 to 1,000 tickets cost at d = 4096 (about 7 minutes)
 	$(BIN)/python -m benchmarks.fit --json build/fit.json
 	$(BIN)/python -m benchmarks.tickets_cost --json build/tickets_cost.json
+
+bench-idle: $(STAMP) ## CPU time of a stack at rest, and what an urgent ticket waits for (about 10 minutes)
+	$(BIN)/python -m benchmarks.idle --tickets 3 --json build/idle.json
 
 bench-tickets: $(STAMP) ## Tickets a second, and how long one takes (one minute)
 	$(BIN)/python -m benchmarks.tickets_load --json build/tickets_load.json
