@@ -15,7 +15,7 @@ import json
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -72,7 +72,7 @@ def main() -> None:
     vectors_by_name, cosines = candidates(engine, reference, folder)
     report: dict[str, Any] = {"n": len(asked), "n_choices": len(choices), "split_half_cosine": cosines, "pulls": {}}
     for name, vectors in tqdm(vectors_by_name.items(), desc="vectors"):
-        placement = "last" if vectors.decode_time is None else "hold"
+        placement: Literal["last", "hold"] = "last" if vectors.decode_time is None else "hold"
         for redact in (True, False):
             recipe = replace(LACUNA, placement=placement, check_answers=False, redact=redact)
             always = Always(
