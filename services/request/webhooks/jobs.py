@@ -50,7 +50,7 @@ class WebhookDispatcher:
         return next_s
 
     def collect(self) -> bool:
-        """Make messages of what happened since the last round. Returns whether something is too recent to be read yet."""
+        """Make messages of what happened since the last round. Returns whether something is too recent to be read."""
         with transaction(self.database) as session:
             cursor = session.scalar(select(WebhookCursor).with_for_update(skip_locked=True))
             if cursor is None:
