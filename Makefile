@@ -61,7 +61,7 @@ bench-model: $(STAMP) ## Train models/bench-vlm, 324 people, for the tables (abo
 	$(BIN)/python -m training.build_demo_vlm --size bench --out models/bench-vlm --checkpoints build/bench-vlm
 	$(BIN)/python -m services.refit.steering_vectors models/bench-vlm
 
-bench-forgetting: $(STAMP) ## All systems over draws of people: what is told, what stays the same (forgetting.json)
+bench-forgetting: $(STAMP) ## All systems over draws of people: what is revealed, what stays the same (forgetting.json)
 	$(BIN)/python -m benchmarks.forgetting --json build/forgetting.json
 
 bench-choose: $(STAMP) ## Choose margin, strength, blocks and placement of the default recipe on validation people
