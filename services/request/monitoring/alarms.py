@@ -1,4 +1,4 @@
-"""Raise and clear."""
+"""Alarms: each is raised once and cleared once, with a log leaf and a webhook message."""
 
 import logging
 import uuid
@@ -20,31 +20,31 @@ from shared.domain.accounts import SYSTEM_ACTOR
 logger = logging.getLogger(__name__)
 
 
-def update_alarms(session: Session, model_id: str, periods: AlarmThresholds) -> None:
-    """Raise what is new and clear what is over, each once, whatever number of clerks there is."""
-    silent = {one.name: one for one in find_overdue(session, model_id, periods)}
-    for one in silent.values():
-        made = session.execute(
+def update_alarms(session: Session, model_id: str, thresholds: AlarmThresholds) -> None:
+    """Raise an alarm for what is newly overdue and clear those that are over. Safe to run in two processes at once."""
+    overdue = {check.name: check for check in find_overdue(session, model_id, thresholds)}
+    for check in overdue.values():
+        raised = session.execute(
             insert(Alarm)
-            .values(id=uuid.uuid4(), name=one.name, sentence=one.sentence, raised_at=utc_now())
+            .values(id=uuid.uuid4(), name=check.name, sentence=check.sentence, raised_at=utc_now())
             .on_conflict_do_nothing()
             .returning(Alarm.id)
         ).first()
-        if made is not None:
-            logger.error("alarm: %s", one.sentence)
-            _tell(session, model_id, "raised", made.id, one.name, one.sentence)
-    over = select(Alarm).where(Alarm.cleared_at.is_(None), Alarm.name.not_in(list(silent)))
-    for alarm in session.scalars(over.with_for_update(skip_locked=True)):
+        if raised is not None:
+            logger.error("alarm: %s", check.sentence)
+            _publish(session, model_id, "raised", raised.id, check.name, check.sentence)
+    ended = select(Alarm).where(Alarm.cleared_at.is_(None), Alarm.name.not_in(list(overdue)))
+    for alarm in session.scalars(ended.with_for_update(skip_locked=True)):
         alarm.cleared_at = utc_now()
         logger.warning("alarm is over: %s", alarm.sentence)
-        _tell(session, model_id, "cleared", alarm.id, alarm.name, alarm.sentence)
+        _publish(session, model_id, "cleared", alarm.id, alarm.name, alarm.sentence)
 
 
-def _tell(session: Session, model_id: str, what: str, alarm: uuid.UUID, name: str, sentence: str) -> None:
-    audit_log.append_leaf(session, SYSTEM_ACTOR, f"alarm.{what}", name, {"alarm": str(alarm)})
+def _publish(session: Session, model_id: str, change: str, alarm: uuid.UUID, name: str, sentence: str) -> None:
+    audit_log.append_leaf(session, SYSTEM_ACTOR, f"alarm.{change}", name, {"alarm": str(alarm)})
     tenant = session.get_one(Model, model_id).tenant_id
     hooks = select(Webhook).where(Webhook.tenant_id == tenant, Webhook.disabled_at.is_(None))
     for hook in session.scalars(hooks):
-        if f"alarm.{what}" in hook.events or "*" in hook.events:
+        if f"alarm.{change}" in hook.events or "*" in hook.events:
             data = {"alarm": name, "model": model_id, "sentence": sentence}
-            enqueue(session, hook, f"alarm.{what}", data, utc_now().isoformat())
+            enqueue(session, hook, f"alarm.{change}", data, utc_now().isoformat())

@@ -1,8 +1,8 @@
-"""Notices what did not happen: a night without its refit, a process without a pulse, an order that nobody carries out.
+"""Finds what did not happen in time: a nightly refit, a heartbeat, an order that nobody carries out.
 
-`look` only reads, so whoever is asked for the status can tell even while the clerk is dead. The clerk raises each alarm
-once, with a log leaf and a webhook message (`alarm.raised`, `alarm.cleared`). Where clerk or house are dead nobody here
-can tell: for that there is `ping`, a dead-man's switch outside that is heard as long as all is well.
+These checks only read, so the status names what is overdue even while the control loop is dead. The control loop turns
+what is overdue into alarms (alarms.py). Where the control loop or the whole installation is dead, nothing here can
+report it: a dead man's switch outside misses its pings then (pings.py).
 """
 
 from collections.abc import Iterator
@@ -23,16 +23,16 @@ from shared.db.repositories import rollouts
 from shared.db.repositories.heartbeats import last_heartbeats
 from shared.domain.nightly import latest_run_date, nightly_run_id, scheduled_at
 
-BEATING: Final = {
-    "clerk": "The clerk does nothing: no ticket moves",
+HEARTBEATS: Final = {
+    "clerk": "The control loop does nothing: no ticket moves",
     "relay": "Orders do not go out: the queue cannot be reached",
-    "sequencer": "The log gets no places and no signatures",
+    "sequencer": "The log gets no positions and no signatures",
     "refit": "No refit worker takes orders",
     "audit": "No audit worker takes orders",
 }
-NAMES: Final = (*BEATING, "inference", "nightly", "beat", "orders", "runs")
+CHECK_NAMES: Final = (*HEARTBEATS, "inference", "nightly", "beat", "orders", "runs")
 MOST_ATTEMPTS: Final = 5
-REFITTED: Final = ("succeeded", "nothing_to_do")
+ENDED_WELL: Final = ("succeeded", "nothing_to_do")
 
 
 @dataclass(frozen=True)
@@ -44,24 +44,24 @@ class OverdueCheck:
     since: datetime
 
 
-def find_overdue(session: Session, model_id: str, periods: AlarmThresholds) -> list[OverdueCheck]:
-    """All that did not happen in time."""
+def find_overdue(session: Session, model_id: str, thresholds: AlarmThresholds) -> list[OverdueCheck]:
+    """Everything that did not happen in time."""
     model = session.get(Model, model_id)
     if model is None:
         return []
     now = utc_now()
     return [
-        *_pulses(session, model, now - periods.pulse),
+        *_heartbeats(session, model, now - thresholds.pulse),
         *_inference(session, model_id, now),
-        *_nightly(session, model, periods, now),
-        *_orders(session, now, periods.order),
+        *_nightly(session, model, thresholds, now),
+        *_orders(session, now, thresholds.order),
     ]
 
 
-def _pulses(session: Session, model: Model, oldest: datetime) -> Iterator[OverdueCheck]:
-    known = last_heartbeats(session)
-    for name, sentence in BEATING.items():
-        last = known.get(name, model.created_at)
+def _heartbeats(session: Session, model: Model, oldest: datetime) -> Iterator[OverdueCheck]:
+    heartbeats = last_heartbeats(session)
+    for name, sentence in HEARTBEATS.items():
+        last = heartbeats.get(name, model.created_at)
         if last < oldest:
             yield OverdueCheck(name, f"{sentence}, since {_at(last)}.", last)
 
@@ -72,36 +72,39 @@ def _inference(session: Session, model_id: str, now: datetime) -> Iterator[Overd
         yield OverdueCheck("inference", f"No replica of {model_id} is alive.", now)
 
 
-def _nightly(session: Session, model: Model, periods: AlarmThresholds, now: datetime) -> Iterator[OverdueCheck]:
-    night = latest_run_date(now, periods.nightly_hour)
-    came = scheduled_at(night, periods.nightly_hour)
-    if model.created_at > came:
+def _nightly(session: Session, model: Model, thresholds: AlarmThresholds, now: datetime) -> Iterator[OverdueCheck]:
+    night = latest_run_date(now, thresholds.nightly_hour)
+    scheduled = scheduled_at(night, thresholds.nightly_hour)
+    if model.created_at > scheduled:
         return
     order = nightly_run_id(model.id, night)
     run = session.get(RefitRun, order)
     if run is not None and run.status == "failed":
-        yield OverdueCheck("nightly", f"The refit of the night of {night} failed: {run.error}", run.finished_at or came)
-    elif now > came + periods.nightly and (run is None or run.status not in REFITTED):
-        what = "was never begun" if run is None else f"is still {run.status}"
-        yield OverdueCheck("nightly", f"The refit of the night of {night} {what}.", came)
+        yield OverdueCheck(
+            "nightly", f"The refit of the night of {night} failed: {run.error}", run.finished_at or scheduled
+        )
+    elif now > scheduled + thresholds.nightly and (run is None or run.status not in ENDED_WELL):
+        what = "was never started" if run is None else f"is still {run.status}"
+        yield OverdueCheck("nightly", f"The refit of the night of {night} {what}.", scheduled)
     if session.get(Outbox, order) is not None:
-        yield OverdueCheck("beat", f"Nobody rang for the night of {night}; the clerk ordered its refit.", came)
+        sentence = f"Beat did not order the refit of the night of {night}; the control loop ordered it."
+        yield OverdueCheck("beat", sentence, scheduled)
 
 
 def _orders(session: Session, now: datetime, grace: timedelta) -> Iterator[OverdueCheck]:
-    done = [
-        exists().where(run.id == Outbox.id, or_(run.status.in_((*REFITTED, "failed")), run.lease_until > now))
+    carried_out = [
+        exists().where(run.id == Outbox.id, or_(run.status.in_((*ENDED_WELL, "failed")), run.lease_until > now))
         for run in (RefitRun, AuditRun)
     ]
-    old = select(func.count(), func.min(Outbox.created_at)).where(
-        Outbox.created_at < now - grace, *(~one for one in done)
+    waiting = select(func.count(), func.min(Outbox.created_at)).where(
+        Outbox.created_at < now - grace, *(~ended for ended in carried_out)
     )
-    again = select(func.count()).where(RefitRun.attempt >= MOST_ATTEMPTS, RefitRun.status.in_(("running", "waiting")))
-    if begun := session.scalar(again):
-        yield OverdueCheck(
-            "runs", f"{begun} refits were begun {MOST_ATTEMPTS} times or more and do not come to an end.", now
-        )
-    number, oldest = session.execute(old).one()
+    repeated = select(func.count()).where(
+        RefitRun.attempt >= MOST_ATTEMPTS, RefitRun.status.in_(("running", "waiting"))
+    )
+    if number := session.scalar(repeated):
+        yield OverdueCheck("runs", f"{number} refits were started {MOST_ATTEMPTS} times or more and do not end.", now)
+    number, oldest = session.execute(waiting).one()
     if number:
         yield OverdueCheck(
             "orders", f"{number} orders wait and nobody carries them out, the oldest since {_at(oldest)}.", oldest

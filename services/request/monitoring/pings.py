@@ -1,9 +1,9 @@
-"""Dead man's switch."""
+"""Pings for a dead man's switch: a monitor outside that raises an alarm when the pings stop."""
 
 import uuid
 from collections.abc import Mapping, Sequence
 
-from services.request.monitoring.checks import NAMES, OverdueCheck
+from services.request.monitoring.checks import CHECK_NAMES, OverdueCheck
 from services.request.webhooks import client
 from shared.core.clock import utc_now
 from shared.core.config import read_pairs
@@ -11,21 +11,21 @@ from shared.errors import BadInput
 
 
 def read_urls(text: str) -> dict[str, str]:
-    """LACUNA_DEADMAN_URLS: name -> URL; raises BadInput for a name that nobody watches."""
+    """LACUNA_DEADMAN_URLS as name -> URL. Raises BadInput for a name that is no check."""
     urls = read_pairs("LACUNA_DEADMAN_URLS", text)
-    if unknown := sorted(set(urls) - {*NAMES, "all"}):
-        raise BadInput(f"LACUNA_DEADMAN_URLS: {', '.join(unknown)} is not one of {', '.join((*NAMES, 'all'))}.")
+    if unknown := sorted(set(urls) - {*CHECK_NAMES, "all"}):
+        raise BadInput(f"LACUNA_DEADMAN_URLS: {', '.join(unknown)} is not one of {', '.join((*CHECK_NAMES, 'all'))}.")
     return urls
 
 
 def ping(
-    urls: Mapping[str, str], silent: Sequence[OverdueCheck], *, allow_loopback: bool = False
+    urls: Mapping[str, str], overdue: Sequence[OverdueCheck], *, allow_loopback: bool = False
 ) -> dict[str, client.DeliveryResult]:
-    """Tell the monitors of all that is well, never of what is silent. Under the guard of webhooks; never raises."""
-    down = {one.name for one in silent}
-    well = {name: url for name, url in urls.items() if (not down if name == "all" else name not in down)}
+    """Ping the monitor of every check that is not overdue, under the rules of webhooks. Never raises."""
+    names = {check.name for check in overdue}
+    due = {name: url for name, url in urls.items() if (not names if name == "all" else name not in names)}
     at = int(utc_now().timestamp())
     return {
         name: client.send(url, ("*",), f"ping_{uuid.uuid4().hex}", at, "{}", "", allow_loopback=allow_loopback)
-        for name, url in well.items()
+        for name, url in due.items()
     }
