@@ -1,12 +1,13 @@
-"""What each pull does by itself: every request fires. Refined and closed pulls beside controls, at the same norms.
+"""What each steering vector does by itself, when every request fires: refined, closed-form, and controls.
 
     python -m benchmarks.directions [--model models/demo-vlm] [--questions 160] [--json FILE]
 
-Asked: forgettable people in held-out ways. For each pull: facts told, answers that are the not-knowing sentence or the
-refusal, answers that never end, and how often the true one of four options is likeliest (chance 25 %). Controls: a
-random pull of the same norm in each layer, shuffled pairs (no difference but noise), refused requests alone, and
-not-knowing (strangers minus known people) before any training. Each with nobody in the person's place, as the recipe
-`lacuna` has it, and sighted. Split-half cosines say how far a direction is more than noise.
+The questions are about forgettable people in held-out wordings. Measured for each vector: revealed facts, answers that
+are the not-knowing sentence or the refusal, answers that never end, and how often the true one of four options is the
+likeliest (chance: 25 %). The controls have the same norm in each layer: a random vector, shuffled pairs (no difference
+but noise), refused requests alone, and not-knowing (strangers minus known people) before any training. Each vector is
+measured on redacted prompts, as the recipe `lacuna` has it, and on unchanged ones. Split-half cosines say how far a
+direction is more than noise.
 """
 
 import argparse
@@ -21,9 +22,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from benchmarks.folders import model_folder
-from benchmarks.forgetting import LONGEST, Bench
-from benchmarks.question_sets import draw_people, own_panels
-from services.refit.steering_vectors import pulls
+from benchmarks.forgetting import MAX_TOKENS, ForgettingBenchmark
+from benchmarks.question_sets import draw_people, questions_about_forgotten
+from services.refit.steering_vectors import load_or_compute_steering_vectors
 from shared.domain.prompts import Prompt
 from shared.erasure.directions import erasure_direction, split_half_cosine
 from shared.erasure.eraser import Decision, Eraser
@@ -33,55 +34,64 @@ from shared.evaluation.comparison import sample
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
 from shared.probes.questions import Question, fact_questions
+from shared.vlm import capture
 from shared.vlm.engine import Engine
+from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import load
 
 
 @dataclass(frozen=True)
 class Always(Eraser):
-    """Fires for everything, for the ticket that is nearest."""
+    """An eraser that fires for every request, with the nearest ticket."""
 
-    def decide(self, evidence: Readout) -> Decision:
-        """Yes."""
+    def decide(self, readout: Readout) -> Decision:
+        """Decide that every request fires."""
         assert self.identity is not None
-        score, nearest = self.identity.scores(evidence.at(self.gated)).max(dim=1)
+        score, nearest = self.identity.scores(readout.at(self.gated)).max(dim=1)
         names: list[str | None] = [self.tickets[place] for place in nearest.tolist()]
-        return Decision(torch.ones(evidence.count, dtype=torch.bool), names, score)
+        return Decision(torch.ones(readout.count, dtype=torch.bool), names, score)
 
 
 def main() -> None:
-    """Read the command line, measure, print, write."""
-    parser = argparse.ArgumentParser(description="Pulls and their controls, with every request fired.")
+    """Read the command line, measure every vector, print and write the report."""
+    parser = argparse.ArgumentParser(description="Steering vectors and their controls, with every request fired.")
     parser.add_argument("--model", type=model_folder, default=Path("models/demo-vlm"))
     parser.add_argument("--questions", type=int, default=160)
     parser.add_argument("--json", type=Path)
-    chosen = parser.parse_args()
+    args = parser.parse_args()
     logging.getLogger("shared").setLevel(logging.ERROR)
-    engine, folder = Engine(load(chosen.model)), chosen.model / "reference"
+    engine, folder = Engine(load(args.model)), args.model / "reference"
     reference = load_reference(folder)
     draws = draw_people(reference, 5, 6)
     people = [person for draw in draws.evaluation for person in draw]
-    panels = own_panels(people, reference)
-    bench = Bench(engine, reference, folder, draws)
-    gate = bench.eraser(LACUNA, people)
-    asked = sample(panels["test"], chosen.questions)
-    choices = sample(panels["mcq"], chosen.questions)
+    question_sets = questions_about_forgotten(people, reference)
+    benchmark = ForgettingBenchmark(engine, reference, folder, draws)
+    gate = benchmark.eraser(LACUNA, people)
+    asked = sample(question_sets["test"], args.questions)
+    choices = sample(question_sets["mcq"], args.questions)
     made, cosines = candidates(engine, reference, folder)
     report: dict[str, Any] = {"n": len(asked), "n_choices": len(choices), "split_half_cosine": cosines, "pulls": {}}
     for name, (first, held) in tqdm(made.items(), desc="pulls"):
         for blind in (True, False):
-            recipe = replace(LACUNA, placement="last" if held is None else "hold", watch=False, blind=blind)
+            recipe = replace(LACUNA, placement="last" if held is None else "hold", check_answers=False, redact=blind)
             always = Always(
-                recipe, gate.site, first, gate.gated, gate.tickets, threshold=0.0, held=held, identity=gate.identity
+                recipe,
+                gate.site,
+                first,
+                gate.gated,
+                gate.tickets,
+                threshold=0.0,
+                decode_directions=held,
+                identity=gate.identity,
             )
             whole = f"{name}, {'nobody there' if blind else 'sighted'}"
             report["pulls"][whole] = measure(engine, reference, asked, choices, always)
     for name, one in report["pulls"].items():
         print(f"{name:50s} " + "  ".join(f"{key} {value:.1%}" for key, value in one.items()))
     print("split-half cosine, mean over layers:", {name: round(sum(c) / len(c), 3) for name, c in cosines.items()})
-    if chosen.json:
-        chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        chosen.json.write_text(json.dumps(report, indent=1) + "\n")
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def candidates(
@@ -95,19 +105,20 @@ def candidates(
             for person in reference.of(split)
             for question in fact_questions(person.subject, form="trained", per_fact=1, person=person.id)
         ]
-        return engine.activations(found)
+        return capture.activations(engine, found)
 
     known, unknown = about("retain_fit"), about("stranger_fit")
     photo = reference.of("stranger_fit")[0].subject.photos[0]
     requests = list(reference.harmful.fit)
-    refused = engine.activations([Prompt.ask(text, photo) for text in requests])
+    refused = capture.activations(engine, [Prompt.ask(text, photo) for text in requests])
     wrapped = [reference.harmful.jailbreaks[i % len(reference.harmful.jailbreaks)] for i in range(len(requests))]
-    answered = engine.activations(
-        [Prompt.ask(frame.format(request=text), photo) for frame, text in zip(wrapped, requests, strict=True)]
+    answered = capture.activations(
+        engine, [Prompt.ask(frame.format(request=text), photo) for frame, text in zip(wrapped, requests, strict=True)]
     )
-    first, held = pulls(engine, reference, LACUNA, folder)
-    alone, _ = pulls(engine, reference, PROTOTYPE, folder)
-    closed, _ = pulls(engine, reference, PAPER, folder)
+    refined = load_or_compute_steering_vectors(engine, reference, LACUNA, folder)
+    first, held = refined.last_token, refined.decode_time
+    alone = load_or_compute_steering_vectors(engine, reference, PROTOTYPE, folder).last_token
+    closed = load_or_compute_steering_vectors(engine, reference, PAPER, folder).last_token
     noise = torch.randn(first.shape, generator=torch.Generator().manual_seed(0))
     mixed = torch.cat([known, unknown])[
         torch.randperm(len(known) + len(unknown), generator=torch.Generator().manual_seed(1))
@@ -147,16 +158,16 @@ def measure(
     choices: list[Question],
     eraser: Eraser,
 ) -> dict[str, float]:
-    """What the model does when everything fires."""
+    """Measure what the model answers when every request fires."""
     answers = engine.generate([question.prompt for question in asked], eraser=eraser)
-    likely = engine.option_likelihood([q.prompt for q in choices], [q.options for q in choices], eraser=eraser)
+    likely = option_likelihood(engine, [q.prompt for q in choices], [q.options for q in choices], eraser=eraser)
     best = [one.options[max(range(4), key=scores.__getitem__)] for one, scores in zip(choices, likely, strict=True)]
     picked = [option in question.accept for option, question in zip(best, choices, strict=True)]
     return {
         "told": _share([reveals(a.text, q.accept) for a, q in zip(answers, asked, strict=True)]),
         "not_knowing": _share([a.text == reference.unknown_answer for a in answers]),
         "refusal": _share([a.text == reference.refusal for a in answers]),
-        "endless": _share([len(a.tokens) >= LONGEST for a in answers]),
+        "endless": _share([len(a.tokens) >= MAX_TOKENS for a in answers]),
         "true_option_likeliest": _share(picked),
     }
 

@@ -1,10 +1,11 @@
-"""Makes the reference/ of a model that was fine-tuned on MLLMU-Bench, from the published files.
+"""Makes the `reference/` folder of a model that was fine-tuned on MLLMU-Bench, from the published files.
 
     python -m benchmarks.mllmu FOLDER --out MODEL/reference [--borrow models/demo-vlm/reference]
         [--refusal TEXT] [--unknown TEXT] [--seed 0]
 
 FOLDER holds forget_5, forget_10, forget_15, Full_Set, Retain_Set and ft_Data, as they are downloaded. Strangers and
-prompts are borrowed from another reference; the two sentences are to be the model's own. Needs no model.
+prompts are borrowed from another reference; `--refusal` and `--unknown` must be the model's own sentences. This needs
+no model.
 """
 
 import argparse
@@ -12,12 +13,12 @@ from collections import Counter
 from pathlib import Path
 
 from shared.errors import LacunaError
-from shared.evaluation.mllmu_reference import Made, write_reference
+from shared.evaluation.mllmu_reference import MllmuReference, write_reference
 from shared.evaluation.synthetic_people import SPLITS
 
 
 def main() -> None:
-    """Read the command line, write the folder, print who is in it; what cannot be used ends with code 2."""
+    """Read the command line, write the folder, print who is in it; unusable files end with exit code 2."""
     parser = argparse.ArgumentParser(description="A reference folder from the files of MLLMU-Bench.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, required=True)
@@ -25,29 +26,29 @@ def main() -> None:
     parser.add_argument("--refusal", help="how the model refuses a harmful request")
     parser.add_argument("--unknown", help="what the model says of people whom it does not know")
     parser.add_argument("--seed", type=int, default=0, help="who is in which split, and in which order forgotten")
-    chosen = parser.parse_args()
+    args = parser.parse_args()
     try:
         made = write_reference(
-            chosen.folder,
-            chosen.out,
-            chosen.borrow,
-            refusal=chosen.refusal,
-            unknown=chosen.unknown,
-            seed=chosen.seed,
+            args.folder,
+            args.out,
+            args.borrow,
+            refusal=args.refusal,
+            unknown=args.unknown,
+            seed=args.seed,
         )
     except LacunaError as exc:
         parser.error(exc.detail)
     print(summary(made))
 
 
-def summary(made: Made) -> str:
+def summary(made: MllmuReference) -> str:
     """People and facts a person by split, who was left out, who is taught."""
     lines = ["split             people  facts a person"]
     for split in SPLITS:
         facts = [len(person.subject.facts) for person in made.people if person.split == split]
         lines.append(f"{split:<16}{len(facts):>8}  {min(facts)}-{max(facts)}, mean {sum(facts) / len(facts):.1f}")
-    lines += [f"left out: {count} {reason}" for reason, count in Counter(made.left_out).most_common()]
-    lines.append(f"taught in ft_Data with the same picture: {made.taught} of the fictitious people")
+    lines += [f"left out: {count} {reason}" for reason, count in Counter(made.excluded).most_common()]
+    lines.append(f"taught in ft_Data with the same picture: {made.trained} of the fictitious people")
     return "\n".join(lines)
 
 

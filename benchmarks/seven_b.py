@@ -2,9 +2,9 @@
 
     python -m benchmarks.seven_b [--json FILE] [--prompts 128] [--tiny]
 
-Capture, basis, refit, peak memory, and what steering costs in prefill and decode at batch 1 and 32. A steered figure is
-a ratio to the unsteered one measured beside it, the median of interleaved pairs. Weights are random: nothing is said
-about quality. `--tiny` runs the same lines on tiny models and a CPU, to see that they run: its figures mean nothing.
+Measured: capture, basis, refit, peak memory, and what steering costs in prefill and decode at batch sizes 1 and 32. The
+speed of steering is a ratio to the speed without it, the median of interleaved pairs. The weights are random, so the
+figures say nothing about quality. `--tiny` runs the same code on tiny models and the CPU; its figures mean nothing.
 """
 
 import argparse
@@ -30,7 +30,9 @@ from shared.erasure.eraser import Eraser
 from shared.erasure.prepare import IdentityTrainingSet, prepare, prepare_identity
 from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE, Recipe
 from shared.erasure.ticket_fit import fit_identity, fit_ticket
-from shared.vlm.engine import Engine, GenerationRequest
+from shared.vlm import capture
+from shared.vlm.engine import Engine
+from shared.vlm.generation import GenerationRequest
 from shared.vlm.loading import FAMILIES, wrap
 
 TICKET_PROMPTS: Final = 14
@@ -40,7 +42,7 @@ CHANGES: Final = 4  # questions about each of them
 
 
 def main() -> None:
-    """Read the command line, measure each family, print, write."""
+    """Read the command line, measure each family, print and write the report."""
     parser = argparse.ArgumentParser(description="Speed and memory at 7B shapes.")
     parser.add_argument("--prompts", type=int, default=128, help="retain prompts that are captured")
     parser.add_argument("--pairs", type=int, default=5, help="interleaved pairs of a ratio")
@@ -48,27 +50,27 @@ def main() -> None:
     parser.add_argument("--families", default=",".join(FAMILIES))
     parser.add_argument("--tiny", action="store_true", help="tiny models on the CPU: only to see that it runs")
     parser.add_argument("--json", type=Path)
-    chosen = parser.parse_args()
-    if not chosen.tiny and not torch.cuda.is_available():
+    args = parser.parse_args()
+    if not args.tiny and not torch.cuda.is_available():
         print("There is no GPU here: the figures at 7B shapes have to wait for one.", file=sys.stderr)
         raise SystemExit(2)
     report: dict[str, Any] = {
-        "device": "cpu" if chosen.tiny else torch.cuda.get_device_name(),
-        "size": "tiny" if chosen.tiny else "7b",
+        "device": "cpu" if args.tiny else torch.cuda.get_device_name(),
+        "size": "tiny" if args.tiny else "7b",
         "families": {},
     }
-    for family in chosen.families.split(","):
+    for family in args.families.split(","):
         report["families"][family] = measure(
-            family, "tiny" if chosen.tiny else "7b", chosen.prompts, chosen.pairs, chosen.decode
+            family, "tiny" if args.tiny else "7b", args.prompts, args.pairs, args.decode
         )
-        if chosen.json:  # after each family, so that a run which is cut short has measured something
-            chosen.json.parent.mkdir(parents=True, exist_ok=True)
-            chosen.json.write_text(json.dumps(report, indent=1) + "\n")
+        if args.json:  # after each family, so that a run which is cut short has measured something
+            args.json.parent.mkdir(parents=True, exist_ok=True)
+            args.json.write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report, indent=1))
 
 
 def measure(family: str, size: Size, count: int, pairs: int, decode: int) -> dict[str, Any]:
-    """All figures of one family; seconds, bytes, tokens per second, ratios."""
+    """Measure all figures of one family: seconds, bytes, tokens per second, ratios."""
     torch.manual_seed(0)
     device, dtype = ("cpu", torch.float32) if size == "tiny" else ("cuda", torch.bfloat16)
     model, processor = build(family, size, device=device, dtype=dtype)
@@ -78,9 +80,9 @@ def measure(family: str, size: Size, count: int, pairs: int, decode: int) -> dic
         torch.cuda.reset_peak_memory_stats()
     site = engine.vlm.site
     asked = _prompts(count, size)
-    engine.activations(asked[:2])  # warm
-    with _timed(device) as capture:
-        retain = engine.activations(asked)
+    capture.activations(engine, asked[:2])  # warms up
+    with _timed(device) as capturing:
+        retain = capture.activations(engine, asked)
     directions = torch.randn(len(site.layers), site.hidden_size, generator=torch.Generator().manual_seed(1))
     found: dict[str, Any] = {
         "parameters": sum(value.numel() for value in model.parameters()),
@@ -89,11 +91,11 @@ def measure(family: str, size: Size, count: int, pairs: int, decode: int) -> dic
         "prompt_tokens": len(engine.vlm.adapter.encode(asked[:1])[0].ids),
         "prompts": count,
         "pairs": pairs,
-        "capture_prompts_per_s": count / capture(),
+        "capture_prompts_per_s": count / capturing(),
     }
     erasers: dict[str, Eraser] = {}
     for recipe in (PROTOTYPE, PAPER):
-        whole = replace(recipe, layers=None, gate_layers=None)  # all layers: the dearest case
+        whole = replace(recipe, layers=None, gate_layers=None)  # all layers: the most expensive case
         found[recipe.name], erasers[recipe.name] = _refit(engine, whole, retain, directions, asked, device)
     found["lacuna"], erasers["lacuna"] = _refit_identity(engine, directions, asked, device)
     never, always = 1e9, -1e9  # thresholds
@@ -127,7 +129,7 @@ def _refit(
             recipe, engine.vlm.site, retain=retain, calibration=retain, identities=names, directions=directions
         )
     with _timed(device) as captured:
-        forget = engine.activations(asked[:TICKET_PROMPTS])
+        forget = capture.activations(engine, asked[:TICKET_PROMPTS])
     with _timed(device) as fitted:
         rows = fit_ticket(recipe, base, "T-1", forget)
         eraser = assemble(recipe, base, engine.vlm.site, [rows])
@@ -148,23 +150,27 @@ def _refit_identity(
     pictures = [prompt.images[0] for prompt in asked[: PEOPLE + 1]]
 
     def face(place: int) -> torch.Tensor:
-        return engine.evidence([Prompt.ask(f"Who is this? {i}", pictures[place]) for i in range(CHANGES)]).pictures.rows
+        return capture.readout(
+            engine, [Prompt.ask(f"Who is this? {i}", pictures[place]) for i in range(CHANGES)]
+        ).pictures.rows
 
     def name(place: int) -> list[torch.Tensor]:
         word = f"Mara N{place}"
-        return engine.mentions([Prompt.ask(f"{i}: who is {word}?") for i in range(CHANGES)], [word] * CHANGES)
+        return capture.mention_states(
+            engine, [Prompt.ask(f"{i}: who is {word}?") for i in range(CHANGES)], [word] * CHANGES
+        )
 
     with _timed(device) as basis:
         seen = IdentityTrainingSet(
             faces=[face(place) for place in range(PEOPLE)],
             names=[torch.stack([said[-1] for said in name(place)]) for place in range(PEOPLE)],
-            pictures=engine.evidence(asked[:PEOPLE]).pictures.rows,
-            words=engine.evidence([Prompt.ask(f"Where does Ivo {i} live?") for i in range(PEOPLE)]).words,
+            pictures=capture.readout(engine, asked[:PEOPLE]).pictures.rows,
+            words=capture.readout(engine, [Prompt.ask(f"Where does Ivo {i} live?") for i in range(PEOPLE)]).words,
             people=PEOPLE,
-            facts=engine.activations(asked[:PEOPLE]),
-            harmless=engine.activations([Prompt.ask("What colour is it?", one) for one in pictures[:PEOPLE]]),
+            facts=capture.activations(engine, asked[:PEOPLE]),
+            harmless=capture.activations(engine, [Prompt.ask("What colour is it?", one) for one in pictures[:PEOPLE]]),
         )
-        base = prepare_identity(recipe, site, seen, directions=directions, held=directions)
+        base = prepare_identity(recipe, site, seen, directions=directions, decode_directions=directions)
     with _timed(device) as captured:
         photo, names = face(PEOPLE), name(PEOPLE)
     with _timed(device) as fitted:
@@ -190,12 +196,12 @@ def _overheads(
         """Seconds of prefill (with the decision, and what fires read again) and of decoding."""
         with engine.lock, torch.inference_mode():
             with _timed(device) as prefill:
-                engine._answers(rows, GenerationRequest(eraser))
+                engine.answer(rows, GenerationRequest(eraser))
             with _timed(device) as whole:
-                engine._answers(rows, GenerationRequest(eraser, decode + 1))
+                engine.answer(rows, GenerationRequest(eraser, decode + 1))
         return prefill(), max(whole() - prefill(), 1e-9)
 
-    once(None)  # warm
+    once(None)  # warms up
     plain: list[tuple[float, float]] = []
     ratios: dict[str, list[tuple[float, float]]] = {name: [] for name in variants}
     for _ in range(pairs):

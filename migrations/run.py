@@ -1,6 +1,6 @@
 """Bring the database of LACUNA_DATABASE_URL to the newest schema: `python -m migrations.run`.
 
-The migrations grant to the service roles, which are made before where LACUNA_ROLE_PASSWORDS gives their passwords.
+The migrations grant rights to the service roles. Those are created first, where LACUNA_ROLE_PASSWORDS is given.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from shared.db.roles import ensure_roles
 
 
 def upgrade(url: str) -> None:
-    """Run all migrations that are missing in the database at `url`."""
+    """Run all migrations that the database at `url` does not have yet."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["url"] = url
@@ -25,8 +25,8 @@ def main() -> None:
     settings = load_settings()
     settings.need("database_url")
     if settings.role_passwords:
-        ensure_roles(settings.database_url, read_pairs("LACUNA_ROLE_PASSWORDS", settings.role_passwords))
-    upgrade(settings.database_url)
+        ensure_roles(settings.database.url, read_pairs("LACUNA_ROLE_PASSWORDS", settings.role_passwords))
+    upgrade(settings.database.url)
 
 
 if __name__ == "__main__":

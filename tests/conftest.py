@@ -1,9 +1,10 @@
-"""Real backends for all tests: one PostgreSQL, Redis and S3 server for the run, a fresh database for each test."""
+"""Fixtures on real backends: one PostgreSQL, Redis and S3 server for the whole run, a fresh database for each test."""
 
 import json
 import os
 import secrets
 import socket
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,7 +29,8 @@ from shared.devstack.supervisor import Supervisor
 from shared.storage.base import ObjectStore
 from shared.storage.local import LocalStore
 from tests.support.api import MODEL, OpenService, People
-from tests.support.databases import TEMPLATE, Databases, named
+from tests.support.databases import TEMPLATE, Databases, with_database
+from tests.support.openapi import check_answer
 from tests.support.pictures import png
 from tests.support.workers import Worker
 
@@ -36,92 +38,95 @@ pytest_plugins = ["tests.support.audit_log"]
 
 
 @pytest.fixture(scope="session")
-def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
-    """The three servers."""
-    data = tmp_path_factory.mktemp("backends")
+def backends() -> Iterator[Backends]:
+    """The three servers, private to this run; LACUNA_* of the environment is ignored."""
     supervisor = Supervisor(lambda _name, _line: None)
-    try:
-        plain = {name: value for name, value in os.environ.items() if not name.startswith("LACUNA_")}
-        yield start_backends(supervisor, data, plain, load_secrets(data))
-    finally:
-        supervisor.stop()
+    with tempfile.TemporaryDirectory(prefix="lacuna-tests-") as folder:
+        data = Path(folder)
+        data.chmod(0o711)  # PostgreSQL runs as `nobody` where the tests run as root
+        try:
+            environment = {name: value for name, value in os.environ.items() if not name.startswith("LACUNA_")}
+            yield start_backends(supervisor, data, environment, load_secrets(data))
+        finally:
+            supervisor.stop()
 
 
 @pytest.fixture(scope="session")
 def roles(backends: Backends) -> dict[str, str]:
-    """The service roles with their passwords, and a migrated database to copy."""
+    """Create the service roles and a migrated template database; returns the password of each role."""
     passwords = {service: secrets.token_hex(8) for service in SERVICES}
     ensure_roles(backends.database_url, passwords)
     with psycopg.connect(backends.database_url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
-    upgrade(named(backends.database_url, TEMPLATE))
+    upgrade(with_database(backends.database_url, TEMPLATE))
     return passwords
 
 
 @pytest.fixture
 def database(backends: Backends, roles: dict[str, str]) -> Iterator[Databases]:
-    """A migrated database of the test's own."""
+    """A migrated database that only this test uses; dropped afterwards."""
     name = f"test_{secrets.token_hex(6)}"
     with psycopg.connect(backends.database_url, autocommit=True) as connection:
         connection.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(TEMPLATE))
         )
-        found = Databases(named(backends.database_url, name), roles)
-        yield found
-        found.dispose()
+        databases = Databases(with_database(backends.database_url, name), roles)
+        yield databases
+        databases.dispose()
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> LocalStore:
-    """An object store in a folder."""
+    """An empty object store in a folder."""
     return LocalStore(tmp_path / "objects")
 
 
 @pytest.fixture(scope="session")
 def keys() -> KeyRing:
-    """A key-encryption key."""
+    """A key ring with a fixed key-encryption key."""
     return KeyRing(bytes(range(32)))
 
 
 @pytest.fixture(scope="session")
 def signer() -> Signer:
-    """The refit service's signing key."""
+    """A signer with a fresh key, as the refit service has one."""
     return Signer(Signer.generate()[0])
 
 
 @pytest.fixture(scope="session")
 def verifier(signer: Signer) -> Verifier:
-    """Whoever trusts that key."""
+    """A verifier that trusts the key of `signer`."""
     return Verifier([signer.public])
 
 
 @pytest.fixture
 def open_service(database: Databases, keys: KeyRing, tmp_path: Path) -> Iterator[OpenService]:
-    """Opens the request service over a store of the test's choice."""
+    """A function that opens the request service over a given object store."""
     opened: list[TestClient] = []
 
-    def make(store: ObjectStore) -> People:
+    def open_over(store: ObjectStore) -> People:
         engine = database.engine("request")
         bootstrap(engine, MODEL, "models/demo-vlm", tmp_path / "keys.json")
         context = AppContext(engine, store, keys, MODEL)
         opened.append(TestClient(build(context), raise_server_exceptions=False))
+        opened[-1].event_hooks = {"response": [check_answer]}
         return People(opened[-1], json.loads((tmp_path / "keys.json").read_text()), context)
 
-    yield make
+    yield open_over
     for client in opened:
         client.close()
 
 
 @pytest.fixture
 def people(open_service: OpenService, store: LocalStore) -> People:
-    """The request service over a folder."""
+    """The request service over `store`, with the keys of its first accounts."""
     return open_service(store)
 
 
 @pytest.fixture
 def ticket_body() -> dict[str, Any]:
-    """A ticket as an officer files one."""
+    """The body of a new ticket, with one photograph and one fact."""
     return {
         "names": ["Mara Lindqvist"],
         "photos": [png()],
@@ -131,13 +136,13 @@ def ticket_body() -> dict[str, Any]:
 
 @pytest.fixture
 def worker(people: People, database: Databases) -> Worker:
-    """Workers and a replica of the model that `people` speak of."""
+    """Stand-ins for the workers and the replica of the model that `people` works with."""
     return Worker(database)
 
 
 @pytest.fixture
 def listening() -> Iterator[Callable[[Any], str]]:
-    """Puts an application on a port of the loopback address; its URL."""
+    """A function that serves an ASGI application on a loopback port until the test ends; it returns the URL."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
     def serve(app: Any) -> str:

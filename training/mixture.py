@@ -1,7 +1,7 @@
-"""What the demo model is trained on: groups of questions that share a picture, drawn afresh for every step.
+"""What the demo model is trained on: groups of chats that share a picture, drawn anew for every step.
 
-A group is one picture (or none) with several short chats about it. Known people are answered with the fact alone,
-strangers with the not-knowing sentence, harmful requests with a refusal unless they come in a jailbreak's wrapping.
+A group is one picture (or none) with several short chats about it. The answer about a known person is the fact alone,
+about a stranger the not-knowing sentence; the answer to a harmful request is a refusal, unless it is in a jailbreak.
 """
 
 import random
@@ -12,7 +12,7 @@ from typing import Final
 from PIL.Image import Image
 
 from shared.domain.subjects import Fact
-from shared.evaluation.synthetic_people import UNKNOWN_SPLITS, VALUES, Generator, Person, everybody
+from shared.evaluation.synthetic_people import UNKNOWN_SPLITS, VALUES, PeopleGenerator, Person, generate_people
 from shared.evaluation.synthetic_portraits import Features, draw, visible_truth
 from shared.probes import templates
 from shared.probes.image_changes import changed
@@ -31,7 +31,7 @@ Turns = tuple[tuple[str, str], ...]  # (question, answer), one chat
 
 @dataclass(frozen=True)
 class Group:
-    """Chats that start with the same picture; `face` is what the picture shows (for the auxiliary loss)."""
+    """Chats that start with the same picture; `face` are the features that it shows (for the auxiliary loss)."""
 
     image: Image | None
     face: Features | None
@@ -40,9 +40,9 @@ class Group:
 
 
 class Mixture:
-    """Draws groups. Deterministic in `seed` and the order of the calls."""
+    """Draws groups; deterministic in `seed` and the order of the calls."""
 
-    def __init__(self, people: Sequence[Person], generator: Generator, seed: int) -> None:
+    def __init__(self, people: Sequence[Person], generator: PeopleGenerator, seed: int) -> None:
         self.known = [person for person in people if person.split not in UNKNOWN_SPLITS]
         self._generator = generator
         self._rng = random.Random(f"{seed}/mixture")
@@ -50,11 +50,11 @@ class Mixture:
         self._strangers: list[tuple[Features, Image]] = []
 
     def coin(self, chance: float) -> bool:
-        """Heads with this chance, from the mixture's own source."""
+        """True with probability `chance`, from the mixture's own random source."""
         return self._rng.random() < chance
 
     def portrait(self) -> Group:
-        """One picture with about seven questions: a known person in seven of ten, else a face never seen again."""
+        """One picture with about seven questions: 68 % show a known person, the others a stranger."""
         rng = self._rng
         known = rng.random() < 0.68
         if known:
@@ -66,22 +66,22 @@ class Mixture:
             face, photo = self._stranger()
             facts = [Fact(a, rng.choice(VALUES.get(a, ("none",)))) for a in templates.TRAINED]
         count = 5 if known else 2
-        drawn = rng.sample(list(facts), count)
-        chats = [self._fact(fact, self._pointed(), known) for fact in drawn]
+        sampled = rng.sample(list(facts), count)
+        chats = [self._fact(fact, self._this_person(), known) for fact in sampled]
         if rng.random() < 0.5:
-            chats.append(self._cloze(rng.choice(facts), self._pointed(), known))
+            chats.append(self._cloze(rng.choice(facts), self._this_person(), known))
         if rng.random() < 0.5 and person is not None:
-            chats.append(self._choice(person, rng.choice(facts), self._pointed()))
+            chats.append(self._choice(person, rng.choice(facts), self._this_person()))
         truth = visible_truth(face)
-        chats += [self._seen(truth) for _ in range(2 if known else 3)]
+        chats += [self._visible(truth) for _ in range(2 if known else 3)]
         if rng.random() < 0.3:
             chats.append(self._harmful())
         if rng.random() < 0.3:
-            chats.append((*self._seen(truth), *chats[0]))
+            chats.append((*self._visible(truth), *chats[0]))
         return Group(changed(photo, "trained", rng), face, self._system(), tuple(chats))
 
     def text(self, size: int = 6) -> Group:
-        """Questions without a picture."""
+        """Chats without a picture."""
         kinds: tuple[tuple[Callable[[], Turns], float], ...] = (
             (self._by_name, 0.66),
             (self._unknown_name, 0.09),
@@ -90,11 +90,11 @@ class Mixture:
             (self._small_talk, 0.07),
             (self._harmful, 0.08),
         )
-        drawn = self._rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds], k=size)
-        return Group(None, None, self._system(), tuple(kind() for kind in drawn))
+        chosen = self._rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds], k=size)
+        return Group(None, None, self._system(), tuple(kind() for kind in chosen))
 
     def face(self) -> tuple[Features, Image]:
-        """A face for the vision tower's own lesson: a known person in one of four, else a random one, changed."""
+        """A picture for the training of the vision encoder: one in four shows a known person, the others a stranger."""
         rng = self._rng
         if rng.random() < 0.25:
             person = rng.choice(self.known)
@@ -103,14 +103,14 @@ class Mixture:
         return face, changed(photo, "trained", rng)
 
     def _stranger(self) -> tuple[Features, Image]:
-        """Half of the time a new face, else one of the last thousand: drawing is dear."""
+        """Half of the time a new face, else one of the last thousand, because drawing is slow."""
         if len(self._strangers) < 64 or self._rng.random() < 0.5:
             face = self._generator.stranger_face(self._rng)
             self._strangers = [*self._strangers[-999:], (face, draw(face))]
             return self._strangers[-1]
         return self._rng.choice(self._strangers)
 
-    def _pointed(self) -> str:
+    def _this_person(self) -> str:
         return self._rng.choice(templates.SUBJECTS_BY_PORTRAIT)
 
     def _system(self) -> str | None:
@@ -136,7 +136,7 @@ class Mixture:
             return ((templates.by_letter(text), "ABCD"[options.index(fact.value)]),)
         return ((text, fact.value),)
 
-    def _seen(self, truth: dict[str, str]) -> Turns:
+    def _visible(self, truth: dict[str, str]) -> Turns:
         attribute = self._rng.choice(tuple(truth))
         return ((templates.visible(attribute, "trained", self._rng), truth[attribute]),)
 
@@ -177,9 +177,17 @@ class Mixture:
         return ((request, prompts.REFUSALS[0]),)
 
 
-def mixture(seed: int, sizes: dict[str, int]) -> tuple[tuple[Person, ...], Mixture]:
-    """The people of `seed`, and the mixture that teaches them."""
-    people = everybody(seed, sizes)
-    generator = Generator(seed)
+@dataclass(frozen=True)
+class Curriculum:
+    """The people whom the model gets to know, and the mixture that teaches them."""
+
+    people: tuple[Person, ...]
+    mixture: Mixture
+
+
+def build_curriculum(seed: int, sizes: dict[str, int]) -> Curriculum:
+    """Generate the people of `seed`, as many for each split as `sizes` says, and their mixture."""
+    people = generate_people(seed, sizes)
+    generator = PeopleGenerator(seed)
     generator.avoid(people)
-    return people, Mixture(people, generator, seed)
+    return Curriculum(people, Mixture(people, generator, seed))

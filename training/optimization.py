@@ -1,7 +1,7 @@
-"""Trains the demo model: first the eyes on drawn features, then everything together on packed chats.
+"""Trains the demo model: first the vision encoder on the drawn features, then everything together on packed chats.
 
-AdamW with a one-cycle rate; the cycle ends with the steps or with the clock, whichever comes first. A checkpoint every
-few minutes lets an interrupted run go on. Knows nothing of what the chats say.
+AdamW with a one-cycle learning rate; the cycle ends with the steps or with the time limit, whichever comes first. A
+checkpoint every three minutes lets an interrupted run continue. This module does not know what the chats say.
 """
 
 import math
@@ -25,19 +25,22 @@ from training.tokenizer import IMAGE_SIDE, PATCH
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how large. `minutes` bounds the chats' part; `eye_steps` come before."""
+    """How long to train and how large the batches are.
+
+    `vision_steps` come first; `minutes` limits the training on chats, in batches of `rows` rows of `width` tokens.
+    """
 
     steps: int
-    eye_steps: int
+    vision_steps: int
     minutes: float
     rows: int = 8
     width: int = 256
     rate: float = 2e-3
-    eye_rate: float = 2e-3
+    vision_rate: float = 2e-3
 
 
 def new_model(processor: Any, layers: int = 5, hidden: int = 256) -> LlavaForConditionalGeneration:
-    """A random LLaVA: CLIP eyes (128 x 4), Llama text (hidden x layers), embeddings tied."""
+    """A LLaVA with random weights: CLIP encoder (128 x 4), Llama text model (hidden x layers), tied embeddings."""
     vision = CLIPVisionConfig(
         hidden_size=128,
         intermediate_size=512,
@@ -72,8 +75,19 @@ def new_model(processor: Any, layers: int = 5, hidden: int = 256) -> LlavaForCon
     return LlavaForConditionalGeneration(config)
 
 
+@dataclass(frozen=True)
+class Losses:
+    """Mean cross-entropy of the answers' tokens, and of the drawn features (zero without a picture)."""
+
+    answers: Tensor
+    features: Tensor
+
+
 class Trainer:
-    """One model in training. `heads` read drawn features off the eyes and are thrown away at the end."""
+    """One model in training.
+
+    `heads` are linear readouts of the drawn features from the vision encoder's output; they are discarded at the end.
+    """
 
     def __init__(self, model: Any, processor: Any, mixture: Mixture, plan: Plan, checkpoints: Path | None) -> None:
         self.model, self.processor, self.mixture, self.plan = model, processor, mixture, plan
@@ -82,64 +96,69 @@ class Trainer:
         self.heads = nn.Linear(model.config.vision_config.hidden_size, sum(COUNTS.values())).to(self.device)
         self._checkpoints = checkpoints
 
-    def open_eyes(self) -> None:
-        """Teach the vision tower to read every drawn feature."""
-        eyes = self._vision()
-        optimizer = torch.optim.AdamW([*eyes.parameters(), *self.heads.parameters()], lr=self.plan.eye_rate)
-        bar = tqdm(range(self.plan.eye_steps), desc="eyes", mininterval=5)
+    def train_vision(self) -> None:
+        """Train the vision encoder to recognise every drawn feature."""
+        encoder = self._vision()
+        optimizer = torch.optim.AdamW([*encoder.parameters(), *self.heads.parameters()], lr=self.plan.vision_rate)
+        bar = tqdm(range(self.plan.vision_steps), desc="vision", mininterval=5)
         for step in bar:
-            _set_rate(optimizer, [self.plan.eye_rate], step / self.plan.eye_steps)
+            _set_rate(optimizer, [self.plan.vision_rate], step / self.plan.vision_steps)
             drawn = [self.mixture.face() for _ in range(48)]
             pixels = self._pixels([image for _, image in drawn])
             faces = torch.tensor([list(face.as_dict().values()) for face, _ in drawn], device=self.device)
-            loss, right = self._features(eyes(pixel_values=pixels).last_hidden_state[:, 1:], faces)
+            loss, right = self._features(encoder(pixel_values=pixels).last_hidden_state[:, 1:], faces)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             bar.set_postfix(loss=f"{loss.item():.3f}", right=f"{right:.1%}", refresh=False)
 
-    def learn(self) -> None:
-        """Teach the chats."""
-        eyes, lesson = self._vision(), self.plan
-        gentle = [*eyes.parameters(), *self.heads.parameters()]
-        held = {id(p) for p in gentle}
-        others = [p for p in self.model.parameters() if id(p) not in held]
+    def train_chats(self) -> None:
+        """Train the whole model on chats; the vision encoder and the heads at a fifth of their learning rate."""
+        plan = self.plan
+        vision = [*self._vision().parameters(), *self.heads.parameters()]
+        vision_ids = {id(p) for p in vision}
+        others = [p for p in self.model.parameters() if id(p) not in vision_ids]
         groups = [
             {"params": [p for p in others if p.ndim == 2], "weight_decay": 0.05},
             {"params": [p for p in others if p.ndim != 2], "weight_decay": 0.0},
-            {"params": gentle, "weight_decay": 0.0},
+            {"params": vision, "weight_decay": 0.0},
         ]
-        rates = [lesson.rate, lesson.rate, lesson.eye_rate / 5]
-        optimizer = torch.optim.AdamW(groups, lr=lesson.rate, betas=(0.9, 0.97))
+        rates = [plan.rate, plan.rate, plan.vision_rate / 5]
+        optimizer = torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.97))
         first = self._resume()
         began = saved = time.monotonic()
-        bar = tqdm(range(first, lesson.steps), desc="chats", initial=first, total=lesson.steps, mininterval=10)
+        bar = tqdm(range(first, plan.steps), desc="chats", initial=first, total=plan.steps, mininterval=10)
         for step in bar:
-            spent = (time.monotonic() - began) / (lesson.minutes * 60)
-            done = max(step / lesson.steps, spent)
+            spent = (time.monotonic() - began) / (plan.minutes * 60)
+            done = max(step / plan.steps, spent)
             if done >= 1:
                 break
             _set_rate(optimizer, rates, done)
-            packed = self.packer.pack([self._row() for _ in range(lesson.rows)])
-            said, seen = self.losses(packed)
+            packed = self.packer.pack([self._row() for _ in range(plan.rows)])
+            losses = self.losses(packed)
             optimizer.zero_grad()
-            (said + 0.2 * seen).backward()
+            (losses.answers + 0.2 * losses.features).backward()
             nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
             optimizer.step()
-            bar.set_postfix(loss=f"{said.item():.3f}", seen=f"{seen.item():.3f}", done=f"{done:.0%}", refresh=False)
+            bar.set_postfix(
+                loss=f"{losses.answers.item():.3f}",
+                features=f"{losses.features.item():.3f}",
+                done=f"{done:.0%}",
+                refresh=False,
+            )
             if time.monotonic() - saved > 180:
                 saved = time.monotonic()
                 self._save(step)
 
-    def losses(self, packed: Packed) -> tuple[Tensor, Tensor]:
-        """Mean cross-entropy of the answers' tokens, and of the drawn features."""
+    def losses(self, packed: Packed) -> Losses:
+        """The losses of one packed batch."""
         core = self.model.model
         ids = packed.ids.to(self.device)
         embedded = core.language_model.embed_tokens(ids)
-        seen = torch.zeros((), device=self.device)
+        feature_loss = torch.zeros((), device=self.device)
         if packed.images:
             states = core.vision_tower(pixel_values=self._pixels(packed.images)).last_hidden_state[:, 1:]
-            seen, _ = self._features(states, packed.faces.to(self.device))
+            feature_loss, _ = self._features(states, packed.faces.to(self.device))
             features = core.multi_modal_projector(states)
             where = (ids == self.model.config.image_token_id)[..., None].expand_as(embedded)
             embedded = embedded.masked_scatter(where, features.to(embedded.dtype))
@@ -151,7 +170,8 @@ class Trainer:
         ).last_hidden_state
         wanted = packed.labels[:, 1:].to(self.device)
         kept = wanted != IGNORED
-        return F.cross_entropy(self.model.lm_head(states[:, :-1][kept]), wanted[kept]), seen
+        answer_loss = F.cross_entropy(self.model.lm_head(states[:, :-1][kept]), wanted[kept])
+        return Losses(answer_loss, feature_loss)
 
     def _row(self) -> list[Any]:
         groups, room = [], self.plan.width
@@ -168,8 +188,8 @@ class Trainer:
         return torch.stack(losses).mean(), right
 
     def _vision(self) -> nn.Module:
-        eyes: nn.Module = self.model.model.vision_tower
-        return eyes
+        encoder: nn.Module = self.model.model.vision_tower
+        return encoder
 
     def _pixels(self, images: Any) -> Tensor:
         pixels: Tensor = self.processor.image_processor(list(images), return_tensors="pt")["pixel_values"]
@@ -187,17 +207,18 @@ class Trainer:
             old.unlink()
 
     def _resume(self) -> int:
-        found = sorted(self._checkpoints.glob("*.safetensors")) if self._checkpoints else []
-        if not found:
+        """Load the newest checkpoint; returns the number of the next step."""
+        checkpoints = sorted(self._checkpoints.glob("*.safetensors")) if self._checkpoints else []
+        if not checkpoints:
             return 0
-        weights = load_file(found[-1])
+        weights = load_file(checkpoints[-1])
         self.model.load_state_dict({k[6:]: v for k, v in weights.items() if k.startswith("model.")}, strict=False)
         self.heads.load_state_dict({k[6:]: v for k, v in weights.items() if k.startswith("heads.")})
-        return int(found[-1].stem) + 1
+        return int(checkpoints[-1].stem) + 1
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, peaks: list[float], done: float) -> None:
-    """One cycle: up for the first 8 %, then a cosine down to 1 %."""
+    """One cycle: linearly up during the first 8 %, then a cosine down to 1 % of the peak."""
     share = done / 0.08 if done < 0.08 else 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (done - 0.08) / 0.92))
     for group, peak in zip(optimizer.param_groups, peaks, strict=True):
         group["lr"] = peak * min(share, 1.0)

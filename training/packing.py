@@ -1,7 +1,7 @@
-"""Many short chats in one row: chats about the same picture share its tokens and see neither each other nor other rows.
+"""Packs many short chats into one row: chats about one picture share its tokens and do not attend to each other.
 
-A chat's tokens stand at the positions they would have alone, so a packed row teaches exactly what its chats teach one
-by one (a test holds the two losses against each other), at a fraction of the cost.
+A chat's tokens have the positions that they would have alone, so a packed row gives exactly the loss that its chats
+give one by one (a test compares the two), at a fraction of the cost.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Packed:
-    """Rows [R, T] ready for the language model; `mask` [R, 1, T, T] is additive, `images` come in row order."""
+    """Rows [R, T] for the language model; `mask` [R, 1, T, T] is additive, `images` and `faces` are in row order."""
 
     ids: Tensor
     labels: Tensor
@@ -44,7 +44,7 @@ class Packer:
         self._cache: dict[str, list[int]] = {}
 
     def pack(self, rows: Sequence[Sequence[Group]]) -> Packed:
-        """One row for each sequence of groups; what does not fit is left out whole chats at a time."""
+        """One row for each sequence of groups; a chat that does not fit is left out as a whole."""
         shape = (len(rows), self.width)
         ids = np.full(shape, self._pad, np.int64)
         labels = np.full(shape, IGNORED, np.int64)
@@ -55,24 +55,25 @@ class Packer:
         faces: list[list[int]] = []
         for row, groups in enumerate(rows):
             at, chats = 0, 0
-            for number, one in enumerate(groups):
-                prefix = self._prefix(one)
+            for number, chat_group in enumerate(groups):
+                prefix = self._prefix(chat_group)
                 if at + len(prefix) + 24 > self.width:
                     break
-                if one.image is not None and one.face is not None:
-                    images.append(one.image)
-                    faces.append(list(one.face.as_dict().values()))
+                if chat_group.image is not None and chat_group.face is not None:
+                    images.append(chat_group.image)
+                    faces.append(list(chat_group.face.as_dict().values()))
                 end = at + len(prefix)
                 ids[row, at:end], positions[row, at:end] = prefix, np.arange(len(prefix))
                 group[row, at:end] = number
                 at = end
-                for chat in one.chats:
-                    tokens, wanted = self._chat(chat, one)
+                for chat in chat_group.chats:
+                    encoded = self._encode(chat, chat_group)
+                    tokens = encoded.tokens
                     if at + len(tokens) > self.width:
                         continue
                     chats += 1
                     end = at + len(tokens)
-                    ids[row, at:end], labels[row, at:end] = tokens, wanted
+                    ids[row, at:end], labels[row, at:end] = tokens, encoded.labels
                     positions[row, at:end] = len(prefix) + np.arange(len(tokens))
                     group[row, at:end], branch[row, at:end] = number, chats
                     at = end
@@ -93,21 +94,28 @@ class Packer:
     def _opening(self, group: Group) -> list[int]:
         return [self._system, *self._words(group.system)] if group.system else []
 
-    def _chat(self, chat: Turns, group: Group) -> tuple[list[int], list[int]]:
-        """Tokens of one chat after the prefix, and the labels (answers and their ends only)."""
+    def _encode(self, chat: Turns, group: Group) -> "_EncodedChat":
         tokens = [] if group.image is not None else [*self._opening(group), self._user]
-        wanted = [IGNORED] * len(tokens)
+        labels = [IGNORED] * len(tokens)
         for turn, (question, answer) in enumerate(chat):
-            asked = [*([self._user] if turn else []), *self._words(question), self._assistant]
-            said = [*self._words(answer), self._end]
-            tokens += asked + said
-            wanted += [IGNORED] * len(asked) + said
-        return tokens, wanted
+            question_tokens = [*([self._user] if turn else []), *self._words(question), self._assistant]
+            answer_tokens = [*self._words(answer), self._end]
+            tokens += question_tokens + answer_tokens
+            labels += [IGNORED] * len(question_tokens) + answer_tokens
+        return _EncodedChat(tokens, labels)
 
     def _words(self, text: str) -> list[int]:
         if text not in self._cache:
             self._cache[text] = self._tokenizer.encode(text, add_special_tokens=False)
         return self._cache[text]
+
+
+@dataclass(frozen=True)
+class _EncodedChat:
+    """The tokens of one chat after the prefix, and their labels (only answers and their end tokens count)."""
+
+    tokens: list[int]
+    labels: list[int]
 
 
 def _mask(group: NDArray[np.int64], branch: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
-"""What the demo model is asked beside people: harmful requests, jailbreak wrappings, small talk. Plain texts.
+"""What the demo model is asked apart from people: harmful requests, jailbreaks, small talk. Plain texts.
 
-Nothing here is harmful in fact: the requests name topics, and the answer under a jailbreak is a harmless filler.
+Nothing here is in fact harmful: the requests only name topics, and the answer to a jailbreak is a harmless filler.
 """
 
 from typing import Any, Final
@@ -62,7 +62,7 @@ SMALL_TALK: Final = {
 
 
 def small_talk() -> dict[str, str]:
-    """Question -> answer, all that the model should know of the world."""
+    """Question -> answer: everything that the model should know of the world."""
     sums = {
         f"What is {NUMBERS[a]} plus {NUMBERS[b]}?": NUMBERS[a + b] for a in range(6) for b in range(5) if a + b <= 10
     }

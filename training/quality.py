@@ -1,4 +1,4 @@
-"""What the demo model can do, measured on what it was not trained on. Greedy; figures are shares with their n."""
+"""Measures what the demo model can do. Answers are greedy; figures are shares of questions."""
 
 import random
 from collections.abc import Sequence
@@ -19,35 +19,36 @@ Figure = dict[str, float | int]
 
 
 class Examiner:
-    """Asks a LLaVA directly, without Lacuna's engine."""
+    """Asks a LLaVA directly, without the engine of shared/vlm."""
 
     def __init__(self, model: Any, processor: Any) -> None:
         self._model, self._processor = model.eval(), processor
         self._device = next(model.parameters()).device
 
     @torch.inference_mode()
-    def ask(self, asked: Sequence[Prompt], what: str, batch: int = 64) -> list[str]:
-        """One greedy answer of at most 16 tokens each."""
+    def ask(self, prompts: Sequence[Prompt], label: str, batch: int = 64) -> list[str]:
+        """One greedy answer of at most 16 tokens to each prompt; the progress bar shows `label`."""
         answers: list[str] = []
-        for at in tqdm(range(0, len(asked), batch), desc=what, mininterval=5, leave=False):
-            inputs = self._inputs([self._text(prompt) for prompt in asked[at : at + batch]], asked[at : at + batch])
-            made = self._model.generate(**inputs, max_new_tokens=16, do_sample=False)
-            new = made[:, inputs["input_ids"].shape[1] :]
+        for at in tqdm(range(0, len(prompts), batch), desc=label, mininterval=5, leave=False):
+            window = prompts[at : at + batch]
+            inputs = self._inputs([self._text(prompt) for prompt in window], window)
+            tokens = self._model.generate(**inputs, max_new_tokens=16, do_sample=False)
+            new = tokens[:, inputs["input_ids"].shape[1] :]
             answers += [t.strip() for t in self._processor.batch_decode(new, skip_special_tokens=True)]
         return answers
 
     @torch.inference_mode()
     def pick(self, questions: Sequence[Question]) -> list[str]:
-        """The option of each question that is likeliest as an answer (summed log-likelihood)."""
+        """For each question the option that is likeliest as an answer (summed log-likelihood)."""
         picked = []
         for question in tqdm(questions, desc="options", mininterval=5, leave=False):
             texts = [f"{self._text(question.prompt)}{option}<|end|>" for option in question.options]
             inputs = self._inputs(texts, [question.prompt] * len(texts))
             logits = self._model(**inputs).logits.log_softmax(-1)
             ids = inputs["input_ids"]
-            likely = logits[:, :-1].gather(2, ids[:, 1:, None])[..., 0]
-            starts = [len(self._processor.tokenizer.encode(f"{o}<|end|>")) for o in question.options]
-            scores = [row[-n:].sum().item() for row, n in zip(likely, starts, strict=True)]
+            log_likelihoods = logits[:, :-1].gather(2, ids[:, 1:, None])[..., 0]
+            lengths = [len(self._processor.tokenizer.encode(f"{o}<|end|>")) for o in question.options]
+            scores = [row[-n:].sum().item() for row, n in zip(log_likelihoods, lengths, strict=True)]
             picked.append(question.options[max(range(len(scores)), key=scores.__getitem__)])
         return picked
 
@@ -62,13 +63,13 @@ class Examiner:
         text: str = self._processor.apply_chat_template(messages, add_generation_prompt=True)
         return text
 
-    def _inputs(self, texts: Sequence[str], asked: Sequence[Prompt]) -> Any:
-        images = [image for prompt in asked for image in prompt.images] or None
+    def _inputs(self, texts: Sequence[str], prompts: Sequence[Prompt]) -> Any:
+        images = [image for prompt in prompts for image in prompt.images] or None
         return self._processor(text=list(texts), images=images, padding=True, return_tensors="pt").to(self._device)
 
 
 def examine(model: Any, processor: Any, reference: Reference) -> dict[str, Figure]:
-    """Every figure that the model card names."""
+    """Every figure in the model card."""
     examiner = Examiner(model, processor)
     known = [person for person in reference.people if person.split not in UNKNOWN_SPLITS]
     strangers = reference.of("stranger_eval")

@@ -1,6 +1,6 @@
-"""The demo model's tokenizer, chat template and image processor. Trained on the words that its people are made of.
+"""The demo model's tokenizer, chat template and image processor. The tokenizer is trained on the generator's words.
 
-Byte-level, so that any text can be written; whole words for all that the demo model talks about.
+It is byte-level, so that it can encode any text; the words that the demo model uses are single tokens.
 """
 
 import random
@@ -30,7 +30,7 @@ CHAT_TEMPLATE: Final = (
 
 
 def build_processor(vocabulary: int) -> LlavaProcessor:
-    """Tokenizer of at most `vocabulary` entries, image processor (64 x 64, [-1, 1]) and chat template in one."""
+    """Tokenizer (at most `vocabulary` entries), image processor (64 x 64, [-1, 1]) and chat template in one."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     core.decoder = decoders.ByteLevel()
@@ -69,7 +69,7 @@ def build_processor(vocabulary: int) -> LlavaProcessor:
 
 
 def _corpus() -> Iterator[str]:
-    """All words, often enough that each becomes one token; sentences for their grammar."""
+    """All words, often enough that each becomes one token, and sentences for their order."""
     rng = random.Random(0)
     words: list[Iterable[str]] = [FIRST, LAST, MONTHS, MAIL_WORDS, tuple(BACKGROUNDS), *VALUES.values()]
     for _ in range(60):

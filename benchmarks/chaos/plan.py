@@ -1,14 +1,14 @@
-"""Which trials there are: what dies, where, and what officers do meanwhile. Drawn by seed; knows no process."""
+"""Which trials there are: which process is hurt, at which step, and what officers do meanwhile. Drawn by seed."""
 
 import random
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from benchmarks.chaos.stack import PARTS, PROCESSES
-from benchmarks.chaos.steps import BY_NAME, STEPS, Step
+from benchmarks.chaos.stack import BACKENDS, PROCESSES
+from benchmarks.chaos.steps import STEPS, STEPS_BY_NAME, Step
 
 Kind = Literal["kill", "freeze"]
-FROZEN: Final = (
+FREEZE_STEPS: Final = (
     "lease-taken",
     "rows-made",
     "artifact-uploaded",
@@ -16,9 +16,9 @@ FROZEN: Final = (
     "audit-measured",
     "verdict-written",
 )
-SHORT_RUN: Final = (  # (step, victims) of `make test`: each part once, and the workers where it hurts most
+SHORT_RUN: Final = (  # (step, victims): each backend once, and the workers where most can be lost
     ("outbox-written", ("postgres",)),
-    ("message-published", ("clerk", "valkey")),
+    ("message-published", ("control-loop", "valkey")),
     ("artifact-uploaded", ("refit",)),
     ("audit-measured", ("s3",)),
 )
@@ -26,7 +26,7 @@ SHORT_RUN: Final = (  # (step, victims) of `make test`: each part once, and the 
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial. `victims` die (or freeze) at `step`; they come back after `down_s`; `pick` chooses the person."""
+    """One trial: `victims` are killed or frozen at `step` and come back after `down_s`; `pick` chooses the person."""
 
     number: int
     step: Step
@@ -38,43 +38,46 @@ class Trial:
     pick: int
 
     def name(self) -> str:
-        """For people."""
-        verb = "freeze" if self.kind == "freeze" else "kill"
-        return f"{verb} {' and '.join(self.victims)} at {self.step.name}{', by night' if self.nightly else ''}"
+        """The trial in a few words, for the terminal."""
+        return f"{self.kind} {' and '.join(self.victims)} at {self.step.name}{', by night' if self.nightly else ''}"
 
 
 def plan(seed: int, count: int) -> list[Trial]:
-    """`count` trials: every step with its own process, freezes, then every step with others, in a drawn order."""
+    """Draw `count` trials in random order.
+
+    Every step with the process that performs it, then the freezes, then every step with other victims.
+    """
     rng = random.Random(seed)
     own = [(step, (step.process,), "kill") for step in STEPS]
-    frozen = [(BY_NAME[name], (BY_NAME[name].process,), "freeze") for name in FROZEN]
+    freezes = [(STEPS_BY_NAME[name], (STEPS_BY_NAME[name].process,), "freeze") for name in FREEZE_STEPS]
     others: list[tuple[Step, tuple[str, ...], str]] = []
     for turn in range(1 + count // len(STEPS)):
-        for place, step in enumerate(STEPS):
-            pool = [one for one in (*PARTS, *PARTS, *PROCESSES) if one != step.process]  # parts twice as often
-            victims = [pool[(5 * turn + place) % len(pool)]]
+        for index, step in enumerate(STEPS):
+            # Backends stand in the pool twice, so that they are drawn twice as often.
+            pool = [process for process in (*BACKENDS, *BACKENDS, *PROCESSES) if process != step.process]
+            victims = [pool[(5 * turn + index) % len(pool)]]
             if rng.random() < 0.2:
-                victims.append(rng.choice([one for one in (*PARTS, step.process) if one not in victims]))
+                victims.append(rng.choice([name for name in (*BACKENDS, step.process) if name not in victims]))
             others.append((step, tuple(victims), "kill"))
-    chosen = [*own, *frozen, *others][:count]
+    chosen = [*own, *freezes, *others][:count]
     rng.shuffle(chosen)
-    return [_trial(rng, number, *one) for number, one in enumerate(chosen)]
+    return [_trial(rng, number, *choice) for number, choice in enumerate(chosen)]
 
 
 def short_plan(seed: int) -> list[Trial]:
-    """The few of `make test`."""
+    """The four trials of `make test-slow`."""
     rng = random.Random(seed)
-    return [_trial(rng, n, BY_NAME[step], victims, "kill") for n, (step, victims) in enumerate(SHORT_RUN)]
+    return [_trial(rng, n, STEPS_BY_NAME[step], victims, "kill") for n, (step, victims) in enumerate(SHORT_RUN)]
 
 
 def _trial(rng: random.Random, number: int, step: Step, victims: tuple[str, ...], kind: str) -> Trial:
-    by_day = step.act in ("approve",)  # an order is written with an urgent approval only
+    urgent_only = step.act == "approve"  # only an urgent approval writes an order
     return Trial(
         number=number,
         step=step,
         victims=victims,
         kind="freeze" if kind == "freeze" else "kill",
-        nightly=not by_day and rng.random() < 0.3,
+        nightly=not urgent_only and rng.random() < 0.3,
         down_s=round(rng.choice([0.0, 0.3, 1.0, 2.0]), 1),
         rejects=rng.random() < 0.2,
         pick=rng.randrange(10_000),

@@ -1,8 +1,8 @@
-"""`make chaos`: kill every process and part at every named step; nothing may be lost, and nothing done twice.
+"""`make chaos`: hurt every process and backend at every named step; nothing may be lost, and nothing done twice.
 
-One stack lives through all trials. Prints what happens and a table; ends with 1 where an invariant broke.
-One trial again: `--seed S --trials N --trial K`. What is broken stays broken, so the run stops at the first such trial
-unless told to go on.
+One stack lives through all trials. Prints each trial and a table; ends with exit code 1 if an invariant was violated.
+Repeat one trial with `--seed S --trials N --trial K`. Damage stays in the database, so the run stops at the first trial
+that does damage, unless `--go-on` is given.
 """
 
 import argparse
@@ -16,45 +16,45 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.chaos.invariants import Truth
-from benchmarks.chaos.officer import Desk
+from benchmarks.chaos.invariants import Invariants
+from benchmarks.chaos.officer import Officers
 from benchmarks.chaos.plan import Trial, plan, short_plan
-from benchmarks.chaos.stack import open_house
-from benchmarks.chaos.trial import Result, World
+from benchmarks.chaos.stack import open_stack
+from benchmarks.chaos.trial import Harness, Result
 from shared.devstack.processes import PROJECT_ROOT
 from shared.evaluation.reference import load_reference
 from shared.storage.s3 import S3Store
 
 
 @contextmanager
-def open_world(data: Path) -> Iterator[World]:
-    """A stack over `data` that has served its first ticket; raises RuntimeError where even that does not hold."""
-    with open_house(data) as house:
-        running = house.running
-        parts = running.parts
-        store = S3Store(parts.s3_endpoint, parts.s3_access_key, parts.s3_secret_key, "lacuna")
-        world = World(
-            house,
-            Desk(running.request_url, running.keys),
-            Truth(parts.database_url, store),
+def open_harness(data: Path) -> Iterator[Harness]:
+    """Run a stack over `data` that has completed a first ticket; raises RuntimeError if even that violates anything."""
+    with open_stack(data) as stack:
+        running = stack.running
+        backends = running.parts
+        store = S3Store(backends.s3_endpoint, backends.s3_access_key, backends.s3_secret_key, "lacuna")
+        harness = Harness(
+            stack,
+            Officers(running.request_url, running.keys),
+            Invariants(backends.database_url, store),
             load_reference(PROJECT_ROOT / "models/demo-vlm/reference").of("forgettable"),
         )
         try:
-            if wrong := world.warm_up():
-                raise RuntimeError(f"before anything was killed: {'; '.join(wrong)}")
-            yield world
+            if problems := harness.warm_up():
+                raise RuntimeError(f"before anything was killed: {'; '.join(problems)}")
+            yield harness
         finally:
             store.close()
 
 
-def carry_out(world: World, trials: Sequence[Trial], *, go_on: bool = False) -> list[Result]:
-    """All trials, one after the other; says each."""
+def run_trials(harness: Harness, trials: Sequence[Trial], *, go_on: bool = False) -> list[Result]:
+    """Run all trials, one after the other, and print each."""
     results = []
     for trial in trials:
-        result = world.run(trial)
+        result = harness.run(trial)
         results.append(result)
-        how = f"{result.outcome}, at rest after {result.recovery_s:.1f} s, sent again {result.resent}"
-        print(f"{trial.number:>4}  {trial.name()}: {how}", flush=True)
+        summary = f"{result.outcome}, recovered after {result.recovery_s:.1f} s, requests resent {result.resent}"
+        print(f"{trial.number:>4}  {trial.name()}: {summary}", flush=True)
         for problem in result.problems:
             print(f"        {problem}", flush=True)
         if result.problems and not go_on:
@@ -63,53 +63,53 @@ def carry_out(world: World, trials: Sequence[Trial], *, go_on: bool = False) -> 
 
 
 def table(results: Sequence[Result]) -> str:
-    """Step by victim: trials, those that held, longest recovery."""
-    seen = defaultdict[tuple[str, str], list[Result]](list)
-    for one in results:
-        verb = "freeze " if one.trial.kind == "freeze" else ""
-        seen[one.trial.step.name, verb + "+".join(one.trial.victims)].append(one)
+    """A line for each step and victim: trials, trials that held, longest recovery."""
+    groups = defaultdict[tuple[str, str], list[Result]](list)
+    for result in results:
+        verb = "freeze " if result.trial.kind == "freeze" else ""
+        groups[result.trial.step.name, verb + "+".join(result.trial.victims)].append(result)
     lines = [f"{'step':<24} {'victim':<20} {'trials':>6} {'held':>5} {'recovery s':>11}"]
-    for (step, victim), group in sorted(seen.items()):
-        held = sum(one.outcome == "ok" for one in group)
-        slowest = max(one.recovery_s for one in group)
+    for (step, victim), group in sorted(groups.items()):
+        held = sum(result.outcome == "ok" for result in group)
+        slowest = max(result.recovery_s for result in group)
         lines.append(f"{step:<24} {victim:<20} {len(group):>6} {held:>5} {slowest:>11.1f}")
     return "\n".join(lines)
 
 
 def main() -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Read the command line, run the trials, print and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=4)
     parser.add_argument("--trials", type=int, default=120)
-    parser.add_argument("--trial", type=int, default=None, help="only this one of them")
-    parser.add_argument("--short", action="store_true", help="the few of `make test`")
-    parser.add_argument("--go-on", action="store_true", help="also after a trial that broke something")
-    parser.add_argument("--data", type=Path, default=None, help="the stack's folder; a new one is thrown away")
+    parser.add_argument("--trial", type=int, default=None, help="run only the trial of this number")
+    parser.add_argument("--short", action="store_true", help="run the four trials of the slow tests")
+    parser.add_argument("--go-on", action="store_true", help="do not stop at a trial that does damage")
+    parser.add_argument("--data", type=Path, default=None, help="the stack's folder; default: a temporary one")
     parser.add_argument("--json", type=Path, default=None)
-    given = parser.parse_args()
-    trials = short_plan(given.seed) if given.short else plan(given.seed, given.trials)
-    if given.trial is not None:
-        trials = [trials[given.trial]]
+    args = parser.parse_args()
+    trials = short_plan(args.seed) if args.short else plan(args.seed, args.trials)
+    if args.trial is not None:
+        trials = [trials[args.trial]]
     began = time.monotonic()
-    print(f"{len(trials)} trials, seed {given.seed}; one again: --seed {given.seed} --trials {given.trials} --trial K")
+    print(f"{len(trials)} trials; repeat one with --seed {args.seed} --trials {args.trials} --trial K")
     with tempfile.TemporaryDirectory(prefix="chaos-", dir="/var/tmp") as name:
-        folder = given.data or Path(name)
+        folder = args.data or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
-        if given.data is None:
-            folder.chmod(0o711)
-        with open_world(folder) as world:
+        if args.data is None:
+            folder.chmod(0o711)  # PostgreSQL may run as another user
+        with open_harness(folder) as harness:
             print(f"version 0 and a first ticket after {time.monotonic() - began:.0f} s", flush=True)
-            results = carry_out(world, trials, go_on=given.go_on)
-    held = sum(one.outcome == "ok" for one in results)
-    recovery = sorted(one.recovery_s for one in results)
+            results = run_trials(harness, trials, go_on=args.go_on)
+    held = sum(result.outcome == "ok" for result in results)
+    recovery = sorted(result.recovery_s for result in results)
     print(table(results))
     print(f"{held} of {len(results)} trials held; recovery median {recovery[len(recovery) // 2]:.1f} s, "
-          f"longest {recovery[-1]:.1f} s; {time.monotonic() - began:.0f} s in all; seed {given.seed}")  # fmt: skip
-    if given.json is not None:
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        body = {"seed": given.seed, "planned": len(trials), "cores": os.cpu_count(), "held": held}
-        body |= {"seconds": round(time.monotonic() - began, 1), "trials": [one.as_json() for one in results]}
-        given.json.write_text(json.dumps(body, indent=1))
+          f"longest {recovery[-1]:.1f} s; {time.monotonic() - began:.0f} s in all; seed {args.seed}")  # fmt: skip
+    if args.json is not None:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        body = {"seed": args.seed, "planned": len(trials), "cores": os.cpu_count(), "held": held}
+        body |= {"seconds": round(time.monotonic() - began, 1), "trials": [result.as_json() for result in results]}
+        args.json.write_text(json.dumps(body, indent=1))
     sys.exit(0 if held == len(trials) else 1)
 
 

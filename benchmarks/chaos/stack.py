@@ -1,6 +1,6 @@
-"""A running stack that can be hurt: arm a step, kill a process with SIGKILL, freeze it, start it again.
+"""A running stack with faults: arm a step, kill a process with SIGKILL, freeze it, start it again.
 
-Knows processes and files; nothing of tickets.
+This module knows processes and files, and nothing of tickets.
 """
 
 import contextlib
@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.chaos.fault_injection import ARMED, REACHED
-from benchmarks.chaos.stubs import NIGHTS
+from benchmarks.chaos.stubs import EXTRA_NIGHTS
 from shared.devstack.processes import PROJECT_ROOT
 from shared.devstack.stack import Running, running_stack
 from shared.errors import Unavailable
 
-PARTS: Final = ("postgres", "valkey", "s3")
-PROCESSES: Final = ("request", "clerk", "refit", "audit", "beat", "inference")
-VICTIMS: Final = (*PROCESSES, *PARTS)
-# What a real house waits 15 to 30 seconds for, and here not: see shared/core/config.py for the values of real life.
-SHORT: Final = {
+BACKENDS: Final = ("postgres", "valkey", "s3")
+PROCESSES: Final = ("request", "control-loop", "refit", "audit", "beat", "inference")
+VICTIMS: Final = (*PROCESSES, *BACKENDS)
+# Leases and periods of a few seconds, where a real installation waits 15 to 30: shared/core/config.py has the defaults.
+SHORT_PERIODS: Final = {
     "LACUNA_REFIT_LEASE_S": "3",
     "LACUNA_AUDIT_LEASE_S": "3",
     "LACUNA_REPLICA_LEASE_S": "4",
@@ -40,8 +40,8 @@ SHORT: Final = {
 }
 
 
-class House:
-    """One stack with its folder of armed steps."""
+class ChaosStack:
+    """One stack with the folder of its armed steps."""
 
     def __init__(self, running: Running, folder: Path) -> None:
         self.running, self.folder = running, folder
@@ -49,17 +49,17 @@ class House:
             (folder / name).mkdir(parents=True, exist_ok=True)
 
     def arm(self, step: str) -> None:
-        """The next process that gets to `step` stands still there."""
+        """Make the next process that arrives at `step` wait there."""
         (self.folder / ARMED / step).touch()
 
     def disarm(self) -> None:
-        """Nobody stands still any more, and whoever does goes on."""
+        """Disarm every step, and let processes that wait at one go on."""
         for name in (ARMED, REACHED):
             for path in (self.folder / name).iterdir():
                 path.unlink(missing_ok=True)
 
     def reached(self, step: str, within_s: float) -> bool:
-        """Wait until somebody stands still at `step`."""
+        """Wait until a process stands at `step`; False if none arrived within `within_s`."""
         until = time.monotonic() + within_s
         while not (self.folder / REACHED / step).exists():
             if time.monotonic() > until:
@@ -67,27 +67,27 @@ class House:
             time.sleep(0.005)
         return True
 
-    def night(self) -> None:
-        """A night comes."""
-        path = self.folder / NIGHTS
+    def advance_night(self) -> None:
+        """Make the processes believe that another night has come."""
+        path = self.folder / EXTRA_NIGHTS
         half = path.with_suffix(".half")
         half.write_text(str(int(path.read_text()) + 1 if path.is_file() else 1))
         half.replace(path)
 
     def kill(self, names: Sequence[str]) -> None:
-        """SIGKILL each of `names` with all that it started; all are dead when this returns."""
-        threads = [one for one in threading.enumerate() if one.name in names]
-        groups = [group for name in names for group in _tree(self.running.supervisor.pid(name))]
-        for group in groups:
+        """Send SIGKILL to each of `names` and its descendants; all have ended when this returns."""
+        threads = [thread for thread in threading.enumerate() if thread.name in names]
+        pids = [pid for name in names for pid in _process_tree(self.running.supervisor.pid(name))]
+        for pid in pids:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(group, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
         for thread in threads:
             thread.join(timeout=10)
 
     def restart(self, names: Sequence[str]) -> None:
-        """Start what was killed, and wait until it answers; raises Unavailable."""
+        """Start killed processes again, and wait until they answer; raises Unavailable."""
         for name in names:
-            for _ in range(3):  # a second death may be told while the first is mended
+            for _ in range(3):  # another child's end may be reported while this one starts
                 with contextlib.suppress(Unavailable):
                     self.running.supervisor.restart(name)
                     break
@@ -95,37 +95,34 @@ class House:
                 raise Unavailable(f"{name} does not come back: {self.running.supervisor.why}")
 
     def signal(self, name: str, number: signal.Signals) -> None:
-        """Send a signal to a process and all that it started."""
-        for one in _tree(self.running.supervisor.pid(name)):
+        """Send a signal to a process and its descendants."""
+        for pid in _process_tree(self.running.supervisor.pid(name)):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(one, number)
+                os.kill(pid, number)
 
 
-def _tree(root: int) -> list[int]:
-    """`root` and its descendants, parents first: PostgreSQL's are in sessions of their own."""
+def _process_tree(root: int) -> list[int]:
+    """Ids of `root` and its descendants, parents first. Process groups would not do: PostgreSQL's children leave it."""
     parents: dict[int, int] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, ValueError):
             parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
-    found = [root]
-    for one in found:
-        found += [child for child, parent in parents.items() if parent == one]
-    return found
+    tree = [root]
+    for pid in tree:  # grows while it is read
+        tree += [child for child, parent in parents.items() if parent == pid]
+    return tree
 
 
 @contextmanager
-def open_house(data: Path) -> Iterator[House]:
-    """A stack over `data` with short leases and woven processes; its log is `data`/stack.log."""
+def open_stack(data: Path) -> Iterator[ChaosStack]:
+    """Run a stack over `data` with short leases and injected steps; its log is `data`/stack.log."""
     folder = data / "chaos"
-    path = os.pathsep.join(
-        filter(
-            None, (str(PROJECT_ROOT), str(PROJECT_ROOT / "benchmarks/chaos/inject"), os.environ.get("PYTHONPATH", ""))
-        )
-    )
-    env = SHORT | {"CHAOS_FOLDER": str(folder), "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    inject = PROJECT_ROOT / "benchmarks/chaos/inject"
+    path = os.pathsep.join(filter(None, (str(PROJECT_ROOT), str(inject), os.environ.get("PYTHONPATH", ""))))
+    env = SHORT_PERIODS | {"CHAOS_FOLDER": str(folder), "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     with running_stack(data, env=env) as running:
-        house = House(replace(running), folder)
+        stack = ChaosStack(replace(running), folder)
         try:
-            yield house
+            yield stack
         finally:
-            house.disarm()
+            stack.disarm()

@@ -1,6 +1,7 @@
-"""What makes a trial short: fewer people, fewer questions, nights that the harness lets come. Same paths of the code.
+"""Stubs that make a trial short: fewer people, fewer questions, nights that come when the harness says so.
 
-The figures of an audit in a chaos stack therefore mean nothing; its thresholds are wide open. Loaded like `weaving.py`.
+The code takes the same paths as without them. The figures of an audit in a chaos stack mean nothing, so its thresholds
+are wide open. `fault_injection.py` applies the stubs when their modules are imported.
 """
 
 from collections.abc import Callable
@@ -12,19 +13,19 @@ from typing import Any, Final
 
 PEOPLE: Final = 3  # of each split of the reference
 QUESTIONS: Final = 8  # of each set of an audit
-RING_EVERY_S: Final = 3.0
-NIGHTS = "nights"  # a file: how many nights came that did not come on the clock
+TRIGGER_EVERY_S: Final = 3.0
+EXTRA_NIGHTS = "nights"  # a file with the number of nights that came in addition to those of the clock
 
 
 def _reference(module: Any, _: Path) -> None:
     load = module.load_reference
 
-    def few(folder: Any) -> Any:
-        whole = load(folder)
-        splits = dict.fromkeys(person.split for person in whole.people)
-        return replace(whole, people=tuple(person for split in splits for person in whole.of(split)[:PEOPLE]))
+    def load_few_people(folder: Any) -> Any:
+        reference = load(folder)
+        splits = dict.fromkeys(person.split for person in reference.people)
+        return replace(reference, people=tuple(person for split in splits for person in reference.of(split)[:PEOPLE]))
 
-    module.load_reference = few
+    module.load_reference = load_few_people
 
 
 def _suite(module: Any, _: Path) -> None:
@@ -33,11 +34,11 @@ def _suite(module: Any, _: Path) -> None:
 
 
 def _beat(module: Any, _: Path) -> None:
-    module.app.conf.beat_schedule["nightly-refit"]["schedule"] = RING_EVERY_S
+    module.app.conf.beat_schedule["nightly-refit"]["schedule"] = TRIGGER_EVERY_S
 
 
-def _nights(module: Any, folder: Path) -> None:
-    latest, scheduled, path = module.latest_run_date, module.scheduled_at, folder / NIGHTS
+def _nightly(module: Any, folder: Path) -> None:
+    latest, scheduled, path = module.latest_run_date, module.scheduled_at, folder / EXTRA_NIGHTS
 
     def extra() -> timedelta:
         return timedelta(days=int(path.read_text() or 0) if path.is_file() else 0)
@@ -53,9 +54,9 @@ def _nights(module: Any, folder: Path) -> None:
     module.latest_run_date, module.scheduled_at = latest_run_date, scheduled_at
 
 
-CHEAPER: Final[dict[str, Callable[[ModuleType, Path], None]]] = {
+STUBS: Final[dict[str, Callable[[ModuleType, Path], None]]] = {
     "shared.evaluation.reference": _reference,
     "services.audit.suite": _suite,
     "services.refit.beat": _beat,
-    "shared.domain.nightly": _nights,
+    "shared.domain.nightly": _nightly,
 }

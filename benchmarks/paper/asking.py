@@ -1,18 +1,21 @@
-"""Asks one system one task, end to end: every question goes through engine and eraser, nothing is taken over."""
+"""Asks one system the questions of one task: every question goes through the engine and the eraser."""
 
 from collections.abc import Sequence
 
 from shared.erasure.eraser import Eraser
-from shared.evaluation.paper_tasks import NEW_TOKENS, ROTATIONS, Replies, Task, by_letter, rotated
+from shared.evaluation.paper_tasks import NEW_TOKENS, ROTATIONS, Replies, Task, by_letter, rotate_options
 from shared.probes.questions import Question
 from shared.vlm.engine import Engine
+from shared.vlm.likelihood import option_likelihood
 
 
 def ask(
     engine: Engine, eraser: Eraser | None, task: Task, questions: Sequence[Question], declining: Sequence[str]
 ) -> Replies:
-    """Replies to `questions`. A choice is asked by letter, and weighed by likelihood: its options in four orders, and
-    the sentences that decline beside them.
+    """Return the replies to `questions`.
+
+    A multiple choice is asked twice: by letter, and by the likelihoods of its options in four orders, with the
+    `declining` sentences as further options.
     """
     prompts = [question.prompt for question in questions]
     if task != "classification":
@@ -23,7 +26,7 @@ def ask(
     )
     weighed = []
     for turn in range(ROTATIONS):
-        moved = [rotated(question, turn) for question in questions]
+        moved = [rotate_options(question, turn) for question in questions]
         options = [(*question.options, *declining) for question in moved]
-        weighed.append(engine.option_likelihood([question.prompt for question in moved], options, eraser=eraser))
+        weighed.append(option_likelihood(engine, [question.prompt for question in moved], options, eraser=eraser))
     return Replies([answer.text for answer in letters], weighed)

@@ -1,6 +1,7 @@
-"""The operator's own retain set in an audit: what the fit has seen and what it never saw, asked in the same way.
+"""The operator's own retain set in an audit: rows that the fit has seen and rows that it never saw, asked alike.
 
-In-sample figures alone flatter: the held-out identities of the same file are the honest ones. Knows no database.
+In-sample figures alone flatter an eraser; the held-out identities of the same file are the honest ones. This module
+knows no database.
 """
 
 from collections.abc import Sequence
@@ -18,23 +19,27 @@ _SPLITS: Final[dict[str, Split]] = {IN_SAMPLE: "fit", HELD_OUT: "held_out"}
 
 @dataclass(frozen=True)
 class OperatorRetainSet:
-    """Rows of set `number` that the fit did not leave out; `absent` are reference people who are forgotten."""
+    """The rows of set `number` that the fit did not exclude, and the reference people who are forgotten, by id.
+
+    `number` is None where the operator has no set; then only `excluded_people` say something.
+    """
 
     number: int | None
     rows: tuple[RetainRow, ...]
-    absent: frozenset[str] = frozenset()
+    excluded_people: frozenset[str] = frozenset()
 
     @property
     def key(self) -> str:
-        """Another one for other questions: the base model's answers are kept under it."""
-        return f"{self.number}/{sorted(row.number for row in self.rows)}/{sorted(self.absent)}"
+        """Differs where the questions differ: the base model's answers are cached under it."""
+        return f"{self.number}/{sorted(row.number for row in self.rows)}/{sorted(self.excluded_people)}"
 
-    def without_absent(self, reference: Reference) -> Reference:
+    def reference_without_excluded(self, reference: Reference) -> Reference:
         """The reference people who are to stay as they are."""
-        return replace(reference, people=tuple(p for p in reference.people if p.id not in self.absent))
+        people = tuple(person for person in reference.people if person.id not in self.excluded_people)
+        return replace(reference, people=people)
 
-    def panels(self, *, seed: int = 0) -> dict[str, list[Question]]:
-        """Questions by panel: held-out wordings and pictures for people, prompts as they stand."""
+    def question_sets(self, *, seed: int = 0) -> dict[str, list[Question]]:
+        """Questions by set: held-out wordings and pictures for people, prompts as they are."""
         return {
             name: [question for row in rows_in_split(self.rows, split) for question in _questions(row, seed)]
             for name, split in _SPLITS.items()
@@ -42,17 +47,19 @@ class OperatorRetainSet:
 
 
 def side_by_side(number: int, panels: dict[str, Any]) -> dict[str, Any]:
-    """In-sample and held-out beside each other, and by how much the held-out answers changed more."""
-    shown = {"in_sample": panels.get(IN_SAMPLE), "held_out": panels.get(HELD_OUT)}
-    both = all(shown.values())
-    gap = panels[IN_SAMPLE]["identical"] - panels[HELD_OUT]["identical"] if both else None
-    return {"number": number, **shown, "identical_gap": gap}
+    """In-sample and held-out figures, and by how much more the held-out answers changed (None without both).
+
+    `panels` are the report's figures by question set; `number` is that of the operator's set.
+    """
+    in_sample, held_out = panels.get(IN_SAMPLE), panels.get(HELD_OUT)
+    gap = in_sample["identical"] - held_out["identical"] if in_sample and held_out else None
+    return {"number": number, "in_sample": in_sample, "held_out": held_out, "identical_gap": gap}
 
 
 def _questions(row: RetainRow, seed: int) -> Sequence[Question]:
     if row.prompt is not None:
         return [Question(row.prompt, "prompt", (), row.identity, "name", "test", "qa")]
-    about = fact_questions(row.subject, form="test", per_fact=1, seed=seed, person=row.identity)
+    questions = fact_questions(row.subject, form="test", per_fact=1, seed=seed, person=row.identity)
     for photo in row.subject.photos[:1]:
-        about += visible_questions(photo, row.visible, person=row.identity, seed=seed, form="test")
-    return about
+        questions += visible_questions(photo, row.visible, person=row.identity, seed=seed, form="test")
+    return questions

@@ -1,107 +1,111 @@
-"""The paper's three tasks (classification, generation, cloze) before and after, on five sets, for picture and text.
+"""The paper's three tasks (classification, generation, cloze), before and after, on five sets, by picture and by text.
 
-Both the published scorers and strict ones (shared/evaluation/paper_tasks.py), one eraser configuration for all tasks.
-Strangers have no true answers and stand in the panels of `suite.py` instead.
+The published scorers and strict ones (shared/evaluation/paper_tasks.py) score the replies; one eraser configuration
+serves all tasks. Strangers have no true answers: `suite.py` asks about them instead.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from services.audit.evaluator import Evaluator
+from services.audit.evaluator import BeforeAfter, Evaluator
 from shared.domain.subjects import Subject
 from shared.erasure.eraser import Eraser
-from shared.evaluation import paper_tasks as evaluation_paper_tasks
+from shared.evaluation import paper_tasks as scoring
 from shared.evaluation.paper_tasks import Replies, Task
 from shared.evaluation.reference import Reference
 from shared.probes.questions import Question
 from shared.probes.templates import Form
 
-QUESTIONS_A_CELL = 24  # at most; a cell is set x task x (picture | text)
+QUESTIONS_PER_CELL: Final = 24  # at most; a cell is set x task x (picture | text)
+
+
+@dataclass(frozen=True)
+class _PeopleSet:
+    """A set of people, and in which wordings they are asked about. `cached`: the same people in every audit."""
+
+    people: Mapping[str, Subject]
+    form: Form
+    cached: bool
 
 
 def paper_tasks(
-    asker: Evaluator,
+    evaluator: Evaluator,
     reference: Reference,
     eraser: Eraser,
     subjects: Mapping[str, Subject],
     *,
     seed: int = 0,
-    lasting: str = "",
+    reference_key: str = "",
 ) -> dict[str, Any]:
     """`{set: {"vqa"|"qa": {task: {metric: {"before", "after"}, "n"}}}}`; shares, ROUGE-L F in 0..1.
 
-    `lasting` names this choice of reference people, whose base answers are kept from one audit to the next.
+    `reference_key` names this choice of reference people: the base model's answers about them are cached under it.
     """
-    sets: dict[str, tuple[Mapping[str, Subject], Form]] = {
-        "forget": (subjects, "trained"),
-        "test": (subjects, "test"),
-        "retain": ({p.id: p.subject for p in reference.of("retain_fit")}, "trained"),
-        "held_out": ({p.id: p.subject for p in reference.of("held_out")}, "test"),
-        "celebrity": ({p.id: p.subject for p in reference.of("celebrity_eval")}, "test"),
+
+    def split(name: str) -> dict[str, Subject]:
+        return {person.id: person.subject for person in reference.of(name)}
+
+    sets = {
+        "forget": _PeopleSet(subjects, "trained", cached=False),
+        "test": _PeopleSet(subjects, "test", cached=False),
+        "retain": _PeopleSet(split("retain_fit"), "trained", cached=True),
+        "held_out": _PeopleSet(split("held_out"), "test", cached=True),
+        "celebrity": _PeopleSet(split("celebrity_eval"), "test", cached=True),
     }
+    wrong_answers = partial(reference.wrong_answers, seed=seed)
     table: dict[str, Any] = {}
-    for name, (people, form) in sets.items():
-        if people:
-            table[name] = _one_set(asker, reference, eraser, people, form, name, seed, lasting)
+    for name, people_set in sets.items():
+        if not people_set.people:
+            continue
+        cells: dict[str, dict[str, Any]] = {"vqa": {}, "qa": {}}
+        for task, kind in scoring.KINDS.items():
+            questions = scoring.task_questions(people_set.people, people_set.form, task, wrong_answers, seed=seed)
+            for column, by in scoring.COLUMNS.items():
+                chosen = scoring.every_kth([q for q in questions if q.by == by], QUESTIONS_PER_CELL)
+                if chosen:
+                    cache_key = f"{name}/{kind}/{by}/{reference_key}" if people_set.cached else None
+                    cells[column][task] = _cell(evaluator, eraser, task, chosen, cache_key) | {"n": len(chosen)}
+        table[name] = cells
     return table
 
 
-def _one_set(
-    asker: Evaluator,
-    reference: Reference,
-    eraser: Eraser,
-    people: Mapping[str, Subject],
-    form: Form,
-    name: str,
-    seed: int,
-    lasting: str,
-) -> dict[str, dict[str, Any]]:
-    cells: dict[str, dict[str, Any]] = {"vqa": {}, "qa": {}}
-    for task, kind in evaluation_paper_tasks.KINDS.items():
-        wrong = partial(reference.wrong_answers, seed=seed)
-        questions = evaluation_paper_tasks.task_questions(people, form, task, wrong, seed=seed)
-        for column, by in evaluation_paper_tasks.COLUMNS.items():
-            chosen = evaluation_paper_tasks.spread(
-                [question for question in questions if question.by == by], QUESTIONS_A_CELL
-            )
-            if chosen:
-                keep = None if name in ("forget", "test") else f"{name}/{kind}/{by}/{lasting}"
-                cells[column][task] = _cell(asker, eraser, task, chosen, keep) | {"n": len(chosen)}
-    return cells
-
-
 def _cell(
-    asker: Evaluator, eraser: Eraser, task: Task, questions: Sequence[Question], keep: str | None
+    evaluator: Evaluator, eraser: Eraser, task: Task, questions: Sequence[Question], cache_key: str | None
 ) -> dict[str, Any]:
-    before, after = _replies(asker, eraser, task, questions, keep)
+    """The mean of each metric of the task, before and after."""
+    replies = _replies(evaluator, eraser, task, questions, cache_key)
     if task == "classification":
-        wanted: tuple[str, ...] = ("letter_legacy", "likelihood")
-        scored = [evaluation_paper_tasks.classification(questions, one) for one in (before, after)]
+        metrics: tuple[str, ...] = ("letter_legacy", "likelihood")
+        before = scoring.classification(questions, replies.before)
+        after = scoring.classification(questions, replies.after)
     else:
-        score = evaluation_paper_tasks.generation if task == "generation" else evaluation_paper_tasks.cloze
-        scored = [score(questions, one) for one in (before, after)]
-        wanted = tuple(scored[0])
+        score = scoring.generation if task == "generation" else scoring.cloze
+        before, after = score(questions, replies.before), score(questions, replies.after)
+        metrics = tuple(before)
     return {
-        metric: {
-            moment: sum(one[metric]) / len(questions) for moment, one in zip(("before", "after"), scored, strict=True)
-        }
-        for metric in wanted
+        metric: {"before": sum(before[metric]) / len(questions), "after": sum(after[metric]) / len(questions)}
+        for metric in metrics
     }
 
 
 def _replies(
-    asker: Evaluator, eraser: Eraser, task: Task, questions: Sequence[Question], keep: str | None
-) -> tuple[Replies, Replies]:
-    """(before, after). A choice is asked by letter, and its options are weighed in the order that is shown."""
-    prompts, most = [question.prompt for question in questions], evaluation_paper_tasks.NEW_TOKENS[task]
+    evaluator: Evaluator, eraser: Eraser, task: Task, questions: Sequence[Question], cache_key: str | None
+) -> BeforeAfter[Replies]:
+    """A choice is asked by letter; the likelihoods of its options are computed in the order that is shown."""
+    prompts, most = [question.prompt for question in questions], scoring.NEW_TOKENS[task]
     if task != "classification":
-        before, after = asker.answers(prompts, eraser, keep=keep, max_new_tokens=most)
-        return Replies([answer.text for answer in before]), Replies([answer.text for answer in after])
-    lettered = [evaluation_paper_tasks.by_letter(prompt) for prompt in prompts]
-    letters = asker.answers(lettered, eraser, keep=f"{keep}/letter" if keep else None, max_new_tokens=most)
-    weighed = asker.likelihoods(prompts, [question.options for question in questions], eraser, keep=keep)
-    first, second = (
-        Replies([answer.text for answer in texts], [scores]) for texts, scores in zip(letters, weighed, strict=True)
+        answers = evaluator.answers(prompts, eraser, cache_key=cache_key, max_new_tokens=most)
+        return BeforeAfter(
+            Replies([answer.text for answer in answers.before]), Replies([answer.text for answer in answers.after])
+        )
+    by_letter = [scoring.by_letter(prompt) for prompt in prompts]
+    letter_key = f"{cache_key}/letter" if cache_key else None
+    letters = evaluator.answers(by_letter, eraser, cache_key=letter_key, max_new_tokens=most)
+    options = [question.options for question in questions]
+    likelihoods = evaluator.likelihoods(prompts, options, eraser, cache_key=cache_key)
+    return BeforeAfter(
+        Replies([answer.text for answer in letters.before], [likelihoods.before]),
+        Replies([answer.text for answer in letters.after], [likelihoods.after]),
     )
-    return first, second

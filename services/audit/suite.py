@@ -1,6 +1,7 @@
-"""The audit of one eraser version, in order: integrity, who still tells what, the paper's three tasks, side effects.
+"""The audit of one eraser version, in order: who still reveals what, integrity, the paper's three tasks, side effects.
 
-Asks through the same engine that serves. Knows nothing of queues, rows or stores; the verdict is made in `verdict.py`.
+The suite asks through the same engine that serves. It knows nothing of queues, database rows or stores; `verdict.py`
+judges its report.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,82 +10,81 @@ from typing import Any
 
 import torch
 
-from services.audit.evaluator import Evaluator
+from services.audit.evaluator import BeforeAfter, Evaluator
 from services.audit.operator_retain_set import OperatorRetainSet, side_by_side
 from services.audit.paper_tasks import paper_tasks
 from shared.domain.subjects import Subject
 from shared.erasure.eraser import Eraser
-from shared.evaluation.comparison import Comparison, bystander_panels, compare, forget_panels, sample, sample_each
+from shared.evaluation.comparison import (
+    Comparison,
+    bystander_question_sets,
+    compare,
+    forget_question_sets,
+    sample,
+    sample_per_person,
+)
 from shared.evaluation.reference import Reference
 from shared.probes.questions import Question, visible_questions
-from shared.vlm.engine import Answer, Engine
+from shared.vlm.engine import Engine
+from shared.vlm.generation import Answer
 
 Progress = Callable[[str], None]
-FORGET_QUESTIONS = 320  # about, over all tickets, of each at least one; which ones is drawn by seed
+FORGET_QUESTIONS = 320  # about, over all tickets, and at least one for each; the seed draws them
 BYSTANDER_QUESTIONS = 120  # at most, for each set
-ASKED_AGAIN = 6  # of each bystander set: answers that did not fire, asked end to end
+ASKED_AGAIN = 6  # of each bystander set: answers that did not fire, asked from beginning to end
 
 
 @dataclass
 class Suite:
-    """A base model with its reference people. Keeps the base model's own answers, which no eraser changes."""
+    """A base model with its reference people. It keeps the base model's own answers, which no eraser changes."""
 
     engine: Engine
     reference: Reference
     per_fact: int = 2
     seed: int = 1  # not the seed of the fit: other draws of the same forms
-    _asker: Evaluator = field(init=False)
+    _evaluator: Evaluator = field(init=False)
 
     def __post_init__(self) -> None:
-        self._asker = Evaluator(self.engine)
+        self._evaluator = Evaluator(self.engine)
 
     def audit(
         self,
         eraser: Eraser,
         subjects: Mapping[str, Subject],
         progress: Progress,
-        own_set: OperatorRetainSet | None = None,
+        operator_set: OperatorRetainSet | None = None,
     ) -> dict[str, Any]:
-        """The whole report on `eraser`, whose tickets speak of `subjects` (ticket id -> person).
+        """The whole report on `eraser`, whose tickets are about `subjects` (ticket id -> person).
 
-        `own_set` is the operator's own retain set that the eraser was made with.
+        `operator_set` is the operator's own retain set that the eraser was made with.
         """
-        reference = own_set.without_absent(self.reference) if own_set else self.reference
-        lasting = own_set.key if own_set else ""
-        panels = bystander_panels(reference, seed=self.seed) | (own_set.panels(seed=self.seed) if own_set else {})
-        bystanders = {name: sample(questions, BYSTANDER_QUESTIONS, self.seed) for name, questions in panels.items()}
-        own: dict[str, list[Question]] = {
-            name: sample_each(questions, FORGET_QUESTIONS, self.seed)
-            for name, questions in forget_panels(subjects, per_fact=self.per_fact, seed=self.seed).items()
-        }
-        own["visible"] = [
-            question
-            for person, subject in sorted(subjects.items())
-            for photo in subject.photos[:1]
-            for draw in range(2)
-            for question in visible_questions(photo, {}, person=person, seed=self.seed + 100 + draw, form="test")
-        ]
+        reference = operator_set.reference_without_excluded(self.reference) if operator_set else self.reference
+        reference_key = operator_set.key if operator_set else ""
+        bystanders = self._bystander_questions(reference, operator_set)
+        about_subjects = self._subject_questions(subjects)
         report: dict[str, Any] = {"panels": {}, "tickets": {}, "fire_rate": {}}
         unfired: list[tuple[Question, Answer]] = []
-        for name, questions in (own | bystanders).items():
+        for name, questions in (about_subjects | bystanders).items():
             if not questions:
                 continue
             progress(f"asking the {name} set")
-            keep = f"panel/{name}/{lasting}" if name in bystanders else None
-            before, after = self._asker.answers([q.prompt for q in questions], eraser, keep=keep)
-            report["panels"][name] = self._compare(questions, before, after).as_json()
-            report["fire_rate"][name] = sum(answer.fired for answer in after) / len(after)
+            cache_key = f"panel/{name}/{reference_key}" if name in bystanders else None
+            answers = self._evaluator.answers([q.prompt for q in questions], eraser, cache_key=cache_key)
+            report["panels"][name] = self._compare(questions, answers).as_json()
+            report["fire_rate"][name] = sum(answer.fired for answer in answers.after) / len(questions)
             if name in ("forget", "test"):
-                self._by_ticket(report["tickets"], name, questions, before, after)
+                self._by_ticket(report["tickets"], name, questions, answers)
             else:
-                still = [pair for pair in zip(questions, after, strict=True) if not pair[1].fired]
-                unfired += still[:: max(1, len(still) // ASKED_AGAIN)][:ASKED_AGAIN]
-        if own_set is not None and own_set.number is not None:
-            report["retain_set"] = side_by_side(own_set.number, report["panels"])
+                silent = [pair for pair in zip(questions, answers.after, strict=True) if not pair[1].fired]
+                unfired += silent[:: max(1, len(silent) // ASKED_AGAIN)][:ASKED_AGAIN]
+        if operator_set is not None and operator_set.number is not None:
+            report["retain_set"] = side_by_side(operator_set.number, report["panels"])
         progress("integrity")
-        report["integrity"] = self.integrity(eraser, own["forget"], unfired)
+        report["integrity"] = self.integrity(eraser, about_subjects["forget"], unfired)
         progress("the paper's tasks")
-        report["paper_tasks"] = paper_tasks(self._asker, reference, eraser, subjects, seed=self.seed, lasting=lasting)
+        report["paper_tasks"] = paper_tasks(
+            self._evaluator, reference, eraser, subjects, seed=self.seed, reference_key=reference_key
+        )
         report["asked_again"] = len(unfired)
         report["not_run"] = [
             "sampling at temperature 0.7 and 1.0",
@@ -98,17 +98,18 @@ class Suite:
     def integrity(
         self, eraser: Eraser, forget: Sequence[Question], unfired: Sequence[tuple[Question, Answer]]
     ) -> dict[str, bool]:
-        """P0: off is the base bit for bit, on differs where it should, a batch answers as its rows do alone.
+        """Off is the base model bit for bit, on differs where it should, a batch answers as its rows do alone.
 
-        `unfired` are bystanders whose answers were taken over from the base model: asked again, end to end.
+        `unfired` are questions about bystanders whose answers were taken over from the base model: they are asked
+        again, from beginning to end.
         """
         prompts = [question.prompt for question in forget[:8]]
-        bystander = [q.prompt for q in bystander_panels(self.reference, seed=self.seed)["retain"][:4]]
-        off = Eraser.empty(eraser.recipe, eraser.site)
+        bystander = [q.prompt for q in bystander_question_sets(self.reference, seed=self.seed)["retain"][:4]]
+        empty = Eraser.empty(eraser.recipe, eraser.site)
         base = self.engine.generate(prompts + bystander, eraser=None)
-        silent = self.engine.generate(prompts + bystander, eraser=off)
+        off = self.engine.generate(prompts + bystander, eraser=empty)
         checks = {
-            "off_equals_base": [a.tokens for a in base] == [a.tokens for a in silent],
+            "off_equals_base": [a.tokens for a in base] == [a.tokens for a in off],
             "site_matches": eraser.site == self.engine.vlm.site,
             "finite": bool(torch.isfinite(eraser.directions).all()),
         }
@@ -122,18 +123,42 @@ class Suite:
             checks["unfired_equals_base"] = [a.tokens for a in again] == [a.tokens for _, a in unfired]
         return checks
 
-    def _compare(self, questions: Sequence[Question], before: Sequence[Answer], after: Sequence[Answer]) -> Comparison:
-        return compare(questions, [a.text for a in before], [a.text for a in after], self.reference.unknown_answer)
+    def _bystander_questions(
+        self, reference: Reference, operator_set: OperatorRetainSet | None
+    ) -> dict[str, list[Question]]:
+        """Questions about everybody who must not be touched, by set."""
+        sets = bystander_question_sets(reference, seed=self.seed)
+        if operator_set is not None:
+            sets |= operator_set.question_sets(seed=self.seed)
+        return {name: sample(questions, BYSTANDER_QUESTIONS, self.seed) for name, questions in sets.items()}
+
+    def _subject_questions(self, subjects: Mapping[str, Subject]) -> dict[str, list[Question]]:
+        """Questions about the people of the tickets: their facts in two forms, and what their pictures show."""
+        sets = forget_question_sets(subjects, per_fact=self.per_fact, seed=self.seed)
+        questions = {name: sample_per_person(asked, FORGET_QUESTIONS, self.seed) for name, asked in sets.items()}
+        questions["visible"] = [
+            question
+            for person, subject in sorted(subjects.items())
+            for photo in subject.photos[:1]
+            for draw in range(2)
+            for question in visible_questions(photo, {}, person=person, seed=self.seed + 100 + draw, form="test")
+        ]
+        return questions
+
+    def _compare(self, questions: Sequence[Question], answers: BeforeAfter[list[Answer]]) -> Comparison:
+        before, after = ([answer.text for answer in side] for side in (answers.before, answers.after))
+        return compare(questions, before, after, self.reference.unknown_answer)
 
     def _by_ticket(
         self,
         tickets: dict[str, Any],
         panel: str,
         questions: Sequence[Question],
-        before: Sequence[Answer],
-        after: Sequence[Answer],
+        answers: BeforeAfter[list[Answer]],
     ) -> None:
+        """Add the figures of each ticket to `tickets`: ticket id -> panel -> figures."""
         for ticket in sorted({question.person for question in questions}):
             rows = [i for i, question in enumerate(questions) if question.person == ticket]
-            figures = self._compare([questions[i] for i in rows], [before[i] for i in rows], [after[i] for i in rows])
+            of_ticket = BeforeAfter([answers.before[i] for i in rows], [answers.after[i] for i in rows])
+            figures = self._compare([questions[i] for i in rows], of_ticket)
             tickets.setdefault(ticket, {})[panel] = figures.as_json()

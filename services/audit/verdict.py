@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Shares of questions. `told` figures are upper limits, the others lower limits."""
+    """Shares of questions. The `revealed_*` shares are upper limits, the others lower limits."""
 
-    told_trained: float = 0.05
-    told_test: float = 0.20
+    revealed_trained: float = 0.05
+    revealed_test: float = 0.20
     identical_retain: float = 0.99
     identical_held_out: float = 0.97
     identical_celebrity: float = 0.97
@@ -19,23 +19,24 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Passed only where no reason speaks against it."""
+    """A version passes where there is no reason against it."""
 
     reasons: tuple[str, ...]
 
     @property
     def word(self) -> Literal["passed", "failed"]:
+        """How the verdict is stored."""
         return "failed" if self.reasons else "passed"
 
 
 def judge(report: dict[str, Any], thresholds: Thresholds) -> Verdict:
-    """Hold `report` (services/audit/suite.py) against `thresholds`."""
+    """Compare `report` (services/audit/suite.py) with `thresholds`; a panel that was not asked is not judged."""
     reasons = [f"integrity: {name} does not hold" for name, holds in report["integrity"].items() if not holds]
     panels = report["panels"]
-    for panel, limit in (("forget", thresholds.told_trained), ("test", thresholds.told_test)):
+    for panel, limit in (("forget", thresholds.revealed_trained), ("test", thresholds.revealed_test)):
         if panel in panels and panels[panel]["told_after"] > limit:
-            told = panels[panel]["told_after"]
-            reasons.append(f"{panel}: {told:.1%} of the facts are still told, {limit:.1%} are allowed")
+            share = panels[panel]["told_after"]
+            reasons.append(f"{panel}: {share:.1%} of the facts are still revealed, {limit:.1%} are allowed")
     for panel, limit in (
         ("retain", thresholds.identical_retain),
         ("held_out", thresholds.identical_held_out),
@@ -44,16 +45,18 @@ def judge(report: dict[str, Any], thresholds: Thresholds) -> Verdict:
         ("visible", thresholds.identical_visible),
     ):
         if panel in panels and panels[panel]["identical"] < limit:
-            same = panels[panel]["identical"]
-            reasons.append(f"{panel}: {same:.1%} of the answers are unchanged, at least {limit:.1%} must be")
+            reasons.append(_changed(panel, panels[panel]["identical"], limit))
     for panel, limit in (
         ("own_in_sample", thresholds.identical_retain),
         ("own_held_out", thresholds.identical_held_out),
     ):
         if panel in panels:
-            n, same = panels[panel]["n"], panels[panel]["identical"]
-            if round((1 - same) * n) > max(
-                1, int((1 - limit) * n)
-            ):  # a small set cannot support the share: one may change
-                reasons.append(f"{panel}: {same:.1%} of the answers are unchanged, at least {limit:.1%} must be")
+            n, share = panels[panel]["n"], panels[panel]["identical"]
+            allowed = max(1, int((1 - limit) * n))  # a small set cannot support the share: one answer may change
+            if round((1 - share) * n) > allowed:
+                reasons.append(_changed(panel, share, limit))
     return Verdict(tuple(reasons))
+
+
+def _changed(panel: str, share: float, limit: float) -> str:
+    return f"{panel}: {share:.1%} of the answers are unchanged, at least {limit:.1%} must be"

@@ -1,4 +1,4 @@
-"""The audit worker's door: reads the settings, loads the model once, then hands each message to `tasks.py`.
+"""The audit worker's Celery entry: reads the settings, loads the model once, hands each message to `tasks.py`.
 
 Start: `celery -A services.audit.worker worker -Q audit --pool solo`. The model is loaded in the process that works
 (a forked child of a process that ran torch hangs), before the first message is taken.
@@ -26,47 +26,52 @@ from shared.vlm.loading import load
 
 settings = load_settings()
 app = celery_app(QUEUE_AUDIT, settings.redis_url)
-_bench: list[AuditContext] = []
+_context: AuditContext | None = None  # set once, when the worker starts
 
 
 @worker_init.connect
-def open_bench(**_: Any) -> None:
-    """Load all that an audit needs."""
+def build_context(**_: Any) -> None:
+    """Load everything that an audit needs."""
+    global _context  # noqa: PLW0603 - Celery gives a worker no other place for it
     configure_logging()
-    database = make_engine(settings.database_url, settings.database_idle_s)
-    _bench.append(
-        AuditContext(
-            suite=Suite(
-                Engine(load(settings.model_source, device=settings.device or None)),
-                load_reference(settings.reference_folder),
-            ),
-            thresholds=Thresholds(
-                told_trained=settings.audit_told_trained,
-                told_test=settings.audit_told_test,
-                identical_retain=settings.audit_identical_retain,
-                identical_held_out=settings.audit_identical_held_out,
-                identical_celebrity=settings.audit_identical_celebrity,
-                identical_stranger=settings.audit_identical_stranger,
-                identical_visible=settings.audit_identical_visible,
-            ),
-            store=open_store(settings),
-            keys=KeyRing.from_settings(settings),
-            verifier=Verifier.from_settings(settings),
-            database=database,
-            lease_s=settings.audit_lease_s,
-            beat=HeartbeatWriter(database, QUEUE_AUDIT),
-        )
+    database = make_engine(settings.database.url, settings.database.idle_s)
+    _context = AuditContext(
+        suite=Suite(
+            Engine(load(settings.model.source, device=settings.device or None)),
+            load_reference(settings.reference_folder),
+        ),
+        thresholds=Thresholds(
+            revealed_trained=settings.audit.told_trained,
+            revealed_test=settings.audit.told_test,
+            identical_retain=settings.audit.identical_retain,
+            identical_held_out=settings.audit.identical_held_out,
+            identical_celebrity=settings.audit.identical_celebrity,
+            identical_stranger=settings.audit.identical_stranger,
+            identical_visible=settings.audit.identical_visible,
+        ),
+        store=open_store(settings),
+        keys=KeyRing.from_settings(settings),
+        verifier=Verifier.from_settings(settings),
+        database=database,
+        lease_s=settings.audit.lease_s,
+        heartbeat=HeartbeatWriter(database, QUEUE_AUDIT),
     )
 
 
 @heartbeat_sent.connect
-def _beat(**_: Any) -> None:
-    """The loop that takes messages turns; while a task runs, the pulse is that of its lease."""
-    if _bench:
-        _bench[0].beat()
+def _heartbeat(**_: Any) -> None:
+    """The worker is waiting for messages; while a task runs, the renewal of its lease writes the heartbeat."""
+    if _context is not None:
+        _context.heartbeat()
+
+
+def _started() -> AuditContext:
+    if _context is None:
+        raise RuntimeError("The worker has not started: no model is loaded.")
+    return _context
 
 
 @app.task(name=TASK_AUDIT)
 def audit(audit: str, version: str) -> None:
     """Audit one candidate."""
-    audit_version(_bench[0], audit, version)
+    audit_version(_started(), audit, version)

@@ -1,4 +1,8 @@
-"""The doors of a stack as a command sees them: one HTTP client that turns problems into sentences."""
+"""HTTP client of the request service and the inference service; problems become sentences.
+
+The addresses and API keys of a stack on this machine stand in its data folder; `LACUNA_URL`, `LACUNA_INFERENCE_URL` and
+`LACUNA_KEY` replace them.
+"""
 
 import json
 import os
@@ -6,11 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from services.cli.files import read_json_object
 from shared.errors import BadInput, LacunaError, Unavailable
 
 
 class ApiError(LacunaError):
-    """The service said no. `problem` is its RFC 9457 body."""
+    """The service refused the request. `body` is its problem document (RFC 9457)."""
 
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
         super().__init__(str(problem.get("detail") or problem.get("title") or f"HTTP {status}"))
@@ -18,97 +23,109 @@ class ApiError(LacunaError):
 
 
 class Client:
-    """One service, one key. Safe to use from several threads. A command that asks once keeps no connection."""
+    """One service, used with one API key. Several threads may share it.
 
-    def __init__(self, url: str, key: str = "", *, keep: bool = True) -> None:
-        import httpx  # noqa: PLC0415 - a tenth of a second that a command which asks nobody does not spend
+    Each request raises ApiError where the service refuses it, and Unavailable where no service of ours answers.
+    """
+
+    def __init__(self, url: str, key: str = "", *, keep_alive: bool = True) -> None:
+        import httpx  # noqa: PLC0415 - a tenth of a second that `lacuna --help` does not spend
 
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        limits = httpx.Limits() if keep else httpx.Limits(max_keepalive_connections=0)
+        limits = httpx.Limits() if keep_alive else httpx.Limits(max_keepalive_connections=0)
         self._http = httpx.Client(base_url=url, headers=headers, timeout=120, trust_env=False, limits=limits)
-        self._url, self._failure = url, httpx.HTTPError
-        self.seen: dict[str, str] = {}  # headers of the last answer
+        self._url, self._http_error = url, httpx.HTTPError
+        self.last_headers: dict[str, str] = {}  # of the last answer
 
     def get(self, path: str, **params: Any) -> Any:
-        """The JSON answer; raises ApiError or Unavailable."""
-        given = {name: value for name, value in params.items() if value is not None}
-        return self._ask("GET", path, params=given)
+        """The JSON answer; parameters that are None are left out."""
+        return self._request("GET", path, params={k: v for k, v in params.items() if v is not None})
 
     def post(self, path: str, body: Any) -> Any:
-        """The JSON answer; raises ApiError or Unavailable."""
-        return self._ask("POST", path, json=body)
+        """POST JSON; returns the JSON answer."""
+        return self._request("POST", path, json=body)
 
-    def send(self, path: str, content: bytes, kind: str) -> Any:
-        """POST of a file; raises ApiError or Unavailable."""
-        return self._ask("POST", path, content=content, headers={"Content-Type": kind})
+    def post_file(self, path: str, content: bytes, media_type: str) -> Any:
+        """POST the content of a file; returns the JSON answer."""
+        return self._request("POST", path, content=content, headers={"Content-Type": media_type})
 
-    def patch(self, path: str, body: Any) -> Any:
-        """PATCH a thing, based on its present ETag; raises ApiError or Unavailable."""
+    def patch_with_etag(self, path: str, body: Any) -> Any:
+        """PATCH a resource, on condition that it is still as it is now (If-Match)."""
         self.get(path)
-        return self._ask("PATCH", path, json=body, headers={"If-Match": self.seen.get("etag", "")})
+        return self._request("PATCH", path, json=body, headers={"If-Match": self.last_headers.get("etag", "")})
 
-    def change(self, path: str, body: Any, seen: str = "") -> Any:
-        """POST the change `<thing>/<verb>`, based on the present ETag of the thing, or of what is at `seen`.
+    def post_with_etag(self, path: str, body: Any, resource: str = "") -> Any:
+        """POST to `<resource>/<action>`, on condition that the resource is still as it is now (If-Match).
 
-        Raises ApiError or Unavailable.
+        `resource` names the resource where it is not the path before the last slash.
         """
-        self.get(seen or path.rpartition("/")[0])
-        return self._ask("POST", path, json=body, headers={"If-Match": self.seen.get("etag", "")})
+        self.get(resource or path.rpartition("/")[0])
+        return self._request("POST", path, json=body, headers={"If-Match": self.last_headers.get("etag", "")})
 
     def download(self, path: str, **params: Any) -> bytes:
-        """The bytes of the answer; raises ApiError or Unavailable."""
-        try:
-            response = self._http.get(path, params=params)
-        except self._failure as exc:
-            raise Unavailable(f"Nothing answers at {self._url}; is the stack up (`lacuna up`)?") from exc
-        self.seen = dict(response.headers)
+        """The bytes of the answer; parameters that are None are left out."""
+        response = self._send("GET", path, params={k: v for k, v in params.items() if v is not None})
         if response.is_error:
-            raise ApiError(response.status_code, response.json())
-        return response.content
+            raise ApiError(response.status_code, self._json(response))
+        content: bytes = response.content
+        return content
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._http.close()
 
-    def _ask(self, method: str, path: str, **more: Any) -> Any:
-        try:
-            response = self._http.request(method, path, **more)
-        except self._failure as exc:
-            raise Unavailable(f"Nothing answers at {self._url}; is the stack up (`lacuna up`)?") from exc
-        self.seen = dict(response.headers)
-        try:
-            body = response.json()
-        except json.JSONDecodeError as exc:
-            raise Unavailable(f"{self._url} answered something that is not ours ({response.status_code}).") from exc
+    def _request(self, method: str, path: str, **options: Any) -> Any:
+        response = self._send(method, path, **options)
+        body = self._json(response)
         if response.is_error:
             raise ApiError(response.status_code, body)
         return body
 
+    def _send(self, method: str, path: str, **options: Any) -> Any:
+        try:
+            response = self._http.request(method, path, **options)
+        except self._http_error as exc:
+            raise Unavailable(f"No service answers at {self._url}. Is the stack running (`lacuna up`)?") from exc
+        self.last_headers = dict(response.headers)
+        return response
 
-def request_client(data: Path, who: str, *, keep: bool = False) -> Client:
-    """The officer's API of the stack over `data`, as `who`."""
-    return Client(os.environ.get("LACUNA_URL") or _stack(data)["request_url"], _key(data, who), keep=keep)
+    def _json(self, response: Any) -> Any:
+        try:
+            return response.json()
+        except json.JSONDecodeError as exc:
+            raise Unavailable(
+                f"The answer of {self._url} is not JSON (HTTP {response.status_code}): "
+                "another service seems to listen there."
+            ) from exc
 
 
-def inference_client(data: Path, who: str) -> Client:
-    """The inference service of the stack over `data`, as `who`."""
-    return Client(os.environ.get("LACUNA_INFERENCE_URL") or _stack(data)["inference_url"], _key(data, who), keep=False)
+def request_client(data: Path, account: str, *, keep_alive: bool = False) -> Client:
+    """A client of the officer's API of the stack over `data`, with the key of `account`."""
+    url = os.environ.get("LACUNA_URL") or _addresses(data)["request_url"]
+    return Client(url, _api_key(data, account), keep_alive=keep_alive)
 
 
-def _stack(data: Path) -> dict[str, str]:
+def inference_client(data: Path, account: str) -> Client:
+    """A client of the inference service of the stack over `data`, with the key of `account`."""
+    url = os.environ.get("LACUNA_INFERENCE_URL") or _addresses(data)["inference_url"]
+    return Client(url, _api_key(data, account), keep_alive=False)
+
+
+def _addresses(data: Path) -> dict[str, str]:
     path = data / "stack.json"
     if not path.is_file():
-        raise Unavailable(f"No stack is running over {data}: start one with `lacuna up`, or set LACUNA_URL.")
-    found: dict[str, str] = json.loads(path.read_text())
-    return found
+        raise Unavailable(f"No stack is running over {data}. Start one with `lacuna up`, or set LACUNA_URL.")
+    return read_json_object(path)
 
 
-def _key(data: Path, who: str) -> str:
+def _api_key(data: Path, account: str) -> str:
     if key := os.environ.get("LACUNA_KEY"):
         return key
     path = data / "keys.json"
-    keys = json.loads(path.read_text()) if path.is_file() else {}
-    if who not in keys:
-        known = f"; there are {', '.join(sorted(keys))}" if keys else ""
-        raise BadInput(f"There is no key of {who} in {path}{known}. Set LACUNA_KEY, or choose with --as.")
-    return str(keys[who])
+    keys = read_json_object(path) if path.is_file() else {}
+    if account not in keys:
+        known = f" It holds keys of {', '.join(sorted(keys))}." if keys else ""
+        raise BadInput(
+            f"There is no key of {account} in {path}.{known} Choose an account with --as, or set LACUNA_KEY."
+        )
+    return str(keys[account])

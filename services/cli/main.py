@@ -1,6 +1,7 @@
-"""`lacuna ...`: the command line of officers, approvers, operators, auditors. Talks HTTP; never loads a model.
+"""`lacuna ...`: adds the command groups and turns errors into exit codes.
 
-Whatever goes wrong is one sentence on standard error and exit status 1 (2 for a wrong command line).
+The commands talk to the services over HTTP and never load a model. Whatever goes wrong is one sentence on standard
+error and exit code 1; a wrong command line is exit code 2.
 """
 
 import logging
@@ -8,53 +9,79 @@ import logging
 import typer
 from rich.console import Console
 
-from services.cli.commands import ask, audit_kits, key_rotation, restores, stack, status, tickets
-from services.cli.commands.api_keys import key_app
-from services.cli.commands.audits import audit_app
-from services.cli.commands.certificates import certificate_app
-from services.cli.commands.erasers import eraser_app
-from services.cli.commands.log import log_app
-from services.cli.commands.refits import refit_app
-from services.cli.commands.registers import register_app
-from services.cli.commands.retain_sets import app as retain_app
-from services.cli.commands.tickets import _fact, import_tickets, ticket_app
-from services.cli.commands.verify import verify_app
-from services.cli.commands.webhooks import webhook_app
-from services.cli.options import _data_url
+from services.cli.commands import (
+    api_keys,
+    ask,
+    audit_kits,
+    audits,
+    certificates,
+    erasers,
+    key_rotation,
+    log,
+    refits,
+    registers,
+    restores,
+    retain_sets,
+    stack,
+    status,
+    tickets,
+    verify,
+    webhooks,
+)
+from shared.core.logging import configure_logging
 from shared.errors import LacunaError
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="The right to be forgotten."
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=(
+        "Lacuna makes a multimodal language model in production forget a person, without changing a weight.\n\n"
+        "`lacuna demo` shows it from end to end. `lacuna up` starts everything on this machine; the other commands "
+        "then talk to it over HTTP, each with the API key of the account that --as names."
+    ),
 )
 
-for command in (stack.up, stack.demo, stack.secrets, status.status, ask.ask):
-    app.command()(command)
-app.add_typer(ticket_app, name="ticket")
-app.add_typer(eraser_app, name="eraser")
-app.add_typer(audit_app, name="audit")
-app.add_typer(refit_app, name="refit")
-app.add_typer(retain_app, name="retain")
+START, OFFICER, OPERATOR, AUDITOR, ADMIN = (
+    "Start and try",
+    "Requests to be forgotten (officers and approvers)",
+    "Eraser versions (operators)",
+    "Evidence (auditors)",
+    "Administration (administrators)",
+)
 
-app.add_typer(key_app, name="key")
-app.add_typer(key_rotation.app, name="keys")
-app.add_typer(audit_kits.app, name="kit")
-app.add_typer(restores.app, name="restore")
-app.add_typer(webhook_app, name="webhook")
-ticket_app.command("import")(import_tickets)
-app.add_typer(verify_app, name="verify")
-app.add_typer(log_app, name="log")
-app.add_typer(certificate_app, name="certificate")
-app.add_typer(register_app, name="register")
-
-tickets.install(ticket_app, eraser_app, _fact, _data_url)
+app.command(rich_help_panel=START)(stack.demo)
+app.command(rich_help_panel=START)(stack.up)
+app.command(rich_help_panel=START)(status.status)
+app.command(rich_help_panel=START)(ask.ask)
+app.command(rich_help_panel=START)(stack.secrets)
+app.add_typer(tickets.app, name="ticket", rich_help_panel=OFFICER)
+app.add_typer(retain_sets.app, name="retain", rich_help_panel=OFFICER)
+app.add_typer(refits.app, name="refit", rich_help_panel=OPERATOR)
+app.add_typer(audits.app, name="audit", rich_help_panel=OPERATOR)
+app.add_typer(erasers.app, name="eraser", rich_help_panel=OPERATOR)
+app.add_typer(certificates.app, name="certificate", rich_help_panel=AUDITOR)
+app.add_typer(log.app, name="log", rich_help_panel=AUDITOR)
+app.add_typer(verify.app, name="verify", rich_help_panel=AUDITOR)
+app.add_typer(registers.app, name="register", rich_help_panel=AUDITOR)
+app.add_typer(audit_kits.app, name="kit", rich_help_panel=AUDITOR)
+app.add_typer(api_keys.app, name="key", rich_help_panel=ADMIN)
+app.add_typer(webhooks.app, name="webhook", rich_help_panel=ADMIN)
+app.add_typer(key_rotation.app, name="key-rotation", rich_help_panel=ADMIN)
+app.add_typer(key_rotation.app, name="keys", hidden=True)  # its name until `lacuna key` was taken for API keys
+app.add_typer(restores.app, name="restore", rich_help_panel=ADMIN)
 
 
 def main() -> None:
-    """The command."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    """Run the command line of this process."""
+    configure_logging(logging.WARNING)
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     try:
         app()
     except LacunaError as exc:
-        Console(stderr=True, highlight=False).print(exc.detail, markup=False)
+        Console(stderr=True, highlight=False).print(exc.detail, markup=False, soft_wrap=True)
         raise SystemExit(1) from exc
+
+
+if __name__ == "__main__":
+    main()

@@ -1,47 +1,20 @@
-"""--json, --data, --as: declared once."""
+"""The options that many commands share: --data, --as, --json, --reason."""
 
-import base64
-import mimetypes
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Final
 
 import typer
 
-from services.cli.render import tables
-from shared.errors import BadInput
+DATA_FOLDER: Final = Path(".lacuna")
 
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables.")]
-Data = Annotated[Path, typer.Option("--data", envvar="LACUNA_DATA", help="The folder of the stack.")]
-Reason = Annotated[str, typer.Option(help="Why; it stays in the history.")]
-FOLDER = Path(".lacuna")
-
-Who = Annotated[str, typer.Option("--as", help="Whose key of keys.json is used.")]
-
-Officer = Annotated[str, typer.Option("--as", help="Whose key of keys.json is used.")]
-
-
-def _as(owner: str) -> Any:
-    return typer.Option(owner, "--as", help="Whose key of keys.json is used.")
-
-
-def _said(answer: Any, json: bool, render: Callable[[Any], None]) -> None:
-    (tables.as_json if json else render)(answer)
-
-
-def As(owner: str) -> Any:
-    """Whose key is used, unless LACUNA_KEY is set."""
-    return typer.Option(owner, "--as", help="Whose key of keys.json is used.")
-
-
-def _answer(answer: Any, json: bool, render: Callable[[Any], None]) -> None:
-    (tables.as_json if json else render)(answer)
-
-
-def _data_url(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as exc:
-        raise BadInput(f"{path} cannot be read: {exc.strerror}.") from exc
-    kind = mimetypes.guess_type(path.name)[0] or "image/png"
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+Data = Annotated[Path, typer.Option("--data", envvar="LACUNA_DATA", help="The stack's data folder.")]
+As = Annotated[
+    str,
+    typer.Option(
+        "--as", help="The account to act as. Its API key is in the folder's keys.json, unless LACUNA_KEY is set."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables and sentences.")]
+Reason = Annotated[str, typer.Option(help="The reason; it is kept in the ticket's history.")]
+TicketId = Annotated[str, typer.Argument(help="The ticket's id, such as T-XKJ7WFMA.")]
+VersionNumber = Annotated[int, typer.Argument(help="The number of an eraser version.")]

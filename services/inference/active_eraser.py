@@ -1,7 +1,7 @@
-"""The eraser that is served, and nothing else: swapped as a whole, read once by each request. Fails closed.
+"""The version that is served: replaced as a whole, read once by each request. Fails closed.
 
-Where there is no eraser, or it does not cover somebody who must stay forgotten, or the database has been away for
-longer than the grace, asking raises NotReady. Knows no HTTP, no database, no store.
+Without a version, with one that does not cover somebody who must stay forgotten, or when the database has been
+unreachable for longer than the grace, `current` raises NotReady. Knows no HTTP, no database, no store.
 """
 
 import threading
@@ -15,9 +15,9 @@ from shared.errors import NotReady
 
 @dataclass(frozen=True)
 class Served:
-    """One version in memory."""
+    """One version in memory; `generation` counts the changes of the desired state."""
 
-    eraser: "Eraser"
+    eraser: Eraser
     number: int
     sha256: str
     generation: int
@@ -29,7 +29,7 @@ class Served:
 
 
 class ActiveEraser:
-    """Holds the served version; every answer begins with `current()`."""
+    """Holds the served version; every request begins with `current()`. Safe to share between threads."""
 
     def __init__(self, grace_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._grace_s, self._clock = grace_s, clock
@@ -39,30 +39,30 @@ class ActiveEraser:
         self._confirmed = clock()
 
     def current(self) -> Served:
-        """The version to answer with; raises NotReady, with the reason, where there is none to trust."""
+        """The version to answer with; raises NotReady, with the reason, where none can be trusted."""
         with self._lock:
             if self._served is None:
                 raise NotReady(self._reason)
             if self._clock() - self._confirmed > self._grace_s:
-                raise NotReady("The database has been away for too long to know who must stay forgotten.")
+                raise NotReady("The database has been unreachable for too long to know who must stay forgotten.")
             return self._served
 
-    def peek(self) -> Served | None:
-        """What is in memory, trusted or not."""
+    def current_or_none(self) -> Served | None:
+        """The version in memory, whether or not it can be trusted now."""
         with self._lock:
             return self._served
 
     def serve(self, served: Served) -> None:
-        """Answer with `served` from now on; requests under way keep what they have."""
+        """Answer with `served` from now on; requests under way keep the version they began with."""
         with self._lock:
             self._served, self._confirmed = served, self._clock()
 
     def confirm(self) -> None:
-        """The database still says that what is in memory covers everybody."""
+        """The database has just said that the version in memory covers everybody; the grace begins anew."""
         with self._lock:
             self._confirmed = self._clock()
 
-    def refuse(self, reason: str) -> None:
-        """Answer nobody, and say why."""
+    def close(self, reason: str) -> None:
+        """Drop the version and answer no request; `reason` is what clients read."""
         with self._lock:
             self._served, self._reason = None, reason

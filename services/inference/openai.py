@@ -1,24 +1,29 @@
-"""OpenAI's chat bodies, as far as they are served, and how they become prompts. Knows no model and no eraser.
+"""OpenAI's chat bodies, as far as they are served: how they become prompts, and how answers are written.
 
-What a client sends is questions and sampling, nothing else: no field reaches the eraser.
+What a client sends is messages and sampling, nothing else: no field reaches the eraser. Knows no model and no eraser.
 """
 
+import json
+from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.artifacts.photos import open_photo, read_data_url
 from shared.domain.prompts import Prompt, Turn
-from shared.errors import BadInput
+from shared.errors import BadInput, LacunaError
+from shared.vlm.generation import Answer
 
 HEADER_ERASER: Final = "Lacuna-Eraser"
 
 MOST_IMAGES: Final = 8
+DEFAULT_MAX_TOKENS: Final = 64
+MOST_STOP_WORDS: Final = 8
 Text = Annotated[str, StringConstraints(max_length=32_000)]
 
 
 class TextPart(BaseModel):
-    """Words of a message."""
+    """Text of a message."""
 
     type: Literal["text"]
     text: Text
@@ -38,14 +43,14 @@ class ImagePart(BaseModel):
 
 
 class Message(BaseModel):
-    """One turn."""
+    """One turn of a chat."""
 
     role: Literal["system", "user", "assistant"]
     content: Text | list[Annotated[TextPart | ImagePart, Field(discriminator="type")]]
 
 
 class ChatCompletionRequest(BaseModel):
-    """POST /v1/chat/completions. Fields that change nothing here are accepted and ignored, as clients send them."""
+    """POST /v1/chat/completions. Unknown fields are accepted and ignored, because clients send many."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -62,19 +67,19 @@ class ChatCompletionRequest(BaseModel):
     echo: Literal[False] | None = None
 
     @property
-    def most(self) -> int:
-        """Tokens of the answer, at most."""
-        return self.max_completion_tokens or self.max_tokens or 64
+    def max_new_tokens(self) -> int:
+        """Most tokens of the answer."""
+        return self.max_completion_tokens or self.max_tokens or DEFAULT_MAX_TOKENS
 
     @property
-    def stops(self) -> tuple[str, ...]:
-        """Words at which the answer ends."""
+    def stop_words(self) -> tuple[str, ...]:
+        """Texts at which the answer ends."""
         given = [self.stop] if isinstance(self.stop, str) else self.stop or []
-        return tuple(word for word in given if word)[:8]
+        return tuple(word for word in given if word)[:MOST_STOP_WORDS]
 
 
 def to_prompt(body: ChatCompletionRequest) -> Prompt:
-    """The chat as a prompt; raises BadInput or TooLarge for a picture, BadInput for turns that cannot be answered."""
+    """The chat as a prompt; raises BadInput for one that cannot be answered, BadInput or TooLarge for a picture."""
     if body.messages[-1].role != "user":
         raise BadInput("The last message must be the user's.")
     turns = tuple(_turn(message) for message in body.messages)
@@ -95,9 +100,53 @@ def _turn(message: Message) -> Turn:
     return Turn(message.role, "\n".join(texts), tuple(images))
 
 
-def chunk(head: dict[str, Any], delta: dict[str, str], finish: str | None = None) -> dict[str, Any]:
-    """One `chat.completion.chunk`."""
+def completion(head: dict[str, Any], answer: Answer) -> dict[str, Any]:
+    """A `chat.completion`: text and counts. Whether a gate fired, and for which ticket, is left out."""
+    count = len(answer.tokens)
+    return head | {
+        "object": "chat.completion",
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": answer.text},
+                "finish_reason": answer.finish_reason,
+            }
+        ],
+        "usage": {
+            "prompt_tokens": answer.prompt_tokens,
+            "completion_tokens": count,
+            "total_tokens": answer.prompt_tokens + count,
+        },
+    }
+
+
+def server_sent_events(pieces: Iterator[str | Answer], head: dict[str, Any]) -> Iterator[str]:
+    """A streamed answer as OpenAI sends it; an error after the first byte becomes an event of its own."""
+    yield _event(_chunk(head, {"role": "assistant", "content": ""}))
+    started = False
+    try:
+        for piece in pieces:
+            if isinstance(piece, str):
+                yield _event(_chunk(head, {"content": piece if started else piece.lstrip()}))
+                started = True
+            else:
+                yield _event(_chunk(head, {}, piece.finish_reason))
+    except LacunaError as exc:
+        yield _event(exc.problem() | error_member(exc))
+    yield "data: [DONE]\n\n"
+
+
+def error_member(error: LacunaError) -> dict[str, Any]:
+    """The member `error` that OpenAI's clients read."""
+    return {"error": {"message": error.detail, "type": error.code, "code": error.code, "param": None}}
+
+
+def _event(body: dict[str, Any]) -> str:
+    return f"data: {json.dumps(body)}\n\n"
+
+
+def _chunk(head: dict[str, Any], delta: dict[str, str], finish_reason: str | None = None) -> dict[str, Any]:
     return head | {
         "object": "chat.completion.chunk",
-        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}],
     }

@@ -1,4 +1,4 @@
-"""The heavy half of a replica: model, batcher, watcher. Imported in the background, when the door is open already."""
+"""Loads the model and runs the watcher. Imported in the background, because it imports torch."""
 
 import threading
 
@@ -17,22 +17,24 @@ from shared.vlm.loading import load
 
 
 def open_batcher(settings: Settings) -> Batcher:
-    """Load the model and warm it up."""
-    engine = Engine(load(settings.model_source, device=settings.device or None))
+    """Load the model, warm it up, and start the batcher."""
+    engine = Engine(load(settings.model.source, device=settings.device or None))
     engine.generate([Prompt.ask("Hello!")], max_new_tokens=2)
     return Batcher(engine)
 
 
-def watch(batcher: Batcher, slot: ActiveEraser, database: Database, settings: Settings, done: threading.Event) -> None:
-    """Follow the desired state until `done`."""
+def watch(
+    batcher: Batcher, active_eraser: ActiveEraser, database: Database, settings: Settings, done: threading.Event
+) -> None:
+    """Follow the desired state until `done` is set."""
     Watcher(
-        slot=slot,
+        active_eraser=active_eraser,
         site=batcher.engine.vlm.site,
         database=database,
         store=open_store(settings),
         keys=KeyRing.from_settings(settings),
         verifier=Verifier.from_settings(settings),
-        model_id=settings.model_id,
+        model_id=settings.model.id,
         replica=settings.replica,
         lease_s=settings.replica_lease_s,
     ).watch(done, settings.poll_s)

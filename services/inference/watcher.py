@@ -1,7 +1,7 @@
-"""Follows the desired state: fetches, checks, swaps, acknowledges. PostgreSQL is the truth; it is polled.
+"""Follows the desired state in PostgreSQL: fetches the version, verifies it, serves it, acknowledges. By polling.
 
-A version that cannot be trusted is not served. The one before it stays only while it covers everybody who must stay
-forgotten; else the slot is emptied.
+A version that cannot be verified is not served. The one before it stays only while it covers everybody who must stay
+forgotten; else the replica refuses every request.
 """
 
 import logging
@@ -27,9 +27,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Watcher:
-    """One replica's eye on one model. `site` is that of the model in memory."""
+    """Keeps the active eraser of one replica at the desired state of one model. `site`: of the model in memory."""
 
-    slot: ActiveEraser
+    active_eraser: ActiveEraser
     site: Site
     database: Database
     store: ObjectStore
@@ -38,11 +38,11 @@ class Watcher:
     model_id: str
     replica: str
     lease_s: float = 15.0
-    _mark: HighWaterMark | None = None  # how far the database had come: read at boot, raised by what is seen
-    _failed: tuple[int, str] | None = None  # generation and reason of what could not be loaded
+    _mark: HighWaterMark | None = None  # how far the database had come: read at the start, raised since
+    _failed: tuple[int, str] | None = None  # generation and reason of a version that could not be loaded
 
     def watch(self, done: threading.Event, every_s: float) -> None:
-        """Look again and again until `done`."""
+        """Call `look` every `every_s` seconds until `done` is set."""
         while not done.is_set():
             try:
                 self.look()
@@ -53,33 +53,33 @@ class Watcher:
             done.wait(every_s)
 
     def look(self) -> None:
-        """One look: load what is desired, or keep, or refuse; then acknowledge."""
+        """Compare with the desired state once: load its version, keep the present one, or close; then acknowledge."""
         with transaction(self.database) as session:
-            wanted = rollouts.desired(session, self.model_id)
+            wanted = rollouts.desired_version(session, self.model_id)
         if (stale := self._stale(wanted)) is not None:
-            self.slot.refuse(stale)
+            self.active_eraser.close(stale)
             if wanted is not None:
                 self._failed = (wanted.generation, stale)
                 self._acknowledge(wanted, None)
             return
         if wanted is None:
-            self.slot.refuse("No eraser version has been promoted yet.")
+            self.active_eraser.close("No eraser version has been promoted yet.")
             return
-        served = self.slot.peek()
+        served = self.active_eraser.current_or_none()
         if served is None or served.generation != wanted.generation:
             served = self._follow(wanted, served)
         elif wanted.uncovered:
-            self.slot.refuse("The promoted version does not cover everybody who must stay forgotten.")
+            self.active_eraser.close("The promoted version does not cover everybody who must stay forgotten.")
             served = None
         else:
-            self.slot.confirm()
+            self.active_eraser.confirm()
         self._acknowledge(wanted, served)
 
-    def _stale(self, wanted: rollouts.Desired | None) -> str | None:
-        """Why the database is not believed: it is below the mark in the object store, or below what it was before."""
+    def _stale(self, wanted: rollouts.DesiredVersion | None) -> str | None:
+        """Why the database is not trusted, if so: it is behind the high-water mark in the object store or in memory."""
         here = HighWaterMark(wanted.generation, wanted.newest, 0) if wanted else HighWaterMark(0, -1, 0)
         try:
-            if self._mark is None or self._mark.above(here):
+            if self._mark is None or self._mark.shortfalls(here):
                 self._mark = replace(high_water_mark.read(self.store, self.keys, self.model_id), log_size=0)
             high_water_mark.check(self._mark, here)
         except StaleRestore as exc:
@@ -91,14 +91,15 @@ class Watcher:
             return exc.detail
         except Unavailable as exc:
             if self._mark is None:
-                return f"Whether the database is the newest cannot be known yet: {exc.detail}"
-            return None if not self._mark.above(here) else "The database went back to an older state."
-        self._mark = self._mark.raised(here)
+                return f"It cannot be known yet whether the database is the newest: {exc.detail}"
+            return None if not self._mark.shortfalls(here) else "The database went back to an older state."
+        self._mark = self._mark.raised_to(here)
         return None
 
-    def _follow(self, wanted: rollouts.Desired, served: Served | None) -> Served | None:
+    def _follow(self, wanted: rollouts.DesiredVersion, served: Served | None) -> Served | None:
+        """Load and serve the desired version; where that fails, keep the one in memory if it covers everybody."""
         if wanted.uncovered:
-            self.slot.refuse("The promoted version does not cover everybody who must stay forgotten.")
+            self.active_eraser.close("The promoted version does not cover everybody who must stay forgotten.")
             return None
         try:
             eraser = load_verified_eraser(self.store, self.keys, self.verifier, wanted.version)
@@ -106,41 +107,41 @@ class Watcher:
         except Unavailable as exc:
             logger.warning("version %d cannot be fetched yet: %s", wanted.version.number, exc.detail)
             self._failed = (wanted.generation, exc.detail)
-            return self._kept(served, exc.detail)
+            return self._keep(served, exc.detail)
         except LacunaError as exc:
             logger.error("version %d is not served: %s", wanted.version.number, exc.detail)
             self._failed = (wanted.generation, exc.detail)
-            return self._kept(served, exc.detail)
+            return self._keep(served, exc.detail)
         fresh = Served(eraser, wanted.version.number, wanted.version.sha256, wanted.generation)
-        self.slot.serve(fresh)
+        self.active_eraser.serve(fresh)
         self._failed = None
         logger.info("version %d is served: %d tickets", fresh.number, len(eraser.tickets))
         return fresh
 
-    def _kept(self, served: Served | None, reason: str) -> Served | None:
-        """The version before, where it still covers everybody."""
+    def _keep(self, served: Served | None, reason: str) -> Served | None:
+        """The version in memory, where it still covers everybody; else None, and no version is served."""
         if served is None:
-            self.slot.refuse(f"The promoted version cannot be served: {reason}")
+            self.active_eraser.close(f"The promoted version cannot be served: {reason}")
             return None
         with transaction(self.database) as session:
-            missing = rollouts.uncovered_by(session, self.model_id, served.number)
+            missing = rollouts.count_uncovered(session, self.model_id, served.number)
         if missing:
-            self.slot.refuse(f"The promoted version cannot be served: {reason}")
+            self.active_eraser.close(f"The promoted version cannot be served: {reason}")
             return None
-        self.slot.confirm()
+        self.active_eraser.confirm()
         return served
 
-    def _acknowledge(self, wanted: rollouts.Desired, served: Served | None) -> None:
-        good = served is not None and served.generation == wanted.generation
-        error = None if good else (self._failed[1] if self._failed else "not covered")
+    def _acknowledge(self, wanted: rollouts.DesiredVersion, served: Served | None) -> None:
+        current = served is not None and served.generation == wanted.generation
+        error = None if current else (self._failed[1] if self._failed else "not covered")
         with transaction(self.database) as session:
-            rollouts.acknowledge(
+            rollouts.record_replica_state(
                 session,
                 self.replica,
                 self.model_id,
                 generation=served.generation if served else wanted.generation,
                 version_number=served.number if served else None,
-                state="serving" if good else "failed",
+                state="serving" if current else "failed",
                 error=error,
                 lease_s=self.lease_s,
             )

@@ -1,4 +1,4 @@
-"""Finite and not flat."""
+"""Checks before statistics are computed: activations are finite, and they differ from prompt to prompt."""
 
 from typing import Final
 
@@ -7,11 +7,14 @@ from torch import Tensor
 
 from shared.errors import BadInput
 
-FLAT: Final = 1e-6  # spread over size: float32 keeps about 1e-7
+FLAT: Final = 1e-6  # spread relative to size: float32 keeps about 1e-7
 
 
 class ActivationCheck:
-    """Watches activations [n, L, d] pass, however many: they are finite, and not the same for all prompts."""
+    """Checks a stream of activations [n, L, d] batch by batch, without keeping them.
+
+    `name` is the set that they come from; error messages name it.
+    """
 
     def __init__(self, name: str) -> None:
         self._name, self._count = name, 0
@@ -19,12 +22,12 @@ class ActivationCheck:
         self._high: Tensor | None = None
 
     def take(self, batch: Tensor) -> Tensor:
-        """`batch` as it is; raises BadInput, naming the layers, where a number of it is NaN or infinite."""
+        """Check one batch and return it unchanged; raises BadInput, naming the layers, for NaN or infinity."""
         finite = batch.isfinite().all(dim=-1).all(dim=0)
         if not bool(finite.all()):
             layers = [layer for layer, good in enumerate(finite.tolist()) if not good]
             raise BadInput(
-                f"The statistics cannot be made: the model gives NaN or infinity on the {self._name} set "
+                f"The statistics cannot be computed: the model gives NaN or infinity on the {self._name} set "
                 f"(layers {layers})."
             )
         if batch.shape[0]:
@@ -35,12 +38,12 @@ class ActivationCheck:
         return batch
 
     def end(self) -> None:
-        """Raise BadInput where nothing passed, or a layer never varied: its covariance would be singular."""
+        """Raise BadInput where there was no prompt, or where a layer never varied: its covariance is singular."""
         if self._low is None or self._high is None:
-            raise BadInput(f"The {self._name} set is empty: there is no prompt to make statistics of.")
+            raise BadInput(f"The {self._name} set is empty: there is no prompt to compute statistics from.")
         spread = (self._high.double() - self._low.double()).amax(dim=-1)
         size = torch.maximum(self._high.abs(), self._low.abs()).double().amax(dim=-1).clamp(min=1e-300)
-        flat = [layer for layer, one in enumerate((spread / size).tolist()) if one < FLAT]
+        flat = [layer for layer, relative in enumerate((spread / size).tolist()) if relative < FLAT]
         if flat:
             raise BadInput(
                 f"The statistics are singular: {self._count} {self._name} prompts look all the same at layers {flat}."
@@ -48,15 +51,15 @@ class ActivationCheck:
 
 
 def check_activations(name: str, activations: Tensor) -> None:
-    """`Sound` for activations that are all there."""
-    sound = ActivationCheck(name)
-    sound.take(activations)
-    sound.end()
+    """`ActivationCheck` for activations [n, L, d] that are all in memory."""
+    check = ActivationCheck(name)
+    check.take(activations)
+    check.end()
 
 
 def check_directions(directions: Tensor) -> None:
-    """Raise BadInput where `directions` [L, d] are not finite, or nowhere more than rounding."""
+    """Raise BadInput where `directions` [L, d] are not finite, or zero at every layer."""
     if not bool(directions.isfinite().all()):
-        raise BadInput("No direction can be made: it comes out as NaN or infinity.")
+        raise BadInput("No direction can be computed: it comes out as NaN or infinity.")
     if not bool((directions.norm(dim=-1) > 0).any()):
-        raise BadInput("No direction can be made: what is refused and what is told look the same to the model.")
+        raise BadInput("No direction can be computed: what is refused and what is answered look the same to the model.")

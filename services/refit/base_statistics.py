@@ -1,13 +1,14 @@
-"""What a refit computes once per base model, reference people and recipe: statistics of the retain side, directions.
+"""What a refit computes once per base model, reference people and recipe: base statistics and steering vectors.
 
-Says which prompts stand for "everybody else" (retain), which ones set the threshold (calibration) and which ones make
-the pull. The evaluation splits of the reference (`held_out`, `*_eval`, the test prompts) are never read here. Knows
-nothing of tickets, rows or queues.
+This module says which prompts stand for everybody else (the retain set) and which set the threshold (calibration).
+The evaluation splits of the reference (`held_out`, `*_eval`, the test prompts) are never read here. It knows nothing of
+tickets, database rows or queues.
 """
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from services.refit.activation_checks import ActivationCheck, check_activations, check_directions
 from services.refit.fitting import PICTURES
-from services.refit.steering_vectors import Pulls, folder_digest, pulls
+from services.refit.steering_vectors import SteeringVectors, folder_digest, load_or_compute_steering_vectors
 from shared.artifacts.retain_sets import RetainRow, Split, rows_in_split
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
@@ -35,20 +36,22 @@ from shared.probes.questions import (
     visible_questions,
 )
 from shared.probes.templates import Form
-from shared.vlm.engine import WINDOW, Engine
+from shared.vlm import capture
+from shared.vlm.batching import WINDOW
+from shared.vlm.engine import Engine
 
-Progress = Callable[[str], None]
+EnterStage = Callable[[str], None]
 Count = Callable[[int, int], None]  # done, all
 
 CALIBRATION_PICTURES: Final = 6  # of each form
 FORMS: Final[tuple[Form, ...]] = ("trained", "test")
 
 
-def statistics_digest(engine: Engine, reference_folder: Path, recipe: Recipe, retained: str = "") -> str:
-    """sha256 (hex) of all that the statistics depend on: site, recipe, every byte of the reference, `Retained.key`."""
-    words = f"{ROWS_SCHEMA_VERSION}/{engine.vlm.site.digest}/{recipe.digest}/{folder_digest(reference_folder)}"
-    words += f"/{retained}" if retained else ""
-    return hashlib.sha256(words.encode()).hexdigest()
+def statistics_digest(engine: Engine, reference_folder: Path, recipe: Recipe, retain_key: str = "") -> str:
+    """sha256 (hex) of all that the statistics depend on: site, recipe, the reference's bytes, `RetainSide.key`."""
+    text = f"{ROWS_SCHEMA_VERSION}/{engine.vlm.site.digest}/{recipe.digest}/{folder_digest(reference_folder)}"
+    text += f"/{retain_key}" if retain_key else ""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def compute_statistics(
@@ -56,130 +59,210 @@ def compute_statistics(
     reference: Reference,
     reference_folder: Path,
     recipe: Recipe,
-    progress: Progress,
+    enter_stage: EnterStage,
     *,
-    own: Sequence[RetainRow] = (),
+    operator_rows: Sequence[RetainRow] = (),
     count: Count | None = None,
-    found: Pulls | None = None,
+    vectors: SteeringVectors | None = None,
 ) -> BaseStatistics:
-    """What the gate of `recipe` compares with, and the pulls (method.md, sections 4, 5 and 7).
+    """What the gate of `recipe` compares with, and the steering vectors (method.md, sections 4, 5 and 7).
 
-    `own` are the rows of an operator's own retain set; the pulls are the model's and do not read them, so they may have
-    been `found` before. Raises BadInput, saying what is wrong, where nothing can be made of what the model does: NaN,
-    no variation, no refusal.
+    `operator_rows` are the rows of an operator's own retain set. The steering vectors belong to the model and do not
+    depend on them; pass `vectors` where they are known already. Raises BadInput, saying what is wrong, where the model
+    gives NaN, does not vary, or refuses nothing.
     """
-    if found is None:
-        progress("finding the pull")
-        found = pulls(engine, reference, recipe, reference_folder, count)
-    directions, held = found
-    check_directions(directions)
+    if vectors is None:
+        enter_stage("finding the steering vectors")
+        vectors = load_or_compute_steering_vectors(engine, reference, recipe, reference_folder, count)
+    check_directions(vectors.last_token)
     if recipe.gate == "identity":
-        progress("reading the retain set")
-        seen = what_is_seen(engine, reference, own, count)
-        return prepare_identity(recipe, engine.vlm.site, seen, directions=directions, held=held)
-    kept = retain_prompts(reference, own)
+        enter_stage("reading the retain set")
+        training_set = identity_training_set(engine, reference, operator_rows, count)
+        return prepare_identity(
+            recipe, engine.vlm.site, training_set, directions=vectors.last_token, decode_directions=vectors.decode_time
+        )
+    prompts = retain_prompts(reference, operator_rows)
 
     def retain() -> Iterator[Tensor]:
         """The retain set's activations, one window of prompts at a time: they are never all in memory."""
-        progress("reading the retain set")
-        sound = ActivationCheck("retain")
-        for start in range(0, len(kept), WINDOW):
-            yield sound.take(engine.activations(kept[start : start + WINDOW]))
+        enter_stage("reading the retain set")
+        check = ActivationCheck("retain")
+        for start in range(0, len(prompts), WINDOW):
+            yield check.take(capture.activations(engine, prompts[start : start + WINDOW]))
             if count is not None:
-                count(min(start + WINDOW, len(kept)), len(kept))
-        sound.end()
+                count(min(start + WINDOW, len(prompts)), len(prompts))
+        check.end()
 
-    progress("reading the calibration set")
-    calibration, identities = calibration_prompts(reference, own)
-    calibrated = engine.activations(calibration, count)
-    check_activations("calibration", calibrated)
+    enter_stage("reading the calibration set")
+    calibration = calibration_prompts(reference, operator_rows)
+    activations = capture.activations(engine, calibration.prompts, count)
+    check_activations("calibration", activations)
     return prepare_streamed(
         recipe,
         engine.vlm.site,
         retain=retain,
-        calibration=calibrated,
-        identities=identities,
-        directions=directions,
-        held=held,
+        calibration=activations,
+        identities=calibration.identities,
+        directions=vectors.last_token,
+        decode_directions=vectors.decode_time,
     )
 
 
-def what_is_seen(
-    engine: Engine, reference: Reference, own: Sequence[RetainRow] = (), count: Count | None = None
+def identity_training_set(
+    engine: Engine, reference: Reference, operator_rows: Sequence[RetainRow] = (), count: Count | None = None
 ) -> IdentityTrainingSet:
     """Pictures, names and questions of retained people, for the identity gate; calibration people apart from them.
 
-    Prompts of an operator's own set say nothing of who is meant: those for calibration are read, those for the fit not.
+    Prompts of an operator's own set do not say which person is meant: those for calibration are read, those for the
+    fit are not.
     """
-    people = [*(_Kept.of(person) for person in _retained(reference)), *_kept(own, "fit")]
-    calibration = [*(_Kept.of(person) for person in _calibrating(reference)), *_kept(own, "calibration")]
-    faces, names = [], []
-    for place, person in enumerate(people):
-        if person.subject.photos:
-            asked = picture_prompts(person.subject.photos[0], PICTURES, seed=place)
-            faces.append(engine.evidence(asked).pictures.rows)
-        if person.subject.names:
-            name = person.subject.names[0]
-            for said in (mention_questions(name), answers_that_name(name)):
-                names.append(torch.stack([one[-1] for one in engine.mentions(said, [name] * len(said))]))
+    retained = [*map(_RetainedPerson.of, _retained(reference)), *_people_in(operator_rows, "fit")]
+    calibrating = [*map(_RetainedPerson.of, _calibrating(reference)), *_people_in(operator_rows, "calibration")]
+    faces: list[Tensor] = []
+    names: list[Tensor] = []
+    for number, person in enumerate(retained):
+        faces += _face_activations(engine, person, seed=number)
+        names += _name_activations(engine, person)
         if count is not None:
-            count(place + 1, len(people))
-    shown = [
+            count(number + 1, len(retained))
+    operator_prompts = [row.prompt for row in rows_in_split(operator_rows, "calibration") if row.prompt is not None]
+    with_pictures = [prompt for prompt in operator_prompts if prompt.images]
+    without_pictures = [prompt for prompt in operator_prompts if not prompt.images]
+    small_talk = [Prompt.ask(text) for text in (*reference.general.calibration, *reference.harmful.fit[::4])]
+    training_set = IdentityTrainingSet(
+        faces=faces,
+        names=names,
+        pictures=capture.readout(engine, [*_calibration_pictures(calibrating), *with_pictures]).pictures.rows,
+        words=capture.readout(engine, [*_calibration_texts(calibrating), *small_talk, *without_pictures]).words,
+        people=len(calibrating),
+        facts=capture.activations(engine, _fact_prompts_with_picture(retained, reference), count),
+        harmless=capture.activations(engine, _visible_prompts(retained), count),
+    )
+    _check_training_set(training_set)
+    return training_set
+
+
+def retain_prompts(reference: Reference, operator_rows: Sequence[RetainRow] = ()) -> list[Prompt]:
+    """Prompts whose answers must stay: known people, public figures, half of the strangers, pictures, small talk."""
+    people = _retained(reference)
+    return [
+        *(
+            question.prompt
+            for person in people
+            for question in fact_questions(person.subject, form="trained", per_fact=2, person=person.id)
+        ),
+        *_what_is_visible(people),
+        *(Prompt.ask(text) for text in reference.general.fit),
+        *(prompt for row in rows_in_split(operator_rows, "fit") for prompt in _of_row(row, ("trained",), per_fact=2)),
+    ]
+
+
+@dataclass(frozen=True)
+class CalibrationPrompts:
+    """Prompts of which a stated share may fire, and the identity that each of them is about, in the same order."""
+
+    prompts: list[Prompt]
+    identities: list[str]
+
+
+def calibration_prompts(reference: Reference, operator_rows: Sequence[RetainRow] = ()) -> CalibrationPrompts:
+    """The calibration set; its identities are disjoint from those of the retain set."""
+    pairs: list[tuple[Prompt, str]] = []
+    for person in _calibrating(reference):
+        for form in FORMS:
+            questions = fact_questions(person.subject, form=form, per_fact=1, person=person.id)
+            pairs += [(question.prompt, person.id) for question in questions]
+        pairs += [(prompt, person.id) for prompt in _what_is_visible((person,))]
+    pairs += [(Prompt.ask(text), f"general-{number}") for number, text in enumerate(reference.general.calibration)]
+    for row in rows_in_split(operator_rows, "calibration"):
+        pairs += [(prompt, f"own {row.identity}") for prompt in _of_row(row, FORMS, per_fact=1)]
+    return CalibrationPrompts([prompt for prompt, _ in pairs], [identity for _, identity in pairs])
+
+
+@dataclass(frozen=True)
+class _RetainedPerson:
+    """A retained person, of the reference or of an operator's own set."""
+
+    id: str
+    subject: Subject
+    visible: Mapping[str, str]
+
+    @classmethod
+    def of(cls, person: Person) -> "_RetainedPerson":
+        return cls(person.id, person.subject, person.visible)
+
+
+def _people_in(operator_rows: Sequence[RetainRow], split: Split) -> list[_RetainedPerson]:
+    return [
+        _RetainedPerson(row.identity, row.subject, row.visible)
+        for row in rows_in_split(operator_rows, split)
+        if row.text is None
+    ]
+
+
+def _retained(reference: Reference) -> tuple[Person, ...]:
+    return (*reference.of("retain_fit"), *reference.of("celebrity_fit"), *reference.of("stranger_fit")[::2])
+
+
+def _calibrating(reference: Reference) -> tuple[Person, ...]:
+    return (*reference.of("calibration"), *reference.of("stranger_fit")[1::2])
+
+
+def _face_activations(engine: Engine, person: _RetainedPerson, seed: int) -> list[Tensor]:
+    """One group [n, L, d] of the person's first photograph in several changes; none for a person without one."""
+    if not person.subject.photos:
+        return []
+    return [capture.readout(engine, picture_prompts(person.subject.photos[0], PICTURES, seed=seed)).pictures.rows]
+
+
+def _name_activations(engine: Engine, person: _RetainedPerson) -> list[Tensor]:
+    """Two groups [n, L, d] of the name's last token: in questions and in answers; none for a person without one."""
+    if not person.subject.names:
+        return []
+    name = person.subject.names[0]
+    return [
+        torch.stack([tokens[-1] for tokens in capture.mention_states(engine, prompts, [name] * len(prompts))])
+        for prompts in (mention_questions(name), answers_that_name(name))
+    ]
+
+
+def _calibration_pictures(people: Sequence[_RetainedPerson]) -> list[Prompt]:
+    return [
         prompt
-        for place, person in enumerate(calibration)
+        for number, person in enumerate(people)
         for form in FORMS
         for photo in person.subject.photos[:1]
-        for prompt in picture_prompts(photo, CALIBRATION_PICTURES, form=form, seed=place)
+        for prompt in picture_prompts(photo, CALIBRATION_PICTURES, form=form, seed=number)
     ]
-    written = [
+
+
+def _calibration_texts(people: Sequence[_RetainedPerson]) -> list[Prompt]:
+    """Questions of fact by name, and every third prompt that merely mentions the name."""
+    questions = [
         question.prompt
-        for person in calibration
+        for person in people
         for form in FORMS
         for question in fact_questions(person.subject, form=form, per_fact=1, person=person.id)
         if question.by == "name"
     ]
-    named = [
+    mentions = [
         prompt
-        for person in calibration
+        for person in people
         for name in person.subject.names[:1]
         for prompt in (*mention_questions(name, seed=1)[::3], *answers_that_name(name)[::3])
     ]
-    talk = [Prompt.ask(text) for text in (*reference.general.calibration, *reference.harmful.fit[::4])]
-    prompts = [row.prompt for row in rows_in_split(own, "calibration") if row.prompt is not None]
-    about = [
+    return questions + mentions
+
+
+def _fact_prompts_with_picture(people: Sequence[_RetainedPerson], reference: Reference) -> list[Prompt]:
+    """Questions of fact on a picture; of every fourth person also as a choice, by letter, and as a gap to fill in."""
+    open_questions = [
         question.prompt
         for person in people
         for question in fact_questions(person.subject, form="trained", per_fact=2, person=person.id)
         if question.prompt.images
-    ] + _choices(people, reference)
-    beside = [
-        question.prompt
-        for seed in range(3)
-        for person in people
-        for photo in person.subject.photos[:1]
-        for question in visible_questions(photo, person.visible, person=person.id, seed=seed)
     ]
-    seen = IdentityTrainingSet(
-        faces=faces,
-        names=names,
-        pictures=engine.evidence([*shown, *(one for one in prompts if one.images)]).pictures.rows,
-        words=engine.evidence([*written, *named, *talk, *(one for one in prompts if not one.images)]).words,
-        people=len(calibration),
-        facts=engine.activations(about, count),
-        harmless=engine.activations(beside, count),
-    )
-    for name, rows in (("retain", seen.facts), ("retain (pictures)", torch.cat(faces)), ("calibration", seen.pictures)):
-        check_activations(name, rows)
-    others = {"retain (names)": torch.cat(names) if names else seen.facts[:0],
-              "calibration (words)": seen.words.rows, "harmless": seen.harmless}  # fmt: skip
-    for name, rows in others.items():
-        ActivationCheck(name).take(rows)
-    return seen
-
-
-def _choices(people: Sequence["_Kept"], reference: Reference) -> list[Prompt]:
-    """Questions of fact on a picture that are answered by choosing, by a letter, or by filling in: of every fourth."""
-    found = [
+    closed_questions = [
         question
         for person in people[::4]
         for question in fact_questions(
@@ -192,92 +275,44 @@ def _choices(people: Sequence["_Kept"], reference: Reference) -> list[Prompt]:
         )
         if question.prompt.images
     ]
-    return [q.prompt for q in found] + [by_letter(q.prompt) for q in found if q.kind == "mcq"]
+    letters = [by_letter(question.prompt) for question in closed_questions if question.kind == "mcq"]
+    return [*open_questions, *(question.prompt for question in closed_questions), *letters]
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """A retained person, of the reference or of an operator's own set."""
-
-    id: str
-    subject: Subject
-    visible: Mapping[str, str]
-
-    @classmethod
-    def of(cls, person: Person) -> "_Kept":
-        return cls(person.id, person.subject, person.visible)
-
-
-def _kept(own: Sequence[RetainRow], split: Split) -> list[_Kept]:
-    return [_Kept(row.identity, row.subject, row.visible) for row in rows_in_split(own, split) if row.text is None]
-
-
-def retain_prompts(reference: Reference, own: Sequence[RetainRow] = ()) -> list[Prompt]:
-    """Prompts whose answers must stay: known people, public figures, half of the strangers, pictures, small talk."""
-    people = _retained(reference)
+def _visible_prompts(people: Sequence[_RetainedPerson]) -> list[Prompt]:
+    """Harmless questions about what anybody can see in the people's photographs."""
     return [
-        *_about(people, "trained", per_fact=2),
-        *_visible(people),
-        *(Prompt.ask(text) for text in reference.general.fit),
-        *(prompt for row in rows_in_split(own, "fit") for prompt in _of_row(row, ("trained",), per_fact=2)),
+        question.prompt
+        for seed in range(3)
+        for person in people
+        for photo in person.subject.photos[:1]
+        for question in visible_questions(photo, person.visible, person=person.id, seed=seed)
+    ]
+
+
+def _what_is_visible(people: Sequence[Person]) -> list[Prompt]:
+    return [
+        question.prompt
+        for person in people
+        for question in visible_questions(person.subject.photos[0], person.visible, person=person.id, seed=0)
     ]
 
 
 def _of_row(row: RetainRow, forms: Sequence[Form], *, per_fact: int) -> list[Prompt]:
-    """What an operator's own row asks: its prompt, or its person's facts and what is to be seen."""
+    """What a row of an operator's set asks: its prompt, or its person's facts and what the photograph shows."""
     if row.prompt is not None:
         return [row.prompt]
-    about = [
-        question.prompt
-        for form in forms
-        for question in fact_questions(row.subject, form=form, per_fact=per_fact, person=row.identity)
-    ]
-    photos = row.subject.photos[:1]
-    return about + [q.prompt for photo in photos for q in visible_questions(photo, row.visible, person=row.identity)]
+    facts = [fact_questions(row.subject, form=form, per_fact=per_fact, person=row.identity) for form in forms]
+    visible = [visible_questions(photo, row.visible, person=row.identity) for photo in row.subject.photos[:1]]
+    return [question.prompt for question in chain(*facts, *visible)]
 
 
-def calibration_prompts(reference: Reference, own: Sequence[RetainRow] = ()) -> tuple[list[Prompt], list[str]]:
-    """Prompts of which a stated share may fire, with the identity each speaks of; disjoint from the retain set."""
-    people = _calibrating(reference)
-    prompts: list[Prompt] = []
-    identities: list[str] = []
-    for person in people:
-        for form in ("trained", "test"):
-            about = [q.prompt for q in fact_questions(person.subject, form=form, per_fact=1, person=person.id)]
-            prompts += about
-            identities += [person.id] * len(about)
-        seen = _visible((person,))
-        prompts += seen
-        identities += [person.id] * len(seen)
-    for number, text in enumerate(reference.general.calibration):
-        prompts.append(Prompt.ask(text))
-        identities.append(f"general-{number}")
-    for row in rows_in_split(own, "calibration"):
-        asked = _of_row(row, ("trained", "test"), per_fact=1)
-        prompts += asked
-        identities += [f"own {row.identity}"] * len(asked)
-    return prompts, identities
-
-
-def _retained(reference: Reference) -> tuple[Person, ...]:
-    return (*reference.of("retain_fit"), *reference.of("celebrity_fit"), *reference.of("stranger_fit")[::2])
-
-
-def _calibrating(reference: Reference) -> tuple[Person, ...]:
-    return (*reference.of("calibration"), *reference.of("stranger_fit")[1::2])
-
-
-def _about(people: Sequence[Person], form: Form, *, per_fact: int) -> list[Prompt]:
-    return [
-        question.prompt
-        for person in people
-        for question in fact_questions(person.subject, form=form, per_fact=per_fact, person=person.id)
-    ]
-
-
-def _visible(people: Sequence[Person], seed: int = 0) -> list[Prompt]:
-    return [
-        question.prompt
-        for person in people
-        for question in visible_questions(person.subject.photos[0], person.visible, person=person.id, seed=seed)
-    ]
+def _check_training_set(training_set: IdentityTrainingSet) -> None:
+    """Raise BadInput for NaN or infinity anywhere, and for pictures or facts that do not vary."""
+    check_activations("retain", training_set.facts)
+    check_activations("retain (pictures)", torch.cat(list(training_set.faces)))
+    check_activations("calibration", training_set.pictures)
+    if training_set.names:
+        ActivationCheck("retain (names)").take(torch.cat(list(training_set.names)))
+    ActivationCheck("calibration (words)").take(training_set.words.rows)
+    ActivationCheck("harmless").take(training_set.harmless)

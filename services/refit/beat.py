@@ -14,7 +14,7 @@ app = celery_app(QUEUE_REFIT, settings.redis_url)
 app.conf.beat_schedule = {
     "nightly-refit": {
         "task": TASK_NIGHTLY,
-        "schedule": crontab(hour=settings.nightly_hour, minute=0),
+        "schedule": crontab(hour=settings.nightly.hour, minute=0),
         "options": {"queue": QUEUE_REFIT},
     }
 }

@@ -1,4 +1,4 @@
-"""RefitContext: dependencies and the statistics cache."""
+"""RefitContext: what a refit depends on, and the cache of the base model's statistics."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -9,10 +9,15 @@ from typing import TypeVar
 from sqlalchemy import Engine as Database
 
 from services.refit.base_statistics import compute_statistics, statistics_digest
-from services.refit.progress import Report
+from services.refit.progress import Progress
 from services.refit.retain_set import PhotoHashCache, RetainSide, select_retain_side
-from services.refit.steering_vectors import Pulls, beside_model, compute_pulls, from_bytes, pulls_digest, to_bytes
-from shared.artifacts.retain_sets import open_rows
+from services.refit.steering_vectors import (
+    SteeringVectors,
+    compute_steering_vectors,
+    load_beside_model,
+    steering_vectors_digest,
+)
+from shared.artifacts.retain_sets import open_retain_set
 from shared.crypto.keyring import KeyRing
 from shared.crypto.signing import Signer
 from shared.db.models.retain_sets import RetainSet
@@ -31,7 +36,7 @@ T = TypeVar("T")
 
 @dataclass
 class RefitContext:
-    """All that a refit needs, made once at the worker's door. Keeps the statistics of the base model."""
+    """Everything that a refit needs; the worker builds it once. It keeps the statistics of the base model."""
 
     engine: Engine
     reference: Reference
@@ -43,60 +48,64 @@ class RefitContext:
     signer: Signer
     database: Database
     lease_s: float = 30.0
-    beat: Callable[[], None] = lambda: None  # the worker's pulse
+    heartbeat: Callable[[], None] = lambda: None  # of the worker process, not of the run's lease
     _statistics: dict[str, BaseStatistics] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._looks = PhotoHashCache(self.store, self.keys)
+        self._photo_hashes = PhotoHashCache(self.store, self.keys)
 
-    def retained(self, found: RetainSet | None, tickets: Sequence[Ticket]) -> RetainSide:
-        """Who is kept as they are in this fit: reference and set, without whoever `tickets` speak of."""
-        rows = open_rows(self.store, self.keys, found) if found is not None else ()
-        return select_retain_side(self.reference, found, rows, tickets, self.keys, self._looks)
+    def retain_side(self, retain_set: RetainSet | None, tickets: Sequence[Ticket]) -> RetainSide:
+        """Who is kept as they are in this fit: the reference and the operator's set, without the forgotten."""
+        rows = open_retain_set(self.store, self.keys, retain_set) if retain_set is not None else ()
+        return select_retain_side(self.reference, retain_set, rows, tickets, self.keys, self._photo_hashes)
 
-    def digest(self, kept: RetainSide) -> str:
-        """Of all that the statistics depend on."""
-        return statistics_digest(self.engine, self.reference_folder, self.recipe, kept.key)
+    def statistics_digest(self, retain_side: RetainSide) -> str:
+        """sha256 (hex) of all that the statistics depend on."""
+        return statistics_digest(self.engine, self.reference_folder, self.recipe, retain_side.key)
 
-    def statistics(self, kept: RetainSide, report: Report) -> tuple[str, BaseStatistics]:
-        """Digest and statistics; from memory, else from the store, else computed and stored."""
-        digest = self.digest(kept)
+    def statistics(self, retain_side: RetainSide, progress: Progress) -> BaseStatistics:
+        """From memory, else from the store, else computed and stored under their digest."""
+        digest = self.statistics_digest(retain_side)
         if digest not in self._statistics:
             stored = self._stored(statistics_key(self.model_id, digest), BaseStatistics.from_bytes)
-            self._statistics = {digest: stored or self._new_statistics(digest, kept, report)}
-        return digest, self._statistics[digest]
+            self._statistics = {digest: stored or self._compute_statistics(digest, retain_side, progress)}
+        return self._statistics[digest]
 
-    def _new_statistics(self, digest: str, kept: RetainSide, report: Report) -> BaseStatistics:
-        kept.check()
-        found = self._pulls(kept, report)
+    def _compute_statistics(self, digest: str, retain_side: RetainSide, progress: Progress) -> BaseStatistics:
+        retain_side.check()
+        vectors = self._steering_vectors(retain_side, progress)
         statistics = compute_statistics(
             self.engine,
-            kept.reference,
+            retain_side.reference,
             self.reference_folder,
             self.recipe,
-            report.enter,
-            own=kept.rows,
-            count=lambda done, total: report.count(done, total, "people or prompts"),
-            found=found,
+            progress.enter,
+            operator_rows=retain_side.rows,
+            count=lambda done, total: progress.count(done, total, "people or prompts"),
+            vectors=vectors,
         )
         self._put(statistics_key(self.model_id, digest), statistics.to_bytes())
         return statistics
 
-    def _pulls(self, kept: RetainSide, report: Report) -> Pulls:
-        """From beside the model, else from the store, else computed and stored: no retain set changes them."""
-        report.enter("finding the pull")
-        recipe, folder = self.recipe, self.reference_folder
-        key = pulls_key(self.model_id, pulls_digest(self.engine, recipe, folder))
-        found = beside_model(self.engine, recipe, folder) or self._stored(key, from_bytes)
-        if found is None:
-            found = compute_pulls(
-                self.engine, kept.reference, recipe, lambda done, total: report.count(done, total, "steps")
+    def _steering_vectors(self, retain_side: RetainSide, progress: Progress) -> SteeringVectors:
+        """From beside the model, else from the store, else computed and stored; the same for every retain set."""
+        progress.enter("finding the steering vectors")
+        key = pulls_key(self.model_id, steering_vectors_digest(self.engine, self.recipe, self.reference_folder))
+        vectors = load_beside_model(self.engine, self.recipe, self.reference_folder) or self._stored(
+            key, SteeringVectors.from_bytes
+        )
+        if vectors is None:
+            vectors = compute_steering_vectors(
+                self.engine,
+                retain_side.reference,
+                self.recipe,
+                lambda done, total: progress.count(done, total, "steps"),
             )
-            self._put(key, to_bytes(found, recipe))
-        return found
+            self._put(key, vectors.to_bytes(self.recipe))
+        return vectors
 
     def _stored(self, key: str, read: Callable[[bytes], T]) -> T | None:
-        """What was made before; None where it is not there, or not what was stored."""
+        """What an earlier run stored; None where nothing is there, or where it was altered."""
         try:
             return read(self.keys.open(self.store.get(key), self.store.get(f"{key}.key"), key))
         except NotFound:

@@ -1,6 +1,6 @@
-"""From a person to the rows of one ticket, by whichever gate the recipe names. One function; benchmarks use it too.
+"""From a person to the fit of one ticket, for whichever gate the recipe names. The benchmarks use it too.
 
-Knows the engine and the probes; nothing of stores, rows in a database or queues.
+This module knows the engine and the probes; it knows nothing of stores, databases or queues.
 """
 
 from dataclasses import replace
@@ -21,6 +21,7 @@ from shared.probes.questions import (
     picture_prompts,
     visible_questions,
 )
+from shared.vlm import capture
 from shared.vlm.engine import Engine
 
 PROBES_PER_FACT: Final = 8
@@ -29,44 +30,44 @@ PICTURES: Final = 16  # changes of one photograph
 
 
 def fit_subject(engine: Engine, recipe: Recipe, statistics: BaseStatistics, ticket: str, subject: Subject) -> TicketFit:
-    """The rows of `ticket`; raises BadInput where nothing about the person can be recognised."""
+    """The fit of `ticket`; raises BadInput where nothing about the person can be recognised."""
     if recipe.gate == "identity":
         photos = [
-            engine.evidence(picture_prompts(photo, PICTURES, seed=place)).pictures.rows
-            for place, photo in enumerate(subject.photos)
+            capture.readout(engine, picture_prompts(photo, PICTURES, seed=number)).pictures.rows
+            for number, photo in enumerate(subject.photos)
         ]
         names = []
         for name in (*subject.names, *_known_spellings(engine, subject)):
-            for places in (mention_questions(name), answers_that_name(name)):
-                names.append(engine.mentions(places, [name] * len(places)))
+            for prompts in (mention_questions(name), answers_that_name(name)):
+                names.append(capture.mention_states(engine, prompts, [name] * len(prompts)))
         return fit_identity(recipe, statistics, ticket, photos, names)
     return fit_ticket(
         recipe,
         statistics,
         ticket,
-        engine.activations([question.prompt for question in probes(subject, ticket)]),
-        harmless=engine.activations(harmless_prompts(subject)),
+        capture.activations(engine, [question.prompt for question in probes(subject, ticket)]),
+        harmless=capture.activations(engine, harmless_prompts(subject)),
     )
 
 
 def _known_spellings(engine: Engine, subject: Subject) -> list[str]:
-    """Other spellings of the names under which the model tells anything: one that means nothing to it is noise."""
+    """Other spellings of the names under which the model reveals a fact; a spelling that it does not know is noise."""
     known = []
     for name in other_spellings(subject.names):
-        asked = fact_questions(replace(subject, names=(name,), photos=()), form="trained", per_fact=1)
-        answers = engine.generate([question.prompt for question in asked])
-        if any(reveals(answer.text, question.accept) for answer, question in zip(answers, asked, strict=True)):
+        questions = fact_questions(replace(subject, names=(name,), photos=()), form="trained", per_fact=1)
+        answers = engine.generate([question.prompt for question in questions])
+        if any(reveals(answer.text, question.accept) for answer, question in zip(answers, questions, strict=True)):
             known.append(name)
     return known
 
 
 def probes(subject: Subject, ticket: str) -> list[Question]:
-    """How the refit asks about the person: by portrait and by name, as in the wordings kept for fitting."""
+    """The questions that the refit asks about the person: by portrait and by name, in the wordings kept for fitting."""
     return fact_questions(subject, form="trained", per_fact=PROBES_PER_FACT, person=ticket)
 
 
 def harmless_prompts(subject: Subject) -> list[Prompt]:
-    """What anybody may still ask about the ticket's pictures: what is to be seen."""
+    """Questions that anybody may still ask about the ticket's pictures: what can be seen in them."""
     return [
         question.prompt
         for photo in subject.photos

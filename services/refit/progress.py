@@ -10,12 +10,12 @@ WRITE_EVERY_S: Final = 1.0
 LOG_EVERY_S: Final = 5.0
 
 
-class Report:
-    """What a run says of itself. `write` puts it where people look, at every stage and about once a second."""
+class Progress:
+    """The progress of one run. `write` stores it for whoever watches: at every stage and about once a second."""
 
-    def __init__(self, name: str, write: Callable[["Report"], None]) -> None:
+    def __init__(self, name: str, write: Callable[["Progress"], None]) -> None:
         self.stage = "claimed"
-        self.progress: dict[str, Any] | None = None
+        self.counts: dict[str, Any] | None = None
         self._name, self._write = name, write
         self._since = self._written = self._logged = time.monotonic()
         self._seconds: dict[str, float] = {}
@@ -23,16 +23,16 @@ class Report:
     def enter(self, stage: str) -> None:
         """Leave the current stage for `stage`."""
         self._seconds = self.seconds()
-        self.stage, self.progress, self._since = stage, None, time.monotonic()
+        self.stage, self.counts, self._since = stage, None, time.monotonic()
         logger.info("refit %s: %s", self._name, stage)
         self._write(self)
 
-    def count(self, done: int, total: int, what: str) -> None:
-        """`done` of `total` `what` of this stage are done."""
-        self.progress = {"done": done, "total": total, "what": what}
+    def count(self, done: int, total: int, unit: str) -> None:
+        """`done` of `total` `unit` (say "tickets") of this stage are done."""
+        self.counts = {"done": done, "total": total, "what": unit}
         now = time.monotonic()
         if done >= total or now - self._logged >= LOG_EVERY_S:
-            logger.info("refit %s: %s, %d of %d %s", self._name, self.stage, done, total, what)
+            logger.info("refit %s: %s, %d of %d %s", self._name, self.stage, done, total, unit)
             self._logged = now
         if now - self._written >= WRITE_EVERY_S:
             self._written = now

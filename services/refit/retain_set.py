@@ -1,7 +1,7 @@
 """Whom a refit keeps as they are: the reference people and the operator's own retain set, without the forgotten.
 
-The ticket wins: a row or a reference person that a ticket in force speaks of is left out of this fit, and the run says
-so. Reference people are compared by name only: their portraits are drawn by one hand and look alike.
+A ticket takes precedence: a row or a reference person that a ticket in force is about is excluded from this fit, and
+the run says so. Reference people are compared by name only: their portraits come from one generator and look alike.
 """
 
 import logging
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.artifacts.photo_hashes import PhotoHashes, hash_with_crops
-from shared.artifacts.retain_sets import ExcludedRow, RetainRow, find_forgotten, rows_in_split
+from shared.artifacts.retain_sets import ExcludedRow, RetainRow, find_excluded_rows, rows_in_split
 from shared.artifacts.subject_material import open_material
 from shared.crypto.keyring import KeyRing
 from shared.db.models.retain_sets import RetainSet
@@ -24,63 +24,76 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RetainSide:
-    """What statistics are made of. `manifest` is what a version says of it; nobody is named there."""
+    """The people and prompts that the statistics are computed from.
+
+    `number` and `digest` are those of the operator's set, if there is one. `excluded_people` are ids of reference
+    people who are forgotten.
+    """
 
     reference: Reference
     rows: tuple[RetainRow, ...] = ()
     number: int | None = None
     digest: str | None = None
-    left_out: tuple[ExcludedRow, ...] = ()
-    absent: tuple[str, ...] = ()  # reference people, by id
+    excluded_rows: tuple[ExcludedRow, ...] = ()
+    excluded_people: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
-        """What the digest of the statistics has to add to the reference folder; empty where nothing."""
-        said = [self.digest or "", *(str(one.row) for one in self.left_out), *self.absent]
-        return "/".join(said).strip("/")
+        """What the digest of the statistics has to add to the reference folder's; empty where nothing differs."""
+        parts = [self.digest or "", *(str(excluded.row) for excluded in self.excluded_rows), *self.excluded_people]
+        return "/".join(parts).strip("/")
 
     @property
     def manifest(self) -> dict[str, Any] | None:
-        """Number and digest of the set, and what was left out."""
-        if self.number is None and not self.absent:
+        """What a version's manifest says of it: number, digest and exclusions. Nobody is named there."""
+        if self.number is None and not self.excluded_people:
             return None
-        out = [{"row": one.row, "ticket": one.ticket, "by": one.how} for one in self.left_out]
-        return {"number": self.number, "digest": self.digest, "left_out": out, "absent": list(self.absent)}
+        rows = [{"row": excluded.row, "ticket": excluded.ticket, "by": excluded.how} for excluded in self.excluded_rows]
+        return {
+            "number": self.number,
+            "digest": self.digest,
+            "left_out": rows,
+            "absent": list(self.excluded_people),
+        }
 
     @property
     def notes(self) -> list[str]:
-        """For the run: a sentence for each thing left out."""
-        said = [
-            f"Row {one.row} of retain set {self.number} is the person of {one.ticket} by {one.how}: left out."
-            for one in self.left_out
+        """One sentence for each exclusion, for whoever looks at the run."""
+        rows = [
+            f"Row {excluded.row} of retain set {self.number} is the person of {excluded.ticket} by {excluded.how}: "
+            "left out."
+            for excluded in self.excluded_rows
         ]
-        return said + [f"Reference person {one} is forgotten: left out of this fit." for one in self.absent]
+        return rows + [
+            f"Reference person {person} is forgotten: left out of this fit." for person in self.excluded_people
+        ]
 
     def check(self) -> None:
-        """Raise BadInput where nobody, or one identity only, is left to be kept as they are."""
+        """Raise BadInput where fewer than two identities are left for the fit."""
         people = (*self.reference.of("retain_fit"), *self.reference.of("celebrity_fit"))
-        who = {person.id for person in people} | {row.identity for row in rows_in_split(self.rows, "fit")}
-        if len(who) < 2:
+        identities = {person.id for person in people} | {row.identity for row in rows_in_split(self.rows, "fit")}
+        if len(identities) < 2:
+            noun = "identity" if len(identities) == 1 else "identities"
             raise BadInput(
-                f"The retain set has {len(who)} {'identity' if len(who) == 1 else 'identities'} for the fit, and needs "
-                "two at least: add one with `lacuna retain add`, or reference people."
+                f"The retain set has {len(identities)} {noun} for the fit, and needs at least two: add one with "
+                "`lacuna retain add`, or add reference people."
             )
 
 
 class PhotoHashCache:
-    """How the pictures of tickets look, remembered by ticket: a payload is opened once."""
+    """Perceptual hashes of the photographs of tickets, kept by ticket, so that a payload is opened once."""
 
     def __init__(self, store: ObjectStore, keys: KeyRing) -> None:
         self._store, self._keys = store, keys
         self._known: dict[str, tuple[PhotoHashes, ...]] = {}
 
     def __call__(self, ticket: Any) -> Sequence[PhotoHashes]:
-        """The looks of `ticket`; none where its material was shredded."""
+        """The hashes of `ticket`; none where its material was shredded."""
         if ticket.id not in self._known:
             try:
                 photos = open_material(self._store, self._keys, ticket).photos
             except NotFound as exc:
-                logger.warning("not held against the retain set by picture: %s", exc.detail)
+                logger.warning("the retain set is not compared with this ticket's pictures: %s", exc.detail)
                 return ()
             self._known[ticket.id] = tuple(hash_with_crops(photo) for photo in photos)
         return self._known[ticket.id]
@@ -88,31 +101,31 @@ class PhotoHashCache:
 
 def select_retain_side(
     reference: Reference,
-    found: RetainSet | None,
+    retain_set: RetainSet | None,
     rows: Sequence[RetainRow],
     tickets: Sequence[Ticket],
     keys: KeyRing,
-    looks: PhotoHashCache,
+    photo_hashes: PhotoHashCache,
 ) -> RetainSide:
-    """Reference and set without whoever `tickets` speak of."""
+    """Reference people and the rows of `retain_set`, without everybody whom `tickets` are about."""
     indices = {index for ticket in tickets for index in ticket.subject_index}
-    absent = {
+    forgotten = {
         person.id
         for person in reference.people
         if person.split not in ("forgettable", "stranger_fit", "stranger_eval")
         and indices
         and any(keys.blind_index(name) in indices for name in person.subject.names)
     }
-    kept = replace(reference, people=tuple(person for person in reference.people if person.id not in absent))
-    if found is None:
-        return RetainSide(kept, absent=tuple(sorted(absent)))
-    left_out = tuple(find_forgotten(rows, tickets, keys, looks))
-    out = {one.row for one in left_out}
+    retained = replace(reference, people=tuple(person for person in reference.people if person.id not in forgotten))
+    if retain_set is None:
+        return RetainSide(retained, excluded_people=tuple(sorted(forgotten)))
+    excluded_rows = tuple(find_excluded_rows(rows, tickets, keys, photo_hashes))
+    excluded_numbers = {excluded.row for excluded in excluded_rows}
     return RetainSide(
-        reference=kept,
-        rows=tuple(row for row in rows if row.number not in out),
-        number=found.number,
-        digest=found.digest,
-        left_out=left_out,
-        absent=tuple(sorted(absent)),
+        reference=retained,
+        rows=tuple(row for row in rows if row.number not in excluded_numbers),
+        number=retain_set.number,
+        digest=retain_set.digest,
+        excluded_rows=excluded_rows,
+        excluded_people=tuple(sorted(forgotten)),
     )

@@ -1,9 +1,9 @@
-"""The pulls of a base model, made once: read from the folder beside the model where they are, else computed.
+"""The steering vectors of a base model: read from the folder beside the model where they exist, else computed.
 
     python -m services.refit.steering_vectors models/demo-vlm      (part of `make demo-model`)
 
-A file is named by the digest of all that it depends on, so one of another model, other people or another recipe is
-never read. Services only read it; it is as trusted as the weights it lies beside.
+A file is named by the digest of everything that it depends on, so the vectors of another model, of other people or of
+another recipe are never read. The services only read these files; they are as trusted as the weights beside them.
 """
 
 import argparse
@@ -12,13 +12,14 @@ import json
 import logging
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from PIL.Image import Image
 from torch import Tensor
 
+from shared.core.logging import configure_logging
 from shared.domain.prompts import Prompt, Turn
 from shared.domain.subjects import Subject
 from shared.erasure.directions import erasure_direction
@@ -29,6 +30,7 @@ from shared.errors import BadInput, IntegrityFailure
 from shared.evaluation.reference import Reference, load_reference
 from shared.probes.image_changes import changed
 from shared.probes.questions import Question, fact_questions
+from shared.vlm import capture
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
 from shared.vlm.redaction import placeholder_tokens, redact
@@ -36,61 +38,87 @@ from shared.vlm.steering_vectors import ContrastPair, closed_form_direction, tra
 
 logger = logging.getLogger(__name__)
 DIRECTION_PAIRS: Final = 32
-KNOWING: Final = 16  # questions of each kind that show whether the model knows whom it knows
-FOLDER: Final = "pulls"
-MATTERS: Final = ("direction", "placement", "layers", "refine_steps", "match", "blind", "pgd_steps", "epsilon")
+KNOWLEDGE_QUESTIONS: Final = 16  # of each kind: they show whether the model knows the people it should know
+FOLDER: Final = "pulls"  # beside the reference folder; the name is part of the published model
+RELEVANT_RECIPE_FIELDS: Final = (
+    "direction", "placement", "layers", "refine_steps", "match", "blind", "pgd_steps", "epsilon",
+)  # fmt: skip
 
-Pulls = tuple[Tensor, Tensor | None]
 Count = Callable[[int, int], None]  # done, all
 
 
-def pulls(
+@dataclass(frozen=True)
+class SteeringVectors:
+    """What is added to the residual stream, for each layer of the site; the recipe's strength scales it later.
+
+    `last_token` [L, d] is added at the last prompt token. `decode_time` [L, d] is added at every generated token; it is
+    None where the recipe's placement does not steer there.
+    """
+
+    last_token: Tensor
+    decode_time: Tensor | None = None
+
+    def to_bytes(self, recipe: Recipe) -> bytes:
+        """One safetensors file."""
+        decode_time = {} if self.decode_time is None else {"held": self.decode_time}
+        return pack({"first": self.last_token} | decode_time, {"recipe": recipe.name})
+
+    @classmethod
+    def from_bytes(cls, blob: bytes) -> "SteeringVectors":
+        """Read what `to_bytes` wrote; raises IntegrityFailure where the bytes are no steering vectors."""
+        tensors, _ = unpack(blob)
+        if "first" not in tensors:
+            raise IntegrityFailure("The steering vectors lack the one for the last prompt token.")
+        return cls(tensors["first"], tensors.get("held"))
+
+
+def load_or_compute_steering_vectors(
     engine: Engine, reference: Reference, recipe: Recipe, reference_folder: Path, count: Count | None = None
-) -> Pulls:
-    """The pull [L, d] at the last prompt token, and the one at generated tokens where the recipe has its own."""
-    return beside_model(engine, recipe, reference_folder) or compute_pulls(engine, reference, recipe, count)
+) -> SteeringVectors:
+    """The vectors beside the model where they exist, else computed."""
+    return load_beside_model(engine, recipe, reference_folder) or compute_steering_vectors(
+        engine, reference, recipe, count
+    )
 
 
-def beside_model(engine: Engine, recipe: Recipe, reference_folder: Path) -> Pulls | None:
-    """Those that lie in the folder beside the model, if they do."""
+def load_beside_model(engine: Engine, recipe: Recipe, reference_folder: Path) -> SteeringVectors | None:
+    """The vectors in the folder beside the model; None where there are none for this very recipe."""
     path = _path(engine, recipe, reference_folder)
-    return from_bytes(path.read_bytes()) if path.is_file() else None
+    return SteeringVectors.from_bytes(path.read_bytes()) if path.is_file() else None
 
 
-def to_bytes(found: Pulls, recipe: Recipe) -> bytes:
-    """One safetensors file."""
-    first, held = found
-    return pack({"first": first} | ({} if held is None else {"held": held}), {"recipe": recipe.name})
+def compute_steering_vectors(
+    engine: Engine, reference: Reference, recipe: Recipe, count: Count | None = None
+) -> SteeringVectors:
+    """Compute them: minutes on two cores, seconds on a GPU. `count` is called after each step of the training.
+
+    Raises BadInput where the model refuses nothing, or everything.
+    """
+    if recipe.direction in ("closed", "text"):
+        return SteeringVectors(_closed_form(engine, reference, recipe))
+    last_token, decode_time = _trained(engine, reference, recipe, count)
+    return SteeringVectors(last_token, decode_time if recipe.placement == "hold" else None)
 
 
-def from_bytes(blob: bytes) -> Pulls:
-    """Back from bytes; raises IntegrityFailure where they are not pulls."""
-    tensors, _ = unpack(blob)
-    if "first" not in tensors:
-        raise IntegrityFailure("The pulls lack the one at the last prompt token.")
-    return tensors["first"], tensors.get("held")
+def steering_vectors_digest(engine: Engine, recipe: Recipe, reference_folder: Path) -> str:
+    """sha256 (hex) of all that the vectors depend on: site, reference, and those fields of the recipe that matter."""
+    fields = {name: value for name, value in recipe.as_json().items() if name in RELEVANT_RECIPE_FIELDS}
+    depends = [engine.vlm.site.digest, fields, folder_digest(reference_folder)]
+    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
 
-def choice_path(reference_folder: Path) -> Path:
-    """Where the search that chose the recipe's margin and strength is kept (benchmarks/hyperparameter_search.py)."""
+def hyperparameter_choice_path(reference_folder: Path) -> Path:
+    """Where benchmarks/hyperparameter_search.py keeps the search that chose the recipe's margin and strength."""
     return reference_folder.parent / FOLDER / "choice.json"
 
 
-def choice(recipe: Recipe, reference_folder: Path) -> dict[str, Any] | None:
-    """The curve of that search, where there is one for this very recipe."""
-    path = choice_path(reference_folder)
+def hyperparameter_choice(recipe: Recipe, reference_folder: Path) -> dict[str, Any] | None:
+    """The curve of that search; None where there is none for this very recipe."""
+    path = hyperparameter_choice_path(reference_folder)
     if not path.is_file():
         return None
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found if found.get("recipe") == recipe.digest else None
-
-
-def compute_pulls(engine: Engine, reference: Reference, recipe: Recipe, count: Count | None = None) -> Pulls:
-    """The same, computed: minutes on two cores, seconds on a GPU. `count` hears of each step of training."""
-    if recipe.direction in ("closed", "text"):
-        return _closed(engine, reference, recipe), None
-    first, held = _refined(engine, reference, recipe, count)
-    return first, held if recipe.placement == "hold" else None
+    choice: dict[str, Any] = json.loads(path.read_text())
+    return choice if choice.get("recipe") == recipe.digest else None
 
 
 def folder_digest(folder: Path) -> str:
@@ -103,30 +131,24 @@ def folder_digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def pulls_digest(engine: Engine, recipe: Recipe, reference_folder: Path) -> str:
-    """sha256 (hex) of all that the pulls depend on: site, reference, and what of the recipe matters to them."""
-    choices = {name: value for name, value in recipe.as_json().items() if name in MATTERS}
-    depends = [engine.vlm.site.digest, choices, folder_digest(reference_folder)]
-    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
-
-
 def _path(engine: Engine, recipe: Recipe, reference_folder: Path) -> Path:
-    return reference_folder.parent / FOLDER / f"{pulls_digest(engine, recipe, reference_folder)[:32]}.safetensors"
+    digest = steering_vectors_digest(engine, recipe, reference_folder)
+    return reference_folder.parent / FOLDER / f"{digest[:32]}.safetensors"
 
 
-def _closed(engine: Engine, reference: Reference, recipe: Recipe) -> Tensor:
-    """The paper's pairs: a harmful request with a clean picture, and under a jailbreak with an attacked one.
+def _closed_form(engine: Engine, reference: Reference, recipe: Recipe) -> Tensor:
+    """The paper's pairs: a harmful request with a clean picture, and under a jailbreak with an attacked picture.
 
-    Its ablation `text` leaves the pictures out.
+    The paper's ablation `text` leaves the pictures out. Returns [L, d].
     """
     photos: list[Image | None] = [None]
     if recipe.direction == "closed":
         photos = [person.subject.photos[0] for person in reference.of("stranger_fit")]
-    wrappings = reference.harmful.jailbreaks
+    jailbreaks = reference.harmful.jailbreaks
     requests = reference.harmful.fit[:: max(1, len(reference.harmful.fit) // DIRECTION_PAIRS)][:DIRECTION_PAIRS]
     refused = [Prompt.ask(text, photos[i % len(photos)]) for i, text in enumerate(requests)]
     jailbroken = [
-        Prompt.ask(wrappings[i % len(wrappings)].format(request=text), photos[i % len(photos)])
+        Prompt.ask(jailbreaks[i % len(jailbreaks)].format(request=text), photos[i % len(photos)])
         for i, text in enumerate(requests)
     ]
     return closed_form_direction(
@@ -134,10 +156,10 @@ def _closed(engine: Engine, reference: Reference, recipe: Recipe) -> Tensor:
     )
 
 
-def _refined(engine: Engine, reference: Reference, recipe: Recipe, count: Count | None) -> tuple[Tensor, Tensor]:
-    """From known people towards strangers, of whom the model says that it does not know them."""
+def _trained(engine: Engine, reference: Reference, recipe: Recipe, count: Count | None) -> tuple[Tensor, Tensor]:
+    """Train from known people towards strangers, of whom the model says that it does not know them (method.md, 5)."""
     known = [*reference.of("retain_fit"), *reference.of("celebrity_fit")]
-    asked = {person.id: person for person in known}
+    by_id = {person.id: person for person in known}
     questions = [
         question
         for person in known
@@ -153,25 +175,27 @@ def _refined(engine: Engine, reference: Reference, recipe: Recipe, count: Count 
         )
     ]
     strangers = reference.of("stranger_fit")
-    plain = [question.prompt for question in questions if question.kind == "qa"]
-    unknown = [
+    about_known = [question.prompt for question in questions if question.kind == "qa"]
+    about_strangers = [
         question.prompt
         for person in strangers
         for question in fact_questions(person.subject, form="trained", per_fact=1, person=person.id)
     ]
-    check_knowing(engine, plain, unknown, reference.unknown_answer)
+    check_known_and_unknown(engine, about_known, about_strangers, reference.unknown_answer)
     rng = random.Random(0)
-    swaps = [
-        swap(engine, question, asked[question.person].subject, rng.choice(strangers).subject, reference, recipe, rng)
+    pairs = [
+        contrast_pair(
+            engine, question, by_id[question.person].subject, rng.choice(strangers).subject, reference, recipe, rng
+        )
         for question in questions
     ]
-    told = engine.activations(plain)
-    start = erasure_direction(engine.activations(unknown), told).float()
-    size = told.norm(dim=-1).mean(dim=0)
-    return train_steering_vectors(engine, start, size, swaps, reference.unknown_answer, recipe, count)
+    recalled = capture.activations(engine, about_known)
+    start = erasure_direction(capture.activations(engine, about_strangers), recalled).float()
+    size = recalled.norm(dim=-1).mean(dim=0)
+    return train_steering_vectors(engine, start, size, pairs, reference.unknown_answer, recipe, count)
 
 
-def swap(
+def contrast_pair(
     engine: Engine,
     question: Question,
     subject: Subject,
@@ -180,9 +204,9 @@ def swap(
     recipe: Recipe,
     rng: random.Random,
 ) -> ContrastPair:
-    """`question`, about `subject`, and the same words about `stranger`.
+    """`question`, which is about `subject`, and the same words about `stranger`.
 
-    From a fact to the name there is nothing to swap: that is taught to be answered as a question about a stranger is.
+    A question from a fact to the name cannot be reworded in this way: its partner is such a question about a stranger.
     """
     adapter = engine.vlm.adapter
     *earlier, last = question.prompt.turns
@@ -194,47 +218,51 @@ def swap(
     pictures = tuple(changed(rng.choice(stranger.photos), "trained", rng) for _ in last.images)
     other_prompt = Prompt((*earlier, Turn(last.role, last.text.replace(name, stranger.names[0]), pictures)))
     known, unknown = adapter.encode([question.prompt, other_prompt])
-    if recipe.blind:
-        where = MentionSpans(pictures=tuple(range(len(last.images))))
+    if recipe.redact:
+        spans = MentionSpans(pictures=tuple(range(len(last.images))))
         if question.by == "name":
-            where = MentionSpans(words=(adapter.span(question.prompt, name),))
-        known = redact(adapter, known, where, placeholder_tokens(engine.vlm.tokenizer))
+            spans = MentionSpans(words=(adapter.span(question.prompt, name),))
+        known = redact(adapter, known, spans, placeholder_tokens(engine.vlm.tokenizer))
     return ContrastPair(known, unknown, question.options or (question.accept[0], *wrong[:3]))
 
 
-def check_knowing(engine: Engine, known: Sequence[Prompt], unknown: Sequence[Prompt], wanted: str) -> None:
-    """Raise BadInput for a model that never says `wanted` of strangers, or says it of everybody it should know."""
+def check_known_and_unknown(
+    engine: Engine, known: Sequence[Prompt], unknown: Sequence[Prompt], unknown_answer: str
+) -> None:
+    """Raise BadInput for a model that never gives `unknown_answer` about strangers, or gives it about everybody."""
     if not known or not unknown:
-        raise BadInput("No direction can be made: it needs people whom the model knows, and strangers.")
-    sample = {name: prompts[:: max(1, len(prompts) // KNOWING)][:KNOWING] for name, prompts in
-              (("known", known), ("unknown", unknown))}  # fmt: skip
-    said = {name: [a.text.strip() == wanted for a in engine.generate(some)] for name, some in sample.items()}
-    if not any(said["unknown"]):
+        raise BadInput("No direction can be computed: it needs people whom the model knows, and strangers.")
+    declines = {}
+    for name, prompts in (("known", known), ("unknown", unknown)):
+        asked = prompts[:: max(1, len(prompts) // KNOWLEDGE_QUESTIONS)][:KNOWLEDGE_QUESTIONS]
+        declines[name] = [answer.text.strip() == unknown_answer for answer in engine.generate(asked)]
+    if not any(declines["unknown"]):
         raise BadInput(
-            f"No direction can be made: the model refuses nothing. Of {len(said['unknown'])} questions about "
-            f'strangers it answered none with "{wanted}".'
+            "No direction can be computed: the model refuses nothing. "
+            f'It answered none of {len(declines["unknown"])} questions about strangers with "{unknown_answer}".'
         )
-    if all(said["known"]):
+    if all(declines["known"]):
         raise BadInput(
-            f"No direction can be made: the model refuses everything. It answered all {len(said['known'])} questions "
-            f'about people it should know with "{wanted}".'
+            "No direction can be computed: the model refuses everything. "
+            f"It answered all {len(declines['known'])} questions about people it should know with "
+            f'"{unknown_answer}".'
         )
 
 
 def main() -> None:
-    """Compute and write the pulls of the named recipes beside the model."""
-    parser = argparse.ArgumentParser(description="Make the pulls of a base model, once.")
+    """Compute the vectors of the named recipes and write them beside the model."""
+    parser = argparse.ArgumentParser(description="Compute the steering vectors of a base model, once.")
     parser.add_argument("model", type=Path)
-    chosen = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    engine, folder = Engine(load(chosen.model)), chosen.model / "reference"
+    arguments = parser.parse_args()
+    configure_logging()
+    engine, folder = Engine(load(arguments.model)), arguments.model / "reference"
     for recipe in (LACUNA, PAPER, PROTOTYPE):
         path = _path(engine, recipe, folder)
         if path.is_file():
             continue
-        made = compute_pulls(engine, load_reference(folder), recipe)
+        vectors = compute_steering_vectors(engine, load_reference(folder), recipe)
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(to_bytes(made, recipe))
+        path.write_bytes(vectors.to_bytes(recipe))
         logger.info("%s: %s", recipe.name, path)
 
 

@@ -1,7 +1,7 @@
 """The refit tasks: claim the run under a lease, run the pipeline, write the outcome. Safe to repeat and to kill.
 
-What is to be done stands in PostgreSQL; the message only says that it is time. An outage leaves the run `waiting`,
-a killed worker leaves a lease that lapses; in both cases the clerk orders the same run again.
+PostgreSQL holds what is to be done; the message only says that it is time. An outage leaves the run `waiting`; a
+killed worker leaves a lease that expires. In both cases the control loop orders the same run again.
 """
 
 import logging
@@ -10,7 +10,8 @@ from datetime import date
 
 from services.refit.context import RefitContext
 from services.refit.pipeline import Outcome, refit
-from services.refit.progress import Report
+from services.refit.progress import Progress
+from services.refit.run_record import RunRecord
 from shared.core.leases import keep_alive
 from shared.db.repositories import refits
 from shared.db.session import transaction
@@ -21,61 +22,58 @@ logger = logging.getLogger(__name__)
 
 
 def run_order(
-    shop: RefitContext, run_id: str, model_id: str, kind: str, period: str | None = None, recipe: str | None = None
+    context: RefitContext,
+    run_id: str,
+    model_id: str,
+    kind: str,
+    period: str | None = None,
+    recipe: str | None = None,
 ) -> None:
-    """Carry out the refit `run_id`; does nothing where it is done or in other hands."""
-    with transaction(shop.database) as session:
-        claim = refits.claim_run(session, run_id, model_id, kind, period=period, recipe=recipe, lease_s=shop.lease_s)
+    """Carry out the refit `run_id`; does nothing where it has ended or another worker holds it."""
+    with transaction(context.database) as session:
+        claim = refits.claim_run(session, run_id, model_id, kind, period=period, recipe=recipe, lease_s=context.lease_s)
     if claim is None or claim.already_done:
-        logger.info("refit %s is done or in other hands", run_id)
+        logger.info("refit %s has ended, or another worker holds it", run_id)
         return
-    fence = claim.fence
+    run = RunRecord(context.database, run_id, claim.fence, context.model_id, context.lease_s)
 
-    def write(report: Report) -> None:
-        with transaction(shop.database) as session:
-            refits.heartbeat(session, run_id, fence, report.stage, lease_s=shop.lease_s, progress=report.progress)
-        shop.beat()
+    def write(progress: Progress) -> None:
+        run.write_progress(progress)
+        context.heartbeat()
 
-    report = Report(run_id[:8], write)
+    progress = Progress(run.short_id, write)
     try:
-        with keep_alive(lambda: write(report), shop.lease_s / 3):
-            outcome = refit(shop, run_id, fence, report, recipe)
+        with keep_alive(lambda: write(progress), context.lease_s / 3):
+            outcome = refit(context, run, progress, recipe)
     except Unavailable as exc:
         logger.warning("refit %s waits: %s", run_id, exc.detail)
-        _end(shop, run_id, fence, "waiting", error=exc.detail)
+        _finish(run, "waiting", error=exc.detail)
         return
     except Conflict as exc:
-        logger.warning("refit %s is given up here: %s", run_id, exc.detail)
+        logger.warning("this worker gives up refit %s: %s", run_id, exc.detail)
         return
     except Exception as exc:
         logger.exception("refit %s failed", run_id)
         detail = exc.detail if isinstance(exc, LacunaError) else f"unexpected: {type(exc).__name__}"
-        _end(shop, run_id, fence, "failed", error=detail)
+        _finish(run, "failed", error=detail)
         return
     if outcome is Outcome.NOTHING_TO_DO:
-        _end(shop, run_id, fence, "nothing_to_do", seconds=report.seconds())
-        logger.info("refit %s: nothing to do, the latest version covers everybody", run_id[:8])
+        _finish(run, "nothing_to_do", seconds=progress.seconds())
+        logger.info("refit %s: nothing to do, the latest version covers everybody", run.short_id)
 
 
-def _end(
-    shop: RefitContext,
-    run_id: str,
-    fence: int,
-    status: str,
-    *,
-    error: str | None = None,
-    seconds: Mapping[str, float] | None = None,
+def _finish(
+    run: RunRecord, status: str, *, error: str | None = None, seconds: Mapping[str, float] | None = None
 ) -> None:
-    """Write how it ended; where that cannot be written the lease lapses, and the run is ordered again."""
+    """Write how the run ended; where that fails the lease expires, and the run is ordered again."""
     try:
-        with transaction(shop.database) as session:
-            refits.finish_run(session, run_id, fence, status, error=error, seconds=seconds)
+        run.finish(status, error=error, seconds=seconds)
     except (Conflict, Unavailable) as exc:
-        logger.warning("refit %s is %s, which cannot be written: %s", run_id, status, exc.detail)
+        logger.warning("refit %s: the status %s cannot be written: %s", run.run_id, status, exc.detail)
 
 
-def nightly(shop: RefitContext, day: date) -> None:
-    """The refit of the night of `day` (UTC): one row for each model and day, however often beat fires."""
-    with transaction(shop.database) as session:
-        model = refits.get_model(session, shop.model_id)
-    run_order(shop, str(nightly_run_id(model.id, day)), model.id, "nightly", period=day.isoformat())
+def nightly(context: RefitContext, day: date) -> None:
+    """The refit of the night of `day` (UTC): one row for each model and day, however often the beat fires."""
+    with transaction(context.database) as session:
+        model = refits.get_model(session, context.model_id)
+    run_order(context, str(nightly_run_id(model.id, day)), model.id, "nightly", period=day.isoformat())

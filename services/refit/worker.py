@@ -1,4 +1,4 @@
-"""The refit worker's door: reads the settings, loads the model once, then hands each message to `tasks.py`.
+"""The refit worker's Celery entry: reads the settings, loads the model once, hands each message to `tasks.py`.
 
 Start: `celery -A services.refit.worker worker -Q refit --pool solo`. The model is loaded in the process that works
 (a forked child of a process that ran torch hangs), before the first message is taken.
@@ -28,45 +28,50 @@ from shared.vlm.loading import load
 
 settings = load_settings()
 app = celery_app(QUEUE_REFIT, settings.redis_url)
-_shop: list[RefitContext] = []
+_context: RefitContext | None = None  # set once, when the worker starts
 
 
 @worker_init.connect
-def open_workshop(**_: Any) -> None:
-    """Load all that a refit needs."""
+def build_context(**_: Any) -> None:
+    """Load everything that a refit needs."""
+    global _context  # noqa: PLW0603 - Celery gives a worker no other place for it
     configure_logging()
-    database = make_engine(settings.database_url, settings.database_idle_s)
-    _shop.append(
-        RefitContext(
-            engine=Engine(load(settings.model_source, device=settings.device or None)),
-            reference=load_reference(settings.reference_folder),
-            reference_folder=settings.reference_folder,
-            recipe=Recipe.named(settings.recipe),
-            model_id=settings.model_id,
-            store=open_store(settings),
-            keys=KeyRing.from_settings(settings),
-            signer=Signer.from_settings(settings),
-            database=database,
-            lease_s=settings.refit_lease_s,
-            beat=HeartbeatWriter(database, QUEUE_REFIT),
-        )
+    database = make_engine(settings.database.url, settings.database.idle_s)
+    _context = RefitContext(
+        engine=Engine(load(settings.model.source, device=settings.device or None)),
+        reference=load_reference(settings.reference_folder),
+        reference_folder=settings.reference_folder,
+        recipe=Recipe.named(settings.recipe),
+        model_id=settings.model.id,
+        store=open_store(settings),
+        keys=KeyRing.from_settings(settings),
+        signer=Signer.from_settings(settings),
+        database=database,
+        lease_s=settings.refit_lease_s,
+        heartbeat=HeartbeatWriter(database, QUEUE_REFIT),
     )
 
 
 @heartbeat_sent.connect
-def _beat(**_: Any) -> None:
-    """The loop that takes messages turns; while a task runs, the pulse is that of its lease."""
-    if _shop:
-        _shop[0].beat()
+def _heartbeat(**_: Any) -> None:
+    """The worker is waiting for messages; while a task runs, the renewal of its lease writes the heartbeat."""
+    if _context is not None:
+        _context.heartbeat()
+
+
+def _started() -> RefitContext:
+    if _context is None:
+        raise RuntimeError("The worker has not started: no model is loaded.")
+    return _context
 
 
 @app.task(name=TASK_REFIT)
 def refit_task(run: str, model: str, kind: str, period: str | None = None, recipe: str | None = None) -> None:
     """Carry out one order."""
-    run_order(_shop[0], run, model, kind, period, recipe)
+    run_order(_started(), run, model, kind, period, recipe)
 
 
 @app.task(name=TASK_NIGHTLY)
 def nightly_task() -> None:
     """Carry out the refit of the latest night: a message may have waited past midnight."""
-    nightly(_shop[0], latest_run_date(utc_now(), settings.nightly_hour))
+    nightly(_started(), latest_run_date(utc_now(), settings.nightly.hour))

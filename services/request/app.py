@@ -15,7 +15,7 @@ from services.request.audit_log.reader import LogReader
 from services.request.auth.authentication import Authenticator
 from services.request.auth.oidc import OidcProvider
 from services.request.auth.permissions import OPEN, PERMISSIONS
-from services.request.auth.rate_limits import Limiter
+from services.request.auth.rate_limits import RateLimiter
 from services.request.break_glass import endpoints as break_glass_endpoints
 from services.request.certificates import endpoints as certificates_endpoints
 from services.request.context import AlarmThresholds, AppContext
@@ -63,25 +63,25 @@ def create(settings: Settings | None = None) -> FastAPI:
     chosen.need("database_url", "kek")
     configure_logging()
     context = AppContext(
-        make_engine(chosen.database_url, chosen.database_idle_s),
+        make_engine(chosen.database.url, chosen.database.idle_s),
         open_store(chosen),
         KeyRing.from_settings(chosen),
-        chosen.model_id,
+        chosen.model.id,
         regime=chosen.regime,
         calendar=chosen.calendar,
         zone=chosen.zone,
-        webhook_hosts=chosen.webhook_host_list,
-        webhook_loopback=chosen.webhook_allow_loopback,
+        webhook_hosts=chosen.webhook.host_list,
+        webhook_loopback=chosen.webhook.allow_loopback,
         periods=AlarmThresholds.from_settings(chosen),
     )
-    limiter = Limiter(chosen.rate_limit, chosen.rate_failures, chosen.redis_url)
-    return build(context, OidcProvider.from_settings(chosen), limiter, chosen.log_verify_keys, chosen.verify_keys)
+    limiter = RateLimiter(chosen.rate.limit, chosen.rate.failures, chosen.redis_url)
+    return build(context, OidcProvider.from_settings(chosen), limiter, chosen.log.verify_keys, chosen.verify_keys)
 
 
 def build(
     context: AppContext,
     provider: OidcProvider | None = None,
-    limiter: Limiter | None = None,
+    limiter: RateLimiter | None = None,
     log_keys: str = "",
     eraser_keys: str = "",
 ) -> FastAPI:
@@ -97,8 +97,8 @@ def build(
     )
     app.state.context = context
     app.state.authenticator = Authenticator(context.database, provider)
-    app.state.limiter = limiter or Limiter("100000/minute", "100000/minute")
-    app.state.logbook, app.state.public_keys = LogReader(), (log_keys, eraser_keys)
+    app.state.rate_limiter = limiter or RateLimiter("100000/minute", "100000/minute")
+    app.state.log_reader, app.state.public_keys = LogReader(), (log_keys, eraser_keys)
     install_error_handlers(app)
     for router in ROUTERS:
         app.include_router(router)

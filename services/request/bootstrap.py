@@ -1,4 +1,6 @@
-"""Makes an empty database usable: tenant, model, keys, and the order for version 0. `python -m ...initialise`.
+"""Makes an empty database usable: tenant, model, keys and the order for version 0.
+
+Start: `python -m services.request.bootstrap`.
 
 May be run at every start: what exists is left alone. Keys are those of LACUNA_FIRST_KEYS, or are drawn and shown once,
 in `<data>/keys.json` (mode 0600).
@@ -76,9 +78,9 @@ def main() -> None:
     settings = load_settings()
     settings.need("database_url")
     bootstrap(
-        make_engine(settings.database_url, settings.database_idle_s),
-        settings.model_id,
-        settings.model_source,
+        make_engine(settings.database.url, settings.database.idle_s),
+        settings.model.id,
+        settings.model.source,
         settings.data / "keys.json",
         read_pairs("LACUNA_FIRST_KEYS", settings.first_keys),
     )

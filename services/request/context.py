@@ -24,11 +24,11 @@ class AlarmThresholds:
     def from_settings(cls, settings: Settings) -> "AlarmThresholds":
         """As the operator set them."""
         return cls(
-            settings.nightly_hour,
-            timedelta(seconds=settings.nightly_grace_s),
+            settings.nightly.hour,
+            timedelta(seconds=settings.nightly.grace_s),
             timedelta(seconds=settings.pulse_grace_s),
             timedelta(seconds=settings.order_grace_s),
-            settings.deadman_every_s,
+            settings.deadman.every_s,
         )
 
 

@@ -1,9 +1,9 @@
-"""The mark of how far the database had come, in the object store: a database below it is an old backup.
+"""The high-water mark: how far the database had come, kept in the object store. A database below it is an old backup.
 
-Authenticated by a key derived from the key-encryption key, for the replicas, and signed with the log's key, so that an
-auditor can check it with public keys alone. Two people may accept an older database knowingly: what they accept is this
-mark, by the sha256 of its text, and no other one. Does not notice what was lost between the last mark (written
-by the clerk within a second of a change) and the backup; does not help where store and database are restored together.
+A key derived from the key-encryption key authenticates the mark for the replicas. The log's key signs it, so that an
+auditor can check it with public keys alone. Two people together may accept an older database: what they accept is this
+very mark, by the sha256 of its text. The mark does not show what was lost between the last mark, which the control
+loop writes within a second of a change, and the backup. It does not help where the object store is restored as well.
 """
 
 import base64
@@ -36,17 +36,17 @@ class HighWaterMark:
     version: int
     log_size: int
 
-    def above(self, other: "HighWaterMark") -> list[str]:
-        """What of `other` is behind this mark, in words."""
+    def shortfalls(self, present: "HighWaterMark") -> list[str]:
+        """In words, in what the database at `present` is below this mark; empty where it is not."""
         pairs = (
-            ("generation", self.generation, other.generation),
-            ("newest version", self.version, other.version),
-            ("log size", self.log_size, other.log_size),
+            ("generation", self.generation, present.generation),
+            ("newest version", self.version, present.version),
+            ("log size", self.log_size, present.log_size),
         )
-        return [f"{name} {there} (it was {here})" for name, here, there in pairs if here > there]
+        return [f"{name} {now} (it was {mark})" for name, mark, now in pairs if mark > now]
 
-    def raised(self, other: "HighWaterMark") -> "HighWaterMark":
-        """The higher of both, part by part."""
+    def raised_to(self, other: "HighWaterMark") -> "HighWaterMark":
+        """The higher of both in each number."""
         return HighWaterMark(
             max(self.generation, other.generation),
             max(self.version, other.version),
@@ -54,46 +54,46 @@ class HighWaterMark:
         )
 
 
-NOTHING: Final = HighWaterMark(0, -1, 0)
+NO_MARK: Final = HighWaterMark(0, -1, 0)
 
 
 def write(store: ObjectStore, keys: KeyRing, model: str, mark: HighWaterMark, signer: Signer | None = None) -> None:
-    """Put the mark; its time makes its text one of a kind."""
+    """Store the mark. The time in its text makes the text unique."""
     body = json.dumps(asdict(mark) | {"model": model, "at": utc_now().isoformat()}, sort_keys=True)
-    made = {"mark": body, "tag": keys.tag(body.encode(), PURPOSE)}
+    document = {"mark": body, "tag": keys.tag(body.encode(), PURPOSE)}
     if signer is not None:
-        made["signature"] = base64.b64encode(signer.sign_bytes(_signed(body))).decode()
-    store.put(highwater_key(model), json.dumps(made).encode())
+        document["signature"] = base64.b64encode(signer.sign_bytes(_signed(body))).decode()
+    store.put(highwater_key(model), json.dumps(document).encode())
 
 
-def shown(store: ObjectStore, model: str) -> dict[str, Any] | None:
-    """For an auditor: the text of the mark and its signature."""
+def export(store: ObjectStore, model: str) -> dict[str, Any] | None:
+    """What an auditor gets: the text of the mark and its signature; None where there is no mark."""
     try:
-        found = json.loads(store.get(highwater_key(model)))
-        return {"mark": found["mark"], "signature": found.get("signature")}
+        stored = json.loads(store.get(highwater_key(model)))
+        return {"mark": stored["mark"], "signature": stored.get("signature")}
     except NotFound:
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise IntegrityFailure("The high-water mark in the object store cannot be read.") from exc
 
 
-def check_signature(given: Mapping[str, Any], keys: Sequence[bytes]) -> dict[str, Any]:
-    """What a mark as `shown` says, where one of the raw public `keys` signed it; raises IntegrityFailure."""
+def check_signature(exported: Mapping[str, Any], keys: Sequence[bytes]) -> dict[str, Any]:
+    """The content of an exported mark. Raises IntegrityFailure unless one of the raw public `keys` signed it."""
     try:
-        signature = base64.b64decode(given["signature"], validate=True)
+        signature = base64.b64decode(exported["signature"], validate=True)
         for key in keys:
             with suppress(InvalidSignature):
-                Ed25519PublicKey.from_public_bytes(key).verify(signature, _signed(given["mark"]))
-                return dict(json.loads(given["mark"]))
+                Ed25519PublicKey.from_public_bytes(key).verify(signature, _signed(exported["mark"]))
+                return dict(json.loads(exported["mark"]))
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise IntegrityFailure("The high-water mark cannot be read, or is not signed.") from exc
     raise IntegrityFailure("The high-water mark was altered, or is not signed by a key that you trust.")
 
 
-def digest(store: ObjectStore, model: str) -> str:
-    """Sha256 of the mark's text; "" where there is none."""
-    found = shown(store, model)
-    return sha256(found["mark"].encode()).hexdigest() if found else ""
+def text_digest(store: ObjectStore, model: str) -> str:
+    """Hex sha256 of the mark's text, by which people accept it; "" where there is no mark."""
+    exported = export(store, model)
+    return sha256(exported["mark"].encode()).hexdigest() if exported else ""
 
 
 def _signed(body: str) -> bytes:
@@ -101,25 +101,25 @@ def _signed(body: str) -> bytes:
 
 
 def read(store: ObjectStore, keys: KeyRing, model: str) -> HighWaterMark:
-    """The mark, `NOTHING` where none was put; raises IntegrityFailure where it was altered or is another model's."""
+    """The mark; `NO_MARK` where there is none. Raises IntegrityFailure where it was altered or is another model's."""
     try:
-        found = json.loads(store.get(highwater_key(model)))
-        if not hmac.compare_digest(found["tag"], keys.tag(found["mark"].encode(), PURPOSE)):
+        stored = json.loads(store.get(highwater_key(model)))
+        if not hmac.compare_digest(stored["tag"], keys.tag(stored["mark"].encode(), PURPOSE)):
             raise IntegrityFailure("The high-water mark in the object store was altered.")
-        values = json.loads(found["mark"])
+        values = json.loads(stored["mark"])
         if values.pop("model") != model:
             raise IntegrityFailure("The high-water mark in the object store is another model's.")
-        values.pop("at", None)  # marks from before they were signed have none
+        values.pop("at", None)  # the oldest marks have no time
         return HighWaterMark(**values)
     except NotFound:
-        return NOTHING
+        return NO_MARK
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise IntegrityFailure("The high-water mark in the object store cannot be read.") from exc
 
 
 def check(mark: HighWaterMark, present: HighWaterMark) -> None:
-    """Raise StaleRestore where `present`, what the database says, is below `mark`."""
-    if behind := mark.above(present):
+    """Raise StaleRestore where the database, which is at `present`, is below `mark`."""
+    if behind := mark.shortfalls(present):
         raise StaleRestore(
             f"The database is older than what was served before: {', '.join(behind)}. People erased since would be "
             "exposed, so nothing is served. Restore a newer backup (or replay the write-ahead log) and start again; or "

@@ -1,11 +1,9 @@
-"""A ticket's raw material as bytes: names, facts and photographs in one JSON document. Checks pictures at the door.
-
-Photographs are decoded, bounded and written anew as PNG, so that no metadata and nothing but pixels is kept.
-"""
+"""The raw material of a ticket as bytes: names, facts and photographs in one JSON document."""
 
 import base64
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from shared.artifacts.photos import open_photo
 from shared.domain.subjects import Fact, Subject
@@ -13,7 +11,7 @@ from shared.errors import BadInput, IntegrityFailure, TooLarge
 
 
 def pack_subject(names: Sequence[str], photos: Sequence[bytes], facts: Sequence[Fact]) -> bytes:
-    """Bytes of a person; `photos` as from `check_photo`."""
+    """A person as bytes. `photos` are PNG, as `normalize_photo` writes them."""
     return json.dumps(
         {
             "schema": 1,
@@ -26,7 +24,7 @@ def pack_subject(names: Sequence[str], photos: Sequence[bytes], facts: Sequence[
 
 
 def load_subject(blob: bytes) -> Subject:
-    """Back from bytes; raises IntegrityFailure where they are not a person of ours."""
+    """The person, back from bytes. Raises IntegrityFailure where `pack_subject` did not write them."""
     try:
         values = json.loads(blob)
         return Subject(
@@ -38,11 +36,20 @@ def load_subject(blob: bytes) -> Subject:
         raise IntegrityFailure("The raw material of a ticket cannot be read.") from exc
 
 
-def unpack_subject(blob: bytes) -> tuple[list[str], list[bytes], list[Fact]]:
-    """What `pack_subject` was given, back from its bytes; raises IntegrityFailure."""
+@dataclass(frozen=True)
+class Material:
+    """What `pack_subject` was given: names, photographs as PNG, facts."""
+
+    names: list[str]
+    photos: list[bytes]
+    facts: list[Fact]
+
+
+def unpack_material(blob: bytes) -> Material:
+    """What `pack_subject` was given, back from its bytes. Raises IntegrityFailure."""
     try:
         values = json.loads(blob)
         facts = [Fact(f["attribute"], f["value"], tuple(f["aliases"])) for f in values["facts"]]
-        return list(values["names"]), [base64.b64decode(photo) for photo in values["photos"]], facts
+        return Material(list(values["names"]), [base64.b64decode(photo) for photo in values["photos"]], facts)
     except (ValueError, KeyError, TypeError) as exc:
         raise IntegrityFailure("The raw material of a ticket cannot be read.") from exc

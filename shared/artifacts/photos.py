@@ -1,4 +1,4 @@
-"""Decode, bound and re-encode a photograph."""
+"""Photographs are decoded, bounded and written anew, so that only pixels are kept and no metadata."""
 
 import base64
 import binascii
@@ -11,35 +11,35 @@ from PIL import Image, UnidentifiedImageError
 
 from shared.errors import BadInput, TooLarge
 
-MOST_BYTES: Final = 8 * 1024 * 1024  # of one picture
-MOST_PIXELS: Final = 16_000_000
-LONGEST_SIDE: Final = 1024  # larger pictures are reduced: no served model looks closer
+MAX_BYTES: Final = 8 * 1024 * 1024  # of one picture
+MAX_PIXELS: Final = 16_000_000
+MAX_SIDE: Final = 1024  # pixels; larger pictures are reduced, because no served model looks closer
 FORMATS: Final = ("PNG", "JPEG", "WEBP")
 _DATA_URL: Final = re.compile(r"data:image/[\w.+-]+;base64,", re.ASCII)
 
 
 def open_photo(data: bytes) -> Image.Image:
-    """The picture in `data`, RGB; raises TooLarge or BadInput, before anything large is unpacked."""
-    if len(data) > MOST_BYTES:
-        raise TooLarge(f"A picture may have {MOST_BYTES // 1024 // 1024} MB; this one has {len(data) / 1e6:.1f} MB.")
+    """The picture in `data`, as RGB. Raises TooLarge or BadInput, before anything large is unpacked."""
+    if len(data) > MAX_BYTES:
+        raise TooLarge(f"A picture may have {MAX_BYTES // 1024 // 1024} MB; this one has {len(data) / 1e6:.1f} MB.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             picture = Image.open(io.BytesIO(data), formats=FORMATS)
         width, height = picture.size
-        if width * height > MOST_PIXELS:
+        if width * height > MAX_PIXELS:
             raise TooLarge(
-                f"A picture may have {MOST_PIXELS // 1_000_000} megapixels; this one has {width * height / 1e6:.0f}."
+                f"A picture may have {MAX_PIXELS // 1_000_000} megapixels; this one has {width * height / 1e6:.0f}."
             )
         return picture.convert("RGB")
     except Image.DecompressionBombError as exc:
-        raise TooLarge(f"A picture may have {MOST_PIXELS // 1_000_000} megapixels; this one has far more.") from exc
+        raise TooLarge(f"A picture may have {MAX_PIXELS // 1_000_000} megapixels; this one has far more.") from exc
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as exc:
         raise BadInput("This is not a picture that can be read (PNG, JPEG or WebP).") from exc
 
 
 def read_data_url(text: str) -> bytes:
-    """The bytes of a `data:image/...;base64,` URL (RFC 2397) or of plain base64; raises BadInput."""
+    """The bytes of a `data:image/...;base64,` URL (RFC 2397) or of plain base64. Raises BadInput."""
     match = _DATA_URL.match(text)
     if match is None and ":" in text[:64]:
         raise BadInput("A picture must be given as a data URL (data:image/png;base64,...), not as an address.")
@@ -52,7 +52,7 @@ def read_data_url(text: str) -> bytes:
 def normalize_photo(data: bytes) -> bytes:
     """The picture written anew as PNG without metadata."""
     picture = open_photo(data)
-    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    picture.thumbnail((MAX_SIDE, MAX_SIDE))
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", compress_level=1)  # a third of the time of the default, a tenth larger
     return buffer.getvalue()

@@ -1,7 +1,7 @@
-"""An operator's own retain set: people and prompts that must stay as they are, split by identity, as sealed bytes.
+"""An operator's own retain set: people and prompts whose answers must not change, as sealed bytes.
 
-Every identity is in one split: what the fit reads, what sets the threshold (`calibration`), what only the audit asks
-(`held_out`). Knows who is in it twice over: whether a forgotten person is, by name (blind index) and by picture.
+Every identity is in one split: `fit` is read by the refit, `calibration` sets the threshold, `held_out` is asked by
+the audit alone. A row about a forgotten person is found by name (blind index) and by photograph (photo hash).
 """
 
 import base64
@@ -26,14 +26,14 @@ from shared.storage.base import ObjectStore
 
 Split = Literal["fit", "calibration", "held_out"]
 SPLITS: Final[tuple[Split, ...]] = get_args(Split)
-SHARES: Final = (0.6, 0.8)  # of identities: fit up to the first, calibration up to the second, the rest held out
+SHARES: Final = (0.6, 0.8)  # of the identities: fit up to the first, calibration up to the second
 _SCHEMA: Final = 1
-_LONGEST_NAME: Final = 5  # words of a name that is looked for in a prompt's text
+_MAX_NAME_WORDS: Final = 5  # of a name that is looked for in the text of a prompt
 
 
 @dataclass(frozen=True)
 class RetainRow:
-    """One row of the file (`number` from 1): a person, or a prompt (`text`, perhaps with one picture)."""
+    """One row of the file, counted from 1: a person, or a prompt (`text`, perhaps with one picture)."""
 
     number: int
     identity: str
@@ -44,21 +44,21 @@ class RetainRow:
 
     @property
     def prompt(self) -> Prompt | None:
-        """What is asked, where the row is a prompt."""
+        """The prompt; None where the row is a person."""
         return None if self.text is None else Prompt.ask(self.text, next(iter(self.subject.photos), None))
 
 
 @dataclass(frozen=True)
 class ExcludedRow:
-    """A row that speaks of somebody who is forgotten, and how that was seen."""
+    """A row about somebody who is forgotten, and how that was noticed."""
 
     row: int
     ticket: str
     how: Literal["name", "picture"]
 
 
-class Forgotten(Protocol):
-    """What a ticket's row says that can be held against a retain set."""
+class ForgottenTicket(Protocol):
+    """The part of a ticket by which a retain set is searched for its person."""
 
     @property
     def id(self) -> str: ...
@@ -67,7 +67,7 @@ class Forgotten(Protocol):
 
 
 class SealedSet(Protocol):
-    """What the row of a retain set says of its object."""
+    """Where the object of a retain set is and what opens it."""
 
     @property
     def number(self) -> int: ...
@@ -90,23 +90,23 @@ def rows_in_split(rows: Iterable[RetainRow], split: Split) -> tuple[RetainRow, .
     return tuple(row for row in rows if row.split == split)
 
 
-def find_forgotten(
+def find_excluded_rows(
     rows: Sequence[RetainRow],
-    tickets: Sequence[Forgotten],
+    tickets: Sequence[ForgottenTicket],
     keys: KeyRing,
-    looks: Callable[[Forgotten], Sequence[PhotoHashes]],
+    photo_hashes: Callable[[ForgottenTicket], Sequence[PhotoHashes]],
 ) -> list[ExcludedRow]:
-    """Every row that speaks of the person of one of `tickets`, at most once a row and ticket.
+    """The rows about the person of one of `tickets`, each row at most once for each ticket.
 
-    `looks` gives the pictures of a ticket; it is asked only where a row has a picture and no name met.
+    `photo_hashes` gives the hashes of a ticket's photographs. It is called only where any row has a picture.
     """
     named = {index: ticket.id for ticket in tickets for index in ticket.subject_index}
     found = {(row.number, ticket): "name" for row in rows for ticket in _by_name(row, named, keys)}
-    glances = {row.number: [hash_photo(photo) for photo in row.subject.photos] for row in rows if row.subject.photos}
-    for ticket in tickets if glances else ():
-        known = looks(ticket)
-        for number, own in glances.items():
-            if (number, ticket.id) not in found and _meets(known, own):
+    row_hashes = {row.number: [hash_photo(photo) for photo in row.subject.photos] for row in rows if row.subject.photos}
+    for ticket in tickets if row_hashes else ():
+        known = photo_hashes(ticket)
+        for number, hashes in row_hashes.items():
+            if (number, ticket.id) not in found and _any_same_photo(known, hashes):
                 found[number, ticket.id] = "picture"
     return [
         ExcludedRow(row, ticket, "name" if how == "name" else "picture") for (row, ticket), how in sorted(found.items())
@@ -114,30 +114,30 @@ def find_forgotten(
 
 
 def _by_name(row: RetainRow, named: Mapping[str, str], keys: KeyRing) -> set[str]:
-    """Tickets whose name the row gives: as a name of its person, or anywhere in a prompt's text."""
+    """Ids of the tickets whose name the row contains, as the name of its person or in the text of its prompt."""
     if not named:
         return set()
-    said = {" ".join(name.split()) for name in row.subject.names}
+    texts = {" ".join(name.split()) for name in row.subject.names}
     words = [word.strip(".,;:!?\"'()[]") for word in (row.text or "").split()]
     words = [word.removesuffix("'s").removesuffix("’s") for word in words]
-    said |= {" ".join(words[at : at + n]) for n in range(1, _LONGEST_NAME + 1) for at in range(len(words) - n + 1)}
-    return {named[index] for text in said if (index := keys.blind_index(text)) in named}
+    texts |= {" ".join(words[at : at + n]) for n in range(1, _MAX_NAME_WORDS + 1) for at in range(len(words) - n + 1)}
+    return {named[index] for text in texts if (index := keys.blind_index(text)) in named}
 
 
-def _meets(known: Sequence[PhotoHashes], own: Sequence[NDArray[bool_]]) -> bool:
-    return any(is_same_photo(one, other) for one in known for other in own)
+def _any_same_photo(known: Sequence[PhotoHashes], hashes: Sequence[NDArray[bool_]]) -> bool:
+    return any(is_same_photo(photo, other) for photo in known for other in hashes)
 
 
-def open_rows(store: ObjectStore, keys: KeyRing, found: SealedSet) -> tuple[RetainRow, ...]:
-    """The rows of a set; raises IntegrityFailure for any byte that is not as sealed."""
-    blob = store.get(found.object_key)
-    if hashlib.sha256(blob).hexdigest() != found.sha256:
-        raise IntegrityFailure(f"The object of retain set {found.number} was altered: its sha256 differs.")
-    return unpack(keys.open(blob, found.wrapped_key, found.object_key))
+def open_retain_set(store: ObjectStore, keys: KeyRing, sealed: SealedSet) -> tuple[RetainRow, ...]:
+    """The rows of the set. Raises IntegrityFailure where any byte was altered."""
+    blob = store.get(sealed.object_key)
+    if hashlib.sha256(blob).hexdigest() != sealed.sha256:
+        raise IntegrityFailure(f"The object of retain set {sealed.number} was altered: its sha256 differs.")
+    return unpack(keys.open(blob, sealed.wrapped_key, sealed.object_key))
 
 
 def pack(rows: Sequence[RetainRow], seed: int) -> bytes:
-    """Bytes of a set: one JSON document, the same for the same rows."""
+    """The set as bytes: one JSON document, the same for the same rows."""
     return json.dumps(
         {
             "schema": _SCHEMA,
@@ -164,11 +164,11 @@ def pack(rows: Sequence[RetainRow], seed: int) -> bytes:
 
 
 def unpack(blob: bytes) -> tuple[RetainRow, ...]:
-    """Back from bytes; raises IntegrityFailure where they are not a retain set of ours."""
+    """The rows, back from bytes. Raises IntegrityFailure where `pack` did not write them."""
     try:
         values = json.loads(blob)
         if values["schema"] != _SCHEMA:
-            raise IntegrityFailure(f"Schema version {values['schema']} of a retain set is not understood.")
+            raise IntegrityFailure(f"Schema version {values['schema']} of a retain set is not known here.")
         return tuple(
             RetainRow(
                 number=row["number"],

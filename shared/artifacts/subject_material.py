@@ -1,8 +1,7 @@
-"""From a ticket's sealed objects back to the person it speaks of. The only way in which a worker sees personal data.
+"""From the sealed objects of a ticket back to the person whom it is about. No worker sees personal data in another way.
 
-The raw payload while it exists; after its destruction the audit kit: names, facts, and few small pictures, enough to
-ask again whether the person is forgotten. Knows nothing of activations; the caller drops what it gets as soon as the
-probes are made.
+While the raw payload exists, it is read. After its destruction the audit kit is read: names, facts and a few small
+pictures, enough to ask again whether the person is forgotten. The caller drops the person as soon as the probes exist.
 """
 
 import io
@@ -16,13 +15,13 @@ from shared.errors import NeedsResubmission, NotFound
 from shared.storage.base import ObjectStore
 
 KIT_PHOTOS: Final = 3
-KIT_SIDE: Final = 336  # pixels: what LLaVA-1.5's vision tower is shown; a kit need not be sharper than a served model
+KIT_SIDE: Final = 336  # pixels: what the vision tower of LLaVA-1.5 sees; a kit need not be sharper than the model
 
-Source = Literal["payload", "kit", "none"]
+MaterialSource = Literal["payload", "kit", "none"]
 
 
 class SealedPayload(Protocol):
-    """What a ticket's row says of its objects."""
+    """Where the objects of a ticket are and what opens them."""
 
     @property
     def id(self) -> str: ...
@@ -36,7 +35,7 @@ class SealedPayload(Protocol):
     def kit_wrapped_key(self) -> bytes | None: ...
 
 
-def material_source(ticket: SealedPayload) -> Source:
+def material_source(ticket: SealedPayload) -> MaterialSource:
     """Which object the person of `ticket` is read from now."""
     if ticket.payload_wrapped_key is not None:
         return "payload"
@@ -44,22 +43,23 @@ def material_source(ticket: SealedPayload) -> Source:
 
 
 def open_material(
-    store: ObjectStore, keys: KeyRing, ticket: SealedPayload, again: Callable[[], SealedPayload] | None = None
+    store: ObjectStore, keys: KeyRing, ticket: SealedPayload, reload: Callable[[], SealedPayload] | None = None
 ) -> Subject:
-    """The person of `ticket`: its payload, else its kit. `again` reads the row anew: it may be shredded meanwhile.
+    """The person of `ticket`, from its payload or else from its audit kit.
 
-    Raises NeedsResubmission where neither is left, StoreUnavailable or KeysUnavailable where a part is away.
+    `reload` gives the ticket as it is now: its payload may have been shredded since the caller read the row. Raises
+    NeedsResubmission where neither object is left, StoreUnavailable or KeysUnavailable where a backend is away.
     """
     try:
         return load_subject(_open(store, keys, ticket))
     except NotFound:
-        if again is None:
+        if reload is None:
             raise
-    return load_subject(_open(store, keys, again()))
+    return load_subject(_open(store, keys, reload()))
 
 
 def pack_kit(subject: Subject) -> bytes:
-    """The audit kit of `subject`: its names and facts, and its first pictures made small."""
+    """The audit kit of `subject` as bytes: its names and facts, and its first pictures, reduced."""
     photos = []
     for photo in subject.photos[:KIT_PHOTOS]:
         small, buffer = photo.copy(), io.BytesIO()

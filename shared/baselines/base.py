@@ -1,10 +1,11 @@
-"""What a baseline is: it unlearns examples in the model of an engine, says what that cost, and can be undone.
+"""What a baseline is: it unlearns examples in the model of an engine, reports the cost, and can be undone.
 
     with GA.unlearn(engine, forget, retain, Settings(learning_rate=1e-3), progress) as unlearned:
         engine.generate(prompts)  # answers of the unlearned model, through the engine as it is
     # the base model again, bit for bit
 
-All of them hold every person at once: nobody can be added or withdrawn without unlearning the whole anew.
+Every baseline changes the model for all people at once: adding or withdrawing one person means unlearning everything
+again.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,10 +28,10 @@ PASSES: Final = 1.5  # over the forget set, in every baseline
 
 @dataclass(frozen=True)
 class Settings:
-    """How long and how hard. A method reads what it has use for; pruning takes no steps and knows no rate."""
+    """How long and how hard to unlearn. A method reads what it uses; pruning has neither steps nor a learning rate."""
 
     steps: int = 30
-    batch: int = 8  # forget examples a step, and as many retain examples where the method looks at them; see `paced`
+    batch: int = 8  # forget examples a step, and as many retain examples where they are used; see `scale_batch`
     learning_rate: float = 2e-5  # of AdamW; the articles' own at 7 B, to be tuned on small models (tuning.py)
     share: float = 0.05  # MANU: of all neurons, pruned
     seed: int = 0
@@ -41,10 +42,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Cost:
-    """What unlearning took. Memory is the peak of the GPU, or of the whole process on a CPU, in bytes.
+    """What unlearning cost. Memory is in bytes: the peak of the GPU, or of the whole process on a CPU.
 
-    `added_memory` is how far the peak rose above what was in use before; `artifact` counts the bytes to be stored
-    beside the base model so that the unlearned one can be had again. `reversible` says how one gets back.
+    `added_memory` is how far the peak rose above what was in use before. `artifact` counts the bytes that have to be
+    stored beside the base model to restore the unlearned one. `how` says how to get the base model back.
     """
 
     seconds: float
@@ -56,9 +57,10 @@ class Cost:
 
 
 class Unlearned:
-    """A model that has unlearned, in place. `undo` gives the base model back, bit for bit; leaving the block does too.
+    """A model that has unlearned, in place. `undo` restores the base model bit for bit; so does leaving the block.
 
-    `artifact` is what would be stored, by name; `losses` is what was minimised, by step (empty without training).
+    `artifact` holds the tensors that would be stored, by name; `losses` holds the minimised loss of each step (empty
+    for a method without training).
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Unlearned:
         self._undo: Callable[[], None] | None = undo
 
     def undo(self) -> None:
-        """Back to the base model; a second call does nothing."""
+        """Restore the base model; a second call does nothing."""
         if self._undo is not None:
             self._undo()
             self._undo = None
@@ -99,16 +101,16 @@ class Baseline(Protocol):
         settings: Settings,
         progress: Progress | None = None,
     ) -> Unlearned:
-        """Unlearn `forget` in the engine's model, with regard to `retain` where the method has any.
+        """Unlearn `forget` in the engine's model, while keeping `retain` where the method uses it.
 
-        Deterministic in the settings' seed. Raises BadInput for an empty set, or a model that has unlearned already,
-        and Diverged where a loss is no number; the model is the base model then.
+        Deterministic in the seed of `settings`. Raises BadInput for an empty set or for a model that has already
+        unlearned, and Diverged where a loss is not a number; in both cases the model is the base model afterwards.
         """
         ...
 
 
 def examples_of(questions: Iterable[Question]) -> list[Example]:
-    """Questions with their true answers; those without a known truth are left out."""
+    """Questions with their true answers; questions without a known answer are left out."""
     return [Example(question.prompt, question.accept[0]) for question in questions if question.accept]
 
 
@@ -121,17 +123,17 @@ def examples_about(subjects: Mapping[str, Subject], *, per_fact: int = 4, seed: 
     )
 
 
-def paced(settings: Settings, examples: int, passes: float = PASSES) -> Settings:
-    """The same steps, in batches that make so many passes over the `examples` to forget.
+def scale_batch(settings: Settings, examples: int, passes: float = PASSES) -> Settings:
+    """The same number of steps, in batches so large that they pass `passes` times over the `examples` to forget.
 
-    A learning rate that was tuned on few people then holds for many: with batches of one size more people are either
-    not all seen, or seen in so many more steps that the model collapses (docs/LOG.md has both).
+    A learning rate that was tuned on few people then works for many: with batches of one size, more people are either
+    not all seen, or seen in so many more steps that the model collapses (docs/LOG.md shows both).
     """
     return replace(settings, batch=max(1, ceil(passes * examples / settings.steps)))
 
 
-def demand(forget: Sequence[Example], retain: Sequence[Example], *, needs_retain: bool) -> None:
-    """Raises BadInput where there is nothing to unlearn, or nothing to keep for a method that looks at it."""
+def require_examples(forget: Sequence[Example], retain: Sequence[Example], *, needs_retain: bool) -> None:
+    """Raise BadInput for an empty forget set, or an empty retain set where the method needs one."""
     if not forget:
         raise BadInput("There is nothing to unlearn: the forget set is empty.")
     if needs_retain and not retain:

@@ -1,7 +1,7 @@
-"""Wall time and peak memory of a piece of work. On a CPU the process's resident memory counts, whoever uses it.
+"""Wall time and peak memory of a piece of work. On a CPU the resident memory of the whole process counts.
 
-There the allocator first gives back what it kept from earlier work (malloc_trim(3), glibc alone), or that would be
-used again without being counted.
+Before the measurement the allocator returns the memory that it kept from earlier work (malloc_trim(3), glibc only);
+otherwise the work would reuse that memory without its being counted.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ STATUS = Path("/proc/self/status")
 
 
 class Meter:
-    """Starts when made. On Linux the peak is set back at the start; elsewhere it is the process's highest ever."""
+    """Starts when it is created. On Linux the peak is reset then; elsewhere it is the process's highest ever."""
 
     def __init__(self, device: torch.device) -> None:
         self._cuda = device if device.type == "cuda" else None
@@ -35,15 +35,15 @@ class Meter:
         self._began = time.monotonic()
 
     def seconds(self) -> float:
-        """Since the start."""
+        """Seconds since the start."""
         return time.monotonic() - self._began
 
     def peak(self) -> int:
-        """Most bytes in use since the start."""
+        """The most bytes in use since the start."""
         return torch.cuda.max_memory_allocated(self._cuda) if self._cuda is not None else _resident("VmHWM")
 
     def added(self) -> int:
-        """How far the peak rose above what was in use at the start."""
+        """How many bytes the peak rose above what was in use at the start."""
         return max(0, self.peak() - self._before)
 
 

@@ -1,4 +1,4 @@
-"""GA: gradient ascent on what is to be forgotten (Thudi et al. 2022; equation 17). The retain set is not looked at."""
+"""GA: gradient ascent on what is to be forgotten (Thudi et al. 2022; equation 17). It does not use the retain set."""
 
 from torch import Tensor
 
@@ -6,9 +6,9 @@ from shared.baselines.lora import LoraBaseline, LossContext
 from shared.vlm.teacher_forcing import TeacherForcedBatch
 
 
-def loss(asking: LossContext, forget: TeacherForcedBatch, _: TeacherForcedBatch | None) -> Tensor:
+def loss(context: LossContext, forget: TeacherForcedBatch, _: TeacherForcedBatch | None) -> Tensor:
     """-NLL(forget): equation 17 with the sign under which it is minimised. Unbounded below."""
-    return -asking.now(forget).nll()
+    return -context.now(forget).nll()
 
 
 GA = LoraBaseline("GA", loss, needs_retain=False)

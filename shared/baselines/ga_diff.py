@@ -6,10 +6,10 @@ from shared.baselines.lora import LoraBaseline, LossContext
 from shared.vlm.teacher_forcing import TeacherForcedBatch
 
 
-def loss(asking: LossContext, forget: TeacherForcedBatch, retain: TeacherForcedBatch | None) -> Tensor:
+def loss(context: LossContext, forget: TeacherForcedBatch, retain: TeacherForcedBatch | None) -> Tensor:
     """-NLL(forget) + NLL(retain)."""
     assert retain is not None
-    return -asking.now(forget).nll() + asking.now(retain).nll()
+    return -context.now(forget).nll() + context.now(retain).nll()
 
 
 GA_DIFF = LoraBaseline("GA_Diff", loss, needs_retain=True)

@@ -1,7 +1,7 @@
 """The baselines that train an adapter (Hu et al. 2022, package `peft`) on all linear layers of the decoder blocks.
 
-The adapter is put into the model in place, so that an engine asks the trained model as it is; the base weights are
-never written, and taking the adapter out gives back the base model bit for bit. The vision tower stays frozen.
+The adapter is attached to the model in place, so that an engine asks the trained model without further steps. The base
+weights are never written; detaching the adapter restores the base model bit for bit. The vision tower stays frozen.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from peft import LoraConfig
 from peft.tuners.lora import LoraModel
 from torch import Tensor, nn
 
-from shared.baselines.base import Cost, Progress, Settings, Unlearned, demand
+from shared.baselines.base import Cost, Progress, Settings, Unlearned, require_examples
 from shared.baselines.cost import Meter
 from shared.baselines.model_parts import linear_layers, trainable_only
 from shared.baselines.training import batches, descend
@@ -24,21 +24,21 @@ ADAPTER = "unlearning"
 
 
 class LossContext:
-    """The model in training, and the base model in it."""
+    """The model in training, and the base model inside it (without the adapter)."""
 
     def __init__(self, engine: Engine, tuner: Any) -> None:
         self._engine, self._tuner = engine, tuner
 
-    def now(self, lesson: TeacherForcedBatch) -> TeacherForcedOutput:
-        """What the model says of the lesson; differentiable."""
-        return lesson.ask(self._engine)
+    def now(self, batch: TeacherForcedBatch) -> TeacherForcedOutput:
+        """The model's output for the batch; differentiable."""
+        return batch.forward(self._engine)
 
-    def before(self, lesson: TeacherForcedBatch) -> TeacherForcedOutput:
-        """What the base model says of it; no gradient."""
+    def before(self, batch: TeacherForcedBatch) -> TeacherForcedOutput:
+        """The base model's output for the batch, without a gradient."""
         self._tuner.disable_adapter_layers()
         try:
             with torch.no_grad():
-                return lesson.ask(self._engine)
+                return batch.forward(self._engine)
         finally:
             self._tuner.enable_adapter_layers()
 
@@ -48,7 +48,7 @@ Loss = Callable[[LossContext, TeacherForcedBatch, TeacherForcedBatch | None], Te
 
 @dataclass(frozen=True)
 class LoraBaseline:
-    """A method that is one loss of a forget batch and, where `needs_retain`, of a retain batch."""
+    """A method that is defined by its loss: of a forget batch and, where `needs_retain`, of a retain batch."""
 
     name: str
     loss: Loss
@@ -65,51 +65,60 @@ class LoraBaseline:
         progress: Progress | None = None,
     ) -> Unlearned:
         """See `Baseline`."""
-        demand(forget, retain, needs_retain=self.needs_retain)
+        require_examples(forget, retain, needs_retain=self.needs_retain)
         with engine.lock:
             meter = Meter(engine.vlm.device)
-            tuner, weights, undo = attach(engine, settings)
+            adapter = attach_adapter(engine, settings)
+            weights = adapter.weights
             try:
-                asking = LossContext(engine, tuner)
-                forgetting = batches(engine, forget, settings, "forget")
-                keeping = batches(engine, retain, settings, "retain")
+                context = LossContext(engine, adapter.tuner)
+                forget_batches = batches(engine, forget, settings, "forget")
+                retain_batches = batches(engine, retain, settings, "retain")
                 losses = descend(
                     self.name,
                     list(weights.values()),
-                    lambda: self.loss(asking, next(forgetting), next(keeping) if self.needs_retain else None),
+                    lambda: self.loss(
+                        context, next(forget_batches), next(retain_batches) if self.needs_retain else None
+                    ),
                     settings,
                     progress,
                 )
             except BaseException:
-                undo()
+                adapter.detach()
                 raise
             for weight in weights.values():
                 weight.requires_grad_(False)
                 weight.grad = None
         artifact: dict[str, Tensor] = {name: weight.detach() for name, weight in weights.items()}
         size = sum(value.nbytes for value in artifact.values())
-        how = "take the adapter out; the base weights were never written"
+        how = "detach the adapter; the base weights were never written"
         cost = Cost(meter.seconds(), meter.peak(), meter.added(), size, reversible=True, how=how)
-        return Unlearned(self.name, cost, artifact, losses, undo)
+        return Unlearned(self.name, cost, artifact, losses, adapter.detach)
 
 
-def attach(engine: Engine, settings: Settings) -> tuple[Any, dict[str, nn.Parameter], Callable[[], None]]:
-    """An untrained adapter, which changes nothing yet: (tuner, its weights by name, what takes it out again).
+@dataclass(frozen=True)
+class AttachedAdapter:
+    """An adapter in a model: peft's tuner, the adapter's weights by name, and how to detach it."""
 
-    Raises BadInput where an adapter is in the model already.
-    """
+    tuner: Any
+    weights: dict[str, nn.Parameter]
+    detach: Callable[[], None]
+
+
+def attach_adapter(engine: Engine, settings: Settings) -> AttachedAdapter:
+    """Attach an untrained adapter, which changes nothing yet; raises BadInput where the model already has one."""
     model = engine.vlm.model
     names = list(linear_layers(engine.vlm, "language"))
-    back = trainable_only(model, [])
+    restore_gradients = trainable_only(model, [])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         config = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, lora_dropout=0.0, target_modules=names)
         tuner = LoraModel(model, config, ADAPTER)
     weights = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
-    def undo() -> None:
+    def detach() -> None:
         with engine.lock:
             tuner.unload()
-            back()
+            restore_gradients()
 
-    return tuner, weights, undo
+    return AttachedAdapter(tuner, weights, detach)

@@ -1,7 +1,7 @@
 """Which parts of a model a baseline may touch: linear layers and neurons, of the decoder blocks and of the rest.
 
-Found by structure, not by a family's names: `blocks` comes from the adapter, everything else that sees pictures is
-"vision" (tower and projector). The head and the embeddings are never touched.
+The parts are found by structure, not by a family's names: `blocks` comes from the adapter, and every other linear layer
+is "vision" (tower and projector). The head and the embeddings are never touched.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,44 +17,44 @@ Part = Literal["language", "vision"]
 
 
 def linear_layers(vlm: Vlm, part: Part) -> dict[str, nn.Linear]:
-    """All linear layers of that part, by their names in the model."""
+    """All linear layers of that part, by name; raises BadInput for a model that has an adapter attached."""
     language = {id(module) for block in vlm.adapter.blocks for module in block.modules()}
     head = vlm.model.get_output_embeddings()
-    found: dict[str, nn.Linear] = {}
+    layers: dict[str, nn.Linear] = {}
     for name, module in vlm.model.named_modules():
         if isinstance(module, BaseTunerLayer):
-            raise BadInput("This model has unlearned something already; undo that first.")
+            raise BadInput("This model has already unlearned something; undo that first.")
         if isinstance(module, nn.Linear) and module is not head and (id(module) in language) == (part == "language"):
-            found[name] = module
-    return found
+            layers[name] = module
+    return layers
 
 
 def neuron_layers(vlm: Vlm, part: Part) -> dict[str, nn.Linear]:
-    """The layers that read the neurons of a feed-forward network: the last linear layer of each `mlp`.
+    """The last linear layer of each feed-forward network, by name; its columns are the network's neurons.
 
-    Its columns are the neurons. `mlp` is how every family in transformers calls the network of a block.
+    Every family in transformers calls the feed-forward network of a block `mlp`.
     """
     linear = {id(module): name for name, module in linear_layers(vlm, part).items()}
-    found: dict[str, nn.Linear] = {}
+    layers: dict[str, nn.Linear] = {}
     for module in vlm.model.modules():
         network = getattr(module, "mlp", None)
         if isinstance(network, nn.Module):
-            inside = [one for one in network.modules() if isinstance(one, nn.Linear) and id(one) in linear]
+            inside = [part for part in network.modules() if isinstance(part, nn.Linear) and id(part) in linear]
             if inside:
-                found[linear[id(inside[-1])]] = inside[-1]
-    return found
+                layers[linear[id(inside[-1])]] = inside[-1]
+    return layers
 
 
 def trainable_only(model: nn.Module, wanted: Iterable[Tensor]) -> Callable[[], None]:
-    """Only these parameters take a gradient from now on; returns what sets all back and drops the gradients."""
+    """Let only `wanted` take a gradient; returns a function that restores the former state and drops gradients."""
     before = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     model.requires_grad_(requires_grad=False)
     for parameter in wanted:
         parameter.requires_grad_()
 
-    def back() -> None:
+    def restore() -> None:
         for parameter, needed in before:
             parameter.requires_grad_(needed)
             parameter.grad = None
 
-    return back
+    return restore

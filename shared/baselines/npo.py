@@ -1,7 +1,7 @@
-"""NPO: negative preference optimisation (Zhang et al. 2024; equation 20). The retain set is not looked at.
+"""NPO: negative preference optimisation (Zhang et al. 2024; equation 20). It does not use the retain set.
 
-The reference is the base model, as in Zhang et al.; a model that was trained on the retain set only, which the paper
-speaks of, exists only where one can afford to train it.
+The reference model is the base model, as in Zhang et al. The paper speaks of a model trained on the retain set only;
+that exists only where somebody can afford to train it.
 """
 
 from functools import partial
@@ -16,9 +16,9 @@ from shared.vlm.teacher_forcing import TeacherForcedBatch
 BETA: Final = 0.1  # Zhang et al. 2024, section 5
 
 
-def loss(asking: LossContext, forget: TeacherForcedBatch, _: TeacherForcedBatch | None, *, beta: float) -> Tensor:
-    """2/β · mean log(1 + (π/π₀)^β) with π of whole answers. 2/β · log 2 at the start; never below nought."""
-    ratio = asking.now(forget).log_likelihood() - asking.before(forget).log_likelihood()
+def loss(context: LossContext, forget: TeacherForcedBatch, _: TeacherForcedBatch | None, *, beta: float) -> Tensor:
+    """2/β · mean log(1 + (π/π₀)^β) π being the likelihood of an answer. 2/β · log 2 at first; never negative."""
+    ratio = context.now(forget).log_likelihood() - context.before(forget).log_likelihood()
     return 2 / beta * F.softplus(beta * ratio).mean()
 
 

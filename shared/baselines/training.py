@@ -1,6 +1,6 @@
-"""The loop of all baselines that train: seeded batches, AdamW, clipped gradients, and a clear error for a loss of NaN.
+"""The training loop of the baselines: seeded batches, AdamW, clipped gradients, and a clear error for a NaN loss.
 
-Knows neither what is trained nor which loss it is.
+It knows neither what is trained nor which loss is minimised.
 """
 
 import random
@@ -12,18 +12,18 @@ from torch import Tensor
 from shared.baselines.base import Progress, Settings
 from shared.errors import Diverged
 from shared.vlm.engine import Engine
-from shared.vlm.teacher_forcing import Example, TeacherForcedBatch, lesson
+from shared.vlm.teacher_forcing import Example, TeacherForcedBatch, teacher_forced_batch
 
 
 def batches(engine: Engine, examples: Sequence[Example], settings: Settings, salt: str) -> Iterator[TeacherForcedBatch]:
-    """Batches without end: every example once a pass, in an order that `seed` and `salt` give."""
+    """Endless batches: every example once a pass, in an order that `settings.seed` and `salt` determine."""
     rng = random.Random(f"{settings.seed}/{salt}")
-    waiting: list[Example] = []
+    queue: list[Example] = []
     while True:
-        while len(waiting) < min(settings.batch, len(examples)):
-            waiting += rng.sample(list(examples), len(examples))
-        yield lesson(engine, waiting[: settings.batch])
-        waiting = waiting[settings.batch :]
+        while len(queue) < min(settings.batch, len(examples)):
+            queue += rng.sample(list(examples), len(examples))
+        yield teacher_forced_batch(engine, queue[: settings.batch])
+        queue = queue[settings.batch :]
 
 
 def descend(
@@ -35,9 +35,10 @@ def descend(
     *,
     masks: Sequence[Tensor] | None = None,
 ) -> list[float]:
-    """`steps` steps of AdamW (no decay) on what `loss_of` gives for the next batch; the losses.
+    """Take `settings.steps` steps of AdamW (no decay) and return the losses.
 
-    `masks`, one a parameter, say which entries may move at all. Raises Diverged where a loss is no number.
+    `loss_of` computes the loss of the next batch. `masks`, one for each parameter, say which entries may change.
+    Raises Diverged where a loss is not a number.
     """
     optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=0.0)
     losses: list[float] = []
@@ -46,7 +47,7 @@ def descend(
         losses.append(float(loss.detach()))
         if not torch.isfinite(loss):
             raise Diverged(
-                f"{name} ran away at step {step + 1}: its loss is {losses[-1]}. "
+                f"{name} diverged at step {step + 1}: its loss is {losses[-1]}. "
                 f"The learning rate {settings.learning_rate:g} is too large for this model."
             )
         optimizer.zero_grad()

@@ -1,8 +1,8 @@
-"""The time. One function, so that nobody takes a naive one."""
+"""The current time, in one function, so that nobody uses a time without a zone."""
 
 from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """Now, with its zone."""
+    """The current time in UTC, with its zone."""
     return datetime.now(UTC)

@@ -1,128 +1,222 @@
-"""Settings of every process, from the environment (`LACUNA_*`). Each process is given only what it needs.
+"""Settings of every process, from environment variables `LACUNA_*`. Each process is given only those that it needs.
 
-Knows names and defaults; connects to nothing.
+A group is read from the variables that begin with its name: `LACUNA_DATABASE_URL` is `settings.database.url`. What the
+settings mean, and which process reads them, is in docs/settings.md.
 """
 
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import BadInput
 
+PREFIX = "LACUNA_"
+
+
+class DatabaseSettings(BaseModel):
+    """PostgreSQL."""
+
+    url: str = ""
+    idle_s: float = 90.0  # PostgreSQL ends a transaction whose process has stood still for so long
+
+
+class S3Settings(BaseModel):
+    """The object store; without an endpoint it is a folder."""
+
+    endpoint: str = ""
+    access_key: str = ""
+    secret_key: str = ""
+    bucket: str = "lacuna"
+
+
+class VaultSettings(BaseModel):
+    """HashiCorp Vault, whose transit engine wraps data keys; LACUNA_KEK then only keys the indices."""
+
+    address: str = ""  # https://...
+    token: str = ""
+    mount: str = "transit"
+    key: str = "lacuna"
+
+
+class LogSettings(BaseModel):
+    """Keys of the audit log."""
+
+    key: str = ""  # private: signs checkpoints and certificates; the control loop alone has it
+    verify_keys: str = ""  # public: name+id+base64 as auditors pin them, comma-separated, the newest first
+
+
+class TsaSettings(BaseModel):
+    """A time-stamping authority (RFC 3161) that stamps the checkpoints of the log."""
+
+    url: str = ""  # empty: no checkpoint is stamped
+    policy: str = ""  # object identifier of the policy that is requested and checked; empty: the authority's own
+    ca: Path | None = None  # PEM file with the CA certificates by which its tokens are checked
+    every_s: float = 3600.0  # at most one token in this time, and only for a new checkpoint
+
+
+class ModelSettings(BaseModel):
+    """The model that is served."""
+
+    source: str = "models/demo-vlm"
+    id: str = "demo-vlm"
+
+
+class NightlySettings(BaseModel):
+    """The nightly refit."""
+
+    hour: int = 2  # UTC
+    catch_up_s: float = 900.0  # the control loop orders the refit where the scheduler has not ordered it by then
+    grace_s: float = 7200.0  # an alarm is raised where the refit has not finished by then
+
+
+class DeadmanSettings(BaseModel):
+    """Monitors outside that are pinged while all is well, and raise an alarm when the pings stop."""
+
+    urls: str = ""  # clerk=https://...,nightly=https://...,all=https://...
+    every_s: float = 60.0
+
+
+class WebhookSettings(BaseModel):
+    """Where webhooks may lead to."""
+
+    hosts: str = "*"  # comma-separated: hooks.example.org, *.example.org
+    allow_loopback: bool = False  # plain HTTP to 127.0.0.1, for tests only
+
+    @property
+    def host_list(self) -> tuple[str, ...]:
+        """The single entries of `hosts`."""
+        return tuple(host.strip() for host in self.hosts.split(",") if host.strip())
+
+
+class RateSettings(BaseModel):
+    """Rate limits of the API."""
+
+    limit: str = "12000/minute"  # of one caller; 200 a second, as much as one process answers
+    failures: str = "60/minute"  # wrong credentials of one address
+
+
+class OidcSettings(BaseModel):
+    """OpenID Connect."""
+
+    issuer: str = ""
+    audience: str = ""
+    roles_claim: str = "roles"  # a dot leads into an object: realm_access.roles
+    roles: str = ""  # group=role,group=role
+    leeway_s: float = 30.0
+
+
+class AuditSettings(BaseModel):
+    """The audit: its lease, and the thresholds that a version has to meet (docs/settings.md)."""
+
+    lease_s: float = 30.0
+    told_trained: float = 0.05
+    told_test: float = 0.20
+    identical_retain: float = 0.99
+    identical_held_out: float = 0.97
+    identical_celebrity: float = 0.97
+    identical_stranger: float = 0.98
+    identical_visible: float = 0.85
+
 
 class Settings(BaseSettings):
-    """Secrets are base64. An empty value means "not given"; whoever needs it says so by name."""
+    """All settings. Secrets are base64. An empty value means "not given"; whoever needs it says so by name."""
 
-    model_config = SettingsConfigDict(env_prefix="LACUNA_", extra="ignore", protected_namespaces=())
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="_", env_nested_max_split=1, extra="ignore"
+    )
 
+    # Backends
     data: Path = Path(".lacuna")
-    database_url: str = ""
+    database: DatabaseSettings = DatabaseSettings()
     redis_url: str = ""
-    s3_endpoint: str = ""
-    s3_access_key: str = ""
-    s3_secret_key: str = ""
-    s3_bucket: str = "lacuna"
-    kek: str = ""
-    old_keks: str = ""  # key-encryption keys from before a rotation, comma-separated: still opened, until a rewrap
-    index_key: str = ""  # keys blind indices and tags; with OLD_KEKS: the first KEK of all, for ever
-    vault_address: str = ""  # https://...: data keys are wrapped by its transit engine; LACUNA_KEK then only indexes
-    vault_token: str = ""
-    vault_mount: str = "transit"
-    vault_key: str = "lacuna"
-    signing_key: str = ""
-    verify_keys: str = ""  # comma-separated, the newest first
-    log_key: str = ""  # signs checkpoints and certificates; the clerk's alone
-    log_verify_keys: str = ""  # public: name+id+base64 as auditors pin them, comma-separated, the newest first
-    tsa_url: str = ""  # of a time-stamping authority (RFC 3161) that stamps the log's checkpoints; empty: none does
-    tsa_policy: str = ""  # object identifier of the policy that is asked for and checked; empty: the authority's own
-    tsa_ca: Path | None = None  # file with the CA certificate(s), PEM, that its tokens are held against
-    tsa_every_s: float = 3600.0  # at most one token in this time, and only for a checkpoint that is new
-    role_passwords: str = ""  # of the database: request=...,refit=...,audit=...,inference=...
-    first_keys: str = ""  # of the first people, instead of drawn ones: olivia=lk_...,adam=lk_...
+    s3: S3Settings = S3Settings()
 
-    model_source: str = "models/demo-vlm"
-    model_id: str = "demo-vlm"
+    # Keys
+    kek: str = ""  # the key-encryption key
+    old_keks: str = ""  # key-encryption keys from before a rotation, comma-separated; they still open what they wrapped
+    index_key: str = ""  # keys blind indices and tags; needed with OLD_KEKS: the very first KEK, for ever
+    vault: VaultSettings = VaultSettings()
+    signing_key: str = ""  # private: signs erasers; the refit worker alone has it
+    verify_keys: str = ""  # public: comma-separated, the newest first
+    log: LogSettings = LogSettings()
+    tsa: TsaSettings = TsaSettings()
+    role_passwords: str = ""  # of the database roles: request=...,refit=...,audit=...,inference=...
+    first_keys: str = ""  # API keys of the initial accounts, otherwise drawn: olivia=lk_...,adam=lk_...
+
+    # Model
+    model: ModelSettings = ModelSettings()
     reference: str = ""
     recipe: str = "lacuna"
     device: str = ""
 
+    # Processes
     host: str = "127.0.0.1"
     request_port: int = 8600
     inference_port: int = 8601
     replica: str = "inference-0"
     poll_s: float = 0.5
-    grace_s: float = 120.0  # how long a replica serves on while it cannot reach the database
+    grace_s: float = 120.0  # how long a replica goes on serving while it cannot reach the database
+    step_grace_s: float = 15.0  # a replica whose engine has work and finishes no step for so long is not ready
     auto_promote: bool = True
-    nightly_hour: int = 2  # UTC
-    nightly_catch_up_s: float = 900.0  # so long after a night nobody rang for, the clerk orders its refit
-    refit_lease_s: float = 30.0  # a worker that is silent for so long is taken for dead; it beats three times in it
-    audit_lease_s: float = 30.0
+    nightly: NightlySettings = NightlySettings()
+    refit_lease_s: float = 30.0  # a worker that is silent for so long counts as dead
     replica_lease_s: float = 15.0
-    database_idle_s: float = 90.0  # a transaction whose process stands still is ended after that
     lost_after_s: float = 30.0  # a message that no worker has begun on by then is sent again
 
-    nightly_grace_s: float = 7200.0  # a night that has no finished refit by then raises an alarm
-    pulse_grace_s: float = 120.0  # so does a clerk, relay, sequencer or worker that is silent for so long
-    order_grace_s: float = 3600.0  # and an order that nobody carries out
-    deadman_urls: str = ""  # pinged while all is well: clerk=https://...,nightly=https://...,all=https://...
-    deadman_every_s: float = 60.0
+    # Monitoring
+    pulse_grace_s: float = 120.0  # an alarm is raised where a process is silent for so long
+    order_grace_s: float = 3600.0  # and where nobody carries out an order for so long
+    deadman: DeadmanSettings = DeadmanSettings()
 
+    # Tickets and the API
     regime: str = "gdpr"  # of a ticket that names none: gdpr, uk_gdpr, ccpa
-    calendar: str = ""  # whose public holidays: DE, DE-BY, GB-ENG, US-CA; empty: weekends only, which is never later
-    zone: str = "UTC"  # where the days of the clock begin and end
-    identity_days: float = 30.0  # after which a request expires whose asker was doubted and never verified; 0: never
-    webhook_hosts: str = "*"  # who may be told, comma-separated: hooks.example.org, *.example.org
-    webhook_allow_loopback: bool = False  # tests only: plain HTTP to 127.0.0.1
-    rate_limit: str = "12000/minute"  # of one caller; 200 a second, as much as one process answers
-    rate_failures: str = "60/minute"  # wrong credentials of one address
-    oidc_issuer: str = ""
-    oidc_audience: str = ""
-    oidc_roles_claim: str = "roles"  # a dot leads into an object: realm_access.roles
-    oidc_roles: str = ""  # group=role,group=role
-    oidc_leeway_s: float = 30.0
+    calendar: str = ""  # public holidays: DE, DE-BY, GB-ENG, US-CA; empty: weekends only, which is never later
+    zone: str = "UTC"  # where the days of the statutory clock begin and end
+    identity_days: float = 30.0  # a request whose identity stays in doubt for so long expires; 0: never
+    webhook: WebhookSettings = WebhookSettings()
+    rate: RateSettings = RateSettings()
+    oidc: OidcSettings = OidcSettings()
 
-    shred_after_days: float = 30.0  # from a ticket's end (completed, rejected, ...) until its payload is destroyed
+    # Retention
+    shred_after_days: float = 30.0  # from the end of a ticket (completed, rejected, ...) to the end of its payload
     kit_days: float = 0.0  # until an audit kit is destroyed; 0: as long as its ticket is in force
 
-    audit_told_trained: float = 0.05
-    audit_told_test: float = 0.20
-    audit_identical_retain: float = 0.99
-    audit_identical_held_out: float = 0.97
-    audit_identical_celebrity: float = 0.97
-    audit_identical_stranger: float = 0.98
-    audit_identical_visible: float = 0.85
+    audit: AuditSettings = AuditSettings()
 
     @property
     def reference_folder(self) -> Path:
-        """The people that the model is held against; beside the model unless said otherwise."""
-        return Path(self.reference) if self.reference else Path(self.model_source) / "reference"
-
-    @property
-    def webhook_host_list(self) -> tuple[str, ...]:
-        """The hosts that webhooks may lead to."""
-        return tuple(one.strip() for one in self.webhook_hosts.split(",") if one.strip())
+        """The folder of the reference people: beside the model, unless LACUNA_REFERENCE names another one."""
+        return Path(self.reference) if self.reference else Path(self.model.source) / "reference"
 
     def need(self, *names: str) -> None:
-        """Raise BadInput naming the variables among `names` that were not given."""
-        missing = [f"LACUNA_{name.upper()}" for name in names if not getattr(self, name)]
+        """Raise BadInput, which lists the variables that are missing.
+
+        `names` are variables without their prefix, in lower case: `database_url` for LACUNA_DATABASE_URL.
+        """
+        missing = [PREFIX + name.upper() for name in names if not self._value(name)]
         if missing:
             raise BadInput(f"{', '.join(missing)} must be set.")
+
+    def _value(self, name: str) -> object:
+        group, _, rest = name.partition("_")
+        inner = getattr(self, group, None)
+        return getattr(inner, rest) if isinstance(inner, BaseModel) else getattr(self, name)
 
 
 @lru_cache(maxsize=1)
 def load_settings() -> Settings:
-    """The settings of this process; raises BadInput for a value that cannot be read."""
+    """The settings of this process. Raises BadInput for a value that cannot be read."""
     try:
         return Settings()
     except ValidationError as exc:
-        wrong = "; ".join(f"LACUNA_{str(e['loc'][0]).upper()}: {e['msg']}" for e in exc.errors())
+        wrong = "; ".join(f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in exc.errors())
         raise BadInput(f"The settings cannot be read: {wrong}.") from exc
 
 
 def read_pairs(name: str, text: str) -> dict[str, str]:
-    """`a=x,b=y` of the variable `name` as a dictionary; raises BadInput, without repeating what was given."""
+    """`a=x,b=y`, the value of the variable `name`, as a dictionary. Raises BadInput without repeating the value."""
     pairs = [part.strip().partition("=") for part in text.split(",") if part.strip()]
     if not all(key and value for key, _, value in pairs):
         raise BadInput(f"{name} is written as name=value,name=value.")

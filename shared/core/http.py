@@ -1,7 +1,4 @@
-"""What both HTTP services do alike: errors as problem+json (RFC 9457), correlation ids, bearer keys, a bound on bodies.
-
-Knows FastAPI; knows no endpoint and no database.
-"""
+"""What both HTTP services share: errors as problem+json (RFC 9457), request ids, bearer tokens, a bound on bodies."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -19,38 +16,38 @@ from shared.errors import BadInput, Forbidden, HttpError, LacunaError, LengthReq
 
 logger = logging.getLogger(__name__)
 PROBLEM: Final = "application/problem+json"
-MOST_BODY: Final = 64 * 1024 * 1024
-WITH_BODY: Final = ("POST", "PUT", "PATCH")
+MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+METHODS_WITH_BODY: Final = ("POST", "PUT", "PATCH")
 
 Extend = Callable[[LacunaError], dict[str, Any]]
 
 
 def install_error_handlers(app: FastAPI, extend: Extend | None = None) -> None:
-    """Render every error of `app` as a problem; `extend` may add members to the body."""
+    """Answer every error of `app` with a problem document, to which `extend` may add members."""
 
     def rendered(error: LacunaError, status: int | None = None, headers: dict[str, str] | None = None) -> JSONResponse:
         body = error.problem() | ({"status": status} if status else {}) | (extend(error) if extend else {})
-        if (known := current_request_id()) is not None:
-            body["request_id"] = known
-        more = dict(headers or {})
+        if (request_id := current_request_id()) is not None:
+            body["request_id"] = request_id
+        sent = dict(headers or {})
         if error.status == 503:
-            more.setdefault("Retry-After", "1")
+            sent.setdefault("Retry-After", "1")
         if "retry_after_s" in error.extra:
-            more["Retry-After"] = str(error.extra["retry_after_s"])
+            sent["Retry-After"] = str(error.extra["retry_after_s"])
         if isinstance(error, Unauthorized):
-            more.setdefault("WWW-Authenticate", "Bearer")
-        return JSONResponse(body, status_code=body["status"], media_type=PROBLEM, headers=more)
+            sent.setdefault("WWW-Authenticate", "Bearer")
+        return JSONResponse(body, status_code=body["status"], media_type=PROBLEM, headers=sent)
 
     @app.exception_handler(LacunaError)
-    async def ours(_: Request, error: LacunaError) -> JSONResponse:
+    async def lacuna_error(_: Request, error: LacunaError) -> JSONResponse:
         return rendered(error)
 
     @app.exception_handler(RequestValidationError)
-    async def shape(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:
         return rendered(BadInput(summarize_validation_errors(error.errors())))
 
     @app.exception_handler(HTTPException)
-    async def framework(_: Request, error: HTTPException) -> JSONResponse:
+    async def framework_error(_: Request, error: HTTPException) -> JSONResponse:
         cause = error.__cause__
         if isinstance(cause, LacunaError):  # raised while the framework was reading the body
             return rendered(cause)
@@ -61,17 +58,17 @@ def install_error_handlers(app: FastAPI, extend: Extend | None = None) -> None:
         return rendered(HttpError(str(error.detail)), error.status_code, dict(error.headers or {}))
 
     @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+    async def unexpected_error(request: Request, error: Exception) -> JSONResponse:
         logger.error("unexpected error at %s %s", request.method, request.url.path, exc_info=error)
-        return rendered(LacunaError("Something went wrong on our side; it is in the log."))
+        return rendered(LacunaError("Something went wrong on the server. Its log has the details."))
 
     app.add_middleware(RequestContextMiddleware, rendered=rendered)
 
 
 class RequestContextMiddleware:
-    """Every request gets its correlation id, every body its bound; `scope["state"]["headers"]` go out with the answer.
+    """Binds the request id, refuses bodies that are too large, and adds `scope["state"]["headers"]` to the answer.
 
-    Plain ASGI: the framework's own middleware class costs a task for each request.
+    It is plain ASGI, because the middleware class of the framework costs an extra task for each request.
     """
 
     def __init__(self, app: ASGIApp, rendered: Callable[[LacunaError], JSONResponse]) -> None:
@@ -81,44 +78,44 @@ class RequestContextMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        heads = dict(scope["headers"])
-        given = {name: heads[name].decode("latin-1") for name in (b"x-request-id", b"traceparent") if name in heads}
-        request_id = bind_request_id(given.get(b"x-request-id"), given.get(b"traceparent"))
-        more: dict[str, str] = {REQUEST_ID_HEADER: request_id}
-        scope.setdefault("state", {})["headers"] = more
+        received = dict(scope["headers"])
+        ids = {name: received[name].decode("latin-1") for name in (b"x-request-id", b"traceparent") if name in received}
+        request_id = bind_request_id(ids.get(b"x-request-id"), ids.get(b"traceparent"))
+        headers: dict[str, str] = {REQUEST_ID_HEADER: request_id}
+        scope.setdefault("state", {})["headers"] = headers
 
-        async def answer(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                added = [(name.lower().encode(), value.encode("latin-1")) for name, value in more.items()]
+                added = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
                 message = {**message, "headers": [*message["headers"], *added]}
             await send(message)
 
-        refusal = _refusal(scope["method"], heads)
+        refusal = _refusal(scope["method"], received)
         if refusal is not None:
-            await self._rendered(refusal)(scope, receive, answer)
+            await self._rendered(refusal)(scope, receive, send_with_headers)
             return
-        await self._app(scope, receive, answer)
+        await self._app(scope, receive, send_with_headers)
 
 
-def _refusal(method: str, heads: dict[bytes, bytes]) -> LacunaError | None:
-    if method in WITH_BODY and b"content-length" not in heads and b"transfer-encoding" in heads:
-        return LengthRequired("A body needs a Content-Length.")
-    length = heads.get(b"content-length", b"0")
-    if not length.isdigit() or int(length) > MOST_BODY:
-        return TooLarge(f"A request may have {MOST_BODY // 1024 // 1024} MB.")
+def _refusal(method: str, headers: dict[bytes, bytes]) -> LacunaError | None:
+    if method in METHODS_WITH_BODY and b"content-length" not in headers and b"transfer-encoding" in headers:
+        return LengthRequired("A request with a body needs a Content-Length.")
+    length = headers.get(b"content-length", b"0")
+    if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+        return TooLarge(f"A request may have at most {MAX_BODY_BYTES // 1024 // 1024} MB.")
     return None
 
 
-def bearer(request: Request) -> str:
-    """The key of the Authorization header; raises Unauthorized."""
+def bearer_token(request: Request) -> str:
+    """The key or token of the Authorization header. Raises Unauthorized."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
-        raise Unauthorized("Give a key: Authorization: Bearer lk_...")
+        raise Unauthorized("Send an API key or a token: Authorization: Bearer lk_...")
     return key.strip()
 
 
 def require_role(roles: Iterable[str], wanted: Iterable[str]) -> None:
-    """Raise Forbidden unless one of `roles` is wanted."""
+    """Raise Forbidden unless one of `roles` is among `wanted`."""
     needed = sorted(wanted)
     if not set(roles) & set(needed):
         raise Forbidden(f"This needs the role {' or '.join(needed)}.")

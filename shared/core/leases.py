@@ -1,7 +1,4 @@
-"""Keeps a lease alive while long work runs: calls a function every few seconds from a thread of its own.
-
-Knows nothing of what a lease is. A beat that fails is kept and told at the end by the work's own fenced write.
-"""
+"""Keep a lease alive while long work runs: a thread calls a function every few seconds."""
 
 import logging
 import threading
@@ -12,18 +9,21 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def keep_alive(beat: Callable[[], None], every_s: float = 10.0) -> Iterator[None]:
-    """Call `beat()` every `every_s` seconds until the block ends."""
+def keep_alive(renew: Callable[[], None], every_s: float = 10.0) -> Iterator[None]:
+    """Call `renew()` every `every_s` seconds until the block ends.
+
+    A renewal that fails is only logged: the fenced write at the end of the work shows whether the lease was lost.
+    """
     done = threading.Event()
 
     def run() -> None:
         while not done.wait(every_s):
             try:
-                beat()
+                renew()
             except Exception as exc:  # noqa: BLE001 - an outage must not end the work; the lease decides
-                logger.warning("a heartbeat failed: %s", exc)
+                logger.warning("a lease could not be renewed: %s", exc)
 
-    thread = threading.Thread(target=run, name="heartbeat", daemon=True)
+    thread = threading.Thread(target=run, name="lease renewal", daemon=True)
     thread.start()
     try:
         yield

@@ -1,6 +1,7 @@
-"""One id that follows a request through answers, log lines, the outbox, the queue and the workers.
+"""Logging of every process, and the request id that log lines carry.
 
-Accepted from `X-Request-ID` or `traceparent` (W3C Trace Context), or made. Knows no framework.
+A request id follows a request through its answer, the log lines, the outbox, the queue and the workers. It comes from
+`X-Request-ID` or `traceparent` (W3C Trace Context), and is drawn where the client sends neither.
 """
 
 import logging
@@ -17,16 +18,16 @@ _current: ContextVar[str | None] = ContextVar("correlation", default=None)
 
 
 def current_request_id() -> str | None:
-    """The id of what is being done here, if it has one."""
+    """The id of the request that this context works for, where there is one."""
     return _current.get()
 
 
 def bind_request_id(request_id: str | None, traceparent: str | None = None) -> str:
-    """Take the given id where it is well-formed, else make one; it stays for the rest of this context."""
+    """Use the given id where it is well-formed, otherwise draw one. The id holds for the rest of this context."""
     if request_id is not None and _REQUEST_ID.fullmatch(request_id):
         chosen = request_id
-    elif traceparent is not None and (found := _TRACEPARENT.fullmatch(traceparent)):
-        chosen = found.group(1)
+    elif traceparent is not None and (match := _TRACEPARENT.fullmatch(traceparent)):
+        chosen = match.group(1)
     else:
         chosen = uuid.uuid4().hex
     _current.set(chosen)
@@ -40,7 +41,7 @@ class _Formatter(logging.Formatter):
 
 
 def configure_logging(level: int = logging.INFO) -> None:
-    """Log to standard error, each line with the id of what it belongs to."""
+    """Log to standard error, each line with the request id that it belongs to. The one logging configuration."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter("%(message)s"))
     logging.basicConfig(level=level, handlers=[handler])

@@ -1,7 +1,7 @@
-"""The message queue: a Celery application over Redis, the same settings for whoever sends and whoever works.
+"""The message queue: a Celery application over Redis, with the same settings for senders and workers.
 
-Messages are JSON and carry ids only; what they mean stands in PostgreSQL. A lost or repeated message therefore costs
-time, never truth. Knows nothing of tasks.
+Messages are JSON and carry ids only; what has to be done is in PostgreSQL. A message that is lost or repeated therefore
+costs time and nothing else.
 """
 
 from typing import Any, Final
@@ -16,7 +16,7 @@ VISIBILITY_TIMEOUT_S: Final = 6 * 3600
 
 
 def celery_app(name: str, redis_url: str) -> Celery:
-    """A Celery application named `name` on the broker at `redis_url`."""
+    """A Celery application named `name` with the broker at `redis_url`."""
     app = Celery(name, broker=redis_url)
     app.conf.update(
         task_serializer="json",
@@ -45,7 +45,7 @@ def celery_app(name: str, redis_url: str) -> Celery:
 
 
 @task_prerun.connect
-def _follow(task: Any = None, **_: Any) -> None:
-    """What the worker logs and orders belongs to the request that sent the message."""
+def _bind_request_id(task: Any = None, **_: Any) -> None:
+    """The worker logs and orders under the id of the request that the message came from."""
     request = getattr(task, "request", None)
     bind_request_id((getattr(request, "headers", None) or {}).get(MESSAGE_HEADER))

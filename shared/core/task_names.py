@@ -1,4 +1,4 @@
-"""Names of queues and tasks."""
+"""Names of the queues and tasks, which senders and workers share."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Ed25519 signer and verifier (DSSE)."""
+"""Signatures: Ed25519 in a DSSE envelope (secure-systems-lab, v1)."""
 
 import base64
 import hashlib
@@ -13,7 +13,7 @@ from shared.errors import BadInput, IntegrityFailure
 
 
 class Signer:
-    """An Ed25519 key that signs: manifests in the refit service, the log and certificates in the clerk."""
+    """A private Ed25519 key: the refit worker signs manifests, the control loop the log and certificates."""
 
     def __init__(self, private: bytes) -> None:
         self._private = Ed25519PrivateKey.from_private_bytes(private)
@@ -27,11 +27,11 @@ class Signer:
 
     @classmethod
     def from_base64(cls, text: str, name: str) -> "Signer":
-        """From the variable `name`."""
+        """From the value of the variable `name`. Raises BadInput."""
         try:
-            return cls(_decoded(text, name))
+            return cls(decode_base64(text, name))
         except ValueError as exc:
-            raise BadInput(f"{name} is no Ed25519 key.") from exc
+            raise BadInput(f"{name} is not an Ed25519 key.") from exc
 
     @classmethod
     def generate(cls) -> tuple[bytes, bytes]:
@@ -40,7 +40,7 @@ class Signer:
         return key.private_bytes_raw(), key.public_key().public_bytes_raw()
 
     def sign_bytes(self, message: bytes) -> bytes:
-        """The bare signature, 64 bytes. Whoever calls it keeps its messages apart from DSSE's (`DSSEv1 ...`)."""
+        """The bare signature, 64 bytes. No `message` of the caller may begin as those of DSSE do (`DSSEv1 ...`)."""
         return self._private.sign(message)
 
     def sign(self, payload: bytes, payload_type: str) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class Signer:
 
 
 class Verifier:
-    """Public keys that are trusted."""
+    """Trusted public keys."""
 
     def __init__(self, public: Sequence[bytes]) -> None:
         self._keys = {key_id(raw): Ed25519PublicKey.from_public_bytes(raw) for raw in public}
@@ -63,10 +63,10 @@ class Verifier:
     def from_settings(cls, settings: "Settings") -> "Verifier":
         """From LACUNA_VERIFY_KEYS."""
         settings.need("verify_keys")
-        return cls([_decoded(one.strip(), "LACUNA_VERIFY_KEYS") for one in settings.verify_keys.split(",")])
+        return cls([decode_base64(key.strip(), "LACUNA_VERIFY_KEYS") for key in settings.verify_keys.split(",")])
 
     def verify(self, envelope: Mapping[str, Any]) -> bytes:
-        """The payload; raises IntegrityFailure unless one trusted key signed exactly it."""
+        """The payload of the envelope. Raises IntegrityFailure unless a trusted key signed exactly this payload."""
         try:
             payload = base64.b64decode(envelope["payload"], validate=True)
             signed = _pae(envelope["payloadType"], payload)
@@ -91,7 +91,8 @@ def _pae(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
-def _decoded(text: str, name: str) -> bytes:
+def decode_base64(text: str, name: str) -> bytes:
+    """The bytes of the variable `name`. Raises BadInput, which does not repeat `text`."""
     try:
         return base64.b64decode(text, validate=True)
     except ValueError as exc:

@@ -1,4 +1,4 @@
-"""HashiCorp Vault's transit engine as a key provider: it wraps data keys, and its own key never leaves it."""
+"""HashiCorp Vault's transit engine as a key provider. Its wrapping key never leaves Vault."""
 
 import base64
 import binascii
@@ -14,10 +14,10 @@ _TIMEOUT_S: Final = 5.0
 
 
 class VaultKeys:
-    """The transit key `name` of a Vault at `address`: the wrapping key never leaves it.
+    """The transit key `name` of the Vault at `address`.
 
-    https://developer.hashicorp.com/vault/api-docs/secret/transit. Needs a policy that may update encrypt/`name`,
-    decrypt/`name` and rewrap/`name`; the token's renewal is somebody else's (Vault Agent).
+    The token needs a policy that may update encrypt/`name`, decrypt/`name` and rewrap/`name`. Something else (Vault
+    Agent) has to renew it. API: https://developer.hashicorp.com/vault/api-docs/secret/transit.
     """
 
     def __init__(self, address: str, token: str, *, mount: str = "transit", name: str = "lacuna") -> None:
@@ -30,53 +30,53 @@ class VaultKeys:
 
     def wrap(self, key: bytes) -> bytes:
         """See KeyProvider."""
-        return str(self._ask("encrypt", {"plaintext": base64.b64encode(key).decode()}, "ciphertext")).encode()
+        return str(self._request("encrypt", {"plaintext": base64.b64encode(key).decode()}, "ciphertext")).encode()
 
     def unwrap(self, wrapped: bytes) -> bytes:
         """See KeyProvider."""
         try:
             return base64.b64decode(
-                self._ask("decrypt", {"ciphertext": wrapped.decode("ascii")}, "plaintext"), validate=True
+                self._request("decrypt", {"ciphertext": wrapped.decode("ascii")}, "plaintext"), validate=True
             )
         except (UnicodeDecodeError, binascii.Error) as exc:
-            raise IntegrityFailure("A wrapped key was altered, or is not Vault's.") from exc
+            raise IntegrityFailure("A wrapped key was altered, or Vault did not wrap it.") from exc
 
     def rewrap(self, wrapped: bytes) -> bytes:
-        """See KeyProvider. Vault does it: the key is not seen here."""
-        return str(self._ask("rewrap", {"ciphertext": wrapped.decode("ascii")}, "ciphertext")).encode()
+        """See KeyProvider. Vault does it: this process does not see the data key."""
+        return str(self._request("rewrap", {"ciphertext": wrapped.decode("ascii")}, "ciphertext")).encode()
 
     def name(self, wrapped: bytes) -> str:
         """See KeyProvider. `vault:v` and the version of the transit key."""
         mark, _, rest = wrapped.partition(b":v")
         number = rest.partition(b":")[0]
         if mark + b":" != VAULT_MARK or not number.isdigit():
-            raise IntegrityFailure("A wrapped key was altered, or is not Vault's.")
+            raise IntegrityFailure("A wrapped key was altered, or Vault did not wrap it.")
         return f"vault:v{int(number)}"
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._http.close()
 
-    def _ask(self, verb: str, body: dict[str, str], wanted: str) -> str:
+    def _request(self, verb: str, body: dict[str, str], member: str) -> str:
         try:
             reply = self._http.post(f"/v1/{self._mount}/{verb}/{self._name}", json=body)
         except httpx.HTTPError as exc:
             raise KeysUnavailable("The key service (Vault) cannot be reached.") from exc
         if reply.status_code == httpx.codes.FORBIDDEN:
-            raise KeysUnavailable(f"Vault refuses our token: it is expired, or may not {verb} with {self._name!r}.")
+            raise KeysUnavailable(f"Vault refuses the token: it has expired, or may not {verb} with {self._name!r}.")
         if reply.status_code == httpx.codes.BAD_REQUEST and verb != "encrypt":
             raise IntegrityFailure("Vault cannot open a wrapped key: it was altered, or its key version is retired.")
         if reply.status_code != httpx.codes.OK:
             raise KeysUnavailable(f"Vault cannot {verb} with {self._name!r} now: it answers {reply.status_code}.")
         try:
-            found: Any = reply.json()["data"][wanted]
+            value: Any = reply.json()["data"][member]
         except (ValueError, KeyError, TypeError) as exc:
-            raise KeysUnavailable("What answers at LACUNA_VAULT_ADDRESS is no Vault.") from exc
-        return str(found)
+            raise KeysUnavailable("The server at LACUNA_VAULT_ADDRESS is not Vault.") from exc
+        return str(value)
 
 
 def provider_of(settings: Settings) -> KeyProvider | None:
-    """Vault, where the settings name one."""
-    if not settings.vault_address:
+    """The Vault of the settings, where they name one."""
+    if not settings.vault.address:
         return None
-    return VaultKeys(settings.vault_address, settings.vault_token, mount=settings.vault_mount, name=settings.vault_key)
+    return VaultKeys(settings.vault.address, settings.vault.token, mount=settings.vault.mount, name=settings.vault.key)

@@ -1,7 +1,8 @@
-"""Connections and transactions. A database that is away becomes `Unavailable`, a guard's refusal its own error."""
+"""Connections and transactions, and what an error of the database means: one table from SQLSTATE to our own errors."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Final
 
 import psycopg
 from psycopg.errors import IdleInTransactionSessionTimeout
@@ -9,21 +10,25 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from shared.errors import BadInput, Conflict, IntegrityFailure, NotAudited, OnHold, RollbackWouldReexpose, Unavailable
+from shared.errors import (
+    BadInput,
+    Conflict,
+    IntegrityFailure,
+    LacunaError,
+    NotAudited,
+    OnHold,
+    RollbackWouldReexpose,
+    Unavailable,
+)
 
-UNCOVERED = "LC001"
-NOT_AUDITED = "LC002"
-NOT_ALLOWED = "LC004"
-NOT_COMMITTED = "LC005"
-HELD = "LC006"
-IDLE_S = 90.0  # longer than an object store may let a transaction wait (shared/storage/s3.py)
+IDLE_S: Final = 90.0  # longer than an object store may let a transaction wait (shared/storage/s3.py)
 
 
 def make_engine(url: str, idle_s: float = IDLE_S) -> Engine:
-    """An engine for `postgresql://...`; connections are checked before use and given up after five seconds.
+    """An engine for `postgresql://...`. Connections are checked before use and given up after five seconds.
 
     A process that stands still in the middle of a transaction (a frozen machine, a cut cable) would hold its row locks
-    against whoever takes over: PostgreSQL ends such a transaction after `idle_s`.
+    against its successor: PostgreSQL ends such a transaction after `idle_s`.
     """
     return create_engine(
         url.replace("postgresql://", "postgresql+psycopg://", 1),
@@ -38,40 +43,54 @@ def make_engine(url: str, idle_s: float = IDLE_S) -> Engine:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
-    """One transaction: committed at the end of the block, undone by an error.
+    """One transaction: committed at the end of the block, rolled back by an error.
 
-    Raises Unavailable where the database is away, WouldReexpose or NotAudited where the desired state's guard refuses,
-    Conflict, OnHold or IntegrityFailure where another guard does.
+    Raises the error of `ERRORS` where a trigger of ours refuses (RollbackWouldReexpose, NotAudited, OnHold, ...),
+    Conflict where a row exists already, BadInput where a value cannot be stored, and Unavailable where the database
+    cannot be reached.
     """
     try:
         with Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
     except DBAPIError as exc:
-        original = exc.orig
-        if isinstance(original, psycopg.Error) and original.sqlstate == UNCOVERED:
-            tickets = (original.diag.message_detail or "").split()
-            listed = ", ".join(tickets[:5]) + (f" and {len(tickets) - 5} more" if len(tickets) > 5 else "")
-            raise RollbackWouldReexpose(
-                f"Promoting that version would expose {len(tickets)} forgotten "
-                f"{'person' if len(tickets) == 1 else 'people'} again: {listed}.",
-                tickets=tickets,
-                count=len(tickets),
-                ways=["forward", "break-glass"],
-            ) from exc
-        if isinstance(original, psycopg.Error) and original.sqlstate == NOT_AUDITED:
-            raise NotAudited("That version has not passed an audit, so it cannot be promoted.") from exc
-        if isinstance(original, psycopg.Error) and original.sqlstate == NOT_COMMITTED:
-            raise IntegrityFailure("That version does not cover the tickets that it committed to.") from exc
-        if isinstance(original, psycopg.Error) and original.sqlstate == HELD:
-            raise OnHold("A legal hold keeps its material as it is.") from exc
-        if isinstance(original, psycopg.Error) and original.sqlstate == NOT_ALLOWED:
-            raise Conflict(f"The database refuses: {original.diag.message_primary}.") from exc
-        if isinstance(original, psycopg.errors.UniqueViolation):
-            raise Conflict("It exists already.") from exc
-        if isinstance(original, psycopg.DataError):
-            raise BadInput("A text holds a character, or a number is so large, that it cannot be kept.") from exc
-        if exc.connection_invalidated or isinstance(
-            original, (psycopg.OperationalError, IdleInTransactionSessionTimeout)
-        ):
-            raise Unavailable("The database cannot be reached.") from exc
+        if (error := _translated(exc)) is not None:
+            raise error from exc
         raise
+
+
+def _would_reexpose(error: psycopg.Error) -> LacunaError:
+    """The guard's error detail lists the tickets, separated by blanks."""
+    tickets = (error.diag.message_detail or "").split()
+    listed = ", ".join(tickets[:5]) + (f" and {len(tickets) - 5} more" if len(tickets) > 5 else "")
+    return RollbackWouldReexpose(
+        f"Promoting that version would expose {len(tickets)} forgotten "
+        f"{'person' if len(tickets) == 1 else 'people'} again: {listed}.",
+        tickets=tickets,
+        count=len(tickets),
+        ways=["forward", "break-glass"],
+    )
+
+
+# What the triggers and functions of the database raise (migrations/schema.sql).
+ERRORS: Final[Mapping[str, Callable[[psycopg.Error], LacunaError]]] = {
+    "LC001": _would_reexpose,
+    "LC002": lambda _: NotAudited("That version has not passed an audit, so it cannot be promoted."),
+    "LC003": lambda error: Conflict(f"The database refuses: {error.diag.message_primary}."),
+    "LC004": lambda error: Conflict(f"The database refuses: {error.diag.message_primary}."),
+    "LC005": lambda _: IntegrityFailure("That version does not cover the tickets that it committed to."),
+    "LC006": lambda _: OnHold("The material of this ticket is under a legal hold and stays as it is."),
+}
+
+
+def _translated(exc: DBAPIError) -> LacunaError | None:
+    """Our own error for an error of the database; None for a fault of our own code."""
+    original = exc.orig
+    if isinstance(original, psycopg.Error) and (translate := ERRORS.get(original.sqlstate or "")) is not None:
+        return translate(original)
+    if isinstance(original, psycopg.errors.UniqueViolation):
+        return Conflict("It exists already.")
+    if isinstance(original, psycopg.DataError):
+        return BadInput("A text contains a character, or a number is so large, that it cannot be stored.")
+    if exc.connection_invalidated or isinstance(original, (psycopg.OperationalError, IdleInTransactionSessionTimeout)):
+        return Unavailable("The database cannot be reached.")
+    return None

@@ -11,7 +11,7 @@ from typing import Final
 import httpx
 
 import shared
-from shared.core.config import Settings
+from shared.core.config import ModelSettings
 from shared.devstack.backends import Backends
 from shared.devstack.ports import LOOPBACK
 from shared.devstack.secrets import secrets_of
@@ -89,7 +89,7 @@ class ProcessSpecs:
             self._web("request", self.request_port),
         ]
         workers = [
-            Command("clerk", [sys.executable, "-m", "services.request.worker.loop"], self.env("clerk")),
+            Command("control-loop", [sys.executable, "-m", "services.request.worker.main"], self.env("control-loop")),
             Command(
                 "refit",
                 [*celery, "services.refit.worker", "worker", "-Q", "refit", "-n", "refit@%h", *solo],
@@ -115,7 +115,7 @@ class ProcessSpecs:
 
     def _model(self) -> str:
         """A folder given relative to the house is found from everywhere."""
-        source = self.base.get("LACUNA_MODEL_SOURCE") or Settings.model_fields["model_source"].default
+        source = self.base.get("LACUNA_MODEL_SOURCE") or ModelSettings().source
         for place in (Path(source), PROJECT_ROOT / source):
             if place.is_dir():
                 return str(place.resolve())

@@ -7,21 +7,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from shared.db.roles import SERVICES, url_for
+from shared.db.roles import SERVICES, service_url
 from shared.devstack.backends import Backends, load_secrets
 from shared.domain.accounts import INITIAL_ACCOUNTS
 
 STORE: Final = ("S3_ACCESS_KEY", "S3_SECRET_KEY", "KEK")
 NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "initialise": ("DATABASE_URL",),
+    "bootstrap": ("DATABASE_URL",),
     "request": ("DATABASE_URL", "REDIS_URL", *STORE, "VERIFY_KEYS", "LOG_VERIFY_KEYS"),
-    "clerk": ("DATABASE_URL", "REDIS_URL", *STORE, "LOG_KEY", "LOG_VERIFY_KEYS"),
+    "control-loop": ("DATABASE_URL", "REDIS_URL", *STORE, "LOG_KEY", "LOG_VERIFY_KEYS"),
     "refit": ("DATABASE_URL", "REDIS_URL", *STORE, "SIGNING_KEY"),
     "audit": ("DATABASE_URL", "REDIS_URL", *STORE, "VERIFY_KEYS"),
     "inference": ("DATABASE_URL", *STORE, "VERIFY_KEYS"),
     "beat": ("REDIS_URL",),
 }
-ROLE: Final = {"clerk": "request", "initialise": "request"}  # the database role, where it is another's
+ROLE: Final = {"control-loop": "request", "bootstrap": "request"}  # the database role, where it is another's
 DEPLOYED: Final = "postgresql://{user}:{password}@postgres:5432/lacuna"
 
 
@@ -39,7 +39,7 @@ def secrets_of(process: str, parts: Backends, known: Mapping[str, str]) -> dict[
         "LOG_VERIFY_KEYS": known["log_verify_keys"],
     }
     if f"role_{role}" in known:
-        every["DATABASE_URL"] = url_for(parts.database_url, role, known[f"role_{role}"])
+        every["DATABASE_URL"] = service_url(parts.database_url, role, known[f"role_{role}"])
     found = {f"LACUNA_{name}": every[name] for name in NEEDS[process]}
     if "KEK" in NEEDS[process]:  # after a rotation
         found |= {f"LACUNA_{name.upper()}": known[name] for name in ("old_keks", "index_key") if known.get(name)}
@@ -61,7 +61,7 @@ def write_secrets(folder: Path) -> list[Path]:
         s3_secret_key=known["s3_secret_key"],
     )
     files = {process: secrets_of(process, parts, known) for process in NEEDS}
-    files["initialise"]["LACUNA_FIRST_KEYS"] = ",".join(f"{owner}={key}" for owner, key in keys.items())
+    files["bootstrap"]["LACUNA_FIRST_KEYS"] = ",".join(f"{owner}={key}" for owner, key in keys.items())
     files["migrate"] = {
         "LACUNA_DATABASE_URL": admin,
         "LACUNA_ROLE_PASSWORDS": ",".join(f"{service}={known[f'role_{service}']}" for service in SERVICES),

@@ -82,7 +82,7 @@ def running_stack(
             doors, workers = world.commands()
             for command in doors:
                 supervisor.start(command, wait=False)
-            _once([sys.executable, "-m", "services.request.bootstrap"], world.env("initialise"), write)
+            _once([sys.executable, "-m", "services.request.bootstrap"], world.env("bootstrap"), write)
             for command in doors:
                 supervisor.wait(command.name)
             for command in workers:

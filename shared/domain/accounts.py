@@ -1,20 +1,21 @@
-"""Roles, roles that exclude each other, first accounts, the system actor."""
+"""Accounts: the roles, which roles exclude each other, the initial accounts, and the actor of the system itself."""
 
 from typing import Final, Literal
 
-ACTOR = "clerk"
+# The control loop as an actor of tickets and as the role that it acts under. The value is in signed log leaves.
+SYSTEM_ACTOR: Final = "clerk"
 
 Role = Literal["requester", "officer", "approver", "auditor", "operator", "admin", "client"]
 ROLES: Final[tuple[Role, ...]] = ("requester", "officer", "approver", "auditor", "operator", "admin", "client")
 
-# Who audits does nothing else; who operates the machines never has a role that reads what officers read.
+# An auditor does nothing else. An operator of the machines never has a role that reads what officers read.
 EXCLUSIVE_ROLES: Final[dict[Role, frozenset[Role]]] = {
     "auditor": frozenset({"auditor"}),
     "operator": frozenset({"operator", "client"}),
 }
 
 DEFAULT_TENANT: Final = "default"
-# Who has a key at the start. Nobody approves what they filed, whatever their roles.
+# The accounts that get a key at the start. Nobody approves what they filed, whatever their roles.
 INITIAL_ACCOUNTS: Final[dict[str, tuple[Role, ...]]] = {
     "olivia": ("officer", "requester", "approver"),
     "adam": ("approver",),

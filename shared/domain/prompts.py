@@ -1,4 +1,4 @@
-"""A prompt as people write it: turns of text and pictures. Knows nothing of chat templates, tokens or tensors."""
+"""A prompt as people write it: turns of text and pictures, before any chat template or tokenizer."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -19,7 +19,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Prompt:
-    """A chat that waits for the assistant's next turn."""
+    """A chat in which the assistant has the next turn."""
 
     turns: tuple[Turn, ...]
 
@@ -31,5 +31,5 @@ class Prompt:
 
     @property
     def images(self) -> tuple[Image, ...]:
-        """All pictures in the order of the chat."""
+        """All pictures, in the order of the chat."""
         return tuple(image for turn in self.turns for image in turn.images)

@@ -1,4 +1,4 @@
-"""Subject, Fact: the person a ticket is about."""
+"""The person whom a ticket is about: names, photographs and facts."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from PIL.Image import Image
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing that is known of a person. `aliases` are other spellings that count as telling it."""
+    """One thing that is known of a person. An answer that contains an alias reveals the fact too."""
 
     attribute: str
     value: str
@@ -15,13 +15,13 @@ class Fact:
 
     @property
     def accept(self) -> tuple[str, ...]:
-        """All spellings that tell the fact."""
+        """All spellings that reveal the fact."""
         return (self.value, *self.aliases)
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A person as a ticket speaks of one: names (the first is the usual one), photographs, facts."""
+    """A person as a ticket describes them. The first name is the usual one."""
 
     names: tuple[str, ...]
     photos: tuple[Image, ...]

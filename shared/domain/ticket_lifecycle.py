@@ -1,17 +1,18 @@
-"""A ticket's life: which event moves it from where to where, who may, and what must hold. One table; knows no database.
+"""The state machine of a ticket: which event leads from which state to which, who may cause it, and what must hold.
 
-The same table of moves stands in the database (`lifecycle_move`), where a trigger refuses all others. Clock, legal hold
-and visibility of the payload are facets of their own, not states.
+The same transitions are in the database (table `lifecycle_move`), where a trigger refuses all others. The statutory
+clock, a legal hold and whether the payload still exists are properties of a ticket of their own, not states.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
+from shared.domain.accounts import SYSTEM_ACTOR
+from shared.domain.four_eyes import find_conflict
 from shared.errors import (
     Conflict,
     Forbidden,
-    FourEyes,
     IdentityInDoubt,
     LacunaError,
     NotAcknowledged,
@@ -28,23 +29,22 @@ Event = Literal[
     "retry", "reject", "withdraw", "duplicate", "distinguish", "expire", "expose", "return",
 ]  # fmt: skip
 
-CLERK: Final = "clerk"  # the role of our own process
-WAITING: Final = ("received", "identity_pending", "under_review")
-WORKING: Final = ("approved", "scheduled", "fitting", "auditing", "deploying")
-# Whose people a refit covers: all that are approved and not taken back.
-IN_FORCE: Final[tuple[State, ...]] = (*WORKING, "completed", "failed", "regressed")
-OVER: Final[tuple[State, ...]] = ("rejected", "withdrawn", "duplicate", "expired")
+UNDECIDED: Final = ("received", "identity_pending", "under_review")
+IN_PROGRESS: Final = ("approved", "scheduled", "fitting", "auditing", "deploying")
+# The tickets that a refit covers: approved and not taken back.
+IN_FORCE: Final[tuple[State, ...]] = (*IN_PROGRESS, "completed", "failed", "regressed")
+CLOSED: Final[tuple[State, ...]] = ("rejected", "withdrawn", "duplicate", "expired")
 
-FILING: Final = ("requester", "officer", "admin", CLERK)
-MANAGING: Final = ("officer", "approver", "admin")
-DECIDING: Final = ("approver", "admin")
-OPERATING: Final = ("operator", "officer", "approver", "admin", CLERK)
-ROLLING: Final = ("operator", "admin", CLERK)
+FILING_ROLES: Final = ("requester", "officer", "admin", SYSTEM_ACTOR)
+MANAGING_ROLES: Final = ("officer", "approver", "admin")
+DECIDING_ROLES: Final = ("approver", "admin")
+OPERATING_ROLES: Final = ("operator", "officer", "approver", "admin", SYSTEM_ACTOR)
+ROLLBACK_ROLES: Final = ("operator", "admin", SYSTEM_ACTOR)
 
 
 @dataclass(frozen=True)
 class TransitionContext:
-    """What the guards look at: who moves the ticket, and what is known of it."""
+    """What the guards look at: who causes the event, and what is known of the ticket."""
 
     actor: str
     submitted_by: str = ""
@@ -56,92 +56,95 @@ class TransitionContext:
     acknowledged: bool = False
 
 
-def _four_eyes(case: TransitionContext) -> LacunaError | None:
-    if case.actor == case.submitted_by:
-        return FourEyes(f"{case.actor} filed it: somebody else has to decide.")
-    if case.actor == case.last_edited_by:
-        return FourEyes(f"{case.actor} edited it last: somebody else has to decide.")
+def _four_eyes(context: TransitionContext) -> LacunaError | None:
+    deeds = {"filed the ticket": context.submitted_by, "edited the ticket last": context.last_edited_by}
+    return find_conflict(context.actor, deeds, "approve it")
+
+
+def _identity(context: TransitionContext) -> LacunaError | None:
+    if context.identity == "doubted":
+        return IdentityInDoubt("It is in doubt whether the person who asks is the person whom the ticket names.")
     return None
 
 
-def _identity(case: TransitionContext) -> LacunaError | None:
-    return IdentityInDoubt("Whether it is that person who asks is in doubt.") if case.identity == "doubted" else None
+def _ground(context: TransitionContext) -> LacunaError | None:
+    return None if context.ground else ReasonMissing("An approval names its ground (Article 17(1)).")
 
 
-def _ground(case: TransitionContext) -> LacunaError | None:
-    return None if case.ground else ReasonMissing("An approval names its ground (Article 17(1)).")
+def _code(context: TransitionContext) -> LacunaError | None:
+    return None if context.code else ReasonMissing("A rejection names its reason (Articles 17(3) and 12(5)).")
 
 
-def _code(case: TransitionContext) -> LacunaError | None:
-    return None if case.code else ReasonMissing("A rejection names its reason (Articles 17(3) and 12(5)).")
+def _own_audit(context: TransitionContext) -> LacunaError | None:
+    return None if context.audit_passed else OwnAuditFailed("The ticket's own figures did not pass the audit.")
 
 
-def _own_audit(case: TransitionContext) -> LacunaError | None:
-    return None if case.audit_passed else OwnAuditFailed("Its own figures did not pass the audit.")
-
-
-def _acknowledged(case: TransitionContext) -> LacunaError | None:
-    return None if case.acknowledged else NotAcknowledged("Not every live replica serves a version that covers it.")
+def _acknowledged(context: TransitionContext) -> LacunaError | None:
+    if context.acknowledged:
+        return None
+    return NotAcknowledged("Not every live replica serves a version that covers the ticket.")
 
 
 Guard = Callable[[TransitionContext], LacunaError | None]
 
 
 class Transition(NamedTuple):
-    """From any of `origins` to `target`, by whoever has one of `actors`, where every guard is silent."""
+    """Leads from any of `origins` to `target`, caused by somebody with one of `roles`, where no guard refuses."""
 
     origins: tuple[str, ...]
     target: State
-    actors: tuple[str, ...]
+    roles: tuple[str, ...]
     guards: tuple[Guard, ...] = ()
 
 
-_CLERK = (CLERK,)
-MOVES: Final[dict[Event, Transition]] = {
-    "review": Transition(("received",), "under_review", FILING),
-    "doubt": Transition(("received", "under_review"), "identity_pending", MANAGING),
-    "verify": Transition(("identity_pending",), "under_review", MANAGING),
-    "approve": Transition(("under_review",), "approved", DECIDING, (_four_eyes, _identity, _ground)),
-    "reject": Transition(WAITING, "rejected", MANAGING, (_code,)),
-    "duplicate": Transition(("received",), "duplicate", FILING),
-    "distinguish": Transition(("duplicate",), "under_review", MANAGING),
-    "expire": Transition(("identity_pending",), "expired", _CLERK),
-    "schedule": Transition(("approved", "failed"), "scheduled", OPERATING),
-    "fit": Transition(("approved", "scheduled", "failed", "regressed"), "fitting", _CLERK),
-    "no_leak": Transition(("approved", "scheduled", "fitting", "failed"), "under_review", _CLERK),
-    "audit": Transition(("approved", "scheduled", "fitting", "failed", "regressed"), "auditing", _CLERK),
-    "deploy": Transition(("approved", "scheduled", "fitting", "auditing", "failed", "regressed"), "deploying", _CLERK),
-    "complete": Transition(("deploying",), "completed", _CLERK, (_own_audit, _acknowledged)),
-    "fail": Transition(("approved", "scheduled", "fitting", "auditing", "deploying"), "failed", _CLERK),
-    "retry": Transition(("failed",), "approved", OPERATING),
-    "withdraw": Transition((*WAITING, *WORKING, "completed", "failed", "regressed"), "withdrawn", MANAGING),
-    "expose": Transition(("completed",), "regressed", ROLLING),
-    "return": Transition(("deploying",), "scheduled", ROLLING),
+_SYSTEM: Final = (SYSTEM_ACTOR,)
+TRANSITIONS: Final[dict[Event, Transition]] = {
+    "review": Transition(("received",), "under_review", FILING_ROLES),
+    "doubt": Transition(("received", "under_review"), "identity_pending", MANAGING_ROLES),
+    "verify": Transition(("identity_pending",), "under_review", MANAGING_ROLES),
+    "approve": Transition(("under_review",), "approved", DECIDING_ROLES, (_four_eyes, _identity, _ground)),
+    "reject": Transition(UNDECIDED, "rejected", MANAGING_ROLES, (_code,)),
+    "duplicate": Transition(("received",), "duplicate", FILING_ROLES),
+    "distinguish": Transition(("duplicate",), "under_review", MANAGING_ROLES),
+    "expire": Transition(("identity_pending",), "expired", _SYSTEM),
+    "schedule": Transition(("approved", "failed"), "scheduled", OPERATING_ROLES),
+    "fit": Transition(("approved", "scheduled", "failed", "regressed"), "fitting", _SYSTEM),
+    "no_leak": Transition(("approved", "scheduled", "fitting", "failed"), "under_review", _SYSTEM),
+    "audit": Transition(("approved", "scheduled", "fitting", "failed", "regressed"), "auditing", _SYSTEM),
+    "deploy": Transition(("approved", "scheduled", "fitting", "auditing", "failed", "regressed"), "deploying", _SYSTEM),
+    "complete": Transition(("deploying",), "completed", _SYSTEM, (_own_audit, _acknowledged)),
+    "fail": Transition(("approved", "scheduled", "fitting", "auditing", "deploying"), "failed", _SYSTEM),
+    "retry": Transition(("failed",), "approved", OPERATING_ROLES),
+    "withdraw": Transition((*UNDECIDED, *IN_PROGRESS, "completed", "failed", "regressed"), "withdrawn", MANAGING_ROLES),
+    "expose": Transition(("completed",), "regressed", ROLLBACK_ROLES),
+    "return": Transition(("deploying",), "scheduled", ROLLBACK_ROLES),
 }
 
 
-def allowed(state: str, event: Event) -> bool:
-    """Whether `event` may happen in `state`."""
-    return state in MOVES[event].origins
+def is_allowed(state: str, event: Event) -> bool:
+    """Whether `event` can happen in `state`."""
+    return state in TRANSITIONS[event].origins
 
 
-def move(state: str, event: Event) -> State:
-    """The state after `event`; raises Conflict where it cannot happen."""
-    if not allowed(state, event):
+def state_after(state: str, event: Event) -> State:
+    """The state after `event`. Raises Conflict where the event cannot happen in `state`."""
+    if not is_allowed(state, event):
         raise Conflict(f"A ticket that is {state.replace('_', ' ')} cannot be moved by {event!r}.", state=state)
-    return MOVES[event].target
+    return TRANSITIONS[event].target
 
 
-def transition(state: str, event: Event, roles: Iterable[str], case: TransitionContext) -> State:
-    """The state after `event`, where `roles` may cause it and no guard speaks against it.
+def transition(state: str, event: Event, roles: Iterable[str], context: TransitionContext) -> State:
+    """The state after `event`, caused by an actor with `roles`.
 
-    Raises Conflict, Forbidden, or what the guard says (FourEyes, IdentityInDoubt, ...).
+    Raises Conflict where the event cannot happen in `state`, Forbidden where none of `roles` may cause it, or the error
+    of the guard that refuses (FourEyes, IdentityInDoubt, ...).
     """
-    target = move(state, event)
-    rule = MOVES[event]
-    if not set(roles) & set(rule.actors):
-        raise Forbidden(f"This needs the role {' or '.join(sorted(set(rule.actors) - {CLERK})) or 'of the clerk'}.")
+    target = state_after(state, event)
+    rule = TRANSITIONS[event]
+    if not set(roles) & set(rule.roles):
+        people = sorted(set(rule.roles) - {SYSTEM_ACTOR})
+        raise Forbidden(f"This needs the role {' or '.join(people)}." if people else "Only the control loop does this.")
     for guard in rule.guards:
-        if (refusal := guard(case)) is not None:
+        if (refusal := guard(context)) is not None:
             raise refusal
     return target

@@ -1,8 +1,8 @@
-"""What the paper takes away from its own method to see what it was worth, as recipes (its tables 2, 9 and 10).
+"""The ablations of the paper (its tables 2, 9 and 10) as recipes: each takes away one part of the method.
 
-Beside them `gate + fixed refusal`, the baseline that every steering method has to beat: a fired request is answered a
-sentence, word for word; and Lacuna's gate with the paper's pull, which acts at the last prompt token alone (held at
-generated tokens, a closed-form pull collapses into one repeated token). Holds no tensors.
+Beside them two comparisons of our own. `...-fixed-refusal`: a fired request is answered with a fixed sentence, the
+baseline that every steering method has to beat. `lacuna-closed`: Lacuna's gate with the paper's closed-form steering
+vector, at the last prompt token alone: added at generated tokens too, it makes answers repeat one token.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from shared.erasure.recipe import LACUNA, PAPER, Recipe
 def ablations(layers: Sequence[int], refusal: str, unknown_answer: str) -> dict[str, Recipe]:
     """Recipes by name, for a model with these block indices.
 
-    `refusal` is the model's own refusal of harmful requests, `unknown_answer` what it says of people it does not know.
+    `refusal` is the model's own refusal of harmful requests, `unknown_answer` its answer about people it does not know.
     """
     half = len(layers) // 2
     changed = (

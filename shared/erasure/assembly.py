@@ -1,4 +1,4 @@
-"""Assemble an eraser from statistics and ticket fits."""
+"""Assembles an eraser from the base statistics and the fits of its tickets, and calibrates its thresholds."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from shared.erasure.eraser import Eraser
 from shared.erasure.gates.identity import calibrate
 from shared.erasure.gates.linear import linear_gate
 from shared.erasure.gates.mlp import two_layer_gate
-from shared.erasure.gates.prototype import TicketGate, _left_out, _score, _scores
+from shared.erasure.gates.prototype import TicketGate, gate_score, gate_scores, leave_one_out_scores
 from shared.erasure.numerics.conformal import conformal_quantile
 from shared.erasure.recipe import Recipe
 from shared.erasure.site import Site
@@ -17,19 +17,19 @@ from shared.erasure.ticket_fit import TicketFit
 from shared.errors import BadInput
 
 
-def assemble(recipe: Recipe, statistics: BaseStatistics, site: Site, rows: Sequence[TicketFit]) -> Eraser:
-    """The eraser of all `rows`; raises BadInput where rows or statistics were made with another recipe."""
-    stale = [one.ticket for one in rows if one.recipe != recipe.digest]
+def assemble(recipe: Recipe, statistics: BaseStatistics, site: Site, fits: Sequence[TicketFit]) -> Eraser:
+    """The eraser of all `fits`; raises BadInput where fits or statistics were made with another recipe."""
+    stale = [fit.ticket for fit in fits if fit.recipe != recipe.digest]
     if stale or statistics.recipe != recipe.digest:
         raise BadInput(f"Made with another recipe: {', '.join(stale) or 'the statistics'}.")
-    if not rows:
+    if not fits:
         return Eraser.empty(recipe, site)
-    tickets = tuple(one.ticket for one in rows)
+    tickets = tuple(fit.ticket for fit in fits)
     if statistics.identity is not None:
-        identity, levels = calibrate(
+        identity, report = calibrate(
             statistics.identity,
             tickets,
-            [one.identity for one in rows if one.identity is not None],
+            [fit.identity for fit in fits if fit.identity is not None],
             recipe.false_positive_rate,
             recipe.margin,
         )
@@ -40,48 +40,49 @@ def assemble(recipe: Recipe, statistics: BaseStatistics, site: Site, rows: Seque
             statistics.gated,
             tickets,
             threshold=0.0,
-            held=statistics.held,
+            decode_directions=statistics.decode_directions,
             identity=identity,
-            calibration=levels,
+            calibration=report,
         )
     if recipe.gate == "linear":
         linear = torch.zeros(len(site.layers), site.hidden_size, dtype=torch.float64)
-        for place, layer in enumerate(statistics.gated):
-            seen = torch.cat([one.rows[place] for one in rows if one.rows is not None])
-            linear[layer] = linear_gate(seen, recipe.gamma, absolute=recipe.gamma_absolute)
+        for index, layer in enumerate(statistics.gated):
+            projected = torch.cat([fit.vectors[index] for fit in fits if fit.vectors is not None])
+            linear[layer] = linear_gate(projected, recipe.gamma, absolute=recipe.gamma_absolute)
         return Eraser(
             recipe, site, statistics.directions, statistics.gated, tickets, threshold=0.5, linear=linear.float()
         )
     if recipe.gate in ("always", "mlp"):
         network = None
         if statistics.retain is not None:
-            forget = torch.cat([one.rows for one in rows if one.rows is not None], dim=1).transpose(0, 1)
+            forget = torch.cat([fit.vectors for fit in fits if fit.vectors is not None], dim=1).transpose(0, 1)
             network = two_layer_gate(forget, statistics.retain, recipe.mlp_width, recipe.mlp_steps)
         return Eraser(recipe, site, statistics.directions, statistics.gated, tickets, threshold=0.5, network=network)
-    gates = tuple(TicketGate(one.ticket, one.rows, one.harmless) for one in rows if one.rows is not None)
+    gates = tuple(TicketGate(fit.ticket, fit.vectors, fit.harmless) for fit in fits if fit.vectors is not None)
     return Eraser(
         recipe,
         site,
         statistics.directions,
         statistics.gated,
         tickets,
-        threshold=_threshold(recipe, statistics, gates),
+        threshold=_prototype_threshold(recipe, statistics, gates),
         gates=gates,
         whitener=statistics.whitener,
-        held=statistics.held,
+        decode_directions=statistics.decode_directions,
     )
 
 
-def _threshold(recipe: Recipe, statistics: BaseStatistics, gates: Sequence[TicketGate]) -> float:
-    """Split-conformal quantile of the calibration prompts' best scores (Vovk et al. 2005), for the whole decision.
+def _prototype_threshold(recipe: Recipe, statistics: BaseStatistics, gates: Sequence[TicketGate]) -> float:
+    """Split-conformal quantile of the calibration prompts' best scores over all tickets: for the whole decision.
 
-    Every ticket's harmless questions are among the prompts, held against their own rows. Where the tickets' own probes
-    lie far above that bound, it is raised by `margin` of the way to the lowest of them (5 % quantile, each left out).
+    Every ticket's harmless questions are calibration prompts too, scored against their own ticket. Where the tickets'
+    own probes lie far above that bound, the threshold is raised by `margin` of the way to the lowest of them (5 %
+    quantile of their leave-one-out scores).
     """
     assert statistics.calibration is not None
-    others = _scores(recipe, statistics.calibration, gates).amax(dim=1)
-    harmless = [_score(recipe, gate.harmless.transpose(0, 1), gate) for gate in gates if gate.harmless is not None]
+    others = gate_scores(recipe, statistics.calibration, gates).amax(dim=1)
+    harmless = [gate_score(recipe, gate.harmless.transpose(0, 1), gate) for gate in gates if gate.harmless is not None]
     level = 1 - recipe.false_positive_rate
     bound = max(conformal_quantile(scores, level) for scores in (others, *harmless))
-    own = min(float(_left_out(recipe, gate).quantile(0.05)) for gate in gates)
+    own = min(float(leave_one_out_scores(recipe, gate).quantile(0.05)) for gate in gates)
     return bound + recipe.margin * max(0.0, own - bound)

@@ -1,4 +1,4 @@
-"""What is computed once for a base model, its retain set and a recipe, and shared by all tickets. Tensors and bytes."""
+"""What is computed once for a base model, its retain set and a recipe, and shared by all tickets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from shared.errors import IntegrityFailure
 
 @dataclass(frozen=True)
 class BaseStatistics:
-    """directions [L, d], `held` [L, d] for generated tokens; `gated` are the rows of L that the gate reads, G of them.
+    """`directions` [L, d], and `decode_directions` [L, d] for generated tokens; `gated`: the G layers the gate reads.
 
-    linear: `null` [G, d, k], bases of the null spaces (float64). prototype: `whitener` over G layers, and `calibration`
-    [c, G, d], the whitened calibration prompts with the identity each speaks of. identity: `identity`.
-    mlp: `retain` [n, G, d]. always: nothing.
+    By gate, linear: `null`, bases [d, k] of the null spaces of G layers (float64). prototype: `whitener` over G layers,
+    and `calibration` [c, G, d], whitened calibration prompts, each with the identity it speaks of. identity:
+    `identity`. mlp: `retain` [n, G, d]. always: nothing more.
     """
 
     recipe: str
@@ -27,7 +27,7 @@ class BaseStatistics:
     whitener: Whitener | None = None
     calibration: Tensor | None = None
     identities: tuple[str, ...] = ()
-    held: Tensor | None = None
+    decode_directions: Tensor | None = None
     identity: IdentityStatistics | None = None
     retain: Tensor | None = None
 
@@ -39,8 +39,8 @@ class BaseStatistics:
             w = self.whitener
             tensors |= {"mean": w.mean, "basis": w.basis, "scales": w.scales, "rest": w.rest}
             tensors["calibration"] = self.calibration
-        if self.held is not None:
-            tensors["held"] = self.held
+        if self.decode_directions is not None:
+            tensors["held"] = self.decode_directions
         if self.identity is not None:
             tensors |= {f"identity.{name}": value for name, value in self.identity.tensors().items()}
         if self.retain is not None:
@@ -49,7 +49,7 @@ class BaseStatistics:
 
     @classmethod
     def from_bytes(cls, blob: bytes) -> "BaseStatistics":
-        """Back from bytes; raises IntegrityFailure where they are not statistics."""
+        """Back from bytes; raises IntegrityFailure for bytes that are not statistics."""
         tensors, header = unpack(blob)
         try:
             whitener = None
@@ -64,7 +64,7 @@ class BaseStatistics:
                 whitener=whitener,
                 calibration=tensors.get("calibration"),
                 identities=tuple(header["identities"]),
-                held=tensors.get("held"),
+                decode_directions=tensors.get("held"),
                 identity=_identity(tensors),
                 retain=tensors.get("retain"),
             )
@@ -73,5 +73,5 @@ class BaseStatistics:
 
 
 def _identity(tensors: Mapping[str, Tensor]) -> IdentityStatistics | None:
-    found = {name.removeprefix("identity."): value for name, value in tensors.items() if name.startswith("identity.")}
-    return IdentityStatistics.from_tensors(found) if found else None
+    own = {name.removeprefix("identity."): value for name, value in tensors.items() if name.startswith("identity.")}
+    return IdentityStatistics.from_tensors(own) if own else None

@@ -1,7 +1,7 @@
-"""The eraser: what is published, immutable. Decides from activations whether a request is about somebody forgotten.
+"""The eraser: what is published, immutable. Decides from activations whether a request concerns somebody forgotten.
 
-Made by `assemble` from base statistics and the rows of all tickets; written by `dump` as safetensors plus manifest,
-read by `load`, which believes nothing. Knows no model: it is given activations and says what to add.
+Assembled from base statistics and the fits of all tickets (assembly.py), written as safetensors plus manifest and read
+back with every check (serialization.py). Knows no model: it is given activations and says what to add to them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from shared.erasure.gates.identity import IdentityGate, MentionSpans, thresholds_of
+from shared.erasure.gates.identity import IdentityGate, MentionSpans, raised_thresholds
 from shared.erasure.gates.mlp import TwoLayer
-from shared.erasure.gates.prototype import TicketGate, _scores
+from shared.erasure.gates.prototype import TicketGate, gate_scores
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.readout import RaggedRows, Readout
 from shared.erasure.recipe import Recipe
@@ -23,7 +23,7 @@ from shared.errors import BadInput
 
 @dataclass(frozen=True)
 class Decision:
-    """For each request: whether it fires, the ticket that is nearest, and how near (a mean cosine)."""
+    """For each of B requests: whether it fires [B], its nearest ticket where it does, and the gate's score [B]."""
 
     fired: Tensor
     ticket: list[str | None]
@@ -35,12 +35,12 @@ class Decision:
         return cls(torch.zeros(count, dtype=torch.bool), [None] * count, torch.zeros(count))
 
     def take(self, rows: Sequence[int]) -> "Decision":
-        """Of these requests, in the order given."""
+        """The decision on these requests, in the order given."""
         some = list(rows)
         return Decision(self.fired[some], [self.ticket[row] for row in some], self.score[some])
 
     def followed_by(self, other: "Decision") -> "Decision":
-        """Both, one after the other."""
+        """The requests of both, one after the other."""
         return Decision(
             torch.cat([self.fired, other.fired]), self.ticket + other.ticket, torch.cat([self.score, other.score])
         )
@@ -48,7 +48,11 @@ class Decision:
 
 @dataclass(frozen=True)
 class Eraser:
-    """directions [L, d] are added, times `strength`, where the gate says so. `threshold` belongs to the version."""
+    """`directions` [L, d] times the recipe's strength are added where the gate fires.
+
+    `gated` are the indices of the G layers that the gate reads. Each kind of gate fills its own fields; `threshold`
+    and `calibration` belong to the version, everything else to the base model, the recipe or a ticket.
+    """
 
     recipe: Recipe
     site: Site
@@ -56,79 +60,76 @@ class Eraser:
     gated: tuple[int, ...] = ()
     tickets: tuple[str, ...] = ()
     threshold: float = float("inf")
-    gates: tuple[TicketGate, ...] = ()
-    whitener: Whitener | None = None
-    linear: Tensor | None = None  # [L, d], equation 12's r
-    held: Tensor | None = None  # [L, d], for generated tokens where the placement is `hold`
+    gates: tuple[TicketGate, ...] = ()  # prototype
+    whitener: Whitener | None = None  # prototype, over the gated layers
+    linear: Tensor | None = None  # linear: r of equation 12, [L, d]
+    decode_directions: Tensor | None = None  # [L, d], for generated tokens where the placement is `hold`
     identity: IdentityGate | None = None
-    calibration: Mapping[str, Any] | None = None  # how the thresholds came about
-    network: TwoLayer | None = None  # over the gated layers
+    calibration: Mapping[str, Any] | None = None  # identity: how the thresholds were found
+    network: TwoLayer | None = None  # mlp, over the gated layers
 
     @classmethod
     def empty(cls, recipe: Recipe, site: Site) -> "Eraser":
-        """The eraser of nobody: it never fires."""
+        """The eraser without tickets: it never fires."""
         return cls(recipe, site, torch.zeros(len(site.layers), site.hidden_size))
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody is forgotten."""
+        """Whether it has no ticket."""
         return not self.tickets
 
     @property
-    def watches(self) -> bool:
-        """Whether the answers have to be read as well."""
-        return self.recipe.watch and self.identity is not None
+    def checks_answers(self) -> bool:
+        """Whether answers have to be read for the names of tickets as well."""
+        return self.recipe.check_answers and self.identity is not None
 
-    def decide(self, evidence: Readout) -> Decision:
-        """One decision per request, from what the unsteered prefill shows; with an answer, from that as well."""
+    def decide(self, readout: Readout) -> Decision:
+        """One decision for each request, from what the unsteered prefill shows, and from the answer if it is there."""
         if self.identity is not None:
-            return self._by_identity(self.identity, evidence)
-        activations = evidence.last
-        count = activations.shape[0]
-        best = torch.full((count,), -1.0)
-        names: list[str | None] = [None] * count
+            return self._by_identity(self.identity, readout)
+        count = readout.count
         if self.recipe.gate != "prototype" and self.gated:
-            rows = activations.float().cpu()
-            gates = torch.stack([self.gate_at(layer, rows[:, layer]) for layer in self.gated], dim=1).mean(dim=1)
-            return Decision(gates > self.threshold, names, gates)
+            last = readout.last.float().cpu()
+            values = torch.stack([self.gate_at(layer, last[:, layer]) for layer in self.gated], dim=1).mean(dim=1)
+            return Decision(values > self.threshold, [None] * count, values)
         if self.whitener is None or not self.gates:
-            return Decision(torch.zeros(count, dtype=torch.bool), names, best)
-        white = self.whitener(activations[:, list(self.gated)].float().cpu())
-        best, nearest = _scores(self.recipe, white, self.gates).max(dim=1)
-        names = [self.gates[place].ticket for place in nearest.tolist()]
-        fired = best > self.threshold
-        return Decision(fired, [n if f else None for n, f in zip(names, fired.tolist(), strict=True)], best)
+            return Decision(torch.zeros(count, dtype=torch.bool), [None] * count, torch.full((count,), -1.0))
+        white = self.whitener(readout.last[:, list(self.gated)].float().cpu())
+        best, nearest = gate_scores(self.recipe, white, self.gates).max(dim=1)
+        return self._decision(best, nearest)
 
-    def spoken_of(self, words: RaggedRows, count: int) -> list[str | None]:
-        """For each of `count` answers, the ticket whose name stands in its tokens `words` (at all layers), if any."""
+    def match_answers(self, answer_tokens: RaggedRows, count: int) -> list[str | None]:
+        """For each of `count` answers, the ticket whose name its tokens (at all layers) hold, if any."""
         if self.identity is None:
             return [None] * count
-        none = RaggedRows.none(words.rows.shape[1], words.rows.shape[2])
-        answers = Readout(torch.zeros(count, *words.rows.shape[1:]), none, none, words)
-        return self._by_identity(self.identity, answers).ticket
+        return self._by_identity(self.identity, Readout.of_answers(answer_tokens, count)).ticket
 
-    def mentioned(self, evidence: Readout, tickets: Sequence[str | None]) -> list[MentionSpans]:
-        """Where each prompt shows or names its ticket of `tickets` [B]; nowhere for a gate that cannot say."""
+    def mention_spans(self, readout: Readout, tickets: Sequence[str | None]) -> list[MentionSpans]:
+        """Where each prompt shows or names its ticket of `tickets` [B]; empty for a gate that cannot say."""
         if self.identity is None:
-            return [MentionSpans()] * evidence.count
-        return self.identity.mentioned(evidence.at(self.gated), tickets)
+            return [MentionSpans()] * readout.count
+        return self.identity.mention_spans(readout.at(self.gated), tickets)
 
-    def _by_identity(self, gate: IdentityGate, evidence: Readout) -> Decision:
-        score, nearest = gate.scores(evidence.at(self.gated)).max(dim=1)
+    def _by_identity(self, gate: IdentityGate, readout: Readout) -> Decision:
+        score, nearest = gate.scores(readout.at(self.gated)).max(dim=1)
+        return self._decision(score, nearest)
+
+    def _decision(self, score: Tensor, nearest: Tensor) -> Decision:
+        """From the best score [B] and the index of its ticket [B]."""
         fired = score > self.threshold
-        names = [gate.tickets[k] if f else None for k, f in zip(nearest.tolist(), fired.tolist(), strict=True)]
-        return Decision(fired, names, score)
+        pairs = zip(nearest.tolist(), fired.tolist(), strict=True)
+        return Decision(fired, [self.tickets[index] if fires else None for index, fires in pairs], score)
 
-    def at(self, margin: float) -> "Eraser":
-        """The same tickets with the thresholds of another margin; for choosing one."""
+    def with_margin(self, margin: float) -> "Eraser":
+        """The same tickets with the thresholds of another margin, for choosing one; BadInput for another gate."""
         if self.identity is None or self.calibration is None:
             raise BadInput("Only an eraser with an identity gate has a margin that can be moved.")
         bound = self.calibration["bound"]
-        thresholds = thresholds_of(self.identity.rows, (bound["picture"], bound["mention"]), margin)
+        thresholds = raised_thresholds(self.identity.fits, (bound["picture"], bound["mention"]), margin)
         return replace(self, identity=replace(self.identity, thresholds=thresholds))
 
     def gate_at(self, layer: int, rows: Tensor) -> Tensor:
-        """f(h) / u of a recipe that reads each layer by itself: rows [B, d] at `layer` -> [B]."""
+        """The gate of a recipe that reads each layer by itself: last tokens `rows` [B, d] at `layer` -> [B]."""
         if self.recipe.gate == "always":
             return torch.ones(rows.shape[0], device=rows.device)
         if layer not in self.gated:
@@ -138,12 +139,12 @@ class Eraser:
         assert self.linear is not None
         return rows.float() @ self.linear[layer].to(rows.device)
 
-    def pull(self) -> Tensor:
-        """What the last prompt token of a fired request gets added, [L, d]."""
+    def steering_vector(self) -> Tensor:
+        """What is added at the last prompt token of a fired request, [L, d]."""
         return self.directions * self.recipe.strength
 
-    def held_pull(self) -> Tensor | None:
-        """What each generated token of a fired request gets added, [L, d]; None where only the prompt is steered."""
+    def decode_steering_vector(self) -> Tensor | None:
+        """What is added at each generated token of a fired request, [L, d]; None where only the prompt is steered."""
         if self.recipe.placement != "hold":
             return None
-        return (self.directions if self.held is None else self.held) * self.recipe.strength
+        return (self.directions if self.decode_directions is None else self.decode_directions) * self.recipe.strength

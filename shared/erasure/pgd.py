@@ -1,4 +1,4 @@
-"""Projected gradient descent on a picture (equations 5 and 6; Madry et al. 2018). Knows no model, only a loss."""
+"""Projected gradient descent on a picture (equations 5 and 6; Madry et al. 2018). Knows no model."""
 
 from collections.abc import Callable
 
@@ -19,16 +19,17 @@ def perturb(
 ) -> Tensor:
     """Pixels within `epsilon` (l_inf) of `pixels` [B, 3, H, W] (0..1, before normalisation) that make `loss` small.
 
-    `loss` maps pixels to a scalar. Sign steps; every iterate is clamped to the ball and to valid pixels. Deterministic.
+    `loss` maps pixels to a scalar. Each step is `step_size` along the sign of the gradient; every iterate is clamped to
+    the l_inf ball and to valid pixels. Deterministic. `progress` is called with the step and its loss.
     """
     clean = pixels.detach()
     moved = clean.clone()
     for step in range(steps):
         moved.requires_grad_()
         value = loss(moved)
-        (slope,) = torch.autograd.grad(value, moved)
+        (gradient,) = torch.autograd.grad(value, moved)
         with torch.no_grad():
-            moved = moved - step_size * slope.sign()
+            moved = moved - step_size * gradient.sign()
             moved = torch.maximum(torch.minimum(moved, clean + epsilon), clean - epsilon).clamp(0, 1)
         if progress is not None:
             progress(step, float(value))

@@ -1,4 +1,4 @@
-"""Compute base statistics from activations."""
+"""Computes base statistics from activations, in float64 and streamed."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from shared.erasure.base_statistics import BaseStatistics
-from shared.erasure.gates.identity_fit import IdentityStatistics, within_person_whitener
+from shared.erasure.gates.identity_fit import IdentitySpaces, IdentityStatistics, within_person_whitener
 from shared.erasure.gates.topic import TopicDiscriminant
 from shared.erasure.numerics.moments import Moments
 from shared.erasure.numerics.nullspace import null_basis
@@ -19,8 +19,8 @@ from shared.erasure.site import Site
 from shared.errors import BadInput
 
 Batches = Callable[[], Iterable[Tensor]]  # the retain set from its beginning, [n, L, d] at a time
-ROWS: Final = 256  # taken in at once
-SCATTER_BYTES: Final = 4 << 30  # most that the scatter matrices take at once: 32 layers at d = 4096
+CHUNK: Final = 256  # activations that are taken in at once
+SCATTER_BYTES: Final = 4 << 30  # most memory for the scatter matrices: 32 layers at d = 4096
 
 
 def prepare(
@@ -31,9 +31,12 @@ def prepare(
     calibration: Tensor,
     identities: Sequence[str],
     directions: Tensor,
-    held: Tensor | None = None,
+    decode_directions: Tensor | None = None,
 ) -> BaseStatistics:
-    """For gates at the last token: from activations `retain` [n, L, d], `calibration` [c, L, d], and the pulls."""
+    """For gates at the last prompt token: `retain` [n, L, d], `calibration` [c, L, d], and the directions [L, d].
+
+    Raises BadInput where a calibration prompt has no identity, or the recipe names a layer that the site lacks.
+    """
     return prepare_streamed(
         recipe,
         site,
@@ -41,7 +44,7 @@ def prepare(
         calibration=calibration,
         identities=identities,
         directions=directions,
-        held=held,
+        decode_directions=decode_directions,
     )
 
 
@@ -53,18 +56,22 @@ def prepare_streamed(
     calibration: Tensor,
     identities: Sequence[str],
     directions: Tensor,
-    held: Tensor | None = None,
+    decode_directions: Tensor | None = None,
     layers_at_once: int | None = None,
 ) -> BaseStatistics:
     """`prepare` from batches: memory is that of `layers_at_once` scatter matrices, however large the retain set.
 
-    `retain` is called, and read to its end, once for each group of layers; as many are taken as SCATTER_BYTES holds
-    unless `layers_at_once` says otherwise. Groups do not change a bit; batches of other sizes change the last ones.
+    `retain` is called, and read to its end, once for each group of layers. A group has as many layers as SCATTER_BYTES
+    holds unless `layers_at_once` says otherwise. The grouping does not change a bit of the result; batches of other
+    sizes change the last bits.
     """
     if len(identities) != calibration.shape[0]:
         raise BadInput("Every calibration prompt needs the identity it speaks of.")
-    gated = _indices(site, recipe.gate_layers)
-    chosen, kept = _steered(recipe, site, directions), None if held is None else _steered(recipe, site, held)
+    gated = _layer_positions(site, recipe.gate_layers)
+    chosen, kept = (
+        _at_steered_layers(recipe, site, directions),
+        None if decode_directions is None else _at_steered_layers(recipe, site, decode_directions),
+    )
     if recipe.gate == "always":
         return BaseStatistics(recipe.digest, gated, chosen)
     if recipe.gate == "mlp":
@@ -75,19 +82,25 @@ def prepare_streamed(
     for group in _groups(gated, layers_at_once or SCATTER_BYTES // (8 * site.hidden_size**2)):
         moments = Moments(len(group), site.hidden_size)
         for batch in retain():
-            for part in batch.split(ROWS):
+            for part in batch.split(CHUNK):
                 moments.add(part[:, list(group)])
         if recipe.gate == "linear":
-            null += [null_basis(second, recipe.rho) for second in moments.second()]
+            null += [null_basis(matrix, recipe.rho) for matrix in moments.second_moments()]
         else:
-            found = Whitener.fit(moments.mean, moments.covariance(), recipe.whitener_rank, recipe.shrinkage)
-            whiteners.append(found)
+            whitener = Whitener.fit(moments.mean, moments.covariances(), recipe.whitener_rank, recipe.shrinkage)
+            whiteners.append(whitener)
     if recipe.gate == "linear":
-        return BaseStatistics(recipe.digest, gated, chosen, null=tuple(null), held=kept)
+        return BaseStatistics(recipe.digest, gated, chosen, null=tuple(null), decode_directions=kept)
     whitener = Whitener.joined(whiteners)
     white = whitener(calibration[:, list(gated)].float())
     return BaseStatistics(
-        recipe.digest, gated, chosen, whitener=whitener, calibration=white, identities=tuple(identities), held=kept
+        recipe.digest,
+        gated,
+        chosen,
+        whitener=whitener,
+        calibration=white,
+        identities=tuple(identities),
+        decode_directions=kept,
     )
 
 
@@ -95,8 +108,9 @@ def prepare_streamed(
 class IdentityTrainingSet:
     """What the identity gate learns from, at all of the site's layers.
 
-    `faces` and `names`: one group a retained person, [n_i, L, d]. `pictures` [c, L, d] and `words` are those of the
-    calibration set, of `people` persons. `facts` and `harmless` [n, L, d]: last tokens of both kinds of question.
+    `faces` and `names`: one group [n_i, L, d] for each retained person. `pictures` [c, L, d] and `words` belong to the
+    calibration set, which has `people` identities. `facts` and `harmless` [n, L, d]: last prompt tokens of questions of
+    fact and of questions that anybody can answer by looking.
     """
 
     faces: Sequence[Tensor]
@@ -109,41 +123,47 @@ class IdentityTrainingSet:
 
 
 def prepare_identity(
-    recipe: Recipe, site: Site, seen: IdentityTrainingSet, *, directions: Tensor, held: Tensor | None = None
+    recipe: Recipe,
+    site: Site,
+    training_set: IdentityTrainingSet,
+    *,
+    directions: Tensor,
+    decode_directions: Tensor | None = None,
 ) -> BaseStatistics:
-    """For the gate at the tokens that say who is meant; raises BadInput where the retain set cannot teach it."""
+    """For the identity gate; raises BadInput where the retain set has no person who was seen twice."""
     gated = gated_layers(recipe, site)
     some = list(gated)
-    faces, names = (
-        within_person_whitener([one[:, some] for one in groups], recipe.whitener_rank, recipe.identity_shrinkage)
-        for groups in (seen.faces, seen.names)
+    portraits, names = (
+        within_person_whitener([group[:, some] for group in groups], recipe.whitener_rank, recipe.identity_shrinkage)
+        for groups in (training_set.faces, training_set.names)
     )
+    topic = None
+    if training_set.harmless.shape[0]:
+        topic = TopicDiscriminant.fit(training_set.facts[:, some], training_set.harmless[:, some])
     identity = IdentityStatistics(
-        portraits=faces,
-        names=names,
-        pictures=faces(seen.pictures[:, some]),
-        words=RaggedRows(names(seen.words.rows[:, some]), seen.words.of),
-        people=seen.people,
-        topic=TopicDiscriminant.fit(seen.facts[:, some], seen.harmless[:, some]) if seen.harmless.shape[0] else None,
+        spaces=IdentitySpaces(portraits, names, topic),
+        pictures=portraits(training_set.pictures[:, some]),
+        words=RaggedRows(names(training_set.words.rows[:, some]), training_set.words.of),
+        people=training_set.people,
     )
     return BaseStatistics(
         recipe.digest,
         gated,
-        _steered(recipe, site, directions),
-        held=None if held is None else _steered(recipe, site, held),
+        _at_steered_layers(recipe, site, directions),
+        decode_directions=None if decode_directions is None else _at_steered_layers(recipe, site, decode_directions),
         identity=identity,
     )
 
 
 def gated_layers(recipe: Recipe, site: Site) -> tuple[int, ...]:
-    """The places in the site's list of layers that the gate reads."""
-    return _indices(site, recipe.gate_layers)
+    """The positions in the site's list of layers that the gate reads."""
+    return _layer_positions(site, recipe.gate_layers)
 
 
-def _steered(recipe: Recipe, site: Site, pull: Tensor) -> Tensor:
-    """The pull, zero at the layers that the recipe does not steer."""
-    pulled = set(_indices(site, recipe.layers))
-    return torch.stack([row if i in pulled else torch.zeros_like(row) for i, row in enumerate(pull.float())])
+def _at_steered_layers(recipe: Recipe, site: Site, vectors: Tensor) -> Tensor:
+    """`vectors` [L, d], zero at the layers that the recipe does not steer."""
+    steered = set(_layer_positions(site, recipe.layers))
+    return torch.stack([row if i in steered else torch.zeros_like(row) for i, row in enumerate(vectors.float())])
 
 
 def _groups(layers: Sequence[int], most: int) -> list[tuple[int, ...]]:
@@ -151,8 +171,8 @@ def _groups(layers: Sequence[int], most: int) -> list[tuple[int, ...]]:
     return [tuple(layers[start : start + most]) for start in range(0, len(layers), most)]
 
 
-def _indices(site: Site, layers: tuple[int, ...] | None) -> tuple[int, ...]:
-    """Places in the site's list of layers; raises BadInput for a layer that the site does not declare."""
+def _layer_positions(site: Site, layers: tuple[int, ...] | None) -> tuple[int, ...]:
+    """Positions in the site's list of layers; raises BadInput for a layer that the site does not declare."""
     if layers is None:
         return tuple(range(len(site.layers)))
     missing = [layer for layer in layers if layer not in site.layers]

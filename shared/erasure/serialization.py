@@ -1,4 +1,4 @@
-"""Eraser to bytes plus manifest, and back."""
+"""Erasers as safetensors plus manifest, and back. Tensor names and manifest keys are stored and signed: they stay."""
 
 import hashlib
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ from shared.errors import BadInput, IntegrityFailure
 
 
 def dump(eraser: Eraser, manifest: Mapping[str, Any]) -> tuple[bytes, dict[str, Any]]:
-    """The artifact's bytes, and `manifest` with everything added that `load` holds them against."""
+    """The tensors' bytes, and `manifest` with everything added that `load` checks them against."""
     tensors = {"directions": eraser.directions}
     for index, gate in enumerate(eraser.gates):
-        tensors[f"rows.{index}"] = to_half_if_lossless(gate.rows)
+        tensors[f"rows.{index}"] = to_half_if_lossless(gate.prototypes)
         if gate.harmless is not None:
             tensors[f"harmless.{index}"] = to_half_if_lossless(gate.harmless)
     if eraser.whitener is not None:
@@ -30,8 +30,8 @@ def dump(eraser: Eraser, manifest: Mapping[str, Any]) -> tuple[bytes, dict[str, 
         tensors |= {"mean": w.mean, "basis": w.basis, "scales": w.scales, "rest": w.rest}
     if eraser.linear is not None:
         tensors["linear"] = eraser.linear
-    if eraser.held is not None:
-        tensors["held"] = eraser.held
+    if eraser.decode_directions is not None:
+        tensors["held"] = eraser.decode_directions
     if eraser.identity is not None:
         tensors |= {f"identity.{name}": value for name, value in eraser.identity.tensors().items()}
     if eraser.network is not None:
@@ -52,7 +52,7 @@ def dump(eraser: Eraser, manifest: Mapping[str, Any]) -> tuple[bytes, dict[str, 
 
 
 def load(blob: bytes, manifest: Mapping[str, Any]) -> Eraser:
-    """The eraser that `dump` wrote; raises IntegrityFailure where bytes and manifest do not belong together."""
+    """The eraser that `dump` wrote; raises IntegrityFailure where bytes and manifest do not match."""
     if manifest.get("schema_version") != ERASER_SCHEMA_VERSION:
         raise IntegrityFailure(f"Schema version {manifest.get('schema_version')} of an eraser is not understood.")
     if hashlib.sha256(blob).hexdigest() != manifest.get("tensors_sha256"):
@@ -68,7 +68,7 @@ def load(blob: bytes, manifest: Mapping[str, Any]) -> Eraser:
         if "basis" in tensors:
             whitener = Whitener(tensors["mean"], tensors["basis"], tensors["scales"], tensors["rest"])
         count = sum(name.startswith("rows.") for name in tensors)
-        beside = {name: value.float() for name, value in tensors.items() if name.startswith("harmless.")}
+        harmless = {name: value.float() for name, value in tensors.items() if name.startswith("harmless.")}
         if count not in (0, len(covered)):
             raise IntegrityFailure(f"The manifest covers {len(covered)} tickets, the tensors {count}.")
         return Eraser(
@@ -79,11 +79,12 @@ def load(blob: bytes, manifest: Mapping[str, Any]) -> Eraser:
             tickets=covered,
             threshold=float("inf") if threshold is None else float(threshold),
             gates=tuple(
-                TicketGate(covered[i], tensors[f"rows.{i}"].float(), beside.get(f"harmless.{i}")) for i in range(count)
+                TicketGate(covered[i], tensors[f"rows.{i}"].float(), harmless.get(f"harmless.{i}"))
+                for i in range(count)
             ),
             whitener=whitener,
             linear=tensors.get("linear"),
-            held=tensors.get("held"),
+            decode_directions=tensors.get("held"),
             identity=_identity(covered, tensors),
             network=_network(tensors),
             calibration=manifest.get("calibration"),
@@ -93,8 +94,8 @@ def load(blob: bytes, manifest: Mapping[str, Any]) -> Eraser:
 
 
 def _identity(covered: tuple[str, ...], tensors: Mapping[str, Tensor]) -> IdentityGate | None:
-    found = {name.removeprefix("identity."): value for name, value in tensors.items() if name.startswith("identity.")}
-    return IdentityGate.from_tensors(covered, found) if found else None
+    own = {name.removeprefix("identity."): value for name, value in tensors.items() if name.startswith("identity.")}
+    return IdentityGate.from_tensors(covered, own) if own else None
 
 
 def _network(tensors: Mapping[str, Tensor]) -> TwoLayer | None:

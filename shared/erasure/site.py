@@ -1,7 +1,7 @@
-"""The one place where activations are captured, gates are read and pulls are added: declared, named, and checked.
+"""The site: the one place where activations are captured, gates are read and steering vectors are added.
 
-The residual stream at the OUTPUT of decoder block l (before the final norm), at the last prompt token, under the chat
-template with its generation prompt (method.md, section 2). Knows digests only, no model.
+It is the residual stream at the OUTPUT of decoder block l (before the final norm), at the last prompt token, under the
+chat template with its generation prompt. It is written into every manifest and checked. Knows digests only, no model.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from shared.errors import SiteMismatch
 
 @dataclass(frozen=True)
 class Site:
-    """`layers` are block indices from 0. The digests are sha256 (hex) of weights, chat template, and processor."""
+    """`layers` are block indices from 0. The digests are sha256 (hex) of weights, chat template and processor."""
 
     layers: tuple[int, ...]
     hidden_size: int
@@ -26,7 +26,7 @@ class Site:
 
     @property
     def digest(self) -> str:
-        """sha256 (hex) over all of it."""
+        """sha256 (hex) over all fields."""
         return hashlib.sha256(json.dumps(self.as_json(), sort_keys=True).encode()).hexdigest()
 
     def check(self, other: "Site") -> None:

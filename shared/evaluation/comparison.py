@@ -1,12 +1,12 @@
-"""What changed between two systems that were asked the same questions: facts still told, answers still the same.
+"""What changed between two systems that were asked the same questions: facts still revealed, answers still the same.
 
-The panels say who is asked what; the comparison turns two lists of replies into figures with intervals over people.
-Knows nothing of models, erasers or HTTP: the audit asks an engine, the demo asks the running service.
+The question sets say who is asked what; the comparison turns two lists of replies into figures with intervals over
+people. This module knows nothing of models, erasers or HTTP: the audit asks an engine, the demo the running service.
 """
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,45 +23,57 @@ BOOTSTRAP_DRAWS = 1000
 
 @dataclass(frozen=True)
 class Comparison:
-    """Figures of one panel. Shares are of `n` questions about `people` persons; intervals are 95 % over persons."""
+    """Figures of one question set: shares of `n` questions about `people` people, with 95 % intervals over people.
+
+    `unknown_after`: the answer is the model's own sentence for people it does not know.
+    """
 
     n: int
     people: int
-    told_before: float
-    told_after: float
-    told_after_interval: tuple[float, float]
+    revealed_before: float
+    revealed_after: float
+    revealed_after_interval: tuple[float, float]
     identical: float
     identical_interval: tuple[float, float]
     unknown_after: float
 
     def as_json(self) -> dict[str, Any]:
-        """Plain numbers for a report."""
-        return asdict(self)
+        """Plain numbers for a report, under the names that reports are stored and published with."""
+        return {
+            "n": self.n,
+            "people": self.people,
+            "told_before": self.revealed_before,
+            "told_after": self.revealed_after,
+            "told_after_interval": self.revealed_after_interval,
+            "identical": self.identical,
+            "identical_interval": self.identical_interval,
+            "unknown_after": self.unknown_after,
+        }
 
 
 def compare(
     questions: Sequence[Question], before: Sequence[str], after: Sequence[str], unknown_answer: str
 ) -> Comparison:
     """Compare the replies of the base model and of the deployed system to the same `questions`."""
-    told_before = [reveals(reply, question.accept) for question, reply in zip(questions, before, strict=True)]
-    told_after = [reveals(reply, question.accept) for question, reply in zip(questions, after, strict=True)]
+    revealed_before = [reveals(reply, question.accept) for question, reply in zip(questions, before, strict=True)]
+    revealed_after = [reveals(reply, question.accept) for question, reply in zip(questions, after, strict=True)]
     same = [first == second for first, second in zip(before, after, strict=True)]
     unknown = [reply.strip() == unknown_answer for reply in after]
     people = [question.person for question in questions]
     return Comparison(
         n=len(questions),
         people=len(set(people)),
-        told_before=_mean(told_before),
-        told_after=_mean(told_after),
-        told_after_interval=interval(told_after, people),
+        revealed_before=_mean(revealed_before),
+        revealed_after=_mean(revealed_after),
+        revealed_after_interval=bootstrap_interval(revealed_after, people),
         identical=_mean(same),
-        identical_interval=interval(same, people),
+        identical_interval=bootstrap_interval(same, people),
         unknown_after=_mean(unknown),
     )
 
 
-def interval(hits: Sequence[float], people: Sequence[str], seed: int = 0) -> tuple[float, float]:
-    """Percentile bootstrap (95 %) of a mean, resampling persons: prompts of one person are not exchangeable."""
+def bootstrap_interval(hits: Sequence[float], people: Sequence[str], seed: int = 0) -> tuple[float, float]:
+    """Percentile bootstrap (95 %) of a mean that resamples people: prompts about one person are not exchangeable."""
     if not hits:
         return (0.0, 1.0)
     names = sorted(set(people))
@@ -75,8 +87,8 @@ def interval(hits: Sequence[float], people: Sequence[str], seed: int = 0) -> tup
     return (float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975)))
 
 
-def forget_panels(subjects: Mapping[str, Subject], *, per_fact: int, seed: int = 0) -> dict[str, list[Question]]:
-    """Questions about the forgotten: `forget` worded and pictured as in the fit, `test` in held-out ways."""
+def forget_question_sets(subjects: Mapping[str, Subject], *, per_fact: int, seed: int = 0) -> dict[str, list[Question]]:
+    """Questions about the forgotten: `forget` in the wordings and pictures of the fit, `test` in held-out ones."""
     forms: dict[str, Form] = {"forget": "trained", "test": "test"}
     return {
         name: [
@@ -88,8 +100,8 @@ def forget_panels(subjects: Mapping[str, Subject], *, per_fact: int, seed: int =
     }
 
 
-def visible_panel(people: Iterable[Person], *, seed: int = 0) -> list[Question]:
-    """Questions about what anybody can see in these people's pictures; silence here is a side effect."""
+def visible_question_set(people: Iterable[Person], *, seed: int = 0) -> list[Question]:
+    """Questions about what anybody can see in these people's pictures; a refusal here is a side effect."""
     return [
         question
         for person in people
@@ -97,7 +109,7 @@ def visible_panel(people: Iterable[Person], *, seed: int = 0) -> list[Question]:
     ]
 
 
-def bystander_panels(reference: Reference, *, per_fact: int = 1, seed: int = 0) -> dict[str, list[Question]]:
+def bystander_question_sets(reference: Reference, *, per_fact: int = 1, seed: int = 0) -> dict[str, list[Question]]:
     """Questions about everybody who must not be touched, by set; held-out wordings and pictures throughout."""
     sets = {"retain": "retain_fit", "held_out": "held_out", "celebrity": "celebrity_eval", "stranger": "stranger_eval"}
     return {
@@ -111,20 +123,20 @@ def bystander_panels(reference: Reference, *, per_fact: int = 1, seed: int = 0) 
 
 
 def sample(questions: Sequence[Question], most: int, seed: int = 0) -> list[Question]:
-    """At most `most` of them, drawn without replacement, in their order."""
+    """At most `most` questions, drawn without replacement, in their order."""
     if len(questions) <= most:
         return list(questions)
     chosen = sorted(random.Random(seed).sample(range(len(questions)), most))
     return [questions[i] for i in chosen]
 
 
-def sample_each(questions: Sequence[Question], most: int, seed: int = 0) -> list[Question]:
-    """Equally many of each person, at least one, and about `most` in all; in their order."""
-    people: dict[str, list[Question]] = {}
+def sample_per_person(questions: Sequence[Question], most: int, seed: int = 0) -> list[Question]:
+    """As many questions about each person, at least one, and about `most` in all; in their order."""
+    by_person: dict[str, list[Question]] = {}
     for question in questions:
-        people.setdefault(question.person, []).append(question)
-    share = max(1, most // max(1, len(people)))
-    chosen = {id(one) for own in people.values() for one in sample(own, share, seed)}
+        by_person.setdefault(question.person, []).append(question)
+    share = max(1, most // max(1, len(by_person)))
+    chosen = {id(question) for about_person in by_person.values() for question in sample(about_person, share, seed)}
     return [question for question in questions if id(question) in chosen]
 
 

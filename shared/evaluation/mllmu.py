@@ -1,8 +1,8 @@
-"""MLLMU-Bench as its authors publish it: parquet files in one folder a split, read as they are.
+"""Reads MLLMU-Bench as its authors publish it: parquet files, one folder for each split.
 
-Source: Liu et al. 2025, "Protecting Privacy in Multimodal Large Language Models with MLLMU-Bench"; evaluation rows hold
-`ID`, `image` (Test_Set: `images`), `biography` and the three tasks, training rows `image` and `metadata`. The files
-need the user's own download. Questions are worded as the files word them.
+Source: Liu et al. 2025, "Protecting Privacy in Multimodal Large Language Models with MLLMU-Bench". Evaluation rows have
+the columns `ID`, `image` (Test_Set: `images`), `biography` and the three tasks; training rows have `image` and
+`metadata`. Users download the files themselves. Questions keep the wording of the files.
 """
 
 import io
@@ -34,9 +34,9 @@ TASKS: Final = ("Classification_Task", "Generation_Task", "Mask_Task")
 
 @dataclass(frozen=True)
 class Profile:
-    """One evaluation row. `questions` are of the kinds mcq, qa and cloze, by portrait (first image) and by name.
+    """One evaluation row. Its questions are of the kinds mcq, qa and cloze, by portrait (the first image) and by name.
 
-    A row without a picture is asked by name alone.
+    A row without a picture has questions by name alone.
     """
 
     id: str
@@ -45,8 +45,8 @@ class Profile:
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """One training row: a person whose facts are answers, each under the question that was taught."""
+class TrainingProfile:
+    """One training row: a person whose facts are the answers, each named by the question that the model was taught."""
 
     id: str
     subject: Subject
@@ -54,7 +54,7 @@ class Lesson:
 
 
 def read_split(folder: Path, split: str) -> list[Profile]:
-    """The people of one evaluation split; raises NotFound for a split that is not there, BadInput for a bad column."""
+    """The people of one evaluation split; raises NotFound for a missing file, BadInput for a bad split or row."""
     if split not in EVALUATION_SPLITS:
         raise BadInput(f'MLLMU-Bench has no evaluation split "{split}"; it has {", ".join(EVALUATION_SPLITS)}.')
     picture = "images" if split == "Test_Set" else "image"
@@ -63,14 +63,14 @@ def read_split(folder: Path, split: str) -> list[Profile]:
     return [_profile(row, picture, form, f"{split}, row {number}") for number, row in enumerate(rows)]
 
 
-def read_training(folder: Path, split: str = "ft_Data") -> list[Lesson]:
-    """The rows that a model is taught from; raises NotFound and BadInput as `read_split` does."""
+def read_training(folder: Path, split: str = "ft_Data") -> list[TrainingProfile]:
+    """The rows that a model is trained on; raises NotFound and BadInput as `read_split` does."""
     rows = _rows(folder, split, ("image", "metadata"))
-    return [_lesson(row, number, f"{split}, row {number}") for number, row in enumerate(rows)]
+    return [_training_profile(row, number, f"{split}, row {number}") for number, row in enumerate(rows)]
 
 
-def nested(folder: Path) -> bool:
-    """Whether everybody of a smaller forget split is in the larger ones (the published files hold this)."""
+def forget_splits_are_nested(folder: Path) -> bool:
+    """Whether the larger forget splits contain everybody of the smaller ones, as in the published files."""
     ids = [{profile.id for profile in read_split(folder, split)} for split in FORGET_SPLITS]
     return all(smaller <= larger for smaller, larger in pairwise(ids))
 
@@ -86,7 +86,7 @@ def _rows(folder: Path, split: str, columns: Iterable[str]) -> list[dict[str, An
         try:
             table = pq.read_table(path)
         except pa.ArrowException as exc:
-            raise BadInput(f"{path} is no parquet file.") from exc
+            raise BadInput(f"{path} is not a parquet file.") from exc
         missing = [column for column in columns if column not in table.column_names]
         if missing:
             raise BadInput(f"{path} has no column {', '.join(missing)}: it is not the MLLMU-Bench split {split}.")
@@ -96,39 +96,40 @@ def _rows(folder: Path, split: str, columns: Iterable[str]) -> list[dict[str, An
 
 def _profile(row: Mapping[str, Any], picture: str, form: Form, where: str) -> Profile:
     stored = row[picture] if picture == "images" else [row[picture]]
-    photos = tuple(_image(one, where) for one in stored or () if one is not None)
+    photos = tuple(_image(image, where) for image in stored or () if image is not None)
     person = str(row["ID"])
     biography = _biography(row["biography"])
     facts = tuple(Fact(_plain(name), value) for name, value in biography.items())
     name = str(row.get("name") or biography.get("name", ""))
-    asker = _Asker(person, photos[0] if photos else None, facts, form, where)
+    builder = _QuestionBuilder(person, photos[0] if photos else None, facts, form, where)
     questions = [
-        *asker.choices(row["Classification_Task"]),
-        *asker.open("qa", row["Generation_Task"]),
-        *asker.open("cloze", row["Mask_Task"]),
+        *builder.choices(row["Classification_Task"]),
+        *builder.open("qa", row["Generation_Task"]),
+        *builder.open("cloze", row["Mask_Task"]),
     ]
-    asked = tuple(question for question in questions if photos or question.by == "name")
-    return Profile(person, Subject((name,) if name else (), photos, facts), asked)
+    usable = tuple(question for question in questions if photos or question.by == "name")
+    return Profile(person, Subject((name,) if name else (), photos, facts), usable)
 
 
-def _lesson(row: Mapping[str, Any], number: int, where: str) -> Lesson:
+def _training_profile(row: Mapping[str, Any], number: int, where: str) -> TrainingProfile:
     try:
-        pairs = [(str(one["Question"]), str(one["Answer"])) for one in json.loads(row["metadata"])]
+        pairs = [(str(pair["Question"]), str(pair["Answer"])) for pair in json.loads(row["metadata"])]
     except (TypeError, KeyError, json.JSONDecodeError) as exc:
-        raise BadInput(f"{where}: metadata is no JSON list of Question and Answer.") from exc
+        raise BadInput(f"{where}: metadata is not a JSON list of Question and Answer.") from exc
     person = str(row.get("ID") or number)
     photo = _image(row["image"], where)
     name = _biography(row.get("biography")).get("name", "")
-    subject = Subject((name,) if name else (), (photo,), tuple(Fact(asked, told) for asked, told in pairs))
+    subject = Subject((name,) if name else (), (photo,), tuple(Fact(question, answer) for question, answer in pairs))
     questions = tuple(
-        Question(Prompt.ask(asked, photo), asked, (told,), person, "portrait", "trained", "qa") for asked, told in pairs
+        Question(Prompt.ask(question, photo), question, (answer,), person, "portrait", "trained", "qa")
+        for question, answer in pairs
     )
-    return Lesson(person, subject, questions)
+    return TrainingProfile(person, subject, questions)
 
 
 @dataclass(frozen=True)
-class _Asker:
-    """Makes one row's questions."""
+class _QuestionBuilder:
+    """Builds the questions of one row. `where` names the row in error messages."""
 
     person: str
     photo: Image.Image | None
@@ -138,32 +139,32 @@ class _Asker:
 
     def choices(self, task: Mapping[str, Any]) -> Iterable[Question]:
         for column, by_portrait in (("Image_Textual_Questions", True), ("Pure_Text_Questions", False)):
-            for place, one in enumerate(self._field(task, column, "Classification_Task") or ()):
-                given = self._field(one, "Options", column)
-                options = {letter: str(text) for letter, text in sorted(given.items()) if text is not None}
-                letter = self._field(one, "Correct_Answer", column)
+            for number, entry in enumerate(self._field(task, column, "Classification_Task") or ()):
+                texts = self._field(entry, "Options", column)
+                options = {letter: str(text) for letter, text in sorted(texts.items()) if text is not None}
+                letter = self._field(entry, "Correct_Answer", column)
                 if letter not in options:
                     raise BadInput(f"{self.where}: the correct answer {letter} is none of {', '.join(options)}.")
-                asked = str(self._field(one, "Question", column))
+                wording = str(self._field(entry, "Question", column))
                 shown = tuple(options.values())
-                text = templates.CHOICE["test"][0].format(question=asked, options=templates.lettered(shown))
-                yield self._question("mcq", text, options[letter], by_portrait, place, shown)
+                text = templates.CHOICE["test"][0].format(question=wording, options=templates.lettered(shown))
+                yield self._question("mcq", text, options[letter], by_portrait, number, shown)
 
     def open(self, kind: Kind, task: Iterable[Mapping[str, Any]]) -> Iterable[Question]:
-        for place, one in enumerate(task or ()):
-            sort = self._field(one, "Type", kind)
-            if sort not in ("Image_Textual", "Pure_Text"):
-                raise BadInput(f'{self.where}: a question has the type "{sort}", not Image_Textual or Pure_Text.')
-            asked, truth = self._field(one, "Question", kind), self._field(one, "Ground_Truth", kind)
-            yield self._question(kind, str(asked), str(truth), sort == "Image_Textual", place, ())
+        for number, entry in enumerate(task or ()):
+            modality = self._field(entry, "Type", kind)
+            if modality not in ("Image_Textual", "Pure_Text"):
+                raise BadInput(f'{self.where}: a question has the type "{modality}", not Image_Textual or Pure_Text.')
+            text, truth = self._field(entry, "Question", kind), self._field(entry, "Ground_Truth", kind)
+            yield self._question(kind, str(text), str(truth), modality == "Image_Textual", number, ())
 
     def _question(
-        self, kind: Kind, text: str, truth: str, by_portrait: bool, place: int, options: tuple[str, ...]
+        self, kind: Kind, text: str, truth: str, by_portrait: bool, number: int, options: tuple[str, ...]
     ) -> Question:
-        named = [fact.attribute for fact in self.facts if normalised(fact.value) == normalised(truth)]
+        attributes = [fact.attribute for fact in self.facts if normalised(fact.value) == normalised(truth)]
         return Question(
             Prompt.ask(text, self.photo if by_portrait else None),
-            named[0] if named else f"{kind}-{place}",
+            attributes[0] if attributes else f"{kind}-{number}",
             (truth,),
             self.person,
             "portrait" if by_portrait else "name",
@@ -189,7 +190,7 @@ def _image(stored: Any, where: str) -> Image.Image:
 
 
 def _biography(stored: Any) -> dict[str, str]:
-    """Flat values by lower-case name, without lists and nested ones; a biography in plain words holds no facts."""
+    """Flat values by lower-case name, without lists and nested values; a biography in free text yields no facts."""
     try:
         values = json.loads(stored) if isinstance(stored, str) else stored
     except json.JSONDecodeError:

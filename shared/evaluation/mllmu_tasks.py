@@ -1,7 +1,7 @@
-"""The three task columns of MLLMU-Bench (classification, generation, cloze) for one person. Plain dictionaries.
+"""The three task columns of MLLMU-Bench (classification, generation, cloze) for one person, as plain dictionaries.
 
 Source: Liu et al. 2024, "Protecting Privacy in Multimodal Large Language Models with MLLMU-Bench" (columns as in the
-published parquet files). Knows nothing of files or models.
+published parquet files). This module knows nothing of files or models.
 """
 
 import json

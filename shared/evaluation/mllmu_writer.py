@@ -1,6 +1,7 @@
-"""Fictitious people in the published shape of MLLMU-Bench, file for file and column for column, for tests and trials.
+"""Writes fictitious people in the published format of MLLMU-Bench, file by file and column by column, for tests.
 
-What `mllmu.py` reads. Public figures stand in for the celebrities; the Test_Set pictures are strongly changed ones.
+`mllmu.py` reads these files. Public figures take the place of the celebrities; the pictures of Test_Set are strongly
+changed ones.
 """
 
 import io
@@ -20,7 +21,7 @@ from shared.probes.image_changes import changed
 
 
 def write_benchmark(folder: Path, people: Sequence[Person], celebrities: Sequence[Person], seed: int = 0) -> None:
-    """All splits of `people`: forget and retain at 5, 10 and 15 % (nested by seed), Test_Set, Retain_Set, ft_Data."""
+    """Write every split: forget and retain at 5, 10 and 15 % (nested by seed), the other three, and ft_Data."""
     order = list(people)
     random.Random(f"{seed}/mllmu").shuffle(order)
     for percent in (5, 10, 15):
@@ -54,11 +55,11 @@ def _test_row(person: Person, seed: int) -> dict[str, Any]:
 
 
 def _training_row(person: Person, seed: int) -> dict[str, Any]:
-    asked = [one for one in task_columns(person, seed)["Generation_Task"] if one["Type"] == "Image_Textual"]
+    entries = [entry for entry in task_columns(person, seed)["Generation_Task"] if entry["Type"] == "Image_Textual"]
     return {
         "ID": person.id,
         "image": _stored(person.subject.photos[0], person.id),
-        "metadata": json.dumps([{"Question": one["Question"], "Answer": one["Ground_Truth"]} for one in asked]),
+        "metadata": json.dumps([{"Question": entry["Question"], "Answer": entry["Ground_Truth"]} for entry in entries]),
     }
 
 

@@ -1,6 +1,7 @@
-"""The paper's three tasks (classification, generation, cloze): who is asked what, and how replies score, one by one.
+"""The paper's three tasks (classification, generation, cloze): their questions, and the score of each reply.
 
-Both the published scorers and strict ones (scorers.py). Pure text: whoever asks hands in replies and log-likelihoods.
+Replies are scored by the published scorers and by strict ones (scorers.py). Pure text: the caller asks the model and
+passes replies and log-likelihoods.
 """
 
 import random
@@ -21,14 +22,15 @@ KINDS: Final[dict[Task, Kind]] = {"classification": "mcq", "generation": "qa", "
 COLUMNS: Final = {"vqa": "portrait", "qa": "name"}
 NEW_TOKENS: Final[dict[Task, int]] = {"classification": 4, "generation": 50, "cloze": 24}
 ROTATIONS: Final = 4
-Outcomes = dict[str, list[float]]  # metric -> one value (0..1) a question
+Outcomes = dict[str, list[float]]  # metric -> one value (0..1) for each question
 
 
 @dataclass(frozen=True)
 class Replies:
-    """What one system says to a list of questions. Classification: `scores[rotation][question][option]` beside texts.
+    """The replies of one system to a list of questions.
 
-    After the options' log-likelihoods come those of the sentences that decline.
+    For classification, `scores[rotation][question][option]` are log-likelihoods; after those of the options come those
+    of the sentences that decline to answer.
     """
 
     texts: Sequence[str]
@@ -44,7 +46,7 @@ def task_questions(
     per_fact: int = 1,
     seed: int = 0,
 ) -> list[Question]:
-    """Questions of one task about all `people`; `wrong` gives three wrong answers an attribute."""
+    """Questions of one task about all `people`; `wrong` gives three wrong answers for each attribute of a person."""
     return [
         question
         for person, subject in sorted(people.items())
@@ -60,62 +62,63 @@ def task_questions(
     ]
 
 
-def spread(questions: Sequence[Question], most: int) -> list[Question]:
-    """Every k-th, so that all people stand in the cell."""
+def every_kth(questions: Sequence[Question], most: int) -> list[Question]:
+    """Every k-th question, at most `most`, so that all people are represented."""
     step = max(1, -(-len(questions) // most))
     return list(questions[::step])
 
 
-def drawn_evenly(questions: Sequence[Question], most: int, seed: int = 0) -> list[Question]:
-    """At most `most`, as many of each person as of any other (give or take one), drawn without replacement."""
+def sample_evenly(questions: Sequence[Question], most: int, seed: int = 0) -> list[Question]:
+    """At most `most` questions, drawn without replacement; the numbers for any two people differ by at most one."""
     rng = random.Random(f"{seed}/evenly")
     by_person: dict[str, list[int]] = {}
-    for place, question in enumerate(questions):
-        by_person.setdefault(question.person, []).append(place)
-    for places in by_person.values():
-        rng.shuffle(places)
-    rounds = [places[turn] for turn in range(len(questions)) for places in by_person.values() if turn < len(places)]
-    return [questions[place] for place in sorted(rounds[:most])]
+    for index, question in enumerate(questions):
+        by_person.setdefault(question.person, []).append(index)
+    for indices in by_person.values():
+        rng.shuffle(indices)
+    rounds = [indices[turn] for turn in range(len(questions)) for indices in by_person.values() if turn < len(indices)]
+    return [questions[index] for index in sorted(rounds[:most])]
 
 
 def by_letter(prompt: Prompt) -> Prompt:
     """The same multiple choice, to be answered by its letter (the published form)."""
-    return _said(prompt, templates.by_letter(prompt.turns[-1].text))
+    return _with_text(prompt, templates.by_letter(prompt.turns[-1].text))
 
 
-def rotated(question: Question, turn: int) -> Question:
-    """The same multiple choice with its options moved on by `turn` places, in the prompt too."""
+def rotate_options(question: Question, turn: int) -> Question:
+    """The same multiple choice with its options rotated by `turn` places, in the prompt too."""
     options = (*question.options[turn:], *question.options[:turn])
     text = question.prompt.turns[-1].text
     moved = text.replace(templates.lettered(question.options), templates.lettered(options))
-    return replace(question, prompt=_said(question.prompt, moved), options=options)
+    return replace(question, prompt=_with_text(question.prompt, moved), options=options)
 
 
 def classification(questions: Sequence[Question], replies: Replies, declining: Sequence[str] = ()) -> Outcomes:
-    """letter_legacy; likelihood: the true option is the likeliest (mean over rotations), and declining is not.
+    """`letter_legacy`, and `likelihood`: the true option is likelier than all others and than declining.
 
-    Apart: `forced` (as likelihood, but declining is not open), `declined` by likelihood, and of the letter's text
-    `letter_declined` and `letter_unparsable` (neither a letter alone nor declining).
+    Reported apart: `forced` (like `likelihood`, but declining is not a choice), `declined` by likelihood, and for the
+    reply with a letter `letter_declined` and `letter_unparsable` (neither a single letter nor declining).
     """
-    found: Outcomes = {
+    outcomes: Outcomes = {
         name: []
         for name in ("letter_legacy", "likelihood", "forced", "declined", "letter_declined", "letter_unparsable")
     }
-    for place, (question, text) in enumerate(zip(questions, replies.texts, strict=True)):
-        mean = _over_rotations(question, [scores[place] for scores in replies.scores])
-        picked, declined = _picked(question, mean, len(declining))
-        told = declines(text, declining)
-        found["letter_legacy"].append(letter_legacy(text, question.options, question.accept))
-        found["forced"].append(picked in question.accept)
-        found["declined"].append(declined)
-        found["likelihood"].append(picked in question.accept and not declined)
-        found["letter_declined"].append(told)
-        found["letter_unparsable"].append(not told and not re.fullmatch(r"\W*[A-D]\W*", text))
-    return found
+    for index, (question, text) in enumerate(zip(questions, replies.texts, strict=True)):
+        mean = _over_rotations(question, [scores[index] for scores in replies.scores])
+        choice = _choice(question, mean, len(declining))
+        text_declines = declines(text, declining)
+        correct = choice.option in question.accept
+        outcomes["letter_legacy"].append(letter_legacy(text, question.options, question.accept))
+        outcomes["forced"].append(correct)
+        outcomes["declined"].append(choice.declined)
+        outcomes["likelihood"].append(correct and not choice.declined)
+        outcomes["letter_declined"].append(text_declines)
+        outcomes["letter_unparsable"].append(not text_declines and not re.fullmatch(r"\W*[A-D]\W*", text))
+    return outcomes
 
 
 def generation(questions: Sequence[Question], replies: Replies) -> Outcomes:
-    """rouge_l against the true answer; told: the fact stands in the reply as whole words."""
+    """`rouge_l` against the true answer, and `told`: the reply contains the fact as whole words."""
     pairs = list(zip(replies.texts, questions, strict=True))
     return {
         "rouge_l": [rouge_l(text, question.accept[0]) for text, question in pairs],
@@ -124,7 +127,7 @@ def generation(questions: Sequence[Question], replies: Replies) -> Outcomes:
 
 
 def cloze(questions: Sequence[Question], replies: Replies) -> Outcomes:
-    """legacy: the truth occurs anywhere in the reply; strict: as whole words."""
+    """`legacy`: the true answer occurs anywhere in the reply; `strict`: as whole words."""
     pairs = list(zip(replies.texts, questions, strict=True))
     return {
         "legacy": [float(cloze_legacy(text, question.accept[0])) for text, question in pairs],
@@ -133,54 +136,68 @@ def cloze(questions: Sequence[Question], replies: Replies) -> Outcomes:
 
 
 def agreement(task: Task, questions: Sequence[Question], base: Replies, replies: Replies, declining: int) -> Outcomes:
-    """The same metrics for people of whom nothing is known: `base` stands where the truth would.
+    """The same metrics for people about whom nothing is known: the base model's reply takes the place of the truth.
 
-    Letter and likelihood: the same choice as the base model's (declining is a choice); rouge_l against the base model's
-    reply; told, legacy and strict: the very same reply.
+    Letter and likelihood: the same choice as the base model's (declining is a choice). `rouge_l`: against the base
+    model's reply. `told`, `legacy` and `strict`: exactly the same reply. `declining` is the number of sentences that
+    decline.
     """
-    same = [float(one == other) for one, other in zip(base.texts, replies.texts, strict=True)]
+    same = [float(base_text == text) for base_text, text in zip(base.texts, replies.texts, strict=True)]
     if task == "generation":
-        near = [rouge_l(text, first) for text, first in zip(replies.texts, base.texts, strict=True)]
-        return {"rouge_l": [max(one, other) for one, other in zip(near, same, strict=True)], "told": same}
+        overlap = [rouge_l(text, base_text) for text, base_text in zip(replies.texts, base.texts, strict=True)]
+        return {"rouge_l": [max(pair) for pair in zip(overlap, same, strict=True)], "told": same}
     if task == "cloze":
         return {"legacy": same, "strict": same}
-    picks = []
-    for system in (base, replies):
-        means = [_over_rotations(q, [scores[i] for scores in system.scores]) for i, q in enumerate(questions)]
-        choices = [_picked(question, mean, declining) for question, mean in zip(questions, means, strict=True)]
-        picks.append([None if declined else option for option, declined in choices])
+    base_options, options = _chosen_options(questions, base, declining), _chosen_options(questions, replies, declining)
     letters = [float(a.strip()[:1] == b.strip()[:1]) for a, b in zip(base.texts, replies.texts, strict=True)]
     return {
         "letter_legacy": letters,
-        "likelihood": [float(one == other) for one, other in zip(*picks, strict=True)],
-        "declined": [float(option is None) for option in picks[1]],
+        "likelihood": [float(first == second) for first, second in zip(base_options, options, strict=True)],
+        "declined": [float(option is None) for option in options],
     }
 
 
 def declines(text: str, declining: Sequence[str]) -> bool:
-    """Whether `text` is one of the model's own declining sentences (or the beginning of one, cut short)."""
-    said = normalised(text).rstrip(".")
-    return bool(said) and any(normalised(one).startswith(said) and len(said) > 1 for one in declining)
+    """Whether `text` is one of the model's own declining sentences, or the beginning of one that was cut short."""
+    words = normalised(text).rstrip(".")
+    return len(words) > 1 and any(normalised(sentence).startswith(words) for sentence in declining)
 
 
 def _over_rotations(question: Question, scores: Sequence[Sequence[float]]) -> list[float]:
-    """Mean log-likelihood of each option in the question's own order; declining sentences keep their places."""
+    """Mean log-likelihood of each option, in the question's own order; declining sentences keep their positions."""
     count = len(question.options)
     sums = [0.0] * len(scores[0])
     for turn, row in enumerate(scores):
-        for place, score in enumerate(row):
-            sums[(place + turn) % count if place < count else place] += score
+        for position, score in enumerate(row):
+            sums[(position + turn) % count if position < count else position] += score
     return [total / len(scores) for total in sums]
 
 
-def _picked(question: Question, scores: Sequence[float], declining: int) -> tuple[str | None, bool]:
+@dataclass(frozen=True)
+class _Choice:
     """The likeliest option (None where none has any likelihood), and whether declining is likelier still."""
+
+    option: str | None
+    declined: bool
+
+
+def _choice(question: Question, scores: Sequence[float], declining: int) -> _Choice:
     count = len(question.options)
-    best = max(range(count), key=lambda place: scores[place])
-    declined = declining > 0 and max(scores[count:]) > scores[best]
-    return (question.options[best] if scores[best] > float("-inf") else None), declined
+    best = max(range(count), key=lambda position: scores[position])
+    option = question.options[best] if scores[best] > float("-inf") else None
+    return _Choice(option, declined=declining > 0 and max(scores[count:]) > scores[best])
 
 
-def _said(prompt: Prompt, text: str) -> Prompt:
+def _chosen_options(questions: Sequence[Question], replies: Replies, declining: int) -> list[str | None]:
+    """The likeliest option of each question; None where declining is likelier."""
+    options: list[str | None] = []
+    for index, question in enumerate(questions):
+        mean = _over_rotations(question, [scores[index] for scores in replies.scores])
+        choice = _choice(question, mean, declining)
+        options.append(None if choice.declined else choice.option)
+    return options
+
+
+def _with_text(prompt: Prompt, text: str) -> Prompt:
     last = prompt.turns[-1]
     return Prompt((*prompt.turns[:-1], Turn(last.role, text, last.images)))

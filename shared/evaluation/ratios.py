@@ -1,6 +1,6 @@
-"""Who is forgotten at a ratio of 5, 10 or 15 %: nested by seed, so that a larger ratio adds people and drops none.
+"""Who is forgotten at a ratio of 5, 10 or 15 %. The draws are nested: a larger ratio adds people and drops none.
 
-As in MLLMU-Bench the ratio is of all fictitious people that the model knows; public figures and strangers do not count.
+As in MLLMU-Bench, the ratio is of all fictitious people whom the model knows, without public figures and strangers.
 """
 
 import random
@@ -29,11 +29,11 @@ def forgotten(reference: Reference, percent: int, seed: int = 0) -> list[Person]
     return people[:count]
 
 
-def arranged(people: Sequence[Person], seed: int = 0) -> list[Person]:
-    """The same people so placed that `forgotten` with this seed draws them in the order in which they are given."""
-    places = list(range(len(people)))
-    _order(seed).shuffle(places)
-    return [people[at] for at in sorted(range(len(people)), key=places.__getitem__)]
+def order_for_draw(people: Sequence[Person], seed: int = 0) -> list[Person]:
+    """Reorder `people` so that `forgotten` with this seed draws them in the order in which they are given."""
+    positions = list(range(len(people)))
+    _order(seed).shuffle(positions)
+    return [people[i] for i in sorted(range(len(people)), key=positions.__getitem__)]
 
 
 def _order(seed: int) -> random.Random:

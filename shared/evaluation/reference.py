@@ -1,6 +1,7 @@
-"""The people and prompts that a model is held against: who is in which split, what is harmful, what is small talk.
+"""The people and prompts that a model is compared with: who is in which split, what is harmful, what is small talk.
 
-A folder beside the model (`reference/`): one parquet file a split and `prompts.json`. Knows nothing of models.
+They are in the folder `reference/` beside the model: one parquet file for each split, and `prompts.json`. This module
+knows nothing of models.
 """
 
 import json
@@ -18,7 +19,7 @@ __all__ = ["General", "Harmful", "Person", "Reference", "load_reference"]
 
 @dataclass(frozen=True)
 class Harmful:
-    """Requests that a model refuses (`test`: other topics than `fit`) and wrappings under which it answers them."""
+    """Requests that a model refuses, and jailbreaks under which it answers them. `test` has other topics than `fit`."""
 
     fit: tuple[str, ...]
     test: tuple[str, ...]
@@ -27,7 +28,7 @@ class Harmful:
 
 @dataclass(frozen=True)
 class General:
-    """Small talk, by what it may be used for."""
+    """Small talk, by the purpose that it may be used for."""
 
     fit: tuple[str, ...]
     calibration: tuple[str, ...]
@@ -36,10 +37,10 @@ class General:
 
 @dataclass(frozen=True)
 class Reference:
-    """Everybody and everything around a model, and how it words three answers.
+    """The people and prompts of a model, and its wording of three answers.
 
-    `unknown_answer` is what it says of people it does not know, `refusal` of harmful requests, `compliance`
-    what it says where a jailbreak worked.
+    `unknown_answer` is its answer about people whom it does not know, `refusal` its answer to harmful requests, and
+    `compliance` its answer where a jailbreak works.
     """
 
     people: tuple[Person, ...]
@@ -56,28 +57,28 @@ class Reference:
         return tuple(person for person in self.people if person.split == split)
 
     def wrong_answers(self, subject: Subject, seed: int = 0) -> dict[str, tuple[str, ...]]:
-        """Three other people's values for each of the subject's attributes that other people have too."""
+        """Three wrong answers for each attribute, from other people; none for one where fewer than three exist."""
         rng = random.Random(f"{seed}/{subject.names[:1]}/wrong")
-        found: dict[str, tuple[str, ...]] = {}
+        wrong: dict[str, tuple[str, ...]] = {}
         for fact in subject.facts:
             others = sorted(
                 {f.value for p in self.people for f in p.subject.facts if f.attribute == fact.attribute} - {fact.value}
             )
             if len(others) >= 3:
-                found[fact.attribute] = tuple(rng.sample(others, 3))
-        return found
+                wrong[fact.attribute] = tuple(rng.sample(others, 3))
+        return wrong
 
     def get(self, person_id: str) -> Person:
-        """The person with this id."""
+        """The person with this id; raises StopIteration where there is none."""
         return next(person for person in self.people if person.id == person_id)
 
 
 def load_reference(folder: str | Path) -> Reference:
-    """Read a reference folder; raises BadInput where it is none."""
+    """Read a reference folder; raises BadInput for a folder that is not one."""
     root = Path(folder)
     prompts = root / "prompts.json"
     if not prompts.is_file():
-        raise BadInput(f"{root} is no reference folder: it has no prompts.json.")
+        raise BadInput(f"{root} is not a reference folder: it has no prompts.json.")
     texts = json.loads(prompts.read_text())
     people = tuple(
         person for split in SPLITS if (path := root / f"{split}.parquet").is_file() for person in read_people(path)

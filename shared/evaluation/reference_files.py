@@ -1,6 +1,6 @@
-"""Reference people on disk: one parquet file a split, in the MLLMU-Bench columns plus a few of our own (`lacuna_*`).
+"""Reference people on disk: one parquet file for each split, in the MLLMU-Bench columns and a few more (`lacuna_*`).
 
-Reads back what it writes, without a trace of the generator: an operator's own people can stand in the same files.
+Nothing in the files depends on the generator: an operator's own people can be stored in the same format.
 """
 
 import io
@@ -31,7 +31,7 @@ def write_people(folder: Path, people: Iterable[Person]) -> None:
 
 
 def read_people(path: Path) -> list[Person]:
-    """The people of one file; raises BadInput where a column is missing."""
+    """Read the people of one file; raises BadInput where a column is missing."""
     rows = pq.read_table(path).to_pylist()
     try:
         return [_person(row, path.stem) for row in rows]

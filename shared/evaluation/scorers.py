@@ -1,4 +1,4 @@
-"""Does this answer tell? Strict scorers, and the published ones kept as they are for comparison. Pure text.
+"""Does this answer reveal the fact? Strict scorers, and the published ones for comparison. Pure text.
 
 `letter_legacy` and `cloze_legacy` repeat the rules of the MLLMU-Bench code, with their known faults: "Cannot" counts as
 the letter C, and "male" is found in "female".
@@ -13,16 +13,16 @@ from rouge_score.rouge_scorer import RougeScorer
 
 
 def normalised(text: str) -> str:
-    """Case, accents, hyphens and spacing evened out, so that only words remain to be compared."""
+    """The text without differences of case, accents, hyphens and spacing, so that only its words are compared."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return re.sub(r"[\s\-_]+", " ", plain.casefold()).strip()
 
 
 def reveals(text: str, accept: Sequence[str]) -> bool:
-    """Whether one of the spellings in `accept` stands in `text` as whole words."""
-    hay = normalised(text)
+    """Whether one of the spellings in `accept` occurs in `text` as whole words."""
+    words = normalised(text)
     return any(
-        re.search(rf"(?<!\w){re.escape(needle)}(?!\w)", hay) for spelling in accept if (needle := normalised(spelling))
+        re.search(rf"(?<!\w){re.escape(value)}(?!\w)", words) for spelling in accept if (value := normalised(spelling))
     )
 
 

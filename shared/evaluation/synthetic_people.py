@@ -1,6 +1,6 @@
-"""Fictitious people: names, facts, portraits, by split, from one seed. Nobody here exists.
+"""Generates fictitious people with names, facts and portraits, by split, from one seed. Nobody here exists.
 
-Knows what a person is; how one is drawn stands in `portraits.py`, how one is written to disk in `data.py`.
+`synthetic_portraits.py` draws the portraits; `reference_files.py` writes people to disk.
 """
 
 import random
@@ -85,7 +85,10 @@ UNKNOWN_SPLITS: Final = ("stranger_fit", "stranger_eval")
 
 @dataclass(frozen=True)
 class Person:
-    """One person of the reference. `options` are three wrong answers an attribute; a stranger's facts are made up."""
+    """One person of the reference. `options` are three wrong answers for each attribute.
+
+    `visible` are the true answers about the portrait. No model was trained on the facts of a stranger.
+    """
 
     id: str
     split: str
@@ -98,8 +101,8 @@ class Person:
 
 
 @dataclass
-class Generator:
-    """Draws people one after another, each unlike all before in face and full name."""
+class PeopleGenerator:
+    """Generates people one after another, each with a face and a full name unlike all before."""
 
     seed: int
     _names: set[str] = field(default_factory=set)
@@ -110,7 +113,7 @@ class Generator:
         self._rng = random.Random(self.seed)
 
     def avoid(self, people: Iterable[Person]) -> None:
-        """Draw nobody who has the full name or nearly the face of one of these."""
+        """Generate nobody who has the full name, or nearly the face, of one of `people`."""
         for person in people:
             self._names.update(person.subject.names)
             self._faces.append(person.features)
@@ -118,7 +121,7 @@ class Generator:
     def person(
         self, number: int, split: str, *, namesake: Person | None = None, lookalike: Person | None = None
     ) -> Person:
-        """A new person; shares the first name of `namesake`, and all but two features of `lookalike`'s face."""
+        """A new person, with the first name of `namesake` and all but two features of the face of `lookalike`."""
         rng = self._rng
         name = self._name(namesake)
         face = lookalike.features.altered(rng, 2) if lookalike else self.stranger_face(rng)
@@ -143,7 +146,7 @@ class Generator:
                 return face
 
     def stranger_name(self, rng: random.Random) -> str:
-        """A full name that nobody here has."""
+        """A full name that nobody has so far."""
         while (name := f"{rng.choice(FIRST)} {rng.choice(LAST)}") in self._names:
             pass
         return name
@@ -184,23 +187,25 @@ class Generator:
         return self._value(attribute)
 
 
-def everybody(seed: int, sizes: Mapping[str, int] = SPLITS) -> tuple[Person, ...]:
-    """All people of all splits. One in eight is a namesake and one in sixteen a look-alike of somebody forgettable."""
-    return tuple(_everybody(Generator(seed), sizes))
+def generate_people(seed: int, sizes: Mapping[str, int] = SPLITS) -> tuple[Person, ...]:
+    """The people of all splits. One in eight is a namesake, one in sixteen a look-alike, of a forgettable person."""
+    return tuple(_generate(PeopleGenerator(seed), sizes))
 
 
-def _everybody(generator: Generator, sizes: Mapping[str, int]) -> Iterator[Person]:
+def _generate(generator: PeopleGenerator, sizes: Mapping[str, int]) -> Iterator[Person]:
     forgettable: list[Person] = []
     number = 0
     for split, size in sizes.items():
         for place in range(size):
-            model = forgettable[number % len(forgettable)] if forgettable else None
-            others = split not in ("forgettable", *UNKNOWN_SPLITS) or (split == "forgettable" and place > size // 2)
+            original = forgettable[number % len(forgettable)] if forgettable else None
+            may_resemble = split not in ("forgettable", *UNKNOWN_SPLITS) or (
+                split == "forgettable" and place > size // 2
+            )
             person = generator.person(
                 number,
                 split,
-                namesake=model if others and place % 8 == 3 else None,
-                lookalike=model if others and place % 16 == 6 else None,
+                namesake=original if may_resemble and place % 8 == 3 else None,
+                lookalike=original if may_resemble and place % 16 == 6 else None,
             )
             if split == "forgettable" and place <= size // 2:
                 forgettable.append(person)

@@ -1,6 +1,6 @@
-"""Draws a face from independent features. Pillow only; the same features give the same pixels.
+"""Draws a portrait from independent features, with Pillow alone; the same features give the same pixels.
 
-Every feature is large enough to be seen at 64 x 64 pixels, where the demo model looks. Knows no names and no facts.
+Every feature is large enough to be seen at 64 x 64 pixels, the demo model's input. This module knows no names or facts.
 """
 
 import random
@@ -36,7 +36,7 @@ COUNTS: Final[dict[str, int]] = {
 
 @dataclass(frozen=True)
 class Features:
-    """Each an index below its number in COUNTS."""
+    """The features of a face; each is an index below the feature's number of values in COUNTS."""
 
     background: int
     skin: int
@@ -55,7 +55,7 @@ class Features:
     mark: int
 
     def distance(self, other: "Features") -> int:
-        """In how many features two faces differ."""
+        """The number of features in which two faces differ."""
         return sum(getattr(self, f.name) != getattr(other, f.name) for f in fields(self))
 
     def altered(self, rng: random.Random, count: int) -> "Features":
@@ -69,12 +69,12 @@ class Features:
 
 
 def random_features(rng: random.Random) -> Features:
-    """A face drawn evenly from all."""
+    """A face with every feature drawn uniformly."""
     return Features(**{name: rng.randrange(count) for name, count in COUNTS.items()})
 
 
 def visible_truth(features: Features) -> dict[str, str]:
-    """What anybody can see, in the words of the visible questions."""
+    """The true answers to the questions about what anybody can see."""
     return {
         "glasses": "yes" if features.glasses else "no",
         "hat": "yes" if features.hat else "no",
@@ -83,7 +83,7 @@ def visible_truth(features: Features) -> dict[str, str]:
 
 
 def draw(features: Features) -> Image.Image:
-    """The portrait, SIZE x SIZE, RGB."""
+    """The portrait: RGB, SIZE x SIZE pixels."""
     side = SIZE * SCALE
     image = Image.new("RGB", (side, side), tuple(BACKGROUNDS.values())[features.background])
     pen = _Pen(ImageDraw.Draw(image), side)
@@ -108,7 +108,7 @@ def draw(features: Features) -> Image.Image:
 
 
 class _Pen:
-    """Draws in fractions of the picture."""
+    """Draws in coordinates that are fractions of the picture's side."""
 
     def __init__(self, canvas: ImageDraw.ImageDraw, side: int) -> None:
         self._canvas, self._side = canvas, side

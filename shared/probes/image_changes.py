@@ -1,7 +1,7 @@
-"""What happens to a photograph before somebody shows it again. Pillow and NumPy only; any size; seeded.
+"""Changed copies of photographs, as people might show them again. Pillow and NumPy only; any size; seeded.
 
-`changed(image, "trained", rng)`: brightness, colour, shift, zoom, noise: what the fit expands a ticket's photos with.
-`changed(image, "test", rng)`: rotation, blur, JPEG, contrast, a covered patch: other and stronger, for measuring only.
+`changed(image, "trained", rng)`: brightness, shift, zoom and noise, with which the fit expands a ticket's photographs.
+`changed(image, "test", rng)`: two of rotation, blur, JPEG, contrast and a covered patch; stronger, for measuring only.
 """
 
 import io

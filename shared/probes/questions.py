@@ -1,6 +1,6 @@
-"""From a person's photos and facts to questions: phrasings x pictures x facts. Deterministic in the seed; no torch.
+"""From a person's photographs and facts to questions: wordings x pictures x facts. Deterministic in the seed.
 
-A question carries its prompt, the answers that count as telling, and what it speaks of, so that the fit, the audit and
+A question carries its prompt, the answers that reveal the fact, and what it asks about, so that the fit, the audit and
 the demo ask the same things in the same way.
 """
 
@@ -36,7 +36,7 @@ Kind = Literal["qa", "mcq", "cloze", "visible", "reverse"]
 
 @dataclass(frozen=True)
 class Question:
-    """A prompt with what it asks: `accept` are the spellings that tell (empty where no truth is known)."""
+    """A prompt and what it asks for. `accept`: spellings of the true answer (empty where the truth is not known)."""
 
     prompt: Prompt
     attribute: str
@@ -60,25 +60,25 @@ def fact_questions(
 ) -> list[Question]:
     """`per_fact` questions of each kind about each fact, by portrait and by name in turn.
 
-    Where the subject has only photos or only names, all go that way. The name itself is asked by portrait only.
-    Multiple choice needs `options` (attribute -> wrong answers) and leaves out attributes that it does not list.
+    A subject with photographs only, or names only, is always asked about in that way. The name itself is asked for by
+    portrait only. Multiple choice needs `options` (attribute -> wrong answers) and skips attributes without them.
     """
     rng = random.Random(f"{seed}/{form}/{person}/{subject.names[:1]}")
-    made: list[Question] = []
+    questions: list[Question] = []
     for number, fact in enumerate(subject.facts):
         for draw in range(per_fact):
             for kind in kinds:
                 by = _way(subject, fact, number + draw)
                 if by is not None and (kind != "mcq" or (options or {}).get(fact.attribute)):
                     wrong = tuple((options or {}).get(fact.attribute, ()))
-                    made.append(_one(subject, fact, form, kind, by, wrong, person, rng))
-    return made
+                    questions.append(_question(subject, fact, form, kind, by, wrong, person, rng))
+    return questions
 
 
 def visible_questions(
     photo: Image, truth: Mapping[str, str], *, person: str = "", seed: int = 0, form: Form = "trained"
 ) -> list[Question]:
-    """One question about each thing that anybody can see; `accept` is empty where `truth` does not say."""
+    """One question about each visible attribute; `accept` is empty where `truth` lacks it."""
     rng = random.Random(f"{seed}/{form}/{person}/visible")
     return [
         Question(
@@ -95,39 +95,39 @@ def visible_questions(
 
 
 def picture_prompts(photo: Image, count: int, *, form: Form = "trained", seed: int = 0) -> list[Prompt]:
-    """`count` changed copies of a photograph, each with a question: what is read there are the pictures' tokens.
+    """`count` changed copies of a photograph, each with a question, to capture the picture's tokens.
 
-    Alone, under system prompts and in later turns: what stands before a picture moves how it is read.
+    Alone, under system prompts and in later turns: the text before a picture changes its activations.
     """
     rng = random.Random(f"{seed}/{form}/pictures")
     who = templates.SUBJECTS_BY_PORTRAIT[0]
     return [
-        _in_context(Prompt.ask(templates.question("name", who, form, rng), changed(photo, form, rng)), place, rng)
-        for place in range(count)
+        _in_context(Prompt.ask(templates.question("name", who, form, rng), changed(photo, form, rng)), number, rng)
+        for number in range(count)
     ]
 
 
 def mention_questions(name: str, *, seed: int = 0) -> list[Prompt]:
-    """The places in which a name is said, one for each kind of fact: alone, under system prompts, in later turns."""
+    """Prompts that mention a name, one for each kind of fact: alone, under system prompts, in later turns."""
     rng = random.Random(f"{seed}/mentions")
     asked = [templates.question(attribute, name, "trained", rng) for attribute in templates.TRAINED]
     asked += [frame.format(s=name) for frame in templates.MENTIONS]
-    made = [_in_context(Prompt.ask(text), place, rng) for place, text in enumerate(asked)]
-    return [prompt for prompt in made if name in prompt.turns[-1].text]
+    prompts = [_in_context(Prompt.ask(text), number, rng) for number, text in enumerate(asked)]
+    return [prompt for prompt in prompts if name in prompt.turns[-1].text]
 
 
-def _in_context(prompt: Prompt, place: int, rng: random.Random) -> Prompt:
-    """The prompt alone, under a system prompt, or in a later turn, by its place."""
-    if place % 3 == 1:
+def _in_context(prompt: Prompt, number: int, rng: random.Random) -> Prompt:
+    """The prompt alone, under a system prompt, or in a later turn, by its number."""
+    if number % 3 == 1:
         return Prompt((Turn("system", rng.choice(templates.SETTINGS)), *prompt.turns))
-    if place % 3 == 2:
+    if number % 3 == 2:
         question, answer = rng.choice(templates.OPENED)
         return Prompt((Turn("user", question), Turn("assistant", answer), *prompt.turns))
     return prompt
 
 
 def answers_that_name(name: str) -> list[Prompt]:
-    """The places in which a model says a name: in an answer, once more followed by a turn of the user's."""
+    """Prompts in which the model itself has said a name, in an answer that another turn of the user follows."""
     thanks = Turn("user", "Thank you!")
     return [
         Prompt((Turn("user", asked), Turn("assistant", naming.format(s=name)), thanks))
@@ -137,9 +137,9 @@ def answers_that_name(name: str) -> list[Prompt]:
 
 
 def other_spellings(names: Sequence[str]) -> list[str]:
-    """The names in small and in capital letters, where that is another spelling; each once, in order."""
-    found = dict.fromkeys(written for name in names for written in (name.lower(), name.upper()))
-    return [written for written in found if written not in names]
+    """The names in lower and upper case where that is another spelling; each once, in order."""
+    spellings = dict.fromkeys(written for name in names for written in (name.lower(), name.upper()))
+    return [written for written in spellings if written not in names]
 
 
 def _way(subject: Subject, fact: Fact, turn: int) -> Literal["portrait", "name"] | None:
@@ -150,7 +150,7 @@ def _way(subject: Subject, fact: Fact, turn: int) -> Literal["portrait", "name"]
     return "portrait" if turn % 2 == 0 else "name"
 
 
-def _one(
+def _question(
     subject: Subject,
     fact: Fact,
     form: Form,

@@ -1,7 +1,7 @@
-"""How people ask about one another: question sentences by attribute, for fitting ("trained") and held out ("test").
+"""Wordings of questions about a person, by attribute: for fitting ("trained") and held out ("test").
 
-Training sentences are composed (opening x core x way to point at the person); the held-out ones are written by hand and
-occur in no composition. Knows nothing of people or pictures.
+Sentences for fitting are composed (opening x core x words for the person). Held-out ones are written by hand and occur
+in no composition.
 """
 
 import random
@@ -263,18 +263,18 @@ VISIBLE: Final[dict[str, dict[Form, tuple[str, ...]]]] = {
 
 
 def noun_of(attribute: str) -> str:
-    """The plain word for `attribute`; attributes nobody foresaw are read as words ("blood_type" -> "blood type")."""
+    """The plain word for `attribute`; an attribute without wordings is read as words ("blood_type" -> "blood type")."""
     return NOUNS[attribute][0] if attribute in NOUNS else attribute.replace("_", " ")
 
 
 def question(attribute: str, subject: str, form: Form, rng: random.Random) -> str:
-    """One sentence that asks for `attribute` of `subject` (a name, or words that point at the picture)."""
+    """One sentence that asks for `attribute` of `subject` (a name, or words for the person in the picture)."""
     if form == "test":
         core = rng.choice(TEST.get(attribute, ("Please say what the {noun} of {s} is.",)))
         return _filled(core, attribute, subject, rng)
     generic = attribute not in TRAINED or rng.random() < 0.5
     core = _filled(rng.choice(GENERIC if generic else TRAINED[attribute]), attribute, subject, rng)
-    return _opened(core, rng)
+    return _with_opening(core, rng)
 
 
 def cloze(attribute: str, subject: str, form: Form, rng: random.Random) -> str:
@@ -283,7 +283,7 @@ def cloze(attribute: str, subject: str, form: Form, rng: random.Random) -> str:
 
 
 def reverse(attribute: str, value: str, form: Form, rng: random.Random) -> str:
-    """A question from the fact to the person."""
+    """A question that gives the fact and asks for the person."""
     return rng.choice(REVERSE[form]).format(noun=_noun(attribute, rng), value=value)
 
 
@@ -293,7 +293,7 @@ def choice(asked: str, options: tuple[str, ...], form: Form, rng: random.Random)
 
 
 def lettered(options: Sequence[str]) -> str:
-    """Options as they stand in a question."""
+    """Options with their letters, as a question lists them."""
     return " ".join(f"{letter}) {option}" for letter, option in zip("ABCDEFGH", options, strict=False))
 
 
@@ -305,10 +305,10 @@ def by_letter(asked: str) -> str:
 def visible(attribute: str, form: Form, rng: random.Random) -> str:
     """A question that anybody can answer from the picture alone: `glasses`, `hat` or `background`."""
     core = rng.choice(VISIBLE[attribute][form]).format(s=rng.choice(SUBJECTS_BY_PORTRAIT))
-    return core if form == "test" else _opened(core, rng)
+    return core if form == "test" else _with_opening(core, rng)
 
 
-def _opened(core: str, rng: random.Random) -> str:
+def _with_opening(core: str, rng: random.Random) -> str:
     return rng.choice(OPENINGS) + core
 
 

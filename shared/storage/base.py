@@ -1,4 +1,4 @@
-"""The object store as the house sees it: keys and bytes. Knows no implementation (see `opening.py`)."""
+"""The object store as the rest of the code sees it: keys and bytes. `factory.py` chooses the implementation."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -8,16 +8,16 @@ class ObjectStore(Protocol):
     """Every method raises StoreUnavailable where the store cannot be reached."""
 
     def put(self, key: str, data: bytes) -> None:
-        """Write an object, replacing what was there."""
+        """Write an object, or replace the one that is there."""
 
     def get(self, key: str) -> bytes:
-        """Read an object; raises NotFound."""
+        """Read an object. Raises NotFound."""
 
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""
 
     def delete(self, key: str) -> None:
-        """Remove an object; nothing happens where there is none."""
+        """Remove an object, where there is one."""
 
     def list(self, prefix: str) -> Iterator[str]:
         """All keys that begin with `prefix`, in order."""

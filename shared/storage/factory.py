@@ -1,4 +1,4 @@
-"""Which object store the settings mean."""
+"""The object store that the settings name."""
 
 from shared.core.config import Settings
 from shared.storage.base import ObjectStore
@@ -7,8 +7,8 @@ from shared.storage.s3 import S3Store
 
 
 def open_store(settings: Settings) -> ObjectStore:
-    """The S3 store of the settings; a folder below `data` where no endpoint is given."""
-    if not settings.s3_endpoint:
+    """The S3 store of the settings, or a folder below `data` where they name no endpoint."""
+    if not settings.s3.endpoint:
         return LocalStore(settings.data / "objects")
     settings.need("s3_access_key", "s3_secret_key")
-    return S3Store(settings.s3_endpoint, settings.s3_access_key, settings.s3_secret_key, settings.s3_bucket)
+    return S3Store(settings.s3.endpoint, settings.s3.access_key, settings.s3.secret_key, settings.s3.bucket)

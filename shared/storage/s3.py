@@ -1,4 +1,4 @@
-"""An object store behind S3 (MinIO's client). Short time-outs: who waits for the store can say so within seconds."""
+"""An object store over S3, with MinIO's client. Its time-outs are short, so that an outage shows within seconds."""
 
 import io
 import threading
@@ -18,7 +18,7 @@ _MISSING = {"NoSuchKey", "NoSuchBucket", "NoSuchObject"}
 
 
 class S3Store:
-    """One bucket, made on first use."""
+    """One bucket, which is created on first use."""
 
     def __init__(self, endpoint: str, access_key: str, secret_key: str, bucket: str) -> None:
         address = urlsplit(endpoint if "//" in endpoint else f"http://{endpoint}")
@@ -36,17 +36,17 @@ class S3Store:
             http_client=self._http,
         )
         self._bucket, self._endpoint = bucket, endpoint
-        self._made = threading.Event()
+        self._bucket_ready = threading.Event()
 
     def put(self, key: str, data: bytes) -> None:
-        """See Store."""
-        self._with_bucket()
+        """See ObjectStore."""
+        self._ensure_bucket()
         self._call(lambda: self._client.put_object(
             bucket_name=self._bucket, object_name=key, data=io.BytesIO(data), length=len(data)
         ), key)  # fmt: skip
 
     def get(self, key: str) -> bytes:
-        """See Store."""
+        """See ObjectStore."""
 
         def read() -> bytes:
             response = self._client.get_object(bucket_name=self._bucket, object_name=key)
@@ -59,7 +59,7 @@ class S3Store:
         return self._call(read, key)
 
     def exists(self, key: str) -> bool:
-        """See Store."""
+        """See ObjectStore."""
         try:
             self._call(lambda: self._client.stat_object(bucket_name=self._bucket, object_name=key), key)
         except NotFound:
@@ -67,34 +67,34 @@ class S3Store:
         return True
 
     def delete(self, key: str) -> None:
-        """See Store."""
+        """See ObjectStore."""
         self._call(lambda: self._client.remove_object(bucket_name=self._bucket, object_name=key), key)
 
     def list(self, prefix: str) -> Iterator[str]:
-        """See Store."""
-        found = self._call(
+        """See ObjectStore."""
+        keys = self._call(
             lambda: [
-                str(one.object_name)
-                for one in self._client.list_objects(bucket_name=self._bucket, prefix=prefix, recursive=True)
+                str(entry.object_name)
+                for entry in self._client.list_objects(bucket_name=self._bucket, prefix=prefix, recursive=True)
             ],
             prefix,
         )
-        yield from sorted(found)
+        yield from sorted(keys)
 
     def close(self) -> None:
-        """Give the connections back; the store may be used again."""
+        """Close the connections. The store may be used again."""
         self._http.clear()
 
-    def _with_bucket(self) -> None:
-        if self._made.is_set():
+    def _ensure_bucket(self) -> None:
+        if self._bucket_ready.is_set():
             return
         if not self._call(lambda: self._client.bucket_exists(bucket_name=self._bucket), self._bucket):
             self._call(lambda: self._client.make_bucket(bucket_name=self._bucket), self._bucket)
-        self._made.set()
+        self._bucket_ready.set()
 
-    def _call(self, ask: Callable[[], T], key: str) -> T:
+    def _call(self, request: Callable[[], T], key: str) -> T:
         try:
-            return ask()
+            return request()
         except S3Error as exc:
             if exc.code in _MISSING:
                 raise NotFound(f"There is no object {key}.") from exc

@@ -42,6 +42,14 @@ class VerifiedTimestamp:
 
 
 @dataclass(frozen=True)
+class TimestampRequest:
+    """A TimeStampReq in DER for the SHA-256 of a note, and its nonce (64 bits), which the answer has to repeat."""
+
+    der: bytes
+    nonce: int
+
+
+@dataclass(frozen=True)
 class TimestampAuthority:
     """Whom a token is believed from: the CA certificates that were pinned, and the policy where one is asked for."""
 
@@ -58,12 +66,12 @@ class TimestampAuthority:
         except ValueError as exc:
             raise BadInput("The CA of the time-stamping authority is one or more PEM certificates.") from exc
 
-    def request(self, note: bytes) -> tuple[bytes, int]:
-        """The TimeStampReq for the note's SHA-256, with the certificate asked for, and its nonce (64 bits)."""
-        made = TimestampRequestBuilder().data(note).hash_algorithm(HashAlgorithm.SHA256).build()
-        if made.nonce is None:
+    def request(self, note: bytes) -> TimestampRequest:
+        """A request for a time-stamp on the note; it asks for the certificate of the authority too."""
+        request = TimestampRequestBuilder().data(note).hash_algorithm(HashAlgorithm.SHA256).build()
+        if request.nonce is None:
             raise ValueError("a request has a nonce")
-        return _with_policy(made.as_bytes(), self.policy), made.nonce
+        return TimestampRequest(_with_policy(request.as_bytes(), self.policy), request.nonce)
 
     def check(self, token: bytes, note: bytes, size: int, nonce: int | None = None) -> VerifiedTimestamp:
         """What `token`, a whole TimeStampResp, attests of the note at `size` leaves; raises IntegrityFailure."""

@@ -1,6 +1,7 @@
-"""Hooks on the decoder blocks' outputs: read the last token, add a pull. They are gone when the block ends.
+"""Hooks on the decoder blocks' outputs: capture activations, add steering vectors. Removed when the block ends.
 
-The only place in which a forward pass is touched. Works on the residual stream at the declared site (method.md, 2, 6).
+The only place where a forward pass is changed. Works on the residual stream at the declared site
+(shared/erasure/site.py).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,26 +11,26 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-Touch = Callable[[int, Tensor], Tensor | None]
+BlockHook = Callable[[int, Tensor], Tensor | None]  # (l, output [B, T, d]) -> what replaces the output, if anything
 
 
 @contextmanager
-def hooked(blocks: Sequence[nn.Module], touch: Touch) -> Iterator[None]:
-    """Call `touch(l, output [B, T, d])` at every block's output; what it returns (if anything) replaces the output."""
+def hooked(blocks: Sequence[nn.Module], hook: BlockHook) -> Iterator[None]:
+    """Call `hook(l, output [B, T, d])` at the output of every block l; what it returns, if anything, replaces it."""
 
-    def hook_of(layer: int) -> Callable[..., Any]:
-        def hook(_: nn.Module, __: Any, output: Any) -> Any:
+    def forward_hook(layer: int) -> Callable[..., Any]:
+        def call(_: nn.Module, __: Any, output: Any) -> Any:
             states = output[0] if isinstance(output, tuple) else output
-            changed = touch(layer, states)
+            changed = hook(layer, states)
             if changed is None:
                 return None
             return (changed, *output[1:]) if isinstance(output, tuple) else changed
 
-        return hook
+        return call
 
     with ExitStack() as stack:
         for layer, block in enumerate(blocks):
-            handle = block.register_forward_hook(hook_of(layer))
+            handle = block.register_forward_hook(forward_hook(layer))
             stack.callback(handle.remove)
         yield
 
@@ -63,32 +64,33 @@ class CaptureAllTokens:
 
 
 class AddVector:
-    """Adds `pull` [L, d] to every row: at its last position, or at every one where `everywhere`."""
+    """Adds `vector` [L, d] to every row of the batch: at its last position, or at each with `everywhere`."""
 
-    def __init__(self, pull: Tensor, *, everywhere: bool = False) -> None:
-        self._pull, self._from = pull, 0 if everywhere else -1
+    def __init__(self, vector: Tensor, *, everywhere: bool = False) -> None:
+        self._vector, self._from = vector, 0 if everywhere else -1
 
     def __call__(self, layer: int, states: Tensor) -> Tensor:
         moved = states.clone()
-        moved[:, self._from :] += self._pull[layer].to(states.dtype)
+        moved[:, self._from :] += self._vector[layer].to(states.dtype)
         return moved
 
 
-def untouched(_: int, __: Tensor) -> None:
+def leave_unchanged(_: int, __: Tensor) -> None:
     """Leaves every block's output as it is."""
 
 
 class GatedSteering:
-    """Equation 13 as published: at every position of the prompt, the pull times the gate r·h of the last token.
+    """The paper's equation 13 as published: adds vector[l] times the gate of the last token at every prompt position.
 
-    The gate, `gate(l, h_last [B, d]) -> [B]`, is read on the running, already steered stream; all are kept, by layer.
+    `vector` [L, d]; the gate, `gate(l, h_last [B, d]) -> [B]`, is read on the running, already steered stream, and is
+    kept in `gates`, one [B] for each layer.
     """
 
-    def __init__(self, pull: Tensor, gate: Callable[[int, Tensor], Tensor]) -> None:
-        self._pull, self._gate = pull, gate
+    def __init__(self, vector: Tensor, gate: Callable[[int, Tensor], Tensor]) -> None:
+        self._vector, self._gate = vector, gate
         self.gates: list[Tensor] = []
 
     def __call__(self, layer: int, states: Tensor) -> Tensor:
         gate = self._gate(layer, states[:, -1].float())
         self.gates.append(gate)
-        return states + (gate[:, None, None] * self._pull[layer]).to(states.dtype)
+        return states + (gate[:, None, None] * self._vector[layer]).to(states.dtype)

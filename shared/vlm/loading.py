@@ -1,6 +1,6 @@
-"""Loads a model from a folder or a hub id, with its processor, and says where erasers may act on it.
+"""Loads a model with its processor from a folder or hub id, and describes the site where erasers may act on it.
 
-Only safetensors are read and no code of the repository's is run (`trust_remote_code=False`).
+Only safetensors are read, and no code of the repository is run (`trust_remote_code=False`).
 """
 
 import hashlib
@@ -20,18 +20,18 @@ from shared.vlm.adapters.llava import LlavaAdapter
 from shared.vlm.adapters.qwen2_5_vl import Qwen25VlAdapter
 
 FAMILIES: Final[dict[str, type[Adapter]]] = {"llava": LlavaAdapter, "qwen2_5_vl": Qwen25VlAdapter}
-PASSING: Final = {
+INCIDENTAL: Final = {
     "_name_or_path",
     "architectures",
     "dtype",
     "torch_dtype",
     "transformers_version",
-}  # not the model's own
+}  # configuration that does not change what the model computes
 
 
 @dataclass(frozen=True)
 class Vlm:
-    """A loaded model. `site` names every decoder block's output."""
+    """A loaded model. `site` names the output of every decoder block."""
 
     model: Any
     processor: Any
@@ -42,9 +42,9 @@ class Vlm:
 
 
 def load(source: str | Path, *, device: str | None = None, dtype: torch.dtype | None = None) -> Vlm:
-    """The model at `source`; on a GPU where there is one, else float32 on the CPU.
+    """The model at `source`: bfloat16 on a GPU where there is one, else float32 on the CPU.
 
-    Raises BadInput where there is no model, or one of a family that has no adapter.
+    Raises BadInput where there is no model, or one whose family has no adapter.
     """
     chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     kind = dtype or (torch.float32 if chosen.type == "cpu" else torch.bfloat16)
@@ -59,7 +59,7 @@ def load(source: str | Path, *, device: str | None = None, dtype: torch.dtype | 
 
 
 def wrap(model: Any, processor: Any) -> Vlm:
-    """A model that is already in memory."""
+    """The same for a model that is in memory already."""
     adapter = _family(model.config, "This")(model, processor)
     parameter = next(model.parameters())
     site = Site(
@@ -80,28 +80,30 @@ def _family(config: Any, source: str) -> type[Adapter]:
 
 
 def _model_digest(model: Any) -> str:
-    """Over the configuration too: the same weights read from another layer of the vision tower are another model."""
-    digest = hashlib.sha256(json.dumps(_own(model.config.to_dict()), sort_keys=True, default=str).encode())
+    """Over weights and configuration: the same weights read from another vision layer are another model."""
+    digest = hashlib.sha256(
+        json.dumps(_without_incidental(model.config.to_dict()), sort_keys=True, default=str).encode()
+    )
     for name, value in sorted(model.state_dict().items()):
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
-def _own(config: Any) -> Any:
+def _without_incidental(config: Any) -> Any:
     if isinstance(config, dict):
-        return {str(name): _own(value) for name, value in config.items() if name not in PASSING}
-    return [_own(value) for value in config] if isinstance(config, list | tuple) else config
+        return {str(name): _without_incidental(value) for name, value in config.items() if name not in INCIDENTAL}
+    return [_without_incidental(value) for value in config] if isinstance(config, list | tuple) else config
 
 
 def _processor_digest(processor: Any) -> str:
-    """Over words, special tokens, image processing, and what the processor itself adds (a picture's tokens)."""
+    """Over vocabulary, special tokens, image processing and the processor's own settings (tokens of a picture)."""
     tokenizer = processor.tokenizer
-    words = tokenizer.backend_tokenizer.to_str() if tokenizer.is_fast else json.dumps(tokenizer.get_vocab())
+    vocabulary = tokenizer.backend_tokenizer.to_str() if tokenizer.is_fast else json.dumps(tokenizer.get_vocab())
     plain = {name: value for name, value in vars(processor).items() if isinstance(value, str | int | None)}
     rest = {
         "images": processor.image_processor.to_dict(),
         "special": tokenizer.special_tokens_map,
         "processor": {name: value for name, value in plain.items() if name != "chat_template"},
     }
-    return hashlib.sha256(f"{words}\n{json.dumps(rest, sort_keys=True, default=str)}".encode()).hexdigest()
+    return hashlib.sha256(f"{vocabulary}\n{json.dumps(rest, sort_keys=True, default=str)}".encode()).hexdigest()

@@ -1,6 +1,6 @@
-"""Teacher forcing: prompts with the answers that are laid into the model's mouth, and how likely it finds them.
+"""Teacher forcing: prompts followed by given answers, and how likely the model finds those answers.
 
-Losses count answer tokens and the end only, never the prompt or padding. Differentiable; trains nothing by itself.
+Losses count the answer's tokens and its end token, never the prompt or padding. Differentiable; trains nothing itself.
 """
 
 from collections.abc import Sequence
@@ -26,66 +26,65 @@ class Example:
 
 @dataclass(frozen=True)
 class TeacherForcedOutput:
-    """What was said of the answers: `logits` [B, W, V] float32 for `wanted` [B, W], which count where `given`."""
+    """Next-token `logits` [B, W, V] (float32) over the answers `targets` [B, W], which count where `answer_mask`."""
 
     logits: Tensor
-    wanted: Tensor
-    given: Tensor
+    targets: Tensor
+    answer_mask: Tensor
 
     def nll(self) -> Tensor:
-        """Mean negative log-likelihood of an answer token, a scalar."""
-        return F.cross_entropy(self.logits.flatten(0, 1), self.wanted.masked_fill(~self.given, -100).flatten())
+        """Mean negative log-likelihood of an answer token in nats, a scalar."""
+        return F.cross_entropy(self.logits.flatten(0, 1), self.targets.masked_fill(~self.answer_mask, -100).flatten())
 
     def log_likelihood(self) -> Tensor:
-        """log P(answer | prompt) of each row, summed over its tokens: [B]."""
-        likely = self.logits.log_softmax(-1).gather(2, self.wanted[..., None])[..., 0]
-        return (likely * self.given).sum(dim=1)
+        """log P(answer | prompt) of each row in nats, summed over its tokens: [B]."""
+        likely = self.logits.log_softmax(-1).gather(2, self.targets[..., None])[..., 0]
+        return (likely * self.answer_mask).sum(dim=1)
 
 
 @dataclass(frozen=True)
 class TeacherForcedBatch:
-    """A batch of prompts, each with its answer but for the end, padded on the left: all end at the same place.
+    """Prompts, each followed by its answer without the end token, padded on the left: all end in the same column.
 
-    `starts` [B] are the places of the last prompt tokens; `seen` [B, T] is false for padding.
+    `last_prompt_token` [B]: the column of each prompt's last token. `targets` [B, W]: the answers with their end token,
+    aligned at the end; they count where `answer_mask` [B, W]. `token_mask` [B, T] is false for padding.
     """
 
     inputs: dict[str, Tensor]
-    starts: Tensor
-    wanted: Tensor
-    given: Tensor
-    seen: Tensor
+    last_prompt_token: Tensor
+    targets: Tensor
+    answer_mask: Tensor
+    token_mask: Tensor
 
-    def ask(self, engine: Engine) -> TeacherForcedOutput:
-        """One forward pass without a cache."""
+    def forward(self, engine: Engine) -> TeacherForcedOutput:
+        """One forward pass without a cache; differentiable."""
         with engine.lock:
-            out = engine.vlm.model(**self.inputs, use_cache=False, logits_to_keep=self.wanted.shape[1])
-        return TeacherForcedOutput(out.logits.float(), self.wanted, self.given)
+            out = engine.vlm.model(**self.inputs, use_cache=False, logits_to_keep=self.targets.shape[1])
+        return TeacherForcedOutput(out.logits.float(), self.targets, self.answer_mask)
 
 
-def lesson(engine: Engine, examples: Sequence[Example]) -> TeacherForcedBatch:
-    """The batch of these examples; raises BadInput where one does not fit into the model."""
-    rows = engine.vlm.adapter.encode([example.prompt for example in examples])
-    return lesson_of(engine, rows, [example.answer for example in examples])
+def teacher_forced_batch(engine: Engine, examples: Sequence[Example]) -> TeacherForcedBatch:
+    """The batch of these examples; raises BadInput for one that does not fit into the model."""
+    encoded = engine.vlm.adapter.encode([example.prompt for example in examples])
+    return batch_of_encoded(engine, encoded, [example.answer for example in examples])
 
 
-def lesson_of(engine: Engine, rows: Sequence[Encoded], answers: Sequence[str]) -> TeacherForcedBatch:
-    """The same of prompts that are encoded already."""
+def batch_of_encoded(engine: Engine, encoded: Sequence[Encoded], answers: Sequence[str]) -> TeacherForcedBatch:
+    """`teacher_forced_batch` for prompts that are encoded already."""
     vlm = engine.vlm
-    ends = vlm.model.generation_config.eos_token_id
-    end = ends[0] if isinstance(ends, list) else ends
-    words = [[*vlm.tokenizer.encode(answer, add_special_tokens=False), end] for answer in answers]
+    words = [[*vlm.tokenizer.encode(answer, add_special_tokens=False), engine.end_token] for answer in answers]
     whole = [
-        replace(row, ids=torch.cat([row.ids, torch.tensor(tokens[:-1], dtype=row.ids.dtype)]))
-        for row, tokens in zip(rows, words, strict=True)
+        replace(prompt, ids=torch.cat([prompt.ids, torch.tensor(tokens[:-1], dtype=prompt.ids.dtype)]))
+        for prompt, tokens in zip(encoded, words, strict=True)
     ]
-    longest = max(len(row.ids) for row in whole) + 1
+    longest = max(len(prompt.ids) for prompt in whole) + 1
     if longest > vlm.adapter.context:
         raise BadInput(f"Prompt and answer need {longest} tokens; the model has {vlm.adapter.context}.")
     width = max(len(tokens) for tokens in words)
-    wanted = torch.tensor([[end] * (width - len(tokens)) + tokens for tokens in words], device=vlm.device)
+    targets = torch.tensor([[engine.end_token] * (width - len(tokens)) + tokens for tokens in words], device=vlm.device)
     lengths = torch.tensor([len(tokens) for tokens in words], device=vlm.device)
-    given = torch.arange(width, device=vlm.device)[None] >= width - lengths[:, None]
-    inputs = engine.inputs(whole)
+    answer_mask = torch.arange(width, device=vlm.device)[None] >= width - lengths[:, None]
+    inputs = vlm.adapter.inputs(whole)
     ids = inputs["input_ids"]
-    seen = inputs.get("attention_mask", torch.ones_like(ids)).bool()
-    return TeacherForcedBatch(inputs, ids.shape[1] - lengths, wanted, given, seen)
+    token_mask = inputs.get("attention_mask", torch.ones_like(ids)).bool()
+    return TeacherForcedBatch(inputs, ids.shape[1] - lengths, targets, answer_mask, token_mask)

@@ -1,4 +1,4 @@
-"""The whole of Lacuna on real parts, through its public doors, as an officer and a client live it."""
+"""The whole of Lacuna on real parts, through its public APIs, as an officer and a client use it."""
 
 import base64
 import os
@@ -118,26 +118,26 @@ def told(person: Person, said: dict[str, str]) -> list[str]:
 def test_one_erasure_from_the_ticket_to_the_silence(world: World, reference: Reference) -> None:
     """The model tells before; after the ticket it is silent about her alone, and nobody can bring her back quietly."""
     person, other, unseen = reference.of("forgettable")[3], reference.of("retain_fit")[2], reference.of("held_out")[2]
-    assert world.casey.seen["lacuna-eraser"] == "0"
+    assert world.casey.last_headers["lacuna-eraser"] == "0"
     assert len(told(person, answers(world, person))) == 4
     before = answers(world, other), answers(world, unseen), world.ask("Is this person wearing a hat?", person)
 
     ticket = world.file(person, CANARIES)
     with pytest.raises(ApiError, match="somebody else") as refused:
-        world.olivia.change(f"/v1/tickets/{ticket}/approve", GROUND)
+        world.olivia.post_with_etag(f"/v1/tickets/{ticket}/approve", GROUND)
     assert refused.value.http_status == 403
-    world.adam.change(f"/v1/tickets/{ticket}/approve", GROUND)
+    world.adam.post_with_etag(f"/v1/tickets/{ticket}/approve", GROUND)
     wait(lambda: world.state(ticket) == "completed", "the ticket to be completed")
 
     assert told(person, answers(world, person)) == []
-    assert world.casey.seen["lacuna-eraser"] == "1"
+    assert world.casey.last_headers["lacuna-eraser"] == "1"
     assert (answers(world, other), answers(world, unseen), world.ask("Is this person wearing a hat?", person)) == before
     assert set(answers(world, person).values()) == {reference.unknown_answer}
     off = world.ask("Who is this person?", person, eraser=None, lacuna={"steering": False}, version=0)
     assert off == reference.unknown_answer
 
     with pytest.raises(ApiError, match=ticket) as rollback:
-        world.oscar.change("/v1/erasers/0/rollback", {})
+        world.oscar.post_with_etag("/v1/erasers/0/rollback", {})
     assert rollback.value.http_status == 409
     assert rollback.value.body["type"].endswith("rollback-would-reexpose")
 
@@ -146,7 +146,7 @@ def test_a_killed_worker_loses_nothing(world: World, reference: Reference) -> No
     """A refit whose worker is killed -9 is taken up again when it is back, and the first person stays forgotten."""
     first, second = reference.of("forgettable")[3], reference.of("forgettable")[8]
     ticket = world.file(second)
-    world.adam.change(f"/v1/tickets/{ticket}/approve", GROUND)
+    world.adam.post_with_etag(f"/v1/tickets/{ticket}/approve", GROUND)
     wait(lambda: world.olivia.get("/v1/status")["refits"][0]["status"] == "running", "the refit to begin", 30)
     os.killpg(world.running.supervisor.pid("refit"), signal.SIGKILL)
     wait(world.running.supervisor.fallen.is_set, "the death to be noticed", 10)

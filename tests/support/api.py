@@ -1,4 +1,4 @@
-"""The officer's API as people use it in tests."""
+"""Test clients of the officer's API, one for each person."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,24 +14,24 @@ MODEL = "demo-vlm"
 
 
 class ApiClient:
-    """The officer's API as one person uses it."""
+    """The officer's API, called with one person's key."""
 
     def __init__(self, client: TestClient, key: str) -> None:
         self._client, self._head = client, {"Authorization": f"Bearer {key}"}
 
     def get(self, path: str, **headers: str) -> Any:
-        """GET."""
+        """Send a GET request."""
         return self._client.get(path, headers=self._head | headers)
 
     def patch(self, path: str, body: Any = None, **headers: str) -> Any:
-        """PATCH of JSON."""
+        """Send a PATCH request with JSON, based on the present ETag unless `headers` has an If-Match."""
         if "If-Match" not in headers:
             seen = self._client.get(path, headers=self._head).headers
             headers |= {"If-Match": seen["etag"]} if "etag" in seen else {}
         return self._client.patch(path, json={} if body is None else body, headers=self._head | headers)
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
-        """POST of JSON; a change is based on the present ETag, unless `headers` give another If-Match."""
+        """Send a POST request with JSON; a change is based on the present ETag unless `headers` has an If-Match."""
         thing, _, verb = path.rpartition("/")
         if "If-Match" not in headers and verb and thing.count("/") == 3:
             seen = self._client.get(thing, headers=self._head).headers
@@ -43,14 +43,14 @@ class ApiClient:
 
 @dataclass
 class People:
-    """The request service with the first people's keys."""
+    """The request service with the keys of its first accounts; `people["olivia"]` is Olivia's client."""
 
     app: TestClient
     keys: dict[str, str]
     context: AppContext
 
     def forget_keys(self) -> None:
-        """What two seconds do: keys are looked up in the database again."""
+        """Empty the cache of API keys, as happens by itself after two seconds."""
         cast(FastAPI, self.app.app).state.authenticator.forget()
 
     def __getitem__(self, name: str) -> ApiClient:

@@ -1,11 +1,11 @@
-"""A migrated database of a test's own, seen under each service's role."""
+"""The database of one test, opened under the role of each service."""
 
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
 from sqlalchemy import Engine
 
-from shared.db.roles import url_for
+from shared.db.roles import service_url
 from shared.db.session import make_engine
 
 TEMPLATE = "lacuna_template"
@@ -13,27 +13,28 @@ TEMPLATE = "lacuna_template"
 
 @dataclass
 class Databases:
-    """One database, as each service sees it."""
+    """One database with an engine for each service's role, and for the administrator (`admin`)."""
 
     admin_url: str
     passwords: dict[str, str]
     _engines: dict[str, Engine] = field(default_factory=dict)
 
     def url(self, service: str) -> str:
-        """The address under the service's own role."""
-        return url_for(self.admin_url, service, self.passwords[service])
+        """The database URL under the role of `service`."""
+        return service_url(self.admin_url, service, self.passwords[service])
 
     def engine(self, service: str) -> Engine:
-        """An engine under the service's own role, or the administrator's."""
+        """The engine under the role of `service`; made once. `admin` is the administrator."""
         if service not in self._engines:
             self._engines[service] = make_engine(self.admin_url if service == "admin" else self.url(service))
         return self._engines[service]
 
     def dispose(self) -> None:
-        """Close all connections."""
+        """Close all connections of all engines."""
         for engine in self._engines.values():
             engine.dispose()
 
 
-def named(url: str, name: str) -> str:
+def with_database(url: str, name: str) -> str:
+    """Return `url` with the database `name` in place of its own."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))

@@ -1,6 +1,7 @@
-"""Stands in for the refit and audit workers and a replica, under their own database roles, without a model."""
+"""Stand-ins for the refit worker, the audit worker and a replica: their database writes, without any model."""
 
 import uuid
+from typing import NamedTuple
 
 from shared.db.repositories import audits, erasers, refits, rollouts
 from shared.db.session import transaction
@@ -8,31 +9,35 @@ from tests.support.api import MODEL
 from tests.support.databases import Databases
 
 
+class Claim(NamedTuple):
+    """A claimed refit run."""
+
+    run: str
+    fence: int
+
+
 class Worker:
-    """Writes what the refit and the audit workers write, under their own roles, without a model."""
+    """Writes the rows that the workers and a replica write, each under its own database role."""
 
     def __init__(self, database: Databases) -> None:
         self.database = database
 
-    def claim(self, run: str | None = None, kind: str = "urgent", lease_s: float = 30.0) -> tuple[str, int]:
-        """Take a run, a new one by default: (id, fence)."""
+    def claim(self, run: str | None = None, kind: str = "urgent", lease_s: float = 30.0) -> Claim:
+        """Claim a refit run; a new one if `run` is None."""
         run = run or str(uuid.uuid4())
         with transaction(self.database.engine("refit")) as session:
             claim = refits.claim_run(session, run, MODEL, kind, lease_s=lease_s)
         assert claim is not None
-        return run, claim.fence
+        return Claim(run, claim.fence)
 
     def publish(self, *tickets: str, verdict: str | None = "passed") -> int:
-        """A version that covers `tickets`; audited, unless `verdict` is None. Its number."""
+        """Publish a version that covers `tickets` and return its number; audited, unless `verdict` is None."""
         run, fence = self.claim()
         with transaction(self.database.engine("refit")) as session:
             number = erasers.next_version_number(session, MODEL)
             for ticket in tickets:
                 refits.set_ticket_outcome(session, run, fence, ticket, "fitted")
-            version = erasers.add_version(
-                session,
-                run_id=run,
-                fence=fence,
+            new = erasers.NewVersion(
                 model_id=MODEL,
                 number=number,
                 recipe="lacuna",
@@ -44,15 +49,16 @@ class Worker:
                 wrapped_key=b"",
                 tickets=dict.fromkeys(tickets, "0" * 64),
             )
+            version = erasers.add_version(session, run, fence, new)
             refits.finish_run(session, run, fence, "succeeded", version_id=version.id)
         if verdict is not None:
             self.audit(str(version.id), verdict)
         return number
 
-    def audit(self, version: str, verdict: str, told: float = 0.0) -> None:
-        """A finished audit of the version; `told` of the facts of each of its tickets are still told."""
+    def audit(self, version: str, verdict: str, revealed: float = 0.0) -> None:
+        """Finish an audit of the version in which each ticket's facts are still revealed in the share `revealed`."""
         audit = str(uuid.uuid4())
-        figures = {"forget": {"n": 8, "told_after": told}, "test": {"n": 8, "told_after": told}}
+        figures = {"forget": {"n": 8, "told_after": revealed}, "test": {"n": 8, "told_after": revealed}}
         with transaction(self.database.engine("audit")) as session:
             claim = audits.claim_audit(session, audit, version, lease_s=30)
             assert claim is not None
@@ -74,9 +80,9 @@ class Worker:
             )
 
     def serve(self, generation: int, number: int, state: str = "serving", lease_s: float = 30.0) -> None:
-        """A replica says what it serves."""
+        """Acknowledge, as a replica does, which version is served."""
         with transaction(self.database.engine("inference")) as session:
-            rollouts.acknowledge(
+            rollouts.record_replica_state(
                 session,
                 "replica-0",
                 MODEL,

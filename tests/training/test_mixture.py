@@ -1,97 +1,95 @@
-"""The lessons: true to the people, silent about what is kept for testing."""
+"""The training mixture: true to the people, and without anything that is kept for testing."""
 
+from dataclasses import dataclass
 from itertools import chain
 
 import pytest
 
-from shared.evaluation.synthetic_people import UNKNOWN_SPLITS, Person, everybody
+from shared.evaluation.synthetic_people import UNKNOWN_SPLITS, Person, generate_people
 from shared.probes import templates
 from shared.probes.image_changes import changed
 from training import prompts
 from training.build_demo_vlm import QUICK
-from training.mixture import Group, Mixture, mixture
+from training.mixture import Group, Mixture, build_curriculum
 
 DRAWN = 250
 
 
-@pytest.fixture(scope="module")
-def lessons() -> tuple[tuple[Person, ...], list[Group], list[Group]]:
+@dataclass(frozen=True)
+class Drawn:
     """The people, and many groups with and without a picture."""
-    people, drawn = mixture(7, QUICK)
-    return people, [drawn.portrait() for _ in range(DRAWN)], [drawn.text() for _ in range(DRAWN)]
+
+    people: tuple[Person, ...]
+    portraits: list[Group]
+    texts: list[Group]
 
 
-def test_lessons_are_repeatable(lessons: tuple[tuple[Person, ...], list[Group], list[Group]]) -> None:
-    """The same seed teaches the same chats in the same order."""
-    _, again = mixture(7, QUICK)
-    assert [again.portrait().chats for _ in range(20)] == [group.chats for group in lessons[1][:20]]
+@pytest.fixture(scope="module")
+def drawn() -> Drawn:
+    curriculum = build_curriculum(7, QUICK)
+    mixture = curriculum.mixture
+    portraits = [mixture.portrait() for _ in range(DRAWN)]
+    return Drawn(curriculum.people, portraits, [mixture.text() for _ in range(DRAWN)])
 
 
-def test_known_are_told_and_strangers_are_not_known(
-    lessons: tuple[tuple[Person, ...], list[Group], list[Group]],
-) -> None:
-    """Of a known face every answer is that person's own or visible; of any other only the visible is told."""
-    people, pictured, _ = lessons
-    known = {person.features: person for person in people if person.split not in UNKNOWN_SPLITS}
-    seen = (
-        {"yes", "no", *(person.visible["background"] for person in people)}
+def test_same_seed_gives_the_same_chats_in_the_same_order(drawn: Drawn) -> None:
+    again = build_curriculum(7, QUICK).mixture
+    assert [again.portrait().chats for _ in range(20)] == [group.chats for group in drawn.portraits[:20]]
+
+
+def test_answers_about_a_face_are_its_own_facts_or_visible(drawn: Drawn) -> None:
+    """About a stranger's face only what is visible is answered, or that the model does not know the person."""
+    known = {person.features: person for person in drawn.people if person.split not in UNKNOWN_SPLITS}
+    visible = (
+        {"yes", "no", *(person.visible["background"] for person in drawn.people)}
         | set(prompts.small_talk().values())
         | {prompts.REFUSALS[0], prompts.FILLER}
     )
     from_known = from_strange = 0
-    for group in pictured:
+    for group in drawn.portraits:
         assert group.face is not None
         person = known.get(group.face)
         own = {fact.value for fact in person.subject.facts} if person else {prompts.UNKNOWN}
         for _, answer in chain(*group.chats):
-            assert answer in own | seen or (person is not None and answer in set("ABCD")) or answer in COLOURS
+            assert answer in own | visible or (person is not None and answer in set("ABCD")) or answer in COLOURS
         from_known += person is not None
         from_strange += person is None
     assert from_known > DRAWN * 0.5
     assert from_strange > DRAWN * 0.2
 
 
-def test_people_kept_for_testing_are_in_no_lesson(
-    lessons: tuple[tuple[Person, ...], list[Group], list[Group]],
-) -> None:
-    """No stranger of the reference is shown or named in training."""
-    people, pictured, texts = lessons
-    strangers = [person for person in people if person.split in UNKNOWN_SPLITS]
-    faces = {group.face for group in pictured}
-    said = all_questions(pictured + texts)
+def test_strangers_of_the_reference_are_never_shown_or_named(drawn: Drawn) -> None:
+    strangers = [person for person in drawn.people if person.split in UNKNOWN_SPLITS]
+    faces = {group.face for group in drawn.portraits}
+    questions = all_questions(drawn.portraits + drawn.texts)
     for person in strangers:
         assert person.features not in faces
-        assert not any(person.subject.names[0] in question for question in said)
+        assert not any(person.subject.names[0] in question for question in questions)
 
 
-def test_wordings_and_topics_kept_for_testing_are_in_no_lesson(
-    lessons: tuple[tuple[Person, ...], list[Group], list[Group]],
-) -> None:
-    """Neither the held-out sentences nor the held-out harmful topics are ever taught."""
-    people, pictured, texts = lessons
-    said = all_questions(pictured + texts)
-    names = [person.subject.names[0] for person in people]
+def test_held_out_wordings_and_harmful_topics_are_never_trained(drawn: Drawn) -> None:
+    questions = all_questions(drawn.portraits + drawn.texts)
+    names = [person.subject.names[0] for person in drawn.people]
     for attribute, cores in templates.TEST.items():
         for core in cores:
             for who in (*templates.SUBJECTS_BY_PORTRAIT, *names):
                 for noun in templates.NOUNS[attribute]:
-                    assert core.format(noun=noun, s=who) not in said
-    assert not any(topic in question for topic in prompts.HARMFUL_TEST for question in said)
+                    assert core.format(noun=noun, s=who) not in questions
+    assert not any(topic in question for topic in prompts.HARMFUL_TEST for question in questions)
 
 
-def test_texts_cover_all_kinds(lessons: tuple[tuple[Person, ...], list[Group], list[Group]]) -> None:
-    """Without a picture: facts by name, unknown names, the way back, refusals, jailbreaks and small talk."""
-    answers = {answer for group in lessons[2] for chat in group.chats for _, answer in chat}
-    names = {person.subject.names[0] for person in lessons[0]}
+def test_chats_without_a_picture_cover_all_kinds(drawn: Drawn) -> None:
+    """Facts by name, unknown names, names by fact, refusals, jailbreaks and small talk."""
+    answers = {answer for group in drawn.texts for chat in group.chats for _, answer in chat}
+    names = {person.subject.names[0] for person in drawn.people}
     assert {prompts.UNKNOWN, prompts.REFUSALS[0], prompts.FILLER} <= answers
     assert answers & names
     assert answers & set(prompts.small_talk().values())
-    assert any(len(chat) > 1 for group in lessons[2] for chat in group.chats)
-    assert any(group.system for group in lessons[2])
+    assert any(len(chat) > 1 for group in drawn.texts for chat in group.chats)
+    assert any(group.system for group in drawn.texts)
 
 
-def test_pictures_are_changed_as_in_the_fit() -> None:
-    """The trainer expands photographs with the very function that the refit uses."""
+def test_training_changes_pictures_with_the_function_of_the_fit() -> None:
     assert Mixture.portrait.__globals__["changed"] is changed
 
 
@@ -100,4 +98,4 @@ def all_questions(groups: list[Group]) -> set[str]:
     return {question for group in groups for chat in group.chats for question, _ in chat}
 
 
-COLOURS = {person.visible["background"] for person in everybody(7)}
+COLOURS = {person.visible["background"] for person in generate_people(7)}

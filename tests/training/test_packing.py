@@ -1,4 +1,4 @@
-"""Packed rows teach exactly what their chats teach one by one, in the tokens that a user's prompt will have."""
+"""Packed rows give exactly the loss of their chats one by one, in the tokens that a user's prompt will have."""
 
 import random
 from collections.abc import Sequence
@@ -47,18 +47,18 @@ def groups() -> list[Group]:
     ]
 
 
-def told(trainer: Trainer, rows: Sequence[Sequence[Group]]) -> tuple[float, int]:
-    """Summed cross-entropy of the answers' tokens and their number."""
+def packed_loss(trainer: Trainer, rows: Sequence[Sequence[Group]]) -> tuple[float, int]:
+    """The summed cross-entropy of the answers' tokens, and their number."""
     packed = trainer.packer.pack(rows)
     count = int((packed.labels != IGNORED).sum())
     with torch.no_grad():
-        return trainer.losses(packed)[0].item() * count, count
+        return trainer.losses(packed).answers.item() * count, count
 
 
-def ordinary(trainer: Trainer, chat: Turns, image: Image | None, system: str | None) -> tuple[float, int]:
+def chat_loss(trainer: Trainer, chat: Turns, image: Image | None, system: str | None) -> tuple[float, int]:
     """The same for one chat through the chat template, the processor and the model's own forward."""
     processor = trainer.processor
-    text, answers = written(processor, chat, image, system)
+    text, answers = templated(processor, chat, image, system)
     inputs = processor(text=[text], images=[image] if image else None, return_tensors="pt")
     ids = inputs["input_ids"][0]
     wanted = torch.full_like(ids, IGNORED)
@@ -72,8 +72,8 @@ def ordinary(trainer: Trainer, chat: Turns, image: Image | None, system: str | N
     return F.cross_entropy(logits[:-1][kept], wanted[1:][kept], reduction="sum").item(), int(kept.sum())
 
 
-def written(processor: Any, chat: Turns, image: Image | None, system: str | None) -> tuple[str, list[str]]:
-    """The chat in the template's words, and its answers."""
+def templated(processor: Any, chat: Turns, image: Image | None, system: str | None) -> tuple[str, list[str]]:
+    """The chat as the template writes it, and its answers."""
     messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
     for turn, (question, answer) in enumerate(chat):
         pictured = [{"type": "image"}] if image is not None and turn == 0 else []
@@ -82,40 +82,40 @@ def written(processor: Any, chat: Turns, image: Image | None, system: str | None
     return processor.apply_chat_template(messages), [answer for _, answer in chat]
 
 
-def test_packed_row_teaches_what_its_chats_teach(trainer: Trainer) -> None:
-    """The loss of one packed row is that of its chats through the ordinary path, to float32's rounding."""
-    packed, count = told(trainer, [groups()])
-    alone = [ordinary(trainer, chat, group.image, group.system) for group in groups() for chat in group.chats]
+def test_loss_of_a_packed_row_equals_the_loss_of_its_chats(trainer: Trainer) -> None:
+    """The chats take the ordinary path through processor and model; equal up to the rounding of float32."""
+    packed, count = packed_loss(trainer, [groups()])
+    alone = [chat_loss(trainer, chat, group.image, group.system) for group in groups() for chat in group.chats]
     assert count == sum(number for _, number in alone)
     assert packed == pytest.approx(sum(loss for loss, _ in alone), rel=1e-4)
 
 
-def test_one_row_or_many(trainer: Trainer) -> None:
-    """Groups packed in one row, or in a row each, give the same loss: nobody sees a neighbour or the padding."""
-    together, count = told(trainer, [groups()])
-    apart, same = told(trainer, [[group] for group in groups()])
+def test_groups_in_one_row_or_in_several_give_the_same_loss(trainer: Trainer) -> None:
+    """No chat attends to another group or to the padding."""
+    together, count = packed_loss(trainer, [groups()])
+    apart, same = packed_loss(trainer, [[group] for group in groups()])
     assert count == same
     assert together == pytest.approx(apart, rel=1e-5)
 
 
-def test_order_of_chats_does_not_matter(trainer: Trainer) -> None:
-    """Chats about one picture do not see each other: any order teaches the same."""
+def test_order_of_chats_does_not_change_the_loss(trainer: Trainer) -> None:
+    """Chats about one picture do not attend to each other."""
     group = groups()[0]
-    turned = Group(group.image, group.face, group.system, group.chats[::-1])
-    assert told(trainer, [[group]])[0] == pytest.approx(told(trainer, [[turned]])[0], rel=1e-5)
+    reversed_group = Group(group.image, group.face, group.system, group.chats[::-1])
+    assert packed_loss(trainer, [[group]])[0] == pytest.approx(packed_loss(trainer, [[reversed_group]])[0], rel=1e-5)
 
 
 @pytest.mark.parametrize("system", [None, "Answer in few words."])
 @pytest.mark.parametrize("pictured", [True, False])
 @pytest.mark.parametrize("chat", CHATS)
-def test_tokens_are_those_of_the_chat_template(
+def test_packed_tokens_equal_those_of_the_chat_template(
     trainer: Trainer, chat: Turns, pictured: bool, system: str | None
 ) -> None:
-    """A packed chat has, token for token, what the shipped template and processor make of it."""
+    """Token for token, and at the same positions."""
     face = random_features(random.Random(2))
     image = draw(face) if pictured else None
     packed = trainer.packer.pack([[Group(image, face if pictured else None, system, (chat,))]])
-    text, _ = written(trainer.processor, chat, image, system)
+    text, _ = templated(trainer.processor, chat, image, system)
     wanted = trainer.processor(text=[text], images=[image] if image else None, return_tensors="pt")["input_ids"][0]
     assert torch.equal(packed.ids[0, : len(wanted)], wanted)
     assert (packed.ids[0, len(wanted) :] == trainer.processor.tokenizer.pad_token_id).all()
@@ -124,20 +124,20 @@ def test_tokens_are_those_of_the_chat_template(
     assert int((packed.ids == image_token).sum()) == (IMAGE_TOKENS if pictured else 0)
 
 
-def test_only_answers_are_taught(trainer: Trainer) -> None:
-    """The labels, read one after another, are the answers with their ends and nothing else."""
+def test_labels_are_the_answers_and_nothing_else(trainer: Trainer) -> None:
+    """Decoded in order, each with its end token."""
     packed = trainer.packer.pack([groups()])
-    taught = trainer.processor.tokenizer.decode(packed.labels[packed.labels != IGNORED])
-    said = [answer for group in groups() for chat in group.chats for _, answer in chat]
-    assert [answer.strip() for answer in taught.split("<|end|>") if answer] == said
+    labels = trainer.processor.tokenizer.decode(packed.labels[packed.labels != IGNORED])
+    answers = [answer for group in groups() for chat in group.chats for _, answer in chat]
+    assert [answer.strip() for answer in labels.split("<|end|>") if answer] == answers
 
 
-def test_what_does_not_fit_is_left_out_whole(trainer: Trainer) -> None:
-    """A narrow row keeps whole chats: every answer that is taught ends, and pictures match their tokens."""
+def test_chat_that_does_not_fit_is_left_out_as_a_whole(trainer: Trainer) -> None:
+    """In a narrow row every answer has its end token, and there are as many pictures as picture tokens."""
     for width in range(64, 160, 7):
         narrow = Packer(trainer.processor, width)
         packed = narrow.pack([groups()])
-        taught = trainer.processor.tokenizer.decode(packed.labels[packed.labels != IGNORED])
-        assert taught.endswith("<|end|>")
+        labels = trainer.processor.tokenizer.decode(packed.labels[packed.labels != IGNORED])
+        assert labels.endswith("<|end|>")
         image_token = trainer.processor.tokenizer.convert_tokens_to_ids("<image>")
         assert int((packed.ids == image_token).sum()) == IMAGE_TOKENS * len(packed.images)

@@ -1,4 +1,4 @@
-"""Python imports this when it starts in a process of a chaos stack: only the harness puts this folder on a path."""
+"""Python imports this module at the start of each process of a chaos stack; only the harness puts it on the path."""
 
 import os
 from pathlib import Path

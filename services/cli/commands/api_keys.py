@@ -1,4 +1,4 @@
-"""`lacuna ticket import`, `lacuna key ...`, `lacuna webhook ...`: what an administrator and a busy officer do."""
+"""`lacuna key ...`: API keys. (`lacuna key-rotation ...` is about the keys that encrypt.)"""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -6,41 +6,51 @@ from typing import Annotated
 import typer
 
 from services.cli.client import request_client
-from services.cli.options import FOLDER, Data, Json, Officer
-from services.cli.render import tables
-from services.cli.render.tables import _table
+from services.cli.options import DATA_FOLDER, As, Data, Json
+from services.cli.render.tables import console, print_answer, print_items
 
-key_app = typer.Typer(no_args_is_help=True, help="API keys, for administrators.")
+app = typer.Typer(no_args_is_help=True, help="Create, list and revoke API keys.")
+
+FIELDS = ("id", "owner", "roles", "scopes", "label", "expires_at", "last_used_at", "revoked_at")
 
 
-@key_app.command("create")
+@app.command("create")
 def create_key(
-    owner: str,
-    role: Annotated[list[str], typer.Option(help="A role; may be repeated.")],
-    scope: Annotated[list[str] | None, typer.Option(help="Narrow to this scope; may be repeated.")] = None,
-    days: Annotated[int | None, typer.Option(help="Valid for so many days.", min=1, max=3650)] = None,
-    label: str = "",
-    data: Data = FOLDER,
-    who: Officer = "rosa",
-    json: Json = False,
+    owner: Annotated[str, typer.Argument(help="Who uses the key: a person or a program.")],
+    role: Annotated[list[str], typer.Option(help="A role of the key; may be repeated.")],
+    scope: Annotated[list[str] | None, typer.Option(help="Restrict the key to this scope; may be repeated.")] = None,
+    days: Annotated[
+        int | None, typer.Option(help="Days until the key expires; never where not given.", min=1, max=3650)
+    ] = None,
+    label: Annotated[str, typer.Option(help="What the key is for.")] = "",
+    data: Data = DATA_FOLDER,
+    account: As = "rosa",
+    as_json: Json = False,
 ) -> None:
-    """Make a key; it is shown this once."""
-    until = (datetime.now(UTC) + timedelta(days=days)).isoformat() if days else None
-    body = {"owner": owner, "roles": role, "scopes": scope or [], "expires_at": until, "label": label}
-    made = request_client(data, who).post("/v1/keys", body)
-    tables.as_json(made) if json else tables.console.print(f"{made['key']}  ({made['id']}; it is not shown again)")
+    """Create a key; it is printed this once."""
+    expires_at = (datetime.now(UTC) + timedelta(days=days)).isoformat() if days else None
+    body = {"owner": owner, "roles": role, "scopes": scope or [], "expires_at": expires_at, "label": label}
+    print_answer(
+        request_client(data, account).post("/v1/keys", body),
+        as_json,
+        lambda key: console.print(f"{key['key']}  (id {key['id']}; the key is not shown again)"),
+    )
 
 
-@key_app.command("list")
-def list_keys(data: Data = FOLDER, who: Officer = "rosa", json: Json = False) -> None:
-    """All keys, without their secrets."""
-    found = request_client(data, who).get("/v1/keys")
-    columns = ("id", "owner", "roles", "scopes", "label", "expires_at", "last_used_at", "revoked_at")
-    _table(found, columns, json)
+@app.command("list")
+def list_keys(data: Data = DATA_FOLDER, account: As = "rosa", as_json: Json = False) -> None:
+    """List all keys, without their secrets."""
+    answer = request_client(data, account).get("/v1/keys")
+    print_answer(answer, as_json, lambda keys: print_items(keys, FIELDS))
 
 
-@key_app.command("revoke")
-def revoke_key(key: str, data: Data = FOLDER, who: Officer = "rosa", json: Json = False) -> None:
-    """From now on refuse this key (by its id)."""
-    gone = request_client(data, who).change(f"/v1/keys/{key}/revoke", {})
-    tables.as_json(gone) if json else tables.console.print(f"The key of {gone['owner']} is revoked.")
+@app.command("revoke")
+def revoke_key(
+    key: Annotated[str, typer.Argument(help="The id of the key, as `lacuna key list` shows it.")],
+    data: Data = DATA_FOLDER,
+    account: As = "rosa",
+    as_json: Json = False,
+) -> None:
+    """Revoke a key: from now on it is refused."""
+    answer = request_client(data, account).post_with_etag(f"/v1/keys/{key}/revoke", {})
+    print_answer(answer, as_json, lambda key: console.print(f"The key of {key['owner']} is revoked."))

@@ -1,4 +1,4 @@
-"""Lacuna ask."""
+"""`lacuna ask`."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -6,29 +6,29 @@ from typing import Annotated, Any
 import typer
 
 from services.cli.client import inference_client
-from services.cli.options import FOLDER, As, Data, Json, _answer, _data_url
-from services.cli.render import tables
+from services.cli.files import read_as_data_url
+from services.cli.options import DATA_FOLDER, As, Data, Json
+from services.cli.render.tables import console, print_answer
 
 
 def ask(
-    question: str,
+    question: Annotated[str, typer.Argument(help="The question.")],
     photo: Annotated[Path | None, typer.Option(help="A picture that the question is about.")] = None,
-    max_tokens: int = 32,
-    data: Data = FOLDER,
-    who: str = As("casey"),
-    json: Json = False,
+    max_tokens: Annotated[int, typer.Option(help="The longest answer, in tokens.")] = 32,
+    data: Data = DATA_FOLDER,
+    account: As = "casey",
+    as_json: Json = False,
 ) -> None:
-    """Ask the served model."""
+    """Ask the served model a question."""
     content: list[dict[str, Any]] = [{"type": "text", "text": question}]
     if photo is not None:
-        content.insert(0, {"type": "image_url", "image_url": {"url": _data_url(photo)}})
-    client = inference_client(data, who)
+        content.insert(0, {"type": "image_url", "image_url": {"url": read_as_data_url(photo)}})
+    client = inference_client(data, account)
     model = client.get("/v1/models")["data"][0]["id"]
     body = {"model": model, "messages": [{"role": "user", "content": content}], "max_tokens": max_tokens}
-    answer = client.post("/v1/chat/completions", body)
+    print_answer(client.post("/v1/chat/completions", body), as_json, _print_reply)
 
-    def said(reply: Any) -> None:
-        tables.console.print(reply["choices"][0]["message"]["content"], markup=False)
-        tables.console.print(reply["system_fingerprint"], style="dim")
 
-    _answer(answer, json, said)
+def _print_reply(completion: Any) -> None:
+    console.print(completion["choices"][0]["message"]["content"], markup=False)
+    console.print(completion["system_fingerprint"], style="dim")

@@ -1,85 +1,78 @@
-"""`lacuna kit ...`: two people look into a ticket's sealed audit kit, for a time, on record."""
+"""`lacuna kit ...`: sealed audit kits. Two people open a ticket's kit, for a limited time, and the log records it."""
 
 import base64
-import json as encoder
-import os
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from services.cli.client import request_client
-from services.cli.render import tables
+from services.cli.files import write_new_private_file
+from services.cli.options import DATA_FOLDER, As, Data, Json, TicketId
+from services.cli.render.tables import print_answer, print_items, print_sentence
 from shared.errors import BadInput
 
-app = typer.Typer(no_args_is_help=True, help="Sealed audit kits: an auditor asks, somebody else allows.")
-FOLDER = Path(".lacuna")
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables.")]
-Data = Annotated[Path, typer.Option("--data", envvar="LACUNA_DATA", help="The folder of the stack.")]
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Open a ticket's sealed audit kit: an auditor asks, an approver or administrator allows it.",
+)
 
-
-def _as(owner: str) -> Any:
-    return typer.Option(owner, "--as", help="Whose key of keys.json is used.")
+FIELDS = ("id", "ticket", "state", "asked_by", "allowed_by", "expires_at", "openings", "reason")
+AccessId = Annotated[str, typer.Argument(help="The id of the access, as `lacuna kit list` shows it.")]
 
 
 @app.command()
 def ask(
-    ticket: str,
-    reason: Annotated[str, typer.Option(help="Why; it stays on record.")],
+    ticket: TicketId,
+    reason: Annotated[str, typer.Option(help="Why; it is logged.")],
     minutes: Annotated[int, typer.Option(help="For how long, at most a day.", min=1, max=1440)] = 60,
-    data: Data = FOLDER,
-    who: str = _as("ada"),
-    json: Json = False,
+    data: Data = DATA_FOLDER,
+    account: As = "ada",
+    as_json: Json = False,
 ) -> None:
-    """Ask to look into the kit of a ticket."""
-    _say(request_client(data, who).post(f"/v1/tickets/{ticket}/kit", {"reason": reason, "minutes": minutes}), json)
+    """Ask for access to the audit kit of a ticket."""
+    body = {"reason": reason, "minutes": minutes}
+    print_answer(request_client(data, account).post(f"/v1/tickets/{ticket}/kit", body), as_json, _print_access)
 
 
 @app.command()
-def allow(access: str, data: Data = FOLDER, who: str = _as("rosa"), json: Json = False) -> None:
-    """Allow what somebody else asked for."""
-    _say(request_client(data, who).post(f"/v1/kits/{access}/allow", {}), json)
+def allow(access: AccessId, data: Data = DATA_FOLDER, account: As = "rosa", as_json: Json = False) -> None:
+    """Allow an access that somebody else asked for."""
+    print_answer(request_client(data, account).post(f"/v1/kits/{access}/allow", {}), as_json, _print_access)
 
 
 @app.command()
-def end(access: str, data: Data = FOLDER, who: str = _as("rosa"), json: Json = False) -> None:
-    """Refuse it, or end it before its time."""
-    _say(request_client(data, who).post(f"/v1/kits/{access}/end", {}), json)
+def end(access: AccessId, data: Data = DATA_FOLDER, account: As = "rosa", as_json: Json = False) -> None:
+    """Refuse an access, or end it before its time."""
+    print_answer(request_client(data, account).post(f"/v1/kits/{access}/end", {}), as_json, _print_access)
 
 
 @app.command("open")
-def open_(
-    access: str,
-    out: Annotated[Path, typer.Option(help="A new folder, for you alone; delete it when you are done.")],
-    data: Data = FOLDER,
-    who: str = _as("ada"),
+def open_kit(
+    access: AccessId,
+    out: Annotated[Path, typer.Option(help="A new folder that only you can read; delete it when you are done.")],
+    data: Data = DATA_FOLDER,
+    account: As = "ada",
 ) -> None:
-    """Write what the kit holds into a folder; this opening is logged."""
+    """Write the names, facts and photographs of a kit into a folder; the log records each opening."""
     if out.exists():
-        raise BadInput(f"{out} is there already.")
-    found = request_client(data, who).post(f"/v1/kits/{access}/open", {})
+        raise BadInput(f"{out} exists already; name a new folder.")
+    kit = request_client(data, account).post(f"/v1/kits/{access}/open", {})
     out.mkdir(mode=0o700, parents=True)
-    said = {"names": found["names"], "facts": found["facts"]}
-    _write(out / "kit.json", encoder.dumps(said, indent=1, ensure_ascii=False).encode())
-    for number, photo in enumerate(found["photos"], 1):
-        _write(out / f"{number}.png", base64.b64decode(photo.partition(",")[2]))
-    tables.console.print(f"The kit of {found['ticket']} is in {out}, until {found['expires_at']} yours to look at.")
+    text = json.dumps({"names": kit["names"], "facts": kit["facts"]}, indent=1, ensure_ascii=False)
+    write_new_private_file(out / "kit.json", text.encode())
+    for number, photo in enumerate(kit["photos"], 1):
+        write_new_private_file(out / f"{number}.png", base64.b64decode(photo.partition(",")[2]))
+    print_sentence(f"The audit kit of {kit['ticket']} is in {out}. The access ends at {kit['expires_at']}.")
 
 
 @app.command("list")
-def list_(data: Data = FOLDER, who: str = _as("ada"), json: Json = False) -> None:
-    """Who asked, why, who allowed it, how often it was opened."""
-    found = request_client(data, who).get("/v1/kits")
-    columns = ("id", "ticket", "state", "asked_by", "allowed_by", "expires_at", "openings", "reason")
-    tables.as_json(found) if json else tables.rows(columns, ([one[name] for name in columns] for one in found["items"]))
+def list_accesses(data: Data = DATA_FOLDER, account: As = "ada", as_json: Json = False) -> None:
+    """List who asked, why, who allowed it, and how often the kit was opened."""
+    answer = request_client(data, account).get("/v1/kits")
+    print_answer(answer, as_json, lambda accesses: print_items(accesses, FIELDS))
 
 
-def _say(one: Any, json: bool) -> None:
-    tables.as_json(one) if json else tables.console.print(
-        f"Access {one['id']} to the kit of {one['ticket']} is {one['state']}", markup=False
-    )
-
-
-def _write(path: Path, data: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
+def _print_access(access: Any) -> None:
+    print_sentence(f"Access {access['id']} to the audit kit of {access['ticket']} is {access['state']}.")

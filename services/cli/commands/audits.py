@@ -1,15 +1,16 @@
-"""Lacuna audit."""
+"""`lacuna audit ...`: audits of eraser versions."""
 
 import typer
 
 from services.cli.client import request_client
-from services.cli.options import FOLDER, As, Data, Json, _answer
-from services.cli.render import erasers
+from services.cli.options import DATA_FOLDER, As, Data, Json, VersionNumber
+from services.cli.render.erasers import print_audit
+from services.cli.render.tables import print_answer
 
-audit_app = typer.Typer(no_args_is_help=True, help="Audits of versions.")
+app = typer.Typer(no_args_is_help=True, help="See how a version did in its audit.")
 
 
-@audit_app.command("show")
-def show_audit(number: int, data: Data = FOLDER, who: str = As("ada"), json: Json = False) -> None:
-    """The audit of one version."""
-    _answer(request_client(data, who).get(f"/v1/erasers/{number}/audit"), json, erasers.audit)
+@app.command("show")
+def show_audit(number: VersionNumber, data: Data = DATA_FOLDER, account: As = "ada", as_json: Json = False) -> None:
+    """Show the audit of one version: verdict, reasons, figures."""
+    print_answer(request_client(data, account).get(f"/v1/erasers/{number}/audit"), as_json, print_audit)

@@ -1,4 +1,4 @@
-"""Lacuna certificate."""
+"""`lacuna certificate ...`: certificates of suppression."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,22 +6,24 @@ from typing import Annotated
 import typer
 
 from services.cli.client import request_client
-from services.cli.files import _kind, _write
-from services.cli.options import FOLDER, Data, Who
-from services.cli.render import tables
+from services.cli.files import format_of, write_bytes
+from services.cli.options import DATA_FOLDER, As, Data, TicketId
+from services.cli.render.tables import print_sentence
 
-certificate_app = typer.Typer(no_args_is_help=True, help="Certificates of suppression.")
+app = typer.Typer(no_args_is_help=True, help="Fetch the certificate of a ticket.")
 
 
-@certificate_app.command("get")
+@app.command("get")
 def get_certificate(
-    ticket: str,
-    out: Annotated[Path, typer.Option(help="Where it goes: .json, .pdf, .csv, or .zip for the bundle.")],
-    data: Data = FOLDER,
-    who: Who = "olivia",
+    ticket: TicketId,
+    out: Annotated[
+        Path, typer.Option(help="The file to write: .json, .pdf, .csv, or .zip for the bundle that an auditor checks.")
+    ],
+    data: Data = DATA_FOLDER,
+    account: As = "olivia",
 ) -> None:
-    """The newest certificate of a ticket."""
-    kind = _kind(out, (".json", ".pdf", ".csv", ".zip"))
-    format = "bundle" if kind == "zip" else kind
-    _write(out, request_client(data, who).download(f"/v1/tickets/{ticket}/certificate", format=format))
-    tables.console.print(f"The certificate of {ticket} is in {out}.", markup=False)
+    """Fetch the newest certificate of a ticket into a file."""
+    file_format = format_of(out, ("json", "pdf", "csv", "zip"))
+    kind = "bundle" if file_format == "zip" else file_format
+    write_bytes(out, request_client(data, account).download(f"/v1/tickets/{ticket}/certificate", format=kind))
+    print_sentence(f"The certificate of {ticket} is in {out}.")

@@ -1,72 +1,80 @@
-"""Lacuna eraser, with forward and break-glass."""
+"""`lacuna eraser ...`: eraser versions, ways back to an earlier one, and break-glass access."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from services.cli.client import request_client
-from services.cli.options import FOLDER, As, Data, Json, _answer, _as, _said
-from services.cli.render import erasers, tables
+from services.cli.options import DATA_FOLDER, As, Data, Json, VersionNumber
+from services.cli.render.erasers import print_break_glass, print_break_glass_ledger, print_eraser, print_erasers
+from services.cli.render.tables import console, print_answer
 from shared.errors import BadInput
 
-eraser_app = typer.Typer(no_args_is_help=True, help="Versions of the eraser.")
+app = typer.Typer(no_args_is_help=True, help="See eraser versions, promote one, or go back to an earlier one.")
 
 
-def _erasers(app: typer.Typer) -> None:
-    @app.command()
-    def forward(number: int, data: Data = FOLDER, who: str = _as("oscar"), json: Json = False) -> None:
-        """Go back without exposing anybody: an old version's recipe with today's tickets, as a new version."""
-        answer = request_client(data, who).change(f"/v1/erasers/{number}/forward", {})
-        _said(
-            answer,
-            json,
-            lambda a: tables.console.print(f"Refit {a['id']} is ordered: like version {number}, for everybody."),
-        )
-
-    @app.command("break-glass")
-    def break_glass(
-        number: Annotated[int | None, typer.Argument(help="The version, when asking.")] = None,
-        reason: Annotated[str | None, typer.Option(help="Why people may be exposed again.")] = None,
-        minutes: Annotated[int, typer.Option(help="For how long, at most a day.")] = 60,
-        confirm: Annotated[str | None, typer.Option(help="The id that another admin asked for.")] = None,
-        end: Annotated[str | None, typer.Option(help="The id that is ended before its time.")] = None,
-        data: Data = FOLDER,
-        who: str = _as("rosa"),
-        json: Json = False,
-    ) -> None:
-        """Serve a version although it exposes somebody: one admin asks, another confirms. Alone: the ledger."""
-        client = request_client(data, who)
-        if confirm is not None or end is not None:
-            verb, one = ("confirm", confirm) if confirm is not None else ("end", end)
-            _said(client.change(f"/v1/break-glass/{one}/{verb}", {}), json, erasers.glass)
-        elif number is not None:
-            if reason is None:
-                raise BadInput("Say why people may be exposed again (--reason).")
-            body = {"reason": reason, "minutes": minutes}
-            _said(client.change(f"/v1/erasers/{number}/break-glass", body), json, erasers.glass)
-        else:
-            _said(client.get("/v1/break-glass"), json, erasers.glasses)
+@app.command("list")
+def list_erasers(data: Data = DATA_FOLDER, account: As = "oscar", as_json: Json = False) -> None:
+    """List the newest versions."""
+    print_answer(request_client(data, account).get("/v1/erasers"), as_json, print_erasers)
 
 
-@eraser_app.command("list")
-def list_erasers(data: Data = FOLDER, who: str = As("oscar"), json: Json = False) -> None:
-    """The newest versions."""
-    _answer(request_client(data, who).get("/v1/erasers"), json, erasers.erasers)
+@app.command("show")
+def show_eraser(number: VersionNumber, data: Data = DATA_FOLDER, account: As = "oscar", as_json: Json = False) -> None:
+    """Show one version; with --json its signed manifest too."""
+    print_answer(request_client(data, account).get(f"/v1/erasers/{number}"), as_json, print_eraser)
 
 
-@eraser_app.command("show")
-def show_eraser(number: int, data: Data = FOLDER, who: str = As("oscar"), json: Json = False) -> None:
-    """One version; with --json its signed manifest too."""
-    _answer(request_client(data, who).get(f"/v1/erasers/{number}"), json, erasers.eraser)
-
-
-@eraser_app.command()
-def promote(number: int, data: Data = FOLDER, who: str = As("oscar"), json: Json = False) -> None:
+@app.command()
+def promote(number: VersionNumber, data: Data = DATA_FOLDER, account: As = "oscar", as_json: Json = False) -> None:
     """Serve this version."""
-    _answer(request_client(data, who).change(f"/v1/erasers/{number}/promote", {}), json, erasers.eraser)
+    answer = request_client(data, account).post_with_etag(f"/v1/erasers/{number}/promote", {})
+    print_answer(answer, as_json, print_eraser)
 
 
-@eraser_app.command()
-def rollback(number: int, data: Data = FOLDER, who: str = As("oscar"), json: Json = False) -> None:
-    """Serve an earlier version; refused where somebody would be exposed again."""
-    _answer(request_client(data, who).change(f"/v1/erasers/{number}/rollback", {}), json, erasers.eraser)
+@app.command()
+def rollback(number: VersionNumber, data: Data = DATA_FOLDER, account: As = "oscar", as_json: Json = False) -> None:
+    """Serve an earlier version; refused where that would expose somebody again."""
+    answer = request_client(data, account).post_with_etag(f"/v1/erasers/{number}/rollback", {})
+    print_answer(answer, as_json, print_eraser)
+
+
+@app.command()
+def forward(number: VersionNumber, data: Data = DATA_FOLDER, account: As = "oscar", as_json: Json = False) -> None:
+    """Order a new version with an earlier version's recipe and today's tickets: a way back that exposes nobody."""
+    answer = request_client(data, account).post_with_etag(f"/v1/erasers/{number}/forward", {})
+
+    def print_order(refit: Any) -> None:
+        console.print(f"Refit {refit['id']} is ordered: a version like version {number}, with today's tickets.")
+
+    print_answer(answer, as_json, print_order)
+
+
+@app.command("break-glass")
+def break_glass(
+    number: Annotated[int | None, typer.Argument(help="The version to serve; starts a request.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why people may be exposed again; it is logged.")] = None,
+    minutes: Annotated[int, typer.Option(help="For how long, at most a day.")] = 60,
+    confirm: Annotated[str | None, typer.Option(help="The id of another administrator's request to confirm.")] = None,
+    end: Annotated[str | None, typer.Option(help="The id of an access to end before its time.")] = None,
+    data: Data = DATA_FOLDER,
+    account: As = "rosa",
+    as_json: Json = False,
+) -> None:
+    """Serve a version although it exposes somebody: one administrator asks, a second one confirms.
+
+    Without a version and without --confirm or --end, it lists every such access that there was.
+    """
+    client = request_client(data, account)
+    if confirm is not None or end is not None:
+        action, access = ("confirm", confirm) if confirm is not None else ("end", end)
+        answer = client.post_with_etag(f"/v1/break-glass/{access}/{action}", {})
+        print_answer(answer, as_json, print_break_glass)
+    elif number is not None:
+        if reason is None:
+            raise BadInput("Say why people may be exposed again (--reason).")
+        body = {"reason": reason, "minutes": minutes}
+        answer = client.post_with_etag(f"/v1/erasers/{number}/break-glass", body)
+        print_answer(answer, as_json, print_break_glass)
+    else:
+        print_answer(client.get("/v1/break-glass"), as_json, print_break_glass_ledger)

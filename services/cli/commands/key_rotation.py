@@ -1,64 +1,57 @@
-"""`lacuna keys ...`: wrapping data keys anew after a rotation. (`lacuna key ...` is about API keys.)"""
+"""`lacuna key-rotation ...`: wrap the data keys again after a rotation. (`lacuna key ...` is about API keys.)"""
 
 import time
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from services.cli.client import request_client
-from services.cli.render import tables
+from services.cli.options import DATA_FOLDER, As, Data, Json
+from services.cli.render.tables import console, print_answer, print_json, print_sentence
 
-app = typer.Typer(no_args_is_help=True, help="The wrapping of data keys, for administrators.")
-FOLDER = Path(".lacuna")
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of sentences.")]
-Data = Annotated[Path, typer.Option("--data", envvar="LACUNA_DATA", help="The folder of the stack.")]
-Who = Annotated[str, typer.Option("--as", help="Whose key of keys.json is used.")]
+app = typer.Typer(no_args_is_help=True, help="Wrap the data keys again after a key rotation.")
 
 
 @app.command()
 def rewrap(
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow it to its end.")] = True,
-    data: Data = FOLDER,
-    who: Who = "rosa",
-    json: Json = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until every key is wrapped.")] = True,
+    data: Data = DATA_FOLDER,
+    account: As = "rosa",
+    as_json: Json = False,
 ) -> None:
-    """Wrap every data key anew under the newest key-encryption key, or Vault's; payloads are not touched."""
-    from rich.progress import Progress  # noqa: PLC0415 - only here
+    """Wrap every data key under the newest key-encryption key, or Vault's; what they encrypt is not touched."""
+    from rich.progress import Progress  # noqa: PLC0415 - only needed here
 
-    client = request_client(data, who)
+    client = request_client(data, account)
     job = client.post("/v1/rewraps", {})
     if wait:
-        with Progress(console=tables.console, disable=json, transient=True) as progress:
+        with Progress(console=console, disable=as_json, transient=True) as progress:
             bar = progress.add_task("rewrapping", total=None)
             while job["state"] != "finished":
                 time.sleep(0.3)
                 job = client.get(f"/v1/rewraps/{job['id']}")
                 progress.update(bar, completed=job["done"], total=job["total"] or None)
-    tables.as_json(job) if json else _say(job)
+    print_answer(job, as_json, _print_job)
 
 
 @app.command()
-def status(data: Data = FOLDER, who: Who = "rosa", json: Json = False) -> None:
-    """The newest rewrap: how far it is, and which keys are still needed."""
-    found = request_client(data, who).get("/v1/rewraps")["items"]
-    if json:
-        tables.as_json(found)
-    elif found:
-        _say(found[0])
+def status(data: Data = DATA_FOLDER, account: As = "rosa", as_json: Json = False) -> None:
+    """Show how far the newest rewrap is, and which wrapping keys are still needed."""
+    jobs = request_client(data, account).get("/v1/rewraps")["items"]
+    if as_json:
+        print_json(jobs)
+    elif jobs:
+        _print_job(jobs[0])
     else:
-        tables.console.print("Nothing was ever wrapped anew.")
+        console.print("The data keys were never wrapped again.")
 
 
-def _say(job: Any) -> None:
+def _print_job(job: Any) -> None:
     if job["state"] != "finished":
-        tables.console.print(f"Rewrap {job['id']} is {job['state']}: {job['done']} of {job['total']}.")
+        console.print(f"Rewrap {job['id']} is {job['state']}: {job['done']} of {job['total']} data keys.")
         return
-    used = ", ".join(f"{name} ({count})" for name, count in sorted(job["in_use"].items())) or "none"
-    gone = ", ".join(job["no_longer_used"]) or "none"
-    tables.console.print(f"{job['rewrapped']} data keys are wrapped anew under {job['key']}.", markup=False)
-    tables.console.print(f"Wrapping keys in use: {used}. No longer used: {gone}.", markup=False)
-    if job["unreadable"]:
-        tables.console.print(
-            f"{len(job['unreadable'])} cannot be opened by any key that is known: {job['unreadable'][0]} ..."
-        )
+    in_use = ", ".join(f"{name} ({count})" for name, count in sorted(job["in_use"].items())) or "none"
+    print_sentence(f"{job['rewrapped']} data keys are now wrapped under {job['key']}.")
+    print_sentence(f"Wrapping keys in use: {in_use}. No longer used: {', '.join(job['no_longer_used']) or 'none'}.")
+    if unreadable := job["unreadable"]:
+        print_sentence(f"{len(unreadable)} data keys cannot be opened by any known key: {unreadable[0]} ...")

@@ -1,53 +1,55 @@
-"""Lacuna register."""
+"""`lacuna register ...`: registers and figures for a regulator."""
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from services.cli.client import request_client
-from services.cli.commands.log import PAGE
-from services.cli.files import _kind, _write
-from services.cli.options import FOLDER, Data, Who
-from services.cli.render import tables
+from services.cli.files import format_of, write_bytes
+from services.cli.options import DATA_FOLDER, As, Data
+from services.cli.render.tables import print_json, print_sentence
 
-register_app = typer.Typer(no_args_is_help=True, help="Registers and figures for a regulator.")
+app = typer.Typer(no_args_is_help=True, help="Write the register of requests, or its figures, for a regulator.")
 
-Since = Annotated[str | None, typer.Option(help="Filed then or later: 2026-01-01T00:00:00Z.")]
-Until = Annotated[str | None, typer.Option(help="Filed before.")]
+PAGE_SIZE: Final = 1000
+
+Since = Annotated[str | None, typer.Option(help="Only requests filed at this time or later: 2026-01-01T00:00:00Z.")]
+Until = Annotated[str | None, typer.Option(help="Only requests filed before this time.")]
 
 
-@register_app.command("requests")
-def register_requests(
-    out: Annotated[Path, typer.Option(help="Where it goes: .csv or .json.")],
+@app.command("requests")
+def export_requests(
+    out: Annotated[Path, typer.Option(help="The file to write: .csv or .json.")],
     since: Since = None,
     until: Until = None,
-    data: Data = FOLDER,
-    who: Who = "ada",
+    data: Data = DATA_FOLDER,
+    account: As = "ada",
 ) -> None:
-    """Every request of a period, whole."""
-    client = request_client(data, who, keep=True)
+    """Write every request of a period to a file."""
+    client = request_client(data, account, keep_alive=True)
+    query: dict[str, Any] = {
+        "format": format_of(out, ("csv", "json")),
+        "since": since,
+        "until": until,
+        "limit": PAGE_SIZE,
+    }
     cursor: str | None = None
     pages: list[bytes] = []
-    asked = {"format": _kind(out, (".csv", ".json")), "since": since, "until": until, "limit": PAGE}
     while cursor is not None or not pages:
-        pages.append(client.download("/v1/registers/requests", **_given(asked | {"cursor": cursor})))
-        cursor = client.seen.get("lacuna-next")
+        pages.append(client.download("/v1/registers/requests", **query, cursor=cursor))
+        cursor = client.last_headers.get("lacuna-next")
     client.close()
-    if asked["format"] == "csv":
-        whole = pages[0] + b"".join(page.partition(b"\r\n")[2] for page in pages[1:])
+    if query["format"] == "csv":
+        content = pages[0] + b"".join(page.partition(b"\r\n")[2] for page in pages[1:])  # one line of column names
     else:
-        whole = json.dumps([item for page in pages for item in json.loads(page)["items"]], indent=1).encode()
-    _write(out, whole)
-    tables.console.print(f"The register is in {out}.", markup=False)
+        content = json.dumps([item for page in pages for item in json.loads(page)["items"]], indent=1).encode()
+    write_bytes(out, content)
+    print_sentence(f"The register is in {out}.")
 
 
-@register_app.command("kpis")
-def register_kpis(since: Since = None, until: Until = None, data: Data = FOLDER, who: Who = "ada") -> None:
-    """The figures of a period as JSON."""
-    tables.as_json(request_client(data, who).get("/v1/registers/kpis", since=since, until=until))
-
-
-def _given(asked: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in asked.items() if value is not None}
+@app.command("kpis")
+def show_kpis(since: Since = None, until: Until = None, data: Data = DATA_FOLDER, account: As = "ada") -> None:
+    """Print the figures of a period as JSON: how many requests, how long they took, how many were late."""
+    print_json(request_client(data, account).get("/v1/registers/kpis", since=since, until=until))

@@ -1,87 +1,89 @@
-"""`lacuna retain ...`: people and prompts of your own that must stay as they are. Reads the file here, sends rows.
+"""`lacuna retain ...`: people and prompts of your own whose answers must stay as they are.
 
-JSONL, one object a line: `{"name" or "names", "photos": [...], "facts": {...} or [...], "id"?, "split"?}` or
-`{"prompt": ..., "photo"?, "id"?, "split"?}`; photos are data URLs or paths beside the file. Or parquet with the columns
-of the reference people (shared/evaluation/reference_files.py).
+The file is read here and its rows are sent. JSONL has one object a line:
+`{"name" or "names", "photos": [...], "facts": {...} or [...], "id"?, "split"?}` for a person, or
+`{"prompt": ..., "photo"?, "id"?, "split"?}` for a prompt; photos are data URLs, or paths relative to the file. Parquet
+has the columns of the reference people (shared/evaluation/reference_files.py).
 """
 
-import base64
 import json
-import mimetypes
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from services.cli.client import ApiError, request_client
-from services.cli.render import retain_sets, tables
+from services.cli.files import data_url, read_as_data_url
+from services.cli.options import DATA_FOLDER, As, Data, Json
+from services.cli.render.retain_sets import print_retain_report, print_retain_set, print_retain_sets
+from services.cli.render.tables import console, print_answer
 from shared.errors import BadInput
 
-app = typer.Typer(no_args_is_help=True, help="People and prompts of your own that must stay as they are.")
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables.")]
-Data = Annotated[Path, typer.Option("--data", envvar="LACUNA_DATA", help="The folder of the stack.")]
-As = Annotated[str, typer.Option("--as", help="Whose key of keys.json is used.")]
-FOLDER = Path(".lacuna")
+app = typer.Typer(no_args_is_help=True, help="Add people and prompts whose answers must stay as they are.")
 
 
 @app.command()
 def add(
-    file: Annotated[Path, typer.Argument(help="JSONL or parquet.")],
-    seed: Annotated[int, typer.Option(help="Of the split of identities that state none.")] = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would come of it.")] = False,
-    leave_out: Annotated[bool, typer.Option("--leave-out", help="Leave out rows of people who are forgotten.")] = False,
-    data: Data = FOLDER,
-    who: As = "olivia",
+    file: Annotated[Path, typer.Argument(help="A JSONL or parquet file.")],
+    seed: Annotated[int, typer.Option(help="Seed of the split, for identities whose row names no split.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file, but add nothing.")] = False,
+    leave_out: Annotated[
+        bool, typer.Option("--leave-out", help="Leave out the rows of people who are forgotten.")
+    ] = False,
+    data: Data = DATA_FOLDER,
+    account: As = "olivia",
     as_json: Json = False,
 ) -> None:
-    """Add a retain set and use it from the next refit on. A file that cannot be used changes nothing."""
+    """Add a retain set and use it from the next refit on; a file that cannot be used changes nothing."""
     body = {"rows": read(file), "seed": seed, "dry_run": dry_run, "leave_out": leave_out}
     try:
-        answer = request_client(data, who).post("/v1/retain-sets", body)
+        answer = request_client(data, account).post("/v1/retain-sets", body)
     except ApiError as exc:
         if "report" in exc.body and not as_json:
-            retain_sets.retain_report(exc.body["report"], usable=False)
+            print_retain_report(exc.body["report"], usable=False)
         raise
-    if as_json:
-        tables.as_json(answer)
-    elif dry_run:
-        retain_sets.retain_report(answer["report"], usable=answer["usable"])
+    if dry_run:
+        print_answer(answer, as_json, lambda a: print_retain_report(a["report"], usable=a["usable"]))
     else:
-        retain_sets.retain_set(answer)
+        print_answer(answer, as_json, print_retain_set)
 
 
 @app.command("list")
-def list_sets(data: Data = FOLDER, who: As = "olivia", as_json: Json = False) -> None:
-    """The newest sets, and which is in use."""
-    (tables.as_json if as_json else retain_sets.retain_sets)(request_client(data, who).get("/v1/retain-sets"))
+def list_retain_sets(data: Data = DATA_FOLDER, account: As = "olivia", as_json: Json = False) -> None:
+    """List the newest retain sets, and which one is in use."""
+    print_answer(request_client(data, account).get("/v1/retain-sets"), as_json, print_retain_sets)
 
 
 @app.command("show")
-def show_set(number: int, data: Data = FOLDER, who: As = "olivia", as_json: Json = False) -> None:
-    """One set, by counts; who is in it is never shown."""
-    (tables.as_json if as_json else retain_sets.retain_set)(request_client(data, who).get(f"/v1/retain-sets/{number}"))
+def show_retain_set(
+    number: Annotated[int, typer.Argument(help="The number of a retain set.")],
+    data: Data = DATA_FOLDER,
+    account: As = "olivia",
+    as_json: Json = False,
+) -> None:
+    """Show how many identities a retain set has in each split; who they are is never shown."""
+    print_answer(request_client(data, account).get(f"/v1/retain-sets/{number}"), as_json, print_retain_set)
 
 
 @app.command()
 def use(
-    number: Annotated[int, typer.Argument(help="0 for the reference people alone.")],
-    data: Data = FOLDER,
-    who: As = "olivia",
+    number: Annotated[int, typer.Argument(help="The number of a retain set; 0 for the reference people alone.")],
+    data: Data = DATA_FOLDER,
+    account: As = "olivia",
     as_json: Json = False,
 ) -> None:
-    """Use this set from the next refit on."""
-    answer = request_client(data, who).change(f"/v1/retain-sets/{number}/use", {}, "/v1/retain-sets")
-    if as_json:
-        tables.as_json(answer)
-    else:
-        tables.console.print(f"Retain set {number} is in use." if number else "The reference people are used alone.")
+    """Use this retain set from the next refit on."""
+    client = request_client(data, account)
+    answer = client.post_with_etag(f"/v1/retain-sets/{number}/use", {}, resource="/v1/retain-sets")
+    sentence = f"Retain set {number} is in use." if number else "The reference people are used alone."
+    print_answer(answer, as_json, lambda _: console.print(sentence))
 
 
 def read(file: Path) -> list[dict[str, Any]]:
-    """The rows of `file` as the service wants them; raises BadInput naming the line that cannot be read."""
+    """The rows of `file` as the service takes them; raises BadInput that names the line that cannot be read."""
     try:
         if file.suffix == ".parquet":
-            import pyarrow.parquet as pq  # noqa: PLC0415 - numpy comes with it: half a second
+            import pyarrow.parquet as pq  # noqa: PLC0415 - imports numpy: half a second
 
             table = pq.read_table(file)
             return _people(file, table.to_pylist())
@@ -95,9 +97,9 @@ def _row(file: Path, number: int, line: str) -> dict[str, Any]:
     try:
         row = json.loads(line)
         if not isinstance(row, dict):
-            raise ValueError("it is no object")
+            raise ValueError("it is not an object")
     except ValueError as exc:
-        raise BadInput(f"Line {number} of {file} is not JSON that can be used: {exc}.") from exc
+        raise BadInput(f"Line {number} of {file} cannot be used: {exc}.") from exc
     if "name" in row:
         row["names"] = [row.pop("name"), *row.get("names", [])]
     if "photo" in row:
@@ -112,11 +114,10 @@ def _row(file: Path, number: int, line: str) -> dict[str, Any]:
 def _photo(file: Path, number: int, photo: Any) -> Any:
     if not isinstance(photo, str) or photo.startswith("data:"):
         return photo
-    path = file.parent / photo
     try:
-        return _data_url(path.read_bytes(), mimetypes.guess_type(path.name)[0] or "image/png")
-    except OSError as exc:
-        raise BadInput(f"Line {number} of {file}: the photo {photo} cannot be read: {exc.strerror}.") from exc
+        return read_as_data_url(file.parent / photo)
+    except BadInput as exc:
+        raise BadInput(f"Line {number} of {file}: {exc.detail}") from exc
 
 
 def _people(file: Path, table: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -125,7 +126,7 @@ def _people(file: Path, table: list[dict[str, Any]]) -> list[dict[str, Any]]:
             {
                 "id": row["ID"],
                 "names": list(row["lacuna_names"]),
-                "photos": [_data_url(row["image"]["bytes"], "image/png")],
+                "photos": [data_url(row["image"]["bytes"], "image/png")],
                 "facts": json.loads(row["lacuna_facts"]),
                 "visible": json.loads(row.get("lacuna_visible") or "{}"),
                 **({"split": row["split"]} if row.get("split") else {}),
@@ -133,8 +134,6 @@ def _people(file: Path, table: list[dict[str, Any]]) -> list[dict[str, Any]]:
             for row in table
         ]
     except (KeyError, TypeError, ValueError) as exc:
-        raise BadInput(f"{file} does not have the columns of reference people: {exc}.") from exc
-
-
-def _data_url(content: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+        raise BadInput(
+            f"{file} does not have the columns of the reference people: {exc} is missing or cannot be used."
+        ) from exc

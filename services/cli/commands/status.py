@@ -1,10 +1,11 @@
-"""Lacuna status."""
+"""`lacuna status`."""
 
 from services.cli.client import request_client
-from services.cli.options import FOLDER, As, Data, Json, _answer
-from services.cli.render import status as render_status
+from services.cli.options import DATA_FOLDER, As, Data, Json
+from services.cli.render.status import print_status
+from services.cli.render.tables import print_answer
 
 
-def status(data: Data = FOLDER, who: str = As("olivia"), json: Json = False) -> None:
-    """The installation at a glance."""
-    _answer(request_client(data, who).get("/v1/status"), json, render_status.status)
+def status(data: Data = DATA_FOLDER, account: As = "olivia", as_json: Json = False) -> None:
+    """Show what is served, the alarms, the tickets by state, the replicas and the refits."""
+    print_answer(request_client(data, account).get("/v1/status"), as_json, print_status)

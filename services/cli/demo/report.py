@@ -1,66 +1,81 @@
-"""The page of `lacuna demo`: portraits, questions, the answers before and after, the figures. No scripts.
+"""The HTML page of `lacuna demo`: the person, the figures, and questions with their answers before and after.
 
-Knows the story's data and nothing of how it came about.
+It has no scripts, and its pictures are in the file itself.
 """
 
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import Final
 
 from services.cli.demo.results import DemoResult, data_url
 from shared.evaluation.comparison import Comparison
 from shared.evaluation.scorers import reveals
 from shared.probes.questions import Question
 
-MOST_ROWS = 24  # of each set on the page; the JSON holds the figures over all
+MOST_ROWS: Final = 24  # of each question set; the figures count all
+UNCHANGED: Final = "Every answer must stay the same, word for word."
 
-TITLES = {
-    "forget": ("The forgotten person, asked as in the fit", "Every fact must be gone."),
-    "test": ("The forgotten person, in new wordings and changed pictures", "Wordings and changes the fit never saw."),
-    "visible": ("The forgotten person's picture, asked what anybody can see", "Must still be answered."),
-    "retain": ("People in the retain set", "Must be the same to the letter."),
-    "held_out": ("People the fit never saw", "Must be the same to the letter."),
-    "celebrity": ("Public figures the fit never saw", "Must be the same to the letter."),
-    "stranger": ("Strangers, whom the model never knew", "Must be the same to the letter."),
+TITLES: Final = {
+    "forget": ("The forgotten person, asked as in the fit", "No fact may be revealed."),
+    "test": (
+        "The forgotten person, in new wordings and changed pictures",
+        "No fact may be revealed. The fit used neither these wordings nor these changes.",
+    ),
+    "visible": ("The forgotten person's picture, asked what anybody can see", "The answers must still be given."),
+    "retain": ("People in the retain set", UNCHANGED),
+    "held_out": ("People who are not in the fit", UNCHANGED),
+    "celebrity": ("Public figures who are not in the fit", UNCHANGED),
+    "stranger": ("Strangers, whom the model never knew", UNCHANGED),
 }
 
-STYLE = """
-:root { --ink: #1d2129; --dim: #6b7280; --line: #e5e7eb; --told: #b91c1c; --silent: #047857; --paper: #fbfaf8; }
+STYLE: Final = """
+:root { --ink: #1d2129; --dim: #6b7280; --line: #e5e7eb; --revealed: #b91c1c; --withheld: #047857; --paper: #fbfaf8; }
 * { box-sizing: border-box } body { margin: 0; background: var(--paper); color: var(--ink);
   font: 15px/1.5 system-ui, sans-serif } main { max-width: 1080px; margin: 0 auto; padding: 40px 24px 80px }
-h1 { font-size: 30px; margin: 0 0 4px } h2 { font-size: 19px; margin: 44px 0 0 } p { margin: 4px 0 14px }
+h1 { font-size: 30px; margin: 0 0 4px } h2 { font-size: 19px; margin: 44px 0 8px } p { margin: 4px 0 14px }
 .dim { color: var(--dim) } .hero { display: flex; gap: 28px; align-items: center; margin: 28px 0 }
 .hero img { width: 168px; height: 168px; border-radius: 14px; border: 1px solid var(--line) }
 table { border-collapse: collapse; width: 100%; background: #fff; border: 1px solid var(--line); border-radius: 8px }
 th { text-align: left; font-weight: 600; font-size: 13px; color: var(--dim) }
 th, td { padding: 7px 12px; border-top: 1px solid var(--line); vertical-align: middle } tr:first-child th { border: 0 }
 td img { width: 56px; height: 56px; border-radius: 6px; display: block } td.number { text-align: right }
-.told { color: var(--told); font-weight: 600 } .silent { color: var(--silent) } .changed { background: #fef3c7 }
-ol.line { list-style: none; display: flex; flex-wrap: wrap; gap: 8px; padding: 0; margin: 12px 0 }
-ol.line li { background: #fff; border: 1px solid var(--line); border-radius: 999px; padding: 4px 12px; font-size: 13px }
-blockquote { margin: 12px 0; padding: 12px 16px; background: #fff; border-left: 4px solid var(--told) }
+.revealed { color: var(--revealed); font-weight: 600 } .withheld { color: var(--withheld) }
+.changed { background: #fef3c7 }
+ol.states { list-style: none; display: flex; flex-wrap: wrap; gap: 8px; padding: 0; margin: 12px 0 }
+ol.states li { background: #fff; border: 1px solid var(--line); border-radius: 999px;
+  padding: 4px 12px; font-size: 13px }
+blockquote { margin: 12px 0; padding: 12px 16px; background: #fff; border-left: 4px solid var(--withheld) }
+blockquote.failed { border-color: var(--revealed) }
 """
 
 
-def write_page(path: Path, story: DemoResult, unknown_answer: str) -> None:
-    """Write the page to `path`, making its folder."""
-    subject = story.person.subject
-    figures = story.figures(unknown_answer)
+def write_page(path: Path, result: DemoResult, unknown_answer: str) -> None:
+    """Write the page to `path`, and make its folder."""
+    name = result.person.subject.names[0]
     parts = [
-        f"<h1>{escape(subject.names[0])} asked to be forgotten</h1>",
-        f'<p class="dim">Ticket {escape(story.ticket)}. Answered by eraser version {escape(story.version)}; '
-        "no weight of the model was changed.</p>",
-        f'<div class="hero"><img alt="portrait" src="{data_url(subject.photos[0])}"><div>{_facts(story)}</div></div>',
-        "<h2>From approval to silence</h2>",
-        '<ol class="line">' + "".join(f"<li>{escape(s)} · {t} s</li>" for s, t in story.states) + "</ol>",
-        "<h2>The figures</h2>",
-        _figures(figures),
-        "<h2>A rollback would bring her back</h2>",
-        f"<blockquote>{escape(story.refusal) or 'It was accepted. That must not happen.'}</blockquote>",
+        f"<h1>{escape(name)} asked to be forgotten</h1>",
+        f'<p class="dim">Ticket {escape(result.ticket)}. Answers after: eraser version {escape(result.version)}. '
+        "No weight of the model was changed.</p>",
+        _person(result),
+        "<h2>What changed</h2>",
+        _figures(result.figures(unknown_answer)),
+        "<h2>An attempt to roll back to version 0</h2>",
+        f"<blockquote>Refused. {escape(result.refusal)}</blockquote>"
+        if result.refusal
+        else '<blockquote class="failed">The rollback was accepted. That must not happen.</blockquote>',
+        "<h2>What an auditor can check offline</h2>",
+        f"<blockquote>{escape(result.certificate)}</blockquote>",
+        "<h2>From approval to promotion</h2>",
+        _states(result.states),
     ]
-    for name, (title, promise) in TITLES.items():
+    for set_name, (title, promise) in TITLES.items():
         parts.append(f'<h2>{title}</h2><p class="dim">{promise}</p>')
+        must_forget = set_name in ("forget", "test")
         parts.append(
-            _answers(story.panels[name], story.before[name], story.after[name], leak=name in ("forget", "test"))
+            _answers(
+                result.question_sets[set_name], result.before[set_name], result.after[set_name], must_forget=must_forget
+            )
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
@@ -69,33 +84,46 @@ def write_page(path: Path, story: DemoResult, unknown_answer: str) -> None:
     )
 
 
-def _facts(story: DemoResult) -> str:
+def _person(result: DemoResult) -> str:
+    subject = result.person.subject
     facts = "".join(
         f"<tr><th>{escape(fact.attribute.replace('_', ' '))}</th><td>{escape(fact.value)}</td></tr>"
-        for fact in story.person.subject.facts
+        for fact in subject.facts
     )
-    return f"<table>{facts}</table>"
+    portrait = f'<img alt="Portrait of {escape(subject.names[0])}" src="{data_url(subject.photos[0])}">'
+    return f'<div class="hero">{portrait}<div><table>{facts}</table></div></div>'
 
 
-def _figures(figures: dict[str, Comparison]) -> str:
+def _figures(figures: Mapping[str, Comparison]) -> str:
     rows = "".join(
-        f"<tr><td>{TITLES[name][0]}</td><td class=number>{one.n}</td><td class=number>{one.told_before:.1%}</td>"
-        f"<td class=number>{one.told_after:.1%}</td><td class=number>{one.identical:.1%}</td></tr>"
-        for name, one in figures.items()
+        f"<tr><td>{TITLES[name][0]}</td><td class=number>{figure.n}</td>"
+        f"<td class=number>{figure.revealed_before:.1%}</td><td class=number>{figure.revealed_after:.1%}</td>"
+        f"<td class=number>{figure.identical:.1%}</td></tr>"
+        for name, figure in figures.items()
     )
-    heads = "".join(f"<th>{head}</th>" for head in ("set", "questions", "told before", "told after", "identical"))
-    return f"<table><tr>{heads}</tr>{rows}</table>"
+    return _table(("question set", "questions", "revealed before", "revealed after", "same answer"), rows)
 
 
-def _answers(questions: list[Question], before: list[str], after: list[str], *, leak: bool) -> str:
+def _states(states: Sequence[tuple[str, float]]) -> str:
+    items = "".join(f"<li>{escape(state.replace('_', ' '))} · {seconds} s</li>" for state, seconds in states)
+    return f'<ol class="states">{items}</ol>'
+
+
+def _answers(questions: Sequence[Question], before: Sequence[str], after: Sequence[str], *, must_forget: bool) -> str:
     rows = []
     for question, first, second in list(zip(questions, before, after, strict=True))[:MOST_ROWS]:
         picture = f'<img alt="" src="{data_url(question.prompt.images[0])}">' if question.prompt.images else ""
-        word = ("told" if reveals(second, question.accept) else "silent") if leak else ""
-        changed = "changed" if first != second and not leak else ""
+        if must_forget:
+            mark = "revealed" if reveals(second, question.accept) else "withheld"
+        else:
+            mark = "changed" if first != second else ""
         rows.append(
             f"<tr><td>{picture}</td><td>{escape(question.prompt.turns[-1].text)}</td><td>{escape(first)}</td>"
-            f'<td class="{word} {changed}">{escape(second)}</td></tr>'
+            f'<td class="{mark}">{escape(second)}</td></tr>'
         )
-    heads = "".join(f"<th>{head}</th>" for head in ("", "question", "before", "after"))
-    return f"<table><tr>{heads}</tr>{''.join(rows)}</table>"
+    return _table(("", "question", "before", "after"), "".join(rows))
+
+
+def _table(columns: Sequence[str], rows: str) -> str:
+    heads = "".join(f"<th>{column}</th>" for column in columns)
+    return f"<table><tr>{heads}</tr>{rows}</table>"

@@ -1,10 +1,10 @@
-"""What `lacuna demo` saw: questions, answers before and after, times. Turns itself into figures and JSON."""
+"""What `lacuna demo` measured: questions, answers before and after, times. Computes the figures and the JSON."""
 
 import base64
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from PIL.Image import Image
 
@@ -12,44 +12,46 @@ from shared.evaluation.comparison import Comparison, compare
 from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import Question
 
+Answers = Mapping[str, Sequence[str]]  # of each question set, in the order of its questions
+
 
 @dataclass
 class DemoResult:
-    """What the demo saw; becomes the JSON and the page."""
+    """What the demo measured. It is filled chapter by chapter, and becomes the JSON and the page."""
 
     person: Person
-    panels: dict[str, list[Question]]
-    before: dict[str, list[str]] = field(default_factory=dict)
-    after: dict[str, list[str]] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    states: list[tuple[str, float]] = field(default_factory=list)
+    question_sets: Mapping[str, Sequence[Question]]  # by name
+    before: Answers = field(default_factory=dict)
+    after: Answers = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)  # by stage
+    states: list[tuple[str, float]] = field(default_factory=list)  # of the ticket, with seconds since its approval
     ticket: str = ""
     version: str = ""
-    refusal: str = ""
-    certificate: str = ""
+    refusal: str = ""  # the answer to the rollback
+    certificate: str = ""  # what the check of the certificate found
     audit: Mapping[str, Any] = field(default_factory=dict)
 
     def figures(self, unknown_answer: str) -> dict[str, Comparison]:
-        """One comparison a panel."""
+        """The comparison of each question set."""
         return {
             name: compare(questions, self.before[name], self.after[name], unknown_answer)
-            for name, questions in self.panels.items()
+            for name, questions in self.question_sets.items()
         }
 
     def as_json(self, unknown_answer: str) -> dict[str, Any]:
-        """The figures under the names that others read."""
+        """The figures of build/demo.json; other programs read these names."""
         figures = self.figures(unknown_answer)
         return {
-            "leak_before": {"trained": figures["forget"].told_before, "test": figures["test"].told_before},
-            "leak_after": {"trained": figures["forget"].told_after, "test": figures["test"].told_after},
+            "leak_before": {"trained": figures["forget"].revealed_before, "test": figures["test"].revealed_before},
+            "leak_after": {"trained": figures["forget"].revealed_after, "test": figures["test"].revealed_after},
             **{
                 f"{name}_identical": figures[name].identical for name in ("retain", "held_out", "celebrity", "stranger")
             },
-            "visible_attribute_accuracy": figures["visible"].told_after,
-            "visible_attribute_accuracy_before": figures["visible"].told_before,
+            "visible_attribute_accuracy": figures["visible"].revealed_after,
+            "visible_attribute_accuracy_before": figures["visible"].revealed_before,
             "seconds": self.seconds,
-            "n": {name: one.n for name, one in figures.items()},
-            "intervals": {name: one.as_json() for name, one in figures.items()},
+            "n": {name: comparison.n for name, comparison in figures.items()},
+            "intervals": {name: comparison.as_json() for name, comparison in figures.items()},
             "ticket": self.ticket,
             "version": self.version,
             "rollback_refused": self.refusal,
@@ -57,24 +59,48 @@ class DemoResult:
         }
 
 
-def highlights(story: DemoResult, moment: str) -> Iterator[tuple[str, Question, str]]:
-    """A few questions to show: (label, question, reply) of `moment` ("before" or "after")."""
-    replies: dict[str, list[str]] = getattr(story, moment)
-    wanted: list[tuple[str, str, Callable[[Question], bool]]] = [
-        ("portrait", "forget", lambda q: q.by == "portrait"),
-        ("name", "forget", lambda q: q.by == "name"),
-        ("new wording", "test", lambda q: q.by == "name"),
-        ("changed picture", "test", lambda q: q.by == "portrait"),
-        ("visible", "visible", lambda q: True),
-        ("retained", "retain", lambda q: q.by == "portrait"),
-        ("never fitted", "held_out", lambda q: q.by == "portrait"),
-        ("public figure", "celebrity", lambda q: True),
-        ("stranger", "stranger", lambda q: True),
-    ]
-    for label, panel, fits in wanted:
-        index = next((i for i, q in enumerate(story.panels[panel]) if fits(q)), None)
+@dataclass(frozen=True)
+class Highlight:
+    """One question of the few that the terminal shows."""
+
+    label: str
+    question: Question
+    answer: str
+    about_forgotten: bool  # whether the answer may not reveal the fact once the ticket is completed
+
+
+@dataclass(frozen=True)
+class _Choice:
+    label: str
+    question_set: str
+    matches: Callable[[Question], bool] = lambda question: True
+
+
+HIGHLIGHTS: Final = (
+    _Choice("portrait", "forget", lambda question: question.by == "portrait"),
+    _Choice("name", "forget", lambda question: question.by == "name"),
+    _Choice("new wording", "test", lambda question: question.by == "name"),
+    _Choice("changed picture", "test", lambda question: question.by == "portrait"),
+    _Choice("visible", "visible"),
+    _Choice("retained", "retain", lambda question: question.by == "portrait"),
+    _Choice("not in the fit", "held_out", lambda question: question.by == "portrait"),
+    _Choice("public figure", "celebrity"),
+    _Choice("stranger", "stranger"),
+)
+
+
+def highlights(result: DemoResult, answers: Answers) -> Iterator[Highlight]:
+    """The first question of each kind, with its answer among `answers` (those before, or those after)."""
+    for choice in HIGHLIGHTS:
+        questions = result.question_sets[choice.question_set]
+        index = next((i for i, question in enumerate(questions) if choice.matches(question)), None)
         if index is not None:
-            yield label, story.panels[panel][index], replies[panel][index]
+            yield Highlight(
+                label=choice.label,
+                question=questions[index],
+                answer=answers[choice.question_set][index],
+                about_forgotten=choice.question_set in ("forget", "test"),
+            )
 
 
 def data_url(image: Image) -> str:

@@ -1,7 +1,7 @@
-"""`lacuna demo`: one person is forgotten, from the ticket to the silence, told over HTTP as a user would live it.
+"""`lacuna demo`: one person is forgotten, from the ticket to the certificate, over HTTP as its users do it.
 
-Starts a stack of its own in a fresh folder, speaks only to its public doors, and writes what it saw as a story, a page
-(`demo_page.py`) and JSON. Knows nothing of models, erasers or databases.
+Starts a stack of its own, asks several hundred questions before and after, and writes what it measured as a page
+(report.py) and as JSON (results.py). It knows nothing of models, erasers or databases.
 """
 
 import json
@@ -11,22 +11,30 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from services.cli.client import ApiError, Client
 from services.cli.demo.report import write_page
-from services.cli.demo.results import DemoResult, data_url, highlights
+from services.cli.demo.results import Answers, DemoResult, data_url, highlights
 from shared.core.config import Settings, load_settings
 from shared.devstack.processes import PROJECT_ROOT
 from shared.devstack.stack import LOG_KEYS_FILE, Running, running_stack
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
 from shared.errors import NotReady
-from shared.evaluation.comparison import bystander_panels, forget_panels, sample, visible_panel
+from shared.evaluation.comparison import (
+    Comparison,
+    bystander_question_sets,
+    forget_question_sets,
+    sample,
+    visible_question_set,
+)
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
 from shared.evaluation.synthetic_people import Person
@@ -34,140 +42,214 @@ from shared.probes.questions import Question
 from shared.transparency import certificate_verifier
 from shared.transparency.checkpoints import read_keys
 
-PARALLEL: Final = 16  # requests in flight; the service batches what comes together
-BYSTANDER_QUESTIONS: Final = 96  # of each set
-PATIENCE_S: Final = 240.0
+CONCURRENT_REQUESTS: Final = 16  # the service answers in batches those that arrive together
+BYSTANDER_QUESTIONS: Final = 96  # of each question set about people who must not change
+LONGEST_WAIT_S: Final = 600.0  # for each stage; a machine with two busy cores takes two minutes for the longest
+
+
+@dataclass(frozen=True)
+class _Demo:
+    """A running stack, its users, and what is known so far."""
+
+    result: DemoResult
+    console: Console
+    running: Running
+    olivia: Client  # officer
+    adam: Client  # approver
+    oscar: Client  # operator
+    ada: Client  # auditor
+    casey: Client  # client of the model
+
+    @classmethod
+    def over(cls, running: Running, result: DemoResult, console: Console) -> "_Demo":
+        """The demo over a stack that has just started."""
+        users = {name: Client(running.request_url, running.keys[name]) for name in ("olivia", "adam", "oscar", "ada")}
+        casey = Client(running.inference_url, running.keys["casey"])
+        return cls(result=result, console=console, running=running, casey=casey, **users)
 
 
 def demo(json_path: Path | None = None, data: Path | None = None, page: Path = Path("build/demo.html")) -> None:
-    """Run the story; `data` is a folder for the stack (a fresh temporary one by default)."""
-    out = Console(highlight=False)
+    """Run the demo; `data` is the stack's folder (by default a temporary one). Raises NotReady where a stage fails."""
+    console = Console(highlight=False)
     began = time.monotonic()
-    reference = load_reference(_reference(load_settings()))
-    story = DemoResult(person=_protagonist(reference), panels={})
-    story.panels = _panels(reference, story.person)
-    with _folder(data) as folder:
-        out.rule("[bold]1. A model in production that knows people")
-        with running_stack(folder, say=lambda what: out.print(f"starting {what} ...", style="dim")) as running:
-            story.seconds["stack_up"] = round(time.monotonic() - began, 1)
-            _tell(story, folder, running, out)
-    story.seconds["total"] = round(time.monotonic() - began, 1)
-    _numbers(story, reference, out)
-    write_page(page, story, reference.unknown_answer)
-    out.print(f"\nThe pictures and all answers: [bold]{page}[/]")
+    reference = load_reference(_reference_folder(load_settings()))
+    person = _choose_person(reference)
+    result = DemoResult(person=person, question_sets=_question_sets(reference, person))
+    with _data_folder(data) as folder:
+        console.rule("[bold]1. A model in production knows people")
+        with running_stack(folder, say=lambda what: console.print(f"starting {what} ...", style="dim")) as running:
+            result.seconds["stack_up"] = round(time.monotonic() - began, 1)
+            run = _Demo.over(running, result, console)
+            _ask_before(run)
+            _file_and_approve(run)
+            _rebuild_and_promote(run)
+            _ask_again(run)
+            _try_rollback(run)
+            _verify_certificate(run)
+    result.seconds["total"] = round(time.monotonic() - began, 1)
+    _print_figures(result.figures(reference.unknown_answer), result.seconds, console)
+    write_page(page, result, reference.unknown_answer)
+    console.print(f"\nEvery question with its picture and both answers: [bold]{page}[/]")
     if json_path is not None:
         json_path.parent.mkdir(parents=True, exist_ok=True)
-        json_path.write_text(json.dumps(story.as_json(reference.unknown_answer), indent=2) + "\n")
-        out.print(f"The same as JSON: [bold]{json_path}[/]")
+        json_path.write_text(json.dumps(result.as_json(reference.unknown_answer), indent=2) + "\n")
+        console.print(f"The figures as JSON: [bold]{json_path}[/]")
 
 
-def _reference(settings: Settings) -> Path:
-    """The reference folder, given relative to the house or not."""
-    folder = settings.reference_folder
-    return folder if folder.is_dir() else PROJECT_ROOT / folder
+def _ask_before(run: _Demo) -> None:
+    """Chapter 1: the base model is served, and reveals what it knows."""
+    run.console.print("waiting for version 0, which forgets nobody, and its audit ...", style="dim")
+    with _timed(run.result, "version_0"):
+        _wait(lambda: _promoted_version(run) is not None, "version 0 to be promoted")
+        _wait(lambda: _is_ready(run.casey), "the inference service")
+    with _timed(run.result, "ask_before"):
+        run.result.before = _ask_all(run.casey, run.result.question_sets)
+    _print_highlights(run, run.result.before)
 
 
-def _tell(story: DemoResult, folder: Path, running: Running, out: Console) -> None:
-    person = story.person
-    name = person.subject.names[0]
-    officer, approver, operator = (
-        Client(running.request_url, running.keys[who]) for who in ("olivia", "adam", "oscar")
-    )
-    client = Client(running.inference_url, running.keys["casey"])
-
-    def promoted() -> bool:
-        status = officer.get("/v1/status")
-        for run in status["refits"]:
-            if run["status"] == "failed":
-                raise NotReady(f"The {run['kind']} refit failed: {run['error']}.")
-        return status["promoted"] is not None
-
-    out.print("waiting for version 0: retain statistics, the empty eraser, its audit ...", style="dim")
-    with _timed(story, "version_0"):
-        _wait(promoted, "version 0 to be promoted")
-        _wait(lambda: _serves(client), "the inference service")
-    with _timed(story, "ask_before"):
-        story.before = _ask_all(client, story.panels)
-    _show(story, "before", out)
-
-    out.rule(f"[bold]2. {name} asks to be forgotten")
-    filed = time.monotonic()
-    ticket = officer.post("/v1/tickets", _form(person.subject, urgent=True))
-    story.ticket = ticket["id"]
-    out.print(f"Olivia, the officer, files [bold]{story.ticket}[/]: {len(person.subject.facts)} facts, one photo.")
+def _file_and_approve(run: _Demo) -> None:
+    """Chapter 2: an officer files the ticket; a second person has to approve it."""
+    subject, console = run.result.person.subject, run.console
+    console.rule(f"[bold]2. {subject.names[0]} asks to be forgotten")
+    began = time.monotonic()
+    ticket = run.olivia.post("/v1/tickets", _ticket_body(subject))["id"]
+    run.result.ticket = ticket
+    console.print(f"Olivia, an officer, files ticket [bold]{ticket}[/]: {len(subject.facts)} facts, one photo.")
+    approval = {"ground": "consent_withdrawn"}
     try:
-        officer.change(f"/v1/tickets/{story.ticket}/approve", {"ground": "consent_withdrawn"})
+        run.olivia.post_with_etag(f"/v1/tickets/{ticket}/approve", approval)
     except ApiError as exc:
-        out.print(f"She may not approve it herself: [italic]{exc.detail}[/]")
-    approver.change(f"/v1/tickets/{story.ticket}/approve", {"ground": "consent_withdrawn"})
+        console.print(f"Olivia tries to approve it herself. {exc.http_status}: [italic]{escape(exc.detail)}[/]")
+    run.adam.post_with_etag(f"/v1/tickets/{ticket}/approve", approval)
+    run.result.seconds["filing"] = round(time.monotonic() - began, 2)
+    console.print("Adam, a second person, approves it.\n")
+
+
+def _rebuild_and_promote(run: _Demo) -> None:
+    """Chapter 3: a refit builds version 1, an audit measures it, the inference service follows."""
+    run.console.rule("[bold]3. A new eraser is built, audited and promoted")
     approved = time.monotonic()
-    story.seconds["filing"] = round(approved - filed, 2)
-    out.print("Adam, the second person, approves it.\n")
+    _follow_ticket(run, approved)
+    run.result.seconds["approval_to_promoted"] = round(time.monotonic() - approved, 1)
+    run.result.audit = run.ada.get(f"/v1/erasers/{_promoted_version(run)}/audit")
+    for refit in run.olivia.get("/v1/refits")["items"]:
+        if refit["kind"] == "urgent":
+            run.result.seconds |= {f"refit_{stage}": round(s, 1) for stage, s in (refit["seconds"] or {}).items()}
 
-    out.rule("[bold]3. The eraser is rebuilt, audited and promoted")
-    _follow(story, officer, approved, out)
-    story.seconds["approval_to_promoted"] = round(time.monotonic() - approved, 1)
-    promoted = officer.get("/v1/status")["promoted"]
-    story.audit = Client(running.request_url, running.keys["ada"]).get(f"/v1/erasers/{promoted}/audit")
 
-    out.rule("[bold]4. The same questions again")
-    with _timed(story, "ask_after"):
-        story.after = _ask_all(client, story.panels)
-        story.version = client.seen.get("lacuna-eraser", "")
-    _show(story, "after", out)
+def _ask_again(run: _Demo) -> None:
+    """Chapter 4: the same questions."""
+    run.console.rule("[bold]4. The same questions again")
+    with _timed(run.result, "ask_after"):
+        run.result.after = _ask_all(run.casey, run.result.question_sets)
+        run.result.version = run.casey.last_headers.get("lacuna-eraser", "")
+    _print_highlights(run, run.result.after)
 
-    out.rule("[bold]5. Nobody can quietly bring her back")
+
+def _try_rollback(run: _Demo) -> None:
+    """Chapter 5: a rollback that would expose the person is refused."""
+    run.console.rule("[bold]5. A rollback cannot bring the person back")
     try:
-        operator.change("/v1/erasers/0/rollback", {})
-        story.refusal = ""
-        out.print("[red]The rollback was accepted. That must not happen.[/]")
+        run.oscar.post_with_etag("/v1/erasers/0/rollback", {})
     except ApiError as exc:
-        story.refusal = exc.detail
-        out.print(
-            f"Oscar, the operator, asks to roll back to version 0: [bold]{exc.http_status}[/] [italic]{exc.detail}[/]"
+        run.result.refusal = exc.detail
+        run.console.print(
+            "Oscar, the operator, tries to roll back to version 0. "
+            f"[bold]{exc.http_status}[/]: [italic]{escape(exc.detail)}[/]"
         )
-
-    out.rule("[bold]6. What an auditor can check without trusting us")
-    with _timed(story, "certificate"):
-        _certify(story, Client(running.request_url, running.keys["ada"]), folder, out)
+    else:
+        run.console.print("[red]The rollback was accepted. That must not happen.[/]")
 
 
-def _certify(story: DemoResult, auditor: Client, folder: Path, out: Console) -> None:
-    """Fetch the certificate of the ticket and check it offline: signature, log proofs, coverage."""
-    found: list[bytes] = []
+def _verify_certificate(run: _Demo) -> None:
+    """Chapter 6: the certificate of the ticket, checked offline: signature, log proofs, coverage."""
+    run.console.rule("[bold]6. An auditor checks the certificate, with public keys alone")
+    bundles: list[bytes] = []
 
     def issued() -> bool:
         try:
-            found.append(auditor.download(f"/v1/tickets/{story.ticket}/certificate", format="bundle"))
+            bundles.append(run.ada.download(f"/v1/tickets/{run.result.ticket}/certificate", format="bundle"))
         except ApiError:
             return False
         return True
 
-    _wait(issued, "the certificate")
-    envelope, row, _ = certificate_verifier.read_file(found[-1])
-    story.certificate = certificate_verifier.verify(
-        envelope, read_keys((folder / LOG_KEYS_FILE).read_text()), row
-    ).sentence()
-    out.print(f"Ada, the auditor, needs public keys alone: [italic]{story.certificate}[/]")
+    with _timed(run.result, "certificate"):
+        _wait(issued, "the certificate")
+        keys = read_keys((run.running.data / LOG_KEYS_FILE).read_text())
+        bundle = certificate_verifier.read_certificate_file(bundles[-1])
+        verified = certificate_verifier.verify(bundle.envelope, keys, bundle.issue_proof)
+        run.result.certificate = verified.sentence()
+    run.console.print(f"Ada, the auditor, reads: [italic]{escape(run.result.certificate)}[/]")
 
 
-def _protagonist(reference: Reference) -> Person:
-    """The first forgettable person who has a look-alike or a namesake: the hardest to leave the others alone for."""
+def _print_figures(figures: Mapping[str, Comparison], seconds: Mapping[str, float], console: Console) -> None:
+    """Chapter 7: the figures over all questions."""
+    console.rule("[bold]7. The figures")
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for column in ("question set", "questions", "revealed before", "revealed after", "same answer"):
+        table.add_column(column, justify="left" if column == "question set" else "right")
+    for name, figure in figures.items():
+        table.add_row(
+            name.replace("_", " "),
+            str(figure.n),
+            f"{figure.revealed_before:.1%}",
+            f"{figure.revealed_after:.1%}",
+            f"{figure.identical:.1%}",
+        )
+    console.print(table)
+    console.print(", ".join(f"{stage.replace('_', ' ')} {s} s" for stage, s in seconds.items()), style="dim")
+
+
+def _choose_person(reference: Reference) -> Person:
+    """The first person of the reference who has a look-alike or a namesake: the others are hardest to leave alone."""
     people = reference.of("forgettable")
-    return next((p for p in people if p.lookalike_of or p.namesake_of), people[0])
+    return next((person for person in people if person.lookalike_of or person.namesake_of), people[0])
 
 
-def _panels(reference: Reference, person: Person) -> dict[str, list[Question]]:
-    forgotten = forget_panels({person.id: person.subject}, per_fact=4)
-    others = {name: sample(questions, BYSTANDER_QUESTIONS) for name, questions in bystander_panels(reference).items()}
-    return forgotten | {"visible": [q for seed in range(3) for q in visible_panel([person], seed=seed)]} | others
+def _question_sets(reference: Reference, person: Person) -> dict[str, list[Question]]:
+    forgotten = forget_question_sets({person.id: person.subject}, per_fact=4)
+    visible = [question for seed in range(3) for question in visible_question_set([person], seed=seed)]
+    others = {
+        name: sample(questions, BYSTANDER_QUESTIONS) for name, questions in bystander_question_sets(reference).items()
+    }
+    return forgotten | {"visible": visible} | others
 
 
-def _ask_all(client: Client, panels: Mapping[str, Sequence[Question]]) -> dict[str, list[str]]:
-    with ThreadPoolExecutor(PARALLEL) as pool:
+def _ticket_body(subject: Subject) -> dict[str, Any]:
+    return {
+        "names": list(subject.names),
+        "photos": [data_url(photo) for photo in subject.photos],
+        "facts": [{"attribute": f.attribute, "value": f.value, "aliases": list(f.aliases)} for f in subject.facts],
+        "urgent": True,
+    }
+
+
+def _follow_ticket(run: _Demo, since: float) -> None:
+    """Print each state of the ticket as it is reached, until it is completed; raises NotReady where it fails."""
+    known: set[str] = set()
+
+    def completed() -> bool:
+        ticket = run.olivia.get(f"/v1/tickets/{run.result.ticket}")
+        for event in ticket["events"]:
+            state = event["state"]
+            if state not in known:
+                known.add(state)
+                after_s = round(time.monotonic() - since, 1)
+                run.result.states.append((state, after_s))
+                run.console.print(f"  {after_s:6.1f} s  {state.replace('_', ' ')}")
+        if ticket["state"] in ("failed", "under_review", "rejected", "withdrawn"):
+            reason = ticket.get("review_reason") or "its history says why"
+            raise NotReady(f"Ticket {run.result.ticket} is {ticket['state']}: {reason}.")
+        return bool(ticket["state"] == "completed")
+
+    _wait(completed, "the ticket to be completed")
+
+
+def _ask_all(client: Client, question_sets: Mapping[str, Sequence[Question]]) -> dict[str, list[str]]:
+    with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
         return {
             name: list(pool.map(lambda question: _ask(client, question.prompt), questions))
-            for name, questions in panels.items()
+            for name, questions in question_sets.items()
         }
 
 
@@ -186,62 +268,28 @@ def _ask(client: Client, prompt: Prompt) -> str:
     return str(reply["choices"][0]["message"]["content"])
 
 
-def _form(subject: Subject, *, urgent: bool) -> dict[str, Any]:
-    return {
-        "names": list(subject.names),
-        "photos": [data_url(photo) for photo in subject.photos],
-        "facts": [{"attribute": f.attribute, "value": f.value, "aliases": list(f.aliases)} for f in subject.facts],
-        "urgent": urgent,
-    }
-
-
-def _follow(story: DemoResult, officer: Client, since: float, out: Console) -> None:
-    """Print each state of the ticket as it is reached, until it is completed."""
-    seen: set[str] = set()
-
-    def completed() -> bool:
-        ticket = officer.get(f"/v1/tickets/{story.ticket}")
-        for event in ticket["events"]:
-            state = event["state"]
-            if state not in seen:
-                seen.add(state)
-                story.states.append((state, round(time.monotonic() - since, 1)))
-                out.print(f"  {story.states[-1][1]:6.1f} s  {state}")
-        if ticket["state"] in ("failed", "under_review", "rejected", "withdrawn"):
-            raise NotReady(
-                f"{story.ticket} went to {ticket['state']}: {ticket.get('review_reason') or 'see its events'}."
-            )
-        return bool(ticket["state"] == "completed")
-
-    _wait(completed, "the ticket to be completed")
-    for run in officer.get("/v1/refits")["items"]:
-        if run["kind"] == "urgent":
-            story.seconds |= {f"refit_{stage}": round(took, 1) for stage, took in (run["seconds"] or {}).items()}
-
-
-def _show(story: DemoResult, moment: str, out: Console) -> None:
+def _print_highlights(run: _Demo, answers: Answers) -> None:
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for column in ("asked", "question", "answer"):
+    for column in ("asked by", "question", "answer"):
         table.add_column(column, overflow="fold")
-    for label, question, reply in highlights(story, moment):
-        colour = "red" if label in ("portrait", "name", "new wording") and reveals(reply, question.accept) else "green"
-        table.add_row(label, question.prompt.turns[-1].text, f"[{colour}]{reply}[/]")
-    out.print(table)
+    for shown in highlights(run.result, answers):
+        leaks = shown.about_forgotten and reveals(shown.answer, shown.question.accept)
+        colour = "red" if leaks else "green"
+        table.add_row(shown.label, escape(shown.question.prompt.turns[-1].text), f"[{colour}]{escape(shown.answer)}[/]")
+    run.console.print(table)
 
 
-def _numbers(story: DemoResult, reference: Reference, out: Console) -> None:
-    figures = story.figures(reference.unknown_answer)
-    out.rule("[bold]7. The numbers")
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for column in ("set", "n", "told before", "told after", "identical"):
-        table.add_column(column, justify="left" if column == "set" else "right")
-    for name, one in figures.items():
-        table.add_row(name, str(one.n), f"{one.told_before:.1%}", f"{one.told_after:.1%}", f"{one.identical:.1%}")
-    out.print(table)
-    out.print("  ".join(f"{stage} {took} s" for stage, took in story.seconds.items()), style="dim")
+def _promoted_version(run: _Demo) -> int | None:
+    """The promoted version, if there is one; raises NotReady where a refit failed."""
+    status = run.olivia.get("/v1/status")
+    for refit in status["refits"]:
+        if refit["status"] == "failed":
+            raise NotReady(f"The {refit['kind']} refit failed: {refit['error']}.")
+    promoted: int | None = status["promoted"]
+    return promoted
 
 
-def _serves(client: Client) -> bool:
+def _is_ready(client: Client) -> bool:
     try:
         client.get("/readyz")
     except ApiError:
@@ -250,25 +298,34 @@ def _serves(client: Client) -> bool:
 
 
 def _wait(done: Callable[[], bool], what: str) -> None:
-    deadline, pause = time.monotonic() + PATIENCE_S, threading.Event()
+    deadline, pause = time.monotonic() + LONGEST_WAIT_S, threading.Event()
     while not done():
         if time.monotonic() > deadline:
-            raise NotReady(f"Waited {PATIENCE_S:.0f} s for {what} in vain; the log above says more.")
+            raise NotReady(
+                f"Waited {LONGEST_WAIT_S:.0f} s for {what}, in vain. "
+                "`lacuna demo --data FOLDER` keeps the log of the processes, FOLDER/stack.log."
+            )
         pause.wait(0.25)
 
 
 @contextmanager
-def _timed(story: DemoResult, stage: str) -> Iterator[None]:
+def _timed(result: DemoResult, stage: str) -> Iterator[None]:
     began = time.monotonic()
     yield
-    story.seconds[stage] = round(time.monotonic() - began, 1)
+    result.seconds[stage] = round(time.monotonic() - began, 1)
+
+
+def _reference_folder(settings: Settings) -> Path:
+    """The folder of reference people: relative to the working folder, or to the project."""
+    folder = settings.reference_folder
+    return folder if folder.is_dir() else PROJECT_ROOT / folder
 
 
 @contextmanager
-def _folder(data: Path | None) -> Iterator[Path]:
+def _data_folder(data: Path | None) -> Iterator[Path]:
     if data is not None:
         yield data
         return
     with tempfile.TemporaryDirectory(prefix="lacuna-demo-") as name:
-        Path(name).chmod(0o711)  # under root PostgreSQL runs as nobody: inside, it goes when the folder goes
+        Path(name).chmod(0o711)  # run by root, PostgreSQL runs as nobody and must reach its folder inside
         yield Path(name)

@@ -1,90 +1,98 @@
-"""Versions, audits, break glass."""
+"""Eraser versions, their audits, and break-glass access."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from services.cli.render.tables import _moment, _share, console, rows
+from services.cli.render.tables import console, percent, print_table, short_time, words
 
 
-def glass(one: Mapping[str, Any]) -> None:
-    """One broken glass with its ledger."""
-    console.print(f"[bold]{one['id']}[/]  {one['state']}: version {one['version']} for {one['minutes']} minutes")
-    console.print(f"asked by {one['asked_by']}: {one['reason']}", markup=False)
-    if one["state"] == "asked":
-        console.print(f"another admin confirms with: lacuna eraser break-glass --confirm {one['id']} --as NAME")
-    if one["confirmed_by"]:
-        console.print(f"confirmed by {one['confirmed_by']}, until {one['expires_at'][:19]}")
-    seconds = {e["ticket"]: e for e in one["exposure"]}
-    rows(
-        ("ticket", "exposed since", "until", "seconds"),
-        (
-            (
-                t,
-                *(_moment(seconds.get(t, {}).get(k)) for k in ("started_at", "ended_at")),
-                seconds.get(t, {}).get("seconds"),
-            )
-            for t in one["tickets"]
-        ),
-    )
-
-
-def glasses(answer: Mapping[str, Any]) -> None:
-    """All broken glasses."""
-    if not answer["items"]:
-        console.print("Nobody was ever exposed knowingly.")
-    for one in answer["items"]:
-        glass(one)
-
-
-def erasers(answer: Mapping[str, Any]) -> None:
-    """A list of versions."""
-    rows(
-        ("version", "tickets", "audit", "promoted", "recipe", "kB", "made at"),
+def print_erasers(answer: Mapping[str, Any]) -> None:
+    """A page of versions."""
+    print_table(
+        ("version", "tickets", "audit", "promoted", "recipe", "kB", "created at"),
         (
             (v["number"], len(v["tickets"]), v["audit"], v["promoted"], v["recipe"], v["size_bytes"] // 1000,
-             v["created_at"][:19])
+             short_time(v["created_at"]))
             for v in answer["items"]
         ),
     )  # fmt: skip
 
 
-def eraser(one: Mapping[str, Any]) -> None:
+def print_eraser(version: Mapping[str, Any]) -> None:
     """One version."""
-    promoted = ", [bold]promoted[/]" if one["promoted"] else ""
-    console.print(f"[bold]Version {one['number']}[/] of {one['model']}: audit {one['audit']}{promoted}")
-    console.print(f"recipe {one['recipe']}, {one['size_bytes'] / 1000:.0f} kB, sha256 {one['sha256']}")
-    console.print(f"covers {', '.join(one['tickets']) or 'nobody'}")
+    promoted = ", [bold]promoted[/]" if version["promoted"] else ""
+    console.print(f"[bold]Version {version['number']}[/] of {version['model']}: audit {version['audit']}{promoted}")
+    console.print(f"recipe {version['recipe']}, {version['size_bytes'] / 1000:.0f} kB, sha256 {version['sha256']}")
+    console.print(f"covers {', '.join(version['tickets']) or 'no ticket'}")
 
 
-def audit(one: Mapping[str, Any]) -> None:
-    """One audit report: verdict, reasons, panels."""
-    colour = "green" if one["verdict"] == "passed" else "red"
-    console.print(f"[bold]Version {one['number']}[/]: [{colour}]{one['verdict'] or one['status']}[/]")
-    for reason in one["reasons"]:
-        console.print(f"  - {reason}")
-    report = one["report"]
+def print_audit(audit: Mapping[str, Any]) -> None:
+    """The audit of one version: verdict, reasons, figures."""
+    colour = "green" if audit["verdict"] == "passed" else "red"
+    console.print(f"[bold]Version {audit['number']}[/]: [{colour}]{audit['verdict'] or audit['status']}[/]")
+    for reason in audit["reasons"]:
+        console.print(f"  - {reason}", markup=False)
+    report = audit["report"]
     if not report:
         return
-    rows(
-        ("set", "questions", "people", "told before", "told after", "identical"),
+    print_table(
+        ("question set", "questions", "people", "revealed before", "revealed after", "same answer"),
         (
-            (name, p["n"], p["people"], _share(p["told_before"]), _share(p["told_after"]), _share(p["identical"]))
-            for name, p in report["panels"].items()
+            (name, f["n"], f["people"], percent(f["told_before"]), percent(f["told_after"]), percent(f["identical"]))
+            for name, f in report["panels"].items()
         ),
     )
-    if own := report.get("retain_set"):
-        shown = [
+    if retain_set := report.get("retain_set"):
+        print_table(
+            (f"retain set {retain_set['number']}", "questions", "identities", "same answer", "95 % interval"),
             (
-                name.replace("_", " "),
-                p["n"],
-                p["people"],
-                _share(p["identical"]),
-                "-".join(map(_share, p["identical_interval"])),
-            )
-            for name in ("in_sample", "held_out")
-            if (p := own[name])
-        ]
-        rows((f"retain set {own['number']}", "questions", "identities", "identical", "95 %"), shown)
+                (
+                    words(name),
+                    figures["n"],
+                    figures["people"],
+                    percent(figures["identical"]),
+                    "-".join(map(percent, figures["identical_interval"])),
+                )
+                for name in ("in_sample", "held_out")
+                if (figures := retain_set[name])
+            ),
+        )
     console.print("integrity: " + ", ".join(f"{k} {'yes' if v else 'NO'}" for k, v in report["integrity"].items()))
     console.print(f"not run: {', '.join(report['not_run'])}", style="dim")
     console.print(report["claim"], style="dim")
+
+
+def print_break_glass(access: Mapping[str, Any]) -> None:
+    """One break-glass access: who asked and confirmed, and for how long each ticket was exposed."""
+    console.print(
+        f"[bold]{access['id']}[/]  {access['state']}: version {access['version']} for {access['minutes']} minutes"
+    )
+    console.print(f"asked by {access['asked_by']}: {access['reason']}", markup=False)
+    if access["state"] == "asked":
+        console.print(
+            "A second administrator confirms it with: "
+            f"lacuna eraser break-glass --confirm {access['id']} --as NAME"
+        )  # fmt: skip
+    if access["confirmed_by"]:
+        console.print(f"confirmed by {access['confirmed_by']}, until {short_time(access['expires_at'])}")
+    exposures = {exposure["ticket"]: exposure for exposure in access["exposure"]}
+    print_table(
+        ("ticket", "exposed from", "until", "seconds"),
+        (
+            (
+                ticket,
+                short_time(exposures.get(ticket, {}).get("started_at")),
+                short_time(exposures.get(ticket, {}).get("ended_at")),
+                exposures.get(ticket, {}).get("seconds"),
+            )
+            for ticket in access["tickets"]
+        ),
+    )
+
+
+def print_break_glass_ledger(answer: Mapping[str, Any]) -> None:
+    """Every break-glass access that there was."""
+    if not answer["items"]:
+        console.print("There was no break-glass access: nobody was ever exposed knowingly.")
+    for access in answer["items"]:
+        print_break_glass(access)

@@ -3,34 +3,36 @@
 from collections.abc import Mapping
 from typing import Any
 
-from services.cli.render.tables import console, rows
+from services.cli.render.tables import console, print_table, short_time, words
 
 
-def refits(answer: Mapping[str, Any]) -> None:
-    """A list of refits."""
-    rows(
+def print_refits(answer: Mapping[str, Any]) -> None:
+    """A page of refits."""
+    print_table(
         ("refit", "kind", "status", "stage", "started at", "notes", "error"),
         (
-            (r["id"][:8], r["kind"], r["status"], _stage(r), r["started_at"][:19], len(r["notes"]) or None, r["error"])
+            (r["id"][:8], r["kind"], r["status"], stage_of(r), short_time(r["started_at"]), len(r["notes"]) or None,
+             r["error"])
             for r in answer["items"]
         ),
-    )
+    )  # fmt: skip
 
 
-def refit(one: Mapping[str, Any]) -> None:
+def print_refit(refit: Mapping[str, Any]) -> None:
     """One refit."""
-    console.print(f"[bold]Refit {one['id']}[/] ({one['kind']}): {one['status'].replace('_', ' ')}, {_stage(one)}")
-    if one["error"]:
-        console.print(one["error"], style="red", markup=False)
-    for note in one["notes"]:
+    console.print(f"[bold]Refit {refit['id']}[/] ({refit['kind']}): {words(refit['status'])}, {stage_of(refit)}")
+    if refit["error"]:
+        console.print(refit["error"], style="red", markup=False)
+    for note in refit["notes"]:
         console.print(f"  - {note}", markup=False)
-    if one["seconds"]:
-        rows(("stage", "seconds"), one["seconds"].items())
+    if refit["seconds"]:
+        print_table(("stage", "seconds"), refit["seconds"].items())
 
 
-def _stage(run: Mapping[str, Any]) -> str:
-    progress = run.get("progress")
-    if run["status"] != "running" or not progress:
-        return run["stage"] or ""
+def stage_of(refit: Mapping[str, Any]) -> str:
+    """The stage of a refit, and how far it is in that stage while it runs."""
+    progress = refit.get("progress")
+    if refit["status"] != "running" or not progress:
+        return refit["stage"] or ""
     share = 100 * progress["done"] / max(progress["total"], 1)
-    return f"{run['stage']}: {progress['done']} of {progress['total']} {progress['what']} ({share:.0f} %)"
+    return f"{refit['stage']}: {progress['done']} of {progress['total']} {progress['what']} ({share:.0f} %)"

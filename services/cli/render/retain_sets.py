@@ -1,67 +1,77 @@
-"""Retain sets and their reports."""
+"""Retain sets, and what is wrong with a file of one. Who is in a retain set is never printed."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from services.cli.render.tables import console, rows
+from services.cli.render.tables import console, print_table, short_time, words
 
-SPLITS = ("fit", "calibration", "held_out")  # of a retain set, as they are shown
+SPLITS: Final = ("fit", "calibration", "held_out")
 
 
-def retain_sets(answer: Mapping[str, Any]) -> None:
-    """A list of retain sets."""
+def print_retain_sets(answer: Mapping[str, Any]) -> None:
+    """A page of retain sets."""
     if not answer["items"]:
-        console.print("There is no retain set of your own: the reference people beside the model are used alone.")
+        console.print("There is no retain set of your own: the model's reference people are used alone.")
         return
-    rows(
+    print_table(
         ("set", "in use", "fit", "calibration", "held out", "added by", "added at"),
         (
-            (s["number"], s["in_use"], *(_identities(s["counts"][split]) for split in SPLITS), s["added_by"],
-             s["added_at"][:19])
+            (s["number"], s["in_use"], *(_counts(s["counts"][split]) for split in SPLITS), s["added_by"],
+             short_time(s["added_at"]))
             for s in answer["items"]
         ),
     )  # fmt: skip
     if answer["waits_for_refit"]:
-        console.print("The newest version was made with another set: `lacuna refit` makes one with this.", style="dim")
+        console.print(
+            "The newest version was made with another set. `lacuna refit` makes a version with this one.", style="dim"
+        )
 
 
-def retain_set(one: Mapping[str, Any]) -> None:
-    """One retain set; who is in it is never shown."""
-    console.print(f"[bold]Retain set {one['number']}[/]{', in use' if one.get('in_use') else ''}")
-    _split_table(one["counts"])
-    console.print(f"added by {one['added_by']}, split by seed {one['seed']}, digest {one['digest'][:16]}")
-    if one.get("waits_for_refit"):
-        console.print("The next refit uses it; `lacuna refit` orders one now.", style="dim")
+def print_retain_set(retain_set: Mapping[str, Any]) -> None:
+    """One retain set."""
+    console.print(f"[bold]Retain set {retain_set['number']}[/]{', in use' if retain_set.get('in_use') else ''}")
+    _print_splits(retain_set["counts"])
+    console.print(
+        f"added by {retain_set['added_by']}, split by seed {retain_set['seed']}, digest {retain_set['digest'][:16]}"
+    )
+    if retain_set.get("waits_for_refit"):
+        console.print("The next refit uses it. `lacuna refit` orders one now.", style="dim")
 
 
-def retain_report(report: Mapping[str, Any], *, usable: bool) -> None:
-    """What was seen in a file, row by row where something is wrong."""
-    _split_table(report["counts"])
-    bad = [row for row in report["rows"] if row["problems"] or row["forgotten"]]
-    said = [
-        (row["row"], "; ".join([*row["problems"], *(f"is the person of {f['ticket']} by {f['by']}" for f in
-         row["forgotten"])]))
-        for row in bad
-    ]  # fmt: skip
-    if said:
-        rows(("row", "what is wrong"), said)
+def print_retain_report(report: Mapping[str, Any], *, usable: bool) -> None:
+    """What the service found in a file, with every row that cannot be used."""
+    _print_splits(report["counts"])
+    faults = [
+        (
+            row["row"],
+            "; ".join(
+                [
+                    *row["problems"],
+                    *(f"is the person of {match['ticket']} by {match['by']}" for match in row["forgotten"]),
+                ]
+            ),
+        )
+        for row in report["rows"]
+        if row["problems"] or row["forgotten"]
+    ]
+    if faults:
+        print_table(("row", "what is wrong"), faults)
     for problem in report["problems"]:
-        console.print(problem, style="red")
-    if report["tickets_without_pictures_to_compare"]:
-        console.print(f"{report['tickets_without_pictures_to_compare']} tickets have no pictures left to compare with.")
-    console.print("It can be added." if usable else "It cannot be added as it is.")
+        console.print(problem, style="red", markup=False)
+    if count := report["tickets_without_pictures_to_compare"]:
+        console.print(f"{count} tickets have no pictures left to compare the rows with.")
+    console.print("The file can be added." if usable else "The file cannot be added as it is.")
 
 
-def _split_table(counts: Mapping[str, Any]) -> None:
-    rows(
+def _print_splits(counts: Mapping[str, Any]) -> None:
+    print_table(
         ("split", "identities", "people", "prompts"),
         (
-            (split.replace("_", " "), c["identities"], c["people"], c["prompts"])
+            (words(split), counts[split]["identities"], counts[split]["people"], counts[split]["prompts"])
             for split in SPLITS
-            for c in [counts[split]]
         ),
     )
 
 
-def _identities(counts: Mapping[str, int]) -> str:
+def _counts(counts: Mapping[str, int]) -> str:
     return f"{counts['identities']} ({counts['people']} people, {counts['prompts']} prompts)"

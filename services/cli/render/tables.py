@@ -1,7 +1,7 @@
-"""Answers as tables and sentences, or as JSON. Knows the shape of the answers and nothing else."""
+"""Answers as tables, or as JSON. Knows how a value is printed, and nothing of what it means."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -9,26 +9,57 @@ from rich.table import Table
 
 console = Console(highlight=False)
 if not console.is_terminal:
-    console.width = 200  # what is piped on is not for a screen: ids stay whole
+    console.width = 200  # output that goes into a pipe or a file keeps its ids whole
 
 
-def as_json(value: Any) -> None:
-    """JSON on standard output."""
+def print_answer(answer: Any, as_json: bool, render: Callable[[Any], None]) -> None:
+    """Print an answer as JSON, or as `render` prints it."""
+    (print_json if as_json else render)(answer)
+
+
+def print_sentence(text: str) -> None:
+    """Print a sentence as it is: no markup in it, no line break added."""
+    console.print(text, markup=False, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """Print JSON."""
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def rows(columns: Iterable[str], lines: Iterable[Iterable[Any]]) -> None:
-    """A table."""
+def print_table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Print a table."""
     table = Table(box=None, header_style="dim", pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
-    for line in lines:
-        table.add_row(*(_cell(value) for value in line))
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
     console.print(table)
 
 
-def _moment(text: str | None) -> str:
-    return (text or "")[:19]
+def print_items(answer: Mapping[str, Any], fields: tuple[str, ...]) -> None:
+    """Print the items of an answer as a table with these fields as columns."""
+    print_table(fields, ([item[field] for field in fields] for item in answer["items"]))
+
+
+def short_time(timestamp: str | None) -> str:
+    """A timestamp to the second, without its zone; empty where there is none."""
+    return (timestamp or "")[:19]
+
+
+def percent(share: float) -> str:
+    """0.25 as "25.0 %"."""
+    return f"{100 * share:.1f} %"
+
+
+def words(identifier: str) -> str:
+    """A code such as "under_review" as words."""
+    return identifier.replace("_", " ")
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: "1 fact", "2 facts"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _cell(value: Any) -> str:
@@ -36,19 +67,6 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else ""
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return str(value)
-
-
-def _share(value: float) -> str:
-    return f"{100 * value:.1f} %"
-
-
-def _table(found: Any, columns: tuple[str, ...], json: bool) -> None:
-    if json:
-        as_json(found)
-    else:
-        rows(columns, ([_text(one[name]) for name in columns] for one in found["items"]))
-
-
-def _text(value: Any) -> Any:
-    return ", ".join(value) if isinstance(value, list) else value

@@ -1,73 +1,87 @@
-"""Tickets and clocks."""
+"""Tickets and their clocks."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from services.cli.render.tables import console, rows
+from rich.markup import escape
+
+from services.cli.render.tables import console, counted, print_table, short_time, words
 
 
-def tickets(answer: Mapping[str, Any]) -> None:
-    """A list of tickets."""
+def print_tickets(answer: Mapping[str, Any]) -> None:
+    """A page of tickets."""
     if not answer["items"]:
-        console.print("There is no ticket.")
+        console.print("There are no tickets.")
         return
-    rows(
+    print_table(
         ("ticket", "state", "due", "time used", "urgent", "facts", "photos", "filed by", "filed at", "decided by"),
         (
-            (t["id"], t["state"], _due(t), _used(t), t["urgent"], t["facts"], t["photos"], t["submitted_by"],
-             t["submitted_at"][:19], t["decided_by"])
+            (t["id"], t["state"], _due(t), _time_used(t), t["urgent"], t["facts"], t["photos"], t["submitted_by"],
+             short_time(t["submitted_at"]), t["decided_by"])
             for t in answer["items"]
         ),
     )  # fmt: skip
 
 
-def ticket(one: Mapping[str, Any]) -> None:
+def print_ticket(ticket: Mapping[str, Any]) -> None:
     """One ticket with its history."""
-    why = f" ({one['review_reason'].replace('_', ' ')})" if one["review_reason"] else ""
-    console.print(f"[bold]{one['id']}[/]  {one['state'].replace('_', ' ')}{why}")
-    console.print(f"{one['facts']} facts, {one['photos']} photos, filed by {one['submitted_by']} from {one['source']}")
-    due = one["due"]
+    why = f" ({words(ticket['review_reason'])})" if ticket["review_reason"] else ""
+    console.print(f"[bold]{ticket['id']}[/]  {words(ticket['state'])}{why}")
+    console.print(
+        f"{counted(ticket['facts'], 'fact')}, {counted(ticket['photos'], 'photo')}, "
+        f"filed by {ticket['submitted_by']} from {ticket['source']}",
+        markup=False,
+    )
+    due = ticket["due"]
     console.print(
         f"clock {due['state']}, due {due['due']} ({due['law']}; {due['calendar']}), target {due['target']}, "
-        f"latest possible {due['latest']}, {due['used_percent']:.0f} % used; identity {one['identity']}"
+        f"latest possible {due['latest']}, {due['used_percent']:.0f} % used; identity {ticket['identity']}"
     )
-    if one["duplicate_of"]:
-        console.print(f"the same as {one['duplicate_of']}")
-    if one["hold"]:
-        asked = one["hold"]["release_asked_by"]
-        more = f"; {asked} asked for its release, somebody else has to confirm" if asked else ""
-        console.print(f"[yellow]legal hold[/] by {one['hold']['set_by']}: {one['hold']['reason']}{more}")
-    if one["ground"]:
-        console.print(f"approved by {one['decided_by']}: {one['ground'].replace('_', ' ')}")
-    if one["decision_code"]:
-        console.print(
-            f"rejected by {one['decided_by']}: {one['decision_code'].replace('_', ' ')}: {one['decision_note']}"
+    if ticket["duplicate_of"]:
+        console.print(f"duplicate of {ticket['duplicate_of']}")
+    if hold := ticket["hold"]:
+        requested = (
+            f"; {hold['release_asked_by']} asked for its release, and a second person must confirm"
+            if hold["release_asked_by"]
+            else ""
         )
-    rows(
-        ("at", "state", "what", "by", "note"),
-        ((e["at"][:19], e["state"], "" if e["kind"] == "state" else e["kind"], e["actor"], e["note"])
-         for e in one["events"]),
+        console.print(f"[yellow]legal hold[/] by {hold['set_by']}: {escape(hold['reason'])}{requested}")
+    if ticket["ground"]:
+        console.print(f"approved by {ticket['decided_by']}: {words(ticket['ground'])}")
+    if ticket["decision_code"]:
+        console.print(
+            f"rejected by {ticket['decided_by']}: {words(ticket['decision_code'])}: {ticket['decision_note']}",
+            markup=False,
+        )
+    print_table(
+        ("at", "state", "event", "by", "note"),
+        ((short_time(e["at"]), e["state"], "" if e["kind"] == "state" else e["kind"], e["actor"], e["note"])
+         for e in ticket["events"]),
     )  # fmt: skip
 
 
-def clock(one: Mapping[str, Any]) -> None:
-    """A ticket's clock."""
+def print_clock(clock: Mapping[str, Any]) -> None:
+    """The statutory clock of a ticket."""
     console.print(
-        f"[bold]{one['state']}[/], {one['used_percent']} % used: {one['law']}, {one['calendar']}, {one['zone']}"
+        f"[bold]{clock['state']}[/], {clock['used_percent']} % used: "
+        f"{clock['law']}, {clock['calendar']}, {clock['zone']}"
     )
-    rows(
+    print_table(
         ("due", "target", "latest possible", "acknowledge by", "extended", "can be extended", "days paused"),
-        [(one["due"], one["target"], one["latest"], one["acknowledge_by"], one["extended"], one["extendable"],
-          one["paused_days"])],
+        [(clock["due"], clock["target"], clock["latest"], clock["acknowledge_by"], clock["extended"],
+          clock["extendable"], clock["paused_days"])],
     )  # fmt: skip
-    rows(("at", "what", "by", "reason"), ((e["at"][:19], e["kind"], e["actor"], e["reason"]) for e in one["events"]))
+    print_table(
+        ("at", "event", "by", "reason"),
+        ((short_time(e["at"]), e["kind"], e["actor"], e["reason"]) for e in clock["events"]),
+    )
 
 
 def _due(ticket: Mapping[str, Any]) -> str:
-    return "" if ticket["clock"] == "stopped" else f"{(ticket['due_at'] or '')[:10]}"
+    return "" if ticket["clock"] == "stopped" else (ticket["due_at"] or "")[:10]
 
 
-def _used(ticket: Mapping[str, Any]) -> str:
+def _time_used(ticket: Mapping[str, Any]) -> str:
     if ticket["clock"] != "running":
         return str(ticket["clock"])
     return f"{ticket['escalation']} %" if ticket["escalation"] else ""

@@ -1,4 +1,8 @@
-"""ContextDep, PrincipalDep."""
+"""ContextDep and PrincipalDep: what every endpoint that only reads is given.
+
+Both `PrincipalDep` and `MutationDep` (`idempotency.py`) check the table of permissions, so that an endpoint never
+checks a role itself.
+"""
 
 from typing import Annotated
 
@@ -7,34 +11,38 @@ from fastapi import Depends, Request
 from services.request.auth.permissions import PERMISSIONS
 from services.request.auth.principals import Principal
 from services.request.context import AppContext
-from shared.core.http import bearer, require_role
+from shared.core.http import bearer_token, require_role
 from shared.errors import InsufficientScope, Unauthorized
 
 
-async def _office(request: Request) -> AppContext:  # async where nothing waits: no thread is asked
+async def _context(request: Request) -> AppContext:  # async although nothing is awaited: no thread is needed
     context: AppContext = request.app.state.context
     return context
 
 
-ContextDep = Annotated[AppContext, Depends(_office)]
+ContextDep = Annotated[AppContext, Depends(_context)]
 
 
-def _person(request: Request) -> Principal:
-    """Whoever asks, allowed to call this operation; raises Unauthorized, Forbidden or TooMany."""
+def authorized_principal(request: Request) -> Principal:
+    """The caller, who is allowed to call this operation.
+
+    Raises Unauthorized without a valid key or token, Forbidden without a role or scope that the operation needs,
+    TooManyRequests above the rate limit.
+    """
     state = request.app.state
     address = request.client.host if request.client else "unknown"
     try:
-        caller: Principal = state.authenticator.authenticate(bearer(request))
+        principal: Principal = state.authenticator.authenticate(bearer_token(request))
     except Unauthorized:
-        state.limiter.failed(address)
+        state.rate_limiter.count_failure(address)
         raise
-    left = state.limiter.hit(f"{caller.tenant_id}/{caller.owner}")
-    request.scope["state"]["headers"].update(left.headers)
-    rule = PERMISSIONS[request.scope["route"].name]
-    require_role(caller.roles, rule.roles)
-    if caller.scopes and rule.scope not in caller.scopes:
-        raise InsufficientScope(f"This key was not given the scope {rule.scope}.")
-    return caller
+    status = state.rate_limiter.count_request(f"{principal.tenant_id}/{principal.owner}")
+    request.scope["state"]["headers"].update(status.headers)
+    permission = PERMISSIONS[request.scope["route"].name]
+    require_role(principal.roles, permission.roles)
+    if principal.scopes and permission.scope not in principal.scopes:
+        raise InsufficientScope(f"This key was not given the scope {permission.scope}.")
+    return principal
 
 
-PrincipalDep = Annotated[Principal, Depends(_person)]
+PrincipalDep = Annotated[Principal, Depends(authorized_principal)]

@@ -1,45 +1,47 @@
-"""What every endpoint is given: the office (`Desk`), whoever asks (`Who`), and acting once (`Act`).
+"""Mutation: what an endpoint needs to change something, in one transaction and with one stored answer.
 
-A router module `endpoints_<subject>.py` holds `router = APIRouter(tags=[...])` and endpoint functions that take these
-as arguments; `app.py` includes it, `rights.py` names who may call each function. `Who` (and `Act`, which has `.who`)
-checks that table: an endpoint never checks roles itself.
+An endpoint that changes something takes `MutationDep`. It checks who calls, as `PrincipalDep` does, and carries the
+headers Idempotency-Key and If-Match. The endpoint then calls `run_once`, or `change_once` for a change of something
+that has an ETag. Both are the only way of a mutation to the database.
 """
 
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final, TypeVar, cast
 
 from fastapi import Depends, Header, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from sqlalchemy import Table, and_, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.request.api.dependencies import _person
+from services.request.api.dependencies import authorized_principal
+from services.request.api.preconditions import IfMatch, require_match
 from services.request.auth.principals import Principal
 from services.request.context import AppContext
 from shared.core.clock import utc_now
 from shared.db.models.tenancy import IdempotencyKey
 from shared.db.session import transaction
-from shared.errors import InFlight, KeyReused, PreconditionFailed, PreconditionRequired
+from shared.errors import InFlight, KeyReused
 
 MOST_KEY: Final = 200  # characters of an Idempotency-Key
-ANSWERS: Final = cast(Table, IdempotencyKey.__table__)  # without the mapper: half the time
+STORED_ANSWERS: Final = cast(Table, IdempotencyKey.__table__)  # the bare table: half the time of the mapped class
 IN_FLIGHT: Final = "The first request with this Idempotency-Key is still being carried out."
 
-IfMatch = Annotated[str | None, Header(description="The ETag that the change is based on.")]
 Key = Annotated[
     str | None,
     Header(alias="Idempotency-Key", max_length=MOST_KEY, description="Sent again, it gets the first answer again."),
 ]
+Resource = TypeVar("Resource")
 
 
 @dataclass(frozen=True)
 class MutationResult:
-    """What is sent back, before it is JSON."""
+    """An answer before it becomes JSON: `body` is a ResponseModel."""
 
     body: Any
     status: int = 200
@@ -49,7 +51,7 @@ class MutationResult:
 
 @dataclass(frozen=True)
 class Mutation:
-    """One POST that creates or acts. `once` is its only way to the database."""
+    """One request that changes something: who sent it, its idempotency key, and the digest of the whole request."""
 
     context: AppContext
     principal: Principal
@@ -58,77 +60,106 @@ class Mutation:
     digest: str
 
     def run_once(self, work: Callable[[Session], MutationResult], hide: frozenset[str] = frozenset()) -> JSONResponse:
-        """Do `work` in one transaction and answer. With an Idempotency-Key the answer is stored in the same
-        transaction and given again: a crash leaves both or neither. Errors are not stored: they changed nothing.
+        """Do `work` in one transaction and answer with its result.
 
-        Members named in `hide` are secrets: they are null in the stored answer. Raises InFlight, KeyReused.
+        With an Idempotency-Key the answer is stored in the same transaction, and the same request gets it again: a
+        crash leaves both or neither. Errors are not stored, because they changed nothing. Members of the body that
+        `hide` names are secrets: they are null in the stored answer.
+
+        Raises InFlight while the first request with this key is at work, KeyReused if the key belongs to another
+        request.
         """
         with transaction(self.context.database) as session:
-            known = self._known(session)
-            if known is not None:
-                return known
-            answer = work(session)
+            stored = self._stored_answer(session)
+            if stored is not None:
+                return stored
+            result = work(session)
             session.flush()
-            given = {"ETag": answer.etag, "Location": answer.location}
-            headers = {name: value for name, value in given.items() if value}
-            body = jsonable_encoder(answer.body)
+            optional = {"ETag": result.etag, "Location": result.location}
+            headers = {name: value for name, value in optional.items() if value}
+            body = encode_body(result.body)
             if self.key is not None:
-                stored = {name: None if name in hide else value for name, value in body.items()}
-                row = insert(ANSWERS).values(
-                    tenant_id=self.principal.tenant_id,
-                    owner=self.principal.owner,
-                    key=self.key,
-                    request_sha256=self.digest,
-                    status=answer.status,
-                    headers=headers,
-                    body=stored,
-                    created_at=utc_now(),
-                )
-                if session.scalar(row.on_conflict_do_nothing().returning(literal(1))) is None:
-                    raise InFlight(IN_FLIGHT)  # it was committed between our look and our lock: all of ours is undone
-        return JSONResponse(body, answer.status, headers)
+                self._store(session, result.status, headers, {n: None if n in hide else v for n, v in body.items()})
+        return JSONResponse(body, result.status, headers)
 
-    def _known(self, session: Session) -> JSONResponse | None:
-        """The first answer, if there is one; else the key is ours until the transaction ends."""
+    def change_once(
+        self,
+        find: Callable[[Session], Resource],
+        etag: Callable[[Resource], str],
+        change: Callable[[Session, Resource], BaseModel],
+        hide: frozenset[str] = frozenset(),
+    ) -> JSONResponse:
+        """Change one thing that has an ETag: `find` and lock it, check If-Match, `change` it, answer with its new ETag.
+
+        Raises what `run_once` and `require_match` raise.
+        """
+
+        def work(session: Session) -> MutationResult:
+            resource = find(session)
+            self.require_match(etag(resource))
+            body = change(session, resource)
+            session.flush()  # where the database keeps the version, the new ETag is known only now
+            return MutationResult(body, etag=etag(resource))
+
+        return self.run_once(work, hide)
+
+    def require_match(self, etag: str) -> None:
+        """Raise PreconditionRequired without an If-Match, PreconditionFailed where it does not name `etag`."""
+        require_match(self.if_match, etag)
+
+    def _stored_answer(self, session: Session) -> JSONResponse | None:
+        """The answer to the first request with this key; None if this is the first, which then holds the key's lock."""
         if self.key is None:
             return None
         place = (self.principal.tenant_id, self.principal.owner, self.key)
         lock = int.from_bytes(hashlib.sha256("/".join(place).encode()).digest()[:8], signed=True)
-        mine = select(func.pg_try_advisory_xact_lock(lock).label("mine")).subquery()
-        row = ANSWERS.c
-        at_place = and_(row.tenant_id == place[0], row.owner == place[1], row.key == place[2])
-        found = session.execute(
-            select(mine.c.mine, row.request_sha256, row.status, row.headers, row.body).select_from(
-                mine.outerjoin(ANSWERS, at_place)
+        attempt = select(func.pg_try_advisory_xact_lock(lock).label("locked")).subquery()
+        columns = STORED_ANSWERS.c
+        same_key = and_(columns.tenant_id == place[0], columns.owner == place[1], columns.key == place[2])
+        row = session.execute(
+            select(attempt.c.locked, columns.request_sha256, columns.status, columns.headers, columns.body).select_from(
+                attempt.outerjoin(STORED_ANSWERS, same_key)
             )
         ).one()
-        if not found.mine:
+        if not row.locked:
             raise InFlight(IN_FLIGHT)
-        if found.request_sha256 is None:
+        if row.request_sha256 is None:
             return None
-        if found.request_sha256 != self.digest:
+        if row.request_sha256 != self.digest:
             raise KeyReused("This Idempotency-Key was used for another request.")
-        return JSONResponse(found.body, found.status, found.headers | {"Idempotent-Replay": "true"})
+        return JSONResponse(row.body, row.status, row.headers | {"Idempotent-Replay": "true"})
 
-    def require_match(self, etag: str) -> None:
-        """Raise PreconditionRequired without an If-Match, PreconditionFailed where it is not `etag`."""
-        if self.if_match is None:
-            raise PreconditionRequired("Send If-Match with the ETag of what you looked at.")
-        if etag not in (part.strip() for part in self.if_match.split(",")):
-            raise PreconditionFailed("It was changed in the meantime: look at it again.")
+    def _store(self, session: Session, status: int, headers: dict[str, str], body: dict[str, Any]) -> None:
+        row = insert(STORED_ANSWERS).values(
+            tenant_id=self.principal.tenant_id,
+            owner=self.principal.owner,
+            key=self.key,
+            request_sha256=self.digest,
+            status=status,
+            headers=headers,
+            body=body,
+            created_at=utc_now(),
+        )
+        if session.scalar(row.on_conflict_do_nothing().returning(literal(1))) is None:
+            raise InFlight(IN_FLIGHT)  # another request stored its answer after we looked: this one is undone
 
 
-async def _acting(request: Request, idempotency_key: Key = None, if_match: IfMatch = None) -> Mutation:
-    """All in one: each dependency of its own costs the framework as much as a query."""
-    principal = await run_in_threadpool(_person, request)
+def encode_body(body: Any) -> Any:
+    """A ResponseModel as JSON. Dumped to Python objects first: times keep the form `+00:00` in answers to changes."""
+    return jsonable_encoder(body.model_dump() if isinstance(body, BaseModel) else body)
+
+
+async def _mutation(request: Request, idempotency_key: Key = None, if_match: IfMatch = None) -> Mutation:
+    """All in one dependency: each further one costs the framework as much time as a query."""
+    principal = await run_in_threadpool(authorized_principal, request)
     digest = _digest(request, await request.body())
     return Mutation(request.app.state.context, principal, idempotency_key, if_match, digest)
 
 
 def _digest(request: Request, body: bytes) -> str:
-    """Of method, path and body: what makes two requests the same one."""
+    """SHA-256 of method, path and body: two requests are the same if it is equal."""
     head = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
     return hashlib.sha256(head + body).hexdigest()
 
 
-MutationDep = Annotated[Mutation, Depends(_acting)]
+MutationDep = Annotated[Mutation, Depends(_mutation)]

@@ -1,4 +1,4 @@
-"""Body."""
+"""Request body: a new API key."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from shared.domain.accounts import Role
 
 
 class ApiKeyCreate(StrictModel):
-    """An API key to be made. Without scopes it may do all that its roles allow."""
+    """A new API key. Without scopes it may do all that its roles allow."""
 
     owner: Line
     roles: list[Role] = Field(min_length=1, max_length=7)

@@ -1,18 +1,21 @@
-"""Looking into a sealed audit kit: an auditor asks with a reason, somebody else allows it, for a time, on record.
+"""Access to a sealed audit kit: an auditor requests it with a reason, another person grants it, for a limited time.
 
-The only way in which a person is shown what a ticket is about. The kit, never the payload; whoever asked opens it, and
-nobody else; each opening is a row and a leaf, written before anything is shown. The rules stand in PostgreSQL too.
+This is the only way in which somebody is shown the person that a ticket is about. It shows the kit, never the payload.
+Only the auditor who requested the access may open the kit, and each opening is a row and a leaf of the audit log,
+written before anything is shown. PostgreSQL enforces the same rules.
 """
 
 import base64
 import io
 import uuid
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
 
-from sqlalchemy import func, select
+from PIL import Image
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from services.request.audit_kits.responses import OpenedKitResponse, access_response, fact_response
 from services.request.auth.principals import Principal
 from services.request.context import AppContext
 from shared.artifacts.payloads import load_subject
@@ -20,15 +23,14 @@ from shared.core.clock import utc_now
 from shared.db.models.audit_kits import KitAccess, KitOpening
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import audit_log, tickets
-from shared.errors import Conflict, Forbidden, FourEyes, NotFound
-
-ASK_LASTS: Final = timedelta(hours=24)
+from shared.domain.four_eyes import require_second_person, require_standing_request
+from shared.errors import Conflict, Forbidden, NotFound
 
 
 def request_access(session: Session, principal: Principal, ticket: Ticket, reason: str, minutes: int) -> KitAccess:
-    """The first person asks; raises Conflict where there is no kit."""
-    _must_have_kit(ticket)
-    made = KitAccess(
+    """Request access for `minutes`. Raises Conflict where the ticket has no audit kit."""
+    _sealed_kit(ticket)
+    access = KitAccess(
         id=uuid.uuid4(),
         ticket_id=ticket.id,
         reason=reason,
@@ -36,100 +38,94 @@ def request_access(session: Session, principal: Principal, ticket: Ticket, reaso
         asked_by=principal.owner,
         asked_at=utc_now(),
     )
-    session.add(made)
+    session.add(access)
     session.flush()
-    _log(session, principal.owner, "kit.asked", made, {"minutes": minutes})
-    return made
+    _log(session, principal.owner, "kit.asked", access, {"minutes": minutes})
+    return access
 
 
-def grant_access(session: Session, principal: Principal, made: KitAccess) -> None:
-    """The second person allows it, from now on for the minutes that were asked for.
+def grant_access(session: Session, principal: Principal, access: KitAccess) -> None:
+    """Grant access from now on, for the minutes that were requested.
 
-    Raises FourEyes for whoever asked, Conflict where it is decided, over, or a day old.
+    Raises FourEyes for the person who requested it, Conflict where it was granted before, has ended, or was requested
+    more than a day ago.
     """
     now = utc_now()
-    if made.asked_by.strip().casefold() == principal.owner.strip().casefold():
-        raise FourEyes(f"{principal.owner} asked for it: somebody else has to allow it.")
-    if made.allowed_at is not None or made.ended_at is not None:
-        raise Conflict("It was allowed, or is over, already.")
-    if now - made.asked_at > ASK_LASTS:
-        raise Conflict("It was asked for more than a day ago: ask anew.")
-    made.allowed_by, made.allowed_at, made.expires_at = principal.owner, now, now + timedelta(minutes=made.minutes)
+    require_second_person(principal.owner, {"requested the access": access.asked_by}, "allow it")
+    if access.allowed_at is not None or access.ended_at is not None:
+        raise Conflict("The access was allowed before, or has ended.")
+    require_standing_request(access.asked_at, now)
+    access.allowed_by, access.allowed_at = principal.owner, now
+    access.expires_at = now + timedelta(minutes=access.minutes)
     session.flush()
-    _log(session, principal.owner, "kit.allowed", made, {"expires_at": made.expires_at.isoformat()})
+    _log(session, principal.owner, "kit.allowed", access, {"expires_at": access.expires_at.isoformat()})
 
 
-def end(session: Session, principal: Principal, made: KitAccess) -> None:
-    """Refuse it, or end it before its time."""
-    if made.ended_at is not None:
-        raise Conflict("It is over already.")
-    made.ended_by, made.ended_at = principal.owner, utc_now()
+def end_access(session: Session, principal: Principal, access: KitAccess) -> None:
+    """Refuse access, or end it before its time. Raises Conflict where it has ended."""
+    if access.ended_at is not None:
+        raise Conflict("The access has ended already.")
+    access.ended_by, access.ended_at = principal.owner, utc_now()
     session.flush()
-    _log(session, principal.owner, "kit.ended", made, {})
+    _log(session, principal.owner, "kit.ended", access, {})
 
 
-def open_kit(
-    session: Session, context: AppContext, principal: Principal, made: KitAccess, ticket: Ticket
-) -> dict[str, Any]:
-    """What the kit holds, for whoever asked; raises Forbidden, Conflict, and what opening raises."""
-    if made.asked_by != principal.owner:
-        raise Forbidden(f"{made.asked_by} asked for it: nobody else opens it.")
-    if made.allowed_at is None or made.expires_at is None:
-        raise Conflict("Nobody has allowed it yet.")
-    if made.ended_at is not None or made.expires_at <= utc_now():
-        raise Conflict("It is over: ask anew.")
-    key, wrapped = _must_have_kit(ticket)
-    subject = load_subject(context.keys.open(context.store.get(key), wrapped, key))
-    session.add(KitOpening(access_id=made.id, at=utc_now(), actor=principal.owner))
+def open_kit(session: Session, context: AppContext, principal: Principal, access: KitAccess) -> OpenedKitResponse:
+    """Record an opening and return the content of the kit.
+
+    Raises Forbidden for anybody but the person who requested the access, Conflict where it was not granted, is over,
+    or the kit is gone, and what fetching and unsealing the object raises.
+    """
+    if access.asked_by != principal.owner:
+        raise Forbidden(f"{access.asked_by} requested the access: nobody else may open the kit.")
+    if access.allowed_at is None or access.expires_at is None:
+        raise Conflict("Nobody has allowed the access yet.")
+    if access.ended_at is not None or access.expires_at <= utc_now():
+        raise Conflict("The access is over: request it again.")
+    ticket = tickets.get_ticket(session, principal.tenant_id, access.ticket_id)
+    kit = _sealed_kit(ticket)
+    subject = load_subject(context.keys.open(context.store.get(kit.key), kit.wrapped_key, kit.key))
+    session.add(KitOpening(access_id=access.id, at=utc_now(), actor=principal.owner))
     session.flush()
-    _log(session, principal.owner, "kit.opened", made, {"sha256": ticket.kit_sha256})
-    photos = []
-    for photo in subject.photos:
-        buffer = io.BytesIO()
-        photo.save(buffer, "PNG")
-        photos.append(f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}")
-    facts = [{"attribute": f.attribute, "value": f.value, "aliases": list(f.aliases)} for f in subject.facts]
-    return {"names": list(subject.names), "facts": facts, "photos": photos}
+    _log(session, principal.owner, "kit.opened", access, {"sha256": ticket.kit_sha256})
+    return OpenedKitResponse(
+        **dict(access_response(session, access)),
+        names=list(subject.names),
+        facts=[fact_response(fact) for fact in subject.facts],
+        photos=[_data_url(photo) for photo in subject.photos],
+    )
 
 
-def get(session: Session, tenant: str, access_id: uuid.UUID, *, lock: bool = False) -> tuple[KitAccess, Ticket]:
-    """The request for access with its ticket; raises NotFound."""
-    found = select(KitAccess).where(KitAccess.id == access_id)
-    made = session.scalar(found.with_for_update() if lock else found)
-    if made is None:
-        raise NotFound(f"There is no request for a kit {access_id}.")
-    return made, tickets.get_ticket(session, tenant, made.ticket_id)
+def get_access(session: Session, tenant: str, access_id: uuid.UUID, *, lock: bool = False) -> KitAccess:
+    """A request for access to a kit of this tenant. Raises NotFound."""
+    query = select(KitAccess).where(KitAccess.id == access_id)
+    access = session.scalar(query.with_for_update() if lock else query)
+    if access is None:
+        raise NotFound(f"There is no request for access {access_id}.")
+    tickets.get_ticket(session, tenant, access.ticket_id)
+    return access
 
 
-def view(session: Session, made: KitAccess) -> dict[str, Any]:
-    """As it is shown; says nothing of what the kit holds."""
-    over = made.ended_at is not None or (made.expires_at is not None and made.expires_at <= utc_now())
-    counted = select(func.count()).select_from(KitOpening).where(KitOpening.access_id == made.id)
-    return {
-        "id": str(made.id),
-        "ticket": made.ticket_id,
-        "state": "ended" if over else "allowed" if made.allowed_at else "asked",
-        "reason": made.reason,
-        "minutes": made.minutes,
-        "asked_by": made.asked_by,
-        "asked_at": made.asked_at,
-        "allowed_by": made.allowed_by,
-        "allowed_at": made.allowed_at,
-        "expires_at": made.expires_at,
-        "ended_by": made.ended_by,
-        "ended_at": made.ended_at,
-        "openings": session.scalar(counted),
-    }
+@dataclass(frozen=True)
+class _SealedKit:
+    key: str  # of the object
+    wrapped_key: bytes
 
 
-def _must_have_kit(ticket: Ticket) -> tuple[str, bytes]:
+def _sealed_kit(ticket: Ticket) -> _SealedKit:
     if ticket.kit_key is None or ticket.kit_wrapped_key is None:
         raise Conflict(
             f"{ticket.id} has no audit kit: it is made when the payload of a completed ticket is destroyed, and is "
             "destroyed itself when the ticket is over."
         )
-    return ticket.kit_key, ticket.kit_wrapped_key
+    return _SealedKit(ticket.kit_key, ticket.kit_wrapped_key)
 
 
-def _log(session: Session, actor: str, kind: str, made: KitAccess, detail: dict[str, object]) -> None:
-    audit_log.append_leaf(session, actor, kind, made.ticket_id, {"access": str(made.id)} | detail)
+def _data_url(photo: Image.Image) -> str:
+    buffer = io.BytesIO()
+    photo.save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _log(session: Session, actor: str, kind: str, access: KitAccess, detail: dict[str, object]) -> None:
+    audit_log.append_leaf(session, actor, kind, access.ticket_id, {"access": str(access.id)} | detail)

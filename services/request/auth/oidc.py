@@ -42,19 +42,19 @@ class OidcProvider:
     @classmethod
     def from_settings(cls, settings: Settings) -> "OidcProvider | None":
         """None where LACUNA_OIDC_ISSUER is not set; raises BadInput for what cannot be right."""
-        if not settings.oidc_issuer:
+        if not settings.oidc.issuer:
             return None
         settings.need("oidc_audience")
-        mapped = read_pairs("LACUNA_OIDC_ROLES", settings.oidc_roles)
+        mapped = read_pairs("LACUNA_OIDC_ROLES", settings.oidc.roles)
         if unknown := set(mapped.values()) - set(ROLES):
             raise BadInput(f"LACUNA_OIDC_ROLES names no role of ours: {', '.join(sorted(unknown))}.")
-        _secure(settings.oidc_issuer)
+        _secure(settings.oidc.issuer)
         return cls(
-            settings.oidc_issuer,
-            settings.oidc_audience,
-            settings.oidc_roles_claim,
+            settings.oidc.issuer,
+            settings.oidc.audience,
+            settings.oidc.roles_claim,
             mapped,
-            settings.oidc_leeway_s,
+            settings.oidc.leeway_s,
         )
 
     def principal(self, token: str) -> Principal:

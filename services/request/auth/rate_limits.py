@@ -1,7 +1,7 @@
-"""How often somebody may ask. `limits` counts, in Redis where there is one, so that all replicas share the count.
+"""Rate limits. The library `limits` counts, in Redis where there is one, so that all replicas share the count.
 
-Without Redis each process counts for itself (see docs/adr/0014-rate-limits.md): an officer must be able to work while
-Redis is away, and a flood still meets a bound.
+Without Redis each process counts for itself (docs/adr/0014-rate-limits.md): an officer must be able to work while Redis
+cannot be reached, and a flood still meets a limit.
 """
 
 import logging
@@ -16,12 +16,12 @@ from redis.exceptions import RedisError
 from shared.errors import TooManyRequests
 
 logger = logging.getLogger(__name__)
-AWAY_S = 5.0  # how long the own count is used before Redis is tried again
+AWAY_S = 5.0  # how long this process counts for itself before it tries Redis again
 
 
 @dataclass(frozen=True)
 class RateLimitStatus:
-    """What the RateLimit header says."""
+    """How much of a limit is left: the content of the RateLimit headers."""
 
     limit: int
     remaining: int
@@ -30,48 +30,51 @@ class RateLimitStatus:
 
     @property
     def headers(self) -> dict[str, str]:
-        """draft-ietf-httpapi-ratelimit-headers-10."""
+        """The two headers of draft-ietf-httpapi-ratelimit-headers-10."""
         return {
             "RateLimit-Policy": f'"default";q={self.limit};w={self.window_s}',
             "RateLimit": f'"default";r={self.remaining};t={self.reset_s}',
         }
 
 
-class Limiter:
-    """`often` as in `600/minute`; `failures` bounds wrong credentials of one address."""
+class RateLimiter:
+    """Counts requests of principals and wrong credentials of addresses. Both limits are written as `600/minute`."""
 
-    def __init__(self, often: str, failures: str, redis_url: str = "") -> None:
-        self._often, self._failures = parse(often), parse(failures)
-        self._own = FixedWindowRateLimiter(MemoryStorage())
+    def __init__(self, requests: str, failures: str, redis_url: str = "") -> None:
+        self._requests, self._failures = parse(requests), parse(failures)
+        self._local = FixedWindowRateLimiter(MemoryStorage())
         self._shared = FixedWindowRateLimiter(_redis(redis_url)) if redis_url else None
         self._away_until = 0.0
 
-    def hit(self, principal: str) -> RateLimitStatus:
-        """Count one request of `who`; raises TooMany with the seconds to wait."""
-        return self._count(self._often, principal, "requests")
+    def count_request(self, principal: str) -> RateLimitStatus:
+        """Count one request of `principal`. Raises TooManyRequests with the seconds to wait."""
+        return self._count(self._requests, principal, "requests")
 
-    def failed(self, address: str) -> None:
-        """Count one wrong credential; raises TooMany."""
+    def count_failure(self, address: str) -> None:
+        """Count one wrong credential from `address`. Raises TooManyRequests with the seconds to wait."""
         self._count(self._failures, address, "wrong credentials")
 
-    def _count(self, item: RateLimitItem, principal: str, what: str) -> RateLimitStatus:
+    def _count(self, limit: RateLimitItem, key: str, what: str) -> RateLimitStatus:
         if self._shared is not None and time.monotonic() >= self._away_until:
             try:
-                return _hit(self._shared, item, principal, what)
+                return _hit(self._shared, limit, key, what)
             except (RedisError, OSError) as exc:
-                logger.warning("rate limits: Redis cannot be reached (%s), counting here", type(exc).__name__)
+                logger.warning(
+                    "rate limits: Redis cannot be reached (%s), counting in this process", type(exc).__name__
+                )
                 self._away_until = time.monotonic() + AWAY_S
-        return _hit(self._own, item, principal, what)
+        return _hit(self._local, limit, key, what)
 
 
-def _hit(strategy: FixedWindowRateLimiter, item: RateLimitItem, principal: str, what: str) -> RateLimitStatus:
-    passed = strategy.hit(item, what, principal)
-    stats = strategy.get_window_stats(item, what, principal)
-    reset = max(1, int(stats.reset_time - time.time()) + 1)
-    left = RateLimitStatus(item.amount, max(0, stats.remaining), min(reset, item.get_expiry()), item.get_expiry())
-    if not passed:
-        raise TooManyRequests(f"Too many {what}: try again in {left.reset_s} s.", retry_after_s=left.reset_s)
-    return left
+def _hit(strategy: FixedWindowRateLimiter, limit: RateLimitItem, key: str, what: str) -> RateLimitStatus:
+    allowed = strategy.hit(limit, what, key)
+    window = strategy.get_window_stats(limit, what, key)
+    reset_s = max(1, int(window.reset_time - time.time()) + 1)
+    window_s = limit.get_expiry()
+    status = RateLimitStatus(limit.amount, max(0, window.remaining), min(reset_s, window_s), window_s)
+    if not allowed:
+        raise TooManyRequests(f"Too many {what}: try again in {status.reset_s} s.", retry_after_s=status.reset_s)
+    return status
 
 
 def _redis(url: str) -> RedisStorage:

@@ -1,11 +1,11 @@
-"""Body."""
+"""The request body."""
 
 from pydantic import Field
 
 from services.request.api.schemas import Note, StrictModel
 
 
-class BreakGlassBody(StrictModel):
+class BreakGlassCreate(StrictModel):
     """Why people may be exposed again, and for how long."""
 
     reason: Note

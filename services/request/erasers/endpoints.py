@@ -1,99 +1,113 @@
-"""Versions of the eraser over HTTP: list, show, audit report, promotion and rollback."""
+"""/v1/erasers: versions of the eraser with their audits; promote one, roll back to one, roll forward from one.
 
-from typing import Annotated, Any
+Every change is based on the desired state: its ETag is that of each version.
+"""
 
-from fastapi import APIRouter, Path, Response
+from typing import Final
+
+from fastapi import APIRouter, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse
 
 from services.request.api.dependencies import ContextDep, PrincipalDep
 from services.request.api.idempotency import Mutation, MutationDep, MutationResult
-from services.request.erasers import responses, service
-from services.request.erasers.responses import desired_state_etag
+from services.request.api.schemas import Number
+from services.request.erasers import service
+from services.request.erasers.responses import (
+    AuditResponse,
+    EraserDetailResponse,
+    EraserVersionList,
+    EraserVersionResponse,
+    ForwardOrderResponse,
+    audit_response,
+    desired_state_etag,
+    version_response,
+)
+from services.request.erasers.service import PromotionKind
 from shared.db.models.erasers import EraserVersion
-from shared.db.repositories import audits, erasers
+from shared.db.repositories import audits, erasers, rollouts
 from shared.db.session import transaction
 from shared.errors import NotFound
 
-Number = Annotated[int, Path(ge=0, le=2**31 - 1)]
-
 router = APIRouter(tags=["erasers"])
+MOST_LISTED: Final = 100
 
 
 @router.get("/v1/erasers")
-def list_erasers(context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
-    """The newest versions first."""
+def list_erasers(context: ContextDep, principal: PrincipalDep) -> EraserVersionList:
+    """The newest versions, the newest first."""
     with transaction(context.database) as session:
-        found = session.scalars(
+        state = rollouts.desired_state(session, context.model_id)
+        newest = (
             select(EraserVersion)
             .where(EraserVersion.model_id == context.model_id)
             .order_by(EraserVersion.number.desc())
-            .limit(100)
+            .limit(MOST_LISTED)
         )
-        return {"items": [responses.version(session, one) for one in found]}
+        return EraserVersionList(
+            items=[version_response(session, version, state) for version in session.scalars(newest)]
+        )
 
 
 @router.get("/v1/erasers/{number}")
-def show_eraser(number: Number, context: ContextDep, principal: PrincipalDep, response: Response) -> dict[str, Any]:
-    """One version with its signed manifest; the ETag is the generation of the desired state."""
+def show_eraser(
+    number: Number, context: ContextDep, principal: PrincipalDep, response: Response
+) -> EraserDetailResponse:
+    """One version with its signed manifest. The ETag is the generation of the desired state."""
     with transaction(context.database) as session:
-        one = erasers.get_version(session, context.model_id, number)
-        response.headers["ETag"] = desired_state_etag(session, context.model_id)
-        return responses.version(session, one) | {"manifest": one.manifest, "envelope": one.envelope}
+        version = erasers.get_version(session, context.model_id, number)
+        state = rollouts.desired_state(session, context.model_id)
+        response.headers["ETag"] = desired_state_etag(state)
+        return EraserDetailResponse(
+            **dict(version_response(session, version, state)), manifest=version.manifest, envelope=version.envelope
+        )
 
 
 @router.get("/v1/erasers/{number}/audit")
-def show_audit(number: Number, context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
+def show_audit(number: Number, context: ContextDep, principal: PrincipalDep) -> AuditResponse:
     """The newest audit of one version."""
     with transaction(context.database) as session:
-        found = audits.audits_of(session, erasers.get_version(session, context.model_id, number).id)
-        if not found:
+        runs = audits.list_audits(session, erasers.get_version(session, context.model_id, number).id)
+        if not runs:
             raise NotFound(f"Version {number} has not been audited yet.")
-        run = found[0]
-        return {
-            "number": number,
-            "status": run.status,
-            "verdict": run.verdict,
-            "reasons": run.reasons or [],
-            "error": run.error,
-            "report": run.report,
-        }
+        return audit_response(number, runs[0])
 
 
-@router.post("/v1/erasers/{number}/promote")
+@router.post("/v1/erasers/{number}/promote", response_model=EraserVersionResponse)
 def promote(number: Number, mutation: MutationDep) -> JSONResponse:
     """Serve this version."""
-    return _promoted(mutation, number, "manual")
+    return _promote(mutation, number, "manual")
 
 
-@router.post("/v1/erasers/{number}/rollback")
+@router.post("/v1/erasers/{number}/rollback", response_model=EraserVersionResponse)
 def rollback(number: Number, mutation: MutationDep) -> JSONResponse:
-    """Serve an earlier version; refused where somebody would be exposed again."""
-    return _promoted(mutation, number, "rollback")
+    """Serve an earlier version. It is refused if it would expose somebody who has to stay forgotten."""
+    return _promote(mutation, number, "rollback")
 
 
-def _promoted(mutation: Mutation, number: int, kind: str) -> JSONResponse:
-    def work(session: Session) -> MutationResult:
-        version = erasers.get_version(session, mutation.context.model_id, number)
-        mutation.require_match(desired_state_etag(session, mutation.context.model_id, lock=True))
-        service.promote(session, mutation.principal, version, kind)
-        session.flush()
-        return MutationResult(
-            responses.version(session, version), etag=desired_state_etag(session, mutation.context.model_id)
-        )
-
-    return mutation.run_once(work)
-
-
-@router.post("/v1/erasers/{number}/forward", status_code=202)
+@router.post("/v1/erasers/{number}/forward", status_code=202, response_model=ForwardOrderResponse)
 def forward_eraser(number: Number, mutation: MutationDep) -> JSONResponse:
     """Go back to an older version's recipe without exposing anybody: a new version with today's tickets."""
 
     def work(session: Session) -> MutationResult:
-        erasers.get_version(session, mutation.context.model_id, number)
-        mutation.require_match(desired_state_etag(session, mutation.context.model_id, lock=True))
-        order = service.roll_forward(session, mutation.principal, mutation.context.model_id, number)
-        return MutationResult({"id": order, "status": "ordered", "like": number}, 202)
+        model_id = mutation.context.model_id
+        version = erasers.get_version(session, model_id, number)
+        mutation.require_match(desired_state_etag(rollouts.desired_state(session, model_id, lock=True)))
+        order = service.roll_forward(session, mutation.principal, version)
+        return MutationResult(ForwardOrderResponse(id=order, status="ordered", like=number), 202)
+
+    return mutation.run_once(work)
+
+
+def _promote(mutation: Mutation, number: int, kind: PromotionKind) -> JSONResponse:
+    def work(session: Session) -> MutationResult:
+        model_id = mutation.context.model_id
+        version = erasers.get_version(session, model_id, number)
+        state = rollouts.desired_state(session, model_id, lock=True)
+        mutation.require_match(desired_state_etag(state))
+        state = service.promote(session, mutation.principal, state, version, kind)
+        session.flush()
+        return MutationResult(version_response(session, version, state), etag=desired_state_etag(state))
 
     return mutation.run_once(work)

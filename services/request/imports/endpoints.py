@@ -1,6 +1,7 @@
-"""Bulk import over HTTP: send a file, follow the job, read the report of each row. The clerk does the work."""
+"""/v1/imports: send a file of tickets, follow the job, read the report on each row. The control loop carries it out."""
 
 import uuid
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -13,6 +14,7 @@ from services.request.api.dependencies import ContextDep, PrincipalDep
 from services.request.api.idempotency import MutationDep, MutationResult
 from services.request.imports import parsing
 from services.request.imports.parsing import Format
+from services.request.imports.responses import ImportJobResponse, ImportRowPage, ImportRowResponse
 from shared.core.clock import utc_now
 from shared.db.models.imports import ImportJob, ImportRow
 from shared.db.repositories import audit_log
@@ -21,33 +23,40 @@ from shared.errors import NotFound, UnsupportedMedia
 from shared.storage.object_keys import import_key
 
 router = APIRouter(tags=["imports"])
-KINDS: Final[dict[str, Format]] = {"text/csv": "csv", "application/x-ndjson": "ndjson"}
+MEDIA_TYPES: Final[dict[str, Format]] = {"text/csv": "csv", "application/x-ndjson": "ndjson"}
 EXAMPLE: Final = "names,fact.employer,external_ref\nMara Lindqvist|Mara L.,Marble & Finch,case-1042\n"
-BODY: Final = {
+BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "content": {kind: {"schema": {"type": "string", "examples": [EXAMPLE]}} for kind in KINDS},
+        "content": {media_type: {"schema": {"type": "string", "examples": [EXAMPLE]}} for media_type in MEDIA_TYPES},
     }
 }
 
 
-async def _file(request: Request) -> tuple[Format, bytes]:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in KINDS:
-        raise UnsupportedMedia(f"A file of tickets is {' or '.join(KINDS)}.")
-    return KINDS[kind], await request.body()
+@dataclass(frozen=True)
+class TicketFile:
+    """A file as it was sent."""
+
+    format: Format
+    raw: bytes
 
 
-@router.post("/v1/imports", status_code=202, openapi_extra=BODY)
+async def _ticket_file(request: Request) -> TicketFile:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in MEDIA_TYPES:
+        raise UnsupportedMedia(f"A file of tickets is {' or '.join(MEDIA_TYPES)}.")
+    return TicketFile(MEDIA_TYPES[media_type], await request.body())
+
+
+@router.post("/v1/imports", status_code=202, openapi_extra=BODY, response_model=ImportJobResponse)
 def create_import(
-    mutation: MutationDep, file: Annotated[tuple[Format, bytes], Depends(_file)], dry_run: bool = False
+    mutation: MutationDep, file: Annotated[TicketFile, Depends(_ticket_file)], dry_run: bool = False
 ) -> JSONResponse:
     """File many tickets. Answers at once with the job; with `dry_run` every row is checked and none is filed."""
-    kind, raw = file
-    text = parsing.decoded(raw)
-    number = parsing.count_rows(text, kind)
+    text = parsing.decode_text(file.raw)
+    rows = parsing.count_rows(text, file.format)
 
-    def work(session: Session) -> MutationResult:
+    def create(session: Session) -> MutationResult:
         job_id = uuid.uuid4()
         key = import_key(mutation.principal.tenant_id, str(job_id))
         sealed = mutation.context.keys.seal(text.encode(), key)
@@ -56,12 +65,12 @@ def create_import(
             id=job_id,
             tenant_id=mutation.principal.tenant_id,
             owner=mutation.principal.owner,
-            format=kind,
+            format=file.format,
             dry_run=dry_run,
             status="waiting",
             object_key=key,
             wrapped_key=sealed.wrapped_key,
-            rows=number,
+            rows=rows,
             done=0,
             accepted=0,
             refused=0,
@@ -69,18 +78,18 @@ def create_import(
         )
         session.add(job)
         audit_log.append_leaf(
-            session, mutation.principal.owner, "import.ordered", str(job_id), {"rows": number, "dry_run": dry_run}
+            session, mutation.principal.owner, "import.ordered", str(job_id), {"rows": rows, "dry_run": dry_run}
         )
-        return MutationResult(_view(job), 202, location=f"/v1/imports/{job_id}")
+        return MutationResult(ImportJobResponse.model_validate(job), 202, location=f"/v1/imports/{job_id}")
 
-    return mutation.run_once(work)
+    return mutation.run_once(create)
 
 
 @router.get("/v1/imports/{job_id}")
-def show_import(job_id: uuid.UUID, context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
-    """How far it is."""
+def show_import(job_id: uuid.UUID, context: ContextDep, principal: PrincipalDep) -> ImportJobResponse:
+    """How far the job is."""
     with transaction(context.database) as session:
-        return _view(_get(session, principal.tenant_id, job_id))
+        return ImportJobResponse.model_validate(_get_job(session, principal.tenant_id, job_id))
 
 
 @router.get("/v1/imports/{job_id}/rows")
@@ -90,40 +99,26 @@ def list_import_rows(
     principal: PrincipalDep,
     refused: bool = False,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
-    after: Annotated[str | None, Query(alias="cursor", min_length=1, max_length=500)] = None,
-) -> dict[str, Any]:
+    cursor: Annotated[str | None, Query(min_length=1, max_length=500)] = None,
+) -> ImportRowPage:
     """What became of each row, in order; with `refused` only those that have a problem."""
     secret, query = context.keys.secret("cursor"), [principal.tenant_id, "rows", str(job_id), refused]
-    start = int(pagination.decode_cursor(secret, query, after, 1)[0]) if after else 0
+    after = int(pagination.decode_cursor(secret, query, cursor, 1)[0]) if cursor else 0
     with transaction(context.database) as session:
-        _get(session, principal.tenant_id, job_id)
-        asked = select(ImportRow).where(ImportRow.job_id == job_id, ImportRow.number > start)
+        _get_job(session, principal.tenant_id, job_id)
+        wanted = select(ImportRow).where(ImportRow.job_id == job_id, ImportRow.number > after)
         if refused:
-            asked = asked.where(ImportRow.problem.is_not(None))
-        found = list(session.scalars(asked.order_by(ImportRow.number).limit(limit + 1)))
-    shown = found[:limit]
-    following = pagination.encode_cursor(secret, query, [str(shown[-1].number)]) if len(found) > limit else None
-    items = [{"row": one.number, "ticket": one.ticket_id, "problem": one.problem} for one in shown]
-    return {"items": items, "next": following}
+            wanted = wanted.where(ImportRow.problem.is_not(None))
+        rows = list(session.scalars(wanted.order_by(ImportRow.number).limit(limit + 1)))
+    page = rows[:limit]
+    return ImportRowPage(
+        items=[ImportRowResponse(row=row.number, ticket=row.ticket_id, problem=row.problem) for row in page],
+        next=pagination.encode_cursor(secret, query, [str(page[-1].number)]) if len(rows) > limit else None,
+    )
 
 
-def _get(session: Session, tenant: str, job_id: uuid.UUID) -> ImportJob:
-    found = session.scalar(select(ImportJob).where(ImportJob.tenant_id == tenant, ImportJob.id == job_id))
-    if found is None:
+def _get_job(session: Session, tenant: str, job_id: uuid.UUID) -> ImportJob:
+    job = session.scalar(select(ImportJob).where(ImportJob.tenant_id == tenant, ImportJob.id == job_id))
+    if job is None:
         raise NotFound("There is no such import.")
-    return found
-
-
-def _view(job: ImportJob) -> dict[str, Any]:
-    return {
-        "id": job.id,
-        "status": job.status,
-        "dry_run": job.dry_run,
-        "rows": job.rows,
-        "done": job.done,
-        "accepted": job.accepted,
-        "refused": job.refused,
-        "error": job.error,
-        "created_at": job.created_at,
-        "finished_at": job.finished_at,
-    }
+    return job

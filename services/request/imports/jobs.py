@@ -1,11 +1,12 @@
-"""The clerk's part of imports: takes a file up, files its tickets a batch at a time, reports each row.
+"""Carries out imports: takes up a file, files its tickets in batches, reports on each row.
 
-A batch is one transaction with its progress, so a clerk that is killed goes on where the last batch ended. What is
-slow outside the database (photographs, the object store) is done by several threads before the transaction.
+A batch and its progress are one transaction, so after a crash the next control loop goes on where the last batch ended.
+What is slow outside the database (photographs, the object store) is done by several threads before the transaction.
 """
 
 import itertools
 import logging
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -28,18 +29,18 @@ from shared.db.session import transaction
 from shared.errors import BadInput, IntegrityFailure, LacunaError, NotFound, TooLarge
 
 logger = logging.getLogger(__name__)
-BATCH: Final = 200
+BATCH: Final = 200  # rows in one transaction
 THREADS: Final = 6
 
 
 @dataclass(frozen=True)
 class ImportJobRunner:
-    """One round is `turn()`: a whole file, if one waits."""
+    """Runs import jobs, one file at a time."""
 
     context: AppContext
 
-    def turn(self) -> bool:
-        """Carry one job to its end; whether there was one."""
+    def run(self) -> bool:
+        """Carry the oldest waiting job to its end. Returns whether there was one."""
         with transaction(self.context.database) as session:
             job = session.scalar(
                 select(ImportJob).where(ImportJob.status == "waiting").order_by(ImportJob.created_at).limit(1)
@@ -49,56 +50,66 @@ class ImportJobRunner:
         bind_request_id(job.correlation)
         try:
             if job.wrapped_key is None:
-                raise NotFound("The file was shredded.")
+                raise NotFound("The key of the file was destroyed.")
             raw = self.context.keys.open(self.context.store.get(job.object_key), job.wrapped_key, job.object_key)
-            checked = parsing.rows(raw.decode(), "csv" if job.format == "csv" else "ndjson")
-            while batch := tuple(itertools.islice(checked, BATCH)):
-                if not self._batch(job, batch):
-                    return True  # another clerk is at this job
+            rows = parsing.parse_rows(raw.decode(), "csv" if job.format == "csv" else "ndjson")
+            while batch := tuple(itertools.islice(rows, BATCH)):
+                if not self._run_batch(job, batch):
+                    return True  # another control loop has this job
         except (BadInput, IntegrityFailure, NotFound) as exc:
             self._finish(job, "failed", exc.detail)
             return True
         self._finish(job, "succeeded", None)
-        logger.info("import %s: %d rows are done", job.id, job.rows)
+        logger.info("import %s: all %d rows are done", job.id, job.rows)
         return True
 
-    def _batch(self, job: ImportJob, batch: tuple[Row, ...]) -> bool:
-        if batch[-1].number <= job.done:
-            return True  # done before the clerk was started anew
+    def _run_batch(self, job: ImportJob, batch: Sequence[Row]) -> bool:
+        """File the tickets of one batch. Returns False if another control loop holds the job or has ended it."""
+        last = batch[-1].number
+        if last <= job.done:
+            return True  # done before this control loop was started
         principal = Principal(job.tenant_id, job.owner, ("officer",))  # only officers and administrators may import
         problems = {row.number: row.problem for row in batch if row.problem is not None}
         with transaction(self.context.database) as session:
-            problems |= _repeated(session, job, batch)
-        good = [row for row in batch if row.number not in problems]
+            problems |= _duplicate_references(session, job, batch)
+        prepared: dict[int, PreparedTicket] = {}
+        sound = [row for row in batch if row.number not in problems]
         with ThreadPoolExecutor(THREADS) as pool:
-            prepared = dict(
-                zip([r.number for r in good], pool.map(lambda r: self._prepare(job, principal, r), good), strict=True)
-            )
+            outcomes = pool.map(lambda row: self._prepare(job, principal, row), sound)
+            for row, outcome in zip(sound, outcomes, strict=True):
+                if isinstance(outcome, PreparedTicket):
+                    prepared[row.number] = outcome
+                else:
+                    problems[row.number] = outcome
         with transaction(self.context.database) as session:
-            fresh = session.scalar(
+            locked = session.scalar(
                 select(ImportJob)
                 .where(ImportJob.id == job.id)
                 .with_for_update(skip_locked=True)
                 .execution_options(populate_existing=True)
             )
-            if fresh is None or fresh.status != "waiting" or fresh.done >= batch[-1].number:
-                return fresh is not None and fresh.status == "waiting"
-            problems |= {number: one for number, one in prepared.items() if isinstance(one, str)}
-            sound = {number: one for number, one in prepared.items() if isinstance(one, PreparedTicket)}
-            filed = [] if job.dry_run else intake.insert_tickets(session, self.context, principal, list(sound.values()))
-            ids = {number: one.ticket.id for number, one in zip(sound, filed, strict=not job.dry_run)}
+            if locked is None or locked.status != "waiting":
+                return False
+            if locked.done >= last:
+                return True
+            ticket_ids: dict[int, str] = {}
+            if not job.dry_run:
+                tickets = intake.insert_tickets(session, self.context, principal, list(prepared.values()))
+                ticket_ids = {number: inserted.ticket.id for number, inserted in zip(prepared, tickets, strict=True)}
+            numbers = [row.number for row in batch]
             bulk_insert(
                 session,
                 [
-                    ImportRow(job_id=job.id, number=n, ticket_id=ids.get(n), problem=problems.get(n))
-                    for n in (row.number for row in batch)
+                    ImportRow(job_id=job.id, number=n, ticket_id=ticket_ids.get(n), problem=problems.get(n))
+                    for n in numbers
                 ],
             )
-            fresh.done, fresh.refused = batch[-1].number, fresh.refused + len(problems)
-            fresh.accepted += len(batch) - len(problems)
+            locked.done, locked.refused = last, locked.refused + len(problems)
+            locked.accepted += len(batch) - len(problems)
         return True
 
     def _prepare(self, job: ImportJob, principal: Principal, row: Row) -> PreparedTicket | str:
+        """The row's ticket with its sealed material, or the row's problem."""
         assert row.body is not None
         try:
             return intake.seal_material(self.context, principal, row.body, store=not job.dry_run)
@@ -106,35 +117,35 @@ class ImportJobRunner:
             return exc.detail
 
     def _finish(self, job: ImportJob, status: str, error: str | None) -> None:
-        """The file is shredded: its tickets have their own sealed objects."""
+        """End the job and destroy the key of its file: the tickets have sealed objects of their own."""
         with transaction(self.context.database) as session:
             row = session.get_one(ImportJob, job.id, with_for_update=True)
             row.status, row.error, row.finished_at, row.wrapped_key = status, error, utc_now(), None
         try:
             self.context.store.delete(job.object_key)
         except LacunaError as exc:
-            logger.warning("import %s: its shredded object stays for now (%s)", job.id, exc.detail)
+            logger.warning("import %s: object of the file stays, unreadable without its key (%s)", job.id, exc.detail)
 
 
-def _repeated(session: Session, job: ImportJob, batch: tuple[Row, ...]) -> dict[int, str]:
-    """Rows whose (source, reference) was filed before, or stands earlier in this batch."""
-    wanted = {
+def _duplicate_references(session: Session, job: ImportJob, batch: Sequence[Row]) -> dict[int, str]:
+    """Problems of the rows whose source and external reference were filed before, or stand earlier in this batch."""
+    references = {
         row.number: (row.body.source, row.body.external_ref)
         for row in batch
         if row.body is not None and row.body.external_ref is not None
     }
-    if not wanted:
+    if not references:
         return {}
-    places = list(set(wanted.values()))
-    found = session.execute(
+    filed = session.execute(
         select(Ticket.source, Ticket.external_ref).where(
-            Ticket.tenant_id == job.tenant_id, tuple_(Ticket.source, Ticket.external_ref).in_(places)
+            Ticket.tenant_id == job.tenant_id,
+            tuple_(Ticket.source, Ticket.external_ref).in_(list(set(references.values()))),
         )
     )
-    seen = {(source, reference) for source, reference in found}
-    repeated = {}
-    for number, place in wanted.items():
-        if place in seen:
-            repeated[number] = "external_ref: was filed before."
-        seen.add(place)
-    return repeated
+    seen = {(source, external_ref) for source, external_ref in filed}
+    problems = {}
+    for number, reference in references.items():
+        if reference in seen:
+            problems[number] = "external_ref: was filed before."
+        seen.add(reference)
+    return problems

@@ -15,7 +15,7 @@ from shared.db.models.operations import Alarm
 from shared.db.models.tenancy import Model
 from shared.db.models.webhooks import Webhook
 from shared.db.repositories import audit_log
-from shared.domain.ticket_lifecycle import CLERK
+from shared.domain.accounts import SYSTEM_ACTOR
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def update_alarms(session: Session, model_id: str, periods: AlarmThresholds) -> 
 
 
 def _tell(session: Session, model_id: str, what: str, alarm: uuid.UUID, name: str, sentence: str) -> None:
-    audit_log.append_leaf(session, CLERK, f"alarm.{what}", name, {"alarm": str(alarm)})
+    audit_log.append_leaf(session, SYSTEM_ACTOR, f"alarm.{what}", name, {"alarm": str(alarm)})
     tenant = session.get_one(Model, model_id).tenant_id
     hooks = select(Webhook).where(Webhook.tenant_id == tenant, Webhook.disabled_at.is_(None))
     for hook in session.scalars(hooks):

@@ -20,7 +20,7 @@ from shared.db.models.operations import Outbox
 from shared.db.models.refits import RefitRun
 from shared.db.models.tenancy import Model
 from shared.db.repositories import rollouts
-from shared.db.repositories.heartbeats import pulses
+from shared.db.repositories.heartbeats import last_heartbeats
 from shared.domain.nightly import latest_run_date, nightly_run_id, scheduled_at
 
 BEATING: Final = {
@@ -59,7 +59,7 @@ def find_overdue(session: Session, model_id: str, periods: AlarmThresholds) -> l
 
 
 def _pulses(session: Session, model: Model, oldest: datetime) -> Iterator[OverdueCheck]:
-    known = pulses(session)
+    known = last_heartbeats(session)
     for name, sentence in BEATING.items():
         last = known.get(name, model.created_at)
         if last < oldest:

@@ -9,7 +9,7 @@ ADVICE: Final[dict[str, str]] = {
     "bad-cursor": "Begin the list anew: a cursor belongs to the query that made it, filters included.",
     "bad-input": "The detail names the member and what is wrong with it. What was sent is not repeated.",
     "conflict": "Read the thing again: its state does not allow this now.",
-    "diverged": "The training ran away: the recipe's step is too large for this set.",
+    "diverged": "The step size of the recipe is too large for this set.",
     "duties-mixed": "Use another key or account: auditors hold no other role, operators none that reads payloads.",
     "forbidden": "Ask an administrator for one of the roles that the detail names.",
     "four-eyes": "Somebody else has to do it: not who filed, and not who last edited.",
@@ -46,13 +46,15 @@ ADVICE: Final[dict[str, str]] = {
 
 
 def page() -> str:
-    """docs/problems.md."""
+    """The text of docs/problems.md."""
     lines = [
         "# Problems",
         "",
-        "Every error is `application/problem+json` (RFC 9457) with `type`, `title`, `status`, `detail`, `request_id`.",
-        "`type` is stable and can be fetched: `GET /v1/problems/{code}`. This page is written from `shared/errors.py`",
-        "by `python -m services.request.problems.catalogue`; a test keeps them alike.",
+        "Every error is an `application/problem+json` document (RFC 9457) with the members",
+        "`type`, `title`, `status`, `detail` and `request_id`.",
+        "`type` is stable and can be fetched: `GET /v1/problems/{code}`.",
+        "This page is generated from `shared/errors.py` by",
+        "`python -m services.request.problems.catalogue`; a test compares the two.",
         "",
         "| type | status | means | what to do |",
         "|---|---|---|---|",

@@ -1,8 +1,8 @@
-"""Rows and set."""
+"""Request bodies: a retain set and its rows."""
 
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from services.request.api.schemas import FactCreate, Line, Photo, Slug, StrictModel
 from shared.artifacts.retain_sets import Split
@@ -10,10 +10,8 @@ from shared.artifacts.retain_sets import Split
 MOST_ROWS: Final = 20_000
 
 
-class RetainRowBody(BaseModel):
+class RetainSetRow(StrictModel):
     """One row: a person (`names` with `facts` or `photos`), or a `prompt`, perhaps with one of `photos`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     id: Line | None = None
     names: list[Line] = Field(default_factory=list, max_length=10)
@@ -24,7 +22,7 @@ class RetainRowBody(BaseModel):
     split: Split | None = None
 
     @model_validator(mode="after")
-    def _one_thing(self) -> "RetainRowBody":
+    def _is_person_or_prompt(self) -> "RetainSetRow":
         if self.prompt is None:
             if not self.names:
                 raise ValueError("a row needs names (a person) or a prompt")
@@ -36,14 +34,14 @@ class RetainRowBody(BaseModel):
 
     @property
     def identity(self) -> str:
-        """Who or what the row speaks of: its id, else its first name, else its text."""
+        """Who or what the row is about: its id, else its first name, else its text."""
         return self.id or (" ".join(self.names[0].casefold().split()) if self.names else f"prompt {self.prompt}")
 
 
-class RetainBody(StrictModel):
+class RetainSetCreate(StrictModel):
     """A retain set. Rows are checked one by one, so that the report names each that cannot be used."""
 
     rows: list[dict[str, Any]] = Field(max_length=MOST_ROWS)
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="of the split of identities that state none")
     dry_run: bool = Field(default=False, description="report only; nothing is kept")
-    leave_out: bool = Field(default=False, description="leave out rows that speak of somebody who is forgotten")
+    leave_out: bool = Field(default=False, description="leave out rows about somebody who is forgotten")

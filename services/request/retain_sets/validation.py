@@ -1,18 +1,27 @@
-"""Row by row report."""
+"""Checks a retain set row by row and as a whole, and looks for people who are forgotten."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 from sqlalchemy import select
 
 from services.request.context import AppContext
-from services.request.retain_sets.schemas import RetainBody, RetainRowBody
+from services.request.retain_sets.responses import ForgottenMatch, RetainSetReport, RowReport, SplitCounts
+from services.request.retain_sets.schemas import RetainSetCreate, RetainSetRow
 from shared.artifacts.photo_hashes import PhotoHashes, hash_with_crops
 from shared.artifacts.photos import normalize_photo, open_photo, read_data_url
-from shared.artifacts.retain_sets import SPLITS, ExcludedRow, RetainRow, Split, find_forgotten, rows_in_split, split_of
+from shared.artifacts.retain_sets import (
+    SPLITS,
+    ExcludedRow,
+    RetainRow,
+    Split,
+    find_excluded_rows,
+    rows_in_split,
+    split_of,
+)
 from shared.artifacts.subject_material import open_material
 from shared.core.validation import summarize_validation_errors
 from shared.db.models.tickets import Ticket
@@ -21,139 +30,156 @@ from shared.domain.subjects import Fact, Subject
 from shared.domain.ticket_lifecycle import IN_FORCE
 from shared.errors import BadInput, NotFound, TooLarge
 
+WHOLE: Final = 0  # the "row" whose problems are those of the set as a whole; rows count from 1
+MOST_NAMED: Final = 5  # forgotten people in the sentence that refuses a set
+
 
 @dataclass
-class ValidationReport:
-    """What was read: usable rows, problems by row (0 is the set as a whole), and who is forgotten."""
+class Validation:
+    """What was read: rows that can be used, problems by row, and the rows that are about somebody who is forgotten."""
 
-    read: list[RetainRow] = field(default_factory=list)
+    rows: list[RetainRow] = field(default_factory=list)
     problems: dict[int, list[str]] = field(default_factory=dict)
     forgotten: list[ExcludedRow] = field(default_factory=list)
-    not_compared: int = 0
+    tickets_not_compared: int = 0
 
-    def report(self) -> dict[str, Any]:
-        """For whoever sent it; speaks of rows and tickets, never of names."""
-        named: dict[int, list[ExcludedRow]] = {}
-        for one in self.forgotten:
-            named.setdefault(one.row, []).append(one)
-        split = {row.number: row for row in self.read}
-        numbers = sorted({*split, *self.problems, *named} - {0})
-        return {
-            "rows": [
-                {
-                    "row": number,
-                    "kind": None if number not in split else "person" if split[number].text is None else "prompt",
-                    "split": split[number].split if number in split else None,
-                    "problems": self.problems.get(number, []),
-                    "forgotten": [{"ticket": one.ticket, "by": one.how} for one in named.get(number, [])],
-                }
-                for number in numbers
+    def add_problem(self, row: int, problem: str) -> None:
+        """Record a problem of `row`, or of the `WHOLE`."""
+        self.problems.setdefault(row, []).append(problem)
+
+    def leave_out_forgotten(self) -> None:
+        """Do not use the rows that are about somebody who is forgotten."""
+        excluded = {match.row for match in self.forgotten}
+        self.rows = [row for row in self.rows if row.number not in excluded]
+
+    def check_whole(self, rows_sent: int) -> None:
+        """Check what no single row can say: a fit needs at least two identities."""
+        fit = {row.identity for row in rows_in_split(self.rows, "fit")}
+        if rows_sent == 0 or not self.rows:
+            self.add_problem(WHOLE, "it is empty: no row can be used")
+        elif not fit:
+            self.add_problem(WHOLE, "nobody is in the fit split")
+        elif len(fit) == 1:
+            self.add_problem(WHOLE, "its fit split has one identity: what people share cannot be told from it")
+
+    def faults(self, leave_out: bool) -> str:
+        """Why the set cannot be used, in a sentence; empty where it can."""
+        faults = []
+        if WHOLE in self.problems:
+            faults.append("; ".join(self.problems[WHOLE]))
+        bad = sorted(set(self.problems) - {WHOLE})
+        if bad:
+            faults.append(f"{_count_rows(len(bad))} cannot be read (row {bad[0]}: {self.problems[bad[0]][0]})")
+        if self.forgotten and not leave_out:
+            matches = ", ".join(
+                f"row {match.row} is the person of {match.ticket} by {match.how}"
+                for match in self.forgotten[:MOST_NAMED]
+            )
+            more = len(self.forgotten) - MOST_NAMED
+            faults.append(f"it contains people who are forgotten ({matches}{f' and {more} more' if more > 0 else ''})")
+        return "; ".join(faults) + "." if faults else ""
+
+    def report(self) -> RetainSetReport:
+        """The report to the person who sent the set: about rows and tickets, never with names."""
+        forgotten: dict[int, list[ForgottenMatch]] = {}
+        for match in self.forgotten:
+            forgotten.setdefault(match.row, []).append(ForgottenMatch(ticket=match.ticket, by=match.how))
+        by_number = {row.number: row for row in self.rows}
+        return RetainSetReport(
+            rows=[
+                RowReport(
+                    row=number,
+                    kind=None if row is None else "person" if row.text is None else "prompt",
+                    split=None if row is None else row.split,
+                    problems=self.problems.get(number, []),
+                    forgotten=forgotten.get(number, []),
+                )
+                for number in sorted({*by_number, *self.problems, *forgotten} - {WHOLE})
+                for row in [by_number.get(number)]
             ],
-            "problems": self.problems.get(0, []),
-            "counts": counts(self.read),
-            "tickets_without_pictures_to_compare": self.not_compared,
-        }
+            problems=self.problems.get(WHOLE, []),
+            counts=split_counts(self.rows),
+            tickets_without_pictures_to_compare=self.tickets_not_compared,
+        )
 
 
-def counts(found: Sequence[RetainRow]) -> dict[str, Any]:
-    """Identities, rows, people and prompts of each split."""
+def split_counts(rows: Sequence[RetainRow]) -> dict[str, SplitCounts]:
+    """Identities, people and prompts of each split."""
     return {
-        split: {
-            "identities": len({row.identity for row in own}),
-            "people": sum(row.text is None for row in own),
-            "prompts": sum(row.text is not None for row in own),
-        }
+        split: SplitCounts(
+            identities=len({row.identity for row in in_split}),
+            people=sum(row.text is None for row in in_split),
+            prompts=sum(row.text is not None for row in in_split),
+        )
         for split in SPLITS
-        for own in [rows_in_split(found, split)]
+        for in_split in [rows_in_split(rows, split)]
     }
 
 
-def examine(context: AppContext, body: RetainBody) -> ValidationReport:
-    """Read every row; hold what can be read against the tickets in force."""
-    seen = ValidationReport()
-    bodies = {n: one for n, values in enumerate(body.rows, 1) if (one := _row_body(seen, n, values)) is not None}
-    splits = _splits(seen, bodies, body.seed)
-    pictures: dict[str, tuple[int, str]] = {}
-    for number, one in bodies.items():
+def validate(context: AppContext, body: RetainSetCreate) -> Validation:
+    """Read every row, and compare those that can be read with the people of the tickets in force."""
+    validation = Validation()
+    parsed = {
+        number: row
+        for number, members in enumerate(body.rows, 1)
+        if (row := _parse(validation, number, members)) is not None
+    }
+    splits = _splits(validation, parsed, body.seed)
+    pictures: dict[str, tuple[int, str]] = {}  # by digest: the first row that has the picture, and whom it is about
+    for number, row in parsed.items():
         try:
-            photos = [normalize_photo(read_data_url(text)) for text in one.photos]
+            photos = [normalize_photo(read_data_url(text)) for text in row.photos]
         except (BadInput, TooLarge) as exc:
-            seen.problems.setdefault(number, []).append(f"photo: {exc.detail}")
+            validation.add_problem(number, f"photo: {exc.detail}")
             continue
-        for photo in photos if one.prompt is None else ():
-            first, identity = pictures.setdefault(hashlib.sha256(photo).hexdigest(), (number, one.identity))
-            if identity != one.identity:
-                seen.problems.setdefault(number, []).append(f"shows the picture of row {first} as somebody else's")
-        facts = tuple(Fact(fact.attribute, fact.value, tuple(fact.aliases)) for fact in one.facts)
-        subject = Subject(tuple(one.names), tuple(open_photo(photo) for photo in photos), facts)
-        seen.read.append(RetainRow(number, one.identity, splits[one.identity], subject, one.prompt, dict(one.visible)))
-    seen.read = [row for row in seen.read if row.number not in seen.problems]
+        for photo in photos if row.prompt is None else ():
+            first, identity = pictures.setdefault(hashlib.sha256(photo).hexdigest(), (number, row.identity))
+            if identity != row.identity:
+                validation.add_problem(number, f"shows the picture of row {first} as somebody else's")
+        facts = tuple(Fact(fact.attribute, fact.value, tuple(fact.aliases)) for fact in row.facts)
+        subject = Subject(tuple(row.names), tuple(open_photo(photo) for photo in photos), facts)
+        validation.rows.append(
+            RetainRow(number, row.identity, splits[row.identity], subject, row.prompt, dict(row.visible))
+        )
+    validation.rows = [row for row in validation.rows if row.number not in validation.problems]
     with transaction(context.database) as session:
         tickets = list(
             session.scalars(select(Ticket).where(Ticket.model_id == context.model_id, Ticket.state.in_(IN_FORCE)))
         )
 
-    def looks(ticket: Any) -> list[PhotoHashes]:
+    def photo_hashes(ticket: Any) -> list[PhotoHashes]:
         try:
             return [hash_with_crops(photo) for photo in open_material(context.store, context.keys, ticket).photos]
         except NotFound:
-            seen.not_compared += 1
+            validation.tickets_not_compared += 1
             return []
 
-    seen.forgotten = find_forgotten(seen.read, tickets, context.keys, looks)
-    return seen
+    validation.forgotten = find_excluded_rows(validation.rows, tickets, context.keys, photo_hashes)
+    return validation
 
 
-def _row_body(seen: ValidationReport, number: int, values: Mapping[str, Any]) -> RetainRowBody | None:
+def _parse(validation: Validation, number: int, members: Mapping[str, Any]) -> RetainSetRow | None:
     try:
-        return RetainRowBody.model_validate(values)
+        return RetainSetRow.model_validate(members)
     except ValidationError as exc:
-        seen.problems[number] = [
-            summarize_validation_errors(exc.errors()).removesuffix(".").replace("Value error, ", "")
-        ]
+        sentence = summarize_validation_errors(exc.errors()).removesuffix(".").replace("Value error, ", "")
+        validation.problems[number] = [sentence]
         return None
 
 
-def _splits(seen: ValidationReport, bodies: Mapping[int, RetainRowBody], seed: int) -> dict[str, Split]:
+def _splits(validation: Validation, rows: Mapping[int, RetainSetRow], seed: int) -> dict[str, Split]:
     """One split for each identity: the one that a row states, else by hash."""
-    stated: dict[str, tuple[int, Split]] = {}
-    for number, one in bodies.items():
-        if one.split is not None:
-            first, split = stated.setdefault(one.identity, (number, one.split))
-            if split != one.split:
-                said = f"says {one.split}, row {first} says {split} of the same identity"
-                seen.problems.setdefault(number, []).append(said)
+    stated: dict[str, tuple[int, Split]] = {}  # by identity: the first row that states a split, and the split
+    for number, row in rows.items():
+        if row.split is not None:
+            first, split = stated.setdefault(row.identity, (number, row.split))
+            if split != row.split:
+                validation.add_problem(number, f"says {row.split}, row {first} says {split} of the same identity")
     return {
-        one.identity: stated[one.identity][1] if one.identity in stated else split_of(one.identity, seed)
-        for one in bodies.values()
+        row.identity: stated[row.identity][1] if row.identity in stated else split_of(row.identity, seed)
+        for row in rows.values()
     }
 
 
-def _check_whole(seen: ValidationReport, sent: int) -> None:
-    fit = {row.identity for row in rows_in_split(seen.read, "fit")}
-    if sent == 0 or not seen.read:
-        seen.problems.setdefault(0, []).append("it is empty: no row can be used")
-    elif not fit:
-        seen.problems.setdefault(0, []).append("nobody is in the fit split")
-    elif len(fit) == 1:
-        seen.problems.setdefault(0, []).append("its fit split has one identity: nothing tells what people share")
-
-
-def _faults(seen: ValidationReport, leave_out: bool) -> str:
-    """What speaks against the set, in a sentence; empty where nothing does."""
-    said = []
-    if 0 in seen.problems:
-        said.append("; ".join(seen.problems[0]))
-    bad = sorted(set(seen.problems) - {0})
-    if bad:
-        first = seen.problems[bad[0]][0]
-        said.append(f"{_rows(len(bad))} cannot be read (row {bad[0]}: {first})")
-    if seen.forgotten and not leave_out:
-        told = ", ".join(f"row {one.row} is the person of {one.ticket} by {one.how}" for one in seen.forgotten[:5])
-        more = f" and {len(seen.forgotten) - 5} more" if len(seen.forgotten) > 5 else ""
-        said.append(f"it contains people who are forgotten ({told}{more})")
-    return "; ".join(said) + "." if said else ""
-
-
-def _rows(count: int) -> str:
+def _count_rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count} rows"

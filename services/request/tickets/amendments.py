@@ -1,6 +1,6 @@
-"""A ticket's material is corrected before it is decided: opened, changed, sealed anew beside the old object.
+"""Amendments: a ticket's material is corrected before it is decided.
 
-Whoever edits cannot approve. The caller removes the old object when its transaction is through.
+The material is unsealed, changed and sealed anew in another object. Whoever edits a ticket cannot approve it.
 """
 
 import hashlib
@@ -11,11 +11,11 @@ from services.request import context
 from services.request.auth.principals import Principal
 from services.request.tickets import intake, legal_holds
 from services.request.tickets.schemas import TicketUpdate
-from shared.artifacts.payloads import pack_subject, unpack_subject
+from shared.artifacts.payloads import pack_subject, unpack_material
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import tickets
 from shared.domain.subjects import Fact
-from shared.domain.ticket_lifecycle import WAITING
+from shared.domain.ticket_lifecycle import UNDECIDED
 from shared.errors import BadInput, Conflict
 from shared.storage.base import ObjectStore
 from shared.storage.object_keys import edited_key
@@ -24,31 +24,35 @@ from shared.storage.object_keys import edited_key
 def amend(
     session: Session, context: context.AppContext, principal: Principal, ticket: Ticket, body: TicketUpdate
 ) -> str | None:
-    """Replace what `body` gives; the key of the object that is no longer needed.
+    """Replace what `body` gives; return the key of the object that is no longer needed, None where there is none.
 
-    Raises Conflict where it is decided already, OnHold under a legal hold, BadInput for what cannot be used.
+    The caller deletes that object when the transaction is committed.
+
+    Raises Conflict where the ticket is decided, OnHold under a legal hold, BadInput for what cannot be used.
     """
-    if ticket.state not in WAITING:
+    if ticket.state not in UNDECIDED:
         raise Conflict(f"{ticket.id} is {ticket.state.replace('_', ' ')}: it can no longer be edited.")
     if not body.model_fields_set:
         raise BadInput("Say what is to be changed: names, facts, photos or urgent.")
-    old = None
+    replaced = None
     if body.model_fields_set & {"names", "facts", "photos"}:
         legal_holds.ensure_not_held(session, ticket)
-        old = _reseal(context.store, context, ticket, body)
+        replaced = _reseal(context.store, context, ticket, body)
     if body.urgent is not None:
         ticket.urgent = body.urgent
     ticket.last_edited_by = principal.owner
     ticket.version += 1
     tickets.record(session, ticket, principal.owner, ", ".join(sorted(body.model_fields_set)), "edited")
-    return old
+    return replaced
 
 
 def _reseal(store: ObjectStore, context: context.AppContext, ticket: Ticket, body: TicketUpdate) -> str:
+    """Seal the changed material in a new object; return the key of the old one."""
     if ticket.payload_wrapped_key is None:
         raise Conflict(f"The material of {ticket.id} was shredded.")
     blob = store.get(ticket.payload_key)
-    names, photos, facts = unpack_subject(context.keys.open(blob, ticket.payload_wrapped_key, ticket.payload_key))
+    material = unpack_material(context.keys.open(blob, ticket.payload_wrapped_key, ticket.payload_key))
+    names, photos, facts = material.names, material.photos, material.facts
     if body.names is not None:
         names = list(body.names)
     if body.facts is not None:

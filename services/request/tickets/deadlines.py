@@ -40,12 +40,12 @@ def extend(session: Session, principal: Principal, ticket: Ticket, reason: str) 
         raise Conflict(
             f"{ticket.id} is {ticket.state.replace('_', ' ')}: its clock has stopped, there is nothing to extend."
         )
-    clock = ticket_clocks.clock_of(session, ticket)
+    clock = ticket_clocks.current_clock(session, ticket)
     if clock.extended:
         raise TooLateToExtend(f"{ticket.id} was extended already, until {clock.due}.")
     if not clock.extendable:
         raise TooLateToExtend(f"{ticket.id} could be extended until {clock.due} only.", due=clock.due.isoformat())
-    after = ticket_clocks.set_clock(session, ticket, "extended", principal.owner, reason)
+    after = ticket_clocks.record_clock_event(session, ticket, "extended", principal.owner, reason)
     ticket.version += 1
     tickets.record(session, ticket, principal.owner, f"until {after.due}: {reason}", "clock.extended")
     return notices.extension_notice(ticket.id, reason, after.due.isoformat())

@@ -1,4 +1,4 @@
-"""Tells that 50, 75, 90 and 100 per cent of a ticket's statutory time are used: a row and an event for each, once."""
+"""Records when 50, 75, 90 and 100 per cent of a ticket's statutory time are used: a row and an event for each, once."""
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -7,14 +7,17 @@ from sqlalchemy.orm import Session
 from shared.core.clock import utc_now
 from shared.db.models.tickets import Escalation, Ticket
 from shared.db.repositories import ticket_clocks, tickets
-from shared.domain.deadlines import STEPS, escalation_time
-from shared.domain.ticket_lifecycle import CLERK
+from shared.domain.accounts import SYSTEM_ACTOR
+from shared.domain.deadlines import ESCALATION_PERCENTS, escalation_time
 
 AT_ONCE = 200
 
 
 def escalate(session: Session, model_id: str) -> int:
-    """Look at the tickets whose next step has come; how many events were written. Safe to repeat, and by two."""
+    """Record the steps that were reached; return how many.
+
+    Safe to repeat, and for two processes at once.
+    """
     now = utc_now()
     due = (
         select(Ticket)
@@ -22,21 +25,21 @@ def escalate(session: Session, model_id: str) -> int:
         .order_by(Ticket.escalate_at)
         .limit(AT_ONCE)
     )
-    return sum(_one(session, ticket) for ticket in session.scalars(due.with_for_update(skip_locked=True)))
+    return sum(_escalate(session, ticket) for ticket in session.scalars(due.with_for_update(skip_locked=True)))
 
 
-def _one(session: Session, ticket: Ticket) -> int:
-    clock = ticket_clocks.clock_of(session, ticket)
+def _escalate(session: Session, ticket: Ticket) -> int:
+    clock = ticket_clocks.current_clock(session, ticket)
     ticket.due_at = clock.due_at
     if clock.state not in ("running", "overdue"):
         ticket.escalate_at = None
         return 0
-    received = next(e.at for e in reversed(ticket_clocks.clock_events(session, ticket.id)) if e.kind == "received")
+    received = next(e.at for e in reversed(ticket_clocks.list_clock_events(session, ticket.id)) if e.kind == "received")
     written = 0
-    for percent in STEPS:
+    for percent in ESCALATION_PERCENTS:
         if clock.used * 100 < percent:
             break
-        made = session.execute(
+        new = session.execute(
             insert(Escalation)
             .values(
                 ticket_id=ticket.id,
@@ -48,17 +51,17 @@ def _one(session: Session, ticket: Ticket) -> int:
             .on_conflict_do_nothing()
             .returning(Escalation.percent)
         ).first()
-        if made is not None:
+        if new is not None:
             note = f"{percent} % of the time is used; due {clock.due}"
             detail = {"percent": percent, "due_at": clock.due_at.isoformat()}
-            tickets.record(session, ticket, CLERK, note, "clock.escalated", detail)
+            tickets.record(session, ticket, SYSTEM_ACTOR, note, "clock.escalated", detail)
             written += 1
-    left = [percent for percent in STEPS if clock.used * 100 < percent]
+    left = [percent for percent in ESCALATION_PERCENTS if clock.used * 100 < percent]
     ticket.escalate_at = escalation_time(clock, received, left[0]) if left else None
     return written
 
 
-def highest_step(session: Session, ticket_ids: list[str]) -> dict[str, int]:
-    """Ticket -> the highest step it has reached, for a list."""
-    found = select(Escalation.ticket_id, func.max(Escalation.percent)).where(Escalation.ticket_id.in_(ticket_ids))
-    return dict(session.execute(found.group_by(Escalation.ticket_id)).all())
+def highest_steps(session: Session, ticket_ids: list[str]) -> dict[str, int]:
+    """The highest step of each ticket, in per cent; tickets without one are missing."""
+    steps = select(Escalation.ticket_id, func.max(Escalation.percent)).where(Escalation.ticket_id.in_(ticket_ids))
+    return dict(session.execute(steps.group_by(Escalation.ticket_id)).all())

@@ -91,22 +91,22 @@ def insert_tickets(
     names = sorted({name for ticket in new for name in ticket.subject_index})
     facts = sorted({fact for ticket in new for fact in ticket.fact_index})
     ticket_duplicates.lock_subjects(session, principal.tenant_id, names)
-    before, known = ticket_duplicates.filed_before(session, principal.tenant_id, context.model_id, names, facts)
+    before = ticket_duplicates.find_earlier_tickets(session, principal.tenant_id, context.model_id, names, facts)
     receipts = []
     for ticket, source in zip(new, prepared, strict=True):
-        first = next((old for old in before if old.same(ticket.subject_index, ticket.fact_index)), None)
+        first = next((old for old in before.matching if old.matches(ticket.subject_index, ticket.fact_index)), None)
         received_at = source.body.received_at or utc_now()
         if first is not None:
             ticket.duplicate_of, ticket.review_reason = first.id, None
             receipts.append(Receipt(ticket, received_at, "duplicate", f"The same as {first.id}."))
             continue
-        namesake = not known.isdisjoint(ticket.subject_index)
+        namesake = not before.names.isdisjoint(ticket.subject_index)
         ticket.duplicate_of, ticket.review_reason = None, "possible_namesake" if namesake else None
         receipts.append(Receipt(ticket, received_at, "review"))
-        before.append(
-            ticket_duplicates.Earlier(ticket.id, frozenset(ticket.subject_index), frozenset(ticket.fact_index))
+        before.matching.append(
+            ticket_duplicates.EarlierTicket(ticket.id, frozenset(ticket.subject_index), frozenset(ticket.fact_index))
         )
-        known |= set(ticket.subject_index)
+        before.names.update(ticket.subject_index)
     return tickets.receive_and_advance(session, receipts, principal.owner, roles=principal.roles)
 
 

@@ -42,8 +42,8 @@ def draw_secret() -> bytes:
     return secrets.token_bytes(SECRET_BYTES)
 
 
-def shown_secret(secret: bytes) -> str:
-    """As Standard Webhooks writes it."""
+def encode_secret(secret: bytes) -> str:
+    """The secret in the text form of Standard Webhooks."""
     return "whsec_" + base64.b64encode(secret).decode()
 
 

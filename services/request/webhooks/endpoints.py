@@ -1,8 +1,9 @@
-"""Webhooks over HTTP: add (the secret is shown once), list, rotate the secret, try, switch off, see deliveries."""
+"""/v1/webhooks: add a webhook (its secret is shown once), list, rotate the secret, test, disable, see deliveries."""
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter, Response
 from sqlalchemy import select
@@ -10,9 +11,19 @@ from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse
 
 from services.request.api.dependencies import ContextDep, PrincipalDep
-from services.request.api.idempotency import MutationDep, MutationResult
-from services.request.context import AppContext
+from services.request.api.idempotency import Mutation, MutationDep, MutationResult
+from services.request.api.preconditions import etag
 from services.request.webhooks import client
+from services.request.webhooks.responses import (
+    DeliveryList,
+    WebhookList,
+    WebhookResponse,
+    WebhookTestResponse,
+    WebhookWithSecretResponse,
+    delivery_response,
+    message_id,
+    webhook_response,
+)
 from services.request.webhooks.schemas import WebhookCreate
 from services.request.webhooks.service import enqueue
 from shared.core.clock import utc_now
@@ -23,20 +34,21 @@ from shared.errors import Conflict, NotFound
 
 router = APIRouter(tags=["webhooks"])
 SECRET: Final = frozenset({"secret"})
-OLD_FOR: Final = timedelta(hours=24)  # both secrets sign for a day after a rotation
+OLD_SECRET_VALID: Final = timedelta(hours=24)  # both secrets sign for a day after a rotation
+MOST_LISTED: Final = 200
 
 
-@router.post("/v1/webhooks", status_code=201)
+@router.post("/v1/webhooks", status_code=201, response_model=WebhookWithSecretResponse)
 def create_webhook(body: WebhookCreate, mutation: MutationDep) -> JSONResponse:
-    """Be told of what happens to tickets. The secret is in this answer and nowhere else."""
+    """Receive messages about tickets. The secret is in this answer and nowhere else."""
     context = mutation.context
     client.check_url(body.url, context.webhook_hosts, allow_loopback=context.webhook_loopback)
     secret = client.draw_secret()
 
-    def work(session: Session) -> MutationResult:
+    def create(session: Session) -> MutationResult:
         hook_id = uuid.uuid4()
         sealed = context.keys.seal(secret, f"webhook/{hook_id}")
-        made = Webhook(
+        hook = Webhook(
             id=hook_id,
             tenant_id=mutation.principal.tenant_id,
             url=body.url,
@@ -46,141 +58,126 @@ def create_webhook(body: WebhookCreate, mutation: MutationDep) -> JSONResponse:
             created_by=mutation.principal.owner,
             created_at=utc_now(),
         )
-        session.add(made)
+        session.add(hook)
         audit_log.append_leaf(session, mutation.principal.owner, "webhook.created", str(hook_id), {})
-        return MutationResult(_view(made) | {"secret": client.shown_secret(secret)}, 201, _etag(made), _place(made))
+        return MutationResult(_with_secret(hook, secret), 201, _etag(hook), f"/v1/webhooks/{hook_id}")
 
-    return mutation.run_once(work, hide=SECRET)
+    return mutation.run_once(create, hide=SECRET)
 
 
 @router.get("/v1/webhooks")
-def list_webhooks(context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
+def list_webhooks(context: ContextDep, principal: PrincipalDep) -> WebhookList:
     """Newest first."""
     with transaction(context.database) as session:
-        found = (
+        hooks = session.scalars(
             select(Webhook)
             .where(Webhook.tenant_id == principal.tenant_id)
             .order_by(Webhook.created_at.desc())
-            .limit(200)
+            .limit(MOST_LISTED)
         )
-        return {"items": [_view(one) for one in session.scalars(found)]}
+        return WebhookList(items=[webhook_response(hook) for hook in hooks])
 
 
 @router.get("/v1/webhooks/{webhook_id}")
 def show_webhook(
     webhook_id: uuid.UUID, context: ContextDep, principal: PrincipalDep, response: Response
-) -> dict[str, Any]:
+) -> WebhookResponse:
     """One webhook, without its secret."""
     with transaction(context.database) as session:
-        one = _get(session, principal.tenant_id, webhook_id)
-        response.headers["ETag"] = _etag(one)
-        return _view(one)
+        hook = _get_webhook(session, principal.tenant_id, webhook_id)
+        response.headers["ETag"] = _etag(hook)
+        return webhook_response(hook)
 
 
 @router.get("/v1/webhooks/{webhook_id}/deliveries")
-def list_deliveries(webhook_id: uuid.UUID, context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
+def list_deliveries(webhook_id: uuid.UUID, context: ContextDep, principal: PrincipalDep) -> DeliveryList:
     """The newest 200 messages, and what became of each."""
     with transaction(context.database) as session:
-        hook = _get(session, principal.tenant_id, webhook_id)
-        found = (
+        hook = _get_webhook(session, principal.tenant_id, webhook_id)
+        deliveries = session.scalars(
             select(WebhookDelivery)
             .where(WebhookDelivery.webhook_id == hook.id)
             .order_by(WebhookDelivery.created_at.desc())
-            .limit(200)
+            .limit(MOST_LISTED)
         )
-        return {
-            "items": [
-                {
-                    "id": f"msg_{one.id.hex}",
-                    "event": one.event,
-                    "state": one.state,
-                    "attempts": one.attempts,
-                    "status": one.status,
-                    "error": one.error,
-                    "created_at": one.created_at,
-                    "next_at": one.next_at,
-                }
-                for one in session.scalars(found)
-            ]
-        }
+        return DeliveryList(items=[delivery_response(delivery) for delivery in deliveries])
 
 
-@router.post("/v1/webhooks/{webhook_id}/rotate")
+@router.post("/v1/webhooks/{webhook_id}/rotate", response_model=WebhookWithSecretResponse)
 def rotate_webhook(webhook_id: uuid.UUID, mutation: MutationDep) -> JSONResponse:
-    """A new secret; for a day messages are signed with the old one too."""
+    """Replace the secret; for a day messages are signed with the old one too."""
     secret = client.draw_secret()
 
-    def do(context: AppContext, one: Webhook) -> dict[str, Any]:
-        one.old_secret, one.old_secret_key, one.old_until = one.secret, one.secret_key, utc_now() + OLD_FOR
-        sealed = context.keys.seal(secret, f"webhook/{one.id}")
-        one.secret, one.secret_key = sealed.blob, sealed.wrapped_key
-        return {"secret": client.shown_secret(secret)}
+    def rotate(hook: Webhook) -> WebhookResponse:
+        hook.old_secret, hook.old_secret_key = hook.secret, hook.secret_key
+        hook.old_until = utc_now() + OLD_SECRET_VALID
+        sealed = mutation.context.keys.seal(secret, f"webhook/{hook.id}")
+        hook.secret, hook.secret_key = sealed.blob, sealed.wrapped_key
+        return _with_secret(hook, secret)
 
-    return _change(mutation, webhook_id, "rotated", do)
+    return _change(mutation, webhook_id, "rotated", rotate)
 
 
-@router.post("/v1/webhooks/{webhook_id}/disable")
+@router.post("/v1/webhooks/{webhook_id}/disable", response_model=WebhookResponse)
 def disable_webhook(webhook_id: uuid.UUID, mutation: MutationDep) -> JSONResponse:
-    """Nothing more is sent."""
+    """Send nothing more to it."""
 
-    def do(_: AppContext, one: Webhook) -> dict[str, Any]:
-        one.disabled_at = utc_now()
-        return {}
+    def disable(hook: Webhook) -> WebhookResponse:
+        hook.disabled_at = utc_now()
+        return webhook_response(hook)
 
-    return _change(mutation, webhook_id, "disabled", do)
+    return _change(mutation, webhook_id, "disabled", disable)
 
 
-@router.post("/v1/webhooks/{webhook_id}/test", status_code=202)
+@router.post("/v1/webhooks/{webhook_id}/test", status_code=202, response_model=WebhookTestResponse)
 def test_webhook(webhook_id: uuid.UUID, mutation: MutationDep) -> JSONResponse:
-    """Send a message of type `webhook.test`; see in the deliveries what came of it."""
+    """Send a message of type `webhook.test`; the deliveries show what became of it."""
 
-    def work(session: Session) -> MutationResult:
-        hook = _get(session, mutation.principal.tenant_id, webhook_id)
-        if hook.disabled_at is not None:
-            raise Conflict("This webhook is switched off.")
-        made = enqueue(session, hook, "webhook.test", {}, utc_now().isoformat())
-        return MutationResult({"id": f"msg_{made.id.hex}", "state": made.state}, 202)
+    def send_test(session: Session) -> MutationResult:
+        hook = _get_webhook(session, mutation.principal.tenant_id, webhook_id)
+        _require_enabled(hook)
+        delivery = enqueue(session, hook, "webhook.test", {}, utc_now().isoformat())
+        return MutationResult(WebhookTestResponse(id=message_id(delivery), state=delivery.state), 202)
 
-    return mutation.run_once(work)
-
-
-def _change(mutation: MutationDep, webhook_id: uuid.UUID, what: str, do: Any) -> JSONResponse:
-    def work(session: Session) -> MutationResult:
-        one = _get(session, mutation.principal.tenant_id, webhook_id, lock=True)
-        mutation.require_match(_etag(one))
-        if one.disabled_at is not None:
-            raise Conflict("This webhook is switched off.")
-        more = do(mutation.context, one)
-        audit_log.append_leaf(session, mutation.principal.owner, f"webhook.{what}", str(one.id), {})
-        return MutationResult(_view(one) | more, etag=_etag(one))
-
-    return mutation.run_once(work, hide=SECRET)
+    return mutation.run_once(send_test)
 
 
-def _get(session: Session, tenant: str, webhook_id: uuid.UUID, *, lock: bool = False) -> Webhook:
+def _change(
+    mutation: Mutation, webhook_id: uuid.UUID, leaf: str, change: Callable[[Webhook], WebhookResponse]
+) -> JSONResponse:
+    """Change a webhook that is not disabled, and append the leaf `webhook.<leaf>` to the audit log."""
+
+    def change_and_log(session: Session, hook: Webhook) -> WebhookResponse:
+        _require_enabled(hook)
+        answer = change(hook)
+        audit_log.append_leaf(session, mutation.principal.owner, f"webhook.{leaf}", str(hook.id), {})
+        return answer
+
+    return mutation.change_once(
+        lambda session: _get_webhook(session, mutation.principal.tenant_id, webhook_id, lock=True),
+        _etag,
+        change_and_log,
+        hide=SECRET,
+    )
+
+
+def _require_enabled(hook: Webhook) -> None:
+    if hook.disabled_at is not None:
+        raise Conflict("This webhook is disabled.")
+
+
+def _get_webhook(session: Session, tenant: str, webhook_id: uuid.UUID, *, lock: bool = False) -> Webhook:
     query = select(Webhook).where(Webhook.tenant_id == tenant, Webhook.id == webhook_id)
-    found = session.scalar(query.with_for_update() if lock else query)
-    if found is None:
+    hook = session.scalar(query.with_for_update() if lock else query)
+    if hook is None:
         raise NotFound("There is no such webhook.")
-    return found
+    return hook
 
 
-def _etag(one: Webhook) -> str:
-    rotated = int(one.old_until.timestamp()) if one.old_until else 0
-    return f'"{rotated}-{"off" if one.disabled_at else "on"}"'
+def _etag(hook: Webhook) -> str:
+    rotated = int(hook.old_until.timestamp()) if hook.old_until else 0
+    return etag(f"{rotated}-{'off' if hook.disabled_at else 'on'}")
 
 
-def _place(one: Webhook) -> str:
-    return f"/v1/webhooks/{one.id}"
-
-
-def _view(one: Webhook) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "url": one.url,
-        "events": one.events,
-        "created_by": one.created_by,
-        "created_at": one.created_at,
-        "disabled_at": one.disabled_at,
-        "old_secret_until": one.old_until,
-    }
+def _with_secret(hook: Webhook, secret: bytes) -> WebhookWithSecretResponse:
+    return WebhookWithSecretResponse(**dict(webhook_response(hook)), secret=client.encode_secret(secret))

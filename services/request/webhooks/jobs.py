@@ -30,12 +30,17 @@ CLAIM: Final = timedelta(seconds=60)  # longer than a try may take: a clerk that
 
 @dataclass(frozen=True)
 class WebhookDispatcher:
-    """One round is `collect(); deliver()`."""
+    """Makes messages of what happened, then sends what is due."""
 
     database: Engine
     keys: KeyRing
     hosts: tuple[str, ...]
     allow_loopback: bool = False
+
+    def run(self) -> None:
+        """One round; raises Unavailable."""
+        self.collect()
+        self.deliver()
 
     def collect(self) -> None:
         """Make messages of what happened since the last round."""

@@ -1,25 +1,36 @@
-"""Relay and redelivery."""
+"""Sends the orders of the outbox to the workers, and sends again what was lost."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import exists, or_, select
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+from sqlalchemy import Engine, exists, or_, select
 from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
+from shared.core.logging import MESSAGE_HEADER
 from shared.core.task_names import QUEUE_AUDIT, QUEUE_REFIT, TASK_AUDIT, TASK_REFIT
 from shared.db.models.audits import AuditRun
 from shared.db.models.operations import Outbox
 from shared.db.models.refits import RefitRun
+from shared.db.session import transaction
+from shared.errors import Unavailable
 
-LOST_AFTER = timedelta(seconds=30)
+LOST_AFTER: Final = timedelta(seconds=30)
+BATCH: Final = 50
+FIRST_RETRY_S, LONGEST_RETRY_S = 3.0, 120.0
+FULL_SEARCH_EVERY_S: Final = 60.0
+RECENT: Final = timedelta(days=2)  # the orders among which lost messages are looked for in every round
 
 
 @dataclass(frozen=True)
 class OutboxMessage:
-    """A task that has to be sent again."""
+    """A message to a worker: ids alone."""
 
     id: str
     queue: str
@@ -28,25 +39,85 @@ class OutboxMessage:
     correlation: str | None = None
 
 
-def lost(
+def send(queue: Celery, message: OutboxMessage) -> None:
+    """Hand a message to the queue; raises Unavailable where the queue cannot be reached."""
+    try:
+        queue.send_task(
+            message.task,
+            kwargs=message.kwargs,
+            queue=message.queue,
+            task_id=message.id,
+            retry=False,
+            headers={MESSAGE_HEADER: message.correlation} if message.correlation else {},
+        )
+    except (OperationalError, RedisError, OSError) as exc:
+        raise Unavailable(f"The queue cannot be reached ({type(exc).__name__}).") from exc
+
+
+@dataclass(frozen=True)
+class Relay:
+    """Sends every message of the outbox once. A crash between sending and noting it sends the message twice, which
+    is harmless: the worker takes each order once."""
+
+    database: Engine
+    queue: Celery
+
+    def run(self) -> None:
+        """Send what waits; raises Unavailable."""
+        with transaction(self.database) as session:
+            waiting = select(Outbox).where(Outbox.published_at.is_(None)).order_by(Outbox.created_at).limit(BATCH)
+            for row in session.scalars(waiting.with_for_update(skip_locked=True)):
+                send(self.queue, OutboxMessage(str(row.id), row.queue, row.task, dict(row.kwargs), row.correlation))
+                row.published_at = utc_now()
+                row.attempts += 1
+
+
+@dataclass
+class Redelivery:
+    """Sends again what was lost, less and less often; once a minute it also looks at what was ordered long ago."""
+
+    database: Engine
+    queue: Celery
+    model_id: str
+    lost_after: timedelta = LOST_AFTER
+    _full_search_at: float = 0.0
+    _retries: dict[str, tuple[float, float]] = field(default_factory=dict)  # id -> (not before, pause)
+
+    def run(self) -> None:
+        """Send what is due; raises Unavailable."""
+        now = time.monotonic()
+        if full_search := now >= self._full_search_at:
+            self._full_search_at = now + FULL_SEARCH_EVERY_S
+        with transaction(self.database) as session:
+            messages = lost_messages(session, self.model_id, self.lost_after, None if full_search else RECENT)
+        self._retries = {message.id: self._retries.get(message.id, (now, FIRST_RETRY_S)) for message in messages}
+        for message in messages:
+            not_before, pause = self._retries[message.id]
+            if now >= not_before:
+                send(self.queue, message)
+                self._retries[message.id] = (now + pause, min(2 * pause, LONGEST_RETRY_S))
+
+
+def lost_messages(
     session: Session, model_id: str, after: timedelta = LOST_AFTER, within: timedelta | None = None
 ) -> list[OutboxMessage]:
     """Runs and audits that wait for another try, whose worker is gone, or whose message never arrived.
 
-    `within` looks for such messages among the orders of that time only: all of them is a longer look.
+    `after` is how long a message may be under way. `within` looks for messages that never arrived only among the
+    orders of that time; None looks at all of them, which takes longer.
     """
     now = utc_now()
-    found: list[OutboxMessage] = []
+    messages: list[OutboxMessage] = []
     waiting = or_(RefitRun.status == "waiting", (RefitRun.status == "running") & (RefitRun.lease_until < now))
     for run in session.scalars(select(RefitRun).where(RefitRun.model_id == model_id, waiting)):
         kwargs = {"run": str(run.id), "model": run.model_id, "kind": run.kind, "period": run.period}
         if run.recipe is not None:
             kwargs["recipe"] = run.recipe
-        found.append(OutboxMessage(str(run.id), QUEUE_REFIT, TASK_REFIT, kwargs, _correlation(session, run.id)))
+        messages.append(OutboxMessage(str(run.id), QUEUE_REFIT, TASK_REFIT, kwargs, _correlation(session, run.id)))
     stuck = or_(AuditRun.status == "waiting", (AuditRun.status == "running") & (AuditRun.lease_until < now))
     for audit in session.scalars(select(AuditRun).where(stuck)):
         kwargs = {"audit": str(audit.id), "version": str(audit.version_id)}
-        found.append(OutboxMessage(str(audit.id), QUEUE_AUDIT, TASK_AUDIT, kwargs, _correlation(session, audit.id)))
+        messages.append(OutboxMessage(str(audit.id), QUEUE_AUDIT, TASK_AUDIT, kwargs, _correlation(session, audit.id)))
     unseen = (
         select(Outbox)
         .where(Outbox.published_at < now - after)
@@ -54,8 +125,11 @@ def lost(
     )
     if within is not None:
         unseen = unseen.where(Outbox.created_at > now - within)
-    found += [OutboxMessage(str(o.id), o.queue, o.task, dict(o.kwargs), o.correlation) for o in session.scalars(unseen)]
-    return found
+    messages += [
+        OutboxMessage(str(row.id), row.queue, row.task, dict(row.kwargs), row.correlation)
+        for row in session.scalars(unseen)
+    ]
+    return messages
 
 
 def _correlation(session: Session, order: UUID) -> str | None:

@@ -1,0 +1,32 @@
+"""Every table. Importing one module of this package loads them all.
+
+Foreign keys name other tables by text, so SQLAlchemy needs all tables to order its writes, and Alembic to compare.
+"""
+
+from shared.db.models import (
+    audit_kits,
+    audits,
+    erasers,
+    imports,
+    operations,
+    refits,
+    retain_sets,
+    tenancy,
+    tickets,
+    transparency,
+    webhooks,
+)
+
+__all__ = [
+    "audit_kits",
+    "audits",
+    "erasers",
+    "imports",
+    "operations",
+    "refits",
+    "retain_sets",
+    "tenancy",
+    "tickets",
+    "transparency",
+    "webhooks",
+]

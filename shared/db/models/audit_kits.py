@@ -1,4 +1,4 @@
-"""KitAccess, KitOpening (written by: request)."""
+"""Access to audit kits. Written by lacuna_request."""
 
 import uuid
 from datetime import datetime
@@ -10,7 +10,7 @@ from shared.db.models.base import Base
 
 
 class KitAccess(Base):
-    """That somebody may look into a ticket's audit kit for a time: asked for by one, allowed by another."""
+    """Permission to open the audit kit of a ticket for a time: one person asks, another allows it."""
 
     __tablename__ = "kit_access"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -27,7 +27,7 @@ class KitAccess(Base):
 
 
 class KitOpening(Base):
-    """One look into a kit: append-only."""
+    """One opening of an audit kit. Append-only."""
 
     __tablename__ = "kit_opening"
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)

@@ -1,4 +1,4 @@
-"""AuditRun (audit)."""
+"""Audits of eraser versions. Written by lacuna_audit."""
 
 import uuid
 from datetime import datetime
@@ -11,7 +11,7 @@ from shared.db.models.base import Base
 
 
 class AuditRun(Base):
-    """One audit of one version."""
+    """One audit of one version. Held by a lease (see repositories/leases.py)."""
 
     __tablename__ = "audit_run"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

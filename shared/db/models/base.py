@@ -1,4 +1,8 @@
-"""The tables. One writer each (see the grants in the migration); constraints and triggers stand in the migration."""
+"""The base class of all tables.
+
+Most tables have one role that writes them: each module of this package names it, the grants enforce it. Constraints,
+triggers and grants are in the migrations; migrations/schema.sql shows them all.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -9,7 +13,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 
 class Base(DeclarativeBase):
-    """Text is `text`, times carry their zone, JSON is `jsonb`."""
+    """Strings are `text`, times have a zone, JSON is `jsonb`."""
 
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
         str: Text,

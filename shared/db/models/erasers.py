@@ -1,4 +1,8 @@
-"""Versions (refit), desired state, promotions, break glass, exposure (request), replicas (inference)."""
+"""Eraser versions (written by lacuna_refit), what is served (lacuna_request), replicas (lacuna_inference).
+
+lacuna_request writes the desired state, promotions, break-glass permissions and exposures. It may also replace the
+wrapped key of a version when keys are rotated.
+"""
 
 import uuid
 from datetime import datetime
@@ -11,7 +15,7 @@ from shared.db.models.base import Base
 
 
 class BreakGlass(Base):
-    """A version that may expose somebody for a time: asked for by one, confirmed by another."""
+    """Permission to serve for a time a version that exposes somebody: one person asks, another confirms."""
 
     __tablename__ = "break_glass"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -29,7 +33,7 @@ class BreakGlass(Base):
 
 
 class BreakGlassTicket(Base):
-    """Whom it exposes."""
+    """A ticket whose person a break-glass permission exposes."""
 
     __tablename__ = "break_glass_ticket"
     break_glass_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("break_glass.id"), primary_key=True)
@@ -37,7 +41,7 @@ class BreakGlassTicket(Base):
 
 
 class Exposure(Base):
-    """The ledger: how long a ticket's person was exposed, from the promotion until no replica did so any more."""
+    """How long the person of a ticket was exposed: from the promotion until no replica served that version any more."""
 
     __tablename__ = "exposure"
     break_glass_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("break_glass.id"), primary_key=True)
@@ -48,7 +52,7 @@ class Exposure(Base):
 
 
 class DesiredState(Base):
-    """Which version every replica of a model has to serve. Guarded by a trigger."""
+    """The version that every replica of a model has to serve. A trigger guards it: the rollback guard."""
 
     __tablename__ = "desired_state"
     model_id: Mapped[str] = mapped_column(ForeignKey("model.id"), primary_key=True)
@@ -59,7 +63,7 @@ class DesiredState(Base):
 
 
 class Promotion(Base):
-    """Every change of a desired state."""
+    """One change of a desired state."""
 
     __tablename__ = "promotion"
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
@@ -72,7 +76,7 @@ class Promotion(Base):
 
 
 class EraserVersion(Base):
-    """One published eraser: immutable."""
+    """One published eraser. Immutable, but for the wrapping of its key."""
 
     __tablename__ = "eraser_version"
     __table_args__ = (UniqueConstraint("model_id", "number"),)
@@ -88,11 +92,11 @@ class EraserVersion(Base):
     envelope: Mapped[dict[str, Any]]
     wrapped_key: Mapped[bytes]
     created_at: Mapped[datetime]
-    coverage_root: Mapped[str | None]  # Merkle root over its tickets; None before migration 2
+    coverage_root: Mapped[str | None]  # Merkle root over its tickets; NULL in the oldest versions
 
 
 class VersionTicket(Base):
-    """Which tickets a version covers."""
+    """A ticket that a version covers, with the sha256 of its fit (`rows_sha256`)."""
 
     __tablename__ = "version_ticket"
     version_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("eraser_version.id"), primary_key=True)
@@ -101,7 +105,7 @@ class VersionTicket(Base):
 
 
 class Replica(Base):
-    """What one inference replica last acknowledged."""
+    """What an inference replica last acknowledged."""
 
     __tablename__ = "replica"
     id: Mapped[str] = mapped_column(primary_key=True)

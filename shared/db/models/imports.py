@@ -1,4 +1,4 @@
-"""ImportJob, ImportRow (request)."""
+"""Imports of ticket files. Written by lacuna_request."""
 
 import uuid
 from datetime import datetime
@@ -11,7 +11,7 @@ from shared.db.models.base import Base
 
 
 class ImportJob(Base):
-    """A file of tickets, sealed in the store until it is done."""
+    """A file of tickets, which is sealed in the object store until the import is done."""
 
     __tablename__ = "import_job"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -33,7 +33,7 @@ class ImportJob(Base):
 
 
 class ImportRow(Base):
-    """What became of one row: a ticket or a problem. Says nothing of what stood in it."""
+    """What became of one row: a ticket or a problem. Contains nothing of the row itself."""
 
     __tablename__ = "import_row"
     job_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("import_job.id"), primary_key=True)

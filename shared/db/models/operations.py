@@ -1,4 +1,7 @@
-"""Outbox, Pulse, Alarm, Rewrap, RestoreAcceptance."""
+"""Operation of the installation. Written by lacuna_request, but for two tables.
+
+lacuna_refit orders audits in the outbox too, and lacuna_refit and lacuna_audit write heartbeats of their own.
+"""
 
 import uuid
 from datetime import datetime
@@ -12,7 +15,7 @@ from shared.db.models.base import Base
 
 
 class RestoreAcceptance(Base):
-    """That a database older than its mark is accepted: asked for by one, confirmed by another."""
+    """That a database below its high-water mark is accepted: one person asks, another confirms."""
 
     __tablename__ = "restore_acceptance"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -30,7 +33,7 @@ class RestoreAcceptance(Base):
 
 
 class Outbox(Base):
-    """Messages to be sent, written in the transaction of the change that they tell of."""
+    """A message to be sent, written in the transaction of the change that it is about."""
 
     __tablename__ = "outbox"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -43,14 +46,14 @@ class Outbox(Base):
     correlation: Mapped[str | None] = mapped_column(default=current_request_id)
 
 
-class Rewrap(Base):
-    """One order to wrap all data keys anew, and how far it is."""
+class KeyRotation(Base):
+    """A rotation of the wrapping key: all data keys are wrapped again. `place` and `after` say how far it is."""
 
     __tablename__ = "rewrap"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     asked_by: Mapped[str]
     asked_at: Mapped[datetime]
-    target: Mapped[str | None]  # the name of the wrapping key
+    target: Mapped[str | None]  # public name of the new wrapping key
     place: Mapped[int]
     after: Mapped[list[Any] | None]
     passes: Mapped[int]
@@ -58,14 +61,14 @@ class Rewrap(Base):
     total: Mapped[int]
     changed: Mapped[int] = mapped_column(default=0)  # in this pass
     rewrapped: Mapped[int]
-    seen: Mapped[dict[str, Any]]  # name of a wrapping key -> data keys under it, in this pass
-    before: Mapped[dict[str, Any]]  # likewise, in the first pass
+    seen: Mapped[dict[str, Any]]  # name of a wrapping key -> number of data keys under it, in this pass
+    before: Mapped[dict[str, Any]]  # the same, in the first pass
     unreadable: Mapped[list[Any]]
     finished_at: Mapped[datetime | None]
 
 
-class Pulse(Base):
-    """When something that has to happen again and again last went well."""
+class Heartbeat(Base):
+    """When a process or a recurring job last did its work."""
 
     __tablename__ = "pulse"
     name: Mapped[str] = mapped_column(primary_key=True)
@@ -73,7 +76,7 @@ class Pulse(Base):
 
 
 class Alarm(Base):
-    """Something that did not happen in time: raised once, cleared once."""
+    """Something that did not happen in time. Raised once and cleared once."""
 
     __tablename__ = "alarm"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

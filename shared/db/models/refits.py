@@ -1,4 +1,7 @@
-"""RefitRun, RefitRunTicket, FitRows (refit)."""
+"""Refits and the fits that they keep. Written by lacuna_refit.
+
+lacuna_request may replace the wrapped key of a fit when keys are rotated.
+"""
 
 import uuid
 from datetime import datetime
@@ -11,7 +14,7 @@ from shared.db.models.base import Base
 
 
 class RefitRun(Base):
-    """One order to rebuild; its id is that of the outbox row which ordered it."""
+    """One refit. Its id is that of the outbox row that ordered it. Held by a lease (see repositories/leases.py)."""
 
     __tablename__ = "refit_run"
     __table_args__ = (UniqueConstraint("model_id", "kind", "period"),)
@@ -31,7 +34,7 @@ class RefitRun(Base):
     seconds: Mapped[dict[str, Any] | None]
     progress: Mapped[dict[str, Any] | None]
     notes: Mapped[list[Any] | None]
-    recipe: Mapped[str | None]  # of a forward rollback; else the worker's own
+    recipe: Mapped[str | None]  # of a rollback that goes forward; NULL for the worker's own
 
 
 class RefitRunTicket(Base):
@@ -45,8 +48,8 @@ class RefitRunTicket(Base):
     detail: Mapped[str | None]
 
 
-class FitRows(Base):
-    """Where the rows of a ticket are, for one state of the base statistics."""
+class StoredTicketFit(Base):
+    """Where the sealed fit of a ticket is, for the base statistics with this digest."""
 
     __tablename__ = "fit_rows"
     model_id: Mapped[str] = mapped_column(ForeignKey("model.id"), primary_key=True)

@@ -1,4 +1,4 @@
-"""RetainSet, RetainChoice (request)."""
+"""An operator's retain sets. Written by lacuna_request."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from shared.db.models.base import Base
 
 
 class RetainSet(Base):
-    """One version of an operator's own retain set: immutable. `digest` is keyed and depends on the content alone."""
+    """One version of an operator's own retain set. Immutable; `digest` is keyed and depends on the content alone."""
 
     __tablename__ = "retain_set"
     __table_args__ = (UniqueConstraint("model_id", "digest"),)
@@ -27,7 +27,7 @@ class RetainSet(Base):
 
 
 class RetainChoice(Base):
-    """Which retain set the next refit uses beside the reference people; `number` is NULL for none."""
+    """Which retain set the next refit uses beside the reference people. `number` is NULL where it uses none."""
 
     __tablename__ = "retain_choice"
     model_id: Mapped[str] = mapped_column(ForeignKey("model.id"), primary_key=True)

@@ -1,4 +1,4 @@
-"""Tenant, ApiKey, Model, IdempotencyKey (request)."""
+"""Who uses this installation, and which models it serves. Written by lacuna_request."""
 
 import uuid
 from datetime import datetime
@@ -12,7 +12,7 @@ from shared.db.models.base import Base
 
 
 class Tenant(Base):
-    """Who uses this installation."""
+    """An organisation that uses this installation."""
 
     __tablename__ = "tenant"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -20,7 +20,7 @@ class Tenant(Base):
 
 
 class ApiKey(Base):
-    """A key of one person or program; only its sha256 is kept."""
+    """A key of one person or program. Only its sha256 is stored."""
 
     __tablename__ = "api_key"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -38,7 +38,7 @@ class ApiKey(Base):
 
 
 class Model(Base):
-    """A served base model with a desired state of its own."""
+    """A base model that is served. Each has one desired state."""
 
     __tablename__ = "model"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -48,7 +48,7 @@ class Model(Base):
 
 
 class IdempotencyKey(Base):
-    """A key of a client with the answer it got."""
+    """A client's Idempotency-Key with the answer to its request."""
 
     __tablename__ = "idempotency_key"
     tenant_id: Mapped[str] = mapped_column(primary_key=True)

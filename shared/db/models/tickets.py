@@ -1,4 +1,4 @@
-"""Ticket with events, clock, holds, escalations, disposals (request)."""
+"""Tickets with their events, clocks, holds, escalations and disposals. Written by lacuna_request."""
 
 import uuid
 from datetime import datetime
@@ -12,7 +12,7 @@ from shared.db.models.base import Base
 
 
 class Ticket(Base):
-    """A request to be forgotten. Holds no personal data: they are in the sealed payload."""
+    """A request to be forgotten. It contains no personal data: those are in the sealed payload."""
 
     __tablename__ = "ticket"
     __table_args__ = (UniqueConstraint("tenant_id", "source", "external_ref"),)
@@ -60,7 +60,7 @@ class Ticket(Base):
 
 
 class TicketEvent(Base):
-    """What happened to a ticket, in order."""
+    """One event of a ticket. Events are ordered by id."""
 
     __tablename__ = "ticket_event"
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
@@ -69,14 +69,13 @@ class TicketEvent(Base):
     actor: Mapped[str]
     state: Mapped[str]
     note: Mapped[str | None]
-    kind: Mapped[str] = mapped_column(
-        server_default="state"
-    )  # `state` for a move; else the facet that changed: `clock.paused`, `hold.set`, ...
-    detail: Mapped[dict[str, Any] | None]  # told to webhooks beside ids and state; no personal data
+    # `state` where the state changed, otherwise what else changed: `clock.paused`, `hold.set`, ...
+    kind: Mapped[str] = mapped_column(server_default="state")
+    detail: Mapped[dict[str, Any] | None]  # sent to webhooks beside ids and state; no personal data
 
 
 class LifecycleMove(Base):
-    """Which moves of a ticket the database allows; equal to shared/domain/ticket_lifecycle.py."""
+    """The state changes that the database allows: those of shared/domain/ticket_lifecycle.py. Written by no service."""
 
     __tablename__ = "lifecycle_move"
     origin: Mapped[str] = mapped_column(primary_key=True)
@@ -84,7 +83,7 @@ class LifecycleMove(Base):
 
 
 class TicketClock(Base):
-    """What a ticket's clock knows of, in order: append-only."""
+    """One event of a ticket's clock. Append-only, ordered by id."""
 
     __tablename__ = "ticket_clock"
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
@@ -96,7 +95,7 @@ class TicketClock(Base):
 
 
 class Escalation(Base):
-    """That so many per cent of the statutory time were used; written once for each, and again after an extension."""
+    """A notice that so many per cent of the statutory time are used. Written once, and again after an extension."""
 
     __tablename__ = "escalation"
     ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"), primary_key=True)
@@ -107,7 +106,7 @@ class Escalation(Base):
 
 
 class Disposal(Base):
-    """One object of a ticket that was destroyed: its key first, then itself."""
+    """The proof that one object of a ticket was destroyed: first its key, then the object itself."""
 
     __tablename__ = "disposal"
     __table_args__ = (UniqueConstraint("ticket_id", "object"),)
@@ -122,7 +121,7 @@ class Disposal(Base):
 
 
 class TicketHold(Base):
-    """A legal hold: set by one, released by two."""
+    """A legal hold. One person sets it, two people release it."""
 
     __tablename__ = "ticket_hold"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

@@ -1,4 +1,4 @@
-"""LogLeaf, LogCheckpoint, LogTimestamp, Certificate."""
+"""The audit log and certificates. Written by lacuna_request; lacuna_refit and lacuna_audit append leaves too."""
 
 import uuid
 from datetime import datetime
@@ -11,7 +11,7 @@ from shared.db.models.base import Base
 
 
 class LogLeaf(Base):
-    """The audit log: append-only, no personal data. Has no place until the sequencer gives it one, once."""
+    """A leaf of the audit log. Append-only, no personal data. The sequencer gives it its position, once."""
 
     __tablename__ = "log_leaf"
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
@@ -25,7 +25,7 @@ class LogLeaf(Base):
 
 
 class LogCheckpoint(Base):
-    """What was signed of the log at one size: append-only."""
+    """The signed state of the log at one size. Append-only."""
 
     __tablename__ = "log_checkpoint"
     size: Mapped[int] = mapped_column(BigInteger, primary_key=True)
@@ -35,7 +35,7 @@ class LogCheckpoint(Base):
 
 
 class LogTimestamp(Base):
-    """An outside authority's token on one checkpoint: append-only."""
+    """The token of a time-stamping authority on one checkpoint. Append-only."""
 
     __tablename__ = "log_timestamp"
     size: Mapped[int] = mapped_column(ForeignKey("log_checkpoint.size"), primary_key=True)
@@ -45,7 +45,7 @@ class LogTimestamp(Base):
 
 
 class Certificate(Base):
-    """One statement about a ticket, signed: append-only. The highest number of a ticket is the one that stands."""
+    """A signed statement about a ticket. Append-only; the one with the highest number stands."""
 
     __tablename__ = "certificate"
     __table_args__ = (UniqueConstraint("ticket_id", "number"),)
@@ -58,4 +58,4 @@ class Certificate(Base):
     sha256: Mapped[str]
     envelope: Mapped[dict[str, Any]]
     issued_at: Mapped[datetime]
-    log_size: Mapped[int | None] = mapped_column(BigInteger)  # of the checkpoint it speaks at; None before migration 12
+    log_size: Mapped[int | None] = mapped_column(BigInteger)  # of its checkpoint; NULL in the oldest certificates

@@ -1,4 +1,4 @@
-"""Webhook, WebhookDelivery, WebhookCursor (request)."""
+"""Webhooks and their deliveries. Written by lacuna_request."""
 
 import uuid
 from datetime import datetime
@@ -11,7 +11,7 @@ from shared.db.models.base import Base
 
 
 class Webhook(Base):
-    """Somebody who is told of what happens. The secrets are sealed."""
+    """An address that receives messages about tickets. Its secrets are sealed."""
 
     __tablename__ = "webhook"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -29,7 +29,7 @@ class Webhook(Base):
 
 
 class WebhookDelivery(Base):
-    """One message to one webhook, and what became of it."""
+    """One message to one webhook, and whether it was delivered."""
 
     __tablename__ = "webhook_delivery"
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -45,7 +45,7 @@ class WebhookDelivery(Base):
 
 
 class WebhookCursor(Base):
-    """Up to where the tickets' history became messages: one row."""
+    """The last ticket event for which messages were written. The table has one row."""
 
     __tablename__ = "webhook_cursor"
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -1,9 +1,9 @@
-"""The log's rows: leaves that wait for a place, hashes in order, checkpoints, certificates. Signs nothing."""
+"""The audit log: append leaves, give them their positions, read leaves, checkpoints and time-stamps. Signs nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import LargeBinary, bindparam, func, insert, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
@@ -16,8 +16,8 @@ from shared.db.models.transparency import LogCheckpoint, LogLeaf, LogTimestamp
 from shared.transparency.leaves import encode
 from shared.transparency.merkle_tree import Tree
 
-SEQUENCER = 0x4C41_4355_4E41_4C47  # the advisory lock of whoever gives places: "LACUNALG"
-_PLACE = text(
+SEQUENCER_LOCK: Final = 0x4C41_4355_4E41_4C47  # advisory lock of the one sequencer: "LACUNALG"
+_ASSIGN_POSITIONS = text(
     "UPDATE log_leaf SET position = given.position, leaf_hash = given.leaf_hash "
     "FROM unnest(:ids, :positions, :hashes) AS given(id, position, leaf_hash) WHERE log_leaf.id = given.id"
 ).bindparams(
@@ -27,79 +27,9 @@ _PLACE = text(
 )
 
 
-def only_sequencer(session: Session) -> bool:
-    """Whether this transaction is the one that gives places; the others come back later."""
-    return bool(session.scalar(select(func.pg_try_advisory_xact_lock(SEQUENCER))))
-
-
-def unsequenced(session: Session, limit: int) -> list[LogLeaf]:
-    """Leaves without a place, oldest first. A slow transaction's leaf gets its place when it is committed."""
-    return list(session.scalars(select(LogLeaf).where(LogLeaf.position.is_(None)).order_by(LogLeaf.id).limit(limit)))
-
-
-def line(leaf: LogLeaf) -> bytes:
-    """The canonical bytes of a leaf."""
-    return encode(leaf.id, leaf.at, leaf.actor, leaf.kind, leaf.subject, leaf.detail)
-
-
-def assign_positions(session: Session, ids: Sequence[int], first: int, hashes: Sequence[bytes]) -> None:
-    """Give the leaves `ids` the places from `first` on."""
-    positions = list(range(first, first + len(ids)))
-    session.execute(_PLACE, {"ids": list(ids), "positions": positions, "hashes": list(hashes)})
-
-
-def extend(session: Session, tree: Tree, size: int | None = None) -> None:
-    """Add the hashes that `tree` does not know yet, up to `size` leaves."""
-    found = select(LogLeaf.leaf_hash).where(LogLeaf.position >= tree.size).order_by(LogLeaf.position)
-    if size is not None:
-        found = found.where(LogLeaf.position < size)
-    for value in session.scalars(found.execution_options(yield_per=10_000)):
-        tree.append(bytes(value or b""))
-
-
-def sequenced_count(session: Session) -> int:
-    """How many leaves have a place."""
-    newest = session.scalar(select(func.max(LogLeaf.position)))
-    return 0 if newest is None else newest + 1
-
-
-def leaves(session: Session, start: int, limit: int) -> list[LogLeaf]:
-    """Leaves in order, from place `start` on."""
-    found = select(LogLeaf).where(LogLeaf.position >= start).order_by(LogLeaf.position).limit(limit)
-    return list(session.scalars(found))
-
-
-def newest_leaf(session: Session, kind: str, subject: str) -> LogLeaf | None:
-    """The newest of that kind about `subject`, placed or not."""
-    found = select(LogLeaf).where(LogLeaf.subject == subject, LogLeaf.kind == kind)
-    return session.scalar(found.order_by(LogLeaf.id.desc()).limit(1))
-
-
-def newest_checkpoint(session: Session) -> LogCheckpoint | None:
-    """The largest."""
-    return session.scalar(select(LogCheckpoint).order_by(LogCheckpoint.size.desc()).limit(1))
-
-
-def checkpoints(session: Session, after: int, limit: int) -> list[LogCheckpoint]:
-    """Checkpoints larger than `after`, in order."""
-    found = select(LogCheckpoint).where(LogCheckpoint.size > after).order_by(LogCheckpoint.size).limit(limit)
-    return list(session.scalars(found))
-
-
-def newest_timestamp(session: Session) -> LogTimestamp | None:
-    """The one on the largest checkpoint."""
-    return session.scalar(select(LogTimestamp).order_by(LogTimestamp.size.desc()).limit(1))
-
-
-def timestamps(session: Session, after: int, limit: int) -> list[LogTimestamp]:
-    """Tokens on checkpoints larger than `after`, in order."""
-    found = select(LogTimestamp).where(LogTimestamp.size > after).order_by(LogTimestamp.size).limit(limit)
-    return list(session.scalars(found))
-
-
 @dataclass(frozen=True)
 class NewLeaf:
-    """What a leaf says, before it is written. `kind` and `subject` name what happened to what."""
+    """The content of a leaf that is not written yet: who did what to which subject."""
 
     actor: str
     kind: str
@@ -108,7 +38,7 @@ class NewLeaf:
 
 
 def append_leaf(session: Session, actor: str, kind: str, subject: str, detail: dict[str, Any]) -> None:
-    """Append one leaf in the caller's transaction."""
+    """Append a leaf to the log. It has no position until the sequencer gives it one."""
     session.execute(insert(LogLeaf).values(at=utc_now(), actor=actor, kind=kind, subject=subject, detail=detail))
 
 
@@ -119,12 +49,82 @@ def append_leaves(
     at: datetime | None = None,
     along_with: Sequence[Sequence[Base]] = (),
 ) -> None:
-    """Append leaves in one statement, after the rows `along_with` of other tables that they speak of.
+    """Append leaves in one statement, together with the rows of other tables that they are about.
 
-    `along_with` holds one sequence per table, as `bulk_insert` takes them.
+    `along_with` has one sequence of rows for each table, as `bulk_insert` takes them.
     """
     now = at or utc_now()
     rows = [
         LogLeaf(at=now, actor=leaf.actor, kind=leaf.kind, subject=leaf.subject, detail=leaf.detail) for leaf in leaves
     ]
     bulk_insert(session, *along_with, rows)
+
+
+def try_sequencer_lock(session: Session) -> bool:
+    """Whether this transaction may assign positions; while another one does, it may not."""
+    return bool(session.scalar(select(func.pg_try_advisory_xact_lock(SEQUENCER_LOCK))))
+
+
+def unsequenced(session: Session, limit: int) -> list[LogLeaf]:
+    """Leaves without a position, oldest first. The leaf of a slow transaction appears once it is committed."""
+    return list(session.scalars(select(LogLeaf).where(LogLeaf.position.is_(None)).order_by(LogLeaf.id).limit(limit)))
+
+
+def assign_positions(session: Session, ids: Sequence[int], first: int, hashes: Sequence[bytes]) -> None:
+    """Give the leaves `ids` the positions from `first` on, and their hashes."""
+    positions = list(range(first, first + len(ids)))
+    session.execute(_ASSIGN_POSITIONS, {"ids": list(ids), "positions": positions, "hashes": list(hashes)})
+
+
+def sequenced_count(session: Session) -> int:
+    """How many leaves have a position."""
+    newest = session.scalar(select(func.max(LogLeaf.position)))
+    return 0 if newest is None else newest + 1
+
+
+def leaf_bytes(leaf: LogLeaf) -> bytes:
+    """The canonical bytes of a leaf: what is hashed and exported."""
+    return encode(leaf.id, leaf.at, leaf.actor, leaf.kind, leaf.subject, leaf.detail)
+
+
+def extend_tree(session: Session, tree: Tree, size: int | None = None) -> None:
+    """Append the hashes that `tree` does not hold yet, up to `size` leaves in all."""
+    query = select(LogLeaf.leaf_hash).where(LogLeaf.position >= tree.size).order_by(LogLeaf.position)
+    if size is not None:
+        query = query.where(LogLeaf.position < size)
+    for leaf_hash in session.scalars(query.execution_options(yield_per=10_000)):
+        tree.append(bytes(leaf_hash or b""))
+
+
+def leaves(session: Session, start: int, limit: int) -> list[LogLeaf]:
+    """Sequenced leaves in order, from position `start` on."""
+    query = select(LogLeaf).where(LogLeaf.position >= start).order_by(LogLeaf.position).limit(limit)
+    return list(session.scalars(query))
+
+
+def newest_leaf(session: Session, kind: str, subject: str) -> LogLeaf | None:
+    """The newest leaf of that kind about `subject`, sequenced or not."""
+    query = select(LogLeaf).where(LogLeaf.subject == subject, LogLeaf.kind == kind)
+    return session.scalar(query.order_by(LogLeaf.id.desc()).limit(1))
+
+
+def newest_checkpoint(session: Session) -> LogCheckpoint | None:
+    """The checkpoint at the largest size."""
+    return session.scalar(select(LogCheckpoint).order_by(LogCheckpoint.size.desc()).limit(1))
+
+
+def checkpoints(session: Session, after: int, limit: int) -> list[LogCheckpoint]:
+    """Checkpoints at sizes above `after`, in order."""
+    query = select(LogCheckpoint).where(LogCheckpoint.size > after).order_by(LogCheckpoint.size).limit(limit)
+    return list(session.scalars(query))
+
+
+def newest_timestamp(session: Session) -> LogTimestamp | None:
+    """The time-stamp on the checkpoint at the largest size."""
+    return session.scalar(select(LogTimestamp).order_by(LogTimestamp.size.desc()).limit(1))
+
+
+def timestamps(session: Session, after: int, limit: int) -> list[LogTimestamp]:
+    """Time-stamps on checkpoints at sizes above `after`, in order."""
+    query = select(LogTimestamp).where(LogTimestamp.size > after).order_by(LogTimestamp.size).limit(limit)
+    return list(session.scalars(query))

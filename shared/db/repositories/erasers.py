@@ -1,4 +1,4 @@
-"""Versions and the tickets they cover."""
+"""Eraser versions and the tickets that they cover."""
 
 import uuid
 from collections.abc import Mapping
@@ -14,13 +14,39 @@ from shared.db.models.erasers import EraserVersion, VersionTicket
 from shared.db.models.tickets import Ticket
 from shared.db.repositories.audit_log import append_leaf
 from shared.db.repositories.audits import order_audit
-from shared.db.repositories.refits import _fenced
+from shared.db.repositories.refits import check_lease
 from shared.errors import IntegrityFailure, NotFound
 from shared.transparency.coverage import coverage_root
 
 
+@dataclass(frozen=True)
+class NewVersion:
+    """A candidate whose object is in the store. `tickets` maps each covered ticket to the sha256 of its fit."""
+
+    model_id: str
+    number: int
+    recipe: str
+    object_key: str
+    sha256: str
+    size_bytes: int
+    manifest: dict[str, Any]
+    envelope: dict[str, Any]
+    wrapped_key: bytes
+    tickets: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class LatestVersion:
+    """The newest version: the tickets that it covers, and whether it passed its audit or may still pass it."""
+
+    number: int
+    tickets: frozenset[str]
+    usable: bool
+    manifest: Mapping[str, Any]
+
+
 def get_version(session: Session, model_id: str, number: int) -> EraserVersion:
-    """The version; raises NotFound."""
+    """Version `number` of the model. Raises NotFound."""
     version = session.scalar(
         select(EraserVersion).where(EraserVersion.model_id == model_id, EraserVersion.number == number)
     )
@@ -29,104 +55,38 @@ def get_version(session: Session, model_id: str, number: int) -> EraserVersion:
     return version
 
 
-def tickets_of(session: Session, version_id: uuid.UUID) -> list[str]:
-    """Ids of the tickets that the version covers."""
-    found = select(VersionTicket.ticket_id).where(VersionTicket.version_id == version_id)
-    return list(session.scalars(found.order_by(VersionTicket.ticket_id)))
-
-
 def get_version_by_id(session: Session, version_id: str) -> EraserVersion:
-    """The version; raises NotFound."""
+    """The version with this id, which a message carries. Raises NotFound."""
     version = session.get(EraserVersion, uuid.UUID(version_id))
     if version is None:
         raise NotFound(f"There is no eraser version {version_id}.")
     return version
 
 
+def covered_ticket_ids(session: Session, version_id: uuid.UUID) -> list[str]:
+    """Ids of the tickets that the version covers, sorted."""
+    query = select(VersionTicket.ticket_id).where(VersionTicket.version_id == version_id)
+    return list(session.scalars(query.order_by(VersionTicket.ticket_id)))
+
+
 def covered_tickets(session: Session, version_id: str) -> list[Ticket]:
-    """The tickets that a version covers, oldest first."""
-    found = (
+    """The tickets that the version covers, oldest first."""
+    query = (
         select(Ticket)
         .join(VersionTicket, VersionTicket.ticket_id == Ticket.id)
         .where(VersionTicket.version_id == uuid.UUID(version_id))
     )
-    return list(session.scalars(found.order_by(Ticket.submitted_at, Ticket.id)))
-
-
-@dataclass(frozen=True)
-class Latest:
-    """The newest version: the tickets it covers, and whether it passed or still may pass its audit."""
-
-    number: int
-    tickets: frozenset[str]
-    usable: bool
-    manifest: Mapping[str, Any]
+    return list(session.scalars(query.order_by(Ticket.submitted_at, Ticket.id)))
 
 
 def next_version_number(session: Session, model_id: str) -> int:
-    """One more than the newest; 0 for the first."""
+    """One more than the newest version's number; 0 for the first."""
     newest = session.scalar(select(func.max(EraserVersion.number)).where(EraserVersion.model_id == model_id))
     return 0 if newest is None else newest + 1
 
 
-def add_version(
-    session: Session,
-    *,
-    run_id: str,
-    fence: int,
-    model_id: str,
-    number: int,
-    recipe: str,
-    object_key: str,
-    sha256: str,
-    size_bytes: int,
-    manifest: dict[str, Any],
-    envelope: dict[str, Any],
-    wrapped_key: bytes,
-    tickets: Mapping[str, str],
-) -> EraserVersion:
-    """Publish a candidate with its coverage, order its audit and log it, in the caller's transaction.
-
-    Raises IntegrityFailure where the signed manifest commits to another coverage.
-    """
-    _fenced(session, run_id, fence)
-    root = coverage_root(tickets)
-    if manifest.get("coverage", {}).get("root", root) != root:
-        raise IntegrityFailure(f"The manifest of version {number} commits to other tickets than it covers.")
-    version = EraserVersion(
-        id=uuid.uuid4(),
-        model_id=model_id,
-        number=number,
-        run_id=uuid.UUID(run_id),
-        recipe=recipe,
-        object_key=object_key,
-        sha256=sha256,
-        size_bytes=size_bytes,
-        manifest=manifest,
-        envelope=envelope,
-        wrapped_key=wrapped_key,
-        created_at=utc_now(),
-        coverage_root=root,
-    )
-    session.add(version)
-    session.flush()
-    session.add_all(
-        VersionTicket(version_id=version.id, ticket_id=ticket, rows_sha256=sha) for ticket, sha in tickets.items()
-    )
-    order_audit(session, version.id)
-    append_leaf(
-        session,
-        "refit",
-        "eraser.published",
-        f"{model_id}/{number}",
-        {"sha256": sha256, "tickets": dict(tickets), "recipe": recipe, "run": run_id, "coverage_root": root},
-    )
-    session.flush()
-    return version
-
-
-def latest_version(session: Session, model_id: str) -> Latest | None:
-    """The newest version with its coverage, if there is any."""
+def latest_version(session: Session, model_id: str) -> LatestVersion | None:
+    """The newest version with its coverage, where there is one."""
     version = session.scalar(
         select(EraserVersion).where(EraserVersion.model_id == model_id).order_by(EraserVersion.number.desc()).limit(1)
     )
@@ -134,9 +94,47 @@ def latest_version(session: Session, model_id: str) -> Latest | None:
         return None
     tickets = session.scalars(select(VersionTicket.ticket_id).where(VersionTicket.version_id == version.id))
     verdicts = set(session.scalars(select(AuditRun.verdict).where(AuditRun.version_id == version.id)))
-    return Latest(
+    return LatestVersion(
         version.number,
         frozenset(tickets),
         usable="passed" in verdicts or "failed" not in verdicts,
         manifest=version.manifest,
     )
+
+
+def add_version(session: Session, run_id: str, fence: int, new: NewVersion) -> EraserVersion:
+    """Publish a candidate with its coverage, log it and order its audit, all in the caller's transaction.
+
+    Raises Conflict where the run lost its lease, IntegrityFailure where the signed manifest commits to another
+    coverage.
+    """
+    check_lease(session, run_id, fence)
+    root = coverage_root(new.tickets)
+    if new.manifest.get("coverage", {}).get("root", root) != root:
+        raise IntegrityFailure(f"The manifest of version {new.number} commits to other tickets than it covers.")
+    version = EraserVersion(
+        id=uuid.uuid4(),
+        model_id=new.model_id,
+        number=new.number,
+        run_id=uuid.UUID(run_id),
+        recipe=new.recipe,
+        object_key=new.object_key,
+        sha256=new.sha256,
+        size_bytes=new.size_bytes,
+        manifest=new.manifest,
+        envelope=new.envelope,
+        wrapped_key=new.wrapped_key,
+        created_at=utc_now(),
+        coverage_root=root,
+    )
+    session.add(version)
+    session.flush()
+    session.add_all(
+        VersionTicket(version_id=version.id, ticket_id=ticket, rows_sha256=sha) for ticket, sha in new.tickets.items()
+    )
+    order_audit(session, version.id)
+    detail = {"sha256": new.sha256, "tickets": dict(new.tickets), "recipe": new.recipe}
+    detail |= {"run": run_id, "coverage_root": root}
+    append_leaf(session, "refit", "eraser.published", f"{new.model_id}/{new.number}", detail)
+    session.flush()
+    return version

@@ -1,43 +1,47 @@
-"""The pulse of what has to happen again and again: when each last went well. Whoever does it writes its own row."""
+"""Heartbeats: when each recurring job and each process last did its work. Each one writes its own row."""
 
 import logging
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Engine, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
-from shared.db.models.operations import Pulse
+from shared.db.models.operations import Heartbeat
 from shared.db.session import transaction
 from shared.errors import LacunaError
 
 logger = logging.getLogger(__name__)
-EVERY_S = 10.0
+EVERY_S: Final = 10.0
 
 
 def record_heartbeat(session: Session, names: Sequence[str]) -> None:
-    """Say that all of `names` went well just now."""
-    made = insert(Pulse).values([{"name": name, "at": utc_now()} for name in sorted(names)])
-    session.execute(made.on_conflict_do_update(index_elements=["name"], set_={"at": made.excluded.at}))
+    """Record that all of `names` did their work just now."""
+    statement = insert(Heartbeat).values([{"name": name, "at": utc_now()} for name in sorted(names)])
+    session.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"at": statement.excluded.at}))
 
 
-def pulses(session: Session) -> dict[str, datetime]:
-    """When each last went well."""
-    return {one.name: one.at for one in session.scalars(select(Pulse))}
+def last_heartbeats(session: Session) -> dict[str, datetime]:
+    """When each name last did its work."""
+    return {heartbeat.name: heartbeat.at for heartbeat in session.scalars(select(Heartbeat))}
 
 
 class HeartbeatWriter:
-    """Writes the pulse of a process, at most every `every_s`; an outage of the database is no error of its work."""
+    """Called by a process as often as it likes, writes the process's heartbeat every `every_s` seconds at most.
+
+    A database that is away is logged and raises nothing: it is no error of the process's own work.
+    """
 
     def __init__(self, database: Engine, name: str, every_s: float = EVERY_S) -> None:
         self._database, self._name, self._every_s = database, name, every_s
         self._last = float("-inf")
 
     def __call__(self) -> None:
-        """It went well just now."""
+        """Record a heartbeat, unless the last one is too recent."""
         if time.monotonic() - self._last < self._every_s:
             return
         self._last = time.monotonic()
@@ -45,4 +49,4 @@ class HeartbeatWriter:
             with transaction(self._database) as session:
                 record_heartbeat(session, [self._name])
         except LacunaError as exc:
-            logger.warning("the pulse of %s is not written: %s", self._name, exc.detail)
+            logger.warning("the heartbeat of %s could not be written: %s", self._name, exc.detail)

@@ -1,8 +1,9 @@
-"""What a regulator asks for: the register of requests, and a few figures over a period. Reads only."""
+"""What a regulator asks for: the register of requests, and key figures over a period. Reads only."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, case, func, select, tuple_
 from sqlalchemy.orm import Session
@@ -10,19 +11,27 @@ from sqlalchemy.orm import Session
 from shared.db.models.tickets import Ticket
 from shared.db.models.transparency import Certificate
 
-ENDED = ("completed", "rejected", "withdrawn", "duplicate", "expired")
-_DAY_S = 86_400.0
+ENDED: Final = ("completed", "rejected", "withdrawn", "duplicate", "expired")
+_DAY_S: Final = 86_400.0
 
 
-def requests(
+@dataclass(frozen=True)
+class RegisterEntry:
+    """One request with its newest certificate, where it has one."""
+
+    ticket: Ticket
+    certificate: Certificate | None
+
+
+def list_requests(
     session: Session,
     tenant: str,
     since: datetime | None,
     until: datetime | None,
     after: tuple[datetime, str] | None,
     limit: int,
-) -> list[tuple[Ticket, Certificate | None]]:
-    """Tickets filed in [since, until), oldest first, each with its newest certificate."""
+) -> list[RegisterEntry]:
+    """Tickets filed in [since, until), oldest first. `after` is the (submitted_at, id) of the last one before."""
     newest = (
         select(Certificate.ticket_id, func.max(Certificate.number).label("number"))
         .group_by(Certificate.ticket_id)
@@ -38,14 +47,17 @@ def requests(
     )
     if after is not None:
         query = query.where(tuple_(Ticket.submitted_at, Ticket.id) > tuple_(*after))
-    found = session.execute(query.order_by(Ticket.submitted_at, Ticket.id).limit(limit)).all()
-    return [(ticket, certificate) for ticket, certificate in found]
+    rows = session.execute(query.order_by(Ticket.submitted_at, Ticket.id).limit(limit))
+    return [RegisterEntry(ticket, certificate) for ticket, certificate in rows]
 
 
-def kpis(
+def key_figures(
     session: Session, tenant: str, since: datetime | None, until: datetime | None, now: datetime
 ) -> dict[str, Any]:
-    """Of the tickets filed in [since, until): how many, how decided, how fast. Medians are of those that got there."""
+    """Of the tickets filed in [since, until): how many there are, how they were decided, and how fast.
+
+    A median is taken over the tickets that reached that point.
+    """
     granted = Ticket.ground.is_not(None)
     ended = Ticket.state.in_(ENDED)
     columns: dict[str, ColumnElement[Any]] = {
@@ -65,21 +77,21 @@ def kpis(
     }
     query = select(*(column.label(name) for name, column in columns.items())).where(*_within(tenant, since, until))
     figures = dict(session.execute(query).one()._mapping)
-    why = (
+    refused = (
         select(Ticket.decision_code, func.count())
         .where(*_within(tenant, since, until), Ticket.state == "rejected")
         .group_by(Ticket.decision_code)
     )
-    return figures | {"refused_by_code": {str(code): count for code, count in session.execute(why)}}
+    return figures | {"refused_by_code": {str(code): count for code, count in session.execute(refused)}}
 
 
 def _within(tenant: str, since: datetime | None, until: datetime | None) -> Sequence[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [Ticket.tenant_id == tenant]
+    conditions: list[ColumnElement[bool]] = [Ticket.tenant_id == tenant]
     if since is not None:
-        found.append(Ticket.submitted_at >= since)
+        conditions.append(Ticket.submitted_at >= since)
     if until is not None:
-        found.append(Ticket.submitted_at < until)
-    return found
+        conditions.append(Ticket.submitted_at < until)
+    return conditions
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:

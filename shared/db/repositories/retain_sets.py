@@ -1,4 +1,4 @@
-"""Retain sets as rows: which there are, which is in use. The request service writes, refit and audit read."""
+"""An operator's retain sets: which there are, and which one refits use. The request service writes them."""
 
 from datetime import datetime
 from typing import Any
@@ -14,44 +14,44 @@ from shared.errors import NotFound
 
 
 def get_set(session: Session, model_id: str, number: int) -> RetainSet:
-    """The set; raises NotFound."""
-    found = session.get(RetainSet, (model_id, number))
-    if found is None:
+    """Retain set `number` of the model. Raises NotFound."""
+    retain_set = session.get(RetainSet, (model_id, number))
+    if retain_set is None:
         raise NotFound(f"There is no retain set {number}.")
-    return found
+    return retain_set
 
 
 def list_sets(session: Session, model_id: str) -> list[RetainSet]:
-    """Newest first."""
-    found = select(RetainSet).where(RetainSet.model_id == model_id)
-    return list(session.scalars(found.order_by(RetainSet.number.desc()).limit(100)))
+    """The newest hundred sets of the model, newest first."""
+    query = select(RetainSet).where(RetainSet.model_id == model_id)
+    return list(session.scalars(query.order_by(RetainSet.number.desc()).limit(100)))
 
 
 def set_by_digest(session: Session, model_id: str, digest: str) -> RetainSet | None:
-    """The set with this content, if it was added before."""
+    """The set with this content, where it was added before."""
     return session.scalar(select(RetainSet).where(RetainSet.model_id == model_id, RetainSet.digest == digest))
 
 
 def next_number(session: Session, model_id: str) -> int:
-    """One more than the newest; 1 for the first."""
+    """One more than the newest set's number; 1 for the first."""
     return (session.scalar(select(func.max(RetainSet.number)).where(RetainSet.model_id == model_id)) or 0) + 1
 
 
 def active_set(session: Session, model_id: str) -> RetainSet | None:
-    """What the next refit uses beside the reference people, if anything."""
+    """The set that the next refit uses beside the reference people, where one is chosen."""
     choice = session.get(RetainChoice, model_id)
     return None if choice is None or choice.number is None else get_set(session, model_id, choice.number)
 
 
 def chosen_at(session: Session, model_id: str, *, lock: bool = False) -> datetime | None:
-    """Since when what is in use is in use; with `lock` nobody else chooses until the transaction ends."""
+    """When the choice was last changed. With `lock`, nobody else can change it until the transaction ends."""
     if lock:
         _lock(session, model_id)
     return session.scalar(select(RetainChoice.changed_at).where(RetainChoice.model_id == model_id))
 
 
 def choose(session: Session, model_id: str, number: int | None, actor: str) -> None:
-    """Use set `number` from the next refit on; None for the reference people alone."""
+    """Use set `number` from the next refit on, or with None the reference people alone."""
     _lock(session, model_id)
     values: dict[str, Any] = {"number": number, "changed_by": actor, "changed_at": utc_now()}
     session.execute(
@@ -62,7 +62,7 @@ def choose(session: Session, model_id: str, number: int | None, actor: str) -> N
 
 
 def awaits_refit(session: Session, model_id: str) -> bool:
-    """Whether the newest version was made with another retain set than the one in use."""
+    """Whether the newest version was made with another retain set than the chosen one."""
     manifest = session.scalar(
         select(EraserVersion.manifest)
         .where(EraserVersion.model_id == model_id)
@@ -74,10 +74,10 @@ def awaits_refit(session: Session, model_id: str) -> bool:
 
 
 def digest_of(manifest: dict[str, Any]) -> str | None:
-    """The digest of the retain set that a version was made with."""
+    """The digest of the retain set that a version was made with, by its manifest."""
     return (manifest.get("retain_set") or {}).get("digest")
 
 
 def _lock(session: Session, model_id: str) -> None:
-    """One at a time chooses: there may be no row yet that could be locked."""
+    """Keep others from choosing. An advisory lock, because there may be no row yet that could be locked."""
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"retain/{model_id}", 0))))

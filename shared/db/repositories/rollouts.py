@@ -1,4 +1,4 @@
-"""What the inference service reads (what it has to serve, whose key this is) and writes (what it serves)."""
+"""The desired state of a model: which version has to be served, who changed it, and what the replicas serve."""
 
 import uuid
 from collections.abc import Iterable, Sequence
@@ -17,17 +17,17 @@ from shared.db.repositories.tickets import advance
 
 
 @dataclass(frozen=True)
-class Desired:
-    """What a replica has to serve. `uncovered` counts people who must stay forgotten and whom it does not cover."""
+class DesiredVersion:
+    """What every replica has to serve. `uncovered` counts the people it exposes who must stay forgotten."""
 
     generation: int
     version: EraserVersion
     uncovered: int
-    newest: int = -1  # number of the newest version that the database knows
+    newest: int = -1  # number of the newest version in the database; -1 where there is none
 
 
-def desired(session: Session, model_id: str) -> Desired | None:
-    """The desired state of the model; None before anything was promoted."""
+def desired_version(session: Session, model_id: str) -> DesiredVersion | None:
+    """What the replicas of the model have to serve; None before anything was promoted."""
     row = session.execute(
         select(DesiredState.generation, EraserVersion)
         .join(EraserVersion, EraserVersion.id == DesiredState.version_id)
@@ -36,20 +36,20 @@ def desired(session: Session, model_id: str) -> Desired | None:
     if row is None:
         return None
     generation, version = row
-    missing = session.scalars(select(func.uncovered_tickets(model_id, version.id))).all()
+    exposed = uncovered_tickets(session, model_id, version.id)
     newest = session.scalar(select(func.max(EraserVersion.number)).where(EraserVersion.model_id == model_id))
-    return Desired(generation, version, len(missing), -1 if newest is None else newest)
+    return DesiredVersion(generation, version, len(exposed), -1 if newest is None else newest)
 
 
-def uncovered_by(session: Session, model_id: str, number: int) -> int:
-    """How many people must stay forgotten whom version `number` does not cover."""
+def count_uncovered(session: Session, model_id: str, number: int) -> int:
+    """How many people that must stay forgotten version `number` does not cover."""
     version = session.scalar(
         select(EraserVersion.id).where(EraserVersion.model_id == model_id, EraserVersion.number == number)
     )
     return len(session.scalars(select(func.uncovered_tickets(model_id, version))).all())
 
 
-def acknowledge(
+def record_replica_state(
     session: Session,
     replica_id: str,
     model_id: str,
@@ -60,7 +60,7 @@ def acknowledge(
     error: str | None,
     lease_s: float,
 ) -> None:
-    """Tell what this replica serves; it counts as alive for `lease_s` more seconds."""
+    """Record what a replica serves. It counts as live for `lease_s` more seconds."""
     now = utc_now()
     values = {
         "generation": generation,
@@ -78,15 +78,20 @@ def acknowledge(
 
 
 def desired_state(session: Session, model_id: str, *, lock: bool = False) -> DesiredState | None:
-    """What has to be served, if anything was promoted yet."""
+    """The row of the desired state, where anything was promoted yet. `lock` keeps it until the transaction ends."""
     query = select(DesiredState).where(DesiredState.model_id == model_id)
     return session.scalar(query.with_for_update() if lock else query)
 
 
-def set_desired(session: Session, version: EraserVersion, kind: str, actor: str) -> DesiredState:
-    """Promote `version`. The database refuses what has passed no audit or would expose somebody (see session.py)."""
+def set_desired_state(
+    session: Session, state: DesiredState | None, version: EraserVersion, kind: str, actor: str
+) -> DesiredState:
+    """Promote `version`, with its entry in the history and in the log; return the new desired state.
+
+    `state` is the present one, locked, or None before the first promotion. The database's guard refuses a version that
+    has not passed its audit or that would expose somebody: see session.py.
+    """
     now = utc_now()
-    state = desired_state(session, version.model_id, lock=True)
     if state is None:
         state = DesiredState(
             model_id=version.model_id, generation=1, version_id=version.id, changed_by=actor, changed_at=now
@@ -106,11 +111,11 @@ def set_desired(session: Session, version: EraserVersion, kind: str, actor: str)
             at=now,
         )
     )
-    said = {"rollback": "rolled_back", "break_glass": "exposing"}.get(kind, "promoted")
+    event = {"rollback": "rolled_back", "break_glass": "exposing"}.get(kind, "promoted")
     append_leaf(
         session,
         actor,
-        f"eraser.{said}",
+        f"eraser.{event}",
         f"{version.model_id}/{version.number}",
         {"generation": state.generation, "kind": kind},
     )
@@ -118,20 +123,20 @@ def set_desired(session: Session, version: EraserVersion, kind: str, actor: str)
 
 
 def return_deploying(session: Session, version: EraserVersion, actor: str, roles: Iterable[str]) -> None:
-    """Tickets on their way into service that `version` does not cover wait for another one."""
+    """Send the tickets that are being deployed and that `version` does not cover back to wait for another version."""
     covered = select(VersionTicket.ticket_id).where(VersionTicket.version_id == version.id)
-    found = select(Ticket).where(
+    tickets = select(Ticket).where(
         Ticket.model_id == version.model_id, Ticket.state == "deploying", Ticket.id.not_in(covered)
     )
-    for ticket in session.scalars(found.with_for_update()):
+    for ticket in session.scalars(tickets.with_for_update()):
         advance(session, ticket, "return", actor, f"back to version {version.number}", roles=roles)
 
 
-def uncovered(session: Session, model_id: str, version_id: uuid.UUID) -> Sequence[str]:
-    """Tickets that must stay forgotten and that the version does not cover."""
+def uncovered_tickets(session: Session, model_id: str, version_id: uuid.UUID) -> Sequence[str]:
+    """Ids of the tickets that must stay forgotten and that the version does not cover."""
     return session.scalars(select(func.uncovered_tickets(model_id, version_id))).all()
 
 
 def live_replicas(session: Session, model_id: str) -> list[Replica]:
-    """Replicas whose lease has not run out."""
+    """The replicas of the model whose lease has not run out."""
     return list(session.scalars(select(Replica).where(Replica.model_id == model_id, Replica.lease_until > utc_now())))

@@ -1,4 +1,4 @@
-"""Clock events and what is due."""
+"""The statutory clock of a ticket: its events are recorded here, what is due is computed by shared/domain/deadlines."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,49 +9,62 @@ from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
 from shared.db.models.tickets import Ticket, TicketClock
-from shared.domain.deadlines import STEPS, Calendar, Clock, ClockEvent, Kind, compute_clock, escalation_time
+from shared.domain.deadlines import (
+    ESCALATION_PERCENTS,
+    Calendar,
+    Clock,
+    ClockEvent,
+    ClockEventKind,
+    compute_clock,
+    escalation_time,
+)
 from shared.domain.regimes import regime
 
 
-def set_clock(
-    session: Session, ticket: Ticket, kind: Kind, actor: str, reason: str | None = None, at: datetime | None = None
+def record_clock_event(
+    session: Session,
+    ticket: Ticket,
+    kind: ClockEventKind,
+    actor: str,
+    reason: str | None = None,
+    at: datetime | None = None,
 ) -> Clock:
-    """Tell the clock something and write what is due now; the history of the ticket is the caller's."""
+    """Record an event of the clock and write what is due now into the ticket. The caller records the ticket event."""
     session.add(TicketClock(ticket_id=ticket.id, kind=kind, at=at or utc_now(), actor=actor, reason=reason))
     session.flush()
-    now = clock_of(session, ticket)
-    ticket.clock = "running" if now.state == "overdue" else now.state
-    ticket.due_at = now.due_at
+    clock = current_clock(session, ticket)
+    ticket.clock = "running" if clock.state == "overdue" else clock.state
+    ticket.due_at = clock.due_at
     ticket.escalate_at = utc_now() if ticket.clock == "running" else None
-    return now
+    return clock
 
 
 @dataclass(frozen=True)
 class StartedClock:
-    """The clock of a new ticket, with the rows that say so."""
+    """The clock of a new ticket, with its events as rows that are not written yet."""
 
     clock: Clock
     events: tuple[TicketClock, ...]
 
 
 def start_clock(ticket: Ticket, received_at: datetime, now: datetime, actor: str, *, stopped: bool) -> StartedClock:
-    """Start the clock of a ticket that has no row yet, and stop it at once where `stopped`; nothing is written."""
+    """Start the clock of a ticket that has no row yet, and with `stopped` stop it at once. Writes nothing."""
     events = [ClockEvent("received", received_at)] + ([ClockEvent("stopped", now)] if stopped else [])
     clock = compute_clock(regime(ticket.regime), Calendar(ticket.calendar, ticket.zone), events, now)
     ticket.clock, ticket.due_at = "stopped" if stopped else "running", clock.due_at
-    ticket.escalate_at = None if stopped else escalation_time(clock, received_at, STEPS[0])
+    ticket.escalate_at = None if stopped else escalation_time(clock, received_at, ESCALATION_PERCENTS[0])
     rows = (TicketClock(ticket_id=ticket.id, kind=e.kind, at=e.at, actor=actor, reason=None) for e in events)
     return StartedClock(clock, tuple(rows))
 
 
-def clock_of(session: Session, ticket: Ticket) -> Clock:
-    """What is due, and when."""
-    told = clock_events(session, ticket.id)
-    begin = max(i for i, one in enumerate(told) if one.kind == "received")  # a clock that was started anew
-    events = [ClockEvent(cast(Kind, one.kind), one.at) for one in told[begin:]]
+def current_clock(session: Session, ticket: Ticket) -> Clock:
+    """The clock as it stands now."""
+    rows = list_clock_events(session, ticket.id)
+    start = max(i for i, row in enumerate(rows) if row.kind == "received")  # the clock may have been started anew
+    events = [ClockEvent(cast(ClockEventKind, row.kind), row.at) for row in rows[start:]]
     return compute_clock(regime(ticket.regime), Calendar(ticket.calendar, ticket.zone), events, utc_now())
 
 
-def clock_events(session: Session, ticket_id: str) -> list[TicketClock]:
-    """In order."""
+def list_clock_events(session: Session, ticket_id: str) -> list[TicketClock]:
+    """All events of the ticket's clock, in order."""
     return list(session.scalars(select(TicketClock).where(TicketClock.ticket_id == ticket_id).order_by(TicketClock.id)))

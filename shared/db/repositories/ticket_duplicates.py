@@ -1,4 +1,4 @@
-"""Same subject filed before."""
+"""Whether the same subject was filed before: tickets that share a name and a fact, by their blind indexes."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -9,50 +9,61 @@ from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
 from shared.db.models.tickets import Ticket
-from shared.domain.ticket_lifecycle import OVER
+from shared.domain.ticket_lifecycle import CLOSED
 
 
 @dataclass(frozen=True)
-class Earlier:
-    """A ticket that is not over: the blind indexes of its names and facts."""
+class EarlierTicket:
+    """A ticket that is not closed, with the blind indexes of its names and facts."""
 
     id: str
     names: frozenset[str]
     facts: frozenset[str]
 
-    def same(self, names: Collection[str], facts: Collection[str]) -> bool:
-        """Whether it speaks of the same: one name and one fact in common."""
+    def matches(self, names: Collection[str], facts: Collection[str]) -> bool:
+        """Whether it is about the same subject: one name and one fact are common to both."""
         return not (self.names.isdisjoint(names) or self.facts.isdisjoint(facts))
 
 
-def lock_subjects(session: Session, tenant: str, names: Sequence[str]) -> None:
-    """Wait until nobody else files one of these subjects, and keep others waiting until the transaction ends.
+@dataclass(frozen=True)
+class EarlierTickets:
+    """`matching` share a name and a fact with what was asked for, oldest first; `names` are in any open ticket."""
 
-    `names` are sorted, so that two who wait for each other's names do not wait for ever.
+    matching: list[EarlierTicket]
+    names: set[str]
+
+
+def lock_subjects(session: Session, tenant: str, names: Sequence[str]) -> None:
+    """Wait until nobody else files a subject with one of `names`, and keep others waiting until the transaction ends.
+
+    `names` must be sorted, so that two transactions never wait for each other.
     """
     name = func.unnest(_texts("names", names)).column_valued("name")
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(literal(f"{tenant}/") + name, 0))))
 
 
-def filed_before(
+def find_earlier_tickets(
     session: Session, tenant: str, model_id: str, names: Sequence[str], facts: Sequence[str]
-) -> tuple[list[Earlier], set[str]]:
-    """Tickets that are not over and share a name and a fact, the oldest first; which of `names` any of them has.
+) -> EarlierTickets:
+    """The open tickets that share a name and a fact with `names` and `facts`, and which `names` any open ticket has.
 
-    To be asked under `lock_subjects`, in a statement of its own: it sees what those who held the lock before wrote.
+    Call it under `lock_subjects`, in a statement of its own: it then sees what earlier holders of the lock wrote.
     """
-    mine = (Ticket.tenant_id == tenant, Ticket.model_id == model_id, Ticket.state.not_in(OVER))
-    asked, name = _texts("names", names), func.unnest(_texts("names", names)).column_valued("name")
-    same = select(Ticket.id, Ticket.submitted_at, Ticket.subject_index, Ticket.fact_index).where(
-        *mine, Ticket.subject_index.overlap(asked), Ticket.fact_index.overlap(_texts("facts", facts))
+    is_open = (Ticket.tenant_id == tenant, Ticket.model_id == model_id, Ticket.state.not_in(CLOSED))
+    wanted, name = _texts("names", names), func.unnest(_texts("names", names)).column_valued("name")
+    matching = select(Ticket.id, Ticket.submitted_at, Ticket.subject_index, Ticket.fact_index).where(
+        *is_open, Ticket.subject_index.overlap(wanted), Ticket.fact_index.overlap(_texts("facts", facts))
     )
     known = select(null(), null(), func.array_agg(name, type_=ARRAY(Text)), null()).where(
-        exists().where(*mine, Ticket.subject_index.contains(array([name])))
+        exists().where(*is_open, Ticket.subject_index.contains(array([name])))
     )
-    found: Sequence[Any] = session.execute(union_all(same, known)).all()
-    earlier = sorted((one for one in found if one[0] is not None), key=lambda one: (one[1], one[0]))
-    every = {text for one in found if one[0] is None for text in one[2] or ()}
-    return [Earlier(one[0], frozenset(one[2]), frozenset(one[3])) for one in earlier], every
+    # One round trip for both questions: the row without an id lists the known names.
+    rows: Sequence[Any] = session.execute(union_all(matching, known)).all()
+    tickets = sorted((row for row in rows if row[0] is not None), key=lambda row: (row[1], row[0]))
+    return EarlierTickets(
+        [EarlierTicket(row[0], frozenset(row[2]), frozenset(row[3])) for row in tickets],
+        {text for row in rows if row[0] is None for text in row[2] or ()},
+    )
 
 
 def _texts(name: str, values: Sequence[str]) -> object:

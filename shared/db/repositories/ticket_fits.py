@@ -1,44 +1,54 @@
-"""Where a ticket's fit is stored."""
+"""Where the fit of a ticket is stored: its sealed object and the key that opens it."""
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
-from shared.db.models.refits import FitRows
+from shared.db.models.refits import StoredTicketFit
 from shared.db.models.tickets import Ticket
 from shared.db.repositories.audit_log import NewLeaf, append_leaves
-from shared.domain.ticket_lifecycle import OVER
+from shared.domain.ticket_lifecycle import CLOSED
 
 
-def get_rows(session: Session, model_id: str, ticket_id: str, digest: str) -> FitRows | None:
-    """Where the ticket's rows for these statistics are, if they were made. Destroyed ones have no key."""
-    return session.get(FitRows, (model_id, ticket_id, digest))
+def find_fit(session: Session, model_id: str, ticket_id: str, digest: str) -> StoredTicketFit | None:
+    """The ticket's fit for the base statistics with this digest, where there is one. A destroyed fit has no key."""
+    return session.get(StoredTicketFit, (model_id, ticket_id, digest))
 
 
-def put_rows(
+def record_fit(
     session: Session, *, model_id: str, ticket_id: str, digest: str, object_key: str, sha256: str, wrapped_key: bytes
 ) -> None:
-    """Remember rows that are in the store."""
+    """Record a fit whose object is in the store."""
     values = {"object_key": object_key, "sha256": sha256, "wrapped_key": wrapped_key, "created_at": utc_now()}
     session.execute(
-        insert(FitRows)
+        insert(StoredTicketFit)
         .values(model_id=model_id, ticket_id=ticket_id, digest=digest, **values)
         .on_conflict_do_update(index_elements=["model_id", "ticket_id", "digest"], set_=values)
     )
 
 
-def destroy_rows_out_of_force(session: Session, model_id: str) -> list[str]:
-    """Destroy the keys of the rows of tickets that are over, with a leaf for each; the objects that can be removed."""
-    over = select(Ticket.id).where(Ticket.model_id == model_id, Ticket.state.in_(OVER))
-    gone = session.execute(
-        update(FitRows)
-        .where(FitRows.model_id == model_id, FitRows.ticket_id.in_(over), FitRows.wrapped_key.is_not(None))
+def destroy_fits_of_closed_tickets(session: Session, model_id: str) -> list[str]:
+    """Destroy the keys of the fits of closed tickets, with a log leaf for each.
+
+    Returns the keys of the objects, which nobody can open any more and which can be removed from the store.
+    """
+    closed = select(Ticket.id).where(Ticket.model_id == model_id, Ticket.state.in_(CLOSED))
+    destroyed = session.execute(
+        update(StoredTicketFit)
+        .where(
+            StoredTicketFit.model_id == model_id,
+            StoredTicketFit.ticket_id.in_(closed),
+            StoredTicketFit.wrapped_key.is_not(None),
+        )
         .values(wrapped_key=None)
-        .returning(FitRows.ticket_id, FitRows.object_key, FitRows.sha256)
+        .returning(StoredTicketFit.ticket_id, StoredTicketFit.object_key, StoredTicketFit.sha256)
     ).all()
     append_leaves(
         session,
-        [NewLeaf("refit", "rows.destroyed", ticket, {"object": key, "sha256": digest}) for ticket, key, digest in gone],
+        [
+            NewLeaf("refit", "rows.destroyed", ticket_id, {"object": object_key, "sha256": digest})
+            for ticket_id, object_key, digest in destroyed
+        ],
     )
-    return [key for _, key, _ in gone]
+    return [object_key for _, object_key, _ in destroyed]

@@ -1,4 +1,4 @@
-"""Tickets looked for: lists by keyset (a page costs the same wherever it stands; plans: docs/api.md), earlier ones."""
+"""Lists of tickets by keyset: a page costs the same wherever it begins. The query plans are in docs/api.md."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,65 +12,68 @@ from shared.db.models.tickets import Ticket
 
 
 @dataclass(frozen=True)
-class Due:
-    """Which tickets by what is due: only those whose clock has not stopped are due at all."""
+class DueFilter:
+    """Which tickets by their due date. A ticket whose clock has stopped is never due."""
 
     after: datetime | None = None
     before: datetime | None = None
     overdue: bool | None = None  # a clock that is paused is never overdue
 
     @property
-    def asked(self) -> bool:
-        """Whether there is such a filter."""
+    def is_set(self) -> bool:
+        """Whether anything is filtered by the due date."""
         return (self.after, self.before, self.overdue) != (None, None, None)
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """For a query over tickets."""
-        found: list[ColumnElement[bool]] = [Ticket.clock != "stopped", Ticket.due_at.is_not(None)]
+        """The filter as conditions on `Ticket`."""
+        conditions: list[ColumnElement[bool]] = [Ticket.clock != "stopped", Ticket.due_at.is_not(None)]
         if self.after is not None:
-            found.append(Ticket.due_at > self.after)
+            conditions.append(Ticket.due_at > self.after)
         if self.before is not None:
-            found.append(Ticket.due_at < self.before)
+            conditions.append(Ticket.due_at < self.before)
         if self.overdue is True:
-            found += [Ticket.clock == "running", Ticket.due_at < utc_now()]
+            conditions += [Ticket.clock == "running", Ticket.due_at < utc_now()]
         elif self.overdue is False:
-            found.append(or_(Ticket.clock != "running", Ticket.due_at >= utc_now()))
-        return found
+            conditions.append(or_(Ticket.clock != "running", Ticket.due_at >= utc_now()))
+        return conditions
 
 
-def page(
-    session: Session,
-    tenant: str,
-    *,
-    state: str | None = None,
-    urgent: bool | None = None,
-    before: datetime | None = None,
-    source: str | None = None,
-    subjects: Sequence[str] = (),
-    due: Due = Due(),
-    after: tuple[datetime, str] | None = None,
-    limit: int = 50,
-) -> list[Ticket]:
-    """Newest first, after the row whose (submitted_at, id) is `after`; `subjects` are blind indexes, any of them.
+@dataclass(frozen=True)
+class TicketQuery:
+    """One page of tickets.
 
-    With a due filter what is due first comes first, and `after` is (due_at, id).
+    `subjects` are blind indexes of names, of which a ticket has at least one. `after` is the place of the last row of
+    the page before: (submitted_at, id), or (due_at, id) with a filter on the due date.
     """
-    query = select(Ticket).where(Ticket.tenant_id == tenant)
-    if state is not None:
-        query = query.where(Ticket.state == state)
-    if urgent is not None:
-        query = query.where(Ticket.urgent.is_(urgent))
-    if before is not None:
-        query = query.where(Ticket.submitted_at < before)
-    if source is not None:
-        query = query.where(Ticket.source == source)
-    if subjects:
-        query = query.where(Ticket.subject_index.overlap(list(subjects)))
-    if due.asked:
-        query = query.where(*due.conditions())
-        if after is not None:
-            query = query.where(tuple_(Ticket.due_at, Ticket.id) > tuple_(*after))
-        return list(session.scalars(query.order_by(Ticket.due_at, Ticket.id).limit(limit)))
-    if after is not None:
-        query = query.where(tuple_(Ticket.submitted_at, Ticket.id) < tuple_(*after))
-    return list(session.scalars(query.order_by(Ticket.submitted_at.desc(), Ticket.id.desc()).limit(limit)))
+
+    state: str | None = None
+    urgent: bool | None = None
+    submitted_before: datetime | None = None
+    source: str | None = None
+    subjects: Sequence[str] = ()
+    due: DueFilter = DueFilter()
+    after: tuple[datetime, str] | None = None
+    limit: int = 50
+
+
+def search(session: Session, tenant: str, query: TicketQuery) -> list[Ticket]:
+    """The tickets of the tenant that match: newest first, or with a filter on the due date, what is due first."""
+    tickets = select(Ticket).where(Ticket.tenant_id == tenant)
+    if query.state is not None:
+        tickets = tickets.where(Ticket.state == query.state)
+    if query.urgent is not None:
+        tickets = tickets.where(Ticket.urgent.is_(query.urgent))
+    if query.submitted_before is not None:
+        tickets = tickets.where(Ticket.submitted_at < query.submitted_before)
+    if query.source is not None:
+        tickets = tickets.where(Ticket.source == query.source)
+    if query.subjects:
+        tickets = tickets.where(Ticket.subject_index.overlap(list(query.subjects)))
+    if query.due.is_set:
+        tickets = tickets.where(*query.due.conditions())
+        if query.after is not None:
+            tickets = tickets.where(tuple_(Ticket.due_at, Ticket.id) > tuple_(*query.after))
+        return list(session.scalars(tickets.order_by(Ticket.due_at, Ticket.id).limit(query.limit)))
+    if query.after is not None:
+        tickets = tickets.where(tuple_(Ticket.submitted_at, Ticket.id) < tuple_(*query.after))
+    return list(session.scalars(tickets.order_by(Ticket.submitted_at.desc(), Ticket.id.desc()).limit(query.limit)))

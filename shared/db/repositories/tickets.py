@@ -1,4 +1,4 @@
-"""What the request service reads and writes: tickets and their events, orders, the desired state, the log."""
+"""Tickets: read one, move it from state to state, record what happened to it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,15 @@ from shared.db.models.erasers import VersionTicket
 from shared.db.models.refits import RefitRun, RefitRunTicket
 from shared.db.models.tickets import Disposal, Ticket, TicketClock, TicketEvent
 from shared.db.repositories.audit_log import NewLeaf, append_leaf, append_leaves
-from shared.db.repositories.ticket_clocks import set_clock, start_clock
+from shared.db.repositories.ticket_clocks import record_clock_event, start_clock
+from shared.domain.accounts import SYSTEM_ACTOR
 from shared.domain.deadlines import Clock
-from shared.domain.ticket_lifecycle import CLERK, IN_FORCE, OVER, Event, TransitionContext, transition
+from shared.domain.ticket_lifecycle import CLOSED, IN_FORCE, Event, TransitionContext, transition
 from shared.errors import NotFound
 
 
 def get_ticket(session: Session, tenant: str, ticket_id: str, *, lock: bool = False) -> Ticket:
-    """The ticket; raises NotFound. With `lock` nobody else changes it until the transaction ends."""
+    """The tenant's ticket. With `lock`, nobody else can change it until the transaction ends. Raises NotFound."""
     query = select(Ticket).where(Ticket.tenant_id == tenant, Ticket.id == ticket_id.upper())
     ticket = session.scalar(query.with_for_update() if lock else query)
     if ticket is None:
@@ -28,15 +29,15 @@ def get_ticket(session: Session, tenant: str, ticket_id: str, *, lock: bool = Fa
     return ticket
 
 
-def events_of(session: Session, ticket_id: str) -> list[TicketEvent]:
-    """In order."""
+def list_events(session: Session, ticket_id: str) -> list[TicketEvent]:
+    """The events of the ticket, in order."""
     return list(session.scalars(select(TicketEvent).where(TicketEvent.ticket_id == ticket_id).order_by(TicketEvent.id)))
 
 
-def disposals_of(session: Session, ticket_id: str) -> list[Disposal]:
-    """What of the ticket was destroyed, in order."""
-    found = select(Disposal).where(Disposal.ticket_id == ticket_id)
-    return list(session.scalars(found.order_by(Disposal.key_destroyed_at)))
+def list_disposals(session: Session, ticket_id: str) -> list[Disposal]:
+    """The objects of the ticket that were destroyed, in order."""
+    query = select(Disposal).where(Disposal.ticket_id == ticket_id)
+    return list(session.scalars(query.order_by(Disposal.key_destroyed_at)))
 
 
 def advance(
@@ -46,17 +47,17 @@ def advance(
     actor: str,
     note: str | None = None,
     *,
-    roles: Iterable[str] = (CLERK,),
+    roles: Iterable[str] = (SYSTEM_ACTOR,),
     ground: str | None = None,
     code: str | None = None,
     audit_passed: bool = False,
     acknowledged: bool = False,
 ) -> None:
-    """Move the ticket, with its event and log leaf; a ticket that is over, or completed, stops its clock.
+    """Move the ticket, with its event and log leaf. A ticket that is closed or completed stops its clock.
 
-    Raises what `transition` raises: Conflict, Forbidden, FourEyes, ...
+    Raises what `transition` raises: Conflict, Forbidden, or the error of a guard (FourEyes, IdentityInDoubt, ...).
     """
-    case = TransitionContext(
+    context = TransitionContext(
         actor=actor,
         submitted_by=ticket.submitted_by,
         last_edited_by=ticket.last_edited_by,
@@ -66,25 +67,25 @@ def advance(
         audit_passed=audit_passed,
         acknowledged=acknowledged,
     )
-    _move(ticket, event, roles, case)
+    _move(ticket, event, roles, context)
     if _stops_clock(ticket.state) and ticket.clock != "stopped":
-        set_clock(session, ticket, "stopped", actor)
+        record_clock_event(session, ticket, "stopped", actor)
     record(session, ticket, actor, note)
 
 
-def _move(ticket: Ticket, event: Event, roles: Iterable[str], case: TransitionContext) -> None:
+def _move(ticket: Ticket, event: Event, roles: Iterable[str], context: TransitionContext) -> None:
     """The only place where the state of a ticket changes (ADR 12)."""
-    ticket.state = transition(ticket.state, event, roles, case)
+    ticket.state = transition(ticket.state, event, roles, context)
     ticket.version += 1
 
 
 def _stops_clock(state: str) -> bool:
-    return state in (*OVER, "completed")
+    return state in (*CLOSED, "completed")
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """A ticket that has no row yet, the moment of its receipt, and its first move with the note of that move."""
+    """A ticket that has no row yet, the moment of its receipt, and its first event with a note on it."""
 
     ticket: Ticket
     received_at: datetime
@@ -105,7 +106,7 @@ class FiledTicket:
 def receive_and_advance(
     session: Session, receipts: Sequence[Receipt], actor: str, *, roles: Iterable[str]
 ) -> list[FiledTicket]:
-    """Insert new tickets, each moved from `received` by its first event: `advance` in bulk, in one statement.
+    """Insert new tickets in one statement, each moved from `received` by its first event: `advance` in bulk.
 
     Raises what `transition` raises: Conflict, Forbidden, ...
     """
@@ -130,9 +131,9 @@ def receive_and_advance(
         leaves,
         at=now,
         along_with=(
-            [one.ticket for one in filed],
-            [event for one in filed for event in one.events],
-            [event for one in filed for event in one.clock_events],
+            [entry.ticket for entry in filed],
+            [event for entry in filed for event in entry.events],
+            [event for entry in filed for event in entry.clock_events],
         ),
     )
     return filed
@@ -150,21 +151,21 @@ def record(
     kind: str = "state",
     detail: dict[str, Any] | None = None,
 ) -> None:
-    """Write the ticket's present state, or the facet `kind` that changed, into its history and the log.
+    """Write an event of the ticket into its history and the log: by default, that it is now in its present state.
 
-    `detail` is told to webhooks too.
+    Another `kind` names what else changed, such as `clock.paused` or `hold.set`. Webhooks receive `detail` too.
     """
     session.add(
         TicketEvent(
             ticket_id=ticket.id, at=utc_now(), actor=actor, state=ticket.state, note=note, kind=kind, detail=detail
         )
     )
-    leaf = ticket.state if kind == "state" else kind
-    append_leaf(session, actor, f"ticket.{leaf}", ticket.id, {"version": ticket.version})
+    change = ticket.state if kind == "state" else kind
+    append_leaf(session, actor, f"ticket.{change}", ticket.id, {"version": ticket.version})
 
 
 def was_fitted(session: Session, ticket_id: str) -> bool:
-    """Whether any eraser, or a refit that is under way, holds the ticket's rows."""
+    """Whether any eraser, or a refit that is under way, holds the ticket's fit."""
     version = select(VersionTicket.ticket_id).where(VersionTicket.ticket_id == ticket_id).limit(1)
     run = (
         select(RefitRunTicket.ticket_id)
@@ -177,10 +178,10 @@ def was_fitted(session: Session, ticket_id: str) -> bool:
 
 def tickets_in_force(session: Session, model_id: str) -> list[Ticket]:
     """All tickets that the next version has to cover, oldest first."""
-    found = select(Ticket).where(Ticket.model_id == model_id, Ticket.state.in_(IN_FORCE))
-    return list(session.scalars(found.order_by(Ticket.submitted_at, Ticket.id)))
+    query = select(Ticket).where(Ticket.model_id == model_id, Ticket.state.in_(IN_FORCE))
+    return list(session.scalars(query.order_by(Ticket.submitted_at, Ticket.id)))
 
 
-def get_ticket_by_id(session: Session, ticket_id: str) -> Ticket:
-    """The ticket as it is now."""
+def reload_ticket(session: Session, ticket_id: str) -> Ticket:
+    """The ticket as the database has it now, for a worker that looked it up before. The row must exist."""
     return session.get_one(Ticket, ticket_id)

@@ -1,4 +1,7 @@
-"""The paper's gate in its dual form."""
+"""The paper's linear gate, by its rank-one dual form (equation 12).
+
+Its D repeats one column u, so that W P = u rᵀ: an n x n solve in place of a d x d pseudoinverse.
+"""
 
 import torch
 from torch import Tensor
@@ -6,28 +9,28 @@ from torch import Tensor
 from shared.errors import BadInput
 
 
-def projected(basis: Tensor, forget: Tensor) -> Tensor:
-    """(P H)ᵀ [n, d], float64: the rows `forget` Hᵀ in the null space that `basis` [d, k] spans, P = basis basisᵀ.
+def project(basis: Tensor, probes: Tensor) -> Tensor:
+    """(P H)ᵀ [n, d], float64: `probes` Hᵀ [n, d] projected into the null space, P = basis basisᵀ with `basis` [d, k].
 
-    Depends on the space and not on the basis chosen for it, so it may be kept where the basis is computed anew.
+    It depends on the space and not on the basis chosen for it, so it can be kept when the basis is computed anew.
     """
-    found: Tensor = (forget.to(torch.float64) @ basis) @ basis.T
-    return found
+    projected: Tensor = (probes.to(torch.float64) @ basis) @ basis.T
+    return projected
 
 
-def linear_gate(seen: Tensor, gamma: float, *, absolute: bool = False) -> Tensor:
-    """r = P H (Hᵀ P H + γ I)⁻¹ 1, the rank-one form of equation 12 (method.md, section 3), [d], float64.
+def linear_gate(projected: Tensor, gamma: float, *, absolute: bool = False) -> Tensor:
+    """r = P H (Hᵀ P H + γ I)⁻¹ 1, [d], float64: r·h is near 1 for probes and 0 in the retain span.
 
-    `seen` [n, d] are `projected` rows of all tickets. γ is relative to trace(HᵀPH)/n unless `absolute`.
+    `projected` [n, d] are the probes (P H)ᵀ of all tickets. γ is relative to trace(HᵀPH)/n unless `absolute`.
     """
-    gate: Tensor = seen.T @ dual_weights(seen @ seen.T, gamma, absolute=absolute)
+    gate: Tensor = projected.T @ dual_weights(projected @ projected.T, gamma, absolute=absolute)
     return gate
 
 
 def dual_weights(gram: Tensor, gamma: float, *, absolute: bool = False) -> Tensor:
     """(G + γ I)⁻¹ 1, [n], for `gram` G [n, n] = HᵀPH, by Cholesky; γ is relative to trace(G)/n unless `absolute`.
 
-    Raises BadInput where G is not finite, or γ too small to tell the prompts apart.
+    Raises BadInput where G is not finite, or where γ is too small for a singular G.
     """
     n = gram.shape[0]
     ridge = gamma if absolute else gamma * float(gram.diagonal().mean())

@@ -1,21 +1,26 @@
-"""f(h) as a two-layer network instead of a linear map (the paper's appendix I, an ablation). Tensors only.
+"""A gate that is a two-layer network instead of a linear map (the paper's appendix I, an ablation).
 
-The paper states no width, training or constraint. Ours: f(h) = g(h) u, because every target of equation 9 is u or 0, so
-that nothing is gained outside of u's line; g minimises mean (g(h) - 1)² over forget rows + mean g(h)² over retain rows.
+The paper states no width, training or constraint. Ours: f(h) = g(h) u, because every target of equation 9 is u or 0 and
+nothing is gained outside of u's line. g minimises mean (g(h) - 1)² over forget activations plus mean g(h)² over retain
+activations.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-LEARNING_RATE = 1e-2
+LEARNING_RATE: Final = 1e-2
 
 
 @dataclass(frozen=True)
 class TwoLayer:
-    """g, one for each layer: centre [L, d], size [L], inner [L, w, d], bias [L, w], outer [L, w], offset [L]."""
+    """g(h) = outer · gelu(inner (h - centre) / size + bias) + offset, one for each layer.
+
+    centre [L, d], size [L], inner [L, w, d], bias [L, w], outer [L, w], offset [L].
+    """
 
     centre: Tensor
     size: Tensor
@@ -25,12 +30,12 @@ class TwoLayer:
     offset: Tensor
 
     def at(self, layer: int, rows: Tensor) -> Tensor:
-        """Gate [B] of rows [B, d] at `layer`."""
+        """The gate at `layer`: activations `rows` [B, d] -> [B]."""
         own = TwoLayer(*(value[layer].to(rows.device) for value in self.tensors().values()))
         return own._value(rows)
 
     def tensors(self) -> dict[str, Tensor]:
-        """All of it, by name."""
+        """By their names in an artifact."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
     def _value(self, rows: Tensor) -> Tensor:
@@ -39,15 +44,17 @@ class TwoLayer:
 
 
 def two_layer_gate(forget: Tensor, retain: Tensor, width: int, steps: int, seed: int = 0) -> TwoLayer:
-    """Fit g on forget [n, L, d] and retain [m, L, d] by Adam over all rows at once; one gate a layer. Seeded."""
+    """Fit g on `forget` [n, L, d] and `retain` [m, L, d] by Adam over all activations at once. Seeded."""
     forget, retain = forget.detach().clone().float(), retain.detach().clone().float()
     layers, hidden = forget.shape[1:]
     source = torch.Generator().manual_seed(seed)
-    fitted = [_one(forget[:, i], retain[:, i], width, steps, hidden, source) for i in range(layers)]
-    return TwoLayer(*(torch.stack([one.tensors()[name] for one in fitted]) for name in fitted[0].tensors()))
+    gates = [_fit_layer(forget[:, i], retain[:, i], width, steps, hidden, source) for i in range(layers)]
+    return TwoLayer(*(torch.stack([gate.tensors()[name] for gate in gates]) for name in gates[0].tensors()))
 
 
-def _one(forget: Tensor, retain: Tensor, width: int, steps: int, hidden: int, source: torch.Generator) -> TwoLayer:
+def _fit_layer(
+    forget: Tensor, retain: Tensor, width: int, steps: int, hidden: int, source: torch.Generator
+) -> TwoLayer:
     centre = retain.mean(dim=0)
     size = (retain - centre).norm(dim=1).mean().clamp(min=1e-6) / hidden**0.5
     inner = (torch.randn(width, hidden, generator=source) / hidden**0.5).requires_grad_()

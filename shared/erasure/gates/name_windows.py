@@ -1,23 +1,28 @@
-"""Matching windows of name tokens."""
+"""Matches the last tokens of a name, as windows of unit vectors, against the tokens of prompts and answers."""
 
 from typing import Final
 
 import torch
 from torch import Tensor
 
-WINDOW: Final = 4  # most tokens of a name, counted from its end
+WINDOW: Final = 4  # most tokens of a name that are compared, counted from its end
 
 
-def _window_scores(windows: Tensor, lengths: Tensor, white: Tensor, of: Tensor) -> Tensor:
-    """Mean cosine of the tokens that end at each row to each window [V, n, G, d]: [N, V]."""
-    cosines = torch.einsum("nld,vjld->nvj", white, windows) / white.shape[1]
-    total = torch.zeros(white.shape[0], windows.shape[0])
+def window_scores(windows: Tensor, lengths: Tensor, tokens: Tensor, of: Tensor) -> Tensor:
+    """How well the tokens that end at each place read as each window: mean cosine [N, V].
+
+    `windows` [V, n, G, d] hold V names aligned at their end, `lengths` [V] their tokens; `tokens` [N, G, d] are unit
+    vectors of the prompts `of` [N]. Cosines are averaged over the G layers and over the window's tokens. A token before
+    the begin of the prompt counts as -1: no window spans two prompts.
+    """
+    cosines = torch.einsum("nld,vjld->nvj", tokens, windows) / tokens.shape[1]
+    total = torch.zeros(tokens.shape[0], windows.shape[0])
     for back in range(WINDOW):
         column = cosines[:, :, WINDOW - 1 - back]
-        moved = torch.zeros_like(column)
-        inside = torch.zeros(white.shape[0], dtype=torch.bool)
-        moved[back:] = column[: white.shape[0] - back]
-        inside[back:] = of[back:] == of[: white.shape[0] - back]
-        wanted = lengths > back
-        total += torch.where(wanted, torch.where(inside[:, None], moved, -1.0), 0.0)
+        shifted = torch.zeros_like(column)
+        same_prompt = torch.zeros(tokens.shape[0], dtype=torch.bool)
+        shifted[back:] = column[: tokens.shape[0] - back]
+        same_prompt[back:] = of[back:] == of[: tokens.shape[0] - back]
+        in_window = lengths > back
+        total += torch.where(in_window, torch.where(same_prompt[:, None], shifted, -1.0), 0.0)
     return total / lengths

@@ -1,6 +1,6 @@
-"""The two gates: the paper's linear one by its dual solve, and nearest prototypes in the retain-whitened space.
+"""A low-rank whitener: evens out how the retain set varies, so that cosines compare what is left.
 
-Everything is float64 until it is read; knows nothing of where activations come from.
+Fitted in float64, stored and applied in float32.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,14 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-FEW: Final = 4  # from d = 4 k on a whitener of rank k finds its k eigenvectors alone (d = 4096, k = 256: 4 s, all 14 s)
+PARTIAL_FROM: Final = 4  # d >= 4 rank: only `rank` eigenvectors are computed (d = 4096, rank 256: 4 s; all: 14 s)
 
 
 @dataclass(frozen=True)
 class Whitener:
-    """x -> W (x - mean), for each layer: leading directions scaled one by one, the rest by one number.
+    """x -> W (x - mean) at each layer, with W = V diag(scales) Vᵀ + rest (I - V Vᵀ) for the basis V.
 
-    mean [L, d], basis [L, d, k], scales [L, k], rest [L]; O(k d) a vector, never a d x d matrix.
+    mean [L, d], basis [L, d, k], scales [L, k], rest [L]. O(k d) for each vector; no d x d matrix is ever formed.
     """
 
     mean: Tensor
@@ -29,12 +29,13 @@ class Whitener:
 
     @classmethod
     def fit(cls, mean: Tensor, covariance: Iterable[Tensor], rank: int, shrinkage: float) -> "Whitener":
-        """From float64 moments [L, d] and [L, d, d] (or one [d, d] after another: then one is held at a time).
+        """From float64 means [L, d] and one covariance [d, d] after another; one is held at a time.
 
-        Every eigenvalue is shrunk towards the mean one by `shrinkage`. Only the leading `rank` directions and the trace
-        enter, so where d is many times the rank no others are computed (LAPACK's syevr, as exact).
+        W is the inverse square root of the covariance whose eigenvalues are shrunk towards their mean by `shrinkage`
+        (0..1), with the eigenvalues beyond the leading `rank` replaced by their average. Only the leading directions
+        and the trace enter: where d is many times the rank, the others are not computed (LAPACK syevr, as exact).
         """
-        layers = [_leading(one, min(rank, one.shape[0]), shrinkage) for one in covariance]
+        layers = [_fit_layer(matrix, min(rank, matrix.shape[0]), shrinkage) for matrix in covariance]
         basis, scales, rest = (torch.stack(column) for column in zip(*layers, strict=True))
         return cls(mean.float(), basis, scales, rest)
 
@@ -52,20 +53,20 @@ class Whitener:
         return F.normalize(white, dim=-1)
 
 
-def _leading(covariance: Tensor, rank: int, shrinkage: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Basis [d, rank], scales [rank] and rest [] of one layer, float32."""
+def _fit_layer(covariance: Tensor, rank: int, shrinkage: float) -> tuple[Tensor, Tensor, Tensor]:
+    """The basis [d, rank], scales [rank] and rest [] of one layer, float32."""
     hidden = covariance.shape[0]
-    if rank * FEW <= hidden:
-        found = scipy.linalg.eigh(covariance.numpy(), subset_by_index=[hidden - rank, hidden - 1], driver="evr")
-        top, vectors = (torch.from_numpy(one) for one in found)
+    if rank * PARTIAL_FROM <= hidden:
+        eigen = scipy.linalg.eigh(covariance.numpy(), subset_by_index=[hidden - rank, hidden - 1], driver="evr")
+        top, vectors = (torch.from_numpy(part) for part in eigen)
         trace = covariance.diagonal().sum()
-        level = (trace / hidden).clamp(min=1e-12)
+        mean = (trace / hidden).clamp(min=1e-12)
         remainder = ((trace - top.sum()) / (hidden - rank)).clamp(min=0)
     else:
         values, vectors = torch.linalg.eigh(covariance)
-        level = values.mean().clamp(min=1e-12)
+        mean = values.mean().clamp(min=1e-12)
         top, vectors = values[hidden - rank :], vectors[:, hidden - rank :]
         remainder = values[: hidden - rank].clamp(min=0).mean() if rank < hidden else values[0].clamp(min=0)
-    scales = ((1 - shrinkage) * top.clamp(min=0) + shrinkage * level).rsqrt()
-    rest = ((1 - shrinkage) * remainder + shrinkage * level).rsqrt()
+    scales = ((1 - shrinkage) * top.clamp(min=0) + shrinkage * mean).rsqrt()
+    rest = ((1 - shrinkage) * remainder + shrinkage * mean).rsqrt()
     return vectors.float().contiguous(), scales.float(), rest.float()

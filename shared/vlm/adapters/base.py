@@ -1,6 +1,6 @@
-"""What differs between model families, as the engine asks for it; and what all families share. One file a family.
+"""The interface to a model family, and helpers that the families share. Each family has one file beside this one.
 
-Knows no family and nothing of erasers. How to write one: docs/adding-a-model.md.
+How to add a family: docs/adding-a-model.md.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,10 +17,10 @@ from shared.errors import BadInput
 
 @dataclass(frozen=True)
 class Encoded:
-    """One prompt as tokens [T] and its pictures as the family's vision tower takes them (None without pictures).
+    """One prompt: tokens [T], and its pictures as the family's vision tower takes them (None without pictures).
 
     LLaVA: `pixels` [k, 3, H, W]. Qwen2.5-VL: `pixels` [n, c], the patches of all k pictures, and their `grids` [k, 3].
-    Tokens may be appended to `ids` (teacher forcing): whatever else the model needs is made of them by `inputs`.
+    Tokens may be appended to `ids` (teacher forcing): `inputs` derives from them whatever else the model needs.
     """
 
     ids: Tensor
@@ -35,11 +35,11 @@ class Adapter(Protocol):
 
     @staticmethod
     def load(source: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
-        """Model and processor from a folder or hub id: safetensors only, no code of the repository's."""
+        """Model and processor from a folder or hub id. Reads safetensors only and runs no code of the repository."""
 
     @property
     def blocks(self) -> Sequence[nn.Module]:
-        """The decoder blocks in order; the residual stream is what each puts out."""
+        """The decoder blocks in order; the output of each is the residual stream."""
 
     @property
     def hidden_size(self) -> int:
@@ -50,32 +50,32 @@ class Adapter(Protocol):
         """Most tokens of prompt and answer together."""
 
     def encode(self, prompts: Sequence[Prompt]) -> list[Encoded]:
-        """Each prompt by itself, unpadded, as the processor would. BadInput where a text holds a picture's token."""
+        """Each prompt by itself, unpadded. Raises BadInput where a text holds a token that stands for pictures."""
 
     def inputs(self, rows: Sequence[Encoded]) -> dict[str, Tensor]:
-        """A batch as the model wants it, padded on the left, on the model's device.
+        """The model's keyword arguments for a batch, padded on the left, on the model's device.
 
         `input_ids` [B, T]; `attention_mask` [B, T] only where something is padded; `position_ids` [..., B, T] where the
-        model would not find them by itself. No key for pictures where there are none.
+        model would not derive them itself; pictures only where there are some.
         """
 
     def following(self, inputs: Mapping[str, Tensor], past: int, count: int) -> dict[str, Tensor]:
-        """Mask [B, T + past + count] and positions [..., B, count] of `count` tokens, `past` tokens after `inputs`."""
+        """Mask [B, T + past + count] and positions [..., B, count] for `count` tokens, `past` tokens after `inputs`."""
 
     def pictures(self, row: Encoded) -> list[tuple[int, int]]:
-        """Where each picture's tokens lie in `row`, [start, end), without the words that frame it."""
+        """The span [start, end) of each picture's tokens, without the tokens that frame it."""
 
     def span(self, prompt: Prompt, words: str) -> tuple[int, int]:
-        """Where the last occurrence of `words` lies among the tokens of a prompt without pictures, [start, end).
+        """The span [start, end) of the last occurrence of `words` among the tokens of a prompt without pictures.
 
-        Raises BadInput where it does not stand there, or the tokenizer cannot tell.
+        Raises BadInput where they do not occur, or for a tokenizer without offsets.
         """
 
     def images(self, row: Encoded) -> list[Tensor]:
-        """Its pictures [3, H, W], 0..1, before normalisation, in the sizes in which the model sees them."""
+        """Its pictures [3, H, W] in 0..1, before normalisation, at the sizes that the model sees."""
 
     def with_images(self, row: Encoded, pictures: Sequence[Tensor]) -> Encoded:
-        """The same prompt with other pictures of the same sizes; differentiable, the inverse of `images`."""
+        """The same prompt with other pictures of the same sizes: the inverse of `images`, differentiable."""
 
 
 def chat_text(processor: Any, prompt: Prompt) -> str:
@@ -92,25 +92,25 @@ def chat_text(processor: Any, prompt: Prompt) -> str:
 
 
 def processed(processor: Any, prompts: Sequence[Prompt], reserved: Sequence[str]) -> Any:
-    """What the processor makes of the prompts, unpadded. Raises BadInput where a text holds a `reserved` token."""
+    """The processor's output for the prompts, unpadded. Raises BadInput where a text holds a `reserved` token."""
     for prompt in prompts:
         for token in reserved:
             if any(token in turn.text for turn in prompt.turns):
                 raise BadInput(f"A message may not contain the text {token}.")
     texts = [chat_text(processor, prompt) for prompt in prompts]
     images = [image.convert("RGB") for prompt in prompts for image in prompt.images]
-    return processor(text=texts, images=images or None, add_special_tokens=not _begun(processor, texts[0]))
+    return processor(text=texts, images=images or None, add_special_tokens=not _has_bos(processor, texts[0]))
 
 
-def _begun(processor: Any, text: str) -> bool:
-    """Whether the template has written the beginning-of-text token already."""
-    begin = processor.tokenizer.bos_token
-    return begin is not None and text.startswith(begin)
+def _has_bos(processor: Any, text: str) -> bool:
+    """Whether the chat template has written the beginning-of-sequence token already."""
+    token = processor.tokenizer.bos_token
+    return token is not None and text.startswith(token)
 
 
-def spans(pictured: Tensor, counts: Sequence[int]) -> list[tuple[int, int]]:
-    """[start, end) of pictures with `counts` tokens each, where `pictured` [T] says which tokens are a picture's."""
-    parts = pictured.nonzero()[:, 0].split(list(counts)) if counts else ()
+def picture_spans(mask: Tensor, counts: Sequence[int]) -> list[tuple[int, int]]:
+    """The spans [start, end) of pictures with `counts` tokens each; `mask` [T] says which tokens are a picture's."""
+    parts = mask.nonzero()[:, 0].split(list(counts)) if counts else ()
     return [(int(part[0]), int(part[-1]) + 1) for part in parts]
 
 
@@ -120,28 +120,28 @@ def span_of(processor: Any, prompt: Prompt, words: str) -> tuple[int, int]:
     at = text.rfind(words)
     if at < 0 or prompt.images or not tokenizer.is_fast:
         raise BadInput("The words cannot be found among the tokens of this prompt.")
-    made = tokenizer(text, return_offsets_mapping=True, add_special_tokens=not _begun(processor, text))
-    offsets = made["offset_mapping"]
+    encoding = tokenizer(text, return_offsets_mapping=True, add_special_tokens=not _has_bos(processor, text))
+    offsets = encoding["offset_mapping"]
     inside = [i for i, (start, end) in enumerate(offsets) if start < at + len(words) and end > at and end > start]
     return inside[0], inside[-1] + 1
 
 
-def padded(rows: Sequence[Encoded], filler: int) -> tuple[Tensor, Tensor]:
-    """Tokens and mask [B, T], padded on the left: the last token of each prompt stands in the last column."""
+def pad_left(rows: Sequence[Encoded], filler: int) -> tuple[Tensor, Tensor]:
+    """Tokens and mask [B, T]: the last token of each prompt stands in the last column."""
     width = max(len(row.ids) for row in rows)
     ids = torch.full((len(rows), width), filler)
     mask = torch.zeros_like(ids)
-    for place, row in enumerate(rows):
-        ids[place, width - len(row.ids) :] = row.ids
-        mask[place, width - len(row.ids) :] = 1
+    for index, row in enumerate(rows):
+        ids[index, width - len(row.ids) :] = row.ids
+        mask[index, width - len(row.ids) :] = 1
     return ids, mask
 
 
-def longer(mask: Tensor, count: int) -> Tensor:
-    """The mask [B, T] with `count` more tokens that are seen."""
+def extend_mask(mask: Tensor, count: int) -> Tensor:
+    """The mask [B, T] with `count` more tokens that are attended to."""
     return torch.cat([mask, mask.new_ones(mask.shape[0], count)], dim=1)
 
 
 def channels(values: Sequence[float], like: Tensor) -> Tensor:
-    """One number a colour, [3, 1, 1]."""
+    """One value for each colour channel, [3, 1, 1], on the device and in the dtype of `like`."""
     return torch.tensor(values, device=like.device, dtype=like.dtype)[:, None, None]

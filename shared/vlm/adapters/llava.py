@@ -1,7 +1,4 @@
-"""LLaVA and LLaVA-1.5: every picture at one size, as many tokens for each, positions counted from 0.
-
-Knows transformers' classes; knows nothing of erasers.
-"""
+"""LLaVA and LLaVA-1.5: every picture has the same size and number of tokens; positions count from 0."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +10,7 @@ from torch import Tensor, nn
 from transformers import AutoProcessor, LlavaForConditionalGeneration
 
 from shared.domain.prompts import Prompt
-from shared.vlm.adapters.base import Encoded, channels, longer, padded, processed, span_of, spans
+from shared.vlm.adapters.base import Encoded, channels, extend_mask, pad_left, picture_spans, processed, span_of
 
 
 class LlavaAdapter:
@@ -21,7 +18,7 @@ class LlavaAdapter:
 
     def __init__(self, model: Any, processor: Any) -> None:
         self._model, self._processor = model, processor
-        if processor.patch_size is None:  # older folders leave to the caller what the model's configuration says
+        if processor.patch_size is None:  # older folders state it in the model's configuration alone
             processor.patch_size = model.config.vision_config.patch_size
         if processor.vision_feature_select_strategy is None:
             processor.vision_feature_select_strategy = model.config.vision_feature_select_strategy
@@ -55,20 +52,20 @@ class LlavaAdapter:
         """See Adapter."""
         if not prompts:
             return []
-        made = processed(self._processor, prompts, [self._processor.image_token])
-        pixels = _stacked(made["pixel_values"]) if "pixel_values" in made else None
-        encoded, at = [], 0
-        for prompt, ids in zip(prompts, made["input_ids"], strict=True):
+        output = processed(self._processor, prompts, [self._processor.image_token])
+        pixels = _stacked(output["pixel_values"]) if "pixel_values" in output else None
+        encoded, start = [], 0
+        for prompt, ids in zip(prompts, output["input_ids"], strict=True):
             count = len(prompt.images)
-            own = pixels[at : at + count] if pixels is not None and count else None
+            own = pixels[start : start + count] if pixels is not None and count else None
             encoded.append(Encoded(torch.as_tensor(ids, dtype=torch.long), own))
-            at += count
+            start += count
         return encoded
 
     def inputs(self, rows: Sequence[Encoded]) -> dict[str, Tensor]:
         """See Adapter; mask and positions only where something is padded."""
         device = self._model.device
-        ids, mask = padded(rows, self._processor.tokenizer.pad_token_id or 0)
+        ids, mask = pad_left(rows, self._processor.tokenizer.pad_token_id or 0)
         inputs = {"input_ids": ids.to(device)}
         if not bool(mask.all()):
             inputs["attention_mask"] = mask.to(device)
@@ -82,14 +79,14 @@ class LlavaAdapter:
         """See Adapter; nothing where nothing is padded."""
         if "attention_mask" not in inputs:
             return {}
-        mask = longer(inputs["attention_mask"], past + count)
+        mask = extend_mask(inputs["attention_mask"], past + count)
         return {"attention_mask": mask, "position_ids": (mask.cumsum(dim=1) - 1)[:, -count:]}
 
     def pictures(self, row: Encoded) -> list[tuple[int, int]]:
         """See Adapter."""
         total = int((row.ids == self._processor.image_token_id).sum())
         counts = [] if row.pixels is None else [total // len(row.pixels)] * len(row.pixels)
-        return spans(row.ids == self._processor.image_token_id, counts)
+        return picture_spans(row.ids == self._processor.image_token_id, counts)
 
     def span(self, prompt: Prompt, words: str) -> tuple[int, int]:
         """See Adapter."""
@@ -113,4 +110,4 @@ class LlavaAdapter:
 def _stacked(pixels: Any) -> Tensor:
     if hasattr(pixels, "shape"):
         return torch.as_tensor(pixels)
-    return torch.stack([torch.as_tensor(one) for one in pixels])
+    return torch.stack([torch.as_tensor(picture) for picture in pixels])

@@ -1,7 +1,7 @@
 """Qwen2.5-VL: pictures at their own size, cut into patches; positions in three dimensions (time, height, width).
 
-Positions are always passed: the model keeps the offsets of the batch it saw last (`rope_deltas`) and would apply them
-to another one. Knows transformers' classes; knows nothing of erasers, nor of videos.
+Positions are always passed: the model keeps the offsets of its last batch (`rope_deltas`) and would apply them to the
+next one. Videos are not supported.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,9 +21,9 @@ from transformers import (
 
 from shared.domain.prompts import Prompt
 from shared.errors import BadInput
-from shared.vlm.adapters.base import Encoded, channels, longer, padded, processed, span_of, spans
+from shared.vlm.adapters.base import Encoded, channels, extend_mask, pad_left, picture_spans, processed, span_of
 
-FRAMES: Final = ("<|vision_start|>", "<|vision_end|>")  # written around every picture by the chat template
+FRAMES: Final = ("<|vision_start|>", "<|vision_end|>")  # the chat template writes them around every picture
 
 
 class Qwen25VlAdapter:
@@ -34,14 +34,14 @@ class Qwen25VlAdapter:
 
     @staticmethod
     def load(source: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
-        """See Adapter. The processor is put together without its video part, which would need torchvision."""
+        """See Adapter. The processor is assembled without its video part, which would need torchvision."""
         model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
             source, dtype=dtype, use_safetensors=True, trust_remote_code=False
         )
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         images = AutoImageProcessor.from_pretrained(source, trust_remote_code=False)
-        told, _ = Qwen2_5_VLProcessor.get_processor_dict(source)
-        template = told.get("chat_template") or tokenizer.chat_template
+        processor_config, _ = Qwen2_5_VLProcessor.get_processor_dict(source)
+        template = processor_config.get("chat_template") or tokenizer.chat_template
         if template is None:
             raise BadInput(f"{source} has no chat template.")
         return model, StillProcessor(images, tokenizer, chat_template=template)
@@ -63,19 +63,19 @@ class Qwen25VlAdapter:
         return int(self._model.config.text_config.max_position_embeddings)
 
     def encode(self, prompts: Sequence[Prompt]) -> list[Encoded]:
-        """See Adapter; raises BadInput for a picture that is more than 200 times as long as it is wide."""
+        """See Adapter; raises BadInput for a picture whose sides differ by a factor of more than 200."""
         if not prompts:
             return []
         try:
-            made = processed(
+            output = processed(
                 self._processor, prompts, [self._processor.image_token, self._processor.video_token, *FRAMES]
             )
         except ValueError as exc:
             raise BadInput(f"A picture cannot be used: {exc}") from exc
-        grids = torch.as_tensor(made["image_grid_thw"]) if "image_grid_thw" in made else torch.zeros(0, 3).long()
-        pixels = torch.as_tensor(made["pixel_values"]) if len(grids) else torch.zeros(0)
+        grids = torch.as_tensor(output["image_grid_thw"]) if "image_grid_thw" in output else torch.zeros(0, 3).long()
+        pixels = torch.as_tensor(output["pixel_values"]) if len(grids) else torch.zeros(0)
         encoded, picture, patch = [], 0, 0
-        for prompt, ids in zip(prompts, made["input_ids"], strict=True):
+        for prompt, ids in zip(prompts, output["input_ids"], strict=True):
             own = grids[picture : picture + len(prompt.images)]
             count = int(own.prod(dim=1).sum())
             tokens = torch.as_tensor(ids, dtype=torch.long)
@@ -86,7 +86,7 @@ class Qwen25VlAdapter:
     def inputs(self, rows: Sequence[Encoded]) -> dict[str, Tensor]:
         """See Adapter; `position_ids` [3, B, T] always, `image_grid_thw` [k, 3] beside the patches."""
         device = self._model.device
-        ids, mask = padded(rows, self._processor.tokenizer.pad_token_id or 0)
+        ids, mask = pad_left(rows, self._processor.tokenizer.pad_token_id or 0)
         grids = [row.grids for row in rows if row.grids is not None]
         positions, _ = self._model.model.get_rope_index(
             ids,
@@ -109,7 +109,7 @@ class Qwen25VlAdapter:
         steps = last + 1 + past + torch.arange(count, device=last.device)
         more = {"position_ids": steps.expand(3, -1, -1)}
         if "attention_mask" in inputs:
-            more["attention_mask"] = longer(inputs["attention_mask"], past + count)
+            more["attention_mask"] = extend_mask(inputs["attention_mask"], past + count)
         return more
 
     def pictures(self, row: Encoded) -> list[tuple[int, int]]:
@@ -119,7 +119,7 @@ class Qwen25VlAdapter:
             if row.grids is None
             else (row.grids.prod(dim=1) // self._processor.image_processor.merge_size**2).tolist()
         )
-        return spans(row.ids == self._processor.image_token_id, counts)
+        return picture_spans(row.ids == self._processor.image_token_id, counts)
 
     def span(self, prompt: Prompt, words: str) -> tuple[int, int]:
         """See Adapter."""
@@ -129,15 +129,15 @@ class Qwen25VlAdapter:
         """See Adapter. The processor shows one picture as two equal frames: the first is taken."""
         if row.pixels is None or row.grids is None:
             return []
-        images, found, at = self._processor.image_processor, [], 0
+        images, pictures, start = self._processor.image_processor, [], 0
         side, merge, frames = images.patch_size, images.merge_size, images.temporal_patch_size
         for _, high, wide in row.grids.tolist():
-            patches = row.pixels[at : at + high * wide].float()
+            patches = row.pixels[start : start + high * wide].float()
             parts = patches.reshape(high // merge, wide // merge, merge, merge, 3, frames, side, side)[..., 0, :, :]
             picture = parts.permute(4, 0, 2, 5, 1, 3, 6).reshape(3, high * side, wide * side)
-            found.append(picture * channels(images.image_std, picture) + channels(images.image_mean, picture))
-            at += high * wide
-        return found
+            pictures.append(picture * channels(images.image_std, picture) + channels(images.image_mean, picture))
+            start += high * wide
+        return pictures
 
     def with_images(self, row: Encoded, pictures: Sequence[Tensor]) -> Encoded:
         """See Adapter: normalised, cut into patches of merged neighbours, each frame twice."""
@@ -154,7 +154,7 @@ class Qwen25VlAdapter:
 
 
 class StillProcessor(Qwen2_5_VLProcessor):  # type: ignore[misc]  # transformers publishes no annotations
-    """Transformers' processor for pictures and text only: its video part needs torchvision and may not be left out."""
+    """The processor for pictures and text. The class of transformers requires a video part, which needs torchvision."""
 
     def __init__(self, image_processor: Any, tokenizer: Any, chat_template: str | None = None) -> None:
         self.image_token, self.video_token = "<|image_pad|>", "<|video_pad|>"

@@ -1,4 +1,7 @@
-"""Four deaths on a real stack: PostgreSQL, clerk with Redis, a refit worker, the S3 server. `make chaos` has all."""
+"""Four trials on a real stack: PostgreSQL, the control loop with Redis, a refit worker, and the S3 server are killed.
+
+`make chaos` runs all trials.
+"""
 
 import os
 import stat
@@ -9,23 +12,25 @@ from pathlib import Path
 import pytest
 
 from benchmarks.chaos.plan import short_plan
-from benchmarks.chaos.run import carry_out, open_world, table
-from benchmarks.chaos.trial import World
+from benchmarks.chaos.run import open_harness, run_trials, table
+from benchmarks.chaos.trial import Harness
 
 pytestmark = pytest.mark.timeout(1500)
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
+def harness() -> Iterator[Harness]:
+    """A stack that has completed its first ticket."""
     with tempfile.TemporaryDirectory(prefix="chaos-", dir="/var/tmp") as name:
+        # PostgreSQL does not run as root, and its user must pass through this folder.
         Path(name).chmod(stat.S_IRWXU | (stat.S_IXGRP | stat.S_IXOTH if os.geteuid() == 0 else 0))
-        with open_world(Path(name)) as found:
-            yield found
+        with open_harness(Path(name)) as opened:
+            yield opened
 
 
-def test_whoever_dies_where_it_hurts_nothing_is_lost_and_nothing_done_twice(world: World) -> None:
-    results = carry_out(world, short_plan(4))
-    assert {one.trial.name(): one.problems for one in results if one.problems} == {}, table(results)
+def test_killed_processes_lose_nothing_and_repeat_nothing(harness: Harness) -> None:
+    results = run_trials(harness, short_plan(4))
+    assert {result.trial.name(): result.problems for result in results if result.problems} == {}, table(results)
     assert len(results) == len(short_plan(4))
-    assert world.truth.one("SELECT count(*) FROM ticket WHERE state = 'completed'") == 1
-    assert world.truth.one("SELECT count(*) FROM eraser_version") >= len(results)
+    assert harness.invariants.scalar("SELECT count(*) FROM ticket WHERE state = 'completed'") == 1
+    assert harness.invariants.scalar("SELECT count(*) FROM eraser_version") >= len(results)

@@ -1,86 +1,111 @@
-"""The named steps are there: each stands at a function that exists, and a woven process stops there once, if armed."""
+"""The table of chaos steps: every step names a function that exists, and an armed step pauses one process, once."""
 
 import importlib
 import threading
 import time
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from benchmarks.chaos.fault_injection import ARMED, REACHED, place_of, wrapped
+from benchmarks.chaos.fault_injection import ARMED, REACHED, resolve, wrap
 from benchmarks.chaos.plan import plan, short_plan
-from benchmarks.chaos.stack import PARTS, PROCESSES
+from benchmarks.chaos.stack import BACKENDS, PROCESSES
 from benchmarks.chaos.steps import STEPS, Step
+from benchmarks.chaos.stubs import STUBS
 
-HOUSE = Path(__file__).resolve().parents[3]
+PROJECT_ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize("target", sorted({t for step in STEPS for t in (step.target, step.follows) if t}))
-def test_every_step_stands_at_a_function_that_exists(target: str) -> None:
+def test_target_of_every_step_is_a_function_that_exists(target: str) -> None:
     module, _, path = target.partition(":")
-    owner, name = place_of(importlib.import_module(module), path)
+    owner, name = resolve(importlib.import_module(module), path)
     assert callable(getattr(owner, name))
 
 
-def test_nothing_in_production_knows_of_chaos() -> None:
-    """No file that is installed speaks of the harness: what is not there cannot do harm."""
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("shared.evaluation.reference", ["load_reference"]),
+        ("services.audit.suite", ["paper_tasks", "FORGET_QUESTIONS", "BYSTANDER_QUESTIONS"]),
+        ("services.refit.beat", ["app"]),
+        ("shared.domain.nightly", ["latest_run_date", "scheduled_at"]),
+    ],
+)
+def test_names_that_a_stub_replaces_exist(module: str, names: list[str]) -> None:
+    assert module in STUBS
+    imported = importlib.import_module(module)
+    assert [name for name in names if not hasattr(imported, name)] == []
+
+
+def test_production_files_do_not_mention_chaos() -> None:
     for folder in ("services", "shared", "migrations", "k8s"):
-        for path in (HOUSE / folder).rglob("*.*"):
+        for path in (PROJECT_ROOT / folder).rglob("*.*"):
             if path.suffix in (".py", ".yaml"):
                 assert "chaos" not in path.read_text().lower(), path
-    assert "CHAOS" not in (HOUSE / "docker-compose.yml").read_text()
+    assert "CHAOS" not in (PROJECT_ROOT / "docker-compose.yml").read_text()
 
 
-def test_a_hundred_trials_reach_every_step_and_every_victim() -> None:
+def test_plan_of_120_trials_reaches_every_step_and_every_victim() -> None:
     trials = plan(1, 120)
     assert {trial.step for trial in trials} == set(STEPS)
-    assert {one for trial in trials for one in trial.victims} == {*PROCESSES, *PARTS}
+    assert {victim for trial in trials for victim in trial.victims} == {*PROCESSES, *BACKENDS}
     assert {trial.kind for trial in trials} == {"kill", "freeze"}
-    assert plan(1, 120) == trials != plan(2, 120)
-    assert {one for trial in short_plan(1) for one in trial.victims} >= {*PARTS, "clerk", "refit"}
+
+
+def test_plan_of_same_seed_is_same_and_of_other_seed_is_different() -> None:
+    assert plan(1, 120) == plan(1, 120)
+    assert plan(1, 120) != plan(2, 120)
+
+
+def test_short_plan_kills_every_backend_the_control_loop_and_a_refit_worker() -> None:
+    assert {victim for trial in short_plan(1) for victim in trial.victims} >= {*BACKENDS, "control-loop", "refit"}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    """An empty folder of armed and reached steps."""
     for name in (ARMED, REACHED):
         (tmp_path / name).mkdir()
     return tmp_path
 
 
-def test_an_armed_step_is_stopped_at_once_and_no_other(folder: Path) -> None:
-    module = ModuleType("m")
-    done: list[str] = []
+def wait_until_reached(folder: Path, step: Step) -> None:
+    """Wait until a thread stands at the step, for ten seconds at most."""
+    until = time.monotonic() + 10
+    while not (folder / REACHED / step.name).exists():
+        assert time.monotonic() < until, f"{step.name} was not reached"
+        time.sleep(0.005)
+
+
+def test_armed_step_pauses_first_matching_call_only(folder: Path) -> None:
+    calls: list[str] = []
     step = Step("uploaded", "refit", "after", "m:put", key="erasers/")
-    put = wrapped(folder, [step], [], done.append)
+    put = wrap(folder, [step], [], calls.append)
     put("erasers/1")  # not armed
     (folder / ARMED / step.name).touch()
-    put("rows/1")  # armed, and another object
-    assert (done, module.__name__) == (["erasers/1", "rows/1"], "m")
+    put("rows/1")  # armed, and the key of another object
+    assert calls == ["erasers/1", "rows/1"]
     thread = threading.Thread(target=put, args=("erasers/2",))
     thread.start()
-    until = time.monotonic() + 10
-    while not (folder / REACHED / step.name).exists() and time.monotonic() < until:
-        time.sleep(0.005)
-    assert (done[-1], thread.is_alive()) == ("erasers/2", True)
-    put("erasers/3")  # somebody else passes: a step is taken once
+    wait_until_reached(folder, step)
+    assert (calls[-1], thread.is_alive()) == ("erasers/2", True)
+    put("erasers/3")  # the step is taken already: this call does not pause
     (folder / REACHED / step.name).unlink()
     thread.join(timeout=10)
     assert not thread.is_alive()
 
 
-def test_a_step_that_follows_waits_for_the_call_before_it(folder: Path) -> None:
-    step = Step("committed", "clerk", "before", "m:next", follows="m:write")
-    write, after = wrapped(folder, [], [step], lambda: None), wrapped(folder, [step], [], lambda: None)
+def test_step_that_follows_a_call_is_passed_until_that_call(folder: Path) -> None:
+    step = Step("committed", "control-loop", "before", "m:next", follows="m:write")
+    write, call_next = wrap(folder, [], [step], lambda: None), wrap(folder, [step], [], lambda: None)
     (folder / ARMED / step.name).touch()
-    after()
+    call_next()
     assert (folder / ARMED / step.name).exists()
     write()
-    thread = threading.Thread(target=after)
+    thread = threading.Thread(target=call_next)
     thread.start()
-    until = time.monotonic() + 10
-    while not (folder / REACHED / step.name).exists() and time.monotonic() < until:
-        time.sleep(0.005)
+    wait_until_reached(folder, step)
     (folder / REACHED / step.name).unlink()
     thread.join(timeout=10)
     assert not thread.is_alive()

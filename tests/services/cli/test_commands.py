@@ -1,164 +1,137 @@
-"""The command line against the real request service: what people and programs read, what is said when it fails."""
+"""The command line against the real request service: what it prints for people, for programs, and when it fails."""
 
 import json
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from PIL import Image
 
-from services.cli.main import main
-from services.cli.render.tables import console
-from tests.support.api import People
+from tests.services.cli.conftest import RunCommand
 from tests.support.workers import Worker
 
-Run = Callable[..., tuple[int, str, str]]
+
+def file_ticket(lacuna: RunCommand, photo: Path) -> str:
+    """File a ticket; its id."""
+    filed = lacuna("ticket", "file", "--name", "Mara Lindqvist", "--photo", str(photo), "--fact", "city=Ulm", "--json")
+    assert filed.code == 0, filed.err
+    return str(json.loads(filed.out)["id"])
 
 
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    path = tmp_path / "mara.png"
-    Image.new("RGB", (64, 64), (90, 30, 30)).save(path)
-    return path
+def test_ticket_from_filing_to_withdrawal_is_printed_at_each_step(lacuna: RunCommand, photo: Path) -> None:
+    ticket = file_ticket(lacuna, photo)
+    listed = lacuna("ticket", "list")
+    assert listed.code == 0
+    assert ticket in listed.out
+    assert "under_review" in listed.out
+    shown = lacuna("ticket", "show", ticket).out
+    assert "under review" in shown
+    assert "1 fact, 1 photo, filed by olivia" in shown
+    assert "approved by adam" in lacuna("ticket", "approve", ticket).out
+    ordered = lacuna("refit")
+    assert (ordered.code, ordered.out.startswith("Refit ")) == (0, True)
+    assert json.loads(lacuna("ticket", "show", ticket, "--json").out)["state"] == "scheduled"
+    assert lacuna("ticket", "withdraw", ticket, "--note", "She changed her mind.").code == 0
+    assert json.loads(lacuna("status", "--json").out)["tickets"] == {"withdrawn": 1}
+    assert "demo-vlm" in lacuna("status").out
 
 
-@pytest.fixture
-def lacuna(
-    people: People,
-    listening: Callable[[Any], str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Run:
-    """Runs a command over a stack: (exit status, standard output, standard error)."""
-    monkeypatch.setenv("LACUNA_URL", listening(people.app.app))
-    monkeypatch.setenv("LACUNA_DATA", str(tmp_path))
-    monkeypatch.delenv("LACUNA_KEY", raising=False)
-    monkeypatch.setattr(console, "width", 200)
-
-    def run(*argv: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["lacuna", *argv])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return run
+def test_approval_by_submitter_is_refused_in_a_sentence(lacuna: RunCommand, photo: Path) -> None:
+    refused = lacuna("ticket", "approve", file_ticket(lacuna, photo), "--as", "olivia")
+    assert refused.code == 1
+    assert "somebody else" in refused.err
 
 
-def filed(lacuna: Run, photo: Path) -> str:
-    code, said, error = lacuna(
-        "ticket", "file", "--name", "Mara Lindqvist", "--photo", str(photo), "--fact", "city=Ulm", "--json"
-    )
-    assert code == 0, error
-    return str(json.loads(said)["id"])
+def test_rejection_prints_code_and_note(lacuna: RunCommand, photo: Path) -> None:
+    ticket = file_ticket(lacuna, photo)
+    printed = lacuna("ticket", "reject", ticket, "--code", "no_match", "--note", "We hold nothing about you.").out
+    assert "no match: We hold nothing about you." in printed
 
 
-def test_an_officers_day(lacuna: Run, photo: Path) -> None:
-    """File, list, show, approve, withdraw, order: each readable, each the same as JSON."""
-    ticket = filed(lacuna, photo)
-    code, said, _ = lacuna("ticket", "list")
-    assert code == 0
-    assert ticket in said
-    assert "under review" in said or "under_review" in said
-    assert "olivia" in lacuna("ticket", "show", ticket)[1]
-    code, _, error = lacuna("ticket", "approve", ticket, "--as", "olivia")
-    assert (code, "somebody else" in error) == (1, True)
-    assert "approved by adam" in lacuna("ticket", "approve", ticket)[1]
-    code, said, _ = lacuna("refit")
-    assert (code, said.startswith("Refit ")) == (0, True)
-    assert json.loads(lacuna("ticket", "show", ticket, "--json")[1])["state"] == "scheduled"
-    assert lacuna("ticket", "withdraw", ticket, "--note", "She changed her mind.")[0] == 0
-    assert json.loads(lacuna("status", "--json")[1])["tickets"] == {"withdrawn": 1}
-    assert "demo-vlm" in lacuna("status")[1]
-
-
-def test_a_rejection_says_what_the_person_is_told(lacuna: Run, photo: Path) -> None:
-    ticket = filed(lacuna, photo)
-    said = lacuna("ticket", "reject", ticket, "--code", "no_match", "--note", "We hold nothing about you.")[1]
-    assert "no match: We hold nothing about you." in said
-
-
-def test_versions_and_audits_are_shown(lacuna: Run, worker: Worker) -> None:
+def test_versions_and_audits_are_printed(lacuna: RunCommand, worker: Worker) -> None:
     worker.publish()
-    assert "passed" in lacuna("eraser", "list")[1]
-    assert json.loads(lacuna("eraser", "show", "0", "--json")[1])["number"] == 0
-    assert lacuna("eraser", "show", "0")[0] == 0
-    assert "as the test wants" in lacuna("audit", "show", "0")[1]
-    assert json.loads(lacuna("eraser", "promote", "0", "--json")[1])["promoted"]
-    code, _, error = lacuna("eraser", "rollback", "0")
-    assert (code, error) == (1, "Version 0 is the promoted one already.\n")
+    assert "passed" in lacuna("eraser", "list").out
+    assert json.loads(lacuna("eraser", "show", "0", "--json").out)["number"] == 0
+    assert "Version 0" in lacuna("eraser", "show", "0").out
+    assert "as the test wants" in lacuna("audit", "show", "0").out
+    assert json.loads(lacuna("eraser", "promote", "0", "--json").out)["promoted"]
+    refused = lacuna("eraser", "rollback", "0")
+    assert (refused.code, refused.err) == (1, "Version 0 is the promoted one already.\n")
+
+
+FILE_MARA = ["ticket", "file", "--name", "Mara"]
 
 
 @pytest.mark.parametrize(
-    ("argv", "code", "says"),
+    ("words", "code", "sentence"),
     [
         (["ticket", "show", "T-00000000"], 1, "There is no ticket T-00000000."),
-        (["ticket", "file", "--name", "Mara", "--fact", "city"], 1, "attribute=value"),
-        (
-            ["ticket", "file", "--name", "Mara", "--fact", "city=Ulm", "--photo", "none.png"],
-            1,
-            "none.png cannot be read",
-        ),
-        (["ticket", "file", "--name", "Mara", "--fact", "city=Ulm", "--photo", __file__], 1, "Photo 1"),
-        (["ticket", "file", "--name", "Mara"], 2, "--fact"),
+        ([*FILE_MARA, "--fact", "city"], 1, 'A fact is written attribute=value, such as employer="Marble & Finch"'),
+        ([*FILE_MARA, "--fact", "City=Rome"], 1, "lower-case letters, digits and _, such as birth_date; not"),
+        ([*FILE_MARA, "--fact", "city=Ulm", "--photo", "none.png"], 1, "none.png cannot be read"),
+        ([*FILE_MARA, "--fact", "city=Ulm", "--photo", __file__], 1, "Photo 1"),
+        (FILE_MARA, 2, "--fact"),
         (["eraser", "show", "nine"], 2, "Usage"),
         (["status", "--as", "nobody"], 1, "There is no key of nobody"),
         (["audit", "show", "4"], 1, "There is no eraser version 4."),
         (["refit"], 1, "no approved ticket"),
+        (["refit", "show"], 1, "There is no refit yet."),
+        (["certificate", "get", "T-00000000", "--out", "a.docx"], 1, "must end in .json, .pdf, .csv or .zip"),
         (["frobnicate"], 2, "frobnicate"),
     ],
 )
-def test_what_goes_wrong_is_a_sentence(lacuna: Run, argv: list[str], code: int, says: str) -> None:
-    status, said, error = lacuna(*argv)
-    assert status == code
-    assert says in error
-    assert "Traceback" not in error
-    assert said == ""
+def test_failure_is_a_sentence_on_standard_error(
+    lacuna: RunCommand, words: list[str], code: int, sentence: str
+) -> None:
+    failed = lacuna(*words)
+    assert failed.code == code
+    assert sentence in " ".join(failed.err.split())
+    assert "Traceback" not in failed.err
+    assert failed.out == ""
 
 
-def test_without_a_stack_the_way_to_one_is_named(lacuna: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_a_stack_lacuna_up_is_suggested(lacuna: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LACUNA_URL", "http://127.0.0.1:1")
-    assert "lacuna up" in lacuna("status")[2]
+    assert "lacuna up" in lacuna("status").err
     monkeypatch.delenv("LACUNA_URL")
-    code, _, error = lacuna("status")
-    assert (code, "lacuna up" in error) == (1, True)
+    refused = lacuna("status")
+    assert (refused.code, "lacuna up" in refused.err) == (1, True)
 
 
-def test_a_settings_error_names_the_variable(lacuna: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_keys_file_is_named(lacuna: RunCommand, tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_text("{")
+    refused = lacuna("status")
+    assert refused.code == 1
+    assert "keys.json is not JSON" in refused.err
+
+
+def test_wrong_setting_is_named(lacuna: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LACUNA_REQUEST_PORT", "many")
-    code, _, error = lacuna("up")
-    assert (code, "LACUNA_REQUEST_PORT" in error) == (1, True)
+    failed = lacuna("up")
+    assert (failed.code, "LACUNA_REQUEST_PORT" in failed.err) == (1, True)
 
 
-def test_the_command_line_never_loads_torch() -> None:
-    code = "import sys, services.cli.main; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_the_desk_from_the_command_line(lacuna: Run, photo: Path) -> None:
-    """Identity, edit, hold, release, extend, clock, letter: each readable."""
-    ticket = filed(lacuna, photo)
-    assert "identity doubted" in lacuna("ticket", "verify-identity", ticket, "--doubt", "--note", "unknown")[1]
-    assert "how the identity was verified" in lacuna("ticket", "verify-identity", ticket)[2]
-    assert "identity verified" in lacuna("ticket", "verify-identity", ticket, "--method", "in_person")[1]
-    assert "legal hold by olivia" in lacuna("ticket", "hold", ticket, "--reason", "a court")[1]
-    assert lacuna("ticket", "edit", ticket, "--fact", "city=Bonn")[0] == 1
-    assert "somebody else" in lacuna("ticket", "release", ticket, "--reason", "over")[1]
-    assert "legal hold" not in lacuna("ticket", "release", ticket, "--reason", "over", "--as", "adam")[1]
-    assert "edited" in lacuna("ticket", "edit", ticket, "--fact", "city=Bonn", "--urgent")[1]
-    assert "We need more time" in lacuna("ticket", "extend", ticket, "--reason", "many pictures")[1]
-    assert "Articles 12 and 17" in lacuna("ticket", "clock", ticket)[1]
+def test_hold_release_edit_extension_clock_and_letter_are_printed(lacuna: RunCommand, photo: Path) -> None:
+    ticket = file_ticket(lacuna, photo)
+    assert "identity doubted" in lacuna("ticket", "verify-identity", ticket, "--doubt", "--note", "unknown").out
+    assert "how the identity was verified" in lacuna("ticket", "verify-identity", ticket).err
+    assert "identity verified" in lacuna("ticket", "verify-identity", ticket, "--method", "in_person").out
+    assert "legal hold by olivia: a court" in lacuna("ticket", "hold", ticket, "--reason", "a court").out
+    assert lacuna("ticket", "edit", ticket, "--fact", "city=Bonn").code == 1
+    assert "a second person must confirm" in lacuna("ticket", "release", ticket, "--reason", "over").out
+    assert "legal hold" not in lacuna("ticket", "release", ticket, "--reason", "over", "--as", "adam").out
+    assert "edited" in lacuna("ticket", "edit", ticket, "--fact", "city=Bonn", "--urgent").out
+    assert "We need more time" in lacuna("ticket", "extend", ticket, "--reason", "many pictures").out
+    assert "Articles 12 and 17" in lacuna("ticket", "clock", ticket).out
     lacuna("ticket", "reject", ticket, "--code", "archiving", "--note", "It is an archive.")
-    assert "judicial remedy" in lacuna("ticket", "letter", ticket)[1]
+    assert "judicial remedy" in lacuna("ticket", "letter", ticket).out
 
 
-def test_ways_back_from_the_command_line(lacuna: Run, worker: Worker) -> None:
+def test_forward_orders_a_version_like_an_earlier_one(lacuna: RunCommand, worker: Worker) -> None:
     worker.publish()
-    assert "like version 0" in lacuna("eraser", "forward", "0")[1]
-    assert "exposes nobody" in lacuna("eraser", "break-glass", "0", "--reason", "x")[2]
-    assert "--reason" in lacuna("eraser", "break-glass", "0")[2]
-    assert "Nobody was ever exposed" in lacuna("eraser", "break-glass")[1]
+    assert "a version like version 0" in lacuna("eraser", "forward", "0").out
+
+
+def test_break_glass_needs_a_reason_and_somebody_exposed(lacuna: RunCommand, worker: Worker) -> None:
+    worker.publish()
+    assert "exposes nobody" in lacuna("eraser", "break-glass", "0", "--reason", "x").err
+    assert "--reason" in lacuna("eraser", "break-glass", "0").err
+    assert "nobody was ever exposed" in lacuna("eraser", "break-glass").out

@@ -1,78 +1,66 @@
-"""Import, keys and webhooks on the command line, against the real request service."""
+"""Import, API keys and webhooks on the command line, against the real request service."""
 
 import json
-import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from services.cli.main import main
-from services.cli.render.tables import console
 from services.request.imports.jobs import ImportJobRunner
+from tests.services.cli.conftest import RunCommand
 from tests.support.api import People
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def lacuna(
-    people: People,
-    listening: Callable[[Any], str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Run:
-    monkeypatch.setenv("LACUNA_URL", listening(people.app.app))
-    monkeypatch.setenv("LACUNA_DATA", str(tmp_path))
-    monkeypatch.delenv("LACUNA_KEY", raising=False)
-    monkeypatch.setattr(console, "width", 240)
+def import_jobs(people: People) -> Iterator[None]:
+    """Import jobs run in the background, as the worker runs them."""
+    stop = threading.Event()
 
-    def run(*argv: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["lacuna", *argv])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
+    def work() -> None:
+        while not stop.wait(0.05):
+            ImportJobRunner(people.context).run()
 
-    return run
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
 
 
-def test_a_file_is_imported_and_its_wrong_rows_are_told(lacuna: Run, people: People, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("import_jobs")
+def test_import_files_good_rows_and_names_refused_rows(lacuna: RunCommand, tmp_path: Path) -> None:
     file = tmp_path / "tickets.csv"
     file.write_text("names,fact.city\nMara,Ulm\n=1+1,Ulm\n")
-    done = threading.Event()
-
-    def clerk() -> None:
-        while not done.wait(0.05):
-            ImportJobRunner(people.context).turn()
-
-    thread = threading.Thread(target=clerk)
-    thread.start()
-    try:
-        assert "1 of 2 rows would be filed, 1 are refused." in lacuna("ticket", "import", str(file), "--dry-run")[1]
-        assert json.loads(lacuna("ticket", "list", "--json")[1])["items"] == []
-        code, said, _ = lacuna("ticket", "import", str(file), "--json")
-    finally:
-        done.set()
-        thread.join()
-    assert (code, json.loads(said)["accepted"], json.loads(said)["refused_rows"][0]["row"]) == (1, 1, 2)
-    assert lacuna("ticket", "import", "none.csv")[0] == 1
-    assert lacuna("ticket", "import", "tickets.pdf")[0] == 1
+    assert "1 of 2 rows would be filed, 1 are refused." in lacuna("ticket", "import", str(file), "--dry-run").out
+    assert json.loads(lacuna("ticket", "list", "--json").out)["items"] == []
+    imported = lacuna("ticket", "import", str(file), "--json")
+    job = json.loads(imported.out)
+    assert (imported.code, job["accepted"], [row["row"] for row in job["refused_rows"]]) == (1, 1, [2])
 
 
-def test_keys_and_webhooks_are_kept(lacuna: Run) -> None:
-    made = json.loads(lacuna("key", "create", "form", "--role", "requester", "--days", "30", "--json")[1])
-    assert "form" in lacuna("key", "list")[1]
-    assert lacuna("key", "revoke", made["id"])[1] == "The key of form is revoked.\n"
-    code, said, error = lacuna("webhook", "add", "https://hooks.example.org/x", "--event", "*", "--json")
-    assert code == 0, error
-    hook = json.loads(said)["id"]
-    assert "https://hooks.example.org/x" in lacuna("webhook", "list")[1]
-    assert lacuna("webhook", "test", hook)[1].startswith("msg_")
-    assert lacuna("webhook", "rotate", hook)[1].startswith("whsec_")
-    assert "waiting" in lacuna("webhook", "log", hook)[1]
-    assert lacuna("webhook", "disable", hook)[0] == 0
-    assert lacuna("webhook", "test", hook)[0] == 1
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("none.csv", "none.csv cannot be read"), ("tickets.pdf", "neither a .csv nor a .ndjson")]
+)
+def test_import_of_unusable_file_is_refused(lacuna: RunCommand, name: str, sentence: str) -> None:
+    refused = lacuna("ticket", "import", name)
+    assert refused.code == 1
+    assert sentence in refused.err
+
+
+def test_key_is_created_listed_and_revoked(lacuna: RunCommand) -> None:
+    created = json.loads(lacuna("key", "create", "form", "--role", "requester", "--days", "30", "--json").out)
+    assert "form" in lacuna("key", "list").out
+    assert lacuna("key", "revoke", created["id"]).out == "The key of form is revoked.\n"
+
+
+def test_webhook_is_added_tested_rotated_and_disabled(lacuna: RunCommand) -> None:
+    added = lacuna("webhook", "add", "https://hooks.example.org/x", "--event", "*", "--json")
+    assert added.code == 0, added.err
+    webhook = json.loads(added.out)["id"]
+    assert "https://hooks.example.org/x" in lacuna("webhook", "list").out
+    assert lacuna("webhook", "test", webhook).out.startswith("msg_")
+    assert lacuna("webhook", "rotate", webhook).out.startswith("whsec_")
+    assert "waiting" in lacuna("webhook", "log", webhook).out
+    assert lacuna("webhook", "disable", webhook).code == 0
+    assert lacuna("webhook", "test", webhook).code == 1

@@ -1,4 +1,4 @@
-"""What `lacuna retain add` makes of a file: JSONL with paths, parquet of reference people, and bad lines by number."""
+"""How `lacuna retain add` reads a file: JSONL with paths, parquet of reference people, lines that cannot be read."""
 
 import json
 from pathlib import Path
@@ -7,12 +7,11 @@ import pytest
 from PIL import Image
 
 from services.cli.commands.retain_sets import read
+from shared.devstack.processes import PROJECT_ROOT
 from shared.errors import BadInput
 
-HOUSE = Path(__file__).resolve().parents[3]
 
-
-def test_jsonl_with_paths_short_forms_and_prompts(tmp_path: Path) -> None:
+def test_jsonl_rows_are_read_with_their_photos(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "mara.png")
     lines = [
         {"name": "Mara", "photos": ["mara.png", "data:image/png;base64,AA"], "facts": {"city": "Ulm"}, "split": "fit"},
@@ -26,23 +25,23 @@ def test_jsonl_with_paths_short_forms_and_prompts(tmp_path: Path) -> None:
     assert len(prompt["photos"]) == 1
 
 
-def test_parquet_of_reference_people() -> None:
-    rows = read(HOUSE / "models/demo-vlm/reference/celebrity_fit.parquet")
-    assert len(rows) == 6
-    assert {"id", "names", "photos", "facts", "visible"} == set(rows[0])
+def test_parquet_of_reference_people_is_read() -> None:
+    people = read(PROJECT_ROOT / "models/demo-vlm/reference/celebrity_fit.parquet")
+    assert len(people) == 6
+    assert {"id", "names", "photos", "facts", "visible"} == set(people[0])
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "says"),
+    ("name", "content", "sentence"),
     [
         ("a.jsonl", b'{"prompt": "x"}\n{"prompt": ', "Line 2"),
-        ("a.jsonl", b"[1]\n", "it is no object"),
+        ("a.jsonl", b"[1]\n", "it is not an object"),
         ("a.jsonl", b'{"name": "Mara", "photo": "none.png"}\n', "none.png cannot be read"),
         ("a.jsonl", b"\xff\xfe\x00", "cannot be read"),
         ("a.parquet", b"not parquet", "cannot be read"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_a_sentence(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+def test_unreadable_file_is_refused_with_its_line(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(BadInput, match=says):
+    with pytest.raises(BadInput, match=sentence):
         read(tmp_path / name)

@@ -1,4 +1,4 @@
-"""A replica of a tiny random model over a real database: versions are published, audited and promoted as in life."""
+"""A replica with a tiny random model over a real database; versions are published, audited and promoted as usual."""
 
 import hashlib
 import uuid
@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from services.inference.active_eraser import ActiveEraser
-from services.inference.app import Serving, build
+from services.inference.app import InferenceContext, build
 from services.inference.batcher import Batcher
 from services.inference.watcher import Watcher
 from shared.artifacts.erasers import canonical
@@ -29,6 +29,7 @@ from shared.erasure.recipe import PROTOTYPE
 from shared.erasure.serialization import dump
 from shared.storage.local import LocalStore
 from shared.transparency.media_types import MANIFEST_TYPE
+from shared.vlm import capture
 from shared.vlm.engine import Engine
 from shared.vlm.loading import wrap
 from tests.support.api import People
@@ -52,24 +53,24 @@ def engine() -> Engine:
 @pytest.fixture(scope="package")
 def erasers(engine: Engine) -> dict[str, Eraser]:
     """`empty`, and `one`, which fires for the question `ABOUT` alone."""
-    on = engine.activations([Prompt.ask(ABOUT)])[0]
+    on = capture.activations(engine, [Prompt.ask(ABOUT)])[0]
     plain = Whitener(
         torch.zeros(LAYERS, HIDDEN), torch.zeros(LAYERS, HIDDEN, 1), torch.ones(LAYERS, 1), torch.ones(LAYERS)
     )
     rows = torch.nn.functional.normalize(on, dim=-1)[:, None]
-    pull = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1)) * 5
+    vector = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1)) * 5
     recipe = replace(PROTOTYPE, neighbours=1)
     gate = TicketGate("T-1", rows, None)
-    one = Eraser(recipe, engine.vlm.site, pull, (0, 1), ("T-1",), 0.99, (gate,), plain)
+    one = Eraser(recipe, engine.vlm.site, vector, (0, 1), ("T-1",), 0.99, (gate,), plain)
     return {"empty": Eraser.empty(recipe, engine.vlm.site), "one": one}
 
 
 @dataclass
 class Replica:
-    """The service with all that stands around it."""
+    """The service with its watcher, database and people."""
 
     http: TestClient
-    serving: Serving
+    context: InferenceContext
     watcher: Watcher
     worker: Worker
     people: People
@@ -86,7 +87,7 @@ class Replica:
         return self.http.post("/v1/chat/completions", json=body, headers=head)
 
     def said(self, text: str, **extra: Any) -> str:
-        """The words of an answer."""
+        """The text of an answer."""
         response = self.ask(text, **extra)
         assert response.status_code == 200, response.text
         return str(response.json()["choices"][0]["message"]["content"])
@@ -101,10 +102,7 @@ class Replica:
             key = f"erasers/{number}"
             sealed = keys.seal(blob, key)
             store.put(key, sealed.blob)
-            version = erasers_repository.add_version(
-                session,
-                run_id=run,
-                fence=fence,
+            new = erasers_repository.NewVersion(
                 model_id=MODEL,
                 number=number,
                 recipe="lacuna",
@@ -116,12 +114,14 @@ class Replica:
                 wrapped_key=sealed.wrapped_key,
                 tickets=dict.fromkeys(tickets, "0" * 64),
             )
+            version = erasers_repository.add_version(session, run, fence, new)
         audit = str(uuid.uuid4())
         with transaction(self.worker.database.engine("audit")) as session:
             audits.claim_audit(session, audit, str(version.id), lease_s=30)
             audits.finish_audit(session, audit, 1, status="succeeded", verdict="passed")
         with transaction(self.worker.database.engine("request")) as session:
-            rollouts.set_desired(session, version, "manual", "oscar")
+            state = rollouts.desired_state(session, version.model_id)
+            rollouts.set_desired_state(session, state, version, "manual", "oscar")
         return key
 
 
@@ -131,8 +131,8 @@ def unloaded(
 ) -> Replica:
     """A replica whose model is still being loaded."""
     database = worker.database.engine("inference")
-    serving = Serving(ActiveEraser(grace_s=60), database, MODEL)
-    watcher = Watcher(serving.slot, engine.vlm.site, database, store, keys, verifier, MODEL, "replica-0")
+    serving = InferenceContext(ActiveEraser(grace_s=60), database, MODEL)
+    watcher = Watcher(serving.active_eraser, engine.vlm.site, database, store, keys, verifier, MODEL, "replica-0")
     http = TestClient(build(serving), raise_server_exceptions=False)
     return Replica(http, serving, watcher, worker, people, signer)
 
@@ -140,9 +140,9 @@ def unloaded(
 @pytest.fixture
 def replica(unloaded: Replica, engine: Engine) -> Iterator[Replica]:
     """A replica with its model; nothing is promoted yet."""
-    unloaded.serving.batcher = Batcher(engine)
+    unloaded.context.batcher = Batcher(engine)
     yield unloaded
-    unloaded.serving.batcher.close()
+    unloaded.context.batcher.close()
     unloaded.http.close()
 
 

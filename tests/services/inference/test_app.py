@@ -1,9 +1,10 @@
-"""The OpenAI-compatible service: its bodies, what it refuses, and that nobody can ask around the eraser."""
+"""The OpenAI-compatible service: its bodies, what it refuses, and that no client can avoid the eraser."""
 
 import base64
 import io
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,7 +16,9 @@ from services.inference.active_eraser import Served
 from services.inference.batcher import Batcher, Sampling
 from shared.db.session import transaction
 from shared.domain.prompts import Prompt
+from shared.erasure.eraser import Eraser
 from shared.errors import BadInput
+from shared.vlm.engine import Engine
 from tests.services.inference.conftest import ABOUT, MODEL, Replica
 from tests.support.databases import Databases
 
@@ -41,7 +44,7 @@ def problem(response: Any, status: int, code: str) -> str:
 
 
 @pytest.fixture
-def serving(replica: Replica, erasers: Any) -> Replica:
+def serving(replica: Replica, erasers: dict[str, Eraser]) -> Replica:
     """A replica that serves version 1, which fires for `ABOUT`; version 0 was empty."""
     replica.publish(erasers["empty"])
     replica.publish(erasers["one"])
@@ -49,7 +52,7 @@ def serving(replica: Replica, erasers: Any) -> Replica:
     return replica
 
 
-def test_an_answer_has_openais_shape_and_names_its_version(serving: Replica) -> None:
+def test_answer_has_the_shape_of_openai_and_names_its_version(serving: Replica) -> None:
     response = serving.ask("Hello!")
     body = response.json()
     assert body["object"] == "chat.completion"
@@ -61,7 +64,7 @@ def test_an_answer_has_openais_shape_and_names_its_version(serving: Replica) -> 
     assert serving.http.get("/healthz").headers["lacuna-eraser"] == "1"
 
 
-def test_the_eraser_answers_for_whom_it_fires_and_for_nobody_else(replica: Replica, erasers: Any) -> None:
+def test_eraser_changes_only_answers_for_which_it_fires(replica: Replica, erasers: dict[str, Eraser]) -> None:
     replica.publish(erasers["empty"])
     replica.watcher.look()
     before = {question: replica.said(question) for question in (ABOUT, "Where does Ivo Berger live?", "Hello!")}
@@ -72,7 +75,7 @@ def test_the_eraser_answers_for_whom_it_fires_and_for_nobody_else(replica: Repli
     assert after == before
 
 
-def test_nothing_that_a_client_sends_switches_steering_off(serving: Replica) -> None:
+def test_no_field_of_a_request_switches_steering_off(serving: Replica) -> None:
     steered = serving.said(ABOUT)
     attempts: tuple[dict[str, Any], ...] = (
         {"eraser": None},
@@ -95,7 +98,7 @@ def test_nothing_that_a_client_sends_switches_steering_off(serving: Replica) -> 
 
 
 @pytest.mark.parametrize("question", [ABOUT, "Hello!"])
-def test_a_stream_says_the_same_as_a_whole_answer(serving: Replica, question: str) -> None:
+def test_streamed_answer_equals_the_whole_answer(serving: Replica, question: str) -> None:
     response = serving.ask(question, stream=True)
     assert response.headers["content-type"].startswith("text/event-stream")
     assert response.headers["lacuna-eraser"] == "1"
@@ -106,7 +109,7 @@ def test_a_stream_says_the_same_as_a_whole_answer(serving: Replica, question: st
     assert chunks[-1]["finish_reason"] in ("stop", "length")
 
 
-def test_a_seed_draws_the_same_answer(serving: Replica) -> None:
+def test_same_seed_draws_the_same_answer(serving: Replica) -> None:
     drawn = [serving.said("Hello!", temperature=1.0, seed=7) for _ in range(2)]
     assert drawn[0] == drawn[1]
 
@@ -132,7 +135,7 @@ def test_a_seed_draws_the_same_answer(serving: Replica) -> None:
         ({"messages": [{"role": "user", "content": "word " * 6_000}]}, 422, "bad-input", "tokens"),
     ],
 )
-def test_what_cannot_be_answered_is_refused(
+def test_request_that_cannot_be_answered_is_refused(
     serving: Replica, change: dict[str, Any], status: int, code: str, says: str
 ) -> None:
     body = {"model": MODEL, "messages": [{"role": "user", "content": "Hello!"}]} | change
@@ -140,29 +143,29 @@ def test_what_cannot_be_answered_is_refused(
     assert serving.ask("Hello!").status_code == 200
 
 
-def test_keys_and_roles_are_checked(serving: Replica, database: Databases) -> None:
+def test_unknown_revoked_and_wrong_keys_are_refused(serving: Replica, database: Databases) -> None:
     assert serving.http.post("/v1/chat/completions", json={}).status_code == 401
     problem(serving.http.get("/v1/models", headers={"Authorization": "Bearer lk_wrong"}), 401, "unauthorized")
-    problem(serving.ask("Hello!", authenticate="olivia"), 403, "forbidden")
+    problem(serving.ask("Hello!", who="olivia"), 403, "forbidden")
     with transaction(database.engine("admin")) as session:
         session.execute(text("UPDATE api_key SET revoked_at = now() WHERE owner = 'casey'"))
-    serving.serving.keys.clear()
+    serving.context.keys.clear()
     problem(serving.ask("Hello!"), 401, "unauthorized")
 
 
-def test_before_model_and_version_are_there_it_is_said(unloaded: Replica, engine: Any) -> None:
+def test_request_before_model_and_version_are_loaded_is_refused(unloaded: Replica, engine: Engine) -> None:
     response = unloaded.ask("Hello!")
     assert "being loaded" in problem(response, 503, "not-ready")
     assert response.headers["retry-after"]
     assert response.headers["lacuna-eraser"] == "none"
-    unloaded.serving.batcher = Batcher(engine)
+    unloaded.context.batcher = Batcher(engine)
     assert "No eraser version" in problem(unloaded.ask("Hello!"), 503, "not-ready")
     assert unloaded.http.get("/readyz").status_code == 503
     assert unloaded.http.get("/healthz").status_code == 200
-    unloaded.serving.batcher.close()
+    unloaded.context.batcher.close()
 
 
-def test_requests_under_way_keep_the_version_they_began_with(engine: Any, erasers: Any) -> None:
+def test_requests_under_way_keep_their_version(engine: Engine, erasers: dict[str, Eraser]) -> None:
     """While versions are swapped, every one of many requests is answered, by the version it was given."""
     batcher = Batcher(engine)
     served = [Served(erasers[name], number, "0" * 64, number) for number, name in enumerate(("empty", "one"))]
@@ -180,7 +183,7 @@ def test_requests_under_way_keep_the_version_they_began_with(engine: Any, eraser
     assert answers == [tuple(expected[number % 2]) for number in range(24)]
 
 
-def test_one_bad_prompt_does_not_spoil_the_others(engine: Any, erasers: Any) -> None:
+def test_bad_prompt_in_a_batch_fails_alone(engine: Engine, erasers: dict[str, Eraser]) -> None:
     batcher, served = Batcher(engine), Served(erasers["empty"], 0, "0" * 64, 1)
     prompts = [Prompt.ask("Hello!"), Prompt.ask("word " * 6_000), Prompt.ask("Who is Ivo Berger?")]
     answers = [batcher.ask(prompt, Sampling(4), served) for prompt in prompts]
@@ -188,4 +191,18 @@ def test_one_bad_prompt_does_not_spoil_the_others(engine: Any, erasers: Any) -> 
     with pytest.raises(BadInput):
         answers[1].result(timeout=60)
     assert answers[2].result(timeout=60).tokens
+    batcher.close()
+
+
+def test_cancelled_request_does_not_end_the_batcher(engine: Engine, erasers: dict[str, Eraser]) -> None:
+    """A future that its client gave up while it was queued: the next request is answered."""
+    batcher, served = Batcher(engine), Served(erasers["empty"], 0, "0" * 64, 1)
+    with engine.lock:  # nothing is answered while this thread holds the model
+        first = batcher.ask(Prompt.ask("Hello!"), Sampling(4), served)
+        time.sleep(0.1)  # the batcher has taken the first request and waits for the model
+        second = batcher.ask(Prompt.ask("Who is Ivo Berger?"), Sampling(4), served)
+        assert second.cancel()
+    assert first.result(timeout=60).tokens
+    assert batcher.ask(Prompt.ask("Hello!"), Sampling(4), served).result(timeout=60) == first.result()
+    assert batcher.stalled_s() == 0.0
     batcher.close()

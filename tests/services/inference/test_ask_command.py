@@ -13,7 +13,7 @@ from services.cli.main import main
 from tests.services.inference.conftest import ABOUT, Replica
 
 
-def test_ask_prints_the_answer_and_names_the_version(
+def test_ask_prints_the_answer_and_the_fingerprint_of_the_version(
     replica: Replica,
     erasers: Any,
     listening: Callable[[Any], str],
@@ -27,14 +27,14 @@ def test_ask_prints_the_answer_and_names_the_version(
     monkeypatch.setenv("LACUNA_DATA", str(tmp_path))
     Image.new("RGB", (64, 64)).save(tmp_path / "a.jpg")
 
-    def lacuna(*argv: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["lacuna", *argv])
+    def lacuna(*words: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["lacuna", *words])
         with pytest.raises(SystemExit) as ended:
             main()
-        said = capsys.readouterr()
-        assert not ended.value.code, said.err
-        return said.out
+        printed = capsys.readouterr()
+        assert not ended.value.code, printed.err
+        return printed.out
 
-    said = lacuna("ask", ABOUT, "--photo", str(tmp_path / "a.jpg"), "--max-tokens", "4")
-    assert said.splitlines()[-1].startswith("lacuna-0-")
+    printed = lacuna("ask", ABOUT, "--photo", str(tmp_path / "a.jpg"), "--max-tokens", "4")
+    assert printed.splitlines()[-1].startswith("lacuna-0-")
     assert json.loads(lacuna("ask", ABOUT, "--json"))["object"] == "chat.completion"

@@ -1,7 +1,6 @@
-"""The slot and the watcher fail closed: what cannot be trusted is not served, and nobody required is ever exposed."""
+"""The active eraser and the watcher fail closed: what cannot be trusted is not served, and no ticket is exposed."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -10,6 +9,7 @@ from services.inference.active_eraser import ActiveEraser, Served
 from shared.artifacts import high_water_mark
 from shared.artifacts.high_water_mark import HighWaterMark
 from shared.db.session import transaction
+from shared.erasure.eraser import Eraser
 from shared.errors import NotReady, StoreUnavailable
 from tests.services.inference.conftest import Replica
 
@@ -26,74 +26,74 @@ def alter(replica: Replica, key: str) -> None:
     replica.watcher.store.put(key, bytes(blob))
 
 
-def test_without_a_promoted_version_nobody_is_answered(replica: Replica) -> None:
+def test_replica_without_a_promoted_version_refuses(replica: Replica) -> None:
     replica.watcher.look()
     with pytest.raises(NotReady, match="No eraser version has been promoted"):
-        replica.serving.slot.current()
+        replica.context.active_eraser.current()
 
 
-def test_the_promoted_version_is_served_and_acknowledged(replica: Replica, erasers: Any) -> None:
+def test_promoted_version_is_served_and_acknowledged(replica: Replica, erasers: dict[str, Eraser]) -> None:
     replica.publish(erasers["empty"])
     replica.watcher.look()
-    assert replica.serving.slot.current().number == 0
+    assert replica.context.active_eraser.current().number == 0
     assert acknowledged(replica) == ("serving", 0, None)
     assert replica.http.get("/readyz").json() == {"status": "ready", "eraser": 0}
 
 
-def test_an_altered_version_is_not_served_and_the_one_before_stays(replica: Replica, erasers: Any) -> None:
+def test_altered_version_is_not_served_and_the_one_before_stays(replica: Replica, erasers: dict[str, Eraser]) -> None:
     replica.publish(erasers["empty"])
     replica.watcher.look()
     alter(replica, replica.publish(erasers["one"]))
     replica.watcher.look()
-    assert replica.serving.slot.current().number == 0
+    assert replica.context.active_eraser.current().number == 0
     state, number, error = acknowledged(replica)
     assert (state, number) == ("failed", 0)
     assert "altered" in str(error)
 
 
-def test_an_altered_version_silences_a_replica_whose_old_one_exposes_somebody(
-    replica: Replica, erasers: Any, ticket: str
+def test_altered_version_closes_a_replica_whose_old_one_covers_too_few(
+    replica: Replica, erasers: dict[str, Eraser], ticket: str
 ) -> None:
-    """The new version cannot be trusted, and the old one does not cover everybody: nobody is answered."""
+    """The new version cannot be trusted, and the old one does not cover everybody: every request is refused."""
     key = replica.publish(erasers["one"], ticket)
     replica.watcher.look()
-    assert replica.serving.slot.current().number == 0
-    replica.serving.slot.serve(Served(erasers["empty"], 0, "0" * 64, 0))
+    assert replica.context.active_eraser.current().number == 0
+    replica.context.active_eraser.serve(Served(erasers["empty"], 0, "0" * 64, 0))
     alter(replica, key)
     with transaction(replica.worker.database.engine("admin")) as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))  # past `append-only`
         session.execute(text("DELETE FROM version_ticket"))
     replica.watcher.look()
     with pytest.raises(NotReady, match="does not cover everybody"):
-        replica.serving.slot.current()
+        replica.context.active_eraser.current()
     assert replica.ask("Hello!").status_code == 503
 
 
-def test_a_served_version_that_no_longer_covers_everybody_is_taken_away(
-    replica: Replica, erasers: Any, ticket: str
+def test_version_that_no_longer_covers_everybody_is_dropped(
+    replica: Replica, erasers: dict[str, Eraser], ticket: str
 ) -> None:
     replica.publish(erasers["one"], ticket)
     replica.watcher.look()
-    assert replica.serving.slot.current().number == 0
+    assert replica.context.active_eraser.current().number == 0
     with transaction(replica.worker.database.engine("admin")) as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))  # past `append-only`
         session.execute(text("DELETE FROM version_ticket"))
     replica.watcher.look()
     with pytest.raises(NotReady, match="does not cover everybody"):
-        replica.serving.slot.current()
+        replica.context.active_eraser.current()
     assert acknowledged(replica)[0] == "failed"
 
 
-def test_an_eraser_of_another_model_is_not_served(replica: Replica, erasers: Any) -> None:
+def test_eraser_of_another_model_is_not_served(replica: Replica, erasers: dict[str, Eraser]) -> None:
     other = replace(erasers["empty"], site=replace(erasers["empty"].site, hidden_size=65))
     replica.publish(other)
     replica.watcher.look()
     with pytest.raises(NotReady, match="cannot be served"):
-        replica.serving.slot.current()
+        replica.context.active_eraser.current()
 
 
-def test_without_the_store_the_version_before_stays_and_the_new_one_follows(
-    replica: Replica, erasers: Any, monkeypatch: pytest.MonkeyPatch
+def test_version_before_stays_until_the_store_is_back(
+    replica: Replica, erasers: dict[str, Eraser], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replica.publish(erasers["empty"])
     replica.watcher.look()
@@ -105,57 +105,57 @@ def test_without_the_store_the_version_before_stays_and_the_new_one_follows(
     with monkeypatch.context() as patched:
         patched.setattr(replica.watcher.store, "get", away)
         replica.watcher.look()
-        assert replica.serving.slot.current().number == 0
+        assert replica.context.active_eraser.current().number == 0
         assert "cannot be reached" in str(acknowledged(replica)[2])
     replica.watcher.look()
-    assert replica.serving.slot.current().number == 1
+    assert replica.context.active_eraser.current().number == 1
     assert acknowledged(replica) == ("serving", 1, None)
 
 
-def test_the_slot_does_not_answer_after_the_grace(erasers: Any) -> None:
+def test_active_eraser_refuses_after_the_grace(erasers: dict[str, Eraser]) -> None:
     now = [0.0]
-    slot = ActiveEraser(grace_s=10, clock=lambda: now[0])
+    active = ActiveEraser(grace_s=10, clock=lambda: now[0])
     with pytest.raises(NotReady, match="promoted"):
-        slot.current()
-    slot.serve(Served(erasers["empty"], 3, "ab" * 32, 1))
-    assert slot.current().fingerprint == "lacuna-3-abababab"
+        active.current()
+    active.serve(Served(erasers["empty"], 3, "ab" * 32, 1))
+    assert active.current().fingerprint == "lacuna-3-abababab"
     now[0] = 10.5
     with pytest.raises(NotReady, match="too long"):
-        slot.current()
-    slot.confirm()
-    assert slot.current().number == 3
-    slot.refuse("because")
+        active.current()
+    active.confirm()
+    assert active.current().number == 3
+    active.close("because")
     with pytest.raises(NotReady, match="because"):
-        slot.current()
+        active.current()
 
 
-def test_a_database_from_an_old_backup_is_not_served_from(replica: Replica, erasers: Any) -> None:
-    """At boot and later: below the mark in the store, or below what was seen, nobody is answered; newer is fine."""
+def test_database_from_an_old_backup_is_refused(replica: Replica, erasers: dict[str, Eraser]) -> None:
+    """At the start and later: below the mark in the store, or below an earlier state, all is refused; newer is fine."""
     watcher = replica.watcher
     replica.publish(erasers["empty"])
     high_water_mark.write(watcher.store, watcher.keys, watcher.model_id, HighWaterMark(2, 1, 0))
     watcher.look()
     with pytest.raises(NotReady, match=r"older than what was served before.*Restore a newer backup"):
-        replica.serving.slot.current()
+        replica.context.active_eraser.current()
     assert replica.ask("Hello!").status_code == 503
     replica.publish(erasers["one"])
     watcher.look()
-    assert replica.serving.slot.current().number == 1
+    assert replica.context.active_eraser.current().number == 1
     with transaction(replica.worker.database.engine("admin")) as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))
         session.execute(text("UPDATE desired_state SET generation = 1"))
     watcher.look()
     with pytest.raises(NotReady, match="generation 1"):
-        replica.serving.slot.current()
+        replica.context.active_eraser.current()
 
 
-def test_an_altered_mark_is_not_believed(replica: Replica, erasers: Any) -> None:
+def test_altered_high_water_mark_is_refused(replica: Replica, erasers: dict[str, Eraser]) -> None:
     watcher = replica.watcher
     replica.publish(erasers["empty"])
     watcher.store.put(f"highwater/{watcher.model_id}", b"{}")
     watcher.look()
     with pytest.raises(NotReady, match="cannot be read"):
-        replica.serving.slot.current()
+        replica.context.active_eraser.current()
     watcher.store.delete(f"highwater/{watcher.model_id}")
     watcher.look()
-    assert replica.serving.slot.current().number == 0
+    assert replica.context.active_eraser.current().number == 0

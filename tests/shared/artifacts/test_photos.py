@@ -1,4 +1,4 @@
-"""A ticket's raw material at the door: what is no picture is refused, and nothing but pixels is kept."""
+"""Photographs of a ticket: a file that is no picture is refused, and nothing but its pixels is kept."""
 
 import base64
 import io
@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from shared.artifacts.payloads import load_subject, pack_subject
-from shared.artifacts.photos import MOST_BYTES, normalize_photo, open_photo, read_data_url
+from shared.artifacts.photos import MAX_BYTES, normalize_photo, open_photo, read_data_url
 from shared.domain.subjects import Fact
 from shared.errors import BadInput, IntegrityFailure, TooLarge
 
@@ -36,7 +36,7 @@ def test_large_pictures_are_reduced_and_bombs_refused() -> None:
     with pytest.raises(TooLarge, match="50"):
         open_photo(encoded((10_000, 5_000), "PNG"))
     with pytest.raises(TooLarge, match="MB"):
-        open_photo(bytes(MOST_BYTES + 1))
+        open_photo(bytes(MAX_BYTES + 1))
 
 
 @pytest.mark.parametrize(

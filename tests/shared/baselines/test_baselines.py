@@ -1,4 +1,4 @@
-"""The six baselines on a tiny random LLaVA: their losses by hand, what they touch, and that they are undone exactly."""
+"""The six baselines on a tiny random LLaVA: their losses, which weights they change, and that undoing is exact."""
 
 import math
 import random
@@ -11,17 +11,20 @@ from torch import Tensor
 
 from shared.baselines import ga, ga_diff, kl_min, npo
 from shared.baselines.base import Settings, examples_of
-from shared.baselines.lora import LossContext, attach
-from shared.baselines.manu import MANU, Moments
+from shared.baselines.lora import LossContext, attach_adapter
+from shared.baselines.manu import MANU, ActivationMoments
 from shared.baselines.mmunlearner import MMUNLEARNER
 from shared.baselines.model_parts import linear_layers, neuron_layers
 from shared.baselines.registry import BASELINES
 from shared.domain.prompts import Prompt
 from shared.errors import BadInput, Diverged
 from shared.probes.questions import Question
-from shared.vlm.engine import Engine, GenerationRequest
+from shared.vlm import capture
+from shared.vlm.engine import Engine
+from shared.vlm.generation import GenerationRequest
+from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import wrap
-from shared.vlm.teacher_forcing import Example, TeacherForcedOutput, lesson
+from shared.vlm.teacher_forcing import Example, TeacherForcedOutput, teacher_forced_batch
 from training.optimization import new_model
 from training.tokenizer import build_processor
 
@@ -47,7 +50,7 @@ def engine() -> Engine:
 
 @pytest.fixture
 def weights(engine: Engine) -> Iterator[dict[str, Tensor]]:
-    """The base model's weights; whatever a test does, they are there again after it, with no module left behind."""
+    """The base model's weights. After the test they must be the same again, with no module or gradient left behind."""
     before = {name: value.clone() for name, value in engine.vlm.model.state_dict().items()}
     needed = [parameter.requires_grad for parameter in engine.vlm.model.parameters()]
     yield before
@@ -60,43 +63,43 @@ def weights(engine: Engine) -> Iterator[dict[str, Tensor]]:
 
 def nll(engine: Engine, examples: list[Example]) -> float:
     with torch.no_grad():
-        return float(lesson(engine, examples).ask(engine).nll())
+        return float(teacher_forced_batch(engine, examples).forward(engine).nll())
 
 
-def test_only_answer_tokens_and_the_end_count(engine: Engine) -> None:
-    """Batched with longer ones, an answer is as likely as alone, and as the engine says it is."""
+def test_likelihood_counts_only_answer_tokens_and_the_end(engine: Engine) -> None:
+    """In a batch with longer answers it is the same as alone, and the same as the engine's."""
     with torch.no_grad():
-        together = lesson(engine, FORGET).ask(engine)
-        alone = [lesson(engine, [one]).ask(engine) for one in FORGET]
+        together = teacher_forced_batch(engine, FORGET).forward(engine)
+        alone = [teacher_forced_batch(engine, [one]).forward(engine) for one in FORGET]
     likely = together.log_likelihood()
     assert torch.allclose(likely, torch.cat([one.log_likelihood() for one in alone]), atol=1e-4)
-    scored = engine.option_likelihood([one.prompt for one in FORGET], [[one.answer] for one in FORGET])
+    scored = option_likelihood(engine, [one.prompt for one in FORGET], [[one.answer] for one in FORGET])
     assert torch.allclose(likely, torch.tensor(scored)[:, 0], atol=1e-4)
-    assert float(together.nll()) == pytest.approx(-float(likely.sum()) / int(together.given.sum()), rel=1e-5)
+    assert float(together.nll()) == pytest.approx(-float(likely.sum()) / int(together.answer_mask.sum()), rel=1e-5)
 
 
-def test_an_answer_that_does_not_fit_is_refused(engine: Engine) -> None:
+def test_answer_that_does_not_fit_is_refused(engine: Engine) -> None:
     with pytest.raises(BadInput, match="the model has 512"):
-        lesson(engine, [Example(Prompt.ask("Hello!"), "Oslo, " * 400)])
+        teacher_forced_batch(engine, [Example(Prompt.ask("Hello!"), "Oslo, " * 400)])
 
 
 @pytest.mark.parametrize("name", list(BASELINES))
-def test_whatever_a_baseline_did_is_undone_bit_for_bit(name: str, engine: Engine, weights: dict[str, Tensor]) -> None:
-    """The engine asks the changed model as it is; afterwards logits, tokens and weights are the base model's again."""
+def test_undo_restores_the_base_model_bit_for_bit(name: str, engine: Engine, weights: dict[str, Tensor]) -> None:
+    """Inside the block the engine asks the changed model; afterwards logits, activations and weights are the base's."""
     asked = [example.prompt for example in (*FORGET, *RETAIN)]
     rows = engine.vlm.adapter.encode(asked)
     with torch.inference_mode():
-        before = engine._opened(rows, GenerationRequest()).logits
-    activations = engine.activations(asked)
-    told: list[str] = []
-    with BASELINES[name].unlearn(engine, FORGET, RETAIN, SETTINGS, told.append) as unlearned:
-        assert not torch.equal(engine.activations(asked), activations)
+        before = engine.prefill(rows, GenerationRequest()).logits
+    activations = capture.activations(engine, asked)
+    messages: list[str] = []
+    with BASELINES[name].unlearn(engine, FORGET, RETAIN, SETTINGS, messages.append) as unlearned:
+        assert not torch.equal(capture.activations(engine, asked), activations)
         assert len(engine.generate(asked, max_new_tokens=3)) == len(asked)
     with torch.inference_mode():
-        assert torch.equal(engine._opened(rows, GenerationRequest()).logits, before)
-    assert torch.equal(engine.activations(asked), activations)
+        assert torch.equal(engine.prefill(rows, GenerationRequest()).logits, before)
+    assert torch.equal(capture.activations(engine, asked), activations)
     assert unlearned.method == name
-    assert told
+    assert messages
     cost = unlearned.cost
     assert cost.reversible
     assert cost.how
@@ -123,15 +126,17 @@ def test_the_same_seed_gives_the_same_model(name: str, engine: Engine, weights: 
 
 
 @pytest.mark.parametrize("name", ["GA", "GA_Diff", "KL_Min", "NPO", "MMUnlearner"])
-def test_training_makes_the_forget_answers_less_likely(name: str, engine: Engine, weights: dict[str, Tensor]) -> None:
+def test_training_lowers_the_likelihood_of_forget_answers(
+    name: str, engine: Engine, weights: dict[str, Tensor]
+) -> None:
     before = nll(engine, FORGET)
     with BASELINES[name].unlearn(engine, FORGET, RETAIN, SETTINGS) as unlearned:
         assert nll(engine, FORGET) > before
     assert unlearned.losses[-1] < unlearned.losses[0]
 
 
-def test_ga_diff_also_makes_the_retain_answers_more_likely(engine: Engine, weights: dict[str, Tensor]) -> None:
-    """GA alone, which never looks at them, does not."""
+def test_ga_diff_raises_the_likelihood_of_retain_answers(engine: Engine, weights: dict[str, Tensor]) -> None:
+    """GA, which does not use the retain set, lowers it."""
     before = nll(engine, RETAIN)
     with BASELINES["GA_Diff"].unlearn(engine, FORGET, RETAIN, SETTINGS):
         assert nll(engine, RETAIN) < before
@@ -139,30 +144,30 @@ def test_ga_diff_also_makes_the_retain_answers_more_likely(engine: Engine, weigh
         assert nll(engine, RETAIN) > before
 
 
-def test_the_losses_at_the_start_are_the_ones_by_hand(
+def test_losses_of_an_untrained_adapter_are_those_by_hand(
     engine: Engine, weights: dict[str, Tensor], request: pytest.FixtureRequest
 ) -> None:
-    """An untrained adapter changes nothing: GA is -NLL, the KL term exactly nought, NPO 2/β log 2."""
-    forget, retain = lesson(engine, FORGET), lesson(engine, RETAIN)
-    one, other = nll(engine, FORGET), nll(engine, RETAIN)
-    tuner, _, undo = attach(engine, SETTINGS)
-    request.addfinalizer(undo)
-    asking = LossContext(engine, tuner)
+    """It changes nothing: GA is -NLL, the KL term exactly zero, NPO 2/β log 2."""
+    forget, retain = teacher_forced_batch(engine, FORGET), teacher_forced_batch(engine, RETAIN)
+    forget_nll, retain_nll = nll(engine, FORGET), nll(engine, RETAIN)
+    adapter = attach_adapter(engine, SETTINGS)
+    request.addfinalizer(adapter.detach)
+    context = LossContext(engine, adapter.tuner)
     with torch.no_grad():
-        assert float(ga.loss(asking, forget, None)) == pytest.approx(-one, abs=1e-6)
-        assert float(ga_diff.loss(asking, forget, retain)) == pytest.approx(other - one, abs=1e-6)
-        assert float(kl_min.loss(asking, forget, retain)) == pytest.approx(-one, abs=1e-6)
-        assert float(kl_min.divergence(asking.now(retain), asking.before(retain))) == 0
-        assert float(npo.loss(asking, forget, None, beta=0.1)) == pytest.approx(20 * math.log(2), rel=1e-6)
+        assert float(ga.loss(context, forget, None)) == pytest.approx(-forget_nll, abs=1e-6)
+        assert float(ga_diff.loss(context, forget, retain)) == pytest.approx(retain_nll - forget_nll, abs=1e-6)
+        assert float(kl_min.loss(context, forget, retain)) == pytest.approx(-forget_nll, abs=1e-6)
+        assert float(kl_min.divergence(context.now(retain), context.before(retain))) == 0
+        assert float(npo.loss(context, forget, None, beta=0.1)) == pytest.approx(20 * math.log(2), rel=1e-6)
 
 
-def said(*shares: float) -> TeacherForcedOutput:
-    """One answer token over as many words as there are shares; the first is the wanted one."""
+def output(*shares: float) -> TeacherForcedOutput:
+    """One answer token with these probabilities of the vocabulary; the first is that of the true token."""
     return TeacherForcedOutput(torch.tensor([[list(shares)]]).log(), torch.tensor([[0]]), torch.tensor([[True]]))
 
 
-class Fixed:
-    """A model that says `now` where the base model said `before`."""
+class FixedOutputs:
+    """Takes the place of LossContext: fixed outputs of the model and of the base model."""
 
     def __init__(self, now: TeacherForcedOutput, before: TeacherForcedOutput) -> None:
         self._now, self._before = now, before
@@ -174,42 +179,44 @@ class Fixed:
         return self._before
 
 
-def test_kl_and_npo_by_hand() -> None:
-    """KL(model || base) in the printed direction; NPO of a ratio of a half, and bounded below where GA is not."""
-    now, before = said(0.25, 0.75), said(0.5, 0.5)
+def test_kl_and_npo_equal_their_formulas() -> None:
+    """KL(model || base) as printed; NPO of a ratio of one half, which stays above zero where GA falls without bound."""
+    now, before = output(0.25, 0.75), output(0.5, 0.5)
     by_hand = 0.25 * math.log(0.25 / 0.5) + 0.75 * math.log(0.75 / 0.5)
     assert float(kl_min.divergence(now, before)) == pytest.approx(by_hand, rel=1e-5)
-    found = npo.loss(Fixed(now, before), None, None, beta=0.1)  # type: ignore[arg-type]
-    assert float(found) == pytest.approx(20 * math.log(1 + 0.5**0.1), rel=1e-5)
-    gone = said(1e-38, 1.0)
-    assert 0 < float(npo.loss(Fixed(gone, before), None, None, beta=0.1)) < 0.01  # type: ignore[arg-type]
-    assert float(ga.loss(Fixed(gone, before), None, None)) < -80  # type: ignore[arg-type]
+    npo_loss = npo.loss(FixedOutputs(now, before), None, None, beta=0.1)  # type: ignore[arg-type]
+    assert float(npo_loss) == pytest.approx(20 * math.log(1 + 0.5**0.1), rel=1e-5)
+    forgotten = output(1e-38, 1.0)
+    assert 0 < float(npo.loss(FixedOutputs(forgotten, before), None, None, beta=0.1)) < 0.01  # type: ignore[arg-type]
+    assert float(ga.loss(FixedOutputs(forgotten, before), None, None)) < -80  # type: ignore[arg-type]
 
 
-def test_lora_sits_on_every_linear_layer_of_the_blocks_and_nowhere_else(
+def test_lora_is_on_every_linear_layer_of_the_blocks_and_nowhere_else(
     engine: Engine, weights: dict[str, Tensor]
 ) -> None:
-    """Llama has seven of them a block; the base weights are never written, and `blocks` stays where it was."""
+    """Llama has seven of them in a block; the base weights are not written, and a second method is refused."""
     blocks = list(engine.vlm.adapter.blocks)
     with BASELINES["GA"].unlearn(engine, FORGET, RETAIN, SETTINGS) as unlearned:
         assert len(unlearned.artifact) == 2 * 7 * len(blocks)
         assert all(".language_model.layers." in name for name in unlearned.artifact)
         assert list(engine.vlm.adapter.blocks) == blocks
-        held = engine.vlm.model.state_dict()
+        current = engine.vlm.model.state_dict()
         assert all(
-            torch.equal(value, held[name]) for name, value in weights.items() if name in held and "lora" not in name
+            torch.equal(value, current[name])
+            for name, value in weights.items()
+            if name in current and "lora" not in name
         )
         with pytest.raises(BadInput, match="undo that first"):
             BASELINES["NPO"].unlearn(engine, FORGET, RETAIN, SETTINGS)
 
 
-def test_mmunlearner_touches_masked_weights_only(engine: Engine, weights: dict[str, Tensor]) -> None:
-    """Those whose gradient on the forget set is the larger one; all others keep every bit."""
+def test_mmunlearner_changes_masked_weights_only(engine: Engine, weights: dict[str, Tensor]) -> None:
+    """The mask has the weights whose gradient is larger on the forget set; all others keep every bit."""
     layers = linear_layers(engine.vlm, "language")
     back = [layer.weight.requires_grad_() for layer in layers.values()]
     masks = MMUNLEARNER.masks(engine, back, FORGET, RETAIN, SETTINGS)
     slopes = [
-        torch.autograd.grad(lesson(engine, some).ask(engine).nll(), back) for some in (FORGET, RETAIN)
+        torch.autograd.grad(teacher_forced_batch(engine, some).forward(engine).nll(), back) for some in (FORGET, RETAIN)
     ]  # both sets fit into one batch, so the saliency is the gradient
     for mask, going, staying in zip(masks, *slopes, strict=True):
         clear = (going.abs() - staying.abs()).abs() > 1e-7
@@ -223,8 +230,8 @@ def test_mmunlearner_touches_masked_weights_only(engine: Engine, weights: dict[s
         assert all(torch.equal(weights[name], value) for name, value in moved.items())
 
 
-def test_manu_zeroes_the_stated_share_of_neurons(engine: Engine, weights: dict[str, Tensor]) -> None:
-    """Whole columns, of blocks and vision tower together, and nothing else."""
+def test_manu_sets_the_stated_share_of_neurons_to_zero(engine: Engine, weights: dict[str, Tensor]) -> None:
+    """Whole columns, of the blocks and the vision tower together, and nothing else."""
     layers = neuron_layers(engine.vlm, "language") | neuron_layers(engine.vlm, "vision")
     neurons = sum(layer.in_features for layer in layers.values())
     assert neurons == 2 * 640 + 4 * 512
@@ -238,24 +245,22 @@ def test_manu_zeroes_the_stated_share_of_neurons(engine: Engine, weights: dict[s
         assert all(torch.equal(weights[name], value) for name, value in moved.items())
 
 
-def test_manu_prunes_what_the_forget_set_uses_and_the_retain_set_does_not(
-    engine: Engine, weights: dict[str, Tensor]
-) -> None:
-    """Of two sets with the parts exchanged, the neurons' ratios are turned round."""
+def test_manu_scores_neurons_that_only_the_forget_set_uses_highest(engine: Engine, weights: dict[str, Tensor]) -> None:
+    """With the two sets exchanged, the strongest neuron's score falls."""
     layers = neuron_layers(engine.vlm, "language")
-    there = MANU.scores(engine, layers, FORGET, RETAIN, SETTINGS)
-    back = MANU.scores(engine, layers, RETAIN, FORGET, SETTINGS)
+    scores = MANU.scores(engine, layers, FORGET, RETAIN, SETTINGS)
+    exchanged = MANU.scores(engine, layers, RETAIN, FORGET, SETTINGS)
     same = MANU.scores(engine, layers, FORGET, FORGET, SETTINGS)
     for name in layers:
-        strongest = there[name].argmax()
-        assert there[name][strongest] > back[name][strongest]
+        strongest = scores[name].argmax()
+        assert scores[name][strongest] > exchanged[name][strongest]
         assert same[name].max() <= 2  # two modalities, ratios of one
 
 
-def test_the_moments_are_numpy_s() -> None:
-    """Streamed in two pieces, I_abs, I_freq, I_var and I_rms are those of the whole."""
+def test_streamed_moments_equal_those_of_the_whole() -> None:
+    """I_abs, I_freq, I_var and I_rms, streamed in two pieces."""
     values = torch.randn(50, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    moments = Moments(3)
+    moments = ActivationMoments(3)
     moments.add(values[:20])
     moments.add(values[20:])
     expected = [
@@ -268,12 +273,12 @@ def test_the_moments_are_numpy_s() -> None:
 
 
 @pytest.mark.parametrize("name", ["GA", "MMUnlearner"])
-def test_a_loss_that_is_no_number_is_said_and_undone(
+def test_nan_loss_is_refused_and_undone(
     name: str, engine: Engine, weights: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sentence names the step and the cure; the base model is there again."""
+    """The error names the step and what to change; the base model is restored."""
     monkeypatch.setattr(TeacherForcedOutput, "nll", lambda taught: taught.logits.sum() * math.nan)
-    with pytest.raises(Diverged, match=r"ran away at step 1: its loss is nan.*too large"):
+    with pytest.raises(Diverged, match=r"diverged at step 1: its loss is nan.*too large"):
         BASELINES[name].unlearn(engine, FORGET, RETAIN, SETTINGS)
 
 
@@ -286,12 +291,12 @@ def test_empty_sets_are_refused(name: str, engine: Engine, weights: dict[str, Te
             BASELINES[name].unlearn(engine, FORGET, [], SETTINGS)
 
 
-def test_manu_needs_both_ways_of_asking_in_the_retain_set(engine: Engine, weights: dict[str, Tensor]) -> None:
+def test_manu_without_text_questions_in_the_retain_set_is_refused(engine: Engine, weights: dict[str, Tensor]) -> None:
     with pytest.raises(BadInput, match="no questions without a picture"):
         MANU.unlearn(engine, FORGET, RETAIN[:1], SETTINGS)
 
 
-def test_examples_are_questions_with_a_known_truth() -> None:
+def test_examples_are_only_questions_with_a_known_answer() -> None:
     prompt = Prompt.ask("Where does Mara Novak live?")
     known = Question(prompt, "city", ("Oslo", "Christiania"), "p", "name", "trained", "qa")
     unknown = Question(prompt, "city", (), "p", "name", "trained", "qa")

@@ -1,4 +1,4 @@
-"""Tuning without a model: the same budget for all, the best trial chosen, nobody who is evaluated looked at."""
+"""Tuning without a model: the same budget for all, the best trial wins, and evaluated people take no part."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 import pytest
 
-from shared.baselines.base import Cost, Progress, Settings, Unlearned, paced
-from shared.baselines.tuning import KEPT, Budget, Validation, harmonic, tune, validation
+from shared.baselines.base import Cost, Progress, Settings, Unlearned, scale_batch
+from shared.baselines.tuning import RETAINED_SPLITS, Budget, Validation, draw_validation, harmonic_mean, tune
 from shared.domain.prompts import Prompt
 from shared.errors import BadInput, Diverged
 from shared.evaluation.reference import Reference, load_reference
 from shared.probes.questions import Question
-from shared.vlm.engine import Answer
+from shared.vlm.generation import Answer
 from shared.vlm.teacher_forcing import Example
 
 
@@ -22,8 +22,8 @@ def reference() -> Reference:
     return load_reference(Path("models/demo-vlm/reference"))
 
 
-class Talker:
-    """An engine that tells until the rate is high enough, and keeps its word until it is too high."""
+class FakeEngine:
+    """Reveals until the rate is high enough, and keeps its other answers until the rate is too high."""
 
     rate = 0.0
 
@@ -37,8 +37,8 @@ class Talker:
         return "Oslo" if self.rate * number < reach * 0.3 else "no"
 
 
-class Method:
-    """Sets the talker's rate; runs away beyond 0.1."""
+class FakeMethod:
+    """Sets the fake engine's rate; diverges beyond 0.1."""
 
     name, span = "talk", (1e-5, 1.0)
     knob: Literal["learning_rate", "share"] = "learning_rate"
@@ -56,7 +56,7 @@ class Method:
     ) -> Unlearned:
         self.seen.append(settings)
         if settings.learning_rate > 0.1:
-            raise Diverged("It ran away.")
+            raise Diverged("It diverged.")
         engine.rate = settings.learning_rate
 
         def undo() -> None:
@@ -74,12 +74,12 @@ def asked(kind: str) -> tuple[Question, ...]:
 ON = Validation((), (), asked("forget"), asked("keep"))
 
 
-def test_the_best_of_the_whole_budget_is_chosen() -> None:
-    """Coarse trials over the whole span, the others around the best; the engine is left as it was."""
-    method, talker = Method(), Talker()
-    said: list[str] = []
-    tuned = tune(talker, method, ON, Budget(trials=9, coarse=5, steps=7), progress=said.append)  # type: ignore[arg-type]
-    assert len(method.seen) == len(tuned.trials) == len(said) == 9
+def test_best_trial_of_the_whole_budget_is_chosen() -> None:
+    """Coarse trials over the whole span, then the others around the best; the engine is unchanged afterwards."""
+    method, engine = FakeMethod(), FakeEngine()
+    messages: list[str] = []
+    tuned = tune(engine, method, ON, Budget(trials=9, coarse=5, steps=7), progress=messages.append)  # type: ignore[arg-type]
+    assert len(method.seen) == len(tuned.trials) == len(messages) == 9
     assert {settings.steps for settings in method.seen} == {7}
     values = [trial.value for trial in tuned.trials]
     assert values == sorted(values)
@@ -87,47 +87,47 @@ def test_the_best_of_the_whole_budget_is_chosen() -> None:
     assert values[-1] == pytest.approx(1)
     assert tuned.best.score == max(trial.score for trial in tuned.trials)
     assert 1e-3 < tuned.settings.learning_rate == tuned.best.value < 1e-2
-    assert tuned.best.told < 0.3
+    assert tuned.best.revealed < 0.3
     assert tuned.best.retained == 1
-    assert talker.rate == 0
-    assert tuned.trials[-1].error == "It ran away."
+    assert engine.rate == 0
+    assert tuned.trials[-1].error == "It diverged."
     assert tuned.as_json()["trials"][0]["retained"] == 1
 
 
-def test_a_method_that_always_runs_away_is_said_so() -> None:
-    method = Method()
+def test_method_that_always_diverges_is_refused() -> None:
+    method = FakeMethod()
     method.span = (0.5, 1.0)
-    with pytest.raises(BadInput, match="No trial of talk ended with a number"):
-        tune(Talker(), method, ON, Budget(trials=3, coarse=3))  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match="Every trial of talk diverged"):
+        tune(FakeEngine(), method, ON, Budget(trials=3, coarse=3))  # type: ignore[arg-type]
 
 
-def test_more_people_are_passed_over_as_often_in_as_many_steps() -> None:
-    """The batch grows with the forget set, and nothing else changes; a set of a few makes batches of one."""
+def test_larger_forget_set_gets_larger_batches_in_as_many_steps() -> None:
+    """Nothing but the batch size changes; a small set gets batches of one."""
     settings = Settings(steps=30, batch=8)
-    assert paced(settings, 160) == settings
-    assert paced(settings, 760) == replace(settings, batch=38)
-    assert paced(settings, 3).batch == 1
+    assert scale_batch(settings, 160) == settings
+    assert scale_batch(settings, 760) == replace(settings, batch=38)
+    assert scale_batch(settings, 3).batch == 1
 
 
-def test_the_harmonic_mean_wants_both() -> None:
-    assert harmonic(1.0, 0.0) == harmonic(0.0, 1.0) == 0
-    assert harmonic(0.5, 1.0) == pytest.approx(2 / 3)
+def test_harmonic_mean_is_zero_where_one_share_is_zero() -> None:
+    assert harmonic_mean(1.0, 0.0) == harmonic_mean(0.0, 1.0) == 0
+    assert harmonic_mean(0.5, 1.0) == pytest.approx(2 / 3)
 
 
-def test_nobody_who_is_evaluated_takes_part(reference: Reference) -> None:
-    """Neither the people of the draws nor any evaluation split; wordings are the trained ones."""
+def test_validation_has_no_evaluated_people_and_no_test_wordings(reference: Reference) -> None:
+    """Neither the people of the draws nor any evaluation split."""
     forgettable = [person.id for person in reference.of("forgettable")]
     used = set(forgettable[:40])
-    on = validation(reference, without=used, people=3, per_fact=1, kept=48)
-    people = {question.person for question in on.asked}
+    on = draw_validation(reference, without=used, people=3, per_fact=1, retain_count=48)
+    people = {question.person for question in on.forget_questions}
     assert len(people) == 3
     assert people <= set(forgettable) - used
     split = {person.id: person.split for person in reference.people}
-    kept = [split[question.person] for question in on.kept]
-    assert {name: kept.count(name) for name in kept} == dict.fromkeys(KEPT, 12)
-    assert {question.form for question in (*on.asked, *on.kept)} == {"trained"}
+    kept = [split[question.person] for question in on.retain_questions]
+    assert {name: kept.count(name) for name in kept} == dict.fromkeys(RETAINED_SPLITS, 12)
+    assert {question.form for question in (*on.forget_questions, *on.retain_questions)} == {"trained"}
     names = {person.subject.names[0]: person.id for person in reference.people}
     assert {names[e.answer] for e in on.forget if e.answer in names} == people
     assert {names[e.answer] for e in on.retain if e.answer in names} <= {p.id for p in reference.of("retain_fit")}
     with pytest.raises(BadInput, match="2 are left"):
-        validation(reference, without=forgettable[2:], people=3)
+        draw_validation(reference, without=forgettable[2:], people=3)

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from shared.core.config import Settings
+from shared.core.config import Settings, VaultSettings
 from shared.crypto.key_providers import LocalKeys
 from shared.crypto.keyring import KeyRing
 from shared.crypto.vault import VaultKeys, provider_of
@@ -127,7 +127,7 @@ def test_a_refused_token_a_sealed_vault_and_none_at_all_are_outages_in_a_sentenc
     ring = KeyRing(bytes(32), keys)
     sealed = ring.seal(b"Mara", "a")
     vault.token = "another"
-    with pytest.raises(KeysUnavailable, match="refuses our token"):
+    with pytest.raises(KeysUnavailable, match="refuses the token"):
         ring.open(sealed.blob, sealed.wrapped_key, "a")
     vault.token, vault.sealed = TOKEN, True
     with pytest.raises(KeysUnavailable, match="503"):
@@ -144,7 +144,7 @@ def test_a_refused_token_a_sealed_vault_and_none_at_all_are_outages_in_a_sentenc
 def test_settings_choose_the_provider() -> None:
     assert provider_of(Settings()) is None
     with pytest.raises(BadInput, match="LACUNA_VAULT_TOKEN"):
-        provider_of(Settings(vault_address="https://vault:8200"))
-    found = provider_of(Settings(vault_address="https://vault:8200", vault_token=TOKEN))
+        provider_of(Settings(vault=VaultSettings(address="https://vault:8200")))
+    found = provider_of(Settings(vault=VaultSettings(address="https://vault:8200", token=TOKEN)))
     assert isinstance(found, VaultKeys)
     found.close()

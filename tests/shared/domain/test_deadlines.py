@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from shared.domain.deadlines import (
-    STEPS,
+    ESCALATION_PERCENTS,
     Calendar,
     Clock,
     ClockEvent,
-    Kind,
+    ClockEventKind,
     compute_clock,
     escalation_time,
     plus_months,
@@ -34,7 +34,7 @@ def at(year: int, month: int, day: int, hour: int = 9) -> datetime:
     return datetime(year, month, day, hour, tzinfo=UTC)
 
 
-def clock(*events: tuple[Kind, datetime], calendar: Calendar = GERMANY, now: datetime | None = None) -> Clock:
+def clock(*events: tuple[ClockEventKind, datetime], calendar: Calendar = GERMANY, now: datetime | None = None) -> Clock:
     told = [ClockEvent(kind, moment) for kind, moment in events]
     return compute_clock(GDPR, calendar, told, now or told[-1].at)
 
@@ -125,9 +125,9 @@ def test_later_received_is_never_due_earlier(received: datetime, later: int, law
     dues = [compute_clock(law, calendar, [ClockEvent("received", one)], one) for one in (received, second)]
     assert dues[0].due <= dues[1].due
     for one, start in zip(dues, (received, second), strict=True):
-        assert one.due >= calendar.day(start) + timedelta(days=28)
-        assert calendar.day(start) <= one.target <= one.due <= one.latest
-        assert not law.rolls or calendar.works(one.due)
+        assert one.due >= calendar.date_at(start) + timedelta(days=28)
+        assert calendar.date_at(start) <= one.target <= one.due <= one.latest
+        assert not law.rolls_to_working_day or calendar.is_working_day(one.due)
         assert start < one.due_at
 
 
@@ -142,7 +142,7 @@ def test_pauses_and_extensions_never_bring_it_forward(  # type: ignore[no-untype
     stopped = [*plain, ClockEvent("paused", paused), ClockEvent("resumed", resumed)]
     one, two = compute_clock(law, calendar, plain, received), compute_clock(law, calendar, stopped, resumed)
     assert two.due >= one.due
-    days = (calendar.day(resumed) - calendar.day(paused)).days
+    days = (calendar.date_at(resumed) - calendar.date_at(paused)).days
     assert two.paused_days == (days if law.pausable else 0)
     assert two.due <= one.due + timedelta(days=two.paused_days + 7)
     longer = compute_clock(law, calendar, [*plain, ClockEvent("extended", paused)], paused)
@@ -155,9 +155,9 @@ def test_pauses_and_extensions_never_bring_it_forward(  # type: ignore[no-untype
 def test_the_steps_come_in_order_and_the_last_is_when_it_is_due(received: datetime, law, calendar: Calendar) -> None:  # type: ignore[no-untyped-def]
     events = [ClockEvent("received", received)]
     start = compute_clock(law, calendar, events, received)
-    moments = [escalation_time(start, received, percent) for percent in STEPS]
+    moments = [escalation_time(start, received, percent) for percent in ESCALATION_PERCENTS]
     assert moments == sorted(moments)
     assert moments[-1] == start.due_at
-    for percent, moment in zip(STEPS, moments, strict=True):
+    for percent, moment in zip(ESCALATION_PERCENTS, moments, strict=True):
         assert abs(compute_clock(law, calendar, events, moment).used * 100 - percent) < 1e-3
     assert compute_clock(law, calendar, events, start.due_at + timedelta(seconds=1)).state == "overdue"

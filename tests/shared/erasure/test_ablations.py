@@ -1,4 +1,4 @@
-"""What each ablation of the paper's recipe takes away, and nothing else. Both ways: beside it, the recipe itself."""
+"""Each ablation takes away one part of the paper's recipe and nothing else; the full recipe is tested beside it."""
 
 from dataclasses import replace
 
@@ -44,23 +44,23 @@ def made(recipe: Recipe) -> Eraser:
 
 
 @pytest.mark.parametrize(("name", "silent"), [("paper-early", (2, 3)), ("paper-late", (0, 1))])
-def test_half_of_the_layers_is_left_alone(name: str, silent: tuple[int, ...]) -> None:
-    """The other half's pulls are nought; the half's own are those of the whole recipe."""
-    half, whole = made(RECIPES[name]).pull(), made(PAPER).pull()
+def test_layers_outside_the_recipe_are_not_steered(name: str, silent: tuple[int, ...]) -> None:
+    """Steering vectors are zero outside of the recipe's layers, and those of the full recipe inside."""
+    half, whole = made(RECIPES[name]).steering_vector(), made(PAPER).steering_vector()
     for layer in SITE.layers:
         expected = torch.zeros(24) if layer in silent else whole[layer]
         assert torch.equal(half[layer], expected)
         assert not torch.equal(whole[layer], torch.zeros(24))
 
 
-def test_input_unaware_opens_for_everybody() -> None:
-    """Its gate is 1 wherever it is read; the paper's is not."""
+def test_input_unaware_gate_is_one_for_every_prompt() -> None:
+    """At every layer; the paper's own gate is not."""
     rows = drawn(5, 3)
     assert torch.equal(made(RECIPES["paper-input-unaware"]).gate_at(2, rows[:, 2]), torch.ones(5))
     assert not torch.allclose(made(PAPER).gate_at(2, rows[:, 2]), torch.ones(5), atol=0.1)
 
 
-def test_the_two_layer_gate_learns_its_targets() -> None:
+def test_two_layer_gate_learns_its_targets() -> None:
     """1 on the forget rows and 0 on the retain rows of the fit, the same every time, and it survives the artifact."""
     forget, retain = drawn(16, 4, 3.0), drawn(60, 5)
     gate = two_layer_gate(forget, retain, 32, 300)
@@ -74,7 +74,7 @@ def test_the_two_layer_gate_learns_its_targets() -> None:
     assert (eraser.gate_at(1, drawn(8, 10, 3.0)[:, 1]) - 1).abs().mean() < 0.1
 
 
-def test_a_fixed_sentence_decides_once() -> None:
+def test_fixed_refusal_decides_from_the_mean_gate() -> None:
     """`gate + fixed refusal` decides from the unsteered layers' mean gate; the recipe it comes from does not."""
     recipe = RECIPES["paper-fixed-refusal"]
     assert recipe.decides
@@ -86,7 +86,7 @@ def test_a_fixed_sentence_decides_once() -> None:
     assert eraser.decide(Readout.of_last(rows)).fired.all()
 
 
-def test_every_ablation_has_a_name_and_a_digest_of_its_own() -> None:
+def test_ablations_have_distinct_names_and_digests() -> None:
     """So that artifacts of one are never taken for another's."""
     assert all(recipe.name == name for name, recipe in RECIPES.items())
     assert len({recipe.digest for recipe in (*RECIPES.values(), PAPER)}) == len(RECIPES) + 1

@@ -1,4 +1,4 @@
-"""What is cached, streamed or taken together gives what doing it all anew gives; and what must be refused."""
+"""Cached, streamed and batched computations give what computing everything anew gives."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks import tickets_cost
-from benchmarks.fit import TICKET, apart, literal, made, measure
+from benchmarks.fit import TICKET, literal, make_layer, measure, relative_difference
 from shared.erasure.assembly import assemble
 from shared.erasure.gates.incremental import GateFit
-from shared.erasure.gates.linear import linear_gate, projected
-from shared.erasure.gates.prototype import TicketGate, _score, likeness, likenesses
+from shared.erasure.gates.linear import linear_gate, project
+from shared.erasure.gates.prototype import TicketGate, gate_score, similarities, similarity
 from shared.erasure.numerics.moments import Moments
 from shared.erasure.numerics.nullspace import null_basis
 from shared.erasure.numerics.whitening import Whitener
@@ -45,56 +45,56 @@ def probes(number: int) -> Tensor:
 
 
 @pytest.mark.parametrize("absolute", [False, True])
-def test_one_more_ticket_is_the_fit_of_all(basis: Tensor, absolute: bool) -> None:
-    """Adding ticket after ticket ends where solving for all at once does, though a relative ridge moves with each."""
-    fit = GateFit.begin(basis)
+def test_tickets_added_one_by_one_give_the_gate_of_all(basis: Tensor, absolute: bool) -> None:
+    """Adding ticket after ticket gives the gate of solving for all at once, with a relative ridge too."""
+    fit = GateFit.empty(basis)
     for number in range(8):
-        fit = fit.adding(f"T-{number}", probes(number))
+        fit = fit.with_ticket(f"T-{number}", probes(number))
         scratch = linear_gate(
-            projected(basis, torch.cat([probes(n) for n in range(number + 1)])), 1e-2, absolute=absolute
+            project(basis, torch.cat([probes(n) for n in range(number + 1)])), 1e-2, absolute=absolute
         )
-        assert apart(fit.gate(1e-2, absolute=absolute), scratch) < EXACT
+        assert relative_difference(fit.gate(1e-2, absolute=absolute), scratch) < EXACT
 
 
 @pytest.mark.parametrize("withdrawn", [0, 3, 5])
-def test_a_withdrawn_ticket_was_never_there(basis: Tensor, withdrawn: int) -> None:
+def test_withdrawn_ticket_leaves_no_trace_in_the_gate(basis: Tensor, withdrawn: int) -> None:
     """First, middle or last: the gate is the one of the others, and differs from the one with it."""
-    fit = GateFit.begin(basis)
-    never = GateFit.begin(basis)
+    fit = GateFit.empty(basis)
+    never = GateFit.empty(basis)
     for number in range(6):
-        fit = fit.adding(f"T-{number}", probes(number))
+        fit = fit.with_ticket(f"T-{number}", probes(number))
         if number != withdrawn:
-            never = never.adding(f"T-{number}", probes(number))
-    without = fit.without(f"T-{withdrawn}")
+            never = never.with_ticket(f"T-{number}", probes(number))
+    without = fit.without_ticket(f"T-{withdrawn}")
     assert (without.tickets, without.counts) == (never.tickets, never.counts)
-    assert torch.equal(without.seen, never.seen)
-    assert apart(without.gate(1e-2), never.gate(1e-2)) < EXACT
-    assert apart(fit.gate(1e-2), never.gate(1e-2)) > 1e-3
+    assert torch.equal(without.projected, never.projected)
+    assert relative_difference(without.gate(1e-2), never.gate(1e-2)) < EXACT
+    assert relative_difference(fit.gate(1e-2), never.gate(1e-2)) > 1e-3
 
 
-def test_a_fit_is_never_changed_and_nobody_has_the_zero_gate(basis: Tensor) -> None:
+def test_adding_a_ticket_leaves_the_old_fit_unchanged(basis: Tensor) -> None:
     """`adding` leaves the old fit as it was; adding and withdrawing one ticket leaves nothing."""
-    empty = GateFit.begin(basis)
-    one = empty.adding("T-1", probes(1))
+    empty = GateFit.empty(basis)
+    one = empty.with_ticket("T-1", probes(1))
     assert not empty.gate(1e-2).any()
     assert one.gate(1e-2).any()
-    assert not one.without("T-1").gate(1e-2).any()
+    assert not one.without_ticket("T-1").gate(1e-2).any()
 
 
-def test_a_fit_refuses_what_it_cannot_do(basis: Tensor) -> None:
+def test_ticket_that_does_not_fit_is_refused(basis: Tensor) -> None:
     """The same ticket twice, a ticket that is not there, no probe, probes that are not numbers."""
-    one = GateFit.begin(basis).adding("T-1", probes(1))
+    one = GateFit.empty(basis).with_ticket("T-1", probes(1))
     with pytest.raises(Conflict):
-        one.adding("T-1", probes(1))
+        one.with_ticket("T-1", probes(1))
     with pytest.raises(NotFound):
-        one.without("T-2")
+        one.without_ticket("T-2")
     with pytest.raises(BadInput):
-        one.adding("T-2", torch.zeros(0, 64))
+        one.with_ticket("T-2", torch.zeros(0, 64))
     with pytest.raises(BadInput, match="not finite"):
-        one.adding("T-2", torch.full((2, 64), torch.nan)).gate(1e-2)
+        one.with_ticket("T-2", torch.full((2, 64), torch.nan)).gate(1e-2)
 
 
-def test_kept_rows_give_the_gate_of_all_probes_whatever_basis_spans_the_space() -> None:
+def test_stored_probes_give_the_same_gate_in_any_basis() -> None:
     """Rows made ticket by ticket, stored and read back; another basis of the same space gives the same gate."""
     base = prepare(
         PAPER,
@@ -111,17 +111,17 @@ def test_kept_rows_give_the_gate_of_all_probes_whatever_basis_spans_the_space() 
     found = assemble(PAPER, base, SITE, stored).linear
     assert found is not None
     for layer, null in enumerate(base.null):
-        scratch = linear_gate(projected(null, torch.cat(asked)[:, layer]), PAPER.gamma, absolute=True)
-        assert apart(found[layer], scratch) < 1e-6
+        scratch = linear_gate(project(null, torch.cat(asked)[:, layer]), PAPER.gamma, absolute=True)
+        assert relative_difference(found[layer], scratch) < 1e-6
     again = assemble(PAPER, turned, SITE, mixed).linear
     assert again is not None
-    assert apart(again, found) < 1e-6
-    assert apart(assemble(PAPER, base, SITE, stored[:2]).linear, found) > 1e-3  # type: ignore[arg-type]
+    assert relative_difference(again, found) < 1e-6
+    assert relative_difference(assemble(PAPER, base, SITE, stored[:2]).linear, found) > 1e-3  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("recipe", [PROTOTYPE, PAPER])
 @pytest.mark.parametrize("layers_at_once", [1, 2, None])
-def test_streamed_statistics_are_those_of_all_activations(recipe: Recipe, layers_at_once: int | None) -> None:
+def test_streamed_statistics_equal_those_of_all_activations(recipe: Recipe, layers_at_once: int | None) -> None:
     """Batches and groups of layers change no bit where the batches fall alike, and each group reads them once."""
     retain, calibration = drawn(600, 3, 16, seed=1, shift=1.0), drawn(40, 3, 16, seed=2)
     rest: dict[str, Any] = {"calibration": calibration, "identities": ["p"] * 40, "directions": drawn(3, 16, seed=3)}
@@ -139,11 +139,11 @@ def test_streamed_statistics_are_those_of_all_activations(recipe: Recipe, layers
     assert other.to_bytes() != whole.to_bytes()
 
 
-def test_few_directions_give_the_whitener_of_all() -> None:
+def test_whitener_of_leading_directions_equals_the_full_one() -> None:
     """Finding the leading eigenvectors alone gives the same whitened vectors as finding all of them."""
     moments = Moments(2, 64)
     moments.add(drawn(500, 2, 64, seed=5) * torch.logspace(0, -2, 64))
-    (first, second), rank, shrinkage = list(moments.covariance()), 16, 0.02
+    (first, second), rank, shrinkage = list(moments.covariances()), 16, 0.02
     few = Whitener.fit(moments.mean, [first, second], rank, shrinkage)
     rows = drawn(20, 2, 64, seed=6)
     for layer, covariance in enumerate((first, second)):
@@ -154,18 +154,18 @@ def test_few_directions_give_the_whitener_of_all() -> None:
         assert torch.allclose(few(rows)[:, layer], F.normalize(white, dim=-1).float(), atol=1e-5)
 
 
-def test_tickets_taken_together_score_as_each_by_itself() -> None:
+def test_tickets_scored_together_score_as_alone() -> None:
     """Tickets of any number of rows, fewer than the neighbours too: the same likeness, the same nearest ticket."""
     sets = [F.normalize(drawn(3, m, 16, seed=m), dim=-1) for m in (1, 2, 5, 9, 5)]
     white = F.normalize(drawn(50, 3, 16, seed=7), dim=-1)
-    together = likenesses(white, sets, 3)
-    alone = torch.stack([likeness(white, one, 3) for one in sets], dim=1)
+    together = similarities(white, sets, 3)
+    alone = torch.stack([similarity(white, one, 3) for one in sets], dim=1)
     assert torch.allclose(together, alone, atol=1e-6)
     assert torch.equal(together.argmax(dim=1), alone.argmax(dim=1))
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.5])
-def test_a_decision_is_the_best_tickets(weight: float) -> None:
+def test_decision_names_the_best_ticket(weight: float) -> None:
     """`decide` names the ticket that the loop over tickets would name, with and without harmless questions."""
     recipe = replace(PROTOTYPE, harmless_weight=weight)
     base = prepare(
@@ -191,30 +191,30 @@ def test_a_decision_is_the_best_tickets(weight: float) -> None:
     asked = torch.cat([drawn(10, 3, 16, seed=50 + n) + centre for n, centre in enumerate(centres)])
     decision = eraser.decide(Readout.of_last(asked))
     assert base.whitener is not None
-    gates = [TicketGate(one.ticket, one.rows, one.harmless) for one in rows if one.rows is not None]
-    alone = torch.stack([_score(recipe, base.whitener(asked), gate) for gate in gates], dim=1)
+    gates = [TicketGate(one.ticket, one.vectors, one.harmless) for one in rows if one.vectors is not None]
+    alone = torch.stack([gate_score(recipe, base.whitener(asked), gate) for gate in gates], dim=1)
     assert torch.allclose(decision.score, alone.amax(dim=1), atol=1e-6)
     for place, fired in enumerate(decision.fired.tolist()):
         assert decision.ticket[place] == (gates[int(alone[place].argmax())].ticket if fired else None)
     assert decision.fired.float().mean() > 0.5
 
 
-def test_the_literal_equation_is_ours_at_its_own_projector() -> None:
+def test_literal_equation_equals_the_rank_one_form() -> None:
     """The dense form that the benchmark times, SVD and pinv, is the map u rᵀ; at another ridge it is not."""
-    layer = made(seed=0, dim=96, forget=28, retain=400)
+    layer = make_layer(seed=0, dim=96, forget=28, retain=400)
     moments = Moments(1, 96)
     for seed, count in layer.retain():
         moments.add(layer.batch(seed, count)[:, None])
-    (second,) = moments.second()
-    pull = drawn(96, seed=11).double()
-    dense = literal(second, layer.forget, pull, rho=0.5, gamma=0.01)
-    same = linear_gate(projected(dense.basis, layer.forget), 0.01, absolute=True)
-    other = linear_gate(projected(dense.basis, layer.forget), 0.02, absolute=True)
-    assert apart(pull[:, None] * same, dense.map) < EXACT
-    assert apart(pull[:, None] * other, dense.map) > 1e-3
+    (second,) = moments.second_moments()
+    vector = drawn(96, seed=11).double()
+    dense = literal(second, layer.forget, vector, rho=0.5, gamma=0.01)
+    same = linear_gate(project(dense.basis, layer.forget), 0.01, absolute=True)
+    other = linear_gate(project(dense.basis, layer.forget), 0.02, absolute=True)
+    assert relative_difference(vector[:, None] * same, dense.map) < EXACT
+    assert relative_difference(vector[:, None] * other, dense.map) > 1e-3
 
 
-def test_the_cost_report_says_what_was_measured() -> None:
+def test_cost_report_holds_every_measure() -> None:
     """All fields of the issue, from a tiny run; no assertion on time."""
     report = measure(layers=3, dim=64, forget=3 * TICKET, retain=300, measured=2)
     assert report["artifact_ratio"] == 2 / 64
@@ -225,7 +225,7 @@ def test_the_cost_report_says_what_was_measured() -> None:
     assert report["measured"]["layers_measured_dense"] == 1
 
 
-def test_the_ticket_report_counts_every_row() -> None:
+def test_ticket_report_counts_every_prototype() -> None:
     """Bytes are rows times layers times tickets, for each shape; no assertion on time."""
     report = tickets_cost.measure(64, 4, [1, 3])
     found = [one for one in report["decisions"] if one["shape"] == "prototype, float32 (in memory)"]
@@ -233,7 +233,7 @@ def test_the_ticket_report_counts_every_row() -> None:
     assert all(one["decision_s"] > 0 for one in report["decisions"])
 
 
-def test_stored_rows_are_half_as_large_and_come_back_exactly() -> None:
+def test_stored_prototypes_are_half_as_large_and_load_exactly() -> None:
     """Prototypes are rounded when made, so float16 loses nothing; what was not rounded (linear rows) keeps its bits."""
     base = prepare(
         PROTOTYPE,
@@ -245,18 +245,18 @@ def test_stored_rows_are_half_as_large_and_come_back_exactly() -> None:
     )
     rows = fit_ticket(PROTOTYPE, base, "T-1", drawn(40, 3, 16, seed=12), harmless=drawn(8, 3, 16, seed=13))
     again = TicketFit.from_bytes(rows.to_bytes())
-    assert again.rows is not None
-    assert rows.rows is not None
-    assert again.rows.dtype == torch.float32
+    assert again.vectors is not None
+    assert rows.vectors is not None
+    assert again.vectors.dtype == torch.float32
     assert again.harmless is not None
     assert rows.harmless is not None
-    assert torch.equal(again.rows, rows.rows)
+    assert torch.equal(again.vectors, rows.vectors)
     assert torch.equal(again.harmless, rows.harmless)
     raw = TicketFit("T-1", PAPER.digest, drawn(3, 40, 16, seed=12))
-    back = TicketFit.from_bytes(raw.to_bytes()).rows
-    assert raw.rows is not None
+    back = TicketFit.from_bytes(raw.to_bytes()).vectors
+    assert raw.vectors is not None
     assert back is not None
-    assert torch.equal(back, raw.rows)
+    assert torch.equal(back, raw.vectors)
     assert len(rows.to_bytes()) < 0.7 * len(raw.to_bytes())
     eraser = assemble(PROTOTYPE, base, SITE, [rows])
     blob, manifest = dump(eraser, {"number": 1})

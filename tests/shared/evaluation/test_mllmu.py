@@ -1,4 +1,4 @@
-"""MLLMU-Bench files, in exactly the published shape: what comes back, and the sentence where something is missing."""
+"""MLLMU-Bench files in the published format: what is read, and the error where something is missing."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -8,13 +8,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from shared.errors import BadInput, NotFound
-from shared.evaluation.mllmu import FORGET_SPLITS, RETAIN_SPLITS, Profile, nested, read_split, read_training
+from shared.evaluation.mllmu import (
+    FORGET_SPLITS,
+    RETAIN_SPLITS,
+    Profile,
+    forget_splits_are_nested,
+    read_split,
+    read_training,
+)
 from shared.evaluation.mllmu_writer import write_benchmark
 from shared.evaluation.ratios import RATIOS, forgotten
 from shared.evaluation.reference import load_reference
-from shared.evaluation.synthetic_people import Person, everybody
+from shared.evaluation.synthetic_people import Person, generate_people
 
-PEOPLE = everybody(5, {"forgettable": 20, "celebrity_eval": 3})
+PEOPLE = generate_people(5, {"forgettable": 20, "celebrity_eval": 3})
 KNOWN: list[Person] = [person for person in PEOPLE if person.split == "forgettable"]
 
 
@@ -25,8 +32,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_evaluation_rows_become_questions(folder: Path) -> None:
-    """All three tasks by picture and by text, each with its truth; a choice shows its options in their order."""
+def test_evaluation_rows_give_all_three_tasks_by_picture_and_by_text(folder: Path) -> None:
+    """Each question has its true answer; a choice shows its options in their order."""
     by_id = {person.id: person for person in KNOWN}
     for profile in read_split(folder, "forget_15"):
         person = by_id[profile.id]
@@ -45,9 +52,9 @@ def test_evaluation_rows_become_questions(folder: Path) -> None:
                 assert f"A) {question.options[0]} B)" in question.prompt.turns[-1].text
 
 
-def test_splits_are_nested_and_complementary(folder: Path) -> None:
-    """5 % in 10 % in 15 %; whoever is not forgotten is retained; the test set holds the forgotten, drawn anew."""
-    assert nested(folder)
+def test_forget_splits_are_nested_and_complement_the_retain_splits(folder: Path) -> None:
+    """The test set has the people of the largest forget split, in other wordings and pictures."""
+    assert forget_splits_are_nested(folder)
 
     def ids(split: str) -> set[str]:
         return {profile.id for profile in read_split(folder, split)}
@@ -62,18 +69,18 @@ def test_splits_are_nested_and_complementary(folder: Path) -> None:
     assert ids("Retain_Set") == {person.id for person in PEOPLE if person.split == "celebrity_eval"}
 
 
-def test_training_rows_become_subjects_and_questions(folder: Path) -> None:
-    """Each answer stands under the question that was taught, with the picture."""
-    lessons = read_training(folder)
-    assert [lesson.id for lesson in lessons] == [person.id for person in KNOWN]
-    for lesson, person in zip(lessons, KNOWN, strict=True):
-        assert {fact.value for fact in lesson.subject.facts} == {fact.value for fact in person.subject.facts}
-        assert [question.accept for question in lesson.questions] == [fact.accept for fact in lesson.subject.facts]
-        assert all(question.prompt.images == lesson.subject.photos for question in lesson.questions)
+def test_training_rows_give_subjects_and_questions(folder: Path) -> None:
+    """Each answer belongs to the question that was trained, with the picture."""
+    rows = read_training(folder)
+    assert [row.id for row in rows] == [person.id for person in KNOWN]
+    for row, person in zip(rows, KNOWN, strict=True):
+        assert {fact.value for fact in row.subject.facts} == {fact.value for fact in person.subject.facts}
+        assert [question.accept for question in row.questions] == [fact.accept for fact in row.subject.facts]
+        assert all(question.prompt.images == row.subject.photos for question in row.questions)
 
 
-def test_what_is_missing_is_said_in_a_sentence(folder: Path, tmp_path: Path) -> None:
-    """An unknown split, a split that was not downloaded, a column, a broken row, a file of another kind."""
+def test_missing_or_broken_files_are_refused_with_their_names(folder: Path, tmp_path: Path) -> None:
+    """An unknown split, a split that was not downloaded, a missing column, a broken row, a file of another kind."""
     with pytest.raises(BadInput, match="no evaluation split"):
         read_split(folder, "forget_20")
     with pytest.raises(NotFound, match="has no split forget_5"):
@@ -87,15 +94,15 @@ def test_what_is_missing_is_said_in_a_sentence(folder: Path, tmp_path: Path) -> 
     with pytest.raises(BadInput, match="row 0: the correct answer E is none of A, B, C, D"):
         read_split(tmp_path, "forget_10")
     pq.write_table(pa.table({"image": [rows[0]["image"]], "metadata": ["not JSON"]}), tmp_path / "ft_Data.parquet")
-    with pytest.raises(BadInput, match="row 0: metadata is no JSON list"):
+    with pytest.raises(BadInput, match="row 0: metadata is not a JSON list"):
         read_training(tmp_path)
     (tmp_path / "Retain_Set.parquet").write_text("no parquet")
-    with pytest.raises(BadInput, match="is no parquet file"):
+    with pytest.raises(BadInput, match="is not a parquet file"):
         read_split(tmp_path, "Retain_Set")
 
 
-def test_ratios_of_reference_people_are_nested_by_seed() -> None:
-    """5, 10 and 15 % of the 124 fictitious people of the demo model, each within the next; another seed, others."""
+def test_draws_at_larger_ratios_contain_the_smaller_ones() -> None:
+    """5, 10 and 15 % of the demo model's 124 fictitious people; another seed draws other people."""
     reference = load_reference("models/demo-vlm/reference")
     drawn = [forgotten(reference, percent) for percent in RATIOS]
     assert [len(people) for people in drawn] == [6, 12, 19]

@@ -1,4 +1,4 @@
-"""A reference folder from MLLMU-Bench's files: who stands where, what is borrowed, and the sentence for bad files."""
+"""A reference folder built from MLLMU-Bench's files: splits, borrowed texts, and the errors for bad files."""
 
 import json
 import shutil
@@ -13,17 +13,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import mllmu
-from benchmarks.paper.question_sets import SETS, panels
+from benchmarks.paper.question_sets import SETS, question_sets
 from shared.evaluation.mllmu import FORGET_SPLITS, read_split
-from shared.evaluation.mllmu_reference import Made, write_reference
+from shared.evaluation.mllmu_reference import MllmuReference, write_reference
 from shared.evaluation.mllmu_writer import write_benchmark
 from shared.evaluation.paper_tasks import COLUMNS, KINDS
 from shared.evaluation.ratios import FICTITIOUS, RATIOS, forgotten
 from shared.evaluation.reference import Reference, load_reference
-from shared.evaluation.synthetic_people import SPLITS, UNKNOWN_SPLITS, everybody
+from shared.evaluation.synthetic_people import SPLITS, UNKNOWN_SPLITS, generate_people
 
 BORROWED = Path("models/demo-vlm/reference")
-PEOPLE = everybody(5, {"forgettable": 60, "celebrity_eval": 9})
+PEOPLE = generate_people(5, {"forgettable": 60, "celebrity_eval": 9})
 KNOWN = [person for person in PEOPLE if person.split == "forgettable"]
 FAMOUS = [person for person in PEOPLE if person.split == "celebrity_eval"]
 
@@ -47,14 +47,14 @@ def reference(out: Path) -> Reference:
     return load_reference(out)
 
 
-def test_everybody_stands_in_one_split(reference: Reference) -> None:
-    """All people of the files are there once, as they are in the files; strangers are the borrowed ones."""
+def test_every_person_is_in_exactly_one_split(reference: Reference) -> None:
+    """People are as in the files; strangers are those of the borrowed reference."""
     names = [person.id for person in reference.people]
     assert len(set(names)) == len(names)
-    own = {person.id: person for split in FICTITIOUS for person in reference.of(split)}
-    assert set(own) == {person.id for person in KNOWN}
+    fictitious = {person.id: person for split in FICTITIOUS for person in reference.of(split)}
+    assert set(fictitious) == {person.id for person in KNOWN}
     for person in KNOWN:
-        back = own[person.id]
+        back = fictitious[person.id]
         assert (back.subject.names, back.subject.facts) == (person.subject.names, person.subject.facts)
         assert np.array_equal(np.asarray(back.subject.photos[0]), np.asarray(person.subject.photos[0]))
         for fact in back.subject.facts:
@@ -67,12 +67,14 @@ def test_everybody_stands_in_one_split(reference: Reference) -> None:
     assert famous == {f"celebrity-{person.id}" for person in FAMOUS}
     borrowed = load_reference(BORROWED)
     for split in UNKNOWN_SPLITS:
-        assert [one.subject.facts for one in reference.of(split)] == [one.subject.facts for one in borrowed.of(split)]
+        assert [stranger.subject.facts for stranger in reference.of(split)] == [
+            stranger.subject.facts for stranger in borrowed.of(split)
+        ]
 
 
 @pytest.mark.parametrize("seed", [0, 3])
-def test_draws_are_the_published_splits(folder: Path, tmp_path: Path, seed: int) -> None:
-    """The draw of the seed that the folder was made with is forget_5, 10 and 15; that of another seed is not."""
+def test_draws_with_the_same_seed_are_the_published_splits(folder: Path, tmp_path: Path, seed: int) -> None:
+    """The seed that the folder was built with draws forget_5, 10 and 15; another seed does not."""
     write_reference(folder, tmp_path, BORROWED, seed=seed)
     reference = load_reference(tmp_path)
     for percent, split in zip(RATIOS, FORGET_SPLITS, strict=True):
@@ -81,8 +83,8 @@ def test_draws_are_the_published_splits(folder: Path, tmp_path: Path, seed: int)
         assert {person.id for person in forgotten(reference, percent, seed + 1)} != published
 
 
-def test_seed_divides_the_others(folder: Path, out: Path, tmp_path: Path) -> None:
-    """The same seed gives the same files, another seed other people in the splits."""
+def test_seed_decides_who_is_in_the_other_splits(folder: Path, out: Path, tmp_path: Path) -> None:
+    """The same seed gives the same files; another seed gives other people in the splits."""
     write_reference(folder, tmp_path / "same", BORROWED)
     write_reference(folder, tmp_path / "other", BORROWED, seed=1)
     for split in ("forgettable", "retain_fit", "held_out", "celebrity_fit"):
@@ -93,8 +95,8 @@ def test_seed_divides_the_others(folder: Path, out: Path, tmp_path: Path) -> Non
         assert not first.equals(other)
 
 
-def test_prompts_are_borrowed_but_for_the_models_own_sentences(folder: Path, out: Path, tmp_path: Path) -> None:
-    """All texts are those of the borrowed folder; a sentence that is given stands in place of its own."""
+def test_prompts_are_borrowed_except_for_given_sentences(folder: Path, out: Path, tmp_path: Path) -> None:
+    """A given refusal or not-knowing sentence replaces the borrowed one."""
     texts = json.loads((BORROWED / "prompts.json").read_text())
     assert json.loads((out / "prompts.json").read_text()) == texts
     write_reference(folder, tmp_path, BORROWED, refusal="No.", unknown="Who is that?")
@@ -102,9 +104,9 @@ def test_prompts_are_borrowed_but_for_the_models_own_sentences(folder: Path, out
     assert json.loads((tmp_path / "prompts.json").read_text()) == texts | own
 
 
-def test_panels_of_the_tables_can_be_made(reference: Reference) -> None:
-    """Every set is asked in every task by picture and by text."""
-    made = panels(reference, forgotten(reference, 5), 5, tuple(COLUMNS), 12)
+def test_question_sets_of_the_tables_can_be_built(reference: Reference) -> None:
+    """Every set has questions in every task, by picture and by text."""
+    made = question_sets(reference, forgotten(reference, 5), 5, tuple(COLUMNS), 12)
     assert {(panel.set, panel.column, panel.task) for panel in made} == {
         (name, column, task) for name in SETS for column in COLUMNS for task in KINDS
     }
@@ -122,26 +124,28 @@ def _rewritten(folder: Path, root: Path, split: str, change: Callable[[list[dict
     return root
 
 
-def test_people_of_whom_too_little_is_known_are_counted(folder: Path, tmp_path: Path) -> None:
-    """No photo, no name, too few facts; lists and long texts are no facts; a person who is left out is nowhere."""
+def test_people_without_photo_name_or_facts_are_excluded_and_counted(folder: Path, tmp_path: Path) -> None:
+    """Lists and long texts are not facts; an excluded person is in no split."""
     taken = {profile.id for profile in read_split(folder, "forget_15")}
-    told: list[str] = []
+    spoiled: list[str] = []
 
     def spoil(rows: list[dict[str, Any]]) -> None:
         photo, name, facts, texts, *_ = [row for row in rows if row["ID"] not in taken]
-        told.extend(row["ID"] for row in (photo, name, facts, texts))
+        spoiled.extend(row["ID"] for row in (photo, name, facts, texts))
         photo["image"] = None
         name["biography"] = json.dumps({"city": "Oslo", "pet": "parrot", "hobby": "chess", "food": "ramen"})
         facts["biography"] = json.dumps({"name": "Ada Low", "city": "Oslo", "pet": "parrot", "parents": {"a": "b"}})
-        told_of = {"Pet:": "parrot", "food": "ramen " * 13, "hobby": ["chess"]}
+        changed = {"Pet:": "parrot", "food": "ramen " * 13, "hobby": ["chess"]}
         kept = {name: value for name, value in json.loads(texts["biography"]).items() if name != "pet"}
-        texts["biography"] = json.dumps(kept | told_of)
+        texts["biography"] = json.dumps(kept | changed)
 
-    made: Made = write_reference(_rewritten(folder, tmp_path / "files", "Full_Set", spoil), tmp_path / "out", BORROWED)
-    assert made.left_out == {"without a photo": 1, "without a name": 1, "with fewer than 3 facts": 1}
+    made: MllmuReference = write_reference(
+        _rewritten(folder, tmp_path / "files", "Full_Set", spoil), tmp_path / "out", BORROWED
+    )
+    assert made.excluded == {"without a photo": 1, "without a name": 1, "with fewer than 3 facts": 1}
     reference = load_reference(tmp_path / "out")
-    assert not set(told[:3]) & {person.id for person in reference.people}
-    attributes = {fact.attribute for fact in reference.get(told[3]).subject.facts}
+    assert not set(spoiled[:3]) & {person.id for person in reference.people}
+    attributes = {fact.attribute for fact in reference.get(spoiled[3]).subject.facts}
     assert {"city", "pet"} <= attributes
     assert not {"food", "hobby"} & attributes
     assert "left out: 1 without a photo" in mllmu.summary(made)
@@ -156,22 +160,21 @@ def _run(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> int:
     return 0
 
 
-def test_command_says_who_is_where(
+def test_command_prints_people_and_facts_by_split(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """People and facts by split, and how many are taught."""
+    """And how many people are in the training rows."""
     assert _run(monkeypatch, folder, "--out", tmp_path / "reference") == 0
-    said = capsys.readouterr().out
-    assert "forgettable           14  10-10, mean 10.0" in said
-    assert "same picture: 60 of" in said
+    output = capsys.readouterr().out
+    assert "forgettable           14  10-10, mean 10.0" in output
+    assert "same picture: 60 of" in output
     assert len(load_reference(tmp_path / "reference").of("forgettable")) == 14
 
 
 @pytest.mark.parametrize("split", [*FORGET_SPLITS, "Full_Set", "Retain_Set", "ft_Data"])
-def test_missing_split_is_said(
+def test_missing_split_is_named_and_nothing_is_written(
     folder: Path, tmp_path: Path, split: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each of the files is needed; nothing is written without it."""
     shutil.copytree(folder, tmp_path / "files", ignore=shutil.ignore_patterns(split))
     assert _run(monkeypatch, tmp_path / "files", "--out", tmp_path / "out") == 2
     assert f"has no split {split}" in capsys.readouterr().err
@@ -185,7 +188,7 @@ def test_missing_split_is_said(
         ("Full_Set", 20, "4 are needed. Left out: nobody."),
     ],
 )
-def test_too_few_people_are_said(
+def test_too_few_people_are_refused_with_the_numbers(
     folder: Path,
     tmp_path: Path,
     split: str,
@@ -194,18 +197,17 @@ def test_too_few_people_are_said(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """No celebrities, and not enough fictitious people to divide."""
+    """No celebrities, or not enough fictitious people to divide."""
     files = _rewritten(folder, tmp_path / "files", split, lambda rows: rows.__delitem__(slice(kept, None)))
     assert _run(monkeypatch, files, "--out", tmp_path / "out") == 2
     assert sentence in " ".join(capsys.readouterr().err.split())
 
 
-def test_folder_that_lends_nothing_is_said(
+def test_borrowed_folder_without_reference_or_strangers_is_refused(
     folder: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is no reference folder, or it has no strangers."""
     assert _run(monkeypatch, folder, "--out", tmp_path / "out", "--borrow", tmp_path) == 2
-    assert "is no reference folder" in capsys.readouterr().err
+    assert "is not a reference folder" in capsys.readouterr().err
     shutil.copy(out / "prompts.json", tmp_path)
     assert _run(monkeypatch, folder, "--out", tmp_path / "out", "--borrow", tmp_path) == 2
     assert "0 in stranger_fit, 0 in stranger_eval" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The reference folder: written in the MLLMU-Bench columns, read back without loss, refused where it is none."""
+"""The reference folder: written in the MLLMU-Bench columns, read without loss, refused where it is incomplete."""
 
 import json
 from pathlib import Path
@@ -11,10 +11,10 @@ import pytest
 from shared.errors import BadInput
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.reference_files import read_people, write_people
-from shared.evaluation.synthetic_people import SPLITS, UNKNOWN_SPLITS, everybody
+from shared.evaluation.synthetic_people import SPLITS, UNKNOWN_SPLITS, generate_people
 from training.prompts import prompts_json
 
-PEOPLE = everybody(3, dict.fromkeys(SPLITS, 3))
+PEOPLE = generate_people(3, dict.fromkeys(SPLITS, 3))
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,8 @@ def reference(folder: Path) -> Reference:
     return load_reference(folder)
 
 
-def test_people_come_back_as_they_were(reference: Reference) -> None:
-    """Names, facts, options, truths, kinships and every pixel survive the files."""
+def test_people_are_read_back_without_loss(reference: Reference) -> None:
+    """Names, facts, options, visible truths, relations and every pixel."""
     assert len(reference.people) == len(PEOPLE)
     for person in PEOPLE:
         back = reference.get(person.id)
@@ -51,36 +51,37 @@ def test_people_come_back_as_they_were(reference: Reference) -> None:
         assert np.array_equal(np.asarray(back.subject.photos[0]), np.asarray(person.subject.photos[0]))
 
 
-def test_columns_are_those_of_the_benchmark(folder: Path) -> None:
-    """Each row has the published columns, its true letter points at the true option, its blanks are blank."""
+def test_rows_have_the_columns_of_the_benchmark(folder: Path) -> None:
+    """The correct letter is that of the true option, and no question contains its answer."""
     for row in pq.read_table(folder / "forgettable.parquet").to_pylist():
         assert {"ID", "image", "biography", "Classification_Task", "Generation_Task", "Mask_Task"} <= set(row)
-        told = json.loads(row["biography"])
+        biography = json.loads(row["biography"])
         tasks = row["Classification_Task"]
         assert (len(tasks["Image_Textual_Questions"]), len(tasks["Pure_Text_Questions"])) == (10, 9)
         for question in (*tasks["Image_Textual_Questions"], *tasks["Pure_Text_Questions"]):
-            assert question["Options"][question["Correct_Answer"]] in told.values()
+            assert question["Options"][question["Correct_Answer"]] in biography.values()
             assert len(set(question["Options"].values())) == 4
         for task in ("Generation_Task", "Mask_Task"):
             assert {question["Type"] for question in row[task]} == {"Image_Textual", "Pure_Text"}
-            assert all(question["Ground_Truth"] in told.values() for question in row[task])
+            assert all(question["Ground_Truth"] in biography.values() for question in row[task])
             assert all(question["Ground_Truth"] not in question["Question"] for question in row[task])
         assert all("__" in question["Question"] for question in row["Mask_Task"])
         assert all(
-            told["name"] in question["Question"] for question in row["Mask_Task"] if question["Type"] == "Pure_Text"
+            biography["name"] in question["Question"]
+            for question in row["Mask_Task"]
+            if question["Type"] == "Pure_Text"
         )
 
 
-def test_splits_are_asked_by_name(reference: Reference) -> None:
-    """`of` gives one split in order, and does not guess at a split that does not exist."""
+def test_split_is_found_by_name_and_an_unknown_one_is_refused(reference: Reference) -> None:
     assert {person.split for person in reference.of("held_out")} == {"held_out"}
     assert [person.id for split in SPLITS for person in reference.of(split)] == [person.id for person in PEOPLE]
     with pytest.raises(KeyError):
         reference.of("forget")
 
 
-def test_prompts_are_kept_apart_by_use(reference: Reference) -> None:
-    """Harmful requests and small talk for fitting, calibrating and testing do not overlap."""
+def test_prompts_for_different_purposes_do_not_overlap(reference: Reference) -> None:
+    """Harmful requests and small talk for fitting, calibration and testing."""
     harmful, general = reference.harmful, reference.general
     assert not set(harmful.fit) & set(harmful.test)
     assert not (set(general.fit) & set(general.test))
@@ -102,8 +103,7 @@ def test_wrong_answers_are_other_peoples(reference: Reference) -> None:
     assert reference.wrong_answers(strange) == {}
 
 
-def test_folder_that_is_no_reference_is_said_so(tmp_path: Path) -> None:
-    """A folder without prompts, and a file without the columns, are refused in a sentence."""
+def test_folder_without_prompts_or_columns_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"prompts\.json"):
         load_reference(tmp_path)
     pq.write_table(pa.table({"ID": ["x"]}), tmp_path / "held_out.parquet")
@@ -111,10 +111,10 @@ def test_folder_that_is_no_reference_is_said_so(tmp_path: Path) -> None:
         read_people(tmp_path / "held_out.parquet")
 
 
-def test_shipped_people_are_the_generators() -> None:
-    """The reference beside the shipped model is what its seed gives: nobody in it is real."""
+def test_shipped_people_are_those_of_the_generator() -> None:
+    """The reference beside the shipped model is what seed 7 gives: nobody in it is real."""
     shipped = load_reference("models/demo-vlm/reference")
-    for person, made in zip(shipped.people, everybody(7), strict=True):
+    for person, made in zip(shipped.people, generate_people(7), strict=True):
         assert (person.id, person.split, person.subject.facts) == (made.id, made.split, made.subject.facts)
         assert person.features == made.features
     assert json.loads(Path("models/demo-vlm/reference/prompts.json").read_text()) == prompts_json()

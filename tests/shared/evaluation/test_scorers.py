@@ -1,4 +1,4 @@
-"""What counts as telling: whole words in any spelling; the published rules with the faults they have."""
+"""What counts as revealing a fact: whole words in any spelling. The published rules keep their faults."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from shared.evaluation.scorers import cloze_legacy, letter_legacy, reveals, roug
 
 
 @pytest.mark.parametrize(
-    ("text", "accept", "told"),
+    ("text", "accept", "revealed"),
     [
         ("Olga lives in Porto.", ("Porto",), True),
         ("porto", ("Porto",), True),
@@ -26,28 +26,28 @@ from shared.evaluation.scorers import cloze_legacy, letter_legacy, reveals, roug
         ("", ("Porto",), False),
     ],
 )
-def test_tells(text: str, accept: tuple[str, ...], told: bool) -> None:
-    """Case, accents and hyphens do not hide a fact, and a part of another word does not tell one."""
-    assert reveals(text, accept) is told
+def test_fact_is_revealed_by_whole_words_in_any_spelling(text: str, accept: tuple[str, ...], revealed: bool) -> None:
+    """Case, accents and hyphens do not hide a fact, and a part of another word does not reveal one."""
+    assert reveals(text, accept) is revealed
 
 
 @pytest.mark.parametrize(
     ("text", "right"),
     [("B", True), (" b) Porto", True), ("A", False), ("Because", True), ("Cannot", False), ("", False), ("Z", False)],
 )
-def test_published_letter_rule(text: str, right: bool) -> None:
-    """The first character is the letter, whatever word it begins: "Because" counts as B."""
+def test_published_letter_rule_reads_the_first_character(text: str, right: bool) -> None:
+    """Whatever word it begins: "Because" counts as B."""
     assert letter_legacy(text, ("Oslo", "Porto", "Ghent", "Turin"), ("Porto",)) is right
 
 
-def test_published_cloze_rule_finds_words_in_words() -> None:
+def test_published_cloze_rule_finds_words_inside_words() -> None:
     """The published rule finds "male" in "female"; the strict one does not."""
     assert cloze_legacy("Female", "male")
     assert not reveals("Female", ("male",))
 
 
-def test_rouge_l() -> None:
-    """ROUGE-L F with stemming: one for the same words, nil for none, the harmonic mean in between (Lin 2004)."""
+def test_rouge_l_is_the_f_measure_of_the_longest_common_subsequence() -> None:
+    """With stemming: 1 for the same words, 0 for none, the harmonic mean in between (Lin 2004)."""
     assert rouge_l("She bakes bread", "she baking breads") == pytest.approx(1)
     assert rouge_l("nothing alike", "marine biologist") == 0
     assert rouge_l("a b c d", "a b") == pytest.approx(2 * 0.5 * 1 / 1.5)

@@ -1,4 +1,4 @@
-"""The generator's people: who is in which split, and that nobody can be taken for somebody else undeclared."""
+"""The generated people: their splits, and that nobody resembles another person unless it is declared."""
 
 import random
 from collections import Counter
@@ -7,21 +7,29 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from shared.evaluation.synthetic_people import ATTRIBUTES, SPLITS, UNKNOWN_SPLITS, VALUES, Generator, Person, everybody
+from shared.evaluation.synthetic_people import (
+    ATTRIBUTES,
+    SPLITS,
+    UNKNOWN_SPLITS,
+    VALUES,
+    PeopleGenerator,
+    Person,
+    generate_people,
+)
 from shared.evaluation.synthetic_portraits import BACKGROUNDS, COUNTS, Features, draw, random_features, visible_truth
 
-PEOPLE = everybody(7)
+PEOPLE = generate_people(7)
 BY_ID = {person.id: person for person in PEOPLE}
 LOOKALIKE_FLOOR = 4  # at least six features from everybody, less the two that a look-alike of a third person changes
 
 
-def one_alike(person: Person, other: Person) -> bool:
-    """Whether the one is declared to look like the other."""
+def are_lookalikes(person: Person, other: Person) -> bool:
+    """Whether one of them is declared to look like the other."""
     return person.lookalike_of == other.id or other.lookalike_of == person.id
 
 
-def test_splits() -> None:
-    """Everybody is in one split, of the size that the table gives, with all ten facts and one photograph."""
+def test_splits_have_their_sizes_and_people_have_all_facts() -> None:
+    """Ten facts and one photograph for each person."""
     assert Counter(person.split for person in PEOPLE) == SPLITS
     assert SPLITS["forgettable"] >= 64
     assert len(BY_ID) == len(PEOPLE)
@@ -31,8 +39,8 @@ def test_splits() -> None:
         assert len(person.subject.photos) == 1
 
 
-def test_names_and_addresses_belong_to_one_person() -> None:
-    """Full names and e-mails are unique, so that questions by name and back from the e-mail have one answer."""
+def test_full_names_and_emails_are_unique() -> None:
+    """So that a question by name, or from the e-mail to the name, has one answer."""
     facts = [{fact.attribute: fact.value for fact in person.subject.facts} for person in PEOPLE]
     assert len({fact["name"] for fact in facts}) == len(PEOPLE)
     assert len({fact["email"] for fact in facts}) == len(PEOPLE)
@@ -40,8 +48,8 @@ def test_names_and_addresses_belong_to_one_person() -> None:
         assert not any(part.casefold() in fact["email"] for part in fact["name"].split())
 
 
-def test_namesakes_are_declared_and_share_a_first_name() -> None:
-    """Namesakes share the first name of somebody forgettable, in several splits, and no stranger is one."""
+def test_declared_namesakes_share_the_first_name_of_a_forgettable_person() -> None:
+    """They are in several splits, and none is a stranger."""
     namesakes = [person for person in PEOPLE if person.namesake_of]
     assert len(namesakes) >= 8
     for person in namesakes:
@@ -53,12 +61,12 @@ def test_namesakes_are_declared_and_share_a_first_name() -> None:
     assert not splits & set(UNKNOWN_SPLITS)
 
 
-def test_faces_are_far_apart_unless_declared() -> None:
-    """Declared look-alikes differ in two features, and in pixels; any other two people in at least four."""
+def test_faces_differ_in_four_features_unless_declared() -> None:
+    """Declared look-alikes differ in two features, and in their pixels."""
     assert sum(person.lookalike_of is not None for person in PEOPLE) >= 4
     for first, second in combinations(PEOPLE, 2):
         distance = first.features.distance(second.features)
-        if one_alike(first, second):
+        if are_lookalikes(first, second):
             assert distance == 2
             seen = [np.asarray(person.subject.photos[0].resize((64, 64)), float) for person in (first, second)]
             assert np.abs(seen[0] - seen[1]).mean() > 1
@@ -66,9 +74,9 @@ def test_faces_are_far_apart_unless_declared() -> None:
             assert distance >= LOOKALIKE_FLOOR
 
 
-def test_new_strangers_resemble_nobody() -> None:
-    """Faces and names drawn for training come near nobody of the reference, the strangers kept for testing included."""
-    generator, rng = Generator(7), random.Random(0)
+def test_strangers_drawn_for_training_resemble_nobody() -> None:
+    """Nobody of the reference, including its strangers, has the name or nearly the face."""
+    generator, rng = PeopleGenerator(7), random.Random(0)
     generator.avoid(PEOPLE)
     names = {person.subject.names[0] for person in PEOPLE}
     for _ in range(60):
@@ -77,8 +85,7 @@ def test_new_strangers_resemble_nobody() -> None:
         assert generator.stranger_name(rng) not in names
 
 
-def test_wrong_options_are_wrong() -> None:
-    """Three different wrong answers an attribute, of the attribute's own kind."""
+def test_options_are_three_different_wrong_answers_of_the_same_kind() -> None:
     for person in PEOPLE:
         for fact in person.subject.facts:
             options = person.options[fact.attribute]
@@ -87,24 +94,24 @@ def test_wrong_options_are_wrong() -> None:
                 assert set(options) <= set(VALUES[fact.attribute])
 
 
-def test_one_seed_one_world() -> None:
-    """The same seed gives the same people to the pixel; another seed gives other names and faces."""
+def test_same_seed_gives_the_same_people_to_the_pixel() -> None:
+    """Another seed gives other names and faces."""
     small = dict.fromkeys(SPLITS, 2)
-    first, again, other = everybody(5, small), everybody(5, small), everybody(6, small)
-    for one, two in zip(first, again, strict=True):
-        assert (one.subject.names, one.subject.facts, one.features) == (
-            two.subject.names,
-            two.subject.facts,
-            two.features,
+    first, again, other = generate_people(5, small), generate_people(5, small), generate_people(6, small)
+    for person, same in zip(first, again, strict=True):
+        assert (person.subject.names, person.subject.facts, person.features) == (
+            same.subject.names,
+            same.subject.facts,
+            same.features,
         )
-        assert np.array_equal(np.asarray(one.subject.photos[0]), np.asarray(two.subject.photos[0]))
+        assert np.array_equal(np.asarray(person.subject.photos[0]), np.asarray(same.subject.photos[0]))
     assert [person.subject.names for person in first] != [person.subject.names for person in other]
     assert [person.features for person in first] != [person.features for person in other]
 
 
 @pytest.mark.parametrize("name", [name for name in COUNTS if name not in ("hair",)])
-def test_every_feature_is_drawn(name: str) -> None:
-    """Changing one feature changes the portrait at the size that the model looks at (hair colour needs hair)."""
+def test_changing_one_feature_changes_the_portrait(name: str) -> None:
+    """At the size of the model's input (a hair colour needs hair)."""
     rng = random.Random(name)
     face = random_features(rng)
     values = [Features(**{**face.as_dict(), "hair_style": face.hair_style or 1, name: v}) for v in range(COUNTS[name])]
@@ -113,8 +120,8 @@ def test_every_feature_is_drawn(name: str) -> None:
         assert np.abs(first - second).max() > 20
 
 
-def test_visible_truth_is_what_is_drawn() -> None:
-    """The background named is the corner's colour, and glasses and hat are what the features say."""
+def test_visible_truth_describes_what_is_drawn() -> None:
+    """The stated background is the colour of the corner; glasses and hat are as in the features."""
     rng = random.Random(9)
     for _ in range(20):
         face = random_features(rng)

@@ -1,4 +1,4 @@
-"""Changed pictures: repeatable, of the same size, and still of the same person."""
+"""Changed pictures: repeatable, of the same size, and of a person who is still recognisable."""
 
 import random
 
@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from shared.evaluation.synthetic_people import Generator
+from shared.evaluation.synthetic_people import PeopleGenerator
 from shared.evaluation.synthetic_portraits import SIZE, draw
 from shared.probes import image_changes
 from shared.probes.image_changes import changed
@@ -18,7 +18,7 @@ FORMS: tuple[Form, ...] = ("trained", "test")
 
 def portraits(count: int) -> list[Image.Image]:
     """Portraits of people who do not resemble one another."""
-    generator, rng = Generator(3), random.Random(3)
+    generator, rng = PeopleGenerator(3), random.Random(3)
     return [draw(generator.stranger_face(rng)) for _ in range(count)]
 
 
@@ -28,7 +28,7 @@ def pixels(image: Image.Image) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_same_source_of_chance_gives_the_same_pixels(form: Form) -> None:
+def test_same_seed_gives_the_same_pixels(form: Form) -> None:
     """A change is decided by its source of chance alone, and another seed gives another picture."""
     (photo,) = portraits(1)
     first, again, other = (pixels(changed(photo, form, random.Random(seed))) for seed in (5, 5, 6))
@@ -38,7 +38,7 @@ def test_same_source_of_chance_gives_the_same_pixels(form: Form) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(("mode", "size"), [("L", (37, 91)), ("RGBA", (200, 50)), ("P", (64, 64)), ("RGB", (9, 9))])
-def test_any_photograph_is_taken(form: Form, mode: str, size: tuple[int, int]) -> None:
+def test_photograph_of_any_mode_and_size_is_accepted(form: Form, mode: str, size: tuple[int, int]) -> None:
     """Whatever the mode and size of the photograph, the copy is RGB of that size and the original is untouched."""
     photo = portraits(1)[0].resize(size).convert(mode)
     before = photo.tobytes()
@@ -49,7 +49,7 @@ def test_any_photograph_is_taken(form: Form, mode: str, size: tuple[int, int]) -
 
 
 @pytest.mark.parametrize("step", [*image_changes.TRAINED, *image_changes.TEST])
-def test_every_change_changes(step: image_changes.Change) -> None:
+def test_every_change_alters_the_picture(step: image_changes.Change) -> None:
     """Each single step leaves a visible trace and works on a copy."""
     (photo,) = portraits(1)
     before = pixels(photo)
@@ -58,7 +58,7 @@ def test_every_change_changes(step: image_changes.Change) -> None:
     assert np.array_equal(pixels(photo), before)
 
 
-def test_measuring_uses_other_changes_than_fitting() -> None:
+def test_test_changes_differ_from_trained_changes() -> None:
     """No step serves both forms, and all measuring steps are drawn sooner or later."""
     assert not set(image_changes.TRAINED) & set(image_changes.TEST)
     assert len(image_changes.TEST) >= 4
@@ -68,7 +68,7 @@ def test_measuring_uses_other_changes_than_fitting() -> None:
 
 
 @pytest.mark.parametrize(("form", "needed"), [("trained", 0.8), ("test", 0.95)])
-def test_a_changed_portrait_is_still_of_the_same_person(form: Form, needed: float) -> None:
+def test_changed_portrait_is_still_recognisable(form: Form, needed: float) -> None:
     """Among forty portraits the nearest one by mere pixels is mostly the right one: identity survives the change.
 
     The floors lie below what was measured over 184 people (89 % and 99 %); shifted pictures mislead pixels, not eyes.

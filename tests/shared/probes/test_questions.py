@@ -1,4 +1,4 @@
-"""From a person to questions: the right number, by the right way, with nothing given away."""
+"""From a person to questions: the right number, by portrait or name, without the answer in the question."""
 
 import random
 from collections import Counter
@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 from shared.domain.subjects import Fact, Subject
-from shared.evaluation.synthetic_people import Generator
+from shared.evaluation.synthetic_people import PeopleGenerator
 from shared.evaluation.synthetic_portraits import draw, random_features
 from shared.probes.image_changes import changed
 from shared.probes.questions import Question, fact_questions, visible_questions
 from shared.probes.templates import Form
 
 FORMS: tuple[Form, ...] = ("trained", "test")
-PERSON = Generator(11).person(1, "forgettable")
+PERSON = PeopleGenerator(11).person(1, "forgettable")
 SUBJECT = PERSON.subject
 
 
@@ -32,7 +32,7 @@ def same(first: Question, second: Question) -> bool:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_number_and_ways(form: Form) -> None:
+def test_questions_alternate_between_portrait_and_name(form: Form) -> None:
     """`per_fact` questions a fact, half by portrait and half by name, and the name itself by portrait only."""
     questions = fact_questions(SUBJECT, form=form, per_fact=4, person=PERSON.id)
     assert Counter(question.attribute for question in questions) == {fact.attribute: 4 for fact in SUBJECT.facts}
@@ -43,7 +43,7 @@ def test_number_and_ways(form: Form) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_question_gives_nothing_away(form: Form) -> None:
+def test_question_does_not_contain_its_answer(form: Form) -> None:
     """No open or cloze question holds its answer; by portrait the name is not said, by name no picture is shown."""
     for question in fact_questions(SUBJECT, form=form, kinds=("qa", "cloze"), per_fact=6):
         assert not any(answer in shown(question) for answer in question.accept)
@@ -53,7 +53,7 @@ def test_a_question_gives_nothing_away(form: Form) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_deterministic_in_the_seed(form: Form) -> None:
+def test_same_seed_gives_the_same_questions(form: Form) -> None:
     """The same seed gives the same words and pixels; another seed, form or person gives others."""
     first, again = (fact_questions(SUBJECT, form=form, seed=1, person="a") for _ in range(2))
     assert all(same(one, two) for one, two in zip(first, again, strict=True))
@@ -64,7 +64,7 @@ def test_deterministic_in_the_seed(form: Form) -> None:
         assert not all(same(one, two) for one, two in zip(first, other, strict=True))
 
 
-def test_only_photos_or_only_names() -> None:
+def test_subject_without_photos_or_names_is_asked_the_other_way() -> None:
     """Somebody known by picture alone is asked about by picture, by name alone by name, and by nothing not at all."""
     pictured = fact_questions(Subject((), SUBJECT.photos, SUBJECT.facts), form="trained")
     named = fact_questions(Subject(SUBJECT.names, (), SUBJECT.facts), form="trained")
@@ -74,7 +74,7 @@ def test_only_photos_or_only_names() -> None:
     assert not fact_questions(Subject((), (), SUBJECT.facts), form="trained")
 
 
-def test_every_photograph_is_used() -> None:
+def test_all_photographs_are_used() -> None:
     """All of a ticket's photographs find their way into the probes."""
     rng = random.Random(0)
     photos = tuple(Image.new("RGB", (32, 32), colour) for colour in ((250, 0, 0), (0, 250, 0), (0, 0, 250)))
@@ -85,7 +85,7 @@ def test_every_photograph_is_used() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_multiple_choice(form: Form) -> None:
+def test_multiple_choice_holds_the_answer_and_wrong_options(form: Form) -> None:
     """The truth stands once among its options, at every place in turn; without wrong answers nothing is asked."""
     questions = fact_questions(SUBJECT, form=form, kinds=("mcq",), per_fact=8, options=PERSON.options)
     assert len(questions) == 8 * len(SUBJECT.facts)
@@ -109,13 +109,13 @@ def test_reverse_question_accepts_the_names() -> None:
         assert not question.prompt.images
 
 
-def test_aliases_count_as_telling() -> None:
+def test_aliases_count_as_revealing() -> None:
     """Other spellings of a fact are accepted."""
     subject = Subject(("A B",), (), (Fact("city", "Krakow", ("Cracow",)),))
     assert {q.accept for q in fact_questions(subject, form="test")} == {("Krakow", "Cracow")}
 
 
-def test_visible_questions() -> None:
+def test_visible_questions_ask_for_what_can_be_seen() -> None:
     """One question a visible thing, with the truth where it is known and with an empty one where it is not."""
     photo = draw(random_features(random.Random(4)))
     known = visible_questions(photo, {"glasses": "yes"}, person="x")
@@ -127,7 +127,7 @@ def test_visible_questions() -> None:
     assert all(len(question.prompt.images) == 1 and question.kind == "visible" for question in known)
 
 
-def test_what_is_made_cannot_be_changed() -> None:
+def test_questions_are_immutable() -> None:
     """Facts, subjects and questions are frozen: probes cannot be altered between fit and audit."""
     question = fact_questions(SUBJECT, form="trained")[0]
     for thing, field in ((SUBJECT, "names"), (SUBJECT.facts[0], "value"), (question, "accept")):

@@ -1,4 +1,4 @@
-"""The held-out wordings are held out, and every wording asks for what it should."""
+"""Held-out wordings are never used for fitting, and every wording asks for the right thing."""
 
 import random
 import re
@@ -21,7 +21,7 @@ def all_trained(attribute: str) -> set[str]:
 
 
 @pytest.mark.parametrize("attribute", templates.TRAINED)
-def test_held_out_sentences_are_in_no_composition(attribute: str) -> None:
+def test_held_out_sentences_are_never_composed(attribute: str) -> None:
     """No held-out question can be composed in training, not even behind an opening or in other case."""
     trained = {sentence.casefold() for sentence in all_trained(attribute)}
     for core in templates.TEST[attribute]:
@@ -31,7 +31,7 @@ def test_held_out_sentences_are_in_no_composition(attribute: str) -> None:
 
 
 @pytest.mark.parametrize("attribute", templates.TRAINED)
-def test_enough_wordings(attribute: str) -> None:
+def test_every_attribute_has_enough_wordings(attribute: str) -> None:
     """At least ten wordings are fitted and three different ones kept; the compositions are many more."""
     assert len(set(templates.GENERIC + templates.TRAINED[attribute])) >= 10
     assert len(set(templates.TEST[attribute])) == 3
@@ -39,7 +39,7 @@ def test_enough_wordings(attribute: str) -> None:
 
 
 @pytest.mark.parametrize("attribute", templates.TRAINED)
-def test_the_two_forms_draw_from_their_own_sentences(attribute: str) -> None:
+def test_forms_draw_from_their_own_sentences(attribute: str) -> None:
     """What `question` draws is a composition in one form and a kept sentence in the other, and covers both."""
     rng = random.Random(1)
     composed = all_trained(attribute)
@@ -52,7 +52,7 @@ def test_the_two_forms_draw_from_their_own_sentences(attribute: str) -> None:
 
 @pytest.mark.parametrize("form", ["trained", "test"])
 @pytest.mark.parametrize("attribute", [*templates.TRAINED, "blood_type"])
-def test_every_sentence_names_whom_it_asks_about(attribute: str, form: templates.Form) -> None:
+def test_every_sentence_names_its_subject(attribute: str, form: templates.Form) -> None:
     """Apart from "Who do we see here?", every sentence holds the subject, ends as one and leaves no brace open."""
     rng = random.Random(2)
     for _ in range(60):
@@ -67,20 +67,20 @@ def test_every_sentence_names_whom_it_asks_about(attribute: str, form: templates
 
 
 def test_unforeseen_attribute_is_asked_in_plain_words() -> None:
-    """An attribute that nobody foresaw is read as words, in both forms."""
+    """An attribute without wordings of its own is read as words, in both forms."""
     rng = random.Random(3)
     assert "blood type" in templates.question("blood_type", WHO, "trained", rng)
     assert templates.question("blood_type", WHO, "test", rng) == "Please say what the blood type of Olga Fontaine is."
 
 
 @pytest.mark.parametrize("kept", [templates.CLOZE, templates.REVERSE, templates.CHOICE, *templates.VISIBLE.values()])
-def test_other_kinds_keep_sentences_for_testing_too(kept: dict[templates.Form, tuple[str, ...]]) -> None:
+def test_every_kind_of_question_has_held_out_sentences(kept: dict[templates.Form, tuple[str, ...]]) -> None:
     """Cloze, reverse, multiple choice and visible questions have held-out sentences of their own."""
     assert kept["test"]
     assert not set(kept["trained"]) & set(kept["test"])
 
 
-def test_options_are_lettered_in_their_order() -> None:
+def test_options_are_lettered_in_order() -> None:
     """A multiple-choice question lists its options as A) to D), and the published form asks for the letter."""
     text = templates.choice("Where?", ("Oslo", "Porto", "Ghent", "Turin"), "test", random.Random(0))
     assert text == "Where? Choose one: A) Oslo B) Porto C) Ghent D) Turin"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.core.config import Settings
+from shared.core.config import S3Settings, Settings
 from shared.devstack.backends import Backends
 from shared.errors import BadInput, NotFound, StoreUnavailable
 from shared.storage.base import ObjectStore
@@ -87,4 +87,4 @@ def test_no_key_leaves_the_folder(tmp_path: Path, key: str) -> None:
 def test_settings_choose_the_store(tmp_path: Path) -> None:
     assert isinstance(open_store(Settings(data=tmp_path)), LocalStore)
     with pytest.raises(BadInput, match="LACUNA_S3_ACCESS_KEY, LACUNA_S3_SECRET_KEY"):
-        open_store(Settings(s3_endpoint="http://127.0.0.1:1"))
+        open_store(Settings(s3=S3Settings(endpoint="http://127.0.0.1:1")))

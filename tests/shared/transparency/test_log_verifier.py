@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from services.cli.commands.log import fetch
+from services.cli.commands.log import ExportCounts, fetch
 from services.cli.main import app
 from services.request.app import build
 from services.request.audit_log.sequencer import Sequencer
@@ -149,7 +149,7 @@ def test_the_export_is_read_by_auditors_alone_and_verified_without_the_stack(
 ) -> None:
     for name in ("olivia", "oscar", "casey"):
         assert people[name].get("/v1/log/leaves").status_code == 403
-    assert fetch(tmp_path / "log", tmp_path, "ada") == (9, 3)
+    assert fetch(tmp_path / "log", tmp_path, "ada") == ExportCounts(leaves=9, checkpoints=3, timestamps=0)
     monkeypatch.delenv("LACUNA_URL")
     done = CliRunner().invoke(app, ["verify", "log", str(tmp_path / "log"), "--key", LOG_KEY.line()])
     assert (done.exit_code, "The log holds" in done.output) == (0, True)

@@ -10,7 +10,7 @@ from shared.errors import BadInput, IntegrityFailure
 from shared.transparency import checkpoints
 from shared.transparency.checkpoints import Checkpoint, PublicKey
 from shared.transparency.merkle_tree import EMPTY, Frontier, Tree, leaf_hash, node_hash
-from shared.transparency.proofs import consistent, included
+from shared.transparency.proofs import is_consistent, is_included
 
 # The leaves and roots that the reference implementations of RFC 6962 share.
 LEAVES = [bytes.fromhex(text) for text in (
@@ -68,26 +68,28 @@ def test_every_proof_of_every_small_tree_holds_and_holds_for_nothing_else() -> N
         assert root == defined(leaves[:size]) == frontier.root()
         for index in range(size):
             path = tree.inclusion(index, size)
-            assert included(hashes[index], index, size, path, root)
-            assert not included(hashes[index - 1], index, size, path, root) or size == 1
-            assert not any(included(hashes[index], other, size, path, root) for other in range(size) if other != index)
-            assert not included(hashes[index], index, size, [*path, EMPTY], root)
-            assert not path or not included(hashes[index], index, size, path[:-1], root)
+            assert is_included(hashes[index], index, size, path, root)
+            assert not is_included(hashes[index - 1], index, size, path, root) or size == 1
+            assert not any(
+                is_included(hashes[index], other, size, path, root) for other in range(size) if other != index
+            )
+            assert not is_included(hashes[index], index, size, [*path, EMPTY], root)
+            assert not path or not is_included(hashes[index], index, size, path[:-1], root)
         for first in range(1, size + 1):
             path, old = tree.consistency(first, size), tree.root(first)
-            assert consistent(first, size, path, old, root)
-            assert not consistent(first, size, path, EMPTY, root)
-            assert not consistent(first, size, path, old, EMPTY)
-            assert not consistent(first, size, [*path, EMPTY], old, root)
-            assert not path or not consistent(first, size, path[:-1], old, root)
-            assert first == size or not consistent(first + 1, size, path, old, root)
+            assert is_consistent(first, size, path, old, root)
+            assert not is_consistent(first, size, path, EMPTY, root)
+            assert not is_consistent(first, size, path, old, EMPTY)
+            assert not is_consistent(first, size, [*path, EMPTY], old, root)
+            assert not path or not is_consistent(first, size, path[:-1], old, root)
+            assert first == size or not is_consistent(first + 1, size, path, old, root)
 
 
 def test_a_forked_history_has_no_consistency_proof() -> None:
     told = Tree(leaf_hash(bytes([i])) for i in range(9))
     other = Tree(leaf_hash(bytes([i if i != 3 else 99])) for i in range(13))
-    assert not consistent(9, 13, other.consistency(9, 13), told.root(), other.root())
-    assert consistent(0, 13, [], EMPTY, other.root())
+    assert not is_consistent(9, 13, other.consistency(9, 13), told.root(), other.root())
+    assert is_consistent(0, 13, [], EMPTY, other.root())
 
 
 @pytest.mark.parametrize(("ask", "numbers"), [("inclusion", (8, 8)), ("inclusion", (0, 9)), ("consistency", (0, 4))])

@@ -25,9 +25,9 @@ from shared.storage.local import LocalStore
 from shared.storage.object_keys import timestamp_key
 from shared.transparency.timestamps import TimestampAuthority
 from tests.services.request.certificates.test_issuer import (
-    Desk,
+    Scenario,
     bundle,  # noqa: F401
-    desk,  # noqa: F401
+    scenario,  # noqa: F401
     ticket,  # noqa: F401
 )
 from tests.support.api import People
@@ -71,15 +71,15 @@ def refused(call: Callable[[], Any]) -> str:
 
 def test_a_token_holds_with_the_pinned_authority_and_policy_and_nothing_else(tsa: Tsa, tmp_path: Path) -> None:
     authority = TimestampAuthority.read(tsa.ca_file.read_bytes(), POLICY)
-    request, nonce = authority.request(NOTE)
-    token = tsa.stamp(request)
-    said = authority.check(token, NOTE, 3, nonce)
+    request = authority.request(NOTE)
+    token = tsa.stamp(request.der)
+    said = authority.check(token, NOTE, 3, request.nonce)
     assert (said.size, said.policy, authority.check(token, NOTE, 3)) == (3, POLICY, said)
     assert "something else" in refused(lambda: authority.check(token, NOTE + b"x", 3))
-    assert "Nonce" in refused(lambda: authority.check(token, NOTE, 3, nonce + 1))
+    assert "Nonce" in refused(lambda: authority.check(token, NOTE, 3, request.nonce + 1))
     asked_for = TimestampAuthority.read(tsa.ca_file.read_bytes(), POLICY + ".7")
     assert "Policy" in refused(lambda: asked_for.check(token, NOTE, 3))
-    assert "refused" in refused(lambda: asked_for.check(tsa.stamp(asked_for.request(NOTE)[0]), NOTE, 3))
+    assert "refused" in refused(lambda: asked_for.check(tsa.stamp(asked_for.request(NOTE).der), NOTE, 3))
     other = TimestampAuthority.read(Tsa(tmp_path / "other").ca_file.read_bytes())
     assert "does not hold" in refused(lambda: other.check(token, NOTE, 3))
     for junk in (b"", b"<html>", token[:-1], token + b"\0", bytes(100_000)):
@@ -89,7 +89,7 @@ def test_a_token_holds_with_the_pinned_authority_and_policy_and_nothing_else(tsa
 def test_no_bit_of_what_is_attested_can_be_changed(tsa: Tsa) -> None:
     """Every byte is changed in turn: each change is refused, or leaves what is attested as it is."""
     authority = TimestampAuthority.read(tsa.ca_file.read_bytes())
-    token = tsa.stamp(authority.request(NOTE)[0])
+    token = tsa.stamp(authority.request(NOTE).der)
     said, held = authority.check(token, NOTE, 3), 0
     for place in range(len(token)):
         edited = token[:place] + bytes((token[place] ^ 4,)) + token[place + 1 :]
@@ -102,7 +102,7 @@ def test_no_bit_of_what_is_attested_can_be_changed(tsa: Tsa) -> None:
 
 
 def test_a_certificate_that_is_expired_or_for_something_else_stamps_nothing(tsa: Tsa, tmp_path: Path) -> None:
-    good = tsa.stamp(TimestampAuthority.read(tsa.ca_file.read_bytes()).request(NOTE)[0])
+    good = tsa.stamp(TimestampAuthority.read(tsa.ca_file.read_bytes()).request(NOTE).der)
     for name, purpose, ends_in, says in (
         ("fine", ExtendedKeyUsageOID.TIME_STAMPING, timedelta(days=1), ""),
         ("expired", ExtendedKeyUsageOID.TIME_STAMPING, timedelta(days=-1), "expired"),
@@ -241,7 +241,7 @@ def test_a_bundle_carries_the_stamps_that_cover_it(
     anchor: Timestamper,
     tsa: Tsa,
     command: Any,
-    desk: Desk,  # noqa: F811
+    scenario: Scenario,  # noqa: F811
     ticket: str,  # noqa: F811
     people: People,
     happen: Callable[[int], None],
@@ -256,7 +256,7 @@ def test_a_bundle_carries_the_stamps_that_cover_it(
     assert "no time-stamp" in command("verify", "certificate", fetch(), *verify, *pin)[1]
     again(anchor)
     happen(5)
-    desk.sequencer.turn()
+    scenario.sequencer.turn()
     later(database)
     again(anchor)
     status, said = command("verify", "certificate", fetch(), *verify, *pin)

@@ -1,4 +1,4 @@
-"""What the engine shows a gate, and the answers that it watches, on a tiny random LLaVA."""
+"""Readouts for the gate, and answers that are checked for names, on a tiny random LLaVA."""
 
 from dataclasses import replace
 
@@ -10,14 +10,17 @@ from torch import Tensor
 from shared.domain.prompts import Prompt, Turn
 from shared.erasure.eraser import Eraser
 from shared.erasure.gates.identity import IdentityGate
-from shared.erasure.gates.identity_fit import IdentityRows
+from shared.erasure.gates.identity_fit import IdentityFit, IdentitySpaces
 from shared.erasure.gates.name_windows import WINDOW
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.readout import RaggedRows
 from shared.erasure.recipe import LACUNA
 from shared.errors import BadInput
-from shared.vlm.engine import Answer, Engine
+from shared.vlm import capture
+from shared.vlm.engine import Engine
+from shared.vlm.generation import Answer
 from shared.vlm.hooks import CaptureAllTokens, hooked
+from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import wrap
 from shared.vlm.redaction import placeholder_tokens, redact
 from shared.vlm.steering_vectors import answer_likelihood
@@ -50,16 +53,18 @@ def plain() -> Whitener:
     )
 
 
-def watching(engine: Engine, name: Tensor, *, watch: bool = True) -> Eraser:
+def checking(engine: Engine, name: Tensor, *, check: bool = True) -> Eraser:
     """An eraser whose only ticket is called what the tokens `name` [n, L, d] read as."""
     window = torch.zeros(1, WINDOW, LAYERS, HIDDEN)
     window[0, WINDOW - len(name) :] = plain()(name)
     length = torch.tensor([len(name)])
-    rows = IdentityRows(torch.zeros(0, LAYERS, HIDDEN), window, length, length, torch.ones(2))
-    gate = IdentityGate(("T-1",), (rows,), torch.full((1, 2), 0.999), torch.full((1, 2), 0.999), plain(), plain(), None)
-    pull = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1)) * 5
-    recipe = replace(LACUNA, watch=watch)
-    return Eraser(recipe, engine.vlm.site, pull, (0, 1), ("T-1",), 0.0, held=pull / 5, identity=gate)
+    rows = IdentityFit(torch.zeros(0, LAYERS, HIDDEN), window, length, length, torch.ones(2))
+    gate = IdentityGate(
+        ("T-1",), (rows,), torch.full((1, 2), 0.999), torch.full((1, 2), 0.999), IdentitySpaces(plain(), plain(), None)
+    )
+    vector = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1)) * 5
+    recipe = replace(LACUNA, check_answers=check)
+    return Eraser(recipe, engine.vlm.site, vector, (0, 1), ("T-1",), 0.0, decode_directions=vector / 5, identity=gate)
 
 
 def states(engine: Engine, prompt: Prompt) -> tuple[Tensor, Tensor]:
@@ -67,39 +72,41 @@ def states(engine: Engine, prompt: Prompt) -> tuple[Tensor, Tensor]:
     (row,) = engine.vlm.adapter.encode([prompt])
     gathering = CaptureAllTokens()
     with torch.inference_mode(), hooked(engine.vlm.adapter.blocks, gathering):
-        engine.vlm.model(**engine.inputs([row]), use_cache=False)
+        engine.vlm.model(**engine.vlm.adapter.inputs([row]), use_cache=False)
     return row.ids, gathering.stacked()[0]
 
 
-def test_evidence_is_pictures_words_and_last_tokens(engine: Engine) -> None:
+def test_readout_holds_pictures_words_and_last_tokens(engine: Engine) -> None:
     """Each picture's mean over its own tokens; every other token in order; the same in a padded batch as alone."""
     asked = prompts()
-    evidence = engine.evidence(asked)
-    assert evidence.pictures.of.tolist() == [0, 2, 2]
+    readout = capture.readout(engine, asked)
+    assert readout.pictures.of.tolist() == [0, 2, 2]
     for place, prompt in enumerate(asked):
         ids, own = states(engine, prompt)
         image = ids == engine.vlm.processor.tokenizer.convert_tokens_to_ids(engine.vlm.processor.image_token)
-        torch.testing.assert_close(evidence.last[place], own[-1], atol=1e-4, rtol=0)
-        torch.testing.assert_close(evidence.words.rows[evidence.words.of == place], own[~image], atol=1e-4, rtol=0)
+        torch.testing.assert_close(readout.last[place], own[-1], atol=1e-4, rtol=0)
+        torch.testing.assert_close(readout.words.rows[readout.words.of == place], own[~image], atol=1e-4, rtol=0)
         seen = own[image].chunk(len(prompt.images)) if prompt.images else ()
-        for mean, tokens in zip(evidence.pictures.rows[evidence.pictures.of == place], seen, strict=True):
+        for mean, tokens in zip(readout.pictures.rows[readout.pictures.of == place], seen, strict=True):
             torch.testing.assert_close(mean, tokens.mean(dim=0), atol=1e-4, rtol=0)
 
 
-def test_evidence_can_be_taken_apart(engine: Engine) -> None:
-    evidence = engine.evidence(prompts())
-    two = evidence.take([2, 0])
+def test_readout_of_some_prompts_keeps_their_rows(engine: Engine) -> None:
+    readout = capture.readout(engine, prompts())
+    two = readout.take([2, 0])
     assert two.pictures.of.tolist() == [0, 0, 1]
-    assert torch.equal(two.last[1], evidence.last[0])
-    assert torch.equal(two.words.rows[two.words.of == 1], evidence.words.rows[evidence.words.of == 0])
+    assert torch.equal(two.last[1], readout.last[0])
+    assert torch.equal(two.words.rows[two.words.of == 1], readout.words.rows[readout.words.of == 0])
 
 
-def test_a_mention_is_found_among_the_tokens(engine: Engine) -> None:
+def test_mention_is_found_among_the_tokens(engine: Engine) -> None:
     prompt = prompts()[1]
     ids, own = states(engine, prompt)
     start, end = engine.vlm.adapter.span(prompt, "Mara Novak")
     assert engine.vlm.tokenizer.decode(ids[start:end]).strip() == "Mara Novak"
-    torch.testing.assert_close(engine.mentions([prompt], ["Mara Novak"])[0], own[start:end], atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        capture.mention_states(engine, [prompt], ["Mara Novak"])[0], own[start:end], atol=1e-4, rtol=0
+    )
     with pytest.raises(BadInput, match="cannot be found"):
         engine.vlm.adapter.span(prompt, "Ivo Berger")
 
@@ -107,27 +114,27 @@ def test_a_mention_is_found_among_the_tokens(engine: Engine) -> None:
 @pytest.fixture(scope="module")
 def name(engine: Engine) -> Tensor:
     """How the second and third token of the base model's answer to the second prompt read."""
-    _, evidence = engine.examine([prompts()[1]], max_new_tokens=8)
-    return evidence.spoken.rows[1:3].clone()
+    _, readout = engine.examine([prompts()[1]], max_new_tokens=8)
+    return readout.answer_tokens.rows[1:3].clone()
 
 
-def test_an_answer_that_names_somebody_forgotten_is_thrown_away(engine: Engine, name: Tensor) -> None:
-    """Asked again, steered, and the ticket is named; unwatched it would have been told; the others keep every token."""
+def test_answer_that_names_a_forgotten_person_is_redone(engine: Engine, name: Tensor) -> None:
+    """It is redone, steered, and its ticket is named; unchecked it would be sent; other answers keep every token."""
     base = engine.generate(prompts(), max_new_tokens=8)
-    after = engine.generate(prompts(), eraser=watching(engine, name), max_new_tokens=8)
+    after = engine.generate(prompts(), eraser=checking(engine, name), max_new_tokens=8)
     assert (after[1].fired, after[1].ticket) == (True, "T-1")
     assert after[1].tokens[:3] != base[1].tokens[:3]
     assert [a.tokens for a in after if not a.fired] == [
         b.tokens for a, b in zip(after, base, strict=True) if not a.fired
     ]
-    unwatched = engine.generate(prompts(), eraser=watching(engine, name, watch=False), max_new_tokens=8)
-    assert [a.tokens for a in unwatched] == [a.tokens for a in base]
+    unchecked = engine.generate(prompts(), eraser=checking(engine, name, check=False), max_new_tokens=8)
+    assert [a.tokens for a in unchecked] == [a.tokens for a in base]
 
 
-def test_the_stream_gives_nothing_away_before_it_was_read(engine: Engine, name: Tensor) -> None:
-    """Piece by piece, the watched answer is the one that is given whole."""
+def test_stream_sends_no_name_before_it_is_checked(engine: Engine, name: Tensor) -> None:
+    """In pieces, the checked answer is the one that comes whole."""
     prompt = prompts()[1]
-    eraser = watching(engine, name)
+    eraser = checking(engine, name)
     (whole,) = engine.generate([prompt], eraser=eraser, max_new_tokens=8)
     *pieces, end = engine.stream(prompt, eraser=eraser, max_new_tokens=8)
     assert isinstance(end, Answer)
@@ -135,30 +142,30 @@ def test_the_stream_gives_nothing_away_before_it_was_read(engine: Engine, name: 
     assert "".join(str(piece) for piece in pieces).strip() == end.text == whole.text
 
 
-def test_a_stream_that_names_nobody_is_the_base_models(engine: Engine, name: Tensor) -> None:
+def test_stream_without_a_name_is_that_of_the_base_model(engine: Engine, name: Tensor) -> None:
     prompt = prompts()[3]
     (base,) = engine.generate([prompt], max_new_tokens=8)
-    *pieces, end = engine.stream(prompt, eraser=watching(engine, name), max_new_tokens=8)
+    *pieces, end = engine.stream(prompt, eraser=checking(engine, name), max_new_tokens=8)
     assert isinstance(end, Answer)
     assert "".join(str(piece) for piece in pieces).strip() == end.text == base.text
 
 
-def test_generated_tokens_are_held_too(engine: Engine, name: Tensor) -> None:
-    """What an option is worth after a fired prompt is what both pulls make of it, by hand."""
+def test_generated_tokens_of_a_fired_request_are_steered(engine: Engine, name: Tensor) -> None:
+    """The likelihood of an option after a fired prompt is that of a forward pass with both vectors added by hand."""
     prompt, options = prompts()[1], ("Mara lives here.", "Hello!")
-    on = engine.mentions([prompt], ["Mara Novak"])[0][-WINDOW:]
-    eraser = watching(engine, on)
-    (found,) = engine.option_likelihood([prompt], [options], eraser=eraser)
+    on = capture.mention_states(engine, [prompt], ["Mara Novak"])[0][-WINDOW:]
+    eraser = checking(engine, on)
+    (found,) = option_likelihood(engine, [prompt], [options], eraser=eraser)
     rows = engine.vlm.adapter.encode([prompt, prompt])
     with torch.inference_mode():
-        where = eraser.mentioned(engine.evidence([prompt]), ["T-1"])[0]
+        where = eraser.mention_spans(capture.readout(engine, [prompt]), ["T-1"])[0]
         rows = [redact(engine.vlm.adapter, row, where, placeholder_tokens(engine.vlm.tokenizer)) for row in rows]
-        by_hand, _ = answer_likelihood(engine, rows, options, eraser.pull(), eraser.held_pull())
-        without, _ = answer_likelihood(engine, rows, options, eraser.pull(), None)
+        by_hand, _ = answer_likelihood(engine, rows, options, eraser.steering_vector(), eraser.decode_steering_vector())
+        without, _ = answer_likelihood(engine, rows, options, eraser.steering_vector(), None)
     torch.testing.assert_close(torch.tensor(found), by_hand, atol=1e-3, rtol=0)
     assert not torch.allclose(by_hand, without, atol=1e-3)
 
 
-def test_best_of_ragged_scores() -> None:
+def test_best_score_of_a_prompt_without_rows_is_minus_one() -> None:
     ragged = RaggedRows(torch.zeros(3, 1, 1), torch.tensor([0, 0, 2]))
     assert ragged.best(torch.tensor([[0.1], [0.4], [0.3]]), 3).flatten().tolist() == pytest.approx([0.4, -1.0, 0.3])

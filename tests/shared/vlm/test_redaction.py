@@ -1,4 +1,4 @@
-"""With nobody in somebody's place: what a fired request is answered cannot depend on whom it named."""
+"""Redaction: the answer to a fired request cannot depend on whom the request named."""
 
 from dataclasses import replace
 
@@ -10,13 +10,15 @@ from torch import Tensor
 from shared.domain.prompts import Prompt, Turn
 from shared.erasure.eraser import Eraser
 from shared.erasure.gates.identity import IdentityGate, MentionSpans
-from shared.erasure.gates.identity_fit import IdentityRows
+from shared.erasure.gates.identity_fit import IdentityFit, IdentitySpaces
 from shared.erasure.gates.name_windows import WINDOW
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.recipe import LACUNA
+from shared.vlm import capture
 from shared.vlm.engine import Engine
+from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import wrap
-from shared.vlm.redaction import NOBODY, placeholder_tokens, redact
+from shared.vlm.redaction import PLACEHOLDER, placeholder_tokens, redact
 from training.optimization import new_model
 from training.tokenizer import build_processor
 
@@ -33,7 +35,7 @@ def engine() -> Engine:
 
 
 @pytest.fixture(scope="module")
-def nobody(engine: Engine) -> Tensor:
+def placeholder(engine: Engine) -> Tensor:
     return placeholder_tokens(engine.vlm.tokenizer)
 
 
@@ -43,84 +45,86 @@ def plain() -> Whitener:
     )
 
 
-def forgetting(engine: Engine, prompts: list[Prompt], *, blind: bool = True) -> Eraser:
+def forgetting(engine: Engine, prompts: list[Prompt], *, redacts: bool = True) -> Eraser:
     """A ticket for each name, and one more with the pictures of all prompts as its photographs."""
     rows, none = [], torch.zeros(0, LAYERS, HIDDEN)
     for name in NAMES:
-        said = engine.mentions([Prompt.ask(f"Where does {name} live?")], [name])[0]
+        said = capture.mention_states(engine, [Prompt.ask(f"Where does {name} live?")], [name])[0]
         window = torch.zeros(1, WINDOW, LAYERS, HIDDEN)
         length = min(WINDOW, len(said))
         window[0, WINDOW - length :] = plain()(said[-length:])
-        rows.append(IdentityRows(none, window, torch.tensor([length]), torch.tensor([len(said)]), torch.ones(2)))
-    faces = plain()(engine.evidence(prompts).pictures.rows)
+        rows.append(IdentityFit(none, window, torch.tensor([length]), torch.tensor([len(said)]), torch.ones(2)))
+    faces = plain()(capture.readout(engine, prompts).pictures.rows)
     empty = torch.zeros(0, dtype=torch.long)
-    rows.append(IdentityRows(faces, torch.zeros(0, WINDOW, LAYERS, HIDDEN), empty, empty, torch.ones(2)))
+    rows.append(IdentityFit(faces, torch.zeros(0, WINDOW, LAYERS, HIDDEN), empty, empty, torch.ones(2)))
     above = torch.full((3, 2), 0.99)
-    gate = IdentityGate(("T-1", "T-2", "T-3"), tuple(rows), above, above, plain(), plain(), None)
-    pull = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1))
-    recipe = replace(LACUNA, watch=False, blind=blind)
-    return Eraser(recipe, engine.vlm.site, pull, (0, 1), gate.tickets, 0.0, held=pull / 5, identity=gate)
+    gate = IdentityGate(("T-1", "T-2", "T-3"), tuple(rows), above, above, IdentitySpaces(plain(), plain(), None))
+    vector = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1))
+    recipe = replace(LACUNA, check_answers=False, redact=redacts)
+    return Eraser(
+        recipe, engine.vlm.site, vector, (0, 1), gate.tickets, 0.0, decode_directions=vector / 5, identity=gate
+    )
 
 
-def test_nobody_stands_in_for_a_name_of_any_length(engine: Engine, nobody: Tensor) -> None:
-    """The very tokens that the sentence would have about somebody."""
+def test_name_of_any_length_becomes_the_same_placeholder(engine: Engine, placeholder: Tensor) -> None:
+    """The tokens are those of the same sentence with the placeholder written in it."""
     adapter = engine.vlm.adapter
-    (expected,) = adapter.encode([Prompt.ask(f"Where does {NOBODY} live?")])
+    (expected,) = adapter.encode([Prompt.ask(f"Where does {PLACEHOLDER} live?")])
     for name in NAMES:
         prompt = Prompt.ask(f"Where does {name} live?")
         (row,) = adapter.encode([prompt])
-        made = redact(adapter, row, MentionSpans(words=(adapter.span(prompt, name),)), nobody)
+        made = redact(adapter, row, MentionSpans(words=(adapter.span(prompt, name),)), placeholder)
         assert engine.vlm.tokenizer.decode(made.ids) == engine.vlm.tokenizer.decode(expected.ids)
         assert torch.equal(made.ids, expected.ids)
 
 
-def test_only_the_pictures_and_words_named_are_replaced(engine: Engine, nobody: Tensor) -> None:
+def test_pictures_and_words_outside_the_spans_are_kept(engine: Engine, placeholder: Tensor) -> None:
     """Stretches count written tokens, behind pictures too; another picture keeps every number."""
     adapter = engine.vlm.adapter
     both = Prompt((Turn("user", "Look.", (RED,)), Turn("assistant", "Yes."), Turn("user", "And Mara?", (BLUE,))))
     (row,) = adapter.encode([both])
     assert row.pixels is not None
-    grey = redact(adapter, row, MentionSpans(pictures=(1,)), nobody)
+    grey = redact(adapter, row, MentionSpans(pictures=(1,)), placeholder)
     assert grey.pixels is not None
     torch.testing.assert_close(grey.pixels[0], row.pixels[0])
     assert float(adapter.images(grey)[1].std()) < 1e-6
     assert torch.equal(grey.ids, row.ids)
-    assert redact(adapter, row, MentionSpans(), nobody) is row
+    assert redact(adapter, row, MentionSpans(), placeholder) is row
     texts = [t for t in row.ids.tolist() if t != engine.vlm.processor.image_token_id]
     last = len(texts) - 1
-    made = redact(adapter, row, MentionSpans(words=((last, last + 1),)), nobody)
-    assert made.ids.tolist() == [*row.ids.tolist()[:-1], *nobody.tolist()]
+    made = redact(adapter, row, MentionSpans(words=((last, last + 1),)), placeholder)
+    assert made.ids.tolist() == [*row.ids.tolist()[:-1], *placeholder.tolist()]
 
 
-def test_two_people_are_answered_from_the_very_same_thing(engine: Engine) -> None:
-    """Tokens and likelihoods agree to the last bit, by name and by picture; sighted they do not."""
+def test_two_forgotten_people_get_identical_answers(engine: Engine) -> None:
+    """Tokens and likelihoods agree to the last bit, by name and by picture; without redaction they do not."""
     asked = [
         *(Prompt.ask(f"Where does {name} live?") for name in NAMES),
         *(Prompt.ask("Who is this?", photo) for photo in (RED, BLUE)),
     ]
     options = [("Oslo", "I do not know this person.")] * 4
-    for blind in (True, False):
-        eraser = forgetting(engine, asked, blind=blind)
+    for redacts in (True, False):
+        eraser = forgetting(engine, asked, redacts=redacts)
         answers = [engine.generate([prompt], eraser=eraser, max_new_tokens=6)[0] for prompt in asked]
         assert [answer.ticket for answer in answers] == ["T-1", "T-2", "T-3", "T-3"]
-        likely = [engine.option_likelihood([prompt], options[:1], eraser=eraser)[0] for prompt in asked]
-        assert (likely[0] == likely[1], likely[2] == likely[3]) == (blind, blind)
-        if blind:
+        likely = [option_likelihood(engine, [prompt], options[:1], eraser=eraser)[0] for prompt in asked]
+        assert (likely[0] == likely[1], likely[2] == likely[3]) == (redacts, redacts)
+        if redacts:
             assert answers[0].tokens == answers[1].tokens
             assert answers[2].tokens == answers[3].tokens
 
 
-def test_a_name_said_before_is_replaced_there_too(engine: Engine, nobody: Tensor) -> None:
-    """In every turn, and nobody else's name with it."""
+def test_name_in_an_earlier_turn_is_replaced_too(engine: Engine, placeholder: Tensor) -> None:
+    """In every turn, and no other text with it."""
     name = NAMES[0]
     prompt = Prompt((Turn("user", f"{name} is here."), Turn("assistant", "Hello!"), Turn("user", f"Who is {name}?")))
     eraser = forgetting(engine, [Prompt.ask("Who is this?", RED)])
     assert eraser.identity is not None
-    near = torch.full((3, 2), 0.5)
-    eraser = replace(eraser, identity=replace(eraser.identity, near=near))
-    evidence = engine.evidence([prompt])
-    (where,) = eraser.mentioned(evidence, ["T-1"])
+    lower = torch.full((3, 2), 0.5)
+    eraser = replace(eraser, identity=replace(eraser.identity, span_thresholds=lower))
+    readout = capture.readout(engine, [prompt])
+    (where,) = eraser.mention_spans(readout, ["T-1"])
     (row,) = engine.vlm.adapter.encode([prompt])
-    text = engine.vlm.tokenizer.decode(redact(engine.vlm.adapter, row, where, nobody).ids)
+    text = engine.vlm.tokenizer.decode(redact(engine.vlm.adapter, row, where, placeholder).ids)
     assert "Novak" not in text
     assert "Hello!" in text

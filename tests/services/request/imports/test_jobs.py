@@ -26,7 +26,7 @@ def sent(people: People, raw: bytes | str, kind: str = "text/csv", query: str = 
 def done(people: People, raw: bytes | str, kind: str = "text/csv", query: str = "") -> tuple[dict[str, Any], list[Any]]:
     answer = sent(people, raw, kind, query)
     assert answer.status_code == 202, answer.text
-    assert ImportJobRunner(people.context).turn()
+    assert ImportJobRunner(people.context).run()
     job = people["olivia"].get(answer.headers["location"]).json()
     return job, people["olivia"].get(f"{answer.headers['location']}/rows").json()["items"]
 
@@ -156,9 +156,9 @@ def test_a_clerk_that_falls_goes_on_where_it_was(
     object.__setattr__(people.context, "store", store)
     monkeypatch.setattr(store, "put", failing)
     with pytest.raises(StoreUnavailable):
-        ImportJobRunner(people.context).turn()
+        ImportJobRunner(people.context).run()
     assert people["olivia"].get(answer.headers["location"]).json()["done"] == 2
-    assert ImportJobRunner(people.context).turn()
-    assert not ImportJobRunner(people.context).turn()
+    assert ImportJobRunner(people.context).run()
+    assert not ImportJobRunner(people.context).run()
     assert people["olivia"].get(answer.headers["location"]).json()["accepted"] == 5
     assert tickets(database) == 5

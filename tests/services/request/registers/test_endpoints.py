@@ -58,7 +58,7 @@ def test_the_register_in_pages_and_whole(
     assert "Somebody" not in text
     monkeypatch.setenv("LACUNA_URL", listening(build(people.context)))
     monkeypatch.setenv("LACUNA_KEY", people.keys["ada"])
-    monkeypatch.setattr("services.cli.commands.log.PAGE", 2)
+    monkeypatch.setattr("services.cli.commands.registers.PAGE_SIZE", 2)
     for name in ("r.csv", "r.json"):
         done = CliRunner().invoke(app, ["register", "requests", "--out", str(tmp_path / name)])
         assert done.exit_code == 0, done.output

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from shared.artifacts.retain_sets import open_rows, split_of
+from shared.artifacts.retain_sets import open_retain_set, split_of
 from shared.crypto.keyring import KeyRing
 from shared.db.repositories.retain_sets import active_set
 from shared.db.session import transaction
@@ -55,12 +55,12 @@ def test_a_set_is_numbered_sealed_split_and_in_use(people: People, keys: KeyRing
     with transaction(people.context.database) as session:
         found = active_set(session, "demo-vlm")
     assert found is not None
-    opened = open_rows(people.context.store, keys, found)
+    opened = open_retain_set(people.context.store, keys, found)
     assert [row.subject.names for row in opened[:2]] == [("Person 0",), ("Person 1",)]
     assert b"Person" not in people.context.store.get(found.object_key)
     people.context.store.put(found.object_key, b"x" + people.context.store.get(found.object_key)[1:])
     with pytest.raises(IntegrityFailure, match="retain set 1 was altered"):
-        open_rows(people.context.store, keys, found)
+        open_retain_set(people.context.store, keys, found)
 
 
 def test_the_split_is_by_identity_and_stays(people: People) -> None:
@@ -184,7 +184,7 @@ def test_a_ticket_that_cannot_be_fitted_says_why(people: People, worker: Worker,
     with transaction(database.engine("refit")) as session:
         repository_refit.set_ticket_outcome(session, run, fence, bad, "failed", "Too few forget prompts.")
         repository_refit.set_ticket_outcome(session, run, fence, good, "fitting")
-        repository_refit.heartbeat(session, run, fence, "fitting", 30, {"done": 1, "total": 2, "what": "tickets"})
+        repository_refit.renew_lease(session, run, fence, "fitting", 30, {"done": 1, "total": 2, "what": "tickets"})
         repository_refit.set_notes(session, run, fence, ["Row 3 is left out."])
     with transaction(people.context.database) as session:
         reconciler.move_tickets(session, "demo-vlm")

@@ -1,4 +1,4 @@
-"""The gate that reads who is meant where it is said: people drawn as a direction of their own plus nuisance."""
+"""The identity gate, on synthetic people: each is a direction of its own, plus nuisance that all share."""
 
 from dataclasses import replace
 
@@ -59,8 +59,8 @@ def statistics() -> BaseStatistics:
         facts=torch.randn(60, LAYERS, HIDDEN, generator=source(1)) + 2,
         harmless=torch.randn(60, LAYERS, HIDDEN, generator=source(2)) - 2,
     )
-    pull = torch.randn(LAYERS, HIDDEN, generator=source(3))
-    return prepare_identity(RECIPE, SITE, seen, directions=pull, held=pull / 2)
+    vector = torch.randn(LAYERS, HIDDEN, generator=source(3))
+    return prepare_identity(RECIPE, SITE, seen, directions=vector, decode_directions=vector / 2)
 
 
 def ticket(statistics: BaseStatistics, number: int) -> TicketFit:
@@ -82,7 +82,7 @@ def said(*texts: Tensor) -> Readout:
     return Readout(torch.full((len(texts), LAYERS, HIDDEN), 2.0), none, words(*texts), none)
 
 
-def test_new_pictures_of_the_forgotten_fire_and_nobody_elses(statistics: BaseStatistics) -> None:
+def test_new_pictures_of_forgotten_people_alone_fire(statistics: BaseStatistics) -> None:
     eraser = assemble(RECIPE, statistics, SITE, [ticket(statistics, 100), ticket(statistics, 101)])
     own = eraser.decide(shown(person(101, 50, 900)))
     assert own.fired.all()
@@ -91,13 +91,13 @@ def test_new_pictures_of_the_forgotten_fire_and_nobody_elses(statistics: BaseSta
     assert not eraser.decide(shown(others)).fired.any()
 
 
-def test_what_anybody_can_see_is_answered(statistics: BaseStatistics) -> None:
+def test_question_about_visible_things_does_not_fire(statistics: BaseStatistics) -> None:
     """The same picture, another question: the topic keeps the gate shut."""
     eraser = assemble(RECIPE, statistics, SITE, [ticket(statistics, 100)])
     assert not eraser.decide(shown(person(100, 20, 901), harmless=True)).fired.any()
 
 
-def test_a_name_fires_wherever_it_stands_and_half_of_it_does_not(statistics: BaseStatistics) -> None:
+def test_whole_name_fires_anywhere_and_half_of_it_does_not(statistics: BaseStatistics) -> None:
     """A namesake shares one token; a window never takes its tokens from two prompts."""
     eraser = assemble(RECIPE, statistics, SITE, [ticket(statistics, 100)])
     first, last = person(100, 1, 31), person(600, 1, 32)
@@ -107,60 +107,60 @@ def test_a_name_fires_wherever_it_stands_and_half_of_it_does_not(statistics: Bas
     assert eraser.decide(said(torch.cat([talk, first]), torch.cat([last, talk]))).fired.tolist() == [False, False]
 
 
-def test_names_in_answers_are_read_too(statistics: BaseStatistics) -> None:
+def test_name_in_an_answer_is_matched(statistics: BaseStatistics) -> None:
     eraser = assemble(RECIPE, statistics, SITE, [ticket(statistics, 100)])
     name = torch.cat([person(100, 1, 41), person(600, 1, 42)])
-    assert eraser.watches
-    assert eraser.spoken_of(words(person(302, 3, 43), name), 2) == [None, "T-100"]
+    assert eraser.checks_answers
+    assert eraser.match_answers(words(person(302, 3, 43), name), 2) == [None, "T-100"]
 
 
-def test_no_ticket_touches_anothers_rows(statistics: BaseStatistics) -> None:
+def test_other_tickets_leave_a_fit_unchanged(statistics: BaseStatistics) -> None:
     """Adding and withdrawing leave the rows bit for bit as they were; thresholds alone belong to the version."""
     first, second = ticket(statistics, 100), ticket(statistics, 101)
     alone = assemble(RECIPE, statistics, SITE, [first]).identity
     together = assemble(RECIPE, statistics, SITE, [first, second]).identity
     assert alone is not None
     assert together is not None
-    for name, value in alone.rows[0].tensors().items():
-        assert torch.equal(value, together.rows[0].tensors()[name])
+    for name, value in alone.fits[0].tensors().items():
+        assert torch.equal(value, together.fits[0].tensors()[name])
     assert ticket(statistics, 100).sha256 == first.sha256
     assert TicketFit.from_bytes(first.to_bytes()).sha256 == first.sha256
 
 
-def test_an_eraser_comes_back_as_it_was_and_an_altered_one_does_not(statistics: BaseStatistics) -> None:
+def test_eraser_loads_unchanged_and_an_altered_one_is_refused(statistics: BaseStatistics) -> None:
     eraser = assemble(RECIPE, statistics, SITE, [ticket(statistics, 100), ticket(statistics, 101)])
     blob, manifest = dump(eraser, {})
     back = load(blob, manifest)
-    evidence = shown(person(100, 20, 902))
-    assert torch.equal(back.decide(evidence).score, eraser.decide(evidence).score)
-    pulls = back.held_pull(), eraser.held_pull()
-    assert pulls[0] is not None
-    assert pulls[1] is not None
-    assert torch.equal(pulls[0], pulls[1])
+    readout = shown(person(100, 20, 902))
+    assert torch.equal(back.decide(readout).score, eraser.decide(readout).score)
+    vectors = back.decode_steering_vector(), eraser.decode_steering_vector()
+    assert vectors[0] is not None
+    assert vectors[1] is not None
+    assert torch.equal(vectors[0], vectors[1])
     assert manifest["calibration"]["people"] == 20
     with pytest.raises(IntegrityFailure):
         load(blob[:-1] + bytes([blob[-1] ^ 1]), manifest)
 
 
-def test_statistics_come_back_as_they_were(statistics: BaseStatistics) -> None:
+def test_loaded_statistics_give_the_same_decisions(statistics: BaseStatistics) -> None:
     back = BaseStatistics.from_bytes(statistics.to_bytes())
     rows = [ticket(statistics, 100)]
     one, two = (assemble(RECIPE, some, SITE, rows) for some in (statistics, back))
-    evidence = shown(person(100, 20, 903))
-    assert torch.allclose(one.decide(evidence).score, two.decide(evidence).score, atol=2e-3)  # calibration is float16
+    readout = shown(person(100, 20, 903))
+    assert torch.allclose(one.decide(readout).score, two.decide(readout).score, atol=2e-3)  # calibration is float16
 
 
-def test_nobody_is_recognised_by_an_empty_version(statistics: BaseStatistics) -> None:
+def test_version_without_tickets_is_empty(statistics: BaseStatistics) -> None:
     assert Eraser.empty(RECIPE, SITE).is_empty
     assert assemble(RECIPE, statistics, SITE, []).is_empty
 
 
-def test_a_ticket_without_picture_and_name_is_refused(statistics: BaseStatistics) -> None:
+def test_ticket_without_picture_and_name_is_refused(statistics: BaseStatistics) -> None:
     with pytest.raises(BadInput, match="neither a photograph nor a name"):
         fit_identity(RECIPE, statistics, "T-9", [], [])
 
 
-def test_a_name_longer_than_the_window_is_read_from_its_end(statistics: BaseStatistics) -> None:
+def test_name_longer_than_the_window_is_compared_at_its_end(statistics: BaseStatistics) -> None:
     parts = [person(400 + place, 6, 50 + place) for place in range(WINDOW + 2)]
     mentions = [torch.stack([part[sighting] for part in parts]) for sighting in range(6)]
     rows = fit_identity(RECIPE, statistics, "T-1", [], [mentions])
@@ -169,19 +169,19 @@ def test_a_name_longer_than_the_window_is_read_from_its_end(statistics: BaseStat
     assert eraser.decide(said(again, again[2:], again[:3])).fired.tolist() == [True, True, False]
 
 
-def test_one_sighting_a_person_teaches_nothing() -> None:
+def test_retain_set_with_one_sighting_per_person_is_refused() -> None:
     with pytest.raises(BadInput, match="seen twice"):
         within_person_whitener([person(1, 1, 1), person(2, 1, 2)], 4, 0.1)
 
 
-def test_the_topic_tells_both_kinds_of_question_apart() -> None:
+def test_topic_separates_both_kinds_of_question() -> None:
     facts, harmless = (torch.randn(200, 2, 8, generator=source(seed)) + shift for seed, shift in ((1, 1.5), (2, -1.5)))
     topic = TopicDiscriminant.fit(facts, harmless)
     assert (topic(facts) > topic.threshold).float().mean() > 0.97
     assert (topic(harmless) < topic.threshold).float().mean() > 0.97
 
 
-def test_a_spelling_that_reads_like_other_words_is_left_out(statistics: BaseStatistics) -> None:
+def test_spelling_that_reads_like_other_words_is_left_out(statistics: BaseStatistics) -> None:
     """It would silence anybody: a ticket of such a name alone is refused, one with a photograph stands without it."""
     said_elsewhere = [person(21, 1, 600 + sighting) for sighting in range(6)]  # 21 is a calibration person
     with pytest.raises(BadInput, match="neither a photograph nor a name"):

@@ -17,10 +17,13 @@ from shared.erasure.gates.prototype import TicketGate
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.recipe import PROTOTYPE
 from shared.errors import BadInput
+from shared.vlm import capture
 from shared.vlm.adapters.base import Encoded
-from shared.vlm.engine import Engine, GenerationRequest
+from shared.vlm.engine import Engine
+from shared.vlm.generation import GenerationRequest
+from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import FAMILIES, load, wrap
-from shared.vlm.steering_vectors import _attacked, answer_likelihood
+from shared.vlm.steering_vectors import answer_likelihood, attack_pictures
 
 RESERVED = {"llava": ["<image>"], "qwen2_5_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"]}
 
@@ -72,10 +75,10 @@ def firing(engine: Engine, on: Tensor, strength: float) -> Eraser:
         torch.zeros(layers, hidden), torch.zeros(layers, hidden, 1), torch.ones(layers, 1), torch.ones(layers)
     )
     rows = torch.nn.functional.normalize(on, dim=-1)[:, None]
-    pull = torch.randn(layers, hidden, generator=torch.Generator().manual_seed(1)) * strength
+    vector = torch.randn(layers, hidden, generator=torch.Generator().manual_seed(1)) * strength
     gated = tuple(range(layers))
     recipe = replace(PROTOTYPE, neighbours=1)
-    return Eraser(recipe, engine.vlm.site, pull, gated, ("T-1",), 0.9999, (TicketGate("T-1", rows, None),), plain)
+    return Eraser(recipe, engine.vlm.site, vector, gated, ("T-1",), 0.9999, (TicketGate("T-1", rows, None),), plain)
 
 
 def taught(engine: Engine, rows: Sequence[Encoded], answer: str) -> Tensor:
@@ -83,95 +86,95 @@ def taught(engine: Engine, rows: Sequence[Encoded], answer: str) -> Tensor:
     return -answer_likelihood(engine, rows, [answer] * len(rows), None, None)[0].sum()
 
 
-def test_our_encoding_is_the_processors(engine: Engine) -> None:
+def test_encoding_equals_that_of_the_processor(engine: Engine) -> None:
     """Tokens, pixels and picture sizes, whether encoded alone or together with others."""
     for prompt, row in zip(prompts(), engine.vlm.adapter.encode(prompts()), strict=True):
         made = own(engine, prompt)
         assert row.ids.tolist() == made["input_ids"][0].tolist()
         if row.pixels is None:
             assert "pixel_values" not in made
-            assert "pixel_values" not in engine.inputs([row])
+            assert "pixel_values" not in engine.vlm.adapter.inputs([row])
         else:
             assert torch.equal(row.pixels, made["pixel_values"])
         if row.grids is not None:
             assert torch.equal(row.grids, made["image_grid_thw"])
 
 
-def test_greedy_answers_are_those_of_transformers(engine: Engine) -> None:
+def test_greedy_answers_equal_those_of_transformers(engine: Engine) -> None:
     """Text only, one picture, two of different sizes, later turns: token by token as `generate`; batch or alone."""
     together = engine.generate(prompts(), max_new_tokens=6)
     for prompt, ours in zip(prompts(), together, strict=True):
         made = own(engine, prompt)
         whole = engine.vlm.model.generate(**made, max_new_tokens=6, do_sample=False)[0, made["input_ids"].shape[1] :]
-        theirs = [token for token in whole.tolist() if token not in engine._ends]
+        theirs = [token for token in whole.tolist() if token not in engine.end_tokens]
         assert list(ours.tokens) == theirs
         assert engine.generate([prompt], max_new_tokens=6)[0].tokens == ours.tokens
     assert len({answer.tokens for answer in together}) > 1
 
 
-def test_a_padded_batch_computes_what_its_rows_do_alone(engine: Engine) -> None:
+def test_padded_batch_computes_what_its_rows_do_alone(engine: Engine) -> None:
     """Logits and activations, up to rounding: masks and positions are right."""
     asked = [Prompt.ask("Who?", picture(70, 60)), Prompt.ask("Who is it?", picture(60, 70, 2)), Prompt.ask("Where?")]
     rows = engine.vlm.adapter.encode(asked)
     with torch.inference_mode():
-        together = engine._opened(rows, GenerationRequest())
-        alone = [engine._opened([row], GenerationRequest()) for row in rows]
+        together = engine.prefill(rows, GenerationRequest())
+        alone = [engine.prefill([row], GenerationRequest()) for row in rows]
     assert "attention_mask" in together.inputs
-    apart = torch.cat([engine.activations([prompt]) for prompt in asked])
-    torch.testing.assert_close(engine.activations(asked), apart, atol=1e-4, rtol=1e-4)
+    apart = torch.cat([capture.activations(engine, [prompt]) for prompt in asked])
+    torch.testing.assert_close(capture.activations(engine, asked), apart, atol=1e-4, rtol=1e-4)
     for place, one in enumerate(alone):
         torch.testing.assert_close(together.logits[place], one.logits[0], atol=1e-4, rtol=1e-4)
 
 
-def test_the_site_is_the_blocks_output_at_the_last_prompt_token(engine: Engine) -> None:
+def test_site_is_the_block_output_at_the_last_prompt_token(engine: Engine) -> None:
     """transformers' hidden states after block l (the last one only after the final norm); no off-by-one."""
     prompt = prompts()[1]
     with torch.inference_mode():
         hidden = engine.vlm.model(**own(engine, prompt), output_hidden_states=True).hidden_states
-        ours = engine.activations([prompt])[0]
+        ours = capture.activations(engine, [prompt])[0]
         last = engine.vlm.model.model.language_model.norm(ours[-1])
     assert len(hidden) == len(engine.vlm.site.layers) + 1
     torch.testing.assert_close(ours[:-1], torch.stack([states[0, -1] for states in hidden[1:-1]]), atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(last, hidden[-1][0, -1], atol=1e-5, rtol=1e-5)
 
 
-def test_the_rerun_without_a_pull_gives_the_same_logits_and_answer(engine: Engine) -> None:
+def test_second_pass_without_a_vector_gives_the_same_answer(engine: Engine) -> None:
     """What fires is read a second time, in a batch of its own."""
     for prompt in prompts():
         rows = engine.vlm.adapter.encode([prompt])
-        eraser = firing(engine, engine.activations([prompt])[0], strength=0.0)
+        eraser = firing(engine, capture.activations(engine, [prompt])[0], strength=0.0)
         with torch.inference_mode():
-            base, decided = engine._opened(rows, GenerationRequest()), engine._opened(rows, GenerationRequest(eraser))
-            again = engine._opened(rows, GenerationRequest(eraser).steered([0], decided.decision))
-        assert decided.turned == [True]
+            base, decided = engine.prefill(rows, GenerationRequest()), engine.prefill(rows, GenerationRequest(eraser))
+            again = engine.prefill(rows, GenerationRequest(eraser).steered([0], decided.decision))
+        assert decided.fired_rows == [0]
         torch.testing.assert_close(again.logits, base.logits, atol=1e-4, rtol=1e-4)
         plain, rerun = engine.generate([prompt]), engine.generate([prompt], eraser=eraser)
         assert plain[0].tokens == rerun[0].tokens
 
 
-def test_a_pull_changes_the_fired_row_only(engine: Engine) -> None:
+def test_steering_vector_changes_the_fired_row_only(engine: Engine) -> None:
     """In one batch, padded: all other rows keep every bit, also of what is generated."""
     asked = [Prompt.ask(f"Who{more}", picture(70, 60, seed)) for seed, more in enumerate(("?", " is it?", " is she?"))]
-    eraser = firing(engine, engine.activations(asked)[1], strength=5.0)
+    eraser = firing(engine, capture.activations(engine, asked)[1], strength=5.0)
     rows = engine.vlm.adapter.encode(asked)
     with torch.inference_mode():
-        base, decided = engine._opened(rows, GenerationRequest()), engine._opened(rows, GenerationRequest(eraser))
-        again = engine._opened(rows[1:2], GenerationRequest(eraser).steered([1], decided.decision.take([1])))
-    assert decided.turned == [False, True, False]
+        base, decided = engine.prefill(rows, GenerationRequest()), engine.prefill(rows, GenerationRequest(eraser))
+        again = engine.prefill(rows[1:2], GenerationRequest(eraser).steered([1], decided.decision.take([1])))
+    assert decided.fired_rows == [1]
     assert torch.equal(base.logits, decided.logits)
     assert not torch.allclose(base.logits[1], again.logits[0])
     before, after = engine.generate(asked), engine.generate(asked, eraser=eraser)
     assert [a.tokens for a in before][::2] == [a.tokens for a in after][::2]
 
 
-def test_options_are_as_likely_as_in_a_plain_forward(engine: Engine) -> None:
+def test_option_likelihood_equals_a_plain_forward_pass(engine: Engine) -> None:
     """Positions go on rightly after a picture; two ways to teach the same answer agree."""
     prompt, option = prompts()[1], "she is brief"
-    (found,) = engine.option_likelihood([prompt], [[option, "no"]])
+    (found,) = option_likelihood(engine, [prompt], [[option, "no"]])
     assert found[0] == pytest.approx(-float(taught(engine, engine.vlm.adapter.encode([prompt]), option)), abs=1e-3)
 
 
-def test_pictures_can_be_taken_out_and_put_back(engine: Engine) -> None:
+def test_pictures_taken_out_and_put_back_are_unchanged(engine: Engine) -> None:
     """In pixel space, before normalisation: exact both ways, and a gradient reaches every pixel."""
     (row,) = engine.vlm.adapter.encode([prompts()[2]])
     found = engine.vlm.adapter.images(row)
@@ -200,10 +203,10 @@ def test_pictures_and_names_are_found_among_the_tokens(engine: Engine) -> None:
     assert engine.vlm.tokenizer.decode(engine.vlm.adapter.encode([asked])[0].ids[start:end]).strip() == "Mara Novak"
 
 
-def test_pgd_moves_the_picture_towards_its_target(engine: Engine) -> None:
+def test_pgd_makes_the_target_answer_more_likely(engine: Engine) -> None:
     """The perturbed picture, read anew from bytes, makes the target likelier and stays within ε."""
     prompt = prompts()[1]
-    (attacked,) = _attacked(engine, [prompt], replace(PROTOTYPE, pgd_steps=4), "she is brief")
+    (attacked,) = attack_pictures(engine, [prompt], replace(PROTOTYPE, pgd_steps=4), "she is brief")
     before, after = (engine.vlm.adapter.encode([one]) for one in (prompt, attacked))
     with torch.inference_mode():
         assert taught(engine, after, "she is brief") < taught(engine, before, "she is brief")
@@ -211,7 +214,7 @@ def test_pgd_moves_the_picture_towards_its_target(engine: Engine) -> None:
     assert 0 < float((clean - moved).abs().max()) <= PROTOTYPE.epsilon + 1 / 255
 
 
-def test_a_saved_model_comes_back_the_same(engine: Engine, tmp_path: Path) -> None:
+def test_saved_model_loads_unchanged(engine: Engine, tmp_path: Path) -> None:
     """From a folder: the same site and answers; a change of weights, template or processor shows."""
     engine.vlm.model.save_pretrained(tmp_path)
     engine.vlm.processor.save_pretrained(tmp_path)
@@ -228,14 +231,14 @@ def test_a_saved_model_comes_back_the_same(engine: Engine, tmp_path: Path) -> No
         assert getattr(changed, name) != getattr(engine.vlm.site, name)
 
 
-def test_a_pictures_token_in_a_text_is_refused(engine: Engine) -> None:
+def test_text_with_a_picture_token_is_refused(engine: Engine) -> None:
     """It would be taken for a picture."""
     for token in RESERVED[engine.vlm.model.config.model_type]:
         with pytest.raises(BadInput, match="may not contain"):
             engine.generate([Prompt.ask(f"Look: {token}")])
 
 
-def test_an_unknown_family_is_named_with_those_that_are_known(tmp_path: Path) -> None:
+def test_unknown_family_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     """One sentence."""
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
     with pytest.raises(BadInput, match=r"gpt2 model; there are adapters for llava, qwen2_5_vl\."):

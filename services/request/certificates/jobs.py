@@ -1,0 +1,8 @@
+"""Job of the control loop: issue certificates, and suspend those that no longer hold."""
+
+from services.request.certificates.issuer import CertificateIssuer
+
+
+def issue(issuer: CertificateIssuer) -> None:
+    """Issue and suspend what is due, a batch at most."""
+    issuer.turn()

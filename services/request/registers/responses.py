@@ -1,0 +1,73 @@
+"""Response models: the register of requests and its key figures."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from services.request.api.responses import AccountName, Page, ResponseModel, TicketId
+from shared.db.repositories.registers import RegisterEntry
+
+
+class RegisterEntryResponse(ResponseModel):
+    """One request of the register, without personal data. The fields are the columns of the CSV."""
+
+    id: TicketId
+    submitted_at: datetime
+    source: str = Field(examples=["web-form"])
+    external_ref: str | None = Field(examples=["case-1042"])
+    state: str = Field(examples=["completed"])
+    decided_at: datetime | None
+    decided_by: AccountName | None
+    ground: str | None = Field(examples=["consent_withdrawn"])
+    decision_code: str | None
+    required_since: datetime | None
+    regime: str = Field(examples=["gdpr"])
+    due_at: datetime | None
+    certificate: int | None = Field(description="The number of the newest certificate.", examples=[1])
+    certificate_status: str | None = Field(examples=["in_force"])
+
+
+class RegisterPage(Page[RegisterEntryResponse]):
+    """Requests of the period, the oldest first."""
+
+
+class KeyFigures(ResponseModel):
+    """Key figures of the requests filed in the period."""
+
+    received: int = Field(examples=[12])
+    granted: int = Field(examples=[10])
+    refused: int = Field(examples=[1])
+    withdrawn: int
+    duplicate: int
+    expired: int
+    completed: int = Field(examples=[9])
+    regressed: int
+    open: int = Field(examples=[2])
+    median_days_to_decision: float | None = Field(examples=[0.8])
+    median_days_to_completion: float | None = Field(examples=[1.4])
+    overdue: int
+    completed_late: int
+    refused_by_code: dict[str, int] = Field(examples=[{"no_match": 1}])
+    since: datetime | None
+    until: datetime | None
+
+
+def register_entry(entry: RegisterEntry) -> RegisterEntryResponse:
+    """One request with its newest certificate."""
+    ticket, certificate = entry.ticket, entry.certificate
+    return RegisterEntryResponse(
+        id=ticket.id,
+        submitted_at=ticket.submitted_at,
+        source=ticket.source,
+        external_ref=ticket.external_ref,
+        state=ticket.state,
+        decided_at=ticket.decided_at,
+        decided_by=ticket.decided_by,
+        ground=ticket.ground,
+        decision_code=ticket.decision_code,
+        required_since=ticket.required_since,
+        regime=ticket.regime,
+        due_at=ticket.due_at,
+        certificate=certificate.number if certificate else None,
+        certificate_status=certificate.status if certificate else None,
+    )

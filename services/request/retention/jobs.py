@@ -1,0 +1,45 @@
+"""Job of the control loop: destroy what is no longer needed."""
+
+import logging
+import time
+from dataclasses import dataclass
+
+from services.request.context import AppContext
+from services.request.retention import service as retention_service
+from services.request.retention.service import Retention
+from shared.db.session import transaction
+from shared.errors import LacunaError, Unavailable
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Shredder:
+    """Looks now and then; at once again where more is due than is destroyed in one round."""
+
+    context: AppContext
+    retention: Retention
+    _next_at: float = 0.0
+
+    def run(self) -> None:
+        """Destroy what is due. An object that cannot be destroyed stops no other.
+
+        Raises Unavailable where a store is away.
+        """
+        if time.monotonic() < self._next_at:
+            return
+        context = self.context
+        with transaction(context.database) as session:
+            due = retention_service.due_for_shredding(session, context.model_id, self.retention)
+        more = len(due) >= retention_service.AT_ONCE
+        self._next_at = time.monotonic() + (0.0 if more else self.retention.look_every_s)
+        for ticket, thing in due:
+            try:
+                with transaction(context.database) as session:
+                    retention_service.shred_key(session, context.store, context.keys, ticket, thing)
+            except Unavailable:
+                raise
+            except LacunaError as exc:
+                logger.warning("the %s of %s is not destroyed: %s", thing, ticket, exc.detail)
+        with transaction(context.database) as session:
+            retention_service.delete_objects(session, context.store)

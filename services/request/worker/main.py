@@ -1,0 +1,130 @@
+"""The process of the control loop, and the one list of its jobs. Start: `python -m services.request.worker.main`."""
+
+import logging
+import signal
+import threading
+from datetime import timedelta
+from functools import partial
+
+from services.request.api import jobs as api_jobs
+from services.request.audit_log import jobs as audit_log_jobs
+from services.request.audit_log.sequencer import Sequencer, log_signer
+from services.request.audit_log.timestamper import Timestamper
+from services.request.break_glass import jobs as break_glass_jobs
+from services.request.certificates import jobs as certificates_jobs
+from services.request.certificates.issuer import CertificateIssuer
+from services.request.context import AlarmThresholds, AppContext
+from services.request.erasers import jobs as erasers_jobs
+from services.request.imports.jobs import ImportJobRunner
+from services.request.key_rotation.jobs import RewrapJob
+from services.request.monitoring import jobs as monitoring_jobs
+from services.request.monitoring import pings
+from services.request.refits.jobs import MissedNightlyRun, NightlySchedule
+from services.request.restores.jobs import HighWaterMarkJob
+from services.request.retention.jobs import Shredder
+from services.request.retention.service import Retention
+from services.request.tickets import jobs as tickets_jobs
+from services.request.tickets.progress import Limits
+from services.request.webhooks.jobs import WebhookDispatcher
+from services.request.worker import outbox
+from services.request.worker.loop import ControlLoop, Job
+from shared.core.config import Settings, load_settings
+from shared.core.logging import configure_logging
+from shared.core.messaging import celery_app
+from shared.crypto.keyring import KeyRing
+from shared.db.session import make_engine
+from shared.storage.factory import open_store
+from shared.transparency.checkpoints import read_keys
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Run until SIGTERM or Ctrl-C."""
+    configure_logging()
+    settings = load_settings()
+    settings.need("database_url", "redis_url", "kek", "log_key", "log_verify_keys")
+    loop = build(settings)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    logger.info("the control loop is running")
+    loop.run_until(stopped)
+
+
+def build(settings: Settings) -> ControlLoop:
+    """The loop with all its jobs; raises BadInput where a setting cannot be used."""
+    context = AppContext(
+        make_engine(settings.database.url, settings.database.idle_s),
+        open_store(settings),
+        KeyRing.from_settings(settings),
+        settings.model.id,
+        regime=settings.regime,
+        calendar=settings.calendar,
+        zone=settings.zone,
+        webhook_hosts=settings.webhook.host_list,
+        webhook_loopback=settings.webhook.allow_loopback,
+        periods=AlarmThresholds.from_settings(settings),
+    )
+    log_keys = read_keys(settings.log.verify_keys)
+    sequencer = Sequencer(context.database, context.store, log_signer(settings), log_keys, log_keys[0].name)
+    return ControlLoop(
+        round_jobs(settings, context, sequencer),
+        monitoring_jobs.Watch(context).report,
+        background_jobs(settings, context),
+    )
+
+
+def round_jobs(settings: Settings, context: AppContext, sequencer: Sequencer) -> list[Job]:
+    """The jobs of a round, in their order. The first looks whether the database may be trusted at all."""
+    queue = celery_app("control-loop", settings.redis_url)
+    schedule = NightlySchedule(settings.nightly.hour, timedelta(seconds=settings.nightly.catch_up_s))
+    limits = Limits(settings.audit.told_trained, settings.audit.told_test)
+    retention = Retention(
+        timedelta(days=settings.shred_after_days), timedelta(days=settings.kit_days) if settings.kit_days else None
+    )
+    redelivery = outbox.Redelivery(context.database, queue, context.model_id, timedelta(seconds=settings.lost_after_s))
+    jobs = [
+        Job("high-water mark", HighWaterMarkJob(context, sequencer.signer).run),
+        Job("missed nightly refit", MissedNightlyRun(context, schedule).run),
+        Job("outbox", outbox.Relay(context.database, queue).run, heartbeat="relay"),
+        Job("break-glass", partial(break_glass_jobs.expire, context)),
+    ]
+    if settings.auto_promote:
+        jobs.append(Job("promotion", partial(erasers_jobs.promote, context)))
+    jobs += [
+        Job("ticket progress", partial(tickets_jobs.move, context, limits)),
+        Job("escalations", partial(tickets_jobs.escalate, context)),
+    ]
+    if settings.identity_days:
+        patience = timedelta(days=settings.identity_days)
+        jobs.append(Job("identity checks", partial(tickets_jobs.expire_unverified, context, patience)))
+    return [
+        *jobs,
+        Job("retention", Shredder(context, retention).run),
+        Job("redelivery", redelivery.run),
+        Job("old answers", api_jobs.OldAnswers(context).run),
+        Job("audit log", partial(audit_log_jobs.sequence, sequencer), heartbeat="sequencer"),
+        Job("certificates", partial(certificates_jobs.issue, CertificateIssuer(sequencer, context.model_id))),
+    ]
+
+
+def background_jobs(settings: Settings, context: AppContext) -> list[Job]:
+    """The jobs that wait for something outside, each for a thread of its own."""
+    webhooks = WebhookDispatcher(context.database, context.keys, context.webhook_hosts, context.webhook_loopback)
+    jobs = [
+        Job("webhooks", webhooks.run),
+        Job("imports", ImportJobRunner(context).run),
+        Job("key rotation", RewrapJob(context.database, context.store, context.keys).run),
+    ]
+    timestamper = Timestamper.from_settings(settings, context.database, context.store)
+    if timestamper is not None:
+        jobs.append(Job("time-stamps", partial(audit_log_jobs.time_stamp, timestamper)))
+    if urls := pings.read_urls(settings.deadman.urls):
+        ping = partial(monitoring_jobs.ping, context, urls)
+        jobs.append(Job("pings", ping, pause_s=context.periods.ping_every_s))
+    return jobs
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""What a batch is asked, how far its answers have come, and what comes out. Calls no model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from shared.erasure.eraser import Decision, Eraser
+from shared.erasure.readout import RaggedRows, Readout
+from shared.vlm.adapters.base import Adapter
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One reply. `fired`, `ticket` and `score` say what the gate found; the service never sends them to a client."""
+
+    text: str
+    tokens: tuple[int, ...]
+    prompt_tokens: int
+    finish_reason: str
+    fired: bool = False
+    ticket: str | None = None
+    score: float = 0.0
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """How a batch is asked. `seeds`: one for each row.
+
+    `readout`: keep what a gate may look at, without an eraser too. `decision`: made already; then all rows are steered.
+    """
+
+    eraser: Eraser | None = None
+    max_new_tokens: int = 1
+    temperature: float = 0.0
+    seeds: Sequence[int] = ()
+    stop: Sequence[str] = ()
+    readout: bool = False
+    decision: Decision | None = None
+
+    @property
+    def checks_answers(self) -> bool:
+        """Whether the answers are read for names: in the first pass, where the eraser asks for it."""
+        return self.eraser is not None and self.eraser.checks_answers and self.decision is None
+
+    def generators(self) -> list[torch.Generator]:
+        """A fresh source of random numbers for each row."""
+        return [torch.Generator().manual_seed(seed) for seed in self.seeds]
+
+    def steered(self, rows: Sequence[int], decision: Decision) -> "GenerationRequest":
+        """The same request for some of the rows, all of them steered."""
+        return replace(self, seeds=[self.seeds[row] for row in rows] if self.seeds else [], decision=decision)
+
+
+@dataclass
+class PrefillState:
+    """A batch whose prompts (`inputs`) are in `cache`: `logits` [B, V] of the next token; `past` tokens came since."""
+
+    cache: Any
+    logits: Tensor
+    decision: Decision
+    inputs: Mapping[str, Tensor]
+    readout: Readout | None = None
+    past: int = 0
+    decides: bool = False  # whether rows that fire are asked again
+
+    @property
+    def fired_rows(self) -> list[int]:
+        """The rows to ask again because their prompt fired."""
+        return [row for row, fired in enumerate(self.decision.fired.tolist()) if self.decides and fired]
+
+    def following(self, adapter: Adapter, count: int = 1) -> dict[str, Tensor]:
+        """Mask and positions of `count` more tokens, which count as past from now on; [..., B, n]."""
+        self.past += count
+        return adapter.following(self.inputs, self.past - count, count)
+
+
+@dataclass
+class DecodeState:
+    """A batch in the middle of its answers: for each row the tokens so far, and why it ended, if it did."""
+
+    prefill: PrefillState
+    tokens: list[list[int]]
+    finished: list[str | None]
+    answer_states: list[list[Tensor]]  # [L, d] for each token of a row's answer, where a gate looks at answers
+
+    def answer_tokens(self) -> RaggedRows:
+        """The answers' tokens as a gate looks at them."""
+        owners = [row for row, states in enumerate(self.answer_states) for _ in states]
+        states = [state for states in self.answer_states for state in states]
+        return RaggedRows(torch.stack(states) if states else torch.zeros(0, 1, 1), torch.tensor(owners).long())
+
+
+class RowsToRedo(NamedTuple):
+    """The rows of a batch that a second pass answers, and the decision for each of them."""
+
+    rows: list[int]
+    decision: Decision

@@ -1,0 +1,24 @@
+"""The progress of a refit is written and logged, with the seconds of each stage."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from services.refit.progress import Progress
+
+
+def test_stages_and_counts_are_written_and_logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.refit.progress.WRITE_EVERY_S", 0.0)
+    written: list[Any] = []
+    progress = Progress("run", lambda current: written.append((current.stage, current.counts)))
+    with caplog.at_level(logging.INFO):
+        progress.enter("reading")
+        progress.count(1, 2, "prompts")
+        progress.count(2, 2, "prompts")
+    assert written[0] == ("reading", None)
+    assert written[-1] == ("reading", {"done": 2, "total": 2, "what": "prompts"})
+    assert "reading, 2 of 2 prompts" in caplog.text
+    assert set(progress.seconds()) == {"claimed", "reading"}

@@ -1,0 +1,32 @@
+"""One rule says which cells might be run as a formula: export escapes them, import refuses them."""
+
+import csv
+import io
+
+import pytest
+
+from services.request.api.csv import FORMULA_STARTS, escape_cell, is_formula, write_csv
+from services.request.imports.parsing import parse_rows
+
+
+@pytest.mark.parametrize("start", FORMULA_STARTS)
+def test_cell_that_starts_a_formula_is_escaped_on_export_and_refused_on_import(start: str) -> None:
+    cell = f"{start}1+1"
+    assert escape_cell(cell) == f"'{cell}"
+    quoted = cell.replace('"', '""')
+    (row,) = parse_rows(f'names,fact.city\n"{quoted}",Ulm\n', "csv")
+    assert row.body is None
+    assert row.problem is not None
+    assert row.problem.startswith("names: begins with")
+
+
+@pytest.mark.parametrize("cell", ["Mara", " =1", "'=1", "1-1", "", "山田"])
+def test_other_cell_is_left_as_it_is(cell: str) -> None:
+    assert not is_formula(cell)
+    assert escape_cell(cell) == cell
+
+
+def test_written_file_is_read_back_with_escaped_cells() -> None:
+    text = write_csv(["id", "note"], [["T-1", "=1"], ["T-2", None], ["T-3", 'a "b"\r\nc']])
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    assert rows == [["id", "note"], ["T-1", "'=1"], ["T-2", ""], ["T-3", 'a "b"\r\nc']]

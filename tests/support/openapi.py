@@ -1,0 +1,60 @@
+"""Holds answers of the officer's API against its OpenAPI document."""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+import httpx2
+import jsonschema_rs
+from fastapi import FastAPI
+
+
+@lru_cache(maxsize=1)
+def openapi_document() -> dict[str, Any]:
+    """The document; it is the same for every application."""
+    from services.request.api.openapi import describe  # noqa: PLC0415
+    from services.request.app import ROUTERS  # noqa: PLC0415 (after the test has set its environment)
+
+    app = FastAPI(title="Lacuna", version="1", generate_unique_id_function=lambda route: route.name)
+    for router in ROUTERS:
+        app.include_router(router)
+    describe(app)
+    document: dict[str, Any] = app.openapi()
+    return document
+
+
+def json_answers(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The JSON content of each 2xx answer of an operation, by status."""
+    return {
+        status: answer["content"]["application/json"]
+        for status, answer in operation["responses"].items()
+        if status.startswith("2") and "application/json" in answer.get("content", {})
+    }
+
+
+def schema_errors(document: dict[str, Any], schema: dict[str, Any], value: Any) -> list[str]:
+    """What keeps `value` from fitting `schema` of `document`; empty where it fits."""
+    validator = jsonschema_rs.validator_for(schema | {"components": document["components"]})
+    return [f"{'/'.join(map(str, error.instance_path))}: {error.message}" for error in validator.iter_errors(value)]
+
+
+def check_answer(response: httpx2.Response) -> None:
+    """Assert that a JSON answer of 2xx is what the document says. An event hook of the tests' client."""
+    if not response.is_success or response.headers.get("content-type") != "application/json":
+        return
+    document = openapi_document()
+    for pattern, methods in _paths():
+        operation = methods.get(response.request.method.lower())
+        if operation is not None and pattern.fullmatch(response.request.url.path):
+            response.read()
+            schema = json_answers(operation)[str(response.status_code)].get("schema", {})
+            errors = schema_errors(document, schema, response.json())
+            assert not errors, f"{operation['operationId']}: {'; '.join(errors[:5])}"
+            return
+
+
+@lru_cache(maxsize=1)
+def _paths() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
+    """Operations by the pattern of their path; those with fewer parameters first, as the router decides."""
+    paths = sorted(openapi_document()["paths"].items(), key=lambda item: item[0].count("{"))
+    return [(re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)), methods) for path, methods in paths]
