@@ -184,15 +184,15 @@ def run(seconds: float, clients: int, number: int) -> dict[str, Any]:
         supervisor = Supervisor(lambda name, line: log_lines.append(f"{name}: {line}"))
         try:
             known, plain = load_secrets(data), dict(os.environ)
-            parts = start_backends(supervisor, data, plain, known)
-            ensure_roles(parts.database_url, {service: known[f"role_{service}"] for service in SERVICES})
-            upgrade(parts.database_url)
-            engine = make_engine(service_url(parts.database_url, "request", known["role_request"]))
+            backends = start_backends(supervisor, data, plain, known)
+            ensure_roles(backends.database_url, {service: known[f"role_{service}"] for service in SERVICES})
+            upgrade(backends.database_url)
+            engine = make_engine(service_url(backends.database_url, "request", known["role_request"]))
             bootstrap(engine, "demo-vlm", "models/demo-vlm", data / "keys.json")
             engine.dispose()
             (port,) = free_ports(1)
-            env = plain | secrets_of("request", parts, known)
-            env |= {"LACUNA_S3_ENDPOINT": parts.s3_endpoint, "LACUNA_RATE_LIMIT": "1000000/minute"}
+            env = plain | secrets_of("request", backends, known)
+            env |= {"LACUNA_S3_ENDPOINT": backends.s3_endpoint, "LACUNA_RATE_LIMIT": "1000000/minute"}
             supervisor.start(web_command("request", port, env))
             names = ("postgres", "valkey", "s3", "request")
             roots = {name: supervisor.pid(name) for name in names}
@@ -209,7 +209,7 @@ def run(seconds: float, clients: int, number: int) -> dict[str, Any]:
                 "at_50_per_second": counted(roots, lambda: asyncio.run(by_the_clock(port, key, photo, 50.0, seconds))),
             }
             if number:
-                env = plain | secrets_of("control-loop", parts, known) | {"LACUNA_S3_ENDPOINT": parts.s3_endpoint}
+                env = plain | secrets_of("control-loop", backends, known) | {"LACUNA_S3_ENDPOINT": backends.s3_endpoint}
                 supervisor.start(Command("control-loop", [sys.executable, "-m", "services.request.worker.main"], env))
                 roots["control-loop"] = supervisor.pid("control-loop")
                 result["import"] = counted(roots, lambda: imported(port, key, number))

@@ -14,10 +14,15 @@ from shared.db.roles import ensure_roles
 
 def upgrade(url: str) -> None:
     """Run all migrations that the database at `url` does not have yet."""
+    command.upgrade(alembic_config(url), "head")
+
+
+def alembic_config(url: str, folder: Path = Path(__file__).parent) -> Config:
+    """The settings of Alembic for the database at `url` and the migrations in `folder`."""
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))  # a config file would interpolate "%"
     config.attributes["url"] = url
-    command.upgrade(config, "head")
+    return config
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from services.request.webhooks import client
@@ -37,17 +37,21 @@ class WebhookDispatcher:
     hosts: tuple[str, ...]
     allow_loopback: bool = False
 
-    def run(self) -> None:
+    def run(self) -> float | None:
         """One round; raises Unavailable."""
-        self.collect()
-        self.deliver()
+        more_to_collect = self.collect()
+        next_s = self.deliver()
+        if more_to_collect:
+            wait_s = SEEN_AFTER.total_seconds()
+            return wait_s if next_s is None else min(wait_s, next_s)
+        return next_s
 
-    def collect(self) -> None:
-        """Make messages of what happened since the last round."""
+    def collect(self) -> bool:
+        """Make messages of what happened since the last round; whether something is still too fresh to be read."""
         with transaction(self.database) as session:
             cursor = session.scalar(select(WebhookCursor).with_for_update(skip_locked=True))
             if cursor is None:
-                return
+                return False
             happened = session.execute(
                 select(TicketEvent, Ticket.tenant_id)
                 .join(Ticket, Ticket.id == TicketEvent.ticket_id)
@@ -63,9 +67,11 @@ class WebhookDispatcher:
                         data: dict[str, Any] = {"ticket": event.ticket_id, "state": event.state, "actor": event.actor}
                         enqueue(session, hook, kind, data | (event.detail or {}), event.at.isoformat())
                 cursor.last_event = event.id
+            newest = session.scalar(select(func.max(TicketEvent.id)))
+            return newest is not None and newest > cursor.last_event
 
-    def deliver(self) -> None:
-        """Send what is due, a few at a time; a failed try waits longer each time."""
+    def deliver(self) -> float | None:
+        """Send what is due, a few at a time; after how many seconds the next try is due. Each waits longer."""
         with transaction(self.database) as session:
             now = utc_now()
             due = list(
@@ -80,13 +86,16 @@ class WebhookDispatcher:
             for one in due:
                 one.next_at, one.attempts = now + CLAIM, one.attempts + 1
             hooks = {one.id: session.get_one(Webhook, one.webhook_id) for one in due}
+            waiting = select(func.min(WebhookDelivery.next_at)).where(WebhookDelivery.state == "waiting")
+            next_at = session.scalar(waiting) if not due else now
         if not due:
-            return
+            return None if next_at is None else max(0.0, (next_at - now).total_seconds())
         with ThreadPoolExecutor(min(8, len(due))) as pool:
             outcomes = list(pool.map(lambda one: self._try(one, hooks[one.id]), due))
         with transaction(self.database) as session:
             for one, outcome in zip(due, outcomes, strict=True):
                 self._note(session, one, outcome)
+        return 0.0  # more may be due, and the next try of these
 
     def _try(self, one: WebhookDelivery, hook: Webhook) -> client.DeliveryResult:
         if hook.disabled_at is not None:

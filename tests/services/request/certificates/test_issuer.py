@@ -279,7 +279,7 @@ def resigned(envelope: dict[str, Any], change: Callable[[Any], None]) -> bytes:
         (lambda s: s["predicate"]["log"].update(checkpoint="x\n1\n\n\n"), "checkpoint"),
         (lambda s: s["predicate"]["coverage"].update(rows_sha256="0" * 63 + "1"), "not in the coverage"),
         (lambda s: s["predicate"].pop("coverage"), "missing"),
-        (lambda s: s.update(predicateType="urn:x"), "no certificate"),
+        (lambda s: s.update(predicateType="urn:x"), "not a certificate of suppression"),
     ],
 )
 def test_signed_claim_that_the_log_does_not_support_is_refused(
