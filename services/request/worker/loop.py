@@ -19,7 +19,7 @@ from shared.errors import LacunaError, StaleRestore
 logger = logging.getLogger(__name__)
 LOOP_HEARTBEAT: Final = "clerk"  # stored, and a key of LACUNA_DEADMAN_URLS
 SHORTEST_PAUSE_S: Final = 0.2  # between two rounds, however much happens
-LONGEST_PAUSE_S: Final = 10.0
+LONGEST_PAUSE_S: Final = 20.0
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.4, 2.0  # after a round in which something failed
 
 
