@@ -1,4 +1,4 @@
-"""Alarms: each is raised once and cleared once, with a log leaf and a webhook message."""
+"""Raises an alarm for each overdue check and clears it when the check is no longer overdue."""
 
 import logging
 import uuid
@@ -20,9 +20,9 @@ from shared.domain.accounts import SYSTEM_ACTOR
 logger = logging.getLogger(__name__)
 
 
-def update_alarms(session: Session, model_id: str, thresholds: AlarmThresholds) -> None:
-    """Raise an alarm for what is newly overdue and clear those that are over. Safe to run in two processes at once."""
-    overdue = {check.name: check for check in find_overdue(session, model_id, thresholds)}
+def update_alarms(session: Session, model_id: str, periods: AlarmThresholds) -> None:
+    """Raise the alarms that are new and clear those that are over. Each is recorded once, however many loops run."""
+    overdue = {check.name: check for check in find_overdue(session, model_id, periods)}
     for check in overdue.values():
         raised = session.execute(
             insert(Alarm)
@@ -31,20 +31,20 @@ def update_alarms(session: Session, model_id: str, thresholds: AlarmThresholds) 
             .returning(Alarm.id)
         ).first()
         if raised is not None:
-            logger.error("alarm: %s", check.sentence)
-            _publish(session, model_id, "raised", raised.id, check.name, check.sentence)
-    ended = select(Alarm).where(Alarm.cleared_at.is_(None), Alarm.name.not_in(list(overdue)))
-    for alarm in session.scalars(ended.with_for_update(skip_locked=True)):
+            logger.error("alarm raised: %s", check.sentence)
+            _record(session, model_id, "raised", raised.id, check.name, check.sentence)
+    over = select(Alarm).where(Alarm.cleared_at.is_(None), Alarm.name.not_in(list(overdue)))
+    for alarm in session.scalars(over.with_for_update(skip_locked=True)):
         alarm.cleared_at = utc_now()
-        logger.warning("alarm is over: %s", alarm.sentence)
-        _publish(session, model_id, "cleared", alarm.id, alarm.name, alarm.sentence)
+        logger.warning("alarm cleared: %s", alarm.sentence)
+        _record(session, model_id, "cleared", alarm.id, alarm.name, alarm.sentence)
 
 
-def _publish(session: Session, model_id: str, change: str, alarm: uuid.UUID, name: str, sentence: str) -> None:
-    audit_log.append_leaf(session, SYSTEM_ACTOR, f"alarm.{change}", name, {"alarm": str(alarm)})
+def _record(session: Session, model_id: str, what: str, alarm: uuid.UUID, name: str, sentence: str) -> None:
+    audit_log.append_leaf(session, SYSTEM_ACTOR, f"alarm.{what}", name, {"alarm": str(alarm)})
     tenant = session.get_one(Model, model_id).tenant_id
     hooks = select(Webhook).where(Webhook.tenant_id == tenant, Webhook.disabled_at.is_(None))
     for hook in session.scalars(hooks):
-        if f"alarm.{change}" in hook.events or "*" in hook.events:
+        if f"alarm.{what}" in hook.events or "*" in hook.events:
             data = {"alarm": name, "model": model_id, "sentence": sentence}
-            enqueue(session, hook, f"alarm.{change}", data, utc_now().isoformat())
+            enqueue(session, hook, f"alarm.{what}", data, utc_now().isoformat())

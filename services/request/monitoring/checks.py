@@ -1,8 +1,9 @@
-"""Finds what did not happen in time: a nightly refit, a heartbeat, an order that nobody carries out.
+"""Finds what did not happen in time: a nightly refit, the heartbeat of a process, an order that no worker carries out.
 
-These checks only read, so the status names what is overdue even while the control loop is dead. The control loop turns
-what is overdue into alarms (alarms.py). Where the control loop or the whole installation is dead, nothing here can
-report it: a dead man's switch outside misses its pings then (pings.py).
+`find_overdue` only reads, so the status endpoint reports overdue checks even while the control loop is down. The
+control loop raises each alarm once, with a log leaf and a webhook message (`alarm.raised`, `alarm.cleared`). If the
+control loop or the whole machine is down, nothing here can raise an alarm: for that case `pings.py` feeds a dead man's
+switch outside.
 """
 
 from collections.abc import Iterator
@@ -24,44 +25,44 @@ from shared.db.repositories.heartbeats import last_heartbeats
 from shared.domain.nightly import latest_run_date, nightly_run_id, scheduled_at
 
 HEARTBEATS: Final = {
-    "clerk": "The control loop does nothing: no ticket moves",
-    "relay": "Orders do not go out: the queue cannot be reached",
-    "sequencer": "The log gets no positions and no signatures",
+    "clerk": "The control loop is not running: no ticket moves",  # the stored name of its heartbeat
+    "relay": "Orders are not sent: the queue cannot be reached",
+    "sequencer": "The audit log is neither sequenced nor signed",
     "refit": "No refit worker takes orders",
     "audit": "No audit worker takes orders",
 }
-CHECK_NAMES: Final = (*HEARTBEATS, "inference", "nightly", "beat", "orders", "runs")
-MOST_ATTEMPTS: Final = 5
-ENDED_WELL: Final = ("succeeded", "nothing_to_do")
+NAMES: Final = (*HEARTBEATS, "inference", "nightly", "beat", "orders", "runs")
+MAX_ATTEMPTS: Final = 5
+FINISHED: Final = ("succeeded", "nothing_to_do")
 
 
 @dataclass(frozen=True)
 class OverdueCheck:
-    """Something that did not happen, and since when that counts."""
+    """Something that did not happen in time. `since` is when it last happened, or when it should have."""
 
     name: str
     sentence: str
     since: datetime
 
 
-def find_overdue(session: Session, model_id: str, thresholds: AlarmThresholds) -> list[OverdueCheck]:
-    """Everything that did not happen in time."""
+def find_overdue(session: Session, model_id: str, periods: AlarmThresholds) -> list[OverdueCheck]:
+    """Everything that is overdue for the model at this moment."""
     model = session.get(Model, model_id)
     if model is None:
         return []
     now = utc_now()
     return [
-        *_heartbeats(session, model, now - thresholds.pulse),
+        *_heartbeats(session, model, now - periods.pulse),
         *_inference(session, model_id, now),
-        *_nightly(session, model, thresholds, now),
-        *_orders(session, now, thresholds.order),
+        *_nightly(session, model, periods, now),
+        *_orders(session, now, periods.order),
     ]
 
 
 def _heartbeats(session: Session, model: Model, oldest: datetime) -> Iterator[OverdueCheck]:
-    heartbeats = last_heartbeats(session)
+    known = last_heartbeats(session)
     for name, sentence in HEARTBEATS.items():
-        last = heartbeats.get(name, model.created_at)
+        last = known.get(name, model.created_at)
         if last < oldest:
             yield OverdueCheck(name, f"{sentence}, since {_at(last)}.", last)
 
@@ -72,9 +73,9 @@ def _inference(session: Session, model_id: str, now: datetime) -> Iterator[Overd
         yield OverdueCheck("inference", f"No replica of {model_id} is alive.", now)
 
 
-def _nightly(session: Session, model: Model, thresholds: AlarmThresholds, now: datetime) -> Iterator[OverdueCheck]:
-    night = latest_run_date(now, thresholds.nightly_hour)
-    scheduled = scheduled_at(night, thresholds.nightly_hour)
+def _nightly(session: Session, model: Model, periods: AlarmThresholds, now: datetime) -> Iterator[OverdueCheck]:
+    night = latest_run_date(now, periods.nightly_hour)
+    scheduled = scheduled_at(night, periods.nightly_hour)
     if model.created_at > scheduled:
         return
     order = nightly_run_id(model.id, night)
@@ -83,31 +84,32 @@ def _nightly(session: Session, model: Model, thresholds: AlarmThresholds, now: d
         yield OverdueCheck(
             "nightly", f"The refit of the night of {night} failed: {run.error}", run.finished_at or scheduled
         )
-    elif now > scheduled + thresholds.nightly and (run is None or run.status not in ENDED_WELL):
+    elif now > scheduled + periods.nightly and (run is None or run.status not in FINISHED):
         what = "was never started" if run is None else f"is still {run.status}"
         yield OverdueCheck("nightly", f"The refit of the night of {night} {what}.", scheduled)
     if session.get(Outbox, order) is not None:
-        sentence = f"Beat did not order the refit of the night of {night}; the control loop ordered it."
-        yield OverdueCheck("beat", sentence, scheduled)
+        yield OverdueCheck(
+            "beat", f"The scheduler did not order the refit of the night of {night}; the control loop did.", scheduled
+        )
 
 
 def _orders(session: Session, now: datetime, grace: timedelta) -> Iterator[OverdueCheck]:
-    carried_out = [
-        exists().where(run.id == Outbox.id, or_(run.status.in_((*ENDED_WELL, "failed")), run.lease_until > now))
+    done = [
+        exists().where(run.id == Outbox.id, or_(run.status.in_((*FINISHED, "failed")), run.lease_until > now))
         for run in (RefitRun, AuditRun)
     ]
-    waiting = select(func.count(), func.min(Outbox.created_at)).where(
-        Outbox.created_at < now - grace, *(~ended for ended in carried_out)
+    old = select(func.count(), func.min(Outbox.created_at)).where(
+        Outbox.created_at < now - grace, *(~carried_out for carried_out in done)
     )
-    repeated = select(func.count()).where(
-        RefitRun.attempt >= MOST_ATTEMPTS, RefitRun.status.in_(("running", "waiting"))
-    )
-    if number := session.scalar(repeated):
-        yield OverdueCheck("runs", f"{number} refits were started {MOST_ATTEMPTS} times or more and do not end.", now)
-    number, oldest = session.execute(waiting).one()
+    again = select(func.count()).where(RefitRun.attempt >= MAX_ATTEMPTS, RefitRun.status.in_(("running", "waiting")))
+    if restarted := session.scalar(again):
+        yield OverdueCheck(
+            "runs", f"{restarted} refits were started {MAX_ATTEMPTS} times or more and did not finish.", now
+        )
+    number, oldest = session.execute(old).one()
     if number:
         yield OverdueCheck(
-            "orders", f"{number} orders wait and nobody carries them out, the oldest since {_at(oldest)}.", oldest
+            "orders", f"{number} orders wait and no worker carries them out, the oldest since {_at(oldest)}.", oldest
         )
 
 

@@ -1,4 +1,4 @@
-"""What does not happen in time is found, raised as an alarm once, and not pinged."""
+"""Overdue checks: missed nightly refits, silent processes and stuck orders raise one alarm each, and stop the pings."""
 
 import json
 import threading
@@ -14,7 +14,7 @@ from sqlalchemy import CursorResult, text
 from services.request.context import AlarmThresholds
 from services.request.monitoring import alarms, checks
 from services.request.monitoring.alarms import update_alarms
-from services.request.monitoring.checks import CHECK_NAMES, find_overdue
+from services.request.monitoring.checks import NAMES, find_overdue
 from services.request.monitoring.jobs import Watch
 from services.request.monitoring.pings import ping, read_urls
 from services.request.refits import nightly
@@ -44,7 +44,7 @@ def sql(people: People, statement: str, **values: Any) -> Any:
 
 @pytest.fixture
 def old(people: People, database: Databases, monkeypatch: pytest.MonkeyPatch) -> People:
-    """An installation that is a week old, whose clock stands at 09:00 UTC; all heartbeats are fresh."""
+    """A service whose model is a week old, at 09:00 UTC, with fresh heartbeats."""
     now = datetime(2026, 11, 24, 9, tzinfo=UTC)
     for module in (checks, alarms, nightly):
         monkeypatch.setattr(module, "utc_now", lambda: now)
@@ -81,8 +81,8 @@ def ordered(people: People) -> list[str]:
     return [row[0] for row in sql(people, "SELECT kwargs->>'period' FROM outbox WHERE kwargs->>'kind' = 'nightly'")]
 
 
-def test_nightly_run_belongs_to_the_last_hour_that_came() -> None:
-    """Also for a message that waited past midnight, and in every time zone."""
+def test_latest_run_date_is_the_date_of_the_last_scheduled_hour() -> None:
+    """Also for a message that waited past midnight, and whatever the zone of the clock."""
     assert latest_run_date(datetime(2026, 11, 24, 2, tzinfo=UTC), 2) == date(2026, 11, 24)
     assert latest_run_date(datetime(2026, 11, 24, 1, 59, tzinfo=UTC), 2) == date(2026, 11, 23)
     assert latest_run_date(datetime.fromisoformat("2026-11-24T03:30:00+02:00"), 2) == date(2026, 11, 23)
@@ -90,20 +90,20 @@ def test_nightly_run_belongs_to_the_last_hour_that_came() -> None:
     assert nightly_run_id("m", date(2026, 11, 24)) != nightly_run_id("n", date(2026, 11, 24))
 
 
-def test_only_the_newest_missed_night_is_ordered_and_once(old: People) -> None:
+def test_missed_nights_order_one_refit_for_the_newest(old: People) -> None:
     assert catch_up(old) == catch_up(old) == date(2026, 11, 24)
     assert ordered(old) == ["2026-11-24"]
     assert len(sql(old, "SELECT 1 FROM log_leaf WHERE kind = 'refit.ordered'")) == 1
     assert names(old) == {"beat", "nightly"}
 
 
-def test_night_that_beat_started_is_not_ordered_again(old: People, database: Databases) -> None:
+def test_night_ordered_by_the_scheduler_is_not_ordered_again(old: People, database: Databases) -> None:
     refitted(database, date(2026, 11, 24), "running")
     assert catch_up(old) == date(2026, 11, 24)
     assert ordered(old) == []
 
 
-def test_night_within_the_grace_or_before_the_model_is_not_ordered(
+def test_night_within_its_grace_or_older_than_the_model_orders_nothing(
     old: People, database: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(nightly, "utc_now", lambda: datetime(2026, 11, 24, 2, 10, tzinfo=UTC))
@@ -114,7 +114,7 @@ def test_night_within_the_grace_or_before_the_model_is_not_ordered(
     assert (catch_up(old), ordered(old), names(old)) == (date(2026, 11, 24), [], set())
 
 
-def test_missed_night_is_ordered_once_by_two_control_loops(old: People) -> None:
+def test_two_control_loops_order_a_missed_night_once(old: People) -> None:
     start, engine = threading.Barrier(2), old.context.database
 
     def work() -> None:
@@ -136,7 +136,7 @@ def test_night_without_a_finished_refit_is_overdue(old: People, database: Databa
     refitted(database, date(2026, 11, 24), "failed")
     assert names(old, AlarmThresholds(nightly_hour=HOUR, nightly=timedelta(hours=8))) == {
         "nightly"
-    }  # a failure is reported at once
+    }  # a failed refit is reported at once
     sql_admin = "UPDATE refit_run SET status = 'nothing_to_do'"
     with transaction(database.engine("admin")) as session:
         session.execute(text(sql_admin))
@@ -144,28 +144,28 @@ def test_night_without_a_finished_refit_is_overdue(old: People, database: Databa
 
 
 @pytest.mark.parametrize("name", checks.HEARTBEATS)
-def test_missing_heartbeat_is_overdue(old: People, database: Databases, name: str) -> None:
+def test_process_without_a_heartbeat_is_overdue(old: People, database: Databases, name: str) -> None:
     refitted(database, date(2026, 11, 24))
     with transaction(database.engine("admin")) as session:
         session.execute(text("UPDATE pulse SET at = at - interval '3 minutes' WHERE name = :name"), {"name": name})
     assert names(old) == {name}
 
 
-def test_order_that_nobody_carries_out_is_overdue(old: People, worker: Worker, database: Databases) -> None:
+def test_order_that_no_worker_takes_is_overdue(old: People, worker: Worker, database: Databases) -> None:
     refitted(database, date(2026, 11, 24))
     with transaction(database.engine("admin")) as session:
         session.execute(text("UPDATE outbox SET created_at = '2026-11-24 07:00Z'"))
         order = str(session.execute(text("SELECT id FROM outbox")).scalar_one())
     assert names(old) == {"orders"}
-    worker.claim(order, "initial", lease_s=10**8)  # a worker holds it, however long it takes
+    worker.claim(order, "initial", lease_s=10**8)  # a worker holds its lease, however long it takes
     assert names(old) == set()
 
 
 def test_run_that_is_started_again_and_again_is_overdue(old: People, worker: Worker, database: Databases) -> None:
-    """A refit that kills its worker each time: a worker always holds it, and it never ends."""
+    """A refit that kills its worker each time always has a lease and never ends."""
     refitted(database, date(2026, 11, 24))
     run, _ = worker.claim()
-    for attempt in range(2, checks.MOST_ATTEMPTS + 1):
+    for attempt in range(2, checks.MAX_ATTEMPTS + 1):
         assert names(old) == set()
         with transaction(database.engine("admin")) as session:
             session.execute(
@@ -175,7 +175,7 @@ def test_run_that_is_started_again_and_again_is_overdue(old: People, worker: Wor
     assert names(old) == {"runs"}
 
 
-def test_alarm_is_raised_once_and_cleared_once(old: People, database: Databases) -> None:
+def test_alarm_and_its_end_are_recorded_once(old: People, database: Databases) -> None:
     hook = {"url": "https://hooks.example.org/x", "events": ["alarm.raised", "alarm.cleared"]}
     assert old["rosa"].post("/v1/webhooks", hook).status_code == 201
     assert old["rosa"].post("/v1/webhooks", hook | {"events": ["ticket.completed"]}).status_code == 201
@@ -193,7 +193,7 @@ def test_alarm_is_raised_once_and_cleared_once(old: People, database: Databases)
     assert [tuple(row) for row in leaves] == [("alarm.raised", "nightly"), ("alarm.cleared", "nightly")]
 
 
-def test_status_names_what_is_overdue_although_no_control_loop_runs(people: People, database: Databases) -> None:
+def test_status_without_a_control_loop_names_overdue_checks(people: People, database: Databases) -> None:
     assert people["oscar"].get("/v1/status").json()["alarms"] == []
     with transaction(database.engine("admin")) as session:
         session.execute(text("UPDATE model SET created_at = now() - interval '5 minutes'"))
@@ -209,7 +209,9 @@ def queue(backends: Backends) -> Iterator[Celery]:
     app.close()
 
 
-def test_heartbeats_of_a_round_name_only_what_went_well(people: People, queue: Celery, backends: Backends) -> None:
+def test_round_with_a_failed_job_writes_only_the_heartbeats_of_the_others(
+    people: People, queue: Celery, backends: Backends
+) -> None:
     def run_round(with_queue: Celery) -> set[str]:
         relay = Job("outbox", Relay(people.context.database, with_queue).run, heartbeat="relay")
         ControlLoop([relay], Watch(people.context).report).run_once()
@@ -222,12 +224,12 @@ def test_heartbeats_of_a_round_name_only_what_went_well(people: People, queue: C
     assert run_round(queue) == {"clerk", "relay"}
 
 
-def test_heartbeat_is_written_now_and_then_and_an_outage_is_no_error(database: Databases) -> None:
-    write_heartbeat = HeartbeatWriter(database.engine("refit"), "refit", every_s=3600)
-    write_heartbeat()
+def test_worker_without_a_database_goes_on_without_a_heartbeat(database: Databases) -> None:
+    beats = HeartbeatWriter(database.engine("refit"), "refit", every_s=3600)
+    beats()
     with transaction(database.engine("request")) as session:
         first = last_heartbeats(session)["refit"]
-    write_heartbeat()
+    beats()
     with transaction(database.engine("request")) as session:
         assert last_heartbeats(session)["refit"] == first
     nowhere = make_engine("postgresql://lacuna:x@127.0.0.1:1/x")
@@ -235,7 +237,7 @@ def test_heartbeat_is_written_now_and_then_and_an_outage_is_no_error(database: D
     nowhere.dispose()
 
 
-def test_monitor_of_what_is_overdue_is_not_pinged() -> None:
+def test_ping_skips_the_monitor_of_what_is_overdue() -> None:
     pinged: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -246,7 +248,7 @@ def test_monitor_of_what_is_overdue_is_not_pinged() -> None:
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
-            """Quiet."""
+            """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -257,28 +259,28 @@ def test_monitor_of_what_is_overdue_is_not_pinged() -> None:
     server.shutdown()
     server.server_close()
     assert sorted(pinged) == ["/all", "/clerk", "/clerk", "/nightly"]
-    refused = ping(urls, [])["all"]  # otherwise HTTPS and public addresses only, as for webhooks
+    refused = ping(urls, [])["all"]  # without the exception for tests: https and public addresses only, as for webhooks
     assert refused.status is None
 
 
-def test_url_for_an_unknown_check_is_refused() -> None:
+def test_ping_url_of_an_unknown_check_is_refused() -> None:
     assert read_urls("all=https://hc.example.org/x?a=b") == {"all": "https://hc.example.org/x?a=b"}
     assert read_urls("") == {}
-    with pytest.raises(BadInput, match=CHECK_NAMES[0]):
+    with pytest.raises(BadInput, match=NAMES[0]):
         read_urls("postgres=https://hc.example.org/x")
 
 
-def test_transaction_of_a_frozen_process_is_ended(people: People, database: Databases) -> None:
-    """Otherwise a frozen worker would hold its row lock for as long as its connection lives."""
+def test_transaction_of_a_stopped_process_is_ended(people: People, database: Databases) -> None:
+    """Otherwise a frozen worker would hold its row against its successor for as long as its connection lives."""
     frozen = make_engine(database.url("request"), idle_s=0.2)
 
-    def freeze() -> None:
+    def stand_still() -> None:
         with transaction(frozen) as session:
             session.execute(text("SELECT id FROM outbox FOR UPDATE"))
-            with transaction(database.engine("request")) as other:  # waits for the row, and gets it
+            with transaction(database.engine("request")) as other:  # waits for the row and gets it
                 assert other.execute(text("SELECT id FROM outbox FOR UPDATE")).scalar_one()
             session.execute(text("SELECT 1"))
 
     with pytest.raises(Unavailable):
-        freeze()
+        stand_still()
     frozen.dispose()
