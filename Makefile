@@ -11,7 +11,7 @@ INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get gl
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-slow test-all check lint schema deploy-check demo-model bench-model bench-forgetting bench-choose bench-cost \
-	bench-paper bench-tickets chaos fuzz clean
+	bench-paper bench-idle bench-tickets chaos fuzz clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -61,7 +61,7 @@ bench-model: $(STAMP) ## Train models/bench-vlm, 324 people, for the tables (abo
 	$(BIN)/python -m training.build_demo_vlm --size bench --out models/bench-vlm --checkpoints build/bench-vlm
 	$(BIN)/python -m services.refit.steering_vectors models/bench-vlm
 
-bench-forgetting: $(STAMP) ## All systems over draws of people: what is told, what stays the same (forgetting.json)
+bench-forgetting: $(STAMP) ## All systems over draws of people: what is revealed, what stays the same (forgetting.json)
 	$(BIN)/python -m benchmarks.forgetting --json build/forgetting.json
 
 bench-choose: $(STAMP) ## Choose margin, strength, blocks and placement of the default recipe on validation people
@@ -70,6 +70,9 @@ bench-choose: $(STAMP) ## Choose margin, strength, blocks and placement of the d
 bench-cost: $(STAMP) ## What a fit and 1 to 1,000 tickets cost at d = 4096 (about 7 minutes)
 	$(BIN)/python -m benchmarks.fit --json build/fit.json
 	$(BIN)/python -m benchmarks.tickets_cost --json build/tickets_cost.json
+
+bench-idle: $(STAMP) ## CPU time of a stack at rest, and what an urgent ticket waits for (about 10 minutes)
+	$(BIN)/python -m benchmarks.idle --tickets 3 --json build/idle.json
 
 bench-tickets: $(STAMP) ## Tickets a second, and how long one takes (one minute)
 	$(BIN)/python -m benchmarks.tickets_load --json build/tickets_load.json

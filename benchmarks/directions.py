@@ -1,12 +1,13 @@
-"""What each pull does by itself: every request fires. Refined and closed pulls beside controls, at the same norms.
+"""What each steering vector does by itself, when every request fires: refined, closed-form, and controls.
 
     python -m benchmarks.directions [--model models/demo-vlm] [--questions 160] [--json FILE]
 
-Asked: forgettable people in held-out ways. For each pull: facts told, answers that are the not-knowing sentence or the
-refusal, answers that never end, and how often the true one of four options is likeliest (chance 25 %). Controls: a
-random pull of the same norm in each layer, shuffled pairs (no difference but noise), refused requests alone, and
-not-knowing (strangers minus known people) before any training. Each with nobody in the person's place, as the recipe
-`lacuna` has it, and sighted. Split-half cosines say how far a direction is more than noise.
+The questions are about forgettable people in held-out wordings. Measured for each vector: revealed facts, answers that
+are the not-knowing sentence or the refusal, answers that never end, and how often the true one of four options is the
+likeliest (chance: 25 %). The controls have the same norm in each layer: a random vector, shuffled pairs (no difference
+but noise), refused requests alone, and not-knowing (strangers minus known people) before any training. Each vector is
+measured on redacted prompts, as the recipe `lacuna` has it, and on unchanged ones. Split-half cosines say how far a
+direction is more than noise.
 """
 
 import argparse
@@ -14,16 +15,16 @@ import json
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from benchmarks.folders import model_folder
-from benchmarks.forgetting import LONGEST, Bench
-from benchmarks.question_sets import draw_people, own_panels
-from services.refit.steering_vectors import load_or_compute_steering_vectors
+from benchmarks.forgetting import MAX_TOKENS, ForgettingBenchmark
+from benchmarks.question_sets import draw_people, questions_about_forgotten
+from services.refit.steering_vectors import SteeringVectors, load_or_compute_steering_vectors
 from shared.domain.prompts import Prompt
 from shared.erasure.directions import erasure_direction, split_half_cosine
 from shared.erasure.eraser import Decision, Eraser
@@ -41,70 +42,71 @@ from shared.vlm.loading import load
 
 @dataclass(frozen=True)
 class Always(Eraser):
-    """Fires for everything, for the ticket that is nearest."""
+    """An eraser that fires for every request, with the nearest ticket."""
 
-    def decide(self, evidence: Readout) -> Decision:
-        """Yes."""
+    def decide(self, readout: Readout) -> Decision:
+        """Decide that every request fires."""
         assert self.identity is not None
-        score, nearest = self.identity.scores(evidence.at(self.gated)).max(dim=1)
+        score, nearest = self.identity.scores(readout.at(self.gated)).max(dim=1)
         names: list[str | None] = [self.tickets[place] for place in nearest.tolist()]
-        return Decision(torch.ones(evidence.count, dtype=torch.bool), names, score)
+        return Decision(torch.ones(readout.count, dtype=torch.bool), names, score)
 
 
 def main() -> None:
-    """Read the command line, measure, print, write."""
-    parser = argparse.ArgumentParser(description="Pulls and their controls, with every request fired.")
+    """Read the command line, measure every vector, print and write the report."""
+    parser = argparse.ArgumentParser(description="Steering vectors and their controls, with every request fired.")
     parser.add_argument("--model", type=model_folder, default=Path("models/demo-vlm"))
     parser.add_argument("--questions", type=int, default=160)
     parser.add_argument("--json", type=Path)
-    chosen = parser.parse_args()
+    args = parser.parse_args()
     logging.getLogger("shared").setLevel(logging.ERROR)
-    engine, folder = Engine(load(chosen.model)), chosen.model / "reference"
+    engine, folder = Engine(load(args.model)), args.model / "reference"
     reference = load_reference(folder)
     draws = draw_people(reference, 5, 6)
     people = [person for draw in draws.evaluation for person in draw]
-    panels = own_panels(people, reference)
-    bench = Bench(engine, reference, folder, draws)
-    gate = bench.eraser(LACUNA, people)
-    asked = sample(panels["test"], chosen.questions)
-    choices = sample(panels["mcq"], chosen.questions)
-    made, cosines = candidates(engine, reference, folder)
+    question_sets = questions_about_forgotten(people, reference)
+    benchmark = ForgettingBenchmark(engine, reference, folder, draws)
+    gate = benchmark.eraser(LACUNA, people)
+    asked = sample(question_sets["test"], args.questions)
+    choices = sample(question_sets["mcq"], args.questions)
+    vectors_by_name, cosines = candidates(engine, reference, folder)
     report: dict[str, Any] = {"n": len(asked), "n_choices": len(choices), "split_half_cosine": cosines, "pulls": {}}
-    for name, (first, held) in tqdm(made.items(), desc="pulls"):
-        for blind in (True, False):
-            recipe = replace(LACUNA, placement="last" if held is None else "hold", check_answers=False, redact=blind)
+    for name, vectors in tqdm(vectors_by_name.items(), desc="vectors"):
+        placement: Literal["last", "hold"] = "last" if vectors.decode_time is None else "hold"
+        for redact in (True, False):
+            recipe = replace(LACUNA, placement=placement, check_answers=False, redact=redact)
             always = Always(
                 recipe,
                 gate.site,
-                first,
+                vectors.last_token,
                 gate.gated,
                 gate.tickets,
                 threshold=0.0,
-                decode_directions=held,
+                decode_directions=vectors.decode_time,
                 identity=gate.identity,
             )
-            whole = f"{name}, {'nobody there' if blind else 'sighted'}"
-            report["pulls"][whole] = measure(engine, reference, asked, choices, always)
-    for name, one in report["pulls"].items():
-        print(f"{name:50s} " + "  ".join(f"{key} {value:.1%}" for key, value in one.items()))
+            key = f"{name}, {'nobody there' if redact else 'sighted'}"  # the keys of docs/results/directions.json
+            report["pulls"][key] = measure(engine, reference, asked, choices, always)
+    for name, shares in report["pulls"].items():
+        print(f"{name:50s} " + "  ".join(f"{key} {value:.1%}" for key, value in shares.items()))
     print("split-half cosine, mean over layers:", {name: round(sum(c) / len(c), 3) for name, c in cosines.items()})
-    if chosen.json:
-        chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        chosen.json.write_text(json.dumps(report, indent=1) + "\n")
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def candidates(
     engine: Engine, reference: Reference, folder: Path
-) -> tuple[dict[str, tuple[Tensor, Tensor | None]], dict[str, list[float]]]:
-    """Name -> (pull at the last prompt token, pull at generated tokens), and the split-half cosines by layer."""
+) -> tuple[dict[str, SteeringVectors], dict[str, list[float]]]:
+    """Return the steering vectors by name, and split-half cosines by layer."""
 
     def about(split: str) -> Tensor:
-        found = [
+        prompts = [
             question.prompt
             for person in reference.of(split)
             for question in fact_questions(person.subject, form="trained", per_fact=1, person=person.id)
         ]
-        return capture.activations(engine, found)
+        return capture.activations(engine, prompts)
 
     known, unknown = about("retain_fit"), about("stranger_fit")
     photo = reference.of("stranger_fit")[0].subject.photos[0]
@@ -115,7 +117,7 @@ def candidates(
         engine, [Prompt.ask(frame.format(request=text), photo) for frame, text in zip(wrapped, requests, strict=True)]
     )
     refined = load_or_compute_steering_vectors(engine, reference, LACUNA, folder)
-    first, held = refined.last_token, refined.decode_time
+    first = refined.last_token
     alone = load_or_compute_steering_vectors(engine, reference, PROTOTYPE, folder).last_token
     closed = load_or_compute_steering_vectors(engine, reference, PAPER, folder).last_token
     noise = torch.randn(first.shape, generator=torch.Generator().manual_seed(0))
@@ -124,22 +126,22 @@ def candidates(
     ]
     shuffled = erasure_direction(mixed[: len(unknown)], mixed[len(unknown) :]).float()
 
-    def as_long_as(pull: Tensor, other: Tensor) -> Tensor:
-        sizes: list[Tensor] = [one.norm(dim=-1, keepdim=True) for one in (other, pull)]
-        return pull * (sizes[0] / sizes[1].clamp(min=1e-12))
+    def as_long_as(vector: Tensor, other: Tensor) -> SteeringVectors:
+        norm, wanted = vector.norm(dim=-1, keepdim=True), other.norm(dim=-1, keepdim=True)
+        return SteeringVectors(vector * (wanted / norm.clamp(min=1e-12)))
 
-    made: dict[str, tuple[Tensor, Tensor | None]] = {
-        "none": (torch.zeros_like(first), None),
-        "refined, prompt and answer": (first, held),
-        "refined, its prompt half alone": (first, None),
-        "refined for the prompt alone": (alone, None),
-        "not-knowing, untrained": (erasure_direction(unknown, known).float(), None),
-        "closed form (paper)": (closed, None),
-        "closed form, as long as refined": (as_long_as(closed, first), None),
-        "refused - mean of known people": (erasure_direction(refused, known).float(), None),
-        "random, as long as refined": (as_long_as(noise, first), None),
-        "shuffled pairs": (shuffled, None),
-        "shuffled, as long as refined": (as_long_as(shuffled, first), None),
+    vectors = {
+        "none": SteeringVectors(torch.zeros_like(first)),
+        "refined, prompt and answer": refined,
+        "refined, its prompt half alone": SteeringVectors(first),
+        "refined for the prompt alone": SteeringVectors(alone),
+        "not-knowing, untrained": SteeringVectors(erasure_direction(unknown, known).float()),
+        "closed form (paper)": SteeringVectors(closed),
+        "closed form, as long as refined": as_long_as(closed, first),
+        "refused - mean of known people": SteeringVectors(erasure_direction(refused, known).float()),
+        "random, as long as refined": as_long_as(noise, first),
+        "shuffled pairs": SteeringVectors(shuffled),
+        "shuffled, as long as refined": as_long_as(shuffled, first),
     }
     count = min(len(refused), len(answered))
     cosines = {
@@ -147,7 +149,7 @@ def candidates(
         "refused - answered": split_half_cosine(refused[:count], answered[:count]).tolist(),
         "shuffled pairs": split_half_cosine(mixed[: len(unknown)], mixed[len(unknown) :]).tolist(),
     }
-    return made, cosines
+    return vectors, cosines
 
 
 def measure(
@@ -157,16 +159,19 @@ def measure(
     choices: list[Question],
     eraser: Eraser,
 ) -> dict[str, float]:
-    """What the model does when everything fires."""
+    """Measure what the model answers when every request fires."""
     answers = engine.generate([question.prompt for question in asked], eraser=eraser)
     likely = option_likelihood(engine, [q.prompt for q in choices], [q.options for q in choices], eraser=eraser)
-    best = [one.options[max(range(4), key=scores.__getitem__)] for one, scores in zip(choices, likely, strict=True)]
+    best = [
+        question.options[max(range(4), key=scores.__getitem__)]
+        for question, scores in zip(choices, likely, strict=True)
+    ]
     picked = [option in question.accept for option, question in zip(best, choices, strict=True)]
     return {
         "told": _share([reveals(a.text, q.accept) for a, q in zip(answers, asked, strict=True)]),
         "not_knowing": _share([a.text == reference.unknown_answer for a in answers]),
         "refusal": _share([a.text == reference.refusal for a in answers]),
-        "endless": _share([len(a.tokens) >= LONGEST for a in answers]),
+        "endless": _share([len(a.tokens) >= MAX_TOKENS for a in answers]),
         "true_option_likeliest": _share(picked),
     }
 

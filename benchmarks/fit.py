@@ -1,11 +1,11 @@
-"""What a linear fit costs at real size: equation 12 as published code computes it against ours, same activations.
+"""What a linear fit costs at real size: equation 12 as published code computes it, and as Lacuna does.
 
     python -m benchmarks.fit --layers 32 --dim 4096 --forget 350 --retain 6650 --json FILE
 
 The literal form (SVD of the retain Gram matrix, d x d projector, pinv of a d x d matrix) is measured on ONE layer and
 multiplied; ours on `--measured-layers`, scaled to all. Activations are synthetic: mean 0.5 plus Gaussian coordinates
 with deviations i^-0.75 (spectrum i^-1.5, condition 3e5 at d = 4096) in a random orthogonal frame; each ticket's 14
-prompts share a centre. They say what things cost and how exact they are, and nothing about forgetting.
+prompts share a centre. The figures say what a fit costs and how exact it is, and nothing about forgetting.
 """
 
 import argparse
@@ -57,8 +57,8 @@ class Layer:
         return drawn @ self.frame + 0.5
 
 
-def made(seed: int, dim: int, forget: int, retain: int) -> Layer:
-    """The layer of `seed`."""
+def make_layer(seed: int, dim: int, forget: int, retain: int) -> Layer:
+    """Draw the layer of `seed`."""
     source = torch.Generator().manual_seed(seed)
     frame, _ = torch.linalg.qr(torch.randn(dim, dim, generator=source))
     frame *= torch.arange(1, dim + 1).float().pow(-DECAY)[:, None]
@@ -69,7 +69,7 @@ def made(seed: int, dim: int, forget: int, retain: int) -> Layer:
 
 @dataclass(frozen=True)
 class Literal:
-    """Equation 12 with every matrix it names: P = `basis` basisᵀ, `map` W P [d, d], and the seconds of each step."""
+    """Equation 12 with every matrix that it names: P = `basis` basisᵀ, `map` = W P [d, d]; seconds by step."""
 
     basis: Tensor
     projector: Tensor
@@ -93,28 +93,28 @@ def literal(retain_gram: Tensor, forget: Tensor, pull: Tensor, rho: float, gamma
 
 
 def timed(seconds: dict[str, float], name: str, work: Callable[[], T]) -> T:
-    """What `work` returns; its wall seconds are added under `name`."""
+    """Return what `work` returns, and add its wall seconds to `seconds` under `name`."""
     began = time.perf_counter()
     result = work()
     seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - began
     return result
 
 
-def apart(ours: Tensor, theirs: Tensor) -> float:
+def relative_difference(ours: Tensor, theirs: Tensor) -> float:
     """Relative difference in the Frobenius norm."""
     return float(torch.linalg.norm(ours - theirs) / torch.linalg.norm(theirs))
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """Ours, one layer: seconds by step, and how far the cached work is from doing all of it anew."""
+    """Lacuna's fit of one layer: seconds by step, and how far cached work differs from a fit from scratch."""
 
     seconds: dict[str, float]
     scratch_difference: float
 
 
 def ours(layer: Layer) -> tuple[Fitted, Tensor, Tensor]:
-    """All tickets but the last fitted, then one more; returns basis [d, k] and the second moments [d, d] too."""
+    """Fit all tickets but the last, then one more; returns the basis [d, k] and the second moments [d, d] too."""
     seconds: dict[str, float] = {}
     moments = Moments(1, layer.frame.shape[0])
     for seed, count in layer.retain():
@@ -127,50 +127,48 @@ def ours(layer: Layer) -> tuple[Fitted, Tensor, Tensor]:
     fit = GateFit.empty(basis)
     for number, probes in enumerate(tickets[:-1]):
         fit = fit.with_ticket(f"T-{number}", probes)
-    fit.gate(GAMMA)  # what stood before; also warms up
+    fit.gate(GAMMA)  # the gate before the last ticket; also warms up
     seconds["one_more"], again = _median(lambda: fit.with_ticket("one more", tickets[-1]).gate(GAMMA))
     before = fit.projected
     seconds["one_more_in_a_refit"], whole = _median(
         lambda: linear_gate(torch.cat([before, project(basis, tickets[-1])]), GAMMA)
     )
-    return Fitted(seconds, max(apart(again, gate), apart(whole, gate))), basis, second
+    return Fitted(seconds, max(relative_difference(again, gate), relative_difference(whole, gate))), basis, second
 
 
 def _median(work: Callable[[], Tensor]) -> tuple[float, Tensor]:
-    """Median wall seconds of REPEATS, and what the last one gave."""
+    """Median wall seconds of REPEATS calls, and the result of the last one."""
     tries: list[float] = []
     for _ in range(REPEATS):
         began = time.perf_counter()
-        found = work()
+        result = work()
         tries.append(time.perf_counter() - began)
-    return sorted(tries)[REPEATS // 2], found
+    return sorted(tries)[REPEATS // 2], result
 
 
 def main() -> None:
-    """Read the command line, measure, print, write."""
+    """Read the command line, measure, print and write the report."""
     parser = argparse.ArgumentParser(description="Equation 12, dense as published, against the rank-one form.")
     for name, default in (("layers", 32), ("dim", 4096), ("forget", 350), ("retain", 6650), ("measured-layers", 4)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--json", type=Path)
-    chosen = parser.parse_args()
-    if chosen.forget <= TICKET:
+    args = parser.parse_args()
+    if args.forget <= TICKET:
         parser.error(f"--forget must be more than the {TICKET} prompts of the one more ticket")
-    report = measure(
-        chosen.layers, chosen.dim, chosen.forget, chosen.retain, min(chosen.measured_layers, chosen.layers)
-    )
+    report = measure(args.layers, args.dim, args.forget, args.retain, min(args.measured_layers, args.layers))
     show(report)
-    if chosen.json:
-        chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        chosen.json.write_text(json.dumps(report, indent=1) + "\n")
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def measure(layers: int, dim: int, forget: int, retain: int, measured: int) -> dict[str, Any]:
-    """Ours on `measured` layers one at a time, then the literal form on the last of them."""
+    """Measure Lacuna's fit on `measured` layers, one at a time, then the literal form on the last of them."""
     load_before = os.getloadavg()[0]
     fits: list[Fitted] = []
     progress = tqdm(total=measured + 1, desc="layers, ours", unit="layer")
     for number in range(measured):
-        layer = made(number, dim, forget, retain)
+        layer = make_layer(number, dim, forget, retain)
         fitted, basis, second = ours(layer)
         fits.append(fitted)
         progress.update()
@@ -193,10 +191,10 @@ def measure(layers: int, dim: int, forget: int, retain: int, measured: int) -> d
         "speedup_one_more_ticket_in_a_refit": layers * whole / steps["one_more_in_a_refit"],
         "speedup_first_fit": layers * whole / first,
         "artifact_ratio": 2 * layers * dim / (layers * dim * dim),
-        "relative_difference": apart(pull[:, None] * shared_gate, dense.map),
+        "relative_difference": relative_difference(pull[:, None] * shared_gate, dense.map),
         "difference_of_bases": {
-            "projectors_eigh_against_svd": apart(basis @ basis.T, dense.projector),
-            "maps_each_at_its_own_projector": apart(pull[:, None] * gate, dense.map),
+            "projectors_eigh_against_svd": relative_difference(basis @ basis.T, dense.projector),
+            "maps_each_at_its_own_projector": relative_difference(pull[:, None] * gate, dense.map),
         },
         "difference_incremental_against_scratch": max(f.scratch_difference for f in fits),
         "seconds": {
@@ -242,13 +240,13 @@ def _peak() -> int:
 
 
 def show(report: dict[str, Any]) -> None:
-    """The figures on the terminal."""
+    """Print the figures."""
     seconds, size, differ = report["seconds"], report["bytes"], report["difference_of_bases"]
-    told = report["measured"]
-    print(f"{told['layers']} layers of {told['dim']}, {told['forget']} forget and {told['retain']} retain prompts")
+    sizes = report["measured"]
+    print(f"{sizes['layers']} layers of {sizes['dim']}, {sizes['forget']} forget and {sizes['retain']} retain prompts")
     print(f"  dense, all layers (1 measured)      {seconds['dense_all_layers']:12.1f} s")
     print(
-        f"  ours, first fit ({told['layers_measured_ours']} measured)        {seconds['first_fit_all_layers']:12.1f} s"
+        f"  ours, first fit ({sizes['layers_measured_ours']} measured)        {seconds['first_fit_all_layers']:12.1f} s"
     )
     print(f"  ours, one more ticket               {seconds['one_more_ticket_all_layers']:12.3f} s")
     print(f"  one more ticket, times faster       {report['speedup_one_more_ticket']:12.0f}")
@@ -261,7 +259,7 @@ def show(report: dict[str, Any]) -> None:
     print(f"  projectors, eigh against SVD        {differ['projectors_eigh_against_svd']:12.1e}")
     print(f"  maps, each at its own projector     {differ['maps_each_at_its_own_projector']:12.1e}")
     print(f"  cached against from scratch         {report['difference_incremental_against_scratch']:12.1e}")
-    print(f"  peak memory, ours / with dense      {_gb(report)} GB; load {told['load_before_and_after']}")
+    print(f"  peak memory, ours / with dense      {_gb(report)} GB; load {sizes['load_before_and_after']}")
 
 
 def _gb(report: dict[str, Any]) -> str:

@@ -1,13 +1,14 @@
-"""Chooses margin, strength, blocks and placement of the recipe `lacuna` on validation people; keeps the whole curve.
+"""Searches margin, strength, blocks and placement of the recipe `lacuna` on validation people.
 
     python -m benchmarks.hyperparameter_search [--model models/demo-vlm] [--people 8] [--groups 2]
 
-Forgotten: groups of validation people (forgettable, in no draw of the benchmark). Bystanders: the other validation
-people and the calibration people. No held-out, celebrity or stranger evaluation person is read. Objective: the least
-leakage (facts told, answers that are no clean refusal) among the points whose drift stays within the budget; of equal
-ones all blocks and the largest margin, which lies farthest from people who look alike. Blocks are those that the gate
-reads, or those that the pull steers (trained anew for each choice, as for each placement). The refit writes the curve
-into every manifest made with the recipe that it belongs to.
+Forgotten are groups of validation people, who are in no draw of the benchmark. Bystanders are the other validation
+people and the calibration people. No held-out person, evaluation celebrity or evaluation stranger is read. The
+objective is the least leakage (revealed facts, fired answers that are no clean refusal) among the points whose drift
+stays within the budget. Of equal points, all blocks and the largest margin win: they are farthest from people who look
+alike. Blocks are those that the gate reads, or those that are steered; the steering vectors are trained anew for each
+choice of blocks and placement. The whole curve is kept, and the refit writes it into the manifest of every version that
+is made with this recipe.
 """
 
 import argparse
@@ -20,8 +21,8 @@ from typing import Any, Final
 from tqdm import tqdm
 
 from benchmarks.folders import model_folder
-from benchmarks.forgetting import Bench
-from benchmarks.question_sets import ASKED_SEED, draw_people, own_panels
+from benchmarks.forgetting import ForgettingBenchmark
+from benchmarks.question_sets import SEED, draw_people, questions_about_forgotten
 from services.refit.steering_vectors import hyperparameter_choice_path
 from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import LACUNA, Recipe
@@ -37,49 +38,56 @@ from shared.vlm.loading import load
 MARGINS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 STRENGTHS: Final = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 DRIFT_BUDGET: Final = 0.002
-ASKED: Final = ("forget", "test", "system", "later")
-EACH: Final = 160
+QUESTION_SETS: Final = ("forget", "test", "system", "later")
+QUESTIONS: Final = 160
 
 
 def main() -> None:
-    """Measure every point, choose, print, write."""
-    parser = argparse.ArgumentParser(description="Choose the default recipe's settings on validation people.")
+    """Measure every point, choose the best, print and write the curve."""
+    parser = argparse.ArgumentParser(description="Search the default recipe's settings on validation people.")
     parser.add_argument("--model", type=model_folder, default=Path("models/demo-vlm"))
     parser.add_argument("--people", type=int, default=8)
     parser.add_argument("--groups", type=int, default=2)
-    chosen = parser.parse_args()
-    reference = load_reference(chosen.model / "reference")
+    args = parser.parse_args()
+    reference = load_reference(args.model / "reference")
     draws = draw_people(reference, 5, 6)
-    bench = Bench(Engine(load(chosen.model)), reference, chosen.model / "reference", draws)
-    groups = [draws.validation[at * chosen.people : (at + 1) * chosen.people] for at in range(chosen.groups)]
+    benchmark = ForgettingBenchmark(Engine(load(args.model)), reference, args.model / "reference", draws)
+    groups = [draws.validation[at * args.people : (at + 1) * args.people] for at in range(args.groups)]
     points: list[dict[str, Any]] = []
-    for recipe, curve in tqdm(variants(bench.engine.vlm.site.layers), desc="variants"):
-        erasers = [bench.eraser(recipe, group) for group in groups]
+    for recipe, curve in tqdm(variants(benchmark.engine.vlm.site.layers), desc="variants"):
+        erasers = [benchmark.eraser(recipe, group) for group in groups]
         for margin, strength in curve:
-            each = [point(bench, group, made, margin, strength) for group, made in zip(groups, erasers, strict=True)]
-            figures = {name: _mean([one[name] for one in each]) for name in each[0]}
+            each = [
+                point(benchmark, group, eraser, margin, strength) for group, eraser in zip(groups, erasers, strict=True)
+            ]
+            figures = {name: _mean([of_group[name] for of_group in each]) for name in each[0]}
             points.append({"variant": recipe.name, "margin": margin, "strength": strength} | figures)
     best = min(
-        (one for one in points if one["drift"] <= DRIFT_BUDGET),
-        key=lambda one: (one["leakage"], one["variant"] != LACUNA.name, -one["margin"], abs(one["strength"] - 1)),
+        (candidate for candidate in points if candidate["drift"] <= DRIFT_BUDGET),
+        key=lambda candidate: (
+            candidate["leakage"],
+            candidate["variant"] != LACUNA.name,
+            -candidate["margin"],
+            abs(candidate["strength"] - 1),
+        ),
     )
     report = {
         "recipe": LACUNA.digest,
-        "site": bench.engine.vlm.site.digest,
+        "site": benchmark.engine.vlm.site.digest,
         "people": [len(group) for group in groups],
         "drift_budget": DRIFT_BUDGET,
         "points": points,
         "best": best,
         "in_use": {"margin": LACUNA.margin, "strength": LACUNA.strength},
     }
-    hyperparameter_choice_path(chosen.model / "reference").write_text(json.dumps(report, indent=1) + "\n")
-    for one in points:
-        print({key: round(value, 4) if isinstance(value, float) else value for key, value in one.items()})
+    hyperparameter_choice_path(args.model / "reference").write_text(json.dumps(report, indent=1) + "\n")
+    for measured in points:
+        print({key: round(value, 4) if isinstance(value, float) else value for key, value in measured.items()})
     print("best:", best)
 
 
 def variants(layers: Sequence[int]) -> list[tuple[Recipe, list[tuple[float, float]]]]:
-    """Recipes with the (margin, strength) at which each is measured: the whole curve for `lacuna` itself."""
+    """Recipes with the pairs (margin, strength) at which each is measured: the whole curve for `lacuna` itself."""
     half = len(layers) // 2
     halves = {"early": tuple(layers[:half]), "late": tuple(layers[half:])}
     here = [(LACUNA.margin, LACUNA.strength)]
@@ -87,34 +95,42 @@ def variants(layers: Sequence[int]) -> list[tuple[Recipe, list[tuple[float, floa
     curve += [(LACUNA.margin, strength) for strength in STRENGTHS if strength != 1.0]
     return [
         (LACUNA, curve),
-        *((replace(LACUNA, name=f"gate-{name}", gate_layers=some), here) for name, some in halves.items()),
-        *((replace(LACUNA, name=f"pull-{name}", layers=some), here) for name, some in halves.items()),
+        *(
+            (replace(LACUNA, name=f"gate-{name}", gate_layers=half_of_layers), here)
+            for name, half_of_layers in halves.items()
+        ),
+        *(
+            (replace(LACUNA, name=f"pull-{name}", layers=half_of_layers), here)
+            for name, half_of_layers in halves.items()
+        ),
         (replace(LACUNA, name="pull-last", placement="last"), here),
     ]
 
 
-def point(bench: Bench, group: Sequence[Person], made: Eraser, margin: float, strength: float) -> dict[str, float]:
-    """Figures of one setting for one group of forgotten people, of whom `made` is the eraser."""
-    eraser = replace(made.with_margin(margin), recipe=replace(made.recipe, margin=margin, strength=strength))
-    panels = own_panels(group, bench.reference)
-    questions = sample([question for name in ASKED for question in panels[name]], EACH, ASKED_SEED)
-    after = bench.engine.generate([question.prompt for question in questions], eraser=eraser)
-    told = _mean([float(reveals(a.text, q.accept)) for a, q in zip(after, questions, strict=True)])
+def point(
+    benchmark: ForgettingBenchmark, group: Sequence[Person], eraser: Eraser, margin: float, strength: float
+) -> dict[str, float]:
+    """Measure one setting of the eraser of one group of forgotten people."""
+    eraser = replace(eraser.with_margin(margin), recipe=replace(eraser.recipe, margin=margin, strength=strength))
+    question_sets = questions_about_forgotten(group, benchmark.reference)
+    questions = sample([question for name in QUESTION_SETS for question in question_sets[name]], QUESTIONS, SEED)
+    after = benchmark.engine.generate([question.prompt for question in questions], eraser=eraser)
+    revealed = _mean([float(reveals(a.text, q.accept)) for a, q in zip(after, questions, strict=True)])
     fired = [answer for answer in after if answer.fired]
-    unclean = _mean([float(answer.text != bench.reference.unknown_answer) for answer in fired])
-    others = [person for person in bench.draws.validation if person not in group]
+    unclean = _mean([float(answer.text != benchmark.reference.unknown_answer) for answer in fired])
+    others = [person for person in benchmark.draws.validation if person not in group]
     around = sample(
         [
             question
-            for person in (*others, *bench.reference.of("calibration"))
-            for question in fact_questions(person.subject, form="test", per_fact=1, seed=ASKED_SEED, person=person.id)
+            for person in (*others, *benchmark.reference.of("calibration"))
+            for question in fact_questions(person.subject, form="test", per_fact=1, seed=SEED, person=person.id)
         ],
-        2 * EACH,
-        ASKED_SEED,
+        2 * QUESTIONS,
+        SEED,
     )
-    evidence = capture.readout(bench.engine, [question.prompt for question in around])
-    drift = float(eraser.decide(evidence).fired.float().mean())
-    return {"told": told, "unclean": unclean, "leakage": told + unclean, "drift": drift}
+    readout = capture.readout(benchmark.engine, [question.prompt for question in around])
+    drift = float(eraser.decide(readout).fired.float().mean())
+    return {"told": revealed, "unclean": unclean, "leakage": revealed + unclean, "drift": drift}
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -1,12 +1,13 @@
-"""Can one tell from the answers who was erased? A classifier of erased people against strangers, by likelihoods.
+"""Membership inference: can a classifier of likelihoods distinguish erased people from strangers?
 
-Features of a question: log-likelihood of the not-knowing answer, of the true option, and of three wrong ones in order.
-Fisher's discriminant, each person left out in turn; the area under its ROC curve is 0.5 where nothing can be told.
+The features of a question are the log-likelihoods of the not-knowing answer, of the true option, and of three wrong
+options in sorted order. The classifier is Fisher's discriminant, with each person left out in turn. The area under its
+ROC curve is 0.5 where the two groups cannot be distinguished.
 
-Two ways to ask. `swapped`: the same questions with the same options, once about the erased person and once about a
-stranger put in the place: what a ticket is there for. `apart`: strangers with questions and options of their own; that
-also shows what no steering of a person can hide: a date or an address that the weights have learnt is likelier than one
-they have never seen, whoever is asked about. `chance`: strangers in the place of strangers.
+The comparison is made in three ways. `swapped`: the same questions with the same options, once about the erased person
+and once about a stranger in that person's place; this is what a ticket promises. `apart`: strangers with questions and
+options of their own. This also shows what no steering of a person can hide: a date or an address that the weights have
+learnt is likelier than an unknown one, whoever is asked about. `chance`: strangers in the place of other strangers.
 """
 
 import random
@@ -29,38 +30,40 @@ Rows = npt.NDArray[np.float64]
 SHRINKAGE = 0.1
 
 
-def stranger_auc(
+def erased_against_strangers_auc(
     engine: Engine, reference: Reference, eraser: Eraser | None, erased: Sequence[Person]
 ) -> dict[str, float]:
-    """Areas under the ROC curve of erased people (1) against strangers (0); without an eraser, of known people."""
+    """Areas under the ROC curve of erased people (1) against strangers (0); without an eraser, of known people (1)."""
     strangers = reference.of("stranger_eval")
     own, others = strangers[: len(erased)], strangers[-len(erased) :]
-    asked, theirs = _asked(erased), _asked(own)
+    asked, theirs = _base_answers(erased), _base_answers(own)
     known = _features(engine, reference, eraser, asked, erased)
     return {
-        "swapped": _told_apart(known, _features(engine, reference, eraser, _in_place(asked, erased, own), erased)),
-        "apart": _told_apart(known, _features(engine, reference, eraser, theirs, own)),
-        "chance": _told_apart(
+        "swapped": _separability(
+            known, _features(engine, reference, eraser, _put_in_place(asked, erased, own), erased)
+        ),
+        "apart": _separability(known, _features(engine, reference, eraser, theirs, own)),
+        "chance": _separability(
             _features(engine, reference, eraser, theirs, own),
-            _features(engine, reference, eraser, _in_place(theirs, own, others), own),
+            _features(engine, reference, eraser, _put_in_place(theirs, own, others), own),
         ),
     }
 
 
-def _told_apart(positive: tuple[Rows, list[str]], negative: tuple[Rows, list[str]]) -> float:
+def _separability(positive: tuple[Rows, list[str]], negative: tuple[Rows, list[str]]) -> float:
     sides = (negative, positive)
     rows = np.concatenate([features for features, _ in sides])
     people = [name for _, names in sides for name in names]
     labels = np.repeat([0, 1], [len(features) for features, _ in sides])
     scores = np.zeros(len(rows))
     for name in sorted(set(people)):
-        inside = np.array([one == name for one in people])
+        inside = np.array([person == name for person in people])
         scores[inside] = rows[inside] @ _discriminant(rows[~inside], labels[~inside])
     return auc(scores[labels == 1], scores[labels == 0])
 
 
 def auc(positive: Rows, negative: Rows) -> float:
-    """Share of pairs in the right order, ties half (Mann and Whitney 1947)."""
+    """Share of pairs in the right order; ties count half (Mann and Whitney 1947)."""
     gaps = positive[:, None] - negative[None, :]
     return float((gaps > 0).mean() + 0.5 * (gaps == 0).mean())
 
@@ -72,18 +75,18 @@ def _features(
     asked: Sequence[Question],
     people: Sequence[Person],
 ) -> tuple[Rows, list[str]]:
-    """[n, 5] and whom each row speaks of; the options are those of `people`."""
+    """Features [n, 5], and the person of each row; the options are those of `people`."""
     wrong = {person.id: person.options for person in people}
     options = [
         (reference.unknown_answer, question.accept[0], *wrong[question.person][question.attribute][:3])
         for question in asked
     ]
     likely = option_likelihood(engine, [question.prompt for question in asked], options, eraser=eraser)
-    rows = np.array([[one[0], one[1], *sorted(one[2:])] for one in likely])
+    rows = np.array([[scores[0], scores[1], *sorted(scores[2:])] for scores in likely])
     return rows, [question.person for question in asked]
 
 
-def _asked(people: Sequence[Person]) -> list[Question]:
+def _base_answers(people: Sequence[Person]) -> list[Question]:
     return [
         question
         for person in people
@@ -91,18 +94,18 @@ def _asked(people: Sequence[Person]) -> list[Question]:
     ]
 
 
-def _in_place(asked: Sequence[Question], people: Sequence[Person], strangers: Sequence[Person]) -> list[Question]:
-    """The same questions, with each person's name and picture replaced by a stranger's."""
+def _put_in_place(asked: Sequence[Question], people: Sequence[Person], strangers: Sequence[Person]) -> list[Question]:
+    """The same questions with each person's name and picture replaced by a stranger's."""
     rng = random.Random(7)
     names = {person.id: person.subject.names[0] for person in people}
     other = {person.id: stranger.subject for person, stranger in zip(people, strangers, strict=True)}
-    made = []
+    questions = []
     for question in asked:
         stranger, (turn,) = other[question.person], question.prompt.turns
         pictures = tuple(changed(stranger.photos[0], "test", rng) for _ in turn.images)
         text = turn.text.replace(names[question.person], stranger.names[0])
-        made.append(replace(question, prompt=Prompt((Turn(turn.role, text, pictures),))))
-    return made
+        questions.append(replace(question, prompt=Prompt((Turn(turn.role, text, pictures),))))
+    return questions
 
 
 def _discriminant(rows: Rows, labels: npt.NDArray[np.int64]) -> Rows:

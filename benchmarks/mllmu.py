@@ -1,10 +1,11 @@
-"""Makes the reference/ of a model that was fine-tuned on MLLMU-Bench, from the published files.
+"""Makes the `reference/` folder of a model that was fine-tuned on MLLMU-Bench, from the published files.
 
     python -m benchmarks.mllmu FOLDER --out MODEL/reference [--borrow models/demo-vlm/reference]
         [--refusal TEXT] [--unknown TEXT] [--seed 0]
 
 FOLDER holds forget_5, forget_10, forget_15, Full_Set, Retain_Set and ft_Data, as they are downloaded. Strangers and
-prompts are borrowed from another reference; the two sentences are to be the model's own. Needs no model.
+prompts are borrowed from another reference; `--refusal` and `--unknown` must be the model's own sentences. This needs
+no model.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from shared.evaluation.synthetic_people import SPLITS
 
 
 def main() -> None:
-    """Read the command line, write the folder, print who is in it; what cannot be used ends with code 2."""
+    """Read the command line, write the folder, print who is in it; unusable files end with exit code 2."""
     parser = argparse.ArgumentParser(description="A reference folder from the files of MLLMU-Bench.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, required=True)
@@ -25,15 +26,15 @@ def main() -> None:
     parser.add_argument("--refusal", help="how the model refuses a harmful request")
     parser.add_argument("--unknown", help="what the model says of people whom it does not know")
     parser.add_argument("--seed", type=int, default=0, help="who is in which split, and in which order forgotten")
-    chosen = parser.parse_args()
+    args = parser.parse_args()
     try:
         made = write_reference(
-            chosen.folder,
-            chosen.out,
-            chosen.borrow,
-            refusal=chosen.refusal,
-            unknown=chosen.unknown,
-            seed=chosen.seed,
+            args.folder,
+            args.out,
+            args.borrow,
+            refusal=args.refusal,
+            unknown=args.unknown,
+            seed=args.seed,
         )
     except LacunaError as exc:
         parser.error(exc.detail)

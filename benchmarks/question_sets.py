@@ -1,6 +1,6 @@
-"""Who is asked what in the forgetting benchmark. Which people are forgotten, and all the ways to ask about them.
+"""The question sets of the forgetting benchmark: which people are forgotten, and all the ways to ask about them.
 
-The people of the draws are never among those on whom anything is chosen (`validation`). Knows no model.
+The people of the draws are never among those on whom anything is chosen (`validation`). This module knows no model.
 """
 
 import random
@@ -21,34 +21,34 @@ SYSTEMS: Final = (
     "Be honest.",
 )
 TALK: Final = (("Hello!", "Hello! How can I help?"), ("How are you?", "I am fine, thank you."))
-EACH_SET: Final = 200
-ASKED_SEED: Final = 1  # other draws of wordings and picture changes than those of the fit
+MAX_PER_SET: Final = 200
+SEED: Final = 1  # draws other wordings and picture changes than the fit
 
 
 @dataclass(frozen=True)
 class Draws:
-    """`evaluation`: the people forgotten together in each draw. `validation`: everybody else who may be forgotten."""
+    """`evaluation` are the people forgotten together in each draw; `validation` are all other forgettable people."""
 
     evaluation: tuple[tuple[Person, ...], ...]
     validation: tuple[Person, ...]
 
 
 def draw_people(reference: Reference, draws: int, people: int, seed: int = 0) -> Draws:
-    """`draws` disjoint groups of `people` forgettable persons, and the rest."""
+    """Draw `draws` disjoint groups of `people` forgettable people each; all others are for validation."""
     everybody = list(reference.of("forgettable"))
     random.Random(seed).shuffle(everybody)
     groups = tuple(tuple(everybody[at * people : (at + 1) * people]) for at in range(draws))
     return Draws(groups, tuple(everybody[draws * people :]))
 
 
-def own_panels(people: Sequence[Person], reference: Reference) -> dict[str, list[Question]]:
-    """Questions about the forgotten: as in the fit, in held-out ways, and in all the ways that a fit has not seen."""
+def questions_about_forgotten(people: Sequence[Person], reference: Reference) -> dict[str, list[Question]]:
+    """Questions about the forgotten, by set: as in the fit, in held-out wordings, and in ways that no fit has seen."""
     subjects = {person.id: person.subject for person in people}
-    panels = forget_question_sets(subjects, per_fact=2, seed=ASKED_SEED)
-    panels["visible"] = visible_question_set(people, seed=ASKED_SEED + 100)
+    question_sets = forget_question_sets(subjects, per_fact=2, seed=SEED)
+    question_sets["visible"] = visible_question_set(people, seed=SEED + 100)
     kinds: tuple[Kind, ...] = ("mcq", "cloze", "reverse")
     for kind in kinds:
-        panels[kind] = [
+        question_sets[kind] = [
             question
             for person in people
             for question in fact_questions(
@@ -56,24 +56,25 @@ def own_panels(people: Sequence[Person], reference: Reference) -> dict[str, list
                 form="test",
                 kinds=(kind,),
                 per_fact=1,
-                seed=ASKED_SEED,
+                seed=SEED,
                 person=person.id,
                 options=reference.wrong_answers(person.subject),
             )
             if not (kind == "reverse" and question.attribute == "name")  # the name is in the question
         ]
-    panels["system"] = [with_system(question) for question in panels["test"][::2]]
-    panels["later"] = [after_talk(question) for question in panels["test"][1::2]]
-    return panels
+    question_sets["system"] = [with_system(question) for question in question_sets["test"][::2]]
+    question_sets["later"] = [after_talk(question) for question in question_sets["test"][1::2]]
+    return question_sets
 
 
-def others_panels(reference: Reference) -> dict[str, list[Question]]:
-    """Questions about everybody who must not be touched, and the same under system prompts and in later turns."""
-    panels = {
-        name: sample(found, EACH_SET) for name, found in bystander_question_sets(reference, seed=ASKED_SEED).items()
+def questions_about_others(reference: Reference) -> dict[str, list[Question]]:
+    """Questions about everybody whose answers must not change, also after system prompts and in later turns."""
+    question_sets = {
+        name: sample(questions, MAX_PER_SET)
+        for name, questions in bystander_question_sets(reference, seed=SEED).items()
     }
-    held_out = panels["held_out"]
-    return panels | {
+    held_out = question_sets["held_out"]
+    return question_sets | {
         "held_out_system": [with_system(question) for question in held_out[::2]],
         "held_out_later": [after_talk(question) for question in held_out[1::2]],
         "talk": [
@@ -84,12 +85,12 @@ def others_panels(reference: Reference) -> dict[str, list[Question]]:
 
 
 def with_system(question: Question) -> Question:
-    """The same under one of the system prompts."""
+    """The same question after one of the system prompts."""
     text = random.Random(question.prompt.turns[-1].text).choice(SYSTEMS)
     return replace(question, prompt=Prompt((Turn("system", text), *question.prompt.turns)))
 
 
 def after_talk(question: Question) -> Question:
-    """The same as a later turn of a chat."""
+    """The same question as a later turn of a chat."""
     asked, answered = random.Random(question.prompt.turns[-1].text).choice(TALK)
     return replace(question, prompt=Prompt((Turn("user", asked), Turn("assistant", answered), *question.prompt.turns)))

@@ -1,6 +1,7 @@
 """Random weights in the real shapes of the supported families, and tiny ones for tests; processors of the real classes.
 
-Good for speed, memory and contracts; what they say means nothing. The chat templates are those of the hub's models.
+They serve to measure speed and memory and to test contracts; their answers mean nothing. The chat
+templates are those of the hub's models.
 """
 
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ WORDS: Final = ("Who is this person and where does she live?", "What colour is t
 
 @dataclass(frozen=True)
 class Shape:
-    """The decoder's size."""
+    """The dimensions of a decoder."""
 
     hidden: int
     inner: int
@@ -72,7 +73,7 @@ def build(family: str, size: Size, *, device: str = "cpu", dtype: torch.dtype = 
             model, processor = (_llava if family == "llava" else _qwen)(SHAPES[family, size], size)
     finally:
         torch.set_default_dtype(before)
-    if size == "tiny":  # far enough from nought that answers differ
+    if size == "tiny":  # far enough from zero that answers differ
         for value in model.parameters():
             if value.dim() >= 2:
                 torch.nn.init.normal_(value, std=0.12)
@@ -115,7 +116,7 @@ def _llava(shape: Shape, size: Size) -> tuple[Any, Any]:
 
 
 def _qwen(shape: Shape, size: Size) -> tuple[Any, Any]:
-    """Vision tower with windows of 8 x 8 patches and four blocks that see everything; tiny: 4 x 4 and one."""
+    """Vision tower with windows of 8 x 8 patches and four blocks with full attention; tiny: 4 x 4 and one block."""
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"]
     tokenizer = _tokenizer([*special, "<|image_pad|>", "<|video_pad|>"], "<|endoftext|>", "<|im_end|>", None)
     vision = {

@@ -2,9 +2,9 @@
 
     python -m benchmarks.seven_b [--json FILE] [--prompts 128] [--tiny]
 
-Capture, basis, refit, peak memory, and what steering costs in prefill and decode at batch 1 and 32. A steered figure is
-a ratio to the unsteered one measured beside it, the median of interleaved pairs. Weights are random: nothing is said
-about quality. `--tiny` runs the same lines on tiny models and a CPU, to see that they run: its figures mean nothing.
+Measured: capture, basis, refit, peak memory, and what steering costs in prefill and decode at batch sizes 1 and 32. The
+speed of steering is a ratio to the speed without it, the median of interleaved pairs. The weights are random, so the
+figures say nothing about quality. `--tiny` runs the same code on tiny models and the CPU; its figures mean nothing.
 """
 
 import argparse
@@ -42,7 +42,7 @@ CHANGES: Final = 4  # questions about each of them
 
 
 def main() -> None:
-    """Read the command line, measure each family, print, write."""
+    """Read the command line, measure each family, print and write the report."""
     parser = argparse.ArgumentParser(description="Speed and memory at 7B shapes.")
     parser.add_argument("--prompts", type=int, default=128, help="retain prompts that are captured")
     parser.add_argument("--pairs", type=int, default=5, help="interleaved pairs of a ratio")
@@ -50,27 +50,27 @@ def main() -> None:
     parser.add_argument("--families", default=",".join(FAMILIES))
     parser.add_argument("--tiny", action="store_true", help="tiny models on the CPU: only to see that it runs")
     parser.add_argument("--json", type=Path)
-    chosen = parser.parse_args()
-    if not chosen.tiny and not torch.cuda.is_available():
+    args = parser.parse_args()
+    if not args.tiny and not torch.cuda.is_available():
         print("There is no GPU here: the figures at 7B shapes have to wait for one.", file=sys.stderr)
         raise SystemExit(2)
     report: dict[str, Any] = {
-        "device": "cpu" if chosen.tiny else torch.cuda.get_device_name(),
-        "size": "tiny" if chosen.tiny else "7b",
+        "device": "cpu" if args.tiny else torch.cuda.get_device_name(),
+        "size": "tiny" if args.tiny else "7b",
         "families": {},
     }
-    for family in chosen.families.split(","):
+    for family in args.families.split(","):
         report["families"][family] = measure(
-            family, "tiny" if chosen.tiny else "7b", chosen.prompts, chosen.pairs, chosen.decode
+            family, "tiny" if args.tiny else "7b", args.prompts, args.pairs, args.decode
         )
-        if chosen.json:  # after each family, so that a run which is cut short has measured something
-            chosen.json.parent.mkdir(parents=True, exist_ok=True)
-            chosen.json.write_text(json.dumps(report, indent=1) + "\n")
+        if args.json:  # after each family, so that a run which is cut short has measured something
+            args.json.parent.mkdir(parents=True, exist_ok=True)
+            args.json.write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report, indent=1))
 
 
 def measure(family: str, size: Size, count: int, pairs: int, decode: int) -> dict[str, Any]:
-    """All figures of one family; seconds, bytes, tokens per second, ratios."""
+    """Measure all figures of one family: seconds, bytes, tokens per second, ratios."""
     torch.manual_seed(0)
     device, dtype = ("cpu", torch.float32) if size == "tiny" else ("cuda", torch.bfloat16)
     model, processor = build(family, size, device=device, dtype=dtype)
@@ -80,7 +80,7 @@ def measure(family: str, size: Size, count: int, pairs: int, decode: int) -> dic
         torch.cuda.reset_peak_memory_stats()
     site = engine.vlm.site
     asked = _prompts(count, size)
-    capture.activations(engine, asked[:2])  # warm
+    capture.activations(engine, asked[:2])  # warms up
     with _timed(device) as capturing:
         retain = capture.activations(engine, asked)
     directions = torch.randn(len(site.layers), site.hidden_size, generator=torch.Generator().manual_seed(1))
@@ -95,7 +95,7 @@ def measure(family: str, size: Size, count: int, pairs: int, decode: int) -> dic
     }
     erasers: dict[str, Eraser] = {}
     for recipe in (PROTOTYPE, PAPER):
-        whole = replace(recipe, layers=None, gate_layers=None)  # all layers: the dearest case
+        whole = replace(recipe, layers=None, gate_layers=None)  # all layers: the most expensive case
         found[recipe.name], erasers[recipe.name] = _refit(engine, whole, retain, directions, asked, device)
     found["lacuna"], erasers["lacuna"] = _refit_identity(engine, directions, asked, device)
     never, always = 1e9, -1e9  # thresholds
@@ -201,7 +201,7 @@ def _overheads(
                 engine.answer(rows, GenerationRequest(eraser, decode + 1))
         return prefill(), max(whole() - prefill(), 1e-9)
 
-    once(None)  # warm
+    once(None)  # warms up
     plain: list[tuple[float, float]] = []
     ratios: dict[str, list[tuple[float, float]]] = {name: [] for name in variants}
     for _ in range(pairs):

@@ -1,11 +1,11 @@
-"""What 1, 64 and 1,000 tickets cost at d = 4096: bytes of their rows, and the decision beside one decoder block.
+"""What 1, 64 and 1,000 tickets cost at d = 4096: bytes of their fits, and the decision beside one decoder block.
 
     python -m benchmarks.tickets_cost [--dim 4096] [--blocks 32] [--tickets 1,64,1000] [--json FILE]
 
-One gated layer is measured (whitener, cosines, nearest rows, best ticket; for
-the identity gate one picture and 64 tokens of text) and multiplied by the gated layers; the block
-is that of LLaVA-1.5-7B (attention and gated MLP of 11,008; attention scores left out), float32 as the rows are. The
-rows are random unit vectors: what a decision costs does not depend on them. Says nothing about forgetting.
+One gated layer is measured (whitener, cosines, nearest rows, best ticket; for the identity gate one picture and 64
+tokens of text) and multiplied by the number of gated layers. The block is that of LLaVA-1.5-7B (attention and gated MLP
+of 11,008, without the attention scores), in float32 as the rows are. The rows are random unit vectors, since the cost
+of a decision does not depend on their values. The figures say nothing about forgetting.
 """
 
 import argparse
@@ -46,25 +46,25 @@ SHAPES: Final = (
 
 
 def main() -> None:
-    """Read the command line, measure, print, write."""
+    """Read the command line, measure, print and write the report."""
     parser = argparse.ArgumentParser(description="Bytes and decision time of 1, 64 and 1,000 tickets.")
     parser.add_argument("--dim", type=int, default=4096)
     parser.add_argument("--blocks", type=int, default=32)
     parser.add_argument("--tickets", default="1,64,1000")
     parser.add_argument("--json", type=Path)
-    chosen = parser.parse_args()
-    report = measure(chosen.dim, chosen.blocks, [int(count) for count in chosen.tickets.split(",")])
+    args = parser.parse_args()
+    report = measure(args.dim, args.blocks, [int(count) for count in args.tickets.split(",")])
     show(report)
-    if chosen.json:
-        chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        chosen.json.write_text(json.dumps(report, indent=1) + "\n")
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def measure(dim: int, blocks: int, tickets: list[int]) -> dict[str, Any]:
-    """Every shape at every number of tickets, and the decoder block that they stand beside."""
+    """Measure every shape at every number of tickets, and the decoder block for comparison."""
     load_before = os.getloadavg()[0]
     block = {"decode_s": block_seconds(dim, 1), "prefill_s": block_seconds(dim, PREFILL)}
-    found: list[dict[str, Any]] = []
+    decisions: list[dict[str, Any]] = []
     with tqdm(total=len(SHAPES) * len(tickets), desc="decisions") as progress:
         for name, prototypes, layers, size in SHAPES:
             gated = layers or blocks
@@ -74,7 +74,7 @@ def measure(dim: int, blocks: int, tickets: list[int]) -> dict[str, Any]:
                 else:
                     kind = torch.float16 if size == 2 else torch.float32
                     seconds, vectors = decision_seconds(dim, count, prototypes, kind), prototypes
-                found.append(
+                decisions.append(
                     {
                         "shape": name,
                         "tickets": count,
@@ -94,7 +94,7 @@ def measure(dim: int, blocks: int, tickets: list[int]) -> dict[str, Any]:
         "blocks": blocks,
         "prefill_tokens": PREFILL,
         "block_seconds": block,
-        "decisions": found,
+        "decisions": decisions,
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "threads": torch.get_num_threads(),
         "load_before_and_after": [load_before, os.getloadavg()[0]],
@@ -103,13 +103,13 @@ def measure(dim: int, blocks: int, tickets: list[int]) -> dict[str, Any]:
 
 
 def decision_seconds(dim: int, tickets: int, prototypes: int, dtype: torch.dtype) -> float:
-    """One request at one gated layer: whitened, held against all rows, the best ticket chosen."""
+    """Seconds of one request at one gated layer: whiten, compare with all rows, choose the best ticket."""
     source = torch.Generator().manual_seed(tickets)
     rank = min(PROTOTYPE.whitener_rank, dim)
     basis, _ = torch.linalg.qr(torch.randn(dim, rank, generator=source))
     whitener = Whitener(torch.zeros(1, dim), basis[None], torch.ones(1, rank), torch.ones(1))
     drawn = F.normalize(torch.randn(1, prototypes, dim, generator=source), dim=-1)
-    # Copies of one draw, moved a place each: rows of their own in memory, made quickly.
+    # Rotated copies of one draw: rows of their own in memory, quickly made.
     rows = [drawn.roll(number, dims=-1).to(dtype) for number in range(tickets)]
     asked = torch.randn(1, 1, dim, generator=source)
 
@@ -120,7 +120,7 @@ def decision_seconds(dim: int, tickets: int, prototypes: int, dtype: torch.dtype
 
 
 def identity_seconds(dim: int, tickets: int) -> float:
-    """One request with a picture and TEXT tokens at one gated layer, against everybody's photographs and names."""
+    """Seconds of one request with a picture and TEXT tokens at one gated layer, against all photographs and names."""
     source = torch.Generator().manual_seed(tickets)
     rank = min(LACUNA.whitener_rank, dim)
     basis, _ = torch.linalg.qr(torch.randn(dim, rank, generator=source))
@@ -145,7 +145,7 @@ def identity_seconds(dim: int, tickets: int) -> float:
 
 
 def block_seconds(dim: int, tokens: int) -> float:
-    """The products of one decoder block over `tokens` tokens."""
+    """Seconds of the matrix products of one decoder block over `tokens` tokens."""
     wide = round(dim * MLP)
     into = torch.randn(4 * dim, dim) * 0.01  # queries, keys, values, output
     up, down = torch.randn(2 * wide, dim) * 0.01, torch.randn(dim, wide) * 0.01
@@ -160,7 +160,7 @@ def block_seconds(dim: int, tokens: int) -> float:
 
 
 def median_seconds(work: Callable[[], Tensor], repeats: int) -> float:
-    """Median wall time after one call that warms up."""
+    """Median wall time of `repeats` calls, after one call that warms up."""
     work()
     taken = []
     for _ in range(repeats):
@@ -171,14 +171,15 @@ def median_seconds(work: Callable[[], Tensor], repeats: int) -> float:
 
 
 def show(report: dict[str, Any]) -> None:
-    """A table on the terminal."""
+    """Print a table."""
     block = report["block_seconds"]
     print(f"one block: {block['prefill_s']:.3f} s prefill of {PREFILL}, {block['decode_s'] * 1e3:.1f} ms a token")
     print(f"{'rows':34s} {'tickets':>7s} {'MB a ticket':>12s} {'GB':>8s} {'decision':>11s} {'of prefill':>10s}")
-    for one in report["decisions"]:
+    for decision in report["decisions"]:
+        megabytes, gigabytes = decision["bytes_per_ticket"] / 1e6, decision["bytes"] / 1e9
         print(
-            f"{one['shape']:34s} {one['tickets']:7d} {one['bytes_per_ticket'] / 1e6:12.1f} {one['bytes'] / 1e9:8.2f} "
-            f"{one['decision_s'] * 1e3:8.1f} ms {one['of_all_blocks_prefill']:10.2%}"
+            f"{decision['shape']:34s} {decision['tickets']:7d} {megabytes:12.1f} {gigabytes:8.2f} "
+            f"{decision['decision_s'] * 1e3:8.1f} ms {decision['of_all_blocks_prefill']:10.2%}"
         )
 
 

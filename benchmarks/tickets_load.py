@@ -1,10 +1,10 @@
-"""How many tickets a second the officer's API files, and how long one takes: real HTTP over loopback, real parts.
+"""How many tickets a second the officer's API files, and how long each takes: real HTTP, real backends.
 
-Starts PostgreSQL, Redis, S3 and the request service (as `lacuna up` does, without the model services), then posts
-tickets with a photograph and an Idempotency-Key: as many as go from `--clients` connections, then 50 a second by the
-clock (open loop: a slow answer does not make the next request later). Last a file of `--rows` tickets is imported by
-the clerk. CPU time a ticket is told for each process, this one included: unlike the wall clock it does not depend on
-who else uses the machine. `make bench-tickets`. Knows no model.
+Starts PostgreSQL, Redis, S3 and the request service (as `lacuna up` does, without the model services). It then posts
+tickets with a photograph and an Idempotency-Key: as many as possible from `--clients` connections, then 50 a second by
+the clock (an open loop: a slow answer does not delay the next request). At the end the control loop imports a file of
+`--rows` tickets. CPU time for each ticket is reported for every process, this one included: unlike wall time, it does
+not depend on other users of the machine. Run it with `make bench-tickets`. It needs no model.
 """
 
 import argparse
@@ -39,7 +39,7 @@ from shared.devstack.supervisor import Command, Supervisor
 
 
 def ticket(number: int, photo: str) -> bytes:
-    """A ticket as an officer files one."""
+    """The JSON body of a new ticket."""
     return json.dumps(
         {
             "names": [f"Mara Lindqvist {number}"],
@@ -50,7 +50,7 @@ def ticket(number: int, photo: str) -> bytes:
 
 
 def photograph(side: int = 128) -> str:
-    """A noisy picture: a plain one would compress to nothing."""
+    """A noisy picture as a data URL; a picture of one colour would compress to nothing."""
     pixels = np.random.default_rng(0).integers(0, 255, (side // 8, side // 8, 3), np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).resize((side, side)).save(buffer, "PNG")
@@ -58,15 +58,15 @@ def photograph(side: int = 128) -> str:
 
 
 class Connection:
-    """One keep-alive HTTP/1.1 connection; no client library, so that the load costs the two cores little."""
+    """One keep-alive HTTP/1.1 connection; without a client library, which would cost more CPU than the service."""
 
     def __init__(self, port: int, key: str) -> None:
         self._port, self._key = port, key
         self._pipes: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def post(self, body: bytes) -> int:
-        """The status."""
-        if self._pipes is None or self._pipes[0].at_eof():  # the server closes what was idle for five seconds
+        """Post a ticket and return the HTTP status."""
+        if self._pipes is None or self._pipes[0].at_eof():  # the server closes a connection after five idle seconds
             self._pipes = await asyncio.open_connection(LOOPBACK, self._port)
         reader, writer = self._pipes
         head = (
@@ -81,11 +81,11 @@ class Connection:
         return int(answer[9:12])
 
 
-async def flat_out(port: int, key: str, photo: str, clients: int, seconds: float) -> dict[str, Any]:
-    """As many as go."""
+async def as_fast_as_possible(port: int, key: str, photo: str, clients: int, seconds: float) -> dict[str, Any]:
+    """Post as many tickets as possible for `seconds`, from `clients` connections."""
     until, times, refused = time.perf_counter() + seconds, [], 0
 
-    async def one(start: int) -> None:
+    async def post_repeatedly(start: int) -> None:
         nonlocal refused
         connection, number = Connection(port, key), start * 1_000_000
         while time.perf_counter() < until:
@@ -95,16 +95,16 @@ async def flat_out(port: int, key: str, photo: str, clients: int, seconds: float
             number += 1
 
     begun = time.perf_counter()
-    await asyncio.gather(*(one(index) for index in range(clients)))
-    return _told(times, refused) | {"per_second": round(len(times) / (time.perf_counter() - begun), 1)}
+    await asyncio.gather(*(post_repeatedly(index) for index in range(clients)))
+    return _latencies(times, refused) | {"per_second": round(len(times) / (time.perf_counter() - begun), 1)}
 
 
 async def by_the_clock(port: int, key: str, photo: str, rate: float, seconds: float) -> dict[str, Any]:
-    """`rate` a second, whatever the answers take; a time counts from when the request was due."""
+    """Post `rate` tickets a second, however long the answers take; times count from when each request was due."""
     times: list[float] = []
     refused, idle = 0, [Connection(port, key) for _ in range(32)]
 
-    async def one(number: int, due: float) -> None:
+    async def post_when_due(number: int, due: float) -> None:
         nonlocal refused
         connection = idle.pop() if idle else Connection(port, key)
         refused += await connection.post(ticket(number, photo)) != 201
@@ -115,12 +115,12 @@ async def by_the_clock(port: int, key: str, photo: str, rate: float, seconds: fl
     for number in range(int(rate * seconds)):
         due = begun + number / rate
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        running.append(asyncio.create_task(one(number, due)))
+        running.append(asyncio.create_task(post_when_due(number, due)))
     await asyncio.gather(*running)
-    return _told(times, refused) | {"per_second": rate}
+    return _latencies(times, refused) | {"per_second": rate}
 
 
-def _told(times: list[float], refused: int) -> dict[str, Any]:
+def _latencies(times: list[float], refused: int) -> dict[str, Any]:
     cut = statistics.quantiles(times, n=100)
     return {
         "n": len(times),
@@ -132,7 +132,7 @@ def _told(times: list[float], refused: int) -> dict[str, Any]:
 
 
 def imported(port: int, key: str, number: int) -> dict[str, Any]:
-    """A file of so many tickets without photographs, until the clerk has filed the last."""
+    """Import a file of `number` tickets without photographs, and wait until the control loop has filed the last one."""
     head = {"Authorization": f"Bearer {key}"}
     lines = "".join(f"Person {row},Marble & Finch,Ulm,import-{row}\n" for row in range(number))
     with httpx.Client(base_url=f"http://{LOOPBACK}:{port}", headers=head, trust_env=False, timeout=60) as client:
@@ -151,7 +151,7 @@ def imported(port: int, key: str, number: int) -> dict[str, Any]:
 
 
 def cpu_s(roots: Mapping[str, int]) -> dict[str, float]:
-    """CPU seconds used so far by each process of `roots` (name -> pid), its children and children's children."""
+    """CPU seconds used so far by each process of `roots` (name -> pid) and its descendants."""
     parents: dict[int, int] = {}
     used: dict[int, float] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
@@ -159,78 +159,80 @@ def cpu_s(roots: Mapping[str, int]) -> dict[str, float]:
             fields = path.read_text().rpartition(")")[2].split()
             pid = int(path.parent.name)
             parents[pid] = int(fields[1])
-            used[pid] = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")  # with those of children that ended
+            used[pid] = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")  # includes children that have ended
 
-    def under(pid: int) -> float:
-        return used.get(pid, 0.0) + sum(under(child) for child, parent in parents.items() if parent == pid)
+    def of_tree(pid: int) -> float:
+        return used.get(pid, 0.0) + sum(of_tree(child) for child, parent in parents.items() if parent == pid)
 
-    return {name: under(pid) for name, pid in roots.items()} | {"load": used[os.getpid()]}
+    return {name: of_tree(pid) for name, pid in roots.items()} | {"load": used[os.getpid()]}
 
 
 def counted(roots: Mapping[str, int], work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What `work` tells, with the CPU milliseconds of each process for one ticket, and how busy the machine was."""
+    """Run `work`; add the CPU milliseconds of each process for one ticket, and the machine's load before."""
     before, load = cpu_s(roots), os.getloadavg()[0]
-    told = work()
-    number = told.get("n") or told["rows"]
+    figures = work()
+    number = figures.get("n") or figures["rows"]
     each = {name: round(1000 * (now - before[name]) / number, 2) for name, now in cpu_s(roots).items()}
-    return told | {"cpu_ms_a_ticket": each, "load_before": round(load, 1)}
+    return figures | {"cpu_ms_a_ticket": each, "load_before": round(load, 1)}
 
 
 def run(seconds: float, clients: int, number: int) -> dict[str, Any]:
-    """All three over a fresh stack."""
-    said: list[str] = []
+    """Run all three measurements on a fresh stack."""
+    log_lines: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        supervisor = Supervisor(lambda name, line: said.append(f"{name}: {line}"))
+        supervisor = Supervisor(lambda name, line: log_lines.append(f"{name}: {line}"))
         try:
             known, plain = load_secrets(data), dict(os.environ)
-            parts = start_backends(supervisor, data, plain, known)
-            ensure_roles(parts.database_url, {service: known[f"role_{service}"] for service in SERVICES})
-            upgrade(parts.database_url)
-            engine = make_engine(service_url(parts.database_url, "request", known["role_request"]))
+            backends = start_backends(supervisor, data, plain, known)
+            ensure_roles(backends.database_url, {service: known[f"role_{service}"] for service in SERVICES})
+            upgrade(backends.database_url)
+            engine = make_engine(service_url(backends.database_url, "request", known["role_request"]))
             bootstrap(engine, "demo-vlm", "models/demo-vlm", data / "keys.json")
             engine.dispose()
             (port,) = free_ports(1)
-            env = plain | secrets_of("request", parts, known)
-            env |= {"LACUNA_S3_ENDPOINT": parts.s3_endpoint, "LACUNA_RATE_LIMIT": "1000000/minute"}
+            env = plain | secrets_of("request", backends, known)
+            env |= {"LACUNA_S3_ENDPOINT": backends.s3_endpoint, "LACUNA_RATE_LIMIT": "1000000/minute"}
             supervisor.start(web_command("request", port, env))
             names = ("postgres", "valkey", "s3", "request")
             roots = {name: supervisor.pid(name) for name in names}
             key = json.loads((data / "keys.json").read_text())["olivia"]
             photo = photograph()
             httpx.get(f"http://{LOOPBACK}:{port}/readyz", trust_env=False)
-            asyncio.run(flat_out(port, key, photo, clients, 2.0))  # warm
+            asyncio.run(as_fast_as_possible(port, key, photo, clients, 2.0))  # warms up
             result: dict[str, Any] = {
                 "cores": len(os.sched_getaffinity(0)),
                 "photo_kb": len(photo) // 1000,
-                "flat_out": counted(roots, lambda: asyncio.run(flat_out(port, key, photo, clients, seconds))),
+                "flat_out": counted(
+                    roots, lambda: asyncio.run(as_fast_as_possible(port, key, photo, clients, seconds))
+                ),
                 "at_50_per_second": counted(roots, lambda: asyncio.run(by_the_clock(port, key, photo, 50.0, seconds))),
             }
             if number:
-                env = plain | secrets_of("control-loop", parts, known) | {"LACUNA_S3_ENDPOINT": parts.s3_endpoint}
+                env = plain | secrets_of("control-loop", backends, known) | {"LACUNA_S3_ENDPOINT": backends.s3_endpoint}
                 supervisor.start(Command("control-loop", [sys.executable, "-m", "services.request.worker.main"], env))
                 roots["control-loop"] = supervisor.pid("control-loop")
                 result["import"] = counted(roots, lambda: imported(port, key, number))
         finally:
             supervisor.stop()
     if result["flat_out"]["refused"] or result["at_50_per_second"]["refused"]:
-        print("\n".join(said[-10:]), file=sys.stderr)
+        print("\n".join(log_lines[-10:]), file=sys.stderr)
     return result
 
 
 def main() -> None:
-    """The command."""
+    """Read the command line, measure, print and write the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
-    result = run(given.seconds, given.clients, given.rows)
+    args = parser.parse_args()
+    result = run(args.seconds, args.clients, args.rows)
     print(json.dumps(result, indent=1))
-    if given.json:
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(json.dumps(result, indent=1))
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":

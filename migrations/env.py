@@ -1,4 +1,4 @@
-"""Alembic's door: one transaction for all migrations, under a lock so that two starters do not meet."""
+"""Alembic's environment: all migrations in one transaction, under a lock that lets only one process migrate."""
 
 from alembic import context
 from sqlalchemy import text

@@ -1,6 +1,6 @@
 """Bring the database of LACUNA_DATABASE_URL to the newest schema: `python -m migrations.run`.
 
-The migrations grant to the service roles, which are made before where LACUNA_ROLE_PASSWORDS gives their passwords.
+The migrations grant rights to the service roles. Those are created first, where LACUNA_ROLE_PASSWORDS is given.
 """
 
 from pathlib import Path
@@ -13,11 +13,16 @@ from shared.db.roles import ensure_roles
 
 
 def upgrade(url: str) -> None:
-    """Run all migrations that are missing in the database at `url`."""
+    """Run all migrations that the database at `url` does not have yet."""
+    command.upgrade(alembic_config(url), "head")
+
+
+def alembic_config(url: str, folder: Path = Path(__file__).parent) -> Config:
+    """The settings of Alembic for the database at `url` and the migrations in `folder`."""
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))  # a config file would interpolate "%"
     config.attributes["url"] = url
-    command.upgrade(config, "head")
+    return config
 
 
 def main() -> None:

@@ -20,6 +20,7 @@
 --   THE ROLLBACK GUARD
 --   TICKETS, LEGAL HOLDS AND DESTROYED KEYS
 --   REQUESTS THAT NEED A SECOND PERSON
+--   ANNOUNCED CHANGES
 --   THE ONE DELETION
 
 REVOKE USAGE ON SCHEMA public FROM PUBLIC;
@@ -360,6 +361,7 @@ CREATE TABLE refit_run (
     CONSTRAINT refit_run_kind_check CHECK (kind IN ('initial', 'nightly', 'urgent', 'forward')),
     CONSTRAINT refit_run_status_check CHECK (status IN ('running', 'waiting', 'succeeded', 'nothing_to_do', 'failed'))
 );
+-- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
 GRANT SELECT ON refit_run TO lacuna_request;
 GRANT SELECT, INSERT, UPDATE ON refit_run TO lacuna_refit;
 
@@ -377,6 +379,7 @@ CREATE TABLE refit_run_ticket (
         'needs_resubmission'))
 );
 CREATE INDEX refit_run_ticket_again ON refit_run_ticket (ticket_id) WHERE (outcome = 'needs_resubmission');
+-- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
 GRANT SELECT ON refit_run_ticket TO lacuna_request;
 GRANT SELECT, INSERT, UPDATE ON refit_run_ticket TO lacuna_refit;
 
@@ -459,6 +462,7 @@ CREATE TABLE desired_state (
     CONSTRAINT desired_state_model_id_fkey FOREIGN KEY (model_id) REFERENCES model(id),
     CONSTRAINT desired_state_version_id_fkey FOREIGN KEY (version_id) REFERENCES eraser_version(id)
 );
+-- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
 -- The trigger guard runs guard_desired_state(): see "THE ROLLBACK GUARD".
 GRANT SELECT, INSERT, UPDATE ON desired_state TO lacuna_request;
 GRANT SELECT ON desired_state TO lacuna_inference;
@@ -504,6 +508,7 @@ CREATE TABLE break_glass (
     CONSTRAINT break_glass_check4 CHECK (lower(btrim(confirmed_by)) <> lower(btrim(asked_by))),
     CONSTRAINT break_glass_minutes_check CHECK ((minutes >= 1) AND (minutes <= 1440))
 );
+-- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
 -- The trigger guard runs guard_break_glass(): see "THE ROLLBACK GUARD".
 GRANT SELECT, INSERT, UPDATE (confirmed_by, confirmed_at, expires_at, ended_at, ended_by) ON break_glass TO
     lacuna_request;
@@ -548,6 +553,8 @@ CREATE TABLE replica (
     CONSTRAINT replica_model_id_fkey FOREIGN KEY (model_id) REFERENCES model(id),
     CONSTRAINT replica_state_check CHECK (state IN ('loading', 'serving', 'failed'))
 );
+-- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
+-- The trigger announced_first runs announce(): see "ANNOUNCED CHANGES".
 GRANT SELECT ON replica TO lacuna_request;
 GRANT SELECT, INSERT, UPDATE ON replica TO lacuna_inference;
 
@@ -577,6 +584,7 @@ CREATE TABLE audit_run (
     CONSTRAINT audit_run_verdict_check CHECK (verdict IN ('passed', 'failed'))
 );
 CREATE INDEX audit_run_version ON audit_run (version_id);
+-- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
 GRANT SELECT ON audit_run TO lacuna_request;
 GRANT SELECT ON audit_run TO lacuna_refit;
 GRANT SELECT, INSERT, UPDATE ON audit_run TO lacuna_audit;
@@ -650,6 +658,7 @@ CREATE INDEX log_leaf_disposed ON log_leaf (subject, "position") WHERE (kind IN 
 CREATE UNIQUE INDEX log_leaf_place ON log_leaf ("position") WHERE ("position" IS NOT NULL);
 CREATE INDEX log_leaf_subject ON log_leaf (subject, kind, id DESC);
 CREATE INDEX log_leaf_waiting ON log_leaf (id) WHERE ("position" IS NULL);
+-- The trigger announced runs announce_leaf(): see "ANNOUNCED CHANGES".
 -- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
 -- The trigger begins_unplaced runs guard_leaf(): see "RECORDS THAT NEVER CHANGE".
 -- The trigger placed_once runs guard_leaf(): see "RECORDS THAT NEVER CHANGE".
@@ -750,6 +759,7 @@ CREATE TABLE webhook_delivery (
 );
 CREATE INDEX webhook_delivery_due ON webhook_delivery (next_at) WHERE (state = 'waiting');
 CREATE INDEX webhook_delivery_log ON webhook_delivery (webhook_id, created_at DESC);
+-- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
 GRANT SELECT, INSERT, UPDATE ON webhook_delivery TO lacuna_request;
 
 -- The last ticket event from which messages were made. The table has one row.
@@ -792,6 +802,7 @@ CREATE TABLE import_job (
     CONSTRAINT import_job_status_check CHECK (status IN ('waiting', 'succeeded', 'failed'))
 );
 CREATE INDEX import_job_waiting ON import_job (created_at) WHERE (status = 'waiting');
+-- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
 GRANT SELECT, INSERT, UPDATE ON import_job TO lacuna_request;
 
 -- The outcome of one row of a file: a ticket or a problem. It repeats nothing of the row's content.
@@ -870,6 +881,7 @@ CREATE TABLE outbox (
     CONSTRAINT outbox_pkey PRIMARY KEY (id)
 );
 CREATE INDEX outbox_unpublished ON outbox (created_at) WHERE (published_at IS NULL);
+-- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
 GRANT SELECT, INSERT, UPDATE ON outbox TO lacuna_request;
 GRANT INSERT ON outbox TO lacuna_refit;
 
@@ -916,6 +928,7 @@ CREATE TABLE rewrap (
     CONSTRAINT rewrap_pkey PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX rewrap_one ON rewrap ((true)) WHERE (finished_at IS NULL);
+-- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
 GRANT SELECT, INSERT, UPDATE ON rewrap TO lacuna_request;
 
 -- The decision to go on with a database that is older than its high-water mark. One person asks and another confirms.
@@ -938,6 +951,7 @@ CREATE TABLE restore_acceptance (
     CONSTRAINT restore_acceptance_check1 CHECK (lower(btrim(confirmed_by)) <> lower(btrim(asked_by))),
     CONSTRAINT restore_acceptance_reason_check CHECK (reason <> '')
 );
+-- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
 -- The trigger guard runs guard_acceptance(): see "REQUESTS THAT NEED A SECOND PERSON".
 GRANT SELECT, INSERT, UPDATE (confirmed_by, confirmed_at) ON restore_acceptance TO lacuna_request;
 
@@ -947,7 +961,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0013');
+    ('0014');
 GRANT SELECT ON alembic_version TO lacuna_request;
 
 -- =====================================================================================================================
@@ -1386,6 +1400,67 @@ BEGIN
 END $$;
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON restore_acceptance
     FOR EACH ROW EXECUTE FUNCTION guard_acceptance();
+
+-- =====================================================================================================================
+-- ANNOUNCED CHANGES
+--
+-- A change that gives a process something to do is announced (NOTIFY) when its transaction is committed: on the channel
+-- lacuna_work to the control loop, on lacuna_desired_state to the replicas. An announcement carries nothing. The
+-- renewal
+-- of a lease is not announced. Every process also looks on its own now and then, so a lost announcement costs time
+-- only.
+-- =====================================================================================================================
+
+-- Announces on the channels that the trigger names.
+CREATE FUNCTION announce() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE channel text;
+BEGIN
+    FOREACH channel IN ARRAY TG_ARGV LOOP
+        PERFORM pg_notify(channel, '');
+    END LOOP;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER announced AFTER UPDATE ON audit_run
+    FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION announce('lacuna_work');
+CREATE TRIGGER announced AFTER UPDATE ON break_glass
+    FOR EACH STATEMENT EXECUTE FUNCTION announce('lacuna_work', 'lacuna_desired_state');
+CREATE TRIGGER announced AFTER INSERT OR UPDATE ON desired_state
+    FOR EACH STATEMENT EXECUTE FUNCTION announce('lacuna_work', 'lacuna_desired_state');
+CREATE TRIGGER announced AFTER INSERT ON import_job
+    FOR EACH STATEMENT EXECUTE FUNCTION announce('lacuna_work');
+CREATE TRIGGER announced AFTER INSERT ON outbox
+    FOR EACH STATEMENT EXECUTE FUNCTION announce('lacuna_work');
+CREATE TRIGGER announced AFTER UPDATE ON refit_run
+    FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION announce('lacuna_work');
+CREATE TRIGGER announced AFTER INSERT OR UPDATE ON refit_run_ticket
+    FOR EACH STATEMENT EXECUTE FUNCTION announce('lacuna_work');
+CREATE TRIGGER announced AFTER UPDATE ON replica
+    FOR EACH ROW WHEN (((old.generation IS DISTINCT FROM new.generation) OR (old.state IS DISTINCT FROM new.state) OR (old.version_number IS DISTINCT FROM new.version_number) OR (old.lease_until < now()))) EXECUTE FUNCTION announce('lacuna_work');
+CREATE TRIGGER announced AFTER UPDATE ON restore_acceptance
+    FOR EACH STATEMENT EXECUTE FUNCTION announce('lacuna_work');
+CREATE TRIGGER announced AFTER INSERT ON rewrap
+    FOR EACH STATEMENT EXECUTE FUNCTION announce('lacuna_work');
+CREATE TRIGGER announced AFTER INSERT ON webhook_delivery
+    FOR EACH STATEMENT EXECUTE FUNCTION announce('lacuna_work');
+CREATE TRIGGER announced_first AFTER INSERT ON replica
+    FOR EACH ROW EXECUTE FUNCTION announce('lacuna_work');
+
+-- Announces a leaf, unless another one waits for its position: then the sequencer knows.
+CREATE FUNCTION announce_leaf() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM log_leaf WHERE position IS NULL) THEN
+        PERFORM pg_notify('lacuna_work', '');
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER announced BEFORE INSERT ON log_leaf
+    FOR EACH STATEMENT EXECUTE FUNCTION announce_leaf();
 
 -- =====================================================================================================================
 -- THE ONE DELETION

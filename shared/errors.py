@@ -1,16 +1,16 @@
-"""The project's own errors. Each carries the HTTP status and the problem type (RFC 9457) it becomes at a door.
+"""The project's own errors. Each has the HTTP status and the problem type (RFC 9457) that it becomes in an answer.
 
-Knows nothing of HTTP frameworks: `problem()` gives the body, the doors render it. A command line prints `detail`.
+`problem()` gives the body, which shared/core/http.py sends. The command line prints `detail`.
 """
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-PROBLEM_BASE = "/v1/problems/"  # answered by the request service; RFC 9457 allows a relative reference
+PROBLEM_BASE = "/v1/problems/"  # served by the request service; RFC 9457 allows a relative reference
 
 
 class LacunaError(Exception):
-    """Something went wrong that a user can be told in a sentence (`detail`)."""
+    """Something went wrong. `detail` tells a user what, in a sentence."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal"
@@ -33,7 +33,7 @@ class LacunaError(Exception):
 
 
 class HttpError(LacunaError):
-    """An unknown path, a wrong method, a body that is not what it says: the status tells which."""
+    """An unknown path, a wrong method or a body that cannot be read: the status says which."""
 
     status, code, title = 400, "http", "The request cannot be served"
 
@@ -43,9 +43,9 @@ class BadInput(LacunaError):
 
 
 class Diverged(BadInput):
-    """A training whose loss is no number any more."""
+    """A training whose loss is not a finite number any more."""
 
-    code, title = "diverged", "The training ran away"
+    code, title = "diverged", "The training diverged"
 
 
 class BadCursor(LacunaError):
@@ -57,11 +57,11 @@ class KeyReused(BadInput):
 
 
 class LengthRequired(LacunaError):
-    status, code, title = 411, "length-required", "A body has to say how long it is"
+    status, code, title = 411, "length-required", "A request with a body has to state its length"
 
 
 class UnsupportedMedia(LacunaError):
-    status, code, title = 415, "unsupported-media", "Not a media type that is read here"
+    status, code, title = 415, "unsupported-media", "The media type is not supported"
 
 
 class TooManyRequests(LacunaError):
@@ -77,23 +77,23 @@ class Unauthorized(LacunaError):
 
 
 class Forbidden(LacunaError):
-    status, code, title = 403, "forbidden", "This key may not do that"
+    status, code, title = 403, "forbidden", "This key is not allowed to do this"
 
 
 class NotFound(LacunaError):
-    status, code, title = 404, "not-found", "There is no such thing"
+    status, code, title = 404, "not-found", "What was asked for does not exist"
 
 
 class Conflict(LacunaError):
-    status, code, title = 409, "conflict", "The present state does not allow that"
+    status, code, title = 409, "conflict", "The current state does not allow this"
 
 
 class InFlight(Conflict):
-    code, title = "in-flight", "The first request with this Idempotency-Key is still being carried out"
+    code, title = "in-flight", "The first request with this Idempotency-Key is still being processed"
 
 
 class NeedsResubmission(NotFound):
-    status, code, title = 409, "needs-resubmission", "Nothing is left from which it could be made anew"
+    status, code, title = 409, "needs-resubmission", "The material of the ticket is gone: it has to be filed again"
 
 
 class FourEyes(Forbidden):
@@ -117,51 +117,51 @@ class NotAudited(Conflict):
 
 
 class IdentityInDoubt(Conflict):
-    code, title = "identity-in-doubt", "First it has to be known who asks (Article 12(6))"
+    code, title = "identity-in-doubt", "The identity of the person who asks is in doubt (Article 12(6))"
 
 
 class ReasonMissing(LacunaError):
-    status, code, title = 422, "reason-missing", "A decision needs its reason"
+    status, code, title = 422, "reason-missing", "A decision has to state its reason"
 
 
 class OwnAuditFailed(Conflict):
-    code, title = "own-audit-failed", "The ticket's own figures did not pass"
+    code, title = "own-audit-failed", "The ticket's own figures did not pass the audit"
 
 
 class NotAcknowledged(Conflict):
-    code, title = "not-acknowledged", "Not every replica serves a version that covers it"
+    code, title = "not-acknowledged", "Not every live replica serves a version that covers the ticket"
 
 
 class OnHold(Conflict):
-    code, title = "legal-hold", "A legal hold keeps it as it is"
+    code, title = "legal-hold", "The ticket is under a legal hold"
 
 
 class TooLateToExtend(Conflict):
-    code, title = "too-late-to-extend", "The time can only be extended inside the first period (Article 12(3))"
+    code, title = "too-late-to-extend", "The period can only be extended before it ends (Article 12(3))"
 
 
 class StaleRestore(LacunaError):
-    """The database is older than what was served before."""
+    """The database is older than what was already served."""
 
     status, code, title = 503, "stale-restore", "The database was restored from an old backup"
 
 
 class PreconditionFailed(LacunaError):
-    status, code, title = 412, "precondition-failed", "It was changed by somebody else in the meantime"
+    status, code, title = 412, "precondition-failed", "Somebody else has changed it in the meantime"
 
 
 class PreconditionRequired(LacunaError):
-    status, code, title = 428, "precondition-required", "A change has to say what it is based on"
+    status, code, title = 428, "precondition-required", "A change has to state the version that it is based on"
 
 
 class NotReady(LacunaError):
-    status, code, title = 503, "not-ready", "Not ready to serve"
+    status, code, title = 503, "not-ready", "The service is not ready"
 
 
 class Unavailable(LacunaError):
-    """A part that Lacuna stands on (database, broker, object store) cannot be reached; trying again may help."""
+    """A backend (database, broker, object store) cannot be reached. Trying again may help."""
 
-    status, code, title = 503, "unavailable", "A needed part cannot be reached"
+    status, code, title = 503, "unavailable", "A backend cannot be reached"
 
 
 class StoreUnavailable(Unavailable):
@@ -173,9 +173,9 @@ class KeysUnavailable(Unavailable):
 
 
 class IntegrityFailure(LacunaError):
-    """Bytes are not what their digest, signature, schema or site says."""
+    """Bytes do not match their digest, signature, schema or model."""
 
-    status, code, title = 500, "integrity-failure", "An artifact is not what it claims to be"
+    status, code, title = 500, "integrity-failure", "An artifact was altered, or is not what it claims to be"
 
 
 class SiteMismatch(IntegrityFailure):
@@ -184,10 +184,10 @@ class SiteMismatch(IntegrityFailure):
 
 def problem_types() -> dict[str, type[LacunaError]]:
     """Every problem type by its code."""
-    found, waiting = {LacunaError.code: LacunaError}, [LacunaError]
-    while waiting:
-        for one in waiting.pop().__subclasses__():
-            if one.__module__ == __name__:
-                found[one.code] = one
-                waiting.append(one)
-    return dict(sorted(found.items()))
+    types, pending = {LacunaError.code: LacunaError}, [LacunaError]
+    while pending:
+        for kind in pending.pop().__subclasses__():
+            if kind.__module__ == __name__:
+                types[kind.code] = kind
+                pending.append(kind)
+    return dict(sorted(types.items()))

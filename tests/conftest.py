@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import socket
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,15 +38,17 @@ pytest_plugins = ["tests.support.audit_log"]
 
 
 @pytest.fixture(scope="session")
-def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
+def backends() -> Iterator[Backends]:
     """The three servers, private to this run; LACUNA_* of the environment is ignored."""
-    data = tmp_path_factory.mktemp("backends")
     supervisor = Supervisor(lambda _name, _line: None)
-    try:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("LACUNA_")}
-        yield start_backends(supervisor, data, environment, load_secrets(data))
-    finally:
-        supervisor.stop()
+    with tempfile.TemporaryDirectory(prefix="lacuna-tests-") as folder:
+        data = Path(folder)
+        data.chmod(0o711)  # PostgreSQL runs as `nobody` where the tests run as root
+        try:
+            environment = {name: value for name, value in os.environ.items() if not name.startswith("LACUNA_")}
+            yield start_backends(supervisor, data, environment, load_secrets(data))
+        finally:
+            supervisor.stop()
 
 
 @pytest.fixture(scope="session")

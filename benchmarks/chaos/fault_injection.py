@@ -9,6 +9,8 @@ imports it.
 
 import contextlib
 import functools
+import importlib.abc
+import importlib.machinery
 import importlib.util
 import sys
 import time

@@ -31,7 +31,7 @@ def open_harness(data: Path) -> Iterator[Harness]:
     """Run a stack over `data` that has completed a first ticket; raises RuntimeError if even that violates anything."""
     with open_stack(data) as stack:
         running = stack.running
-        backends = running.parts
+        backends = running.backends
         store = S3Store(backends.s3_endpoint, backends.s3_access_key, backends.s3_secret_key, "lacuna")
         harness = Harness(
             stack,

@@ -92,7 +92,7 @@ class ChaosStack:
                     self.running.supervisor.restart(name)
                     break
             else:
-                raise Unavailable(f"{name} does not come back: {self.running.supervisor.why}")
+                raise Unavailable(f"{name} does not come back: {self.running.supervisor.reason}")
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to a process and its descendants."""

@@ -37,7 +37,7 @@ _DESIRED, _ADVANCE = "shared.db.repositories.rollouts:set_desired_state", "share
 
 STEPS: Final[tuple[Step, ...]] = (
     Step("payload-stored", "request", "after", "services.request.tickets.intake:seal_material", act="file"),
-    Step("ticket-row-written", "request", "after", "services.request.tickets.intake:insert", act="file"),
+    Step("ticket-row-written", "request", "after", "services.request.tickets.intake:insert_tickets", act="file"),
     Step("ticket-committed", "request", "after", _ONCE, act="file"),
     Step("outbox-written", "request", "after", "services.request.tickets.service:approve", act="approve"),
     Step("approval-committed", "request", "after", _ONCE, act="approve"),

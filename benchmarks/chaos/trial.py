@@ -135,7 +135,7 @@ class Harness:
         if left:
             raise TimeoutError(f"no worker took over from the frozen {name}: {'; '.join(left)}")
         time.sleep(ZOMBIE_S)
-        supervisor.forget(f"{name}-2")
+        supervisor.kill(f"{name}-2")
 
     def _work(self, trial: Trial) -> None:
         """What the officers do in a trial; arms the step at the moment from which a process may arrive there."""

@@ -1,4 +1,4 @@
-"""Asks one system one task, end to end: every question goes through engine and eraser, nothing is taken over."""
+"""Asks one system the questions of one task: every question goes through the engine and the eraser."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,10 @@ from shared.vlm.likelihood import option_likelihood
 def ask(
     engine: Engine, eraser: Eraser | None, task: Task, questions: Sequence[Question], declining: Sequence[str]
 ) -> Replies:
-    """Replies to `questions`. A choice is asked by letter, and weighed by likelihood: its options in four orders, and
-    the sentences that decline beside them.
+    """Return the replies to `questions`.
+
+    A multiple choice is asked twice: by letter, and by the likelihoods of its options in four orders, with the
+    `declining` sentences as further options.
     """
     prompts = [question.prompt for question in questions]
     if task != "classification":

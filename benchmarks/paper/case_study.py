@@ -1,6 +1,6 @@
-"""The case study (the paper's figures 10 and 11) as one page: a portrait, a question, what every system replies.
+"""The case study (the paper's figures 10 and 11) as one page: a picture, a question, the reply of every system.
 
-The paper shows one question of the forget set and one of the retain set; here are two of each of five sets.
+The paper shows one question of the forget set and one of the retain set; this page shows two of each of five sets.
 """
 
 import base64

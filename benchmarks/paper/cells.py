@@ -1,6 +1,6 @@
-"""One cell of the run: one system at one forget ratio, asked everything. Written when it is finished, then skipped.
+"""One cell of the run: one system at one forget ratio, asked every question. Written when finished, skipped afterwards.
 
-A cell's file name carries the digest of all it depends on: model, reference, system, people, questions and this code.
+A cell's file name has the digest of everything it depends on: model, reference, system, people, questions and code.
 """
 
 import hashlib
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.paper.asking import ask
-from benchmarks.paper.question_sets import Panel, examples
-from benchmarks.paper.systems import Known, System, Workbench
+from benchmarks.paper.question_sets import QuestionSet, examples
+from benchmarks.paper.systems import PaperBenchmark, System, SystemSpec
 from shared.evaluation import paper_tasks
 from shared.evaluation.synthetic_people import Person
 
@@ -36,10 +36,10 @@ CODE = (
 
 
 @dataclass(frozen=True)
-class Job:
-    """What one cell is made of. Systems of a sweep are asked by picture only, as in the paper."""
+class CellSpec:
+    """What one cell depends on. Systems of a sweep are asked by picture only, as in the paper."""
 
-    known: Known
+    system: SystemSpec
     ratio: int
     people: tuple[Person, ...]
     columns: tuple[str, ...]
@@ -47,12 +47,12 @@ class Job:
 
     @property
     def name(self) -> str:
-        """As in the file name."""
-        return f"{self.ratio:02d}-{self.known.name}"
+        """The beginning of the cell's file name."""
+        return f"{self.ratio:02d}-{self.system.name}"
 
 
 @dataclass(frozen=True)
-class Cells:
+class CellStore:
     """The folder of finished cells."""
 
     folder: Path
@@ -60,39 +60,39 @@ class Cells:
     reference: str  # digest of the reference folder
     code: str
 
-    def path(self, job: Job) -> Path:
-        """Where the job's cell is, or will be."""
+    def path(self, spec: CellSpec) -> Path:
+        """The file of the cell, whether or not it exists."""
         depends = {
             "model": self.model,
             "reference": self.reference,
             "code": self.code,
-            "system": job.known.key,
-            "people": [person.id for person in job.people],
-            "columns": job.columns,
-            "questions": job.questions,
+            "system": spec.system.key,
+            "people": [person.id for person in spec.people],
+            "columns": spec.columns,
+            "questions": spec.questions,
         }
         digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:16]
-        return self.folder / f"{job.name}-{digest}.json"
+        return self.folder / f"{spec.name}-{digest}.json"
 
-    def read(self, job: Job) -> dict[str, Any] | None:
-        """The finished cell, if there is one."""
-        path = self.path(job)
+    def read(self, spec: CellSpec) -> dict[str, Any] | None:
+        """The finished cell, or None."""
+        path = self.path(spec)
         if not path.is_file():
             return None
-        found: dict[str, Any] = json.loads(path.read_text())
-        return found
+        cell: dict[str, Any] = json.loads(path.read_text())
+        return cell
 
-    def write(self, job: Job, cell: dict[str, Any]) -> None:
-        """Whole or not at all."""
+    def write(self, spec: CellSpec, cell: dict[str, Any]) -> None:
+        """Write the finished cell, atomically."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.path(job)
+        path = self.path(spec)
         half = path.with_suffix(".half")
         half.write_text(json.dumps(cell) + "\n")
         half.replace(path)
 
 
 def code_digest() -> str:
-    """sha256 (hex) over the code that a cell's figures depend on."""
+    """The sha256 (hex) of the code that a cell's figures depend on."""
     digest = hashlib.sha256()
     for place in CODE:
         root = ROOT / place
@@ -101,30 +101,34 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
-def run(bench: Workbench, job: Job, panels: Sequence[Panel]) -> dict[str, Any]:
-    """Make the system, ask it everything, score every reply."""
+def run(benchmark: PaperBenchmark, spec: CellSpec, question_sets: Sequence[QuestionSet]) -> dict[str, Any]:
+    """Make the system, ask it every question, score every reply."""
     began = time.monotonic()
-    declining = (bench.reference.unknown_answer, bench.reference.refusal)
-    base = {panel.keep: _base(bench, panel, declining) for panel in panels if panel.questions}
+    declining = (benchmark.reference.unknown_answer, benchmark.reference.refusal)
+    base = {
+        question_set.cache_key: _base(benchmark, question_set, declining)
+        for question_set in question_sets
+        if question_set.questions
+    }
     scores: dict[str, Any] = {}
-    with job.known.make(bench, job.people) as system:
-        for panel in (panel for panel in panels if panel.questions):
-            if job.known.name == "base":
-                replies = base[panel.keep]
+    with spec.system.make(benchmark, spec.people) as system:
+        for question_set in (question_set for question_set in question_sets if question_set.questions):
+            if spec.system.name == "base":
+                replies = base[question_set.cache_key]
             else:
-                replies = ask(bench.engine, system.eraser, panel.task, panel.questions, declining)
-            outcomes = _outcomes(panel, base[panel.keep], replies, declining)
-            scores.setdefault(panel.set, {}).setdefault(panel.column, {})[panel.task] = {
-                "people": [question.person for question in panel.questions],
-                "outcomes": {name: [round(float(value), 4) for value in found] for name, found in outcomes.items()},
+                replies = ask(benchmark.engine, system.eraser, question_set.task, question_set.questions, declining)
+            outcomes = _outcomes(question_set, base[question_set.cache_key], replies, declining)
+            scores.setdefault(question_set.set, {}).setdefault(question_set.column, {})[question_set.task] = {
+                "people": [question.person for question in question_set.questions],
+                "outcomes": {name: [round(float(value), 4) for value in values] for name, values in outcomes.items()},
             }
-        shown, seconds = _examples(bench, system, job.people)
+        shown, seconds = _examples(benchmark, system, spec.people)
         cost = system.cost.as_json()
     return {
-        "system": job.known.name,
-        "label": job.known.label,
-        "ratio": job.ratio,
-        "people": [person.id for person in job.people],
+        "system": spec.system.name,
+        "label": spec.system.label,
+        "ratio": spec.ratio,
+        "people": [person.id for person in spec.people],
         "cost": cost,
         "scores": scores,
         "examples": shown,
@@ -133,32 +137,38 @@ def run(bench: Workbench, job: Job, panels: Sequence[Panel]) -> dict[str, Any]:
     }
 
 
-def _base(bench: Workbench, panel: Panel, declining: Sequence[str]) -> paper_tasks.Replies:
-    """The base model's replies, asked once for all systems, before any weight is changed."""
-    key = f"base {panel.keep} {len(panel.questions)}"
-    return bench.once(key, lambda: ask(bench.engine, None, panel.task, panel.questions, declining))
+def _base(benchmark: PaperBenchmark, question_set: QuestionSet, declining: Sequence[str]) -> paper_tasks.Replies:
+    """The base model's replies; it is asked once for all systems, before any weight is changed."""
+    key = f"base {question_set.cache_key} {len(question_set.questions)}"
+    return benchmark.compute_once(
+        key, lambda: ask(benchmark.engine, None, question_set.task, question_set.questions, declining)
+    )
 
 
 def _outcomes(
-    panel: Panel, base: paper_tasks.Replies, replies: paper_tasks.Replies, declining: Sequence[str]
+    question_set: QuestionSet, base: paper_tasks.Replies, replies: paper_tasks.Replies, declining: Sequence[str]
 ) -> paper_tasks.Outcomes:
-    if panel.set == "stranger":
-        outcomes = paper_tasks.agreement(panel.task, panel.questions, base, replies, len(declining))
-    elif panel.task == "classification":
-        outcomes = paper_tasks.classification(panel.questions, replies, declining)
+    if question_set.set == "stranger":
+        outcomes = paper_tasks.agreement(question_set.task, question_set.questions, base, replies, len(declining))
+    elif question_set.task == "classification":
+        outcomes = paper_tasks.classification(question_set.questions, replies, declining)
     else:
-        outcomes = (paper_tasks.generation if panel.task == "generation" else paper_tasks.cloze)(
-            panel.questions, replies
+        outcomes = (paper_tasks.generation if question_set.task == "generation" else paper_tasks.cloze)(
+            question_set.questions, replies
         )
     return outcomes | {"same_text": [float(a == b) for a, b in zip(base.texts, replies.texts, strict=True)]}
 
 
-def _examples(bench: Workbench, system: System, people: Sequence[Person]) -> tuple[list[dict[str, Any]], float]:
-    """The case study's replies, asked one by one, and the seconds that the ten took."""
-    asked = examples(bench.reference, people)
-    bench.engine.generate([asked[0][1].prompt], eraser=system.eraser)  # the first call of all is never typical
+def _examples(
+    benchmark: PaperBenchmark, system: System, people: Sequence[Person]
+) -> tuple[list[dict[str, Any]], float]:
+    """The case study's replies, asked one by one, and the seconds that the ten questions took."""
+    asked = examples(benchmark.reference, people)
+    benchmark.engine.generate(
+        [asked[0][1].prompt], eraser=system.eraser
+    )  # not timed: the first call is slower than the others
     began = time.monotonic()
-    replies = [bench.engine.generate([question.prompt], eraser=system.eraser)[0].text for _, question in asked]
+    replies = [benchmark.engine.generate([question.prompt], eraser=system.eraser)[0].text for _, question in asked]
     seconds = time.monotonic() - began
     return [
         {

@@ -1,4 +1,4 @@
-"""Figures 3-8 of the paper from finished cells, as PNG. Colours of Okabe and Ito (2008), told apart by marker too."""
+"""Figures 3-8 of the paper from finished cells, as PNG. Colours of Okabe and Ito (2008), distinct by marker too."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -75,18 +75,18 @@ mpl.rcParams.update(
 
 
 def write_figures(out: Path, cells: Cells, activations: Mapping[str, Any] | None) -> list[str]:
-    """Write every figure that has all it needs; returns the file names."""
-    made: list[str | None] = [trade_off(out, cells), times(out, cells)]
+    """Write every figure whose cells are there; returns the file names."""
+    names: list[str | None] = [trade_off(out, cells), times(out, cells)]
     ratio = 10 if ("base", 10) in cells else min(ratio for _, ratio in cells)
-    made.append(sweep(out, cells, ratio, 6, [(g, gamma_name(g)) for g in GAMMAS], "γ (regularisation)", log=True))
-    made.append(sweep(out, cells, ratio, 7, [(s, lambda_name(s)) for s in LAMBDAS], "λ (strength)", log=False))
+    names.append(sweep(out, cells, ratio, 6, [(g, gamma_name(g)) for g in GAMMAS], "γ (regularisation)", log=True))
+    names.append(sweep(out, cells, ratio, 7, [(s, lambda_name(s)) for s in LAMBDAS], "λ (strength)", log=False))
     if activations is not None:
-        made += [distributions(out, activations), lengths(out, activations)]
-    return [name for name in made if name]
+        names += [distributions(out, activations), lengths(out, activations)]
+    return [name for name in names if name]
 
 
 def trade_off(out: Path, cells: Cells) -> str:
-    """Figure 3: what is forgotten against what is kept, by ratio; filled: retain and celebrity, hollow: held-out."""
+    """Figure 3: forgetting against retention, by ratio; filled: retain and celebrity, hollow: held-out."""
     ratios = sorted({ratio for _, ratio in cells})
     tasks = ("classification", "generation")
     drawn, axes = plt.subplots(
@@ -94,7 +94,7 @@ def trade_off(out: Path, cells: Cells) -> str:
     )
     for row, task in enumerate(tasks):
         for column, ratio in enumerate(ratios):
-            one = axes[row][column]
+            panel = axes[row][column]
             base = cells["base", ratio]
             for name in sorted(
                 EVERYBODY, key=lambda n: 2 * (n == "lacuna") + (n == "lacuna-closed")
@@ -108,25 +108,25 @@ def trade_off(out: Path, cells: Cells) -> str:
                 colour, marker = STYLE[name]
                 size = 130 if marker == "*" else 46
                 if marker != "x":
-                    one.plot([x, x], [kept, unseen], color=colour, linewidth=0.8, alpha=0.6, zorder=2)
+                    panel.plot([x, x], [kept, unseen], color=colour, linewidth=0.8, alpha=0.6, zorder=2)
                 filled = {} if marker == "x" else {"edgecolors": "white", "linewidths": 0.6}
-                one.scatter(x, kept, s=size, color=colour, marker=marker, zorder=4, clip_on=False, **filled)
+                panel.scatter(x, kept, s=size, color=colour, marker=marker, zorder=4, clip_on=False, **filled)
                 if marker == "x":
-                    one.axhline(unseen, color=GREY, linewidth=0.8, linestyle=":", zorder=1)
+                    panel.axhline(unseen, color=GREY, linewidth=0.8, linestyle=":", zorder=1)
                 else:
-                    one.scatter(
+                    panel.scatter(
                         x, unseen, s=size * 0.7, facecolors="white", edgecolors=colour, marker=marker, zorder=3,
                         linewidths=1.1, clip_on=False,
                     )  # fmt: skip
-            one.set_xlim(-4, 104)
-            one.set_ylim(-4, 104)
+            panel.set_xlim(-4, 104)
+            panel.set_ylim(-4, 104)
             if row == 0:
-                one.set_title(f"{ratio} % forgotten")
+                panel.set_title(f"{ratio} % forgotten")
             if row == len(tasks) - 1:
-                one.set_xlabel("drop on the forget set (points)")
+                panel.set_xlabel("drop on the forget set (points)")
             if column == 0:
-                one.set_ylabel(TASKS[task])
-    present = [name for name in EVERYBODY if any(known == name for known, _ in cells)]
+                panel.set_ylabel(TASKS[task])
+    present = [name for name in EVERYBODY if any(system == name for system, _ in cells)]
     handles = [
         Line2D([], [], color=STYLE[n][0], marker=STYLE[n][1], linestyle="", markersize=10 if n == "lacuna" else 6.5,
                label=SHORT.get(n, n))
@@ -141,26 +141,26 @@ def trade_off(out: Path, cells: Cells) -> str:
     return _save(drawn, out, "figure_3_trade_off.png")
 
 
-def distributions(out: Path, found: Mapping[str, Any]) -> str:
+def distributions(out: Path, activations: Mapping[str, Any]) -> str:
     """Figure 4: the last block's activations before and after steering, on the base model's two principal axes."""
     recipes = {"paper": "MLLMEraser", "lacuna": "Lacuna"}
     groups = {"retain": "retain set", "forget": "forget set", "held_out": "held-out people"}
     drawn, axes = plt.subplots(2, 3, figsize=(9.6, 6.2), sharex="row", sharey="row")
     for row, (recipe, title) in enumerate(recipes.items()):
         for column, (group, words) in enumerate(groups.items()):
-            one = axes[row][column]
-            points = found["points"][recipe][group]
+            panel = axes[row][column]
+            points = activations["points"][recipe][group]
             before, after = np.array(points["before"]), np.array(points["after"])
             for first, second in zip(before, after, strict=True):
-                one.plot(*zip(first, second, strict=True), color=GREY, linewidth=0.4, alpha=0.5, zorder=1)
-            one.scatter(*before.T, s=30, facecolors="none", edgecolors=BLUE, linewidths=1.0, marker="o", zorder=2)
-            one.scatter(*after.T, s=13, color=RED, marker="^", zorder=3, linewidths=0)
+                panel.plot(*zip(first, second, strict=True), color=GREY, linewidth=0.4, alpha=0.5, zorder=1)
+            panel.scatter(*before.T, s=30, facecolors="none", edgecolors=BLUE, linewidths=1.0, marker="o", zorder=2)
+            panel.scatter(*after.T, s=13, color=RED, marker="^", zorder=3, linewidths=0)
             if row == 0:
-                one.set_title(words)
+                panel.set_title(words)
             if row == 1:
-                one.set_xlabel(f"first principal axis ({found['share'][0]:.0%} of the variance)")
+                panel.set_xlabel(f"first principal axis ({activations['share'][0]:.0%} of the variance)")
             if column == 0:
-                one.set_ylabel(f"$\\bf{{{title}}}$\nsecond principal axis ({found['share'][1]:.0%})")
+                panel.set_ylabel(f"$\\bf{{{title}}}$\nsecond principal axis ({activations['share'][1]:.0%})")
     handles = [
         Line2D([], [], color=BLUE, marker="o", markerfacecolor="none", linestyle="", label="before (vanilla)"),
         Line2D([], [], color=RED, marker="^", linestyle="", label="after (steered)"),
@@ -178,18 +178,18 @@ def times(out: Path, cells: Cells) -> str:
     colours = [STYLE[name][0] for name in names]
     making = [cells[name, ratio]["cost"]["seconds"] for name in names]
     asking = [cells[name, ratio]["ten_queries_seconds"] for name in names]
-    for one, values, title in (
+    for panel, values, title in (
         (left, making, f"Making it ({ratio} % forgotten)"),
         (right, asking, "Ten queries, one by one"),
     ):
-        one.barh(places, values, color=colours, height=0.62)
+        panel.barh(places, values, color=colours, height=0.62)
         top = max(values) or 1.0
         for place, value in zip(places, values, strict=True):
-            one.text(value + 0.015 * top, place, f"{value:.3g} s", va="center", fontsize=8)
-        one.set_xlim(0, 1.18 * top)
-        one.set_xlabel("seconds (wall time)")
-        one.set_title(title)
-        one.grid(visible=False, axis="y")
+            panel.text(value + 0.015 * top, place, f"{value:.3g} s", va="center", fontsize=8)
+        panel.set_xlim(0, 1.18 * top)
+        panel.set_xlabel("seconds (wall time)")
+        panel.set_title(title)
+        panel.grid(visible=False, axis="y")
     left.set_yticks(places, [SHORT.get(name, name) for name in names])
     return _save(drawn, out, "figure_5_time.png")
 
@@ -197,42 +197,42 @@ def times(out: Path, cells: Cells) -> str:
 def sweep(
     out: Path, cells: Cells, ratio: int, number: int, points: Sequence[tuple[float, str]], label: str, *, log: bool
 ) -> str | None:
-    """Figures 6 and 7: one choice of the recipe `paper` swept, by task, with 95 % intervals."""
+    """Figures 6 and 7: a sweep of one setting of the recipe `paper`, by task, with 95 % intervals."""
     points = [(value, name) for value, name in points if (name, ratio) in cells]
     if len(points) < 2:
         return None
     drawn, axes = plt.subplots(1, 3, figsize=(10.2, 3.6), sharey=True)
-    for one, (task, title) in zip(axes, TASKS.items(), strict=True):
+    for panel, (task, title) in zip(axes, TASKS.items(), strict=True):
         for group, (words, colour, marker) in SETS.items():
             figures = [figure(cells[name, ratio], group, "vqa", task, SUMMED[task]) for _, name in points]
-            step = list(SETS).index(group) - 2  # side by side, so that no interval hides another
+            step = list(SETS).index(group) - 2  # drawn side by side, so that no interval hides another
             xs = [value * 1.09**step if log else value + 0.0035 * step for value, _ in points]
             ys = np.array([[f.value, f.low, f.high] if f else [np.nan] * 3 for f in figures]) * 100
-            one.vlines(xs, ys[:, 1], ys[:, 2], color=colour, alpha=0.35, linewidth=1.6)
-            one.plot(xs, ys[:, 0], color=colour, marker=marker, markersize=5, linewidth=1.4, label=words)
+            panel.vlines(xs, ys[:, 1], ys[:, 2], color=colour, alpha=0.35, linewidth=1.6)
+            panel.plot(xs, ys[:, 0], color=colour, marker=marker, markersize=5, linewidth=1.4, label=words)
         if log:
-            one.set_xscale("log")
+            panel.set_xscale("log")
         else:
-            one.set_xticks([value for value, _ in points])
-        one.set_title(title)
-        one.set_xlabel(label)
-        one.set_ylim(-3, 103)
+            panel.set_xticks([value for value, _ in points])
+        panel.set_title(title)
+        panel.set_xlabel(label)
+        panel.set_ylim(-3, 103)
     axes[0].set_ylabel(f"score (%), {ratio} % forgotten")
     handles, words_of = axes[0].get_legend_handles_labels()
     drawn.legend(handles, words_of, loc="outside lower center", ncols=5)
     return _save(drawn, out, f"figure_{number}_{'gamma' if number == 6 else 'lambda'}.png")
 
 
-def lengths(out: Path, found: Mapping[str, Any]) -> str:
-    """Figure 8: how long the added vectors are, layer by layer, for whom; and beside activations and directions."""
+def lengths(out: Path, activations: Mapping[str, Any]) -> str:
+    """Figure 8: norms of the added vectors by block and set, beside those of activations and whole steering vectors."""
     groups = {"forget": ("forget", RED), "retain": ("retain", BLUE), "held_out": ("held-out", PURPLE)}
     drawn, axes = plt.subplots(1, 3, figsize=(11.0, 3.9))
-    layers = len(found["pulls"]["paper"])
-    for one, (recipe, title) in zip(axes, (("paper", "MLLMEraser: ‖λ f(h)‖"), ("lacuna", "Lacuna: ‖pull‖ if it fires")),
+    layers = len(activations["pulls"]["paper"])
+    for panel, (recipe, title) in zip(axes, (("paper", "MLLMEraser: ‖λ f(h)‖"), ("lacuna", "Lacuna: ‖v‖ if it fires")),
                                     strict=False):  # fmt: skip
         for offset, (group, (_, colour)) in zip((-0.26, 0.0, 0.26), groups.items(), strict=True):
-            rows = np.array(found["norms"][recipe][group])
-            boxes = one.boxplot(
+            rows = np.array(activations["norms"][recipe][group])
+            boxes = panel.boxplot(
                 [rows[:, layer] for layer in range(layers)],
                 positions=np.arange(layers) + offset,
                 widths=0.2,
@@ -247,9 +247,9 @@ def lengths(out: Path, found: Mapping[str, Any]) -> str:
                 box.set(facecolor=colour, alpha=0.75, edgecolor=colour)
             for line in (*boxes["whiskers"], *boxes["caps"]):
                 line.set(color=colour, linewidth=0.8)
-        one.set_xticks(range(layers), [str(layer + 1) for layer in range(layers)])
-        one.set_xlabel("block")
-        one.set_title(title)
+        panel.set_xticks(range(layers), [str(layer + 1) for layer in range(layers)])
+        panel.set_xlabel("block")
+        panel.set_title(title)
     axes[0].set_ylabel("L2 norm of what is added")
     axes[1].legend(
         handles=[Patch(facecolor=colour, alpha=0.75, label=words) for words, colour in groups.values()],
@@ -257,22 +257,22 @@ def lengths(out: Path, found: Mapping[str, Any]) -> str:
     )
     last = axes[2]
     for group, (words, colour) in groups.items():
-        last.plot(range(layers), found["activations"][group], color=colour, marker="o", markersize=4, label=words)
+        last.plot(range(layers), activations["activations"][group], color=colour, marker="o", markersize=4, label=words)
     for recipe, colour, style in (("paper", ORANGE, "--"), ("lacuna", GREEN, ":")):
-        last.plot(range(layers), found["pulls"][recipe], color=colour, linestyle=style, marker="s", markersize=4,
-                  label=f"whole pull, {recipe}")  # fmt: skip
+        last.plot(range(layers), activations["pulls"][recipe], color=colour, linestyle=style, marker="s", markersize=4,
+                  label=f"whole vector, {recipe}")  # fmt: skip
     last.set_xticks(range(layers), [str(layer + 1) for layer in range(layers)])
     last.set_xlabel("block")
     last.set_ylabel("L2 norm")
     last.set_ylim(bottom=0)
-    last.set_title("Activations and whole pulls")
+    last.set_title("Activations and whole steering vectors")
     last.legend(loc="best", fontsize=8)
     return _save(drawn, out, "figure_8_norms.png")
 
 
 def _value(cell: Cell, group: str, task: str) -> float:
-    found = figure(cell, group, "vqa", task, SUMMED[task])
-    return 100 * found.value if found else float("nan")
+    activations = figure(cell, group, "vqa", task, SUMMED[task])
+    return 100 * activations.value if activations else float("nan")
 
 
 def _save(drawn: Any, out: Path, name: str) -> str:

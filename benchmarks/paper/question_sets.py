@@ -1,7 +1,8 @@
-"""Who is asked what in the tables: set x (picture | text) x task, evenly over people, the same for every system.
+"""The question sets of the tables: set x (picture | text) x task, evenly over people, the same for every system.
 
-The sets are the paper's four (forget, test, retain, celebrity) and two more: people the fit never saw and strangers.
-Draws differ from those of the fit (`SEED`), evaluation splits are never fitted. Knows nothing of systems.
+The sets are the paper's four (forget, test, retain, celebrity) and two more: people the fit never saw, and strangers.
+Wordings are drawn with another seed than those of the fit (`SEED`), and evaluation splits are never fitted. This module
+knows no systems.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,21 +23,21 @@ FORGOTTEN: Final = ("forget", "test")
 
 
 @dataclass(frozen=True)
-class Panel:
-    """One cell's questions. `keep` names them where other systems are asked the same ones."""
+class QuestionSet:
+    """The questions of one cell. Sets with the same `cache_key` are the same, whichever system is asked."""
 
     set: str
     column: str
     task: Task
     questions: tuple[Question, ...]
-    keep: str
+    cache_key: str
 
 
-def panels(
+def question_sets(
     reference: Reference, people: Sequence[Person], ratio: int, columns: Sequence[str], most: int
-) -> list[Panel]:
-    """All panels for a list of forgotten `people`, at most `most` questions each."""
-    made: list[Panel] = []
+) -> list[QuestionSet]:
+    """All question sets for a list of forgotten `people`, at most `most` questions each."""
+    sets: list[QuestionSet] = []
     for name, (subjects, form) in _sets(reference, people).items():
         for task in KINDS:
             asked = task_questions(
@@ -46,22 +47,22 @@ def panels(
                 own = [question for question in asked if question.by == COLUMNS[column]]
                 chosen = tuple(sample_evenly(own, most, SEED))
                 scope = f"{ratio}/{' '.join(person.id for person in people)}/" if name in FORGOTTEN else ""
-                made.append(Panel(name, column, task, chosen, f"{scope}{name}/{column}/{task}"))
-    return made
+                sets.append(QuestionSet(name, column, task, chosen, f"{scope}{name}/{column}/{task}"))
+    return sets
 
 
 def examples(reference: Reference, people: Sequence[Person]) -> list[tuple[str, Question]]:
-    """Ten questions for the case study and the clock: two a set, by picture and by text."""
-    found: list[tuple[str, Question]] = []
+    """Ten questions for the case study and the timing: two of each set, one by picture and one by text."""
+    chosen: list[tuple[str, Question]] = []
     for name, (subjects, form) in _sets(reference, people).items():
         if name == "celebrity":
             continue
         person, subject = sorted(subjects.items())[0]
         asked = fact_questions(subject, form=form, per_fact=2, seed=SEED, person=person)
-        for by, attribute in (("portrait", "hobby"), ("name", "occupation")):  # where they are known, else any other
-            facts = [one for one in asked if one.by == by and one.attribute != "name"]
-            found.append((name, min(facts, key=lambda one: one.attribute != attribute)))
-    return found
+        for by, attribute in (("portrait", "hobby"), ("name", "occupation")):  # the preferred attribute, else any other
+            facts = [question for question in asked if question.by == by and question.attribute != "name"]
+            chosen.append((name, min(facts, key=lambda question: question.attribute != attribute)))
+    return chosen
 
 
 def _sets(reference: Reference, people: Sequence[Person]) -> dict[str, tuple[Mapping[str, Subject], Form]]:

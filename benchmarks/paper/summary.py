@@ -1,6 +1,6 @@
 """From cells to figures: means with 95 % intervals over identities, forgetting, retention, their harmonic mean, Pareto.
 
-Every figure carries n and its interval. Nothing here asks a model.
+Every figure carries n and its interval. This module asks no model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,14 +14,14 @@ from shared.evaluation.comparison import BOOTSTRAP_DRAWS, bootstrap_interval
 Cell = Mapping[str, Any]
 PUBLISHED: Final = {"classification": "letter_legacy", "generation": "rouge_l", "cloze": "legacy"}
 STRICT: Final = {"classification": "likelihood", "generation": "told", "cloze": "strict"}
-# What the harmonic mean is of: the paper's three tasks, the classification by likelihood (its letters are a lottery
-# for a small model), the cloze by whole words.
+# The metrics behind the harmonic mean: the paper's three tasks, with the classification by likelihood (a small model
+# picks letters almost at random) and the cloze by whole words.
 SUMMED: Final = {"classification": "likelihood", "generation": "rouge_l", "cloze": "strict"}
 CHANCE: Final = {"classification": 0.25, "generation": 0.0, "cloze": 0.0}
 FORGETTING: Final = ("forget", "test")
 RETENTION: Final = ("retain", "celebrity")
 UNSEEN: Final = ("held_out", "stranger")
-LEAST: Final = 0.1  # where the base model is no better than chance by this much, nothing can be forgotten or kept
+MIN_ADVANTAGE: Final = 0.1  # of the base model over chance; below it there is nothing to forget or to keep
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Summary:
 
 
 def figure(cell: Cell, group: str, column: str, task: str, metric: str) -> Figure | None:
-    """One figure of a cell; None where the cell was not asked that."""
+    """One figure of a cell; None if the cell has no such questions."""
     asked = cell["scores"].get(group, {}).get(column, {}).get(task)
     if asked is None or metric not in asked["outcomes"]:
         return None
@@ -59,16 +59,16 @@ def figure(cell: Cell, group: str, column: str, task: str, metric: str) -> Figur
 
 
 def summary(cell: Cell, base: Cell, columns: Sequence[str]) -> Summary:
-    """Forgetting and retention of a cell against the base model's. The bootstrap resamples the persons of each set."""
+    """Forgetting and retention of a cell against the base model. The bootstrap resamples the people of each set."""
     draws = {group: _Draws(base, group) for group in (*FORGETTING, *RETENTION, *UNSEEN) if group in base["scores"]}
-    forgotten = _mean([1 - share for share in _kept(cell, base, draws, FORGETTING, columns)])
-    retained = _mean(_kept(cell, base, draws, RETENTION, columns))
-    unseen = _mean(_kept(cell, base, draws, UNSEEN, columns))
+    forgotten = _mean([1 - share for share in _shares_kept(cell, base, draws, FORGETTING, columns)])
+    retained = _mean(_shares_kept(cell, base, draws, RETENTION, columns))
+    unseen = _mean(_shares_kept(cell, base, draws, UNSEEN, columns))
     everybody = (retained + unseen) / 2
     counts = {
         groups: (
-            sum(len(_asked(base, group, columns)) for group in groups),
-            len({person for group in groups for person in _asked(base, group, columns)}),
+            sum(len(_people_asked(base, group, columns)) for group in groups),
+            len({person for group in groups for person in _people_asked(base, group, columns)}),
         )
         for groups in (FORGETTING, RETENTION, UNSEEN, FORGETTING + RETENTION, FORGETTING + RETENTION + UNSEEN)
     }
@@ -82,7 +82,7 @@ def summary(cell: Cell, base: Cell, columns: Sequence[str]) -> Summary:
 
 
 def pareto(points: Mapping[str, tuple[float, float]]) -> set[str]:
-    """Names that nobody beats in one of (forgetting, retention) without losing in the other."""
+    """Names on the Pareto front: no other point is as good in both of (forgetting, retention) and better in one."""
     return {
         name
         for name, (x, y) in points.items()
@@ -91,17 +91,17 @@ def pareto(points: Mapping[str, tuple[float, float]]) -> set[str]:
 
 
 class _Draws:
-    """Resampled persons of one set: the same draws for every task and system."""
+    """Bootstrap samples of the people of one set: the same samples for every task and system."""
 
     def __init__(self, base: Cell, group: str) -> None:
         people = {p for column in base["scores"][group].values() for task in column.values() for p in task["people"]}
         self.place = {person: i for i, person in enumerate(sorted(people))}
         count = len(self.place)
         drawn = np.random.default_rng(0).integers(0, count, size=(BOOTSTRAP_DRAWS, count))
-        self.rows = np.concatenate([np.arange(count)[None], drawn])  # the first row is everybody once
+        self.rows = np.concatenate([np.arange(count)[None], drawn])  # the first row is the set itself
 
     def means(self, asked: Mapping[str, Any], metric: str) -> Any:
-        """The metric's mean in every draw [1 + draws]."""
+        """The metric's mean in the set itself and in every sample [1 + draws]."""
         sums, counts = np.zeros(len(self.place)), np.zeros(len(self.place))
         for value, person in zip(asked["outcomes"][metric], asked["people"], strict=True):
             sums[self.place[person]] += value
@@ -109,11 +109,14 @@ class _Draws:
         return sums[self.rows].sum(axis=1) / np.maximum(counts[self.rows].sum(axis=1), 1)
 
 
-def _kept(
+def _shares_kept(
     cell: Cell, base: Cell, draws: Mapping[str, _Draws], groups: Sequence[str], columns: Sequence[str]
 ) -> list[Any]:
-    """For each set, column and task: what is left of the base model's advance over chance, in every draw, in 0..1."""
-    found = []
+    """For each set, column and task: the share of the base model's advantage over chance that is left, in 0..1.
+
+    Each array has one value for the set itself and one for each bootstrap sample.
+    """
+    shares = []
     for group in groups:
         for column in columns:
             for task, metric in SUMMED.items():
@@ -123,14 +126,14 @@ def _kept(
                     continue
                 chance = 0.0 if group == "stranger" else CHANCE[task]
                 before = draws[group].means(first, metric) - chance
-                if before[0] < LEAST:
+                if before[0] < MIN_ADVANTAGE:
                     continue
                 after = draws[group].means(second, metric) - chance
-                found.append((after / np.maximum(before, LEAST)).clip(0, 1))
-    return found
+                shares.append((after / np.maximum(before, MIN_ADVANTAGE)).clip(0, 1))
+    return shares
 
 
-def _asked(base: Cell, group: str, columns: Sequence[str]) -> list[str]:
+def _people_asked(base: Cell, group: str, columns: Sequence[str]) -> list[str]:
     return [
         person
         for column in columns
@@ -143,8 +146,8 @@ def _mean(parts: Sequence[Any]) -> Any:
     return np.mean(parts, axis=0) if len(parts) else np.zeros(BOOTSTRAP_DRAWS + 1)
 
 
-def _harmonic(one: Any, other: Any) -> Any:
-    return 2 * one * other / np.maximum(one + other, 1e-9)
+def _harmonic(forgetting: Any, retention: Any) -> Any:
+    return 2 * forgetting * retention / np.maximum(forgetting + retention, 1e-9)
 
 
 def _figure(values: Any, n: int, people: int) -> Figure:

@@ -1,7 +1,7 @@
-"""Every system of the tables by name: how it is made for a list of people to be forgotten, and what that cost.
+"""The systems of the tables by name: how each is made for the people to be forgotten, and what that costs.
 
-A steered system is the base model asked through an eraser; a retrained one changes the engine's weights in place and is
-undone when the block is left. Knows nothing of questions, scores or tables.
+A steered system is the base model asked through an eraser. A retrained system changes the engine's weights in place,
+and its `with` block undoes the change at the end. This module knows no questions, scores or tables.
 """
 
 import json
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Cost:
-    """`seconds` to make it, the shared parts as often as they were needed; `peak_bytes` above what serving needs."""
+    """What a system costs: `seconds` with all shared parts that it needs, `peak_bytes` above what serving needs."""
 
     seconds: float
     artifact_bytes: int
@@ -43,81 +43,85 @@ class Cost:
     how: str = "by dropping the eraser"
 
     def as_json(self) -> dict[str, Any]:
-        """Plain numbers."""
+        """The cost as plain numbers."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class System:
-    """What is asked: the workbench's engine, through an eraser or (None) as its weights are now."""
+    """A system that can be asked: the engine through `eraser`, or with its present weights if that is None."""
 
     eraser: Eraser | None
     cost: Cost
 
 
 @dataclass
-class Workbench:
-    """One base model with its reference people. Computes each shared part once and remembers what it took."""
+class PaperBenchmark:
+    """One base model with its reference people. Computes each shared part once and remembers how long that took."""
 
     engine: Engine
     reference: Reference
     tuned: dict[str, Settings] = field(default_factory=dict)  # of the baselines, by name
-    _kept: dict[str, tuple[Any, float]] = field(default_factory=dict)
-    _seconds: float = 0.0  # of kept parts, for the system that is being made
-    _inside: float = 0.0  # of them, really spent for it
+    _parts: dict[str, tuple[Any, float]] = field(default_factory=dict)
+    _seconds: float = 0.0  # of all shared parts that the system being made needs
+    _spent_inside: float = 0.0  # of shared parts that were computed while it was made
 
-    def once(self, key: str, make: Callable[[], T]) -> T:
-        """What `make` gives, computed at the first call; its seconds are charged to everybody who needs it."""
-        if key not in self._kept:
+    def compute_once(self, key: str, make: Callable[[], T]) -> T:
+        """Return what `make` returned at the first call; its seconds are charged to every system that needs it."""
+        if key not in self._parts:
             began = time.monotonic()
             value = make()
             spent = time.monotonic() - began
-            self._kept[key] = (value, spent)
-            self._inside += spent
-        found, seconds = self._kept[key]
+            self._parts[key] = (value, spent)
+            self._spent_inside += spent
+        kept, seconds = self._parts[key]
         self._seconds += seconds
-        again: T = found
-        return again
+        part: T = kept
+        return part
 
     @contextmanager
     def base(self, _: Sequence[Person]) -> Iterator[System]:
-        """The model as it is."""
+        """The base model, unchanged."""
         yield System(None, Cost(0.0, 0))
 
     @contextmanager
     def steered(self, recipe: Recipe, people: Sequence[Person]) -> Iterator[System]:
-        """An eraser of all `people`, made as a refit makes it."""
-        began, self._seconds, self._inside = time.monotonic(), 0.0, 0.0
+        """The base model with an eraser for all `people`, made as a refit makes it."""
+        began, self._seconds, self._spent_inside = time.monotonic(), 0.0, 0.0
         statistics = self._statistics(recipe)
-        rows = [self._rows(recipe, statistics, person) for person in people]
-        eraser = assemble(recipe, statistics, self.engine.vlm.site, rows)
-        seconds = time.monotonic() - began - self._inside + self._seconds
+        fits = [self._ticket_fit(recipe, statistics, person) for person in people]
+        eraser = assemble(recipe, statistics, self.engine.vlm.site, fits)
+        seconds = time.monotonic() - began - self._spent_inside + self._seconds
         yield System(eraser, Cost(seconds, len(dump(eraser, {})[0])))
 
     @contextmanager
     def unlearned(self, baseline: Baseline, people: Sequence[Person]) -> Iterator[System]:
-        """The engine's model after unlearning all `people`; the base model again, bit for bit, afterwards."""
+        """The model after unlearning all `people`; the weights are restored bit for bit afterwards."""
         forget = examples_about({person.id: person.subject for person in people})
         retain = examples_about({person.id: person.subject for person in self.reference.of("retain_fit")})
         settings = self.tuned.get(baseline.name, Settings())
-        with baseline.unlearn(self.engine, forget, retain, scale_batch(settings, len(forget))) as done:
-            cost = done.cost
+        with baseline.unlearn(self.engine, forget, retain, scale_batch(settings, len(forget))) as unlearned:
+            cost = unlearned.cost
             yield System(None, Cost(cost.seconds, cost.artifact, cost.added_memory, cost.reversible, cost.how))
 
     def _statistics(self, recipe: Recipe) -> BaseStatistics:
         vectors = self.steering_vectors(recipe)
         site = self.engine.vlm.site
         if recipe.gate == "identity":
-            seen: IdentityTrainingSet = self.once("seen", lambda: identity_training_set(self.engine, self.reference))
+            training_set: IdentityTrainingSet = self.compute_once(
+                "seen", lambda: identity_training_set(self.engine, self.reference)
+            )
             return prepare_identity(
-                recipe, site, seen, directions=vectors.last_token, decode_directions=vectors.decode_time
+                recipe, site, training_set, directions=vectors.last_token, decode_directions=vectors.decode_time
             )
         calibration = calibration_prompts(self.reference)
         return prepare(
             recipe,
             site,
-            retain=self.once("retain", lambda: capture.activations(self.engine, retain_prompts(self.reference))),
-            calibration=self.once("calibration", lambda: capture.activations(self.engine, calibration.prompts)),
+            retain=self.compute_once(
+                "retain", lambda: capture.activations(self.engine, retain_prompts(self.reference))
+            ),
+            calibration=self.compute_once("calibration", lambda: capture.activations(self.engine, calibration.prompts)),
             identities=calibration.identities,
             directions=vectors.last_token,
             decode_directions=vectors.decode_time,
@@ -129,35 +133,35 @@ class Workbench:
         if recipe.direction != "refined":
             own |= {"layers": None, "placement": None}  # the closed form has every layer; the recipe chooses later
         key = json.dumps(own, sort_keys=True)
-        return self.once(f"pull {key}", lambda: compute_steering_vectors(self.engine, self.reference, recipe))
+        return self.compute_once(f"pull {key}", lambda: compute_steering_vectors(self.engine, self.reference, recipe))
 
-    def _rows(self, recipe: Recipe, statistics: BaseStatistics, person: Person) -> TicketFit:
-        """The ticket's rows; recipes that would make the same ones share them."""
+    def _ticket_fit(self, recipe: Recipe, statistics: BaseStatistics, person: Person) -> TicketFit:
+        """The person's ticket fit; recipes that lead to the same fit share it."""
         raw = recipe.gate in ("mlp", "always")
         same = {"identity": "identity", "linear": f"linear {recipe.rho} {recipe.gate_layers}"}
         key = "raw" if raw else same.get(recipe.gate, recipe.digest)
-        rows = self.once(
+        fit = self.compute_once(
             f"rows {key} {person.id}",
             lambda: fit_subject(self.engine, recipe, statistics, person.id, person.subject),
         )
-        return replace(rows, recipe=recipe.digest)
+        return replace(fit, recipe=recipe.digest)
 
 
-Maker = Callable[[Workbench, Sequence[Person]], AbstractContextManager[System]]
+SystemFactory = Callable[[PaperBenchmark, Sequence[Person]], AbstractContextManager[System]]
 
 
 @dataclass(frozen=True)
-class Known:
-    """A system that can be made. `key` changes with every choice that it depends on."""
+class SystemSpec:
+    """A system that can be made; `key` changes with every setting that it depends on."""
 
     name: str
     label: str
     key: str
-    make: Maker
+    make: SystemFactory
 
 
-def _steering(recipe: Recipe, label: str) -> Known:
-    return Known(recipe.name, label, recipe.digest, lambda bench, people: bench.steered(recipe, people))
+def _steering(recipe: Recipe, label: str) -> SystemSpec:
+    return SystemSpec(recipe.name, label, recipe.digest, lambda benchmark, people: benchmark.steered(recipe, people))
 
 
 GAMMAS: Final = (0.01, 0.1, 1.0, 10.0, 100.0)
@@ -180,43 +184,43 @@ LABELS: Final = {
 }
 
 
-def systems(bench: Workbench) -> dict[str, Known]:
+def systems(benchmark: PaperBenchmark) -> dict[str, SystemSpec]:
     """All systems by name: the base model, the baselines, the recipes, their ablations and the sweeps."""
     recipes = {"paper": PAPER, "lacuna": LACUNA, "prototype": PROTOTYPE} | ablations(
-        bench.engine.vlm.site.layers, bench.reference.refusal, bench.reference.unknown_answer
+        benchmark.engine.vlm.site.layers, benchmark.reference.refusal, benchmark.reference.unknown_answer
     )
-    found = {"base": Known("base", LABELS["base"], "base", Workbench.base)}
-    found |= {name: _unlearning(baseline, bench) for name, baseline in BASELINES.items()}
-    found |= {name: _steering(recipe, LABELS[name]) for name, recipe in recipes.items()}
+    specs = {"base": SystemSpec("base", LABELS["base"], "base", PaperBenchmark.base)}
+    specs |= {name: _unlearning(baseline, benchmark) for name, baseline in BASELINES.items()}
+    specs |= {name: _steering(recipe, LABELS[name]) for name, recipe in recipes.items()}
     swept = [(gamma_name(gamma), f"γ = {gamma:g}", replace(PAPER, gamma=gamma)) for gamma in GAMMAS]
     swept += [(lambda_name(value), f"λ = {value:g}", replace(PAPER, strength=value)) for value in LAMBDAS]
     swept += [(budget_name(text), f"ε = {text}", replace(PAPER, epsilon=value)) for text, value in BUDGETS.items()]
     for name, label, recipe in swept:
-        if name not in found:
-            found[name] = _steering(replace(recipe, name=name), label)
-    return found
+        if name not in specs:
+            specs[name] = _steering(replace(recipe, name=name), label)
+    return specs
 
 
 def gamma_name(gamma: float) -> str:
-    """The system's name; the paper's own value is the recipe itself."""
+    """The system's name for a γ; with the paper's own value it is the recipe `paper` itself."""
     return "paper" if gamma == PAPER.gamma else f"paper-gamma-{gamma:g}"
 
 
 def lambda_name(value: float) -> str:
-    """Likewise for the strength."""
+    """The system's name for a strength λ."""
     return "paper" if value == PAPER.strength else f"paper-lambda-{value:g}"
 
 
 def budget_name(text: str) -> str:
-    """Likewise for the perturbation budget."""
+    """The system's name for a perturbation budget ε."""
     return "paper" if BUDGETS[text] == PAPER.epsilon else f"paper-epsilon-{text.replace('/', '-')}"
 
 
-def _unlearning(baseline: Baseline, bench: Workbench) -> Known:
-    settings = asdict(bench.tuned.get(baseline.name, Settings()))
-    return Known(
+def _unlearning(baseline: Baseline, benchmark: PaperBenchmark) -> SystemSpec:
+    settings = asdict(benchmark.tuned.get(baseline.name, Settings()))
+    return SystemSpec(
         baseline.name,
         baseline.name,
         json.dumps(settings, sort_keys=True),
-        lambda one, people: one.unlearned(baseline, people),
+        lambda benchmark, people: benchmark.unlearned(baseline, people),
     )

@@ -1,7 +1,7 @@
-"""The analogues of the paper's tables 1-10 from finished cells, as CSV, JSON and Markdown, with what differs said.
+"""The analogues of the paper's tables 1-10 from finished cells, as CSV, JSON and Markdown; each says what differs.
 
 Best figures are bold as in the paper (lowest for forget and test, highest elsewhere; the base model stands apart).
-Every figure carries its 95 % interval over identities; n stands in the head of its column.
+Every figure carries its 95 % interval over identities; n stands in the heading of its column.
 """
 
 import csv
@@ -27,7 +27,7 @@ HEADS: Final = {
 LOWER: Final = ("forget", "test")
 COLUMN_NAMES: Final = {"vqa": "VQA (by picture)", "qa": "QA (by name, no picture)"}
 TASK_NAMES: Final = {"classification": "Classification", "generation": "Generation", "cloze": "Cloze"}
-OURS: Final = ("lacuna", "lacuna-closed")  # the refined pull beside the closed form, in every table
+LACUNA_ROWS: Final = ("lacuna", "lacuna-closed")  # the refined steering vector beside the closed form, in every table
 EVERYBODY: Final = (
     "base",
     *BASELINES,
@@ -42,7 +42,7 @@ EVERYBODY: Final = (
 
 @dataclass(frozen=True)
 class Table:
-    """What one table holds. `scorers`: which of the two families stand in it."""
+    """What one table holds; `scorers` names the families of scorers in it, `summed` adds forgetting and retention."""
 
     number: int
     title: str
@@ -71,9 +71,10 @@ TABLES: Final = (
         "Ablation at 5 % forget",
         5,
         ("vqa",),
-        ("base", "paper-text-only", "paper-input-unaware", "paper", *OURS),
+        ("base", "paper-text-only", "paper-input-unaware", "paper", *LACUNA_ROWS),
         "The paper ablates Qwen-2.5-VL-7B; here it is the run's own model. Text-only: refused and jailbroken requests "
-        "without any picture. Input-unaware: the same pull for every input. The last two rows are not in the paper.",
+        "without any picture. Input-unaware: the same steering vector for every input. The last two rows are not in "
+        "the paper.",
         summed=True,
     ),
     Table(
@@ -81,7 +82,7 @@ TABLES: Final = (
         "Perturbation budget ε of the pictures behind the direction, 10 % forget",
         10,
         ("vqa",),
-        ("base", *(budget_name(text) for text in BUDGETS), *OURS),
+        ("base", *(budget_name(text) for text in BUDGETS), *LACUNA_ROWS),
         "Twenty sign steps of 2.5 ε / 20 at every budget (the paper does not state its own); unconstrained: ε = 1, "
         "the whole range of a pixel. The last two rows are not in the paper.",
     ),
@@ -127,16 +128,16 @@ TABLES: Final = (
         "Which layers are steered, 10 % forget",
         10,
         ("vqa",),
-        ("base", "paper-early", "paper-late", "paper", *OURS),
+        ("base", "paper-early", "paper-late", "paper", *LACUNA_ROWS),
         "Halves of this model's blocks; where their number is odd, the late half has one more. The paper's are layers "
-        "1-16 and 17-32, and it has not the last two rows.",
+        "1-16 and 17-32, and its table does not have the last two rows.",
     ),
     Table(
         10,
         "f(h) as a two-layer network, 10 % forget",
         10,
         ("vqa",),
-        ("base", "paper-mlp", "paper", *OURS),
+        ("base", "paper-mlp", "paper", *LACUNA_ROWS),
         "The paper gives neither width nor training. Here f(h) = g(h) u with g of 64 hidden units (GELU), 300 Adam "
         "steps on mean (g - 1)² over forget prompts plus mean g² over retain prompts, no null space. The last two rows "
         "are not in the paper.",
@@ -168,13 +169,13 @@ def write_tables(out: Path, cells: Cells, about: Mapping[str, Any]) -> list[int]
 
 
 def append(out: Path, page: str) -> None:
-    """One more part at the end of `tables.md`."""
+    """Append a part to `tables.md`."""
     with (out / "tables.md").open("a") as whole:
         whole.write("\n" + page + "\n")
 
 
 def labels(cells: Cells) -> dict[str, str]:
-    """Names as they stand in tables and figures."""
+    """Labels of systems, as tables and figures show them."""
     return {name: str(cell.get("label", name)) for (name, _), cell in cells.items()} | dict(LABELS)
 
 
@@ -191,7 +192,7 @@ def write_table(out: Path, number: int, page: str, records: list[dict[str, Any]]
 
 
 def _records(table: Table, rows: Sequence[str], cells: Cells) -> Iterable[dict[str, Any]]:
-    """One record a figure; every metric that was measured, whichever the page shows."""
+    """Yield one record for each figure; all metrics that were measured, also those that the page does not show."""
     base = cells["base", table.ratio]
     for name in rows:
         cell = cells[name, table.ratio]
@@ -200,21 +201,21 @@ def _records(table: Table, rows: Sequence[str], cells: Cells) -> Iterable[dict[s
             for column in table.columns:
                 for task, asked in by_column.get(column, {}).items():
                     for metric in asked["outcomes"]:
-                        found = figure(cell, group, column, task, metric)
-                        if found is not None:
+                        value = figure(cell, group, column, task, metric)
+                        if value is not None:
                             place = {"set": group, "column": column, "task": task, "metric": metric}
-                            yield head | place | _rounded(found)
+                            yield head | place | _rounded(value)
         if table.summed:
-            for metric, found in _named(summary(cell, base, table.columns)):
-                yield head | {"set": "all", "column": "all", "task": "all", "metric": metric} | _rounded(found)
+            for metric, value in _named(summary(cell, base, table.columns)):
+                yield head | {"set": "all", "column": "all", "task": "all", "metric": metric} | _rounded(value)
 
 
-def _rounded(found: Figure) -> dict[str, Any]:
-    return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(found).items()}
+def _rounded(value: Figure) -> dict[str, Any]:
+    return {name: round(number, 4) if isinstance(number, float) else number for name, number in asdict(value).items()}
 
 
-def _named(found: Summary) -> list[tuple[str, Figure]]:
-    return [(name, getattr(found, name)) for name in found.__dataclass_fields__]
+def _named(summary_of_cell: Summary) -> list[tuple[str, Figure]]:
+    return [(name, getattr(summary_of_cell, name)) for name in summary_of_cell.__dataclass_fields__]
 
 
 def _markdown(table: Table, rows: Sequence[str], cells: Cells) -> str:
@@ -241,16 +242,18 @@ FAMILIES: Final = {
 def _block(table: Table, rows: Sequence[str], cells: Cells, column: str, task: str, metric: str) -> str:
     base = cells["base", table.ratio]
     groups = [group for group in HEADS if figure(base, group, column, task, metric) is not None]
-    found = {
+    figures = {
         (name, group): figure(cells[name, table.ratio], group, column, task, metric)
         for name in rows
         for group in groups
     }
     best = {}
     for group in groups:
-        values = [round(one.value, 3) for name in rows if name != "base" and (one := found[name, group])]
+        values = [
+            round(cell_figure.value, 3) for name in rows if name != "base" and (cell_figure := figures[name, group])
+        ]
         best[group] = (min if group in LOWER else max)(values, default=None)
-    heads = [f"{HEADS[g]} (n={one.n})" for g in groups if (one := found["base", g])]
+    heads = [f"{HEADS[g]} (n={cell_figure.n})" for g in groups if (cell_figure := figures["base", g])]
     lines = [
         f"| {TASK_NAMES[task]} ({'%' if metric != 'rouge_l' else 'ROUGE-L'}) | " + " | ".join(heads) + " |",
         "|---|" + "---:|" * len(groups),
@@ -258,18 +261,18 @@ def _block(table: Table, rows: Sequence[str], cells: Cells, column: str, task: s
     for name in rows:
         shown = []
         for group in groups:
-            one = found[name, group]
-            text = "" if one is None else _shown(one, metric)
-            bold = one is not None and name != "base" and round(one.value, 3) == best[group]
+            cell_figure = figures[name, group]
+            text = "" if cell_figure is None else _shown(cell_figure, metric)
+            bold = cell_figure is not None and name != "base" and round(cell_figure.value, 3) == best[group]
             shown.append(_bold(text) if bold else text)
         lines.append(f"| {cells[name, table.ratio]['label']} | " + " | ".join(shown) + " |")
     return "\n".join(lines)
 
 
-def _shown(one: Figure, metric: str = "") -> str:
+def _shown(shown_figure: Figure, metric: str = "") -> str:
     if metric == "rouge_l":
-        return f"{one.value:.3f} <sub>{one.low:.2f}–{one.high:.2f}</sub>"
-    return f"{100 * one.value:.1f} <sub>{100 * one.low:.0f}–{100 * one.high:.0f}</sub>"
+        return f"{shown_figure.value:.3f} <sub>{shown_figure.low:.2f}–{shown_figure.high:.2f}</sub>"
+    return f"{100 * shown_figure.value:.1f} <sub>{100 * shown_figure.low:.0f}–{100 * shown_figure.high:.0f}</sub>"
 
 
 def _bold(text: str) -> str:
@@ -279,38 +282,42 @@ def _bold(text: str) -> str:
 
 def _summary_block(table: Table, rows: Sequence[str], cells: Cells) -> str:
     base = cells["base", table.ratio]
-    found = {name: summary(cells[name, table.ratio], base, table.columns) for name in rows}
-    points = {name: (one.forgetting.value, (one.retention.value + one.unseen.value) / 2) for name, one in found.items()}
+    summaries = {name: summary(cells[name, table.ratio], base, table.columns) for name in rows}
+    points = {
+        name: (cell_summary.forgetting.value, (cell_summary.retention.value + cell_summary.unseen.value) / 2)
+        for name, cell_summary in summaries.items()
+    }
     front = pareto(points)
-    highest = max((one.harmonic.value for name, one in found.items() if name != "base"), default=0.0)
-    some = found["base"]
+    highest = max(
+        (cell_summary.harmonic.value for name, cell_summary in summaries.items() if name != "base"), default=0.0
+    )
+    base_summary = summaries["base"]
     lines = [
-        f"| All three tasks (%) | Forgetting ↑ (n={some.forgetting.n}) | Retention: retain, celebrity ↑ "
-        f"(n={some.retention.n}) | Retention: held-out, strangers ↑ (n={some.unseen.n}) "
+        f"| All three tasks (%) | Forgetting ↑ (n={base_summary.forgetting.n}) | Retention: retain, celebrity ↑ "
+        f"(n={base_summary.retention.n}) | Retention: held-out, strangers ↑ (n={base_summary.unseen.n}) "
         "| Harmonic mean, paper's sets ↑ | Harmonic mean, all ↑ | Pareto |",
         "|---|---:|---:|---:|---:|---:|:---:|",
     ]
     for name in rows:
-        one = found[name]
-        harmonic = _shown(one.harmonic)
-        if name != "base" and one.harmonic.value == highest:
+        cell_summary = summaries[name]
+        harmonic = _shown(cell_summary.harmonic)
+        if name != "base" and cell_summary.harmonic.value == highest:
             harmonic = _bold(harmonic)
-        lines.append(
-            f"| {cells[name, table.ratio]['label']} | {_shown(one.forgetting)} | {_shown(one.retention)} | "
-            f"{_shown(one.unseen)} | {_shown(one.harmonic_paper)} | {harmonic} | {'●' if name in front else ''} |"
-        )
+        shown = [_shown(getattr(cell_summary, key)) for key in ("forgetting", "retention", "unseen", "harmonic_paper")]
+        columns = [cells[name, table.ratio]["label"], *shown, harmonic, "●" if name in front else ""]
+        lines.append(f"| {' | '.join(columns)} |")
     return "\n".join(lines)
 
 
 def _declined_block(table: Table, rows: Sequence[str], cells: Cells, column: str) -> str:
-    """Refusals and unparsable letters, counted apart."""
+    """A block of shares: refusals and unparsable letters, each counted separately."""
     parts = {"declined": "declines, by likelihood", "letter_declined": "letter: declines",
              "letter_unparsable": "letter: neither a letter nor declining"}  # fmt: skip
     base = cells["base", table.ratio]
     groups = {
-        group: one.n
+        group: cell_figure.n
         for group in ("forget", "test", "retain", "celebrity", "held_out")
-        if (one := figure(base, group, column, "classification", "declined")) is not None
+        if (cell_figure := figure(base, group, column, "classification", "declined")) is not None
     }
     lines = [
         f"| Choices not made, {COLUMN_NAMES[column]} (%) | "
@@ -319,11 +326,14 @@ def _declined_block(table: Table, rows: Sequence[str], cells: Cells, column: str
         "|---|" + "---:|" * len(groups),
     ]
     for name in rows:
-        found = [
+        figures = [
             [figure(cells[name, table.ratio], group, column, "classification", metric) for metric in parts]
             for group in groups
         ]
-        shown = [" / ".join(_shown(one) if one is not None else "" for one in each) for each in found]
+        shown = [
+            " / ".join(_shown(cell_figure) if cell_figure is not None else "" for cell_figure in by_metric)
+            for by_metric in figures
+        ]
         lines.append(f"| {cells[name, table.ratio]['label']} | " + " | ".join(shown) + " |")
     return "\n".join(lines) + "\n\nEach: " + " / ".join(parts.values()) + "."
 
@@ -334,8 +344,8 @@ def _costs(cells: Cells) -> tuple[str, list[dict[str, Any]]]:
     lines = [
         f"## Table 4. Cost of an unlearned model, {ratio} % forget",
         "*The paper shows training memory only. Seconds are wall time on this machine, with the statistics and the "
-        "pull, which are made once for a base model; tuning a baseline is not counted. Memory is how far the process's "
-        "peak rises above serving, measured once; bytes are what is stored.*",
+        "steering vectors, which are made once for a base model; tuning a baseline is not counted. Memory is how far "
+        "the process's peak rises above serving, measured once; bytes are what is stored.*",
         "| | seconds to make | ten queries (s) | training memory (MB) | artifact (kB) | taken back |\n"
         "|---|---:|---:|---:|---:|---|",
     ]

@@ -38,6 +38,6 @@ def run_in_foreground(data: Path, settings: Settings) -> None:
         console.print("Try [bold]lacuna status[/] in another terminal.")
         console.print("Ctrl-C stops everything; the data is kept for the next start.\n")
         while not stop.wait(0.2):
-            if running.supervisor.fallen.is_set():
-                raise Unavailable(running.supervisor.why)
+            if running.supervisor.failed.is_set():
+                raise Unavailable(running.supervisor.reason)
         console.print("\nStopping ...")

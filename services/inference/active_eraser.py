@@ -32,7 +32,7 @@ class ActiveEraser:
     """Holds the served version; every request begins with `current()`. Safe to share between threads."""
 
     def __init__(self, grace_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._grace_s, self._clock = grace_s, clock
+        self.grace_s, self._clock = grace_s, clock
         self._lock = threading.Lock()
         self._served: Served | None = None
         self._reason = "No eraser version has been promoted yet."
@@ -43,7 +43,7 @@ class ActiveEraser:
         with self._lock:
             if self._served is None:
                 raise NotReady(self._reason)
-            if self._clock() - self._confirmed > self._grace_s:
+            if self._clock() - self._confirmed > self.grace_s:
                 raise NotReady("The database has been unreachable for too long to know who must stay forgotten.")
             return self._served
 

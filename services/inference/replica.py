@@ -10,6 +10,7 @@ from services.inference.watcher import Watcher
 from shared.core.config import Settings
 from shared.crypto.keyring import KeyRing
 from shared.crypto.signing import Verifier
+from shared.db.notifications import DESIRED_STATE, Listener
 from shared.domain.prompts import Prompt
 from shared.storage.factory import open_store
 from shared.vlm.engine import Engine
@@ -27,6 +28,8 @@ def watch(
     batcher: Batcher, active_eraser: ActiveEraser, database: Database, settings: Settings, done: threading.Event
 ) -> None:
     """Follow the desired state until `done` is set."""
+    changed = threading.Event()
+    Listener(database, DESIRED_STATE, changed.set).start()
     Watcher(
         active_eraser=active_eraser,
         site=batcher.engine.vlm.site,
@@ -37,4 +40,4 @@ def watch(
         model_id=settings.model.id,
         replica=settings.replica,
         lease_s=settings.replica_lease_s,
-    ).watch(done, settings.poll_s)
+    ).watch(done, settings.poll_s, changed)

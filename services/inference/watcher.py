@@ -1,4 +1,7 @@
-"""Follows the desired state in PostgreSQL: fetches the version, verifies it, serves it, acknowledges. By polling.
+"""Follows the desired state in PostgreSQL: fetches the version, verifies it, serves it, acknowledges.
+
+A change is announced (shared/db/notifications.py). The replica also looks on its own every few seconds: that renews its
+lease, and finds a change whose announcement was lost.
 
 A version that cannot be verified is not served. The one before it stays only while it covers everybody who must stay
 forgotten; else the replica refuses every request.
@@ -6,7 +9,9 @@ forgotten; else the replica refuses every request.
 
 import logging
 import threading
+import time
 from dataclasses import dataclass, replace
+from typing import Final
 
 from sqlalchemy import Engine as Database
 
@@ -23,6 +28,8 @@ from shared.errors import IntegrityFailure, LacunaError, StaleRestore, Unavailab
 from shared.storage.base import ObjectStore
 
 logger = logging.getLogger(__name__)
+RETRY_S: Final = 0.5
+STOP_S: Final = 1.0  # how long the end of the process may take
 
 
 @dataclass
@@ -41,16 +48,29 @@ class Watcher:
     _mark: HighWaterMark | None = None  # how far the database had come: read at the start, raised since
     _failed: tuple[int, str] | None = None  # generation and reason of a version that could not be loaded
 
-    def watch(self, done: threading.Event, every_s: float) -> None:
-        """Call `look` every `every_s` seconds until `done` is set."""
+    def watch(self, done: threading.Event, every_s: float, changed: threading.Event | None = None) -> None:
+        """Look when something has `changed`, and every `every_s` seconds, until `done` is set.
+
+        A quarter of the lease and of the grace is the longest pause. After a look that failed, or where the promoted
+        version could not be loaded, the next one comes after half a second.
+        """
+        changed = changed or threading.Event()
+        longest_s = min(every_s, self.lease_s / 4, self.active_eraser.grace_s / 4)
         while not done.is_set():
+            changed.clear()
+            pause_s = min(RETRY_S, longest_s)
             try:
                 self.look()
+                if self._failed is None:
+                    pause_s = longest_s
             except Unavailable as exc:
                 logger.warning("the desired state cannot be read: %s", exc.detail)
             except LacunaError as exc:
                 logger.error("the desired state cannot be followed: %s", exc.detail)
-            done.wait(every_s)
+            until = time.monotonic() + pause_s
+            while not done.is_set() and (left_s := until - time.monotonic()) > 0:
+                if changed.wait(min(left_s, STOP_S)):
+                    break
 
     def look(self) -> None:
         """Compare with the desired state once: load its version, keep the present one, or close; then acknowledge."""

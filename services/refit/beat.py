@@ -1,6 +1,6 @@
-"""The clock of the nightly refit. Start: `celery -A services.refit.beat beat`. Loads no model, holds no task.
+"""Sends the message that starts the nightly refit. Start: `celery -A services.refit.beat beat`.
 
-A beat only says that it is night; which refit that means, and that there is one a day at most, stands in PostgreSQL.
+The message only says that it is time. Which refit that is, and that there is at most one a day, is in PostgreSQL.
 """
 
 from celery.schedules import crontab

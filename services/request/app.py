@@ -1,7 +1,7 @@
-"""The officer's API. Start: `uvicorn services.request.app:create --factory`. Never reaches torch.
+"""Builds the officer's API. Start: `uvicorn services.request.app:create --factory`. Never imports torch.
 
-Only builds: endpoints stand in `endpoints_*.py`, what they are given in `door.py`, who may call them in `rights.py`,
-the rules in `service.py`.
+Each feature has a folder: its endpoints are in `endpoints.py`, its rules in `service.py`. What endpoints are given is
+in `api/`, and who may call them in `auth/permissions.py`.
 """
 
 from fastapi import FastAPI
@@ -58,24 +58,24 @@ ROUTERS = (
 
 
 def create(settings: Settings | None = None) -> FastAPI:
-    """The application, from the environment where no settings are given."""
-    chosen = settings or load_settings()
-    chosen.need("database_url", "kek")
+    """The application with these settings, by default those of the environment."""
+    settings = settings or load_settings()
+    settings.need("database_url", "kek")
     configure_logging()
     context = AppContext(
-        make_engine(chosen.database.url, chosen.database.idle_s),
-        open_store(chosen),
-        KeyRing.from_settings(chosen),
-        chosen.model.id,
-        regime=chosen.regime,
-        calendar=chosen.calendar,
-        zone=chosen.zone,
-        webhook_hosts=chosen.webhook.host_list,
-        webhook_loopback=chosen.webhook.allow_loopback,
-        periods=AlarmThresholds.from_settings(chosen),
+        make_engine(settings.database.url, settings.database.idle_s),
+        open_store(settings),
+        KeyRing.from_settings(settings),
+        settings.model.id,
+        regime=settings.regime,
+        calendar=settings.calendar,
+        zone=settings.zone,
+        webhook_hosts=settings.webhook.host_list,
+        webhook_loopback=settings.webhook.allow_loopback,
+        periods=AlarmThresholds.from_settings(settings),
     )
-    limiter = RateLimiter(chosen.rate.limit, chosen.rate.failures, chosen.redis_url)
-    return build(context, OidcProvider.from_settings(chosen), limiter, chosen.log.verify_keys, chosen.verify_keys)
+    limiter = RateLimiter(settings.rate.limit, settings.rate.failures, settings.redis_url)
+    return build(context, OidcProvider.from_settings(settings), limiter, settings.log.verify_keys, settings.verify_keys)
 
 
 def build(
@@ -85,9 +85,9 @@ def build(
     log_keys: str = "",
     eraser_keys: str = "",
 ) -> FastAPI:
-    """The application over `office`; the public keys go into bundles.
+    """The application over `context`; the public keys are added to certificate bundles.
 
-    Raises ValueError for an endpoint that has no rule.
+    Raises ValueError for an endpoint without a permission.
     """
     app = FastAPI(
         title="Lacuna: requests to be forgotten",
@@ -98,12 +98,12 @@ def build(
     app.state.context = context
     app.state.authenticator = Authenticator(context.database, provider)
     app.state.rate_limiter = limiter or RateLimiter("100000/minute", "100000/minute")
-    app.state.logbook, app.state.public_keys = LogReader(), (log_keys, eraser_keys)
+    app.state.log_reader, app.state.public_keys = LogReader(), (log_keys, eraser_keys)
     install_error_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
         names = {route.name for route in router.routes if isinstance(route, APIRoute)}
-        if unruled := names - PERMISSIONS.keys() - OPEN:
-            raise ValueError(f"rights.py says nothing of {', '.join(sorted(unruled))}")
+        if missing := names - PERMISSIONS.keys() - OPEN:
+            raise ValueError(f"auth/permissions.py has no permission for {', '.join(sorted(missing))}")
     describe(app)
     return app

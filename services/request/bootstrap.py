@@ -1,9 +1,7 @@
-"""Makes an empty database usable: tenant, model, keys and the order for version 0.
+"""Prepares an empty database: tenant, model, API keys, and the order of version 0.
 
-Start: `python -m services.request.bootstrap`.
-
-May be run at every start: what exists is left alone. Keys are those of LACUNA_FIRST_KEYS, or are drawn and shown once,
-in `<data>/keys.json` (mode 0600).
+Start: `python -m services.request.bootstrap`. It may be run at every start, because it leaves alone what exists. API
+keys come from LACUNA_FIRST_KEYS; the others are drawn and written once to `<data>/keys.json` (mode 0600).
 """
 
 import hashlib
@@ -15,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
 from shared.core.config import load_settings, read_pairs
@@ -27,10 +26,10 @@ from shared.domain.accounts import DEFAULT_TENANT, INITIAL_ACCOUNTS
 
 
 def bootstrap(
-    database: Engine, model_id: str, source: str, keys_file: Path, given: Mapping[str, str] | None = None
+    database: Engine, model_id: str, source: str, keys_file: Path, given_keys: Mapping[str, str] | None = None
 ) -> None:
-    """See above; `given` are keys by owner."""
-    given = given or {}
+    """Create what is missing. `given_keys` are API keys by account name; drawn ones are written to `keys_file`."""
+    given_keys = given_keys or {}
     with transaction(database) as session:
         if session.get(Tenant, DEFAULT_TENANT) is None:
             session.add(Tenant(id=DEFAULT_TENANT, created_at=utc_now()))
@@ -38,26 +37,9 @@ def bootstrap(
         if session.get(Model, model_id) is None:
             session.add(Model(id=model_id, tenant_id=DEFAULT_TENANT, source=source, created_at=utc_now()))
             session.flush()
-        known = set(session.scalars(select(ApiKey.owner).where(ApiKey.tenant_id == DEFAULT_TENANT)))
-        fresh = {
-            owner: given.get(owner) or f"lk_{secrets.token_urlsafe(24)}"
-            for owner in INITIAL_ACCOUNTS
-            if owner not in known
-        }
-        for owner, key in fresh.items():
-            session.add(
-                ApiKey(
-                    id=uuid.uuid4(),
-                    tenant_id=DEFAULT_TENANT,
-                    owner=owner,
-                    key_sha256=hashlib.sha256(key.encode()).hexdigest(),
-                    roles=list(INITIAL_ACCOUNTS[owner]),
-                    created_at=utc_now(),
-                )
-            )
-        drawn = {owner: key for owner, key in fresh.items() if owner not in given}
-        if drawn:
-            _write(keys_file, drawn)
+        drawn_keys = _create_keys(session, given_keys)
+        if drawn_keys:
+            _write_keys(keys_file, drawn_keys)
         ordered = session.scalar(select(Outbox.id).where(Outbox.kwargs["kind"].astext == "initial")) or session.scalar(
             select(RefitRun.id).where(RefitRun.model_id == model_id)
         )
@@ -65,7 +47,30 @@ def bootstrap(
             refits.order_refit(session, model_id, "initial")
 
 
-def _write(path: Path, keys: dict[str, str]) -> None:
+def _create_keys(session: Session, given_keys: Mapping[str, str]) -> dict[str, str]:
+    """Give every first account that has no key a key. Returns the drawn keys by account name."""
+    owners = set(session.scalars(select(ApiKey.owner).where(ApiKey.tenant_id == DEFAULT_TENANT)))
+    drawn_keys = {}
+    for owner, roles in INITIAL_ACCOUNTS.items():
+        if owner in owners:
+            continue
+        key = given_keys.get(owner) or f"lk_{secrets.token_urlsafe(24)}"
+        if owner not in given_keys:
+            drawn_keys[owner] = key
+        session.add(
+            ApiKey(
+                id=uuid.uuid4(),
+                tenant_id=DEFAULT_TENANT,
+                owner=owner,
+                key_sha256=hashlib.sha256(key.encode()).hexdigest(),
+                roles=list(roles),
+                created_at=utc_now(),
+            )
+        )
+    return drawn_keys
+
+
+def _write_keys(path: Path, keys: dict[str, str]) -> None:
     old = json.loads(path.read_text()) if path.is_file() else {}
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -74,7 +79,7 @@ def _write(path: Path, keys: dict[str, str]) -> None:
 
 
 def main() -> None:
-    """The command."""
+    """Prepare the database that the settings name."""
     settings = load_settings()
     settings.need("database_url")
     bootstrap(

@@ -1,4 +1,4 @@
-"""AppContext, AlarmThresholds."""
+"""AppContext: what every part of the request service is given. AlarmThresholds: when something is overdue."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,7 +12,7 @@ from shared.storage.base import ObjectStore
 
 @dataclass(frozen=True)
 class AlarmThresholds:
-    """How long each may be silent, and how often monitors are told that all is well."""
+    """How late each thing may be before an alarm is raised, and how often monitors are pinged."""
 
     nightly_hour: int = 2
     nightly: timedelta = timedelta(hours=2)
@@ -22,7 +22,7 @@ class AlarmThresholds:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "AlarmThresholds":
-        """As the operator set them."""
+        """The operator's thresholds."""
         return cls(
             settings.nightly.hour,
             timedelta(seconds=settings.nightly.grace_s),
@@ -34,7 +34,7 @@ class AlarmThresholds:
 
 @dataclass(frozen=True)
 class AppContext:
-    """All that the request service stands on, made once at its door."""
+    """The parts that the request service and its control loop work with, made once when the process starts."""
 
     database: Engine
     store: ObjectStore

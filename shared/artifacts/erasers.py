@@ -1,6 +1,6 @@
-"""Fetches one eraser version and believes nothing: size, sha256, signature, manifest, digest, schema, finite values.
+"""Fetch one eraser version and verify it: size, sha256, signature, manifest, digest, schema, finite values.
 
-The audit and the inference service load through here, so that what was audited is what is served.
+The audit and the inference service both load through here, so that what was audited is what is served.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from shared.storage.base import ObjectStore
 
 
 class PublishedVersion(Protocol):
-    """What the row of an eraser version says of its object."""
+    """Where the object of an eraser version is, and what opens and verifies it."""
 
     @property
     def number(self) -> int: ...
@@ -34,12 +34,12 @@ class PublishedVersion(Protocol):
 
 
 def canonical(manifest: Mapping[str, Any]) -> bytes:
-    """The bytes that are signed: JSON with sorted keys and no spaces, UTF-8."""
+    """The signed bytes of a manifest: JSON with sorted keys and no spaces, in UTF-8."""
     return json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def load_verified_eraser(store: ObjectStore, keys: KeyRing, verifier: Verifier, version: PublishedVersion) -> Eraser:
-    """The eraser of `version`; raises IntegrityFailure for any byte that is not as published."""
+    """The eraser of `version`. Raises IntegrityFailure where any byte is another one than was published."""
     blob = store.get(version.object_key)
     if hashlib.sha256(blob).hexdigest() != version.sha256:
         raise IntegrityFailure(f"The object of eraser version {version.number} was altered: its sha256 differs.")

@@ -1,9 +1,10 @@
 """Whether two pictures are the same photograph: a difference hash that survives re-encoding and mild crops.
 
-ImageHash's dHash of each colour channel (3 x 144 bits), the known picture under 81 crops of up to 8 % a side; the
-nearest counts. Measured on drawn portraits (n = 92; 8,372 pairs of different people): JPEG at quality 30 is found in
-99 %, random crops of up to 5 % a side in 99 %, of up to 10 % in 95 %; 2 pairs of different people meet. It knows
-photographs, not faces: another picture of the same person, a rotation or a picture in a picture is not found.
+A hash is ImageHash's dHash of each colour channel (3 x 144 bits). The known picture is hashed under 81 crops of up to
+8 % a side, and the nearest crop counts. Measured on drawn portraits (n = 92; 8,372 pairs of different people): of
+JPEGs at quality 30, 99 % are recognised; of random crops of up to 5 % a side 99 %, of up to 10 % 95 %; 2 pairs of
+different people are taken for the same. The hash recognises photographs, not faces: another picture of the same person,
+a rotation, or a picture inside a picture is not recognised.
 """
 
 import itertools
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-NEAR: Final = 0.12  # share of bits that may differ; see above
+MAX_DIFFERENCE: Final = 0.12  # share of bits that may differ; see above
 _BITS: Final = 12
 _CROPS: Final = (0.0, 0.04, 0.08)
 _SIDE: Final = 96
@@ -30,7 +31,7 @@ class PhotoHashes:
 
 
 def hash_with_crops(picture: Image.Image) -> PhotoHashes:
-    """How `picture` looks: about 20 ms."""
+    """The hashes of `picture` and its crops. Takes about 20 ms."""
     small = picture.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
     boxes = itertools.product(_CROPS, repeat=4)
     crops = [
@@ -41,13 +42,13 @@ def hash_with_crops(picture: Image.Image) -> PhotoHashes:
 
 
 def hash_photo(picture: Image.Image) -> NDArray[np.bool_]:
-    """The hash of `picture` alone, for holding it against many looks: about 1 ms."""
+    """The hash of `picture` alone, to compare with many known pictures. Takes about 1 ms."""
     return _bits(picture.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.LANCZOS))
 
 
 def is_same_photo(known: PhotoHashes, other: NDArray[np.bool_]) -> bool:
     """Whether `other` shows the photograph of `known`, whole or a little cropped."""
-    return bool((known.crops != other).mean(axis=1).min() < NEAR)
+    return bool((known.crops != other).mean(axis=1).min() < MAX_DIFFERENCE)
 
 
 def _bits(picture: Image.Image) -> NDArray[np.bool_]:

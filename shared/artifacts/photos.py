@@ -1,4 +1,4 @@
-"""Decode, bound and re-encode a photograph."""
+"""Photographs are decoded, bounded and written anew, so that only pixels are kept and no metadata."""
 
 import base64
 import binascii
@@ -13,13 +13,13 @@ from shared.errors import BadInput, TooLarge
 
 MAX_BYTES: Final = 8 * 1024 * 1024  # of one picture
 MAX_PIXELS: Final = 16_000_000
-MAX_SIDE: Final = 1024  # larger pictures are reduced: no served model looks closer
+MAX_SIDE: Final = 1024  # pixels; larger pictures are reduced, because no served model looks closer
 FORMATS: Final = ("PNG", "JPEG", "WEBP")
 _DATA_URL: Final = re.compile(r"data:image/[\w.+-]+;base64,", re.ASCII)
 
 
 def open_photo(data: bytes) -> Image.Image:
-    """The picture in `data`, RGB; raises TooLarge or BadInput, before anything large is unpacked."""
+    """The picture in `data`, as RGB. Raises TooLarge or BadInput, before anything large is unpacked."""
     if len(data) > MAX_BYTES:
         raise TooLarge(f"A picture may have {MAX_BYTES // 1024 // 1024} MB; this one has {len(data) / 1e6:.1f} MB.")
     try:
@@ -39,7 +39,7 @@ def open_photo(data: bytes) -> Image.Image:
 
 
 def read_data_url(text: str) -> bytes:
-    """The bytes of a `data:image/...;base64,` URL (RFC 2397) or of plain base64; raises BadInput."""
+    """The bytes of a `data:image/...;base64,` URL (RFC 2397) or of plain base64. Raises BadInput."""
     match = _DATA_URL.match(text)
     if match is None and ":" in text[:64]:
         raise BadInput("A picture must be given as a data URL (data:image/png;base64,...), not as an address.")

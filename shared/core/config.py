@@ -156,7 +156,7 @@ class Settings(BaseSettings):
     request_port: int = 8600
     inference_port: int = 8601
     replica: str = "inference-0"
-    poll_s: float = 0.5
+    poll_s: float = 3.0  # a replica looks at the desired state at least so often; changes are announced to it
     grace_s: float = 120.0  # how long a replica goes on serving while it cannot reach the database
     step_grace_s: float = 15.0  # a replica whose engine has work and finishes no step for so long is not ready
     auto_promote: bool = True

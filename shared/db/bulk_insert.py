@@ -1,8 +1,7 @@
-"""Many rows of several tables in one statement, hence one round trip. For rows that nobody has to read back.
+"""Insert many rows of several tables in one statement, hence one round trip.
 
-The rows travel as one JSON document, which PostgreSQL takes apart by the tables' own types; the statement is the same
-for one row and for a thousand, so that it is planned once. Foreign keys between the rows hold: they are checked at the
-statement's end. Knows no rule.
+The rows are sent as one JSON document, which PostgreSQL converts by the types of the tables. The statement is the same
+for one row and for a thousand, so it is planned once. Foreign keys between the rows are checked at its end.
 """
 
 import json
@@ -19,34 +18,34 @@ from shared.db.models.base import Base
 
 
 def bulk_insert(session: Session, *tables: Sequence[Base]) -> None:
-    """Insert the rows of each sequence, in order; they stay what they are, objects that belong to no session.
+    """Insert the rows of each sequence. The objects belong to no session, before and after.
 
-    Those of one sequence are of one class and have the same attributes set; what none sets is the column's default.
+    The rows of one sequence are of one class and have the same attributes set. Other columns get their default.
     """
-    given = [rows for rows in tables if rows]
-    document = {rows[0].__tablename__: [_set(row) for row in rows] for rows in given}
+    sequences = [rows for rows in tables if rows]
+    document = {rows[0].__tablename__: [_set_attributes(row) for row in rows] for rows in sequences}
     columns = tuple((name, tuple(rows[0])) for name, rows in document.items())
     if columns:
-        session.execute(_statement(columns), {"document": json.dumps(document, default=_plain)})
+        session.execute(_statement(columns), {"document": json.dumps(document, default=_as_text)})
 
 
-def _set(row: Base) -> dict[str, Any]:
+def _set_attributes(row: Base) -> dict[str, Any]:
     return {name: value for name, value in vars(row).items() if not name.startswith("_")}
 
 
 @lru_cache(maxsize=32)
 def _statement(tables: tuple[tuple[str, tuple[str, ...]], ...]) -> TextClause:
-    """Names are those of our own models, never of a request."""
+    """The statement for (table, columns) pairs. The names come from our own models, never from a request."""
     parts = []
     for table, columns in tables:
-        named = ", ".join(columns)
+        listed = ", ".join(columns)
         rows = f"jsonb_populate_recordset(NULL::{table}, CAST(:document AS jsonb) -> '{table}')".replace("::", "\\:\\:")
-        parts.append(f"{table}_rows AS (INSERT INTO {table} ({named}) SELECT {named} FROM {rows})")  # noqa: S608
+        parts.append(f"{table}_rows AS (INSERT INTO {table} ({listed}) SELECT {listed} FROM {rows})")  # noqa: S608
     return text(f"WITH {', '.join(parts)} SELECT 1")
 
 
-def _plain(value: object) -> str:
-    """As PostgreSQL reads it back."""
+def _as_text(value: object) -> str:
+    """The value in the notation that PostgreSQL reads."""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, uuid.UUID):

@@ -1,4 +1,4 @@
-"""One database role for each service, with a password of its own; what each may do stands in the migration's grants."""
+"""One database role for each service, with its own password. The grants in the migrations say what each may do."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -11,12 +11,12 @@ SERVICES: Final = ("request", "refit", "audit", "inference")
 
 
 def role_name(service: str) -> str:
-    """`lacuna_<service>`."""
+    """The role of the service: `lacuna_<service>`."""
     return f"lacuna_{service}"
 
 
 def ensure_roles(admin_url: str, passwords: Mapping[str, str]) -> None:
-    """Make the roles of `passwords` (service -> password), or set their passwords. `admin_url` may create roles."""
+    """Create the roles of `passwords` (service -> password), or set their passwords. `admin_url` may create roles."""
     with psycopg.connect(admin_url, autocommit=True) as connection:
         for service, password in passwords.items():
             role = sql.Identifier(role_name(service))
@@ -26,7 +26,7 @@ def ensure_roles(admin_url: str, passwords: Mapping[str, str]) -> None:
 
 
 def service_url(admin_url: str, service: str, password: str) -> str:
-    """The same database as another role."""
+    """The URL of the same database under the role of `service`."""
     parts = urlsplit(admin_url)
-    place = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{role_name(service)}:{quote(password)}@{place}"))
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{role_name(service)}:{quote(password)}@{host}"))

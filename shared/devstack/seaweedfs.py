@@ -26,7 +26,7 @@ def command(data: Path, port: int, access_key: str, secret_key: str, env: Mappin
 
     def ready() -> bool:
         try:
-            store.put("ready", b"1")  # its health check answers before the first put works
+            store.put("ready", b"1")  # its health check answers before a put works
         except LacunaError:
             return False
         finally:
@@ -45,5 +45,5 @@ def command(data: Path, port: int, access_key: str, secret_key: str, env: Mappin
         env={**env, "AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key, "GOMEMLIMIT": "256MiB"},
         ready=ready,
         cwd=folder,
-        part=True,
+        backend=True,
     )  # fmt: skip

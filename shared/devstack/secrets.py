@@ -1,4 +1,4 @@
-"""Who is given which secret: the one list that `lacuna up` and the deployment files follow. Prints nothing secret."""
+"""Which process is given which secret: the one list that `lacuna up` and the deployment files follow."""
 
 import json
 import os
@@ -21,17 +21,20 @@ NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "inference": ("DATABASE_URL", *STORE, "VERIFY_KEYS"),
     "beat": ("REDIS_URL",),
 }
-ROLE: Final = {"control-loop": "request", "bootstrap": "request"}  # the database role, where it is another's
+ROLE: Final = {
+    "control-loop": "request",
+    "bootstrap": "request",
+}  # whose database role it uses, where it has none of its own
 DEPLOYED: Final = "postgresql://{user}:{password}@postgres:5432/lacuna"
 
 
-def secrets_of(process: str, parts: Backends, known: Mapping[str, str]) -> dict[str, str]:
-    """The secret variables of `process` and no other's."""
+def secrets_of(process: str, backends: Backends, known: Mapping[str, str]) -> dict[str, str]:
+    """The secret variables of `process`, and of no other process."""
     role = ROLE.get(process, process)
     every = {
-        "REDIS_URL": parts.redis_url,
-        "S3_ACCESS_KEY": parts.s3_access_key,
-        "S3_SECRET_KEY": parts.s3_secret_key,
+        "REDIS_URL": backends.redis_url,
+        "S3_ACCESS_KEY": backends.s3_access_key,
+        "S3_SECRET_KEY": backends.s3_secret_key,
         "KEK": known["kek"],
         "SIGNING_KEY": known["signing_key"],
         "VERIFY_KEYS": known["verify_keys"],
@@ -39,7 +42,7 @@ def secrets_of(process: str, parts: Backends, known: Mapping[str, str]) -> dict[
         "LOG_VERIFY_KEYS": known["log_verify_keys"],
     }
     if f"role_{role}" in known:
-        every["DATABASE_URL"] = service_url(parts.database_url, role, known[f"role_{role}"])
+        every["DATABASE_URL"] = service_url(backends.database_url, role, known[f"role_{role}"])
     found = {f"LACUNA_{name}": every[name] for name in NEEDS[process]}
     if "KEK" in NEEDS[process]:  # after a rotation
         found |= {f"LACUNA_{name.upper()}": known[name] for name in ("old_keks", "index_key") if known.get(name)}
@@ -47,20 +50,20 @@ def secrets_of(process: str, parts: Backends, known: Mapping[str, str]) -> dict[
 
 
 def write_secrets(folder: Path) -> list[Path]:
-    """Draw the secrets of a deployment into `folder`, once: an env file for each container, keys.json for people."""
+    """Draw the secrets of a deployment, once, into `folder`: an env file for each container, keys.json for people."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     known = load_secrets(folder)
     keys = _keys(folder / "keys.json")
     admin = DEPLOYED.format(user="lacuna", password=known["postgres_password"])
-    parts = Backends(
+    backends = Backends(
         database_url=admin,
         redis_url=f"redis://:{known['redis_password']}@redis:6379/0",
         s3_endpoint="",
         s3_access_key=known["s3_access_key"],
         s3_secret_key=known["s3_secret_key"],
     )
-    files = {process: secrets_of(process, parts, known) for process in NEEDS}
+    files = {process: secrets_of(process, backends, known) for process in NEEDS}
     files["bootstrap"]["LACUNA_FIRST_KEYS"] = ",".join(f"{owner}={key}" for owner, key in keys.items())
     files["migrate"] = {
         "LACUNA_DATABASE_URL": admin,
@@ -77,10 +80,10 @@ def write_secrets(folder: Path) -> list[Path]:
 
 def _keys(path: Path) -> dict[str, str]:
     if not path.is_file():
-        drawn = {owner: f"lk_{secrets.token_urlsafe(24)}" for owner in INITIAL_ACCOUNTS}
-        _private(path, json.dumps(drawn, indent=1))
-    found: dict[str, str] = json.loads(path.read_text())
-    return found
+        keys = {owner: f"lk_{secrets.token_urlsafe(24)}" for owner in INITIAL_ACCOUNTS}
+        _private(path, json.dumps(keys, indent=1))
+    stored: dict[str, str] = json.loads(path.read_text())
+    return stored
 
 
 def _private(path: Path, text: str) -> Path:

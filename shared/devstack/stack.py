@@ -1,4 +1,4 @@
-"""The whole of Lacuna on one machine: parts, migrations, roles, services, workers, beat, under one supervisor.
+"""The whole of Lacuna on one machine: backends, roles, migrations, services and workers, under one supervisor.
 
 Each service is given only the secrets it needs.
 """
@@ -28,14 +28,14 @@ OWN_KEYS: Final = ("kek", "old_keks", "index_key", "signing_key", "verify_keys",
 
 @dataclass(frozen=True)
 class Running:
-    """A stack that answers. `keys` are the API keys of its first people, by name."""
+    """A stack that answers. `keys` are the API keys of its first accounts, by name."""
 
     request_url: str
     inference_url: str
     keys: Mapping[str, str]
     data: Path
     supervisor: Supervisor
-    parts: Backends
+    backends: Backends
 
 
 @contextmanager
@@ -47,9 +47,11 @@ def running_stack(
     log: Log | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Running]:
-    """A stack over `data` until the block ends; `ports` of the request and inference services, free ones by default.
+    """A stack over the folder `data` until the block ends.
 
-    Raises Unavailable or BadInput, in a sentence, where something does not come up; nothing is left running then.
+    `ports` are those of the request and the inference service, free ones by default. `log` is called with the name of
+    a process and each line of its output, `say` with what is being started. Raises Unavailable or BadInput where
+    something does not come up; nothing is left running then.
     """
     data = data.resolve()
     merged = {**os.environ, **(env or {})}
@@ -61,7 +63,7 @@ def running_stack(
 
         def write(name: str, line: str) -> None:
             if not file.closed:
-                file.write(f"{name:>9} | {line}\n")
+                file.write(f"{name:>12} | {line}\n")
             if log is not None:
                 log(name, line)
 
@@ -73,19 +75,19 @@ def running_stack(
             }
             (data / LOG_KEYS_FILE).write_text(known["log_verify_keys"].replace(",", "\n") + "\n")
             say("PostgreSQL, Redis, S3")
-            parts = start_backends(supervisor, data, merged, known)
-            world = ProcessSpecs(data, merged, parts, known, request_port, inference_port)
+            backends = start_backends(supervisor, data, merged, known)
+            specs = ProcessSpecs(data, merged, backends, known, request_port, inference_port)
             say("roles and migrations")
-            ensure_roles(parts.database_url, {service: known[f"role_{service}"] for service in SERVICES})
-            upgrade(parts.database_url)
+            ensure_roles(backends.database_url, {service: known[f"role_{service}"] for service in SERVICES})
+            upgrade(backends.database_url)
             say("services")
-            doors, workers = world.commands()
-            for command in doors:
+            commands = specs.commands()
+            for command in commands.services:
                 supervisor.start(command, wait=False)
-            _once([sys.executable, "-m", "services.request.bootstrap"], world.env("bootstrap"), write)
-            for command in doors:
+            _run_to_end([sys.executable, "-m", "services.request.bootstrap"], specs.env("bootstrap"), write)
+            for command in commands.services:
                 supervisor.wait(command.name)
-            for command in workers:
+            for command in commands.workers:
                 supervisor.start(command, wait=False)
             running = Running(
                 request_url=f"http://{LOOPBACK}:{request_port}",
@@ -93,7 +95,7 @@ def running_stack(
                 keys=json.loads((data / "keys.json").read_text()),
                 data=data,
                 supervisor=supervisor,
-                parts=parts,
+                backends=backends,
             )
             (data / STACK_FILE).write_text(
                 json.dumps({"request_url": running.request_url, "inference_url": running.inference_url}, indent=1)
@@ -104,12 +106,12 @@ def running_stack(
             supervisor.stop()
 
 
-def _once(argv: list[str], env: Mapping[str, str], log: Log) -> None:
-    """Run to the end; raises Unavailable with what it said last where it fails."""
+def _run_to_end(argv: list[str], env: Mapping[str, str], log: Log) -> None:
+    """Run a command to its end. Raises Unavailable with the last line of its errors where it fails."""
     name = argv[-1].split(".")[-1]
-    done = subprocess.run(argv, env=dict(env), capture_output=True, text=True, check=False)
-    for line in (done.stdout + done.stderr).splitlines():
+    result = subprocess.run(argv, env=dict(env), capture_output=True, text=True, check=False)
+    for line in (result.stdout + result.stderr).splitlines():
         log(name, line)
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-        raise Unavailable(f"{' '.join(argv[1:])} failed: {said}")
+    if result.returncode:
+        last_line = (result.stderr.strip().splitlines() or ["no output"])[-1]
+        raise Unavailable(f"{' '.join(argv[1:])} failed: {last_line}")

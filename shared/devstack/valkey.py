@@ -33,7 +33,7 @@ def command(data: Path, port: int, password: str, env: Mapping[str, str]) -> Com
         except OSError:
             return False
 
-    return Command("valkey", [str(get_binary_path()), str(settings)], env, ready, cwd=folder, part=True)
+    return Command("valkey", [str(get_binary_path()), str(settings)], env, ready, cwd=folder, backend=True)
 
 
 def url(port: int, password: str) -> str:

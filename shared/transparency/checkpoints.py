@@ -1,4 +1,4 @@
-"""Signed checkpoints of the log (C2SP signed-note, tlog-checkpoint) and the public keys that vouch for them.
+"""Signed checkpoints of the log (C2SP signed-note, tlog-checkpoint) and the public keys that check them.
 
     lacuna.log            origin: the name of the log and of its key
     1234                  number of leaves
@@ -6,8 +6,8 @@
 
     — lacuna.log ...=     Ed25519 over the lines above, base64 of four bytes of key id and the signature
 
-A public key is pinned as one line `name+id+base64` (the vkey of signed-note). Knows no clock: a checkpoint does not say
-when it was made.
+A public key is pinned as one line `name+id+base64` (the vkey of signed-note). A checkpoint does not say when it was
+signed.
 """
 
 import base64
@@ -25,7 +25,7 @@ from shared.transparency.merkle_tree import HASH
 
 ED25519: Final = b"\x01"
 _DASH: Final = "— "
-_MOST: Final = 100_000  # characters of a note that is looked at
+_MAX_CHARACTERS: Final = 100_000  # of a note
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Checkpoint:
     root: bytes
 
     def body(self) -> str:
-        """What is signed."""
+        """The text that is signed."""
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
 
 
@@ -54,32 +54,32 @@ class PublicKey:
         return hashlib.sha256(self.name.encode() + b"\n" + ED25519 + self.raw).digest()[:4]
 
     def line(self) -> str:
-        """As it is written down and pinned."""
+        """The line by which the key is pinned."""
         return f"{self.name}+{self.id.hex()}+{base64.b64encode(ED25519 + self.raw).decode()}"
 
     @classmethod
     def read(cls, line: str) -> "PublicKey":
-        """From such a line; raises BadInput."""
+        """From such a line. Raises BadInput."""
         try:
             name, number, text = line.strip().split("+", 2)
             data = base64.b64decode(text, validate=True)
-            found = cls(name, data[1:])
-            Ed25519PublicKey.from_public_bytes(found.raw)
-            if name and data[:1] == ED25519 and found.id.hex() == number:
-                return found
+            key = cls(name, data[1:])
+            Ed25519PublicKey.from_public_bytes(key.raw)
+            if name and data[:1] == ED25519 and key.id.hex() == number:
+                return key
         except ValueError as exc:
             raise BadInput("A public key is written as name+id+base64 (one line of log-keys.txt).") from exc
-        raise BadInput("A public key does not fit its own id: it was copied wrongly.")
+        raise BadInput("A public key does not match its own id: it was copied wrongly.")
 
 
 def read_keys(text: str) -> list[PublicKey]:
-    """All keys of `text`, one a line or separated by commas; lines that begin with # are remarks."""
+    """All keys of `text`, one on each line or separated by commas. Lines that begin with # are comments."""
     lines = (part.strip() for line in text.splitlines() for part in line.split(","))
     return [PublicKey.read(line) for line in lines if line and not line.startswith("#")]
 
 
 def sign(checkpoint: Checkpoint, signer: Signer) -> str:
-    """The note. The key is named like the log."""
+    """The signed note. The key has the name of the log."""
     body = checkpoint.body()
     key = PublicKey(checkpoint.origin, signer.public)
     signature = base64.b64encode(key.id + signer.sign_bytes(body.encode())).decode()
@@ -87,24 +87,24 @@ def sign(checkpoint: Checkpoint, signer: Signer) -> str:
 
 
 def read(note: str, keys: Sequence[PublicKey]) -> Checkpoint:
-    """The checkpoint that the note states; raises IntegrityFailure unless one of `keys` signed exactly it."""
-    if len(note) > _MOST:
-        raise IntegrityFailure("The checkpoint is far too long.")
+    """The checkpoint in the note. Raises IntegrityFailure unless one of `keys` signed exactly this note."""
+    if len(note) > _MAX_CHARACTERS:
+        raise IntegrityFailure("The checkpoint is too long.")
     body, gap, signatures = note.rpartition("\n\n")
     lines = body.split("\n")
     try:
         if not gap or len(lines) < 3:
             raise ValueError(note)
-        found = Checkpoint(lines[0], int(lines[1]), base64.b64decode(lines[2], validate=True))
-        if str(found.size) != lines[1] or found.size < 0 or len(found.root) != HASH:
+        checkpoint = Checkpoint(lines[0], int(lines[1]), base64.b64decode(lines[2], validate=True))
+        if str(checkpoint.size) != lines[1] or checkpoint.size < 0 or len(checkpoint.root) != HASH:
             raise ValueError(note)
     except ValueError as exc:
         raise IntegrityFailure("The checkpoint cannot be read.") from exc
     for line in signatures.splitlines():
         name, _, text = line.removeprefix(_DASH).rpartition(" ")
         for key in keys:
-            if name == key.name == found.origin and _signed(key, text, f"{body}\n".encode()):
-                return found
+            if name == key.name == checkpoint.origin and _signed(key, text, f"{body}\n".encode()):
+                return checkpoint
     raise IntegrityFailure("The checkpoint is not signed by a key that is trusted here.")
 
 

@@ -1,8 +1,8 @@
-"""The bytes of a log leaf, version 1: what is hashed, exported and given to auditors is the same line.
+"""The bytes of a log leaf, version 1: one line, which is hashed, exported and given to auditors.
 
-JSON with sorted keys and no spaces, UTF-8, numbers as Python writes them, times in UTC with microseconds. A leaf speaks
-of tickets, versions and accounts by their ids; it holds no personal data of whoever is forgotten. The name of the
-account that acted is in it, and stays: choose account names that are no full names.
+The line is JSON with sorted keys and no spaces, in UTF-8, with numbers as Python writes them and times in UTC with
+microseconds. A leaf names tickets, versions and accounts by their ids and contains no personal data of the person who
+is forgotten. The name of the account that acted stays in the log for ever, so it should not be a full name.
 """
 
 import json
@@ -16,7 +16,7 @@ VERSION: Final = 1
 
 
 def encode(number: int, at: datetime, actor: str, kind: str, subject: str, detail: Mapping[str, Any]) -> bytes:
-    """One line, without its end. `number` is the row's id: given at writing, not the place in the log."""
+    """The line, without a line end. `number` is the id of the row, which is not the position in the log."""
     return json.dumps(
         {
             "v": VERSION,
@@ -34,17 +34,17 @@ def encode(number: int, at: datetime, actor: str, kind: str, subject: str, detai
 
 
 def leaf_time(at: datetime) -> str:
-    """A time as leaves spell it."""
+    """A time as leaves write it."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def decode(line: bytes) -> dict[str, Any]:
-    """What the line says; raises IntegrityFailure where it is no leaf that we know to read."""
+    """The content of the line. Raises IntegrityFailure where it is not a leaf of a known version."""
     try:
-        found = json.loads(line)
-        known = {"v", "id", "at", "actor", "kind", "subject", "detail"}
-        if found["v"] == VERSION and found.keys() == known:
-            return dict(found)
+        leaf = json.loads(line)
+        members = {"v", "id", "at", "actor", "kind", "subject", "detail"}
+        if leaf["v"] == VERSION and leaf.keys() == members:
+            return dict(leaf)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
         raise IntegrityFailure("A leaf of the log cannot be read.") from exc
     raise IntegrityFailure("A leaf of the log is of a version that is not known here.")

@@ -1,7 +1,7 @@
-"""Checks a whole log offline: its leaves as lines, all checkpoints that are known, and pinned public keys.
+"""Check a whole log offline: its leaves as lines, against all known checkpoints and pinned public keys.
 
-What it cannot know: whether a shorter or another log was signed with the same key and shown to somebody else. Give it
-every checkpoint that you kept from earlier (`kept`): those decide.
+The check cannot know whether a shorter or another log was signed with the same key and shown to somebody else. Only
+checkpoints that were kept from earlier (`kept`) can show that.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from shared.transparency.merkle_tree import EMPTY, Frontier, leaf_hash
 
 @dataclass(frozen=True)
 class VerifiedLog:
-    """A log that holds: `signed` of its `leaves` are under the newest of `checkpoints` checkpoints."""
+    """A log that was checked and found good: the newest of `checkpoints` checkpoints signs `signed` of its `leaves`."""
 
     leaves: int
     signed: int
@@ -25,7 +25,7 @@ class VerifiedLog:
     root: bytes
 
     def sentence(self) -> str:
-        """For whoever asked."""
+        """The result for a person."""
         late = self.leaves - self.signed
         waiting = f"; {late} newer {'leaf is' if late == 1 else 'leaves are'} not signed yet" if late else ""
         return (
@@ -35,12 +35,12 @@ class VerifiedLog:
 
 
 def verify(lines: Iterable[bytes], notes: Sequence[str], kept: Sequence[str], keys: Sequence[PublicKey]) -> VerifiedLog:
-    """Hold `lines` (leaves in order, no line ends) against checkpoints told now (`notes`) and kept from before.
+    """Check `lines` (leaves in order, without line ends) against checkpoints fetched now (`notes`) and kept ones.
 
-    Raises IntegrityFailure saying what does not hold. Costs two hashes a leaf and log2(n) hashes of memory.
+    Raises IntegrityFailure, which says what is wrong. Costs two hashes for each leaf, and log2(n) hashes of memory.
     """
     if not notes and not kept:
-        raise IntegrityFailure("There is no checkpoint, so nothing vouches for these leaves.")
+        raise IntegrityFailure("There is no checkpoint against which these leaves could be checked.")
     told = [(one, False) for one in _read(notes, keys, "A checkpoint of this log")]
     told += [(one, True) for one in _read(kept, keys, "A checkpoint that you kept")]
     told.sort(key=lambda pair: (pair[0].size, pair[1]))

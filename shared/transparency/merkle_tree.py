@@ -1,4 +1,4 @@
-"""The Merkle tree of RFC 6962, section 2.1: hashes, roots, proofs. Pure; knows nothing of what its leaves say.
+"""The Merkle tree of RFC 6962, section 2.1: hashes, roots and proofs.
 
 `Frontier` keeps log2(n) hashes and is enough to check a whole log once (compact range). `Tree` keeps every complete
 subtree, 64 bytes a leaf, and answers any root or proof in O(log n).
@@ -40,7 +40,7 @@ class Frontier:
 
     def root(self) -> bytes:
         """The tree hash of all leaves so far."""
-        return _folded(self._peaks)
+        return _fold(self._peaks)
 
 
 class Tree:
@@ -134,7 +134,7 @@ def _split(width: int) -> int:
     return 1 << ((width - 1).bit_length() - 1)
 
 
-def _folded(peaks: list[bytes]) -> bytes:
+def _fold(peaks: list[bytes]) -> bytes:
     if not peaks:
         return EMPTY
     found = peaks[-1]

@@ -1,4 +1,4 @@
-"""Checking proofs of a Merkle tree with nothing but hashes: RFC 9162, sections 2.1.3.2 and 2.1.4.2."""
+"""Check inclusion and consistency proofs of a Merkle tree: RFC 9162, sections 2.1.3.2 and 2.1.4.2."""
 
 from collections.abc import Sequence
 
@@ -6,21 +6,21 @@ from shared.transparency.merkle_tree import EMPTY, node_hash
 
 
 def is_included(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
-    """Whether the leaf hash `leaf` stands at `index` of the tree of `size` leaves with that root."""
+    """Whether the leaf hash `leaf` is at `index` in the tree of `size` leaves with that root."""
     if not 0 <= index < size:
         return False
-    at, last, found = index, size - 1, leaf
+    at, last, computed = index, size - 1, leaf
     for step in path:
         if last == 0:
             return False
         if at & 1 or at == last:
-            found = node_hash(step, found)
+            computed = node_hash(step, computed)
             while not at & 1 and at:
                 at, last = at >> 1, last >> 1
         else:
-            found = node_hash(found, step)
+            computed = node_hash(computed, step)
         at, last = at >> 1, last >> 1
-    return last == 0 and found == root
+    return last == 0 and computed == root
 
 
 def is_consistent(first: int, size: int, path: Sequence[bytes], first_root: bytes, root: bytes) -> bool:

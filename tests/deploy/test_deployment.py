@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-HOUSE = Path(__file__).resolve().parents[2]
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 PROCESSES = {"request", "control-loop", "inference", "refit", "audit", "beat"}
 SECRETS = {
@@ -41,35 +41,35 @@ SECRETS = {
 }
 
 
-def ran(*argv: str | Path, cwd: Path) -> str:
+def run(*argv: str | Path, cwd: Path) -> str:
     done = subprocess.run([str(part) for part in argv], cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The deployment files with freshly drawn secrets."""
-    copy = tmp_path_factory.mktemp("house")
-    shutil.copytree(HOUSE / "k8s", copy / "k8s", ignore=shutil.ignore_patterns("secrets"))
+    copy = tmp_path_factory.mktemp("project")
+    shutil.copytree(PROJECT_ROOT / "k8s", copy / "k8s", ignore=shutil.ignore_patterns("secrets"))
     for name in ("docker-compose.yml", "Dockerfile"):
-        shutil.copy(HOUSE / name, copy / name)
-    ran(BIN / "lacuna", "secrets", cwd=copy)
+        shutil.copy(PROJECT_ROOT / name, copy / name)
+    run(BIN / "lacuna", "secrets", cwd=copy)
     return copy
 
 
 @pytest.fixture(scope="module")
-def compose(house: Path) -> dict[str, Any]:
-    ran(BIN / "docker-compose", "config", "-q", cwd=house)
-    found: dict[str, Any] = yaml.safe_load(ran(BIN / "docker-compose", "config", cwd=house))["services"]
+def compose(project: Path) -> dict[str, Any]:
+    run(BIN / "docker-compose", "config", "-q", cwd=project)
+    found: dict[str, Any] = yaml.safe_load(run(BIN / "docker-compose", "config", cwd=project))["services"]
     return found
 
 
 @pytest.fixture(scope="module", params=["base", "overlays/gpu"])
-def objects(house: Path, request: pytest.FixtureRequest) -> list[dict[str, Any]]:
-    text = ran(BIN / "kubectl", "kustomize", f"k8s/{request.param}", cwd=house)
-    (house / "all.yaml").write_text(text)
-    ran(BIN / "kubernetes-validate", "--strict", "all.yaml", cwd=house)
+def objects(project: Path, request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    text = run(BIN / "kubectl", "kustomize", f"k8s/{request.param}", cwd=project)
+    (project / "all.yaml").write_text(text)
+    run(BIN / "kubernetes-validate", "--strict", "all.yaml", cwd=project)
     return list(yaml.safe_load_all(text))
 
 
@@ -84,14 +84,14 @@ def module(command: list[str]) -> str:
     return next(word.partition(":")[0] for word in command if word.startswith(("services.", "migrations.")))
 
 
-def test_the_dockerfile_is_clean(house: Path) -> None:
-    ran(BIN / "hadolint", "Dockerfile", cwd=house)
+def test_dockerfile_passes_hadolint(project: Path) -> None:
+    run(BIN / "hadolint", "Dockerfile", cwd=project)
 
 
 def test_every_process_is_in_both_and_starts_what_lacuna_up_starts(
     compose: dict[str, Any], objects: list[dict[str, Any]]
 ) -> None:
-    up = "".join((HOUSE / "shared/devstack" / name).read_text() for name in ("stack.py", "processes.py"))
+    up = "".join((PROJECT_ROOT / "shared/devstack" / name).read_text() for name in ("stack.py", "processes.py"))
     for name in PROCESSES | {"migrate", "bootstrap"}:
         started = module(compose[name]["command"])
         assert importlib.util.find_spec(started) is not None
@@ -128,22 +128,24 @@ def test_no_container_runs_as_root_or_writes_to_its_image(objects: list[dict[str
         assert one["resources"]["limits"]["memory"]
 
 
-def test_only_the_doors_can_be_reached_from_outside(objects: list[dict[str, Any]], compose: dict[str, Any]) -> None:
+def test_only_request_and_inference_are_reachable_from_outside(
+    objects: list[dict[str, Any]], compose: dict[str, Any]
+) -> None:
     policies = [one["spec"] for one in objects if one["kind"] == "NetworkPolicy"]
     assert {"podSelector": {}, "policyTypes": ["Ingress"]} in policies
-    doors = {
+    exposed = {
         p["podSelector"]["matchLabels"]["app"] for p in policies if p.get("ingress") and "from" not in p["ingress"][0]
     }
-    assert doors == {"request", "inference"}
+    assert exposed == {"request", "inference"}
     published = {name: [port["host_ip"] for port in one.get("ports", [])] for name, one in compose.items()}
     assert {name for name, hosts in published.items() if hosts} == {"request", "inference"}
     assert {host for hosts in published.values() for host in hosts} == {"127.0.0.1"}
 
 
-def test_secrets_are_drawn_once_and_are_private(house: Path) -> None:
-    folder = house / "k8s/base/secrets"
+def test_secrets_are_drawn_once_and_are_private(project: Path) -> None:
+    folder = project / "k8s/base/secrets"
     before = {path.name: path.read_text() for path in folder.iterdir()}
-    ran(BIN / "lacuna", "secrets", cwd=house)
+    run(BIN / "lacuna", "secrets", cwd=project)
     assert {path.name: path.read_text() for path in folder.iterdir()} == before
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
     assert folder.stat().st_mode & 0o777 == 0o700

@@ -1,4 +1,4 @@
-"""The whole of Lacuna on real parts, through its public doors, as an officer and a client live it."""
+"""The whole of Lacuna on real parts, through its public APIs, as an officer and a client use it."""
 
 import base64
 import os
@@ -46,8 +46,8 @@ class World:
 
     def __init__(self, running: Running) -> None:
         self.running = running
-        parts = running.parts
-        self.store = S3Store(parts.s3_endpoint, parts.s3_access_key, parts.s3_secret_key, "lacuna")
+        backends = running.backends
+        self.store = S3Store(backends.s3_endpoint, backends.s3_access_key, backends.s3_secret_key, "lacuna")
         self.keys = KeyRing(base64.b64decode(load_secrets(running.data)["kek"]))
         self.olivia, self.adam, self.oscar = (
             Client(running.request_url, running.keys[who]) for who in ("olivia", "adam", "oscar")
@@ -149,8 +149,8 @@ def test_a_killed_worker_loses_nothing(world: World, reference: Reference) -> No
     world.adam.post_with_etag(f"/v1/tickets/{ticket}/approve", GROUND)
     wait(lambda: world.olivia.get("/v1/status")["refits"][0]["status"] == "running", "the refit to begin", 30)
     os.killpg(world.running.supervisor.pid("refit"), signal.SIGKILL)
-    wait(world.running.supervisor.fallen.is_set, "the death to be noticed", 10)
-    assert "refit ended unexpectedly (signal 9)" in world.running.supervisor.why
+    wait(world.running.supervisor.failed.is_set, "the death to be noticed", 10)
+    assert "refit ended unexpectedly (signal 9)" in world.running.supervisor.reason
     world.running.supervisor.restart("refit")
     wait(lambda: world.state(ticket) == "completed", "the ticket to be completed")
     assert told(second, answers(world, second)) == []
@@ -175,12 +175,12 @@ def found_in(secrets: Mapping[str, list[bytes]], data: bytes) -> set[str]:
 
 def places(world: World) -> Iterator[tuple[str, bytes]]:
     """Every key and value of Redis, row of every table, object, and file that the stack wrote: logs, AOF, WAL."""
-    parts = world.running.parts
-    redis = Redis.from_url(parts.redis_url)
+    backends = world.running.backends
+    redis = Redis.from_url(backends.redis_url)
     for key in redis.scan_iter():
         yield f"redis {key!r}", key + (redis.dump(key) or b"")
     redis.close()
-    with psycopg.connect(parts.database_url) as connection:
+    with psycopg.connect(backends.database_url) as connection:
         named = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
         for (table,) in connection.execute(named).fetchall():
             query = sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(table))
@@ -203,7 +203,7 @@ def test_personal_data_are_found_nowhere(world: World, reference: Reference) -> 
         secrets[name] = spellings(picture[len(picture) // 2 :][:48])
     ticket = world.olivia.get("/v1/tickets")["items"][-1]["id"]
     wait(lambda: world.olivia.get(f"/v1/tickets/{ticket}")["disposals"] != [], "the payload to be destroyed", 30)
-    with psycopg.connect(world.running.parts.database_url) as connection:
+    with psycopg.connect(world.running.backends.database_url) as connection:
         row = connection.execute(
             "SELECT kit_key, kit_wrapped_key, payload_key, payload_wrapped_key FROM ticket WHERE id = %s", (ticket,)
         ).fetchone()

@@ -19,12 +19,13 @@ LOG_KEY = PublicKey(LOG_NAME, LOG_SIGNER.public)
 
 @pytest.fixture
 def sequencer(database: Databases, store: LocalStore) -> Sequencer:
+    """A sequencer over the test's own database and store."""
     return Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME)
 
 
 @pytest.fixture
 def happen(database: Databases) -> Callable[[int], None]:
-    """Writes leaves as a service does."""
+    """Appends as many leaves as are asked for, as a service does."""
 
     def write(count: int) -> None:
         with transaction(database.engine("request")) as session:

@@ -30,9 +30,11 @@ ess_cert_id_alg = sha256
 
 
 @dataclass
-class Tsa:
-    """`mode` says how it misbehaves: "" not at all, `away`, `html`, `other` (stamps something else), `again` (an old
-    answer), `refuse`.
+class StandInAuthority:
+    """A time-stamping authority that can misbehave.
+
+    `mode` says how: "" not at all, `away` (503), `html` (no token), `other` (a token on something else), `again` (an
+    old answer), `refuse` (it knows no such hash).
     """
 
     folder: Path
@@ -58,7 +60,7 @@ class Tsa:
         (self.folder / "ts.cnf").write_text(CONFIG.format(folder=self.folder, policy=POLICY))
 
     def stamp(self, request: bytes) -> bytes:
-        """What an honest authority answers."""
+        """The answer of an honest authority."""
         (self.folder / "query").write_bytes(request)
         _openssl(self.folder, "ts", "-reply", "-config", "ts.cnf", "-queryfile", "query", "-out", "reply")
         return (self.folder / "reply").read_bytes()
@@ -75,7 +77,7 @@ class Tsa:
         return b"\x30\x82" + len(body).to_bytes(2, "big") + body
 
     def app(self) -> FastAPI:
-        """Over HTTP (RFC 3161, section 3.4)."""
+        """The authority over HTTP (RFC 3161, section 3.4)."""
         app = FastAPI()
 
         @app.post("/tsr")
@@ -92,7 +94,7 @@ class Tsa:
             if self.mode == "other":
                 body = body[:24] + bytes(32) + body[56:]
             if self.mode == "refuse":
-                body = body[:15] + b"\x7f" + body[16:]  # a hash that nobody knows
+                body = body[:15] + b"\x7f" + body[16:]  # a hash algorithm that is not known
             self.given.append(self.stamp(body))
             return Response(self.given[-1], media_type="application/timestamp-reply")
 
@@ -105,11 +107,11 @@ def _openssl(folder: Path, *arguments: str) -> None:
 
 def _certificate(name: str, issuer: Any, purpose: Any, ends_in: timedelta) -> tuple[Any, x509.Certificate]:
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    own = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    made = (
+    name_of_subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = (
         x509.CertificateBuilder()
-        .subject_name(own)
-        .issuer_name(issuer[1].subject if issuer else own)
+        .subject_name(name_of_subject)
+        .issuer_name(issuer[1].subject if issuer else name_of_subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=60))
@@ -117,5 +119,5 @@ def _certificate(name: str, issuer: Any, purpose: Any, ends_in: timedelta) -> tu
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
     )
     if purpose is not None:
-        made = made.add_extension(x509.ExtendedKeyUsage([purpose]), critical=True)
-    return key, made.sign(issuer[0] if issuer else key, hashes.SHA256())
+        builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=True)
+    return key, builder.sign(issuer[0] if issuer else key, hashes.SHA256())

@@ -302,7 +302,8 @@ def _wait(done: Callable[[], bool], what: str) -> None:
     while not done():
         if time.monotonic() > deadline:
             raise NotReady(
-                f"Waited {LONGEST_WAIT_S:.0f} s for {what}, in vain. stack.log in the data folder says more."
+                f"Waited {LONGEST_WAIT_S:.0f} s for {what}, in vain. "
+                "`lacuna demo --data FOLDER` keeps the log of the processes, FOLDER/stack.log."
             )
         pause.wait(0.25)
 

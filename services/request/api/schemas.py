@@ -14,13 +14,13 @@ Note = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 
 
 class StrictModel(BaseModel):
-    """Unknown fields are an error: a misspelt one must not be lost in silence."""
+    """A request body. Unknown fields are an error, so that a misspelt one is noticed."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class FactCreate(StrictModel):
-    """One thing to be forgotten."""
+    """One fact about a person."""
 
     attribute: Slug
     value: Line
@@ -28,6 +28,6 @@ class FactCreate(StrictModel):
 
 
 class ReasonBody(StrictModel):
-    """Why."""
+    """A reason."""
 
     reason: Note

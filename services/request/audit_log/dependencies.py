@@ -1,4 +1,4 @@
-"""LogReaderDep."""
+"""LogReaderDep: the reader of the audit log that all requests of this process share."""
 
 from typing import Annotated
 
@@ -7,9 +7,9 @@ from fastapi import Depends, Request
 from services.request.audit_log.reader import LogReader
 
 
-def _book(request: Request) -> LogReader:
-    found: LogReader = request.app.state.logbook
-    return found
+def _log_reader(request: Request) -> LogReader:
+    reader: LogReader = request.app.state.log_reader
+    return reader
 
 
-Book = Annotated[LogReader, Depends(_book)]
+LogReaderDep = Annotated[LogReader, Depends(_log_reader)]

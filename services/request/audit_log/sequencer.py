@@ -1,9 +1,9 @@
-"""Gives every leaf of the log its place, signs what the log then is, and puts that into the object store.
+"""Assigns every leaf of the log its position, signs what the log then is, and publishes that in the object store.
 
-One at a time (an advisory lock). It signs nothing that does not continue what was signed before: first it compares
-the last checkpoint of the database and the one in the object store. Whoever restores an old database, edits a placed
-hash or replaces a checkpoint stops it; it goes on when that is mended. Whoever holds the log's key can sign another
-history: only a checkpoint that somebody else keeps (or a time-stamp on it) shows that.
+One process does so at a time (an advisory lock). Nothing is signed that does not continue what was signed before: the
+sequencer first compares the last checkpoint of the database with the one in the object store. A restored old database,
+an edited hash or a replaced checkpoint stops it, until that is repaired. Whoever holds the log's key can sign another
+history; only a checkpoint that somebody else keeps, or a time-stamp on it, shows that.
 """
 
 import logging
@@ -32,7 +32,7 @@ BATCH = 5000
 
 
 def log_signer(settings: Settings) -> Signer:
-    """From LACUNA_LOG_KEY; raises BadInput where the newest of the public keys is not its own."""
+    """The signer with LACUNA_LOG_KEY; raises BadInput where the first of the public keys is not its own."""
     signer = Signer.from_base64(settings.log.key, "LACUNA_LOG_KEY")
     keys = checkpoints.read_keys(settings.log.verify_keys)
     if not keys or keys[0].raw != signer.public:
@@ -42,7 +42,7 @@ def log_signer(settings: Settings) -> Signer:
 
 @dataclass
 class Sequencer:
-    """`turn()` is one round. `keys` are all that ever signed this log, the signer's own among them."""
+    """`turn()` is one round. `keys` are the public keys of all that ever signed this log, the signer's own included."""
 
     database: Engine
     store: ObjectStore
@@ -53,27 +53,27 @@ class Sequencer:
     _published: int | None = None
 
     def turn(self) -> int:
-        """Place what waits, sign, publish; how many leaves were placed.
+        """Assign positions to the leaves that wait, sign and publish; return how many leaves that were.
 
-        Raises IntegrityFailure where the past is not what was signed, Unavailable where a part is away.
+        Raises IntegrityFailure where the past is not what was signed, Unavailable where a backend cannot be reached.
         """
         try:
             with transaction(self.database) as session:
-                done = self._place(session) if audit_log.try_sequencer_lock(session) else 0
+                count = self._assign_positions(session) if audit_log.try_sequencer_lock(session) else 0
         except BaseException:
-            self._tree = None  # it may hold what was not committed
+            self._tree = None  # it may hold leaves that were not committed
             raise
         self._publish()
-        return done
+        return count
 
     def tree(self, session: Session) -> Tree:
-        """The log as this transaction sees it, held against the newest signed checkpoint."""
+        """The log as this transaction sees it, checked against the newest signed checkpoint."""
         tree = self._tree = self._tree or Tree()
         known = tree.size
         audit_log.extend_tree(session, tree)
         if audit_log.sequenced_count(session) != tree.size:
             raise IntegrityFailure(
-                f"The log has {tree.size} placed leaves, but its places are not 0 to {tree.size - 1}."
+                f"{tree.size} leaves of the log have a position, but these are not 0 to {tree.size - 1}."
             )
         newest = audit_log.newest_checkpoint(session)
         if newest is not None and (known == 0 or newest.size > known):
@@ -83,23 +83,23 @@ class Sequencer:
                 raise IntegrityFailure(f"The first {newest.size} leaves of the log are not those that were signed.")
         return tree
 
-    def _place(self, session: Session) -> int:
-        found = audit_log.unsequenced(session, BATCH)
-        if not found:
+    def _assign_positions(self, session: Session) -> int:
+        leaves = audit_log.unsequenced(session, BATCH)
+        if not leaves:
             return 0
         tree = self.tree(session)
         self._compare(session)
-        first, hashes = tree.size, [leaf_hash(audit_log.leaf_bytes(leaf)) for leaf in found]
-        audit_log.assign_positions(session, [leaf.id for leaf in found], first, hashes)
-        for one in hashes:
-            tree.append(one)
-        made = Checkpoint(self.origin, tree.size, tree.root())
-        signed = checkpoints.sign(made, self.signer)
-        session.add(LogCheckpoint(size=made.size, root=made.root, note=signed, at=utc_now()))
-        return len(found)
+        first, hashes = tree.size, [leaf_hash(audit_log.leaf_bytes(leaf)) for leaf in leaves]
+        audit_log.assign_positions(session, [leaf.id for leaf in leaves], first, hashes)
+        for value in hashes:
+            tree.append(value)
+        checkpoint = Checkpoint(self.origin, tree.size, tree.root())
+        note = checkpoints.sign(checkpoint, self.signer)
+        session.add(LogCheckpoint(size=checkpoint.size, root=checkpoint.root, note=note, at=utc_now()))
+        return len(leaves)
 
     def _compare(self, session: Session) -> None:
-        """The checkpoint in the object store has to be one of ours, and not ahead of us."""
+        """Raise IntegrityFailure unless the checkpoint in the object store is one of the database's."""
         stored = self._stored()
         if stored is None:
             return
@@ -115,39 +115,46 @@ class Sequencer:
                     f"The database is older than the object store: the log was signed at {stored.size} leaves, and "
                     f"here it ends at {size}. Restore a newer backup; nothing is signed until then."
                 )
-            raise IntegrityFailure(f"The checkpoint in the object store ({stored.size} leaves) is of another history.")
+            raise IntegrityFailure(
+                f"The checkpoint in the object store ({stored.size} leaves) belongs to another history."
+            )
 
     def _abandon(self, newest: LogCheckpoint | None) -> None:
-        """Keep what was signed after `newest` apart, as evidence of the past that two people gave up, and go on.
+        """Keep apart what was signed after `newest`, as evidence of the past that two people gave up, and go on.
 
-        The newest note in the store is changed last: a crash before that repeats everything.
+        The newest note in the store is changed last, so that a crash before that repeats everything.
         """
         size = newest.size if newest else 0
-        lost = [key for begin in (CHECKPOINTS, TIMESTAMPS) for key in self.store.list(begin) if _size(key) > size]
-        for key in (*lost, NEWEST_CHECKPOINT):
+        stored = [key for prefix in (CHECKPOINTS, TIMESTAMPS) for key in self.store.list(prefix)]
+        abandoned = [key for key in stored if _size(key) > size]
+        for key in (*abandoned, NEWEST_CHECKPOINT):
             content = self.store.get(key)
             name = key.removeprefix("log/").replace("/", "-")
             self.store.put(f"{ABANDONED}{name}-{sha256(content).hexdigest()[:16]}", content)
-        for key in lost:
+        for key in abandoned:
             self.store.delete(key)
         if newest is None:
             self.store.delete(NEWEST_CHECKPOINT)
         else:
             self.store.put(NEWEST_CHECKPOINT, newest.note.encode())
         self._published = size
-        logger.warning("%d signed checkpoints and tokens above %d leaves are kept apart: accepted", len(lost), size)
+        logger.warning(
+            "%d signed checkpoints and tokens above %d leaves are kept apart: two people gave them up",
+            len(abandoned),
+            size,
+        )
 
     def _publish(self) -> None:
         if self._published is None:
             stored = self._stored()
             self._published = stored.size if stored else 0
         with transaction(self.database) as session:
-            found = audit_log.checkpoints(session, self._published, 1000)
-        for one in found:
-            self.store.put(checkpoint_key(one.size), one.note.encode())
-        if found:
-            self.store.put(NEWEST_CHECKPOINT, found[-1].note.encode())
-            self._published = found[-1].size
+            unpublished = audit_log.checkpoints(session, self._published, 1000)
+        for checkpoint in unpublished:
+            self.store.put(checkpoint_key(checkpoint.size), checkpoint.note.encode())
+        if unpublished:
+            self.store.put(NEWEST_CHECKPOINT, unpublished[-1].note.encode())
+            self._published = unpublished[-1].size
 
     def _stored(self) -> Checkpoint | None:
         try:
@@ -155,10 +162,12 @@ class Sequencer:
         except NotFound:
             return None
         except IntegrityFailure as exc:
-            raise IntegrityFailure("The checkpoint in the object store was altered: it is not signed by us.") from exc
+            raise IntegrityFailure(
+                "The checkpoint in the object store was altered: no key of this log signed it."
+            ) from exc
 
 
 def _size(key: str) -> int:
-    """Leaves of the checkpoint that an object's key names."""
+    """The size of the checkpoint that the key of an object names."""
     digits = key.rpartition("/")[2].removesuffix(".tsr")
     return int(digits) if digits.isdigit() else 0

@@ -1,9 +1,9 @@
-"""Has the newest signed checkpoint time-stamped by an outside authority (RFC 3161), not more often than asked for.
+"""Has the newest signed checkpoint time-stamped by an outside authority (RFC 3161), at most as often as configured.
 
-From then on the operator cannot rewrite what stood in the log before that time, even with every key of the house. A
-token is verified before it is kept, in the object store beside the checkpoint and in a table. An authority that is
-away is asked again, less and less often; nothing else waits for it. One token covers all leaves before it, so that
-nothing is lost by having missed some. Writes no leaf: a leaf would need the next token.
+From then on the operator cannot rewrite what stood in the log before that time, even with all of their keys. A token is
+verified before it is kept, in the object store beside the checkpoint and in a table. An authority that cannot be
+reached is asked again, less and less often; nothing else waits for it. One token covers all leaves before it, so that a
+missed token loses nothing. The timestamper appends no leaf to the log: a leaf would need the next token.
 """
 
 import logging
@@ -34,7 +34,7 @@ TIMEOUT_S: Final = 15.0
 
 @dataclass
 class Timestamper:
-    """`turn()` asks for one token where one is due."""
+    """`turn()` asks the authority for one token, where one is due."""
 
     database: Engine
     store: ObjectStore
@@ -46,11 +46,11 @@ class Timestamper:
 
     @classmethod
     def from_settings(cls, settings: Settings, database: Engine, store: ObjectStore) -> "Timestamper | None":
-        """None where no authority is configured; raises BadInput where its CA cannot be read."""
+        """The configured timestamper; None without one. Raises BadInput where the authority's CA cannot be read."""
         if not settings.tsa.url:
             return None
         if settings.tsa.ca is None:
-            raise BadInput("LACUNA_TSA_CA must be set where LACUNA_TSA_URL is: its tokens are verified.")
+            raise BadInput("LACUNA_TSA_CA must be set where LACUNA_TSA_URL is: tokens are verified with it.")
         try:
             authority = TimestampAuthority.read(settings.tsa.ca.read_bytes(), settings.tsa.policy)
         except OSError as exc:
@@ -58,10 +58,10 @@ class Timestamper:
         return cls(database, store, settings.tsa.url, authority, timedelta(seconds=settings.tsa.every_s))
 
     def turn(self) -> int | None:
-        """The size of the checkpoint that was stamped, None where nothing was due.
+        """Return the size of the checkpoint that was time-stamped, None where nothing was due.
 
-        Raises Unavailable where the authority or a part is away, IntegrityFailure where its answer does not hold; the
-        next turns wait 30 s, then twice as long each time, an interval at most.
+        Raises Unavailable where the authority or a backend cannot be reached, IntegrityFailure where the token does not
+        verify. The next rounds then wait 30 s, and twice as long each time, up to the configured interval.
         """
         if time.monotonic() < self._not_before:
             return None
@@ -80,21 +80,21 @@ class Timestamper:
             newest, last = audit_log.newest_checkpoint(session), audit_log.newest_timestamp(session)
         if newest is None or (last is not None and newest.size == last.size):
             return None
-        if last is not None and abs(utc_now() - last.made_at) < self.every:  # a clock set back does not stop it
+        if last is not None and abs(utc_now() - last.made_at) < self.every:  # a clock that was set back stops nothing
             return None
         note = newest.note.encode()
         request = self.authority.request(note)
         token = self._ask(request.der)
-        said = self.authority.check(token, note, newest.size, request.nonce)
+        verified = self.authority.check(token, note, newest.size, request.nonce)
         self.store.put(timestamp_key(newest.size), token)
-        values = {"size": newest.size, "token": token, "attested_at": said.at, "made_at": utc_now()}
+        values = {"size": newest.size, "token": token, "attested_at": verified.at, "made_at": utc_now()}
         with transaction(self.database) as session:
             session.execute(insert(LogTimestamp).values(values).on_conflict_do_nothing())
-        logger.info("the log is time-stamped: %s", said.sentence())
+        logger.info("the log is time-stamped: %s", verified.sentence())
         return newest.size
 
     def _ask(self, request: bytes) -> bytes:
-        """RFC 3161, section 3.4. Follows no redirect and reads no more than a token can be."""
+        """Post a request (RFC 3161, section 3.4). Follows no redirect, and reads no more than the size of a token."""
         head = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
         try:
             with (
@@ -102,21 +102,21 @@ class Timestamper:
                 client.stream("POST", self.url, content=request, headers=head) as reply,
             ):
                 if reply.status_code != httpx.codes.OK:
-                    raise Unavailable(f"The time-stamping authority answers {reply.status_code}.")
-                found = b""
+                    raise Unavailable(f"The time-stamping authority answers with status {reply.status_code}.")
+                token = b""
                 for part in reply.iter_bytes():
-                    found += part
-                    if len(found) > MOST:
-                        raise Unavailable("The time-stamping authority answers far too much.")
-                return found
+                    token += part
+                    if len(token) > MOST:
+                        raise Unavailable("The answer of the time-stamping authority is too large.")
+                return token
         except httpx.HTTPError as exc:
             raise Unavailable(f"The time-stamping authority cannot be reached ({type(exc).__name__}).") from exc
         except httpx.InvalidURL as exc:
-            raise BadInput("LACUNA_TSA_URL is no address.") from exc
+            raise BadInput("LACUNA_TSA_URL is not a URL.") from exc
 
 
 def state(session: Session) -> dict[str, Any] | None:
-    """For the status: the newest stamped checkpoint, and how many signed leaves are newer."""
+    """For the status: the newest checkpoint with a time-stamp, and how many signed leaves are newer."""
     last, newest = audit_log.newest_timestamp(session), audit_log.newest_checkpoint(session)
     if last is None or newest is None:
         return None

@@ -1,4 +1,4 @@
-"""Who asks: an API key (only its sha256 is kept) or a token of the OpenID provider. Checks no rights."""
+"""Authentication: an API key (only its sha256 is stored) or a token of the OpenID provider. Checks no permission."""
 
 import hashlib
 import time
@@ -17,56 +17,57 @@ from shared.db.session import transaction
 from shared.domain.accounts import EXCLUSIVE_ROLES
 from shared.errors import DutiesMixed, Unauthorized
 
-MEMORY_S: Final = 2.0
-MOST_KNOWN: Final = 1000
-NOTED_EVERY: Final = timedelta(minutes=1)  # a key's last use is written at most this often
+KEY_REMEMBERED_S: Final = 2.0
+MOST_REMEMBERED: Final = 1000
+LAST_USE_EVERY: Final = timedelta(minutes=1)  # the last use of a key is written at most this often
 
 
 @dataclass(frozen=True)
 class Authenticator:
-    """`provider` is None where no OpenID provider is configured: then only keys are taken."""
+    """Turns a credential into a Principal. `provider` is None where no OpenID provider is configured."""
 
     database: Engine
     provider: OidcProvider | None = None
-    _known: dict[str, tuple[Principal, float]] = field(default_factory=dict)
+    _known: dict[str, tuple[Principal, float]] = field(default_factory=dict)  # by digest: principal, until when
 
     def forget(self) -> None:
-        """Look every key up again: one of them was revoked here."""
+        """Look every key up again, because one was revoked in this process."""
         self._known.clear()
 
     def authenticate(self, credential: str) -> Principal:
-        """Raises Unauthorized for a key or token that is not valid now, DutiesMixed for roles that exclude each other.
+        """The principal of an API key or a token.
 
-        A key is remembered for two seconds: that is how long one that was revoked by another process still opens.
+        A key is remembered for two seconds: so long it is still accepted after another process revoked it. Raises
+        Unauthorized where the credential is not valid now, DutiesMixed where its roles exclude each other.
         """
-        remembered = hashlib.sha256(credential.encode()).hexdigest()
-        known = self._known.get(remembered)
+        digest = hashlib.sha256(credential.encode()).hexdigest()
+        known = self._known.get(digest)
         if known is not None and known[1] > time.monotonic():
             return known[0]
         if self.provider is not None and credential.count(".") == 2:
-            caller = self.provider.principal(credential)
+            principal = self.provider.principal(credential)
         else:
-            caller = self._by_key(credential)
-            if len(self._known) > MOST_KNOWN:
+            principal = self._by_key(credential)
+            if len(self._known) > MOST_REMEMBERED:
                 self._known.clear()
-            self._known[remembered] = (caller, time.monotonic() + MEMORY_S)
-        check_duties(caller.roles)
-        return caller
+            self._known[digest] = (principal, time.monotonic() + KEY_REMEMBERED_S)
+        check_duties(principal.roles)
+        return principal
 
-    def _by_key(self, key: str) -> Principal:
+    def _by_key(self, credential: str) -> Principal:
         with transaction(self.database) as session:
-            found = api_keys.find_api_key(session, key)
-            if found is None:
+            key = api_keys.find_api_key(session, credential)
+            if key is None:
                 raise Unauthorized("This key is not known, has expired, or was revoked.")
             now = utc_now()
-            if found.last_used_at is None or abs(now - found.last_used_at) > NOTED_EVERY:
-                found.last_used_at = now
-            return Principal(found.tenant_id, found.owner, tuple(found.roles), tuple(found.scopes))
+            if key.last_used_at is None or abs(now - key.last_used_at) > LAST_USE_EVERY:
+                key.last_used_at = now
+            return Principal(key.tenant_id, key.owner, tuple(key.roles), tuple(key.scopes))
 
 
 def check_duties(roles: Iterable[str]) -> None:
     """Raise DutiesMixed where one of `roles` may not be held together with another."""
     held = set(roles)
-    for role, company in EXCLUSIVE_ROLES.items():
-        if role in held and not held <= company:
-            raise DutiesMixed(f"Nobody is {role} and {' and '.join(sorted(held - company))} at once.")
+    for role, compatible in EXCLUSIVE_ROLES.items():
+        if role in held and not held <= compatible:
+            raise DutiesMixed(f"Nobody may be {role} and {' and '.join(sorted(held - compatible))} at once.")

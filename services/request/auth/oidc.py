@@ -1,8 +1,8 @@
-"""People by OpenID Connect: a signed token (RFC 7519) of one issuer for one audience. PyJWT does the work.
+"""OpenID Connect: checks signed tokens (RFC 7519) of one issuer for one audience, with PyJWT.
 
-Algorithms are an allow-list of asymmetric ones, so that neither `none` nor a public key used as a secret gets in. Keys
-are fetched by discovery, remembered, and fetched anew when a token names an unknown one, at most every ten seconds:
-a rotation is noticed at once, and made-up key ids cannot make us hammer the provider.
+Only asymmetric algorithms are accepted, so that neither `none` nor a public key used as a secret passes. Keys are
+fetched by discovery and remembered. A token that names an unknown key makes us fetch them again, at most every ten
+seconds: a rotation is noticed at once, and invented key ids cannot flood the provider with requests.
 """
 
 import threading
@@ -28,7 +28,7 @@ LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 @dataclass
 class OidcProvider:
-    """`roles_map`: what a group of the claim is called here; a group that is not in it gives nothing."""
+    """One OpenID provider. `roles_map` gives the role of each group in the claim; other groups give no role."""
 
     issuer: str
     audience: str
@@ -41,14 +41,14 @@ class OidcProvider:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "OidcProvider | None":
-        """None where LACUNA_OIDC_ISSUER is not set; raises BadInput for what cannot be right."""
+        """The configured provider; None without LACUNA_OIDC_ISSUER. Raises BadInput for settings that are wrong."""
         if not settings.oidc.issuer:
             return None
         settings.need("oidc_audience")
         mapped = read_pairs("LACUNA_OIDC_ROLES", settings.oidc.roles)
         if unknown := set(mapped.values()) - set(ROLES):
-            raise BadInput(f"LACUNA_OIDC_ROLES names no role of ours: {', '.join(sorted(unknown))}.")
-        _secure(settings.oidc.issuer)
+            raise BadInput(f"LACUNA_OIDC_ROLES names unknown roles: {', '.join(sorted(unknown))}.")
+        _check_secure(settings.oidc.issuer)
         return cls(
             settings.oidc.issuer,
             settings.oidc.audience,
@@ -58,11 +58,11 @@ class OidcProvider:
         )
 
     def principal(self, token: str) -> Principal:
-        """The person; raises Unauthorized without saying more than which check failed."""
+        """The person whose token it is. Raises Unauthorized, which says only which check failed."""
         try:
             header = jwt.get_unverified_header(token)
             if header.get("alg") not in ALGORITHMS:
-                raise Unauthorized("The token's algorithm is not accepted here.")
+                raise Unauthorized("The token's algorithm is not accepted.")
             key = self._key(str(header.get("kid", "")))
             if key.algorithm_name != header["alg"]:
                 raise Unauthorized("The token's algorithm is not that of its key.")
@@ -88,15 +88,17 @@ class OidcProvider:
         return Principal(DEFAULT_TENANT, self._name(claims), self._roles(claims))
 
     def _name(self, claims: dict[str, Any]) -> str:
-        """`sub` is the one name that an issuer never gives to somebody else."""
+        """The claim `sub`: the only name that an issuer never gives to another person."""
         return f"oidc:{claims['sub']}"[:200]
 
     def _roles(self, claims: dict[str, Any]) -> tuple[str, ...]:
-        found: Any = claims
+        claim: Any = claims
         for part in self.roles_claim.split("."):
-            found = found.get(part) if isinstance(found, dict) else None
-        named = [found] if isinstance(found, str) else found if isinstance(found, list) else []
-        return tuple(sorted({self.roles_map[one] for one in named if isinstance(one, str) and one in self.roles_map}))
+            claim = claim.get(part) if isinstance(claim, dict) else None
+        groups = [claim] if isinstance(claim, str) else claim if isinstance(claim, list) else []
+        return tuple(
+            sorted({self.roles_map[group] for group in groups if isinstance(group, str) and group in self.roles_map})
+        )
 
     def _key(self, kid: str) -> jwt.PyJWK:
         with self._lock:
@@ -110,17 +112,17 @@ class OidcProvider:
     def _fetch(self) -> None:
         try:
             with httpx.Client(timeout=5, trust_env=False, follow_redirects=False) as http:
-                known = _document(http, f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
-                if known.get("issuer") != self.issuer:
+                configuration = _document(http, f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
+                if configuration.get("issuer") != self.issuer:
                     raise Unavailable("The OpenID provider names another issuer than the one that is configured.")
-                published = _document(http, _secure(str(known.get("jwks_uri", ""))))
-            keys = [one for one in published.get("keys", []) if one.get("use", "sig") == "sig" and one.get("kid")]
-            usable = [one for one in keys if one.get("kty") in ("RSA", "EC", "OKP")]
-            self._keys = {str(one["kid"]): jwt.PyJWK(one) for one in usable}
+                published = _document(http, _check_secure(str(configuration.get("jwks_uri", ""))))
+            signing = [key for key in published.get("keys", []) if key.get("use", "sig") == "sig" and key.get("kid")]
+            usable = [key for key in signing if key.get("kty") in ("RSA", "EC", "OKP")]
+            self._keys = {str(key["kid"]): jwt.PyJWK(key) for key in usable}
             self._fetched = time.monotonic()
         except (httpx.HTTPError, ValueError, AttributeError, TypeError, jwt.PyJWTError, BadInput, Unavailable) as exc:
             if not self._keys:
-                raise Unavailable("The OpenID provider cannot be reached, so nobody's token can be checked.") from exc
+                raise Unavailable("The OpenID provider cannot be reached, so no token can be checked.") from exc
             self._fetched = time.monotonic() - KEYS_AGE_S + FETCH_PAUSE_S  # keep the old ones, try again soon
 
 
@@ -135,9 +137,9 @@ def _document(http: httpx.Client, url: str) -> Any:
     return httpx.Response(200, content=raw).json()
 
 
-def _secure(url: str) -> str:
-    """HTTPS, or loopback; raises BadInput."""
+def _check_secure(url: str) -> str:
+    """The URL itself. Raises BadInput unless it is HTTPS or leads to this machine."""
     parts = urlsplit(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
-        raise BadInput("The OpenID provider has to be reached by https.")
+        raise BadInput("The URL of the OpenID provider has to begin with https.")
     return url

@@ -1,7 +1,7 @@
-"""Operation x role: the one table of who may do what. An operation that does not stand here cannot be built.
+"""The table of permissions: which roles may call each operation. The application does not start with one missing.
 
-An operation's name is that of its endpoint function, and its operationId in the OpenAPI document. The scope narrows an
-API key further: a key that was given scopes may do only what they name.
+The name of an operation is that of its endpoint function; it is the operationId of the OpenAPI document too. A scope
+narrows an API key further: a key that was given scopes may do only what they name.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ REGISTER: Final[tuple[Role, ...]] = ("auditor", "officer", "approver", "admin")
 
 @dataclass(frozen=True)
 class Permission:
-    """Any one of `roles` is enough; `scope` is what a scoped key must have been given."""
+    """Any of `roles` is enough; a key that has scopes must have `scope`."""
 
     roles: tuple[Role, ...]
     scope: str
@@ -37,7 +37,7 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "approve": Permission(DECIDE, "tickets:write"),
     "reject": Permission(MANAGE, "tickets:write"),
     "withdraw": Permission(MANAGE, "tickets:write"),
-    # the desk
+    # case work
     "edit_ticket": Permission(MANAGE, "tickets:write"),
     "identify_ticket": Permission(MANAGE, "tickets:write"),
     "extend_ticket": Permission(MANAGE, "tickets:write"),
@@ -47,16 +47,17 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "ticket_clock": Permission(READ, "tickets:read"),
     "ticket_letter": Permission(READ, "tickets:read"),
     "list_escalations": Permission(READ, "tickets:read"),
-    "forward_eraser": Permission(PROMOTE, "erasers:write"),
+    # break-glass
     "ask_break_glass": Permission(("admin",), "erasers:write"),
     "confirm_break_glass": Permission(("admin",), "erasers:write"),
     "end_break_glass": Permission(PROMOTE, "erasers:write"),
     "list_break_glass": Permission(READ, "erasers:read"),
     "show_break_glass": Permission(READ, "erasers:read"),
+    # restores
     "ask_restore": Permission(("admin",), "erasers:write"),
     "confirm_restore": Permission(("admin",), "erasers:write"),
     "list_restores": Permission(("admin", "auditor", "operator"), "erasers:read"),
-    # sealed audit kits: who asks opens; who allows does not; operators are never among them
+    # sealed audit kits: the auditor who requests access opens the kit, another person allows it; operators do neither
     "ask_kit": Permission(("auditor",), "kits:read"),
     "allow_kit": Permission(("approver", "admin"), "kits:allow"),
     "open_kit": Permission(("auditor",), "kits:read"),
@@ -71,6 +72,7 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "show_audit": Permission(AUDIT, "erasers:read"),
     "promote": Permission(PROMOTE, "erasers:write"),
     "rollback": Permission(PROMOTE, "erasers:write"),
+    "forward_eraser": Permission(PROMOTE, "erasers:write"),
     # keys
     "create_key": Permission(("admin",), "keys:write"),
     "list_keys": Permission(("admin", "auditor"), "keys:read"),
@@ -96,7 +98,7 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "rotate_webhook": Permission(("admin",), "webhooks:write"),
     "disable_webhook": Permission(("admin", "operator"), "webhooks:write"),
     "test_webhook": Permission(("admin", "operator"), "webhooks:write"),
-    # the log and what it proves
+    # the audit log, certificates and registers
     "log_checkpoint": Permission(EVIDENCE, "log:read"),
     "log_checkpoints": Permission(EVIDENCE, "log:read"),
     "log_timestamps": Permission(EVIDENCE, "log:read"),
@@ -107,5 +109,5 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "register_kpis": Permission(REGISTER, "registers:read"),
     "status": Permission(READ, "status:read"),
 }
-# Answered to everybody: they say nothing of anybody.
+# Answered to everybody: they tell nothing about anybody.
 OPEN: Final = frozenset({"healthz", "readyz", "list_problems", "show_problem"})

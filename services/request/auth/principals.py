@@ -1,4 +1,4 @@
-"""Who acts, as the rules see it: the name that stands in tickets and in the log, with its roles."""
+"""Principal: the authenticated caller, as the rules see it."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Principal:
     """An authenticated person or machine.
 
-    `owner` is the name that stands in tickets and in the log. `scopes` narrow what the roles allow; an empty tuple
-    narrows nothing.
+    `owner` is the name that is written to tickets and to the audit log. `scopes` narrow what the roles allow;
+    an empty tuple does not narrow it.
     """
 
     tenant_id: str

@@ -1,17 +1,19 @@
-"""Certificates of suppression over HTTP: the newest of a ticket as JSON, PDF, CSV, or a bundle for an auditor."""
+"""/v1/tickets/{id}/certificate: the newest certificate of a ticket as JSON, PDF or CSV, or a bundle for an auditor."""
 
 import base64
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse
 
 from services.request.api.dependencies import ContextDep, PrincipalDep
-from services.request.audit_log.dependencies import Book
-from services.request.audit_log.reader import LogReader, shown
+from services.request.api.preconditions import etag
+from services.request.audit_log.dependencies import LogReaderDep
+from services.request.audit_log.reader import LogReader, encode_path
 from services.request.certificates import export, pdf
+from services.request.certificates.responses import CertificateResponse
 from shared.db.models.erasers import EraserVersion
 from shared.db.models.transparency import Certificate, LogCheckpoint, LogLeaf
 from shared.db.repositories import audit_log, certificates, tickets
@@ -19,83 +21,94 @@ from shared.db.session import transaction
 from shared.errors import NotFound
 
 router = APIRouter(tags=["certificates"])
-KINDS = {"json": "application/json", "pdf": "application/pdf", "csv": "text/csv", "bundle": "application/zip"}
 Format = Literal["json", "pdf", "csv", "bundle"]
+MEDIA_TYPES: Final[dict[Format, str]] = {
+    "json": "application/json",
+    "pdf": "application/pdf",
+    "csv": "text/csv",
+    "bundle": "application/zip",
+}
+DESCRIBED: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "model": CertificateResponse,
+        "content": {media_type: {} for media_type in MEDIA_TYPES.values()},
+        "description": "The newest certificate of the ticket",
+    }
+}
 
 
-@router.get(
-    "/v1/tickets/{ticket_id}/certificate",
-    response_class=Response,
-    responses={200: {"content": {kind: {} for kind in KINDS.values()}, "description": "The certificate that stands"}},
-)
+@router.get("/v1/tickets/{ticket_id}/certificate", response_class=Response, responses=DESCRIBED)
 def certificate(
     ticket_id: str,
     context: ContextDep,
     principal: PrincipalDep,
-    book: Book,
+    log_reader: LogReaderDep,
     request: Request,
-    format: Annotated[Format, Query(description="`json` is the truth, the others are renderings.")] = "json",
+    format: Annotated[Format, Query(description="`json` is signed, the others are made from it.")] = "json",
 ) -> Response:
-    """The newest certificate of the ticket: a DSSE envelope, signed. 404 before it was completed."""
+    """The newest certificate of the ticket: a DSSE envelope, signed. 404 before the ticket was completed."""
+    issued: dict[str, Any] | None = None
+    timestamps: list[dict[str, Any]] = []
     with transaction(context.database) as session:
         ticket = tickets.get_ticket(session, principal.tenant_id, ticket_id)
-        held = certificates.newest_certificate(session, ticket.id)
-        if held is None:
+        newest = certificates.newest_certificate(session, ticket.id)
+        if newest is None:
             raise NotFound(f"{ticket.id} has no certificate: it is issued when a ticket is completed.")
-        statement = json.loads(base64.b64decode(held.envelope["payload"]))
-        version = session.get(EraserVersion, held.version_id) if held.version_id else None
-        issued, stamps = (
-            (_issued(session, book, held), _stamps(session, book, held)) if format == "bundle" else (None, [])
-        )
-    name = f"{ticket.id}-{held.number}"
-    head = {"ETag": f'"{held.number}"', "Content-Disposition": f'attachment; filename="{name}.{_ending(format)}"'}
+        statement = json.loads(base64.b64decode(newest.envelope["payload"]))
+        version = session.get(EraserVersion, newest.version_id) if newest.version_id else None
+        if format == "bundle":
+            issued = _issuing_proof(session, log_reader, newest)
+            timestamps = _timestamps(session, log_reader, newest)
+    ending = "zip" if format == "bundle" else format
+    headers = {"ETag": etag(newest.number)}
     if format == "json":
-        return JSONResponse(held.envelope, headers={"ETag": head["ETag"]})
+        return JSONResponse(newest.envelope, headers=headers)
+    headers["Content-Disposition"] = f'attachment; filename="{ticket.id}-{newest.number}.{ending}"'
+    content: bytes | str
     if format == "pdf":
-        return Response(pdf.as_pdf(statement), headers=head, media_type=KINDS["pdf"])
-    if format == "csv":
-        return Response(export.as_csv(statement), headers=head, media_type=KINDS["csv"])
-    keys = request.app.state.public_keys
-    made = export.bundle(held.envelope, statement, issued, version.envelope if version else None, keys, stamps)
-    return Response(made, headers=head, media_type=KINDS["bundle"])
+        content = pdf.as_pdf(statement)
+    elif format == "csv":
+        content = export.as_csv(statement)
+    else:
+        keys = request.app.state.public_keys
+        manifest = version.envelope if version else None
+        content = export.bundle(newest.envelope, statement, issued, manifest, keys, timestamps)
+    return Response(content, headers=headers, media_type=MEDIA_TYPES[format])
 
 
-def _stamps(session: Session, book: LogReader, held: Certificate) -> list[dict[str, Any]]:
-    """The first time-stamp that covers its issuing, which says since when at the latest it exists, and the newest."""
-    leaf = _leaf(session, held)
+def _timestamps(session: Session, log_reader: LogReader, newest: Certificate) -> list[dict[str, Any]]:
+    """The first time-stamp that covers the certificate's leaf, and the newest one.
+
+    The first one proves since when at the latest the certificate exists.
+    """
+    leaf = _leaf(session, newest)
     if leaf is None or leaf.position is None:
         return []
-    begin = json.loads(base64.b64decode(held.envelope["payload"]))["predicate"]["log"]["size"]
-    found = {
-        one.size: one
-        for one in (*audit_log.timestamps(session, leaf.position, 1), audit_log.newest_timestamp(session))
-        if one
-    }
+    certified_size = json.loads(base64.b64decode(newest.envelope["payload"]))["predicate"]["log"]["size"]
+    candidates = (*audit_log.timestamps(session, leaf.position, 1), audit_log.newest_timestamp(session))
+    by_size = {timestamp.size: timestamp for timestamp in candidates if timestamp}
     return [
         {
             "checkpoint": session.get_one(LogCheckpoint, size).note,
-            "token": base64.b64encode(one.token).decode(),
-            "consistency": shown(book.consistency(session, begin, size)),
-            "issued": book.entry(session, leaf, size).as_json(),
+            "token": base64.b64encode(timestamp.token).decode(),
+            "consistency": encode_path(log_reader.consistency(session, certified_size, size)),
+            "issued": log_reader.entry(session, leaf, size).as_json(),
         }
-        for size, one in found.items()
+        for size, timestamp in by_size.items()
         if size > leaf.position
     ]
 
 
-def _leaf(session: Session, held: Certificate) -> LogLeaf | None:
-    said = "issued" if held.status == "in_force" else "suspended"
-    return audit_log.newest_leaf(session, f"certificate.{said}", held.ticket_id)
+def _leaf(session: Session, newest: Certificate) -> LogLeaf | None:
+    """The leaf of the log that says that the certificate was issued."""
+    event = "issued" if newest.status == "in_force" else "suspended"
+    return audit_log.newest_leaf(session, f"certificate.{event}", newest.ticket_id)
 
 
-def _issued(session: Session, book: LogReader, held: Certificate) -> dict[str, Any] | None:
-    """The proof that its issuing is in the log; None for the second until the sequencer was there."""
-    leaf = _leaf(session, held)
-    signed = audit_log.newest_checkpoint(session)
-    if leaf is None or leaf.position is None or signed is None or leaf.position >= signed.size:
+def _issuing_proof(session: Session, log_reader: LogReader, newest: Certificate) -> dict[str, Any] | None:
+    """The proof that the issuing is in the log; None for the second until the sequencer has run."""
+    leaf = _leaf(session, newest)
+    checkpoint = audit_log.newest_checkpoint(session)
+    if leaf is None or leaf.position is None or checkpoint is None or leaf.position >= checkpoint.size:
         return None
-    return book.entry(session, leaf, signed.size).as_json() | {"checkpoint": signed.note}
-
-
-def _ending(format: Format) -> str:
-    return "zip" if format == "bundle" else format
+    return log_reader.entry(session, leaf, checkpoint.size).as_json() | {"checkpoint": checkpoint.note}

@@ -1,4 +1,4 @@
-"""CSV and bundle."""
+"""A certificate as CSV, and as a bundle with all that a check needs."""
 
 import csv
 import io
@@ -41,11 +41,11 @@ def bundle(
     issued: Mapping[str, Any] | None,
     manifest: Mapping[str, Any] | None,
     keys: tuple[str, str],
-    stamps: Sequence[Mapping[str, Any]] = (),
+    timestamps: Sequence[Mapping[str, Any]] = (),
 ) -> bytes:
-    """The zip; `keys` are the public keys of the log and of erasers, `stamps` the time-stamps that cover it."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
+    """The zip; `keys` are the public keys of the log and of erasers, `timestamps` the time-stamps that cover it."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("README.txt", README)
         file.writestr(ENVELOPE, json.dumps(envelope, indent=1))
         file.writestr("certificate.pdf", as_pdf(statement))
@@ -54,11 +54,11 @@ def bundle(
             file.writestr(ISSUED, json.dumps(issued, indent=1))
         if manifest:
             file.writestr(MANIFEST, json.dumps(manifest, indent=1))
-        if stamps:
-            file.writestr(STAMPS, json.dumps(list(stamps), indent=1))
+        if timestamps:
+            file.writestr(STAMPS, json.dumps(list(timestamps), indent=1))
         for name, text in zip(("log-keys.txt", "eraser-keys.txt"), keys, strict=True):
             file.writestr(name, text.replace(",", "\n") + "\n")
-    return made.getvalue()
+    return archive.getvalue()
 
 
 def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:

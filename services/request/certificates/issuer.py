@@ -1,7 +1,7 @@
-"""Issues certificates when tickets are completed, again as the version that covers them changes or material of theirs
-is destroyed; suspends what ended.
+"""Issues a certificate when a ticket is completed, again when what it says changes, and suspends what no longer holds.
 
-Works from the rows alone and may be repeated: it looks for tickets whose newest certificate does not say what is so.
+What it says changes when another version covers the ticket, or when material of the ticket is destroyed. The issuer
+works from database rows alone and may be repeated: it looks for tickets whose newest certificate is out of date.
 """
 
 import json
@@ -9,13 +9,14 @@ import logging
 import uuid
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final, Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.request.audit_log.sequencer import Sequencer
 from services.request.certificates import statement as certificates_statement
+from services.request.certificates.statement import CertificateFacts, CertificateHeader
 from services.request.erasers.rollouts import is_rolled_out
 from shared.core.clock import utc_now
 from shared.db.models.erasers import DesiredState, EraserVersion, Promotion, VersionTicket
@@ -31,77 +32,109 @@ from shared.transparency.media_types import STATEMENT_TYPE
 from shared.transparency.merkle_tree import Tree
 
 logger = logging.getLogger(__name__)
-BATCH = 50
-DESTROYED = "material_destroyed"
-SERVED = ("eraser.promoted", "eraser.rolled_back", "eraser.exposing")
+BATCH: Final = 50
+MATERIAL_DESTROYED: Final = "material_destroyed"
+SERVING_KINDS: Final = ("eraser.promoted", "eraser.rolled_back", "eraser.exposing")  # leaves that say what is served
+
+
+@dataclass(frozen=True)
+class ServedVersion:
+    """The version that every live replica acknowledged, with the desired state that names it."""
+
+    state: DesiredState
+    version: EraserVersion
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The coverage tree of one version: the position and the digest of each of its tickets."""
+
+    tree: Tree
+    positions: dict[str, int]
+    digests: dict[str, str]
+
+
+@dataclass(frozen=True)
+class LoggedTicket:
+    """A locked ticket as the log shows it under a checkpoint: the leaf of its state, and those of its disposals."""
+
+    ticket: Ticket
+    checkpoint: LogCheckpoint
+    state_leaf: LogLeaf
+    disposals: list[LogLeaf]
 
 
 @dataclass
 class CertificateIssuer:
-    """`turn()` is one round. Signs with the sequencer's key, over the sequencer's tree."""
+    """`turn()` is one round. Signs with the key of the sequencer, over the tree of the sequencer."""
 
     sequencer: Sequencer
     model_id: str
     _settled: tuple[int, int] | None = None  # (leaves, generation) at which nothing was left to do
-    _coverage: dict[uuid.UUID, tuple[Tree, dict[str, tuple[int, str]]]] = field(default_factory=dict)
+    _coverage: dict[uuid.UUID, Coverage] = field(default_factory=dict)
 
     def turn(self) -> int:
-        """Issue and suspend what is due, a batch at most; how many."""
+        """Issue and suspend what is due, a batch at most; return how many certificates that were."""
         with transaction(self.sequencer.database) as session:
             state = rollouts.desired_state(session, self.model_id)
             if state is None:
                 return 0
-            place = (audit_log.sequenced_count(session), state.generation)
-            if place == self._settled:
+            position = (audit_log.sequenced_count(session), state.generation)
+            if position == self._settled:
                 return 0
             due = certificates.tickets_to_certify(session, self.model_id, state.version_id, BATCH)
-        made = 0
-        for ticket in due:
+        issued = 0
+        for ticket_id in due:
             with transaction(self.sequencer.database) as session:
-                made += self._certify(session, ticket)
+                issued += self._certify(session, ticket_id)
         if not due:
-            self._settled = place
-        return made
+            self._settled = position
+        return issued
 
     def _certify(self, session: Session, ticket_id: str) -> bool:
-        found = select(Ticket).where(Ticket.id == ticket_id).with_for_update(skip_locked=True)
-        ticket, checkpoint = session.scalar(found), audit_log.newest_checkpoint(session)
-        if ticket is None or checkpoint is None:
+        """Issue or suspend one certificate, where the log can prove what it says; return whether it was done."""
+        logged = self._logged_ticket(session, ticket_id)
+        if logged is None:
             return False
-        held, now = certificates.newest_certificate(session, ticket_id), utc_now()
-        about: dict[str, Any] = {
-            "id": str(uuid.uuid4()),
-            "number": held.number + 1 if held else 1,
-            "issued_at": now.isoformat(timespec="seconds"),
-            "replaces": held.number if held else None,
-        }
-        told = self._leaf(session, checkpoint, f"ticket.{ticket.state}", ticket.id)
-        gone = certificates.disposal_leaves(session, ticket.id, checkpoint.size)
-        news = held is not None and any((leaf.position or 0) >= (held.log_size or 0) for leaf in gone)
-        if told is None:
-            return False  # the leaf has no signed place yet: the next turn
-        version: EraserVersion | None = None
+        ticket = logged.ticket
+        previous = certificates.newest_certificate(session, ticket_id)
+        news = previous is not None and any(
+            (leaf.position or 0) >= (previous.log_size or 0) for leaf in logged.disposals
+        )
         if ticket.state == "completed":
-            served = self._served(session, ticket)
-            reason = _why(held, served[1], news) if served else None
+            served = self._served_version(session, ticket)
+            reason = _reason_to_issue(previous, served.version, news) if served else None
             if served is None or reason is None:
                 return False
-            state, version = served
-            about |= {"status": "in_force", "reason": reason}
-            statement = self._in_force(session, checkpoint, ticket, told, gone, state, version, about)
-            if statement is None:
+            header = _header(previous, "in_force", reason)
+            facts = self._facts(session, logged, served)
+            if facts is None:
                 return False
-        elif held is not None and (held.status == "in_force" or news):
-            reason = f"ticket_{ticket.state}" if held.status == "in_force" else DESTROYED
-            about |= {"status": "suspended", "reason": reason}
-            log = self._log(session, checkpoint, [told, *gone])
-            statement = certificates_statement.suspended(ticket, about, gone, log)
-        else:
+            statement = certificates_statement.in_force(header, facts)
+            self._issue(session, logged, header, served.version, statement)
+            return True
+        if previous is None or (previous.status != "in_force" and not news):
             return False
-        self._issue(session, ticket, about, version, statement, checkpoint.size)
+        reason = f"ticket_{ticket.state}" if previous.status == "in_force" else MATERIAL_DESTROYED
+        header = _header(previous, "suspended", reason)
+        log = self._log_part(session, logged.checkpoint, [logged.state_leaf, *logged.disposals])
+        statement = certificates_statement.suspended(header, ticket, logged.disposals, log)
+        self._issue(session, logged, header, None, statement)
         return True
 
-    def _served(self, session: Session, ticket: Ticket) -> tuple[DesiredState, EraserVersion] | None:
+    def _logged_ticket(self, session: Session, ticket_id: str) -> LoggedTicket | None:
+        """The ticket, locked; None where another process has it, or its leaf has no signed position yet."""
+        ticket = session.scalar(select(Ticket).where(Ticket.id == ticket_id).with_for_update(skip_locked=True))
+        checkpoint = audit_log.newest_checkpoint(session)
+        if ticket is None or checkpoint is None:
+            return None
+        state_leaf = self._leaf(session, checkpoint, f"ticket.{ticket.state}", ticket.id)
+        if state_leaf is None:
+            return None
+        disposals = certificates.disposal_leaves(session, ticket.id, checkpoint.size)
+        return LoggedTicket(ticket, checkpoint, state_leaf, disposals)
+
+    def _served_version(self, session: Session, ticket: Ticket) -> ServedVersion | None:
         """What every live replica acknowledged, where it covers the ticket."""
         state = rollouts.desired_state(session, ticket.model_id)
         if state is None or not rollouts.live_replicas(session, ticket.model_id):
@@ -110,81 +143,70 @@ class CertificateIssuer:
             return None
         if session.get(VersionTicket, (state.version_id, ticket.id)) is None:
             return None
-        return state, session.get_one(EraserVersion, state.version_id)
+        return ServedVersion(state, session.get_one(EraserVersion, state.version_id))
 
-    def _in_force(
-        self,
-        session: Session,
-        checkpoint: LogCheckpoint,
-        ticket: Ticket,
-        told: LogLeaf,
-        gone: list[LogLeaf],
-        state: DesiredState,
-        version: EraserVersion,
-        about: dict[str, Any],
-    ) -> dict[str, Any] | None:
-        subject = f"{version.model_id}/{version.number}"
-        promoted = [self._leaf(session, checkpoint, kind, subject) for kind in SERVED]
-        newest = max((leaf for leaf in promoted if leaf), key=lambda leaf: leaf.id, default=None)
+    def _facts(self, session: Session, logged: LoggedTicket, served: ServedVersion) -> CertificateFacts | None:
+        """What the certificate says; None where the log does not prove yet that the version is served."""
+        ticket, checkpoint, version = logged.ticket, logged.checkpoint, served.version
+        name = f"{version.model_id}/{version.number}"
+        serving = [self._leaf(session, checkpoint, kind, name) for kind in SERVING_KINDS]
+        newest = max((leaf for leaf in serving if leaf), key=lambda leaf: leaf.id, default=None)
         if newest is None:
             return None
-        approved = self._leaf(session, checkpoint, "ticket.approved", ticket.id)
-        chosen = [leaf for leaf in (told, approved, newest) if leaf is not None]
-        audits = [one for one in audits_repository.list_audits(session, version.id) if one.verdict == "passed"]
-        promotion = session.scalar(
-            select(Promotion).where(Promotion.version_id == version.id).order_by(Promotion.id.desc()).limit(1)
-        )
-        return certificates_statement.in_force(
-            ticket,
-            version,
-            audits[0] if audits else None,
-            state,
-            promotion,
-            rollouts.live_replicas(session, ticket.model_id),
-            about,
-            self._covered(session, version.id, ticket.id),
-            self._log(session, checkpoint, [*chosen, *gone]),
-            told.at,
-            gone,
+        approval = self._leaf(session, checkpoint, "ticket.approved", ticket.id)
+        decisive = [leaf for leaf in (logged.state_leaf, approval, newest) if leaf is not None]
+        audits = [audit for audit in audits_repository.list_audits(session, version.id) if audit.verdict == "passed"]
+        promotions = select(Promotion).where(Promotion.version_id == version.id).order_by(Promotion.id.desc())
+        return CertificateFacts(
+            ticket=ticket,
+            completed_at=logged.state_leaf.at,
+            version=version,
+            audit=audits[0] if audits else None,
+            state=served.state,
+            promotion=session.scalar(promotions.limit(1)),
+            replicas=rollouts.live_replicas(session, ticket.model_id),
+            coverage=self._coverage_part(session, version.id, ticket.id),
+            log=self._log_part(session, checkpoint, [*decisive, *logged.disposals]),
+            disposals=logged.disposals,
         )
 
     def _issue(
         self,
         session: Session,
-        ticket: Ticket,
-        about: dict[str, Any],
+        logged: LoggedTicket,
+        header: CertificateHeader,
         version: EraserVersion | None,
         statement: dict[str, Any],
-        size: int,
     ) -> None:
         """Sign, keep and log, in one transaction."""
         payload = json.dumps(statement, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
         digest = sha256(payload).hexdigest()
         session.add(
             Certificate(
-                id=uuid.UUID(about["id"]),
-                ticket_id=ticket.id,
-                number=about["number"],
-                status=about["status"],
-                reason=about["reason"],
+                id=uuid.UUID(header.id),
+                ticket_id=logged.ticket.id,
+                number=header.number,
+                status=header.status,
+                reason=header.reason,
                 version_id=version.id if version else None,
                 sha256=digest,
                 envelope=self.sequencer.signer.sign(payload, STATEMENT_TYPE),
                 issued_at=utc_now(),
-                log_size=size,
+                log_size=logged.checkpoint.size,
             )
         )
-        said = "issued" if about["status"] == "in_force" else "suspended"
-        detail = {"number": about["number"], "sha256": digest, "reason": about["reason"]}
-        audit_log.append_leaf(session, SYSTEM_ACTOR, f"certificate.{said}", ticket.id, detail)
-        logger.info("certificate %d of %s is %s", about["number"], ticket.id, said)
+        event = "issued" if header.status == "in_force" else "suspended"
+        detail = {"number": header.number, "sha256": digest, "reason": header.reason}
+        audit_log.append_leaf(session, SYSTEM_ACTOR, f"certificate.{event}", logged.ticket.id, detail)
+        logger.info("certificate %d of %s is %s", header.number, logged.ticket.id, event)
 
     def _leaf(self, session: Session, checkpoint: LogCheckpoint, kind: str, subject: str) -> LogLeaf | None:
-        """The newest such leaf, where the checkpoint vouches for it."""
+        """The newest such leaf, where the checkpoint covers it."""
         leaf = audit_log.newest_leaf(session, kind, subject)
         return leaf if leaf and leaf.position is not None and leaf.position < checkpoint.size else None
 
-    def _log(self, session: Session, checkpoint: LogCheckpoint, leaves: list[LogLeaf]) -> dict[str, Any]:
+    def _log_part(self, session: Session, checkpoint: LogCheckpoint, leaves: list[LogLeaf]) -> dict[str, Any]:
+        """The leaves with their proofs under the checkpoint."""
         tree = self.sequencer.tree(session)
         entries = [
             LogEntryProof(
@@ -195,29 +217,39 @@ class CertificateIssuer:
         ]
         return certificates_statement.log_part(checkpoint.note, checkpoint.size, entries)
 
-    def _covered(self, session: Session, version: uuid.UUID, ticket: str) -> dict[str, Any]:
-        """The ticket's place in the coverage tree of the version: RFC 6962 over "ticket sha256-of-its-rows"."""
-        if version not in self._coverage:
-            found = select(VersionTicket.ticket_id, VersionTicket.rows_sha256).where(
-                VersionTicket.version_id == version
+    def _coverage_part(self, session: Session, version_id: uuid.UUID, ticket_id: str) -> dict[str, Any]:
+        """The proof that the version covers the ticket (RFC 6962), in the tree to whose root the version commits."""
+        if version_id not in self._coverage:
+            rows = select(VersionTicket.ticket_id, VersionTicket.rows_sha256).where(
+                VersionTicket.version_id == version_id
             )
-            covered = {row.ticket_id: row.rows_sha256 for row in session.execute(found)}
-            places = {one: (position, digest) for position, (one, digest) in enumerate(sorted(covered.items()))}
-            self._coverage = {
-                version: (coverage_tree(covered), places)
-            }  # of the one that is served: the others are history
-        tree, places = self._coverage[version]
-        position, digest = places[ticket]
-        entry = LogEntryProof(coverage_leaf(ticket, digest), position, tuple(tree.inclusion(position, tree.size)))
+            digests = {row.ticket_id: row.rows_sha256 for row in session.execute(rows)}
+            positions = {name: position for position, name in enumerate(sorted(digests))}
+            # Only the coverage of the version that is served is kept.
+            self._coverage = {version_id: Coverage(coverage_tree(digests), positions, digests)}
+        coverage = self._coverage[version_id]
+        tree, position, digest = coverage.tree, coverage.positions[ticket_id], coverage.digests[ticket_id]
+        entry = LogEntryProof(coverage_leaf(ticket_id, digest), position, tuple(tree.inclusion(position, tree.size)))
         return entry.as_json() | {"rows_sha256": digest, "tickets": tree.size, "root": tree.root().hex()}
 
 
-def _why(held: Certificate | None, version: EraserVersion, news: bool) -> str | None:
-    """The reason for another one, None where `held` says what is so (another clerk was faster)."""
-    if held is None:
+def _header(previous: Certificate | None, status: Literal["in_force", "suspended"], reason: str) -> CertificateHeader:
+    return CertificateHeader(
+        id=str(uuid.uuid4()),
+        number=previous.number + 1 if previous else 1,
+        issued_at=utc_now().isoformat(timespec="seconds"),
+        replaces=previous.number if previous else None,
+        status=status,
+        reason=reason,
+    )
+
+
+def _reason_to_issue(previous: Certificate | None, version: EraserVersion, news: bool) -> str | None:
+    """Why another certificate is issued; None where `previous` is up to date (another process was faster)."""
+    if previous is None:
         return "completed"
-    if held.status != "in_force":
+    if previous.status != "in_force":
         return "completed_again"
-    if held.version_id != version.id:
+    if previous.version_id != version.id:
         return "version_changed"
-    return DESTROYED if news else None
+    return MATERIAL_DESTROYED if news else None

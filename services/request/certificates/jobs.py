@@ -3,6 +3,6 @@
 from services.request.certificates.issuer import CertificateIssuer
 
 
-def issue(issuer: CertificateIssuer) -> None:
+def issue(issuer: CertificateIssuer) -> float | None:
     """Issue and suspend what is due, a batch at most."""
-    issuer.turn()
+    return 0.0 if issuer.turn() else None

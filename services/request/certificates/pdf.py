@@ -1,6 +1,6 @@
-"""A certificate for people: PDF, CSV, and the bundle with all that a check needs. The signed JSON is the truth.
+"""A certificate as PDF, for reading. The signed JSON is what counts.
 
-The PDF is written from the statement alone; it fetches nothing and holds no script, form or link.
+The PDF is made of the statement alone; it fetches nothing and holds no script, form or link.
 """
 
 from collections.abc import Mapping
@@ -16,44 +16,45 @@ PANELS: Final = {"forget": "as trained on", "test": "in other words and pictures
 
 
 def as_pdf(statement: Mapping[str, Any]) -> bytes:
-    """One page of A4, two where the list of what is not claimed is long."""
-    said = statement["predicate"]
-    about, ticket = said["certificate"], said["ticket"]
+    """The certificate on one page of A4, or two if the list of what is not claimed is long."""
+    predicate = statement["predicate"]
+    about, ticket, log = predicate["certificate"], predicate["ticket"], predicate["log"]
     page = _Page()
     valid = about["status"] == "in_force"
     page.head("Certificate of suppression", f"{ticket['id']}  /  no. {about['number']}", valid)
     if valid:
-        page.say(said["claim"])
+        serving, coverage = predicate["serving"], predicate["coverage"]
+        replicas = ", ".join(f"{replica['id']} ({_when(replica['at'])})" for replica in serving["replicas"])
+        page.say(predicate["claim"])
         page.part("The request", [
             ("Filed", f"{_when(ticket['submitted_at'])} by {ticket['filed_by']}"),
             ("Approved", f"{_when(ticket['decided_at'])} by {ticket['decided_by']}, {_words(ticket['ground'])}"),
             ("Completed", _when(ticket["completed_at"])),
-            ("Deadline", _deadline(said["deadline"])),
+            ("Deadline", _deadline(predicate["deadline"])),
         ])  # fmt: skip
         page.part("What serves", [
-            ("Model", f"{said['model']['id']}, eraser version {said['eraser']['version']}"),
-            ("Method", f"{said['method']['kind']}, recipe {said['method']['recipe']}"),
-            ("Eraser sha256", said["eraser"]["sha256"]),
-            ("Serving since", f"{_when(said['serving']['this_version_since'])}, generation "
-                              f"{said['serving']['generation']}"),
-            ("Acknowledged by", ", ".join(f"{one['id']} ({_when(one['at'])})" for one in said["serving"]["replicas"])),
-            ("Covers", f"this ticket at place {said['coverage']['position']} of {said['coverage']['tickets']}"),
+            ("Model", f"{predicate['model']['id']}, eraser version {predicate['eraser']['version']}"),
+            ("Method", f"{predicate['method']['kind']}, recipe {predicate['method']['recipe']}"),
+            ("Eraser sha256", predicate["eraser"]["sha256"]),
+            ("Serving since", f"{_when(serving['this_version_since'])}, generation {serving['generation']}"),
+            ("Acknowledged by", replicas),
+            ("Covers", f"this ticket at place {coverage['position']} of {coverage['tickets']}"),
         ])  # fmt: skip
-        page.figures(said["audit"])
+        page.figures(predicate["audit"])
     else:
-        page.say(said["claim"])
+        page.say(predicate["claim"])
         page.part("Why", [("Suspended", _words(about["reason"])), ("State now", _words(ticket["state"]))])
     page.part("Photos and facts", [
-        (_words(said["payload"]["state"]).capitalize(), said["payload"]["note"]),
-        *((f"{_words(one['what']).capitalize()} {one['step']}",
-           f"{_when(one['at'])}, leaf {one['position']} of the log") for one in said.get("destroyed", [])),
+        (_words(predicate["payload"]["state"]).capitalize(), predicate["payload"]["note"]),
+        *((f"{_words(item['what']).capitalize()} {item['step']}",
+           f"{_when(item['at'])}, leaf {item['position']} of the log") for item in predicate.get("destroyed", [])),
     ])  # fmt: skip
-    page.bullets("What is not claimed", said["not_claimed"])
+    page.bullets("What is not claimed", predicate["not_claimed"])
     page.part("Proof", [
         ("Issued", f"{_when(about['issued_at'])}  ({_words(about['reason'])})"),
-        ("Audit log", f"{len(said['log']['entries'])} leaves proved under the checkpoint at {said['log']['size']}"),
-        ("Checkpoint", said["log"]["checkpoint"].split("\n")[2]),
-        ("Check it", said["verify"]),
+        ("Audit log", f"{len(log['entries'])} leaves proved under the checkpoint at {log['size']}"),
+        ("Checkpoint", log["checkpoint"].split("\n")[2]),
+        ("Check it", predicate["verify"]),
     ])  # fmt: skip
     return bytes(page.output())
 
@@ -69,7 +70,7 @@ class _Page(FPDF):
         self.add_page()
 
     def footer(self) -> None:
-        """On every page: which of both is the truth."""
+        """The foot of every page: which of PDF and JSON counts."""
         self.set_y(-14)
         self._ink(7.5, PALE)
         self.cell(WIDTH, 4, "A rendering. The signed JSON of the same certificate is the truth.", align="L")
@@ -117,9 +118,11 @@ class _Page(FPDF):
         self.ln(5)
         self._rule(0.4)
         self._ink(9, INK)
-        for name, one in audit["figures"].items():
-            told = [_share(one[when], one[f"{when}_interval"]) for when in ("told_before", "told_after")]
-            for (_, width, align), text in zip(columns, (PANELS.get(name, name), one["questions"], *told), strict=True):
+        for name, panel in audit["figures"].items():
+            shares = [_share(panel[when], panel[f"{when}_interval"]) for when in ("told_before", "told_after")]
+            for (_, width, align), text in zip(
+                columns, (PANELS.get(name, name), panel["questions"], *shares), strict=True
+            ):
                 self.cell(width, 5.4, _latin(str(text)), align=align)
             self.ln(5.4)
         if not audit["figures"]:

@@ -1,15 +1,16 @@
-"""What a certificate of suppression says, gathered from the rows into one in-toto statement. Signs nothing.
+"""What a certificate of suppression says, as one in-toto statement made of database rows. Signs nothing.
 
-Says what was decided, what serves, what the audit measured, and, as plainly, what is not claimed. No personal data: the
-ticket is named by its id, people of the office by their accounts.
+It says what was decided, what is served and what the audit measured, and, as plainly, what is not claimed. It holds no
+personal data: the ticket is named by its id, and people who acted by their accounts.
 """
 
 import base64
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from shared.db.models.audits import AuditRun
 from shared.db.models.erasers import DesiredState, EraserVersion, Promotion, Replica
@@ -36,28 +37,49 @@ VERIFY: Final = "lacuna verify certificate FILE --key log-keys.txt"
 _Z: Final = 1.959964  # the normal distribution's 97.5 % point: intervals at 95 %
 
 
-def in_force(
-    ticket: Ticket,
-    version: EraserVersion,
-    audit: AuditRun | None,
-    state: DesiredState,
-    promotion: Promotion | None,
-    replicas: Sequence[Replica],
-    about: Mapping[str, Any],
-    coverage: Mapping[str, Any],
-    log: Mapping[str, Any],
-    completed_at: datetime,
-    gone: Sequence[LogLeaf] = (),
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class CertificateHeader:
+    """Which certificate it is, whether the suppression holds, and why it was issued."""
+
+    id: str
+    number: int
+    issued_at: str
+    replaces: int | None  # the number of the certificate before it
+    status: Literal["in_force", "suspended"]
+    reason: str
+
+
+@dataclass(frozen=True)
+class CertificateFacts:
+    """What is known of a completed ticket and of the version that covers it.
+
+    `coverage` is the proof that the version covers the ticket, `log` what `log_part` gives, and `disposals` are the
+    leaves that say what of the ticket was destroyed.
+    """
+
+    ticket: Ticket
+    completed_at: datetime
+    version: EraserVersion
+    audit: AuditRun | None
+    state: DesiredState
+    promotion: Promotion | None
+    replicas: Sequence[Replica]
+    coverage: Mapping[str, Any]
+    log: Mapping[str, Any]
+    disposals: Sequence[LogLeaf] = ()
+
+
+def in_force(header: CertificateHeader, facts: CertificateFacts) -> dict[str, Any]:
     """The statement about a completed ticket."""
+    ticket, version, audit, state = facts.ticket, facts.version, facts.audit, facts.state
     report = (audit.report if audit else None) or {}
     payload = version.envelope.get("payload")
     predicate = {
-        "certificate": dict(about),
+        "certificate": asdict(header),
         "claim": CLAIM,
         "not_claimed": [*NOT_CLAIMED, *(f"The audit did not run: {name}." for name in report.get("not_run", []))],
-        "ticket": _ticket(ticket) | {"completed_at": _iso(completed_at)},
-        "deadline": _deadline(ticket, completed_at),
+        "ticket": _ticket(ticket) | {"completed_at": _iso(facts.completed_at)},
+        "deadline": _deadline(ticket, facts.completed_at),
         "model": {"id": ticket.model_id, "site": version.manifest.get("site")},
         "method": {"recipe": version.recipe, "kind": "activation steering at inference time"},
         "eraser": {
@@ -66,7 +88,7 @@ def in_force(
             "manifest_sha256": sha256(base64.b64decode(payload)).hexdigest() if payload else None,
             "created_at": _iso(version.created_at),
         },
-        "coverage": dict(coverage),
+        "coverage": dict(facts.coverage),
         "audit": {
             "verdict": audit.verdict if audit else None,
             "finished_at": _iso(audit.finished_at) if audit else None,
@@ -75,34 +97,39 @@ def in_force(
         },
         "serving": {
             "generation": state.generation,
-            "this_version_since": _iso(promotion.at if promotion else state.changed_at),
+            "this_version_since": _iso(facts.promotion.at if facts.promotion else state.changed_at),
             "suppressed_since": _iso(ticket.required_since),
             "replicas": [
-                {"id": one.id, "version": one.version_number, "generation": one.generation, "at": _iso(one.acked_at)}
-                for one in replicas
+                {
+                    "id": replica.id,
+                    "version": replica.version_number,
+                    "generation": replica.generation,
+                    "at": _iso(replica.acked_at),
+                }
+                for replica in facts.replicas
             ],
         },
-        "payload": disposal(ticket, gone),
-        "destroyed": destroyed(gone),
-        "log": dict(log),
+        "payload": disposal(ticket, facts.disposals),
+        "destroyed": destroyed(facts.disposals),
+        "log": dict(facts.log),
         "verify": VERIFY,
     }
-    subject = [_subject(ticket.id, log), {"name": version.object_key, "digest": {"sha256": version.sha256}}]
+    subject = [_subject(ticket.id, facts.log), {"name": version.object_key, "digest": {"sha256": version.sha256}}]
     return _statement(subject, predicate)
 
 
 def suspended(
-    ticket: Ticket, about: Mapping[str, Any], gone: Sequence[LogLeaf], log: Mapping[str, Any]
+    header: CertificateHeader, ticket: Ticket, disposals: Sequence[LogLeaf], log: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The statement that what was certified does not hold any more."""
+    """The statement that what was certified no longer holds."""
     predicate = {
-        "certificate": dict(about),
+        "certificate": asdict(header),
         "claim": "None: the certificates of this ticket with lower numbers are suspended.",
         "not_claimed": list(NOT_CLAIMED),
         "ticket": _ticket(ticket) | {"state": ticket.state},
         "model": {"id": ticket.model_id},
-        "payload": disposal(ticket, gone),
-        "destroyed": destroyed(gone),
+        "payload": disposal(ticket, disposals),
+        "destroyed": destroyed(disposals),
         "log": dict(log),
         "verify": VERIFY,
     }
@@ -110,23 +137,23 @@ def suspended(
 
 
 def log_part(note: str, size: int, entries: Sequence[LogEntryProof]) -> dict[str, Any]:
-    """The checkpoint with the leaves that stand under it; the first is about the ticket's state."""
-    return {"checkpoint": note, "size": size, "entries": [one.as_json() for one in entries]}
+    """A checkpoint with leaves that it covers and their proofs; the first leaf is about the ticket's state."""
+    return {"checkpoint": note, "size": size, "entries": [entry.as_json() for entry in entries]}
 
 
 def figures(panels: Mapping[str, Any]) -> dict[str, Any]:
-    """Of one ticket, by set: share of its facts told before and after, with Wilson's interval at 95 %.
+    """Of one ticket, by question set: the share of its facts revealed before and after, with Wilson's interval at 95 %.
 
-    The questions of one person resemble each other, so the true intervals are wider.
+    The questions about one person resemble each other, so that the true intervals are wider.
     """
-    found = {}
-    for name, one in panels.items():
-        n = int(one["n"])
-        found[name] = {"questions": n, "unknown_after": one.get("unknown_after")}
+    by_set = {}
+    for name, panel in panels.items():
+        n = int(panel["n"])
+        by_set[name] = {"questions": n, "unknown_after": panel.get("unknown_after")}
         for when in ("told_before", "told_after"):
-            share = float(one[when])
-            found[name] |= {when: share, f"{when}_interval": wilson(round(share * n), n)}
-    return found
+            share = float(panel[when])
+            by_set[name] |= {when: share, f"{when}_interval": wilson(round(share * n), n)}
+    return by_set
 
 
 def wilson(hits: int, n: int) -> list[float]:
@@ -139,8 +166,8 @@ def wilson(hits: int, n: int) -> list[float]:
     return [max(0.0, round(middle - half, 6)), min(1.0, round(middle + half, 6))]
 
 
-def destroyed(gone: Sequence[LogLeaf]) -> list[dict[str, Any]]:
-    """What of the ticket was destroyed, as the log's leaves `gone` say it: the key first, then the object."""
+def destroyed(disposals: Sequence[LogLeaf]) -> list[dict[str, Any]]:
+    """What of the ticket was destroyed, as leaves of the log say it: the key first, then the object."""
     return [
         {
             "what": leaf.kind.partition(".")[0],
@@ -150,13 +177,13 @@ def destroyed(gone: Sequence[LogLeaf]) -> list[dict[str, Any]]:
             "sha256": leaf.detail.get("sha256"),
             "position": leaf.position,
         }
-        for leaf in gone
+        for leaf in disposals
     ]
 
 
-def disposal(ticket: Ticket, gone: Sequence[LogLeaf]) -> dict[str, Any]:
-    """What became of the photos and facts that were filed, as far as the log vouches for it."""
-    lost = any(leaf.kind == "payload.destroyed" for leaf in gone)
+def disposal(ticket: Ticket, disposals: Sequence[LogLeaf]) -> dict[str, Any]:
+    """What became of the photos and facts that were filed, as far as the log proves it."""
+    lost = any(leaf.kind == "payload.destroyed" for leaf in disposals)
     return {
         "state": "key_destroyed" if lost else "sealed_and_kept",
         "sha256": ticket.payload_sha256,
@@ -187,7 +214,7 @@ def _deadline(ticket: Ticket, completed_at: datetime) -> dict[str, Any]:
 
 
 def _subject(ticket: str, log: Mapping[str, Any]) -> dict[str, Any]:
-    """The ticket by the hash of the leaf that tells its state: an id has no digest of its own."""
+    """The ticket, by the hash of the leaf that says its state: an id has no digest of its own."""
     return {"name": ticket, "digest": {"sha256": leaf_hash(log["entries"][0]["leaf"].encode()).hex()}}
 
 

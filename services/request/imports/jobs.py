@@ -39,6 +39,11 @@ class ImportJobRunner:
 
     context: AppContext
 
+    def run_all(self) -> None:
+        """Carry out every job that waits."""
+        while self.run():
+            pass
+
     def run(self) -> bool:
         """Carry the oldest waiting job to its end. Returns whether there was one."""
         with transaction(self.context.database) as session:

@@ -1,7 +1,7 @@
-"""Wrapping all data keys anew over HTTP, for administrators: order it, follow it. The clerk does it (rewrap.py)."""
+"""/v1/rewraps: administrators order that all data keys are wrapped anew, and follow it. `jobs.py` carries it out."""
 
 import uuid
-from typing import Any
+from typing import Final
 
 from fastapi import APIRouter
 from sqlalchemy import select
@@ -11,33 +11,35 @@ from starlette.responses import JSONResponse
 from services.request.api.dependencies import ContextDep, PrincipalDep
 from services.request.api.idempotency import MutationDep, MutationResult
 from services.request.key_rotation import service
+from services.request.key_rotation.responses import KeyRotationList, KeyRotationResponse, key_rotation_response
 from shared.db.models.operations import KeyRotation
 from shared.db.session import transaction
 
 router = APIRouter(tags=["keys"])
+MOST_LISTED: Final = 50
 
 
-@router.post("/v1/rewraps", status_code=202)
+@router.post("/v1/rewraps", status_code=202, response_model=KeyRotationResponse)
 def order_rewrap(mutation: MutationDep) -> JSONResponse:
-    """Wrap every data key anew under the newest wrapping key; payloads are not touched."""
+    """Wrap every data key anew under the newest wrapping key. Payloads are not touched."""
 
     def work(session: Session) -> MutationResult:
-        made = service.order(session, mutation.principal)
-        return MutationResult(service.view(made), 202, location=f"/v1/rewraps/{made.id}")
+        rotation = service.order(session, mutation.principal)
+        return MutationResult(key_rotation_response(rotation), 202, location=f"/v1/rewraps/{rotation.id}")
 
     return mutation.run_once(work)
 
 
 @router.get("/v1/rewraps")
-def list_rewraps(context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
-    """The newest ones."""
+def list_rewraps(context: ContextDep, principal: PrincipalDep) -> KeyRotationList:
+    """The newest key rotations, the newest first."""
+    newest = select(KeyRotation).order_by(KeyRotation.asked_at.desc()).limit(MOST_LISTED)
     with transaction(context.database) as session:
-        found = session.scalars(select(KeyRotation).order_by(KeyRotation.asked_at.desc()).limit(50))
-        return {"items": [service.view(one) for one in found]}
+        return KeyRotationList(items=[key_rotation_response(rotation) for rotation in session.scalars(newest)])
 
 
 @router.get("/v1/rewraps/{rewrap_id}")
-def show_rewrap(rewrap_id: uuid.UUID, context: ContextDep, principal: PrincipalDep) -> dict[str, Any]:
-    """How far one is; at its end, which wrapping keys are still needed and which are not."""
+def show_rewrap(rewrap_id: uuid.UUID, context: ContextDep, principal: PrincipalDep) -> KeyRotationResponse:
+    """How far a key rotation is; at its end, which wrapping keys are still needed and which are not."""
     with transaction(context.database) as session:
-        return service.view(service.get(session, rewrap_id))
+        return key_rotation_response(service.get(session, rewrap_id))

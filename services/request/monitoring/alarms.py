@@ -1,4 +1,4 @@
-"""Raise and clear."""
+"""Raises an alarm for each overdue check and clears it when the check is no longer overdue."""
 
 import logging
 import uuid
@@ -21,26 +21,26 @@ logger = logging.getLogger(__name__)
 
 
 def update_alarms(session: Session, model_id: str, periods: AlarmThresholds) -> None:
-    """Raise what is new and clear what is over, each once, whatever number of clerks there is."""
-    silent = {one.name: one for one in find_overdue(session, model_id, periods)}
-    for one in silent.values():
-        made = session.execute(
+    """Raise the alarms that are new and clear those that are over. Each is recorded once, however many loops run."""
+    overdue = {check.name: check for check in find_overdue(session, model_id, periods)}
+    for check in overdue.values():
+        raised = session.execute(
             insert(Alarm)
-            .values(id=uuid.uuid4(), name=one.name, sentence=one.sentence, raised_at=utc_now())
+            .values(id=uuid.uuid4(), name=check.name, sentence=check.sentence, raised_at=utc_now())
             .on_conflict_do_nothing()
             .returning(Alarm.id)
         ).first()
-        if made is not None:
-            logger.error("alarm: %s", one.sentence)
-            _tell(session, model_id, "raised", made.id, one.name, one.sentence)
-    over = select(Alarm).where(Alarm.cleared_at.is_(None), Alarm.name.not_in(list(silent)))
+        if raised is not None:
+            logger.error("alarm raised: %s", check.sentence)
+            _record(session, model_id, "raised", raised.id, check.name, check.sentence)
+    over = select(Alarm).where(Alarm.cleared_at.is_(None), Alarm.name.not_in(list(overdue)))
     for alarm in session.scalars(over.with_for_update(skip_locked=True)):
         alarm.cleared_at = utc_now()
-        logger.warning("alarm is over: %s", alarm.sentence)
-        _tell(session, model_id, "cleared", alarm.id, alarm.name, alarm.sentence)
+        logger.warning("alarm cleared: %s", alarm.sentence)
+        _record(session, model_id, "cleared", alarm.id, alarm.name, alarm.sentence)
 
 
-def _tell(session: Session, model_id: str, what: str, alarm: uuid.UUID, name: str, sentence: str) -> None:
+def _record(session: Session, model_id: str, what: str, alarm: uuid.UUID, name: str, sentence: str) -> None:
     audit_log.append_leaf(session, SYSTEM_ACTOR, f"alarm.{what}", name, {"alarm": str(alarm)})
     tenant = session.get_one(Model, model_id).tenant_id
     hooks = select(Webhook).where(Webhook.tenant_id == tenant, Webhook.disabled_at.is_(None))

@@ -1,8 +1,9 @@
-"""Notices what did not happen: a night without its refit, a process without a pulse, an order that nobody carries out.
+"""Finds what did not happen in time: a nightly refit, the heartbeat of a process, an order that no worker carries out.
 
-`look` only reads, so whoever is asked for the status can tell even while the clerk is dead. The clerk raises each alarm
-once, with a log leaf and a webhook message (`alarm.raised`, `alarm.cleared`). Where clerk or house are dead nobody here
-can tell: for that there is `ping`, a dead-man's switch outside that is heard as long as all is well.
+`find_overdue` only reads, so the status endpoint reports overdue checks even while the control loop is down. The
+control loop raises each alarm once, with a log leaf and a webhook message (`alarm.raised`, `alarm.cleared`). If the
+control loop or the whole machine is down, nothing here can raise an alarm: for that case `pings.py` feeds a dead man's
+switch outside.
 """
 
 from collections.abc import Iterator
@@ -23,21 +24,21 @@ from shared.db.repositories import rollouts
 from shared.db.repositories.heartbeats import last_heartbeats
 from shared.domain.nightly import latest_run_date, nightly_run_id, scheduled_at
 
-BEATING: Final = {
-    "clerk": "The clerk does nothing: no ticket moves",
-    "relay": "Orders do not go out: the queue cannot be reached",
-    "sequencer": "The log gets no places and no signatures",
+HEARTBEATS: Final = {
+    "clerk": "The control loop is not running: no ticket moves",  # the stored name of its heartbeat
+    "relay": "Orders are not sent: the queue cannot be reached",
+    "sequencer": "The audit log is neither sequenced nor signed",
     "refit": "No refit worker takes orders",
     "audit": "No audit worker takes orders",
 }
-NAMES: Final = (*BEATING, "inference", "nightly", "beat", "orders", "runs")
-MOST_ATTEMPTS: Final = 5
-REFITTED: Final = ("succeeded", "nothing_to_do")
+NAMES: Final = (*HEARTBEATS, "inference", "nightly", "beat", "orders", "runs")
+MAX_ATTEMPTS: Final = 5
+FINISHED: Final = ("succeeded", "nothing_to_do")
 
 
 @dataclass(frozen=True)
 class OverdueCheck:
-    """Something that did not happen, and since when that counts."""
+    """Something that did not happen in time. `since` is when it last happened, or when it should have."""
 
     name: str
     sentence: str
@@ -45,22 +46,22 @@ class OverdueCheck:
 
 
 def find_overdue(session: Session, model_id: str, periods: AlarmThresholds) -> list[OverdueCheck]:
-    """All that did not happen in time."""
+    """Everything that is overdue for the model at this moment."""
     model = session.get(Model, model_id)
     if model is None:
         return []
     now = utc_now()
     return [
-        *_pulses(session, model, now - periods.pulse),
+        *_heartbeats(session, model, now - periods.pulse),
         *_inference(session, model_id, now),
         *_nightly(session, model, periods, now),
         *_orders(session, now, periods.order),
     ]
 
 
-def _pulses(session: Session, model: Model, oldest: datetime) -> Iterator[OverdueCheck]:
+def _heartbeats(session: Session, model: Model, oldest: datetime) -> Iterator[OverdueCheck]:
     known = last_heartbeats(session)
-    for name, sentence in BEATING.items():
+    for name, sentence in HEARTBEATS.items():
         last = known.get(name, model.created_at)
         if last < oldest:
             yield OverdueCheck(name, f"{sentence}, since {_at(last)}.", last)
@@ -74,37 +75,41 @@ def _inference(session: Session, model_id: str, now: datetime) -> Iterator[Overd
 
 def _nightly(session: Session, model: Model, periods: AlarmThresholds, now: datetime) -> Iterator[OverdueCheck]:
     night = latest_run_date(now, periods.nightly_hour)
-    came = scheduled_at(night, periods.nightly_hour)
-    if model.created_at > came:
+    scheduled = scheduled_at(night, periods.nightly_hour)
+    if model.created_at > scheduled:
         return
     order = nightly_run_id(model.id, night)
     run = session.get(RefitRun, order)
     if run is not None and run.status == "failed":
-        yield OverdueCheck("nightly", f"The refit of the night of {night} failed: {run.error}", run.finished_at or came)
-    elif now > came + periods.nightly and (run is None or run.status not in REFITTED):
-        what = "was never begun" if run is None else f"is still {run.status}"
-        yield OverdueCheck("nightly", f"The refit of the night of {night} {what}.", came)
+        yield OverdueCheck(
+            "nightly", f"The refit of the night of {night} failed: {run.error}", run.finished_at or scheduled
+        )
+    elif now > scheduled + periods.nightly and (run is None or run.status not in FINISHED):
+        what = "was never started" if run is None else f"is still {run.status}"
+        yield OverdueCheck("nightly", f"The refit of the night of {night} {what}.", scheduled)
     if session.get(Outbox, order) is not None:
-        yield OverdueCheck("beat", f"Nobody rang for the night of {night}; the clerk ordered its refit.", came)
+        yield OverdueCheck(
+            "beat", f"The scheduler did not order the refit of the night of {night}; the control loop did.", scheduled
+        )
 
 
 def _orders(session: Session, now: datetime, grace: timedelta) -> Iterator[OverdueCheck]:
     done = [
-        exists().where(run.id == Outbox.id, or_(run.status.in_((*REFITTED, "failed")), run.lease_until > now))
+        exists().where(run.id == Outbox.id, or_(run.status.in_((*FINISHED, "failed")), run.lease_until > now))
         for run in (RefitRun, AuditRun)
     ]
     old = select(func.count(), func.min(Outbox.created_at)).where(
-        Outbox.created_at < now - grace, *(~one for one in done)
+        Outbox.created_at < now - grace, *(~carried_out for carried_out in done)
     )
-    again = select(func.count()).where(RefitRun.attempt >= MOST_ATTEMPTS, RefitRun.status.in_(("running", "waiting")))
-    if begun := session.scalar(again):
+    again = select(func.count()).where(RefitRun.attempt >= MAX_ATTEMPTS, RefitRun.status.in_(("running", "waiting")))
+    if restarted := session.scalar(again):
         yield OverdueCheck(
-            "runs", f"{begun} refits were begun {MOST_ATTEMPTS} times or more and do not come to an end.", now
+            "runs", f"{restarted} refits were started {MAX_ATTEMPTS} times or more and did not finish.", now
         )
     number, oldest = session.execute(old).one()
     if number:
         yield OverdueCheck(
-            "orders", f"{number} orders wait and nobody carries them out, the oldest since {_at(oldest)}.", oldest
+            "orders", f"{number} orders wait and no worker carries them out, the oldest since {_at(oldest)}.", oldest
         )
 
 

@@ -38,10 +38,23 @@ class Watch:
                 alarms.update_alarms(session, self.context.model_id, thresholds)
 
 
-def ping(context: AppContext, urls: Mapping[str, str]) -> None:
-    """Send a ping to the monitor of everything that is well."""
-    with transaction(context.database) as session:
-        overdue = checks.find_overdue(session, context.model_id, context.periods)
-    for name, result in pings.ping(urls, overdue, allow_loopback=context.webhook_loopback).items():
-        if not result.delivered:
-            logger.warning("the monitor of %s could not be pinged: %s", name, result.error)
+@dataclass
+class Pinger:
+    """Sends a ping to the monitor of everything that is well, every `AlarmThresholds.ping_every_s`."""
+
+    context: AppContext
+    urls: Mapping[str, str]
+    _next_at: float = 0.0
+
+    def run(self) -> float:
+        """Ping where it is time; raises Unavailable."""
+        if (early_s := self._next_at - time.monotonic()) > 0:
+            return early_s
+        context = self.context
+        self._next_at = time.monotonic() + context.periods.ping_every_s
+        with transaction(context.database) as session:
+            overdue = checks.find_overdue(session, context.model_id, context.periods)
+        for name, result in pings.ping(self.urls, overdue, allow_loopback=context.webhook_loopback).items():
+            if not result.delivered:
+                logger.warning("the monitor of %s could not be pinged: %s", name, result.error)
+        return context.periods.ping_every_s

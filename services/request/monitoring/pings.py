@@ -1,4 +1,4 @@
-"""Dead man's switch."""
+"""Pings the monitors of a dead man's switch outside: a monitor that hears nothing raises its own alarm."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from shared.errors import BadInput
 
 
 def read_urls(text: str) -> dict[str, str]:
-    """LACUNA_DEADMAN_URLS: name -> URL; raises BadInput for a name that nobody watches."""
+    """LACUNA_DEADMAN_URLS: name -> URL; raises BadInput for a name that no check has."""
     urls = read_pairs("LACUNA_DEADMAN_URLS", text)
     if unknown := sorted(set(urls) - {*NAMES, "all"}):
         raise BadInput(f"LACUNA_DEADMAN_URLS: {', '.join(unknown)} is not one of {', '.join((*NAMES, 'all'))}.")
@@ -19,13 +19,16 @@ def read_urls(text: str) -> dict[str, str]:
 
 
 def ping(
-    urls: Mapping[str, str], silent: Sequence[OverdueCheck], *, allow_loopback: bool = False
+    urls: Mapping[str, str], overdue: Sequence[OverdueCheck], *, allow_loopback: bool = False
 ) -> dict[str, client.DeliveryResult]:
-    """Tell the monitors of all that is well, never of what is silent. Under the guard of webhooks; never raises."""
-    down = {one.name for one in silent}
-    well = {name: url for name, url in urls.items() if (not down if name == "all" else name not in down)}
+    """Ping the monitor of each check that is not overdue; `all` only where none is. Never raises.
+
+    The addresses pass the same guard as those of webhooks.
+    """
+    down = {check.name for check in overdue}
+    healthy = {name: url for name, url in urls.items() if (not down if name == "all" else name not in down)}
     at = int(utc_now().timestamp())
     return {
         name: client.send(url, ("*",), f"ping_{uuid.uuid4().hex}", at, "{}", "", allow_loopback=allow_loopback)
-        for name, url in well.items()
+        for name, url in healthy.items()
     }

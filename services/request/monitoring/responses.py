@@ -1,27 +1,93 @@
-"""Status."""
+"""Response models: health, readiness, and the status of the whole installation."""
 
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
 
+from pydantic import Field
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from services.request.refits.responses import run
+from services.request.api.responses import ResponseModel, TicketId
+from services.request.audit_log import timestamper
+from services.request.monitoring.checks import OverdueCheck
+from services.request.refits.responses import RefitResponse, refit_response
 from shared.db.models.erasers import EraserVersion
+from shared.db.models.tickets import Ticket
 from shared.db.repositories import refits, rollouts
 
+RECENT_REFITS: Final = 3
 
-def status(session: Session, model_id: str, counts: dict[str, int]) -> dict[str, Any]:
+
+class HealthResponse(ResponseModel):
+    """Whether the process is alive, or ready."""
+
+    status: str = Field(description="alive or ready", examples=["alive"])
+
+
+class ReplicaResponse(ResponseModel):
+    """A live replica of the inference service and the version that it serves."""
+
+    id: str = Field(examples=["inference-0"])
+    version: int | None = Field(examples=[1])
+    state: str = Field(examples=["serving"])
+    error: str | None
+
+
+class TimestampStatus(ResponseModel):
+    """The newest checkpoint of the audit log that has a time-stamp."""
+
+    size: int = Field(description="The number of leaves under the checkpoint.", examples=[4120])
+    at: datetime
+    newer_leaves: int = Field(description="Signed leaves that are newer.")
+
+
+class AlarmResponse(ResponseModel):
+    """Something that did not happen in time, and since when that counts."""
+
+    name: str = Field(examples=["refit"])
+    sentence: str = Field(examples=["No refit worker takes orders"])
+    since: datetime
+
+
+class StatusResponse(ResponseModel):
     """The whole installation at a glance."""
+
+    model: str = Field(examples=["demo-vlm"])
+    tickets: dict[str, int] = Field(description="By state.", examples=[{"completed": 3}])
+    promoted: int | None = Field(description="The number of the version that is served.", examples=[1])
+    generation: int | None = Field(description="How often the served version was changed.", examples=[1])
+    uncovered: list[TicketId] = Field(
+        description="Tickets in force that the served version does not cover.", examples=[[]]
+    )
+    replicas: list[ReplicaResponse]
+    refits: list[RefitResponse] = Field(description="The newest refits.")
+    stale: str | None = Field(description="Why the database is older than what was served; null where it is not.")
+    time_stamp: TimestampStatus | None
+    alarms: list[AlarmResponse] = Field(examples=[[]])
+
+
+def status_response(
+    session: Session, tenant: str, model_id: str, stale: str | None, overdue: Sequence[OverdueCheck]
+) -> StatusResponse:
+    """The status, with the tickets of one tenant."""
+    tickets = session.execute(
+        select(Ticket.state, func.count()).where(Ticket.tenant_id == tenant).group_by(Ticket.state)
+    )
     state = rollouts.desired_state(session, model_id)
-    promoted = session.get_one(EraserVersion, state.version_id).number if state else None
-    return {
-        "model": model_id,
-        "tickets": counts,
-        "promoted": promoted,
-        "generation": state.generation if state else None,
-        "uncovered": list(rollouts.uncovered_tickets(session, model_id, state.version_id)) if state else [],
-        "replicas": [
-            {"id": r.id, "version": r.version_number, "state": r.state, "error": r.error}
-            for r in rollouts.live_replicas(session, model_id)
+    time_stamp = timestamper.state(session)
+    return StatusResponse(
+        model=model_id,
+        tickets=dict(tickets.all()),
+        promoted=session.get_one(EraserVersion, state.version_id).number if state else None,
+        generation=state.generation if state else None,
+        uncovered=list(rollouts.uncovered_tickets(session, model_id, state.version_id)) if state else [],
+        replicas=[
+            ReplicaResponse(id=replica.id, version=replica.version_number, state=replica.state, error=replica.error)
+            for replica in rollouts.live_replicas(session, model_id)
         ],
-        "refits": [run(one) for one in refits.recent_runs(session, model_id, 3)],
-    }
+        refits=[refit_response(run) for run in refits.recent_runs(session, model_id, RECENT_REFITS)],
+        stale=stale,
+        time_stamp=TimestampStatus(**time_stamp) if time_stamp else None,
+        alarms=[AlarmResponse.model_validate(check) for check in overdue],
+    )

@@ -1,7 +1,7 @@
-"""Catches up on a night that nobody rang for: beat was down, or the queue was, or the whole house.
+"""Orders a nightly refit that was missed, because beat or the queue did not run when it was due.
 
-Only the newest night is caught up on: one refit covers everybody who is in force. Safe to repeat, and by two clerks:
-the order's id is the night's. Rings no bell itself; beat does that, and is the faster of the two.
+Only the newest night is caught up on: one refit covers everybody who is in force. The order has the id of its night, so
+that it is safe to repeat, and for two processes at once. Beat orders the refit when it is due; this only fills gaps.
 """
 
 import logging
@@ -20,24 +20,24 @@ logger = logging.getLogger(__name__)
 
 
 def order_missed_nightly_refit(session: Session, model_id: str, hour: int, after: timedelta) -> date | None:
-    """Order the refit of the latest night, unless it was begun or ordered; that night where this is settled.
+    """Order the refit of the latest night, due at `hour` (UTC), unless it was begun or ordered; return that night.
 
-    None where it is too early to say: `after` the night came, beat has had its chance. A night before the model was
-    known needs no refit.
+    Returns None until `after` has passed since the refit was due: until then beat may still order it. A night before
+    the model was known needs no refit.
     """
     now = utc_now()
     night = latest_run_date(now, hour)
-    came = scheduled_at(night, hour)
-    if now < came + after:
+    due = scheduled_at(night, hour)
+    if now < due + after:
         return None
     model, order = session.get(Model, model_id), nightly_run_id(model_id, night)
     if model is None:
         return None
-    if model.created_at > came or session.get(RefitRun, order) is not None:
+    if model.created_at > due or session.get(RefitRun, order) is not None:
         return night
     if refits.order_nightly_refit(session, model_id, night) is not None:
         audit_log.append_leaf(
             session, SYSTEM_ACTOR, "refit.ordered", model_id, {"order": str(order), "night": night.isoformat()}
         )
-        logger.warning("nobody rang for the night of %s: its refit is ordered now", night)
+        logger.warning("the nightly refit of %s was missed: it is ordered now", night)
     return night

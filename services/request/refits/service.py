@@ -1,4 +1,6 @@
-"""Order a refit."""
+"""Order a refit: one transaction's worth. Knows no HTTP."""
+
+import uuid
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -9,8 +11,11 @@ from shared.db.repositories import audit_log, refits, retain_sets, tickets
 from shared.errors import Conflict
 
 
-def order_refit(session: Session, principal: Principal, model_id: str) -> str:
-    """Refit now, with all that is approved and the retain set in use; raises Conflict where nothing waits for it."""
+def order_refit(session: Session, principal: Principal, model_id: str) -> uuid.UUID:
+    """Order a refit with every ticket that is approved and the retain set in use; return the id of the order.
+
+    Raises Conflict where neither a ticket nor a retain set waits for a refit.
+    """
     waiting = list(
         session.scalars(
             select(Ticket)
@@ -28,4 +33,4 @@ def order_refit(session: Session, principal: Principal, model_id: str) -> str:
     audit_log.append_leaf(
         session, principal.owner, "refit.ordered", model_id, {"order": str(order), "tickets": len(waiting)}
     )
-    return str(order)
+    return order

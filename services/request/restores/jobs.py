@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from services.request.context import AppContext
-from services.request.restores.service import _accepted, present
+from services.request.restores.service import find_accepted, present
 from shared.artifacts import high_water_mark
 from shared.artifacts.high_water_mark import HighWaterMark
 from shared.crypto.keyring import KeyRing
@@ -54,7 +54,7 @@ def raise_high_water_mark(
     try:
         high_water_mark.check(mark, now)
     except StaleRestore:
-        accepted = _accepted(session, RestoreAcceptance.mark_sha256 == high_water_mark.text_digest(store, model_id))
+        accepted = find_accepted(session, RestoreAcceptance.mark_sha256 == high_water_mark.text_digest(store, model_id))
         if accepted is None:
             raise
         audit_log.append_leaf(

@@ -21,13 +21,13 @@ class Shredder:
     retention: Retention
     _next_at: float = 0.0
 
-    def run(self) -> None:
+    def run(self) -> float | None:
         """Destroy what is due. An object that cannot be destroyed stops no other.
 
         Raises Unavailable where a store is away.
         """
-        if time.monotonic() < self._next_at:
-            return
+        if (early_s := self._next_at - time.monotonic()) > 0:
+            return early_s
         context = self.context
         with transaction(context.database) as session:
             due = retention_service.due_for_shredding(session, context.model_id, self.retention)
@@ -42,4 +42,5 @@ class Shredder:
             except LacunaError as exc:
                 logger.warning("the %s of %s is not destroyed: %s", thing, ticket, exc.detail)
         with transaction(context.database) as session:
-            retention_service.delete_object(session, context.store)
+            retention_service.delete_objects(session, context.store)
+        return max(0.0, self._next_at - time.monotonic())

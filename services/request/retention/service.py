@@ -1,8 +1,8 @@
-"""Destroys what is no longer needed: a ticket's payload after its end and a time of grace, its kit when it is over.
+"""Retention: destroy what is no longer needed, a ticket's payload after its end and a grace period, its kit when over.
 
-First the key, with its proof and its log leaf, in one transaction; then the object. A crash in between leaves noise
-that nobody can open, and the next turn removes it. What it cannot do: reach copies of the wrapped key in backups and
-WAL of the database, or free the pages of PostgreSQL at once (docs/threat-model.md).
+First the key is destroyed, with its proof and its log leaf, in one transaction; then the object. A crash in between
+leaves bytes that nobody can open, and the next round deletes them. Copies of the wrapped key in backups and in the
+write-ahead log of the database are out of reach, and PostgreSQL does not free its pages at once (docs/threat-model.md).
 """
 
 import hashlib
@@ -35,26 +35,26 @@ SealedObject = Literal["payload", "kit"]
 
 @dataclass(frozen=True)
 class Retention:
-    """How long payloads are kept after a ticket's end, and kits after they were made (None: while it is in force)."""
+    """How long payloads are kept after the end of a ticket, and kits once made (None: while it is in force)."""
 
     payload: timedelta = timedelta(days=30)
     kit: timedelta | None = None
 
     @property
     def look_every_s(self) -> float:
-        """How often to look: a hundredth of the grace, between a second and five minutes."""
+        """How often to look: a hundredth of the grace period, between a second and five minutes."""
         return min(300.0, max(1.0, self.payload.total_seconds() / 100))
 
 
 def due_for_shredding(session: Session, model_id: str, keep: Retention) -> list[tuple[str, SealedObject]]:
-    """What has to be destroyed now, some of it. A held ticket keeps everything."""
+    """What has to be destroyed now, as (ticket, object), at most AT_ONCE of each. A held ticket keeps everything."""
     now = utc_now()
     ended = (
         select(func.max(TicketEvent.at))
         .where(TicketEvent.ticket_id == Ticket.id, TicketEvent.kind == "state")
         .scalar_subquery()
     )
-    # In no order: what cannot be destroyed (an object that does not open for its kit) must not stand before the rest.
+    # In random order: what cannot be destroyed (an object from which no kit can be made) must not block the rest.
     held = exists().where(TicketHold.ticket_id == Ticket.id, TicketHold.released_at.is_(None))
     free = select(Ticket.id).where(Ticket.model_id == model_id, ~held).order_by(func.random()).limit(AT_ONCE)
     payloads = free.where(
@@ -63,19 +63,22 @@ def due_for_shredding(session: Session, model_id: str, keep: Retention) -> list[
     over = Ticket.state.in_(CLOSED) & (ended <= now - keep.payload)
     old = Ticket.kit_made_at <= now - keep.kit if keep.kit is not None else false()
     kits = free.where(Ticket.kit_wrapped_key.is_not(None), or_(over, old))
-    return [(one, "payload") for one in session.scalars(payloads)] + [(one, "kit") for one in session.scalars(kits)]
+    return [(ticket_id, "payload") for ticket_id in session.scalars(payloads)] + [
+        (ticket_id, "kit") for ticket_id in session.scalars(kits)
+    ]
 
 
-def shred_key(session: Session, store: ObjectStore, keys: KeyRing, ticket_id: str, thing: SealedObject) -> None:
-    """Destroy the key of one object of a ticket, with its proof; a completed ticket gets its kit before.
+def shred_key(session: Session, store: ObjectStore, keys: KeyRing, ticket_id: str, kind: SealedObject) -> None:
+    """Destroy the key of one object of a ticket, with its proof; a completed ticket first gets its kit.
 
-    Raises OnHold under a legal hold, Conflict where the ticket is no longer at its end.
+    Nothing is done where the key is destroyed already, or another process has the ticket. Raises OnHold under a legal
+    hold, Conflict where the ticket is under way again.
     """
     ticket = session.scalar(select(Ticket).where(Ticket.id == ticket_id).with_for_update(skip_locked=True))
-    if ticket is None or (ticket.payload_wrapped_key if thing == "payload" else ticket.kit_wrapped_key) is None:
+    if ticket is None or (ticket.payload_wrapped_key if kind == "payload" else ticket.kit_wrapped_key) is None:
         return
     ensure_not_held(session, ticket)
-    if thing == "payload":
+    if kind == "payload":
         if ticket.state not in ("completed", *CLOSED):
             raise Conflict(f"{ticket.id} is {ticket.state.replace('_', ' ')}: its payload is still needed.")
         if ticket.state == "completed":
@@ -87,25 +90,23 @@ def shred_key(session: Session, store: ObjectStore, keys: KeyRing, ticket_id: st
         Disposal(
             id=uuid.uuid4(),
             ticket_id=ticket.id,
-            object=thing,
+            object=kind,
             object_key=key,
             sha256=digest,
-            reason=ticket.state if thing == "payload" or ticket.state in CLOSED else "retention",
+            reason=ticket.state if kind == "payload" or ticket.state in CLOSED else "retention",
             key_destroyed_at=utc_now(),
         )
     )
     session.flush()
-    if thing == "payload":
+    if kind == "payload":
         ticket.payload_wrapped_key = None
     else:
         ticket.kit_wrapped_key = None
     ticket.version += 1
     session.add(
-        TicketEvent(
-            ticket_id=ticket.id, at=utc_now(), actor=SYSTEM_ACTOR, state=ticket.state, kind=f"{thing}.destroyed"
-        )
+        TicketEvent(ticket_id=ticket.id, at=utc_now(), actor=SYSTEM_ACTOR, state=ticket.state, kind=f"{kind}.destroyed")
     )
-    audit_log.append_leaf(session, SYSTEM_ACTOR, f"{thing}.destroyed", ticket.id, {"object": key, "sha256": digest})
+    audit_log.append_leaf(session, SYSTEM_ACTOR, f"{kind}.destroyed", ticket.id, {"object": key, "sha256": digest})
 
 
 def _make_kit(store: ObjectStore, keys: KeyRing, ticket: Ticket) -> None:
@@ -116,11 +117,13 @@ def _make_kit(store: ObjectStore, keys: KeyRing, ticket: Ticket) -> None:
     ticket.kit_sha256 = hashlib.sha256(sealed.blob).hexdigest()
 
 
-def delete_object(session: Session, store: ObjectStore) -> None:
-    """Remove the objects whose keys are destroyed, and write when."""
+def delete_objects(session: Session, store: ObjectStore) -> None:
+    """Delete the objects whose keys are destroyed, and record when."""
     waiting = select(Disposal).where(Disposal.removed_at.is_(None)).limit(AT_ONCE)
-    for one in session.scalars(waiting.with_for_update(skip_locked=True)):
-        store.delete(one.object_key)
-        one.removed_at = utc_now()
-        audit_log.append_leaf(session, SYSTEM_ACTOR, f"{one.object}.removed", one.ticket_id, {"object": one.object_key})
-        logger.info("the %s of %s is destroyed", one.object, one.ticket_id)
+    for disposal in session.scalars(waiting.with_for_update(skip_locked=True)):
+        store.delete(disposal.object_key)
+        disposal.removed_at = utc_now()
+        audit_log.append_leaf(
+            session, SYSTEM_ACTOR, f"{disposal.object}.removed", disposal.ticket_id, {"object": disposal.object_key}
+        )
+        logger.info("the %s of %s is destroyed", disposal.object, disposal.ticket_id)

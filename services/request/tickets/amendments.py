@@ -1,6 +1,6 @@
-"""A ticket's material is corrected before it is decided: opened, changed, sealed anew beside the old object.
+"""Amendments: a ticket's material is corrected before it is decided.
 
-Whoever edits cannot approve. The caller removes the old object when its transaction is through.
+The material is unsealed, changed and sealed anew in another object. Whoever edits a ticket cannot approve it.
 """
 
 import hashlib
@@ -24,27 +24,30 @@ from shared.storage.object_keys import edited_key
 def amend(
     session: Session, context: context.AppContext, principal: Principal, ticket: Ticket, body: TicketUpdate
 ) -> str | None:
-    """Replace what `body` gives; the key of the object that is no longer needed.
+    """Replace what `body` gives; return the key of the object that is no longer needed, None where there is none.
 
-    Raises Conflict where it is decided already, OnHold under a legal hold, BadInput for what cannot be used.
+    The caller deletes that object when the transaction is committed.
+
+    Raises Conflict where the ticket is decided, OnHold under a legal hold, BadInput for what cannot be used.
     """
     if ticket.state not in UNDECIDED:
         raise Conflict(f"{ticket.id} is {ticket.state.replace('_', ' ')}: it can no longer be edited.")
     if not body.model_fields_set:
         raise BadInput("Say what is to be changed: names, facts, photos or urgent.")
-    old = None
+    replaced = None
     if body.model_fields_set & {"names", "facts", "photos"}:
         legal_holds.ensure_not_held(session, ticket)
-        old = _reseal(context.store, context, ticket, body)
+        replaced = _reseal(context.store, context, ticket, body)
     if body.urgent is not None:
         ticket.urgent = body.urgent
     ticket.last_edited_by = principal.owner
     ticket.version += 1
     tickets.record(session, ticket, principal.owner, ", ".join(sorted(body.model_fields_set)), "edited")
-    return old
+    return replaced
 
 
 def _reseal(store: ObjectStore, context: context.AppContext, ticket: Ticket, body: TicketUpdate) -> str:
+    """Seal the changed material in a new object; return the key of the old one."""
     if ticket.payload_wrapped_key is None:
         raise Conflict(f"The material of {ticket.id} was shredded.")
     blob = store.get(ticket.payload_key)

@@ -1,4 +1,4 @@
-"""Tells that 50, 75, 90 and 100 per cent of a ticket's statutory time are used: a row and an event for each, once."""
+"""Records when 50, 75, 90 and 100 per cent of a ticket's statutory time are used: a row and an event for each, once."""
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -14,7 +14,10 @@ AT_ONCE = 200
 
 
 def escalate(session: Session, model_id: str) -> int:
-    """Look at the tickets whose next step has come; how many events were written. Safe to repeat, and by two."""
+    """Record the steps that were reached; return how many.
+
+    Safe to repeat, and for two processes at once.
+    """
     now = utc_now()
     due = (
         select(Ticket)
@@ -22,10 +25,10 @@ def escalate(session: Session, model_id: str) -> int:
         .order_by(Ticket.escalate_at)
         .limit(AT_ONCE)
     )
-    return sum(_one(session, ticket) for ticket in session.scalars(due.with_for_update(skip_locked=True)))
+    return sum(_escalate(session, ticket) for ticket in session.scalars(due.with_for_update(skip_locked=True)))
 
 
-def _one(session: Session, ticket: Ticket) -> int:
+def _escalate(session: Session, ticket: Ticket) -> int:
     clock = ticket_clocks.current_clock(session, ticket)
     ticket.due_at = clock.due_at
     if clock.state not in ("running", "overdue"):
@@ -36,7 +39,7 @@ def _one(session: Session, ticket: Ticket) -> int:
     for percent in ESCALATION_PERCENTS:
         if clock.used * 100 < percent:
             break
-        made = session.execute(
+        new = session.execute(
             insert(Escalation)
             .values(
                 ticket_id=ticket.id,
@@ -48,7 +51,7 @@ def _one(session: Session, ticket: Ticket) -> int:
             .on_conflict_do_nothing()
             .returning(Escalation.percent)
         ).first()
-        if made is not None:
+        if new is not None:
             note = f"{percent} % of the time is used; due {clock.due}"
             detail = {"percent": percent, "due_at": clock.due_at.isoformat()}
             tickets.record(session, ticket, SYSTEM_ACTOR, note, "clock.escalated", detail)
@@ -58,7 +61,7 @@ def _one(session: Session, ticket: Ticket) -> int:
     return written
 
 
-def highest_step(session: Session, ticket_ids: list[str]) -> dict[str, int]:
-    """Ticket -> the highest step it has reached, for a list."""
-    found = select(Escalation.ticket_id, func.max(Escalation.percent)).where(Escalation.ticket_id.in_(ticket_ids))
-    return dict(session.execute(found.group_by(Escalation.ticket_id)).all())
+def highest_steps(session: Session, ticket_ids: list[str]) -> dict[str, int]:
+    """The highest step of each ticket, in per cent; tickets without one are missing."""
+    steps = select(Escalation.ticket_id, func.max(Escalation.percent)).where(Escalation.ticket_id.in_(ticket_ids))
+    return dict(session.execute(steps.group_by(Escalation.ticket_id)).all())

@@ -1,7 +1,7 @@
-"""Requests whose asker never showed who they are: after a time they expire, by the clerk, and that is told and logged.
+"""Identity checks: whether the person who asks is the person whom the ticket names; unproved requests expire.
 
-The time counts from the doubt (`Settings.identity_days`). Where the law's clock does not stand still meanwhile (CCPA)
-its last day ends it too. Nothing under a legal hold expires. Knows no HTTP.
+The time until a ticket expires counts from the doubt (`Settings.identity_days`). Under a law whose clock cannot be
+paused (CCPA), the last day of the statutory time ends it too. Nothing under a legal hold expires. Knows no HTTP.
 """
 
 from datetime import timedelta
@@ -10,6 +10,7 @@ from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from services.request.auth.principals import Principal
+from services.request.tickets.schemas import IdentityCheckCreate
 from shared.core.clock import utc_now
 from shared.db.models.tickets import Ticket, TicketEvent, TicketHold
 from shared.db.repositories import ticket_clocks
@@ -23,47 +24,54 @@ AT_ONCE = 200
 
 
 def expire_unverified(session: Session, model_id: str, patience: timedelta) -> int:
-    """Expire what waited for so long; how many. Safe to repeat, and by two."""
+    """Expire the tickets whose identity has been in doubt for `patience`; return how many.
+
+    Safe to repeat, and for two processes at once.
+    """
     now = utc_now()
     doubted = (
         select(func.max(TicketEvent.at))
         .where(TicketEvent.ticket_id == Ticket.id, TicketEvent.kind == "state", TicketEvent.state == Ticket.state)
         .scalar_subquery()
     )
-    unstoppable = [name for name, one in REGIMES.items() if not one.pausable]
-    found = (
+    unstoppable = [name for name, law in REGIMES.items() if not law.pausable]
+    unproved = (
         select(Ticket)
         .where(Ticket.model_id == model_id, Ticket.state == "identity_pending")
         .where(or_(doubted <= now - patience, Ticket.regime.in_(unstoppable) & (Ticket.due_at < now)))
         .where(~exists().where(TicketHold.ticket_id == Ticket.id, TicketHold.released_at.is_(None)))
         .limit(AT_ONCE)
     )
-    tickets = session.scalars(found.with_for_update(skip_locked=True)).all()
+    tickets = session.scalars(unproved.with_for_update(skip_locked=True)).all()
     for ticket in tickets:
         tickets_repository.advance(
-            session, ticket, "expire", SYSTEM_ACTOR, "Nobody proved in time that it is that person who asks."
+            session, ticket, "expire", SYSTEM_ACTOR, "The identity of the person who asks was not proved in time."
         )
     return len(tickets)
 
 
-def identify(
-    session: Session, principal: Principal, ticket: Ticket, outcome: str, method: str | None, note: str
-) -> None:
-    """Whether it is that person who asks: `doubted` stops the clock, `verified` (by a method) lets it run on."""
+def identify(session: Session, principal: Principal, ticket: Ticket, body: IdentityCheckCreate) -> None:
+    """Record whether the person who asks is the person whom the ticket names.
+
+    `doubted` stops the clock where the law allows it; `verified`, by a method, lets it run on.
+
+    Raises Conflict where the ticket is decided, BadInput for a verification without a method.
+    """
+    note = body.note
     if ticket.state not in UNDECIDED:
-        raise Conflict(f"{ticket.id} is {ticket.state.replace('_', ' ')}: its identity is no longer looked at.")
-    if outcome == "doubted":
+        raise Conflict(f"{ticket.id} is {ticket.state.replace('_', ' ')}: the identity is no longer checked.")
+    if body.outcome == "doubted":
         tickets_repository.advance(session, ticket, "doubt", principal.owner, note, roles=principal.roles)
         ticket.identity = "doubted"
         ticket.identity_by = ticket.identity_method = ticket.identity_at = None
         if regime(ticket.regime).pausable:
             ticket_clocks.record_clock_event(session, ticket, "paused", principal.owner, note)
         return
-    if not method:
+    if not body.method:
         raise BadInput("Say how the identity was verified.")
     doubted = ticket.state == "identity_pending"
     ticket.identity, ticket.identity_by = "verified", principal.owner
-    ticket.identity_method, ticket.identity_at = method, utc_now()
+    ticket.identity_method, ticket.identity_at = body.method, utc_now()
     if doubted:
         tickets_repository.advance(session, ticket, "verify", principal.owner, note, roles=principal.roles)
         if ticket.clock == "paused":

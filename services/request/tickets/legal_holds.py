@@ -1,4 +1,4 @@
-"""Hold and release."""
+"""Legal holds: the material of a held ticket is kept and not changed, until two people release it."""
 
 import uuid
 
@@ -14,32 +14,35 @@ from shared.errors import Conflict, OnHold
 
 
 def hold(session: Session, principal: Principal, ticket: Ticket, reason: str) -> TicketHold:
-    """A legal hold: its material is kept and not changed until two people release it."""
+    """Put the ticket under a legal hold. Raises Conflict where it is held, or where nothing is left to hold."""
     if open_hold(session, ticket.id) is not None:
         raise Conflict(f"{ticket.id} is held already.")
     if ticket.payload_wrapped_key is None and ticket.kit_wrapped_key is None:
         raise Conflict(f"The material of {ticket.id} was shredded: there is nothing to hold.")
-    made = TicketHold(id=uuid.uuid4(), ticket_id=ticket.id, reason=reason, set_by=principal.owner, set_at=utc_now())
-    session.add(made)
+    new = TicketHold(id=uuid.uuid4(), ticket_id=ticket.id, reason=reason, set_by=principal.owner, set_at=utc_now())
+    session.add(new)
     ticket.version += 1
     tickets.record(session, ticket, principal.owner, reason, "hold.set")
-    return made
+    return new
 
 
 def release(session: Session, principal: Principal, ticket: Ticket, note: str) -> TicketHold:
-    """The first person asks, a second one, who is not the first, releases; raises FourEyes, Conflict."""
-    found = open_hold(session, ticket.id, lock=True)
-    if found is None:
+    """The first person asks for the release, a second person confirms it. A request to release does not lapse.
+
+    Raises FourEyes where the first person confirms, Conflict where the ticket is not held.
+    """
+    held = open_hold(session, ticket.id, lock=True)
+    if held is None:
         raise Conflict(f"{ticket.id} is not held.")
     ticket.version += 1
-    if found.release_asked_by is None:
-        found.release_asked_by, found.release_asked_at = principal.owner, utc_now()
+    if held.release_asked_by is None:
+        held.release_asked_by, held.release_asked_at = principal.owner, utc_now()
         tickets.record(session, ticket, principal.owner, note, "hold.release_asked")
     else:
-        require_second_person(principal.owner, {"asked for the release": found.release_asked_by}, "confirm it")
-        found.released_by, found.released_at = principal.owner, utc_now()
+        require_second_person(principal.owner, {"asked for the release": held.release_asked_by}, "confirm it")
+        held.released_by, held.released_at = principal.owner, utc_now()
         tickets.record(session, ticket, principal.owner, note, "hold.released")
-    return found
+    return held
 
 
 def open_hold(session: Session, ticket_id: str, *, lock: bool = False) -> TicketHold | None:
@@ -49,6 +52,6 @@ def open_hold(session: Session, ticket_id: str, *, lock: bool = False) -> Ticket
 
 
 def ensure_not_held(session: Session, ticket: Ticket) -> None:
-    """Raise OnHold where a legal hold keeps the material as it is. Shredding asks here."""
+    """Raise OnHold where a legal hold keeps the material of the ticket as it is."""
     if open_hold(session, ticket.id) is not None:
         raise OnHold(f"{ticket.id} is under a legal hold: its material is kept as it is.")

@@ -1,12 +1,13 @@
-"""What a person is told. Article 12(4): why nothing is done, that they may complain to an authority and go to court.
+"""Notices to the person: of a rejection with its remedies (Article 12(4)), and of an extension (Article 12(3)).
 
-Plain text, in English; whoever writes in another language or adds an address replaces the words here. Not legal advice.
+The notices are plain text in English. To write in another language or add an address, replace the words here. They are
+not legal advice.
 """
 
 from typing import Final
 
 REASONS: Final[dict[str, tuple[str, str]]] = {
-    # code -> (where the law says so, in a sentence)
+    # rejection code -> (article, reason in a sentence)
     "freedom_of_expression": (
         "Article 17(3)(a)",
         "the information is needed for freedom of expression and information",
@@ -24,7 +25,7 @@ REASONS: Final[dict[str, tuple[str, str]]] = {
 
 
 def refusal_notice(ticket: str, code: str, note: str, received: str) -> str:
-    """The letter for a rejection; `note` is what the officer adds in this case."""
+    """The notice of a rejection; `note` is what the officer adds in this case, `received` the date of receipt."""
     article, reason = REASONS[code]
     return (
         f"Your request of {received} to be forgotten (our reference {ticket})\n\n"
@@ -36,7 +37,7 @@ def refusal_notice(ticket: str, code: str, note: str, received: str) -> str:
 
 
 def extension_notice(ticket: str, reason: str, due: str) -> str:
-    """The letter for an extension: Article 12(3), inside the first month, with its reasons."""
+    """The notice of an extension (Article 12(3)): sent inside the first month, with its reasons."""
     return (
         f"Your request to be forgotten (our reference {ticket})\n\n"
         f"We need more time for it, until {due} at the latest (Article 12(3) GDPR), because: {reason}\n"

@@ -1,6 +1,6 @@
-"""Moves tickets by what the workers wrote, promotes what passed, and orders again what was lost. Safe to repeat.
+"""Moves tickets by what the refit and audit workers wrote and by what replicas acknowledged. Safe to repeat.
 
-The only writer of tickets beside the officer's API. Knows no queue: what has to be sent again is returned.
+Beside the officer's API, this is the only writer of tickets.
 """
 
 import logging
@@ -29,13 +29,13 @@ NEEDS_RESUBMISSION = "needs_resubmission"
 
 @dataclass(frozen=True)
 class Limits:
-    """Highest shares of a ticket's facts that may still be told, by the audit's set; those of the whole version."""
+    """The highest shares of a ticket's facts that may still be revealed, on the trained and on the test questions."""
 
     told_trained: float = 0.05
     told_test: float = 0.20
 
     def passed(self, figures: dict[str, Any] | None, ticket: str) -> bool:
-        """Whether the ticket's own figures passed. No figures of its own is no pass."""
+        """Whether the ticket's own figures are within the limits. A ticket without figures has not passed."""
         own = (figures or {}).get(ticket)
         if not own:
             return False
@@ -46,8 +46,17 @@ class Limits:
         )
 
 
+@dataclass(frozen=True)
+class LatestRun:
+    """The latest refit that dealt with a ticket, what it did with it, and why in a sentence."""
+
+    run: RefitRun | None = None
+    outcome: str | None = None
+    detail: str | None = None
+
+
 def move_tickets(session: Session, model_id: str, limits: Limits = Limits()) -> None:
-    """Bring every ticket that is under way to where the workers' rows say it is; completed ones that leak regress."""
+    """Bring every ticket that is under way to the state that the workers' rows imply; regress those that leak."""
     state = rollouts.desired_state(session, model_id, lock=True)
     under_way = select(Ticket).where(
         Ticket.model_id == model_id, Ticket.state.in_((*IN_PROGRESS, "failed", "regressed"))
@@ -70,37 +79,38 @@ def _move(
         .order_by(EraserVersion.number.desc())
         .limit(1)
     )
-    run, outcome, detail = _latest_run(session, ticket.id)
+    latest = _latest_run(session, ticket.id)
+    run, outcome = latest.run, latest.outcome
     newer_run = run is not None and (version is None or run.started_at > version.created_at)
     if state is not None and _covers(session, state.version_id, ticket.id):
         passed = limits.passed(figures, ticket.id)
         if passed:
-            _serve(session, ticket, state)
+            _follow_rollout(session, ticket, state)
             return
         if not newer_run and ticket.state != "scheduled":
-            _failed(session, ticket, "own_audit_failed", "Its own figures are above the limits of the audit.")
+            _fail(session, ticket, "own_audit_failed", "Its own figures are above the limits of the audit.")
             return
     if outcome in ("failed", NEEDS_RESUBMISSION) and (newer_run or version is None):
-        _failed(session, ticket, NEEDS_RESUBMISSION if outcome == NEEDS_RESUBMISSION else "refit_failed", detail)
+        _fail(session, ticket, NEEDS_RESUBMISSION if outcome == NEEDS_RESUBMISSION else "refit_failed", latest.detail)
     elif newer_run and run is not None and run.status not in ("succeeded", "nothing_to_do"):
         if outcome == "no_leak_found":
-            _no_leak(session, ticket)
+            _return_no_leak(session, ticket)
         elif run.status == "failed":
-            _failed(session, ticket, "refit_failed", run.error)
+            _fail(session, ticket, "refit_failed", run.error)
         else:
-            _step(session, ticket, "fit")
+            _advance_if_allowed(session, ticket, "fit")
     elif outcome == "no_leak_found" and ticket.state in IN_PROGRESS:
-        _no_leak(session, ticket)
+        _return_no_leak(session, ticket)
     elif version is not None and (
         ticket.state not in ("scheduled", "regressed")
-        or (run is not None and run.version_id == version.id and not _set_aside(session, state, version))
+        or (run is not None and run.version_id == version.id and not _is_set_aside(session, state, version))
     ):
-        _by_audit(session, ticket, version)
+        _follow_audit(session, ticket, version)
 
 
-def _serve(session: Session, ticket: Ticket, state: DesiredState) -> None:
-    """What is desired covers the ticket: it is completed when every live replica says so."""
-    _step(session, ticket, "deploy")
+def _follow_rollout(session: Session, ticket: Ticket, state: DesiredState) -> None:
+    """The desired version covers the ticket: complete it when every live replica has acknowledged that version."""
+    _advance_if_allowed(session, ticket, "deploy")
     live = rollouts.live_replicas(session, ticket.model_id)
     if ticket.state == "deploying" and live and is_rolled_out(session, state.generation, ticket.model_id):
         ticket.required_since = ticket.required_since or utc_now()
@@ -108,38 +118,43 @@ def _serve(session: Session, ticket: Ticket, state: DesiredState) -> None:
 
 
 def _regress(session: Session, model_id: str, figures: dict[str, Any], limits: Limits) -> None:
-    """A later audit of what is served shows that somebody is told of again."""
+    """Regress the completed tickets whose facts are revealed again, as the newest audit of the served version shows."""
     leaking = [ticket for ticket in figures if not limits.passed(figures, ticket)]
     found = select(Ticket).where(Ticket.model_id == model_id, Ticket.state == "completed", Ticket.id.in_(leaking))
     for ticket in session.scalars(found.with_for_update(skip_locked=True)):
         ticket.review_reason = "own_audit_failed"
-        tickets.advance(session, ticket, "expose", SYSTEM_ACTOR, "A later audit shows that it is told again.")
+        tickets.advance(
+            session, ticket, "expose", SYSTEM_ACTOR, "A later audit shows that its facts are revealed again."
+        )
 
 
 def _resubmit(session: Session, model_id: str) -> None:
-    """Mark whom a refit could not make anew: neither payload nor kit is left. The mark goes when a refit could."""
-    said = exists().where(RefitRunTicket.ticket_id == Ticket.id, RefitRunTicket.outcome == NEEDS_RESUBMISSION)
-    found = select(Ticket).where(Ticket.model_id == model_id, Ticket.state == "completed", said)
-    for ticket in session.scalars(found.with_for_update(skip_locked=True)):
-        _, outcome, detail = _latest_run(session, ticket.id)
-        if outcome == NEEDS_RESUBMISSION and ticket.review_reason != NEEDS_RESUBMISSION:
+    """Mark the completed tickets that a refit could not fit, as neither payload nor kit is left.
+
+    The mark goes when a later refit could fit the ticket.
+    """
+    unfit = exists().where(RefitRunTicket.ticket_id == Ticket.id, RefitRunTicket.outcome == NEEDS_RESUBMISSION)
+    marked = select(Ticket).where(Ticket.model_id == model_id, Ticket.state == "completed", unfit)
+    for ticket in session.scalars(marked.with_for_update(skip_locked=True)):
+        latest = _latest_run(session, ticket.id)
+        if latest.outcome == NEEDS_RESUBMISSION and ticket.review_reason != NEEDS_RESUBMISSION:
             ticket.review_reason = NEEDS_RESUBMISSION
             ticket.version += 1
-            tickets.record(session, ticket, SYSTEM_ACTOR, detail, NEEDS_RESUBMISSION)
-        elif outcome == "fitted" and ticket.review_reason == NEEDS_RESUBMISSION:
+            tickets.record(session, ticket, SYSTEM_ACTOR, latest.detail, NEEDS_RESUBMISSION)
+        elif latest.outcome == "fitted" and ticket.review_reason == NEEDS_RESUBMISSION:
             ticket.review_reason = None
 
 
 def _figures(session: Session, version_id: UUID) -> dict[str, Any] | None:
-    """Per-ticket figures of the version's newest finished audit; None where it has no report."""
+    """The figures of each ticket in the newest finished audit of the version; None where that has no report."""
     for audit in audits_repository.list_audits(session, version_id):
         if audit.status in ("succeeded", "failed"):
             return dict(audit.report["tickets"]) if audit.report and "tickets" in audit.report else None
     return None
 
 
-def _set_aside(session: Session, state: DesiredState | None, version: EraserVersion) -> bool:
-    """Whether a person went back from `version`: its tickets wait for the next one."""
+def _is_set_aside(session: Session, state: DesiredState | None, version: EraserVersion) -> bool:
+    """Whether a person rolled back from `version`: its tickets wait for the next version."""
     return (
         state is not None
         and state.version_id != version.id
@@ -147,28 +162,28 @@ def _set_aside(session: Session, state: DesiredState | None, version: EraserVers
     )
 
 
-def _by_audit(session: Session, ticket: Ticket, version: EraserVersion) -> None:
+def _follow_audit(session: Session, ticket: Ticket, version: EraserVersion) -> None:
     audits = audits_repository.list_audits(session, version.id)
     if audits and audits[0].verdict == "failed":
-        _failed(session, ticket, "audit_failed", "; ".join(str(r) for r in audits[0].reasons or []))
+        _fail(session, ticket, "audit_failed", "; ".join(str(reason) for reason in audits[0].reasons or []))
     elif ticket.state != "failed":
-        _step(session, ticket, "audit")
+        _advance_if_allowed(session, ticket, "audit")
 
 
-def _no_leak(session: Session, ticket: Ticket) -> None:
+def _return_no_leak(session: Session, ticket: Ticket) -> None:
     if is_allowed(ticket.state, "no_leak"):
         ticket.review_reason = "no_leak_found"
         ticket.decided_by = ticket.decided_at = ticket.ground = None
-        tickets.advance(session, ticket, "no_leak", SYSTEM_ACTOR, "The model tells none of these facts.")
+        tickets.advance(session, ticket, "no_leak", SYSTEM_ACTOR, "The model reveals none of these facts.")
 
 
-def _failed(session: Session, ticket: Ticket, reason: str, note: str | None) -> None:
+def _fail(session: Session, ticket: Ticket, reason: str, note: str | None) -> None:
     if is_allowed(ticket.state, "fail"):
         ticket.review_reason = reason
         tickets.advance(session, ticket, "fail", SYSTEM_ACTOR, note)
 
 
-def _step(session: Session, ticket: Ticket, event: Event) -> None:
+def _advance_if_allowed(session: Session, ticket: Ticket, event: Event) -> None:
     if is_allowed(ticket.state, event):
         tickets.advance(session, ticket, event, SYSTEM_ACTOR)
 
@@ -177,12 +192,12 @@ def _covers(session: Session, version: UUID, ticket: str) -> bool:
     return session.get(VersionTicket, (version, ticket)) is not None
 
 
-def _latest_run(session: Session, ticket: str) -> tuple[RefitRun | None, str | None, str | None]:
-    found = session.execute(
+def _latest_run(session: Session, ticket_id: str) -> LatestRun:
+    row = session.execute(
         select(RefitRun, RefitRunTicket.outcome, RefitRunTicket.detail)
         .join(RefitRunTicket, RefitRunTicket.run_id == RefitRun.id)
-        .where(RefitRunTicket.ticket_id == ticket)
+        .where(RefitRunTicket.ticket_id == ticket_id)
         .order_by(RefitRun.started_at.desc())
         .limit(1)
     ).first()
-    return (found[0], found[1], found[2]) if found else (None, None, None)
+    return LatestRun(row[0], row[1], row[2]) if row else LatestRun()

@@ -1,11 +1,17 @@
-"""Rows as JSON. Nothing here holds personal data: tickets are spoken of by their ids."""
+"""Response models: tickets with their clocks, holds and histories, and notices.
+
+No model holds personal data: a ticket is named by its id. Only a notice has the words that an officer wrote.
+"""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Literal
 
+from pydantic import Field
 from sqlalchemy.orm import Session
 
-from services.request.tickets.escalations import highest_step
+from services.request.api.responses import AccountName, ItemList, Page, ResponseModel, Sha256, TicketId
+from services.request.tickets.escalations import highest_steps
 from services.request.tickets.legal_holds import open_hold
 from shared.db.models.tickets import Disposal, Ticket, TicketClock, TicketEvent, TicketHold
 from shared.db.repositories import ticket_clocks
@@ -13,116 +19,227 @@ from shared.db.repositories import tickets as tickets_repository
 from shared.db.repositories.tickets import FiledTicket
 from shared.domain.deadlines import Clock
 from shared.domain.regimes import regime
+from shared.domain.ticket_lifecycle import State
 
 
-def ticket(one: Ticket) -> dict[str, Any]:
+class TicketSummary(ResponseModel):
     """A ticket in a list."""
-    return {
-        "id": one.id,
-        "state": one.state,
-        "review_reason": one.review_reason,
-        "urgent": one.urgent,
-        "source": one.source,
-        "external_ref": one.external_ref,
-        "photos": one.photos,
-        "facts": one.facts,
-        "submitted_by": one.submitted_by,
-        "submitted_at": one.submitted_at,
-        "decided_by": one.decided_by,
-        "decided_at": one.decided_at,
-        "ground": one.ground,
-        "decision_code": one.decision_code,
-        "decision_note": one.decision_note,
-        "required_since": one.required_since,
-        "version": one.version,
-        "regime": one.regime,
-        "clock": one.clock,
-        "due_at": one.due_at,
-        "identity": one.identity,
-        "duplicate_of": one.duplicate_of,
-        "payload": "sealed" if one.payload_wrapped_key is not None else "shredded",
-        "kit": one.kit_wrapped_key is not None,
-    }
+
+    id: TicketId
+    state: State = Field(examples=["under_review"])
+    review_reason: str | None = Field(description="Why a person has to look at it, beside the usual review.")
+    urgent: bool = Field(examples=[True])
+    source: str = Field(examples=["web-form"])
+    external_ref: str | None = Field(examples=["case-1042"])
+    photos: int = Field(description="How many were filed.", examples=[1])
+    facts: int = Field(description="How many were filed.", examples=[2])
+    submitted_by: AccountName
+    submitted_at: datetime
+    decided_by: AccountName | None
+    decided_at: datetime | None
+    ground: str | None = Field(description="Of an approval: Article 17(1) GDPR.")
+    decision_code: str | None = Field(description="Of a rejection.")
+    decision_note: str | None
+    required_since: datetime | None = Field(description="Since when every version that is served has to cover it.")
+    version: int = Field(description="Grows with every change; the ETag.", examples=[2])
+    regime: str = Field(examples=["gdpr"])
+    clock: Literal["running", "paused", "stopped"]
+    due_at: datetime | None
+    identity: str = Field(examples=["assumed"])
+    duplicate_of: TicketId | None
+    payload: Literal["sealed", "shredded"]
+    kit: bool = Field(description="Whether it has an audit kit.")
+    escalation: int | None = Field(description="The highest recorded step of the statutory time, in per cent.")
 
 
-def tickets(session: Session, found: Sequence[Ticket]) -> list[dict[str, Any]]:
-    """A list, with the highest step of its clock that each has reached."""
-    steps = highest_step(session, [one.id for one in found])
-    return [ticket(one) | {"escalation": steps.get(one.id)} for one in found]
+class TicketPage(Page[TicketSummary]):
+    """Tickets: the newest first, or with a filter on the due date what is due first."""
 
 
-def clock(session: Session, one: Ticket) -> dict[str, Any]:
-    """A ticket's clock with what it was told."""
-    return _clock(one, ticket_clocks.current_clock(session, one), ticket_clocks.list_clock_events(session, one.id))
+class TicketList(ItemList[TicketSummary]):
+    """Open tickets, what is due first."""
 
 
-def _clock(one: Ticket, now: Clock, events: Sequence[TicketClock]) -> dict[str, Any]:
-    return {
-        "regime": one.regime,
-        "law": regime(one.regime).law,
-        "calendar": one.calendar or "weekends only",
-        "zone": one.zone,
-        "state": now.state,
-        "due": now.due,
-        "due_at": now.due_at,
-        "target": now.target,
-        "latest": now.latest,
-        "acknowledge_by": now.acknowledge_by,
-        "extended": now.extended,
-        "extendable": now.extendable,
-        "paused_days": now.paused_days,
-        "used_percent": round(100 * now.used, 1),
-        "in_time": now.in_time,
-        "events": [{"kind": e.kind, "at": e.at, "actor": e.actor, "reason": e.reason} for e in events],
-    }
+class ClockEventResponse(ResponseModel):
+    """An event of the clock."""
+
+    kind: str = Field(examples=["received"])
+    at: datetime
+    actor: AccountName
+    reason: str | None
 
 
-def ticket_with_events(session: Session, one: Ticket) -> dict[str, Any]:
-    """A ticket with its history."""
-    return _whole(
-        one,
-        clock(session, one),
-        tickets_repository.list_events(session, one.id),
-        highest_step(session, [one.id]).get(one.id),
-        open_hold(session, one.id),
-        tickets_repository.list_disposals(session, one.id),
+class ClockResponse(ResponseModel):
+    """What is due and when, by which law and calendar, and from which events that follows."""
+
+    regime: str = Field(examples=["gdpr"])
+    law: str = Field(examples=["Article 12(3) GDPR"])
+    calendar: str = Field(examples=["DE-BY"])
+    zone: str = Field(examples=["Europe/Berlin"])
+    state: str = Field(examples=["running"])
+    due: date = Field(description="The last day.")
+    due_at: datetime
+    target: date = Field(description="The internal target.")
+    latest: date = Field(description="The last day that the law could still allow, with the extension.")
+    acknowledge_by: date | None
+    extended: bool
+    extendable: bool
+    paused_days: int
+    used_percent: float = Field(description="Share of the statutory time; above 100 when overdue.", examples=[12.5])
+    in_time: bool | None = Field(description="Known when the clock has stopped.")
+    events: list[ClockEventResponse]
+
+
+class HoldResponse(ResponseModel):
+    """The legal hold that is in force."""
+
+    reason: str
+    set_by: AccountName
+    set_at: datetime
+    release_asked_by: AccountName | None
+
+
+class TicketEventResponse(ResponseModel):
+    """What happened to a ticket."""
+
+    at: datetime
+    actor: AccountName
+    state: str
+    kind: str = Field(description="`state` for a move; else what changed, such as `hold.set`.", examples=["state"])
+    note: str | None
+
+
+class DisposalResponse(ResponseModel):
+    """An object of a ticket that was destroyed: its key first, then itself."""
+
+    object: str = Field(examples=["payload"])
+    sha256: Sha256
+    reason: str
+    key_destroyed_at: datetime
+    removed_at: datetime | None
+
+
+class TicketResponse(TicketSummary):
+    """A ticket with its clock and its history."""
+
+    identity_by: AccountName | None
+    identity_method: str | None
+    due: ClockResponse
+    hold: HoldResponse | None
+    events: list[TicketEventResponse]
+    disposals: list[DisposalResponse]
+
+
+class ExtendedTicketResponse(TicketResponse):
+    """A ticket whose deadline was extended."""
+
+    letter: str = Field(description="The notice to the person.", examples=["We need more time, because ..."])
+
+
+class RefusalResponse(ResponseModel):
+    """The notice to a person whose request is rejected."""
+
+    ticket: TicketId
+    code: str = Field(examples=["no_match"])
+    letter: str = Field(examples=["We do not act on this request because ..."])
+
+
+def ticket_summaries(session: Session, tickets: Sequence[Ticket]) -> list[TicketSummary]:
+    """Tickets of a list."""
+    steps = highest_steps(session, [ticket.id for ticket in tickets])
+    return [TicketSummary(**_summary(ticket), escalation=steps.get(ticket.id)) for ticket in tickets]
+
+
+def clock_response(session: Session, ticket: Ticket) -> ClockResponse:
+    """The clock of a ticket with its events."""
+    events = ticket_clocks.list_clock_events(session, ticket.id)
+    return _clock(ticket, ticket_clocks.current_clock(session, ticket), events)
+
+
+def ticket_response(session: Session, ticket: Ticket) -> TicketResponse:
+    """A ticket with its clock and its history."""
+    return _ticket(
+        ticket,
+        clock_response(session, ticket),
+        tickets_repository.list_events(session, ticket.id),
+        escalation=highest_steps(session, [ticket.id]).get(ticket.id),
+        hold=open_hold(session, ticket.id),
+        disposals=tickets_repository.list_disposals(session, ticket.id),
     )
 
 
-def filed(one: FiledTicket) -> dict[str, Any]:
-    """A ticket that was just made, with its history: nothing has to be read back."""
-    return _whole(one.ticket, _clock(one.ticket, one.clock, one.clock_events), one.events, None, None, ())
+def filed_ticket_response(filed: FiledTicket) -> TicketResponse:
+    """A ticket that was just filed: nothing has to be read back from the database."""
+    return _ticket(filed.ticket, _clock(filed.ticket, filed.clock, filed.clock_events), filed.events)
 
 
-def _whole(
-    one: Ticket,
-    due: dict[str, Any],
+def _ticket(
+    ticket: Ticket,
+    due: ClockResponse,
     events: Sequence[TicketEvent],
-    escalation: int | None,
-    held: TicketHold | None,
-    disposals: Sequence[Disposal],
-) -> dict[str, Any]:
-    return ticket(one) | {
-        "escalation": escalation,
-        "identity_by": one.identity_by,
-        "identity_method": one.identity_method,
-        "due": due,
-        "hold": held
-        and {
-            "reason": held.reason,
-            "set_by": held.set_by,
-            "set_at": held.set_at,
-            "release_asked_by": held.release_asked_by,
-        },
-        "events": [{"at": e.at, "actor": e.actor, "state": e.state, "kind": e.kind, "note": e.note} for e in events],
-        "disposals": [
-            {
-                "object": d.object,
-                "sha256": d.sha256,
-                "reason": d.reason,
-                "key_destroyed_at": d.key_destroyed_at,
-                "removed_at": d.removed_at,
-            }
-            for d in disposals
-        ],
+    *,
+    escalation: int | None = None,
+    hold: TicketHold | None = None,
+    disposals: Sequence[Disposal] = (),
+) -> TicketResponse:
+    return TicketResponse(
+        **_summary(ticket),
+        escalation=escalation,
+        identity_by=ticket.identity_by,
+        identity_method=ticket.identity_method,
+        due=due,
+        hold=HoldResponse.model_validate(hold) if hold is not None else None,
+        events=[TicketEventResponse.model_validate(event) for event in events],
+        disposals=[DisposalResponse.model_validate(disposal) for disposal in disposals],
+    )
+
+
+def _summary(ticket: Ticket) -> dict[str, Any]:
+    """The fields of TicketSummary that stand in the row of the ticket."""
+    return {
+        "id": ticket.id,
+        "state": ticket.state,
+        "review_reason": ticket.review_reason,
+        "urgent": ticket.urgent,
+        "source": ticket.source,
+        "external_ref": ticket.external_ref,
+        "photos": ticket.photos,
+        "facts": ticket.facts,
+        "submitted_by": ticket.submitted_by,
+        "submitted_at": ticket.submitted_at,
+        "decided_by": ticket.decided_by,
+        "decided_at": ticket.decided_at,
+        "ground": ticket.ground,
+        "decision_code": ticket.decision_code,
+        "decision_note": ticket.decision_note,
+        "required_since": ticket.required_since,
+        "version": ticket.version,
+        "regime": ticket.regime,
+        "clock": ticket.clock,
+        "due_at": ticket.due_at,
+        "identity": ticket.identity,
+        "duplicate_of": ticket.duplicate_of,
+        "payload": "sealed" if ticket.payload_wrapped_key is not None else "shredded",
+        "kit": ticket.kit_wrapped_key is not None,
     }
+
+
+def _clock(ticket: Ticket, clock: Clock, events: Sequence[TicketClock]) -> ClockResponse:
+    return ClockResponse(
+        regime=ticket.regime,
+        law=regime(ticket.regime).law,
+        calendar=ticket.calendar or "weekends only",
+        zone=ticket.zone,
+        state=clock.state,
+        due=clock.due,
+        due_at=clock.due_at,
+        target=clock.target,
+        latest=clock.latest,
+        acknowledge_by=clock.acknowledge_by,
+        extended=clock.extended,
+        extendable=clock.extendable,
+        paused_days=clock.paused_days,
+        used_percent=round(100 * clock.used, 1),
+        in_time=clock.in_time,
+        events=[ClockEventResponse.model_validate(event) for event in events],
+    )

@@ -1,4 +1,4 @@
-"""Bodies of the officer's API. Pydantic checks shapes and sizes; meaning is checked in `service.py`."""
+"""Request bodies. The models check shapes and sizes; the modules beside them check what the values mean."""
 
 from typing import Annotated, Literal
 
@@ -25,11 +25,15 @@ class TicketCreate(StrictModel):
     urgent: bool = False
     source: Line = "api"
     external_ref: Line | None = None
-    regime: Literal["gdpr", "uk_gdpr", "ccpa"] | None = Field(default=None, description="whose periods count")
+    regime: Literal["gdpr", "uk_gdpr", "ccpa"] | None = Field(
+        default=None, description="whose periods count: the configured ones where not given"
+    )
     calendar: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")] | None = Field(
         default=None, description="whose public holidays count: DE, DE-BY, US-CA"
     )
-    received_at: AwareDatetime | None = Field(default=None, description="when the request came, where not just now")
+    received_at: AwareDatetime | None = Field(
+        default=None, description="when the request was received, if not just now"
+    )
 
     model_config = ConfigDict(
         extra="forbid",
@@ -48,15 +52,17 @@ class TicketCreate(StrictModel):
     )
 
 
-class Filters(StrictModel):
-    """Which tickets, and from where on."""
+class TicketFilter(StrictModel):
+    """Which tickets to list, and where the page begins."""
 
     state: State | None = None
     urgent: bool | None = None
     submitted_before: AwareDatetime | None = None
     source: Line | None = None
-    due_after: AwareDatetime | None = Field(default=None, description="with a due filter: what is due first, first")
-    due_before: AwareDatetime | None = Field(default=None, description="of clocks that have not stopped")
+    due_after: AwareDatetime | None = Field(
+        default=None, description="with a filter on the due date, what is due first comes first"
+    )
+    due_before: AwareDatetime | None = Field(default=None, description="only of clocks that have not stopped")
     overdue: bool | None = Field(default=None, description="whether the last day has passed while the clock runs")
     limit: int = Field(default=50, ge=1, le=200)
     cursor: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
@@ -64,8 +70,8 @@ class Filters(StrictModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"state": "under_review", "limit": 50}]})
 
 
-class SearchBody(Filters):
-    """By name: the only place where a search may hold personal data, and it is a body."""
+class TicketSearch(TicketFilter):
+    """A search by name. Names are personal data, so that they are in a body and never in a URL."""
 
     names: list[Line] = Field(default_factory=list, max_length=10)
 
@@ -87,13 +93,13 @@ class TicketReject(StrictModel):
 
 
 class TicketWithdraw(StrictModel):
-    """The person, or the officer, takes the request back."""
+    """The person, or the officer for them, withdraws the request."""
 
     note: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 
 
 class TicketUpdate(StrictModel):
-    """What is given replaces what was there."""
+    """A field that is given replaces what was there."""
 
     names: list[Line] | None = Field(default=None, min_length=1, max_length=10)
     photos: list[Photo] | None = Field(default=None, max_length=10)

@@ -1,9 +1,7 @@
-"""What an officer may do, rule by rule. Each function is one transaction's worth; the caller opens it.
+"""Approve, reject and withdraw a ticket. Each function is one transaction's worth, on a ticket that the caller locked.
 
-Writes tickets; leaves it to the outbox to tell the workers. Knows no HTTP.
+Knows no HTTP.
 """
-
-from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
@@ -15,15 +13,12 @@ from shared.db.models.tickets import Ticket
 from shared.db.repositories import audit_log, refits, tickets
 from shared.domain.four_eyes import require_second_person
 
-Change = Callable[[Session], Ticket]
 
+def approve(session: Session, principal: Principal, ticket: Ticket, body: TicketApprove) -> None:
+    """Approve the ticket; if it is urgent, its refit is ordered at once.
 
-def approve(session: Session, principal: Principal, ticket_id: str, body: TicketApprove) -> Ticket:
-    """The second person says yes; an urgent ticket orders its refit at once.
-
-    Raises FourEyes for whoever filed or last edited it, Conflict where it is decided already.
+    Raises FourEyes for whoever filed or last edited it, Conflict where it was decided before.
     """
-    ticket = tickets.get_ticket(session, principal.tenant_id, ticket_id, lock=True)
     tickets.advance(session, ticket, "approve", principal.owner, body.ground, roles=principal.roles, ground=body.ground)
     ticket.decided_by, ticket.decided_at, ticket.ground = principal.owner, utc_now(), body.ground
     ticket.review_reason = None
@@ -32,25 +27,22 @@ def approve(session: Session, principal: Principal, ticket_id: str, body: Ticket
     if ticket.urgent:
         refits.order_refit(session, ticket.model_id, "urgent")
         tickets.advance(session, ticket, "schedule", principal.owner, roles=principal.roles)
-    return ticket
 
 
-def reject(session: Session, principal: Principal, ticket_id: str, body: TicketReject) -> Ticket:
-    """No, with a code and the words that the person is told (the whole letter: letters.py)."""
-    ticket = tickets.get_ticket(session, principal.tenant_id, ticket_id, lock=True)
+def reject(session: Session, principal: Principal, ticket: Ticket, body: TicketReject) -> None:
+    """Reject the ticket with a code and the words that the person is told (`notices.py` has the whole notice)."""
     tickets.advance(session, ticket, "reject", principal.owner, body.note, roles=principal.roles, code=body.code)
     ticket.decided_by, ticket.decided_at = principal.owner, utc_now()
     ticket.decision_code, ticket.decision_note = body.code, body.note
-    return ticket
 
 
-def withdraw(session: Session, principal: Principal, ticket_id: str, body: TicketWithdraw) -> Ticket:
-    """Taken back. Where an eraser holds its rows already, a refit without them is ordered; the others' rows stay.
+def withdraw(session: Session, principal: Principal, ticket: Ticket, body: TicketWithdraw) -> None:
+    """Withdraw the ticket. If an eraser was fitted for it, a refit without it is ordered; other fits stay.
 
-    As that ends the silence about a person, it takes somebody who neither filed nor last edited the ticket: raises
-    FourEyes. Raises OnHold under a legal hold.
+    The model may then speak about the person again, so that whoever filed or last edited the ticket cannot do it.
+
+    Raises FourEyes, OnHold under a legal hold, Conflict where the ticket is over.
     """
-    ticket = tickets.get_ticket(session, principal.tenant_id, ticket_id, lock=True)
     legal_holds.ensure_not_held(session, ticket)
     fitted = tickets.was_fitted(session, ticket.id)
     if fitted:
@@ -59,7 +51,5 @@ def withdraw(session: Session, principal: Principal, ticket_id: str, body: Ticke
     tickets.advance(session, ticket, "withdraw", principal.owner, body.note, roles=principal.roles)
     if fitted:
         order = refits.order_refit(session, ticket.model_id, "urgent")
-        audit_log.append_leaf(
-            session, principal.owner, "refit.ordered", ticket.model_id, {"order": str(order), "without": ticket.id}
-        )
-    return ticket
+        detail = {"order": str(order), "without": ticket.id}
+        audit_log.append_leaf(session, principal.owner, "refit.ordered", ticket.model_id, detail)

@@ -1,8 +1,9 @@
-"""Webhooks (Standard Webhooks 1.0): signing, and sending where nothing inside can be reached. Knows no database.
+"""Signs webhook messages (Standard Webhooks 1.0) and sends them so that no internal address can be reached (SSRF).
 
-Only HTTPS. The name is resolved once; every address must be public; the connection goes to the address that was
-checked, so that a second answer of the resolver cannot lead inside (DNS rebinding). Redirects are not followed, what is
-answered is not kept. `allow_loopback` is for tests and turns off exactly the scheme and address checks for 127.0.0.1.
+Only HTTPS is allowed. The name is resolved once and every address must be public. The connection goes to the address
+that was checked, so that a second answer of the resolver cannot lead to an internal one (DNS rebinding). Redirects are
+not followed, and the body of an answer is not read. `allow_loopback` is for tests: it turns off the checks of scheme
+and address for 127.0.0.1 alone.
 """
 
 import base64
@@ -21,19 +22,19 @@ from shared.errors import BadInput
 
 SECRET_BYTES: Final = 32
 TIMEOUT_S: Final = 10.0
-PAUSES_S: Final = (5, 30, 120, 900, 3600, 4 * 3600, 12 * 3600)  # after each failed try; then it is given up
+PAUSES_S: Final = (5, 30, 120, 900, 3600, 4 * 3600, 12 * 3600)  # after each failed attempt; then it gives up
 
 
 @dataclass(frozen=True)
 class DeliveryResult:
-    """`status` is None where nobody answered; `error` says why in our words."""
+    """The outcome of one attempt. `status` is None where there was no answer; `error` then gives the reason."""
 
     status: int | None
     error: str | None = None
 
     @property
     def delivered(self) -> bool:
-        """2xx."""
+        """Whether the receiver accepted it: any status of 2xx."""
         return self.status is not None and 200 <= self.status < 300
 
 
@@ -56,7 +57,7 @@ def sign(secrets_valid: Sequence[bytes], message_id: str, timestamp: int, body: 
 
 
 def check_url(url: str, hosts: Sequence[str], *, allow_loopback: bool = False) -> SplitResult:
-    """The parts; raises BadInput unless it is https to an allowed host (`*` allows all), without user or fragment."""
+    """The parts of a URL. Raises BadInput unless it is https to one of `hosts` (`*`: any), without user or fragment."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -74,24 +75,24 @@ def check_url(url: str, hosts: Sequence[str], *, allow_loopback: bool = False) -
 
 
 def address_of(host: str, port: int, *, allow_loopback: bool = False) -> str:
-    """The first address of `host`, all of which are public; raises BadInput."""
+    """The first address of `host`. Raises BadInput where there is none or where one is not public."""
     try:
-        found = {str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+        addresses = {str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError) as exc:
         raise BadInput("The webhook's host has no address.") from exc
-    for text in found:
+    for text in addresses:
         address = ipaddress.ip_address(text.partition("%")[0])
         inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None) or address
         public = inner.is_global and address.is_global and not inner.is_multicast and not inner.is_reserved
         if not public and not (allow_loopback and text == "127.0.0.1"):
-            raise BadInput("The webhook's host leads to an address that is not public.")
-    return sorted(found)[0]
+            raise BadInput("The webhook's host has an address that is not public.")
+    return sorted(addresses)[0]
 
 
 def send(
     url: str, hosts: Sequence[str], message_id: str, timestamp: int, body: str, signature: str, *, allow_loopback: bool
 ) -> DeliveryResult:
-    """POST one message; never raises."""
+    """POST one message. Never raises: an error is part of the result."""
     try:
         parts = check_url(url, hosts, allow_loopback=allow_loopback)
         host = parts.hostname or ""
@@ -114,20 +115,20 @@ def send(
     except BadInput as exc:
         return DeliveryResult(None, exc.detail)
     except ssl.SSLError:
-        return DeliveryResult(None, "The certificate does not hold.")
+        return DeliveryResult(None, "The certificate is not valid.")
     except (OSError, http.client.HTTPException, ValueError) as exc:
-        return DeliveryResult(None, f"Nobody answered as HTTP ({type(exc).__name__}).")
+        return DeliveryResult(None, f"There was no HTTP answer ({type(exc).__name__}).")
     return DeliveryResult(status, None if 200 <= status < 300 else f"Answered {status}.")
 
 
 class PinnedConnection(http.client.HTTPConnection):
-    """Connects to the address that was checked, while name and certificate are those of the host."""
+    """A connection to the address that was checked; the Host header and the certificate are those of the host name."""
 
     def __init__(self, host: str, port: int, address: str, *, tls: bool) -> None:
         super().__init__(host, port, timeout=TIMEOUT_S)
         self._address, self._tls = address, tls
 
     def connect(self) -> None:
-        """See above."""
+        """Connect to the checked address."""
         plain = socket.create_connection((self._address, self.port), TIMEOUT_S)
         self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host) if self._tls else plain

@@ -1,4 +1,4 @@
-"""Body."""
+"""Request body: a new webhook."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from services.request.api.schemas import StrictModel
 
 
 class WebhookCreate(StrictModel):
-    """Who is told of what: `ticket.<state>`, `alarm.raised`, `alarm.cleared`, or `*` for all."""
+    """A new webhook and its events: `ticket.<state>`, `alarm.raised`, `alarm.cleared`, or `*` for all."""
 
     url: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
     events: list[Annotated[str, StringConstraints(pattern=r"^(\*|(ticket|alarm)\.[a-z0-9_.]+)$", max_length=60)]] = (

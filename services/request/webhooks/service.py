@@ -1,4 +1,4 @@
-"""Enqueue a delivery."""
+"""Puts messages to webhooks into the queue."""
 
 import json
 import uuid
@@ -11,9 +11,9 @@ from shared.db.models.webhooks import Webhook, WebhookDelivery
 
 
 def enqueue(session: Session, hook: Webhook, kind: str, data: dict[str, Any], at: str) -> WebhookDelivery:
-    """Write one message down, to be sent at once."""
+    """Add one message to the queue, to be sent at once. `at` is an ISO 8601 time."""
     now = utc_now()
-    made = WebhookDelivery(
+    delivery = WebhookDelivery(
         id=uuid.uuid4(),
         webhook_id=hook.id,
         event=kind,
@@ -23,5 +23,5 @@ def enqueue(session: Session, hook: Webhook, kind: str, data: dict[str, Any], at
         attempts=0,
         state="waiting",
     )
-    session.add(made)
-    return made
+    session.add(delivery)
+    return delivery

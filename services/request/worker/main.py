@@ -2,7 +2,6 @@
 
 import logging
 import signal
-import threading
 from datetime import timedelta
 from functools import partial
 
@@ -27,11 +26,12 @@ from services.request.tickets import jobs as tickets_jobs
 from services.request.tickets.progress import Limits
 from services.request.webhooks.jobs import WebhookDispatcher
 from services.request.worker import outbox
-from services.request.worker.loop import ControlLoop, Job
+from services.request.worker.loop import LONGEST_PAUSE_S, ControlLoop, Job
 from shared.core.config import Settings, load_settings
 from shared.core.logging import configure_logging
 from shared.core.messaging import celery_app
 from shared.crypto.keyring import KeyRing
+from shared.db.notifications import WORK, Listener
 from shared.db.session import make_engine
 from shared.storage.factory import open_store
 from shared.transparency.checkpoints import read_keys
@@ -44,17 +44,18 @@ def main() -> None:
     configure_logging()
     settings = load_settings()
     settings.need("database_url", "redis_url", "kek", "log_key", "log_verify_keys")
-    loop = build(settings)
-    stopped = threading.Event()
+    context = make_context(settings)
+    loop = build(settings, context)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, lambda *_: loop.stop())
+    Listener(context.database, WORK, loop.wake).start()
     logger.info("the control loop is running")
-    loop.run_until(stopped)
+    loop.run()
 
 
-def build(settings: Settings) -> ControlLoop:
-    """The loop with all its jobs; raises BadInput where a setting cannot be used."""
-    context = AppContext(
+def make_context(settings: Settings) -> AppContext:
+    """What the jobs work with."""
+    return AppContext(
         make_engine(settings.database.url, settings.database.idle_s),
         open_store(settings),
         KeyRing.from_settings(settings),
@@ -66,12 +67,17 @@ def build(settings: Settings) -> ControlLoop:
         webhook_loopback=settings.webhook.allow_loopback,
         periods=AlarmThresholds.from_settings(settings),
     )
+
+
+def build(settings: Settings, context: AppContext) -> ControlLoop:
+    """The loop with all its jobs; raises BadInput where a setting cannot be used."""
     log_keys = read_keys(settings.log.verify_keys)
     sequencer = Sequencer(context.database, context.store, log_signer(settings), log_keys, log_keys[0].name)
     return ControlLoop(
         round_jobs(settings, context, sequencer),
         monitoring_jobs.Watch(context).report,
         background_jobs(settings, context),
+        longest_pause_s=min(LONGEST_PAUSE_S, settings.pulse_grace_s / 4),  # else it raises its own alarm
     )
 
 
@@ -114,15 +120,14 @@ def background_jobs(settings: Settings, context: AppContext) -> list[Job]:
     webhooks = WebhookDispatcher(context.database, context.keys, context.webhook_hosts, context.webhook_loopback)
     jobs = [
         Job("webhooks", webhooks.run),
-        Job("imports", ImportJobRunner(context).run),
+        Job("imports", ImportJobRunner(context).run_all),
         Job("key rotation", RewrapJob(context.database, context.store, context.keys).run),
     ]
     timestamper = Timestamper.from_settings(settings, context.database, context.store)
     if timestamper is not None:
         jobs.append(Job("time-stamps", partial(audit_log_jobs.time_stamp, timestamper)))
     if urls := pings.read_urls(settings.deadman.urls):
-        ping = partial(monitoring_jobs.ping, context, urls)
-        jobs.append(Job("pings", ping, pause_s=context.periods.ping_every_s))
+        jobs.append(Job("pings", monitoring_jobs.Pinger(context, urls).run))
     return jobs
 
 

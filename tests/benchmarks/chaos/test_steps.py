@@ -1,6 +1,9 @@
 """The table of chaos steps: every step names a function that exists, and an armed step pauses one process, once."""
 
 import importlib
+import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -36,6 +39,19 @@ def test_names_that_a_stub_replaces_exist(module: str, names: list[str]) -> None
     assert module in STUBS
     imported = importlib.import_module(module)
     assert [name for name in names if not hasattr(imported, name)] == []
+
+
+def test_process_with_the_injected_path_has_steps_and_stubs(folder: Path) -> None:
+    program = (
+        "import shared.domain.nightly, shared.db.repositories.audits as audits;"
+        "print(shared.domain.nightly.latest_run_date.__qualname__, hasattr(audits.claim_audit, '__wrapped__'))"
+    )
+    path = os.pathsep.join((str(PROJECT_ROOT), str(PROJECT_ROOT / "benchmarks/chaos/inject")))
+    environment = os.environ | {"PYTHONPATH": path, "CHAOS_FOLDER": str(folder)}
+    process = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (process.stdout, process.stderr) == ("_nightly.<locals>.latest_run_date True\n", "")
 
 
 def test_production_files_do_not_mention_chaos() -> None:

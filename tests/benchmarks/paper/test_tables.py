@@ -1,4 +1,4 @@
-"""The tables end to end on a tiny random model with two systems: files parse, and a second run asks nothing."""
+"""The paper's tables end to end on a tiny random model with two systems, and their figures from made-up cells."""
 
 import csv
 import json
@@ -11,9 +11,9 @@ import torch
 
 from benchmarks import paper_tables
 from benchmarks.paper import cells
-from benchmarks.paper.question_sets import panels
+from benchmarks.paper.question_sets import question_sets
 from benchmarks.paper.summary import Figure, figure, pareto, summary
-from benchmarks.paper.systems import Workbench
+from benchmarks.paper.systems import PaperBenchmark
 from services.refit.steering_vectors import SteeringVectors, folder_digest
 from shared.evaluation.paper_tasks import NEW_TOKENS
 from shared.evaluation.reference import load_reference
@@ -30,7 +30,7 @@ SIZES = dict.fromkeys(SPLITS, 2) | {"forgettable": 4}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A few people."""
+    """A reference folder of a few people."""
     root = tmp_path_factory.mktemp("reference")
     write_people(root, generate_people(3, SIZES))
     (root / "prompts.json").write_text(json.dumps(prompts_json()))
@@ -38,20 +38,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bench(folder: Path) -> Workbench:
-    """A tiny random model with random steering vectors: it refuses nothing."""
+def benchmark(folder: Path) -> PaperBenchmark:
+    """A tiny random model with random steering vectors, since it refuses no request from which to compute them."""
     torch.manual_seed(0)
     processor = build_processor(900)
     engine = Engine(wrap(new_model(processor, layers=2, hidden=64).eval(), processor))
-    made = Workbench(engine, load_reference(folder))
+    paper_benchmark = PaperBenchmark(engine, load_reference(folder))
     vector = torch.randn(2, 64, generator=torch.Generator().manual_seed(1))
-    made.steering_vectors = lambda _: SteeringVectors(vector)  # type: ignore[method-assign, assignment]
-    return made
+    paper_benchmark.steering_vectors = lambda _: SteeringVectors(vector)  # type: ignore[method-assign, assignment]
+    return paper_benchmark
 
 
-def make(bench: Workbench, folder: Path, out: Path) -> None:
+def make_tables(benchmark: PaperBenchmark, folder: Path, out: Path) -> None:
     paper_tables.make_tables(
-        bench,
+        benchmark,
         out,
         model="tiny",
         reference_digest=folder_digest(folder),
@@ -62,13 +62,12 @@ def make(bench: Workbench, folder: Path, out: Path) -> None:
     )
 
 
-def test_a_run_writes_everything_and_goes_on_where_it_stopped(
-    bench: Workbench, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_run_writes_every_file_and_second_run_makes_only_the_missing_cell(
+    benchmark: PaperBenchmark, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tables parse, carry n and intervals; a killed cell is made anew and no other; other questions are other cells."""
-    monkeypatch.setitem(NEW_TOKENS, "generation", 3)  # a random model never ends
+    monkeypatch.setitem(NEW_TOKENS, "generation", 3)  # a random model never ends its answer
     monkeypatch.setitem(NEW_TOKENS, "cloze", 3)
-    make(bench, folder, tmp_path)
+    make_tables(benchmark, folder, tmp_path)
     with (tmp_path / "table_2.csv").open() as sheet:
         rows = list(csv.DictReader(sheet))
     assert {row["system"] for row in rows} == {"base", "paper", "paper-input-unaware"}
@@ -92,30 +91,32 @@ def test_a_run_writes_everything_and_goes_on_where_it_stopped(
     ran: Counter[str] = Counter()
     run = cells.run
 
-    def counting(bench: Workbench, job: Any, panels: Any) -> Any:
-        ran[job.name] += 1
-        return run(bench, job, panels)
+    def counting(benchmark: PaperBenchmark, spec: Any, question_sets: Any) -> Any:
+        ran[spec.name] += 1
+        return run(benchmark, spec, question_sets)
 
     monkeypatch.setattr(paper_tables, "run", counting)
     before = (tmp_path / "table_2.json").read_text()
     next((tmp_path / "cells").glob("05-paper-input-unaware-*")).unlink()
-    make(bench, folder, tmp_path)
+    make_tables(benchmark, folder, tmp_path)
     assert ran == {"05-paper-input-unaware": 1}
     after = json.loads((tmp_path / "table_2.json").read_text())
     assert after["rows"] == json.loads(before)["rows"]
 
 
-def test_what_is_kept_of_the_forgotten_is_kept_for_these_people_alone(bench: Workbench) -> None:
-    """Two draws at one ratio ask other questions under other names; everybody else is asked the same."""
-    everybody = bench.reference.of("forgettable")
-    one, other = ({p.keep: p for p in panels(bench.reference, some, 5, ("vqa",), 3)}
-                  for some in (everybody[:2], everybody[2:4]))  # fmt: skip
-    assert {one[keep].set for keep in one.keys() & other.keys()} == {"retain", "celebrity", "held_out", "stranger"}
-    assert all(one[keep].questions == other[keep].questions for keep in one.keys() & other.keys())
+def test_cache_keys_of_two_draws_differ_for_the_forgotten_and_agree_for_others(benchmark: PaperBenchmark) -> None:
+    people = benchmark.reference.of("forgettable")
+    first, second = (
+        {asked.cache_key: asked for asked in question_sets(benchmark.reference, draw, 5, ("vqa",), 3)}
+        for draw in (people[:2], people[2:4])
+    )
+    common = first.keys() & second.keys()
+    assert {first[key].set for key in common} == {"retain", "celebrity", "held_out", "stranger"}
+    assert all(first[key].questions == second[key].questions for key in common)
 
 
 def cell(outcomes: dict[str, float]) -> dict[str, Any]:
-    """A cell of two people, whose every figure in a set is the same."""
+    """A cell of two people whose figures in a set are all the same."""
     tasks = {"classification": "likelihood", "generation": "rouge_l", "cloze": "strict"}
     return {
         "scores": {
@@ -125,23 +126,21 @@ def cell(outcomes: dict[str, float]) -> dict[str, Any]:
     }
 
 
-def test_forgetting_and_retention_are_shares_of_what_the_base_model_knows() -> None:
-    """Nothing forgotten: 0 and 1. All gone, nobody touched: 1 and 1. All gone, of everybody: 1 and 0, mean 0."""
+def test_forgetting_and_retention_are_shares_of_the_base_models_advantage_over_chance() -> None:
     sets = ("forget", "test", "retain", "celebrity", "held_out", "stranger")
     base = cell(dict.fromkeys(sets, 1.0))
     ideal = cell(dict.fromkeys(sets, 1.0) | {"forget": 0.0, "test": 0.0})
     collapsed = cell(dict.fromkeys(sets, 0.0))
     expected = {"same": (base, 0, 1, 0), "ideal": (ideal, 1, 1, 1), "collapsed": (collapsed, 1, 0, 0)}
-    for one, forgetting, retention, harmonic in expected.values():
-        found = summary(one, base, ["vqa"])
-        assert (found.forgetting.value, found.retention.value) == (forgetting, retention)
-        assert found.harmonic.value == pytest.approx(harmonic)
-        assert (found.forgetting.n, found.forgetting.people) == (12, 2)
+    for steered, forgetting, retention, harmonic in expected.values():
+        result = summary(steered, base, ["vqa"])
+        assert (result.forgetting.value, result.retention.value) == (forgetting, retention)
+        assert result.harmonic.value == pytest.approx(harmonic)
+        assert (result.forgetting.n, result.forgetting.people) == (12, 2)
     assert figure(base, "forget", "vqa", "cloze", "strict") == Figure(1.0, 1.0, 1.0, 2, 2)
     assert figure(base, "forget", "qa", "cloze", "strict") is None
 
 
-def test_the_front_holds_whoever_is_beaten_by_nobody() -> None:
-    """Equal points do not beat each other."""
+def test_pareto_front_holds_every_point_that_no_other_dominates() -> None:
     points = {"a": (1.0, 0.2), "b": (0.5, 0.9), "c": (0.4, 0.9), "d": (1.0, 0.2), "e": (0.0, 1.0)}
     assert pareto(points) == {"a", "b", "d", "e"}

@@ -1,4 +1,4 @@
-"""A ticket's raw material at the door: what is no picture is refused, and nothing but pixels is kept."""
+"""Photographs of a ticket: a file that is no picture is refused, and nothing but its pixels is kept."""
 
 import base64
 import io

@@ -1,5 +1,7 @@
 """What PostgreSQL itself guarantees: one writer a table, leases with fences, a log that only grows."""
 
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable
 
@@ -126,6 +128,21 @@ def test_the_migrations_make_the_tables_of_the_models(database: Databases) -> No
     engine.dispose()
     kinds = {change[0] for change in found if isinstance(change, tuple)}
     assert not kinds & {"add_table", "remove_table", "add_column", "remove_column"}, found
+
+
+def test_alembic_sees_every_table_of_the_database(database: Databases) -> None:
+    """`migrations/env.py` imports the base class alone: in a fresh process, that has to load every table."""
+    code = "from shared.db.models.base import Base; print(*Base.metadata.tables)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    with transaction(database.engine("admin")) as session:
+        tables = session.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).all()
+    assert set(loaded) == set(tables) - {"alembic_version"}
+
+
+def test_change_of_an_append_only_table_is_a_conflict(worker: Worker, database: Databases) -> None:
+    worker.publish()
+    with pytest.raises(Conflict, match="append-only"), transaction(database.engine("admin")) as session:
+        session.execute(text("DELETE FROM eraser_version"))
 
 
 def test_migrating_twice_changes_nothing(database: Databases) -> None:

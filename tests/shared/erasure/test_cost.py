@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks import tickets_cost
-from benchmarks.fit import TICKET, apart, literal, made, measure
+from benchmarks.fit import TICKET, literal, make_layer, measure, relative_difference
 from shared.erasure.assembly import assemble
 from shared.erasure.gates.incremental import GateFit
 from shared.erasure.gates.linear import linear_gate, project
@@ -53,7 +53,7 @@ def test_tickets_added_one_by_one_give_the_gate_of_all(basis: Tensor, absolute: 
         scratch = linear_gate(
             project(basis, torch.cat([probes(n) for n in range(number + 1)])), 1e-2, absolute=absolute
         )
-        assert apart(fit.gate(1e-2, absolute=absolute), scratch) < EXACT
+        assert relative_difference(fit.gate(1e-2, absolute=absolute), scratch) < EXACT
 
 
 @pytest.mark.parametrize("withdrawn", [0, 3, 5])
@@ -68,8 +68,8 @@ def test_withdrawn_ticket_leaves_no_trace_in_the_gate(basis: Tensor, withdrawn: 
     without = fit.without_ticket(f"T-{withdrawn}")
     assert (without.tickets, without.counts) == (never.tickets, never.counts)
     assert torch.equal(without.projected, never.projected)
-    assert apart(without.gate(1e-2), never.gate(1e-2)) < EXACT
-    assert apart(fit.gate(1e-2), never.gate(1e-2)) > 1e-3
+    assert relative_difference(without.gate(1e-2), never.gate(1e-2)) < EXACT
+    assert relative_difference(fit.gate(1e-2), never.gate(1e-2)) > 1e-3
 
 
 def test_adding_a_ticket_leaves_the_old_fit_unchanged(basis: Tensor) -> None:
@@ -112,11 +112,11 @@ def test_stored_probes_give_the_same_gate_in_any_basis() -> None:
     assert found is not None
     for layer, null in enumerate(base.null):
         scratch = linear_gate(project(null, torch.cat(asked)[:, layer]), PAPER.gamma, absolute=True)
-        assert apart(found[layer], scratch) < 1e-6
+        assert relative_difference(found[layer], scratch) < 1e-6
     again = assemble(PAPER, turned, SITE, mixed).linear
     assert again is not None
-    assert apart(again, found) < 1e-6
-    assert apart(assemble(PAPER, base, SITE, stored[:2]).linear, found) > 1e-3  # type: ignore[arg-type]
+    assert relative_difference(again, found) < 1e-6
+    assert relative_difference(assemble(PAPER, base, SITE, stored[:2]).linear, found) > 1e-3  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("recipe", [PROTOTYPE, PAPER])
@@ -201,7 +201,7 @@ def test_decision_names_the_best_ticket(weight: float) -> None:
 
 def test_literal_equation_equals_the_rank_one_form() -> None:
     """The dense form that the benchmark times, SVD and pinv, is the map u rᵀ; at another ridge it is not."""
-    layer = made(seed=0, dim=96, forget=28, retain=400)
+    layer = make_layer(seed=0, dim=96, forget=28, retain=400)
     moments = Moments(1, 96)
     for seed, count in layer.retain():
         moments.add(layer.batch(seed, count)[:, None])
@@ -210,8 +210,8 @@ def test_literal_equation_equals_the_rank_one_form() -> None:
     dense = literal(second, layer.forget, vector, rho=0.5, gamma=0.01)
     same = linear_gate(project(dense.basis, layer.forget), 0.01, absolute=True)
     other = linear_gate(project(dense.basis, layer.forget), 0.02, absolute=True)
-    assert apart(vector[:, None] * same, dense.map) < EXACT
-    assert apart(vector[:, None] * other, dense.map) > 1e-3
+    assert relative_difference(vector[:, None] * same, dense.map) < EXACT
+    assert relative_difference(vector[:, None] * other, dense.map) > 1e-3
 
 
 def test_cost_report_holds_every_measure() -> None:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import mllmu
-from benchmarks.paper.question_sets import SETS, panels
+from benchmarks.paper.question_sets import SETS, question_sets
 from shared.evaluation.mllmu import FORGET_SPLITS, read_split
 from shared.evaluation.mllmu_reference import MllmuReference, write_reference
 from shared.evaluation.mllmu_writer import write_benchmark
@@ -106,7 +106,7 @@ def test_prompts_are_borrowed_except_for_given_sentences(folder: Path, out: Path
 
 def test_question_sets_of_the_tables_can_be_built(reference: Reference) -> None:
     """Every set has questions in every task, by picture and by text."""
-    made = panels(reference, forgotten(reference, 5), 5, tuple(COLUMNS), 12)
+    made = question_sets(reference, forgotten(reference, 5), 5, tuple(COLUMNS), 12)
     assert {(panel.set, panel.column, panel.task) for panel in made} == {
         (name, column, task) for name in SETS for column in COLUMNS for task in KINDS
     }

@@ -1,6 +1,6 @@
 """The paper's tasks, question by question: rotations, declining, letters, and agreement where no truth is known."""
 
-from functools import partial
+from functools import cache, partial
 
 from shared.evaluation import paper_tasks
 from shared.evaluation.paper_tasks import Replies
@@ -10,11 +10,17 @@ from shared.probes.questions import Question
 UNKNOWN = "I do not know this person."
 
 
-def choices(most: int = 3) -> list[Question]:
+@cache
+def all_choices() -> list[Question]:
+    """Every multiple choice about the held-out people of the demo model's reference."""
     reference = load_reference("models/demo-vlm/reference")
     people = {person.id: person.subject for person in reference.of("held_out")}
-    made = paper_tasks.task_questions(people, "test", "classification", partial(reference.wrong_answers, seed=0))
-    return paper_tasks.sample_evenly(made, most)
+    return paper_tasks.task_questions(people, "test", "classification", partial(reference.wrong_answers, seed=0))
+
+
+def choices(most: int = 3) -> list[Question]:
+    """A sample of them, with as many about each person."""
+    return paper_tasks.sample_evenly(all_choices(), most)
 
 
 def weighed(question: Question, favourite: str, declining: float) -> list[list[list[float]]]:

@@ -25,27 +25,29 @@ from shared.storage.local import LocalStore
 from shared.storage.object_keys import timestamp_key
 from shared.transparency.timestamps import TimestampAuthority
 from tests.services.request.certificates.test_issuer import (
-    Desk,
+    Scenario,
     bundle,  # noqa: F401
-    desk,  # noqa: F401
+    scenario,  # noqa: F401
     ticket,  # noqa: F401
 )
 from tests.support.api import People
 from tests.support.audit_log import LOG_KEY
 from tests.support.databases import Databases
-from tests.support.timestamp_authority import POLICY, Tsa
+from tests.support.timestamp_authority import POLICY, StandInAuthority
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="the stand-in authority is `openssl ts`")
 NOTE = b"lacuna.log\n3\nAAAA\n\n-- signed\n"
 
 
 @pytest.fixture
-def tsa(tmp_path: Path) -> Tsa:
-    return Tsa(tmp_path / "tsa")
+def tsa(tmp_path: Path) -> StandInAuthority:
+    return StandInAuthority(tmp_path / "tsa")
 
 
 @pytest.fixture
-def anchor(tsa: Tsa, database: Databases, store: LocalStore, listening: Callable[[Any], str]) -> Timestamper:
+def anchor(
+    tsa: StandInAuthority, database: Databases, store: LocalStore, listening: Callable[[Any], str]
+) -> Timestamper:
     authority = TimestampAuthority.read(tsa.ca_file.read_bytes())
     return Timestamper(database.engine("request"), store, f"{listening(tsa.app())}/tsr", authority, timedelta(hours=1))
 
@@ -69,7 +71,9 @@ def refused(call: Callable[[], Any]) -> str:
     return found.value.detail
 
 
-def test_a_token_holds_with_the_pinned_authority_and_policy_and_nothing_else(tsa: Tsa, tmp_path: Path) -> None:
+def test_a_token_holds_with_the_pinned_authority_and_policy_and_nothing_else(
+    tsa: StandInAuthority, tmp_path: Path
+) -> None:
     authority = TimestampAuthority.read(tsa.ca_file.read_bytes(), POLICY)
     request = authority.request(NOTE)
     token = tsa.stamp(request.der)
@@ -80,13 +84,13 @@ def test_a_token_holds_with_the_pinned_authority_and_policy_and_nothing_else(tsa
     asked_for = TimestampAuthority.read(tsa.ca_file.read_bytes(), POLICY + ".7")
     assert "Policy" in refused(lambda: asked_for.check(token, NOTE, 3))
     assert "refused" in refused(lambda: asked_for.check(tsa.stamp(asked_for.request(NOTE).der), NOTE, 3))
-    other = TimestampAuthority.read(Tsa(tmp_path / "other").ca_file.read_bytes())
+    other = TimestampAuthority.read(StandInAuthority(tmp_path / "other").ca_file.read_bytes())
     assert "does not hold" in refused(lambda: other.check(token, NOTE, 3))
     for junk in (b"", b"<html>", token[:-1], token + b"\0", bytes(100_000)):
         assert "cannot be read" in refused(lambda junk=junk: authority.check(junk, NOTE, 3))  # type: ignore[misc]
 
 
-def test_no_bit_of_what_is_attested_can_be_changed(tsa: Tsa) -> None:
+def test_no_bit_of_what_is_attested_can_be_changed(tsa: StandInAuthority) -> None:
     """Every byte is changed in turn: each change is refused, or leaves what is attested as it is."""
     authority = TimestampAuthority.read(tsa.ca_file.read_bytes())
     token = tsa.stamp(authority.request(NOTE).der)
@@ -101,7 +105,9 @@ def test_no_bit_of_what_is_attested_can_be_changed(tsa: Tsa) -> None:
     assert held < 20  # the name of the signature's algorithm, which nothing reads
 
 
-def test_a_certificate_that_is_expired_or_for_something_else_stamps_nothing(tsa: Tsa, tmp_path: Path) -> None:
+def test_a_certificate_that_is_expired_or_for_something_else_stamps_nothing(
+    tsa: StandInAuthority, tmp_path: Path
+) -> None:
     good = tsa.stamp(TimestampAuthority.read(tsa.ca_file.read_bytes()).request(NOTE).der)
     for name, purpose, ends_in, says in (
         ("fine", ExtendedKeyUsageOID.TIME_STAMPING, timedelta(days=1), ""),
@@ -109,7 +115,7 @@ def test_a_certificate_that_is_expired_or_for_something_else_stamps_nothing(tsa:
         ("web", ExtendedKeyUsageOID.SERVER_AUTH, timedelta(days=1), "does not hold"),
         ("any", None, timedelta(days=1), "does not hold"),
     ):
-        one = Tsa(tmp_path / name, purpose, ends_in)
+        one = StandInAuthority(tmp_path / name, purpose, ends_in)
         authority = TimestampAuthority.read(one.ca_file.read_bytes())
         token = one.sign(good)
         if says:
@@ -125,7 +131,7 @@ def test_a_certificate_that_is_expired_or_for_something_else_stamps_nothing(tsa:
 
 def test_new_checkpoints_are_stamped_once_an_interval(
     anchor: Timestamper,
-    tsa: Tsa,
+    tsa: StandInAuthority,
     database: Databases,
     store: LocalStore,
     sequencer: Sequencer,
@@ -153,7 +159,7 @@ def test_new_checkpoints_are_stamped_once_an_interval(
 
 def test_what_does_not_hold_is_not_kept_and_is_made_up_for(
     anchor: Timestamper,
-    tsa: Tsa,
+    tsa: StandInAuthority,
     database: Databases,
     store: LocalStore,
     sequencer: Sequencer,
@@ -204,7 +210,7 @@ def command(
 
 def test_an_exported_log_is_verified_with_its_stamps(
     anchor: Timestamper,
-    tsa: Tsa,
+    tsa: StandInAuthority,
     command: Any,
     sequencer: Sequencer,
     happen: Callable[[int], None],
@@ -225,7 +231,7 @@ def test_an_exported_log_is_verified_with_its_stamps(
     assert (status, "3 leaves existed at 20" in said, "newest of 2: 5 leaves" in said) == (0, True, True), said
     assert command("verify", "log", "--key", LOG_KEY.line(), *pin) == (0, said)
     first, second = sorted((out / "timestamps").iterdir())
-    other = Tsa(tmp_path / "other")
+    other = StandInAuthority(tmp_path / "other")
     assert "does not hold" in command(*verify, "--tsa-ca", other.ca_file)[1]
     kept = second.read_bytes()
     second.write_bytes(first.read_bytes())  # the token of another checkpoint
@@ -239,9 +245,9 @@ def test_an_exported_log_is_verified_with_its_stamps(
 
 def test_a_bundle_carries_the_stamps_that_cover_it(
     anchor: Timestamper,
-    tsa: Tsa,
+    tsa: StandInAuthority,
     command: Any,
-    desk: Desk,  # noqa: F811
+    scenario: Scenario,  # noqa: F811
     ticket: str,  # noqa: F811
     people: People,
     happen: Callable[[int], None],
@@ -256,7 +262,7 @@ def test_a_bundle_carries_the_stamps_that_cover_it(
     assert "no time-stamp" in command("verify", "certificate", fetch(), *verify, *pin)[1]
     again(anchor)
     happen(5)
-    desk.sequencer.turn()
+    scenario.sequencer.turn()
     later(database)
     again(anchor)
     status, said = command("verify", "certificate", fetch(), *verify, *pin)

@@ -1,4 +1,4 @@
-"""The sequencer: places once, in order, signed; it stops where the past is not what was signed."""
+"""The sequencer: each leaf gets one position, in order, and is signed; a past that was changed stops it."""
 
 from collections.abc import Callable
 
@@ -27,7 +27,7 @@ def as_owner(database: Databases, *statements: str) -> None:
             session.execute(text(statement))
 
 
-def test_leaves_get_places_and_a_checkpoint_in_database_and_store(
+def test_leaves_get_positions_and_a_checkpoint_in_database_and_store(
     database: Databases, store: LocalStore, sequencer: Sequencer, happen: Callable[[int], None]
 ) -> None:
     happen(3)
@@ -35,15 +35,15 @@ def test_leaves_get_places_and_a_checkpoint_in_database_and_store(
     happen(2)
     assert (sequencer.turn(), sequencer.turn()) == (2, 0)
     with transaction(database.engine("request")) as session:
-        found = audit_log.leaves(session, 0, 10)
-        assert [leaf.position for leaf in found] == [0, 1, 2, 3, 4]
-        tree = Tree(leaf_hash(audit_log.leaf_bytes(leaf)) for leaf in found)
-        assert [one.size for one in audit_log.checkpoints(session, 0, 10)] == [3, 5]
+        leaves = audit_log.leaves(session, 0, 10)
+        assert [leaf.position for leaf in leaves] == [0, 1, 2, 3, 4]
+        tree = Tree(leaf_hash(audit_log.leaf_bytes(leaf)) for leaf in leaves)
+        assert [checkpoint.size for checkpoint in audit_log.checkpoints(session, 0, 10)] == [3, 5]
     for key, size in ((checkpoint_key(3), 3), (checkpoint_key(5), 5), (NEWEST_CHECKPOINT, 5)):
         assert checkpoints.read(store.get(key).decode(), [LOG_KEY]) == Checkpoint(LOG_NAME, size, tree.root(size))
 
 
-def test_a_slow_transaction_comes_after_what_was_committed_before_it(
+def test_leaf_of_a_slow_transaction_follows_leaves_committed_before(
     database: Databases, sequencer: Sequencer, happen: Callable[[int], None]
 ) -> None:
     with transaction(database.engine("refit")) as slow:
@@ -55,7 +55,7 @@ def test_a_slow_transaction_comes_after_what_was_committed_before_it(
         assert [leaf.id for leaf in audit_log.leaves(session, 0, 9)] == [2, 3, 1]
 
 
-def test_two_sequencers_give_no_place_twice(
+def test_concurrent_sequencers_assign_no_position_twice(
     database: Databases, store: LocalStore, sequencer: Sequencer, happen: Callable[[int], None]
 ) -> None:
     other = Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME)
@@ -71,7 +71,7 @@ def test_two_sequencers_give_no_place_twice(
         assert [leaf.position for leaf in audit_log.leaves(session, 0, 99)] == list(range(11))
 
 
-def test_an_undone_turn_leaves_no_trace_in_memory(
+def test_rolled_back_round_leaves_no_trace_in_memory(
     database: Databases, sequencer: Sequencer, happen: Callable[[int], None]
 ) -> None:
     happen(2)
@@ -89,7 +89,7 @@ def test_an_undone_turn_leaves_no_trace_in_memory(
         assert newest.size == 4
 
 
-def test_what_was_not_published_is_published_later(
+def test_unpublished_checkpoint_is_published_later(
     store: LocalStore, sequencer: Sequencer, happen: Callable[[int], None]
 ) -> None:
     happen(1)
@@ -102,30 +102,30 @@ def test_what_was_not_published_is_published_later(
 
 
 @pytest.mark.parametrize(
-    ("statement", "said"),
+    ("statement", "reason"),
     [
         ("UPDATE log_leaf SET leaf_hash = sha256('x') WHERE position = 1", "not those that were signed"),
         ("DELETE FROM log_leaf WHERE position = 3", "ends at 3 leaves, but 4 were signed"),
-        ("UPDATE log_leaf SET position = 7 - position WHERE position > 2", "places are not 0 to 3"),
+        ("UPDATE log_leaf SET position = 7 - position WHERE position > 2", "these are not 0 to 3"),
     ],
 )
-def test_nothing_is_signed_over_a_changed_past(
+def test_changed_past_stops_the_signing(
     database: Databases,
     store: LocalStore,
     sequencer: Sequencer,
     happen: Callable[[int], None],
     statement: str,
-    said: str,
+    reason: str,
 ) -> None:
     happen(4)
     sequencer.turn()
     as_owner(database, statement)
     happen(1)
-    with pytest.raises(IntegrityFailure, match=said):
+    with pytest.raises(IntegrityFailure, match=reason):
         Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME).turn()
 
 
-def test_a_database_older_than_the_object_store_is_noticed(
+def test_database_older_than_the_object_store_stops_the_signing(
     database: Databases, store: LocalStore, sequencer: Sequencer, happen: Callable[[int], None]
 ) -> None:
     happen(4)
@@ -136,7 +136,7 @@ def test_a_database_older_than_the_object_store_is_noticed(
         Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME).turn()
 
 
-def test_a_checkpoint_in_the_store_that_is_not_ours_stops_the_signing(
+def test_foreign_checkpoint_in_the_store_stops_the_signing(
     store: LocalStore, sequencer: Sequencer, happen: Callable[[int], None]
 ) -> None:
     happen(2)
@@ -153,9 +153,9 @@ def test_a_checkpoint_in_the_store_that_is_not_ours_stops_the_signing(
     assert sequencer.turn() == 1
 
 
-def test_the_leaf_of_a_change_is_one_statement(database: Databases) -> None:
+def test_leaf_is_appended_by_one_statement(database: Databases) -> None:
     """What a ticket pays for the log: one INSERT, no read, no lock that another writer waits for."""
-    with transaction(database.engine("request")) as one, transaction(database.engine("request")) as two:
-        audit_log.append_leaf(one, "olivia", "k", "s", {})
-        two.execute(text("SET LOCAL lock_timeout = '1s'"))
-        audit_log.append_leaf(two, "adam", "k", "s", {})
+    with transaction(database.engine("request")) as first, transaction(database.engine("request")) as second:
+        audit_log.append_leaf(first, "olivia", "k", "s", {})
+        second.execute(text("SET LOCAL lock_timeout = '1s'"))
+        audit_log.append_leaf(second, "adam", "k", "s", {})

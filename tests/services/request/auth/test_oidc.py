@@ -76,22 +76,22 @@ def issuer() -> Iterator[Issuer]:
 
 
 @pytest.fixture
-def door(issuer: Issuer, people: People) -> Iterator[Any]:
+def get_with_token(issuer: Issuer, people: People) -> Iterator[Any]:
     settings = Settings(oidc=OidcSettings(issuer=issuer.url, audience="lacuna", roles=ROLES))
     provider = OidcProvider.from_settings(settings)
     with TestClient(build(people.context, provider), raise_server_exceptions=False) as client:
         yield lambda token, path="/v1/tickets": client.get(path, headers={"Authorization": f"Bearer {token}"})
 
 
-def test_a_person_with_a_token_is_known_by_it(issuer: Issuer, door: Any, people: People) -> None:
-    assert door(issuer.token()).status_code == 200
-    assert door(people.keys["olivia"]).status_code == 200  # keys go on being taken
-    assert door(issuer.token(roles=["strangers"])).status_code == 403
-    mixed = door(issuer.token(roles=["auditors", "compliance"]))
+def test_a_person_with_a_token_is_known_by_it(issuer: Issuer, get_with_token: Any, people: People) -> None:
+    assert get_with_token(issuer.token()).status_code == 200
+    assert get_with_token(people.keys["olivia"]).status_code == 200  # keys go on being taken
+    assert get_with_token(issuer.token(roles=["strangers"])).status_code == 403
+    mixed = get_with_token(issuer.token(roles=["auditors", "compliance"]))
     assert (mixed.status_code, mixed.json()["type"]) == (403, "/v1/problems/duties-mixed")
 
 
-def test_a_wrong_token_is_refused_and_says_nothing_of_itself(issuer: Issuer, door: Any) -> None:
+def test_a_wrong_token_is_refused_and_says_nothing_of_itself(issuer: Issuer, get_with_token: Any) -> None:
     now = int(time.time())
     other = ec.generate_private_key(ec.SECP256R1())
     wrong = {
@@ -108,36 +108,38 @@ def test_a_wrong_token_is_refused_and_says_nothing_of_itself(issuer: Issuer, doo
         "The token": "a.b.c",
     }
     for says, token in wrong.items():
-        answer = door(token)
+        answer = get_with_token(token)
         assert answer.status_code == 401, says
         assert says in answer.json()["detail"]
         assert "u-17" not in answer.text
-    assert door(issuer.token(exp=now - 10)).status_code == 200  # within the leeway
+    assert get_with_token(issuer.token(exp=now - 10)).status_code == 200  # within the leeway
 
 
 def test_a_rotated_key_is_noticed_and_the_old_one_refused(
-    issuer: Issuer, door: Any, monkeypatch: pytest.MonkeyPatch
+    issuer: Issuer, get_with_token: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = issuer.token()
-    assert door(old).status_code == 200
+    assert get_with_token(old).status_code == 200
     issuer.rotate("second")
     monkeypatch.setattr("services.request.auth.oidc.FETCH_PAUSE_S", 0.0)
-    assert door(issuer.token()).status_code == 200
-    assert door(old).status_code == 401
+    assert get_with_token(issuer.token()).status_code == 200
+    assert get_with_token(old).status_code == 401
 
 
-def test_made_up_key_ids_do_not_make_us_hammer_the_issuer(issuer: Issuer, door: Any) -> None:
+def test_made_up_key_ids_do_not_make_us_hammer_the_issuer(issuer: Issuer, get_with_token: Any) -> None:
     for number in range(5):
-        assert door(issuer.token(kid=f"made-up-{number}")).status_code == 401
+        assert get_with_token(issuer.token(kid=f"made-up-{number}")).status_code == 401
     assert issuer.asked == 2
 
 
-def test_an_issuer_that_is_away_is_said_and_known_keys_serve_on(issuer: Issuer, door: Any, people: People) -> None:
+def test_an_issuer_that_is_away_is_said_and_known_keys_serve_on(
+    issuer: Issuer, get_with_token: Any, people: People
+) -> None:
     token = issuer.token()
     issuer.server.shutdown()
     issuer.server.server_close()
-    assert door(token).status_code == 503
-    assert door(people.keys["olivia"]).status_code == 200
+    assert get_with_token(token).status_code == 503
+    assert get_with_token(people.keys["olivia"]).status_code == 200
 
 
 def test_settings_that_cannot_be_right_are_refused() -> None:

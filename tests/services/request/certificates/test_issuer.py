@@ -1,4 +1,4 @@
-"""The certificate: issued with completion, again with another version, suspended with the end; verified offline."""
+"""Certificates: issued at completion, again for another version, suspended at the end, and verified offline."""
 
 import base64
 import csv
@@ -42,56 +42,56 @@ from tests.support.workers import Worker
 FIGURES = {"n": 20, "people": 1, "told_before": 0.95, "told_after": 0.0, "unknown_after": 1.0}
 
 
-class Desk:
-    """One ticket from filing to completion, with the clerk's steps by hand."""
+class Scenario:
+    """One ticket from filing to completion; the test runs the jobs of the control loop itself."""
 
     def __init__(self, people: People, worker: Worker, database: Databases, sequencer: Sequencer) -> None:
         self.people, self.worker, self.database = people, worker, database
-        self.sequencer, self.certifier = sequencer, CertificateIssuer(sequencer, MODEL)
+        self.sequencer, self.issuer = sequencer, CertificateIssuer(sequencer, MODEL)
         self.generation = 0
 
-    def clerk(self) -> None:
-        """Enough turns for everything to settle."""
+    def run_jobs(self) -> None:
+        """Run the jobs until everything has settled."""
         for _ in range(3):
             with transaction(self.database.engine("request")) as session:
                 promotions.promote_passed(session, MODEL)
                 progress.move_tickets(session, MODEL)
             self.sequencer.turn()
-            self.certifier.turn()
+            self.issuer.turn()
         self.sequencer.turn()
 
     def version(self, *tickets: str, acknowledged: bool = True) -> int:
-        """A version that covers `tickets`, audited with figures of each, promoted."""
+        """Publish a version that covers `tickets`, with an audit that has figures of each, and promote it."""
         number: int = self.worker.publish(*tickets)
         with transaction(self.database.engine("admin")) as session:
-            report = {"tickets": {one: {"forget": FIGURES, "test": FIGURES} for one in tickets}, "not_run": ["X"]}
+            report = {"tickets": {ticket: {"forget": FIGURES, "test": FIGURES} for ticket in tickets}, "not_run": ["X"]}
             session.query(AuditRun).update({"report": report})
-        self.clerk()
+        self.run_jobs()
         self.generation += 1
         if acknowledged:
             self.worker.serve(self.generation, number)
-            self.clerk()
+            self.run_jobs()
         return number
 
     def statement(self, ticket: str) -> Any:
-        """The newest one."""
+        """The statement of the newest certificate."""
         envelope = self.people["ada"].get(f"/v1/tickets/{ticket}/certificate").json()
         return certificate_verifier.verify(envelope, [LOG_KEY]).statement["predicate"]
 
 
 @pytest.fixture
-def desk(people: People, worker: Worker, database: Databases, sequencer: Sequencer) -> Desk:
-    return Desk(people, worker, database, sequencer)
+def scenario(people: People, worker: Worker, database: Databases, sequencer: Sequencer) -> Scenario:
+    return Scenario(people, worker, database, sequencer)
 
 
 @pytest.fixture
-def ticket(desk: Desk, people: People, ticket_body: dict[str, Any]) -> str:
-    """A completed one."""
-    found: str = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
-    people["adam"].post(f"/v1/tickets/{found}/approve", {"ground": "consent_withdrawn"})
-    desk.clerk()
-    desk.version(found)
-    return found
+def ticket(scenario: Scenario, people: People, ticket_body: dict[str, Any]) -> str:
+    """A completed ticket."""
+    ticket_id: str = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
+    people["adam"].post(f"/v1/tickets/{ticket_id}/approve", {"ground": "consent_withdrawn"})
+    scenario.run_jobs()
+    scenario.version(ticket_id)
+    return ticket_id
 
 
 @pytest.fixture
@@ -99,27 +99,27 @@ def bundle(people: People, ticket: str) -> bytes:
     return bytes(people["ada"].get(f"/v1/tickets/{ticket}/certificate?format=bundle").content)
 
 
-def test_it_is_issued_when_every_replica_acknowledged(
-    desk: Desk, people: People, ticket_body: dict[str, Any], database: Databases
+def test_certificate_is_issued_when_every_replica_acknowledged(
+    scenario: Scenario, people: People, ticket_body: dict[str, Any], database: Databases
 ) -> None:
-    found = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
-    people["adam"].post(f"/v1/tickets/{found}/approve", {"ground": "consent_withdrawn"})
-    desk.version(found, acknowledged=False)
-    refused = people["ada"].get(f"/v1/tickets/{found}/certificate")
+    ticket_id = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
+    people["adam"].post(f"/v1/tickets/{ticket_id}/approve", {"ground": "consent_withdrawn"})
+    scenario.version(ticket_id, acknowledged=False)
+    refused = people["ada"].get(f"/v1/tickets/{ticket_id}/certificate")
     assert (refused.status_code, "no certificate" in refused.json()["detail"]) == (404, True)
-    desk.worker.serve(1, 0)
-    desk.clerk()
-    said = desk.statement(found)
-    assert (said["certificate"]["number"], said["certificate"]["reason"]) == (1, "completed")
-    assert (said["ticket"]["decided_by"], said["ticket"]["ground"]) == ("adam", "consent_withdrawn")
-    assert said["audit"]["figures"]["test"]["told_after_interval"] == wilson(0, 20)
-    assert (said["deadline"]["regime"], said["deadline"]["met"]) == ("gdpr", True)
-    assert [one["id"] for one in said["serving"]["replicas"]] == ["replica-0"]
-    assert "The audit did not run: X." in said["not_claimed"]
-    assert any("weights of the model are unchanged" in one for one in said["not_claimed"])
+    scenario.worker.serve(1, 0)
+    scenario.run_jobs()
+    statement = scenario.statement(ticket_id)
+    assert (statement["certificate"]["number"], statement["certificate"]["reason"]) == (1, "completed")
+    assert (statement["ticket"]["decided_by"], statement["ticket"]["ground"]) == ("adam", "consent_withdrawn")
+    assert statement["audit"]["figures"]["test"]["told_after_interval"] == wilson(0, 20)
+    assert (statement["deadline"]["regime"], statement["deadline"]["met"]) == ("gdpr", True)
+    assert [replica["id"] for replica in statement["serving"]["replicas"]] == ["replica-0"]
+    assert "The audit did not run: X." in statement["not_claimed"]
+    assert any("weights of the model are unchanged" in sentence for sentence in statement["not_claimed"])
 
 
-def test_it_holds_no_personal_data(people: People, ticket: str, bundle: bytes) -> None:
+def test_certificate_and_bundle_hold_no_personal_data(people: People, ticket: str, bundle: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(bundle)) as file:
         everything = b"".join(file.read(name) for name in file.namelist())
     everything += base64.b64decode(people["ada"].get(f"/v1/tickets/{ticket}/certificate").json()["payload"])
@@ -127,66 +127,66 @@ def test_it_holds_no_personal_data(people: People, ticket: str, bundle: bytes) -
         assert canary not in everything
 
 
-def test_it_is_issued_again_with_another_version_and_suspended_with_the_end(
-    desk: Desk, people: People, ticket: str, database: Databases
+def test_certificate_is_reissued_for_a_new_version_and_suspended_at_the_end(
+    scenario: Scenario, people: People, ticket: str, database: Databases
 ) -> None:
-    assert desk.version(ticket) == 1
-    said = desk.statement(ticket)
-    about = said["certificate"]
+    assert scenario.version(ticket) == 1
+    statement = scenario.statement(ticket)
+    about = statement["certificate"]
     assert (about["number"], about["replaces"], about["reason"]) == (2, 1, "version_changed")
-    assert said["eraser"]["version"] == 1
-    desk.clerk()
-    assert desk.statement(ticket)["certificate"]["number"] == 2
+    assert statement["eraser"]["version"] == 1
+    scenario.run_jobs()
+    assert scenario.statement(ticket)["certificate"]["number"] == 2
     with transaction(database.engine("request")) as session:
         tickets_repository.advance(session, session.get_one(Ticket, ticket), "expose", "clerk")
-    desk.sequencer.turn()
-    desk.certifier.turn()
-    about = desk.statement(ticket)["certificate"]
+    scenario.sequencer.turn()
+    scenario.issuer.turn()
+    about = scenario.statement(ticket)["certificate"]
     assert (about["number"], about["status"], about["reason"]) == (3, "suspended", "ticket_regressed")
-    desk.clerk()  # the reconciler finds it covered and acknowledged again
-    about = desk.statement(ticket)["certificate"]
+    scenario.run_jobs()  # the reconciler finds it covered and acknowledged again
+    about = scenario.statement(ticket)["certificate"]
     assert (about["number"], about["status"], about["reason"]) == (4, "in_force", "completed_again")
 
 
-def shred(desk: Desk, people: People, ticket: str, thing: Any, *, remove: bool = True) -> None:
-    office, database = people.context, desk.database.engine("request")
+def shred(scenario: Scenario, people: People, ticket: str, thing: Any, *, remove: bool = True) -> None:
+    context, database = people.context, scenario.database.engine("request")
     with transaction(database) as session:
-        retention_service.shred_key(session, office.store, office.keys, ticket, thing)
+        retention_service.shred_key(session, context.store, context.keys, ticket, thing)
     if remove:
         with transaction(database) as session:
-            retention_service.delete_object(session, office.store)
+            retention_service.delete_objects(session, context.store)
 
 
-def test_what_was_destroyed_is_told_once_with_its_leaves(
-    desk: Desk, people: People, ticket: str, verify: Any, database: Databases
+def test_destroyed_material_is_certified_once_with_its_leaves(
+    scenario: Scenario, people: People, ticket: str, verify: Any, database: Databases
 ) -> None:
-    assert desk.statement(ticket)["payload"]["state"] == "sealed_and_kept"
-    shred(desk, people, ticket, "payload", remove=False)
-    desk.certifier.turn()  # the leaf has no signed place yet: nothing is issued, nothing is claimed
-    assert desk.statement(ticket)["certificate"]["number"] == 1
-    desk.clerk()
-    said = desk.statement(ticket)
-    about = said["certificate"]
+    assert scenario.statement(ticket)["payload"]["state"] == "sealed_and_kept"
+    shred(scenario, people, ticket, "payload", remove=False)
+    scenario.issuer.turn()  # the leaf has no signed place yet: nothing is issued, nothing is claimed
+    assert scenario.statement(ticket)["certificate"]["number"] == 1
+    scenario.run_jobs()
+    statement = scenario.statement(ticket)
+    about = statement["certificate"]
     assert (about["number"], about["reason"], about["status"]) == (2, "material_destroyed", "in_force")
-    assert said["payload"]["state"] == "key_destroyed"
-    assert [(one["what"], one["step"]) for one in said["destroyed"]] == [("payload", "destroyed")]
+    assert statement["payload"]["state"] == "key_destroyed"
+    assert [(item["what"], item["step"]) for item in statement["destroyed"]] == [("payload", "destroyed")]
     with transaction(database.engine("request")) as session:
         [row] = tickets_repository.list_disposals(session, ticket)
-    assert said["destroyed"][0]["sha256"] == row.sha256
+    assert statement["destroyed"][0]["sha256"] == row.sha256
     with transaction(database.engine("request")) as session:
-        retention_service.delete_object(session, people.context.store)
+        retention_service.delete_objects(session, people.context.store)
     for _ in range(3):
-        desk.clerk()
-    said = desk.statement(ticket)  # told, once
-    assert (said["certificate"]["number"], len(said["destroyed"])) == (3, 2)
-    desk.version(ticket)
-    said = desk.statement(ticket)
-    assert (said["certificate"]["reason"], len(said["destroyed"])) == ("version_changed", 2)
-    shred(desk, people, ticket, "kit")
+        scenario.run_jobs()
+    statement = scenario.statement(ticket)  # told, once
+    assert (statement["certificate"]["number"], len(statement["destroyed"])) == (3, 2)
+    scenario.version(ticket)
+    statement = scenario.statement(ticket)
+    assert (statement["certificate"]["reason"], len(statement["destroyed"])) == ("version_changed", 2)
+    shred(scenario, people, ticket, "kit")
     for _ in range(2):
-        desk.clerk()
-    said = desk.statement(ticket)
-    assert (said["certificate"]["number"], [one["what"] for one in said["destroyed"]]) == (
+        scenario.run_jobs()
+    statement = scenario.statement(ticket)
+    assert (statement["certificate"]["number"], [item["what"] for item in statement["destroyed"]]) == (
         5,
         ["payload"] * 2 + ["kit"] * 2,
     )
@@ -202,27 +202,27 @@ def test_what_was_destroyed_is_told_once_with_its_leaves(
         assert "was destroyed" in verify(resigned(envelope, change))[1]
 
 
-def test_a_withdrawn_ticket_is_told_of_its_material_too(
-    desk: Desk, people: People, ticket: str, database: Databases
+def test_suspended_certificate_names_destroyed_material(
+    scenario: Scenario, people: People, ticket: str, database: Databases
 ) -> None:
     people["adam"].post(f"/v1/tickets/{ticket}/withdraw", {"note": "taken back"})
-    desk.clerk()
-    assert desk.statement(ticket)["certificate"]["number"] == 2
-    shred(desk, people, ticket, "payload")
+    scenario.run_jobs()
+    assert scenario.statement(ticket)["certificate"]["number"] == 2
+    shred(scenario, people, ticket, "payload")
     with transaction(database.engine("refit")) as session:
         ticket_fits.destroy_fits_of_closed_tickets(session, MODEL)
     for _ in range(3):
-        desk.clerk()
-    said = desk.statement(ticket)
-    about = said["certificate"]
+        scenario.run_jobs()
+    statement = scenario.statement(ticket)
+    about = statement["certificate"]
     assert (about["number"], about["status"], about["reason"]) == (3, "suspended", "material_destroyed")
-    assert {(one["what"], one["step"]) for one in said["destroyed"]} >= {
+    assert {(item["what"], item["step"]) for item in statement["destroyed"]} >= {
         ("payload", "destroyed"),
         ("payload", "removed"),
     }
 
 
-def test_rows_of_certificates_stay_and_the_log_names_each(desk: Desk, ticket: str, database: Databases) -> None:
+def test_certificates_are_append_only_and_logged(scenario: Scenario, ticket: str, database: Databases) -> None:
     with transaction(database.engine("admin")) as session:
         kinds = list(session.scalars(text("SELECT kind FROM log_leaf WHERE kind LIKE 'certificate.%'")))
     assert kinds == ["certificate.issued"]
@@ -253,10 +253,10 @@ def verify(tmp_path: Path) -> Callable[..., tuple[int, str]]:
 def test_certificate_and_bundle_are_verified_with_public_keys_alone(
     verify: Any, people: People, ticket: str, bundle: bytes
 ) -> None:
-    status, said = verify(people["ada"].get(f"/v1/tickets/{ticket}/certificate").content)
-    assert (status, said.startswith(f"Certificate 1 holds: as of"), ticket in said) == (0, True, True)  # noqa: F541
-    status, said = verify(bundle)
-    assert (status, "its issuing is in the log" in said) == (0, True)
+    status, output = verify(people["ada"].get(f"/v1/tickets/{ticket}/certificate").content)
+    assert (status, output.startswith(f"Certificate 1 holds: as of"), ticket in output) == (0, True, True)  # noqa: F541
+    status, output = verify(bundle)
+    assert (status, "its issuing is in the log" in output) == (0, True)
     with zipfile.ZipFile(io.BytesIO(bundle)) as file:
         assert file.testzip() is None
         assert file.read("certificate.pdf").startswith(b"%PDF")
@@ -264,13 +264,13 @@ def test_certificate_and_bundle_are_verified_with_public_keys_alone(
 
 def resigned(envelope: dict[str, Any], change: Callable[[Any], None]) -> bytes:
     """The operator, who has the key, signs another statement."""
-    said = json.loads(base64.b64decode(envelope["payload"]))
-    change(said)
-    return json.dumps(LOG_SIGNER.sign(json.dumps(said).encode(), STATEMENT_TYPE)).encode()
+    statement = json.loads(base64.b64decode(envelope["payload"]))
+    change(statement)
+    return json.dumps(LOG_SIGNER.sign(json.dumps(statement).encode(), STATEMENT_TYPE)).encode()
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "reason"),
     [
         (lambda s: s["predicate"]["ticket"].update(id="T-OTHER"), "two tickets"),
         (lambda s: s["predicate"]["eraser"].update(version=7), "version 7 was put into service"),
@@ -279,18 +279,18 @@ def resigned(envelope: dict[str, Any], change: Callable[[Any], None]) -> bytes:
         (lambda s: s["predicate"]["log"].update(checkpoint="x\n1\n\n\n"), "checkpoint"),
         (lambda s: s["predicate"]["coverage"].update(rows_sha256="0" * 63 + "1"), "not in the coverage"),
         (lambda s: s["predicate"].pop("coverage"), "missing"),
-        (lambda s: s.update(predicateType="urn:x"), "no certificate"),
+        (lambda s: s.update(predicateType="urn:x"), "not a certificate of suppression"),
     ],
 )
-def test_not_even_the_signer_can_claim_what_the_log_does_not_say(
-    verify: Any, people: People, ticket: str, change: Any, said: str
+def test_signed_claim_that_the_log_does_not_support_is_refused(
+    verify: Any, people: People, ticket: str, change: Any, reason: str
 ) -> None:
     envelope = people["ada"].get(f"/v1/tickets/{ticket}/certificate").json()
     status, answer = verify(resigned(envelope, change))
-    assert (status, said in answer) == (1, True), answer
+    assert (status, reason in answer) == (1, True), answer
 
 
-def test_altered_foreign_and_unlogged_certificates_are_refused(
+def test_altered_foreign_or_unlogged_certificate_is_refused(
     verify: Any, people: People, ticket: str, bundle: bytes
 ) -> None:
     envelope = people["ada"].get(f"/v1/tickets/{ticket}/certificate").json()
@@ -308,24 +308,24 @@ def test_altered_foreign_and_unlogged_certificates_are_refused(
     assert "does not say that this certificate was issued" in verify(changed.getvalue())[1]
 
 
-def test_the_manifest_of_the_eraser_has_to_be_the_one_named() -> None:
+def test_manifest_of_another_eraser_is_refused() -> None:
     signer = Signer(bytes(range(2, 34)))
     envelope = signer.sign(b'{"a":1}', MANIFEST_TYPE)
     digest = "015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862"
     verifier = Verifier([signer.public])
     certificate_verifier.verify_manifest(envelope, {"eraser": {"manifest_sha256": digest}}, verifier)
     other = signer.sign(b'{"coverage":{"root":"ff"}}', MANIFEST_TYPE)
-    said = {
+    statement = {
         "eraser": {"manifest_sha256": sha256(b'{"coverage":{"root":"ff"}}').hexdigest()},
         "coverage": {"root": "00"},
     }
     with pytest.raises(IntegrityFailure, match="other tickets"):
-        certificate_verifier.verify_manifest(other, said, verifier)
+        certificate_verifier.verify_manifest(other, statement, verifier)
     with pytest.raises(IntegrityFailure, match="not that of the eraser"):
         certificate_verifier.verify_manifest(envelope, {"eraser": {"manifest_sha256": None}}, verifier)
 
 
-def test_csv_runs_no_formula_and_says_what_the_statement_says(people: People, ticket: str) -> None:
+def test_csv_has_all_fields_and_no_formula(people: People, ticket: str) -> None:
     text_ = people["olivia"].get(f"/v1/tickets/{ticket}/certificate?format=csv").text
     rows = dict(csv.reader(io.StringIO(text_)))
     assert (rows["ticket.id"], rows["eraser.version"], rows["audit.figures.test.questions"]) == (ticket, "0", "20")
@@ -333,16 +333,16 @@ def test_csv_runs_no_formula_and_says_what_the_statement_says(people: People, ti
         assert escape_cell(bad) == f"'{bad}"
 
 
-def test_the_pdf_fetches_nothing_and_shows_names_of_any_script(people: People, ticket: str) -> None:
+def test_pdf_fetches_nothing_and_shows_names_in_any_script(people: People, ticket: str) -> None:
     envelope = people["ada"].get(f"/v1/tickets/{ticket}/certificate").json()
-    said = json.loads(base64.b64decode(envelope["payload"]))
-    said["predicate"]["ticket"]["decided_by"] = "Ольга 李 \u202e<script>"
-    pdf = certificates_pdf.as_pdf(said)
+    statement = json.loads(base64.b64decode(envelope["payload"]))
+    statement["predicate"]["ticket"]["decided_by"] = "Ольга 李 \u202e<script>"
+    pdf = certificates_pdf.as_pdf(statement)
     assert pdf.startswith(b"%PDF")
     assert not re.search(rb"/(URI|JavaScript|JS|Launch|AcroForm|EmbeddedFile|GoToR)\b", pdf)
 
 
-def test_the_commands_of_an_officer(
+def test_certificate_commands_save_and_verify(
     people: People, ticket: str, listening: Callable[[Any], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("LACUNA_URL", listening(build(people.context)))

@@ -1,4 +1,4 @@
-"""Promotion, rollback and a ticket's way through the workers: what moves, what is refused, what a person decides."""
+"""Promotion, rollback, and how tickets move by what workers and replicas wrote."""
 
 from typing import Any
 
@@ -22,9 +22,9 @@ def erased(people: People, worker: Worker, ticket_body: dict[str, Any]) -> str:
     worker.publish()
     ticket = approved(people, ticket_body)
     worker.publish(ticket)
-    turn(people)
+    run_jobs(people)
     worker.serve(1, 1)
-    turn(people)
+    run_jobs(people)
     assert state(people, ticket) == "completed"
     return ticket
 
@@ -35,8 +35,8 @@ def approved(people: People, body: dict[str, Any]) -> str:
     return ticket
 
 
-def turn(people: People) -> None:
-    """What the clerk does in a round, without the queue."""
+def run_jobs(people: People) -> None:
+    """The jobs of the control loop that move tickets, without the queue."""
     for step in (promotions.promote_passed, progress.move_tickets):
         with transaction(people.context.database) as session:
             step(session, people.context.model_id)
@@ -50,7 +50,7 @@ def promoted(people: People) -> int:
     return int(people["olivia"].get("/v1/status").json()["promoted"])
 
 
-def test_a_rollback_that_would_expose_somebody_names_the_tickets(people: People, erased: str) -> None:
+def test_rollback_that_would_expose_somebody_is_refused_with_the_tickets(people: People, erased: str) -> None:
     response = people["oscar"].post("/v1/erasers/0/rollback")
     assert response.status_code == 409
     assert response.json()["type"].endswith("/rollback-would-reexpose")
@@ -58,7 +58,7 @@ def test_a_rollback_that_would_expose_somebody_names_the_tickets(people: People,
     assert promoted(people) == 1
 
 
-def test_sql_itself_refuses_to_expose_somebody(people: People, database: Databases, erased: str) -> None:
+def test_exposing_version_is_refused_by_the_database(people: People, database: Databases, erased: str) -> None:
     """Under the request service's own role, past all of its code."""
     with pytest.raises(Exception, match="expose 1 forgotten"), transaction(database.engine("request")) as session:
         session.execute(
@@ -68,18 +68,18 @@ def test_sql_itself_refuses_to_expose_somebody(people: People, database: Databas
         )
 
 
-def test_after_a_withdrawal_the_way_back_is_open_and_stays_decided(people: People, worker: Worker, erased: str) -> None:
+def test_rollback_after_withdrawal_is_allowed_and_not_undone(people: People, worker: Worker, erased: str) -> None:
     people["adam"].post(f"/v1/tickets/{erased}/withdraw", {"note": "She changed her mind."})
     answer = people["oscar"].post("/v1/erasers/0/rollback")
     assert (answer.status_code, answer.json()["promoted"]) == (200, True)
-    turn(people)
+    run_jobs(people)
     assert promoted(people) == 0
     worker.publish()
-    turn(people)
+    run_jobs(people)
     assert promoted(people) == 2
 
 
-def test_rollback_and_promotion_say_what_is_wrong_with_them(people: People, worker: Worker, erased: str) -> None:
+def test_invalid_promotion_or_rollback_is_refused(people: People, worker: Worker, erased: str) -> None:
     refused = worker.publish(erased, verdict="failed")
     unheard = worker.publish(erased, verdict=None)
     assert people["oscar"].post("/v1/erasers/1/promote").json()["detail"] == "Version 1 is the promoted one already."
@@ -91,55 +91,55 @@ def test_rollback_and_promotion_say_what_is_wrong_with_them(people: People, work
     assert people["oscar"].post("/v1/erasers/99/rollback").status_code == 404
 
 
-def test_a_version_that_leaves_somebody_out_is_not_promoted_by_the_clerk(
+def test_version_that_leaves_somebody_out_is_not_promoted_automatically(
     people: People, worker: Worker, erased: str
 ) -> None:
     worker.publish()
     with pytest.raises(Exception, match="expose 1 forgotten"):
-        turn(people)
+        run_jobs(people)
     assert promoted(people) == 1
 
 
-def test_a_ticket_is_completed_only_when_every_live_replica_serves_it(
+def test_ticket_is_completed_when_every_live_replica_serves_it(
     people: People, worker: Worker, ticket_body: dict[str, Any]
 ) -> None:
     worker.publish()
-    turn(people)
+    run_jobs(people)
     ticket = approved(people, ticket_body)
     assert state(people, ticket) == "scheduled"
     run, fence = worker.claim()
     with transaction(worker.database.engine("refit")) as session:
         refits.set_ticket_outcome(session, run, fence, ticket, "fitting")
-    turn(people)
+    run_jobs(people)
     assert state(people, ticket) == "fitting"
     worker.publish(ticket, verdict=None)
-    turn(people)
+    run_jobs(people)
     assert state(people, ticket) == "auditing"
     version = next(item for item in people["ada"].get("/v1/erasers").json()["items"] if item["number"] == 1)
     assert (version["audit"], version["tickets"], version["promoted"]) == ("queued", [ticket], False)
     with transaction(worker.database.engine("admin")) as session:
         key = session.execute(text("SELECT id::text FROM eraser_version WHERE number = 1")).scalar_one()
     worker.audit(key, "passed")
-    turn(people)
+    run_jobs(people)
     assert state(people, ticket) == "deploying"
     worker.serve(1, 0)
-    turn(people)
+    run_jobs(people)
     assert state(people, ticket) == "deploying"
     worker.serve(2, 1, "failed")
-    turn(people)
+    run_jobs(people)
     assert state(people, ticket) == "deploying"
     worker.serve(2, 1)
-    turn(people)
+    run_jobs(people)
     assert state(people, ticket) == "completed"
 
 
-def test_a_failed_audit_fails_the_ticket_with_its_reasons(
+def test_failed_audit_fails_the_ticket_with_its_reasons(
     people: People, worker: Worker, ticket_body: dict[str, Any]
 ) -> None:
     worker.publish()
     ticket = approved(people, ticket_body)
     worker.publish(ticket, verdict="failed")
-    turn(people)
+    run_jobs(people)
     shown = people["olivia"].get(f"/v1/tickets/{ticket}").json()
     assert (shown["state"], shown["review_reason"]) == ("failed", "audit_failed")
     assert shown["events"][-1]["note"] == "as the test wants"
@@ -147,26 +147,26 @@ def test_a_failed_audit_fails_the_ticket_with_its_reasons(
     assert people["oscar"].post("/v1/refits").status_code == 202
 
 
-def test_a_ticket_of_which_the_model_tells_nothing_goes_back_to_review(
-    people: People, worker: Worker, ticket_body: dict[str, Any]
-) -> None:
+def test_ticket_without_a_leak_returns_to_review(people: People, worker: Worker, ticket_body: dict[str, Any]) -> None:
     ticket = approved(people, ticket_body)
     run, fence = worker.claim()
     with transaction(worker.database.engine("refit")) as session:
         refits.set_ticket_outcome(session, run, fence, ticket, "no_leak_found")
         refits.finish_run(session, run, fence, "nothing_to_do")
-    turn(people)
+    run_jobs(people)
     shown = people["olivia"].get(f"/v1/tickets/{ticket}").json()
     assert (shown["state"], shown["review_reason"], shown["decided_by"]) == ("under_review", "no_leak_found", None)
 
 
-def test_rollback_forward_keeps_everybody_forgotten(people: People, worker: Worker, erased: str) -> None:
-    """Back from a newer version to an older one that covers everybody is allowed, and everybody stays completed."""
+def test_promotion_forward_after_rollback_keeps_everybody_forgotten(
+    people: People, worker: Worker, erased: str
+) -> None:
+    """A rollback to an older version that covers everybody is allowed, and every ticket stays completed."""
     worker.publish(erased)
-    turn(people)
+    run_jobs(people)
     assert promoted(people) == 2
     assert people["oscar"].post("/v1/erasers/1/rollback").status_code == 200
     worker.serve(3, 1)
-    turn(people)
+    run_jobs(people)
     assert promoted(people) == 1
     assert state(people, erased) == "completed"

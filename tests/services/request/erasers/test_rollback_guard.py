@@ -1,4 +1,4 @@
-"""The rollback guard: nobody is exposed by one person, by SQL, or by a backup; and what two people may do."""
+"""The rollback guard: nobody is exposed by one person, by SQL or by a backup; what two people may do."""
 
 from datetime import timedelta
 from typing import Any
@@ -31,7 +31,7 @@ def approved(people: People, body: dict[str, Any], **more: Any) -> str:
     return ticket
 
 
-def turn(people: People) -> None:
+def run_jobs(people: People) -> None:
     for step in (break_glass_service.expire, promotions.promote_passed, progress.move_tickets):
         with transaction(people.context.database) as session:
             step(session, people.context.model_id)
@@ -57,9 +57,9 @@ def erased(people: People, worker: Worker, ticket_body: dict[str, Any]) -> str:
     worker.publish()
     ticket = approved(people, ticket_body)
     worker.publish(ticket)
-    turn(people)
+    run_jobs(people)
     worker.serve(1, 1)
-    turn(people)
+    run_jobs(people)
     assert state(people, ticket) == "completed"
     return ticket
 
@@ -95,7 +95,7 @@ def erased(people: People, worker: Worker, ticket_body: dict[str, Any]) -> str:
         ("inference", "UPDATE ticket SET state = 'withdrawn'", "permission denied"),
     ],
 )
-def test_no_service_gets_past_the_guard_in_sql(
+def test_statement_that_would_expose_somebody_is_refused_for_every_role(
     people: People, database: Databases, erased: str, service: str, statement: str, says: str
 ) -> None:
     zero = "(SELECT id FROM eraser_version WHERE number = 0)"
@@ -104,7 +104,9 @@ def test_no_service_gets_past_the_guard_in_sql(
     assert promoted(people) == (1, 1)
 
 
-def test_coverage_that_is_claimed_later_breaks_the_commitment(people: People, database: Databases, erased: str) -> None:
+def test_coverage_added_after_publication_breaks_the_commitment(
+    people: People, database: Databases, erased: str
+) -> None:
     """The refit role may insert coverage: but not into a version that has committed to other tickets."""
     with transaction(database.engine("refit")) as session:
         session.execute(
@@ -115,12 +117,14 @@ def test_coverage_that_is_claimed_later_breaks_the_commitment(people: People, da
     assert promoted(people) == (1, 1)
 
 
-def test_a_rollback_that_would_expose_somebody_names_the_ways_that_do_not(people: People, erased: str) -> None:
+def test_refused_rollback_names_the_alternatives(people: People, erased: str) -> None:
     body = people["oscar"].post("/v1/erasers/0/rollback").json()
     assert (body["count"], body["tickets"], body["ways"]) == (1, [erased], ["forward", "break-glass"])
 
 
-def test_forward_orders_the_old_recipe_for_todays_tickets(people: People, database: Databases, erased: str) -> None:
+def test_forward_rollback_orders_old_recipe_with_todays_tickets(
+    people: People, database: Databases, erased: str
+) -> None:
     assert people["oscar"].post("/v1/erasers/99/forward").status_code == 404
     assert people["oscar"].post("/v1/erasers/0/forward", **{"If-Match": '"g0"'}).status_code == 412
     head = {"Authorization": f"Bearer {people.keys['oscar']}"}
@@ -134,15 +138,15 @@ def test_forward_orders_the_old_recipe_for_todays_tickets(people: People, databa
     assert (kwargs["kind"], kwargs["recipe"]) == ("forward", "lacuna")
 
 
-def test_two_people_break_the_glass_and_it_mends_itself(
+def test_break_glass_needs_two_people_and_expires(
     people: People, worker: Worker, database: Databases, erased: str
 ) -> None:
-    asked = people["rosa"].post("/v1/erasers/0/break-glass", ASK).json()
-    assert (asked["state"], asked["tickets"]) == ("asked", [erased])
-    turn(people)
+    access = people["rosa"].post("/v1/erasers/0/break-glass", ASK).json()
+    assert (access["state"], access["tickets"]) == ("asked", [erased])
+    run_jobs(people)
     assert promoted(people) == (1, 1)
     assert people["oscar"].post("/v1/erasers/0/rollback").status_code == 409
-    path = f"/v1/break-glass/{asked['id']}"
+    path = f"/v1/break-glass/{access['id']}"
     assert people["rosa"].post(f"{path}/confirm").json()["type"].endswith("/four-eyes")
     alone = "UPDATE break_glass SET confirmed_by = asked_by, confirmed_at = now(), expires_at = now()"
     with pytest.raises(Exception, match="check constraint"), transaction(database.engine("request")) as session:
@@ -154,52 +158,50 @@ def test_two_people_break_the_glass_and_it_mends_itself(
         with pytest.raises(Exception, match="only ended"), transaction(database.engine("request")) as session:
             session.execute(text(f"UPDATE break_glass SET {longer}"))  # noqa: S608
     worker.serve(2, 0)
-    turn(people)
+    run_jobs(people)
     assert (promoted(people), state(people, erased)) == ((0, 2), "regressed")
     admin(database, "ALTER TABLE break_glass DISABLE TRIGGER guard")
     admin(database, "ALTER TABLE exposure DISABLE TRIGGER guard")
     admin(database, "UPDATE break_glass SET expires_at = now() - interval '1 second'")
     admin(database, "UPDATE exposure SET started_at = started_at - interval '90 seconds'")
-    turn(people)
+    run_jobs(people)
     assert promoted(people) == (1, 3)
     ledger = people["ada"].get(path).json()
     assert (ledger["state"], ledger["ended_by"], ledger["exposure"][0]["seconds"]) == ("ended", "clerk", None)
     worker.serve(3, 1)
-    turn(people)
+    run_jobs(people)
     seconds = people["ada"].get("/v1/break-glass").json()["items"][0]["exposure"][0]["seconds"]
     assert seconds >= 90
-    turn(people)
+    run_jobs(people)
     assert state(people, erased) == "completed"
 
 
-def test_a_broken_glass_is_ended_early_and_a_second_one_is_asked_anew(
-    people: People, worker: Worker, erased: str
-) -> None:
+def test_break_glass_ended_early_has_to_be_requested_again(people: People, worker: Worker, erased: str) -> None:
     assert people["rosa"].post("/v1/erasers/0/break-glass", ASK, **{"If-Match": '"g0"'}).status_code == 412
-    asked = people["rosa"].post("/v1/erasers/0/break-glass", ASK).json()
-    seen = {"If-Match": people["viktor"].get(f"/v1/break-glass/{asked['id']}").headers["etag"]}
-    people["viktor"].post(f"/v1/break-glass/{asked['id']}/confirm", **seen)
-    assert people["oscar"].post(f"/v1/break-glass/{asked['id']}/end", **seen).status_code == 412
-    assert people["oscar"].post(f"/v1/break-glass/{asked['id']}/end").json()["state"] == "ended"
+    access = people["rosa"].post("/v1/erasers/0/break-glass", ASK).json()
+    seen = {"If-Match": people["viktor"].get(f"/v1/break-glass/{access['id']}").headers["etag"]}
+    people["viktor"].post(f"/v1/break-glass/{access['id']}/confirm", **seen)
+    assert people["oscar"].post(f"/v1/break-glass/{access['id']}/end", **seen).status_code == 412
+    assert people["oscar"].post(f"/v1/break-glass/{access['id']}/end").json()["state"] == "ended"
     assert promoted(people) == (1, 3)
     for verb in ("end", "confirm"):
-        assert people["viktor"].post(f"/v1/break-glass/{asked['id']}/{verb}").status_code == 409
+        assert people["viktor"].post(f"/v1/break-glass/{access['id']}/{verb}").status_code == 409
     assert people["rosa"].post("/v1/erasers/1/break-glass", ASK).status_code == 409
 
 
-def test_a_later_audit_regresses_who_is_told_again(
+def test_later_audit_regresses_tickets_that_leak(
     people: People, worker: Worker, database: Databases, erased: str
 ) -> None:
     with transaction(database.engine("admin")) as session:
         version = session.execute(text("SELECT id::text FROM eraser_version WHERE number = 1")).scalar_one()
     worker.audit(version, "failed", revealed=0.5)
-    turn(people)
-    turn(people)
+    run_jobs(people)
+    run_jobs(people)
     assert state(people, erased) == "regressed"
     assert people["oscar"].post("/v1/erasers/0/rollback").status_code == 409
 
 
-def test_a_ticket_whose_own_figures_are_bad_is_not_completed(
+def test_ticket_whose_own_figures_fail_is_not_completed(
     people: People, worker: Worker, database: Databases, ticket_body: dict[str, Any]
 ) -> None:
     worker.publish()
@@ -209,25 +211,25 @@ def test_a_ticket_whose_own_figures_are_bad_is_not_completed(
         version = session.execute(text("SELECT id::text FROM eraser_version WHERE number = 1")).scalar_one()
     worker.audit(version, "passed", revealed=0.5)
     for _ in range(2):
-        turn(people)
+        run_jobs(people)
         worker.serve(1, 1)
     shown = people["olivia"].get(f"/v1/tickets/{ticket}").json()
     assert (shown["state"], shown["review_reason"]) == ("failed", "own_audit_failed")
 
 
-def test_a_rollback_sends_who_was_on_the_way_back_to_wait(
+def test_rollback_returns_deploying_tickets_to_scheduled(
     people: People, worker: Worker, erased: str, ticket_body: dict[str, Any]
 ) -> None:
     second = approved(people, ticket_body, names=["Ida Borg"])
     worker.publish(erased, second)
-    turn(people)
+    run_jobs(people)
     assert state(people, second) == "deploying"
     assert people["oscar"].post("/v1/erasers/1/rollback").status_code == 200
-    turn(people)
+    run_jobs(people)
     assert (state(people, second), state(people, erased)) == ("scheduled", "completed")
 
 
-def test_a_withdrawal_after_a_fit_orders_a_refit_and_before_it_none(
+def test_withdrawal_orders_a_refit_only_after_a_fit(
     people: People, database: Databases, erased: str, ticket_body: dict[str, Any]
 ) -> None:
     def orders() -> int:
@@ -245,40 +247,40 @@ def test_a_withdrawal_after_a_fit_orders_a_refit_and_before_it_none(
     assert orders() == before + 1
 
 
-def test_what_a_legal_hold_keeps_is_not_withdrawn(people: People, erased: str) -> None:
+def test_withdrawal_under_legal_hold_is_refused(people: People, erased: str) -> None:
     assert people["adam"].post(f"/v1/tickets/{erased}/hold", {"reason": "a case at court"}).status_code < 300
     refused = people["adam"].post(f"/v1/tickets/{erased}/withdraw", {"note": "asked to"})
     assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (409, "legal-hold")
     assert state(people, erased) == "completed"
 
 
-def test_a_database_from_an_old_backup_is_noticed(
+def test_database_from_an_old_backup_is_refused(
     people: People, worker: Worker, keys: KeyRing, store: LocalStore, erased: str
 ) -> None:
     model = people.context.model_id
 
-    def keep(known: HighWaterMark | None) -> HighWaterMark:
+    def raise_mark(known: HighWaterMark | None) -> HighWaterMark:
         with transaction(people.context.database) as session:
             return restores_jobs.raise_high_water_mark(session, store, keys, model, known)
 
-    now = keep(None)
+    now = raise_mark(None)
     assert (now.generation, now.version) == (1, 1)
-    assert keep(now) == now
+    assert raise_mark(now) == now
     assert people["olivia"].get("/v1/status").json()["stale"] is None
     high_water_mark.write(store, keys, model, HighWaterMark(now.generation + 1, now.version, now.log_size))
     with pytest.raises(StaleRestore, match="generation 1 \\(it was 2\\)"):
-        keep(None)
+        raise_mark(None)
     assert high_water_mark.read(store, keys, model).generation == 2
     assert "Restore a newer backup" in people["olivia"].get("/v1/status").json()["stale"]
     key = f"highwater/{model}"
     store.put(key, store.get(key).replace(b'generation\\": 2', b'generation\\": 0'))
     with pytest.raises(IntegrityFailure, match="altered"):
-        keep(None)
+        raise_mark(None)
 
 
-def test_asked_yesterday_is_asked_anew(people: People, database: Databases, erased: str) -> None:
-    asked = people["rosa"].post("/v1/erasers/0/break-glass", ASK).json()
+def test_confirmation_a_day_after_the_request_is_refused(people: People, database: Databases, erased: str) -> None:
+    access = people["rosa"].post("/v1/erasers/0/break-glass", ASK).json()
     admin(database, "ALTER TABLE break_glass DISABLE TRIGGER guard")
     with transaction(database.engine("admin")) as session:
         session.execute(text("UPDATE break_glass SET asked_at = :at"), {"at": utc_now() - timedelta(hours=25)})
-    assert "ask anew" in people["viktor"].post(f"/v1/break-glass/{asked['id']}/confirm").json()["detail"]
+    assert "request it again" in people["viktor"].post(f"/v1/break-glass/{access['id']}/confirm").json()["detail"]

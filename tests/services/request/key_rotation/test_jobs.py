@@ -1,4 +1,4 @@
-"""Rewrapping: every data key under the newest wrapping key, resumable, payloads untouched, shredded stays shredded."""
+"""Key rotation: every data key is wrapped anew, the job can be resumed, and what was shredded stays shredded."""
 
 import base64
 from collections.abc import Callable
@@ -32,18 +32,18 @@ ROTATED = KeyRing(NEW, old=[OLD], index=OLD)
 @pytest.fixture
 def tickets(people: People, worker: Worker, ticket_body: dict[str, Any], database: Databases) -> list[str]:
     """Three, and a version that covers the first, and a webhook."""
-    made = []
+    ids = []
     for number in range(3):
         body = ticket_body | {"names": [f"Mara {number}"], "external_ref": None}
-        made.append(str(people["olivia"].post("/v1/tickets", body).json()["id"]))
-    people["adam"].post(f"/v1/tickets/{made[0]}/approve", {"ground": "consent_withdrawn"})
-    worker.publish(made[0])
+        ids.append(str(people["olivia"].post("/v1/tickets", body).json()["id"]))
+    people["adam"].post(f"/v1/tickets/{ids[0]}/approve", {"ground": "consent_withdrawn"})
+    worker.publish(ids[0])
     with transaction(database.engine("admin")) as session:
         wrapped = KeyRing(OLD).seal(b"rows", "erasers/0").wrapped_key
         session.execute(text("UPDATE eraser_version SET wrapped_key = :w"), {"w": wrapped})
     hook = {"url": "https://hooks.example.org/x", "events": ["*"]}
     assert people["rosa"].post("/v1/webhooks", hook).status_code == 201
-    return made
+    return ids
 
 
 @pytest.fixture
@@ -60,12 +60,12 @@ def to_the_end(rewrapper: RewrapJob) -> int:
 
 def opened(database: Databases, store: LocalStore, ring: KeyRing, ticket: str) -> bytes:
     with transaction(database.engine("request")) as session:
-        one = session.get_one(Ticket, ticket)
-        assert one.payload_wrapped_key is not None
-        return ring.open(store.get(one.payload_key), one.payload_wrapped_key, one.payload_key)
+        row = session.get_one(Ticket, ticket)
+        assert row.payload_wrapped_key is not None
+        return ring.open(store.get(row.payload_key), row.payload_wrapped_key, row.payload_key)
 
 
-def test_all_are_wrapped_anew_and_the_old_key_is_needed_no_more(
+def test_rotation_rewraps_every_key_and_frees_the_old_one(
     people: People, tickets: list[str], rewrapper: RewrapJob, database: Databases, store: LocalStore
 ) -> None:
     before = {key: store.get(key) for key in store.list("payloads/")}
@@ -74,12 +74,12 @@ def test_all_are_wrapped_anew_and_the_old_key_is_needed_no_more(
     assert (ordered.status_code, ordered.json()["state"]) == (202, "waiting")
     assert people["viktor"].post("/v1/rewraps").status_code == 409
     to_the_end(rewrapper)
-    said = people["ada"].get(f"/v1/rewraps/{ordered.json()['id']}").json()
+    rotation = people["ada"].get(f"/v1/rewraps/{ordered.json()['id']}").json()
     old, new = ring_name(KeyRing(OLD)), ring_name(KeyRing(NEW))
-    assert (said["state"], said["key"], said["no_longer_used"]) == ("finished", new, [old])
-    assert said["in_use"] == {new: said["total"]}
-    assert said["before"] == {old: said["total"]}
-    assert (said["rewrapped"], said["unreadable"], said["passes"]) == (said["total"], [], 2)
+    assert (rotation["state"], rotation["key"], rotation["no_longer_used"]) == ("finished", new, [old])
+    assert rotation["in_use"] == {new: rotation["total"]}
+    assert rotation["before"] == {old: rotation["total"]}
+    assert (rotation["rewrapped"], rotation["unreadable"], rotation["passes"]) == (rotation["total"], [], 2)
     alone = KeyRing(NEW, index=OLD)
     for ticket in tickets:
         assert b"Mara" in opened(database, store, alone, ticket)
@@ -98,7 +98,7 @@ def ring_name(ring: KeyRing) -> str:
     return ring.current_wrapping_key()
 
 
-def test_it_goes_on_where_it_was(
+def test_interrupted_rotation_goes_on_where_it_was(
     people: People, tickets: list[str], database: Databases, store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "BATCH", 1)
@@ -119,11 +119,11 @@ def test_it_goes_on_where_it_was(
     done = people["rosa"].get("/v1/rewraps").json()["items"][0]
     assert (done["rewrapped"], done["done"], done["state"]) == (2, 2, "running")
     to_the_end(RewrapJob(database.engine("request"), store, ROTATED))  # another process
-    said = people["rosa"].get("/v1/rewraps").json()["items"][0]
-    assert (said["state"], said["rewrapped"]) == ("finished", said["total"])
+    rotation = people["rosa"].get("/v1/rewraps").json()["items"][0]
+    assert (rotation["state"], rotation["rewrapped"]) == ("finished", rotation["total"])
 
 
-def test_what_is_destroyed_stays_so_and_what_cannot_be_opened_is_named(
+def test_destroyed_key_stays_destroyed_and_unreadable_key_is_named(
     people: People, tickets: list[str], rewrapper: RewrapJob, database: Databases, store: LocalStore
 ) -> None:
     people["adam"].post(f"/v1/tickets/{tickets[1]}/withdraw", {"note": "no"})
@@ -142,8 +142,8 @@ def test_what_is_destroyed_stays_so_and_what_cannot_be_opened_is_named(
 
     people["rosa"].post("/v1/rewraps")
     to_the_end(RewrapJob(database.engine("request"), store, Slow(NEW, old=[OLD], index=OLD)))
-    said = people["rosa"].get("/v1/rewraps").json()["items"][0]
-    assert said["unreadable"] == [f"ticket/{tickets[2]}"]
+    rotation = people["rosa"].get("/v1/rewraps").json()["items"][0]
+    assert rotation["unreadable"] == [f"ticket/{tickets[2]}"]
     with transaction(database.engine("request")) as session:
         assert session.get_one(Ticket, tickets[1]).payload_wrapped_key is None
     for statement in (
@@ -157,11 +157,11 @@ def test_what_is_destroyed_stays_so_and_what_cannot_be_opened_is_named(
         session.execute(text("UPDATE eraser_version SET recipe = 'x'"))
 
 
-def test_an_old_key_without_the_index_key_is_refused_and_the_command_tells_all(
+def test_old_key_without_index_key_is_refused_and_command_reports_rotation(
     people: People, tickets: list[str], database: Databases, store: LocalStore, listening: Callable[[Any], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    text_old, text_new = (base64.b64encode(one).decode() for one in (OLD, NEW))
+    text_old, text_new = (base64.b64encode(key).decode() for key in (OLD, NEW))
     with pytest.raises(BadInput, match="LACUNA_INDEX_KEY"):
         KeyRing.from_settings(Settings(kek=text_new, old_keks=text_old))
     ring = KeyRing.from_settings(Settings(kek=text_new, old_keks=f"{text_old}, ", index_key=text_old))

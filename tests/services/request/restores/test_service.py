@@ -1,4 +1,4 @@
-"""An old backup is refused until two people accept it; the mark is signed; the lost past stays as evidence."""
+"""A database from an old backup is refused until two people accept it; the abandoned past stays as evidence."""
 
 import json
 from collections.abc import Callable
@@ -43,23 +43,25 @@ def size_of(sequencer: Sequencer) -> int:
 
 
 @pytest.fixture
-def keep(people: People, store: LocalStore, keys: KeyRing) -> Callable[[], HighWaterMark]:
-    """The clerk's first step."""
+def raise_mark(people: People, store: LocalStore, keys: KeyRing) -> Callable[[], HighWaterMark]:
+    """The first job of the control loop: raise the high-water mark."""
 
-    def look() -> HighWaterMark:
+    def run() -> HighWaterMark:
         with transaction(people.context.database) as session:
             return restores_jobs.raise_high_water_mark(session, store, keys, MODEL, None, SIGNER)
 
-    return look
+    return run
 
 
 @pytest.fixture
-def old(people: People, store: LocalStore, keys: KeyRing, sequencer: Sequencer, keep: Any) -> None:
+def old_database(
+    people: People, store: LocalStore, keys: KeyRing, sequencer: Sequencer, raise_mark: Callable[[], HighWaterMark]
+) -> None:
     """A database that is older than its object store: the mark is above it, and checkpoints were signed since."""
     with transaction(people.context.database) as session:
         audit_log.append_leaf(session, "olivia", "ticket.received", "T-1", {})
     sequencer.turn()
-    now = keep()
+    now = raise_mark()
     high_water_mark.write(
         store, keys, MODEL, HighWaterMark(now.generation + 2, now.version + 2, now.log_size + 50), SIGNER
     )
@@ -69,24 +71,30 @@ def old(people: People, store: LocalStore, keys: KeyRing, sequencer: Sequencer, 
         store.put(NEWEST_CHECKPOINT, lost)
 
 
-def test_it_is_refused_until_two_people_accept_it(
-    people: People, old: None, keep: Any, store: LocalStore, keys: KeyRing, sequencer: Sequencer, database: Databases
+def test_old_database_is_refused_until_two_people_accept_it(
+    people: People,
+    old_database: None,
+    raise_mark: Callable[[], HighWaterMark],
+    store: LocalStore,
+    keys: KeyRing,
+    sequencer: Sequencer,
+    database: Databases,
 ) -> None:
     with pytest.raises(StaleRestore):
-        keep()
+        raise_mark()
     lost = store.get(NEWEST_CHECKPOINT)
     assert people["olivia"].post("/v1/restores", WHY).status_code == 403
     asked = people["rosa"].post("/v1/restores", WHY)
     assert (asked.status_code, asked.json()["state"]) == (202, "asked"), asked.text
-    one = f"/v1/restores/{asked.json()['id']}"
+    path = f"/v1/restores/{asked.json()['id']}"
     with pytest.raises(StaleRestore):
-        keep()
+        raise_mark()
     with pytest.raises(IntegrityFailure, match="older than the object store"):
         sequencer.turn()
-    assert people["rosa"].post(f"{one}/confirm").status_code == 403
-    assert people["viktor"].post(f"{one}/confirm").json()["state"] == "accepted"
-    assert people["viktor"].post(f"{one}/confirm").status_code == 409
-    now = keep()
+    assert people["rosa"].post(f"{path}/confirm").status_code == 403
+    assert people["viktor"].post(f"{path}/confirm").json()["state"] == "accepted"
+    assert people["viktor"].post(f"{path}/confirm").status_code == 409
+    now = raise_mark()
     assert high_water_mark.read(store, keys, MODEL) == now
     assert people["ada"].get("/v1/status").json()["stale"] is None
     assert sequencer.turn() > 0
@@ -100,31 +108,36 @@ def test_it_is_refused_until_two_people_accept_it(
     assert people["rosa"].post("/v1/restores", WHY).status_code == 409
 
 
-def test_it_is_accepted_once_and_for_this_mark_alone(
-    people: People, old: None, keep: Any, store: LocalStore, keys: KeyRing, sequencer: Sequencer
+def test_acceptance_holds_once_and_for_one_mark(
+    people: People,
+    old_database: None,
+    raise_mark: Callable[[], HighWaterMark],
+    store: LocalStore,
+    keys: KeyRing,
+    sequencer: Sequencer,
 ) -> None:
-    one = f"/v1/restores/{people['rosa'].post('/v1/restores', WHY).json()['id']}"
+    path = f"/v1/restores/{people['rosa'].post('/v1/restores', WHY).json()['id']}"
     mark = high_water_mark.read(store, keys, MODEL)
     high_water_mark.write(store, keys, MODEL, mark, SIGNER)  # the same numbers at another time
-    assert people["viktor"].post(f"{one}/confirm").status_code == 409
+    assert people["viktor"].post(f"{path}/confirm").status_code == 409
     two = f"/v1/restores/{people['rosa'].post('/v1/restores', WHY).json()['id']}"
     assert people["viktor"].post(f"{two}/confirm").status_code == 200
-    keep()
+    raise_mark()
     high_water_mark.write(store, keys, MODEL, mark, SIGNER)
     with pytest.raises(StaleRestore):
-        keep()
+        raise_mark()
 
 
-def test_an_auditor_checks_the_mark_with_public_keys_alone(
+def test_mark_is_verified_with_public_keys_alone(
     people: People,
-    keep: Any,
+    raise_mark: Callable[[], HighWaterMark],
     store: LocalStore,
     keys: KeyRing,
     listening: Callable[[Any], str],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    keep()
+    raise_mark()
     monkeypatch.setenv("LACUNA_URL", listening(build(people.context)))
     monkeypatch.setenv("LACUNA_KEY", people.keys["ada"])
 
@@ -148,7 +161,9 @@ def test_an_auditor_checks_the_mark_with_public_keys_alone(
         high_water_mark.check_signature(given | {"signature": None}, [KEY.raw])
 
 
-def test_one_name_in_another_spelling_is_no_second_person(people: People, old: None, database: Databases) -> None:
+def test_confirmation_by_the_same_name_in_another_spelling_is_refused(
+    people: People, old_database: None, database: Databases
+) -> None:
     people["rosa"].post("/v1/restores", WHY)
     confirm = text("UPDATE restore_acceptance SET confirmed_by = :n, confirmed_at = now()")
     with pytest.raises(Exception, match="check constraint"), transaction(database.engine("request")) as session:

@@ -1,4 +1,4 @@
-"""What is destroyed and when: payloads after the grace, kits when a ticket is over; nothing that is held or needed."""
+"""Retention: payloads go after the grace period, kits when a ticket is over, and nothing that is held or needed."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -26,7 +26,7 @@ GROUND = {"ground": "consent_withdrawn"}
 NOW = Retention(timedelta(0))
 
 
-def turn(people: People) -> None:
+def run_jobs(people: People) -> None:
     for step in (promotions.promote_passed, progress.move_tickets):
         with transaction(people.context.database) as session:
             step(session, people.context.model_id)
@@ -36,9 +36,9 @@ def shred(people: People, keep: Retention = NOW, store: Any = None) -> list[tupl
     """One run of the job; what was due."""
     context = replace(people.context, store=store or people.context.store)
     with transaction(context.database) as session:
-        found = retention_service.due_for_shredding(session, context.model_id, keep)
+        due = retention_service.due_for_shredding(session, context.model_id, keep)
     Shredder(context, keep).run()
-    return found
+    return due
 
 
 def ticket_of(people: People, ticket: str) -> Ticket:
@@ -46,9 +46,9 @@ def ticket_of(people: People, ticket: str) -> Ticket:
         return session.get_one(Ticket, ticket)
 
 
-def shown(people: People, ticket: str) -> dict[str, Any]:
-    found: dict[str, Any] = people["olivia"].get(f"/v1/tickets/{ticket}").json()
-    return found
+def show(people: People, ticket: str) -> dict[str, Any]:
+    answer: dict[str, Any] = people["olivia"].get(f"/v1/tickets/{ticket}").json()
+    return answer
 
 
 @pytest.fixture
@@ -58,17 +58,17 @@ def erased(people: People, worker: Worker, ticket_body: dict[str, Any]) -> str:
     ticket = str(people["olivia"].post("/v1/tickets", body).json()["id"])
     assert people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND).status_code == 200
     worker.publish(ticket)
-    turn(people)
+    run_jobs(people)
     worker.serve(1, 0)
-    turn(people)
-    assert shown(people, ticket)["state"] == "completed"
+    run_jobs(people)
+    assert show(people, ticket)["state"] == "completed"
     return ticket
 
 
-def test_after_the_grace_the_key_is_gone_with_a_proof_and_a_kit_stays(
+def test_payload_key_is_destroyed_after_the_grace_period_and_a_kit_stays(
     people: People, store: LocalStore, erased: str
 ) -> None:
-    """Not before; then payload and key are gone, the kit speaks of the same person in small pictures."""
+    """Not earlier. Payload and key are gone then, and the kit has the same person in small pictures."""
     before = ticket_of(people, erased)
     blob = store.get(before.payload_key)
     assert shred(people, Retention(timedelta(days=30))) == []
@@ -79,7 +79,7 @@ def test_after_the_grace_the_key_is_gone_with_a_proof_and_a_kit_stays(
     person = open_material(store, people.context.keys, after)
     assert (person.names, person.facts[0].accept) == (("Mara Lindqvist",), ("Marble & Finch", "Marble and Finch"))
     assert max(person.photos[0].size) == KIT_SIDE
-    seen = shown(people, erased)
+    seen = show(people, erased)
     assert (seen["payload"], seen["kit"], seen["events"][-1]["kind"]) == ("shredded", True, "payload.destroyed")
     assert (seen["disposals"][0]["sha256"], seen["disposals"][0]["reason"]) == (before.payload_sha256, "completed")
     assert seen["disposals"][0]["removed_at"] >= seen["disposals"][0]["key_destroyed_at"]
@@ -92,26 +92,28 @@ def test_after_the_grace_the_key_is_gone_with_a_proof_and_a_kit_stays(
         people.context.keys.open(blob, kit_key, before.payload_key)
 
 
-def test_a_held_ticket_is_never_shredded(people: People, store: LocalStore, erased: str) -> None:
+def test_held_ticket_is_not_shredded(people: People, store: LocalStore, erased: str) -> None:
     path = f"/v1/tickets/{erased}"
     people["olivia"].post(f"{path}/hold", {"reason": "a court asked for it"})
     assert shred(people) == []
     with pytest.raises(OnHold), transaction(people.context.database) as session:
         retention_service.shred_key(session, store, people.context.keys, erased, "payload")
-    assert shown(people, erased)["payload"] == "sealed"
+    assert show(people, erased)["payload"] == "sealed"
     for who in ("olivia", "adam"):
         people[who].post(f"{path}/release", {"reason": "the court is done"})
     assert shred(people) == [(erased, "payload")]
 
 
-def test_what_is_still_needed_is_not_destroyed(people: People, store: LocalStore, ticket_body: dict[str, Any]) -> None:
+def test_payload_that_is_still_needed_is_not_destroyed(
+    people: People, store: LocalStore, ticket_body: dict[str, Any]
+) -> None:
     ticket = str(people["olivia"].post("/v1/tickets", ticket_body).json()["id"])
     assert shred(people) == []
     with pytest.raises(Conflict, match="still needed"), transaction(people.context.database) as session:
         retention_service.shred_key(session, store, people.context.keys, ticket, "payload")
 
 
-def test_a_rejected_ticket_leaves_neither_payload_nor_kit(
+def test_rejected_ticket_keeps_neither_payload_nor_kit(
     people: People, store: LocalStore, ticket_body: dict[str, Any]
 ) -> None:
     ticket = str(people["olivia"].post("/v1/tickets", ticket_body).json()["id"])
@@ -122,7 +124,7 @@ def test_a_rejected_ticket_leaves_neither_payload_nor_kit(
         open_material(store, people.context.keys, ticket_of(people, ticket))
 
 
-def test_a_withdrawn_tickets_kit_goes_too_and_an_old_one_by_its_own_retention(
+def test_kit_is_destroyed_after_withdrawal_and_after_its_own_retention(
     people: People, store: LocalStore, erased: str
 ) -> None:
     shred(people)
@@ -134,10 +136,10 @@ def test_a_withdrawn_tickets_kit_goes_too_and_an_old_one_by_its_own_retention(
         people[who].post(f"/v1/tickets/{erased}/release", {"reason": "the court is done"})
     assert shred(people) == [(erased, "kit")]
     assert list(store.list("")) == []
-    assert {one["object"] for one in shown(people, erased)["disposals"]} == {"payload", "kit"}
+    assert {disposal["object"] for disposal in show(people, erased)["disposals"]} == {"payload", "kit"}
 
 
-def test_a_store_that_is_away_delays_the_object_and_never_the_key(
+def test_unreachable_store_delays_the_object_and_not_the_key(
     people: People, store: LocalStore, erased: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(_self: Any, _key: str) -> None:
@@ -147,7 +149,7 @@ def test_a_store_that_is_away_delays_the_object_and_never_the_key(
         patched.setattr(LocalStore, "delete", away)
         with pytest.raises(StoreUnavailable):
             shred(people)
-    seen = shown(people, erased)
+    seen = show(people, erased)
     assert (seen["payload"], seen["disposals"][0]["removed_at"]) == ("shredded", None)
     assert list(store.list("payloads/")) != []
     shred(people)
@@ -162,12 +164,14 @@ def test_a_store_that_is_away_delays_the_object_and_never_the_key(
         ("DELETE FROM disposal", "permission denied"),
     ],
 )
-def test_nothing_is_destroyed_in_sql_without_a_proof(people: People, erased: str, statement: str, says: str) -> None:
+def test_destruction_without_a_proof_is_refused_by_the_database(
+    people: People, erased: str, statement: str, says: str
+) -> None:
     with pytest.raises(Exception, match=says), transaction(people.context.database) as session:
         session.execute(text(statement))
 
 
-def test_a_destroyed_key_never_comes_back(people: People, database: Databases, erased: str) -> None:
+def test_destroyed_key_cannot_be_restored(people: People, database: Databases, erased: str) -> None:
     key = ticket_of(people, erased).payload_wrapped_key
     shred(people)
     with pytest.raises(Exception, match="was destroyed"), transaction(database.engine("admin")) as session:

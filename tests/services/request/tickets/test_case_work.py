@@ -1,4 +1,7 @@
-"""The desk over HTTP: identity, holds, edits, duplicates, extensions, letters, escalation; each rule both ways."""
+"""Case work on tickets over HTTP: identity, holds, edits, duplicates, extensions, notices and escalations.
+
+Each rule is tried both ways: what is allowed, and what is refused.
+"""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -40,15 +43,13 @@ def ago(**long: float) -> str:
     return (utc_now() - timedelta(**long)).isoformat()
 
 
-def test_the_database_knows_the_same_moves(database: Databases) -> None:
+def test_transitions_in_the_database_equal_those_in_the_domain(database: Databases) -> None:
     with transaction(database.engine("request")) as session:
-        known = {(one.origin, one.target) for one in session.query(LifecycleMove)}
+        known = {(move.origin, move.target) for move in session.query(LifecycleMove)}
     assert known == {(origin, move.target) for move in TRANSITIONS.values() for origin in move.origins}
 
 
-def test_doubts_stop_the_clock_and_the_approval_until_they_are_settled(
-    people: People, ticket_body: dict[str, Any]
-) -> None:
+def test_doubted_identity_stops_clock_and_approval_until_verified(people: People, ticket_body: dict[str, Any]) -> None:
     ticket = filed(people, ticket_body)
     path = f"/v1/tickets/{ticket}/identity"
     doubted = people["olivia"].post(path, {"outcome": "doubted", "note": "the address is not known"}).json()
@@ -65,7 +66,7 @@ def test_doubts_stop_the_clock_and_the_approval_until_they_are_settled(
     refused(people["olivia"].post(path, body), 409, "conflict")
 
 
-def test_whoever_edited_last_cannot_approve_and_the_material_is_the_new_one(
+def test_edit_replaces_material_and_excludes_the_editor_from_approval(
     people: People, ticket_body: dict[str, Any], store: LocalStore, keys: KeyRing, database: Databases
 ) -> None:
     ticket = filed(people, ticket_body)
@@ -90,10 +91,10 @@ def test_whoever_edited_last_cannot_approve_and_the_material_is_the_new_one(
     refused(people["adam"].patch(f"/v1/tickets/{ticket}", {"urgent": True}), 409, "conflict")
 
 
-def test_who_never_proves_to_be_that_person_expires_unless_held(
+def test_unproved_identity_expires_unless_held(
     people: People, ticket_body: dict[str, Any], database: Databases
 ) -> None:
-    """After so many days of doubt, by the clerk, with history, log leaf and a stopped clock; CCPA's clock runs on."""
+    """It expires after the configured days of doubt, with a log leaf and a stopped clock. A CCPA clock runs on."""
     late, held, verified, fresh, ccpa = (
         filed(people, ticket_body, names=[name], **more)
         for name, more in (
@@ -112,8 +113,8 @@ def test_who_never_proves_to_be_that_person_expires_unless_held(
     for wanted in (2, 0):
         with transaction(people.context.database) as session:
             assert identity_checks.expire_unverified(session, people.context.model_id, timedelta(days=30)) == wanted
-    shown = {one["id"]: one for one in people["olivia"].get("/v1/tickets").json()["items"]}
-    assert {shown[one]["state"] for one in (late, ccpa)} == {"expired"}
+    shown = {ticket["id"]: ticket for ticket in people["olivia"].get("/v1/tickets").json()["items"]}
+    assert {shown[ticket_id]["state"] for ticket_id in (late, ccpa)} == {"expired"}
     assert (shown[late]["clock"], shown[held]["state"]) == ("stopped", "identity_pending")
     assert (shown[verified]["state"], shown[fresh]["state"]) == ("under_review", "identity_pending")
     with transaction(people.context.database) as session:
@@ -121,9 +122,7 @@ def test_who_never_proves_to_be_that_person_expires_unless_held(
     assert leaves == ["clerk", "clerk"]
 
 
-def test_a_hold_is_set_by_one_and_released_by_two(
-    people: People, ticket_body: dict[str, Any], database: Databases
-) -> None:
+def test_hold_is_released_by_two_people_only(people: People, ticket_body: dict[str, Any], database: Databases) -> None:
     ticket = filed(people, ticket_body)
     path = f"/v1/tickets/{ticket}"
     assert people["olivia"].post(f"{path}/hold", WHY).json()["hold"]["set_by"] == "olivia"
@@ -149,7 +148,7 @@ def test_a_hold_is_set_by_one_and_released_by_two(
         session.execute(text(shred))
 
 
-def test_of_two_who_file_the_same_at_once_one_is_first(
+def test_same_subject_filed_concurrently_is_one_duplicate(
     people: People, ticket_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two transactions at the same point: both have begun, neither has looked."""
@@ -163,17 +162,15 @@ def test_of_two_who_file_the_same_at_once_one_is_first(
     monkeypatch.setattr(ticket_duplicates, "lock_subjects", together)
     with ThreadPoolExecutor(2) as pool:
         answers = [
-            one.json() for one in pool.map(lambda _: people["olivia"].post("/v1/tickets", ticket_body), range(2))
+            answer.json() for answer in pool.map(lambda _: people["olivia"].post("/v1/tickets", ticket_body), range(2))
         ]
-    states = {one["state"]: one for one in answers}
+    states = {answer["state"]: answer for answer in answers}
     assert set(states) == {"under_review", "duplicate"}
     assert states["duplicate"]["duplicate_of"] == states["under_review"]["id"]
     assert states["duplicate"]["clock"] == "stopped"
 
 
-def test_a_namesake_is_no_duplicate_and_a_duplicate_can_be_told_apart(
-    people: People, ticket_body: dict[str, Any]
-) -> None:
+def test_namesake_is_marked_and_duplicate_can_be_distinguished(people: People, ticket_body: dict[str, Any]) -> None:
     filed(people, ticket_body)
     other = filed(people, ticket_body, facts=[{"attribute": "city", "value": "Ulm"}])
     shown = people["olivia"].get(f"/v1/tickets/{other}").json()
@@ -183,9 +180,7 @@ def test_a_namesake_is_no_duplicate_and_a_duplicate_can_be_told_apart(
     assert (apart["state"], apart["duplicate_of"], apart["clock"]) == ("under_review", None, "running")
 
 
-def test_an_extension_is_told_with_its_reason_inside_the_first_month_once(
-    people: People, ticket_body: dict[str, Any]
-) -> None:
+def test_extension_is_granted_once_inside_the_first_period(people: People, ticket_body: dict[str, Any]) -> None:
     ticket = filed(people, ticket_body, received_at=ago(days=20))
     answer = people["olivia"].post(f"/v1/tickets/{ticket}/extend", {"reason": "four hundred photographs"}).json()
     assert answer["due"]["extended"]
@@ -197,17 +192,17 @@ def test_an_extension_is_told_with_its_reason_inside_the_first_month_once(
     refused(people["olivia"].post("/v1/tickets", ticket_body | {"received_at": ago(days=-1)}), 422, "bad-input")
 
 
-def test_a_rejection_has_its_letter(people: People, ticket_body: dict[str, Any]) -> None:
+def test_rejection_has_a_notice_to_the_person(people: People, ticket_body: dict[str, Any]) -> None:
     ticket = filed(people, ticket_body)
     refused(people["olivia"].get(f"/v1/tickets/{ticket}/letter"), 409, "conflict")
     body = {"code": "legal_claims", "note": "The dispute before the court is open."}
     assert people["olivia"].post(f"/v1/tickets/{ticket}/reject", body).json()["clock"] == "stopped"
     letter = people["ada"].get(f"/v1/tickets/{ticket}/letter").json()["letter"]
-    for said in (body["note"], "Article 17(3)(e)", "supervisory authority", "judicial remedy", ticket):
-        assert said in letter
+    for phrase in (body["note"], "Article 17(3)(e)", "supervisory authority", "judicial remedy", ticket):
+        assert phrase in letter
 
 
-def test_each_step_of_the_clock_is_told_once(people: People, ticket_body: dict[str, Any]) -> None:
+def test_each_escalation_step_is_recorded_once(people: People, ticket_body: dict[str, Any]) -> None:
     model = people.context.model_id
     fresh = filed(people, ticket_body, names=["Ida Borg"])
     late = filed(people, ticket_body, received_at=ago(days=24.5))
@@ -217,17 +212,17 @@ def test_each_step_of_the_clock_is_told_once(people: People, ticket_body: dict[s
         with transaction(people.context.database) as session:
             written.append(escalations.escalate(session, model))
     assert written == [6, 0]
-    listed = {one["id"]: one["escalation"] for one in people["olivia"].get("/v1/escalations").json()["items"]}
+    listed = {ticket["id"]: ticket["escalation"] for ticket in people["olivia"].get("/v1/escalations").json()["items"]}
     assert listed == {over: 100, late: 75, fresh: None}
-    told = [
+    notes = [
         e["note"]
         for e in people["olivia"].get(f"/v1/tickets/{late}").json()["events"]
         if e["kind"] == "clock.escalated"
     ]
-    assert [note.split(" %")[0] for note in told] == ["50", "75"]
+    assert [note.split(" %")[0] for note in notes] == ["50", "75"]
 
 
-def test_a_ticket_needs_a_law_that_is_known(people: People, ticket_body: dict[str, Any]) -> None:
+def test_unknown_regime_or_calendar_is_refused(people: People, ticket_body: dict[str, Any]) -> None:
     for wrong in ({"regime": "hammurabi"}, {"calendar": "XX"}):
         refused(people["olivia"].post("/v1/tickets", ticket_body | wrong), 422, "bad-input")
 
@@ -243,9 +238,11 @@ def test_a_ticket_needs_a_law_that_is_known(people: People, ticket_body: dict[st
         ("olivia", "post", "/v1/erasers/0/forward"),
     ],
 )
-def test_a_wrong_role_is_refused(people: People, ticket_body: dict[str, Any], who: str, method: str, path: str) -> None:
+def test_case_work_without_the_role_is_refused(
+    people: People, ticket_body: dict[str, Any], who: str, method: str, path: str
+) -> None:
     bodies = {"identity": {"outcome": "doubted", "note": "-"}, "hold": WHY, "break-glass": WHY | {"minutes": 5}}
-    door, path = people[who], path.format(ticket=filed(people, ticket_body))
+    client, path = people[who], path.format(ticket=filed(people, ticket_body))
     body = bodies.get(path.rsplit("/", 1)[-1], {})
-    response = door.get(path) if method == "get" else getattr(door, method)(path, body)
+    response = client.get(path) if method == "get" else getattr(client, method)(path, body)
     refused(response, 403, "forbidden")

@@ -1,4 +1,4 @@
-"""The officer's API: who may do what, what is refused, and that nothing is lost. Over HTTP, on a real PostgreSQL."""
+"""Tickets over HTTP: who may do what, what is refused, and that nothing is lost."""
 
 import base64
 import io
@@ -46,7 +46,9 @@ def count(database: Databases, table: str) -> int:
         return int(session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())  # noqa: S608
 
 
-def test_a_ticket_is_filed_and_followed(people: People, ticket_body: dict[str, Any], store: LocalStore) -> None:
+def test_filed_ticket_is_reviewed_listed_and_stored(
+    people: People, ticket_body: dict[str, Any], store: LocalStore
+) -> None:
     response = people["olivia"].post("/v1/tickets", ticket_body)
     ticket = response.json()
     assert response.headers["location"] == f"/v1/tickets/{ticket['id']}"
@@ -56,33 +58,35 @@ def test_a_ticket_is_filed_and_followed(people: People, ticket_body: dict[str, A
     assert list(store.list("payloads/")) == [f"payloads/default/{ticket['id']}"]
 
 
-def test_an_answer_that_was_stored_meanwhile_undoes_the_second_ticket(
+def test_answer_stored_by_a_concurrent_request_undoes_the_second_ticket(
     people: People, ticket_body: dict[str, Any], database: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first request commits after the second one looked for its answer and before it wrote its own."""
-    enter = intake.insert_tickets
+    """The first request commits after the second has looked for a stored answer and before it stores its own."""
+    insert_tickets = intake.insert_tickets
 
     def overtaken(*args: Any) -> Any:
         with transaction(database.engine("admin")) as session:
             row = "INSERT INTO idempotency_key VALUES ('default', 'olivia', 'k', '', 201, '{}', '{}', now())"
             session.execute(text(row))
-        return enter(*args)
+        return insert_tickets(*args)
 
     monkeypatch.setattr(intake, "insert_tickets", overtaken)
     problem(people["olivia"].post("/v1/tickets", ticket_body, **{"Idempotency-Key": "k"}), 409, "in-flight")
     assert (count(database, "ticket"), count(database, "ticket_event")) == (0, 0)
 
 
-def test_a_ticket_is_filed_in_few_round_trips(people: People, ticket_body: dict[str, Any]) -> None:
+def test_filing_takes_five_round_trips(people: People, ticket_body: dict[str, Any]) -> None:
     """What makes filing fast: lock and answer of the key, locks of names, earlier tickets, all rows, the answer."""
     seen: list[str] = []
     event.listen(people.context.database, "before_cursor_execute", lambda *given: seen.append(given[2]))
     people["olivia"].post("/v1/tickets", ticket_body, **{"Idempotency-Key": "k"})
-    assert len([one for one in seen if "api_key" not in one]) == 5
+    assert len([statement for statement in seen if "api_key" not in statement]) == 5
 
 
-def test_a_ticket_is_not_written_as_anything_but_just_received(people: People, ticket_body: dict[str, Any]) -> None:
-    """The guard stands in the database: reviewed or a duplicate at once, nothing further."""
+def test_ticket_inserted_in_a_later_state_is_refused_by_the_database(
+    people: People, ticket_body: dict[str, Any]
+) -> None:
+    """A new row is under review or a duplicate, and nothing further."""
     filed(people, ticket_body)
     copy = (
         "INSERT INTO ticket SELECT (jsonb_populate_record(t, jsonb_build_object('id', 'T-X', 'state', 'approved'))).*"
@@ -91,7 +95,7 @@ def test_a_ticket_is_not_written_as_anything_but_just_received(people: People, t
         session.execute(text(f"{copy} FROM ticket AS t"))
 
 
-def test_who_filed_a_ticket_cannot_approve_it(people: People, ticket_body: dict[str, Any]) -> None:
+def test_approval_by_submitter_is_refused(people: People, ticket_body: dict[str, Any]) -> None:
     ticket = filed(people, ticket_body)
     detail = problem(people["olivia"].post(f"/v1/tickets/{ticket}/approve", GROUND), 403, "four-eyes")
     assert "somebody else" in detail
@@ -99,7 +103,9 @@ def test_who_filed_a_ticket_cannot_approve_it(people: People, ticket_body: dict[
     assert (approved["state"], approved["decided_by"], approved["ground"]) == ("approved", "adam", "consent_withdrawn")
 
 
-def test_the_database_itself_wants_four_eyes(people: People, database: Databases, ticket_body: dict[str, Any]) -> None:
+def test_approval_by_submitter_is_refused_by_the_database(
+    people: People, database: Databases, ticket_body: dict[str, Any]
+) -> None:
     ticket = filed(people, ticket_body)
     with pytest.raises(Exception, match="check constraint"), transaction(database.engine("request")) as session:
         session.execute(
@@ -107,8 +113,8 @@ def test_the_database_itself_wants_four_eyes(people: People, database: Databases
         )
 
 
-def test_a_ticket_is_approved_once(people: People, ticket_body: dict[str, Any], database: Databases) -> None:
-    """Two officers at the same moment: one is told that it is approved already, and one refit is ordered."""
+def test_second_approval_is_refused(people: People, ticket_body: dict[str, Any], database: Databases) -> None:
+    """Of two approvals at the same moment one is refused, and one refit is ordered."""
     ticket = filed(people, ticket_body, urgent=True)
     orders = count(database, "outbox")
     seen = {"If-Match": people["adam"].get(f"/v1/tickets/{ticket}").headers["etag"]}
@@ -134,7 +140,9 @@ def test_a_ticket_is_approved_once(people: People, ticket_body: dict[str, Any], 
         ("adam", "/v1/erasers/0/rollback", 403),
     ],
 )
-def test_a_wrong_role_is_refused(people: People, ticket_body: dict[str, Any], who: str, path: str, status: int) -> None:
+def test_call_without_the_role_is_refused(
+    people: People, ticket_body: dict[str, Any], who: str, path: str, status: int
+) -> None:
     bodies = {"approve": GROUND, "reject": {"code": "no_match", "note": "-"}, "withdraw": {"note": "-"}}
     ticket = filed(people, ticket_body)
     body = bodies.get(path.rsplit("/", 1)[-1], ticket_body if path == "/v1/tickets" else {})
@@ -142,13 +150,13 @@ def test_a_wrong_role_is_refused(people: People, ticket_body: dict[str, Any], wh
 
 
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic b2xpdmlhOng="}])
-def test_a_wrong_key_is_refused(people: People, header: dict[str, str]) -> None:
+def test_unknown_key_is_refused(people: People, header: dict[str, str]) -> None:
     response = people.app.get("/v1/tickets", headers=header)
     problem(response, 401, "unauthorized")
     assert response.headers["www-authenticate"] == "Bearer"
 
 
-def test_a_revoked_key_is_refused(people: People, database: Databases) -> None:
+def test_revoked_key_is_refused(people: People, database: Databases) -> None:
     assert people["ada"].get("/v1/tickets").status_code == 200
     with transaction(database.engine("admin")) as session:
         session.execute(text("UPDATE api_key SET revoked_at = now() WHERE owner = 'ada'"))
@@ -192,7 +200,7 @@ def gif() -> str:
         ({"photos": ["data:image/png;base64," + base64.b64encode(bytes(9_000_000)).decode()]}, 422, "bad-input", ""),
     ],
 )
-def test_a_bad_ticket_is_refused_and_leaves_nothing(
+def test_invalid_ticket_is_refused_and_leaves_nothing(
     people: People,
     database: Databases,
     store: LocalStore,
@@ -209,7 +217,7 @@ def test_a_bad_ticket_is_refused_and_leaves_nothing(
     assert list(store.list("payloads/")) == []
 
 
-def test_a_body_that_is_not_json_or_far_too_large_is_refused(people: People) -> None:
+def test_body_that_is_no_json_or_too_large_is_refused(people: People) -> None:
     head = {"Authorization": f"Bearer {people.keys['olivia']}", "Content-Type": "application/json"}
     problem(people.app.post("/v1/tickets", content=b"{", headers=head), 422, "bad-input")
     deep = b"[" * 10_000 + b"]" * 10_000
@@ -219,7 +227,7 @@ def test_a_body_that_is_not_json_or_far_too_large_is_refused(people: People) -> 
     problem(people.app.post("/v1/tickets", content=iter([b"{}"]), headers=head), 411, "length-required")
 
 
-def test_unknown_tickets_versions_and_paths_are_not_found(people: People) -> None:
+def test_unknown_ticket_version_or_path_is_not_found(people: People) -> None:
     problem(people["olivia"].get("/v1/tickets/T-00000000"), 404, "not-found")
     problem(people["adam"].post("/v1/tickets/T-00000000/approve", GROUND), 404, "not-found")
     problem(people["ada"].get("/v1/erasers/7"), 404, "not-found")
@@ -228,12 +236,12 @@ def test_unknown_tickets_versions_and_paths_are_not_found(people: People) -> Non
     problem(people["olivia"].post("/v1/status"), 405, "http")
 
 
-def test_a_refit_without_an_approved_ticket_is_refused(people: People, ticket_body: dict[str, Any]) -> None:
+def test_refit_without_an_approved_ticket_is_refused(people: People, ticket_body: dict[str, Any]) -> None:
     filed(people, ticket_body)
     assert "no approved ticket" in problem(people["oscar"].post("/v1/refits"), 409, "conflict")
 
 
-def test_an_operator_orders_a_refit_of_what_is_approved(
+def test_refit_by_operator_schedules_approved_tickets(
     people: People, ticket_body: dict[str, Any], database: Databases
 ) -> None:
     ticket = filed(people, ticket_body)
@@ -244,7 +252,9 @@ def test_an_operator_orders_a_refit_of_what_is_approved(
     assert people["olivia"].get(f"/v1/tickets/{ticket}").json()["state"] == "scheduled"
 
 
-def test_an_idempotency_key_files_one_ticket(people: People, ticket_body: dict[str, Any], database: Databases) -> None:
+def test_repeated_idempotency_key_files_one_ticket(
+    people: People, ticket_body: dict[str, Any], database: Databases
+) -> None:
     olivia, key = people["olivia"], {"Idempotency-Key": "case-7"}
     first, again = olivia.post("/v1/tickets", ticket_body, **key), olivia.post("/v1/tickets", ticket_body, **key)
     assert (first.status_code, again.status_code) == (201, 201)
@@ -254,13 +264,13 @@ def test_an_idempotency_key_files_one_ticket(people: People, ticket_body: dict[s
     assert count(database, "ticket") == 1
 
 
-def test_one_reference_of_a_source_is_filed_once(people: People, ticket_body: dict[str, Any]) -> None:
+def test_repeated_external_reference_is_refused(people: People, ticket_body: dict[str, Any]) -> None:
     body = ticket_body | {"source": "web-form", "external_ref": "case-1042"}
     filed(people, body)
     assert "case-1042" in problem(people["olivia"].post("/v1/tickets", body), 409, "conflict")
 
 
-def test_a_stale_etag_is_refused(people: People, ticket_body: dict[str, Any]) -> None:
+def test_change_with_stale_etag_is_refused(people: People, ticket_body: dict[str, Any]) -> None:
     ticket = filed(people, ticket_body)
     seen = people["adam"].get(f"/v1/tickets/{ticket}").headers["etag"]
     reject = {"code": "no_match", "note": "We hold nothing about you."}
@@ -270,11 +280,11 @@ def test_a_stale_etag_is_refused(people: People, ticket_body: dict[str, Any]) ->
     assert people["adam"].post(f"/v1/tickets/{ticket}/reject", reject, **{"If-Match": seen}).status_code == 200
 
 
-def test_a_rejected_or_withdrawn_ticket_stays_so(people: People, ticket_body: dict[str, Any]) -> None:
+def test_rejected_or_withdrawn_ticket_cannot_be_moved(people: People, ticket_body: dict[str, Any]) -> None:
     rejected, withdrawn = filed(people, ticket_body), filed(people, ticket_body, names=["Ida Borg"])
     note = {"code": "freedom_of_expression", "note": "A public interest prevails."}
-    told = people["adam"].post(f"/v1/tickets/{rejected}/reject", note).json()
-    assert (told["state"], told["decision_code"], told["decision_note"]) == ("rejected", *note.values())
+    answer = people["adam"].post(f"/v1/tickets/{rejected}/reject", note).json()
+    assert (answer["state"], answer["decision_code"], answer["decision_note"]) == ("rejected", *note.values())
     assert (
         people["olivia"].post(f"/v1/tickets/{withdrawn}/withdraw", {"note": "asked to"}).json()["state"] == "withdrawn"
     )
@@ -283,15 +293,15 @@ def test_a_rejected_or_withdrawn_ticket_stays_so(people: People, ticket_body: di
         problem(people["olivia"].post(f"/v1/tickets/{ticket}/withdraw", {"note": "again"}), 409, "conflict")
 
 
-def test_pages_hold_every_ticket_once(people: People, ticket_body: dict[str, Any]) -> None:
-    made = [filed(people, ticket_body) for _ in range(5)]
+def test_pages_contain_every_ticket_once(people: People, ticket_body: dict[str, Any]) -> None:
+    ids = [filed(people, ticket_body) for _ in range(5)]
     seen: list[str] = []
     cursor = ""
     while cursor is not None:
         page = people["olivia"].get(f"/v1/tickets?limit=2{f'&cursor={cursor}' if cursor else ''}").json()
         seen += [item["id"] for item in page["items"]]
         cursor = page["next"]
-    assert seen == made[::-1]
+    assert seen == ids[::-1]
     assert people["olivia"].get("/v1/tickets?state=approved").json()["items"] == []
     problem(people["olivia"].get("/v1/tickets?limit=0"), 422, "bad-input")
 
@@ -303,7 +313,7 @@ class Away(LocalStore):
         raise StoreUnavailable("The object store cannot be reached.")
 
 
-def test_without_the_store_no_ticket_is_half_filed(
+def test_filing_without_the_store_leaves_no_ticket(
     open_service: OpenService, database: Databases, tmp_path: Any, ticket_body: dict[str, Any]
 ) -> None:
     people = open_service(Away(tmp_path))
@@ -313,7 +323,7 @@ def test_without_the_store_no_ticket_is_half_filed(
     assert count(database, "ticket") == 0
 
 
-def test_no_personal_data_outside_the_sealed_object(
+def test_personal_data_is_found_in_no_table_message_or_log(
     people: People,
     database: Databases,
     store: LocalStore,
@@ -338,13 +348,13 @@ def test_no_personal_data_outside_the_sealed_object(
     assert ticket in dump
 
 
-def test_names_in_every_script_are_taken(
+def test_names_in_any_script_are_accepted(
     people: People, ticket_body: dict[str, Any], keys: KeyRing, store: LocalStore
 ) -> None:
     names = ["Žofie Dvořáková", "山田 太郎", "محمد علي", "Ольга", "A\u0301ine O’Neill 🦊"]
     assert filed(people, ticket_body, names=names)
 
 
-def test_the_officers_api_never_loads_torch() -> None:
+def test_request_service_does_not_load_torch() -> None:
     code = "import sys, services.request.app, services.request.worker.main; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

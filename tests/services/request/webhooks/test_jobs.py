@@ -171,4 +171,4 @@ def test_a_name_that_leads_inside_is_refused(address: str, monkeypatch: pytest.M
 
     monkeypatch.setattr(socket, "getaddrinfo", resolved)
     outcome = client.send("https://hooks.example.org/", ("*",), "msg_1", 0, "{}", "", allow_loopback=False)
-    assert outcome.error == "The webhook's host leads to an address that is not public."
+    assert outcome.error == "The webhook's host has an address that is not public."
