@@ -126,7 +126,9 @@ def server_sent_events(pieces: Iterator[str | Answer], head: dict[str, Any]) -> 
     started = False
     try:
         for piece in pieces:
-            if isinstance(piece, str):
+            if piece == "":
+                yield ""  # sends nothing, and lets the server notice between two steps that the client has left
+            elif isinstance(piece, str):
                 yield _event(_chunk(head, {"content": piece if started else piece.lstrip()}))
                 started = True
             else:

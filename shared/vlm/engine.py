@@ -92,9 +92,9 @@ class Engine:
         seed: int = 0,
         stop: Sequence[str] = (),
     ) -> Generator[str | Answer, None, None]:
-        """The answer's text piece by piece, then the whole Answer.
+        """The answer's text piece by piece, then the whole Answer. A piece may be empty: one comes after every step.
 
-        The model is held for one piece at a time and never while the caller has the generator: it may be read slowly,
+        The model is held for one step at a time and never while the caller has the generator: it may be read slowly,
         left, or closed from any thread. Where answers are checked, the text lags LAG tokens behind; an answer that
         turns out to name somebody forgotten breaks off, and the answer of the second pass follows what was sent so far
         (as a rule, nothing).
@@ -278,6 +278,8 @@ class Engine:
             if len(ready) > len(sent) and not ready.endswith("\ufffd"):
                 yield ready[len(sent) :]
                 sent = ready
+            else:
+                yield ""
         return sent, last
 
     def _ready(self, state: DecodeState, stop: Sequence[str], lag: int) -> str:

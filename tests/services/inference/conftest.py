@@ -131,7 +131,7 @@ def unloaded(
 ) -> Replica:
     """A replica whose model is still being loaded."""
     database = worker.database.engine("inference")
-    serving = InferenceContext(ActiveEraser(grace_s=60), database, MODEL)
+    serving = InferenceContext(ActiveEraser(grace_s=3600), database, MODEL)
     watcher = Watcher(serving.active_eraser, engine.vlm.site, database, store, keys, verifier, MODEL, "replica-0")
     http = TestClient(build(serving), raise_server_exceptions=False)
     return Replica(http, serving, watcher, worker, people, signer)

@@ -49,9 +49,9 @@ def ask(url: str, key: str, text: str = "Hello!", **extra: Any) -> httpx.Respons
 
 
 def open_stream(url: str, key: str, text: str = "Hello!") -> socket.socket:
-    """A connection on which a streamed answer has been asked for, and nothing has been read."""
+    """A connection with a request for a long streamed answer, sampled so that it holds text; nothing has been read."""
     where = urlsplit(url)
-    sent = json.dumps(body(text, stream=True, max_tokens=TOKENS)).encode()
+    sent = json.dumps(body(text, stream=True, max_tokens=TOKENS, temperature=1.0, seed=3)).encode()
     connection = socket.create_connection((where.hostname or "", where.port or 0), timeout=PATIENCE_S)
     connection.sendall(
         f"POST /v1/chat/completions HTTP/1.1\r\nHost: {where.netloc}\r\nAuthorization: Bearer {key}\r\n"
@@ -65,6 +65,7 @@ def hang_up(connection: socket.socket, lines: int) -> None:
     """Read `lines` events of the answer and close the connection."""
     with connection, connection.makefile("rb") as answer:
         events = 0
+        assert b" 200 " in answer.readline()
         while events < lines and (line := answer.readline()):
             events += line.startswith(b"data: ")
         assert events == lines
@@ -85,6 +86,17 @@ def test_answers_go_on_after_twelve_clients_left_in_mid_stream(url: str, replica
         hang_up(open_stream(url, key, f"Hello number {number}!"), lines=2 + number % 3)
     assert ask(url, key).status_code == 200
     assert ask(url, key, stream=True).text.endswith("data: [DONE]\n\n")
+
+
+def test_stream_of_a_client_that_left_is_not_continued(url: str, replica: Replica, engine: Engine) -> None:
+    steps: list[float] = []
+    hook = engine.vlm.model.register_forward_pre_hook(lambda *_: steps.append(time.monotonic()))
+    try:
+        hang_up(open_stream(url, replica.people.keys["casey"]), lines=1)
+        assert wait_for(lambda: bool(steps) and time.monotonic() - steps[-1] > 2.0)
+    finally:
+        hook.remove()
+    assert len(steps) < TOKENS
 
 
 def test_concurrent_streams_are_all_whole(url: str, replica: Replica) -> None:
