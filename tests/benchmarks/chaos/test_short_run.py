@@ -15,7 +15,7 @@ from benchmarks.chaos.plan import short_plan
 from benchmarks.chaos.run import open_harness, run_trials, table
 from benchmarks.chaos.trial import Harness
 
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture(scope="module")

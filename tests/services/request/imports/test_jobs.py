@@ -142,7 +142,7 @@ def test_a_gigabyte_is_refused_before_it_is_read(people: People) -> None:
 def test_a_clerk_that_falls_goes_on_where_it_was(
     people: People, database: Databases, store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The store fails in the second batch: the first stays, and the next clerk files the rest once."""
+    """The store fails in the second batch: the first stays, and the next control loop files the rest once."""
     monkeypatch.setattr(imports_jobs, "BATCH", 2)
     answer = sent(people, HEADER + "".join(f"Mara,x,,c{n}\n" for n in range(5)))
     put, puts = store.put, []

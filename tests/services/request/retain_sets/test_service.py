@@ -1,4 +1,4 @@
-"""Retain sets at the door: kept whole or not at all, split by identity, numbered, and never with a forgotten person."""
+"""Retain sets: kept whole or not at all, split by identity, numbered, and never with a forgotten person."""
 
 import base64
 import io
