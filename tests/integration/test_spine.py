@@ -28,13 +28,13 @@ from shared.evaluation.scorers import reveals
 from shared.evaluation.synthetic_people import Person
 from shared.storage.s3 import S3Store
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1500)
 GROUND = {"ground": "consent_withdrawn"}
 # In the first ticket that is filed here, and nowhere else in the world.
 CANARIES = {"name": "Quillon Vexworthy", "fact": "zorbing at Pellucid Quay", "alias": "zorbing (Pellucid)"}
 
 
-def wait(done: Callable[[], bool], what: str, seconds: float = 200) -> None:
+def wait(done: Callable[[], bool], what: str, seconds: float = 500) -> None:
     deadline, pause = time.monotonic() + seconds, threading.Event()
     while not done():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
