@@ -139,7 +139,7 @@ def test_a_gigabyte_is_refused_before_it_is_read(people: People) -> None:
     assert people.app.post("/v1/imports", content=pieces(), headers=head).status_code == 411
 
 
-def test_a_clerk_that_falls_goes_on_where_it_was(
+def test_a_control loop_that_falls_goes_on_where_it_was(
     people: People, database: Databases, store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store fails in the second batch: the first stays, and the next control loop files the rest once."""
