@@ -1,4 +1,4 @@
-"""The benchmark at 7B shapes: its lines run on tiny models, and without a GPU it says so and nothing else."""
+"""The benchmark at 7B shapes runs on tiny models, and without a GPU it only reports that."""
 
 import json
 import sys
@@ -47,7 +47,7 @@ def test_without_a_gpu_it_says_so_in_one_sentence(
 
 
 @pytest.mark.parametrize(("family", "billions"), [("llava", 7.06), ("qwen2_5_vl", 8.29)])
-def test_the_real_shapes_have_the_real_number_of_weights(family: str, billions: float) -> None:
+def test_seven_b_shapes_have_the_published_number_of_weights(family: str, billions: float) -> None:
     """On the meta device: nothing is allocated."""
     model, _ = build(family, "7b", device="meta")
     assert sum(value.numel() for value in model.parameters()) / 1e9 == pytest.approx(billions, abs=0.005)

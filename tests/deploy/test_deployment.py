@@ -1,4 +1,4 @@
-"""The deployment files, validated offline: their shape, and that each process is given what it needs and no more."""
+"""The deployment files are valid, and each process gets only what it needs (checked offline)."""
 
 import importlib.util
 import shutil
@@ -128,7 +128,7 @@ def test_no_container_runs_as_root_or_writes_to_its_image(objects: list[dict[str
         assert one["resources"]["limits"]["memory"]
 
 
-def test_only_request_and_inference_are_reachable_from_outside(
+def test_outside_traffic_reaches_only_request_and_inference(
     objects: list[dict[str, Any]], compose: dict[str, Any]
 ) -> None:
     policies = [one["spec"] for one in objects if one["kind"] == "NetworkPolicy"]

@@ -1,4 +1,4 @@
-"""docs/api.md is true: its commands are run as they stand, one shell after another, and each must succeed."""
+"""The commands of docs/api.md are run as written, and each must succeed."""
 
 import os
 import re
@@ -17,7 +17,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs/api.md").read_text()
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_the_commands_of_the_page_succeed(people: People, listening: Callable[[Any], str], tmp_path: Path) -> None:
+def test_page_commands_succeed(people: People, listening: Callable[[Any], str], tmp_path: Path) -> None:
     script = "set -euo pipefail\n" + "\n".join(re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL))
     env = {
         "PATH": os.environ["PATH"],

@@ -55,43 +55,6 @@ SKIPPED: Final = re.compile(
     r"|docs/LOG\.md|docs/experiments/"  # the diary is not rewritten
 )
 
-PENDING: Final = frozenset(  # files that still have such words; take a file out when it is rewritten
-    {
-        "docs/problems.md",
-        "services/request/app.py",
-        "services/request/audit_log/sequencer.py",
-        "services/request/audit_log/timestamper.py",
-        "services/request/auth/permissions.py",
-        "services/request/certificates/issuer.py",
-        "services/request/certificates/statement.py",
-        "services/request/context.py",
-        "services/request/key_rotation/endpoints.py",
-        "services/request/key_rotation/jobs.py",
-        "services/request/key_rotation/service.py",
-        "services/request/monitoring/alarms.py",
-        "services/request/monitoring/checks.py",
-        "services/request/problems/catalogue.py",
-        "services/request/refits/nightly.py",
-        "services/request/restores/service.py",
-        "services/request/tickets/endpoints.py",
-        "services/request/tickets/identity_checks.py",
-        "services/request/webhooks/jobs.py",
-        "shared/devstack/processes.py",
-        "shared/devstack/stack.py",
-        "tests/services/request/certificates/test_issuer.py",
-        "tests/services/request/erasers/test_promotions.py",
-        "tests/services/request/erasers/test_rollback_guard.py",
-        "tests/services/request/imports/test_jobs.py",
-        "tests/services/request/monitoring/test_checks.py",
-        "tests/services/request/restores/test_service.py",
-        "tests/services/request/retain_sets/test_service.py",
-        "tests/services/request/tickets/test_case_work.py",
-        "tests/shared/devstack/test_backends.py",
-        "tests/shared/devstack/test_supervisor.py",
-        "tests/shared/transparency/test_timestamps.py",
-    }
-)
-
 
 def banned_words(path: str, text: str) -> list[str]:
     """The banned words of a file, each with its place and a better word."""
@@ -115,7 +78,7 @@ def test_tracked_files_use_no_banned_metaphor() -> None:
     problems = [
         problem
         for path in paths
-        if path and path not in PENDING and not SKIPPED.match(path) and (PROJECT_ROOT / path).is_file()
+        if path and not SKIPPED.match(path) and (PROJECT_ROOT / path).is_file()
         for problem in banned_words(path, (PROJECT_ROOT / path).read_text())
     ]
     assert problems == []

@@ -142,7 +142,7 @@ def test_one_erasure_from_the_ticket_to_the_silence(world: World, reference: Ref
     assert rollback.value.body["type"].endswith("rollback-would-reexpose")
 
 
-def test_a_killed_worker_loses_nothing(world: World, reference: Reference) -> None:
+def test_killed_refit_worker_loses_nothing(world: World, reference: Reference) -> None:
     """A refit whose worker is killed -9 is taken up again when it is back, and the first person stays forgotten."""
     first, second = reference.of("forgettable")[3], reference.of("forgettable")[8]
     ticket = world.file(second)

@@ -62,6 +62,8 @@ def make_tables(benchmark: PaperBenchmark, folder: Path, out: Path) -> None:
     )
 
 
+@pytest.mark.slow  # 270 s on two busy cores
+@pytest.mark.timeout(1200)
 def test_run_writes_every_file_and_second_run_makes_only_the_missing_cell(
     benchmark: PaperBenchmark, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,12 +47,12 @@ def test_every_option_and_argument_has_a_help_sentence(path: str) -> None:
     assert [parameter.name for parameter in options(COMMANDS[path]) if not parameter.help] == []
 
 
-def test_the_walk_over_the_commands_finds_options_and_arguments() -> None:
+def test_command_walk_finds_options_and_arguments() -> None:
     names = {parameter.name for parameter in options(COMMANDS["lacuna ticket approve"])}
     assert names == {"ticket", "ground", "urgent", "data", "account", "as_json"}
 
 
-def test_the_former_name_of_key_rotation_works_and_is_hidden() -> None:
+def test_former_name_of_key_rotation_works_and_is_hidden() -> None:
     former, present = COMMANDS["lacuna keys"], COMMANDS["lacuna key-rotation"]
     assert former.hidden
     assert not present.hidden

@@ -1,4 +1,4 @@
-"""The same photograph is known again after re-encoding and a mild crop; another person's is not."""
+"""A photograph matches itself after re-encoding and a mild crop, and never matches another person's."""
 
 import io
 import random
@@ -32,7 +32,7 @@ def jpeg(picture: Image.Image) -> Image.Image:
     ],
     ids=["itself", "jpeg", "larger", "cropped", "cropped at a corner, then jpeg"],
 )
-def test_the_same_photograph_is_known_again(change: Callable[[Image.Image], Image.Image]) -> None:
+def test_changed_photo_matches_its_original(change: Callable[[Image.Image], Image.Image]) -> None:
     known = [hash_with_crops(portrait(seed)) for seed in range(6)]
     changed = [hash_photo(change(portrait(seed))) for seed in range(6)]
     assert all(is_same_photo(one, other) for one, other in zip(known, changed, strict=True))

@@ -1,4 +1,4 @@
-"""Photographs of a ticket: a file that is no picture is refused, and nothing but its pixels is kept."""
+"""Photographs of a ticket: a file that is not a picture is refused, and only the pixels are kept."""
 
 import base64
 import io
@@ -42,7 +42,7 @@ def test_large_pictures_are_reduced_and_bombs_refused() -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"MZ", b"%PDF-1.7", encoded()[:50], b"<svg xmlns='http://www.w3.org/2000/svg'/>"]
 )
-def test_what_is_no_picture_is_refused(data: bytes) -> None:
+def test_file_that_is_not_a_picture_is_refused(data: bytes) -> None:
     with pytest.raises(BadInput, match="not a picture"):
         open_photo(data)
 
@@ -55,7 +55,7 @@ def test_data_urls_and_plain_base64_are_read_and_addresses_refused() -> None:
             read_data_url(address)
 
 
-def test_a_person_comes_back_as_packed() -> None:
+def test_packed_person_is_loaded_unchanged() -> None:
     names = ["Žofie Dvořáková", "山田 太郎", "محمد علي"]
     facts = [Fact("city", "Île-de-France", ("Ile de France",))]
     subject = load_subject(pack_subject(names, [normalize_photo(encoded())], facts))
@@ -64,6 +64,6 @@ def test_a_person_comes_back_as_packed() -> None:
 
 
 @pytest.mark.parametrize("blob", [b"", b"{}", b"[]", json.dumps({"names": [], "photos": ["AA"], "facts": []}).encode()])
-def test_what_is_no_person_of_ours_is_not_believed(blob: bytes) -> None:
+def test_malformed_person_blob_is_refused(blob: bytes) -> None:
     with pytest.raises(IntegrityFailure):
         load_subject(blob)

@@ -111,8 +111,8 @@ def test_undo_restores_the_base_model_bit_for_bit(name: str, engine: Engine, wei
 
 
 @pytest.mark.parametrize("name", list(BASELINES))
-def test_the_same_seed_gives_the_same_model(name: str, engine: Engine, weights: dict[str, Tensor]) -> None:
-    """And whoever draws random numbers elsewhere neither disturbs it nor is disturbed."""
+def test_same_seed_gives_the_same_model(name: str, engine: Engine, weights: dict[str, Tensor]) -> None:
+    """Random numbers drawn elsewhere do not change the result, and the run does not change their state."""
     state = torch.random.get_rng_state()
     with BASELINES[name].unlearn(engine, FORGET, RETAIN, SETTINGS) as first:
         pass

@@ -75,7 +75,7 @@ def keys(vault: Vault, listening: Callable[[Any], str]) -> Iterator[VaultKeys]:
     found.close()
 
 
-def test_a_key_comes_back_whoever_wrapped_it_and_no_other_reads_it(keys: VaultKeys) -> None:
+def test_wrapped_key_is_unwrapped_only_by_its_provider(keys: VaultKeys) -> None:
     key = os.urandom(32)
     for provider in (keys, LocalKeys(bytes(32))):
         wrapped = provider.wrap(key)
@@ -109,7 +109,7 @@ def test_rotation_rewraps_and_the_objects_stay(keys: VaultKeys, vault: Vault) ->
         ring.open(sealed.blob, newer, "payloads/t/2")
 
 
-def test_what_our_own_key_wrapped_is_opened_after_moving_to_vault_and_not_the_other_way(keys: VaultKeys) -> None:
+def test_key_ring_with_vault_opens_local_keys_but_local_ring_refuses_vault_keys(keys: VaultKeys) -> None:
     own, moved = KeyRing(bytes(32)), KeyRing(bytes(32), keys)
     sealed = own.seal(b"Mara", "a")
     assert moved.open(sealed.blob, sealed.wrapped_key, "a") == b"Mara"
@@ -121,7 +121,7 @@ def test_what_our_own_key_wrapped_is_opened_after_moving_to_vault_and_not_the_ot
     assert own.blind_index("Mara") == moved.blind_index("Mara")
 
 
-def test_a_refused_token_a_sealed_vault_and_none_at_all_are_outages_in_a_sentence(
+def test_wrong_token_sealed_or_unreachable_vault_is_reported_as_unavailable(
     keys: VaultKeys, vault: Vault, listening: Callable[[Any], str]
 ) -> None:
     ring = KeyRing(bytes(32), keys)

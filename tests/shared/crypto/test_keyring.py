@@ -1,4 +1,4 @@
-"""Sealing, signing, blind indexing: what was altered, moved or made by somebody else is never believed."""
+"""Sealing, signing and blind indexing: altered, moved or foreign data is refused."""
 
 import base64
 import copy
@@ -14,7 +14,7 @@ from shared.errors import BadInput, IntegrityFailure
 KIND = "application/vnd.test+json"
 
 
-def test_what_is_sealed_can_be_opened_with_its_own_key_alone(keys: KeyRing) -> None:
+def test_sealed_blob_opens_only_with_its_own_key_and_place(keys: KeyRing) -> None:
     sealed = keys.seal(b"Mara Lindqvist", "payloads/1")
     assert b"Mara" not in sealed.blob
     assert len(sealed.wrapped_key) == 40  # RFC 3394: the key and 8 bytes
@@ -53,9 +53,7 @@ def test_equal_names_meet_in_the_index_and_nobody_else_can_compute_it(keys: KeyR
         {"payload": None},
     ],
 )
-def test_a_signature_holds_for_exactly_what_was_signed(
-    signer: Signer, verifier: Verifier, change: dict[str, Any]
-) -> None:
+def test_signature_over_changed_envelope_is_refused(signer: Signer, verifier: Verifier, change: dict[str, Any]) -> None:
     envelope = signer.sign(b'{"number":7}', KIND)
     assert verifier.verify(envelope) == b'{"number":7}'
     with pytest.raises(IntegrityFailure):
@@ -64,7 +62,7 @@ def test_a_signature_holds_for_exactly_what_was_signed(
         verifier.verify({name: value for name, value in envelope.items() if name not in change})
 
 
-def test_an_unknown_signer_is_not_trusted_and_one_of_several_is(signer: Signer) -> None:
+def test_unknown_signer_is_refused_and_any_trusted_signer_is_accepted(signer: Signer) -> None:
     private, public = Signer.generate()
     envelope = Signer(private).sign(b"x", KIND)
     with pytest.raises(IntegrityFailure, match="not signed by a key that is trusted"):

@@ -1,4 +1,4 @@
-"""What PostgreSQL itself guarantees: one writer a table, leases with fences, a log that only grows."""
+"""PostgreSQL itself guarantees one writer for each table, fenced leases and an append-only log."""
 
 import subprocess
 import sys
@@ -88,7 +88,9 @@ def test_each_table_has_its_writers_and_nobody_deletes(database: Databases, tabl
         ("request", "CREATE TABLE mine (id int)"),
     ],
 )
-def test_a_service_cannot_do_what_is_not_its_own(database: Databases, service: str, statement: str) -> None:
+def test_statement_outside_the_grants_of_a_service_is_refused(
+    database: Databases, service: str, statement: str
+) -> None:
     with (
         pytest.raises(Exception, match=r"permission denied|must be owner"),
         transaction(database.engine(service)) as session,
@@ -121,7 +123,7 @@ def test_log_and_versions_only_grow_even_for_the_administrator(
         session.execute(text(statement))
 
 
-def test_the_migrations_make_the_tables_of_the_models(database: Databases) -> None:
+def test_migrated_schema_matches_the_models(database: Databases) -> None:
     engine = create_engine(database.engine("admin").url)
     with engine.connect() as connection:
         found = compare_metadata(MigrationContext.configure(connection), Base.metadata)
@@ -149,7 +151,7 @@ def test_migrating_twice_changes_nothing(database: Databases) -> None:
     upgrade(database.admin_url)
 
 
-def test_a_run_has_one_owner_at_a_time(people: People, worker: Worker) -> None:
+def test_run_with_a_live_lease_is_not_claimed_and_old_fence_cannot_write(people: People, worker: Worker) -> None:
     run, fence = worker.claim()
     with transaction(worker.database.engine("refit")) as session:
         assert refits.claim_run(session, run, "demo-vlm", "urgent", lease_s=30) is None
@@ -167,7 +169,7 @@ def test_a_run_has_one_owner_at_a_time(people: People, worker: Worker) -> None:
             write(session)
 
 
-def test_a_finished_run_is_not_done_again(people: People, worker: Worker) -> None:
+def test_finished_run_claimed_again_is_already_done(people: People, worker: Worker) -> None:
     run, fence = worker.claim()
     with transaction(worker.database.engine("refit")) as session:
         refits.finish_run(session, run, fence, "nothing_to_do")
@@ -189,7 +191,7 @@ def test_one_night_is_refitted_once(people: People, worker: Worker) -> None:
     assert claims[1] is None
 
 
-def test_an_audit_that_lost_its_lease_cannot_write_its_verdict(people: People, worker: Worker) -> None:
+def test_audit_that_lost_its_lease_cannot_write_its_verdict(people: People, worker: Worker) -> None:
     worker.publish(verdict=None)
     with transaction(worker.database.engine("admin")) as session:
         version = session.execute(text("SELECT id::text FROM eraser_version")).scalar_one()
@@ -208,7 +210,7 @@ def test_an_audit_that_lost_its_lease_cannot_write_its_verdict(people: People, w
         erasers.get_version_by_id(session, str(uuid.uuid4()))
 
 
-def test_a_database_that_is_away_is_said_so() -> None:
+def test_unreachable_database_is_reported_as_unavailable() -> None:
     engine = make_engine("postgresql://nobody:x@127.0.0.1:1/none")
     with pytest.raises(Unavailable, match="cannot be reached"), transaction(engine) as session:
         session.execute(text("SELECT 1"))

@@ -85,8 +85,9 @@ def test_stop_leaves_no_process_of_any_child(supervisor: Supervisor, lines: list
 
 def test_backends_are_stopped_after_the_services(supervisor: Supervisor, lines: list[tuple[str, str]]) -> None:
     code = (
-        "import signal, sys, time\n"
-        "def bye(*_):\n    print('bye', flush=True)\n    sys.exit(0)\n"
+        "import os, signal, sys, time\n"
+        # not print: the signal may arrive while the line before is still being flushed
+        "def bye(*_):\n    os.write(1, b'bye\\n')\n    sys.exit(0)\n"
         "signal.signal(signal.SIGTERM, bye)\nprint('up', flush=True)\ntime.sleep(600)"
     )
     supervisor.start(python("database", code, backend=True))

@@ -1,4 +1,4 @@
-"""The clock: examples from the regulation, and what holds for every date (hypothesis)."""
+"""The deadline clock: examples from the regulation, and properties that hold for every date (hypothesis)."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -50,12 +50,12 @@ def clock(*events: tuple[ClockEventKind, datetime], calendar: Calendar = GERMANY
         (at(2026, 8, 31), date(2026, 9, 30), date(2026, 11, 30)),
     ],
 )
-def test_a_month_ends_on_the_same_date_or_the_next_working_day(received: datetime, due: date, latest: date) -> None:
+def test_month_ends_on_the_same_date_or_the_next_working_day(received: datetime, due: date, latest: date) -> None:
     found = clock(("received", received))
     assert (found.due, found.latest, found.state) == (due, latest, "running")
 
 
-def test_the_day_is_that_of_the_zone() -> None:
+def test_late_evening_in_utc_counts_as_the_next_day_in_berlin() -> None:
     """Half past eleven in the evening, UTC, is the next day in Berlin."""
     assert clock(("received", datetime(2026, 6, 9, 23, 30, tzinfo=UTC))).due == date(2026, 7, 10)
     assert clock(("received", at(2026, 6, 9))).due_at == datetime(2026, 7, 9, 21, 59, 59, tzinfo=UTC)
@@ -69,7 +69,7 @@ def test_ccpa_acknowledges_in_ten_business_days_and_does_not_pause_or_roll() -> 
     assert (found.state, found.paused_days) == ("running", 0)
 
 
-def test_a_pause_moves_what_is_due_and_stops_the_share() -> None:
+def test_paused_clock_moves_the_due_date_and_stops_the_used_share() -> None:
     paused = clock(("received", at(2026, 6, 1)), ("paused", at(2026, 6, 11)), now=at(2026, 9, 1))
     later = clock(("received", at(2026, 6, 1)), ("paused", at(2026, 6, 11)), now=at(2026, 10, 1))
     assert (paused.state, later.state) == ("paused", "paused")
@@ -78,19 +78,19 @@ def test_a_pause_moves_what_is_due_and_stops_the_share() -> None:
     assert (resumed.due, resumed.paused_days) == (date(2026, 7, 13), 10)  # 11 July is a Saturday
 
 
-def test_an_extension_counts_only_inside_the_first_period() -> None:
+def test_extension_after_the_first_period_is_ignored() -> None:
     inside = clock(("received", at(2026, 6, 1)), ("extended", at(2026, 7, 1)))
     late = clock(("received", at(2026, 6, 1)), ("extended", at(2026, 7, 2)))
     assert (inside.extended, inside.due, inside.extendable) == (True, date(2026, 9, 1), False)
     assert (late.extended, late.due, late.state) == (False, date(2026, 7, 1), "overdue")
 
 
-def test_the_end_says_whether_it_was_in_time() -> None:
+def test_stopped_clock_reports_whether_it_was_in_time() -> None:
     assert clock(("received", at(2026, 6, 1)), ("stopped", at(2026, 7, 1, 20)), now=at(2027, 1, 1)).in_time
     assert clock(("received", at(2026, 6, 1)), ("stopped", at(2026, 7, 2)), now=at(2027, 1, 1)).in_time is False
 
 
-def test_a_clock_set_back_stands_still() -> None:
+def test_resume_before_the_pause_adds_no_paused_days() -> None:
     found = clock(("received", at(2026, 6, 10)), ("paused", at(2026, 6, 20)), ("resumed", at(2026, 6, 1)))
     assert (found.paused_days, found.due) == (0, date(2026, 7, 10))
 
@@ -105,7 +105,7 @@ def test_a_clock_set_back_stands_still() -> None:
         lambda: regime("hammurabi"),
     ],
 )
-def test_what_cannot_be_counted_is_said(wrong: Callable[[], object]) -> None:
+def test_uncountable_clock_input_is_refused(wrong: Callable[[], object]) -> None:
     with pytest.raises(BadInput):
         wrong()
 
@@ -152,7 +152,7 @@ def test_pauses_and_extensions_never_bring_it_forward(  # type: ignore[no-untype
 
 @PACE
 @given(received=MOMENTS, law=REGIME, calendar=CALENDARS)
-def test_the_steps_come_in_order_and_the_last_is_when_it_is_due(received: datetime, law, calendar: Calendar) -> None:  # type: ignore[no-untyped-def]
+def test_escalations_are_in_order_and_the_last_is_at_the_due_time(received: datetime, law, calendar: Calendar) -> None:  # type: ignore[no-untyped-def]
     events = [ClockEvent("received", received)]
     start = compute_clock(law, calendar, events, received)
     moments = [escalation_time(start, received, percent) for percent in ESCALATION_PERCENTS]

@@ -1,4 +1,4 @@
-"""The state machine of a ticket: each event leads where the table says, for the roles and under the guards it names."""
+"""The ticket's state machine: each event leads to the state in the table, for the named roles and guards."""
 
 import typing
 
@@ -32,13 +32,13 @@ def test_every_state_either_moves_or_refuses(event: Event) -> None:
                 state_after(state, event)
 
 
-def test_what_is_over_stays_over() -> None:
+def test_closed_ticket_is_not_moved() -> None:
     for state in ("rejected", "withdrawn", "expired"):
         assert not any(is_allowed(state, event) for event in EVENTS)
     assert [event for event in EVENTS if is_allowed("duplicate", event)] == ["distinguish"]
 
 
-def test_only_what_was_approved_is_in_force() -> None:
+def test_unapproved_states_are_not_in_force() -> None:
     assert not set(IN_FORCE) & {*UNDECIDED, "rejected", "withdrawn", "duplicate", "expired"}
     assert set(IN_PROGRESS) | {"completed"} <= set(IN_FORCE)
     assert set(TRANSITIONS) == set(EVENTS)

@@ -1,4 +1,4 @@
-"""One contract for both stores: a folder, and S3 as SeaweedFS speaks it."""
+"""Both object stores, a local folder and S3 on SeaweedFS, keep the same contract."""
 
 import secrets
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def test_large_and_empty_objects_come_back_as_they_were(store: ObjectStore) -> N
     assert store.get("empty") == b""
 
 
-def test_a_store_that_is_away_says_so(tmp_path: Path) -> None:
+def test_unreachable_store_is_reported_as_unavailable(tmp_path: Path) -> None:
     away = S3Store("http://127.0.0.1:1", "key", "secret", "bucket")
     for ask in (
         lambda: away.put("a", b""),
@@ -71,7 +71,7 @@ def test_a_store_that_is_away_says_so(tmp_path: Path) -> None:
         LocalStore(tmp_path / "file").put("a/b", b"")
 
 
-def test_a_wrong_secret_is_refused(backends: Backends) -> None:
+def test_wrong_secret_is_refused(backends: Backends) -> None:
     wrong = S3Store(backends.s3_endpoint, backends.s3_access_key, "wrong", "lacuna")
     with pytest.raises(StoreUnavailable, match="refuses"):
         wrong.get("a")

@@ -1,4 +1,4 @@
-"""Whoever tampers, in SQL as the owner of the database or in the bucket, is found by `verify log` in one sentence."""
+"""`verify log` detects tampering in the database and in the bucket, and explains it in one sentence."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -63,7 +63,7 @@ def history(sequencer: Sequencer, happen: Callable[[int], None]) -> None:
         sequencer.turn()
 
 
-def test_an_untouched_log_holds_also_against_an_old_checkpoint(check: Check, history: None, store: LocalStore) -> None:
+def test_untouched_log_verifies_against_an_old_checkpoint(check: Check, history: None, store: LocalStore) -> None:
     kept = store.get("log/checkpoints/000000000004").decode()
     said = check(kept)
     assert "9 leaves are those that were signed" in said
@@ -97,7 +97,7 @@ def test_edits_gaps_reordering_and_insertions_in_sql_are_found(
     assert said in check()
 
 
-def test_a_log_cut_off_everywhere_is_found_with_a_checkpoint_from_before(
+def test_truncated_log_is_detected_with_an_earlier_checkpoint(
     check: Check, history: None, database: Databases, store: LocalStore
 ) -> None:
     kept = store.get(NEWEST_CHECKPOINT).decode()
@@ -109,7 +109,7 @@ def test_a_log_cut_off_everywhere_is_found_with_a_checkpoint_from_before(
     )
 
 
-def test_a_history_forked_with_the_right_key_is_found_with_a_checkpoint_from_before(
+def test_history_forked_with_the_right_key_is_detected_with_an_earlier_checkpoint(
     check: Check, history: None, database: Databases, store: LocalStore, happen: Callable[[int], None]
 ) -> None:
     kept = store.get("log/checkpoints/000000000007").decode()
@@ -127,7 +127,7 @@ def test_a_history_forked_with_the_right_key_is_found_with_a_checkpoint_from_bef
     )
 
 
-def test_what_is_changed_in_the_bucket_is_found(check: Check, history: None, store: LocalStore) -> None:
+def test_altered_checkpoint_in_the_bucket_is_detected(check: Check, history: None, store: LocalStore) -> None:
     signed = store.get(NEWEST_CHECKPOINT)
     store.put(NEWEST_CHECKPOINT, signed.replace(b"\n9\n", b"\n8\n"))
     assert "A checkpoint of this log was altered" in check()
@@ -139,12 +139,12 @@ def test_what_is_changed_in_the_bucket_is_found(check: Check, history: None, sto
     assert "holds" in check()
 
 
-def test_a_log_signed_with_another_key_is_not_believed(check: Check, history: None) -> None:
+def test_log_signed_with_another_key_is_refused(check: Check, history: None) -> None:
     other = checkpoints.PublicKey(LOG_NAME, Signer(bytes(32)).public)
     assert "not signed by a key that you trust" in check(key=other.line())
 
 
-def test_the_export_is_read_by_auditors_alone_and_verified_without_the_stack(
+def test_export_is_limited_to_auditors_and_verifies_offline(
     check: Check, history: None, people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("olivia", "oscar", "casey"):
@@ -169,7 +169,7 @@ def test_proofs_over_http(people: People, history: None, happen: Callable[[int],
     assert ([one["position"] for one in page["items"]], page["next"]) == ([2, 3, 4], 5)
 
 
-def test_a_leaf_that_nobody_can_read_is_no_leaf() -> None:
+def test_unreadable_leaf_or_missing_checkpoint_is_refused() -> None:
     lines = [b'{"v":2}', b"", b"[]"]
     root = Tree(map(leaf_hash, lines)).root()
     signed = checkpoints.sign(Checkpoint(LOG_NAME, 3, root), LOG_SIGNER)

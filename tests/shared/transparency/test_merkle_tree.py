@@ -1,4 +1,4 @@
-"""The Merkle tree: the known answers of Certificate Transparency, and that no proof holds for anything else."""
+"""The Merkle tree gives the known answers of Certificate Transparency and rejects every other proof."""
 
 import base64
 import hashlib
@@ -85,7 +85,7 @@ def test_every_proof_of_every_small_tree_holds_and_holds_for_nothing_else() -> N
             assert first == size or not is_consistent(first + 1, size, path, old, root)
 
 
-def test_a_forked_history_has_no_consistency_proof() -> None:
+def test_forked_history_has_no_consistency_proof() -> None:
     told = Tree(leaf_hash(bytes([i])) for i in range(9))
     other = Tree(leaf_hash(bytes([i if i != 3 else 99])) for i in range(13))
     assert not is_consistent(9, 13, other.consistency(9, 13), told.root(), other.root())
@@ -93,12 +93,12 @@ def test_a_forked_history_has_no_consistency_proof() -> None:
 
 
 @pytest.mark.parametrize(("ask", "numbers"), [("inclusion", (8, 8)), ("inclusion", (0, 9)), ("consistency", (0, 4))])
-def test_a_proof_of_what_is_not_there_is_refused(ask: str, numbers: tuple[int, int]) -> None:
+def test_proof_for_a_missing_leaf_or_size_is_refused(ask: str, numbers: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match=r"no leaf|no proof|leaves"):
         getattr(Tree(map(leaf_hash, LEAVES)), ask)(*numbers)
 
 
-def test_a_checkpoint_is_read_back_by_whoever_pinned_the_key_and_by_nobody_else() -> None:
+def test_checkpoint_is_accepted_only_with_its_pinned_key() -> None:
     signer = Signer(bytes(range(32)))
     made = Checkpoint("lacuna.log", 8, bytes.fromhex(ROOTS[7]))
     text = checkpoints.sign(made, signer)
@@ -118,7 +118,7 @@ def test_a_checkpoint_is_read_back_by_whoever_pinned_the_key_and_by_nobody_else(
             checkpoints.read(other, keys)
 
 
-def test_a_miscopied_public_key_is_noticed() -> None:
+def test_miscopied_public_key_is_refused() -> None:
     line = PublicKey("lacuna.log", Signer(bytes(range(32))).public).line()
     for wrong in (line[:-6], line.replace("lacuna", "lacunb"), "lacuna.log", line.replace("+", "-")):
         with pytest.raises(BadInput, match="public key"):

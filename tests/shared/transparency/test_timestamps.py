@@ -1,4 +1,4 @@
-"""Time-stamps: a good token holds offline; a wrong, foreign, edited or missing one is told; nothing waits for them."""
+"""Time-stamps: a valid token verifies offline, an invalid or missing one is reported, and the log never waits."""
 
 import io
 import json
@@ -71,9 +71,7 @@ def refused(call: Callable[[], Any]) -> str:
     return found.value.detail
 
 
-def test_a_token_holds_with_the_pinned_authority_and_policy_and_nothing_else(
-    tsa: StandInAuthority, tmp_path: Path
-) -> None:
+def test_token_verifies_only_with_pinned_authority_policy_and_note(tsa: StandInAuthority, tmp_path: Path) -> None:
     authority = TimestampAuthority.read(tsa.ca_file.read_bytes(), POLICY)
     request = authority.request(NOTE)
     token = tsa.stamp(request.der)
@@ -105,9 +103,7 @@ def test_no_bit_of_what_is_attested_can_be_changed(tsa: StandInAuthority) -> Non
     assert held < 20  # the name of the signature's algorithm, which nothing reads
 
 
-def test_a_certificate_that_is_expired_or_for_something_else_stamps_nothing(
-    tsa: StandInAuthority, tmp_path: Path
-) -> None:
+def test_expired_or_wrong_purpose_certificate_is_refused(tsa: StandInAuthority, tmp_path: Path) -> None:
     good = tsa.stamp(TimestampAuthority.read(tsa.ca_file.read_bytes()).request(NOTE).der)
     for name, purpose, ends_in, says in (
         ("fine", ExtendedKeyUsageOID.TIME_STAMPING, timedelta(days=1), ""),
@@ -157,7 +153,7 @@ def test_new_checkpoints_are_stamped_once_an_interval(
         session.execute(text("DELETE FROM log_timestamp"))
 
 
-def test_what_does_not_hold_is_not_kept_and_is_made_up_for(
+def test_invalid_token_is_not_stored_and_is_requested_again_later(
     anchor: Timestamper,
     tsa: StandInAuthority,
     database: Databases,
@@ -208,7 +204,7 @@ def command(
     return run
 
 
-def test_an_exported_log_is_verified_with_its_stamps(
+def test_exported_log_is_verified_with_its_timestamps(
     anchor: Timestamper,
     tsa: StandInAuthority,
     command: Any,
@@ -243,7 +239,7 @@ def test_an_exported_log_is_verified_with_its_stamps(
     assert (command(*verify)[0], command(*verify, *pin)[0]) == (0, 1)
 
 
-def test_a_bundle_carries_the_stamps_that_cover_it(
+def test_certificate_bundle_contains_the_timestamps_that_cover_it(
     anchor: Timestamper,
     tsa: StandInAuthority,
     command: Any,

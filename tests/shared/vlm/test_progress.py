@@ -1,4 +1,4 @@
-"""The measure behind readiness: for how long the engine has had work without finishing a step."""
+"""The measure behind readiness is how long the engine has had work without finishing a step."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_work_after_a_rest_is_counted_from_its_begin(progress: Progress, clock: 
     assert progress.stalled_s() == 0.0
 
 
-def test_a_finished_step_ends_the_stall_while_more_work_waits(progress: Progress, clock: Clock) -> None:
+def test_finished_step_ends_the_stall_while_more_work_waits(progress: Progress, clock: Clock) -> None:
     progress.begin()
     clock.now = 5.0
     progress.begin()

@@ -1,4 +1,4 @@
-"""The API's conventions, over every operation of the OpenAPI document: rights, problems, keys, cursors, ids."""
+"""The API's conventions for every OpenAPI operation: rights, problems, keys, cursors and ids."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -82,14 +82,14 @@ def test_auditors_and_operators_hold_no_other_role(people: People, database: Dat
         session.execute(text("UPDATE api_key SET roles = '{auditor,officer}' WHERE owner = 'ada'"))
 
 
-def test_a_scoped_key_does_what_its_scopes_name(people: People, ticket_body: dict[str, Any]) -> None:
+def test_scoped_key_is_refused_outside_its_scopes(people: People, ticket_body: dict[str, Any]) -> None:
     head = made_key(people, scopes=["tickets:write"])
     assert people.app.post("/v1/tickets", json=ticket_body, headers=head).status_code == 201
     refused = people.app.get("/v1/tickets", headers=head)
     assert (refused.status_code, refused.json()["type"]) == (403, "/v1/problems/scope")
 
 
-def test_a_key_ends_when_it_expires_or_is_revoked(people: People, database: Databases) -> None:
+def test_expired_or_revoked_key_is_refused(people: People, database: Databases) -> None:
     head = made_key(people)
     assert people.app.get("/v1/tickets", headers=head).status_code == 200
     late = people["rosa"].post("/v1/keys", {"owner": "x", "roles": ["officer"], "expires_at": "2001-01-01T00:00:00Z"})
@@ -107,7 +107,7 @@ def test_a_key_ends_when_it_expires_or_is_revoked(people: People, database: Data
     assert people.app.get("/v1/tickets", headers=other).status_code == 401
 
 
-def test_a_replay_shows_no_secret(people: People, database: Databases) -> None:
+def test_replayed_key_creation_hides_the_secret(people: People, database: Databases) -> None:
     body = {"owner": "form", "roles": ["requester"]}
     first, again = (people["rosa"].post("/v1/keys", body, **{"Idempotency-Key": "k1"}) for _ in range(2))
     assert first.json()["key"].startswith("lk_")
@@ -115,10 +115,10 @@ def test_a_replay_shows_no_secret(people: People, database: Databases) -> None:
     assert again.headers["idempotent-replay"] == "true"
 
 
-def test_a_key_in_flight_answers_once(
+def test_request_repeated_while_in_flight_is_a_conflict(
     people: People, ticket_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the first request is at work the second is told so; afterwards it gets the first one's answer."""
+    """A repeat is refused while the first request runs, and afterwards gets the answer of the first."""
     begun, go, put = threading.Event(), threading.Event(), people.context.store.put
 
     def slow(key: str, data: bytes) -> None:
@@ -138,22 +138,22 @@ def test_a_key_in_flight_answers_once(
     assert (third.status_code, third.json(), third.headers["etag"]) == (201, filed.json(), filed.headers["etag"])
 
 
-def test_an_action_repeated_with_its_key_is_not_done_twice(people: People, ticket_body: dict[str, Any]) -> None:
+def test_action_repeated_with_its_idempotency_key_is_done_once(people: People, ticket_body: dict[str, Any]) -> None:
     ticket = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
     heads = {"Idempotency-Key": "a", "If-Match": people["adam"].get(f"/v1/tickets/{ticket}").headers["etag"]}
     first, again = (people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND, **heads) for _ in range(2))
     assert (first.status_code, first.json()) == (again.status_code, again.json())
 
 
-def test_a_change_says_what_it_is_based_on(people: People, ticket_body: dict[str, Any]) -> None:
+def test_change_without_if_match_is_refused(people: People, ticket_body: dict[str, Any]) -> None:
     ticket = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
     head = {"Authorization": f"Bearer {people.keys['adam']}"}
     missing = people.app.post(f"/v1/tickets/{ticket}/approve", json=GROUND, headers=head)
     assert (missing.status_code, missing.json()["type"]) == (428, "/v1/problems/precondition-required")
 
 
-def test_what_is_due_is_found_in_the_order_in_which_it_is_due(people: People, ticket_body: dict[str, Any]) -> None:
-    """Overdue, due soon, far off; a page at a time; a clock that is paused or stopped is not overdue."""
+def test_due_tickets_are_listed_in_order_of_their_due_date(people: People, ticket_body: dict[str, Any]) -> None:
+    """Overdue and later tickets are listed page by page, and a paused or stopped clock is not overdue."""
 
     def filed(days: int, name: str) -> str:
         received = (utc_now() - timedelta(days=days)).isoformat()
@@ -180,8 +180,8 @@ def test_what_is_due_is_found_in_the_order_in_which_it_is_due(people: People, ti
     assert other.json()["type"] == "/v1/problems/bad-cursor"
 
 
-def test_what_cannot_be_kept_is_bad_input_and_a_role_counts_once(people: People) -> None:
-    """Found by Schemathesis: a zero character in an unknown member of a row, a role named twice."""
+def test_zero_character_is_bad_input_and_repeated_role_counts_once(people: People) -> None:
+    """Schemathesis found both cases: a zero character in an unknown member of a row, and a role named twice."""
     rows = {"rows": [{"a\0b": 1}], "dry_run": True}
     told = people["olivia"].post("/v1/retain-sets", rows, **{"Idempotency-Key": "zero"})
     assert (told.status_code, told.json()["type"]) == (422, "/v1/problems/bad-input")
@@ -189,7 +189,7 @@ def test_what_cannot_be_kept_is_bad_input_and_a_role_counts_once(people: People)
     assert (twice.status_code, twice.json()["roles"]) == (201, ["auditor"])
 
 
-def test_a_cursor_belongs_to_its_query(people: People, ticket_body: dict[str, Any]) -> None:
+def test_cursor_of_another_query_is_refused(people: People, ticket_body: dict[str, Any]) -> None:
     for _ in range(3):
         people["olivia"].post("/v1/tickets", ticket_body)
     following = people["olivia"].get("/v1/tickets?limit=1").json()["next"]
@@ -202,7 +202,7 @@ def test_a_cursor_belongs_to_its_query(people: People, ticket_body: dict[str, An
         pagination.decode_cursor(b"s", ["b"], pagination.encode_cursor(b"s", ["a"], ["1"]), 1)
 
 
-def test_a_person_is_found_by_name_only_in_a_body(people: People, ticket_body: dict[str, Any]) -> None:
+def test_search_by_name_is_accepted_only_in_the_body(people: People, ticket_body: dict[str, Any]) -> None:
     ticket = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
     people["olivia"].post("/v1/tickets", ticket_body | {"names": ["山田 太郎"]})
     found = people["olivia"].post("/v1/tickets/search", {"names": ["mara lindqvist"]}).json()["items"]
@@ -213,7 +213,7 @@ def test_a_person_is_found_by_name_only_in_a_body(people: People, ticket_body: d
     assert len(late) == 2
 
 
-def test_an_id_follows_a_request_to_the_outbox(
+def test_request_id_is_returned_and_stored_in_the_outbox(
     people: People, ticket_body: dict[str, Any], database: Databases
 ) -> None:
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -229,7 +229,7 @@ def test_an_id_follows_a_request_to_the_outbox(
     assert found == trace[3:35]
 
 
-def test_a_clock_set_back_loses_nothing(
+def test_clock_set_back_loses_no_ticket_and_no_replay(
     people: People, ticket_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tickets filed after the clock jumped back are filed, moved, listed once, and their keys still replay."""
@@ -252,7 +252,7 @@ def test_a_clock_set_back_loses_nothing(
     assert [page["items"][0]["id"] for page in (one, rest)] == [first, second]
 
 
-def test_whoever_asks_too_often_is_told_when_to_come_back(
+def test_request_over_the_rate_limit_gets_retry_after(
     open_service: OpenService, store: LocalStore, backends: Backends
 ) -> None:
     from fastapi.testclient import TestClient  # noqa: PLC0415
@@ -273,7 +273,9 @@ def test_whoever_asks_too_often_is_told_when_to_come_back(
             assert [one.status_code for one in wrong] == [401, 401, 429]
 
 
-def test_an_answer_is_kept_for_a_day(people: People, ticket_body: dict[str, Any], database: Databases) -> None:
+def test_stored_answer_older_than_a_day_is_deleted(
+    people: People, ticket_body: dict[str, Any], database: Databases
+) -> None:
     for key in ("old", "new"):
         people["olivia"].post("/v1/tickets", ticket_body, **{"Idempotency-Key": key})
     with transaction(database.engine("admin")) as session:

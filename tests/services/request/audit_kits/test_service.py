@@ -1,4 +1,4 @@
-"""A sealed kit is seen by whoever asked, after somebody else allowed it, for a time, with a leaf for each look."""
+"""A sealed audit kit opens for a limited time after a second person allows it, and each opening is logged."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +34,7 @@ def asked(people: People, kit: str) -> str:
     return f"/v1/kits/{answer.json()['id']}"
 
 
-def test_it_is_seen_after_a_second_person_and_each_look_is_a_leaf(
+def test_kit_allowed_by_second_person_opens_and_logs_each_opening(
     people: People, kit: str, asked: str, database: Databases
 ) -> None:
     assert people["ada"].post(f"{asked}/open").status_code == 409
@@ -61,7 +61,7 @@ def test_it_is_seen_after_a_second_person_and_each_look_is_a_leaf(
     assert "Lindqvist" not in everything
 
 
-def test_it_ends_with_its_time_with_a_word_and_with_the_kit(
+def test_expired_ended_or_shredded_access_is_refused(
     people: People, kit: str, asked: str, database: Databases, ticket_body: dict[str, Any]
 ) -> None:
     people["adam"].post(f"{asked}/allow")
@@ -96,14 +96,14 @@ def test_it_ends_with_its_time_with_a_word_and_with_the_kit(
         ("DELETE FROM kit_opening", "permission denied"),
     ],
 )
-def test_the_database_refuses_what_two_people_did_not_say(
+def test_access_row_without_a_second_person_is_refused_by_the_database(
     asked: str, database: Databases, statement: str, says: str
 ) -> None:
     with pytest.raises(Exception, match=says), transaction(database.engine("request")) as session:
         session.execute(text(statement))
 
 
-def test_the_commands(
+def test_kit_commands_ask_allow_open_list_and_end(
     people: People, kit: str, listening: Callable[[Any], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("LACUNA_URL", listening(build(people.context)))

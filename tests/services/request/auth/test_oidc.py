@@ -1,4 +1,4 @@
-"""People with tokens, against a real local issuer: discovery, rotation, and every way in which a token can be wrong."""
+"""OIDC tokens against a real local issuer: discovery, key rotation, and every kind of invalid token."""
 
 import json
 import threading
@@ -83,7 +83,9 @@ def get_with_token(issuer: Issuer, people: People) -> Iterator[Any]:
         yield lambda token, path="/v1/tickets": client.get(path, headers={"Authorization": f"Bearer {token}"})
 
 
-def test_a_person_with_a_token_is_known_by_it(issuer: Issuer, get_with_token: Any, people: People) -> None:
+def test_valid_token_is_accepted_and_unknown_or_mixed_roles_are_refused(
+    issuer: Issuer, get_with_token: Any, people: People
+) -> None:
     assert get_with_token(issuer.token()).status_code == 200
     assert get_with_token(people.keys["olivia"]).status_code == 200  # keys go on being taken
     assert get_with_token(issuer.token(roles=["strangers"])).status_code == 403
@@ -91,7 +93,7 @@ def test_a_person_with_a_token_is_known_by_it(issuer: Issuer, get_with_token: An
     assert (mixed.status_code, mixed.json()["type"]) == (403, "/v1/problems/duties-mixed")
 
 
-def test_a_wrong_token_is_refused_and_says_nothing_of_itself(issuer: Issuer, get_with_token: Any) -> None:
+def test_wrong_token_is_refused_without_revealing_its_subject(issuer: Issuer, get_with_token: Any) -> None:
     now = int(time.time())
     other = ec.generate_private_key(ec.SECP256R1())
     wrong = {
@@ -115,7 +117,7 @@ def test_a_wrong_token_is_refused_and_says_nothing_of_itself(issuer: Issuer, get
     assert get_with_token(issuer.token(exp=now - 10)).status_code == 200  # within the leeway
 
 
-def test_a_rotated_key_is_noticed_and_the_old_one_refused(
+def test_token_of_a_rotated_out_key_is_refused(
     issuer: Issuer, get_with_token: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = issuer.token()
@@ -132,7 +134,7 @@ def test_made_up_key_ids_do_not_make_us_hammer_the_issuer(issuer: Issuer, get_wi
     assert issuer.asked == 2
 
 
-def test_an_issuer_that_is_away_is_said_and_known_keys_serve_on(
+def test_unreachable_issuer_answers_503_and_api_keys_still_work(
     issuer: Issuer, get_with_token: Any, people: People
 ) -> None:
     token = issuer.token()

@@ -1,4 +1,4 @@
-"""Bulk import: what is filed, what is refused row by row, what never gets in, and going on after a crash."""
+"""Bulk import: rows that are filed, rows and files that are refused, and recovery after a crash."""
 
 import json
 from typing import Any
@@ -36,8 +36,10 @@ def tickets(database: Databases) -> int:
         return int(session.execute(text("SELECT count(*) FROM ticket")).scalar_one())
 
 
-def test_a_file_is_filed_row_by_row(people: People, database: Databases, store: LocalStore) -> None:
-    """Names in every script, a byte order mark, quoted line breaks; wrong rows are told and the others filed."""
+def test_valid_rows_are_filed_and_wrong_rows_are_refused(
+    people: People, database: Databases, store: LocalStore
+) -> None:
+    """Names in every script, a byte order mark and quoted line breaks are read; wrong rows are reported."""
     lines = [f'{name},"Marble & Finch",yes,case-{number}\n' for number, name in enumerate(NAMES)]
     wrong = ["=HYPERLINK(1),x,,\n", "Mara,,,\n", "Mara,x,perhaps,\n", "Mara,x\n", "Mara,x,,case-0\n"]
     job, rows = done(people, ("\ufeff" + HEADER + "".join(lines + wrong)).encode())
@@ -55,10 +57,10 @@ def test_a_file_is_filed_row_by_row(people: People, database: Databases, store: 
     assert [one["row"] for one in more["items"]] == [8, 9, 10]
 
 
-def test_a_batch_keeps_the_rules_of_single_filing(
+def test_batch_follows_the_rules_of_single_filing(
     people: People, database: Databases, ticket_body: dict[str, Any]
 ) -> None:
-    """Duplicates of what was filed before and of rows above, namesakes, wrong laws; a leaf and a clock for each."""
+    """Duplicates, namesakes and wrong laws are treated as in single filing, and each ticket has a leaf and a clock."""
     first = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
     plain = ticket_body | {"photos": []}
     other = plain | {"names": ["Ida Borg", "Ida B."]}
@@ -89,7 +91,7 @@ def test_a_batch_keeps_the_rules_of_single_filing(
         assert [tuple(one) for one in leaves] == [("ticket.received", "1"), ("ticket.duplicate", "2")]
 
 
-def test_a_dry_run_files_nothing(people: People, database: Databases, store: LocalStore) -> None:
+def test_dry_run_files_nothing(people: People, database: Databases, store: LocalStore) -> None:
     job, rows = done(people, HEADER + "Mara,x,,a\nMara,,,b\n", query="?dry_run=true")
     assert (job["accepted"], job["refused"]) == (1, 1)
     assert rows[0] == {"row": 1, "ticket": None, "problem": None}
@@ -118,14 +120,14 @@ def test_lines_of_json_are_filed(people: People, ticket_body: dict[str, Any], da
         (b"x", "application/pdf", 415, "text/csv"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_refused(people: People, raw: bytes, kind: str, status: int, says: str) -> None:
+def test_unreadable_file_is_refused(people: People, raw: bytes, kind: str, status: int, says: str) -> None:
     answer = sent(people, raw, kind)
     assert answer.status_code == status
     assert says in answer.json()["detail"]
     assert "Mara" not in answer.text
 
 
-def test_a_gigabyte_is_refused_before_it_is_read(people: People) -> None:
+def test_oversized_file_is_refused_before_it_is_read(people: People) -> None:
     head = {"Authorization": f"Bearer {people.keys['olivia']}", "Content-Type": "text/csv"}
     taken = []
 
@@ -139,10 +141,10 @@ def test_a_gigabyte_is_refused_before_it_is_read(people: People) -> None:
     assert people.app.post("/v1/imports", content=pieces(), headers=head).status_code == 411
 
 
-def test_a_clerk_that_falls_goes_on_where_it_was(
+def test_interrupted_import_continues_where_it_stopped(
     people: People, database: Databases, store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The store fails in the second batch: the first stays, and the next control loop files the rest once."""
+    """The store fails in the second batch: the first batch stays, and the next run files the rest once."""
     monkeypatch.setattr(imports_jobs, "BATCH", 2)
     answer = sent(people, HEADER + "".join(f"Mara,x,,c{n}\n" for n in range(5)))
     put, puts = store.put, []

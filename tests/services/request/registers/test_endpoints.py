@@ -1,4 +1,4 @@
-"""The register and its figures: whole, in pages, escaped, for the roles that may read them."""
+"""The register and its figures are complete, paged and escaped, and only the permitted roles read them."""
 
 import csv
 import io
@@ -45,7 +45,7 @@ def test_figures(people: People, database: Databases, filed: list[str]) -> None:
     assert (rows["received"], rows["refused_no_match"]) == ("3", "1")
 
 
-def test_the_register_in_pages_and_whole(
+def test_register_is_complete_in_pages_csv_and_json(
     people: People, filed: list[str], listening: Callable[[Any], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     first = people["ada"].get("/v1/registers/requests?limit=2").json()
@@ -66,7 +66,7 @@ def test_the_register_in_pages_and_whole(
     assert [row["id"] for row in json.loads((tmp_path / "r.json").read_text())] == filed
 
 
-def test_who_may_read_it(people: People) -> None:
+def test_register_is_refused_to_operator_and_client(people: People) -> None:
     assert people["olivia"].get("/v1/registers/kpis").status_code == 200
     for name in ("oscar", "casey"):
         assert people[name].get("/v1/registers/requests").status_code == 403

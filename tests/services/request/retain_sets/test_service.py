@@ -1,4 +1,4 @@
-"""Retain sets: kept whole or not at all, split by identity, numbered, and never with a forgotten person."""
+"""Retain sets are stored whole or not at all, numbered, split by identity, and contain no forgotten person."""
 
 import base64
 import io
@@ -42,7 +42,7 @@ def add(people: People, sent: list[dict[str, Any]], **more: Any) -> Any:
     return people["olivia"].post("/v1/retain-sets", {"rows": sent, **more})
 
 
-def test_a_set_is_numbered_sealed_split_and_in_use(people: People, keys: KeyRing) -> None:
+def test_uploaded_retain_set_is_numbered_sealed_split_and_active(people: People, keys: KeyRing) -> None:
     first = add(people, rows()).json()
     assert (first["number"], first["active"], first["new"]) == (1, 1, True)
     assert sum(split["identities"] for split in first["counts"].values()) == 13
@@ -63,8 +63,8 @@ def test_a_set_is_numbered_sealed_split_and_in_use(people: People, keys: KeyRing
         open_retain_set(people.context.store, keys, found)
 
 
-def test_the_split_is_by_identity_and_stays(people: People) -> None:
-    """All rows of one identity are on one side, a stated split wins, another seed splits otherwise."""
+def test_rows_of_one_identity_get_the_same_split(people: People) -> None:
+    """All rows of one identity share a split, a stated split wins, and another seed gives another split."""
     people_rows = [{"id": f"p{n // 2}", "names": [f"Name {n}"], "facts": FACTS} for n in range(40)]
     people_rows[0]["split"] = "held_out"
     report = add(people, people_rows, dry_run=True).json()["report"]["rows"]
@@ -78,7 +78,7 @@ def test_the_split_is_by_identity_and_stays(people: People) -> None:
     assert 0.5 < sum(split_of(one, 0) == "fit" for one in identities) / 200 < 0.7
 
 
-def test_a_dry_run_keeps_nothing(people: People) -> None:
+def test_dry_run_keeps_nothing(people: People) -> None:
     answer = add(people, rows(), dry_run=True)
     assert (answer.status_code, answer.json()["usable"]) == (200, True)
     assert people["olivia"].get("/v1/retain-sets").json()["items"] == []
@@ -109,7 +109,7 @@ def test_a_dry_run_keeps_nothing(people: People) -> None:
         (lambda sent: sent.__setitem__(slice(1, None), []), None, "one identity"),
     ],
 )
-def test_a_bad_file_is_told_row_by_row_and_loses_nothing(
+def test_bad_file_is_reported_by_row_and_keeps_the_active_set(
     people: People, spoil: Any, row: int | None, says: str
 ) -> None:
     add(people, rows(14))
@@ -125,7 +125,7 @@ def test_a_bad_file_is_told_row_by_row_and_loses_nothing(
     assert not add(people, sent, dry_run=True).json()["usable"]
 
 
-def test_a_forgotten_person_is_found_by_name_by_picture_and_in_a_prompt(people: People) -> None:
+def test_forgotten_person_is_found_by_name_picture_and_prompt(people: People) -> None:
     ticket = forget(people, ["Mara Lindqvist"], [portrait(7)])
     sent = [
         *rows(),
@@ -163,7 +163,7 @@ def test_another_set_makes_a_refit_worth_ordering(people: People, worker: Worker
     assert (stale.status_code, people.app.post("/v1/retain-sets/1/use", headers=head).status_code) == (412, 428)
 
 
-def test_who_may_do_what(people: People, database: Databases) -> None:
+def test_retain_set_write_without_the_right_is_refused(people: People, database: Databases) -> None:
     assert people["ada"].post("/v1/retain-sets", {"rows": rows()}).status_code == 403
     assert people["casey"].get("/v1/retain-sets").status_code == 403
     add(people, rows())
@@ -174,8 +174,8 @@ def test_who_may_do_what(people: People, database: Databases) -> None:
         session.execute(text("UPDATE retain_set SET seed = 1"))
 
 
-def test_a_ticket_that_cannot_be_fitted_says_why(people: People, worker: Worker, database: Databases) -> None:
-    """The reason of the run's row stands in the ticket's history; the other ticket goes on."""
+def test_ticket_that_cannot_be_fitted_shows_the_reason(people: People, worker: Worker, database: Databases) -> None:
+    """The ticket's history shows the reason that the run gave, and the other ticket continues."""
     from services.request.tickets import progress as reconciler  # noqa: PLC0415
     from shared.db.repositories import refits as repository_refit  # noqa: PLC0415
 

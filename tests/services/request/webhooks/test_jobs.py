@@ -1,4 +1,4 @@
-"""Webhooks against a real receiver: signed, tried again, given up, never led inside."""
+"""Webhooks against a real receiver are signed, retried, given up in the end, and never sent to a private address."""
 
 import base64
 import hmac
@@ -78,7 +78,7 @@ def verified(head: dict[str, str], body: str, secret: str) -> bool:
     return wanted in head["webhook-signature"].split(" ")
 
 
-def test_what_happens_is_told_once_and_signed(
+def test_event_is_delivered_once_and_signed(
     people: People, ticket_body: dict[str, Any], receiver: Receiver, deliverer: WebhookDispatcher
 ) -> None:
     hook = hooked(people, receiver.url, "ticket.under_review")
@@ -95,7 +95,7 @@ def test_what_happens_is_told_once_and_signed(
     assert people["rosa"].get(f"/v1/webhooks/{hook['id']}").json().keys().isdisjoint({"secret"})
 
 
-def test_an_escalation_says_how_much_of_the_time_is_used_and_what_is_due(
+def test_escalation_event_reports_percent_used_and_due_date(
     people: People, ticket_body: dict[str, Any], receiver: Receiver, deliverer: WebhookDispatcher
 ) -> None:
     hooked(people, receiver.url, "ticket.clock.escalated")
@@ -121,7 +121,7 @@ def test_after_a_rotation_both_secrets_hold(people: People, receiver: Receiver, 
     assert not verified(head, body + " ", fresh)
 
 
-def test_a_failed_message_is_tried_again_and_then_given_up(
+def test_failed_delivery_is_retried_and_then_given_up(
     people: People, receiver: Receiver, deliverer: WebhookDispatcher, database: Databases
 ) -> None:
     hook = hooked(people, receiver.url)
@@ -145,7 +145,7 @@ def test_a_failed_message_is_tried_again_and_then_given_up(
         "https://elsewhere.example/", "https://häuser.example.org/",
     ],
 )  # fmt: skip
-def test_only_https_to_allowed_hosts(url: str, people: People) -> None:
+def test_url_without_https_or_outside_allowed_hosts_is_refused(url: str, people: People) -> None:
     with pytest.raises(BadInput):
         client.check_url(url, ("hooks.example.org",))
     refused = people["rosa"].post("/v1/webhooks", {"url": url, "events": ["*"]})
@@ -159,8 +159,8 @@ def test_only_https_to_allowed_hosts(url: str, people: People) -> None:
         "::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1", "2002:7f00:1::",
     ],
 )  # fmt: skip
-def test_a_name_that_leads_inside_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a public name resolves to now, in whatever spelling, also beside a public address."""
+def test_host_that_resolves_to_private_address_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A private address is refused in every spelling, even beside a public address of the same host."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
 
     def resolved(*_: Any, **__: Any) -> Any:
