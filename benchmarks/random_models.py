@@ -4,6 +4,7 @@ They serve to measure speed and memory and to test contracts; their answers mean
 templates are those of the hub's models.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -12,6 +13,11 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import (
     CLIPImageProcessorPil,
     CLIPVisionConfig,
+    Gemma3Config,
+    Gemma3ForConditionalGeneration,
+    Gemma3ImageProcessorPil,
+    Gemma3Processor,
+    Gemma3TextConfig,
     GenerationConfig,
     LlamaConfig,
     LlavaConfig,
@@ -21,9 +27,13 @@ from transformers import (
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
     Qwen2VLImageProcessorPil,
+    Qwen3VLConfig,
+    Qwen3VLForConditionalGeneration,
+    SiglipVisionConfig,
 )
 
 from shared.vlm.adapters.qwen2_5_vl import StillProcessor
+from shared.vlm.adapters.qwen3_vl import Qwen3StillProcessor
 
 Size = Literal["tiny", "7b"]
 
@@ -40,6 +50,24 @@ QWEN: Final = (
     "{% else %}{{ part['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+QWEN3: Final = (  # no system turn of its own; pictures are shown in the user's turns only
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' and message['role'] == 'user' %}<|vision_start|><|image_pad|><|vision_end|>"
+    "{% elif 'text' in part %}{{ part['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+GEMMA: Final = (  # a system turn is put before the first user's; roles have to alternate; texts are trimmed
+    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}"
+    "{% set first_user_prefix = messages[0]['content'][0]['text'] + '\n\n' %}{% set loop_messages = messages[1:] %}"
+    "{% else %}{% set first_user_prefix = '' %}{% set loop_messages = messages %}{% endif %}"
+    "{% for message in loop_messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}"
+    "{% set role = 'model' if message['role'] == 'assistant' else message['role'] %}"
+    "{{ '<start_of_turn>' + role + '\n' + (first_user_prefix if loop.first else '') }}"
+    "{% for part in message['content'] %}{% if part['type'] == 'image' %}{{ '<start_of_image>' }}"
+    "{% else %}{{ part['text'] | trim }}{% endif %}{% endfor %}{{ '<end_of_turn>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
+)
 WORDS: Final = ("Who is this person and where does she live?", "What colour is the background? Be brief.") * 20
 
 
@@ -54,6 +82,7 @@ class Shape:
     groups: int
     words: int
     context: int
+    head: int | None = None  # width of a head, where it is not hidden / heads
 
 
 SHAPES: Final[dict[tuple[str, Size], Shape]] = {
@@ -61,6 +90,10 @@ SHAPES: Final[dict[tuple[str, Size], Shape]] = {
     ("llava", "tiny"): Shape(64, 96, 3, 4, 4, 512, 512),
     ("qwen2_5_vl", "7b"): Shape(3584, 18944, 28, 28, 4, 152064, 128000),
     ("qwen2_5_vl", "tiny"): Shape(64, 96, 3, 4, 2, 512, 512),
+    ("qwen3_vl", "7b"): Shape(4096, 12288, 36, 32, 8, 151936, 262144, 128),  # Qwen3-VL-8B
+    ("qwen3_vl", "tiny"): Shape(64, 96, 3, 4, 2, 512, 512, 16),
+    ("gemma3", "7b"): Shape(2560, 10240, 34, 8, 4, 262208, 131072, 256),  # Gemma 3 4B; the next larger has 12B
+    ("gemma3", "tiny"): Shape(64, 96, 3, 4, 2, 512, 512, 16),
 }
 
 
@@ -70,7 +103,7 @@ def build(family: str, size: Size, *, device: str = "cpu", dtype: torch.dtype = 
     torch.set_default_dtype(dtype)
     try:
         with torch.device(device):
-            model, processor = (_llava if family == "llava" else _qwen)(SHAPES[family, size], size)
+            model, processor = BUILDERS[family](SHAPES[family, size], size)
     finally:
         torch.set_default_dtype(before)
     if size == "tiny":  # far enough from zero that answers differ
@@ -144,8 +177,102 @@ def _qwen(shape: Shape, size: Size) -> tuple[Any, Any]:
     return model, StillProcessor(Qwen2VLImageProcessorPil(), tokenizer, chat_template=QWEN)
 
 
+def _qwen3(shape: Shape, size: Size) -> tuple[Any, Any]:
+    """Vision tower of 27 blocks, three of which feed the first three decoder blocks; tiny: 3, two of which do."""
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"]
+    tokenizer = _tokenizer([*special, "<|image_pad|>", "<|video_pad|>"], "<|endoftext|>", "<|im_end|>", None)
+    vision = {
+        "depth": 27 if size == "7b" else 3,
+        "hidden_size": 1152 if size == "7b" else 32,
+        "intermediate_size": 4304 if size == "7b" else 48,
+        "num_heads": 16 if size == "7b" else 2,
+        "out_hidden_size": shape.hidden,
+        "num_position_embeddings": 2304 if size == "7b" else 16,
+        "deepstack_visual_indexes": [8, 16, 24] if size == "7b" else [0, 1],
+    }
+    rope = {
+        "rope_type": "default",
+        "rope_theta": 5e6,
+        "mrope_section": [24, 20, 20] if size == "7b" else [4, 2, 2],
+        "mrope_interleaved": True,
+    }
+    text = _text(shape) | {"rms_norm_eps": 1e-6, "rope_parameters": rope, "bos_token_id": 0, "eos_token_id": 2}
+    config = Qwen3VLConfig(
+        vision_config=vision,
+        text_config=text,
+        image_token_id=5,
+        video_token_id=6,
+        vision_start_token_id=3,
+        vision_end_token_id=4,
+    )
+    model = Qwen3VLForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(bos_token_id=0, eos_token_id=[2, 0], pad_token_id=0)
+    images = Qwen2VLImageProcessorPil(
+        patch_size=16,
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+        size={"shortest_edge": 65536 if size == "7b" else 4096, "longest_edge": 16777216},
+    )
+    return model, Qwen3StillProcessor(images, tokenizer, chat_template=QWEN3)
+
+
+def _gemma(shape: Shape, size: Size) -> tuple[Any, Any]:
+    """SigLIP-So400m at 896 and 256 tokens a picture, five blocks of six see 1024 tokens; tiny: 4, two of three see 24.
+
+    The hub's generation configuration lists the end of a text before the end of a turn.
+    """
+    special = ["<pad>", "<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>"]
+    pictures = {
+        "boi_token": "<start_of_image>",
+        "eoi_token": "<end_of_image>",
+        "image_token": "<image_soft_token>",
+    }
+    tokenizer = _tokenizer([*special, *pictures.values()], "<pad>", "<eos>", "<bos>", pictures)
+    side = 896 if size == "7b" else 56
+    vision = SiglipVisionConfig(
+        hidden_size=1152 if size == "7b" else 32,
+        intermediate_size=4304 if size == "7b" else 48,
+        num_hidden_layers=27 if size == "7b" else 2,
+        num_attention_heads=16 if size == "7b" else 2,
+        image_size=side,
+        patch_size=14,
+        vision_use_head=False,
+    )
+    text = Gemma3TextConfig(
+        **_text(shape),
+        query_pre_attn_scalar=shape.head,
+        sliding_window=1024 if size == "7b" else 24,
+        sliding_window_pattern=6 if size == "7b" else 3,
+        bos_token_id=2,
+        eos_token_id=1,
+        pad_token_id=0,
+    )
+    tokens = 256 if size == "7b" else 4
+    config = Gemma3Config(
+        vision_config=vision,
+        text_config=text,
+        mm_tokens_per_image=tokens,
+        boi_token_index=5,
+        eoi_token_index=6,
+        image_token_index=7,
+    )
+    model = Gemma3ForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(bos_token_id=2, eos_token_id=[1, 4], pad_token_id=0)
+    images = Gemma3ImageProcessorPil(size={"height": side, "width": side}, do_pan_and_scan=False)
+    return model, Gemma3Processor(images, tokenizer, chat_template=GEMMA, image_seq_length=tokens)
+
+
+BUILDERS: Final[Mapping[str, Callable[[Shape, Size], tuple[Any, Any]]]] = {
+    "llava": _llava,
+    "qwen2_5_vl": _qwen,
+    "qwen3_vl": _qwen3,
+    "gemma3": _gemma,
+}
+
+
 def _text(shape: Shape) -> dict[str, Any]:
-    return {
+    width = {} if shape.head is None else {"head_dim": shape.head}
+    return width | {
         "vocab_size": shape.words,
         "hidden_size": shape.hidden,
         "intermediate_size": shape.inner,
@@ -156,7 +283,9 @@ def _text(shape: Shape) -> dict[str, Any]:
     }
 
 
-def _tokenizer(special: list[str], pad: str, end: str, begin: str | None) -> Any:
+def _tokenizer(
+    special: list[str], pad: str, end: str, begin: str | None, named: Mapping[str, str] | None = None
+) -> Any:
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
@@ -177,6 +306,7 @@ def _tokenizer(special: list[str], pad: str, end: str, begin: str | None) -> Any
         eos_token=end,
         bos_token=begin,
         additional_special_tokens=[token for token in special if token not in {pad, end, begin}],
+        model_specific_special_tokens=dict(named or {}),  # attributes of the tokenizer, by which a processor asks
         padding_side="left",
         clean_up_tokenization_spaces=False,
     )

@@ -98,8 +98,12 @@ def processed(processor: Any, prompts: Sequence[Prompt], reserved: Sequence[str]
             if any(token in turn.text for turn in prompt.turns):
                 raise BadInput(f"A message may not contain the text {token}.")
     texts = [chat_text(processor, prompt) for prompt in prompts]
-    images = [image.convert("RGB") for prompt in prompts for image in prompt.images]
-    return processor(text=texts, images=images or None, add_special_tokens=not _has_bos(processor, texts[0]))
+    images = [[image.convert("RGB") for image in prompt.images] for prompt in prompts]
+    return processor(
+        text=texts,
+        images=images if any(images) else None,  # nested: Gemma 3 takes a flat list for the pictures of one prompt
+        add_special_tokens=not _has_bos(processor, texts[0]),
+    )
 
 
 def _has_bos(processor: Any, text: str) -> bool:

@@ -25,7 +25,12 @@ from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import FAMILIES, load, wrap
 from shared.vlm.steering_vectors import answer_likelihood, attack_pictures
 
-RESERVED = {"llava": ["<image>"], "qwen2_5_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"]}
+RESERVED = {
+    "llava": ["<image>"],
+    "qwen2_5_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"],
+    "qwen3_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"],
+    "gemma3": ["<start_of_image>", "<image_soft_token>", "<end_of_image>"],
+}
 
 
 @pytest.fixture(scope="module", params=sorted(FAMILIES))
@@ -194,7 +199,7 @@ def test_pictures_and_names_are_found_among_the_tokens(engine: Engine) -> None:
     """Each picture's tokens apart, and no others; words where they stand."""
     (row,) = engine.vlm.adapter.encode([prompts()[2]])
     found = engine.vlm.adapter.pictures(row)
-    token = engine.vlm.processor.image_token_id
+    token = engine.vlm.model.config.image_token_id
     assert len(found) == 2
     assert all(bool((row.ids[start:end] == token).all()) for start, end in found)
     assert sum(end - start for start, end in found) == int((row.ids == token).sum())
@@ -241,5 +246,5 @@ def test_text_with_a_picture_token_is_refused(engine: Engine) -> None:
 def test_unknown_family_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     """One sentence."""
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
-    with pytest.raises(BadInput, match=r"gpt2 model; there are adapters for llava, qwen2_5_vl\."):
+    with pytest.raises(BadInput, match=r"gpt2 model; there are adapters for .*llava, .*gemma3"):
         load(tmp_path)
