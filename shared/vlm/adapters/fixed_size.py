@@ -14,6 +14,8 @@ from shared.vlm.adapters.base import Encoded, channels, extend_mask, pad_left, p
 class FixedSizeAdapter:
     """See Adapter; a family adds `load` and `reserved`."""
 
+    has_pictures = True
+
     def __init__(self, model: Any, processor: Any) -> None:
         self._model, self._processor = model, processor
 

@@ -27,6 +27,8 @@ class QwenVlAdapter:
     model_class: ClassVar[Any]
     processor_class: ClassVar[Any]
 
+    has_pictures = True
+
     def __init__(self, model: Any, processor: Any) -> None:
         self._model, self._processor = model, processor
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from benchmarks.random_models import build
 from shared.domain.prompts import Prompt, Turn
 from shared.erasure.eraser import Eraser
+from shared.erasure.gates.identity import MentionSpans
 from shared.erasure.gates.prototype import TicketGate
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.recipe import PROTOTYPE
@@ -21,8 +22,10 @@ from shared.vlm import capture
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.engine import Engine
 from shared.vlm.generation import GenerationRequest
+from shared.vlm.hooks import CaptureAllTokens, hooked
 from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import FAMILIES, load, wrap
+from shared.vlm.redaction import redact
 from shared.vlm.steering_vectors import answer_likelihood, attack_pictures
 
 RESERVED = {
@@ -143,6 +146,37 @@ def test_site_is_the_block_output_at_the_last_prompt_token(engine: Engine) -> No
     torch.testing.assert_close(last, hidden[-1][0, -1], atol=1e-5, rtol=1e-5)
 
 
+def test_captured_states_are_the_stream_at_every_token(engine: Engine) -> None:
+    """What hooks see is what transformers calls hidden states, at picture and text tokens, bit for bit."""
+    for prompt in prompts()[:3]:
+        rows, capture_all = engine.vlm.adapter.encode([prompt]), CaptureAllTokens()
+        with torch.inference_mode(), hooked(engine.vlm.adapter.blocks, capture_all):
+            inputs = engine.vlm.adapter.inputs(rows)
+            hidden = engine.vlm.model(**inputs, output_hidden_states=True).hidden_states
+        states = capture_all.stacked()[0]  # [T, L, d]
+        assert states.shape[0] == len(rows[0].ids)
+        assert torch.equal(states[:, :-1], torch.stack([layer[0] for layer in hidden[1:-1]], dim=1))
+        with torch.inference_mode():
+            assert torch.equal(engine.vlm.model.model.language_model.norm(states[:, -1]), hidden[-1][0])
+
+
+def test_redacted_picture_leaves_no_trace(engine: Engine) -> None:
+    """Whoever was to be seen: one answer, bit for bit, also where another picture stays."""
+    stays, adapter = picture(50, 80, 9), engine.vlm.adapter
+    logits = []
+    for seed in (0, 1):
+        prompt = Prompt((Turn("user", "Who are they?", (picture(70, 60, seed), stays)),))
+        (row,) = adapter.encode([prompt])
+        kept = redact(adapter, row, MentionSpans((0,), ()), torch.zeros(0))
+        gone = redact(adapter, row, MentionSpans((0, 1), ()), torch.zeros(0))
+        with torch.inference_mode():
+            logits.append([engine.prefill([one], GenerationRequest()).logits[0] for one in (row, kept, gone)])
+    assert not torch.equal(logits[0][0], logits[1][0])
+    for first, second in zip(logits[0][1:], logits[1][1:], strict=True):
+        assert torch.equal(first, second)
+    assert not torch.equal(logits[0][1], logits[0][2])
+
+
 def test_second_pass_without_a_vector_gives_the_same_answer(engine: Engine) -> None:
     """What fires is read a second time, in a batch of its own."""
     for prompt in prompts():
@@ -228,12 +262,72 @@ def test_saved_model_loads_unchanged(engine: Engine, tmp_path: Path) -> None:
     asked = prompts()[1:2]
     assert Engine(again).generate(asked)[0].tokens == engine.generate(asked)[0].tokens
     again.processor.chat_template += " "
-    again.processor.image_processor.image_mean = [0.5, 0.5, 0.5]
+    again.processor.image_processor.image_mean = [0.4, 0.4, 0.4]
     with torch.no_grad():
         next(again.model.parameters()).view(-1)[0] += 1
     changed = wrap(again.model, again.processor).site
     for name in ("template", "processor", "base_model"):
         assert getattr(changed, name) != getattr(engine.vlm.site, name)
+
+
+def test_strange_pictures_are_answered_as_by_transformers_or_refused(engine: Engine) -> None:
+    """Tiny, long, without colours, with transparency, many, in several turns: the answer of `generate`, or BadInput."""
+    noise = picture(60, 50, 3)
+    shapes = [picture(*size) for size in ((1, 1), (3, 3), (1, 3), (3, 1), (4000, 10), (10, 4000), (401, 2))]
+    modes = [noise.convert(mode) for mode in ("RGBA", "P", "L", "LA", "CMYK", "1")]
+    asked = [Prompt.ask("Who?", one) for one in [*shapes, *modes]]
+    asked.append(Prompt((Turn("user", "Who?", tuple(picture(40 + 10 * i, 60, i) for i in range(10))),)))
+    asked.append(
+        Prompt((Turn("user", "Who?", (noise,)), Turn("assistant", "Mara."), Turn("user", "And she?", (shapes[1],))))
+    )
+    refused = 0
+    for prompt in asked:
+        try:
+            made = own(engine, prompt)
+        except ValueError:  # Qwen's processors take no picture whose sides differ by a factor of more than 200
+            refused += 1
+            with pytest.raises(BadInput, match=r"^A picture cannot be used: .*ratio"):
+                engine.generate([prompt])
+            continue
+        (ours,) = engine.generate([prompt], max_new_tokens=3)
+        whole = engine.vlm.model.generate(**made, max_new_tokens=3, do_sample=False)[0, made["input_ids"].shape[1] :]
+        assert list(ours.tokens) == [token for token in whole.tolist() if token not in engine.end_tokens]
+    assert refused < 4
+
+
+def test_picture_that_cannot_be_shown_is_refused(engine: Engine) -> None:
+    """One without pixels; one in a turn where the chat template shows none."""
+    with pytest.raises(BadInput, match="no pixels"):
+        engine.generate([Prompt.ask("Who?", Image.new("RGB", (0, 5)))])
+    answered = Prompt((Turn("user", "Who?"), Turn("assistant", "She.", (picture(9, 9),)), Turn("user", "And?")))
+    try:
+        made = own(engine, answered)
+    except ValueError:  # transformers counts the pictures too
+        made = {"input_ids": torch.zeros(1, 0)}
+    if bool((made["input_ids"] == engine.vlm.model.config.image_token_id).any()):
+        assert engine.generate([answered], max_new_tokens=2)[0].finish_reason
+    else:
+        with pytest.raises(BadInput, match="leaves out a picture"):
+            engine.generate([answered])
+
+
+def test_answers_end_as_the_chat_template_ends_them(engine: Engine) -> None:
+    """Whatever the order in which the generation configuration lists the tokens that end an answer."""
+    model, tokenizer = engine.vlm.model, engine.vlm.tokenizer
+    chat = [
+        {"role": role, "content": [{"type": "text", "text": text}]}
+        for role, text in (("user", "A"), ("assistant", "B"))
+    ]
+    written = tokenizer.encode(engine.vlm.processor.apply_chat_template(chat).split("B")[-1], add_special_tokens=False)
+    listed = model.generation_config.eos_token_id
+    try:
+        for ends in (sorted(engine.end_tokens | {tokenizer.pad_token_id}, reverse=down) for down in (False, True)):
+            model.generation_config.eos_token_id = ends
+            again = Engine(engine.vlm)
+            assert again.end_tokens == set(ends)
+            assert again.end_token == next((token for token in written if token in ends), ends[0])
+    finally:
+        model.generation_config.eos_token_id = listed
 
 
 def test_text_with_a_picture_token_is_refused(engine: Engine) -> None:
