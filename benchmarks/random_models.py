@@ -19,6 +19,10 @@ from transformers import (
     Gemma3Processor,
     Gemma3TextConfig,
     GenerationConfig,
+    Idefics3Config,
+    Idefics3ForConditionalGeneration,
+    Idefics3ImageProcessorPil,
+    Idefics3Processor,
     LlamaConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
@@ -30,10 +34,14 @@ from transformers import (
     Qwen3VLConfig,
     Qwen3VLForConditionalGeneration,
     SiglipVisionConfig,
+    SmolVLMConfig,
+    SmolVLMForConditionalGeneration,
+    SmolVLMImageProcessorPil,
 )
 
 from shared.vlm.adapters.qwen2_5_vl import StillProcessor
 from shared.vlm.adapters.qwen3_vl import Qwen3StillProcessor
+from shared.vlm.adapters.smolvlm import SmolStillProcessor
 
 Size = Literal["tiny", "7b"]
 
@@ -68,6 +76,13 @@ GEMMA: Final = (  # a system turn is put before the first user's; roles have to 
     "{% else %}{{ part['text'] | trim }}{% endif %}{% endfor %}{{ '<end_of_turn>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
 )
+IDEFICS: Final = (
+    "{{ bos_token }}{% for message in messages %}{{ message['role'] | capitalize }}"
+    "{% if message['content'][0]['type'] == 'image' %}{{ ':' }}{% else %}{{ ': ' }}{% endif %}"
+    "{% for line in message['content'] %}{% if line['type'] == 'text' %}{{ line['text'] }}"
+    "{% elif line['type'] == 'image' %}{{ '<image>' }}{% endif %}{% endfor %}<end_of_utterance>\n{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
+)
 WORDS: Final = ("Who is this person and where does she live?", "What colour is the background? Be brief.") * 20
 
 
@@ -94,6 +109,10 @@ SHAPES: Final[dict[tuple[str, Size], Shape]] = {
     ("qwen3_vl", "tiny"): Shape(64, 96, 3, 4, 2, 512, 512, 16),
     ("gemma3", "7b"): Shape(2560, 10240, 34, 8, 4, 262208, 131072, 256),  # Gemma 3 4B; the next larger has 12B
     ("gemma3", "tiny"): Shape(64, 96, 3, 4, 2, 512, 512, 16),
+    ("idefics3", "7b"): Shape(4096, 14336, 32, 32, 8, 128259, 131072),  # Idefics3-8B-Llama3
+    ("idefics3", "tiny"): Shape(64, 96, 3, 4, 2, 512, 1024),
+    ("smolvlm", "7b"): Shape(2048, 8192, 24, 32, 32, 49280, 8192),  # SmolVLM2-2.2B, the largest
+    ("smolvlm", "tiny"): Shape(64, 96, 3, 4, 2, 512, 1024),
 }
 
 
@@ -262,11 +281,58 @@ def _gemma(shape: Shape, size: Size) -> tuple[Any, Any]:
     return model, Gemma3Processor(images, tokenizer, chat_template=GEMMA, image_seq_length=tokens)
 
 
+def _idefics(shape: Shape, size: Size) -> tuple[Any, Any]:
+    """SigLIP-So400m, tiles of 364 and at most 4 x 4 of them, 169 tokens a tile; tiny: 56, 2 x 2 and 4."""
+    tokenizer = _tile_tokenizer()
+    config = Idefics3Config(**_tiled(shape, size, 364), scale_factor=2, image_token_id=3)
+    model = Idefics3ForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(bos_token_id=1, eos_token_id=[2, 0], pad_token_id=0)
+    side, tokens = (364, 169) if size == "7b" else (56, 4)
+    many = 4 if size == "7b" else 2
+    images = Idefics3ImageProcessorPil(size={"longest_edge": many * side}, max_image_size={"longest_edge": side})
+    return model, Idefics3Processor(images, tokenizer, image_seq_len=tokens, chat_template=IDEFICS)
+
+
+def _smolvlm(shape: Shape, size: Size) -> tuple[Any, Any]:
+    """SigLIP-So400m, tiles of 384 and at most 4 x 4 of them, 81 tokens a tile; tiny: 56, 2 x 2 and 4."""
+    tokenizer = _tile_tokenizer()
+    scale = 3 if size == "7b" else 2
+    config = SmolVLMConfig(**_tiled(shape, size, 384), scale_factor=scale, image_token_id=3)
+    model = SmolVLMForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(bos_token_id=1, eos_token_id=2, pad_token_id=0)
+    side, tokens = (384, 81) if size == "7b" else (56, 4)
+    many = 4 if size == "7b" else 2
+    images = SmolVLMImageProcessorPil(size={"longest_edge": many * side}, max_image_size={"longest_edge": side})
+    return model, SmolStillProcessor(images, tokenizer, image_seq_len=tokens, chat_template=IDEFICS)
+
+
+def _tiled(shape: Shape, size: Size, side: int) -> dict[str, Any]:
+    """Configurations of a decoder of Llama's and a vision tower for tiles of `side`."""
+    vision = {
+        "hidden_size": 1152 if size == "7b" else 32,
+        "intermediate_size": 4304 if size == "7b" else 48,
+        "num_hidden_layers": 27 if size == "7b" else 2,
+        "num_attention_heads": 16 if size == "7b" else 2,
+        "image_size": side if size == "7b" else 56,
+        "patch_size": 14,
+    }
+    text = LlamaConfig(**_text(shape), rms_norm_eps=1e-5, bos_token_id=1, eos_token_id=2, pad_token_id=0)
+    return {"vision_config": vision, "text_config": text}
+
+
+def _tile_tokenizer() -> Any:
+    special = ["<pad>", "<|im_start|>", "<end_of_utterance>", "<image>", "<fake_token_around_image>", "<global-img>"]
+    tiles = [f"<row_{row + 1}_col_{column + 1}>" for row in range(6) for column in range(6)]
+    return _tokenizer([*special, *tiles], "<pad>", "<end_of_utterance>", "<|im_start|>")
+
+
 BUILDERS: Final[Mapping[str, Callable[[Shape, Size], tuple[Any, Any]]]] = {
     "llava": _llava,
     "qwen2_5_vl": _qwen,
     "qwen3_vl": _qwen3,
     "gemma3": _gemma,
+    "idefics3": _idefics,
+    "smolvlm": _smolvlm,
 }
 
 

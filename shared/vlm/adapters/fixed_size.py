@@ -1,4 +1,6 @@
-"""What LLaVA and Gemma 3 share: every picture has the same size and number of tokens; positions count from 0."""
+"""What LLaVA, Gemma 3 and Idefics3 share: what the vision tower is given always has the same size, and becomes the
+same number of tokens; positions count from 0.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,7 +29,7 @@ class FixedSizeAdapter:
     @property
     def blocks(self) -> Sequence[nn.Module]:
         """See Adapter."""
-        blocks: Sequence[nn.Module] = self._model.model.language_model.layers
+        blocks: Sequence[nn.Module] = self._model.get_decoder().layers
         return blocks
 
     @property
