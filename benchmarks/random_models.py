@@ -30,6 +30,8 @@ from transformers import (
     PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
+    Qwen2VLConfig,
+    Qwen2VLForConditionalGeneration,
     Qwen2VLImageProcessorPil,
     Qwen3VLConfig,
     Qwen3VLForConditionalGeneration,
@@ -40,6 +42,7 @@ from transformers import (
 )
 
 from shared.vlm.adapters.qwen2_5_vl import StillProcessor
+from shared.vlm.adapters.qwen2_vl import Qwen2StillProcessor
 from shared.vlm.adapters.qwen3_vl import Qwen3StillProcessor
 from shared.vlm.adapters.smolvlm import SmolStillProcessor
 
@@ -103,6 +106,8 @@ class Shape:
 SHAPES: Final[dict[tuple[str, Size], Shape]] = {
     ("llava", "7b"): Shape(4096, 11008, 32, 32, 32, 32064, 4096),
     ("llava", "tiny"): Shape(64, 96, 3, 4, 4, 512, 512),
+    ("qwen2_vl", "7b"): Shape(3584, 18944, 28, 28, 4, 152064, 32768),
+    ("qwen2_vl", "tiny"): Shape(64, 96, 3, 4, 2, 512, 512),
     ("qwen2_5_vl", "7b"): Shape(3584, 18944, 28, 28, 4, 152064, 128000),
     ("qwen2_5_vl", "tiny"): Shape(64, 96, 3, 4, 2, 512, 512),
     ("qwen3_vl", "7b"): Shape(4096, 12288, 36, 32, 8, 151936, 262144, 128),  # Qwen3-VL-8B
@@ -167,10 +172,22 @@ def _llava(shape: Shape, size: Size) -> tuple[Any, Any]:
     return model, processor
 
 
-def _qwen(shape: Shape, size: Size) -> tuple[Any, Any]:
+def _qwen2(shape: Shape, size: Size) -> tuple[Any, Any]:
+    """Vision tower of 32 blocks, all with full attention; tiny: 2."""
+    vision = {
+        "depth": 32 if size == "7b" else 2,
+        "embed_dim": 1280 if size == "7b" else 32,
+        "hidden_size": shape.hidden,
+        "num_heads": 16 if size == "7b" else 2,
+        "mlp_ratio": 4 if size == "7b" else 2,
+    }
+    model = Qwen2VLForConditionalGeneration(Qwen2VLConfig(**_qwen_parts(shape, size, vision)))
+    model.generation_config = GenerationConfig(bos_token_id=0, eos_token_id=[2, 0], pad_token_id=0)
+    return model, Qwen2StillProcessor(Qwen2VLImageProcessorPil(), _qwen_tokenizer(), chat_template=QWEN)
+
+
+def _qwen25(shape: Shape, size: Size) -> tuple[Any, Any]:
     """Vision tower with windows of 8 x 8 patches and four blocks with full attention; tiny: 4 x 4 and one block."""
-    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"]
-    tokenizer = _tokenizer([*special, "<|image_pad|>", "<|video_pad|>"], "<|endoftext|>", "<|im_end|>", None)
     vision = {
         "depth": 32 if size == "7b" else 2,
         "hidden_size": 1280 if size == "7b" else 32,
@@ -180,26 +197,26 @@ def _qwen(shape: Shape, size: Size) -> tuple[Any, Any]:
         "window_size": 112 if size == "7b" else 56,
         "fullatt_block_indexes": [7, 15, 23, 31] if size == "7b" else [1],
     }
-    sections = [16, 24, 24] if size == "7b" else [2, 3, 3]
-    rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": sections}
-    text = _text(shape) | {"rms_norm_eps": 1e-6, "rope_parameters": rope, "bos_token_id": 0, "eos_token_id": 2}
-    config = Qwen2_5_VLConfig(
-        vision_config=vision,
-        text_config=text,
-        image_token_id=5,
-        video_token_id=6,
-        vision_start_token_id=3,
-        vision_end_token_id=4,
-    )
-    model = Qwen2_5_VLForConditionalGeneration(config)
+    model = Qwen2_5_VLForConditionalGeneration(Qwen2_5_VLConfig(**_qwen_parts(shape, size, vision)))
     model.generation_config = GenerationConfig(bos_token_id=0, eos_token_id=[2, 0], pad_token_id=0)
-    return model, StillProcessor(Qwen2VLImageProcessorPil(), tokenizer, chat_template=QWEN)
+    return model, StillProcessor(Qwen2VLImageProcessorPil(), _qwen_tokenizer(), chat_template=QWEN)
+
+
+def _qwen_parts(shape: Shape, size: Size, vision: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of a Qwen model but for its class."""
+    rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [16, 24, 24] if size == "7b" else [2, 3, 3]}
+    text = _text(shape) | {"rms_norm_eps": 1e-6, "rope_parameters": rope, "bos_token_id": 0, "eos_token_id": 2}
+    tokens = {"image_token_id": 5, "video_token_id": 6, "vision_start_token_id": 3, "vision_end_token_id": 4}
+    return {"vision_config": vision, "text_config": text, **tokens}
+
+
+def _qwen_tokenizer() -> Any:
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"]
+    return _tokenizer([*special, "<|image_pad|>", "<|video_pad|>"], "<|endoftext|>", "<|im_end|>", None)
 
 
 def _qwen3(shape: Shape, size: Size) -> tuple[Any, Any]:
     """Vision tower of 27 blocks, three of which feed the first three decoder blocks; tiny: 3, two of which do."""
-    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"]
-    tokenizer = _tokenizer([*special, "<|image_pad|>", "<|video_pad|>"], "<|endoftext|>", "<|im_end|>", None)
     vision = {
         "depth": 27 if size == "7b" else 3,
         "hidden_size": 1152 if size == "7b" else 32,
@@ -215,15 +232,8 @@ def _qwen3(shape: Shape, size: Size) -> tuple[Any, Any]:
         "mrope_section": [24, 20, 20] if size == "7b" else [4, 2, 2],
         "mrope_interleaved": True,
     }
-    text = _text(shape) | {"rms_norm_eps": 1e-6, "rope_parameters": rope, "bos_token_id": 0, "eos_token_id": 2}
-    config = Qwen3VLConfig(
-        vision_config=vision,
-        text_config=text,
-        image_token_id=5,
-        video_token_id=6,
-        vision_start_token_id=3,
-        vision_end_token_id=4,
-    )
+    parts = _qwen_parts(shape, size, vision)
+    config = Qwen3VLConfig(**parts | {"text_config": parts["text_config"] | {"rope_parameters": rope}})
     model = Qwen3VLForConditionalGeneration(config)
     model.generation_config = GenerationConfig(bos_token_id=0, eos_token_id=[2, 0], pad_token_id=0)
     images = Qwen2VLImageProcessorPil(
@@ -232,7 +242,7 @@ def _qwen3(shape: Shape, size: Size) -> tuple[Any, Any]:
         image_std=[0.5] * 3,
         size={"shortest_edge": 65536 if size == "7b" else 4096, "longest_edge": 16777216},
     )
-    return model, Qwen3StillProcessor(images, tokenizer, chat_template=QWEN3)
+    return model, Qwen3StillProcessor(images, _qwen_tokenizer(), chat_template=QWEN3)
 
 
 def _gemma(shape: Shape, size: Size) -> tuple[Any, Any]:
@@ -328,7 +338,8 @@ def _tile_tokenizer() -> Any:
 
 BUILDERS: Final[Mapping[str, Callable[[Shape, Size], tuple[Any, Any]]]] = {
     "llava": _llava,
-    "qwen2_5_vl": _qwen,
+    "qwen2_vl": _qwen2,
+    "qwen2_5_vl": _qwen25,
     "qwen3_vl": _qwen3,
     "gemma3": _gemma,
     "idefics3": _idefics,

@@ -31,6 +31,7 @@ from shared.vlm.steering_vectors import answer_likelihood, attack_pictures
 
 RESERVED = {
     "llava": ["<image>"],
+    "qwen2_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"],
     "qwen2_5_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"],
     "qwen3_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"],
     "gemma3": ["<start_of_image>", "<image_soft_token>", "<end_of_image>"],
