@@ -4,22 +4,37 @@ same number of tokens; positions count from 0.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from shared.domain.prompts import Prompt
 from shared.vlm.adapters.base import Encoded, channels, extend_mask, pad_left, picture_spans, processed, span_of
+from shared.vlm.adapters.processors import whole_processor
 
 
 class FixedSizeAdapter:
-    """See Adapter; a family adds `load` and `reserved`."""
+    """A model of the class `model_class`. A family adds `reserved`."""
 
+    model_class: ClassVar[Any]
     has_pictures = True
 
     def __init__(self, model: Any, processor: Any) -> None:
         self._model, self._processor = model, processor
+
+    @classmethod
+    def load(cls, source: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
+        """See Adapter."""
+        processor = cls.processor(source)
+        model = cls.model_class.from_pretrained(source, dtype=dtype, use_safetensors=True, trust_remote_code=False)
+        return model, processor
+
+    @classmethod
+    def processor(cls, source: str | Path) -> Any:
+        """The processor at `source`. Raises BadInput where the adapter cannot read what it would make of pictures."""
+        return whole_processor(source)
 
     @property
     def reserved(self) -> Sequence[str]:

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
-from transformers import AutoProcessor, Gemma3ForConditionalGeneration
+from transformers import Gemma3ForConditionalGeneration
 
 from shared.errors import BadInput
 from shared.vlm.adapters.base import Encoded
@@ -20,19 +19,18 @@ from shared.vlm.adapters.fixed_size import FixedSizeAdapter
 class Gemma3Adapter(FixedSizeAdapter):
     """`Gemma3ForConditionalGeneration` with `Gemma3Processor`."""
 
-    @staticmethod
-    def load(source: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
-        """See Adapter; raises BadInput where the processor cuts pictures into several (`do_pan_and_scan`)."""
-        processor = AutoProcessor.from_pretrained(source, trust_remote_code=False)
+    model_class = Gemma3ForConditionalGeneration
+
+    @classmethod
+    def processor(cls, source: str | Path) -> Any:
+        """See FixedSizeAdapter; raises BadInput where it cuts pictures into several (`do_pan_and_scan`)."""
+        processor = super().processor(source)
         if processor.image_processor.do_pan_and_scan:
             raise BadInput(
                 f"{source} cuts long pictures into several, which is not supported: set do_pan_and_scan to false in "
                 "its preprocessor_config.json or processor_config.json."
             )
-        model = Gemma3ForConditionalGeneration.from_pretrained(
-            source, dtype=dtype, use_safetensors=True, trust_remote_code=False
-        )
-        return model, processor
+        return processor
 
     @property
     def reserved(self) -> Sequence[str]:

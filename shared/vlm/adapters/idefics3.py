@@ -7,12 +7,11 @@ what the tiles show together; the small copy is computed from it again where a p
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Final
 
 import torch
 from torch import Tensor
-from transformers import AutoProcessor, Idefics3ForConditionalGeneration
+from transformers import Idefics3ForConditionalGeneration
 
 from shared.domain.prompts import Prompt
 from shared.vlm.adapters.base import Encoded, channels, picture_spans, processed
@@ -27,13 +26,7 @@ NOT_NOTHING: Final = 1e-6  # of a normalised pixel; a tile of zeros alone counts
 class Idefics3Adapter(FixedSizeAdapter):
     """`Idefics3ForConditionalGeneration` with `Idefics3Processor`."""
 
-    model_class: ClassVar[Any] = Idefics3ForConditionalGeneration
-
-    @classmethod
-    def load(cls, source: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
-        """See Adapter."""
-        model = cls.model_class.from_pretrained(source, dtype=dtype, use_safetensors=True, trust_remote_code=False)
-        return model, AutoProcessor.from_pretrained(source, trust_remote_code=False)
+    model_class = Idefics3ForConditionalGeneration
 
     @property
     def reserved(self) -> Sequence[str]:

@@ -1,17 +1,17 @@
 """LLaVA and LLaVA-1.5: see fixed_size.py."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import torch
-from transformers import AutoProcessor, LlavaForConditionalGeneration
+from transformers import LlavaForConditionalGeneration
 
 from shared.vlm.adapters.fixed_size import FixedSizeAdapter
 
 
 class LlavaAdapter(FixedSizeAdapter):
     """`LlavaForConditionalGeneration` with `LlavaProcessor`."""
+
+    model_class = LlavaForConditionalGeneration
 
     def __init__(self, model: Any, processor: Any) -> None:
         super().__init__(model, processor)
@@ -20,14 +20,6 @@ class LlavaAdapter(FixedSizeAdapter):
         if processor.vision_feature_select_strategy is None:
             processor.vision_feature_select_strategy = model.config.vision_feature_select_strategy
             processor.num_additional_image_tokens = 1  # CLIP's class token
-
-    @staticmethod
-    def load(source: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
-        """See Adapter."""
-        model = LlavaForConditionalGeneration.from_pretrained(
-            source, dtype=dtype, use_safetensors=True, trust_remote_code=False
-        )
-        return model, AutoProcessor.from_pretrained(source, trust_remote_code=False)
 
     @property
     def reserved(self) -> Sequence[str]:

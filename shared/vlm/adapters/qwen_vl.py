@@ -12,11 +12,12 @@ from typing import Any, ClassVar, Final
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoImageProcessor, AutoTokenizer, ProcessorMixin
+from transformers import ProcessorMixin
 
 from shared.domain.prompts import Prompt
 from shared.errors import BadInput
 from shared.vlm.adapters.base import Encoded, channels, extend_mask, pad_left, picture_spans, processed, span_of
+from shared.vlm.adapters.processors import still_parts
 
 FRAMES: Final = ("<|vision_start|>", "<|vision_end|>")  # the chat template writes them around every picture
 
@@ -36,13 +37,8 @@ class QwenVlAdapter:
     def load(cls, source: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
         """See Adapter. The processor is assembled without its video part, which would need torchvision."""
         model = cls.model_class.from_pretrained(source, dtype=dtype, use_safetensors=True, trust_remote_code=False)
-        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-        images = AutoImageProcessor.from_pretrained(source, trust_remote_code=False)
-        processor_config, _ = cls.processor_class.get_processor_dict(source)
-        template = processor_config.get("chat_template") or tokenizer.chat_template
-        if template is None:
-            raise BadInput(f"{source} has no chat template.")
-        return model, cls.processor_class(images, tokenizer, chat_template=template)
+        parts = still_parts(source, cls.processor_class)
+        return model, cls.processor_class(parts.images, parts.tokenizer, chat_template=parts.template)
 
     @property
     def blocks(self) -> Sequence[nn.Module]:

@@ -1,14 +1,15 @@
 """SmolVLM2: as Idefics3 (idefics3.py), with a processor that would also take videos. Videos are not supported."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import torch
-from transformers import AutoImageProcessor, AutoTokenizer, ProcessorMixin, SmolVLMForConditionalGeneration
+from transformers import ProcessorMixin, SmolVLMForConditionalGeneration
 from transformers.models.smolvlm.processing_smolvlm import SmolVLMProcessor
 
-from shared.errors import BadInput
 from shared.vlm.adapters.idefics3 import FRAME, WHOLE, Idefics3Adapter
+from shared.vlm.adapters.processors import still_parts
+
+TOKENS: Final = 169  # of a tile, where the processor's configuration does not say, as in transformers
 
 
 class SmolStillProcessor(SmolVLMProcessor):  # type: ignore[misc]  # transformers publishes no annotations
@@ -17,7 +18,7 @@ class SmolStillProcessor(SmolVLMProcessor):  # type: ignore[misc]  # transformer
     apply_chat_template = ProcessorMixin.apply_chat_template  # SmolVLMProcessor's asks the video part
 
     def __init__(
-        self, image_processor: Any, tokenizer: Any, image_seq_len: int = 169, chat_template: str | None = None
+        self, image_processor: Any, tokenizer: Any, image_seq_len: int = TOKENS, chat_template: str | None = None
     ) -> None:
         self.image_seq_len = image_seq_len
         self.image_token, self.video_token = "<image>", "<video>"
@@ -32,14 +33,8 @@ class SmolVlmAdapter(Idefics3Adapter):
     model_class = SmolVLMForConditionalGeneration
 
     @classmethod
-    def load(cls, source: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
-        """See Adapter. The processor is assembled without its video part, which would need torchvision."""
-        model = cls.model_class.from_pretrained(source, dtype=dtype, use_safetensors=True, trust_remote_code=False)
-        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-        images = AutoImageProcessor.from_pretrained(source, trust_remote_code=False)
-        settings, _ = SmolStillProcessor.get_processor_dict(source)
-        template = settings.get("chat_template") or tokenizer.chat_template
-        if template is None:
-            raise BadInput(f"{source} has no chat template.")
-        tokens = settings.get("image_seq_len", model.model.image_seq_len)
-        return model, SmolStillProcessor(images, tokenizer, image_seq_len=tokens, chat_template=template)
+    def processor(cls, source: str | Path) -> Any:
+        """See FixedSizeAdapter. It is assembled without its video part, which would need torchvision."""
+        parts = still_parts(source, SmolStillProcessor)
+        tokens = parts.settings.get("image_seq_len", TOKENS)
+        return SmolStillProcessor(parts.images, parts.tokenizer, image_seq_len=tokens, chat_template=parts.template)

@@ -1,5 +1,6 @@
 """The contract of every model family, on tiny random models of transformers' own classes (docs/adding-a-model.md)."""
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -276,6 +277,22 @@ def test_saved_model_loads_unchanged(engine: Engine, tmp_path: Path) -> None:
     changed = wrap(again.model, again.processor).site
     for name in ("template", "processor", "base_model"):
         assert getattr(changed, name) != getattr(engine.vlm.site, name)
+
+
+def test_folder_in_the_older_layout_loads_unchanged(engine: Engine, tmp_path: Path) -> None:
+    """Picture settings in a file of their own under a name without a backend, the template beside the tokenizer."""
+    engine.vlm.model.save_pretrained(tmp_path)
+    engine.vlm.processor.save_pretrained(tmp_path)
+    whole = json.loads((tmp_path / "processor_config.json").read_text())
+    images = whole.pop("image_processor")
+    images["image_processor_type"] = images["image_processor_type"].removesuffix("Pil") + "Fast"
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(images))
+    (tmp_path / "processor_config.json").write_text(json.dumps(whole))
+    template = tmp_path / "chat_template.jinja"
+    settings = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings | {"chat_template": template.read_text()}))
+    template.unlink()
+    assert load(tmp_path, device="cpu").site == engine.vlm.site
 
 
 def test_strange_pictures_are_answered_as_by_transformers_or_refused(engine: Engine) -> None:
