@@ -1,7 +1,6 @@
 """Random weights in the real shapes of the supported families, and tiny ones for tests; processors of the real classes.
 
-They serve to measure speed and memory and to test contracts; their answers mean nothing. The chat
-templates are those of the hub's models.
+They serve to measure speed and memory and to test contracts; their answers mean nothing.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,10 +25,18 @@ from transformers import (
     LlamaConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
+    LlavaNextConfig,
+    LlavaNextForConditionalGeneration,
+    LlavaNextImageProcessorPil,
+    LlavaNextProcessor,
+    LlavaOnevisionConfig,
+    LlavaOnevisionForConditionalGeneration,
+    LlavaOnevisionImageProcessorPil,
     LlavaProcessor,
     PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
+    Qwen2Config,
     Qwen2VLConfig,
     Qwen2VLForConditionalGeneration,
     Qwen2VLImageProcessorPil,
@@ -41,6 +48,8 @@ from transformers import (
     SmolVLMImageProcessorPil,
 )
 
+from benchmarks.chat_templates import GEMMA, IDEFICS, ONEVISION, QWEN, QWEN3, VICUNA
+from shared.vlm.adapters.llava_onevision import OnevisionStillProcessor
 from shared.vlm.adapters.qwen2_5_vl import StillProcessor
 from shared.vlm.adapters.qwen2_vl import Qwen2StillProcessor
 from shared.vlm.adapters.qwen3_vl import Qwen3StillProcessor
@@ -48,44 +57,6 @@ from shared.vlm.adapters.smolvlm import SmolStillProcessor
 
 Size = Literal["tiny", "7b"]
 
-VICUNA: Final = (
-    "{% for message in messages %}{% if message['role'] != 'system' %}{{ message['role'].upper() + ': ' }}{% endif %}"
-    "{% for part in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>\n' }}{% endfor %}"
-    "{% for part in message['content'] | selectattr('type', 'equalto', 'text') %}{{ part['text'] + ' ' }}{% endfor %}"
-    "{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
-)
-QWEN: Final = (
-    "{% for message in messages %}{% if loop.first and message['role'] != 'system' %}<|im_start|>system\n"
-    "You are a helpful assistant.<|im_end|>\n{% endif %}<|im_start|>{{ message['role'] }}\n"
-    "{% for part in message['content'] %}{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>"
-    "{% else %}{{ part['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-QWEN3: Final = (  # no system turn of its own; pictures are shown in the user's turns only
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{% for part in message['content'] %}"
-    "{% if part['type'] == 'image' and message['role'] == 'user' %}<|vision_start|><|image_pad|><|vision_end|>"
-    "{% elif 'text' in part %}{{ part['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-GEMMA: Final = (  # a system turn is put before the first user's; roles have to alternate; texts are trimmed
-    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}"
-    "{% set first_user_prefix = messages[0]['content'][0]['text'] + '\n\n' %}{% set loop_messages = messages[1:] %}"
-    "{% else %}{% set first_user_prefix = '' %}{% set loop_messages = messages %}{% endif %}"
-    "{% for message in loop_messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
-    "{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}"
-    "{% set role = 'model' if message['role'] == 'assistant' else message['role'] %}"
-    "{{ '<start_of_turn>' + role + '\n' + (first_user_prefix if loop.first else '') }}"
-    "{% for part in message['content'] %}{% if part['type'] == 'image' %}{{ '<start_of_image>' }}"
-    "{% else %}{{ part['text'] | trim }}{% endif %}{% endfor %}{{ '<end_of_turn>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
-)
-IDEFICS: Final = (
-    "{{ bos_token }}{% for message in messages %}{{ message['role'] | capitalize }}"
-    "{% if message['content'][0]['type'] == 'image' %}{{ ':' }}{% else %}{{ ': ' }}{% endif %}"
-    "{% for line in message['content'] %}{% if line['type'] == 'text' %}{{ line['text'] }}"
-    "{% elif line['type'] == 'image' %}{{ '<image>' }}{% endif %}{% endfor %}<end_of_utterance>\n{% endfor %}"
-    "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
-)
 WORDS: Final = ("Who is this person and where does she live?", "What colour is the background? Be brief.") * 20
 
 
@@ -106,6 +77,10 @@ class Shape:
 SHAPES: Final[dict[tuple[str, Size], Shape]] = {
     ("llava", "7b"): Shape(4096, 11008, 32, 32, 32, 32064, 4096),
     ("llava", "tiny"): Shape(64, 96, 3, 4, 4, 512, 512),
+    ("llava_next", "7b"): Shape(4096, 11008, 32, 32, 32, 32064, 4096),
+    ("llava_next", "tiny"): Shape(64, 96, 3, 4, 4, 512, 512),
+    ("llava_onevision", "7b"): Shape(3584, 18944, 28, 28, 4, 152128, 32768),
+    ("llava_onevision", "tiny"): Shape(64, 96, 3, 4, 2, 512, 512),
     ("qwen2_vl", "7b"): Shape(3584, 18944, 28, 28, 4, 152064, 32768),
     ("qwen2_vl", "tiny"): Shape(64, 96, 3, 4, 2, 512, 512),
     ("qwen2_5_vl", "7b"): Shape(3584, 18944, 28, 28, 4, 152064, 128000),
@@ -139,21 +114,10 @@ def build(family: str, size: Size, *, device: str = "cpu", dtype: torch.dtype = 
 
 def _llava(shape: Shape, size: Size) -> tuple[Any, Any]:
     """CLIP ViT-L/14-336 and Vicuna-7B: 576 tokens a picture; tiny: 16."""
-    tokenizer = _tokenizer(["<pad>", "<s>", "</s>", "<image>"], "<pad>", "</s>", "<s>")
     side = 336 if size == "7b" else 56
-    vision = CLIPVisionConfig(
-        hidden_size=1024 if size == "7b" else 32,
-        intermediate_size=4096 if size == "7b" else 48,
-        num_hidden_layers=24 if size == "7b" else 3,
-        num_attention_heads=16 if size == "7b" else 2,
-        image_size=side,
-        patch_size=14,
-        projection_dim=768 if size == "7b" else 32,
-    )
-    text = LlamaConfig(**_text(shape), rms_norm_eps=1e-5, bos_token_id=1, eos_token_id=2, pad_token_id=0)
     config = LlavaConfig(
-        vision_config=vision,
-        text_config=text,
+        vision_config=_clip(size, side),
+        text_config=_llama(shape),
         image_token_id=3,
         vision_feature_layer=-2,
         vision_feature_select_strategy="default",
@@ -163,13 +127,93 @@ def _llava(shape: Shape, size: Size) -> tuple[Any, Any]:
     model.generation_config = GenerationConfig(bos_token_id=1, eos_token_id=2, pad_token_id=0)
     processor = LlavaProcessor(
         CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size={"height": side, "width": side}),
-        tokenizer,
+        _llama_tokenizer(),
         patch_size=14,
         vision_feature_select_strategy="default",
         num_additional_image_tokens=1,
         chat_template=VICUNA,
     )
     return model, processor
+
+
+def _llava_next(shape: Shape, size: Size) -> tuple[Any, Any]:
+    """As LLaVA-1.5-7B, and up to four tiles of a picture: at most 2880 tokens; tiny: tiles of 28."""
+    side = 336 if size == "7b" else 28
+    grids = [[side * rows, side * columns] for rows, columns in ((1, 2), (2, 1), (2, 2), (3, 1), (1, 3))]
+    config = LlavaNextConfig(
+        vision_config=_clip(size, side),
+        text_config=_llama(shape),
+        image_token_index=3,
+        image_grid_pinpoints=grids,
+        image_seq_length=(side // 14) ** 2,
+    )
+    model = LlavaNextForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(bos_token_id=1, eos_token_id=2, pad_token_id=0)
+    images = LlavaNextImageProcessorPil(
+        size={"shortest_edge": side}, crop_size={"height": side, "width": side}, image_grid_pinpoints=grids
+    )
+    processor = LlavaNextProcessor(
+        images,
+        _llama_tokenizer(),
+        patch_size=14,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=VICUNA,
+    )
+    return model, processor
+
+
+def _onevision(shape: Shape, size: Size) -> tuple[Any, Any]:
+    """SigLIP-So400m at 384 and Qwen2-7B, up to 6 x 6 tiles of one picture; tiny: 2 x 2 of 28."""
+    side, many, tokens = (384, 6, 729) if size == "7b" else (28, 2, 4)
+    grids = [[side * (row + 1), side * (column + 1)] for row in range(many) for column in range(many)]
+    vision = SiglipVisionConfig(
+        hidden_size=1152 if size == "7b" else 32,
+        intermediate_size=4304 if size == "7b" else 48,
+        num_hidden_layers=26 if size == "7b" else 2,
+        num_attention_heads=16 if size == "7b" else 2,
+        image_size=side,
+        patch_size=14,
+        vision_use_head=False,
+    )
+    config = LlavaOnevisionConfig(
+        vision_config=vision,
+        text_config=Qwen2Config(**_text(shape), bos_token_id=0, eos_token_id=2, pad_token_id=0),
+        image_token_index=3,
+        video_token_index=4,
+        image_grid_pinpoints=grids,
+    )
+    model = LlavaOnevisionForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(bos_token_id=0, eos_token_id=[2, 0], pad_token_id=0)
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>", "<video>"]
+    processor = OnevisionStillProcessor(
+        LlavaOnevisionImageProcessorPil(size={"height": side, "width": side}, image_grid_pinpoints=grids),
+        _tokenizer(special, "<|endoftext|>", "<|im_end|>", None),
+        num_image_tokens=tokens,
+        vision_feature_select_strategy="full",
+        chat_template=ONEVISION,
+    )
+    return model, processor
+
+
+def _clip(size: Size, side: int) -> CLIPVisionConfig:
+    return CLIPVisionConfig(
+        hidden_size=1024 if size == "7b" else 32,
+        intermediate_size=4096 if size == "7b" else 48,
+        num_hidden_layers=24 if size == "7b" else 3,
+        num_attention_heads=16 if size == "7b" else 2,
+        image_size=side,
+        patch_size=14,
+        projection_dim=768 if size == "7b" else 32,
+    )
+
+
+def _llama(shape: Shape) -> LlamaConfig:
+    return LlamaConfig(**_text(shape), rms_norm_eps=1e-5, bos_token_id=1, eos_token_id=2, pad_token_id=0)
+
+
+def _llama_tokenizer() -> Any:
+    return _tokenizer(["<pad>", "<s>", "</s>", "<image>"], "<pad>", "</s>", "<s>")
 
 
 def _qwen2(shape: Shape, size: Size) -> tuple[Any, Any]:
@@ -326,8 +370,7 @@ def _tiled(shape: Shape, size: Size, side: int) -> dict[str, Any]:
         "image_size": side if size == "7b" else 56,
         "patch_size": 14,
     }
-    text = LlamaConfig(**_text(shape), rms_norm_eps=1e-5, bos_token_id=1, eos_token_id=2, pad_token_id=0)
-    return {"vision_config": vision, "text_config": text}
+    return {"vision_config": vision, "text_config": _llama(shape)}
 
 
 def _tile_tokenizer() -> Any:
@@ -338,6 +381,8 @@ def _tile_tokenizer() -> Any:
 
 BUILDERS: Final[Mapping[str, Callable[[Shape, Size], tuple[Any, Any]]]] = {
     "llava": _llava,
+    "llava_next": _llava_next,
+    "llava_onevision": _onevision,
     "qwen2_vl": _qwen2,
     "qwen2_5_vl": _qwen25,
     "qwen3_vl": _qwen3,

@@ -100,7 +100,7 @@ def processed(processor: Any, prompts: Sequence[Prompt], reserved: Sequence[str]
     """The processor's output for the prompts, unpadded.
 
     The chat template writes the first of `reserved` for each picture. Raises BadInput where a text holds one of them,
-    where the template leaves out a picture, and for a picture without pixels.
+    where the template leaves out a picture, and for a picture that the processor refuses.
     """
     for prompt in prompts:
         for token in reserved:
@@ -113,11 +113,14 @@ def processed(processor: Any, prompts: Sequence[Prompt], reserved: Sequence[str]
         if any(0 in image.size for image in prompt.images):
             raise BadInput("A picture has no pixels.")
     images = [[image.convert("RGB") for image in prompt.images] for prompt in prompts]
-    return processor(
-        text=texts,
-        images=images if any(images) else None,  # nested: Gemma 3 takes a flat list for the pictures of one prompt
-        add_special_tokens=not _has_bos(processor, texts[0]),
-    )
+    try:
+        return processor(
+            text=texts,
+            images=images if any(images) else None,  # nested: Gemma 3 takes a flat list for the pictures of one prompt
+            add_special_tokens=not _has_bos(processor, texts[0]),
+        )
+    except ValueError as exc:
+        raise BadInput(f"A picture cannot be used: {exc}") from exc
 
 
 def _has_bos(processor: Any, text: str) -> bool:

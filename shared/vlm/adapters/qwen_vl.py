@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from transformers import ProcessorMixin
 
 from shared.domain.prompts import Prompt
-from shared.errors import BadInput
 from shared.vlm.adapters.base import Encoded, channels, extend_mask, pad_left, picture_spans, processed, span_of
 from shared.vlm.adapters.processors import still_parts
 
@@ -61,10 +60,7 @@ class QwenVlAdapter:
         if not prompts:
             return []
         reserved = [self._processor.image_token, self._processor.video_token, *FRAMES]
-        try:
-            output = processed(self._processor, prompts, reserved)
-        except ValueError as exc:
-            raise BadInput(f"A picture cannot be used: {exc}") from exc
+        output = processed(self._processor, prompts, reserved)
         grids = torch.as_tensor(output["image_grid_thw"]) if "image_grid_thw" in output else torch.zeros(0, 3).long()
         pixels = torch.as_tensor(output["pixel_values"]) if len(grids) else torch.zeros(0)
         encoded, picture, patch = [], 0, 0

@@ -32,6 +32,8 @@ from shared.vlm.steering_vectors import answer_likelihood, attack_pictures
 
 RESERVED = {
     "llava": ["<image>"],
+    "llava_next": ["<image>"],
+    "llava_onevision": ["<image>", "<video>"],
     "qwen2_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"],
     "qwen2_5_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"],
     "qwen3_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"],
