@@ -221,10 +221,10 @@ def test_retain_set_without_photographs_gives_a_gate_that_reads_names_alone(stat
     eraser = assemble(RECIPE, BaseStatistics.from_bytes(blob), SITE, [ticket(text_only, 100), ticket(text_only, 101)])
     name = torch.cat([person(100, 1, 41), person(600, 1, 42)])
     talk = person(302, 3, 43)
-    assert eraser.decide(said(torch.cat([talk, name]), talk)).ticket == ["T-100", None]
+    assert eraser.decide(named(torch.cat([talk, name]), talk)).ticket == ["T-100", None]
     assert not eraser.decide(shown(person(100, 20, 901))).fired.any()
     back = load(*dump(eraser, {}))
-    readout = said(torch.cat([talk, name]), talk)
+    readout = named(torch.cat([talk, name]), talk)
     assert torch.equal(back.decide(readout).score, eraser.decide(readout).score)
     assert dump(back, {})[0] == dump(eraser, {})[0]
     assert [spans.words for spans in back.mention_spans(readout, ["T-100", None])] == [((3, 5),), ()]
@@ -241,9 +241,9 @@ def test_retain_set_without_names_gives_a_gate_that_reads_pictures_alone(statist
     back = load(*dump(eraser, {}))
     assert back.decide(shown(person(100, 20, 901))).fired.all()
     name = torch.cat([person(100, 1, 41), person(600, 1, 42)])
-    assert not back.decide(said(name)).fired.any()
+    assert not back.decide(named(name)).fired.any()
     assert back.match_answers(words(name), 1) == [None]
-    assert back.mention_spans(said(name), ["T-100"])[0].words == ()
+    assert back.mention_spans(named(name), ["T-100"])[0].words == ()
 
 
 def test_ticket_with_nothing_that_the_gate_compares_is_refused(statistics: BaseStatistics) -> None:
