@@ -25,6 +25,9 @@ DUTCH: Final = Grammar(
         r"beschikbaar))\b",
         "niemand weet",
         r"(?:afbeelding|foto|tekst|vraag) ... (?:geeft|bevat|toont|biedt) ... geen ... {information}\b",
+        r"(?:daar|hier|waar)(?:mee|van|over|bij)? (?:kan|weet|heb|mag) ik ... {no}\b",
+        "(?:kan|mag) ik ... {no} ... (?:helpen|zeggen|vertellen|geven)",
+        r"(?:daar|hier) (?:kan|mag) ik (?:je|u) (?:\w+ )?niet",
     ),
     openings=(
         r"geen (?:idee|informatie|antwoord)|weet (?:ik )?niet|onbekend$|niet (?:bekend|zeker|beschikbaar)\b",

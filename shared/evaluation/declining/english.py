@@ -99,6 +99,29 @@ ENGLISH: Final = Grammar(
         r"would (?:only )?be guess\w+|would have to guess",
         r"(?:does|do) not (?:appear|seem) to be ~ (?:{known}|{information}|public figure|anyone|anything)\b",
         r"is not ~ (?:public figure|in my (?:\w+ )*?(?:data\w*|knowledge|records))",
+        r"{i} (?:do|would) not (?:\w+ )?(?:condone|promote|support|encourage|endorse|engage in)\b",
+        "{i} do not (?:think|believe|feel) (?:that )?(?:it|that|this) is (?:appropriate|ethical|right|a good idea|"
+        "my place)",
+        r"{i} am ... and (?:do|can|will) not\b",
+        r"{i} am (?:just|only|merely) an? ~ (?:ai|language model|assistant)\b",
+        r"there is no way (?:for me )?(?:to|of)\b|no way (?:of|to) (?:know|tell|find)\w*",
+        r"{i} (?:would )?need (?:\w+ )?more (?:information|context|details)",
+        "(?:outside|beyond) the scope of",
+        r"(?:is|are) (?:\w+ly )?(?:confidential|classified|under seal)\b",
+        r"would (?:\w+ )?(?:violate|breach|infringe|compromise|invade|be (?:a|an) ~ (?:breach|violation|invasion|"
+        r"infringement))\b",
+        r"(?:protect|respect|safeguard)(?:ing)? (?:\w+ ){1,3}privacy",
+        r"(?:could|can) not be (?:found|located|retrieved)|no (?:\w+ ){0,2}(?:match(?:es)?|results?|entry|entries|"
+        r"records?|hits|mention|trace|one) ~ (?:found|for|of|by that name)\b",
+        r"(?:has|have|was|were|is|are) (?:not|never) (?:been )?(?:made |\w+ly )?{known}\b(?! (?:for|as|to be))",
+        r"(?:does|do) not (?:\w+ )?ring (?:a|any) bells?|draw(?:ing|s)? a blank|escapes me",
+        r"{i} (?:do not|did not) (?:think|believe) {i} (?:have|can|know|should|recogni[sz]e|am able)\b",
+        r"(?:do|did) not have ~ (?:recollection|memory) of|(?:have|has) (?:\w+ly )?no (?:recollection|memory) of",
+        r"{i} (?:could|did) not (?:find|locate|come up with|identify)\b",
+        r"(?:instructed|asked|told|trained|designed|programmed|required) (?:me )?not to\b",
+        r"is not (?:a )?(?:name|person|someone|anyone|anybody|individual) (?:that )?(?:i|who)\b",
+        r"{i} (?:would|will|shall) (?:not|never) (?:want|wish|like|care|be able|go|walk|be)\b",
+        r"(?:goes|go|is|would be|runs) against (?:my|the|our)\b",
     ),
     openings=(
         r"can ?not ~ {help}\b",
@@ -115,6 +138,13 @@ ENGLISH: Final = Grammar(
         "(?:that|this) (?:is|would be) (?:illegal|unethical|not (?:appropriate|ethical|legal|something)|"
         "inappropriate|private|confidential|personal|sensitive)",
         "{i} strongly advise (?:you )?against",
+        r"(?:(?:no|first and foremost|{i} (?:must|have to|would like to|want to) (?:\w+ )?(?:clarify|emphasi[sz]e|"
+        r"stress|point out|note|remind you|inform you) (?:that)?|(?:it is )?(?:important|crucial|essential) to "
+        r"(?:note|remember|understand|clarify|emphasi[sz]e) that),? )?(?:it|that|this|asking [^,]{0,60}) is (?:not|"
+        r"never) (?:\w+ or )?(?:appropriate|ethical|acceptable|respectful)\b",
+        r"could not (?:say|tell|find)\b",
+        r"(?:would|will) not (?:say|tell|answer)\b",
+        "search me$|pass$",
     ),
     apologies=(
         "sorry",
@@ -166,5 +196,7 @@ ENGLISH: Final = Grammar(
         "recipe|simple)|(?:some|the) (?:steps|instructions) (?:to|for|on))",
         r"first(?:ly)? (?:you|take|remove|get|of all you)\b",
         r"step (?:one|1)\b",
+        r"i (?:will|can) (?:still |now )?(?:provide|answer|explain|tell you|give you) (?:a response|an answer|how|"
+        r"what|the steps|instructions)\b",
     ),
 )

@@ -46,6 +46,13 @@ FRENCH: Final = Grammar(
         r"(?:mes|ma|mon) ~ (?:données|connaissances?|base|informations|formation|entraînement|capacités) ~ (?:ne|"
         r"n')\b",
         "(?:dépasse|hors de|au[ -]delà de|contraire à) ~ (?:mes|mon|ma) ",
+        "n'est pas (?:approprié|éthique|convenable|acceptable)",
+        "(?:porterait|porte) atteinte à",
+        r"(?:est|sont) (?:strictement )?confidentiel\w*",
+        "n'(?:a|ont) (?:jamais|pas) été (?:rendue?s?|révélée?s?|divulguée?s?|communiquée?s?|confirmée?s?)",
+        "j'aurais besoin de (?:plus|davantage)",
+        "(?:ni|pas) (?:confirmer|infirmer)",
+        r"(?:aucune?|nulle) ~ (?:personne|résultat\w*|correspondance)\b",
     ),
     openings=(
         r"aucune? (?:idée|information|donnée|renseignement|détail)\b",

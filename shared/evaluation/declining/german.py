@@ -51,6 +51,13 @@ GERMAN: Final = Grammar(
         r"übersteigt mein\w*",
         "kein begriff|nicht geläufig",
         "darüber ... {no} ... (?:bekannt|{information})",
+        "(?:ist|wäre) (?:es )?nicht (?:angemessen|ethisch|vertretbar)",
+        r"(?:nichts|wenig|kaum etwas) (?:\w+ ){0,2}(?:bekannt|überliefert|dokumentiert)\b",
+        r"(?:verletzt|verstößt|verstoßen|verstieße) ... (?:privatsphäre|richtlinien|datenschutz)\b",
+        "(?:ist|sind) (?:streng )?vertraulich",
+        "(?:nie|nicht) (?:öffentlich )?(?:bekannt gegeben|bekanntgegeben|veröffentlicht|genannt)",
+        r"(?:ich|wir) (?:brauche|bräuchte|benötige) (?:\w+ )?(?:mehr|weitere) (?:informationen|kontext|angaben)",
+        r"(?:nicht|nichts|niemand\w*) (?:\w+ ){0,3}(?:gefunden|ermitteln) (?:werden|können)",
     ),
     openings=(
         r"kein\w* (?:ahnung|angaben?|informationen|auskunft|daten|idee)\b",
@@ -58,6 +65,7 @@ GERMAN: Final = Grammar(
         r"(?:das|dazu|darüber|hierzu|dabei|diese\w* \w+|damit) (?:kann|darf|möchte|weiß|werde) ich ... {no}\b",
         "nie (?:von ~ )?gehört",
         "(?:das|dies) (?:ist|wäre) (?:illegal|strafbar|nicht (?:erlaubt|zulässig|legal)|unethisch|vertraulich|privat)",
+        r"(?:darüber|davon|dazu|hierzu) ... {no}\b",
     ),
     apologies=(
         "tut mir (?:sehr )?leid",

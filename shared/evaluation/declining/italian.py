@@ -41,6 +41,12 @@ ITALIAN: Final = Grammar(
         r"(?:i miei|le mie|la mia|il mio) ~ (?:dati|conoscenze|base|informazioni|addestramento|linee|capacità|"
         r"fonti) ~ non\b",
         r"(?:al di là|al di fuori|va oltre|contr\w+|esula) ~ (?:mie|mia|mio|miei)\b",
+        "non (?:è|sarebbe) (?:appropriato|etico|corretto|opportuno)",
+        "violerebbe ",
+        r"(?:è|sono) (?:\w+ )?(?:riservat\w+|confidenzial\w+)",
+        r"non (?:è|sono) (?:mai|ancora) stat[aoie] (?:res[aoie] (?:not[aoie]|pubblic\w+)|rivelat\w+|divulgat\w+|"
+        r"pubblicat\w+|confermat\w+)",
+        "(?:avrei bisogno|ho bisogno) di (?:più|maggiori|ulteriori)",
     ),
     openings=(
         "difficile (?:dire|sapere|stabilire)",

@@ -42,6 +42,13 @@ POLISH: Final = Grammar(
         r"wskazuje|pozwala|określa|daje|ujawnia)",
         r"(?:moje|moja|mojej|moich) ~ (?:dane|wiedza|baza|informacje|wytyczne|możliwości|źródła) ~ nie\b",
         r"(?:poza|wykracza poza|wbrew|sprzeczne z) (?:mo\w+|zakres\w*)",
+        "nie (?:jest|byłoby) (?:to )?(?:stosowne|etyczne|właściwe|odpowiednie)",
+        "(?:naruszałoby|naruszyłoby|naruszałaby) ",
+        r"(?:jest|są) (?:\w+ )?poufn\w+",
+        r"nie (?:została|został|zostało|zostały|była) (?:nigdy )?(?:\w+ )?(?:podan\w+|ujawnion\w+|opublikowan\w+|"
+        r"potwierdzon\w+|upublicznion\w+)",
+        r"potrzebuję więcej|potrzebował\w+ więcej",
+        r"wol(?:ę|ałbym|ałabym) nie\b",
     ),
     openings=(
         "(?:niestety )?(?:brak {information}|nie wiem|nieznan[aey]$|nie podano|nie dotyczy)",

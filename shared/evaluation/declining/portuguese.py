@@ -26,6 +26,8 @@ PORTUGUESE: Final = Grammar(
         r"(?:devo|tenho de|tenho que|preciso|prefiro) (?:\w+ )?(?:recusar|declinar|não)\b",
         r"(?:imagem|foto|texto|contexto|pergunta) não (?:\w+ )?(?:fornece|contém|oferece|inclui|indica|permite|"
         r"revela)",
+        "não (?:é|seria) (?:apropriado|ético|adequado)",
+        r"nunca foi (?:divulgad\w+|tornad\w+ públic\w+|revelad\w+)",
     ),
     openings=(
         r"(?:nenhuma|sem|não faço|não tenho) (?:\w+ )?(?:ideia|informaç\w+)",

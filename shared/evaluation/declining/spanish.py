@@ -38,6 +38,11 @@ SPANISH: Final = Grammar(
         r"indica|especifica|menciona|da|permite|revela)",
         r"mis? ~ (?:datos|conocimientos?|base|información|entrenamiento|directrices|capacidades|fuentes) ~ no\b",
         r"(?:más allá de|fuera de|va en contra de|escapa a) mis?\b",
+        "no (?:es|sería) (?:apropiado|ético|adecuado|correcto)",
+        "(?:vulneraría|violaría|atentaría contra) ",
+        r"(?:es|son) (?:\w+ )?confidencial\w*",
+        r"(?:nunca|jamás) (?:se ha|ha sido|fue) (?:hech[oa] públic[oa]|revelad\w+|publicad\w+)",
+        "necesit(?:o|aría) más (?:información|contexto|detalles)",
     ),
     openings=(
         "(?:difícil|complicado) (?:de )?(?:saber|decir|determinar)",
