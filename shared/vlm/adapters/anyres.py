@@ -15,7 +15,7 @@ from transformers.image_processing_utils import get_patch_output_size, select_be
 
 from shared.domain.prompts import Prompt
 from shared.vlm.adapters.base import Encoded, channels, picture_spans, processed
-from shared.vlm.adapters.fixed_size import FixedSizeAdapter
+from shared.vlm.adapters.fixed_size import FixedSizeAdapter, with_gradient_of
 
 
 @dataclass(frozen=True)
@@ -86,19 +86,19 @@ class AnyResAdapter(FixedSizeAdapter):
         images, pixels = self._processor.image_processor, []
         for picture, (before, layout) in zip(pictures, self._each(row), strict=True):
             plain = (picture - channels(images.image_mean, picture)) / channels(images.image_std, picture)
-            made = plain[None]
+            shown = plain[None]
             if layout is not None:
                 side = before.shape[-1]
                 small = torch.nn.functional.interpolate(
                     picture[None], size=(side, side), mode="bicubic", antialias=True, align_corners=False
                 )
                 small = small.clamp(0, 1) - channels(images.image_mean, picture)
-                whole = _joined(before[1:].to(made), layout).clone()
+                whole = _joined(before[1:].to(plain), layout).clone()
                 whole[:, layout.top :, layout.left :][:, : layout.height, : layout.width] = plain
-                made = torch.cat([small / channels(images.image_std, picture), _cut(whole, layout)])
+                shown = torch.cat([small / channels(images.image_std, picture), _cut(whole, layout)])
             if torch.equal(picture.detach(), self._shown(before, layout).to(picture)):
-                made = made + (before.to(made) - made).detach()
-            pixels.append(made)
+                shown = with_gradient_of(shown, before)
+            pixels.append(shown)
         return replace(row, pixels=torch.cat(pixels))
 
     def _shown(self, tiles: Tensor, layout: Layout | None) -> Tensor:

@@ -116,6 +116,11 @@ class FixedSizeAdapter:
         return replace(row, pixels=(pixels - channels(images.image_mean, pixels)) / channels(images.image_std, pixels))
 
 
+def with_gradient_of(computed: Tensor, before: Tensor) -> Tensor:
+    """The values of `before`, with the gradient of `computed`, which equals it up to rounding."""
+    return computed + (before.to(computed) - computed).detach()
+
+
 def _stacked(pixels: Any) -> Tensor:
     if hasattr(pixels, "shape"):
         return torch.as_tensor(pixels)

@@ -15,7 +15,7 @@ from transformers import Idefics3ForConditionalGeneration
 
 from shared.domain.prompts import Prompt
 from shared.vlm.adapters.base import Encoded, channels, picture_spans, processed
-from shared.vlm.adapters.fixed_size import FixedSizeAdapter
+from shared.vlm.adapters.fixed_size import FixedSizeAdapter, with_gradient_of
 
 TILE: Final = re.compile(r"<row_(\d+)_col_(\d+)>")  # the token before a tile
 WHOLE: Final = "<global-img>"  # the token before the small copy, with which every picture ends
@@ -80,11 +80,11 @@ class Idefics3Adapter(FixedSizeAdapter):
                     picture[None], size=(side, side), mode="bicubic", antialias=True, align_corners=False
                 )[0]
                 parts = [*tiles.reshape(-1, 3, side, side), small.clamp(0, 1)]
-            made = torch.stack(parts)
-            made = (made - channels(images.image_mean, made)) / channels(images.image_std, made)
+            shown = torch.stack(parts)
+            shown = (shown - channels(images.image_mean, shown)) / channels(images.image_std, shown)
             if torch.equal(picture.detach(), self._shown(before, grid).to(picture)):
-                made = made + (before.to(made) - made).detach()
-            pixels.append(made)
+                shown = with_gradient_of(shown, before)
+            pixels.append(shown)
         return replace(row, pixels=torch.cat(pixels))
 
     def _shown(self, pixels: Tensor, grid: Tensor) -> Tensor:

@@ -63,12 +63,12 @@ def test_replaced_picture_replaces_its_small_copy_too(engine: Engine) -> None:
     smooth = torch.linspace(0, 1, 2 * SIDE).expand(3, 2 * SIDE, 2 * SIDE)
     image = Image.fromarray((smooth.permute(1, 2, 0) * 255).round().byte().numpy())
     (wanted,) = engine.vlm.adapter.encode([Prompt.ask("Who?", image)])
-    made = engine.vlm.adapter.with_images(first, engine.vlm.adapter.images(wanted))
-    assert made.pixels is not None
+    replaced = engine.vlm.adapter.with_images(first, engine.vlm.adapter.images(wanted))
+    assert replaced.pixels is not None
     assert wanted.pixels is not None
     assert second.pixels is not None
-    assert torch.allclose(made.pixels[:-1], wanted.pixels[:-1], atol=1e-5)
-    assert torch.allclose(made.pixels[-1], wanted.pixels[-1], atol=0.03)  # of -1..1; the edges differ most
+    assert torch.allclose(replaced.pixels[:-1], wanted.pixels[:-1], atol=1e-5)
+    assert torch.allclose(replaced.pixels[-1], wanted.pixels[-1], atol=0.03)  # of -1..1; the edges differ most
     assert not torch.allclose(second.pixels[-1], wanted.pixels[-1], atol=0.5)
 
 
@@ -87,7 +87,7 @@ def test_pictures_that_are_not_cut_are_answered_as_by_transformers(engine: Engin
             *({"type": "image", "image": image} for image in chat.images),
             {"type": "text", "text": "Who are they?"},
         ]
-        made = engine.vlm.processor.apply_chat_template(
+        inputs = engine.vlm.processor.apply_chat_template(
             [{"role": "user", "content": content}],
             add_generation_prompt=True,
             tokenize=True,
@@ -96,7 +96,7 @@ def test_pictures_that_are_not_cut_are_answered_as_by_transformers(engine: Engin
         )
         with torch.inference_mode():
             torch.testing.assert_close(
-                engine.vlm.model(**made).logits[0, -1], logits(engine, row), atol=1e-5, rtol=1e-5
+                engine.vlm.model(**inputs).logits[0, -1], logits(engine, row), atol=1e-5, rtol=1e-5
             )
     finally:
         images.do_image_splitting = True
