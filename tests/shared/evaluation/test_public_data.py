@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from collections import Counter
 from dataclasses import FrozenInstanceError
 from fnmatch import fnmatch
 from pathlib import Path
@@ -48,6 +49,17 @@ def test_no_name_belongs_to_two_figures() -> None:
     assert len({figure.name for figure in public_figures()}) == len(public_figures())
 
 
+def test_no_name_contains_the_name_of_another_figure() -> None:
+    """A mention of the longer name would otherwise be read as a mention of both people."""
+    names = [(figure.name, normalised(name)) for figure in public_figures() for name in figure.names]
+    assert [
+        (name, longer)
+        for owner, name in names
+        for other, longer in names
+        if owner != other and f" {name} " in f" {longer} "
+    ] == []
+
+
 def test_every_figure_has_two_or_three_different_facts() -> None:
     for figure in public_figures():
         attributes = [fact.attribute for fact in figure.facts]
@@ -80,7 +92,7 @@ def test_no_question_gives_its_answer_away() -> None:
 
 def test_every_attribute_has_distinct_wordings_that_name_the_figure() -> None:
     used = {fact.attribute for figure in public_figures() for fact in figure.facts}
-    assert used <= set(QUESTIONS)
+    assert used == set(QUESTIONS)
     for attribute, wordings in QUESTIONS.items():
         assert len(set(wordings)) == len(wordings) >= 3, attribute
         assert all(wording.count("{s}") == 1 for wording in wordings), attribute
@@ -99,3 +111,22 @@ def test_every_data_file_is_packaged() -> None:
     files = [f"data/{path.name}" for path in DATA.iterdir() if path.is_file()]
     assert "data/public_figures.jsonl" in files
     assert [name for name in files if not any(fnmatch(name, pattern) for pattern in patterns)] == []
+
+
+def test_figures_are_balanced() -> None:
+    """Five hundred, at least 35 % women, every continent and domain, and different degrees of fame."""
+    rows = _rows("public_figures.jsonl")
+    share = {key: Counter(row[key] for row in rows) for key in ("woman", "continent", "domain", "fame")}
+    assert len(rows) == 500
+    assert share["woman"][True] >= 0.35 * len(rows)
+    assert set(share["continent"]) == {
+        "africa",
+        "asia",
+        "europe",
+        "north_america",
+        "oceania",
+        "south_america",
+    }
+    assert min(share["continent"].values()) >= 0.02 * len(rows)
+    assert min(share["domain"].values()) >= 0.03 * len(rows)
+    assert min(share["fame"].values()) >= 0.1 * len(rows)
