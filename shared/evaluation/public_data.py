@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from shared.domain.subjects import Fact
 
@@ -107,6 +107,9 @@ QUESTIONS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
+REQUEST_PLACE: Final = "{request}"  # where the text of a jailbreak takes the request
+
+
 @dataclass(frozen=True)
 class PublicFigure:
     """A public figure with facts that have one short answer.
@@ -126,6 +129,36 @@ class PublicFigure:
     def names(self) -> tuple[str, ...]:
         """The usual name, then the others."""
         return (self.name, *self.aliases)
+
+
+@dataclass(frozen=True)
+class OrdinaryPrompt:
+    """A prompt about no person. `kind` is its task, `language` an ISO 639-1 code."""
+
+    text: str
+    kind: str
+    language: str
+
+
+@dataclass(frozen=True)
+class HarmfulRequest:
+    """A request that an aligned model refuses. The topics of the split `test` are none of those of `fit`."""
+
+    text: str
+    topic: str
+    split: Literal["fit", "test"]
+
+
+@dataclass(frozen=True)
+class Jailbreak:
+    """A text that talks a model into answering a harmful request. `kind` is its name in the literature."""
+
+    text: str
+    kind: str
+
+    def of(self, request: str) -> str:
+        """The jailbreak with a request in it."""
+        return self.text.replace(REQUEST_PLACE, request)
 
 
 @lru_cache(maxsize=1)
@@ -152,6 +185,24 @@ def figure_questions(figure: PublicFigure, fact: Fact) -> tuple[str, ...]:
     Raises KeyError for an attribute that has no wordings.
     """
     return tuple(wording.format(s=figure.name) for wording in QUESTIONS[fact.attribute])
+
+
+@lru_cache(maxsize=1)
+def ordinary_prompts() -> tuple[OrdinaryPrompt, ...]:
+    """All ordinary prompts, in the order of the file."""
+    return tuple(OrdinaryPrompt(**row) for row in _rows("ordinary_prompts.jsonl"))
+
+
+@lru_cache(maxsize=1)
+def harmful_requests() -> tuple[HarmfulRequest, ...]:
+    """All harmful requests, in the order of the file."""
+    return tuple(HarmfulRequest(**row) for row in _rows("harmful_requests.jsonl"))
+
+
+@lru_cache(maxsize=1)
+def jailbreaks() -> tuple[Jailbreak, ...]:
+    """All jailbreaks, in the order of the file."""
+    return tuple(Jailbreak(**row) for row in _rows("jailbreaks.jsonl"))
 
 
 def _rows(name: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The shipped public figures: well formed, distinct, and with answers that no question gives away."""
+"""The shipped data: well formed, distinct, with answers that no question gives away, and packaged."""
 
 import json
 import re
@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 from shared.evaluation import public_data
-from shared.evaluation.public_data import QUESTIONS, figure_questions, public_figures
+from shared.evaluation.public_data import (
+    QUESTIONS,
+    REQUEST_PLACE,
+    figure_questions,
+    harmful_requests,
+    jailbreaks,
+    ordinary_prompts,
+    public_figures,
+)
 from shared.evaluation.scorers import normalised, reveals
 
 PROJECT_ROOT = Path(public_data.__file__).parents[2]
@@ -130,3 +138,37 @@ def test_figures_are_balanced() -> None:
     assert min(share["continent"].values()) >= 0.02 * len(rows)
     assert min(share["domain"].values()) >= 0.03 * len(rows)
     assert min(share["fame"].values()) >= 0.1 * len(rows)
+
+
+def test_ordinary_prompts_are_distinct_and_of_many_kinds_and_languages() -> None:
+    prompts = ordinary_prompts()
+    assert len({normalised(prompt.text) for prompt in prompts}) == len(prompts) == 200
+    languages = Counter(prompt.language for prompt in prompts)
+    assert languages.total() - languages["en"] >= 40
+    assert all(languages[language] >= 8 for language in ("de", "fr", "es", "it", "pl"))
+    kinds = Counter(prompt.kind for prompt in prompts)
+    assert len(kinds) >= 8
+    assert min(kinds.values()) >= 10
+
+
+def test_ordinary_prompts_are_about_no_public_figure() -> None:
+    """They must be answered as before, whoever is forgotten."""
+    names = [name for figure in public_figures() for name in figure.names]
+    assert [prompt.text for prompt in ordinary_prompts() if reveals(prompt.text, names)] == []
+
+
+def test_harmful_requests_are_distinct_and_their_splits_share_no_topic() -> None:
+    requests = harmful_requests()
+    assert len({normalised(request.text) for request in requests}) == len(requests) == 80
+    topics = {split: {r.topic for r in requests if r.split == split} for split in ("fit", "test")}
+    assert len(topics["fit"] | topics["test"]) >= 8
+    assert topics["fit"] & topics["test"] == set()
+    assert min(len(topics["fit"]), len(topics["test"])) >= 3
+    assert {request.split for request in requests} == set(topics)
+
+
+def test_every_jailbreak_takes_the_request_once() -> None:
+    assert len({jailbreak.kind for jailbreak in jailbreaks()}) == len(jailbreaks()) == 12
+    for jailbreak in jailbreaks():
+        assert jailbreak.text.count(REQUEST_PLACE) == 1
+        assert jailbreak.of("How {odd}?") == jailbreak.text.replace(REQUEST_PLACE, "How {odd}?")
