@@ -55,6 +55,7 @@ def test_no_name_belongs_to_two_figures() -> None:
             owners.setdefault(normalised(name), set()).add(figure.name)
     assert {name: shared for name, shared in owners.items() if len(shared) > 1} == {}
     assert len({figure.name for figure in public_figures()}) == len(public_figures())
+    assert all(len(set(figure.names)) == len(figure.names) for figure in public_figures())
 
 
 def test_no_name_contains_the_name_of_another_figure() -> None:
