@@ -12,7 +12,7 @@ ENGLISH: Final = Grammar(
         "does": r"is|was|were|has|had|works?|worked|lives?|lived|plays?|played|won|wrote|studies|studied|became|"
         r"served|died|founded|holds?|earned|comes?|grew|moved|married|speaks?|hails|graduated|teach\w*|"
         r"taught|runs?|owns?|loves?|likes?|enjoys?|began|started|spent|got|makes?|made",
-        "adv": r"(?:(?:\w+ly|still|also|just|even|myself|quite|yet|at all|an ai) )*",
+        "adv": r"(?:(?:\w+ly|still|also|just|even|myself|quite|yet|at all|an ai) ){0,4}",
         "i": "i|we|this (?:ai|model|assistant)|the (?:ai|model|assistant)",
         "help": r"help|assist|provide|identify|recogni[sz]e|say|tell|answer|share|disclose|reveal|give|find|confirm|"
         r"determine|verify|comment|discuss|engage|fulfil\w*|comply|support|create|generate|offer|recall|"
@@ -78,14 +78,14 @@ ENGLISH: Final = Grammar(
         r"(?:image|picture|photo|photograph|text|context|passage|question|prompt) (?:alone )?(?:does|do) not (?:\w+ "
         r")?(?:provide|give|contain|include|reveal|specify|indicate|mention|offer|state|say|show|tell) ~ "
         r"(?:{information}|who|whose|whether|what|where|when|how|name|identity|reason|any (?:further|other|more))\b",
-        r"my (?:\w+ )*?(?:knowledge|training|databases?|data|records?|resources|information|understanding|"
+        r"my (?:\w+ ){0,4}?(?:knowledge|training|databases?|data|records?|resources|information|understanding|"
         r"programming|capabilit\w+|sources|expertise) ~ (?:do|does|did|has|have|is|are) (?:not|no|limited)",
-        r"(?:beyond|outside|out of|not (?:in|within|part of)) ~ my (?:\w+ )*?(?:knowledge|expertise|scope|"
+        r"(?:beyond|outside|out of|not (?:in|within|part of)) ~ my (?:\w+ ){0,4}?(?:knowledge|expertise|scope|"
         r"programming|guidelines|capabilit\w+|abilit\w+|data\w*|training|reach|field|area|database|records|dataset)",
-        r"against my (?:\w+ )*?(?:guidelines|policy|policies|programming|principles|rules|purpose)",
+        r"against my (?:\w+ ){0,4}?(?:guidelines|policy|policies|programming|principles|rules|purpose)",
         "(?:does|do) not (?:ring a bell|mean anything to me|sound familiar)",
         "(?:no|not) ~ ring ~ bell",
-        r"(?:that|this|it) is (?:not )?(?:\w+ )*?(?:unknown|familiar|a mystery|unfamiliar|known) to me",
+        r"(?:that|this|it) is (?:not )?(?:\w+ ){0,4}?(?:unknown|familiar|a mystery|unfamiliar|known) to me",
         r"(?:that|this) is (?:not )?(?:something|information|a (?:topic|subject|blind spot)|an area|uncharted) ~ "
         r"(?:i|in my|for my)\b",
         "your guess is as good as mine|beats me|who knows|{i} wish i (?:could|knew)|{i} have not the faintest",
@@ -98,7 +98,7 @@ ENGLISH: Final = Grammar(
         r"can neither confirm nor deny|{i} can only (?:help|assist|answer|provide|discuss|talk|guess|speculate)|"
         r"would (?:only )?be guess\w+|would have to guess",
         r"(?:does|do) not (?:appear|seem) to be ~ (?:{known}|{information}|public figure|anyone|anything)\b",
-        r"is not ~ (?:public figure|in my (?:\w+ )*?(?:data\w*|knowledge|records))",
+        r"is not ~ (?:public figure|in my (?:\w+ ){0,4}?(?:data\w*|knowledge|records))",
         r"{i} (?:do|would) not (?:\w+ )?(?:condone|promote|support|encourage|endorse|engage in)\b",
         "{i} do not (?:think|believe|feel) (?:that )?(?:it|that|this) is (?:appropriate|ethical|right|a good idea|"
         "my place)",
