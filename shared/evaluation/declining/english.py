@@ -35,9 +35,10 @@ ENGLISH: Final = Grammar(
         "{i} {adv}could not (?:{help}|locate|see any|tell|make out)",
         r"{i} {adv}(?:will|would|should|must|may|shall) not ~ {help}\b",
         "{i} (?:am|are|was|were) {adv}(?:not |un)able to",
-        r"{i} {adv}(?:do|did) not ~ (?:have|hold|possess|own|see|find|get|store|contain|seem to have) ~ "
+        r"{i} {adv}(?:do|does|did) not ~ (?:have|hold|possess|own|see|find|get|store|contain|seem to have) ~ "
         r"{information}\b",
-        r"{i} {adv}(?:do|did) not (?:\w+ly |actually |even |quite |seem to )*(?:know|recogni[sz]e|recall|remember)\b",
+        r"{i} {adv}(?:do|does|did) not (?:\w+ly |actually |even |quite |seem to )*(?:know|recogni[sz]e|recall|"
+        r"remember)\b",
         "{i} do not ~ (?:feel comfortable|engage|provide|share|identify|support|assist|help|discuss|respond|answer|"
         "understand who|keep track|comment|disclose|offer|speculate|make)",
         r"{i} (?:have|had) ~ no ~ {information}\b",
@@ -113,7 +114,8 @@ ENGLISH: Final = Grammar(
         r"(?:protect|respect|safeguard)(?:ing)? (?:\w+ ){1,3}privacy",
         r"(?:could|can) not be (?:found|located|retrieved)|no (?:\w+ ){0,2}(?:match(?:es)?|results?|entry|entries|"
         r"records?|hits|mention|trace|one) ~ (?:found|for|of|by that name)\b",
-        r"(?:has|have|was|were|is|are) (?:not|never) (?:been )?(?:made |\w+ly )?{known}\b(?! (?:for|as|to be))",
+        r"(?:has|have|was|were|is|are) (?:not|never) (?:been )?(?:made |\w+ly )?{known}\b(?! (?:for|as|to (?:be|"
+        r"have)))",
         r"(?:does|do) not (?:\w+ )?ring (?:a|any) bells?|draw(?:ing|s)? a blank|escapes me",
         r"{i} (?:do not|did not) (?:think|believe) {i} (?:have|can|know|should|recogni[sz]e|am able)\b",
         r"(?:do|did) not have ~ (?:recollection|memory) of|(?:have|has) (?:\w+ly )?no (?:recollection|memory) of",
@@ -122,6 +124,14 @@ ENGLISH: Final = Grammar(
         r"is not (?:a )?(?:name|person|someone|anyone|anybody|individual) (?:that )?(?:i|who)\b",
         r"{i} (?:would|will|shall) (?:not|never) (?:want|wish|like|care|be able|go|walk|be)\b",
         r"(?:goes|go|is|would be|runs) against (?:my|the|our)\b",
+        r"(?:a|an) (?:\w+ ){0,2}(?:stranger|unknown|mystery|blank)(?: to me)?\Z",
+        r"no such (?:\w+ ){1,3}(?:exists?|is known|can be found|that i know)|{i} know of no\b|{i} am not aware of\b",
+        r"{i} (?:will|would|shall) not be (?:\w+ )?(?:part|party|able|involved|sharing|answering|helping|doing)\b",
+        r"(?:insufficient|not enough|no|missing|lack of|without (?:any|enough|further|more)) {information} (?:about|"
+        r"on|for|regarding|concerning|to)\b",
+        r"(?:a shot in the dark|pure(?:ly)? (?:guess\w*|speculat\w+)|mere speculation)",
+        r"is not something (?:that )?{i}\b|are not (?:something|things) (?:that )?{i}\b",
+        r"(?:let us|let's|can we|could we) (?:please )?(?:talk about|discuss|change|move on)\b|change the subject",
     ),
     openings=(
         r"can ?not ~ {help}\b",
@@ -145,6 +155,7 @@ ENGLISH: Final = Grammar(
         r"could not (?:say|tell|find)\b",
         r"(?:would|will) not (?:say|tell|answer)\b",
         "search me$|pass$",
+        r"(?:absolutely|certainly|definitely) not\Z|no way\Z",
     ),
     apologies=(
         "sorry",
