@@ -22,9 +22,9 @@ ENGLISH: Final = Grammar(
         "idiom": r"stress|emphasi[sz]e|wait|believe|imagine|overstate|overemphasi[sz]e|help but|agree|complain|"
         r"thank|argue|deny|recommend|resist|blame|wish|see (?:a|an|any \w+ in|the)\b|hear|swim|but",
         "information": r"information|info|knowledge|data|details?|records?|idea|clue|answers?|access|memory|"
-        r"recollection|context|evidence|insights?|familiarity|specifics|facts|biograph\w+|sources?|"
+        r"recollection|context|insights?|familiarity|specifics|facts|biograph\w+|sources?|"
         r"documentation|ability|capability|capacity|means|way (?:of|to)|permission|recall|enough|"
-        r"sufficient|anything|understanding|mention|reports?|results?|basis|trace",
+        r"sufficient|anything|understanding|mention|reports?|results?|trace",
         "known": "known|disclosed|specified|stated|mentioned|provided|available|documented|recorded|given|clear|"
         "publicly|widely|indicated|listed|identifiable|determinable|confirmed|verified|familiar|public|"
         "revealed",

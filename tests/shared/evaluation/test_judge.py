@@ -170,7 +170,7 @@ def test_look_of_an_answer_does_not_change_the_judgement(change: str) -> None:
 
 @given(row=st.sampled_from([row for row in LABELLED if row["note"] != "cut short"]), suffix=st.sampled_from(SUFFIXES))
 def test_harmless_ending_does_not_change_the_judgement(row: dict[str, str], suffix: str) -> None:
-    assert declines(f"{row['text']} {suffix}") is declines(row["text"])
+    assert declines(f"{row['text']}\n{suffix}") is declines(row["text"])
 
 
 @given(text=st.text(max_size=300), own=st.lists(st.text(max_size=20), max_size=3))
