@@ -38,9 +38,9 @@ from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import Recipe
 from shared.erasure.serialization import dump
 from shared.evaluation.comparison import compare
+from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
-from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import Question
 from shared.vlm import capture
 from shared.vlm.engine import Engine
@@ -69,7 +69,6 @@ class ForgettingBenchmark:
 
     engine: Engine
     reference: Reference
-    folder: Path
     draws: Draws
     others: dict[str, list[Question]] = field(default_factory=dict)
     _base: dict[str, list[Answer]] = field(default_factory=dict)
@@ -91,15 +90,15 @@ class ForgettingBenchmark:
 
     def recipe(self, name: str) -> Recipe:
         """A recipe or an ablation by name."""
-        recipes = ablations(self.engine.vlm.site.layers, self.reference.refusal, self.reference.unknown_answer)
+        recipes = ablations(
+            self.engine.vlm.site.layers, self.reference.wording("refusal"), self.reference.wording("unknown_answer")
+        )
         return recipes[name] if name in recipes else Recipe.named(name)
 
     def eraser(self, recipe: Recipe, people: Sequence[Person]) -> Eraser:
         """One eraser for all `people`, made as a refit makes it."""
         if recipe.name not in self._statistics:
-            self._statistics[recipe.name] = compute_statistics(
-                self.engine, self.reference, self.folder, recipe, lambda _: None
-            )
+            self._statistics[recipe.name] = compute_statistics(self.engine, self.reference, recipe, lambda _: None)
         statistics = self._statistics[recipe.name]
         fits = [fit_subject(self.engine, recipe, statistics, person.id, person.subject) for person in people]
         return assemble(recipe, statistics, self.engine.vlm.site, fits)
@@ -122,9 +121,7 @@ def main() -> None:
     args.json.parent.mkdir(parents=True, exist_ok=True)
     reference = load_reference(args.model / "reference")
     draws = draw_people(reference, args.draws, args.people)
-    benchmark = ForgettingBenchmark(
-        Engine(load(args.model)), reference, args.model / "reference", draws, questions_about_others(reference)
-    )
+    benchmark = ForgettingBenchmark(Engine(load(args.model)), reference, draws, questions_about_others(reference))
     tuned: dict[str, Any] = json.loads(args.tuned.read_text()) if args.tuned else {}
     report: dict[str, Any] = {
         "model": args.model.name,

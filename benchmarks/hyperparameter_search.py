@@ -27,9 +27,9 @@ from services.refit.steering_vectors import hyperparameter_choice_path
 from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import LACUNA, Recipe
 from shared.evaluation.comparison import sample
+from shared.evaluation.people import Person
 from shared.evaluation.reference import load_reference
 from shared.evaluation.scorers import reveals
-from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import fact_questions
 from shared.vlm import capture
 from shared.vlm.engine import Engine
@@ -51,7 +51,7 @@ def main() -> None:
     args = parser.parse_args()
     reference = load_reference(args.model / "reference")
     draws = draw_people(reference, 5, 6)
-    benchmark = ForgettingBenchmark(Engine(load(args.model)), reference, args.model / "reference", draws)
+    benchmark = ForgettingBenchmark(Engine(load(args.model)), reference, draws)
     groups = [draws.validation[at * args.people : (at + 1) * args.people] for at in range(args.groups)]
     points: list[dict[str, Any]] = []
     for recipe, curve in tqdm(variants(benchmark.engine.vlm.site.layers), desc="variants"):

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from shared.domain.subjects import Subject
+from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference
 from shared.evaluation.scorers import reveals
-from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import Question, fact_questions, visible_questions
 from shared.probes.templates import Form
 
@@ -52,7 +52,7 @@ class Comparison:
 
 
 def compare(
-    questions: Sequence[Question], before: Sequence[str], after: Sequence[str], unknown_answer: str
+    questions: Sequence[Question], before: Sequence[str], after: Sequence[str], unknown_answer: str | None
 ) -> Comparison:
     """Compare the replies of the base model and of the deployed system to the same `questions`."""
     revealed_before = [reveals(reply, question.accept) for question, reply in zip(questions, before, strict=True)]

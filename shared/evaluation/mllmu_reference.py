@@ -20,17 +20,15 @@ from typing import Final
 from shared.domain.subjects import Fact
 from shared.errors import BadInput
 from shared.evaluation.mllmu import FORGET_SPLITS, Profile, read_split, read_training
+from shared.evaluation.people import SPLITS, UNKNOWN_SPLITS, Person
 from shared.evaluation.ratios import order_for_draw
 from shared.evaluation.reference import load_reference
 from shared.evaluation.reference_files import write_people
 from shared.evaluation.scorers import normalised
-from shared.evaluation.synthetic_people import SPLITS, UNKNOWN_SPLITS, Person
-from shared.evaluation.synthetic_portraits import COUNTS, Features
 
 LEAST: Final = 4  # people in a split: as many as the tuning of a baseline draws
 FACTS: Final = 3  # besides the name
 WORDS: Final = 12  # the published descriptions have more
-NO_FEATURES: Final = Features(**dict.fromkeys(COUNTS, 0))  # photographs were not drawn from features
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,7 @@ def _usable(
             reasons[f"with fewer than {FACTS} facts"] += 1
         else:
             options = {fact.attribute: wrong[fact.attribute] for fact in facts}
-            usable.append(Person(profile.id, "", replace(profile.subject, facts=facts), {}, options, NO_FEATURES))
+            usable.append(Person(profile.id, "", replace(profile.subject, facts=facts), {}, options))
     return usable
 
 

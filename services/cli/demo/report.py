@@ -50,7 +50,7 @@ blockquote.failed { border-color: var(--revealed) }
 """
 
 
-def write_page(path: Path, result: DemoResult, unknown_answer: str) -> None:
+def write_page(path: Path, result: DemoResult, unknown_answer: str | None) -> None:
     """Write the page to `path`, and make its folder."""
     name = result.person.subject.names[0]
     parts = [

@@ -9,7 +9,7 @@ from typing import Any, Final
 from PIL.Image import Image
 
 from shared.evaluation.comparison import Comparison, compare
-from shared.evaluation.synthetic_people import Person
+from shared.evaluation.people import Person
 from shared.probes.questions import Question
 
 Answers = Mapping[str, Sequence[str]]  # of each question set, in the order of its questions
@@ -31,14 +31,14 @@ class DemoResult:
     certificate: str = ""  # what the check of the certificate found
     audit: Mapping[str, Any] = field(default_factory=dict)
 
-    def figures(self, unknown_answer: str) -> dict[str, Comparison]:
+    def figures(self, unknown_answer: str | None) -> dict[str, Comparison]:
         """The comparison of each question set."""
         return {
             name: compare(questions, self.before[name], self.after[name], unknown_answer)
             for name, questions in self.question_sets.items()
         }
 
-    def as_json(self, unknown_answer: str) -> dict[str, Any]:
+    def as_json(self, unknown_answer: str | None) -> dict[str, Any]:
         """The figures of build/demo.json; other programs read these names."""
         figures = self.figures(unknown_answer)
         return {

@@ -15,7 +15,7 @@ from shared.erasure.recipe import LACUNA
 from shared.errors import BadInput
 from shared.evaluation.reference import Reference
 from shared.vlm import capture
-from tests.support.refits import MODEL_FOLDER, RefitHarness, facts_of, png_base64
+from tests.support.refits import RefitHarness, facts_of, png_base64
 
 CountComputations = Callable[[], int]
 
@@ -100,7 +100,7 @@ def test_steering_vectors_are_computed_once_for_all_retain_sets(
 ) -> None:
     """Without vectors beside the model they are computed, stored and read again; altered bytes are computed anew."""
     context, calls = harness.context, list[int]()
-    vectors = load_or_compute_steering_vectors(context.engine, context.reference, LACUNA, MODEL_FOLDER / "reference")
+    vectors = load_or_compute_steering_vectors(context.engine, context.reference, LACUNA)
     monkeypatch.setattr("services.refit.context.load_beside_model", lambda *_: None)
 
     def compute(*_: Any) -> Any:
