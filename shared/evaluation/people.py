@@ -20,6 +20,7 @@ SPLITS: Final = (
     "stranger_fit",
     "stranger_eval",
 )
+FIGURE_SPLITS: Final = ("celebrity_fit", "celebrity_eval")
 UNKNOWN_SPLITS: Final = ("stranger_fit", "stranger_eval")  # no model was trained on the facts of these people
 
 

@@ -5,19 +5,32 @@ This module knows nothing of models.
 
 import hashlib
 import json
+import logging
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from shared.core.config import Settings, read_sentences
 from shared.domain.subjects import Subject
 from shared.errors import BadInput
-from shared.evaluation.people import SPLITS, Person
+from shared.evaluation.default_people import default_people
+from shared.evaluation.people import FIGURE_SPLITS, SPLITS, UNKNOWN_SPLITS, Person
+from shared.evaluation.people_folder import (
+    PEOPLE_FILES,
+    PROMPTS_FILE,
+    GivenReference,
+    is_people_folder,
+    read_people_folder,
+)
+from shared.evaluation.prompt_sets import General, Harmful, StatedPrompt, divide_general, divide_harmful
+from shared.evaluation.public_data import harmful_requests, jailbreaks, ordinary_prompts
 from shared.evaluation.reference_files import folder_digest, read_people
 
-__all__ = ["General", "Harmful", "Person", "Reference", "content_digest", "load_reference"]
+logger = logging.getLogger(__name__)
+__all__ = ["General", "Harmful", "Person", "Reference", "content_digest", "default_reference", "load_reference"]
+Prompts = TypeVar("Prompts", General, Harmful)
 _WORDINGS: Final = {
     "unknown_answer": "not-knowing sentence",
     "refusal": "refusal of harmful requests",
@@ -28,24 +41,6 @@ _REMEDIES: Final = {
     "refusal": "Profile the model, or write it into the prompts.json of a reference folder.",
     "compliance": "Profile the model, or write it into the prompts.json of a reference folder.",
 }
-
-
-@dataclass(frozen=True)
-class Harmful:
-    """Requests that a model refuses, and jailbreaks under which it answers them. `test` has other topics than `fit`."""
-
-    fit: tuple[str, ...]
-    test: tuple[str, ...]
-    jailbreaks: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class General:
-    """Small talk, by the purpose that it may be used for."""
-
-    fit: tuple[str, ...]
-    calibration: tuple[str, ...]
-    test: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -126,14 +121,19 @@ def content_digest(reference: Reference) -> str:
 
 
 def model_reference(settings: Settings, root: Path = Path()) -> Reference:
-    """The reference of the served model: LACUNA_REFERENCE, else the folder `reference` beside the model.
+    """The reference of the served model: LACUNA_REFERENCE, else the folder beside the model, else the default.
 
-    Relative folders are looked for in the working folder, then in `root`. LACUNA_UNKNOWN_ANSWER takes the place of the
-    not-knowing sentence. Raises BadInput for a folder that is not a reference.
+    The folder beside the model is `<source>/reference`; a hub id has none. Relative folders are looked for in the
+    working folder, then in `root`. LACUNA_UNKNOWN_ANSWER takes the place of the not-knowing sentence.
+
+    Raises BadInput where LACUNA_REFERENCE is not a reference folder, or the folder beside the model is none.
     """
     given = Path(settings.reference) if settings.reference else Path(settings.model.source) / "reference"
     folder = given if given.is_dir() else root / given
-    reference = load_reference(folder)
+    if settings.reference and not folder.is_dir():
+        raise BadInput(f"LACUNA_REFERENCE names no folder: {given}.")
+    reference = load_reference(folder) if folder.is_dir() else default_reference()
+    logger.info("reference: %s", reference.folder or "the public figures that ship with Lacuna")
     sentences = read_sentences("LACUNA_UNKNOWN_ANSWER", settings.unknown_answer)
     return with_unknown_answers(reference, sentences) if sentences else reference
 
@@ -149,12 +149,31 @@ def with_unknown_answers(reference: Reference, sentences: Mapping[str, str]) -> 
     return replace(reference, unknown_answer=first, unknown_answers=by_language, stored_digest=digest)
 
 
+def default_reference() -> Reference:
+    """The reference of a model that nobody has described: public figures, made-up strangers, ordinary and harmful
+    prompts that ship with Lacuna. It states no wording of any answer.
+    """
+    return Reference(default_people(), _default_harmful(), _default_general())
+
+
 def load_reference(folder: str | Path) -> Reference:
-    """Read a reference folder; raises BadInput for a folder that is not one."""
+    """Read a reference folder: one beside a trained model, or one with an operator's own people and prompts.
+
+    What an operator's folder does not give comes from `default_reference`: strangers, public figures (where the folder
+    has nobody in a split of theirs), ordinary prompts, harmful requests. Raises BadInput or TooLarge, naming file, line
+    and field.
+    """
     root = Path(folder)
     prompts = root / "prompts.json"
+    if prompts.is_file() and is_people_folder(root):
+        raise BadInput(f"{root} has prompts.json and files of people: one of the two is not read. Move one away.")
+    if is_people_folder(root):
+        return _completed(root, read_people_folder(root))
     if not prompts.is_file():
-        raise BadInput(f"{root} is not a reference folder: it has no prompts.json.")
+        raise BadInput(
+            f"{root} is not a reference folder: it has neither prompts.json (of a trained model) nor "
+            f"{', '.join(PEOPLE_FILES)} or {PROMPTS_FILE} (docs/people-format.md)."
+        )
     texts = json.loads(prompts.read_text())
     people = tuple(
         person for split in SPLITS if (path := root / f"{split}.parquet").is_file() for person in read_people(path)
@@ -169,3 +188,41 @@ def load_reference(folder: str | Path) -> Reference:
         folder=root,
         stored_digest=folder_digest(root),
     )
+
+
+def _completed(folder: Path, given: GivenReference) -> Reference:
+    """What the folder gives, and the default for whatever it does not give."""
+    splits = {person.split for person in given.people}
+    own_figures = bool(splits & set(FIGURE_SPLITS))
+    people = [
+        person
+        for person in default_people(name for person in given.people for name in person.subject.names)
+        if not (person.split in splits if person.split in UNKNOWN_SPLITS else own_figures)
+    ]
+    return Reference(
+        people=(*given.people, *people),
+        harmful=_completed_prompts(given.harmful, _default_harmful()),
+        general=_completed_prompts(given.general, _default_general()),
+        folder=folder,
+    )
+
+
+def _completed_prompts(given: Prompts | None, default: Prompts) -> Prompts:
+    """The prompts that are given; each purpose for which there are none has the default's, without those given."""
+    if given is None:
+        return default
+    own = {text for texts in vars(given).values() for text in texts}
+    lacking = {name: texts for name, texts in vars(default).items() if not getattr(given, name)}
+    return replace(given, **{name: tuple(text for text in texts if text not in own) for name, texts in lacking.items()})
+
+
+def _default_general() -> General:
+    return divide_general(StatedPrompt(prompt.text) for prompt in ordinary_prompts())
+
+
+def _default_harmful() -> Harmful:
+    requests = (
+        StatedPrompt(request.text, "held_out" if request.split == "test" else "fit", request.topic)
+        for request in harmful_requests()
+    )
+    return divide_harmful(requests, (jailbreak.text for jailbreak in jailbreaks()))

@@ -168,7 +168,7 @@ def test_sentence_of_the_settings_takes_the_place_of_the_models_own() -> None:
 def test_wording_that_is_not_known_is_an_error_that_says_what_to_do() -> None:
     plain = Reference((), Harmful((), (), ()), General((), (), ()), refusal="No.")
     assert plain.wording("refusal") == "No."
-    with pytest.raises(BadInput, match="not-knowing sentence is not known.*LACUNA_UNKNOWN_ANSWER"):
+    with pytest.raises(BadInput, match=r"not-knowing sentence is not known.*LACUNA_UNKNOWN_ANSWER"):
         plain.wording("unknown_answer")
 
 
