@@ -194,7 +194,10 @@ def _paragraphs(text: str) -> str:
 
 
 Line = Annotated[
-    str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_one_line), AfterValidator(_visible_text)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=1000),
+    AfterValidator(_one_line),
+    AfterValidator(_visible_text),
 ]
 Attribute = Annotated[Line, AfterValidator(attribute_name)]
 Text = Annotated[
