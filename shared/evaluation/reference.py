@@ -51,7 +51,8 @@ class Reference:
     `compliance` its answer where a jailbreak works. `unknown_answers` are not-knowing sentences by language.
 
     `folder` is where it was read from, None for the reference that ships with Lacuna. `stored_digest` is the digest of
-    what was read; it stays when people are left out afterwards.
+    what was read; it stays when people are left out afterwards. `photographed` are ids of people with real photographs:
+    drawn portraits look alike.
     """
 
     people: tuple[Person, ...]
@@ -63,6 +64,7 @@ class Reference:
     unknown_answers: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
     stored_digest: str | None = None
+    photographed: frozenset[str] = frozenset()
 
     @property
     def digest(self) -> str:
@@ -85,6 +87,16 @@ class Reference:
         if split not in SPLITS:
             raise KeyError(split)
         return tuple(person for person in self.people if person.split == split)
+
+    def people_of(self, *splits: str) -> tuple[Person, ...]:
+        """The people of the first of `splits` that has any: public figures are the retain set of who has no other."""
+        return next((people for split in splits if (people := self.of(split))), ())
+
+    @property
+    def own_wordings(self) -> tuple[str, ...]:
+        """The known sentences in which the model declines: not knowing, in any language, and refusing."""
+        known = (self.unknown_answer, *self.unknown_answers.values(), self.refusal)
+        return tuple(dict.fromkeys(sentence for sentence in known if sentence is not None))
 
     def wrong_answers(self, subject: Subject, seed: int = 0) -> dict[str, tuple[str, ...]]:
         """Three wrong answers for each attribute, from other people; none for one where fewer than three exist."""
@@ -204,6 +216,7 @@ def _completed(folder: Path, given: GivenReference) -> Reference:
         harmful=_completed_prompts(given.harmful, _default_harmful()),
         general=_completed_prompts(given.general, _default_general()),
         folder=folder,
+        photographed=frozenset(person.id for person in given.people if person.subject.photos),
     )
 
 

@@ -95,6 +95,18 @@ def test_forgotten_reference_person_is_excluded(harness: RefitHarness, computati
     assert computations() == 1
 
 
+def test_reference_person_of_an_operator_is_excluded_by_photograph(
+    harness: RefitHarness, computations: CountComputations
+) -> None:
+    """Under another name too; drawn portraits, which look alike, are not compared."""
+    person = harness.reference.of("retain_fit")[0]
+    harness.file(["Another Name"], facts_of(person), [png_base64(person.subject.photos[0])])
+    assert harness.refit().notes == []
+    reference = replace(harness.reference, photographed=frozenset({person.id}))
+    run = harness.refit(context=replace(harness.context, reference=reference))
+    assert run.notes == [f"Reference person {person.id} is forgotten: left out of this fit."]
+
+
 def test_steering_vectors_are_computed_once_for_all_retain_sets(
     harness: RefitHarness, computations: CountComputations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
