@@ -165,7 +165,7 @@ def default_reference() -> Reference:
     """The reference of a model that nobody has described: public figures, made-up strangers, ordinary and harmful
     prompts that ship with Lacuna. It states no wording of any answer.
     """
-    return Reference(default_people(), _default_harmful(), _default_general())
+    return _as_loaded(Reference(default_people(), _default_harmful(), _default_general()))
 
 
 def load_reference(folder: str | Path) -> Reference:
@@ -211,13 +211,19 @@ def _completed(folder: Path, given: GivenReference) -> Reference:
         for person in default_people(name for person in given.people for name in person.subject.names)
         if not (person.split in splits if person.split in UNKNOWN_SPLITS else own_figures)
     ]
-    return Reference(
+    reference = Reference(
         people=(*given.people, *people),
         harmful=_completed_prompts(given.harmful, _default_harmful()),
         general=_completed_prompts(given.general, _default_general()),
         folder=folder,
         photographed=frozenset(person.id for person in given.people if person.subject.photos),
     )
+    return _as_loaded(reference)
+
+
+def _as_loaded(reference: Reference) -> Reference:
+    """The reference, whose digest stays that of its content now."""
+    return replace(reference, stored_digest=content_digest(reference))
 
 
 def _completed_prompts(given: Prompts | None, default: Prompts) -> Prompts:

@@ -5,7 +5,7 @@ are sent. docs/people-format.md describes the format.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -15,10 +15,12 @@ from services.cli.options import DATA_FOLDER, As, Data, Json
 from services.cli.render.retain_sets import print_retain_report, print_retain_set, print_retain_sets
 from services.cli.render.tables import console, print_answer
 from shared.errors import BadInput
-from shared.evaluation.people_files import PeopleRow, read_people_rows
 
 MOST_ERRORS: Final = 20  # lines that are named; the others are counted
 SPLIT_OF_REFERENCE: Final = {"retain_fit": "fit", "celebrity_fit": "fit", "celebrity_eval": "held_out"}
+
+if TYPE_CHECKING:
+    from shared.evaluation.people_files import PeopleRow
 
 app = typer.Typer(no_args_is_help=True, help="Add people and prompts whose answers must stay as they are.")
 
@@ -82,6 +84,8 @@ def use(
 
 def read(file: Path) -> list[dict[str, Any]]:
     """The rows of `file` as the service takes them; raises BadInput that names the lines that cannot be read."""
+    from shared.evaluation.people_files import read_people_rows  # noqa: PLC0415 - imports pydantic and Pillow
+
     errors: list[str] = []
     rows: list[dict[str, Any]] = []
     for row in read_people_rows(file, lambda error: errors.append(error.detail)):
@@ -95,7 +99,7 @@ def read(file: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _as_json(row: PeopleRow) -> dict[str, Any]:
+def _as_json(row: "PeopleRow") -> dict[str, Any]:
     facts = [
         {"attribute": fact.attribute, "value": fact.value} | ({"aliases": list(fact.aliases)} if fact.aliases else {})
         for fact in row.facts

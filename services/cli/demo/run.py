@@ -87,12 +87,12 @@ def demo(json_path: Path | None = None, data: Path | None = None, page: Path = P
             _try_rollback(run)
             _verify_certificate(run)
     result.seconds["total"] = round(time.monotonic() - began, 1)
-    _print_figures(result.figures(reference.unknown_answer), result.seconds, console)
-    write_page(page, result, reference.unknown_answer)
+    _print_figures(result.figures(reference.own_wordings), result.seconds, console)
+    write_page(page, result, reference.own_wordings)
     console.print(f"\nEvery question with its picture and both answers: [bold]{page}[/]")
     if json_path is not None:
         json_path.parent.mkdir(parents=True, exist_ok=True)
-        json_path.write_text(json.dumps(result.as_json(reference.unknown_answer), indent=2) + "\n")
+        json_path.write_text(json.dumps(result.as_json(reference.own_wordings), indent=2) + "\n")
         console.print(f"The figures as JSON: [bold]{json_path}[/]")
 
 
