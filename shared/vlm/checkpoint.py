@@ -51,6 +51,8 @@ def inspect(source: str | Path) -> Checkpoint:
 
     Raises BadInput for what is no model, is not complete, is pickled or quantised, or cannot be fetched.
     """
+    if not str(source).strip():
+        raise BadInput("No model is named: give a folder or the id of a model on the hub.")
     folder = Path(source)
     if folder.is_dir():
         _check_folder(folder)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
 from shared.erasure.site import Site
@@ -31,6 +30,7 @@ FAMILIES: Final[dict[str, type[Adapter]]] = {
     "qwen2_5_vl": Qwen25VlAdapter,
     **dict.fromkeys(causal_lm.MODEL_TYPES, causal_lm.CausalLmAdapter),
 }
+MOST: Final = 300  # characters of a library's error that are shown
 INCIDENTAL: Final = {
     "_name_or_path",
     "architectures",
@@ -65,8 +65,9 @@ def load(source: str | Path, *, device: str | None = None, dtype: torch.dtype | 
     _check_memory(checkpoint, kind, chosen)
     try:
         model, processor = family.load(source, kind)
-    except (OSError, ValueError, RuntimeError, ImportError, LookupError, SafetensorError) as exc:
-        raise BadInput(f"No model could be loaded from {source}: {exc}") from exc
+    except (OSError, ValueError, TypeError, ArithmeticError, RuntimeError, ImportError, LookupError) as exc:
+        reason = " ".join(str(exc).split())
+        raise BadInput(f"No model could be loaded from {source}: {reason[:MOST]}") from exc
     _check_processor(source, processor)
     model = model.to(chosen).eval().requires_grad_(requires_grad=False)
     return wrap(model, processor)
@@ -90,7 +91,7 @@ def wrap(model: Any, processor: Any) -> Vlm:
 def _family(model_type: str, source: str) -> type[Adapter]:
     if model_type not in FAMILIES:
         raise BadInput(
-            f"{source} is a {model_type} model; there are adapters for {', '.join(FAMILIES)}. "
+            f"{source} is a model of type {model_type}; there are adapters for {', '.join(FAMILIES)}. "
             "docs/adding-a-model.md says how to add one."
         )
     return FAMILIES[model_type]

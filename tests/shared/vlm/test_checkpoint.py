@@ -63,7 +63,13 @@ def test_whole_folder_is_described_and_loaded(folder: Path) -> None:
     assert described.bytes_needed(torch.float32) == 2 * described.bytes_needed(torch.bfloat16)
 
 
-@pytest.mark.parametrize("source", ["", " ", "no/such/folder", "/no/such/folder", "../nowhere", "C:\\models\\llama"])
+@pytest.mark.parametrize("source", ["", " "])
+def test_source_without_a_name_is_refused(source: str) -> None:
+    """The current folder is not meant."""
+    assert "No model is named" in refusal(source)
+
+
+@pytest.mark.parametrize("source", ["no/such/folder", "/no/such/folder", "../nowhere", "C:\\models\\llama"])
 def test_path_without_a_folder_is_refused(source: str) -> None:
     """And is not taken for a hub id."""
     assert "There is no folder" in refusal(source)
@@ -110,14 +116,14 @@ def test_configuration_with_impossible_values_is_refused(folder: Path) -> None:
 
 def test_family_without_an_adapter_is_refused_although_transformers_knows_it(folder: Path) -> None:
     change_config(folder, model_type="mamba", architectures=["MambaForCausalLM"])
-    assert "is a mamba model; there are adapters for" in refusal(folder)
+    assert "is a model of type mamba; there are adapters for" in refusal(folder)
 
 
 def test_family_that_brings_its_own_code_is_refused(folder: Path) -> None:
     """Its code is never run."""
     (folder / "modeling_own.py").write_text("raise SystemExit('run')")
     change_config(folder, model_type="own", auto_map={"AutoModelForCausalLM": "modeling_own.Own"})
-    assert "is a own model" in refusal(folder)
+    assert "is a model of type own;" in refusal(folder)
 
 
 def test_model_that_writes_no_text_is_refused(folder: Path) -> None:
@@ -137,7 +143,7 @@ def test_pickled_weights_are_refused(folder: Path) -> None:
 def test_line_that_converts_pickled_weights_works(folder: Path) -> None:
     """As printed, with SOURCE and FOLDER filled in: the model is the same one."""
     wanted = load(folder, device="cpu").site.base_model
-    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")  # noqa: TID251  # a test's own
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")  # a test's own
     (folder / "model.safetensors").unlink()
     line = refusal(folder).split("machine that holds nothing of value: ")[1]
     target = folder.parent / "converted"
@@ -292,7 +298,7 @@ class Hub(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: Any) -> None:
         return
 
 

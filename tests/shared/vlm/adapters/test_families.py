@@ -338,7 +338,7 @@ def test_unknown_family_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
     save_file({"weight": torch.zeros(2)}, tmp_path / "model.safetensors")
     with pytest.raises(
-        BadInput, match=r"gpt2 model; there are adapters for llava, .*docs/adding-a-model\.md"
+        BadInput, match=r"model of type gpt2; there are adapters for llava, .*docs/adding-a-model\.md"
     ) as caught:
         load(tmp_path)
     assert all(family in str(caught.value) for family in FAMILIES)
