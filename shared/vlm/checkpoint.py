@@ -65,7 +65,7 @@ def inspect(source: str | Path) -> Checkpoint:
     if not isinstance(model_type, str) or not model_type:
         raise BadInput(f"{source} is no model of transformers: its {CONFIG} names no model_type.")
     _check_config(source, config)
-    return Checkpoint(str(source), model_type, config, _parameters(source))
+    return Checkpoint(str(source), model_type, config, _parameters(source, config))
 
 
 def _check_folder(folder: Path) -> None:
@@ -123,9 +123,9 @@ def _quantisation(config: Any) -> str | None:
     return next((method for part in config.values() if (method := _quantisation(part)) is not None), None)
 
 
-def _parameters(source: str | Path) -> int:
+def _parameters(source: str | Path, config: Mapping[str, Any]) -> int:
     """The numbers in the weights, from the headers of the safetensors files; of a hub model's index, from its size."""
-    index = _file(source, INDEX)
+    index = _file(source, INDEX, cached_is_enough=True)
     if index is None:
         only = _file(source, WEIGHTS)
         if only is None:
@@ -138,13 +138,20 @@ def _parameters(source: str | Path) -> int:
     except (ValueError, LookupError, AttributeError, TypeError) as exc:
         raise BadInput(f"The {INDEX} of {source} is damaged: download it again.") from exc
     if not Path(source).is_dir():
-        return stored // 2  # a hub model's files are not here yet; nearly all are stored in 16 bits
+        return stored // _stored_dtype(config).itemsize  # a hub model's files are not here yet
     missing = [name for name in names if not (Path(source) / name).is_file()]
     if missing:
         raise BadInput(
             f"{source} lacks {len(missing)} of {len(names)} weight files, {missing[0]} first: download them."
         )
     return sum(_numbers_in(Path(source) / name) for name in names)
+
+
+def _stored_dtype(config: Mapping[str, Any]) -> torch.dtype:
+    """The precision of the files; float32 where the configuration does not say, as transformers did then."""
+    named = str(config.get("dtype") or config.get("torch_dtype")).removeprefix("torch.")
+    stored = getattr(torch, named, None)
+    return stored if isinstance(stored, torch.dtype) else torch.float32
 
 
 def _numbers_in(path: Path) -> int:
@@ -173,14 +180,20 @@ def _without_weights(source: str | Path) -> str:
     )
 
 
-def _file(source: str | Path, name: str) -> Path | None:
-    """A file of the folder, or of the hub's repository, which is downloaded; None where there is none."""
+def _file(source: str | Path, name: str, *, cached_is_enough: bool = False) -> Path | None:
+    """A file of the folder, or of the hub's repository, which is downloaded; None where there is none.
+
+    Without a network a downloaded model is served too: what it never had is then not in the cache either, and
+    `cached_is_enough` says that this is no error.
+    """
     if Path(source).is_dir():
         path = Path(source) / name
         return path if path.is_file() else None
     try:
         return Path(hf_hub_download(str(source), name))
     except LocalEntryNotFoundError as exc:
+        if cached_is_enough:
+            return None
         raise BadInput(
             f"{source} is no folder here, and the hub cannot be reached to look for a model of that name. "
             "Download it on another machine and give the folder."

@@ -340,3 +340,16 @@ def test_hub_that_cannot_be_reached_is_named(tmp_path: Path) -> None:
     """Nobody listens at the address."""
     (said,) = hub_refusals("http://127.0.0.1:9", tmp_path, "some/model")
     assert "the hub cannot be reached" in said
+
+
+def test_downloaded_hub_model_is_described_without_a_network(folder: Path, tmp_path: Path) -> None:
+    """One weight file, so that the cache has no index; laid out as the hub's library does."""
+    snapshot = tmp_path / "home" / "hub" / "models--some--model" / "snapshots" / "abc"
+    shutil.copytree(folder, snapshot)
+    (snapshot.parent.parent / "refs").mkdir()
+    (snapshot.parent.parent / "refs" / "main").write_text("abc")
+    program = "from shared.vlm.checkpoint import inspect; print(inspect('some/model').parameters)"
+    environment = os.environ | {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
+    line = [sys.executable, "-c", program]
+    done = subprocess.run(line, capture_output=True, text=True, check=True, env=environment)
+    assert int(done.stdout) == inspect(folder).parameters
