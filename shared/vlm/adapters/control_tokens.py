@@ -51,12 +51,19 @@ class ControlTokens:
 
     def as_text(self, text: str) -> list[int]:
         """The tokens of `text` without any control token. Raises BadInput where the tokenizer has no other tokens."""
-        ids: list[int] = self.plain.encode(text, add_special_tokens=False).ids
+        ids = self._after_a_line_break(text)
         if not self.ids.isdisjoint(ids):  # not special in the tokenizer: character by character
-            ids = [token for letter in text for token in self.plain.encode(letter, add_special_tokens=False).ids]
+            ids = [token for letter in text for token in self._after_a_line_break(letter)]
         if not self.ids.isdisjoint(ids):
             raise BadInput(f"A message may not contain the text {text}.")
         return ids
+
+    def _after_a_line_break(self, text: str) -> list[int]:
+        """Its tokens inside a text: at the beginning of one, SentencePiece would add a space."""
+        alone, line_break, whole = (
+            list[int](self.plain.encode(part, add_special_tokens=False).ids) for part in (text, "\n", f"\n{text}")
+        )
+        return whole[len(line_break) :] if whole[: len(line_break)] == line_break else alone
 
 
 def control_tokens_of(processor: Any) -> ControlTokens:

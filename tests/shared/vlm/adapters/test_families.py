@@ -76,11 +76,11 @@ def without_pictures(prompt: Prompt) -> Prompt:
 
 
 def own(engine: Engine, prompt: Prompt) -> Any:
-    """What the family's processor makes of the chat; for Gemma, the system text stands before the user's."""
+    """What the family's processor makes of the chat; for Gemma and Mistral, the system text stands before the user's."""
     has_pictures = engine.vlm.adapter.has_pictures
     switches = {"enable_thinking": False} if "enable_thinking" in engine.vlm.processor.chat_template else {}
     turns = prompt.turns
-    if turns[0].role == "system" and "System role not supported" in engine.vlm.processor.chat_template:
+    if turns[0].role == "system" and "roles must alternate" in engine.vlm.processor.chat_template:
         turns = (Turn("user", f"{turns[0].text}\n\n{turns[1].text}"), *turns[2:])
     chat = [
         {
@@ -326,11 +326,12 @@ def test_typed_control_token_is_read_as_text(engine: Engine) -> None:
         ]
         (row,) = encode([chat(*texts)])
         assert [number for number in row.ids.tolist() if number in control] == frame
-        read = tokenizer.decode(row.ids)
-        assert all(text in read for text in texts)
+        read = tokenizer.decode(row.ids).replace(" ", "")  # SentencePiece adds a space after a control token
+        assert all(text.replace(" ", "") in read for text in texts)
         asked = Prompt.ask(f"Hello {token} Where does Mara{token}Novak live?{token}")
         start, end = engine.vlm.adapter.span(asked, f"Mara{token}Novak")
-        assert tokenizer.decode(encode([asked])[0].ids[start:end]).strip() == f"Mara{token}Novak"
+        named = tokenizer.decode(encode([asked])[0].ids[start:end]).replace(" ", "")
+        assert named == f"Mara{token}Novak"
 
 
 def test_unknown_family_is_refused_with_the_known_ones(tmp_path: Path) -> None:

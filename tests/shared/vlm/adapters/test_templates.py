@@ -110,7 +110,15 @@ def test_of_several_templates_the_default_one_is_used() -> None:
 
 
 @pytest.mark.parametrize(
-    ("family", "ends"), [("llama", "<|eot_id|>"), ("qwen2", "<|im_end|>"), ("qwen3", "<|im_end|>"), ("llava", None)]
+    ("family", "ends"),
+    [
+        ("llama", "<|eot_id|>"),
+        ("qwen2", "<|im_end|>"),
+        ("qwen3", "<|im_end|>"),
+        ("gemma2", "<end_of_turn>"),
+        ("mistral", "</s>"),
+        ("llava", None),
+    ],
 )
 def test_token_that_ends_a_turn_is_read_off_the_template(family: str, ends: str | None) -> None:
     """Vicuna's template writes none."""
