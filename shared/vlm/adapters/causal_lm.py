@@ -139,9 +139,10 @@ class TextProcessor:
             raise BadInput("This model reads text alone: ask without a picture.")
         return self.tokenizer(list(text), **options)
 
-    def apply_chat_template(self, messages: Any, **options: Any) -> Any:
+    def apply_chat_template(self, messages: Any, chat_template: str | None = None, **options: Any) -> Any:
         """As the tokenizer's."""
-        return self.tokenizer.apply_chat_template(messages, chat_template=self.chat_template, **options)
+        template = chat_template or self.chat_template
+        return self.tokenizer.apply_chat_template(messages, chat_template=template, **options)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the tokenizer with the chat template."""

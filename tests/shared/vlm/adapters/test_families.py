@@ -76,7 +76,7 @@ def without_pictures(prompt: Prompt) -> Prompt:
 
 
 def own(engine: Engine, prompt: Prompt) -> Any:
-    """What the family's processor makes of the chat; for Gemma and Mistral, the system text stands before the user's."""
+    """What the family's processor makes of the chat; the system text moved where Gemma and Mistral want it."""
     has_pictures = engine.vlm.adapter.has_pictures
     switches = {"enable_thinking": False} if "enable_thinking" in engine.vlm.processor.chat_template else {}
     turns = prompt.turns

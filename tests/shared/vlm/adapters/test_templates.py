@@ -20,7 +20,8 @@ STRINGS = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}{% if
 PARTS = "{% for m in messages %}[{{ m.role }}]{% for p in m.content %}{{ p.text }}{% endfor %}{% endfor %}"
 ADDED = "{% for m in messages %}{{ '[' + m.role + ']' + m.content }}{% endfor %}"  # cannot add a list to a string
 REFUSES = (
-    "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}" + STRINGS[25:]
+    "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    "[{{ m.role }}]{{ m.content }}{% endfor %}"
 )
 IGNORES = "{% for m in messages %}{% if m.role != 'system' %}[{{ m.role }}]{{ m.content }}{% endif %}{% endfor %}"
 FIRST_ONLY = (
