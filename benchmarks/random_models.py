@@ -230,8 +230,8 @@ def _causal_lm(family: str) -> Callable[[Shape, Size], tuple[Any, Any]]:
 
     def built(shape: Shape, _: Size) -> tuple[Any, Any]:
         chat = TEXT_CHATS.get(family, TextChat(CHATML, IM))
-        made = _pieces_tokenizer if chat.pieces else _tokenizer
-        tokenizer = made(list(chat.special), chat.special[0], chat.special[0], chat.begin)
+        make = _pieces_tokenizer if chat.pieces else _tokenizer
+        tokenizer = make(list(chat.special), chat.special[0], chat.special[0], chat.begin)
         tokenizer.chat_template = chat.template
         default = AutoConfig.for_model(family)
         options = _text(shape) | {"head_dim": 16, "bos_token_id": None, "eos_token_id": 0, "pad_token_id": 0}

@@ -160,10 +160,10 @@ def end_of_turn(processor: Any) -> int | None:
     """The control token that the chat template writes after what the assistant says; None where it writes no such."""
     text = render(processor, PROBE, generation_prompt=False)
     encoding = processor.tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)
-    said = text.find(PROBE[1].text) + len(PROBE[1].text)
-    following = text.find(PROBE[2].text, said)
+    end = text.find(PROBE[1].text) + len(PROBE[1].text)
+    following = text.find(PROBE[2].text, end)
     controls = control_tokens_of(processor).ids
     for number, (start, _) in zip(encoding["input_ids"], encoding["offset_mapping"], strict=True):
-        if said <= start < following and number in controls:
+        if end <= start < following and number in controls:
             return int(number)
     return None

@@ -135,9 +135,9 @@ def test_pickled_weights_are_refused(folder: Path) -> None:
     """They are not opened; the sentence has the line that converts them."""
     (folder / "model.safetensors").unlink()
     (folder / "pytorch_model.bin").write_bytes(b"\x80\x04.")
-    said = refusal(folder)
-    assert "Convert them to safetensors" in said
-    assert "use_safetensors=False" in said
+    sentence = refusal(folder)
+    assert "Convert them to safetensors" in sentence
+    assert "use_safetensors=False" in sentence
 
 
 def test_line_that_converts_pickled_weights_works(folder: Path) -> None:
@@ -215,9 +215,9 @@ def test_tensor_of_another_shape_is_refused(folder: Path) -> None:
 )
 def test_quantised_model_is_refused(folder: Path, details: dict[str, Any], named: str) -> None:
     change_config(folder, **details)
-    said = refusal(folder)
-    assert f"is quantised ({named})" in said
-    assert "Give the folder or id of the original weights." in said
+    sentence = refusal(folder)
+    assert f"is quantised ({named})" in sentence
+    assert "Give the folder or id of the original weights." in sentence
 
 
 def test_empty_quantisation_is_none(folder: Path) -> None:
