@@ -60,7 +60,8 @@ def test_whole_folder_is_described_and_loaded(folder: Path) -> None:
     model = load(folder, device="cpu").model
     assert described.model_type == "qwen2"
     assert described.parameters == sum(value.numel() for value in model.state_dict().values())
-    assert described.bytes_needed(torch.float32) == 2 * described.bytes_needed(torch.bfloat16)
+    assert described.bytes_needed(torch.float32) == pytest.approx(4.4 * described.parameters, abs=1)
+    assert described.bytes_needed(torch.bfloat16) == pytest.approx(2.2 * described.parameters, abs=1)
 
 
 @pytest.mark.parametrize("source", ["", " "])
@@ -239,11 +240,14 @@ def test_chat_template_that_renders_nothing_is_refused(folder: Path, template: s
     assert "chat template cannot be used" in refusal(folder)
 
 
-def test_tokenizer_that_is_not_fast_is_refused(folder: Path) -> None:
+def test_tokenizer_that_is_not_fast_is_refused(tmp_path: Path) -> None:
     """Names are found by offsets."""
-    (folder / "tokenizer.json").unlink()
-    ByT5Tokenizer().save_pretrained(folder)
-    assert "(ByT5Tokenizer) that does not say where its tokens stand" in refusal(folder)
+    model, processor = build("llama", "tiny")
+    model.save_pretrained(tmp_path)
+    tokenizer = ByT5Tokenizer()
+    tokenizer.chat_template = processor.chat_template
+    tokenizer.save_pretrained(tmp_path)
+    assert "(ByT5Tokenizer) that does not say where its tokens stand" in refusal(tmp_path)
 
 
 def test_missing_tokenizer_is_refused(folder: Path) -> None:
