@@ -75,8 +75,9 @@ def measure(family: str, size: Size, count: int, pairs: int, decode: int) -> dic
     torch.manual_seed(0)
     device, dtype = ("cpu", torch.float32) if size == "tiny" else ("cuda", torch.bfloat16)
     model, processor = build(family, size, device=device, dtype=dtype)
+    vlm = wrap(model, processor)
     model.generation_config.eos_token_id = -1  # no answer ends early
-    engine = Engine(wrap(model, processor))
+    engine = Engine(vlm)
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     site = engine.vlm.site
