@@ -28,7 +28,10 @@ from shared.vlm.loading import FAMILIES, load, wrap
 from shared.vlm.steering_vectors import answer_likelihood, attack_pictures
 
 PICTURED = sorted(name for name, family in FAMILIES.items() if family.has_pictures)
-RESERVED = {"llava": ["<image>"], "qwen2_5_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"]}
+RESERVED = {
+    "llava": ["<image>"],
+    "qwen2_5_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>"],
+}
 
 
 @cache
