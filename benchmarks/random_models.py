@@ -4,12 +4,15 @@ They serve to measure speed and memory and to test contracts; their answers mean
 templates are those of the hub's models.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
     CLIPImageProcessorPil,
     CLIPVisionConfig,
     GenerationConfig,
@@ -23,6 +26,7 @@ from transformers import (
     Qwen2VLImageProcessorPil,
 )
 
+from shared.vlm.adapters.causal_lm import MODEL_TYPES, TextProcessor
 from shared.vlm.adapters.qwen2_5_vl import StillProcessor
 
 Size = Literal["tiny", "7b"]
@@ -39,6 +43,32 @@ QWEN: Final = (
     "{% for part in message['content'] %}{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>"
     "{% else %}{{ part['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+CHATML: Final = (  # Qwen2.5, as text: contents are strings, and a system turn is added where there is none
+    "{% if messages[0]['role'] != 'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{% endif %}"
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+THINKING: Final = (  # Qwen3: thinks aloud unless it is told not to
+    "{% for message in messages %}{% set content = message['content'] %}"
+    "{% if message['role'] == 'assistant' %}{% set content = content.split('</think>')[-1].lstrip('\n') %}{% endif %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' + content + '<|im_end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n"
+    "{% if enable_thinking is defined and enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}{% endif %}"
+)
+HEADERS: Final = (  # Llama 3
+    "{{ bos_token }}{% for message in messages %}"
+    "{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' + message['content'] | trim + '<|eot_id|>' }}"
+    "{% endfor %}{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
+)
+ALTERNATING: Final = (  # Gemma: no system turns, and user and assistant take turns
+    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}"
+    "{{ raise_exception('System role not supported') }}{% endif %}"
+    "{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}"
+    "{{ '<start_of_turn>' + ('model' if message['role'] == 'assistant' else message['role']) + '\n' }}"
+    "{{ message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
 )
 WORDS: Final = ("Who is this person and where does she live?", "What colour is the background? Be brief.") * 20
 
@@ -64,13 +94,44 @@ SHAPES: Final[dict[tuple[str, Size], Shape]] = {
 }
 
 
+SHAPES |= {(family, "tiny"): Shape(64, 96, 3, 4, 2, 512, 512) for family in MODEL_TYPES}
+
+
+@dataclass(frozen=True)
+class TextChat:
+    """How a text-only family chats: its template, the token that ends a turn, and its other special tokens."""
+
+    template: str
+    end: str
+    special: tuple[str, ...]
+    begin: str | None = None
+
+
+IM: Final = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+GEMMA: Final = TextChat(
+    ALTERNATING, "<end_of_turn>", ("<pad>", "<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>"), "<bos>"
+)
+TEXT_CHATS: Final = {
+    "llama": TextChat(
+        HEADERS,
+        "<|eot_id|>",
+        ("<|end_of_text|>", "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),
+        "<|begin_of_text|>",
+    ),
+    "qwen3": TextChat(THINKING, "<|im_end|>", IM),
+    "gemma": GEMMA,
+    "gemma2": GEMMA,
+    "gemma3_text": GEMMA,
+}  # the others: CHATML
+
+
 def build(family: str, size: Size, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
     """A random model of `family` with its processor; the weights depend on torch's seed."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
         with torch.device(device):
-            model, processor = (_llava if family == "llava" else _qwen)(SHAPES[family, size], size)
+            model, processor = BUILDERS[family](SHAPES[family, size], size)
     finally:
         torch.set_default_dtype(before)
     if size == "tiny":  # far enough from zero that answers differ
@@ -142,6 +203,30 @@ def _qwen(shape: Shape, size: Size) -> tuple[Any, Any]:
     model = Qwen2_5_VLForConditionalGeneration(config)
     model.generation_config = GenerationConfig(bos_token_id=0, eos_token_id=[2, 0], pad_token_id=0)
     return model, StillProcessor(Qwen2VLImageProcessorPil(), tokenizer, chat_template=QWEN)
+
+
+def _causal_lm(family: str) -> Callable[[Shape, Size], tuple[Any, Any]]:
+    """Builds a text-only model of that `model_type`. A window of attention, where the family has one, is 8 tokens."""
+
+    def built(shape: Shape, _: Size) -> tuple[Any, Any]:
+        chat = TEXT_CHATS.get(family, TextChat(CHATML, "<|im_end|>", IM))
+        tokenizer = _tokenizer(list(chat.special), chat.special[0], chat.special[0], chat.begin)
+        tokenizer.chat_template = chat.template
+        ends = {"bos_token_id": None, "eos_token_id": 0, "pad_token_id": 0}
+        window = getattr(AutoConfig.for_model(family), "sliding_window", None)
+        options = _text(shape) | ends | {"head_dim": 16} | ({"sliding_window": 8} if window else {})
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **options))
+        model.generation_config = GenerationConfig(**ends)
+        return model, TextProcessor(tokenizer)
+
+    return built
+
+
+BUILDERS: Final[dict[str, Callable[[Shape, Size], tuple[Any, Any]]]] = {
+    "llava": _llava,
+    "qwen2_5_vl": _qwen,
+    **{family: _causal_lm(family) for family in MODEL_TYPES},
+}
 
 
 def _text(shape: Shape) -> dict[str, Any]:

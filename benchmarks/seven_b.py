@@ -33,7 +33,7 @@ from shared.erasure.ticket_fit import fit_identity, fit_ticket
 from shared.vlm import capture
 from shared.vlm.engine import Engine
 from shared.vlm.generation import GenerationRequest
-from shared.vlm.loading import FAMILIES, wrap
+from shared.vlm.loading import wrap
 
 TICKET_PROMPTS: Final = 14
 BATCHES: Final = (1, 32)
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=128, help="retain prompts that are captured")
     parser.add_argument("--pairs", type=int, default=5, help="interleaved pairs of a ratio")
     parser.add_argument("--decode", type=int, default=32, help="tokens that are decoded")
-    parser.add_argument("--families", default=",".join(FAMILIES))
+    parser.add_argument("--families", default="llava,qwen2_5_vl")
     parser.add_argument("--tiny", action="store_true", help="tiny models on the CPU: only to see that it runs")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()

@@ -7,7 +7,7 @@ next one. Videos are not supported.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,16 @@ from transformers import (
 
 from shared.domain.prompts import Prompt
 from shared.errors import BadInput
-from shared.vlm.adapters.base import Encoded, channels, extend_mask, pad_left, picture_spans, processed, span_of
+from shared.vlm.adapters.base import (
+    Encoded,
+    channels,
+    extend_mask,
+    pad_left,
+    picture_spans,
+    pretrained,
+    processed,
+    span_of,
+)
 
 FRAMES: Final = ("<|vision_start|>", "<|vision_end|>")  # the chat template writes them around every picture
 
@@ -29,21 +38,19 @@ FRAMES: Final = ("<|vision_start|>", "<|vision_end|>")  # the chat template writ
 class Qwen25VlAdapter:
     """`Qwen2_5_VLForConditionalGeneration` with `Qwen2_5_VLProcessor`."""
 
+    has_pictures: ClassVar[bool] = True
+
     def __init__(self, model: Any, processor: Any) -> None:
         self._model, self._processor = model, processor
 
     @staticmethod
     def load(source: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
         """See Adapter. The processor is assembled without its video part, which would need torchvision."""
-        model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
-            source, dtype=dtype, use_safetensors=True, trust_remote_code=False
-        )
+        model = pretrained(Qwen2_5_VLForConditionalGeneration, source, dtype)
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         images = AutoImageProcessor.from_pretrained(source, trust_remote_code=False)
         processor_config, _ = Qwen2_5_VLProcessor.get_processor_dict(source)
         template = processor_config.get("chat_template") or tokenizer.chat_template
-        if template is None:
-            raise BadInput(f"{source} has no chat template.")
         return model, StillProcessor(images, tokenizer, chat_template=template)
 
     @property

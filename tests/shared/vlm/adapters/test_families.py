@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import Tensor
 
 from benchmarks.random_models import build
@@ -25,13 +27,25 @@ from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import FAMILIES, load, wrap
 from shared.vlm.steering_vectors import answer_likelihood, attack_pictures
 
+PICTURED = sorted(name for name, family in FAMILIES.items() if family.has_pictures)
 RESERVED = {"llava": ["<image>"], "qwen2_5_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"]}
 
 
-@pytest.fixture(scope="module", params=sorted(FAMILIES))
-def engine(request: pytest.FixtureRequest) -> Engine:
+@cache
+def engine_of(family: str) -> Engine:
     torch.manual_seed(0)
-    return Engine(wrap(*build(request.param, "tiny")))
+    return Engine(wrap(*build(family, "tiny")))
+
+
+@pytest.fixture(params=sorted(FAMILIES))
+def engine(request: pytest.FixtureRequest) -> Engine:
+    return engine_of(request.param)
+
+
+@pytest.fixture(params=PICTURED)
+def pictured(request: pytest.FixtureRequest) -> Engine:
+    """Of the families whose prompts may have pictures."""
+    return engine_of(request.param)
 
 
 def picture(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -39,10 +53,13 @@ def picture(width: int, height: int, seed: int = 0) -> Image.Image:
     return Image.fromarray(noise.byte().numpy())
 
 
-def prompts() -> list[Prompt]:
-    """Text, one picture, two pictures of different sizes, a picture in an earlier turn."""
+def prompts(engine: Engine) -> list[Prompt]:
+    """Text, one picture, two pictures of different sizes, a picture in an earlier turn, a system turn.
+
+    For a family without pictures the same texts.
+    """
     first, second = picture(70, 60), picture(120, 90, 1)
-    return [
+    asked = [
         Prompt.ask("Where does she live?"),
         Prompt.ask("Who is this person?", first),
         Prompt((Turn("user", "Who are they?", (first, second)),)),
@@ -51,19 +68,31 @@ def prompts() -> list[Prompt]:
         ),
         Prompt.ask("And what?", system="Be brief."),
     ]
+    return asked if engine.vlm.adapter.has_pictures else [without_pictures(prompt) for prompt in asked]
+
+
+def without_pictures(prompt: Prompt) -> Prompt:
+    return Prompt(tuple(replace(turn, images=()) for turn in prompt.turns))
 
 
 def own(engine: Engine, prompt: Prompt) -> Any:
-    """What the family's processor makes of the chat."""
+    """What the family's processor makes of the chat; for Gemma, the system text stands before the user's."""
+    has_pictures = engine.vlm.adapter.has_pictures
+    switches = {"enable_thinking": False} if "enable_thinking" in engine.vlm.processor.chat_template else {}
+    turns = prompt.turns
+    if turns[0].role == "system" and "System role not supported" in engine.vlm.processor.chat_template:
+        turns = (Turn("user", f"{turns[0].text}\n\n{turns[1].text}"), *turns[2:])
     chat = [
         {
             "role": turn.role,
-            "content": [*({"type": "image", "image": i} for i in turn.images), {"type": "text", "text": turn.text}],
+            "content": [*({"type": "image", "image": i} for i in turn.images), {"type": "text", "text": turn.text}]
+            if has_pictures
+            else turn.text,
         }
-        for turn in prompt.turns
+        for turn in turns
     ]
     made = engine.vlm.processor.apply_chat_template(
-        chat, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
+        chat, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt", **switches
     )
     return {name: value for name, value in made.items() if value is not None}
 
@@ -88,7 +117,7 @@ def taught(engine: Engine, rows: Sequence[Encoded], answer: str) -> Tensor:
 
 def test_encoding_equals_that_of_the_processor(engine: Engine) -> None:
     """Tokens, pixels and picture sizes, whether encoded alone or together with others."""
-    for prompt, row in zip(prompts(), engine.vlm.adapter.encode(prompts()), strict=True):
+    for prompt, row in zip(prompts(engine), engine.vlm.adapter.encode(prompts(engine)), strict=True):
         made = own(engine, prompt)
         assert row.ids.tolist() == made["input_ids"][0].tolist()
         if row.pixels is None:
@@ -102,8 +131,8 @@ def test_encoding_equals_that_of_the_processor(engine: Engine) -> None:
 
 def test_greedy_answers_equal_those_of_transformers(engine: Engine) -> None:
     """Text only, one picture, two of different sizes, later turns: token by token as `generate`; batch or alone."""
-    together = engine.generate(prompts(), max_new_tokens=6)
-    for prompt, ours in zip(prompts(), together, strict=True):
+    together = engine.generate(prompts(engine), max_new_tokens=6)
+    for prompt, ours in zip(prompts(engine), together, strict=True):
         made = own(engine, prompt)
         whole = engine.vlm.model.generate(**made, max_new_tokens=6, do_sample=False)[0, made["input_ids"].shape[1] :]
         theirs = [token for token in whole.tolist() if token not in engine.end_tokens]
@@ -115,6 +144,8 @@ def test_greedy_answers_equal_those_of_transformers(engine: Engine) -> None:
 def test_padded_batch_computes_what_its_rows_do_alone(engine: Engine) -> None:
     """Logits and activations, up to rounding: masks and positions are right."""
     asked = [Prompt.ask("Who?", picture(70, 60)), Prompt.ask("Who is it?", picture(60, 70, 2)), Prompt.ask("Where?")]
+    if not engine.vlm.adapter.has_pictures:
+        asked = [without_pictures(prompt) for prompt in asked]
     rows = engine.vlm.adapter.encode(asked)
     with torch.inference_mode():
         together = engine.prefill(rows, GenerationRequest())
@@ -128,11 +159,12 @@ def test_padded_batch_computes_what_its_rows_do_alone(engine: Engine) -> None:
 
 def test_site_is_the_block_output_at_the_last_prompt_token(engine: Engine) -> None:
     """transformers' hidden states after block l (the last one only after the final norm); no off-by-one."""
-    prompt = prompts()[1]
+    prompt = prompts(engine)[1]
     with torch.inference_mode():
         hidden = engine.vlm.model(**own(engine, prompt), output_hidden_states=True).hidden_states
         ours = capture.activations(engine, [prompt])[0]
-        last = engine.vlm.model.model.language_model.norm(ours[-1])
+        decoder = engine.vlm.model.model
+        last = getattr(decoder, "language_model", decoder).norm(ours[-1])
     assert len(hidden) == len(engine.vlm.site.layers) + 1
     torch.testing.assert_close(ours[:-1], torch.stack([states[0, -1] for states in hidden[1:-1]]), atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(last, hidden[-1][0, -1], atol=1e-5, rtol=1e-5)
@@ -140,7 +172,7 @@ def test_site_is_the_block_output_at_the_last_prompt_token(engine: Engine) -> No
 
 def test_second_pass_without_a_vector_gives_the_same_answer(engine: Engine) -> None:
     """What fires is read a second time, in a batch of its own."""
-    for prompt in prompts():
+    for prompt in prompts(engine):
         rows = engine.vlm.adapter.encode([prompt])
         eraser = firing(engine, capture.activations(engine, [prompt])[0], strength=0.0)
         with torch.inference_mode():
@@ -155,6 +187,8 @@ def test_second_pass_without_a_vector_gives_the_same_answer(engine: Engine) -> N
 def test_steering_vector_changes_the_fired_row_only(engine: Engine) -> None:
     """In one batch, padded: all other rows keep every bit, also of what is generated."""
     asked = [Prompt.ask(f"Who{more}", picture(70, 60, seed)) for seed, more in enumerate(("?", " is it?", " is she?"))]
+    if not engine.vlm.adapter.has_pictures:
+        asked = [without_pictures(prompt) for prompt in asked]
     eraser = firing(engine, capture.activations(engine, asked)[1], strength=5.0)
     rows = engine.vlm.adapter.encode(asked)
     with torch.inference_mode():
@@ -169,48 +203,59 @@ def test_steering_vector_changes_the_fired_row_only(engine: Engine) -> None:
 
 def test_option_likelihood_equals_a_plain_forward_pass(engine: Engine) -> None:
     """Positions go on rightly after a picture; two ways to teach the same answer agree."""
-    prompt, option = prompts()[1], "she is brief"
+    prompt, option = prompts(engine)[1], "she is brief"
     (found,) = option_likelihood(engine, [prompt], [[option, "no"]])
     assert found[0] == pytest.approx(-float(taught(engine, engine.vlm.adapter.encode([prompt]), option)), abs=1e-3)
 
 
-def test_pictures_taken_out_and_put_back_are_unchanged(engine: Engine) -> None:
+def test_pictures_taken_out_and_put_back_are_unchanged(pictured: Engine) -> None:
     """In pixel space, before normalisation: exact both ways, and a gradient reaches every pixel."""
-    (row,) = engine.vlm.adapter.encode([prompts()[2]])
-    found = engine.vlm.adapter.images(row)
+    (row,) = pictured.vlm.adapter.encode([prompts(pictured)[2]])
+    found = pictured.vlm.adapter.images(row)
     assert len(found) == 2
     assert all(float(one.min()) > -1e-5 and float(one.max()) < 1 + 1e-5 for one in found)
-    back = engine.vlm.adapter.with_images(row, found).pixels
+    back = pictured.vlm.adapter.with_images(row, found).pixels
     assert back is not None
     assert row.pixels is not None
     torch.testing.assert_close(back, row.pixels, atol=1e-5, rtol=1e-5)
     moved = [one.clone().requires_grad_() for one in found]
-    loss = taught(engine, [engine.vlm.adapter.with_images(row, moved)], "she")
+    loss = taught(pictured, [pictured.vlm.adapter.with_images(row, moved)], "she")
     slopes = torch.autograd.grad(loss, moved)
     assert all(float((slope != 0).float().mean()) > 0.9 for slope in slopes)
 
 
-def test_pictures_and_names_are_found_among_the_tokens(engine: Engine) -> None:
-    """Each picture's tokens apart, and no others; words where they stand."""
-    (row,) = engine.vlm.adapter.encode([prompts()[2]])
-    found = engine.vlm.adapter.pictures(row)
-    token = engine.vlm.processor.image_token_id
+def test_pictures_are_found_among_the_tokens(pictured: Engine) -> None:
+    """Each picture's tokens apart, and no others."""
+    (row,) = pictured.vlm.adapter.encode([prompts(pictured)[2]])
+    found = pictured.vlm.adapter.pictures(row)
+    token = pictured.vlm.processor.image_token_id
     assert len(found) == 2
     assert all(bool((row.ids[start:end] == token).all()) for start, end in found)
     assert sum(end - start for start, end in found) == int((row.ids == token).sum())
-    asked = Prompt.ask("Where does Mara Novak live?")
-    start, end = engine.vlm.adapter.span(asked, "Mara Novak")
-    assert engine.vlm.tokenizer.decode(engine.vlm.adapter.encode([asked])[0].ids[start:end]).strip() == "Mara Novak"
 
 
-def test_pgd_makes_the_target_answer_more_likely(engine: Engine) -> None:
+def test_names_are_found_among_the_tokens(engine: Engine) -> None:
+    """Where they stand last, behind a system turn too; a text without them is refused."""
+    for asked in (
+        Prompt.ask("Where does Mara Novak live?"),
+        Prompt.ask("Is Mara Novak here, or where does Mara Novak live?", system="Be brief."),
+    ):
+        start, end = engine.vlm.adapter.span(asked, "Mara Novak")
+        (row,) = engine.vlm.adapter.encode([asked])
+        assert engine.vlm.tokenizer.decode(row.ids[start:end]).strip() == "Mara Novak"
+        assert "Mara" not in engine.vlm.tokenizer.decode(row.ids[end:])
+    with pytest.raises(BadInput, match="cannot be found"):
+        engine.vlm.adapter.span(Prompt.ask("Where does she live?"), "Mara Novak")
+
+
+def test_pgd_makes_the_target_answer_more_likely(pictured: Engine) -> None:
     """The perturbed picture, read anew from bytes, makes the target likelier and stays within ε."""
-    prompt = prompts()[1]
-    (attacked,) = attack_pictures(engine, [prompt], replace(PROTOTYPE, pgd_steps=4), "she is brief")
-    before, after = (engine.vlm.adapter.encode([one]) for one in (prompt, attacked))
+    prompt = prompts(pictured)[1]
+    (attacked,) = attack_pictures(pictured, [prompt], replace(PROTOTYPE, pgd_steps=4), "she is brief")
+    before, after = (pictured.vlm.adapter.encode([one]) for one in (prompt, attacked))
     with torch.inference_mode():
-        assert taught(engine, after, "she is brief") < taught(engine, before, "she is brief")
-    (clean,), (moved,) = (engine.vlm.adapter.images(rows[0]) for rows in (before, after))
+        assert taught(pictured, after, "she is brief") < taught(pictured, before, "she is brief")
+    (clean,), (moved,) = (pictured.vlm.adapter.images(rows[0]) for rows in (before, after))
     assert 0 < float((clean - moved).abs().max()) <= PROTOTYPE.epsilon + 1 / 255
 
 
@@ -220,10 +265,13 @@ def test_saved_model_loads_unchanged(engine: Engine, tmp_path: Path) -> None:
     engine.vlm.processor.save_pretrained(tmp_path)
     again = load(tmp_path, device="cpu")
     assert again.site == engine.vlm.site
-    asked = prompts()[1:2]
+    asked = prompts(engine)[1:2]
     assert Engine(again).generate(asked)[0].tokens == engine.generate(asked)[0].tokens
     again.processor.chat_template += " "
-    again.processor.image_processor.image_mean = [0.5, 0.5, 0.5]
+    if engine.vlm.adapter.has_pictures:
+        again.processor.image_processor.image_mean = [0.5, 0.5, 0.5]
+    else:
+        again.tokenizer.add_tokens(["Mara Novak"])
     with torch.no_grad():
         next(again.model.parameters()).view(-1)[0] += 1
     changed = wrap(again.model, again.processor).site
@@ -231,15 +279,66 @@ def test_saved_model_loads_unchanged(engine: Engine, tmp_path: Path) -> None:
         assert getattr(changed, name) != getattr(engine.vlm.site, name)
 
 
-def test_text_with_a_picture_token_is_refused(engine: Engine) -> None:
+def test_text_with_a_picture_token_is_refused(pictured: Engine) -> None:
     """It would be taken for a picture."""
-    for token in RESERVED[engine.vlm.model.config.model_type]:
+    for token in RESERVED[pictured.vlm.model.config.model_type]:
         with pytest.raises(BadInput, match="may not contain"):
-            engine.generate([Prompt.ask(f"Look: {token}")])
+            pictured.generate([Prompt.ask(f"Look: {token}")])
+
+
+def test_picture_is_refused_by_a_family_without_pictures(engine: Engine) -> None:
+    """One sentence; a family with pictures answers."""
+    asked = Prompt.ask("Who is this person?", picture(70, 60))
+    if engine.vlm.adapter.has_pictures:
+        assert engine.generate([asked], max_new_tokens=2)[0].prompt_tokens > 0
+        return
+    with pytest.raises(BadInput, match=r"This model reads text alone: ask without a picture\."):
+        engine.generate([asked])
+    (row,) = engine.vlm.adapter.encode([without_pictures(asked)])
+    assert engine.vlm.adapter.images(row) == []
+    with pytest.raises(BadInput, match="no place for a picture"):
+        engine.vlm.adapter.with_images(row, [torch.zeros(3, 8, 8)])
+
+
+def test_typed_control_token_is_read_as_text(engine: Engine) -> None:
+    """In any turn: no turn ends there, every letter is read, and names are still found where they stand."""
+    tokenizer, encode = engine.vlm.tokenizer, engine.vlm.adapter.encode
+    reserved = RESERVED.get(engine.vlm.model.config.model_type, [])
+    typed = [token.content for token in tokenizer.added_tokens_decoder.values() if token.content not in reserved]
+    control = set(tokenizer.convert_tokens_to_ids(typed))
+    image = (picture(70, 60),) if engine.vlm.adapter.has_pictures else ()
+
+    def chat(*texts: str) -> Prompt:
+        system, first, answer, second = texts
+        return Prompt(
+            (Turn("system", system), Turn("user", first, image), Turn("assistant", answer), Turn("user", second))
+        )
+
+    (plain,) = encode([chat("Be brief.", "Who is it?", "Mara.", "Where does she live?")])
+    frame = [token for token in plain.ids.tolist() if token in control]
+    assert frame
+    for token in typed:
+        texts = [
+            f"Be {token} brief.",
+            f"Who is{token}it?",
+            f"{token}Mara.{token}",
+            f"Where {token}{token} does she live?",
+        ]
+        (row,) = encode([chat(*texts)])
+        assert [number for number in row.ids.tolist() if number in control] == frame
+        read = tokenizer.decode(row.ids)
+        assert all(text in read for text in texts)
+        asked = Prompt.ask(f"Hello {token} Where does Mara{token}Novak live?{token}")
+        start, end = engine.vlm.adapter.span(asked, f"Mara{token}Novak")
+        assert tokenizer.decode(encode([asked])[0].ids[start:end]).strip() == f"Mara{token}Novak"
 
 
 def test_unknown_family_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    """One sentence."""
+    """One sentence, with the page that says how to add one."""
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
-    with pytest.raises(BadInput, match=r"gpt2 model; there are adapters for llava, qwen2_5_vl\."):
+    save_file({"weight": torch.zeros(2)}, tmp_path / "model.safetensors")
+    with pytest.raises(
+        BadInput, match=r"model of type gpt2; there are adapters for llava, .*docs/adding-a-model\.md"
+    ) as caught:
         load(tmp_path)
+    assert all(family in str(caught.value) for family in FAMILIES)
