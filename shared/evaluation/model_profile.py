@@ -61,6 +61,12 @@ class Declining:
     sentence: str
     own: bool
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Declining":
+        """Back from plain values; raises KeyError or TypeError for others."""
+        kinds = {kind: Shares(**shares) for kind, shares in values["kinds"].items()}
+        return cls(kinds, tuple(values["wordings"]), values["sentence"], values["own"])
+
 
 @dataclass(frozen=True)
 class KnownFigure:
@@ -83,6 +89,12 @@ class Knowledge:
     def names(self) -> frozenset[str]:
         """The names of the known figures."""
         return frozenset(figure.name for figure in self.known)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Knowledge":
+        """Back from plain values; raises KeyError or TypeError for others."""
+        known = tuple(KnownFigure(figure["name"], tuple(figure["attributes"])) for figure in values["known"])
+        return cls(values["asked"], known, values["chance"])
 
 
 @dataclass(frozen=True)
@@ -109,6 +121,14 @@ class Reading:
     blocks: tuple[int, ...]
     rate: float
     rate_all_blocks: float
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Reading":
+        """Back from plain values; raises KeyError or TypeError for others."""
+        curves = tuple(
+            ChannelCurve(curve["channel"], tuple(curve["rates"]), tuple(curve["margins"])) for curve in values["curves"]
+        )
+        return cls(**{**values, "curves": curves, "blocks": tuple(values["blocks"])})
 
 
 @dataclass(frozen=True)
@@ -154,24 +174,13 @@ class ModelProfile:
                 "again with `lacuna model profile`."
             )
         try:
-            reading, knowledge, declining = (dict(values[name]) for name in ("reading", "knowledge", "declining"))
-            reading["curves"] = tuple(
-                ChannelCurve(curve["channel"], tuple(curve["rates"]), tuple(curve["margins"]))
-                for curve in reading["curves"]
-            )
-            reading["blocks"] = tuple(reading["blocks"])
-            knowledge["known"] = tuple(
-                KnownFigure(figure["name"], tuple(figure["attributes"])) for figure in knowledge["known"]
-            )
-            declining["kinds"] = {kind: Shares(**shares) for kind, shares in declining["kinds"].items()}
-            declining["wordings"] = tuple(declining["wordings"])
             return cls(
                 site=values["site"],
                 created_at=values["created_at"],
                 loading=Loading(**values["loading"]),
-                declining=Declining(**declining),
-                knowledge=Knowledge(**knowledge),
-                reading=Reading(**reading),
+                declining=Declining.from_json(values["declining"]),
+                knowledge=Knowledge.from_json(values["knowledge"]),
+                reading=Reading.from_json(values["reading"]),
                 trials=tuple(PullTrial(**trial) for trial in values["trials"]),
                 recipe=values["recipe"],
                 seconds=values["seconds"],

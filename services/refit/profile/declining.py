@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,8 +57,6 @@ def observe_declining(engine: Engine, reference: Reference, sentence: str, *, pi
         sentence=wordings.most_common(1)[0][0] if own else sentence,
         own=own,
     )
-
-
 
 
 def _answers(engine: Engine, prompts: Sequence[Prompt]) -> list[str]:
