@@ -11,7 +11,7 @@ from shared.evaluation.scorers import reveals
 from shared.vlm.engine import Engine
 
 WORDINGS: Final = 3  # most wordings of one fact; what is told under all of them counts as known
-ANSWER_TOKENS: Final = 32
+ANSWER_TOKENS: Final = 24
 CHUNK: Final = 128  # questions between two reports of progress
 
 Count = Callable[[int, int], None]
