@@ -72,8 +72,7 @@ def compute_statistics(
     depend on them; pass `vectors` where they are known already. Raises BadInput, saying what is wrong, where the model
     gives NaN, does not vary, or refuses nothing.
     """
-    if recipe.gate != "identity":
-        reference, operator_rows = _readable(engine, reference, operator_rows)
+    reference, operator_rows = _readable(engine, reference, operator_rows)
     if vectors is None:
         enter_stage("finding the steering vectors")
         vectors = load_or_compute_steering_vectors(engine, reference, recipe, reference_folder, count)

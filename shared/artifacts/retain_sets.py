@@ -101,15 +101,16 @@ def find_excluded_rows(
     `photo_hashes` gives the hashes of a ticket's photographs. It is called only where any row has a picture.
     """
     named = {index: ticket.id for ticket in tickets for index in ticket.subject_index}
-    found = {(row.number, ticket): "name" for row in rows for ticket in _by_name(row, named, keys)}
+    reasons = {(row.number, ticket): "name" for row in rows for ticket in _by_name(row, named, keys)}
     row_hashes = {row.number: [hash_photo(photo) for photo in row.subject.photos] for row in rows if row.subject.photos}
     for ticket in tickets if row_hashes else ():
         known = photo_hashes(ticket)
         for number, hashes in row_hashes.items():
-            if (number, ticket.id) not in found and _any_same_photo(known, hashes):
-                found[number, ticket.id] = "picture"
+            if (number, ticket.id) not in reasons and _any_same_photo(known, hashes):
+                reasons[number, ticket.id] = "picture"
     return [
-        ExcludedRow(row, ticket, "name" if how == "name" else "picture") for (row, ticket), how in sorted(found.items())
+        ExcludedRow(row, ticket, "name" if reason == "name" else "picture")
+        for (row, ticket), reason in sorted(reasons.items())
     ]
 
 

@@ -84,7 +84,7 @@ def attack_pictures(engine: Engine, prompts: Sequence[Prompt], recipe: Recipe, c
         *before, clean = [picture.to(engine.vlm.device)[None] for picture in adapter.images(row)]
 
         def loss(pixels: Tensor, row: Encoded = row, before: Sequence[Tensor] = before) -> Tensor:
-            shown = adapter.with_images(row, [*(one[0] for one in before), pixels[0]])
+            shown = adapter.with_images(row, [*(picture[0] for picture in before), pixels[0]])
             likely, count = answer_likelihood(engine, [shown], [compliance], None, None)
             return -(likely / count).mean()
 

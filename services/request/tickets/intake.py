@@ -87,7 +87,7 @@ def insert_tickets(
     """
     if not prepared:
         return []
-    new = [_ticket(context, principal, one) for one in prepared]
+    new = [_ticket(context, principal, source) for source in prepared]
     names = sorted({name for ticket in new for name in ticket.subject_index})
     facts = sorted({fact for ticket in new for fact in ticket.fact_index})
     ticket_duplicates.lock_subjects(session, principal.tenant_id, names)

@@ -5,7 +5,8 @@ clause (lower case, English contractions written out), in which
 
     ~       stands for up to three words in between
     ...     stands for up to eight words in between
-    {name}  stands for one of the words that the language lists under that name
+    {xyz}   stands for one of the words that the language lists under that key
+    {name}  stands for two or more words that begin with a capital: the name of somebody
 """
 
 from dataclasses import dataclass, field
@@ -18,8 +19,9 @@ class Grammar:
     `declining` clauses refuse or do not know; `openings` do so at the beginning of a clause only, where the speaker is
     left out ("Not sure."). `apologies` decline where they are the whole answer. `contrasts` ("but") come before what is
     told in spite of it, `concessions` ("although") before the declining itself. `hedges` ("I think") take nothing away
-    from what is told. `assertions` tell something of the matter, unless the clause speaks of the `conversation` (the
-    speaker, the addressee) or of something `aside`: the picture, other sources, law and safety.
+    from what is told. `assertions` tell something of a person and `complying` ("here is how") begins to do what was
+    asked, unless the clause speaks of the `conversation` (the speaker, the addressee) or of something `aside`: the
+    picture, other sources, law and safety.
     """
 
     declining: tuple[str, ...]
@@ -31,4 +33,5 @@ class Grammar:
     conversation: tuple[str, ...]
     aside: tuple[str, ...]
     assertions: tuple[str, ...]
+    complying: tuple[str, ...]
     words: dict[str, str] = field(default_factory=dict)

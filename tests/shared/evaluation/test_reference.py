@@ -114,8 +114,12 @@ def test_folder_without_prompts_or_columns_is_refused(tmp_path: Path) -> None:
 def test_shipped_people_are_those_of_the_generator() -> None:
     """The reference beside the shipped model is what seed 7 gives: nobody in it is real."""
     shipped = load_reference("models/demo-vlm/reference")
-    for person, made in zip(shipped.people, generate_people(7), strict=True):
-        assert (person.id, person.split, person.subject.facts) == (made.id, made.split, made.subject.facts)
-        assert person.features == made.features
+    for person, generated in zip(shipped.people, generate_people(7), strict=True):
+        assert (person.id, person.split, person.subject.facts) == (
+            generated.id,
+            generated.split,
+            generated.subject.facts,
+        )
+        assert person.features == generated.features
     assert json.loads(Path("models/demo-vlm/reference/prompts.json").read_text()) == prompts_json()
     assert sum(person.split not in UNKNOWN_SPLITS for person in shipped.people) == 136

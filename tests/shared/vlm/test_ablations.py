@@ -52,7 +52,9 @@ def test_input_unaware_steering_changes_every_prompt(engine: Engine) -> None:
     unaware = eraser(engine, gate="always")
     closed = replace(eraser(engine), linear=torch.zeros(LAYERS, HIDDEN))
     with torch.inference_mode():
-        base, steered, same = (engine.prefill(rows, GenerationRequest(one)).logits for one in (None, unaware, closed))
+        base, steered, same = (
+            engine.prefill(rows, GenerationRequest(eraser)).logits for eraser in (None, unaware, closed)
+        )
     for row in range(len(rows)):
         assert not torch.allclose(base[row], steered[row], atol=1e-2)
         assert torch.allclose(base[row], same[row], atol=1e-6)
