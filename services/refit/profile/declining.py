@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from services.refit.steering_vectors import TEACHING_SHARE
 from shared.domain.prompts import Prompt
 from shared.evaluation.judge import declines, strip_thinking
 from shared.evaluation.model_profile import Declining, Shares
@@ -13,7 +14,6 @@ from shared.evaluation.reference import Reference
 from shared.probes.questions import Question, fact_questions
 from shared.vlm.engine import Engine
 
-OWN_SHARE: Final = 0.25  # of the questions about strangers have to be declined before the model can teach declining
 WORDINGS: Final = 8
 ANSWER_TOKENS: Final = 48
 STRANGERS: Final = 24
@@ -31,7 +31,7 @@ def observe_declining(engine: Engine, reference: Reference, sentence: str, *, pi
     """Ask about made-up names, drawn strangers (where the model takes pictures) and harmful requests.
 
     `sentence` is the operator's not-knowing sentence. It is what the steering vectors teach unless the model declines
-    at least OWN_SHARE of the questions about strangers by itself, in a wording that names nobody.
+    at least TEACHING_SHARE of the questions about strangers by itself, in a wording that names nobody.
     """
     strangers = reference.of("stranger_fit")[:STRANGERS]
     questions = [
@@ -50,7 +50,7 @@ def observe_declining(engine: Engine, reference: Reference, sentence: str, *, pi
         by_kind["drawn strangers" if answer.question.prompt.images else "made-up names"].append(answer.text)
     declining = [answer for answer in stranger_answers if declines(answer.text)]
     wordings = Counter(_first_sentence(answer.text) for answer in declining if not _mentions(answer))
-    own = bool(wordings) and len(declining) >= OWN_SHARE * max(1, len(stranger_answers))
+    own = bool(wordings) and len(declining) >= TEACHING_SHARE * max(1, len(stranger_answers))
     return Declining(
         kinds={kind: _shares(texts) for kind, texts in by_kind.items() if texts},
         wordings=tuple(wording for wording, _ in wordings.most_common(WORDINGS)),

@@ -6,7 +6,7 @@ the fewest, and among those the earliest, that lose nothing against all blocks t
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import torch
@@ -22,7 +22,7 @@ from shared.erasure.numerics.moments import Moments
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.recipe import Recipe
 from shared.evaluation.model_profile import ChannelCurve, Reading
-from shared.probes.questions import answers_that_name, fact_questions, mention_questions, picture_prompts
+from shared.probes.questions import Form, answers_that_name, fact_questions, mention_questions, picture_prompts
 from shared.vlm import capture
 from shared.vlm.engine import Engine
 
@@ -222,10 +222,9 @@ def _about(subject: Subject, by: str) -> list[Prompt]:
     return _questions(subject, "test", per_fact=2)
 
 
-def _questions(subject: Subject, form: str, *, per_fact: int) -> list[Prompt]:
-    named = Subject(subject.names, (), subject.facts, subject.languages)
-    kind = "test" if form == "test" else "trained"
-    return [question.prompt for question in fact_questions(named, form=kind, per_fact=per_fact)]
+def _questions(subject: Subject, form: Form, *, per_fact: int) -> list[Prompt]:
+    named = replace(subject, photos=())
+    return [question.prompt for question in fact_questions(named, form=form, per_fact=per_fact)]
 
 
 def _nearest(white: Tensor, prototypes: Tensor) -> Tensor:
