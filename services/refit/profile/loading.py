@@ -8,7 +8,9 @@ from shared.evaluation.model_profile import Loading
 from shared.vlm.adapters.templates import traits_of
 from shared.vlm.engine import Engine
 
-LONG_TEXT: Final = "Please read the following list of words and name the last one. " + "water stone tree river " * 40
+QUESTION: Final = "Please read the following list of words and name the last one. "
+WORDS: Final = "water stone tree river "
+MOST_REPEATS: Final = 40  # of the words
 BATCH: Final = 8
 DECODED: Final = 16  # tokens
 
@@ -16,7 +18,7 @@ DECODED: Final = 16  # tokens
 def measure_loading(engine: Engine, source: str) -> Loading:
     """Sizes from the loaded weights; speeds from one batch of long prompts, after one that warms up."""
     vlm = engine.vlm
-    prompts = [Prompt.ask(LONG_TEXT)] * BATCH
+    prompts = [_long_prompt(engine)] * BATCH
     engine.generate(prompts[:1], max_new_tokens=1)
     began = time.perf_counter()
     first = engine.generate(prompts, max_new_tokens=1)
@@ -41,3 +43,14 @@ def measure_loading(engine: Engine, source: str) -> Loading:
         prefill_speed=round(sum(answer.prompt_tokens for answer in first) / prefill_s, 1),
         decode_speed=round(max(decoded, 0) / decode_s, 1),
     )
+
+
+def _long_prompt(engine: Engine) -> Prompt:
+    """A prompt that fills at most half of the context."""
+    repeats = MOST_REPEATS
+    while True:
+        prompt = Prompt.ask(QUESTION + WORDS * repeats)
+        length = len(engine.vlm.adapter.encode([prompt])[0].ids)
+        if repeats == 1 or length + DECODED <= engine.vlm.adapter.context // 2:
+            return prompt
+        repeats //= 2

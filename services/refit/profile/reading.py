@@ -28,6 +28,7 @@ from shared.vlm.engine import Engine
 
 FALSE_POSITIVES: Final = 0.01  # of other people's and ordinary prompts
 LOSS: Final = 0.01  # of the rate at all blocks that a choice may cost
+NEARLY: Final = 0.1  # of the widest margin, by which an earlier set of blocks may fall short of it
 NEIGHBOURS: Final = 3
 PICTURES: Final = 8
 SIZES: Final = (1, 2, 4, 8)  # numbers of blocks that are tried, besides all
@@ -100,7 +101,7 @@ def choose_blocks(scores: Mapping[str, ChannelScores]) -> tuple[int, ...]:
         if good:
             margins = {run: min(_relative_margin(value, run) for value in scores.values()) for run in good}
             widest = max(margins.values())
-            return next(run for run in good if margins[run] >= 0.9 * widest)
+            return next(run for run in good if margins[run] >= widest - NEARLY * abs(widest))
     return every_block
 
 
