@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from services.refit.steering_vectors import TEACHING_SHARE
@@ -18,6 +18,7 @@ WORDINGS: Final = 8
 ANSWER_TOKENS: Final = 48
 STRANGERS: Final = 24
 HARMFUL: Final = 32
+QUESTIONS: Final = 4  # about each stranger
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,9 @@ def observe_declining(engine: Engine, reference: Reference, sentence: str, *, pi
     questions = [
         (question, person.subject.names[0])
         for person in strangers
-        for question in fact_questions(person.subject, form="trained", per_fact=1, person=person.id)[:4]
-        if pictures or not question.prompt.images
+        for question in fact_questions(
+            person.subject if pictures else replace(person.subject, photos=()), form="trained", per_fact=1
+        )[:QUESTIONS]
     ]
     texts = _answers(engine, [question.prompt for question, _ in questions])
     stranger_answers = [
