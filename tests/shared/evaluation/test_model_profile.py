@@ -6,35 +6,14 @@ from pathlib import Path
 import pytest
 
 from shared.errors import BadInput
-from shared.evaluation.model_profile import (
-    FILE,
-    ChannelCurve,
-    Declining,
-    Knowledge,
-    KnownFigure,
-    Loading,
-    ModelProfile,
-    PullTrial,
-    Reading,
-    Shares,
-    read_profile,
-)
+from shared.evaluation.model_profile import FILE, ModelProfile, read_profile
+from tests.support.profiles import example_profile
 
 
 @pytest.fixture
 def profile() -> ModelProfile:
     """A profile with something in every field."""
-    return ModelProfile(
-        site="ab" * 32,
-        created_at="2026-11-28T12:00:00+00:00",
-        loading=Loading("models/x", "llama", "float32", "cpu", 3, 96, 512, 10, 40, False, True, 10.0, 5.0),
-        declining=Declining({"made-up names": Shares(4, 0.25, 0.5, 0.25)}, ("I do not know.",), "Who?", own=False),
-        knowledge=Knowledge(500, (KnownFigure("Marie Curie", ("birthplace",)),), 0.01),
-        reading=Reading((ChannelCurve("mention", (0.5, 1.0, 0.9), (0.1, 0.2, 0.1)),), 8, 24, (1,), 1.0, 1.0),
-        trials=(PullTrial("no steering", 0.0, 10, 0.0, 0.4, 1.0, 0.1),),
-        recipe={"name": "lacuna", "strength": 0.0},
-        seconds={"loading": 1.5},
-    )
+    return example_profile()
 
 
 def test_profile_comes_back_from_its_file_unchanged(profile: ModelProfile, tmp_path: Path) -> None:
