@@ -214,9 +214,7 @@ def _trained(engine: Engine, reference: Reference, recipe: Recipe, count: Count 
 
 def _askable(engine: Engine, person: Person) -> Person:
     """The person without photographs where the model takes none."""
-    if engine.vlm.adapter.has_pictures or not person.subject.photos:
-        return person
-    return replace(person, subject=replace(person.subject, photos=()))
+    return replace(person, subject=engine.readable(person.subject))
 
 
 def declining_strangers(engine: Engine, strangers: Sequence[Person], sentence: str) -> list[Person]:

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from services.refit.steering_vectors import TEACHING_SHARE
@@ -28,7 +28,7 @@ class _StrangerAnswer:
     text: str
 
 
-def observe_declining(engine: Engine, reference: Reference, sentence: str, *, pictures: bool) -> Declining:
+def observe_declining(engine: Engine, reference: Reference, sentence: str) -> Declining:
     """Ask about made-up names, drawn strangers (where the model takes pictures) and harmful requests.
 
     `sentence` is the operator's not-knowing sentence. It is what the steering vectors teach unless the model declines
@@ -38,9 +38,7 @@ def observe_declining(engine: Engine, reference: Reference, sentence: str, *, pi
     questions = [
         (question, person.subject.names[0])
         for person in strangers
-        for question in fact_questions(
-            person.subject if pictures else replace(person.subject, photos=()), form="trained", per_fact=1
-        )[:QUESTIONS]
+        for question in fact_questions(engine.readable(person.subject), form="trained", per_fact=1)[:QUESTIONS]
     ]
     texts = _answers(engine, [question.prompt for question, _ in questions])
     stranger_answers = [

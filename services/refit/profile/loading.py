@@ -38,7 +38,7 @@ def measure_loading(engine: Engine, source: str) -> Loading:
         context=vlm.adapter.context,
         parameters=sum(parameter.numel() for parameter in parameters),
         weight_bytes=sum(parameter.numel() * parameter.element_size() for parameter in parameters),
-        pictures=vlm.adapter.has_pictures,
+        pictures=engine.reads_pictures,
         system_turns=traits_of(vlm.processor).system_turns,
         prefill_speed=round(sum(answer.prompt_tokens for answer in first) / prefill_s, 1),
         decode_speed=round(max(decoded, 0) / decode_s, 1),

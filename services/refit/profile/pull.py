@@ -103,9 +103,7 @@ def _questions(engine: Engine, people: Sequence[Subject]) -> list[_Asked]:
     asked = [
         _Asked(question, subject.names[0])
         for subject in people
-        for question in fact_questions(
-            subject if engine.vlm.adapter.has_pictures else replace(subject, photos=()), form="test", per_fact=2
-        )
+        for question in fact_questions(engine.readable(subject), form="test", per_fact=2)
     ]
     return asked[:: max(1, len(asked) // QUESTIONS)][:QUESTIONS]
 

@@ -80,7 +80,7 @@ def make_profile(
     declining = steps.run(
         "declining",
         Declining.from_json,
-        lambda _: observe_declining(engine, reference, sentence, pictures=loading.pictures),
+        lambda _: observe_declining(engine, reference, sentence),
     )
     knowledge = steps.run(
         "knowledge", Knowledge.from_json, lambda count: find_known(engine, figures_of(reference), count)
