@@ -4,6 +4,8 @@ They serve to measure speed and memory and to test contracts; their answers mean
 templates are those of the hub's models.
 """
 
+import json
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -13,6 +15,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
+    AutoTokenizer,
     CLIPImageProcessorPil,
     CLIPVisionConfig,
     GenerationConfig,
@@ -70,6 +73,12 @@ ALTERNATING: Final = (  # Gemma: no system turns, and user and assistant take tu
     "{{ message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
 )
+INSTRUCT: Final = (  # Mistral: no system turns either, and the answer stands behind the question without a header
+    "{{ bos_token }}{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}"
+    "{% if message['role'] == 'user' %}{{ '[INST] ' + message['content'] + ' [/INST]' }}"
+    "{% else %}{{ ' ' + message['content'] + eos_token }}{% endif %}{% endfor %}"
+)
 WORDS: Final = ("Who is this person and where does she live?", "What colour is the background? Be brief.") * 20
 
 
@@ -99,29 +108,30 @@ SHAPES |= {(family, "tiny"): Shape(64, 96, 3, 4, 2, 512, 512) for family in MODE
 
 @dataclass(frozen=True)
 class TextChat:
-    """How a text-only family chats: its template, the token that ends a turn, and its other special tokens."""
+    """How a text-only family chats: its template, and the special tokens; padding, which also ends answers, is first.
+
+    `pieces`: the tokenizer is of SentencePiece's form, with "▁" for a space, not of bytes.
+    """
 
     template: str
-    end: str
     special: tuple[str, ...]
     begin: str | None = None
+    pieces: bool = False
 
 
 IM: Final = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-GEMMA: Final = TextChat(
-    ALTERNATING, "<end_of_turn>", ("<pad>", "<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>"), "<bos>"
-)
+GEMMA: Final = TextChat(ALTERNATING, ("<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>"), "<bos>", pieces=True)
 TEXT_CHATS: Final = {
     "llama": TextChat(
         HEADERS,
-        "<|eot_id|>",
         ("<|end_of_text|>", "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),
         "<|begin_of_text|>",
     ),
-    "qwen3": TextChat(THINKING, "<|im_end|>", IM),
+    "qwen3": TextChat(THINKING, IM),
     "gemma": GEMMA,
     "gemma2": GEMMA,
     "gemma3_text": GEMMA,
+    "mistral": TextChat(INSTRUCT, ("</s>", "<s>", "<unk>"), "<s>", pieces=True),
 }  # the others: CHATML
 
 
@@ -205,19 +215,35 @@ def _qwen(shape: Shape, size: Size) -> tuple[Any, Any]:
     return model, StillProcessor(Qwen2VLImageProcessorPil(), tokenizer, chat_template=QWEN)
 
 
+SMALL: Final = {  # where the family has it
+    "sliding_window": 8,  # tokens, so that the tests' prompts are longer
+    "num_experts": 4,
+    "num_local_experts": 4,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": 32,
+    "shared_expert_intermediate_size": 32,
+}
+
+
 def _causal_lm(family: str) -> Callable[[Shape, Size], tuple[Any, Any]]:
-    """Builds a text-only model of that `model_type`. A window of attention, where the family has one, is 8 tokens."""
+    """Builds a text-only model of that `model_type`."""
 
     def built(shape: Shape, _: Size) -> tuple[Any, Any]:
-        chat = TEXT_CHATS.get(family, TextChat(CHATML, "<|im_end|>", IM))
-        tokenizer = _tokenizer(list(chat.special), chat.special[0], chat.special[0], chat.begin)
+        chat = TEXT_CHATS.get(family, TextChat(CHATML, IM))
+        make = _pieces_tokenizer if chat.pieces else _tokenizer
+        tokenizer = make(list(chat.special), chat.special[0], chat.special[0], chat.begin)
         tokenizer.chat_template = chat.template
-        ends = {"bos_token_id": None, "eos_token_id": 0, "pad_token_id": 0}
-        window = getattr(AutoConfig.for_model(family), "sliding_window", None)
-        options = _text(shape) | ends | {"head_dim": 16} | ({"sliding_window": 8} if window else {})
-        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **options))
-        model.generation_config = GenerationConfig(**ends)
-        return model, TextProcessor(tokenizer)
+        default = AutoConfig.for_model(family)
+        options = _text(shape) | {"head_dim": 16, "bos_token_id": None, "eos_token_id": 0, "pad_token_id": 0}
+        options["tie_word_embeddings"] = False  # with random weights a tied head repeats the last token for ever
+        options |= {name: value for name, value in SMALL.items() if getattr(default, name, None)}
+        config = AutoConfig.for_model(family, **options)
+        model = AutoModelForCausalLM.from_config(config)
+        model.generation_config = GenerationConfig(eos_token_id=0, pad_token_id=0)
+        with tempfile.TemporaryDirectory() as folder:  # transformers may have a class of its own for the family
+            config.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+            return model, TextProcessor(AutoTokenizer.from_pretrained(folder))
 
     return built
 
@@ -252,6 +278,10 @@ def _tokenizer(special: list[str], pad: str, end: str, begin: str | None) -> Any
         show_progress=False,
     )
     core.train_from_iterator(WORDS, trainer)
+    return _wrapped(core, special, pad, end, begin)
+
+
+def _wrapped(core: Any, special: list[str], pad: str, end: str, begin: str | None) -> Any:
     if begin is not None:
         core.post_processor = processors.TemplateProcessing(
             single=f"{begin} $A", special_tokens=[(begin, core.token_to_id(begin))]
@@ -265,3 +295,20 @@ def _tokenizer(special: list[str], pad: str, end: str, begin: str | None) -> Any
         padding_side="left",
         clean_up_tokenization_spaces=False,
     )
+
+
+def _pieces_tokenizer(special: list[str], pad: str, end: str, begin: str | None) -> Any:
+    """As SentencePiece makes them for Llama 2, Mistral and Gemma: unknown letters are spelled in bytes."""
+    trained = Tokenizer(models.BPE())
+    trained.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+    trained.train_from_iterator(WORDS, trainers.BpeTrainer(vocab_size=100, show_progress=False))
+    learned = json.loads(trained.to_str())["model"]
+    names = [*special, *(f"<0x{byte:02X}>" for byte in range(256)), *learned["vocab"]]
+    vocabulary = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    merges = [(left, right) for left, right in learned["merges"]]
+    core = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, byte_fallback=True))
+    core.pre_tokenizer = trained.pre_tokenizer
+    core.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    return _wrapped(core, special, pad, end, begin)

@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from shared.errors import BadInput
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
-HUB_ID: Final = re.compile(r"[\w.-]+(/[\w.-]+)?")
+HUB_ID: Final = re.compile(r"[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_][\w.-]*)?")
 PICKLED: Final = (".bin", ".pt", ".pth", ".ckpt")
 WRITES_TEXT: Final = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "ForImageTextToText")
 WORKING_SPACE: Final = 1.1  # weights and a tenth more: activations and the cache of a short prompt

@@ -30,6 +30,7 @@ FAMILIES: Final[dict[str, type[Adapter]]] = {
     "qwen2_5_vl": Qwen25VlAdapter,
     **dict.fromkeys(causal_lm.MODEL_TYPES, causal_lm.CausalLmAdapter),
 }
+SAMPLE: Final = "Who wrote this book?"  # for a first look at a tokenizer
 MOST: Final = 300  # characters of a library's error that are shown
 INCIDENTAL: Final = {
     "_name_or_path",
@@ -116,6 +117,12 @@ def _check_processor(source: str | Path, processor: Any) -> None:
             f"{source} has a tokenizer ({type(processor.tokenizer).__name__}) that does not say where its tokens stand "
             "in a text, without which no name can be found: save it as a fast one (a file tokenizer.json)."
         )
+    read = processor.tokenizer.decode(processor.tokenizer.encode(SAMPLE, add_special_tokens=False))
+    if read.casefold().split() != SAMPLE.casefold().split():
+        raise BadInput(
+            f"{source} has a tokenizer that does not give back what it reads: the files of its vocabulary are missing "
+            "or damaged (tokenizer.json), download them again."
+        )
     if not traits_of(processor).system_turns:
         logger.warning("the chat template of %s has no system turns: they stand before the next user's text", source)
 
@@ -127,7 +134,7 @@ def _model_digest(model: Any) -> str:
     )
     for name, value in sorted(model.state_dict().items()):
         digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 

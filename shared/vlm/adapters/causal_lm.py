@@ -18,7 +18,43 @@ from shared.errors import BadInput
 from shared.vlm.adapters.base import Encoded, following_padded, padded_inputs, pretrained, processed, span_of
 from shared.vlm.adapters.control_tokens import end_of_turn
 
-MODEL_TYPES: Final = ("llama", "qwen2", "qwen3")
+MODEL_TYPES: Final = (
+    "apertus",
+    "arcee",
+    "cohere",
+    "cohere2",
+    "ernie4_5",
+    "exaone4",
+    "gemma",
+    "gemma2",
+    "gemma3_text",
+    "glm",
+    "glm4",
+    "granite",
+    "granitemoe",
+    "helium",
+    "hunyuan_v1_dense",
+    "llama",
+    "ministral",
+    "ministral3",
+    "mistral",
+    "mixtral",
+    "nemotron",
+    "olmo",
+    "olmo2",
+    "olmo3",
+    "olmoe",
+    "phi3",
+    "phimoe",
+    "qwen2",
+    "qwen2_moe",
+    "qwen3",
+    "qwen3_moe",
+    "seed_oss",
+    "smollm3",
+    "stablelm",
+    "starcoder2",
+)
 
 
 class CausalLmAdapter:
@@ -103,9 +139,10 @@ class TextProcessor:
             raise BadInput("This model reads text alone: ask without a picture.")
         return self.tokenizer(list(text), **options)
 
-    def apply_chat_template(self, messages: Any, **options: Any) -> Any:
+    def apply_chat_template(self, messages: Any, chat_template: str | None = None, **options: Any) -> Any:
         """As the tokenizer's."""
-        return self.tokenizer.apply_chat_template(messages, chat_template=self.chat_template, **options)
+        template = chat_template or self.chat_template
+        return self.tokenizer.apply_chat_template(messages, chat_template=template, **options)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the tokenizer with the chat template."""

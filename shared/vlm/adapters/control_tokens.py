@@ -51,12 +51,19 @@ class ControlTokens:
 
     def as_text(self, text: str) -> list[int]:
         """The tokens of `text` without any control token. Raises BadInput where the tokenizer has no other tokens."""
-        ids: list[int] = self.plain.encode(text, add_special_tokens=False).ids
+        ids = self._after_a_line_break(text)
         if not self.ids.isdisjoint(ids):  # not special in the tokenizer: character by character
-            ids = [token for letter in text for token in self.plain.encode(letter, add_special_tokens=False).ids]
+            ids = [token for letter in text for token in self._after_a_line_break(letter)]
         if not self.ids.isdisjoint(ids):
             raise BadInput(f"A message may not contain the text {text}.")
         return ids
+
+    def _after_a_line_break(self, text: str) -> list[int]:
+        """Its tokens inside a text: at the beginning of one, SentencePiece would add a space."""
+        alone, line_break, whole = (
+            list[int](self.plain.encode(part, add_special_tokens=False).ids) for part in (text, "\n", f"\n{text}")
+        )
+        return whole[len(line_break) :] if whole[: len(line_break)] == line_break else alone
 
 
 def control_tokens_of(processor: Any) -> ControlTokens:
@@ -153,10 +160,10 @@ def end_of_turn(processor: Any) -> int | None:
     """The control token that the chat template writes after what the assistant says; None where it writes no such."""
     text = render(processor, PROBE, generation_prompt=False)
     encoding = processor.tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)
-    said = text.find(PROBE[1].text) + len(PROBE[1].text)
-    following = text.find(PROBE[2].text, said)
+    end = text.find(PROBE[1].text) + len(PROBE[1].text)
+    following = text.find(PROBE[2].text, end)
     controls = control_tokens_of(processor).ids
     for number, (start, _) in zip(encoding["input_ids"], encoding["offset_mapping"], strict=True):
-        if said <= start < following and number in controls:
+        if end <= start < following and number in controls:
             return int(number)
     return None

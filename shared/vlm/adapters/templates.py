@@ -116,7 +116,11 @@ def _renders(processor: Any, turns: Sequence[Turn], traits: TemplateTraits) -> b
 def _apply(processor: Any, turns: Sequence[Turn], traits: TemplateTraits, *, generation_prompt: bool) -> str:
     messages = [{"role": turn.role, "content": _parts(turn) if traits.parts else turn.text} for turn in turns]
     rendered: str = processor.apply_chat_template(
-        messages, add_generation_prompt=generation_prompt, tokenize=False, **traits.switches
+        messages,
+        chat_template=template_of(processor),
+        add_generation_prompt=generation_prompt,
+        tokenize=False,
+        **traits.switches,
     )
     return rendered
 

@@ -19,13 +19,15 @@ def _of(kind: str) -> list[DrawnQuestion]:
 
 
 def _mask(image: Image.Image, colour: str) -> NDArray[np.bool_]:
-    return np.all(np.asarray(image) == COLOURS[colour], axis=-1)
+    mask: NDArray[np.bool_] = np.all(np.asarray(image) == COLOURS[colour], axis=-1)
+    return mask
 
 
 def _ink(image: Image.Image) -> NDArray[np.bool_]:
     """Where something is drawn."""
     pixels = np.asarray(image)
-    return np.any(pixels != pixels[0, 0], axis=-1)
+    ink: NDArray[np.bool_] = np.any(pixels != pixels[0, 0], axis=-1)
+    return ink
 
 
 def _shape(ink: NDArray[np.bool_]) -> str:

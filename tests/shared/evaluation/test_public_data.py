@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from shared.domain.subjects import Fact
 from shared.evaluation import public_data
 from shared.evaluation.public_data import (
     QUESTIONS,
@@ -110,7 +111,7 @@ def test_every_attribute_has_distinct_wordings_that_name_the_figure() -> None:
 def test_an_unknown_attribute_has_no_questions() -> None:
     figure = public_figures()[0]
     with pytest.raises(KeyError):
-        figure_questions(figure, public_data.Fact("shoe_size", "43"))
+        figure_questions(figure, Fact("shoe_size", "43"))
 
 
 def test_every_data_file_is_packaged() -> None:

@@ -28,7 +28,10 @@ from shared.vlm.loading import FAMILIES, load, wrap
 from shared.vlm.steering_vectors import answer_likelihood, attack_pictures
 
 PICTURED = sorted(name for name, family in FAMILIES.items() if family.has_pictures)
-RESERVED = {"llava": ["<image>"], "qwen2_5_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"]}
+RESERVED = {
+    "llava": ["<image>"],
+    "qwen2_5_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>"],
+}
 
 
 @cache
@@ -76,11 +79,11 @@ def without_pictures(prompt: Prompt) -> Prompt:
 
 
 def own(engine: Engine, prompt: Prompt) -> Any:
-    """What the family's processor makes of the chat; for Gemma, the system text stands before the user's."""
+    """What the family's processor makes of the chat; the system text moved where Gemma and Mistral want it."""
     has_pictures = engine.vlm.adapter.has_pictures
     switches = {"enable_thinking": False} if "enable_thinking" in engine.vlm.processor.chat_template else {}
     turns = prompt.turns
-    if turns[0].role == "system" and "System role not supported" in engine.vlm.processor.chat_template:
+    if turns[0].role == "system" and "roles must alternate" in engine.vlm.processor.chat_template:
         turns = (Turn("user", f"{turns[0].text}\n\n{turns[1].text}"), *turns[2:])
     chat = [
         {
@@ -91,10 +94,10 @@ def own(engine: Engine, prompt: Prompt) -> Any:
         }
         for turn in turns
     ]
-    made = engine.vlm.processor.apply_chat_template(
+    inputs = engine.vlm.processor.apply_chat_template(
         chat, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt", **switches
     )
-    return {name: value for name, value in made.items() if value is not None}
+    return {name: value for name, value in inputs.items() if value is not None}
 
 
 def firing(engine: Engine, on: Tensor, strength: float) -> Eraser:
@@ -118,23 +121,25 @@ def taught(engine: Engine, rows: Sequence[Encoded], answer: str) -> Tensor:
 def test_encoding_equals_that_of_the_processor(engine: Engine) -> None:
     """Tokens, pixels and picture sizes, whether encoded alone or together with others."""
     for prompt, row in zip(prompts(engine), engine.vlm.adapter.encode(prompts(engine)), strict=True):
-        made = own(engine, prompt)
-        assert row.ids.tolist() == made["input_ids"][0].tolist()
+        inputs = own(engine, prompt)
+        assert row.ids.tolist() == inputs["input_ids"][0].tolist()
         if row.pixels is None:
-            assert "pixel_values" not in made
+            assert "pixel_values" not in inputs
             assert "pixel_values" not in engine.vlm.adapter.inputs([row])
         else:
-            assert torch.equal(row.pixels, made["pixel_values"])
+            assert torch.equal(row.pixels, inputs["pixel_values"])
         if row.grids is not None:
-            assert torch.equal(row.grids, made["image_grid_thw"])
+            assert torch.equal(row.grids, inputs["image_grid_thw"])
 
 
 def test_greedy_answers_equal_those_of_transformers(engine: Engine) -> None:
     """Text only, one picture, two of different sizes, later turns: token by token as `generate`; batch or alone."""
     together = engine.generate(prompts(engine), max_new_tokens=6)
     for prompt, ours in zip(prompts(engine), together, strict=True):
-        made = own(engine, prompt)
-        whole = engine.vlm.model.generate(**made, max_new_tokens=6, do_sample=False)[0, made["input_ids"].shape[1] :]
+        inputs = own(engine, prompt)
+        whole = engine.vlm.model.generate(**inputs, max_new_tokens=6, do_sample=False)[
+            0, inputs["input_ids"].shape[1] :
+        ]
         theirs = [token for token in whole.tolist() if token not in engine.end_tokens]
         assert list(ours.tokens) == theirs
         assert engine.generate([prompt], max_new_tokens=6)[0].tokens == ours.tokens
@@ -153,8 +158,8 @@ def test_padded_batch_computes_what_its_rows_do_alone(engine: Engine) -> None:
     assert "attention_mask" in together.inputs
     apart = torch.cat([capture.activations(engine, [prompt]) for prompt in asked])
     torch.testing.assert_close(capture.activations(engine, asked), apart, atol=1e-4, rtol=1e-4)
-    for place, one in enumerate(alone):
-        torch.testing.assert_close(together.logits[place], one.logits[0], atol=1e-4, rtol=1e-4)
+    for place, single in enumerate(alone):
+        torch.testing.assert_close(together.logits[place], single.logits[0], atol=1e-4, rtol=1e-4)
 
 
 def test_site_is_the_block_output_at_the_last_prompt_token(engine: Engine) -> None:
@@ -204,21 +209,21 @@ def test_steering_vector_changes_the_fired_row_only(engine: Engine) -> None:
 def test_option_likelihood_equals_a_plain_forward_pass(engine: Engine) -> None:
     """Positions go on rightly after a picture; two ways to teach the same answer agree."""
     prompt, option = prompts(engine)[1], "she is brief"
-    (found,) = option_likelihood(engine, [prompt], [[option, "no"]])
-    assert found[0] == pytest.approx(-float(taught(engine, engine.vlm.adapter.encode([prompt]), option)), abs=1e-3)
+    (scores,) = option_likelihood(engine, [prompt], [[option, "no"]])
+    assert scores[0] == pytest.approx(-float(taught(engine, engine.vlm.adapter.encode([prompt]), option)), abs=1e-3)
 
 
 def test_pictures_taken_out_and_put_back_are_unchanged(pictured: Engine) -> None:
     """In pixel space, before normalisation: exact both ways, and a gradient reaches every pixel."""
     (row,) = pictured.vlm.adapter.encode([prompts(pictured)[2]])
-    found = pictured.vlm.adapter.images(row)
-    assert len(found) == 2
-    assert all(float(one.min()) > -1e-5 and float(one.max()) < 1 + 1e-5 for one in found)
-    back = pictured.vlm.adapter.with_images(row, found).pixels
+    pictures = pictured.vlm.adapter.images(row)
+    assert len(pictures) == 2
+    assert all(float(picture.min()) > -1e-5 and float(picture.max()) < 1 + 1e-5 for picture in pictures)
+    back = pictured.vlm.adapter.with_images(row, pictures).pixels
     assert back is not None
     assert row.pixels is not None
     torch.testing.assert_close(back, row.pixels, atol=1e-5, rtol=1e-5)
-    moved = [one.clone().requires_grad_() for one in found]
+    moved = [picture.clone().requires_grad_() for picture in pictures]
     loss = taught(pictured, [pictured.vlm.adapter.with_images(row, moved)], "she")
     slopes = torch.autograd.grad(loss, moved)
     assert all(float((slope != 0).float().mean()) > 0.9 for slope in slopes)
@@ -227,11 +232,11 @@ def test_pictures_taken_out_and_put_back_are_unchanged(pictured: Engine) -> None
 def test_pictures_are_found_among_the_tokens(pictured: Engine) -> None:
     """Each picture's tokens apart, and no others."""
     (row,) = pictured.vlm.adapter.encode([prompts(pictured)[2]])
-    found = pictured.vlm.adapter.pictures(row)
+    spans = pictured.vlm.adapter.pictures(row)
     token = pictured.vlm.processor.image_token_id
-    assert len(found) == 2
-    assert all(bool((row.ids[start:end] == token).all()) for start, end in found)
-    assert sum(end - start for start, end in found) == int((row.ids == token).sum())
+    assert len(spans) == 2
+    assert all(bool((row.ids[start:end] == token).all()) for start, end in spans)
+    assert sum(end - start for start, end in spans) == int((row.ids == token).sum())
 
 
 def test_names_are_found_among_the_tokens(engine: Engine) -> None:
@@ -252,7 +257,7 @@ def test_pgd_makes_the_target_answer_more_likely(pictured: Engine) -> None:
     """The perturbed picture, read anew from bytes, makes the target likelier and stays within ε."""
     prompt = prompts(pictured)[1]
     (attacked,) = attack_pictures(pictured, [prompt], replace(PROTOTYPE, pgd_steps=4), "she is brief")
-    before, after = (pictured.vlm.adapter.encode([one]) for one in (prompt, attacked))
+    before, after = (pictured.vlm.adapter.encode([shown]) for shown in (prompt, attacked))
     with torch.inference_mode():
         assert taught(pictured, after, "she is brief") < taught(pictured, before, "she is brief")
     (clean,), (moved,) = (pictured.vlm.adapter.images(rows[0]) for rows in (before, after))
@@ -326,11 +331,12 @@ def test_typed_control_token_is_read_as_text(engine: Engine) -> None:
         ]
         (row,) = encode([chat(*texts)])
         assert [number for number in row.ids.tolist() if number in control] == frame
-        read = tokenizer.decode(row.ids)
-        assert all(text in read for text in texts)
+        read = tokenizer.decode(row.ids).replace(" ", "")  # SentencePiece adds a space after a control token
+        assert all(text.replace(" ", "") in read for text in texts)
         asked = Prompt.ask(f"Hello {token} Where does Mara{token}Novak live?{token}")
         start, end = engine.vlm.adapter.span(asked, f"Mara{token}Novak")
-        assert tokenizer.decode(encode([asked])[0].ids[start:end]).strip() == f"Mara{token}Novak"
+        named = tokenizer.decode(encode([asked])[0].ids[start:end]).replace(" ", "")
+        assert named == f"Mara{token}Novak"
 
 
 def test_unknown_family_is_refused_with_the_known_ones(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ STRINGS = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}{% if
 PARTS = "{% for m in messages %}[{{ m.role }}]{% for p in m.content %}{{ p.text }}{% endfor %}{% endfor %}"
 ADDED = "{% for m in messages %}{{ '[' + m.role + ']' + m.content }}{% endfor %}"  # cannot add a list to a string
 REFUSES = (
-    "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}" + STRINGS[25:]
+    "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    "[{{ m.role }}]{{ m.content }}{% endfor %}"
 )
 IGNORES = "{% for m in messages %}{% if m.role != 'system' %}[{{ m.role }}]{{ m.content }}{% endif %}{% endfor %}"
 FIRST_ONLY = (
@@ -36,10 +37,10 @@ GRANITE = STRINGS + "{% if thinking is not defined or thinking %}<think>{% endif
 
 
 def processor(template: Any) -> TextProcessor:
-    _, made = build("qwen2", "tiny")
-    assert isinstance(made, TextProcessor)
-    made.chat_template = template
-    return made
+    _, built = build("qwen2", "tiny")
+    assert isinstance(built, TextProcessor)
+    built.chat_template = template
+    return built
 
 
 @pytest.mark.parametrize("template", [STRINGS, ADDED, PARTS])
@@ -51,9 +52,9 @@ def test_contents_are_given_in_the_form_that_the_template_takes(template: str) -
 
 def test_processor_for_pictures_is_given_parts() -> None:
     """As before; the picture's token comes from its part."""
-    _, made = build("llava", "tiny")
-    assert traits_of(made).parts
-    assert render(made, ASK) == "USER: Who is it? ASSISTANT:"
+    _, built = build("llava", "tiny")
+    assert traits_of(built).parts
+    assert render(built, ASK) == "USER: Who is it? ASSISTANT:"
 
 
 @pytest.mark.parametrize("template", [REFUSES, IGNORES, ALTERNATES])
@@ -70,10 +71,10 @@ def test_system_turn_is_kept_where_the_template_has_it() -> None:
 
 def test_later_system_turn_stands_before_the_next_user_text_where_the_template_wants_it_first() -> None:
     """The first one keeps its turn where no other follows; else all are moved."""
-    made = processor(FIRST_ONLY)
-    assert render(made, SYSTEM) == "[system]Be brief.[user]Who is it?"
+    built = processor(FIRST_ONLY)
+    assert render(built, SYSTEM) == "[system]Be brief.[user]Who is it?"
     late = (*ASK, Turn("assistant", "Mara."), Turn("system", "Be kind."), Turn("user", "Where?"))
-    assert render(made, late) == "[user]Who is it?[assistant]Mara.[user]Be kind.\n\nWhere?"
+    assert render(built, late) == "[user]Who is it?[assistant]Mara.[user]Be kind.\n\nWhere?"
 
 
 def test_no_system_text_is_lost() -> None:
@@ -105,18 +106,26 @@ def test_missing_template_is_bad_input(template: Any) -> None:
 
 
 def test_of_several_templates_the_default_one_is_used() -> None:
-    made = processor({"tool_use": ALTERNATES, "default": STRINGS})
-    assert render(made, ASK) == "[user]Who is it?[a]"
+    built = processor({"tool_use": ALTERNATES, "default": STRINGS})
+    assert render(built, ASK) == "[user]Who is it?[a]"
 
 
 @pytest.mark.parametrize(
-    ("family", "ends"), [("llama", "<|eot_id|>"), ("qwen2", "<|im_end|>"), ("qwen3", "<|im_end|>"), ("llava", None)]
+    ("family", "ends"),
+    [
+        ("llama", "<|eot_id|>"),
+        ("qwen2", "<|im_end|>"),
+        ("qwen3", "<|im_end|>"),
+        ("gemma2", "<end_of_turn>"),
+        ("mistral", "</s>"),
+        ("llava", None),
+    ],
 )
 def test_token_that_ends_a_turn_is_read_off_the_template(family: str, ends: str | None) -> None:
     """Vicuna's template writes none."""
-    _, made = build(family, "tiny")
-    tokenizer: PreTrainedTokenizerFast = made.tokenizer
-    assert end_of_turn(made) == (None if ends is None else tokenizer.convert_tokens_to_ids(ends))
+    _, built = build(family, "tiny")
+    tokenizer: PreTrainedTokenizerFast = built.tokenizer
+    assert end_of_turn(built) == (None if ends is None else tokenizer.convert_tokens_to_ids(ends))
 
 
 def test_prompt_with_text_like_a_template_is_not_rendered() -> None:
