@@ -6,7 +6,7 @@ They are properties of the base model, computed once and cached; no ticket is in
 import logging
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import torch
@@ -31,6 +31,7 @@ LAST_RATE: Final = 0.1  # of the first learning rate
 NORM_PENALTY: Final = 1e-4
 BATCH: Final = 32
 SENTENCE_BATCH: Final = 8  # one sentence is learnt from few prompts a step
+SENTENCE_STEPS: Final = 40  # and in few steps: 30 to 50 taught it to a language model of 135 M (method.md, section 5)
 TARGET_SHARE: Final = 0.4  # of the answers in training are the not-knowing one
 ODDS_WEIGHT: Final = 3.0  # a nat of its log odds counts as much as so many nats of another answer
 MIN_PROBABILITY: Final = 1e-6  # log odds are bounded there, so that near certainty has a gradient
@@ -165,7 +166,8 @@ def train_towards_sentence(
         batch = source.sample(list(prompts), min(SENTENCE_BATCH, len(prompts)))
         return _forward(engine, batch, [sentence] * len(batch), *vectors).nll()
 
-    return _minimise(engine, torch.zeros(len(size), engine.vlm.site.hidden_size), size, recipe, loss, count)
+    few = replace(recipe, refine_steps=min(recipe.refine_steps, SENTENCE_STEPS))
+    return _minimise(engine, torch.zeros(len(size), engine.vlm.site.hidden_size), size, few, loss, count)
 
 
 def _minimise(
