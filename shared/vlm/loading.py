@@ -17,8 +17,15 @@ from shared.erasure.site import Site
 from shared.errors import BadInput
 from shared.vlm.adapters import causal_lm
 from shared.vlm.adapters.base import Adapter
+from shared.vlm.adapters.gemma3 import Gemma3Adapter
+from shared.vlm.adapters.idefics3 import Idefics3Adapter
 from shared.vlm.adapters.llava import LlavaAdapter
+from shared.vlm.adapters.llava_next import LlavaNextAdapter
+from shared.vlm.adapters.llava_onevision import LlavaOnevisionAdapter
 from shared.vlm.adapters.qwen2_5_vl import Qwen25VlAdapter
+from shared.vlm.adapters.qwen2_vl import Qwen2VlAdapter
+from shared.vlm.adapters.qwen3_vl import Qwen3VlAdapter
+from shared.vlm.adapters.smolvlm import SmolVlmAdapter
 from shared.vlm.adapters.templates import template_of, traits_of
 from shared.vlm.checkpoint import Checkpoint, inspect
 from shared.vlm.memory import bytes_free
@@ -27,7 +34,14 @@ logger = logging.getLogger(__name__)
 
 FAMILIES: Final[dict[str, type[Adapter]]] = {
     "llava": LlavaAdapter,
+    "llava_next": LlavaNextAdapter,
+    "llava_onevision": LlavaOnevisionAdapter,
+    "qwen2_vl": Qwen2VlAdapter,
     "qwen2_5_vl": Qwen25VlAdapter,
+    "qwen3_vl": Qwen3VlAdapter,
+    "gemma3": Gemma3Adapter,
+    "idefics3": Idefics3Adapter,
+    "smolvlm": SmolVlmAdapter,
     **dict.fromkeys(causal_lm.MODEL_TYPES, causal_lm.CausalLmAdapter),
 }
 SAMPLE: Final = "Who wrote this book?"  # for a first look at a tokenizer

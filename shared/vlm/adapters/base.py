@@ -21,7 +21,8 @@ from shared.vlm.adapters.templates import render
 class Encoded:
     """One prompt: tokens [T], and its pictures as the family's vision tower takes them (None without pictures).
 
-    LLaVA: `pixels` [k, 3, H, W]. Qwen2.5-VL: `pixels` [n, c], the patches of all k pictures, and their `grids` [k, 3].
+    LLaVA and Gemma 3: `pixels` [k, 3, H, W]. Qwen's: `pixels` [n, c], the patches of all k pictures, and their `grids`
+    [k, 3]. Where pictures are cut into tiles: `pixels` [n, 3, S, S], and in `grids` how they are cut.
     Tokens may be appended to `ids` (teacher forcing): `inputs` derives from them whatever else the model needs.
     """
 
@@ -110,16 +111,26 @@ def chat_text(processor: Any, prompt: Prompt) -> str:
 def processed(processor: Any, prompts: Sequence[Prompt], reserved: Sequence[str]) -> Any:
     """The processor's output for the prompts, unpadded; control tokens that somebody typed are text.
 
-    Raises BadInput where a text holds a `reserved` token, that is, one that stands for a picture.
+    `reserved` are the tokens that stand for pictures, first the one that the chat template writes for each. Raises
+    BadInput where a text holds one of them, where the template leaves out a picture, and for a picture that the
+    processor refuses.
     """
     for prompt in prompts:
         for token in reserved:
             if any(token in turn.text for turn in prompt.turns):
                 raise BadInput(f"A message may not contain the text {token}.")
     texts = [chat_text(processor, prompt) for prompt in prompts]
-    images = [image.convert("RGB") for prompt in prompts for image in prompt.images]
+    for prompt, text in zip(prompts, texts, strict=True):
+        if reserved and text.count(reserved[0]) != len(prompt.images):
+            raise BadInput("The model's chat template leaves out a picture: show pictures in the user's turns.")
+        if any(0 in image.size for image in prompt.images):
+            raise BadInput("A picture has no pixels.")
+    images = [[image.convert("RGB") for image in prompt.images] for prompt in prompts]
     adds = _adds_special_tokens(processor, texts[0])
-    output = processor(text=texts, images=images or None, add_special_tokens=adds)
+    try:  # nested, since Gemma 3 takes a flat list for the pictures of one prompt
+        output = processor(text=texts, images=images if any(images) else None, add_special_tokens=adds)
+    except ValueError as exc:
+        raise BadInput(f"A picture cannot be used: {exc}") from exc
     pictures = frozenset(processor.tokenizer.convert_tokens_to_ids(list(reserved)))
     output["input_ids"] = [
         with_typed_as_text(processor, prompt, ids, add_special_tokens=adds, pictures=pictures)

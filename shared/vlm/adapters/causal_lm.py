@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from shared.domain.prompts import Prompt
 from shared.errors import BadInput
 from shared.vlm.adapters.base import Encoded, following_padded, padded_inputs, pretrained, processed, span_of
-from shared.vlm.adapters.control_tokens import end_of_turn
+from shared.vlm.adapters.control_tokens import end_turns
 
 MODEL_TYPES: Final = (
     "apertus",
@@ -64,7 +64,7 @@ class CausalLmAdapter:
 
     def __init__(self, model: Any, processor: Any) -> None:
         self._model, self._processor = model, processor
-        _end_turns(model, processor)
+        end_turns(model, processor)
 
     @staticmethod
     def load(source: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
@@ -148,19 +148,3 @@ class TextProcessor:
         """Write the tokenizer with the chat template."""
         self.tokenizer.chat_template = self.chat_template
         self.tokenizer.save_pretrained(folder)
-
-
-def _end_turns(model: Any, processor: Any) -> None:
-    """Make the token with which the chat template ends a turn the first that ends an answer.
-
-    Many models name another first (Llama 3 `<|end_of_text|>`), or none but that of the pretraining.
-    """
-    named = model.generation_config.eos_token_id
-    ends = list(named) if isinstance(named, list) else [] if named is None else [named]
-    turn = end_of_turn(processor)
-    if turn is None and not ends:
-        turn = processor.tokenizer.eos_token_id
-    if turn is not None and ends[:1] != [turn]:
-        model.generation_config.eos_token_id = [turn, *(token for token in ends if token != turn)]
-    elif not ends:
-        raise BadInput("Neither the model nor its chat template names a token that ends an answer.")

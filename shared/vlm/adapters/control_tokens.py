@@ -167,3 +167,19 @@ def end_of_turn(processor: Any) -> int | None:
         if end <= start < following and number in controls:
             return int(number)
     return None
+
+
+def end_turns(model: Any, processor: Any) -> None:
+    """Make the token with which the chat template ends a turn the first that ends an answer.
+
+    Many models name another first (Llama 3 `<|end_of_text|>`), or none but that of the pretraining.
+    """
+    named = model.generation_config.eos_token_id
+    ends = list(named) if isinstance(named, list) else [] if named is None else [named]
+    turn = end_of_turn(processor)
+    if turn is None and not ends:
+        turn = processor.tokenizer.eos_token_id
+    if turn is not None and ends[:1] != [turn]:
+        model.generation_config.eos_token_id = [turn, *(token for token in ends if token != turn)]
+    elif not ends:
+        raise BadInput("Neither the model nor its chat template names a token that ends an answer.")

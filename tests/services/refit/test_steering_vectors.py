@@ -32,7 +32,7 @@ class SameAnswer:
 def test_model_that_refuses_nothing_or_everything_is_refused(
     demo_engine: Engine, few_people: Reference, direction: Literal["refined", "closed"], refuses: bool, sentence: str
 ) -> None:
-    refusal = few_people.refusal if direction == "closed" else few_people.unknown_answer
+    refusal = few_people.wording("refusal" if direction == "closed" else "unknown_answer")
     recipe = replace(LACUNA, direction=direction, refine_steps=1, pgd_steps=0)
     engine: Any = SameAnswer(demo_engine, refusal if refuses else "Certainly!")
     with pytest.raises(BadInput, match=sentence):

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from shared.core.config import Settings
+from shared.core.config import ModelSettings, Settings
 from shared.domain.splits import split_of
 from shared.domain.subjects import Fact
 from shared.errors import BadInput, LacunaError
@@ -132,15 +132,18 @@ def test_digest_is_of_the_content_and_not_of_the_folder(folder: Path) -> None:
 
 def test_source_without_a_folder_has_the_shipped_reference(folder: Path) -> None:
     """A hub id is no path. LACUNA_REFERENCE comes first, and must be a folder."""
-    assert model_reference(Settings(model={"source": "some-org/some-model"})).digest == default_reference().digest
+    assert (
+        model_reference(Settings(model=ModelSettings(source="some-org/some-model"))).digest
+        == default_reference().digest
+    )
     load(folder, *FIVE)
-    own = model_reference(Settings(model={"source": "some-org/some-model"}, reference=str(folder)))
+    own = model_reference(Settings(model=ModelSettings(source="some-org/some-model"), reference=str(folder)))
     assert own.folder == folder
     with pytest.raises(BadInput, match="LACUNA_REFERENCE names no folder"):
         model_reference(Settings(reference=str(folder / "none")))
     (folder / "model/reference").mkdir(parents=True)
     with pytest.raises(BadInput, match="is not a reference folder"):
-        model_reference(Settings(model={"source": str(folder / "model")}))
+        model_reference(Settings(model=ModelSettings(source=str(folder / "model"))))
 
 
 @pytest.mark.parametrize(

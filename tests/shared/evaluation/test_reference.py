@@ -175,11 +175,15 @@ def test_wording_that_is_not_known_is_an_error_that_says_what_to_do() -> None:
 def test_shipped_people_are_those_of_the_generator() -> None:
     """The reference beside the shipped model is what seed 7 gives: nobody in it is real."""
     shipped = load_reference("models/demo-vlm/reference")
-    for person, made in zip(shipped.people, generate_people(7), strict=True):
-        assert (person.id, person.split, person.subject.facts) == (made.id, made.split, made.subject.facts)
+    for person, generated in zip(shipped.people, generate_people(7), strict=True):
+        assert (person.id, person.split, person.subject.facts) == (
+            generated.id,
+            generated.split,
+            generated.subject.facts,
+        )
     rows = pq.read_table("models/demo-vlm/reference/forgettable.parquet").to_pylist()
     assert [json.loads(row["lacuna_features"]) for row in rows] == [
-        made.features.as_dict() for made in generate_people(7) if made.split == "forgettable"
+        generated.features.as_dict() for generated in generate_people(7) if generated.split == "forgettable"
     ]
     assert json.loads(Path("models/demo-vlm/reference/prompts.json").read_text()) == prompts_json()
     assert sum(person.split not in UNKNOWN_SPLITS for person in shipped.people) == 136
