@@ -62,12 +62,20 @@ class ProfiledModel:
 
 
 def make_profile(
-    engine: Engine, source: str, reference: Reference, folder: Path, report: Report = lambda *_: None
+    engine: Engine,
+    source: str,
+    reference: Reference,
+    folder: Path,
+    report: Report = lambda *_: None,
+    *,
+    recipe: Recipe = LACUNA,
 ) -> ProfiledModel:
     """The profile of the model in `engine`, in `folder`: read where it is whole, else made or finished.
 
     `reference` gives the people and prompts, and the operator's not-knowing sentence if there is one. `report` is
-    called with the step and how much of it is done. Raises BadInput where the model cannot be profiled.
+    called with the step and how much of it is done. The choices are made in `recipe`.
+
+    Raises BadInput where the model cannot be profiled.
     """
     whole = find_profile(folder, engine.vlm.site.digest)
     if whole is not None:
@@ -89,13 +97,13 @@ def make_profile(
     reading = steps.run(
         "reading",
         Reading.from_json,
-        lambda count: read_identity(engine, reading_people(fitted, knowledge), LACUNA, count),
+        lambda count: read_identity(engine, reading_people(fitted, knowledge), recipe, count),
     )
     blocks = None if len(reading.blocks) == loading.layers else reading.blocks
-    recipe = replace(LACUNA, gate_layers=blocks)
+    chosen = replace(recipe, gate_layers=blocks)
 
     def try_second_passes(count: Count) -> _SecondPass:
-        choice = choose_pull(engine, fitted, validation_people(fitted, knowledge), recipe, count)
+        choice = choose_pull(engine, fitted, validation_people(fitted, knowledge), chosen, count)
         own.joinpath(VECTORS_FILE).write_bytes(choice.vectors.to_bytes(choice.recipe))
         return _SecondPass(choice.recipe.as_json(), choice.trials)
 

@@ -1,7 +1,6 @@
 """A whole profile of a random language model: it is made, resumed, kept, and chosen from."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +9,10 @@ import torch
 
 from benchmarks.random_models import build
 from services.refit.profile import run
+from services.refit.profile.report import write_report
 from services.refit.profile.run import STEPS, ProfiledModel, find_profile, make_profile
 from services.refit.steering_vectors import SteeringVectors
+from shared.erasure.recipe import LACUNA
 from shared.errors import BadInput
 from shared.evaluation.model_profile import FILE
 from shared.evaluation.people import Person
@@ -20,6 +21,7 @@ from shared.vlm.engine import Engine
 from shared.vlm.loading import wrap
 
 PEOPLE = 10  # of each split
+QUICK = replace(LACUNA, refine_steps=2)  # what a random model learns does not matter
 
 
 @pytest.fixture(scope="module")
@@ -41,23 +43,15 @@ def reference() -> Reference:
 
 
 @pytest.fixture(scope="module")
-def quick() -> Iterator[None]:
-    """Few training steps: what a random model learns does not matter."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "LACUNA", replace(run.LACUNA, refine_steps=2))
-        yield
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of profiles."""
     return tmp_path_factory.mktemp("profiles")
 
 
 @pytest.fixture(scope="module")
-def profiled(engine: Engine, reference: Reference, folder: Path, quick: None) -> ProfiledModel:
+def profiled(engine: Engine, reference: Reference, folder: Path) -> ProfiledModel:
     """The profile, made once."""
-    return make_profile(engine, "models/random", reference, folder)
+    return make_profile(engine, "models/random", reference, folder, recipe=QUICK)
 
 
 def own(folder: Path, engine: Engine) -> Path:
@@ -96,7 +90,7 @@ def test_finished_profile_is_read_and_not_made_again(
     profiled: ProfiledModel, engine: Engine, reference: Reference, folder: Path
 ) -> None:
     steps: list[str] = []
-    again = make_profile(engine, "models/random", reference, folder, lambda step, *_: steps.append(step))
+    again = make_profile(engine, "models/random", reference, folder, lambda step, *_: steps.append(step), recipe=QUICK)
     assert steps == []
     assert again.profile == profiled.profile
     assert torch.equal(again.vectors.last_token, profiled.vectors.last_token)
@@ -110,7 +104,7 @@ def test_interrupted_run_goes_on_after_its_finished_steps(
     (own(folder, engine) / FILE).unlink()
     (own(folder, engine) / "steps/5-second-pass.json").unlink()
     steps: list[str] = []
-    again = make_profile(engine, "models/random", reference, folder, lambda step, *_: steps.append(step))
+    again = make_profile(engine, "models/random", reference, folder, lambda step, *_: steps.append(step), recipe=QUICK)
     assert set(steps) == {"second pass"}
     assert again.profile.reading == profiled.profile.reading
 
@@ -123,7 +117,7 @@ def test_step_of_another_reference_is_not_used(
     path.write_text(json.dumps(content | {"made_from": content["made_from"] | {"reference": "another"}}))
     (own(folder, engine) / FILE).unlink()
     steps: list[str] = []
-    make_profile(engine, "models/random", reference, folder, lambda step, *_: steps.append(step))
+    make_profile(engine, "models/random", reference, folder, lambda step, *_: steps.append(step), recipe=QUICK)
     assert set(steps) == {"declining"}
 
 
@@ -136,14 +130,14 @@ def test_report_names_the_model_and_draws_the_curves(profiled: ProfiledModel, en
 
 def test_hostile_source_is_escaped_in_the_report(profiled: ProfiledModel, tmp_path: Path) -> None:
     loading = replace(profiled.profile.loading, source="<script>alert(1)</script>")
-    run.write_report(tmp_path / "report.html", replace(profiled.profile, loading=loading))
+    write_report(tmp_path / "report.html", replace(profiled.profile, loading=loading))
     assert "<script>" not in (tmp_path / "report.html").read_text()
 
 
-def test_too_few_people_are_refused(engine: Engine, reference: Reference, tmp_path: Path, quick: None) -> None:
+def test_too_few_people_are_refused(engine: Engine, reference: Reference, tmp_path: Path) -> None:
     few = replace(reference, people=reference.of("stranger_fit"))
     with pytest.raises(BadInput, match="too few"):
-        make_profile(engine, "models/random", few, tmp_path)
+        make_profile(engine, "models/random", few, tmp_path, recipe=QUICK)
 
 
 def test_vectors_survive_their_file(profiled: ProfiledModel) -> None:
