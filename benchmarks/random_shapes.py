@@ -41,8 +41,8 @@ SHAPES: Final[dict[tuple[str, Size], Shape]] = {
     ("idefics3", "tiny"): Shape(64, 96, 3, 4, 2, 512, 1024),
     ("smolvlm", "7b"): Shape(2048, 8192, 24, 32, 32, 49280, 8192),  # SmolVLM2-2.2B, the largest
     ("smolvlm", "tiny"): Shape(64, 96, 3, 4, 2, 512, 1024),
+    **dict[tuple[str, Size], Shape]({(family, "tiny"): Shape(64, 96, 3, 4, 2, 512, 512) for family in MODEL_TYPES}),
 }
-SHAPES |= {(family, "tiny"): Shape(64, 96, 3, 4, 2, 512, 512) for family in MODEL_TYPES}
 
 
 def decoder_settings(shape: Shape) -> dict[str, Any]:

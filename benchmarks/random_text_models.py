@@ -42,7 +42,7 @@ TEXT_CHATS: Final = {
 }  # the others: CHATML
 
 SMALL: Final = {  # where the family has it
-    "sliding_window": 8,  # tokens, so that the tests' prompts are longer
+    "sliding_window": 16,  # tokens, so that the tests' prompts are longer
     "num_experts": 4,
     "num_local_experts": 4,
     "num_experts_per_tok": 2,

@@ -23,7 +23,8 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from benchmarks.random_models import Size, build
+from benchmarks.random_models import build
+from benchmarks.random_shapes import Size
 from shared.domain.prompts import Prompt
 from shared.erasure.assembly import assemble
 from shared.erasure.eraser import Eraser
