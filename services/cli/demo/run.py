@@ -27,7 +27,7 @@ from shared.devstack.processes import PROJECT_ROOT
 from shared.devstack.stack import LOG_KEYS_FILE, Running, running_stack
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
-from shared.errors import NotReady
+from shared.errors import BadInput, NotReady
 from shared.evaluation.comparison import (
     Comparison,
     bystander_question_sets,
@@ -201,8 +201,13 @@ def _print_figures(figures: Mapping[str, Comparison], seconds: Mapping[str, floa
 
 
 def _choose_person(reference: Reference) -> Person:
-    """The first person of the reference who has a look-alike or a namesake: the others are hardest to leave alone."""
+    """The first person of the reference who has a look-alike or a namesake: the others are hardest to leave alone.
+
+    Raises BadInput for a reference of which nobody is to be forgotten.
+    """
     people = reference.of("forgettable")
+    if not people:
+        raise BadInput("The demo forgets a person of the split forgettable, and the reference of this model has none.")
     return next((person for person in people if person.lookalike_of or person.namesake_of), people[0])
 
 

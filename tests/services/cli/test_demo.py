@@ -8,7 +8,8 @@ from services.cli.demo.report import write_page
 from services.cli.demo.results import DemoResult, highlights
 from services.cli.demo.run import _choose_person, _question_sets
 from shared.devstack.processes import PROJECT_ROOT
-from shared.evaluation.reference import Reference, load_reference
+from shared.errors import BadInput
+from shared.evaluation.reference import Reference, default_reference, load_reference
 
 UNKNOWN = "I do not know this person."
 
@@ -78,3 +79,8 @@ def test_page_marks_leaks_changes_and_an_accepted_rollback(result: DemoResult, t
     assert "The rollback was accepted. That must not happen." in page
     assert 'class="revealed"' in page
     assert 'class="changed"' in page
+
+
+def test_reference_without_forgettable_people_is_refused() -> None:
+    with pytest.raises(BadInput, match="split forgettable"):
+        _choose_person(default_reference())
