@@ -120,7 +120,7 @@ def _parquet_rows(file: Path) -> Iterator[_Unread]:
                     number += 1
                     where = f"{file}, row {number}"
                     yield where, number, partial(_members_of_columns, where, columns)
-    except pa.ArrowException as exc:
+    except (pa.ArrowException, ValueError) as exc:  # ValueError: a text that is not UTF-8
         raise BadInput(f"{file} cannot be read after row {number}: it is not a parquet file.") from exc
 
 

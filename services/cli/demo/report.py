@@ -90,7 +90,9 @@ def _person(result: DemoResult) -> str:
         f"<tr><th>{escape(fact.attribute.replace('_', ' '))}</th><td>{escape(fact.value)}</td></tr>"
         for fact in subject.facts
     )
-    portrait = f'<img alt="Portrait of {escape(subject.names[0])}" src="{data_url(subject.photos[0])}">'
+    portrait = "".join(
+        f'<img alt="Portrait of {escape(subject.names[0])}" src="{data_url(photo)}">' for photo in subject.photos[:1]
+    )
     return f'<div class="hero">{portrait}<div><table>{facts}</table></div></div>'
 
 

@@ -46,7 +46,7 @@ def figures() -> Reference:
 @pytest.fixture(autouse=True)
 def few_questions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(suite, "FORGET_QUESTIONS", 8)
-    monkeypatch.setattr(suite, "BYSTANDER_QUESTIONS", 6)
+    monkeypatch.setattr(suite, "BYSTANDER_QUESTIONS", 12)
     monkeypatch.setattr(paper_tasks, "QUESTIONS_PER_CELL", 2)
 
 
@@ -72,7 +72,8 @@ def test_audit_of_a_public_figure_says_what_it_could_not_ask(engine: Engine, fig
     assert report["left_out"]["forget/vqa/generation"] == "nothing can be asked by portrait"
     assert any("the set visible (no ticket has a photograph" in part for part in report["not_run"])
     assert report["integrity"]["off_equals_base"]
-    assert judge(report, Thresholds(revealed_trained=1.0, revealed_test=1.0)).word in ("passed", "failed")
+    reasons = judge(report, Thresholds()).reasons
+    assert not any(panel in reason for reason in reasons for panel in ("visible", "integrity: off"))
 
 
 def test_empty_version_of_a_model_with_few_people_is_audited(engine: Engine, figures: Reference) -> None:
