@@ -6,6 +6,7 @@ and never repeats what stands there.
 """
 
 import json
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,6 @@ from shared.core.validation import summarize_validation_errors
 from shared.domain.photos import MAX_BYTES, read_data_url
 from shared.domain.subjects import Fact
 from shared.errors import BadInput, LacunaError, TooLarge
-from shared.evaluation.scorers import attribute_name
 
 PARQUET: Final = ".parquet"
 PromptKind = Literal["ordinary", "harmful", "jailbreak"]
@@ -188,6 +188,12 @@ def _one_line(text: Any) -> Any:
     return " ".join(text.split()) if isinstance(text, str) else text
 
 
+def _attribute_name(text: str) -> str:
+    """`Date of birth:`, `dateOfBirth` and `date-of-birth` are the same attribute, `date_of_birth`."""
+    apart = re.sub(r"(?<=[^\W\dA-Z_])(?=[A-Z])", " ", text)
+    return re.sub(r"[\s\-_]+", "_", apart.lower()).strip("_: ")
+
+
 def _paragraphs(text: str) -> str:
     _visible_text(text.replace("\n", " ").replace("\t", " ").replace("\r", " "))
     return text
@@ -199,7 +205,7 @@ Line = Annotated[
     AfterValidator(_one_line),
     AfterValidator(_visible_text),
 ]
-Attribute = Annotated[Line, AfterValidator(attribute_name)]
+Attribute = Annotated[Line, AfterValidator(_attribute_name), StringConstraints(min_length=1)]
 Text = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000), AfterValidator(_paragraphs)
 ]

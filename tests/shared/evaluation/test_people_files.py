@@ -56,12 +56,16 @@ def test_all_forms_of_a_person_are_read(tmp_path: Path) -> None:
             "photos": ["photos/mara.png", url],
             "facts": [{"attribute": "Date of birth:", "value": "1 May 1970", "aliases": ["1970-05-01"]}],
             "visible": {"hat": "no"},
-            "options": {"Date of Birth": ["a", "b", "c"]},
+            "options": {"dateOfBirth": ["a", "b", "c"]},
             "split": "held_out",
             "namesake_of": "8",
             "lookalike_of": "9",
         },
-        {"name": "李小龍", "photo": "photos/mara.png", "facts": {"born": 1940, "出生地": "旧金山"}},
+        {
+            "name": "李小龍",
+            "photo": "photos/mara.png",
+            "facts": {"born": 1940, "出生地": "旧金山", "Formación": "x", "HIV-Status": "y"},
+        },
     )
     assert (long.id, long.names, long.split) == ("7", ("Mara Lindqvist", "Mara L."), "held_out")
     assert long.photos == (png(), png((1, 2, 3)))
@@ -69,7 +73,8 @@ def test_all_forms_of_a_person_are_read(tmp_path: Path) -> None:
     assert (long.visible, long.options) == ({"hat": "no"}, {"date_of_birth": ("a", "b", "c")})
     assert (long.namesake_of, long.lookalike_of) == ("8", "9")
     assert (short.id, short.names, len(short.photos)) == (None, ("李小龍",), 1)
-    assert short.facts == (Fact("born", "1940"), Fact("出生地", "旧金山"))
+    assert short.facts[:2] == (Fact("born", "1940"), Fact("出生地", "旧金山"))
+    assert [fact.attribute for fact in short.facts[2:]] == ["formación", "hiv_status"]
 
 
 def test_prompts_are_read_with_kind_and_topic(tmp_path: Path) -> None:
@@ -121,6 +126,7 @@ PERSON = {"name": "Mara", "facts": {"city": "Ulm"}}
         (PERSON | {"facts": {"city": None}}, r"facts\.0\.value"),
         (PERSON | {"facts": {"city": True}}, r"facts\.0\.value"),
         (PERSON | {"facts": {"": "Ulm"}}, r"facts\.0\.attribute"),
+        (PERSON | {"facts": {":_": "Ulm"}}, r"facts\.0\.attribute"),
         (PERSON | {"facts": ["Ulm"]}, r"facts\.0"),
         (PERSON | {"facts": [{"attribute": "city"}]}, r"facts\.0\.value: field required"),
         (PERSON | {"facts": [{"attribute": "city", "value": "Ulm", "alias": "x"}]}, r"facts\.0\.alias"),
