@@ -297,10 +297,11 @@ def _photo(file: Path, where: str, given: Any) -> bytes:
         path = _path_beside(file, given)
         _small_enough(b"", path.stat().st_size)
         return path.read_bytes()
-    except OSError as exc:
-        raise BadInput(f"{where}: the file cannot be read: {exc.strerror or 'its name is not valid'}.") from exc
     except LacunaError as exc:
         raise type(exc)(f"{where}: {exc.detail}") from exc
+    except (OSError, ValueError, RuntimeError) as exc:  # a name that no file can have; a link that leads to itself
+        reason = exc.strerror if isinstance(exc, OSError) else "its name is not valid"
+        raise BadInput(f"{where}: the file cannot be read: {reason}.") from exc
 
 
 def _small_enough(data: bytes, size: int) -> bytes:

@@ -170,6 +170,8 @@ def test_wrong_field_is_refused_with_file_line_and_field(tmp_path: Path, row: An
         ("http://example.org/a.png", "nothing is fetched"),
         ("file:///etc/passwd", "nothing is fetched"),
         ("pipe", "no such file"),
+        ("loop.png", "cannot be read"),
+        ("\ud800.png", "cannot be read"),
         ("large.png", "may have 8 MB"),
     ],
 )
@@ -180,11 +182,12 @@ def test_photo_outside_the_folder_is_refused(tmp_path: Path, given: str, sentenc
     (tmp_path / "secret.png").write_bytes(png())
     (folder / "link.png").symlink_to(tmp_path / "secret.png")
     (folder / "folder").symlink_to(tmp_path)
+    (folder / "loop.png").symlink_to("loop.png")
     os.mkfifo(folder / "pipe")
     with (folder / "large.png").open("wb") as large:
         large.truncate(MAX_BYTES + 1)
     with pytest.raises(LacunaError, match=sentence) as refused:
-        read(folder, {"name": "Mara", "photos": [given]})
+        read(folder, json.dumps({"name": "Mara", "photos": [given]}).encode())
     assert ", line 1, photos.0: " in refused.value.detail
 
 
