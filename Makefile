@@ -10,7 +10,7 @@ FIND_LINKS = $${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(PYTHON) -m pip config get
 INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url 2>/dev/null)}}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-slow test-all check lint schema deploy-check demo-model bench-model bench-forgetting bench-choose bench-cost \
+.PHONY: help setup demo up test test-slow test-all check lint schema deploy-check demo-model real-lm bench-model bench-forgetting bench-choose bench-cost \
 	bench-paper bench-idle bench-tickets chaos fuzz clean
 
 help: ## List what can be made
@@ -42,7 +42,9 @@ test: $(STAMP) ## Run the tests
 test-slow: $(STAMP) ## Run the tests that `make test` leaves out because they take long
 	$(BIN)/python -m pytest -m slow
 
-test-all: test test-slow ## Run all tests, the slow ones too
+test-all: $(STAMP) ## Run all tests, the slow ones too, and those that need models/smol-lm
+	-@$(MAKE) --no-print-directory real-lm
+	@$(MAKE) --no-print-directory test test-slow
 
 lint: $(STAMP) ## Format, ruff, mypy strict, import rules
 	$(BIN)/ruff format --check .
@@ -58,6 +60,9 @@ check: lint test ## Everything that has to hold before a commit (the deployment 
 demo-model: $(STAMP) ## Train models/demo-vlm anew (at most 60 minutes on 2 cores)
 	$(BIN)/python -m training.build_demo_vlm --out models/demo-vlm --checkpoints build/demo-vlm
 	$(BIN)/python -m services.refit.steering_vectors models/demo-vlm
+
+real-lm: $(STAMP) ## Make models/smol-lm, a real pretrained language model (downloads 93 MB; one minute)
+	$(BIN)/python -m training.real_lm
 
 bench-model: $(STAMP) ## Train models/bench-vlm, 324 people, for the tables (about 2.5 hours on 2 cores; not shipped)
 	$(BIN)/python -m training.build_demo_vlm --size bench --out models/bench-vlm --checkpoints build/bench-vlm

@@ -49,7 +49,7 @@ class Engine:
         self.progress = Progress()
         ends = vlm.model.generation_config.eos_token_id
         self.end_tokens = frozenset(ends if isinstance(ends, list) else [ends])
-        self.end_token: int = ends[0] if isinstance(ends, list) else ends  # ends a turn; Qwen2.5-VL has a second one
+        self.end_token: int = ends[0] if isinstance(ends, list) else ends  # ends a turn (`end_turns`)
         self._placeholder = placeholder_tokens(vlm.tokenizer)
 
     @property
