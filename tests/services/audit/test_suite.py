@@ -1,11 +1,15 @@
-"""The whole audit with public figures alone: nobody has a photograph, and some sets have nobody. On random models."""
+"""The whole audit with public figures alone, whom nobody has photographed; of a text-only model, and of one with
+pictures. On random models.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
+from benchmarks.random_models import build
 from services.audit import paper_tasks, suite
 from services.audit.suite import Suite
 from services.audit.verdict import Thresholds, judge
@@ -16,29 +20,24 @@ from shared.domain.subjects import Subject
 from shared.erasure.assembly import assemble
 from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import LACUNA
-from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference, default_reference
 from shared.vlm.engine import Engine
 from shared.vlm.loading import wrap
-from training.optimization import new_model
-from training.tokenizer import build_processor
 
-LAYERS, HIDDEN = 2, 64
 FEW = {"celebrity_fit": 4, "calibration": 3, "held_out": 2, "celebrity_eval": 2, "stranger_fit": 4, "stranger_eval": 2}
 
 
-@pytest.fixture(scope="module")
-def engine() -> Engine:
+@pytest.fixture(scope="module", params=["llama", "llava"])
+def engine(request: Any) -> Engine:
     torch.manual_seed(0)
-    processor = build_processor(900)
-    return Engine(wrap(new_model(processor, layers=LAYERS, hidden=HIDDEN).eval(), processor))
+    return Engine(wrap(*build(request.param, "tiny")))
 
 
 @pytest.fixture(scope="module")
 def figures() -> Reference:
-    """A few of the people that ship with Lacuna, as a text-only model sees them."""
+    """A few of the people that ship with Lacuna; the strangers have portraits."""
     whole = default_reference()
-    people = tuple(_unseen(person) for split, most in FEW.items() for person in whole.of(split)[:most])
+    people = tuple(person for split, most in FEW.items() for person in whole.of(split)[:most])
     general = replace(whole.general, fit=whole.general.fit[:3], calibration=whole.general.calibration[:3])
     return replace(whole, people=people, general=general, harmful=replace(whole.harmful, fit=whole.harmful.fit[:4]))
 
@@ -50,20 +49,20 @@ def few_questions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paper_tasks, "QUESTIONS_PER_CELL", 2)
 
 
-def _unseen(person: Person) -> Person:
-    return replace(person, subject=replace(person.subject, photos=()))
-
-
 def eraser_about(engine: Engine, reference: Reference, subjects: Sequence[Subject]) -> Eraser:
-    vectors = SteeringVectors(torch.ones(LAYERS, HIDDEN), torch.ones(LAYERS, HIDDEN))
+    site = engine.vlm.site
+    ones = torch.ones(len(site.layers), site.hidden_size)
+    vectors = SteeringVectors(ones, ones)
     statistics = compute_statistics(engine, reference, LACUNA, lambda _: None, vectors=vectors)
     fits = [fit_subject(engine, LACUNA, statistics, f"T-{n}", subject) for n, subject in enumerate(subjects)]
     return assemble(LACUNA, statistics, engine.vlm.site, fits)
 
 
 def test_audit_of_a_public_figure_says_what_it_could_not_ask(engine: Engine, figures: Reference) -> None:
-    """The retain panel asks about the figures of the fit; a picture is in no question."""
+    """The retain panel asks about the figures of the fit. A text-only model is shown nobody's photograph."""
     subject = default_reference().of("held_out")[-1].subject
+    if not engine.reads_pictures:
+        subject = replace(subject, photos=figures.of("stranger_fit")[0].subject.photos)
     eraser = eraser_about(engine, figures, [subject])
     report = Suite(engine, figures).audit(eraser, {"T-0": subject}, lambda _: None)
     assert set(report["panels"]) == {"forget", "test", "retain", "held_out", "celebrity", "stranger"}
