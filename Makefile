@@ -10,8 +10,8 @@ FIND_LINKS = $${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(PYTHON) -m pip config get
 INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url 2>/dev/null)}}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-slow test-all check lint schema deploy-check demo-model real-lm bench-model bench-forgetting bench-choose bench-cost \
-	bench-paper bench-idle bench-tickets chaos fuzz clean
+.PHONY: help setup demo demo-real up test test-slow test-all check lint schema deploy-check demo-model real-lm bench-model bench-forgetting bench-choose bench-cost \
+	bench-paper bench-real bench-idle bench-tickets chaos fuzz clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -30,6 +30,10 @@ $(STAMP): requirements.lock pyproject.toml
 
 demo: $(STAMP) ## Watch one person being forgotten, from the ticket to the silence
 	$(BIN)/lacuna demo --json build/demo.json
+
+demo-real: real-lm ## Watch a real language model forget a public figure (about 20 minutes, most of them the model's profile)
+	$(BIN)/lacuna model profile models/smol-lm --data build/real
+	$(BIN)/lacuna demo --real --data build/real --json build/demo-real.json --page build/demo-real.html
 
 up: $(STAMP) ## Start everything on this machine and keep it running
 	$(BIN)/lacuna up
@@ -77,6 +81,9 @@ bench-choose: $(STAMP) ## Choose margin, strength, blocks and placement of the d
 bench-cost: $(STAMP) ## What a fit and 1 to 1,000 tickets cost at d = 4096 (about 7 minutes)
 	$(BIN)/python -m benchmarks.fit --json build/fit.json
 	$(BIN)/python -m benchmarks.tickets_cost --json build/tickets_cost.json
+
+bench-real: real-lm ## Forgetting public figures in a real language model (about 40 minutes on 2 cores)
+	$(BIN)/python -m benchmarks.real_lm --model models/smol-lm --profiles build/real/profiles --json docs/results/real_lm.json
 
 bench-idle: $(STAMP) ## CPU time of a stack at rest, and what an urgent ticket waits for (about 10 minutes)
 	$(BIN)/python -m benchmarks.idle --tickets 3 --json build/idle.json

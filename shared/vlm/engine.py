@@ -162,8 +162,18 @@ class Engine:
         if request.eraser.recipe.fixed_text is not None:
             return self._fixed_answers(encoded, request, redo)
         again = self.redacted(encoded, state.prefill, request.eraser, redo.rows, redo.decision)
-        second = self._decode_to_end(again, request.steered(redo.rows, redo.decision))
-        return [self._answer(second, at, len(encoded[row].ids), request.stop) for at, row in enumerate(redo.rows)]
+        answers = self.second_pass(again, request.steered(redo.rows, redo.decision))
+        lengths = [len(encoded[row].ids) for row in redo.rows]
+        return [replace(answer, prompt_tokens=length) for answer, length in zip(answers, lengths, strict=True)]
+
+    def second_pass(self, redacted: Sequence[Encoded], request: GenerationRequest) -> list[Answer]:
+        """Answers of prompts that are redacted already, steered by the eraser of `request`, which holds the decision.
+
+        The token counts are those of the redacted prompts.
+        """
+        with self.exclusive():
+            state = self._decode_to_end(redacted, request)
+            return [self._answer(state, row, len(each.ids), request.stop) for row, each in enumerate(redacted)]
 
     def redacted(
         self,

@@ -27,6 +27,7 @@ TITLES: Final = {
     "held_out": ("People who are not in the fit", UNCHANGED),
     "celebrity": ("Public figures who are not in the fit", UNCHANGED),
     "stranger": ("Strangers, whom the model never knew", UNCHANGED),
+    "ordinary": ("Ordinary prompts about nobody", UNCHANGED),
 }
 
 STYLE: Final = """
@@ -70,6 +71,8 @@ def write_page(path: Path, result: DemoResult, own: Sequence[str]) -> None:
         _states(result.states),
     ]
     for set_name, (title, promise) in TITLES.items():
+        if not result.question_sets.get(set_name):
+            continue
         parts.append(f'<h2>{title}</h2><p class="dim">{promise}</p>')
         must_forget = set_name in ("forget", "test")
         parts.append(
