@@ -19,11 +19,6 @@ def normalised(text: str) -> str:
     return re.sub(r"[\s\-_]+", " ", plain.casefold()).strip()
 
 
-def attribute_name(text: str) -> str:
-    """What a fact is called, as one word in lower case: `Date of birth:` is `date_of_birth`."""
-    return normalised(text).rstrip(": ").replace(" ", "_")
-
-
 def reveals(text: str, accept: Sequence[str]) -> bool:
     """Whether one of the spellings in `accept` occurs in `text`: as whole words, or in another format (formats.py)."""
     words = normalised(text)
