@@ -104,5 +104,6 @@ def _questions(size: RefitSize) -> int:
 def _compared(size: RefitSize) -> int:
     """Windows of some tickets, a chunk of tokens, and the cosines of all tokens with them."""
     each = FLOAT32 * size.vector * size.ticket
-    tickets = min(size.tickets, max(1, GROUP_BYTES // max(1, each)))
-    return tickets * each + CHUNK_BYTES + FLOAT32 * size.words * (3 * tickets * size.ticket + size.tickets)
+    together = min(size.tickets, max(1, GROUP_BYTES // max(1, each)))
+    chunk = min(CHUNK_BYTES, FLOAT32 * size.vector * size.words)
+    return together * each + chunk + FLOAT32 * size.words * (3 * together * size.ticket + size.tickets)
