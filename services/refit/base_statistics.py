@@ -9,22 +9,21 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 
 from torch import Tensor
 
 from services.refit.activation_checks import ActivationCheck, check_activations, check_directions
 from services.refit.identity_evidence import identity_training_set
 from services.refit.retained_people import FORMS, calibrating_people, retained_people, without_unreadable
-from services.refit.steering_vectors import SteeringVectors, folder_digest, load_or_compute_steering_vectors
+from services.refit.steering_vectors import SteeringVectors, load_or_compute_steering_vectors
 from shared.artifacts.retain_sets import RetainRow, rows_in_split
 from shared.domain.prompts import Prompt
 from shared.erasure.base_statistics import BaseStatistics
 from shared.erasure.prepare import gated_layers, prepare_identity, prepare_streamed
 from shared.erasure.recipe import Recipe
 from shared.erasure.schema_versions import ROWS_SCHEMA_VERSION
+from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference
-from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import fact_questions, visible_questions
 from shared.probes.templates import Form
 from shared.vlm import capture
@@ -35,9 +34,9 @@ EnterStage = Callable[[str], None]
 Count = Callable[[int, int], None]  # done, all
 
 
-def statistics_digest(engine: Engine, reference_folder: Path, recipe: Recipe, retain_key: str = "") -> str:
-    """sha256 (hex) of all that the statistics depend on: site, recipe, the reference's bytes, `RetainSide.key`."""
-    text = f"{ROWS_SCHEMA_VERSION}/{engine.vlm.site.digest}/{recipe.digest}/{folder_digest(reference_folder)}"
+def statistics_digest(engine: Engine, reference: Reference, recipe: Recipe, retain_key: str = "") -> str:
+    """sha256 (hex) of all that the statistics depend on: site, recipe, `Reference.digest`, `RetainSide.key`."""
+    text = f"{ROWS_SCHEMA_VERSION}/{engine.vlm.site.digest}/{recipe.digest}/{reference.digest}"
     text += f"/{retain_key}" if retain_key else ""
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -45,7 +44,6 @@ def statistics_digest(engine: Engine, reference_folder: Path, recipe: Recipe, re
 def compute_statistics(
     engine: Engine,
     reference: Reference,
-    reference_folder: Path,
     recipe: Recipe,
     enter_stage: EnterStage,
     *,
@@ -62,7 +60,7 @@ def compute_statistics(
     reference, operator_rows = without_unreadable(engine, reference, operator_rows)
     if vectors is None:
         enter_stage("finding the steering vectors")
-        vectors = load_or_compute_steering_vectors(engine, reference, recipe, reference_folder, count)
+        vectors = load_or_compute_steering_vectors(engine, reference, recipe, count)
     check_directions(vectors.last_token)
     if recipe.gate == "identity":
         enter_stage("reading the retain set")

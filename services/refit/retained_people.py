@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from shared.artifacts.retain_sets import RetainRow, Split, rows_in_split
+from shared.artifacts.retain_sets import RetainRow, rows_in_split
+from shared.domain.splits import Split
 from shared.domain.subjects import Subject
-from shared.evaluation.reference import Person, Reference
+from shared.evaluation.people import Person
+from shared.evaluation.reference import Reference
 from shared.probes.templates import Form
 from shared.vlm.engine import Engine
 

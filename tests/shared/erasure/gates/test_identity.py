@@ -77,7 +77,7 @@ def statistics() -> BaseStatistics:
 def ticket(statistics: BaseStatistics, number: int) -> TicketFit:
     """Rows of a person with one photograph, and a name of two tokens (the person, then the person's double)."""
     mentions = [
-        torch.stack([one, two]) for one, two in zip(person(number, 6, 5), person(number + 500, 6, 6), strict=True)
+        torch.stack([own, double]) for own, double in zip(person(number, 6, 5), person(number + 500, 6, 6), strict=True)
     ]
     return fit_identity(RECIPE, statistics, f"T-{number}", [person(number, 8, number)], [mentions])
 
@@ -88,7 +88,7 @@ def shown(pictures: Tensor, *, harmless: bool = False) -> Readout:
     return Readout(last, RaggedRows(pictures, torch.arange(len(pictures))), none, none)
 
 
-def said(*texts: Tensor) -> Readout:
+def named(*texts: Tensor) -> Readout:
     none = RaggedRows.none(LAYERS, HIDDEN)
     return Readout(torch.full((len(texts), LAYERS, HIDDEN), 2.0), none, words(*texts), none)
 
@@ -114,8 +114,8 @@ def test_whole_name_fires_anywhere_and_half_of_it_does_not(statistics: BaseStati
     first, last = person(100, 1, 31), person(600, 1, 32)
     talk = person(300, 5, 33)
     whole, half = torch.cat([talk, first, last, talk]), torch.cat([talk, person(301, 1, 34), last, talk])
-    assert eraser.decide(said(whole, half)).fired.tolist() == [True, False]
-    assert eraser.decide(said(torch.cat([talk, first]), torch.cat([last, talk]))).fired.tolist() == [False, False]
+    assert eraser.decide(named(whole, half)).fired.tolist() == [True, False]
+    assert eraser.decide(named(torch.cat([talk, first]), torch.cat([last, talk]))).fired.tolist() == [False, False]
 
 
 def test_name_in_an_answer_is_matched(statistics: BaseStatistics) -> None:
@@ -156,9 +156,10 @@ def test_eraser_loads_unchanged_and_an_altered_one_is_refused(statistics: BaseSt
 def test_loaded_statistics_give_the_same_decisions(statistics: BaseStatistics) -> None:
     back = BaseStatistics.from_bytes(statistics.to_bytes())
     rows = [ticket(statistics, 100)]
-    one, two = (assemble(RECIPE, some, SITE, rows) for some in (statistics, back))
+    first, second = (assemble(RECIPE, some, SITE, rows) for some in (statistics, back))
     readout = shown(person(100, 20, 903))
-    assert torch.allclose(one.decide(readout).score, two.decide(readout).score, atol=2e-3)  # calibration is float16
+    scores = first.decide(readout).score, second.decide(readout).score
+    assert torch.allclose(scores[0], scores[1], atol=2e-3)  # calibration is float16
 
 
 def test_version_without_tickets_is_empty(statistics: BaseStatistics) -> None:
@@ -177,7 +178,7 @@ def test_name_longer_than_the_window_is_compared_at_its_end(statistics: BaseStat
     rows = fit_identity(RECIPE, statistics, "T-1", [], [mentions])
     eraser = assemble(RECIPE, statistics, SITE, [rows])
     again = torch.cat([person(400 + place, 1, 70 + place) for place in range(WINDOW + 2)])
-    assert eraser.decide(said(again, again[2:], again[:3])).fired.tolist() == [True, True, False]
+    assert eraser.decide(named(again, again[2:], again[:3])).fired.tolist() == [True, True, False]
 
 
 def test_retain_set_with_one_sighting_per_person_is_refused() -> None:
@@ -229,10 +230,10 @@ def test_retain_set_without_photographs_gives_a_gate_that_reads_names_alone(stat
     eraser = assemble(RECIPE, BaseStatistics.from_bytes(blob), SITE, [ticket(text_only, 100), ticket(text_only, 101)])
     name = torch.cat([person(100, 1, 41), person(600, 1, 42)])
     talk = person(302, 3, 43)
-    assert eraser.decide(said(torch.cat([talk, name]), talk)).ticket == ["T-100", None]
+    assert eraser.decide(named(torch.cat([talk, name]), talk)).ticket == ["T-100", None]
     assert not eraser.decide(shown(person(100, 20, 901))).fired.any()
     back = load(*dump(eraser, {}))
-    readout = said(torch.cat([talk, name]), talk)
+    readout = named(torch.cat([talk, name]), talk)
     assert torch.equal(back.decide(readout).score, eraser.decide(readout).score)
     assert dump(back, {})[0] == dump(eraser, {})[0]
     assert [spans.words for spans in back.mention_spans(readout, ["T-100", None])] == [((3, 5),), ()]
@@ -249,9 +250,9 @@ def test_retain_set_without_names_gives_a_gate_that_reads_pictures_alone(statist
     back = load(*dump(eraser, {}))
     assert back.decide(shown(person(100, 20, 901))).fired.all()
     name = torch.cat([person(100, 1, 41), person(600, 1, 42)])
-    assert not back.decide(said(name)).fired.any()
+    assert not back.decide(named(name)).fired.any()
     assert back.match_answers(words(name), 1) == [None]
-    assert back.mention_spans(said(name), ["T-100"])[0].words == ()
+    assert back.mention_spans(named(name), ["T-100"])[0].words == ()
 
 
 def test_ticket_with_nothing_that_the_gate_compares_is_refused(statistics: BaseStatistics) -> None:
