@@ -227,7 +227,9 @@ class Engine:
             return PrefillState(out.past_key_values, out.logits[:, -1], nothing_fires, inputs)
         read = self.blocks_at(layers)
         adapter = self.vlm.adapter
-        capture = CaptureReadout(adapter, encoded, len(read)) if every_token else CaptureLastToken(len(read))
+        capture: CaptureReadout | CaptureLastToken = (
+            CaptureReadout(adapter, encoded, len(read)) if every_token else CaptureLastToken(len(read))
+        )
         out = self._read(inputs, read, capture)
         state = PrefillState(out.past_key_values, out.logits[:, -1], nothing_fires, inputs, decides=deciding)
         if isinstance(capture, CaptureReadout):

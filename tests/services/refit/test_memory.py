@@ -1,7 +1,7 @@
 """A refit's memory has a bound: what is held is counted, tensor by tensor, on a random LLaVA with many layers."""
 
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -84,12 +84,11 @@ def engine() -> Engine:
 
 
 @pytest.fixture(autouse=True)
-def small_pieces(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches and buffers in proportion to a small model."""
     monkeypatch.setattr(batching, "BATCH_BYTES", MEGABYTE)
     monkeypatch.setattr(prepare, "WAITING_BYTES", 64 << 10)
     monkeypatch.setattr(memory, "WAITING_BYTES", 64 << 10)
-    return
 
 
 def reference(retained: int, calibrating: int, *, photos: bool) -> Reference:
