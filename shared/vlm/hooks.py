@@ -52,6 +52,20 @@ class CaptureLastToken:
         return torch.stack([row for row in self._rows if row is not None], dim=1)
 
 
+class CaptureAllTokens:
+    """Keeps every position of every block's output, float32: for a prompt or two, to compare with (readouts.py)."""
+
+    def __init__(self) -> None:
+        self._rows: list[Tensor] = []
+
+    def __call__(self, _: int, states: Tensor) -> None:
+        self._rows.append(states.float())
+
+    def stacked(self) -> Tensor:
+        """[B, T, L, d]."""
+        return torch.stack(self._rows, dim=2)
+
+
 class AddVector:
     """Adds `vector` [L, d] to every row of the batch: at its last position, or at each with `everywhere`."""
 

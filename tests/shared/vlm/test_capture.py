@@ -19,7 +19,7 @@ from shared.errors import BadInput
 from shared.vlm import capture
 from shared.vlm.engine import Engine
 from shared.vlm.generation import Answer
-from shared.vlm.hooks import hooked
+from shared.vlm.hooks import CaptureAllTokens, hooked
 from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import wrap
 from shared.vlm.redaction import placeholder_tokens, redact
@@ -70,10 +70,10 @@ def checking(engine: Engine, name: Tensor, *, check: bool = True) -> Eraser:
 def states(engine: Engine, prompt: Prompt) -> tuple[Tensor, Tensor]:
     """Token ids, and every token's state by hand, [T, L, d]."""
     (row,) = engine.vlm.adapter.encode([prompt])
-    outputs: list[Tensor] = []
-    with torch.inference_mode(), hooked(engine.vlm.adapter.blocks, lambda _, output: outputs.append(output[0])):
+    gathering = CaptureAllTokens()
+    with torch.inference_mode(), hooked(engine.vlm.adapter.blocks, gathering):
         engine.vlm.model(**engine.vlm.adapter.inputs([row]), use_cache=False)
-    return row.ids, torch.stack(outputs, dim=1)
+    return row.ids, gathering.stacked()[0]
 
 
 def test_readout_holds_pictures_words_and_last_tokens(engine: Engine) -> None:
