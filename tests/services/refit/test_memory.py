@@ -49,7 +49,7 @@ class HeldTensors(TorchDispatchMode):
     """Counts the bytes of all tensors that were made inside and still exist; `peak` is the most at any time."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.now = self.peak = 0
         self._known: set[int] = set()
 
