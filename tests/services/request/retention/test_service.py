@@ -159,7 +159,7 @@ def test_unreachable_store_delays_the_object_and_not_the_key(
 @pytest.mark.parametrize(
     ("statement", "says"),
     [
-        ("UPDATE ticket SET payload_wrapped_key = NULL", "leaves a proof"),
+        ("UPDATE ticket SET payload_wrapped_key = NULL", "without a disposal record"),
         ("UPDATE disposal SET sha256 = ''", "permission denied"),
         ("DELETE FROM disposal", "permission denied"),
     ],
