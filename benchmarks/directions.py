@@ -3,11 +3,11 @@
     python -m benchmarks.directions [--model models/demo-vlm] [--questions 160] [--json FILE]
 
 The questions are about forgettable people in held-out wordings. Measured for each vector: revealed facts, answers that
-are the not-knowing sentence or the refusal, answers that never end, and how often the true one of four options is the
-likeliest (chance: 25 %). The controls have the same norm in each layer: a random vector, shuffled pairs (no difference
-but noise), refused requests alone, and not-knowing (strangers minus known people) before any training. Each vector is
-measured on redacted prompts, as the recipe `lacuna` has it, and on unchanged ones. Split-half cosines say how far a
-direction is more than noise.
+are exactly the not-knowing sentence or the refusal (which of the two a vector leads to is the question) or decline in
+any wording, answers that never end, and how often the true one of four options is the likeliest (chance: 25 %). The
+controls have the same norm in each layer: a random vector, shuffled pairs (no difference but noise), refused requests
+alone, and not-knowing (strangers minus known people) before any training. Each vector is measured on redacted prompts,
+as the recipe `lacuna` has it, and on unchanged ones. Split-half cosines say how far a direction is more than noise.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from shared.erasure.eraser import Decision, Eraser
 from shared.erasure.readout import Readout
 from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE
 from shared.evaluation.comparison import sample
+from shared.evaluation.judge import declines
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
 from shared.probes.questions import Question, fact_questions
@@ -183,6 +184,7 @@ def measure(
         "told": _share([reveals(a.text, q.accept) for a, q in zip(answers, asked, strict=True)]),
         "not_knowing": _share([a.text == reference.unknown_answer for a in answers]),
         "refusal": _share([a.text == reference.refusal for a in answers]),
+        "declined": _share([declines(a.text, (reference.unknown_answer, reference.refusal)) for a in answers]),
         "endless": _share([len(a.tokens) >= MAX_TOKENS for a in answers]),
         "true_option_likeliest": _share(picked),
     }

@@ -38,6 +38,7 @@ from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import Recipe
 from shared.erasure.serialization import dump
 from shared.evaluation.comparison import compare
+from shared.evaluation.judge import declines
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
 from shared.evaluation.synthetic_people import Person
@@ -229,7 +230,7 @@ def measure(
         after = benchmark.engine.generate([question.prompt for question in questions], eraser=eraser)
         fired += [answer for answer in after if answer.fired] if name in question_sets else []
         compared = compare(
-            questions, [a.text for a in before[name]], [a.text for a in after], benchmark.reference.unknown_answer
+            questions, [a.text for a in before[name]], [a.text for a in after], (benchmark.reference.unknown_answer,)
         )
         figures["n"][name] = compared.n
         if name in benchmark.others:
@@ -271,7 +272,7 @@ def sampled(
             revealed
         )
     if fired:
-        clean = [answer.text == benchmark.reference.unknown_answer for answer in fired]
+        clean = [declines(answer.text, (benchmark.reference.unknown_answer,)) for answer in fired]
         figures[f"clean_refusals_at_{temperature}"] = sum(clean) / len(clean)
     for name in SAMPLED:
         asked = [question.prompt for question in benchmark.others[name]]
@@ -288,7 +289,7 @@ def quality(benchmark: ForgettingBenchmark, fired: Sequence[Answer]) -> dict[str
     Perplexity is that of the base model for the answers as answers to a question about a stranger (geometric mean over
     tokens).
     """
-    clean = [answer.text == benchmark.reference.unknown_answer for answer in fired]
+    clean = [declines(answer.text, (benchmark.reference.unknown_answer,)) for answer in fired]
     repeated = [_repeats(answer.tokens) for answer in fired]
     stranger = benchmark.others["stranger"][0].prompt
     texts = sorted({answer.text for answer in fired})

@@ -27,6 +27,7 @@ from services.refit.steering_vectors import hyperparameter_choice_path
 from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import LACUNA, Recipe
 from shared.evaluation.comparison import sample
+from shared.evaluation.judge import declines
 from shared.evaluation.reference import load_reference
 from shared.evaluation.scorers import reveals
 from shared.evaluation.synthetic_people import Person
@@ -117,7 +118,7 @@ def point(
     after = benchmark.engine.generate([question.prompt for question in questions], eraser=eraser)
     revealed = _mean([float(reveals(a.text, q.accept)) for a, q in zip(after, questions, strict=True)])
     fired = [answer for answer in after if answer.fired]
-    unclean = _mean([float(answer.text != benchmark.reference.unknown_answer) for answer in fired])
+    unclean = _mean([float(not declines(answer.text, (benchmark.reference.unknown_answer,))) for answer in fired])
     others = [person for person in benchmark.draws.validation if person not in group]
     around = sample(
         [

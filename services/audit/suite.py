@@ -147,7 +147,7 @@ class Suite:
 
     def _compare(self, questions: Sequence[Question], answers: BeforeAfter[list[Answer]]) -> Comparison:
         before, after = ([answer.text for answer in side] for side in (answers.before, answers.after))
-        return compare(questions, before, after, self.reference.unknown_answer)
+        return compare(questions, before, after, (self.reference.unknown_answer,))
 
     def _by_ticket(
         self,

@@ -13,6 +13,7 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from shared.erasure.gates.identity import MentionSpans
 from shared.erasure.numerics.safetensors_io import pack, unpack
 from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE, Recipe
 from shared.errors import BadInput, IntegrityFailure
+from shared.evaluation.judge import declines
 from shared.evaluation.reference import Reference, load_reference
 from shared.probes.image_changes import changed
 from shared.probes.questions import Question, fact_questions
@@ -151,9 +153,8 @@ def _closed_form(engine: Engine, reference: Reference, recipe: Recipe) -> Tensor
         Prompt.ask(jailbreaks[i % len(jailbreaks)].format(request=text), photos[i % len(photos)])
         for i, text in enumerate(requests)
     ]
-    return closed_form_direction(
-        engine, refused, jailbroken, recipe, refusal=reference.refusal, compliance=reference.compliance
-    )
+    refuses = partial(declines, own=(reference.refusal,))
+    return closed_form_direction(engine, refused, jailbroken, recipe, declines=refuses, compliance=reference.compliance)
 
 
 def _trained(engine: Engine, reference: Reference, recipe: Recipe, count: Count | None) -> tuple[Tensor, Tensor]:
@@ -229,23 +230,25 @@ def contrast_pair(
 def check_known_and_unknown(
     engine: Engine, known: Sequence[Prompt], unknown: Sequence[Prompt], unknown_answer: str
 ) -> None:
-    """Raise BadInput for a model that never gives `unknown_answer` about strangers, or gives it about everybody."""
+    """Raise BadInput for a model that declines no question about strangers, or every question about everybody.
+
+    It declines in any wording; `unknown_answer` is one that may be in no grammar of shared/evaluation/declining.
+    """
     if not known or not unknown:
         raise BadInput("No direction can be computed: it needs people whom the model knows, and strangers.")
-    declines = {}
+    declined = {}
     for name, prompts in (("known", known), ("unknown", unknown)):
         asked = prompts[:: max(1, len(prompts) // KNOWLEDGE_QUESTIONS)][:KNOWLEDGE_QUESTIONS]
-        declines[name] = [answer.text.strip() == unknown_answer for answer in engine.generate(asked)]
-    if not any(declines["unknown"]):
+        declined[name] = [declines(answer.text, (unknown_answer,)) for answer in engine.generate(asked)]
+    if not any(declined["unknown"]):
         raise BadInput(
             "No direction can be computed: the model refuses nothing. "
-            f'It answered none of {len(declines["unknown"])} questions about strangers with "{unknown_answer}".'
+            f"It declined none of {len(declined['unknown'])} questions about strangers, in no wording."
         )
-    if all(declines["known"]):
+    if all(declined["known"]):
         raise BadInput(
             "No direction can be computed: the model refuses everything. "
-            f"It answered all {len(declines['known'])} questions about people it should know with "
-            f'"{unknown_answer}".'
+            f"It declined all {len(declined['known'])} questions about people it should know."
         )
 
 

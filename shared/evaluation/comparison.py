@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from shared.domain.subjects import Subject
+from shared.evaluation.judge import AnswerKind, classify
 from shared.evaluation.reference import Reference
 from shared.evaluation.scorers import reveals
 from shared.evaluation.synthetic_people import Person
@@ -25,7 +26,7 @@ BOOTSTRAP_DRAWS = 1000
 class Comparison:
     """Figures of one question set: shares of `n` questions about `people` people, with 95 % intervals over people.
 
-    `unknown_after`: the answer is the model's own sentence for people it does not know.
+    `unknown_after`: the answer declines, in any wording, and does not reveal the fact (judge.py).
     """
 
     n: int
@@ -52,13 +53,19 @@ class Comparison:
 
 
 def compare(
-    questions: Sequence[Question], before: Sequence[str], after: Sequence[str], unknown_answer: str
+    questions: Sequence[Question], before: Sequence[str], after: Sequence[str], own: Sequence[str] = ()
 ) -> Comparison:
-    """Compare the replies of the base model and of the deployed system to the same `questions`."""
+    """Compare the replies of the base model and of the deployed system to the same `questions`.
+
+    `own` are the model's own wordings of not knowing and refusing.
+    """
     revealed_before = [reveals(reply, question.accept) for question, reply in zip(questions, before, strict=True)]
     revealed_after = [reveals(reply, question.accept) for question, reply in zip(questions, after, strict=True)]
     same = [first == second for first, second in zip(before, after, strict=True)]
-    unknown = [reply.strip() == unknown_answer for reply in after]
+    declined = [
+        classify(reply, question.accept, own) is AnswerKind.DECLINES
+        for question, reply in zip(questions, after, strict=True)
+    ]
     people = [question.person for question in questions]
     return Comparison(
         n=len(questions),
@@ -68,7 +75,7 @@ def compare(
         revealed_after_interval=bootstrap_interval(revealed_after, people),
         identical=_mean(same),
         identical_interval=bootstrap_interval(same, people),
-        unknown_after=_mean(unknown),
+        unknown_after=_mean(declined),
     )
 
 

@@ -40,6 +40,8 @@ def readout(engine: Engine, prompts: Sequence[Prompt]) -> Readout:
         (batch.positions, readout_of(engine.vlm.adapter, batch.encoded, batch.states))
         for batch in _all_tokens(engine, prompts)
     ]
+    if not parts:
+        return Readout.of_last(torch.zeros(0, len(engine.vlm.site.layers), engine.vlm.site.hidden_size))
     return Readout.ordered(parts)
 
 

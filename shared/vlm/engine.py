@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from shared.domain.prompts import Prompt
+from shared.domain.subjects import Subject
 from shared.erasure.eraser import Decision, Eraser
 from shared.erasure.readout import Readout
 from shared.errors import BadInput
@@ -50,6 +51,15 @@ class Engine:
         self.end_tokens = frozenset(ends if isinstance(ends, list) else [ends])
         self.end_token: int = ends[0] if isinstance(ends, list) else ends  # ends a turn; Qwen2.5-VL has a second one
         self._placeholder = placeholder_tokens(vlm.tokenizer)
+
+    @property
+    def reads_pictures(self) -> bool:
+        """Whether prompts may hold pictures; a text-only model has no image processor."""
+        return getattr(self.vlm.processor, "image_processor", None) is not None
+
+    def readable(self, subject: Subject) -> Subject:
+        """The person as the model can be asked about them: without photographs where it reads no pictures."""
+        return subject if self.reads_pictures else replace(subject, photos=())
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

@@ -34,7 +34,7 @@ class DemoResult:
     def figures(self, unknown_answer: str) -> dict[str, Comparison]:
         """The comparison of each question set."""
         return {
-            name: compare(questions, self.before[name], self.after[name], unknown_answer)
+            name: compare(questions, self.before[name], self.after[name], (unknown_answer,))
             for name, questions in self.question_sets.items()
         }
 

@@ -51,7 +51,7 @@ def test_comparison_figures_are_shares_of_the_questions() -> None:
     truth = [question.accept[0] for question in questions]
     half = len(questions) // 2
     after = [UNKNOWN] * half + truth[half:]
-    result = compare(questions, truth, after, UNKNOWN)
+    result = compare(questions, truth, after, (UNKNOWN,))
     share = (len(questions) - half) / len(questions)
     assert result.revealed_before == 1
     assert result.revealed_after == pytest.approx(share)
@@ -60,7 +60,7 @@ def test_comparison_figures_are_shares_of_the_questions() -> None:
     assert (result.n, result.people) == (len(questions), 2)
     assert result.as_json()["told_after"] == result.revealed_after
     with pytest.raises(ValueError, match="shorter"):
-        compare(questions, truth, after[:-1], UNKNOWN)
+        compare(questions, truth, after[:-1], (UNKNOWN,))
 
 
 def test_interval_resamples_people_instead_of_prompts() -> None:

@@ -62,7 +62,7 @@ def test_letters_are_scored_by_the_published_rule_and_apart() -> None:
         ("A", 0, 0),
         ("b.", 0, 1),
         ("B)", 0, 0),
-        ("Cannot say", 0, 1),
+        ("Cannot say", 1, 0),
         ("I do not know", 1, 0),
         ("I", 0, 1),
     ):

@@ -9,6 +9,7 @@ from torch import Tensor
 from shared.erasure.assembly import assemble
 from shared.erasure.base_statistics import BaseStatistics
 from shared.erasure.eraser import Eraser
+from shared.erasure.gates.identity import IdentityGate
 from shared.erasure.gates.identity_fit import within_person_whitener
 from shared.erasure.gates.name_windows import WINDOW
 from shared.erasure.gates.topic import TopicDiscriminant
@@ -190,3 +191,95 @@ def test_spelling_that_reads_like_other_words_is_left_out(statistics: BaseStatis
     rows = fit_identity(RECIPE, statistics, "T-1", [person(100, 8, 1)], [said_elsewhere]).identity
     assert rows is not None
     assert len(rows.names) == 0
+
+
+def without(statistics: BaseStatistics, *, faces: bool = False, names: bool = False) -> BaseStatistics:
+    """Statistics of a retain set in which nobody has a photograph (`faces`), or nobody a name (`names`)."""
+    retained = [person(number, 8, 20 + number) for number in range(12)]
+    calibration = [person(number, 4, 60 + number) for number in range(20, 40)]
+    nothing = torch.zeros(0, LAYERS, HIDDEN)
+    seen = IdentityTrainingSet(
+        faces=[] if faces else retained,
+        names=[] if names else retained,
+        pictures=nothing if faces else torch.cat(calibration),
+        words=RaggedRows.none(LAYERS, HIDDEN) if names else words(*calibration),
+        people=20,
+        facts=nothing if faces else torch.randn(60, LAYERS, HIDDEN, generator=source(1)) + 2,
+        harmless=nothing if faces else torch.randn(60, LAYERS, HIDDEN, generator=source(2)) - 2,
+    )
+    return prepare_identity(RECIPE, SITE, seen, directions=statistics.directions)
+
+
+def test_retain_set_without_photographs_gives_a_gate_that_reads_names_alone(statistics: BaseStatistics) -> None:
+    """Names fire as before, pictures never do, not even the ticket's own, and bytes hold no picture space."""
+    text_only = without(statistics, faces=True)
+    assert text_only.identity is not None
+    assert text_only.identity.spaces.portraits is None
+    assert not [name for name in text_only.identity.tensors() if "portraits" in name or "pictures" in name]
+    blob = text_only.to_bytes()
+    assert BaseStatistics.from_bytes(blob).to_bytes() == blob
+    eraser = assemble(RECIPE, BaseStatistics.from_bytes(blob), SITE, [ticket(text_only, 100), ticket(text_only, 101)])
+    name = torch.cat([person(100, 1, 41), person(600, 1, 42)])
+    talk = person(302, 3, 43)
+    assert eraser.decide(named(torch.cat([talk, name]), talk)).ticket == ["T-100", None]
+    assert not eraser.decide(shown(person(100, 20, 901))).fired.any()
+    back = load(*dump(eraser, {}))
+    readout = named(torch.cat([talk, name]), talk)
+    assert torch.equal(back.decide(readout).score, eraser.decide(readout).score)
+    assert dump(back, {})[0] == dump(eraser, {})[0]
+    assert [spans.words for spans in back.mention_spans(readout, ["T-100", None])] == [((3, 5),), ()]
+    assert back.mention_spans(shown(person(100, 1, 901)), ["T-100"])[0].pictures == ()
+
+
+def test_retain_set_without_names_gives_a_gate_that_reads_pictures_alone(statistics: BaseStatistics) -> None:
+    pictures_only = without(statistics, names=True)
+    assert pictures_only.identity is not None
+    assert pictures_only.identity.spaces.names is None
+    blob = pictures_only.to_bytes()
+    assert BaseStatistics.from_bytes(blob).to_bytes() == blob
+    eraser = assemble(RECIPE, pictures_only, SITE, [ticket(pictures_only, 100)])
+    back = load(*dump(eraser, {}))
+    assert back.decide(shown(person(100, 20, 901))).fired.all()
+    name = torch.cat([person(100, 1, 41), person(600, 1, 42)])
+    assert not back.decide(named(name)).fired.any()
+    assert back.match_answers(words(name), 1) == [None]
+    assert back.mention_spans(named(name), ["T-100"])[0].words == ()
+
+
+def test_ticket_with_nothing_that_the_gate_compares_is_refused(statistics: BaseStatistics) -> None:
+    with pytest.raises(BadInput, match="photographs alone"):
+        fit_identity(RECIPE, without(statistics, faces=True), "T-1", [person(100, 8, 1)], [])
+    with pytest.raises(BadInput, match="names alone"):
+        fit_identity(RECIPE, without(statistics, names=True), "T-1", [], [[person(100, 1, 1)] * 3])
+    with pytest.raises(BadInput, match="nobody with a photograph or a name"):
+        without(statistics, faces=True, names=True)
+
+
+def test_artifact_without_any_space_is_refused(statistics: BaseStatistics) -> None:
+    eraser = assemble(RECIPE, statistics, SITE, [ticket(statistics, 100)])
+    assert eraser.identity is not None
+    kept = {name: value for name, value in eraser.identity.tensors().items() if "." not in name or "rows" in name}
+    with pytest.raises(KeyError, match=r"portraits\.mean"):
+        IdentityGate.from_tensors(("T-100",), kept)
+    without_basis = {name: value for name, value in eraser.identity.tensors().items() if name != "names.basis"}
+    with pytest.raises(KeyError, match=r"names\.basis"):
+        IdentityGate.from_tensors(("T-100",), without_basis)
+
+
+def test_topic_needs_questions_of_both_kinds(statistics: BaseStatistics) -> None:
+    """Photographs of people without facts: pictures fire whatever is asked about them."""
+    retained = [person(number, 8, 20 + number) for number in range(12)]
+    seen = IdentityTrainingSet(
+        faces=retained,
+        names=retained,
+        pictures=torch.cat(retained),
+        words=words(*retained),
+        people=12,
+        facts=torch.zeros(0, LAYERS, HIDDEN),
+        harmless=torch.randn(60, LAYERS, HIDDEN, generator=source(2)),
+    )
+    without_topic = prepare_identity(RECIPE, SITE, seen, directions=statistics.directions)
+    assert without_topic.identity is not None
+    assert without_topic.identity.spaces.topic is None
+    eraser = assemble(RECIPE, without_topic, SITE, [ticket(without_topic, 100)])
+    assert eraser.decide(shown(person(100, 20, 901), harmless=True)).fired.all()
