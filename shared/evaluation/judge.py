@@ -89,8 +89,8 @@ def _declines_in(answer: str, patterns: "_Patterns") -> bool:
             declined_in = clause.sentence
         contrasted = clause.contrasted and beside is None and declined_in == clause.sentence
         number = ANY_NUMBER if contrasted or declined_in < 0 else YEAR
-        told = [clause.text] if beside is None else beside
-        if any(_tells(part, patterns, number, contrasted=contrasted) for part in told):
+        parts = [clause.text] if beside is None else beside
+        if any(_tells(part, patterns, number, contrasted=contrasted) for part in parts):
             return False
     return declined_in >= 0 or _only_apologises(answer, patterns)
 
