@@ -89,7 +89,7 @@ def upgrade() -> None:
             if definition.count(f"EXCEPTION '{before}'") != 1:
                 raise ValueError(f"{name} does not refuse with '{before}'")
             definition = definition.replace(f"EXCEPTION '{before}'", f"EXCEPTION '{now}'")
-        connection.exec_driver_sql(definition)
+        connection.exec_driver_sql(definition.replace("%", "%%"))  # the driver reads % as a placeholder
 
 
 def downgrade() -> None:
