@@ -77,6 +77,7 @@ SENTENCES = {  # by function: the sentence before, the sentence now
         ),
     },
 }
+WIDTH = 120  # of a line of schema.sql
 
 
 def upgrade() -> None:
@@ -89,6 +90,10 @@ def upgrade() -> None:
             if definition.count(f"EXCEPTION '{before}'") != 1:
                 raise ValueError(f"{name} does not refuse with '{before}'")
             definition = definition.replace(f"EXCEPTION '{before}'", f"EXCEPTION '{now}'")
+        definition = "\n".join(
+            line.replace(" USING ERRCODE", "\n            USING ERRCODE") if len(line) > WIDTH else line
+            for line in definition.split("\n")
+        )
         connection.exec_driver_sql(definition.replace("%", "%%"))  # the driver reads % as a placeholder
 
 

@@ -56,7 +56,7 @@ def test_only_the_sentences_of_the_functions_change(empty: str) -> None:
 
     def blanked(all_functions: dict[str, Function]) -> dict[str, Function]:
         return {
-            name: replace(function, source=SENTENCE.sub("EXCEPTION ''", function.source))
+            name: replace(function, source=re.sub(r"\s+", " ", SENTENCE.sub("EXCEPTION ''", function.source)))
             for name, function in all_functions.items()
         }
 
