@@ -1298,7 +1298,7 @@ BEGIN
     IF OLD.kit_wrapped_key IS NOT NULL AND NEW.kit_wrapped_key IS NULL AND (NOT EXISTS
         (SELECT 1 FROM disposal WHERE ticket_id = NEW.id AND object = 'kit' AND sha256 = OLD.kit_sha256)
         OR EXISTS (SELECT 1 FROM ticket_hold WHERE ticket_id = NEW.id AND released_at IS NULL)) THEN
-        RAISE EXCEPTION 'the audit kit of ticket % cannot be destroyed under a hold or without a disposal record', NEW.id
+        RAISE EXCEPTION 'the kit of ticket % cannot be destroyed under a hold or without a disposal record', NEW.id
             USING ERRCODE = 'LC004';
     END IF;
     RETURN NEW;

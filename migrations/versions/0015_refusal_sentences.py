@@ -52,7 +52,7 @@ SENTENCES = {  # by function: the sentence before, the sentence now
             "the payload of ticket % cannot be destroyed without a disposal record"
         ),
         "destroying the kit of ticket % leaves a proof": (
-            "the audit kit of ticket % cannot be destroyed under a hold or without a disposal record"
+            "the kit of ticket % cannot be destroyed under a hold or without a disposal record"
         ),
     },
     "guard_hold": {
