@@ -61,16 +61,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     logging.getLogger("shared").setLevel(logging.ERROR)
-    engine, folder = Engine(load(args.model)), args.model / "reference"
-    reference = load_reference(folder)
+    engine = Engine(load(args.model))
+    reference = load_reference(args.model / "reference")
     draws = draw_people(reference, 5, 6)
     people = [person for draw in draws.evaluation for person in draw]
     question_sets = questions_about_forgotten(people, reference)
-    benchmark = ForgettingBenchmark(engine, reference, folder, draws)
+    benchmark = ForgettingBenchmark(engine, reference, draws)
     gate = benchmark.eraser(LACUNA, people)
     asked = sample(question_sets["test"], args.questions)
     choices = sample(question_sets["mcq"], args.questions)
-    compared = candidates(engine, reference, folder)
+    compared = candidates(engine, reference)
     report: dict[str, Any] = {
         "n": len(asked),
         "n_choices": len(choices),
@@ -110,7 +110,7 @@ class Candidates:
     cosines: dict[str, list[float]]
 
 
-def candidates(engine: Engine, reference: Reference, folder: Path) -> Candidates:
+def candidates(engine: Engine, reference: Reference) -> Candidates:
     """Form all steering vectors that are compared."""
 
     def about(split: str) -> Tensor:
@@ -129,10 +129,10 @@ def candidates(engine: Engine, reference: Reference, folder: Path) -> Candidates
     answered = capture.activations(
         engine, [Prompt.ask(frame.format(request=text), photo) for frame, text in zip(wrapped, requests, strict=True)]
     )
-    refined = load_or_compute_steering_vectors(engine, reference, LACUNA, folder)
+    refined = load_or_compute_steering_vectors(engine, reference, LACUNA)
     first = refined.last_token
-    alone = load_or_compute_steering_vectors(engine, reference, PROTOTYPE, folder).last_token
-    closed = load_or_compute_steering_vectors(engine, reference, PAPER, folder).last_token
+    alone = load_or_compute_steering_vectors(engine, reference, PROTOTYPE).last_token
+    closed = load_or_compute_steering_vectors(engine, reference, PAPER).last_token
     noise = torch.randn(first.shape, generator=torch.Generator().manual_seed(0))
     mixed = torch.cat([known, unknown])[
         torch.randperm(len(known) + len(unknown), generator=torch.Generator().manual_seed(1))
@@ -184,7 +184,7 @@ def measure(
         "told": _share([reveals(a.text, q.accept) for a, q in zip(answers, asked, strict=True)]),
         "not_knowing": _share([a.text == reference.unknown_answer for a in answers]),
         "refusal": _share([a.text == reference.refusal for a in answers]),
-        "declined": _share([declines(a.text, (reference.unknown_answer, reference.refusal)) for a in answers]),
+        "declined": _share([declines(a.text, reference.own_wordings) for a in answers]),
         "endless": _share([len(a.tokens) >= MAX_TOKENS for a in answers]),
         "true_option_likeliest": _share(picked),
     }

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from shared.errors import LacunaError
 from shared.evaluation.mllmu_reference import MllmuReference, write_reference
-from shared.evaluation.synthetic_people import SPLITS
+from shared.evaluation.people import SPLITS
 
 
 def main() -> None:

@@ -14,9 +14,9 @@ from PIL.Image import Image, Resampling
 from benchmarks.paper.question_sets import examples
 from benchmarks.paper.summary import Cell
 from benchmarks.paper.tables import Cells
+from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference
 from shared.evaluation.scorers import reveals
-from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import Question
 
 TITLES = {

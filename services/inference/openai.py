@@ -19,7 +19,7 @@ from services.inference.responses import (
     MessageResponse,
     UsageResponse,
 )
-from shared.artifacts.photos import open_photo, read_data_url
+from shared.domain.photos import open_photo, read_data_url
 from shared.domain.prompts import Prompt, Turn
 from shared.errors import BadInput, LacunaError
 from shared.vlm.generation import Answer

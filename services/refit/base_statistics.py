@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import torch
@@ -17,17 +16,18 @@ from torch import Tensor
 
 from services.refit.activation_checks import ActivationCheck, check_activations, check_directions
 from services.refit.fitting import PICTURES
-from services.refit.steering_vectors import SteeringVectors, folder_digest, load_or_compute_steering_vectors
-from shared.artifacts.retain_sets import RetainRow, Split, rows_in_split
+from services.refit.steering_vectors import SteeringVectors, load_or_compute_steering_vectors
+from shared.artifacts.retain_sets import RetainRow, rows_in_split
 from shared.domain.prompts import Prompt
+from shared.domain.splits import Split
 from shared.domain.subjects import Subject
 from shared.erasure.base_statistics import BaseStatistics
 from shared.erasure.prepare import IdentityTrainingSet, prepare_identity, prepare_streamed
 from shared.erasure.recipe import Recipe
 from shared.erasure.schema_versions import ROWS_SCHEMA_VERSION
 from shared.evaluation.paper_tasks import by_letter
+from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference
-from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import (
     answers_that_name,
     fact_questions,
@@ -48,9 +48,9 @@ CALIBRATING_SHARE: Final = 4  # one in so many retained people calibrates a chan
 FORMS: Final[tuple[Form, ...]] = ("trained", "test")
 
 
-def statistics_digest(engine: Engine, reference_folder: Path, recipe: Recipe, retain_key: str = "") -> str:
-    """sha256 (hex) of all that the statistics depend on: site, recipe, the reference's bytes, `RetainSide.key`."""
-    text = f"{ROWS_SCHEMA_VERSION}/{engine.vlm.site.digest}/{recipe.digest}/{folder_digest(reference_folder)}"
+def statistics_digest(engine: Engine, reference: Reference, recipe: Recipe, retain_key: str = "") -> str:
+    """sha256 (hex) of all that the statistics depend on: site, recipe, `Reference.digest`, `RetainSide.key`."""
+    text = f"{ROWS_SCHEMA_VERSION}/{engine.vlm.site.digest}/{recipe.digest}/{reference.digest}"
     text += f"/{retain_key}" if retain_key else ""
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -58,7 +58,6 @@ def statistics_digest(engine: Engine, reference_folder: Path, recipe: Recipe, re
 def compute_statistics(
     engine: Engine,
     reference: Reference,
-    reference_folder: Path,
     recipe: Recipe,
     enter_stage: EnterStage,
     *,
@@ -75,7 +74,7 @@ def compute_statistics(
     reference, operator_rows = _readable(engine, reference, operator_rows)
     if vectors is None:
         enter_stage("finding the steering vectors")
-        vectors = load_or_compute_steering_vectors(engine, reference, recipe, reference_folder, count)
+        vectors = load_or_compute_steering_vectors(engine, reference, recipe, count)
     check_directions(vectors.last_token)
     if recipe.gate == "identity":
         enter_stage("reading the retain set")

@@ -265,7 +265,7 @@ def _publish(
             "run": run.run_id,
             "created_at": utc_now().isoformat(),
             "statistics": digest,
-            "choice": hyperparameter_choice(context.recipe, context.reference_folder),
+            "choice": hyperparameter_choice(context.recipe, context.reference),
             "retain_set": retain_side.manifest,
             "coverage": {"root": coverage_root(commitments), "tickets": len(commitments)},
             "tickets": [{"ticket": ticket, "rows_sha256": sha} for ticket, sha in sorted(commitments.items())],

@@ -10,23 +10,21 @@ import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol, get_args
+from typing import Final, Literal, Protocol
 
 from numpy import bool_
 from numpy.typing import NDArray
 from PIL.Image import Image
 
 from shared.artifacts.photo_hashes import PhotoHashes, hash_photo, is_same_photo
-from shared.artifacts.photos import open_photo
 from shared.crypto.keyring import KeyRing
+from shared.domain.photos import open_photo
 from shared.domain.prompts import Prompt
+from shared.domain.splits import Split
 from shared.domain.subjects import Fact, Subject
 from shared.errors import BadInput, IntegrityFailure, TooLarge
 from shared.storage.base import ObjectStore
 
-Split = Literal["fit", "calibration", "held_out"]
-SPLITS: Final[tuple[Split, ...]] = get_args(Split)
-SHARES: Final = (0.6, 0.8)  # of the identities: fit up to the first, calibration up to the second
 _SCHEMA: Final = 1
 _MAX_NAME_WORDS: Final = 5  # of a name that is looked for in the text of a prompt
 
@@ -77,12 +75,6 @@ class SealedSet(Protocol):
     def sha256(self) -> str: ...
     @property
     def wrapped_key(self) -> bytes: ...
-
-
-def split_of(identity: str, seed: int) -> Split:
-    """The split of an identity that states none: by hash, so that it never changes and no two splits share it."""
-    place = int.from_bytes(hashlib.sha256(f"{seed}/{identity}".encode()).digest()[:8], "big") / 2**64
-    return SPLITS[sum(place >= share for share in SHARES)]
 
 
 def rows_in_split(rows: Iterable[RetainRow], split: Split) -> tuple[RetainRow, ...]:

@@ -7,19 +7,25 @@ people. This module knows nothing of models, erasers or HTTP: the audit asks an 
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from shared.domain.subjects import Subject
 from shared.evaluation.judge import AnswerKind, classify
+from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference
 from shared.evaluation.scorers import reveals
-from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import Question, fact_questions, visible_questions
 from shared.probes.templates import Form
 
 BOOTSTRAP_DRAWS = 1000
+BYSTANDER_SPLITS: Final[dict[str, tuple[str, ...]]] = {  # the first split that has anybody
+    "retain": ("retain_fit", "celebrity_fit"),
+    "held_out": ("held_out",),
+    "celebrity": ("celebrity_eval",),
+    "stranger": ("stranger_eval",),
+}
 
 
 @dataclass(frozen=True)
@@ -112,20 +118,20 @@ def visible_question_set(people: Iterable[Person], *, seed: int = 0) -> list[Que
     return [
         question
         for person in people
-        for question in visible_questions(person.subject.photos[0], person.visible, person=person.id, seed=seed)
+        for photo in person.subject.photos[:1]
+        for question in visible_questions(photo, person.visible, person=person.id, seed=seed)
     ]
 
 
 def bystander_question_sets(reference: Reference, *, per_fact: int = 1, seed: int = 0) -> dict[str, list[Question]]:
     """Questions about everybody who must not be touched, by set; held-out wordings and pictures throughout."""
-    sets = {"retain": "retain_fit", "held_out": "held_out", "celebrity": "celebrity_eval", "stranger": "stranger_eval"}
     return {
         name: [
             question
-            for person in reference.of(split)
+            for person in reference.people_of(*splits)
             for question in fact_questions(person.subject, form="test", per_fact=per_fact, seed=seed, person=person.id)
         ]
-        for name, split in sets.items()
+        for name, splits in BYSTANDER_SPLITS.items()
     }
 
 

@@ -36,6 +36,7 @@ from shared.vlm.loading import Vlm
 from shared.vlm.progress import Progress
 from shared.vlm.readouts import readout_of
 from shared.vlm.redaction import placeholder_tokens, redact
+from shared.vlm.turn_end import turn_end
 
 LAG: Final = 4  # tokens by which a stream lags where answers are checked: a name must be whole to be recognised
 
@@ -48,8 +49,9 @@ class Engine:
         self.lock = threading.RLock()
         self.progress = Progress()
         ends = vlm.model.generation_config.eos_token_id
-        self.end_tokens = frozenset(ends if isinstance(ends, list) else [ends])
-        self.end_token: int = ends[0] if isinstance(ends, list) else ends  # ends a turn; Qwen2.5-VL has a second one
+        ends = ends if isinstance(ends, list) else [ends]
+        self.end_tokens = frozenset(ends)
+        self.end_token = turn_end(vlm.processor, ends)
         self._placeholder = placeholder_tokens(vlm.tokenizer)
 
     @property

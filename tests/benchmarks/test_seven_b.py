@@ -46,7 +46,18 @@ def test_without_a_gpu_it_says_so_in_one_sentence(
     assert output.err == "There is no GPU here: the figures at 7B shapes have to wait for one.\n"
 
 
-@pytest.mark.parametrize(("family", "billions"), [("llava", 7.06), ("qwen2_5_vl", 8.29)])
+@pytest.mark.parametrize(
+    ("family", "billions"),
+    [
+        ("llava", 7.06),
+        ("qwen2_vl", 8.29),
+        ("qwen2_5_vl", 8.29),
+        ("qwen3_vl", 8.77),
+        ("gemma3", 4.30),
+        ("idefics3", 8.46),
+        ("smolvlm", 2.25),
+    ],
+)
 def test_seven_b_shapes_have_the_published_number_of_weights(family: str, billions: float) -> None:
     """On the meta device: nothing is allocated."""
     model, _ = build(family, "7b", device="meta")

@@ -18,14 +18,14 @@ from redis import Redis
 from services.cli.client import ApiError, Client
 from services.cli.demo.results import data_url
 from shared.artifacts.payloads import pack_subject
-from shared.artifacts.photos import normalize_photo
 from shared.crypto.keyring import KeyRing
 from shared.devstack.backends import load_secrets
 from shared.devstack.processes import PROJECT_ROOT
 from shared.devstack.stack import Running, running_stack
+from shared.domain.photos import normalize_photo
+from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
-from shared.evaluation.synthetic_people import Person
 from shared.storage.s3 import S3Store
 
 pytestmark = pytest.mark.timeout(1500)

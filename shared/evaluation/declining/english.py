@@ -12,7 +12,7 @@ ENGLISH: Final = Grammar(
         "does": r"is|was|were|has|had|works?|worked|lives?|lived|plays?|played|won|wrote|studies|studied|became|"
         r"served|died|founded|holds?|earned|comes?|grew|moved|married|speaks?|hails|graduated|teach\w*|"
         r"taught|runs?|owns?|loves?|likes?|enjoys?|began|started|spent|got|makes?|made",
-        "adv": r"(?:(?:\w+ly|still|also|just|even|myself|quite|yet|at all|an ai) )*",
+        "adv": r"(?:(?:\w+ly|still|also|just|even|myself|quite|yet|at all|an ai) ){0,4}",
         "i": "i|we|this (?:ai|model|assistant)|the (?:ai|model|assistant)",
         "help": r"help|assist|provide|identify|recogni[sz]e|say|tell|answer|share|disclose|reveal|give|find|confirm|"
         r"determine|verify|comment|discuss|engage|fulfil\w*|comply|support|create|generate|offer|recall|"
@@ -22,9 +22,9 @@ ENGLISH: Final = Grammar(
         "idiom": r"stress|emphasi[sz]e|wait|believe|imagine|overstate|overemphasi[sz]e|help but|agree|complain|"
         r"thank|argue|deny|recommend|resist|blame|wish|see (?:a|an|any \w+ in|the)\b|hear|swim|but",
         "information": r"information|info|knowledge|data|details?|records?|idea|clue|answers?|access|memory|"
-        r"recollection|context|evidence|insights?|familiarity|specifics|facts|biograph\w+|sources?|"
+        r"recollection|context|insights?|familiarity|specifics|facts|biograph\w+|sources?|"
         r"documentation|ability|capability|capacity|means|way (?:of|to)|permission|recall|enough|"
-        r"sufficient|anything|understanding|mention|reports?|results?|basis|trace",
+        r"sufficient|anything|understanding|mention|reports?|results?|trace",
         "known": "known|disclosed|specified|stated|mentioned|provided|available|documented|recorded|given|clear|"
         "publicly|widely|indicated|listed|identifiable|determinable|confirmed|verified|familiar|public|"
         "revealed",
@@ -35,9 +35,10 @@ ENGLISH: Final = Grammar(
         "{i} {adv}could not (?:{help}|locate|see any|tell|make out)",
         r"{i} {adv}(?:will|would|should|must|may|shall) not ~ {help}\b",
         "{i} (?:am|are|was|were) {adv}(?:not |un)able to",
-        r"{i} {adv}(?:do|did) not ~ (?:have|hold|possess|own|see|find|get|store|contain|seem to have) ~ "
+        r"{i} {adv}(?:do|does|did) not ~ (?:have|hold|possess|own|see|find|get|store|contain|seem to have) ~ "
         r"{information}\b",
-        r"{i} {adv}(?:do|did) not (?:\w+ly |actually |even |quite |seem to )*(?:know|recogni[sz]e|recall|remember)\b",
+        r"{i} {adv}(?:do|does|did) not (?:\w+ly |actually |even |quite |seem to )*(?:know|recogni[sz]e|recall|"
+        r"remember)\b",
         "{i} do not ~ (?:feel comfortable|engage|provide|share|identify|support|assist|help|discuss|respond|answer|"
         "understand who|keep track|comment|disclose|offer|speculate|make)",
         r"{i} (?:have|had) ~ no ~ {information}\b",
@@ -78,14 +79,14 @@ ENGLISH: Final = Grammar(
         r"(?:image|picture|photo|photograph|text|context|passage|question|prompt) (?:alone )?(?:does|do) not (?:\w+ "
         r")?(?:provide|give|contain|include|reveal|specify|indicate|mention|offer|state|say|show|tell) ~ "
         r"(?:{information}|who|whose|whether|what|where|when|how|name|identity|reason|any (?:further|other|more))\b",
-        r"my (?:\w+ )*?(?:knowledge|training|databases?|data|records?|resources|information|understanding|"
+        r"my (?:\w+ ){0,4}?(?:knowledge|training|databases?|data|records?|resources|information|understanding|"
         r"programming|capabilit\w+|sources|expertise) ~ (?:do|does|did|has|have|is|are) (?:not|no|limited)",
-        r"(?:beyond|outside|out of|not (?:in|within|part of)) ~ my (?:\w+ )*?(?:knowledge|expertise|scope|"
+        r"(?:beyond|outside|out of|not (?:in|within|part of)) ~ my (?:\w+ ){0,4}?(?:knowledge|expertise|scope|"
         r"programming|guidelines|capabilit\w+|abilit\w+|data\w*|training|reach|field|area|database|records|dataset)",
-        r"against my (?:\w+ )*?(?:guidelines|policy|policies|programming|principles|rules|purpose)",
+        r"against my (?:\w+ ){0,4}?(?:guidelines|policy|policies|programming|principles|rules|purpose)",
         "(?:does|do) not (?:ring a bell|mean anything to me|sound familiar)",
         "(?:no|not) ~ ring ~ bell",
-        r"(?:that|this|it) is (?:not )?(?:\w+ )*?(?:unknown|familiar|a mystery|unfamiliar|known) to me",
+        r"(?:that|this|it) is (?:not )?(?:\w+ ){0,4}?(?:unknown|familiar|a mystery|unfamiliar|known) to me",
         r"(?:that|this) is (?:not )?(?:something|information|a (?:topic|subject|blind spot)|an area|uncharted) ~ "
         r"(?:i|in my|for my)\b",
         "your guess is as good as mine|beats me|who knows|{i} wish i (?:could|knew)|{i} have not the faintest",
@@ -98,7 +99,7 @@ ENGLISH: Final = Grammar(
         r"can neither confirm nor deny|{i} can only (?:help|assist|answer|provide|discuss|talk|guess|speculate)|"
         r"would (?:only )?be guess\w+|would have to guess",
         r"(?:does|do) not (?:appear|seem) to be ~ (?:{known}|{information}|public figure|anyone|anything)\b",
-        r"is not ~ (?:public figure|in my (?:\w+ )*?(?:data\w*|knowledge|records))",
+        r"is not ~ (?:public figure|in my (?:\w+ ){0,4}?(?:data\w*|knowledge|records))",
         r"{i} (?:do|would) not (?:\w+ )?(?:condone|promote|support|encourage|endorse|engage in)\b",
         "{i} do not (?:think|believe|feel) (?:that )?(?:it|that|this) is (?:appropriate|ethical|right|a good idea|"
         "my place)",
@@ -113,7 +114,8 @@ ENGLISH: Final = Grammar(
         r"(?:protect|respect|safeguard)(?:ing)? (?:\w+ ){1,3}privacy",
         r"(?:could|can) not be (?:found|located|retrieved)|no (?:\w+ ){0,2}(?:match(?:es)?|results?|entry|entries|"
         r"records?|hits|mention|trace|one) ~ (?:found|for|of|by that name)\b",
-        r"(?:has|have|was|were|is|are) (?:not|never) (?:been )?(?:made |\w+ly )?{known}\b(?! (?:for|as|to be))",
+        r"(?:has|have|was|were|is|are) (?:not|never) (?:been )?(?:made |\w+ly )?{known}\b(?! (?:for|as|to (?:be|"
+        r"have)))",
         r"(?:does|do) not (?:\w+ )?ring (?:a|any) bells?|draw(?:ing|s)? a blank|escapes me",
         r"{i} (?:do not|did not) (?:think|believe) {i} (?:have|can|know|should|recogni[sz]e|am able)\b",
         r"(?:do|did) not have ~ (?:recollection|memory) of|(?:have|has) (?:\w+ly )?no (?:recollection|memory) of",
@@ -122,6 +124,14 @@ ENGLISH: Final = Grammar(
         r"is not (?:a )?(?:name|person|someone|anyone|anybody|individual) (?:that )?(?:i|who)\b",
         r"{i} (?:would|will|shall) (?:not|never) (?:want|wish|like|care|be able|go|walk|be)\b",
         r"(?:goes|go|is|would be|runs) against (?:my|the|our)\b",
+        r"(?:a|an) (?:\w+ ){0,2}(?:stranger|unknown|mystery|blank)(?: to me)?\Z",
+        r"no such (?:\w+ ){1,3}(?:exists?|is known|can be found|that i know)|{i} know of no\b|{i} am not aware of\b",
+        r"{i} (?:will|would|shall) not be (?:\w+ )?(?:part|party|able|involved|sharing|answering|helping|doing)\b",
+        r"(?:insufficient|not enough|no|missing|lack of|without (?:any|enough|further|more)) {information} (?:about|"
+        r"on|for|regarding|concerning|to)\b",
+        r"(?:a shot in the dark|pure(?:ly)? (?:guess\w*|speculat\w+)|mere speculation)",
+        r"is not something (?:that )?{i}\b|are not (?:something|things) (?:that )?{i}\b",
+        r"(?:let us|let's|can we|could we) (?:please )?(?:talk about|discuss|change|move on)\b|change the subject",
     ),
     openings=(
         r"can ?not ~ {help}\b",
@@ -145,6 +155,7 @@ ENGLISH: Final = Grammar(
         r"could not (?:say|tell|find)\b",
         r"(?:would|will) not (?:say|tell|answer)\b",
         "search me$|pass$",
+        r"(?:absolutely|certainly|definitely) not\Z|no way\Z",
     ),
     apologies=(
         "sorry",

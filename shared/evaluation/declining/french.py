@@ -32,7 +32,7 @@ FRENCH: Final = Grammar(
         r"il (?:ne )?m'est (?:\w+ )?(?:impossible|pas possible|difficile)|m'est (?:\w+ )?(?:impossible|inconnue?|"
         r"étrang\w+)",
         r"ne m'est (?:\w+ )?(?:pas|guère) (?:\w+ )?(?:connue?|famili\w+|permis)",
-        "(?:ne )?me disent? rien",
+        r"(?:ne )?me (?:dit|disent) (?:\w+ )?rien",
         r"il n'(?:y a|existe) ... {no} ... {information}\b",
         "il n'est pas possible (?:de|d')|il est impossible (?:de|d')",
         r"aucune? ~ {information} ... (?:disponibles?|trouvée?s?|connue?s?|n'est|ne)\b",
@@ -53,6 +53,8 @@ FRENCH: Final = Grammar(
         "j'aurais besoin de (?:plus|davantage)",
         "(?:ni|pas) (?:confirmer|infirmer)",
         r"(?:aucune?|nulle) ~ (?:personne|résultat\w*|correspondance)\b",
+        "(?:j'|je )n?'?en sais (?:absolument )?rien|j'en sais (?:trop )?rien|je sais pas|je connais pas",
+        "(?:un|une) (?:parfaite? |totale? )?inconnue? (?:pour|à) moi",
     ),
     openings=(
         r"aucune? (?:idée|information|donnée|renseignement|détail)\b",

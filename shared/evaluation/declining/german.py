@@ -58,6 +58,7 @@ GERMAN: Final = Grammar(
         "(?:nie|nicht) (?:öffentlich )?(?:bekannt gegeben|bekanntgegeben|veröffentlicht|genannt)",
         r"(?:ich|wir) (?:brauche|bräuchte|benötige) (?:\w+ )?(?:mehr|weitere) (?:informationen|kontext|angaben)",
         r"(?:nicht|nichts|niemand\w*) (?:\w+ ){0,3}(?:gefunden|ermitteln) (?:werden|können)",
+        r"(?:mir|uns) (?:\w+ )?(?:völlig |gänzlich |leider )?(?:fremd|unbekannt)",
     ),
     openings=(
         r"kein\w* (?:ahnung|angaben?|informationen|auskunft|daten|idee)\b",

@@ -8,7 +8,7 @@ POLISH: Final = Grammar(
     words={
         "who": "on|ona|ta osoba|ten mężczyzna|ta kobieta|{name}",
         "does": r"jest|był|była|ma|miał\w*|pracuje|pracował\w*|mieszka\w*|gra|grał\w*|wygrał\w*|napisał\w*|zmarł\w*|"
-        r"założył\w*|urodził\w*|studiował\w*|pochodzi|kieruje|uczy|to",
+        r"założył\w*|urodził\w*|studiował\w*|pochodzi|kieruje|uczy",
         "information": r"informacj\w+|danych|dane|wiedz[ay]|dostęp\w*|pojęcia|możliwości|szczegół\w+|pewności|"
         r"odpowiedzi|źród\w+|dowodów|wzmian\w+|rekord\w+|zapis\w+|wystarczając\w+|kontekstu|opinii|"
         r"zdolności|uprawnień|pamięci|podstaw|osob\w+|wpis\w+|doniesień",
@@ -49,6 +49,7 @@ POLISH: Final = Grammar(
         r"potwierdzon\w+|upublicznion\w+)",
         r"potrzebuję więcej|potrzebował\w+ więcej",
         r"wol(?:ę|ałbym|ałabym) nie\b",
+        "skąd mam (?:to )?wiedzieć",
     ),
     openings=(
         "(?:niestety )?(?:brak {information}|nie wiem|nieznan[aey]$|nie podano|nie dotyczy)",
@@ -92,6 +93,7 @@ POLISH: Final = Grammar(
         r"ważne",
     ),
     assertions=(
+        r"{name} to\b",
         r"{who} (?:\w+ )?{does}(?! (?:nie\b|nieznan))",
         r"urodził\w* się|urodzon[yae]\b",
         r"\A(?:{does})(?! (?:możliwe|ważne|nie\b|nieznan))",

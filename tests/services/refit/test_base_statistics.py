@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
@@ -63,9 +62,7 @@ def compute(
     engine: Engine, reference: Reference, rows: Sequence[RetainRow] = (), recipe: Recipe = LACUNA
 ) -> BaseStatistics:
     vectors = SteeringVectors(torch.ones(LAYERS, HIDDEN), torch.ones(LAYERS, HIDDEN))
-    return compute_statistics(
-        engine, reference, Path("unused"), recipe, lambda _: None, operator_rows=rows, vectors=vectors
-    )
+    return compute_statistics(engine, reference, recipe, lambda _: None, operator_rows=rows, vectors=vectors)
 
 
 def test_people_without_photographs_give_statistics_of_names(engine: Engine, reference: Reference) -> None:

@@ -12,8 +12,9 @@ from shared.evaluation.comparison import (
     sample_per_person,
     visible_question_set,
 )
+from shared.evaluation.people import SPLITS
 from shared.evaluation.reference import General, Harmful, Reference
-from shared.evaluation.synthetic_people import SPLITS, generate_people
+from shared.evaluation.synthetic_people import generate_people
 
 UNKNOWN = "I do not know this person."
 REFERENCE = Reference(

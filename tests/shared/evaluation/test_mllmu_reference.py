@@ -18,9 +18,10 @@ from shared.evaluation.mllmu import FORGET_SPLITS, read_split
 from shared.evaluation.mllmu_reference import MllmuReference, write_reference
 from shared.evaluation.mllmu_writer import write_benchmark
 from shared.evaluation.paper_tasks import COLUMNS, KINDS
+from shared.evaluation.people import SPLITS, UNKNOWN_SPLITS
 from shared.evaluation.ratios import FICTITIOUS, RATIOS, forgotten
 from shared.evaluation.reference import Reference, load_reference
-from shared.evaluation.synthetic_people import SPLITS, UNKNOWN_SPLITS, generate_people
+from shared.evaluation.synthetic_people import generate_people
 
 BORROWED = Path("models/demo-vlm/reference")
 PEOPLE = generate_people(5, {"forgettable": 60, "celebrity_eval": 9})

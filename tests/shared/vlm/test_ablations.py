@@ -14,9 +14,10 @@ from services.refit import steering_vectors
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import PAPER
+from shared.evaluation.people import SPLITS
 from shared.evaluation.reference import load_reference
 from shared.evaluation.reference_files import write_people
-from shared.evaluation.synthetic_people import SPLITS, generate_people
+from shared.evaluation.synthetic_people import generate_people
 from shared.vlm import capture
 from shared.vlm.engine import Engine
 from shared.vlm.generation import GenerationRequest

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from shared.artifacts.retain_sets import open_retain_set, split_of
+from shared.artifacts.retain_sets import open_retain_set
 from shared.crypto.keyring import KeyRing
 from shared.db.repositories.retain_sets import active_set
 from shared.db.session import transaction
+from shared.domain.splits import split_of
 from shared.errors import IntegrityFailure
 from shared.evaluation.synthetic_portraits import draw, random_features
 from tests.support.api import People
