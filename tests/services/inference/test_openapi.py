@@ -49,7 +49,7 @@ def test_example_of_a_stream_is_made_of_chunks(document: dict[str, Any]) -> None
 
 def test_problems_fit_their_schema_and_are_listed(unloaded: Replica, document: dict[str, Any]) -> None:
     """Each refusal that a client can cause here is in the document, and its body fits the schema."""
-    key = {"Authorization": f"Bearer {unloaded.people.keys['casey']}"}
+    key = {"Authorization": f"Bearer {unloaded.people.keys['casey']}", "Content-Type": "application/json"}
     chat = "/v1/chat/completions"
     body = json.dumps({"model": MODEL, "messages": [{"role": "user", "content": "Hello!"}]})
     answers = [
