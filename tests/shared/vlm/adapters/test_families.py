@@ -24,8 +24,8 @@ from shared.erasure.recipe import PROTOTYPE
 from shared.errors import BadInput
 from shared.vlm import capture
 from shared.vlm.adapters.base import Encoded
-from shared.vlm.adapters.control_tokens import end_of_turn
 from shared.vlm.adapters.causal_lm import MODEL_TYPES
+from shared.vlm.adapters.control_tokens import end_of_turn
 from shared.vlm.engine import Engine
 from shared.vlm.generation import GenerationRequest
 from shared.vlm.hooks import CaptureAllTokens, hooked
