@@ -62,7 +62,6 @@ def text_builder(family: str) -> Callable[[Shape, Size], tuple[Any, Any]]:
         default = AutoConfig.for_model(family)
         options = decoder_settings(shape) | {"head_dim": 16, "bos_token_id": None, "eos_token_id": 0, "pad_token_id": 0}
         options["tie_word_embeddings"] = False  # with random weights a tied head repeats the last token for ever
-        options["tie_word_embeddings"] = False  # with random weights a tied head repeats the last token for ever
         options |= {name: value for name, value in SMALL.items() if getattr(default, name, None)}
         config = AutoConfig.for_model(family, **options)
         model = AutoModelForCausalLM.from_config(config)

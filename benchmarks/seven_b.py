@@ -28,7 +28,7 @@ from benchmarks.random_shapes import Size
 from shared.domain.prompts import Prompt
 from shared.erasure.assembly import assemble
 from shared.erasure.eraser import Eraser
-from shared.erasure.prepare import IdentityTrainingSet, prepare, prepare_identity
+from shared.erasure.prepare import IdentityTrainingSet, Reread, RowsOfBatch, prepare, prepare_identity
 from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE, Recipe
 from shared.erasure.ticket_fit import fit_identity, fit_ticket
 from shared.vlm import capture
@@ -163,15 +163,21 @@ def _refit_identity(
             engine, [Prompt.ask(f"{i}: who is {word}?") for i in range(CHANGES)], [word] * CHANGES
         )
 
+    mentions = [Prompt.ask(f"Where does Ivo {i} live?") for i in range(PEOPLE)]
+    harmless = [Prompt.ask("What colour is it?", picture) for picture in pictures[:PEOPLE]]
     with _timed(device) as basis:
         seen = IdentityTrainingSet(
-            faces=[face(place) for place in range(PEOPLE)],
-            names=[torch.stack([said[-1] for said in name(place)]) for place in range(PEOPLE)],
-            pictures=capture.readout(engine, asked[:PEOPLE]).pictures.rows,
-            words=capture.readout(engine, [Prompt.ask(f"Where does Ivo {i} live?") for i in range(PEOPLE)]).words,
+            faces=Reread(lambda: map(face, range(PEOPLE))),
+            names=Reread(lambda: (torch.stack([said[-1] for said in name(place)]) for place in range(PEOPLE))),
+            pictures=Reread(
+                lambda: (RowsOfBatch(at, part.pictures) for at, part in capture.readout_batches(engine, asked[:PEOPLE]))
+            ),
+            words=Reread(
+                lambda: (RowsOfBatch(at, part.words) for at, part in capture.readout_batches(engine, mentions))
+            ),
             people=PEOPLE,
-            facts=capture.activations(engine, asked[:PEOPLE]),
-            harmless=capture.activations(engine, [Prompt.ask("What colour is it?", one) for one in pictures[:PEOPLE]]),
+            facts=Reread(lambda: capture.activation_windows(engine, asked[:PEOPLE])),
+            harmless=Reread(lambda: capture.activation_windows(engine, harmless)),
         )
         base = prepare_identity(recipe, site, seen, directions=directions, decode_directions=directions)
     with _timed(device) as captured:
