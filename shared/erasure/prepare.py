@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from shared.erasure.base_statistics import BaseStatistics
-from shared.erasure.gates.identity_fit import IdentitySpaces, IdentityStatistics, within_person_whitener
+from shared.erasure.gates.identity_fit import IdentitySpaces, IdentityStatistics, whitener_of_people
 from shared.erasure.gates.topic import TopicDiscriminant
 from shared.erasure.numerics.moments import SCATTER_BYTES, Moments
 from shared.erasure.numerics.nullspace import null_basis
@@ -171,7 +171,7 @@ def prepare_identity(
     at = _Places.of(gated, training_set.layers, len(site.layers))
     none = RaggedRows(torch.zeros(0, len(gated), site.hidden_size, dtype=torch.float16), torch.zeros(0).long())
     rank, shrinkage = recipe.whitener_rank, recipe.identity_shrinkage
-    portraits = within_person_whitener(Reread(lambda: map(at.of_rows, training_set.faces)), rank, shrinkage)
+    portraits = whitener_of_people(Reread(lambda: map(at.of_rows, training_set.faces)), rank, shrinkage)
     pictures, topic = none, None
     if portraits is not None:
         pictures = _whitened(portraits, training_set.pictures, at) or none
@@ -179,7 +179,7 @@ def prepare_identity(
         if facts is not None and harmless is not None:
             topic = TopicDiscriminant.fit(facts, harmless)
         del facts, harmless
-    names = within_person_whitener(Reread(lambda: map(at.of_rows, training_set.names)), rank, shrinkage)
+    names = whitener_of_people(Reread(lambda: map(at.of_rows, training_set.names)), rank, shrinkage)
     if portraits is None and names is None:
         raise BadInput("The retain set has nobody with a photograph or a name: the gate cannot learn to tell people.")
     words = none if names is None else _whitened(names, training_set.words, at) or none

@@ -18,6 +18,7 @@ from shared.errors import BadInput
 OWN_QUANTILE: Final = 0.05
 SEPARATION: Final = 0.1  # mean cosine by which a spelling has to be closer to itself than any other words are
 
+NOBODY_TWICE: Final = "The retain set has no person who was seen twice: it cannot tell a person from a wording."
 FIT_TENSORS: Final = ("portraits", "names", "lengths", "whole", "own")  # as stored, in the order of the fields
 _WHITENER_TENSORS: Final = ("mean", "basis", "scales", "rest")
 
@@ -133,12 +134,20 @@ class IdentityFit:
         return cls(*(tensors[name] for name in FIT_TENSORS))
 
 
-def within_person_whitener(groups: Iterable[Tensor], rank: int, shrinkage: float) -> Whitener | None:
+def within_person_whitener(groups: Iterable[Tensor], rank: int, shrinkage: float) -> Whitener:
     """Whitens the pooled scatter within `groups` ([n_i, G, d], each of one person): all but identity is evened out.
 
     The groups are read once for as many layers as SCATTER_BYTES holds, so that at real sizes they are read anew for
-    each part of the layers. None where there is no group. Raises BadInput where no group has two rows.
+    each part of the layers. Raises BadInput where no group has two rows.
     """
+    whitener = whitener_of_people(groups, rank, shrinkage)
+    if whitener is None:
+        raise BadInput(NOBODY_TWICE)
+    return whitener
+
+
+def whitener_of_people(groups: Iterable[Tensor], rank: int, shrinkage: float) -> Whitener | None:
+    """`within_person_whitener`, but None where there is no group at all."""
     parts: list[Whitener] = []
     start, layers = 0, 1
     while start < layers:
@@ -152,7 +161,7 @@ def within_person_whitener(groups: Iterable[Tensor], rank: int, shrinkage: float
         if moments is None:
             return None
         if moments.degrees_of_freedom < 1:
-            raise BadInput("The retain set has no person who was seen twice: it cannot tell a person from a wording.")
+            raise BadInput(NOBODY_TWICE)
         parts.append(Whitener.fit(moments.mean, moments.covariances(), rank, shrinkage))
         start = end
     return Whitener.joined(parts) if len(parts) > 1 else parts[0]

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from shared.erasure.gates import identity_fit
-from shared.erasure.gates.identity_fit import within_person_whitener
+from shared.erasure.gates.identity_fit import whitener_of_people, within_person_whitener
 from shared.erasure.numerics import moments, whitening
 from shared.erasure.numerics.moments import WithinGroupMoments
-from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.prepare import Reread
+from shared.errors import BadInput
 
 LAYERS, HIDDEN = 3, 12
 
@@ -57,20 +57,19 @@ def test_layers_that_do_not_fit_together_are_read_one_after_another(monkeypatch:
     whole = within_person_whitener(rows, 4, 0.1)
     monkeypatch.setattr(identity_fit, "SCATTER_BYTES", 2 * 8 * HIDDEN**2)
     parts = within_person_whitener(Reread(read), 4, 0.1)
-    assert whole is not None
-    assert parts is not None
     assert len(reads) == 2
     for name in ("mean", "basis", "scales", "rest"):
         assert torch.equal(getattr(whole, name), getattr(parts, name))
 
 
 def test_no_group_gives_no_whitener() -> None:
-    assert within_person_whitener([], 4, 0.1) is None
+    assert whitener_of_people([], 4, 0.1) is None
+    with pytest.raises(BadInput, match="seen twice"):
+        within_person_whitener([], 4, 0.1)
 
 
 def test_many_rows_are_whitened_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     whitener = within_person_whitener(groups(), 4, 0.1)
-    assert isinstance(whitener, Whitener)
     rows = torch.randn(50, LAYERS, HIDDEN, generator=torch.Generator().manual_seed(2))
     whole = whitener(rows)
     monkeypatch.setattr(whitening, "CHUNK_BYTES", 4 * LAYERS * HIDDEN * 7)
