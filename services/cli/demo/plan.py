@@ -44,10 +44,12 @@ class DemoPlan:
 def demo_model_plan() -> DemoPlan:
     """The demo's own small model: the first forgettable person who has a look-alike or a namesake.
 
-    The others are hardest to leave alone then.
+    The others are hardest to leave alone then. Raises BadInput for a reference of which nobody is to be forgotten.
     """
     reference = model_reference(load_settings(), PROJECT_ROOT)
     people = reference.of("forgettable")
+    if not people:
+        raise BadInput("The demo forgets a person of the split forgettable, and the reference of this model has none.")
     person = next((person for person in people if person.lookalike_of or person.namesake_of), people[0])
     forgotten = forget_question_sets({person.id: person.subject}, per_fact=4)
     visible = [question for seed in range(3) for question in visible_question_set([person], seed=seed)]

@@ -129,3 +129,9 @@ def test_page_of_a_real_demo_has_no_portrait_and_no_empty_sets(real_profile: Mod
 def test_real_demo_without_a_profile_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="lacuna model profile SOURCE"):
         real_model_plan(tmp_path)
+
+
+def test_reference_without_forgettable_people_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.cli.demo.plan.model_reference", lambda *_: default_reference())
+    with pytest.raises(BadInput, match="split forgettable"):
+        demo_model_plan()
