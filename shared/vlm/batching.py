@@ -10,6 +10,8 @@ from shared.vlm.adapters.base import Adapter, Encoded
 BATCH: Final = 64  # most prompts of a batch
 WINDOW: Final = BATCH * 8  # prompts that are sorted by length among themselves; longer lists are cut into such windows
 BATCH_BYTES: Final = 4 << 30  # of 16-bit keys and values of a batch's tokens at all blocks: 8192 tokens at 32 x 4096
+WINDOW_BYTES: Final = 2 << 30  # of the pictures of a window, as the vision tower takes them: 1500 of LLaVA-1.5's
+PIECE: Final = 8  # prompts that are encoded at once: between them it is seen whether a window is full
 PADDING: Final = 8  # most tokens by which a prompt of a batch is padded
 
 
@@ -20,10 +22,17 @@ class PromptBatch(NamedTuple):
     encoded: list[Encoded]
 
 
-def windows(prompts: Iterable[Prompt]) -> Iterator[list[Prompt]]:
-    """The prompts, WINDOW at a time."""
-    rest = iter(prompts)
-    while window := list(islice(rest, WINDOW)):
+def windows(adapter: Adapter, prompts: Iterable[Prompt]) -> Iterator[list[Encoded]]:
+    """The encoded prompts, at most WINDOW at a time, and no more than fit into WINDOW_BYTES but for a few."""
+    rest, window, size = iter(prompts), list[Encoded](), 0
+    while piece := list(islice(rest, PIECE)):
+        encoded = adapter.encode(piece)
+        window += encoded
+        size += sum(row.pixels.nbytes for row in encoded if row.pixels is not None)
+        if len(window) >= WINDOW or size >= WINDOW_BYTES:
+            yield window
+            window, size = [], 0
+    if window:
         yield window
 
 
@@ -35,8 +44,8 @@ def batches(adapter: Adapter, prompts: Iterable[Prompt]) -> Iterator[PromptBatch
     another, a window is held at a time.
     """
     most_tokens = BATCH_BYTES // (4 * len(adapter.blocks) * adapter.hidden_size)
-    for number, asked in enumerate(windows(prompts)):
-        start, window = number * WINDOW, adapter.encode(asked)
+    start = 0
+    for window in windows(adapter, prompts):
         chosen: list[int] = []
         for offset in sorted(range(len(window)), key=lambda offset: len(window[offset].ids)):
             length = len(window[offset].ids)
@@ -47,6 +56,7 @@ def batches(adapter: Adapter, prompts: Iterable[Prompt]) -> Iterator[PromptBatch
             chosen.append(offset)
         if chosen:
             yield _batch(window, chosen, start)
+        start += len(window)
 
 
 def _batch(window: Sequence[Encoded], offsets: Sequence[int], start: int) -> PromptBatch:
