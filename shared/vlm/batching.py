@@ -22,7 +22,14 @@ class PromptBatch(NamedTuple):
     encoded: list[Encoded]
 
 
-def windows(adapter: Adapter, prompts: Iterable[Prompt]) -> Iterator[list[Encoded]]:
+def windows(prompts: Iterable[Prompt]) -> Iterator[list[Prompt]]:
+    """The prompts, WINDOW at a time."""
+    rest = iter(prompts)
+    while window := list(islice(rest, WINDOW)):
+        yield window
+
+
+def encoded_windows(adapter: Adapter, prompts: Iterable[Prompt]) -> Iterator[list[Encoded]]:
     """The encoded prompts, at most WINDOW at a time, and no more than fit into WINDOW_BYTES but for a few."""
     rest, window, size = iter(prompts), list[Encoded](), 0
     while piece := list(islice(rest, PIECE)):
@@ -45,7 +52,7 @@ def batches(adapter: Adapter, prompts: Iterable[Prompt]) -> Iterator[PromptBatch
     """
     most_tokens = BATCH_BYTES // (4 * len(adapter.blocks) * adapter.hidden_size)
     start = 0
-    for window in windows(adapter, prompts):
+    for window in encoded_windows(adapter, prompts):
         chosen: list[int] = []
         for offset in sorted(range(len(window)), key=lambda offset: len(window[offset].ids)):
             length = len(window[offset].ids)

@@ -7,7 +7,7 @@ from PIL import Image
 from benchmarks.random_models import build
 from shared.domain.prompts import Prompt
 from shared.vlm import batching
-from shared.vlm.batching import PADDING, PIECE, batches, windows
+from shared.vlm.batching import PADDING, PIECE, batches, encoded_windows
 from shared.vlm.loading import Vlm, wrap
 
 
@@ -27,9 +27,13 @@ def test_windows_end_where_their_pictures_fill_the_memory(vlm: Vlm, monkeypatch:
     (row,) = vlm.adapter.encode(asked(1))
     assert row.pixels is not None
     monkeypatch.setattr(batching, "WINDOW_BYTES", 2 * PIECE * row.pixels.nbytes)
-    assert [len(window) for window in windows(vlm.adapter, asked(5 * PIECE + 3))] == [2 * PIECE, 2 * PIECE, PIECE + 3]
+    assert [len(window) for window in encoded_windows(vlm.adapter, asked(5 * PIECE + 3))] == [
+        2 * PIECE,
+        2 * PIECE,
+        PIECE + 3,
+    ]
     texts = [Prompt.ask("Who?")] * (5 * PIECE + 3)
-    assert [len(window) for window in windows(vlm.adapter, texts)] == [len(texts)]
+    assert [len(window) for window in encoded_windows(vlm.adapter, texts)] == [len(texts)]
 
 
 def test_batches_hold_every_prompt_at_its_position(vlm: Vlm, monkeypatch: pytest.MonkeyPatch) -> None:
