@@ -21,8 +21,12 @@ class Fact:
 
 @dataclass(frozen=True)
 class Subject:
-    """A person as a ticket describes them. The first name is the usual one."""
+    """A person as a ticket describes them. The first name is the usual one.
+
+    `languages`: BCP 47 primary subtags of the languages in which the person is asked about.
+    """
 
     names: tuple[str, ...]
     photos: tuple[Image, ...]
     facts: tuple[Fact, ...]
+    languages: tuple[str, ...] = ("en",)

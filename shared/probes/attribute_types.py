@@ -29,14 +29,6 @@ LIKED: Final = ("favo", "prefer", "liebling", "bevorzug", "ulubion")  # "favouri
 SENSITIVE: Final = ("health", "legal", "belief")  # "HIV status", "court file": these words say more than the last one
 SEPARATE: Final = str.maketrans({"ß": "ss", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe"})
 ARTICLES: Final = r"(der|die|das|le|la|les|el|los|las|il|lo|gli|jaki|jaka|jakie) |l['’]"
-PREPOSITIONS: Final[Mapping[str, frozenset[str]]] = {
-    "en": frozenset("of since at in for from with on to by until as".split()),
-    "de": frozenset("von vom seit bei beim in im fur aus mit am an auf zu zum zur bis des der".split()),
-    "fr": frozenset("de du des d depuis a au aux chez en pour avec par dans sur".split()),
-    "es": frozenset("de del desde en para con por a al".split()),
-    "it": frozenset("di del dello della dei degli delle dal da in per con a al alla su d dell".split()),
-    "pl": frozenset("od w we z ze do na dla o po przez przy".split()),
-}
 
 
 @dataclass(frozen=True)
@@ -79,6 +71,7 @@ class _Words:
     phrases: Mapping[tuple[str, ...], tuple[AttributeType, str | None]]
     patterns: Sequence[tuple[str, AttributeType]]
     nouns: Mapping[str, Noun]
+    prepositions: frozenset[str]
 
 
 @lru_cache(maxsize=4096)
@@ -135,14 +128,30 @@ SHAPES: Final[tuple[tuple[AttributeType, str], ...]] = (
     ("date", rf"\d{{1,2}}(?:\.|st|nd|rd|th|er|º|°)?(?: de| di)? {MONTH}(?:(?: de| del|,)? \d{{4}})?"),
     ("date", rf"{MONTH} \d{{1,2}}(?:st|nd|rd|th)?(?:, \d{{4}})?"),
     ("money", r"(?:[$€£¥]|(?:usd|eur|gbp|chf|pln)\b)\s?\d[\d.,\s]*(?:k|m|million|thousand)?"),
-    ("money", r"\d[\d.,\s]*(?:k|m|million|mio\.?|tys\.?)?\s?(?:[$€£¥]|usd|eur|euros?|gbp|chf|pln|zł|dollars?|pounds?)\b.{0,20}"),
+    (
+        "money",
+        r"\d[\d.,\s]*(?:k|m|million|mio\.?|tys\.?)?\s?"
+        r"(?:[$€£¥]|usd|eur|euros?|gbp|chf|pln|zł|dollars?|pounds?)\b.{0,20}",
+    ),
     ("identifier", r"[a-z]{2}\d{2}(?:\s?[a-z0-9]{4}){3,7}(?:\s?[a-z0-9]{1,3})?|\d{3}-\d{2}-\d{4}"),
     ("number", r"\d[\d.,]*\s?(?:%|kg|cm|m|km|lbs?|years?|jahre|ans|años|anni|lata?|lat)"),
-    ("address", r"\d{1,5}[a-z]?,? .{3,60}?\b(?:street|st|road|rd|avenue|ave|lane|drive|square|court|rue|boulevard|place)\b.*"),
+    (
+        "address",
+        r"\d{1,5}[a-z]?,? .{3,60}?"
+        r"\b(?:street|st|road|rd|avenue|ave|lane|drive|square|court|rue|boulevard|place)\b.*",
+    ),
     ("address", r"(?:rue|avenue|via|viale|piazza|corso|calle|avenida|plaza|ul\.|ulica|al\.|os\.|pl\.) .*\d.*"),
     ("address", r"\w[\w .-]*(?:stra(?:ß|ss)e|str\.|weg|gasse|allee|platz|straat|laan)\s?\d+.*"),
 )  # fmt: skip
 _SHAPES: Final = tuple((kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in SHAPES)
+# (by name, by value): where the value is believed. "Born" may be a place or a day, "home" a town or an address.
+READ_BY_VALUE: Final = frozenset(
+    {("birthplace", "date")}
+    | {(kind, form) for kind in ("text", "name") for form in get_args(AttributeType)}
+    | {(kind, "address") for kind in ("residence", "place", "possession")}
+    | {(kind, "contact") for kind in ("address", "identifier", "employer", "organisation", "residence")}
+    | {(kind, "money") for kind in ("number", "employer", "occupation")}
+)
 LONGEST_SHAPE: Final = 120  # characters; what is longer is text, and no pattern has to be tried on it
 
 
@@ -156,20 +165,8 @@ def shape(value: str) -> AttributeType | None:
 
 def _settled(kind: AttributeType, form: AttributeType | None) -> AttributeType:
     """The type by name and by value together: the value decides where a name has two readings."""
-    if form is None or form == kind:
-        return kind
-    if kind in ("text", "name"):
-        return form
-    if kind == "birth_date" and form != "date":
-        return kind
-    if form == "address" and kind in ("residence", "place", "possession"):
-        return "address"
-    if form == "date" and kind == "birthplace":
-        return "birth_date"
-    if form == "contact" and kind in ("address", "identifier", "employer", "organisation", "residence"):
-        return "contact"
-    if form == "money" and kind in ("number", "employer", "occupation"):
-        return "money"
+    if form is not None and (kind, form) in READ_BY_VALUE:
+        return "birth_date" if (kind, form) == ("birthplace", "date") else form
     return kind
 
 
@@ -182,7 +179,7 @@ def _best_match(tokens: Sequence[str]) -> tuple[str, _Match, int] | None:
     for language in LANGUAGES:
         matches = _matches(tokens, language)
         covered = {place for match in matches for place in range(match.start, match.start + match.length)}
-        joining = {place for place, token in enumerate(tokens) if token in PREPOSITIONS[language]}
+        joining = {place for place, token in enumerate(tokens) if token in _words(language).prepositions}
         if covered:
             ranked.append((len(covered | joining), language, matches))
     if not ranked:
@@ -211,7 +208,7 @@ def _cut(tokens: Sequence[str], matches: Sequence[_Match], language: str) -> int
     inside = {place for match in matches for place in range(match.start, match.start + match.length)}
     for place, token in enumerate(tokens):
         known_before = any(match.start + match.length <= place for match in matches)
-        if known_before and place not in inside and token in PREPOSITIONS[language]:
+        if known_before and place not in inside and token in _words(language).prepositions:
             return place
     return len(tokens)
 
@@ -245,7 +242,9 @@ def _words(language: str) -> _Words:
     phrases: dict[tuple[str, ...], tuple[AttributeType, str | None]] = {}
     patterns: list[tuple[str, AttributeType]] = []
     nouns: dict[str, Noun] = {}
-    for kind, thing, written in _entries(language):
+    table = tomllib.loads((NOUNS / f"{language}.toml").read_text(encoding="utf-8"))
+    prepositions = frozenset(table.pop("prepositions"))
+    for kind, thing, written in _entries(table):
         if thing is not None and thing not in nouns:
             bare = re.sub(rf"^(?:{ARTICLES})", "", written)
             nouns[thing] = Noun(written, bare)
@@ -255,11 +254,10 @@ def _words(language: str) -> _Words:
         else:
             phrases.setdefault(tuple(tokens_of(written)), (kind, thing))
     # The longest pattern first: of "*wohnung" and "*nung" the first says more.
-    return _Words(phrases, sorted(patterns, key=lambda entry: -len(entry[0])), nouns)
+    return _Words(phrases, sorted(patterns, key=lambda entry: -len(entry[0])), nouns, prepositions)
 
 
-def _entries(language: str) -> Iterator[tuple[AttributeType, str | None, str]]:
-    sections = tomllib.loads((NOUNS / f"{language}.toml").read_text())
+def _entries(sections: Mapping[str, Mapping[str, Sequence[str]]]) -> Iterator[tuple[AttributeType, str | None, str]]:
     for kind, things in sections.items():
         for thing, words in things.items():
             for word in words:
