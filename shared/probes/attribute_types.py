@@ -37,13 +37,14 @@ class Attribute:
 
     `words`: the name as words. `thing`: the thing of `nouns/*.toml` that the whole name stands for, apart from what a
     preposition adds ("employer since 2019" is `employer`); None where the files do not know it. `language`: whose words
-    the name is made of, None where no word is known.
+    the name is made of, None where no word is known. `qualified`: whether a preposition adds something.
     """
 
     type: AttributeType
     words: str
     thing: str | None = None
     language: str | None = None
+    qualified: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def understand(attribute: str, value: str = "") -> Attribute:
     language, match, cut = best
     kind = _settled(match.type, form)
     whole = match.thing is not None and match.start == 0 and match.length == cut and kind == match.type
-    return Attribute(kind, words, match.thing if whole else None, language)
+    return Attribute(kind, words, match.thing if whole else None, language, qualified=cut < len(tokens))
 
 
 def attribute_type(attribute: str, value: str = "") -> AttributeType:

@@ -206,11 +206,12 @@ def shortened(value: str) -> str:
 def _words_for(spoken: Language, understood: Attribute) -> dict[str, str]:
     """What stands for `{noun}`, and, where it can be said with an article, for `{the}` and its companions."""
     words = {"noun": understood.words}
+    unspeakable = understood.type == "event" or understood.thing == "remark"  # nobody asks "what is the accident of"
     if spoken.code == "en":
-        plain = understood.words if understood.language == "en" else None
-        if plain is None and understood.thing is not None:
-            words["noun"] = plain = noun(understood.thing, "en").bare
-        if plain is not None and plain.split()[-1].casefold() not in PARTICLE_END:
+        plain = _english_noun(understood)
+        if understood.language != "en" and plain is not None:
+            words["noun"] = plain
+        if plain is not None and not unspeakable:
             plural = plain == "children" or (plain.endswith("s") and not plain.endswith(("ss", "us", "is")))
             words |= {"the": plain, "is": "are" if plural else "is"}
         return words
@@ -219,6 +220,8 @@ def _words_for(spoken: Language, understood: Attribute) -> dict[str, str]:
     word = noun(understood.thing, spoken.code)
     if understood.language != spoken.code:
         words["noun"] = word.bare
+    if unspeakable:
+        return words
     words["the"] = word.definite
     if spoken.code == "pl":  # no article: the noun follows "jaki", "jaka" or "jakie"
         which = word.definite.split()[0]
@@ -226,9 +229,23 @@ def _words_for(spoken: Language, understood: Attribute) -> dict[str, str]:
     return words
 
 
+def _english_noun(understood: Attribute) -> str | None:
+    """What English calls the attribute behind "the"; None where its words are no noun or are not English."""
+    display = noun(understood.thing, "en").bare if understood.thing is not None else None
+    if (
+        understood.language != "en"
+        or understood.qualified
+        or understood.type in ("contact", "identifier", "birthplace")
+    ):
+        return display
+    return display if understood.words.split()[-1].casefold() in PARTICLE_END else understood.words
+
+
 def _with_opening(spoken: Language, sentence: str, core: str, rng: random.Random) -> str:
     opening = rng.choice(spoken.openings)
-    if opening.endswith(": ") and spoken.lower_after_colon and not core.startswith("{"):
+    if opening.endswith(": ") and (not sentence.endswith("?") or ". " in core):
+        return sentence  # "Question:" goes before a question
+    if opening.endswith(": ") and spoken.lower_after_colon and not core.startswith(("{s}", "{noun}")):
         first = 1 if sentence[:1] in "¿¡" else 0
         sentence = sentence[:first] + sentence[first : first + 1].lower() + sentence[first + 1 :]
     return opening + sentence
