@@ -24,7 +24,7 @@ ATTRIBUTE_TYPES: Final[tuple[AttributeType, ...]] = get_args(AttributeType)
 NOUNS: Final = Path(__file__).parent / "nouns"
 LANGUAGES: Final = ("en", "de", "fr", "es", "it", "pl")  # in the order in which a word that several have is read
 HEAD_LAST: Final = ("en", "de")  # "wedding date", "Hochzeitsdatum"; the others say "date de mariage"
-LONGEST_PHRASE: Final = 5  # words
+LONGEST_PHRASE: Final = 8  # words
 LIKED: Final = ("favo", "prefer", "liebling", "bevorzug", "ulubion")  # "favourite band": a liking, whatever the noun is
 SENSITIVE: Final = ("health", "legal", "belief")  # "HIV status", "court file": these words say more than the last one
 SEPARATE: Final = str.maketrans({"ß": "ss", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe"})
@@ -63,6 +63,7 @@ class _Match:
     length: int
     type: AttributeType
     thing: str | None
+    is_phrase: bool  # written out in the file, not by a pattern
 
 
 @dataclass(frozen=True)
@@ -174,23 +175,30 @@ def _settled(kind: AttributeType, form: AttributeType | None) -> AttributeType:
 def _best_match(tokens: Sequence[str]) -> tuple[str, _Match, int] | None:
     """The language, the words that say most, and the number of words before the first preposition behind them.
 
-    The language is the one that knows most of the words.
+    The language is the one that knows most of the words; of several, the one that knows most of them by name.
     """
-    ranked: list[tuple[int, str, list[_Match]]] = []
+    ranked: list[tuple[tuple[int, ...], str, list[_Match]]] = []
     for language in LANGUAGES:
         matches = _matches(tokens, language)
-        covered = {place for match in matches for place in range(match.start, match.start + match.length)}
+        covered = _places(matches)
         joining = {place for place, token in enumerate(tokens) if token in _words(language).prepositions}
+        phrases = _places([match for match in matches if match.is_phrase])
+        things = _places([match for match in matches if match.thing is not None])
         if covered:
-            ranked.append((len(covered | joining), language, matches))
+            longest = max(match.length for match in matches)
+            ranked.append(((len(covered | joining), longest, len(things), len(phrases)), language, matches))
     if not ranked:
         return None
     _, language, matches = max(ranked, key=lambda entry: entry[0])  # the first of equals
     cut = _cut(tokens, matches, language)
-    liked = [match for match in matches if match.type == "preference" and tokens[match.start].startswith(LIKED)]
+    liked = [match for match in matches if match.type == "preference" and _is_liking(tokens, match)]
     chosen = _head(liked or [match for match in matches if match.start < cut], language)
     end = max(cut, chosen.start + chosen.length)
     return language, chosen, end
+
+
+def _is_liking(tokens: Sequence[str], match: _Match) -> bool:
+    return any(token.startswith(LIKED) for token in tokens[match.start : match.start + match.length])
 
 
 def _head(matches: Sequence[_Match], language: str) -> _Match:
@@ -204,9 +212,14 @@ def _head(matches: Sequence[_Match], language: str) -> _Match:
     return max(matches, key=lambda match: (match.start if last else -match.start, match.thing is not None))
 
 
+def _places(matches: Sequence[_Match]) -> set[int]:
+    """The places of all words that the matches cover."""
+    return {place for match in matches for place in range(match.start, match.start + match.length)}
+
+
 def _cut(tokens: Sequence[str], matches: Sequence[_Match], language: str) -> int:
     """The place of the first preposition that has a known word before it and stands in no known phrase."""
-    inside = {place for match in matches for place in range(match.start, match.start + match.length)}
+    inside = _places(matches)
     for place, token in enumerate(tokens):
         known_before = any(match.start + match.length <= place for match in matches)
         if known_before and place not in inside and token in _words(language).prepositions:
@@ -217,7 +230,7 @@ def _cut(tokens: Sequence[str], matches: Sequence[_Match], language: str) -> int
 def _matches(tokens: Sequence[str], language: str) -> list[_Match]:
     words = _words(language)
     matches = [
-        _Match(start, length, *words.phrases[phrase])
+        _Match(start, length, *words.phrases[phrase], is_phrase=True)
         for length in range(1, LONGEST_PHRASE + 1)
         for start in range(len(tokens) - length + 1)
         for phrase in _numbers(tokens[start : start + length])
@@ -227,7 +240,7 @@ def _matches(tokens: Sequence[str], language: str) -> list[_Match]:
     for start, token in enumerate(tokens):
         kind = next((kind for pattern, kind in words.patterns if fnmatchcase(token, pattern)), None)
         if kind is not None and start not in known:
-            matches.append(_Match(start, 1, kind, None))
+            matches.append(_Match(start, 1, kind, None, is_phrase=False))
     return matches
 
 
