@@ -88,6 +88,8 @@ def understand(attribute: str, value: str = "") -> Attribute:
     language, match, cut = best
     kind = _settled(match.type, form)
     whole = match.thing is not None and match.start == 0 and match.length == cut and kind == match.type
+    if kind == "name" and (not whole or cut < len(tokens)):  # "dog's name", "name of the landlord"
+        return Attribute("text", words, None, language, qualified=cut < len(tokens))
     return Attribute(kind, words, match.thing if whole else None, language, qualified=cut < len(tokens))
 
 

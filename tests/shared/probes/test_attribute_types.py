@@ -111,6 +111,13 @@ def test_value_decides_where_the_name_does_not(attribute: str, value: str, expec
     assert attribute_type(attribute, value) == expected
 
 
+@pytest.mark.parametrize("attribute", ["dog's name", "name of the landlord", "nom du chien", "imię psa"])
+def test_name_of_something_else_is_not_the_persons(attribute: str) -> None:
+    """What the person is called is asked for by portrait only, so nothing else may be taken for it."""
+    assert attribute_type(attribute) != "name"
+    assert attribute_type("full name") == attribute_type("nom complet") == "name"
+
+
 @pytest.mark.parametrize(
     "value", ["", " ", "2019", "a" * 100_000, "{s}", "\n\n", "١٢٣", "🎻", "\u202eabc", "1" * 5000, "(" * 5000]
 )
