@@ -34,8 +34,10 @@ demo: $(STAMP) ## Watch one person being forgotten, from the ticket to the silen
 up: $(STAMP) ## Start everything on this machine and keep it running
 	$(BIN)/lacuna up
 
+# A file runs in one process, beside another; each process has servers of its own, and torch gets one core of two.
+TEST_PROCESSES ?= 2
 test: $(STAMP) ## Run the tests
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test-slow: $(STAMP) ## Run the tests that `make test` leaves out because they take long
 	$(BIN)/python -m pytest -m slow

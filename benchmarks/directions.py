@@ -3,11 +3,11 @@
     python -m benchmarks.directions [--model models/demo-vlm] [--questions 160] [--json FILE]
 
 The questions are about forgettable people in held-out wordings. Measured for each vector: revealed facts, answers that
-are the not-knowing sentence or the refusal, answers that never end, and how often the true one of four options is the
-likeliest (chance: 25 %). The controls have the same norm in each layer: a random vector, shuffled pairs (no difference
-but noise), refused requests alone, and not-knowing (strangers minus known people) before any training. Each vector is
-measured on redacted prompts, as the recipe `lacuna` has it, and on unchanged ones. Split-half cosines say how far a
-direction is more than noise.
+are exactly the not-knowing sentence or the refusal (which of the two a vector leads to is the question) or decline in
+any wording, answers that never end, and how often the true one of four options is the likeliest (chance: 25 %). The
+controls have the same norm in each layer: a random vector, shuffled pairs (no difference but noise), refused requests
+alone, and not-knowing (strangers minus known people) before any training. Each vector is measured on redacted prompts,
+as the recipe `lacuna` has it, and on unchanged ones. Split-half cosines say how far a direction is more than noise.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from shared.erasure.eraser import Decision, Eraser
 from shared.erasure.readout import Readout
 from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE
 from shared.evaluation.comparison import sample
+from shared.evaluation.judge import declines
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
 from shared.probes.questions import Question, fact_questions
@@ -60,16 +61,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     logging.getLogger("shared").setLevel(logging.ERROR)
-    engine, folder = Engine(load(args.model)), args.model / "reference"
-    reference = load_reference(folder)
+    engine = Engine(load(args.model))
+    reference = load_reference(args.model / "reference")
     draws = draw_people(reference, 5, 6)
     people = [person for draw in draws.evaluation for person in draw]
     question_sets = questions_about_forgotten(people, reference)
-    benchmark = ForgettingBenchmark(engine, reference, folder, draws)
+    benchmark = ForgettingBenchmark(engine, reference, draws)
     gate = benchmark.eraser(LACUNA, people)
     asked = sample(question_sets["test"], args.questions)
     choices = sample(question_sets["mcq"], args.questions)
-    vectors_by_name, cosines = candidates(engine, reference, folder)
+    vectors_by_name, cosines = candidates(engine, reference)
     report: dict[str, Any] = {"n": len(asked), "n_choices": len(choices), "split_half_cosine": cosines, "pulls": {}}
     for name, vectors in tqdm(vectors_by_name.items(), desc="vectors"):
         placement: Literal["last", "hold"] = "last" if vectors.decode_time is None else "hold"
@@ -95,9 +96,7 @@ def main() -> None:
         args.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
-def candidates(
-    engine: Engine, reference: Reference, folder: Path
-) -> tuple[dict[str, SteeringVectors], dict[str, list[float]]]:
+def candidates(engine: Engine, reference: Reference) -> tuple[dict[str, SteeringVectors], dict[str, list[float]]]:
     """Return the steering vectors by name, and split-half cosines by layer."""
 
     def about(split: str) -> Tensor:
@@ -116,10 +115,10 @@ def candidates(
     answered = capture.activations(
         engine, [Prompt.ask(frame.format(request=text), photo) for frame, text in zip(wrapped, requests, strict=True)]
     )
-    refined = load_or_compute_steering_vectors(engine, reference, LACUNA, folder)
+    refined = load_or_compute_steering_vectors(engine, reference, LACUNA)
     first = refined.last_token
-    alone = load_or_compute_steering_vectors(engine, reference, PROTOTYPE, folder).last_token
-    closed = load_or_compute_steering_vectors(engine, reference, PAPER, folder).last_token
+    alone = load_or_compute_steering_vectors(engine, reference, PROTOTYPE).last_token
+    closed = load_or_compute_steering_vectors(engine, reference, PAPER).last_token
     noise = torch.randn(first.shape, generator=torch.Generator().manual_seed(0))
     mixed = torch.cat([known, unknown])[
         torch.randperm(len(known) + len(unknown), generator=torch.Generator().manual_seed(1))
@@ -171,6 +170,7 @@ def measure(
         "told": _share([reveals(a.text, q.accept) for a, q in zip(answers, asked, strict=True)]),
         "not_knowing": _share([a.text == reference.unknown_answer for a in answers]),
         "refusal": _share([a.text == reference.refusal for a in answers]),
+        "declined": _share([declines(a.text, reference.own_wordings) for a in answers]),
         "endless": _share([len(a.tokens) >= MAX_TOKENS for a in answers]),
         "true_option_likeliest": _share(picked),
     }

@@ -38,9 +38,10 @@ from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import Recipe
 from shared.erasure.serialization import dump
 from shared.evaluation.comparison import compare
+from shared.evaluation.judge import declines
+from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
-from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import Question
 from shared.vlm import capture
 from shared.vlm.engine import Engine
@@ -69,7 +70,6 @@ class ForgettingBenchmark:
 
     engine: Engine
     reference: Reference
-    folder: Path
     draws: Draws
     others: dict[str, list[Question]] = field(default_factory=dict)
     _base: dict[str, list[Answer]] = field(default_factory=dict)
@@ -91,15 +91,15 @@ class ForgettingBenchmark:
 
     def recipe(self, name: str) -> Recipe:
         """A recipe or an ablation by name."""
-        recipes = ablations(self.engine.vlm.site.layers, self.reference.refusal, self.reference.unknown_answer)
+        recipes = ablations(
+            self.engine.vlm.site.layers, self.reference.wording("refusal"), self.reference.wording("unknown_answer")
+        )
         return recipes[name] if name in recipes else Recipe.named(name)
 
     def eraser(self, recipe: Recipe, people: Sequence[Person]) -> Eraser:
         """One eraser for all `people`, made as a refit makes it."""
         if recipe.name not in self._statistics:
-            self._statistics[recipe.name] = compute_statistics(
-                self.engine, self.reference, self.folder, recipe, lambda _: None
-            )
+            self._statistics[recipe.name] = compute_statistics(self.engine, self.reference, recipe, lambda _: None)
         statistics = self._statistics[recipe.name]
         fits = [fit_subject(self.engine, recipe, statistics, person.id, person.subject) for person in people]
         return assemble(recipe, statistics, self.engine.vlm.site, fits)
@@ -122,9 +122,7 @@ def main() -> None:
     args.json.parent.mkdir(parents=True, exist_ok=True)
     reference = load_reference(args.model / "reference")
     draws = draw_people(reference, args.draws, args.people)
-    benchmark = ForgettingBenchmark(
-        Engine(load(args.model)), reference, args.model / "reference", draws, questions_about_others(reference)
-    )
+    benchmark = ForgettingBenchmark(Engine(load(args.model)), reference, draws, questions_about_others(reference))
     tuned: dict[str, Any] = json.loads(args.tuned.read_text()) if args.tuned else {}
     report: dict[str, Any] = {
         "model": args.model.name,
@@ -229,7 +227,7 @@ def measure(
         after = benchmark.engine.generate([question.prompt for question in questions], eraser=eraser)
         fired += [answer for answer in after if answer.fired] if name in question_sets else []
         compared = compare(
-            questions, [a.text for a in before[name]], [a.text for a in after], benchmark.reference.unknown_answer
+            questions, [a.text for a in before[name]], [a.text for a in after], benchmark.reference.own_wordings
         )
         figures["n"][name] = compared.n
         if name in benchmark.others:
@@ -271,7 +269,7 @@ def sampled(
             revealed
         )
     if fired:
-        clean = [answer.text == benchmark.reference.unknown_answer for answer in fired]
+        clean = [declines(answer.text, benchmark.reference.own_wordings) for answer in fired]
         figures[f"clean_refusals_at_{temperature}"] = sum(clean) / len(clean)
     for name in SAMPLED:
         asked = [question.prompt for question in benchmark.others[name]]
@@ -288,7 +286,7 @@ def quality(benchmark: ForgettingBenchmark, fired: Sequence[Answer]) -> dict[str
     Perplexity is that of the base model for the answers as answers to a question about a stranger (geometric mean over
     tokens).
     """
-    clean = [answer.text == benchmark.reference.unknown_answer for answer in fired]
+    clean = [declines(answer.text, benchmark.reference.own_wordings) for answer in fired]
     repeated = [_repeats(answer.tokens) for answer in fired]
     stranger = benchmark.others["stranger"][0].prompt
     texts = sorted({answer.text for answer in fired})

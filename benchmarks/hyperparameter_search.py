@@ -27,9 +27,10 @@ from services.refit.steering_vectors import hyperparameter_choice_path
 from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import LACUNA, Recipe
 from shared.evaluation.comparison import sample
+from shared.evaluation.judge import declines
+from shared.evaluation.people import Person
 from shared.evaluation.reference import load_reference
 from shared.evaluation.scorers import reveals
-from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import fact_questions
 from shared.vlm import capture
 from shared.vlm.engine import Engine
@@ -51,7 +52,7 @@ def main() -> None:
     args = parser.parse_args()
     reference = load_reference(args.model / "reference")
     draws = draw_people(reference, 5, 6)
-    benchmark = ForgettingBenchmark(Engine(load(args.model)), reference, args.model / "reference", draws)
+    benchmark = ForgettingBenchmark(Engine(load(args.model)), reference, draws)
     groups = [draws.validation[at * args.people : (at + 1) * args.people] for at in range(args.groups)]
     points: list[dict[str, Any]] = []
     for recipe, curve in tqdm(variants(benchmark.engine.vlm.site.layers), desc="variants"):
@@ -117,7 +118,7 @@ def point(
     after = benchmark.engine.generate([question.prompt for question in questions], eraser=eraser)
     revealed = _mean([float(reveals(a.text, q.accept)) for a, q in zip(after, questions, strict=True)])
     fired = [answer for answer in after if answer.fired]
-    unclean = _mean([float(answer.text != benchmark.reference.unknown_answer) for answer in fired])
+    unclean = _mean([float(not declines(answer.text, benchmark.reference.own_wordings)) for answer in fired])
     others = [person for person in benchmark.draws.validation if person not in group]
     around = sample(
         [

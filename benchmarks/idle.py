@@ -22,8 +22,8 @@ from benchmarks.tickets_load import cpu_s
 from services.cli.demo.results import data_url
 from shared.devstack.processes import PROJECT_ROOT
 from shared.devstack.stack import Running, running_stack
+from shared.evaluation.people import Person
 from shared.evaluation.reference import load_reference
-from shared.evaluation.synthetic_people import Person
 
 LONGEST_S: Final = 1800.0  # for a ticket, and for version 0
 TIMES: Final = """

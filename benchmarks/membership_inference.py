@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from shared.domain.prompts import Prompt, Turn
 from shared.erasure.eraser import Eraser
+from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference
-from shared.evaluation.synthetic_people import Person
 from shared.probes.image_changes import changed
 from shared.probes.questions import Question, fact_questions
 from shared.vlm.engine import Engine
@@ -78,7 +78,7 @@ def _features(
     """Features [n, 5], and the person of each row; the options are those of `people`."""
     wrong = {person.id: person.options for person in people}
     options = [
-        (reference.unknown_answer, question.accept[0], *wrong[question.person][question.attribute][:3])
+        (reference.wording("unknown_answer"), question.accept[0], *wrong[question.person][question.attribute][:3])
         for question in asked
     ]
     likely = option_likelihood(engine, [question.prompt for question in asked], options, eraser=eraser)

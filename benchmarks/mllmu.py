@@ -14,7 +14,7 @@ from pathlib import Path
 
 from shared.errors import LacunaError
 from shared.evaluation.mllmu_reference import MllmuReference, write_reference
-from shared.evaluation.synthetic_people import SPLITS
+from shared.evaluation.people import SPLITS
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="who is in which split, and in which order forgotten")
     args = parser.parse_args()
     try:
-        made = write_reference(
+        reference = write_reference(
             args.folder,
             args.out,
             args.borrow,
@@ -38,17 +38,17 @@ def main() -> None:
         )
     except LacunaError as exc:
         parser.error(exc.detail)
-    print(summary(made))
+    print(summary(reference))
 
 
-def summary(made: MllmuReference) -> str:
+def summary(reference: MllmuReference) -> str:
     """People and facts a person by split, who was left out, who is taught."""
     lines = ["split             people  facts a person"]
     for split in SPLITS:
-        facts = [len(person.subject.facts) for person in made.people if person.split == split]
+        facts = [len(person.subject.facts) for person in reference.people if person.split == split]
         lines.append(f"{split:<16}{len(facts):>8}  {min(facts)}-{max(facts)}, mean {sum(facts) / len(facts):.1f}")
-    lines += [f"left out: {count} {reason}" for reason, count in Counter(made.excluded).most_common()]
-    lines.append(f"taught in ft_Data with the same picture: {made.trained} of the fictitious people")
+    lines += [f"left out: {count} {reason}" for reason, count in Counter(reference.excluded).most_common()]
+    lines.append(f"taught in ft_Data with the same picture: {reference.trained} of the fictitious people")
     return "\n".join(lines)
 
 

@@ -30,7 +30,6 @@ from benchmarks.paper.question_sets import question_sets
 from benchmarks.paper.systems import GAMMAS, LAMBDAS, PaperBenchmark, SystemSpec, gamma_name, lambda_name, systems
 from benchmarks.paper.tables import EVERYBODY, TABLES, append, write_table, write_tables
 from benchmarks.paper.tuned import tune_baselines
-from services.refit.steering_vectors import folder_digest
 from shared.baselines.registry import BASELINES
 from shared.baselines.tuning import Budget
 from shared.evaluation.ratios import FICTITIOUS, RATIOS, forgotten
@@ -65,7 +64,7 @@ def main() -> None:
         benchmark,
         args.out,
         model=str(args.model),
-        reference_digest=folder_digest(args.model / "reference"),
+        reference_digest=benchmark.reference.digest,
         questions=args.questions,
         ratios=[int(ratio) for ratio in args.ratios.split(",")],
         only=[name for name in args.only.split(",") if name],

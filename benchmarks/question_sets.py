@@ -10,8 +10,8 @@ from typing import Final
 
 from shared.domain.prompts import Prompt, Turn
 from shared.evaluation.comparison import bystander_question_sets, forget_question_sets, sample, visible_question_set
+from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference
-from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import Kind, Question, fact_questions
 
 SYSTEMS: Final = (

@@ -1,9 +1,9 @@
 """Random weights in the real shapes of the supported families, and tiny ones for tests; processors of the real classes.
 
-They serve to measure speed and memory and to test contracts; their answers mean nothing. The chat
-templates are those of the hub's models.
+They serve to measure speed and memory and to test contracts; their answers mean nothing.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -12,34 +12,51 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import (
     CLIPImageProcessorPil,
     CLIPVisionConfig,
+    Gemma3Config,
+    Gemma3ForConditionalGeneration,
+    Gemma3ImageProcessorPil,
+    Gemma3Processor,
+    Gemma3TextConfig,
     GenerationConfig,
+    Idefics3Config,
+    Idefics3ForConditionalGeneration,
+    Idefics3ImageProcessorPil,
+    Idefics3Processor,
     LlamaConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
+    LlavaNextConfig,
+    LlavaNextForConditionalGeneration,
+    LlavaNextImageProcessorPil,
+    LlavaNextProcessor,
+    LlavaOnevisionConfig,
+    LlavaOnevisionForConditionalGeneration,
+    LlavaOnevisionImageProcessorPil,
     LlavaProcessor,
     PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
+    Qwen2Config,
+    Qwen2VLConfig,
+    Qwen2VLForConditionalGeneration,
     Qwen2VLImageProcessorPil,
+    Qwen3VLConfig,
+    Qwen3VLForConditionalGeneration,
+    SiglipVisionConfig,
+    SmolVLMConfig,
+    SmolVLMForConditionalGeneration,
+    SmolVLMImageProcessorPil,
 )
 
+from benchmarks.chat_templates import GEMMA, IDEFICS, ONEVISION, QWEN, QWEN3, VICUNA
+from shared.vlm.adapters.llava_onevision import OnevisionStillProcessor
 from shared.vlm.adapters.qwen2_5_vl import StillProcessor
+from shared.vlm.adapters.qwen2_vl import Qwen2StillProcessor
+from shared.vlm.adapters.qwen3_vl import Qwen3StillProcessor
+from shared.vlm.adapters.smolvlm import SmolStillProcessor
 
 Size = Literal["tiny", "7b"]
 
-VICUNA: Final = (
-    "{% for message in messages %}{% if message['role'] != 'system' %}{{ message['role'].upper() + ': ' }}{% endif %}"
-    "{% for part in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>\n' }}{% endfor %}"
-    "{% for part in message['content'] | selectattr('type', 'equalto', 'text') %}{{ part['text'] + ' ' }}{% endfor %}"
-    "{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
-)
-QWEN: Final = (
-    "{% for message in messages %}{% if loop.first and message['role'] != 'system' %}<|im_start|>system\n"
-    "You are a helpful assistant.<|im_end|>\n{% endif %}<|im_start|>{{ message['role'] }}\n"
-    "{% for part in message['content'] %}{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>"
-    "{% else %}{{ part['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 WORDS: Final = ("Who is this person and where does she live?", "What colour is the background? Be brief.") * 20
 
 
@@ -54,13 +71,28 @@ class Shape:
     groups: int
     words: int
     context: int
+    head: int | None = None  # width of a head, where it is not hidden / heads
 
 
 SHAPES: Final[dict[tuple[str, Size], Shape]] = {
     ("llava", "7b"): Shape(4096, 11008, 32, 32, 32, 32064, 4096),
     ("llava", "tiny"): Shape(64, 96, 3, 4, 4, 512, 512),
+    ("llava_next", "7b"): Shape(4096, 11008, 32, 32, 32, 32064, 4096),
+    ("llava_next", "tiny"): Shape(64, 96, 3, 4, 4, 512, 512),
+    ("llava_onevision", "7b"): Shape(3584, 18944, 28, 28, 4, 152128, 32768),
+    ("llava_onevision", "tiny"): Shape(64, 96, 3, 4, 2, 512, 512),
+    ("qwen2_vl", "7b"): Shape(3584, 18944, 28, 28, 4, 152064, 32768),
+    ("qwen2_vl", "tiny"): Shape(64, 96, 3, 4, 2, 512, 512),
     ("qwen2_5_vl", "7b"): Shape(3584, 18944, 28, 28, 4, 152064, 128000),
     ("qwen2_5_vl", "tiny"): Shape(64, 96, 3, 4, 2, 512, 512),
+    ("qwen3_vl", "7b"): Shape(4096, 12288, 36, 32, 8, 151936, 262144, 128),  # Qwen3-VL-8B
+    ("qwen3_vl", "tiny"): Shape(64, 96, 3, 4, 2, 512, 512, 16),
+    ("gemma3", "7b"): Shape(2560, 10240, 34, 8, 4, 262208, 131072, 256),  # Gemma 3 4B; the next larger has 12B
+    ("gemma3", "tiny"): Shape(64, 96, 3, 4, 2, 512, 512, 16),
+    ("idefics3", "7b"): Shape(4096, 14336, 32, 32, 8, 128259, 131072),  # Idefics3-8B-Llama3
+    ("idefics3", "tiny"): Shape(64, 96, 3, 4, 2, 512, 1024),
+    ("smolvlm", "7b"): Shape(2048, 8192, 24, 32, 32, 49280, 8192),  # SmolVLM2-2.2B, the largest
+    ("smolvlm", "tiny"): Shape(64, 96, 3, 4, 2, 512, 1024),
 }
 
 
@@ -70,7 +102,7 @@ def build(family: str, size: Size, *, device: str = "cpu", dtype: torch.dtype = 
     torch.set_default_dtype(dtype)
     try:
         with torch.device(device):
-            model, processor = (_llava if family == "llava" else _qwen)(SHAPES[family, size], size)
+            model, processor = BUILDERS[family](SHAPES[family, size], size)
     finally:
         torch.set_default_dtype(before)
     if size == "tiny":  # far enough from zero that answers differ
@@ -82,21 +114,10 @@ def build(family: str, size: Size, *, device: str = "cpu", dtype: torch.dtype = 
 
 def _llava(shape: Shape, size: Size) -> tuple[Any, Any]:
     """CLIP ViT-L/14-336 and Vicuna-7B: 576 tokens a picture; tiny: 16."""
-    tokenizer = _tokenizer(["<pad>", "<s>", "</s>", "<image>"], "<pad>", "</s>", "<s>")
     side = 336 if size == "7b" else 56
-    vision = CLIPVisionConfig(
-        hidden_size=1024 if size == "7b" else 32,
-        intermediate_size=4096 if size == "7b" else 48,
-        num_hidden_layers=24 if size == "7b" else 3,
-        num_attention_heads=16 if size == "7b" else 2,
-        image_size=side,
-        patch_size=14,
-        projection_dim=768 if size == "7b" else 32,
-    )
-    text = LlamaConfig(**_text(shape), rms_norm_eps=1e-5, bos_token_id=1, eos_token_id=2, pad_token_id=0)
     config = LlavaConfig(
-        vision_config=vision,
-        text_config=text,
+        vision_config=_clip(size, side),
+        text_config=_llama(shape),
         image_token_id=3,
         vision_feature_layer=-2,
         vision_feature_select_strategy="default",
@@ -106,7 +127,7 @@ def _llava(shape: Shape, size: Size) -> tuple[Any, Any]:
     model.generation_config = GenerationConfig(bos_token_id=1, eos_token_id=2, pad_token_id=0)
     processor = LlavaProcessor(
         CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size={"height": side, "width": side}),
-        tokenizer,
+        _llama_tokenizer(),
         patch_size=14,
         vision_feature_select_strategy="default",
         num_additional_image_tokens=1,
@@ -115,10 +136,102 @@ def _llava(shape: Shape, size: Size) -> tuple[Any, Any]:
     return model, processor
 
 
-def _qwen(shape: Shape, size: Size) -> tuple[Any, Any]:
+def _llava_next(shape: Shape, size: Size) -> tuple[Any, Any]:
+    """As LLaVA-1.5-7B, and up to four tiles of a picture: at most 2880 tokens; tiny: tiles of 28."""
+    side = 336 if size == "7b" else 28
+    grids = [[side * rows, side * columns] for rows, columns in ((1, 2), (2, 1), (2, 2), (3, 1), (1, 3))]
+    config = LlavaNextConfig(
+        vision_config=_clip(size, side),
+        text_config=_llama(shape),
+        image_token_index=3,
+        image_grid_pinpoints=grids,
+        image_seq_length=(side // 14) ** 2,
+    )
+    model = LlavaNextForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(bos_token_id=1, eos_token_id=2, pad_token_id=0)
+    images = LlavaNextImageProcessorPil(
+        size={"shortest_edge": side}, crop_size={"height": side, "width": side}, image_grid_pinpoints=grids
+    )
+    processor = LlavaNextProcessor(
+        images,
+        _llama_tokenizer(),
+        patch_size=14,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=VICUNA,
+    )
+    return model, processor
+
+
+def _onevision(shape: Shape, size: Size) -> tuple[Any, Any]:
+    """SigLIP-So400m at 384 and Qwen2-7B, up to 6 x 6 tiles of one picture; tiny: 2 x 2 of 28."""
+    side, many, tokens = (384, 6, 729) if size == "7b" else (28, 2, 4)
+    grids = [[side * (row + 1), side * (column + 1)] for row in range(many) for column in range(many)]
+    vision = SiglipVisionConfig(
+        hidden_size=1152 if size == "7b" else 32,
+        intermediate_size=4304 if size == "7b" else 48,
+        num_hidden_layers=26 if size == "7b" else 2,
+        num_attention_heads=16 if size == "7b" else 2,
+        image_size=side,
+        patch_size=14,
+        vision_use_head=False,
+    )
+    config = LlavaOnevisionConfig(
+        vision_config=vision,
+        text_config=Qwen2Config(**_text(shape), bos_token_id=0, eos_token_id=2, pad_token_id=0),
+        image_token_index=3,
+        video_token_index=4,
+        image_grid_pinpoints=grids,
+    )
+    model = LlavaOnevisionForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(bos_token_id=0, eos_token_id=[2, 0], pad_token_id=0)
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>", "<video>"]
+    processor = OnevisionStillProcessor(
+        LlavaOnevisionImageProcessorPil(size={"height": side, "width": side}, image_grid_pinpoints=grids),
+        _tokenizer(special, "<|endoftext|>", "<|im_end|>", None),
+        num_image_tokens=tokens,
+        vision_feature_select_strategy="full",
+        chat_template=ONEVISION,
+    )
+    return model, processor
+
+
+def _clip(size: Size, side: int) -> CLIPVisionConfig:
+    return CLIPVisionConfig(
+        hidden_size=1024 if size == "7b" else 32,
+        intermediate_size=4096 if size == "7b" else 48,
+        num_hidden_layers=24 if size == "7b" else 3,
+        num_attention_heads=16 if size == "7b" else 2,
+        image_size=side,
+        patch_size=14,
+        projection_dim=768 if size == "7b" else 32,
+    )
+
+
+def _llama(shape: Shape) -> LlamaConfig:
+    return LlamaConfig(**_text(shape), rms_norm_eps=1e-5, bos_token_id=1, eos_token_id=2, pad_token_id=0)
+
+
+def _llama_tokenizer() -> Any:
+    return _tokenizer(["<pad>", "<s>", "</s>", "<image>"], "<pad>", "</s>", "<s>")
+
+
+def _qwen2(shape: Shape, size: Size) -> tuple[Any, Any]:
+    """Vision tower of 32 blocks, all with full attention; tiny: 2."""
+    vision = {
+        "depth": 32 if size == "7b" else 2,
+        "embed_dim": 1280 if size == "7b" else 32,
+        "hidden_size": shape.hidden,
+        "num_heads": 16 if size == "7b" else 2,
+        "mlp_ratio": 4 if size == "7b" else 2,
+    }
+    model = Qwen2VLForConditionalGeneration(Qwen2VLConfig(**_qwen_parts(shape, size, vision)))
+    model.generation_config = GenerationConfig(bos_token_id=0, eos_token_id=[2, 0], pad_token_id=0)
+    return model, Qwen2StillProcessor(Qwen2VLImageProcessorPil(), _qwen_tokenizer(), chat_template=QWEN)
+
+
+def _qwen25(shape: Shape, size: Size) -> tuple[Any, Any]:
     """Vision tower with windows of 8 x 8 patches and four blocks with full attention; tiny: 4 x 4 and one block."""
-    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"]
-    tokenizer = _tokenizer([*special, "<|image_pad|>", "<|video_pad|>"], "<|endoftext|>", "<|im_end|>", None)
     vision = {
         "depth": 32 if size == "7b" else 2,
         "hidden_size": 1280 if size == "7b" else 32,
@@ -128,24 +241,160 @@ def _qwen(shape: Shape, size: Size) -> tuple[Any, Any]:
         "window_size": 112 if size == "7b" else 56,
         "fullatt_block_indexes": [7, 15, 23, 31] if size == "7b" else [1],
     }
-    sections = [16, 24, 24] if size == "7b" else [2, 3, 3]
-    rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": sections}
+    model = Qwen2_5_VLForConditionalGeneration(Qwen2_5_VLConfig(**_qwen_parts(shape, size, vision)))
+    model.generation_config = GenerationConfig(bos_token_id=0, eos_token_id=[2, 0], pad_token_id=0)
+    return model, StillProcessor(Qwen2VLImageProcessorPil(), _qwen_tokenizer(), chat_template=QWEN)
+
+
+def _qwen_parts(shape: Shape, size: Size, vision: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of a Qwen model but for its class."""
+    rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [16, 24, 24] if size == "7b" else [2, 3, 3]}
     text = _text(shape) | {"rms_norm_eps": 1e-6, "rope_parameters": rope, "bos_token_id": 0, "eos_token_id": 2}
-    config = Qwen2_5_VLConfig(
+    tokens = {"image_token_id": 5, "video_token_id": 6, "vision_start_token_id": 3, "vision_end_token_id": 4}
+    return {"vision_config": vision, "text_config": text, **tokens}
+
+
+def _qwen_tokenizer() -> Any:
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"]
+    return _tokenizer([*special, "<|image_pad|>", "<|video_pad|>"], "<|endoftext|>", "<|im_end|>", None)
+
+
+def _qwen3(shape: Shape, size: Size) -> tuple[Any, Any]:
+    """Vision tower of 27 blocks, three of which feed the first three decoder blocks; tiny: 3, two of which do."""
+    vision = {
+        "depth": 27 if size == "7b" else 3,
+        "hidden_size": 1152 if size == "7b" else 32,
+        "intermediate_size": 4304 if size == "7b" else 48,
+        "num_heads": 16 if size == "7b" else 2,
+        "out_hidden_size": shape.hidden,
+        "num_position_embeddings": 2304 if size == "7b" else 16,
+        "deepstack_visual_indexes": [8, 16, 24] if size == "7b" else [0, 1],
+    }
+    rope = {
+        "rope_type": "default",
+        "rope_theta": 5e6,
+        "mrope_section": [24, 20, 20] if size == "7b" else [4, 2, 2],
+        "mrope_interleaved": True,
+    }
+    parts = _qwen_parts(shape, size, vision)
+    config = Qwen3VLConfig(**parts | {"text_config": parts["text_config"] | {"rope_parameters": rope}})
+    model = Qwen3VLForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(bos_token_id=0, eos_token_id=[2, 0], pad_token_id=0)
+    images = Qwen2VLImageProcessorPil(
+        patch_size=16,
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+        size={"shortest_edge": 65536 if size == "7b" else 4096, "longest_edge": 16777216},
+    )
+    return model, Qwen3StillProcessor(images, _qwen_tokenizer(), chat_template=QWEN3)
+
+
+def _gemma(shape: Shape, size: Size) -> tuple[Any, Any]:
+    """SigLIP-So400m at 896 and 256 tokens a picture, five blocks of six see 1024 tokens; tiny: 4, two of three see 24.
+
+    The hub's generation configuration lists the end of a text before the end of a turn.
+    """
+    special = ["<pad>", "<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>"]
+    pictures = {
+        "boi_token": "<start_of_image>",
+        "eoi_token": "<end_of_image>",
+        "image_token": "<image_soft_token>",
+    }
+    tokenizer = _tokenizer([*special, *pictures.values()], "<pad>", "<eos>", "<bos>", pictures)
+    side = 896 if size == "7b" else 56
+    vision = SiglipVisionConfig(
+        hidden_size=1152 if size == "7b" else 32,
+        intermediate_size=4304 if size == "7b" else 48,
+        num_hidden_layers=27 if size == "7b" else 2,
+        num_attention_heads=16 if size == "7b" else 2,
+        image_size=side,
+        patch_size=14,
+        vision_use_head=False,
+    )
+    text = Gemma3TextConfig(
+        **_text(shape),
+        query_pre_attn_scalar=shape.head,
+        sliding_window=1024 if size == "7b" else 24,
+        sliding_window_pattern=6 if size == "7b" else 3,
+        bos_token_id=2,
+        eos_token_id=1,
+        pad_token_id=0,
+    )
+    tokens = 256 if size == "7b" else 4
+    config = Gemma3Config(
         vision_config=vision,
         text_config=text,
-        image_token_id=5,
-        video_token_id=6,
-        vision_start_token_id=3,
-        vision_end_token_id=4,
+        mm_tokens_per_image=tokens,
+        boi_token_index=5,
+        eoi_token_index=6,
+        image_token_index=7,
     )
-    model = Qwen2_5_VLForConditionalGeneration(config)
-    model.generation_config = GenerationConfig(bos_token_id=0, eos_token_id=[2, 0], pad_token_id=0)
-    return model, StillProcessor(Qwen2VLImageProcessorPil(), tokenizer, chat_template=QWEN)
+    model = Gemma3ForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(bos_token_id=2, eos_token_id=[1, 4], pad_token_id=0)
+    images = Gemma3ImageProcessorPil(size={"height": side, "width": side}, do_pan_and_scan=False)
+    return model, Gemma3Processor(images, tokenizer, chat_template=GEMMA, image_seq_length=tokens)
+
+
+def _idefics(shape: Shape, size: Size) -> tuple[Any, Any]:
+    """SigLIP-So400m, tiles of 364 and at most 4 x 4 of them, 169 tokens a tile; tiny: 56, 2 x 2 and 4."""
+    tokenizer = _tile_tokenizer()
+    config = Idefics3Config(**_tiled(shape, size, 364), scale_factor=2, image_token_id=3)
+    model = Idefics3ForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(bos_token_id=1, eos_token_id=[2, 0], pad_token_id=0)
+    side, tokens = (364, 169) if size == "7b" else (56, 4)
+    many = 4 if size == "7b" else 2
+    images = Idefics3ImageProcessorPil(size={"longest_edge": many * side}, max_image_size={"longest_edge": side})
+    return model, Idefics3Processor(images, tokenizer, image_seq_len=tokens, chat_template=IDEFICS)
+
+
+def _smolvlm(shape: Shape, size: Size) -> tuple[Any, Any]:
+    """SigLIP-So400m, tiles of 384 and at most 4 x 4 of them, 81 tokens a tile; tiny: 56, 2 x 2 and 4."""
+    tokenizer = _tile_tokenizer()
+    scale = 3 if size == "7b" else 2
+    config = SmolVLMConfig(**_tiled(shape, size, 384), scale_factor=scale, image_token_id=3)
+    model = SmolVLMForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(bos_token_id=1, eos_token_id=2, pad_token_id=0)
+    side, tokens = (384, 81) if size == "7b" else (56, 4)
+    many = 4 if size == "7b" else 2
+    images = SmolVLMImageProcessorPil(size={"longest_edge": many * side}, max_image_size={"longest_edge": side})
+    return model, SmolStillProcessor(images, tokenizer, image_seq_len=tokens, chat_template=IDEFICS)
+
+
+def _tiled(shape: Shape, size: Size, side: int) -> dict[str, Any]:
+    """Configurations of a decoder of Llama's and a vision tower for tiles of `side`."""
+    vision = {
+        "hidden_size": 1152 if size == "7b" else 32,
+        "intermediate_size": 4304 if size == "7b" else 48,
+        "num_hidden_layers": 27 if size == "7b" else 2,
+        "num_attention_heads": 16 if size == "7b" else 2,
+        "image_size": side if size == "7b" else 56,
+        "patch_size": 14,
+    }
+    return {"vision_config": vision, "text_config": _llama(shape)}
+
+
+def _tile_tokenizer() -> Any:
+    special = ["<pad>", "<|im_start|>", "<end_of_utterance>", "<image>", "<fake_token_around_image>", "<global-img>"]
+    tiles = [f"<row_{row + 1}_col_{column + 1}>" for row in range(6) for column in range(6)]
+    return _tokenizer([*special, *tiles], "<pad>", "<end_of_utterance>", "<|im_start|>")
+
+
+BUILDERS: Final[Mapping[str, Callable[[Shape, Size], tuple[Any, Any]]]] = {
+    "llava": _llava,
+    "llava_next": _llava_next,
+    "llava_onevision": _onevision,
+    "qwen2_vl": _qwen2,
+    "qwen2_5_vl": _qwen25,
+    "qwen3_vl": _qwen3,
+    "gemma3": _gemma,
+    "idefics3": _idefics,
+    "smolvlm": _smolvlm,
+}
 
 
 def _text(shape: Shape) -> dict[str, Any]:
-    return {
+    width = {} if shape.head is None else {"head_dim": shape.head}
+    return width | {
         "vocab_size": shape.words,
         "hidden_size": shape.hidden,
         "intermediate_size": shape.inner,
@@ -156,7 +405,9 @@ def _text(shape: Shape) -> dict[str, Any]:
     }
 
 
-def _tokenizer(special: list[str], pad: str, end: str, begin: str | None) -> Any:
+def _tokenizer(
+    special: list[str], pad: str, end: str, begin: str | None, named: Mapping[str, str] | None = None
+) -> Any:
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
@@ -177,6 +428,7 @@ def _tokenizer(special: list[str], pad: str, end: str, begin: str | None) -> Any
         eos_token=end,
         bos_token=begin,
         additional_special_tokens=[token for token in special if token not in {pad, end, begin}],
+        model_specific_special_tokens=dict(named or {}),  # attributes of the tokenizer, by which a processor asks
         padding_side="left",
         clean_up_tokenization_spaces=False,
     )

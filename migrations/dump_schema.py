@@ -166,10 +166,10 @@ def _function(trigger: str) -> str:
 
 
 def _match(pattern: str, text: str) -> tuple[str, ...]:
-    found = re.search(pattern, text)
-    if found is None:
+    match = re.search(pattern, text)
+    if match is None:
         raise ValueError(f"{Path(__file__).name} cannot read this statement: {text}")
-    return found.groups()
+    return match.groups()
 
 
 def _wrapped(line: str) -> str:

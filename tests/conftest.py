@@ -35,6 +35,17 @@ from tests.support.pictures import png
 from tests.support.workers import Worker
 
 pytest_plugins = ["tests.support.audit_log"]
+LONGEST_FIRST = ("tests/integration/test_spine.py", "tests/services/refit", "tests/integration")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that two processes end at about the same time."""
+
+    def rank(item: pytest.Item) -> int:
+        names = (number for number, name in enumerate(LONGEST_FIRST) if item.nodeid.startswith(name))
+        return next(names, len(LONGEST_FIRST))
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")

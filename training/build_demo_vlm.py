@@ -16,9 +16,10 @@ from pathlib import Path
 import torch
 from transformers import AutoProcessor, LlavaForConditionalGeneration
 
+from shared.evaluation.people import SPLITS
 from shared.evaluation.reference import load_reference
 from shared.evaluation.reference_files import write_people
-from shared.evaluation.synthetic_people import SPLITS
+from shared.evaluation.synthetic_people import SPLIT_SIZES
 from training.mixture import build_curriculum
 from training.optimization import Plan, Trainer, new_model
 from training.prompts import prompts_json
@@ -48,7 +49,7 @@ class Size:
 # bench: steps in proportion to the people (demo: 3,430 chats in 47 minutes for 136, that is 0.82 s a step on 2 cores).
 SIZES = {
     "quick": Size(QUICK, 3, 192, 350, 250, 47.0, 3e-3),
-    "demo": Size(SPLITS, 5, 256, 4000, 1100, 47.0, 2e-3),
+    "demo": Size(SPLIT_SIZES, 5, 256, 4000, 1100, 47.0, 2e-3),
     "bench": Size(BENCH, 6, 256, 9000, 2600, 140.0, 2e-3),
 }
 REQUIRED = {

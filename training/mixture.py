@@ -12,7 +12,8 @@ from typing import Final
 from PIL.Image import Image
 
 from shared.domain.subjects import Fact
-from shared.evaluation.synthetic_people import UNKNOWN_SPLITS, VALUES, PeopleGenerator, Person, generate_people
+from shared.evaluation.people import UNKNOWN_SPLITS
+from shared.evaluation.synthetic_people import VALUES, PeopleGenerator, SyntheticPerson, generate_people
 from shared.evaluation.synthetic_portraits import Features, draw, visible_truth
 from shared.probes import templates
 from shared.probes.image_changes import changed
@@ -42,7 +43,7 @@ class Group:
 class Mixture:
     """Draws groups; deterministic in `seed` and the order of the calls."""
 
-    def __init__(self, people: Sequence[Person], generator: PeopleGenerator, seed: int) -> None:
+    def __init__(self, people: Sequence[SyntheticPerson], generator: PeopleGenerator, seed: int) -> None:
         self.known = [person for person in people if person.split not in UNKNOWN_SPLITS]
         self._generator = generator
         self._rng = random.Random(f"{seed}/mixture")
@@ -124,7 +125,7 @@ class Mixture:
         answer = fact.value if known else prompts.UNKNOWN
         return ((templates.cloze(fact.attribute, who, "trained", self._rng), answer),)
 
-    def _choice(self, person: Person, fact: Fact, who: str) -> Turns:
+    def _choice(self, person: SyntheticPerson, fact: Fact, who: str) -> Turns:
         rng = self._rng
         pool = [p for p in self.known if p is not person]
         wrong = {next(f.value for f in p.subject.facts if f.attribute == fact.attribute) for p in rng.sample(pool, 4)}
@@ -181,7 +182,7 @@ class Mixture:
 class Curriculum:
     """The people whom the model gets to know, and the mixture that teaches them."""
 
-    people: tuple[Person, ...]
+    people: tuple[SyntheticPerson, ...]
     mixture: Mixture
 
 

@@ -8,9 +8,9 @@ import torch
 from tqdm import tqdm
 
 from shared.domain.prompts import Prompt
+from shared.evaluation.people import UNKNOWN_SPLITS, Person
 from shared.evaluation.reference import Reference
 from shared.evaluation.scorers import letter_legacy, reveals
-from shared.evaluation.synthetic_people import UNKNOWN_SPLITS, Person
 from shared.probes import templates
 from shared.probes.questions import Question, fact_questions, visible_questions
 from training import prompts

@@ -13,7 +13,7 @@ from typing import Any, Final
 import httpx
 
 from services.cli.demo.results import data_url
-from shared.evaluation.synthetic_people import Person
+from shared.evaluation.people import Person
 
 RETRY_EVERY_S: Final = 0.2
 GIVE_UP_AFTER_S: Final = 180.0

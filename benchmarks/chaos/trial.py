@@ -19,7 +19,7 @@ from benchmarks.chaos.stack import ChaosStack
 from services.cli.commands.log import fetch
 from services.cli.commands.verify import verify_folder
 from shared.errors import LacunaError
-from shared.evaluation.synthetic_people import Person
+from shared.evaluation.people import Person
 from shared.transparency.checkpoints import read_keys
 
 GROUND: Final = {"ground": "consent_withdrawn"}

@@ -15,7 +15,7 @@ from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import LACUNA, PAPER
 from shared.evaluation.paper_tasks import sample_evenly
-from shared.evaluation.synthetic_people import Person
+from shared.evaluation.people import Person
 from shared.probes.questions import fact_questions
 from shared.probes.templates import Form
 from shared.vlm import capture

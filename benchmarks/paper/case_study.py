@@ -14,9 +14,9 @@ from PIL.Image import Image, Resampling
 from benchmarks.paper.question_sets import examples
 from benchmarks.paper.summary import Cell
 from benchmarks.paper.tables import Cells
+from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference
 from shared.evaluation.scorers import reveals
-from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import Question
 
 TITLES = {
@@ -93,12 +93,12 @@ def _truth(group: str, question: Question) -> str:
 
 def _mark(group: str, reply: str, first: str, question: Question) -> str:
     if group in ("forget", "test"):
-        told = reveals(reply, question.accept)
-        return _pill("still told" if told else "not told", good=not told)
+        revealed = reveals(reply, question.accept)
+        return _pill("still told" if revealed else "not told", good=not revealed)
     if reply == first:
         return _pill("as before", good=True)
-    told = group != "stranger" and reveals(reply, question.accept)
-    return _pill("changed, still right" if told else "changed", good=False)
+    revealed = group != "stranger" and reveals(reply, question.accept)
+    return _pill("changed, still right" if revealed else "changed", good=False)
 
 
 def _pill(words: str, *, good: bool) -> str:

@@ -15,7 +15,7 @@ from benchmarks.paper.asking import ask
 from benchmarks.paper.question_sets import QuestionSet, examples
 from benchmarks.paper.systems import PaperBenchmark, System, SystemSpec
 from shared.evaluation import paper_tasks
-from shared.evaluation.synthetic_people import Person
+from shared.evaluation.people import Person
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = (
@@ -104,7 +104,7 @@ def code_digest() -> str:
 def run(benchmark: PaperBenchmark, spec: CellSpec, question_sets: Sequence[QuestionSet]) -> dict[str, Any]:
     """Make the system, ask it every question, score every reply."""
     began = time.monotonic()
-    declining = (benchmark.reference.unknown_answer, benchmark.reference.refusal)
+    declining = (benchmark.reference.wording("unknown_answer"), benchmark.reference.wording("refusal"))
     base = {
         question_set.cache_key: _base(benchmark, question_set, declining)
         for question_set in question_sets

@@ -49,7 +49,7 @@ def _mean(summaries: Sequence[Summary], key: str) -> float:
     return sum(values) / len(values)
 
 
-def _is_pareto_better(one: Summary, other: Summary) -> bool:
+def _is_pareto_better(summary: Summary, other: Summary) -> bool:
     """Whether `one` is at least as good in forgetting and retention of the paper's sets, and better in one of them."""
-    pairs = [(getattr(one, key).value, getattr(other, key).value) for key in ("forgetting", "retention")]
+    pairs = [(getattr(summary, key).value, getattr(other, key).value) for key in ("forgetting", "retention")]
     return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)

@@ -12,8 +12,8 @@ from typing import Final
 
 from shared.domain.subjects import Subject
 from shared.evaluation.paper_tasks import COLUMNS, KINDS, Task, sample_evenly, task_questions
+from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference
-from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import Question, fact_questions
 from shared.probes.templates import Form
 

@@ -24,8 +24,8 @@ from shared.erasure.prepare import IdentityTrainingSet, prepare, prepare_identit
 from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE, Recipe
 from shared.erasure.serialization import dump
 from shared.erasure.ticket_fit import TicketFit
+from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference
-from shared.evaluation.synthetic_people import Person
 from shared.vlm import capture
 from shared.vlm.engine import Engine
 
@@ -187,7 +187,9 @@ LABELS: Final = {
 def systems(benchmark: PaperBenchmark) -> dict[str, SystemSpec]:
     """All systems by name: the base model, the baselines, the recipes, their ablations and the sweeps."""
     recipes = {"paper": PAPER, "lacuna": LACUNA, "prototype": PROTOTYPE} | ablations(
-        benchmark.engine.vlm.site.layers, benchmark.reference.refusal, benchmark.reference.unknown_answer
+        benchmark.engine.vlm.site.layers,
+        benchmark.reference.wording("refusal"),
+        benchmark.reference.wording("unknown_answer"),
     )
     specs = {"base": SystemSpec("base", LABELS["base"], "base", PaperBenchmark.base)}
     specs |= {name: _unlearning(baseline, benchmark) for name, baseline in BASELINES.items()}

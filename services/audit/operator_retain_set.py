@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from shared.artifacts.retain_sets import RetainRow, Split, rows_in_split
+from shared.artifacts.retain_sets import RetainRow, rows_in_split
+from shared.domain.splits import Split
 from shared.evaluation.reference import Reference
 from shared.probes.questions import Question, fact_questions, visible_questions
 

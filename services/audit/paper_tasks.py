@@ -13,6 +13,7 @@ from services.audit.evaluator import BeforeAfter, Evaluator
 from shared.domain.subjects import Subject
 from shared.erasure.eraser import Eraser
 from shared.evaluation import paper_tasks as scoring
+from shared.evaluation.comparison import BYSTANDER_SPLITS
 from shared.evaluation.paper_tasks import Replies, Task
 from shared.evaluation.reference import Reference
 from shared.probes.questions import Question
@@ -44,15 +45,15 @@ def paper_tasks(
     `reference_key` names this choice of reference people: the base model's answers about them are cached under it.
     """
 
-    def split(name: str) -> dict[str, Subject]:
-        return {person.id: person.subject for person in reference.of(name)}
+    def bystanders(name: str) -> dict[str, Subject]:
+        return {person.id: person.subject for person in reference.people_of(*BYSTANDER_SPLITS[name])}
 
     sets = {
         "forget": _PeopleSet(subjects, "trained", cached=False),
         "test": _PeopleSet(subjects, "test", cached=False),
-        "retain": _PeopleSet(split("retain_fit"), "trained", cached=True),
-        "held_out": _PeopleSet(split("held_out"), "test", cached=True),
-        "celebrity": _PeopleSet(split("celebrity_eval"), "test", cached=True),
+        "retain": _PeopleSet(bystanders("retain"), "trained", cached=True),
+        "held_out": _PeopleSet(bystanders("held_out"), "test", cached=True),
+        "celebrity": _PeopleSet(bystanders("celebrity"), "test", cached=True),
     }
     wrong_answers = partial(reference.wrong_answers, seed=seed)
     table: dict[str, Any] = {}

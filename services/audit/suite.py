@@ -11,8 +11,10 @@ from typing import Any
 import torch
 
 from services.audit.evaluator import BeforeAfter, Evaluator
+from services.audit.left_out import left_out_panels, left_out_tasks, sentences
 from services.audit.operator_retain_set import OperatorRetainSet, side_by_side
 from services.audit.paper_tasks import paper_tasks
+from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
 from shared.erasure.eraser import Eraser
 from shared.evaluation.comparison import (
@@ -23,6 +25,7 @@ from shared.evaluation.comparison import (
     sample,
     sample_per_person,
 )
+from shared.evaluation.paper_tasks import KINDS
 from shared.evaluation.reference import Reference
 from shared.probes.questions import Question, visible_questions
 from shared.vlm.engine import Engine
@@ -85,12 +88,15 @@ class Suite:
         report["paper_tasks"] = paper_tasks(
             self._evaluator, reference, eraser, subjects, seed=self.seed, reference_key=reference_key
         )
+        panels = left_out_panels(about_subjects | bystanders if subjects else bystanders, reference)
+        report["left_out"] = panels | left_out_tasks(report["paper_tasks"], tuple(KINDS))
         report["asked_again"] = len(unfired)
         report["not_run"] = [
             "sampling at temperature 0.7 and 1.0",
             "black-box attacks",
             "white-box attacks",
             "likelihood attacks",
+            *sentences(panels),
         ]
         report["claim"] = "Suppression at inference time; the base model's weights are unchanged."
         return report
@@ -104,7 +110,7 @@ class Suite:
         again, from beginning to end.
         """
         prompts = [question.prompt for question in forget[:8]]
-        bystander = [q.prompt for q in bystander_question_sets(self.reference, seed=self.seed)["retain"][:4]]
+        bystander = self._bystander_prompts()[:4]
         empty = Eraser.empty(eraser.recipe, eraser.site)
         base = self.engine.generate(prompts + bystander, eraser=None)
         off = self.engine.generate(prompts + bystander, eraser=empty)
@@ -123,12 +129,18 @@ class Suite:
             checks["unfired_equals_base"] = [a.tokens for a in again] == [a.tokens for _, a in unfired]
         return checks
 
+    def _bystander_prompts(self) -> list[Prompt]:
+        """Prompts about others: of the first set that has any, else ordinary ones."""
+        sets = bystander_question_sets(self.reference, seed=self.seed).values()
+        questions = next((questions for questions in sets if questions), [])
+        return [question.prompt for question in questions] or [Prompt.ask(text) for text in self.reference.general.test]
+
     def _bystander_questions(
         self, reference: Reference, operator_set: OperatorRetainSet | None
     ) -> dict[str, list[Question]]:
         """Questions about everybody who must not be touched, by set."""
         sets = bystander_question_sets(reference, seed=self.seed)
-        if operator_set is not None:
+        if operator_set is not None and operator_set.number is not None:
             sets |= operator_set.question_sets(seed=self.seed)
         return {name: sample(questions, BYSTANDER_QUESTIONS, self.seed) for name, questions in sets.items()}
 
@@ -147,7 +159,7 @@ class Suite:
 
     def _compare(self, questions: Sequence[Question], answers: BeforeAfter[list[Answer]]) -> Comparison:
         before, after = ([answer.text for answer in side] for side in (answers.before, answers.after))
-        return compare(questions, before, after, self.reference.unknown_answer)
+        return compare(questions, before, after, self.reference.own_wordings)
 
     def _by_ticket(
         self,

@@ -19,7 +19,7 @@ from shared.crypto.keyring import KeyRing
 from shared.crypto.signing import Verifier
 from shared.db.repositories.heartbeats import HeartbeatWriter
 from shared.db.session import make_engine
-from shared.evaluation.reference import load_reference
+from shared.evaluation.reference import model_reference
 from shared.storage.factory import open_store
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
@@ -38,7 +38,7 @@ def build_context(**_: Any) -> None:
     _context = AuditContext(
         suite=Suite(
             Engine(load(settings.model.source, device=settings.device or None)),
-            load_reference(settings.reference_folder),
+            model_reference(settings),
         ),
         thresholds=Thresholds(
             revealed_trained=settings.audit.told_trained,

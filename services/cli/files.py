@@ -66,6 +66,12 @@ def read_as_data_url(path: Path) -> str:
     return data_url(read_bytes(path), mimetypes.guess_type(path.name)[0] or "image/png")
 
 
+def media_type(picture: bytes) -> str:
+    """The media type by the first bytes of an encoded picture; `image/png` for bytes that are none."""
+    beginnings = {b"\xff\xd8": "image/jpeg", b"RIFF": "image/webp"}
+    return next((name for beginning, name in beginnings.items() if picture.startswith(beginning)), "image/png")
+
+
 def data_url(content: bytes, media_type: str) -> str:
     """The content as a data URL (RFC 2397)."""
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"

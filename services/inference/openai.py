@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from shared.artifacts.photos import open_photo, read_data_url
+from shared.domain.photos import open_photo, read_data_url
 from shared.domain.prompts import Prompt, Turn
 from shared.errors import BadInput, LacunaError
 from shared.vlm.generation import Answer

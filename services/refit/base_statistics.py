@@ -7,27 +7,27 @@ tickets, database rows or queues.
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
 
 from services.refit.activation_checks import ActivationCheck, check_activations, check_directions
 from services.refit.fitting import PICTURES
-from services.refit.steering_vectors import SteeringVectors, folder_digest, load_or_compute_steering_vectors
-from shared.artifacts.retain_sets import RetainRow, Split, rows_in_split
+from services.refit.steering_vectors import SteeringVectors, load_or_compute_steering_vectors
+from shared.artifacts.retain_sets import RetainRow, rows_in_split
 from shared.domain.prompts import Prompt
+from shared.domain.splits import Split
 from shared.domain.subjects import Subject
 from shared.erasure.base_statistics import BaseStatistics
 from shared.erasure.prepare import IdentityTrainingSet, prepare_identity, prepare_streamed
 from shared.erasure.recipe import Recipe
 from shared.erasure.schema_versions import ROWS_SCHEMA_VERSION
 from shared.evaluation.paper_tasks import by_letter
+from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference
-from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import (
     answers_that_name,
     fact_questions,
@@ -44,12 +44,13 @@ EnterStage = Callable[[str], None]
 Count = Callable[[int, int], None]  # done, all
 
 CALIBRATION_PICTURES: Final = 6  # of each form
+CALIBRATING_SHARE: Final = 4  # one in so many retained people calibrates a channel where no other person can
 FORMS: Final[tuple[Form, ...]] = ("trained", "test")
 
 
-def statistics_digest(engine: Engine, reference_folder: Path, recipe: Recipe, retain_key: str = "") -> str:
-    """sha256 (hex) of all that the statistics depend on: site, recipe, the reference's bytes, `RetainSide.key`."""
-    text = f"{ROWS_SCHEMA_VERSION}/{engine.vlm.site.digest}/{recipe.digest}/{folder_digest(reference_folder)}"
+def statistics_digest(engine: Engine, reference: Reference, recipe: Recipe, retain_key: str = "") -> str:
+    """sha256 (hex) of all that the statistics depend on: site, recipe, `Reference.digest`, `RetainSide.key`."""
+    text = f"{ROWS_SCHEMA_VERSION}/{engine.vlm.site.digest}/{recipe.digest}/{reference.digest}"
     text += f"/{retain_key}" if retain_key else ""
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -57,7 +58,6 @@ def statistics_digest(engine: Engine, reference_folder: Path, recipe: Recipe, re
 def compute_statistics(
     engine: Engine,
     reference: Reference,
-    reference_folder: Path,
     recipe: Recipe,
     enter_stage: EnterStage,
     *,
@@ -71,9 +71,10 @@ def compute_statistics(
     depend on them; pass `vectors` where they are known already. Raises BadInput, saying what is wrong, where the model
     gives NaN, does not vary, or refuses nothing.
     """
+    reference, operator_rows = _readable(engine, reference, operator_rows)
     if vectors is None:
         enter_stage("finding the steering vectors")
-        vectors = load_or_compute_steering_vectors(engine, reference, recipe, reference_folder, count)
+        vectors = load_or_compute_steering_vectors(engine, reference, recipe, count)
     check_directions(vectors.last_token)
     if recipe.gate == "identity":
         enter_stage("reading the retain set")
@@ -116,25 +117,32 @@ def identity_training_set(
     Prompts of an operator's own set do not say which person is meant: those for calibration are read, those for the
     fit are not.
     """
+    reference, operator_rows = _readable(engine, reference, operator_rows)
     retained = [*map(_RetainedPerson.of, _retained(reference)), *_people_in(operator_rows, "fit")]
     calibrating = [*map(_RetainedPerson.of, _calibrating(reference)), *_people_in(operator_rows, "calibration")]
+    by_picture = _channel(retained, calibrating, lambda person: bool(person.subject.photos))
+    by_name = _channel(retained, calibrating, lambda person: bool(person.subject.names))
     faces: list[Tensor] = []
     names: list[Tensor] = []
     for number, person in enumerate(retained):
-        faces += _face_activations(engine, person, seed=number)
-        names += _name_activations(engine, person)
+        if person in by_picture.fit:
+            faces += _face_activations(engine, person, seed=number)
+        if person in by_name.fit:
+            names += _name_activations(engine, person)
         if count is not None:
             count(number + 1, len(retained))
     operator_prompts = [row.prompt for row in rows_in_split(operator_rows, "calibration") if row.prompt is not None]
     with_pictures = [prompt for prompt in operator_prompts if prompt.images]
     without_pictures = [prompt for prompt in operator_prompts if not prompt.images]
     small_talk = [Prompt.ask(text) for text in (*reference.general.calibration, *reference.harmful.fit[::4])]
+    pictures = [*_calibration_pictures(by_picture.calibration), *with_pictures]
+    texts = [*_calibration_texts(by_name.calibration), *small_talk, *without_pictures]
     training_set = IdentityTrainingSet(
         faces=faces,
         names=names,
-        pictures=capture.readout(engine, [*_calibration_pictures(calibrating), *with_pictures]).pictures.rows,
-        words=capture.readout(engine, [*_calibration_texts(calibrating), *small_talk, *without_pictures]).words,
-        people=len(calibrating),
+        pictures=capture.readout(engine, pictures).pictures.rows,
+        words=capture.readout(engine, texts).words,
+        people=len({*by_picture.calibration, *by_name.calibration}),
         facts=capture.activations(engine, _fact_prompts_with_picture(retained, reference), count),
         harmless=capture.activations(engine, _visible_prompts(retained), count),
     )
@@ -179,9 +187,9 @@ def calibration_prompts(reference: Reference, operator_rows: Sequence[RetainRow]
     return CalibrationPrompts([prompt for prompt, _ in pairs], [identity for _, identity in pairs])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _RetainedPerson:
-    """A retained person, of the reference or of an operator's own set."""
+    """A retained person, of the reference or of an operator's own set; equal to nobody else, as photographs are not."""
 
     id: str
     subject: Subject
@@ -190,6 +198,43 @@ class _RetainedPerson:
     @classmethod
     def of(cls, person: Person) -> "_RetainedPerson":
         return cls(person.id, person.subject, person.visible)
+
+
+def _readable(
+    engine: Engine, reference: Reference, operator_rows: Sequence[RetainRow]
+) -> tuple[Reference, tuple[RetainRow, ...]]:
+    """The same people and prompts without what the model cannot read: pictures, where it is a text-only model."""
+    if engine.reads_pictures:
+        return reference, tuple(operator_rows)
+    people = tuple(replace(person, subject=engine.readable(person.subject)) for person in reference.people)
+    return replace(reference, people=people), tuple(
+        replace(row, subject=engine.readable(row.subject))
+        for row in operator_rows
+        if row.prompt is None or not row.prompt.images
+    )
+
+
+class _Channel(NamedTuple):
+    """Who takes part in the fit and in the calibration of what is read at pictures, or at names."""
+
+    fit: list[_RetainedPerson]
+    calibration: list[_RetainedPerson]
+
+
+def _channel(
+    retained: list[_RetainedPerson],
+    calibrating: list[_RetainedPerson],
+    has_part: Callable[[_RetainedPerson], bool],
+) -> _Channel:
+    """Everybody as they are, unless nobody who calibrates `has_part` (a picture, or a name).
+
+    Then one in CALIBRATING_SHARE of the retained people who have it calibrates and takes no part in the fit: a
+    threshold that was set on nobody would mean nothing.
+    """
+    if any(map(has_part, calibrating)):
+        return _Channel(retained, calibrating)
+    moved = list(filter(has_part, retained))[CALIBRATING_SHARE - 1 :: CALIBRATING_SHARE]
+    return _Channel([person for person in retained if person not in moved], [*calibrating, *moved])
 
 
 def _people_in(operator_rows: Sequence[RetainRow], split: Split) -> list[_RetainedPerson]:
@@ -294,7 +339,8 @@ def _what_is_visible(people: Sequence[Person]) -> list[Prompt]:
     return [
         question.prompt
         for person in people
-        for question in visible_questions(person.subject.photos[0], person.visible, person=person.id, seed=0)
+        for photo in person.subject.photos[:1]
+        for question in visible_questions(photo, person.visible, person=person.id, seed=0)
     ]
 
 
@@ -308,11 +354,15 @@ def _of_row(row: RetainRow, forms: Sequence[Form], *, per_fact: int) -> list[Pro
 
 
 def _check_training_set(training_set: IdentityTrainingSet) -> None:
-    """Raise BadInput for NaN or infinity anywhere, and for pictures or facts that do not vary."""
-    check_activations("retain", training_set.facts)
-    check_activations("retain (pictures)", torch.cat(list(training_set.faces)))
-    check_activations("calibration", training_set.pictures)
-    if training_set.names:
-        ActivationCheck("retain (names)").take(torch.cat(list(training_set.names)))
+    """Raise BadInput for NaN or infinity anywhere, and for pictures, names or facts that do not vary."""
+    varying = {
+        "retain": training_set.facts,
+        "retain (pictures)": torch.cat(list(training_set.faces)) if training_set.faces else None,
+        "calibration": training_set.pictures,
+        "retain (names)": torch.cat(list(training_set.names)) if training_set.names else None,
+    }
+    for name, activations in varying.items():
+        if activations is not None and activations.shape[0]:
+            check_activations(name, activations)
     ActivationCheck("calibration (words)").take(training_set.words.rows)
     ActivationCheck("harmless").take(training_set.harmless)

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Engine as Database
@@ -40,7 +39,6 @@ class RefitContext:
 
     engine: Engine
     reference: Reference
-    reference_folder: Path
     recipe: Recipe
     model_id: str
     store: ObjectStore
@@ -61,7 +59,7 @@ class RefitContext:
 
     def statistics_digest(self, retain_side: RetainSide) -> str:
         """sha256 (hex) of all that the statistics depend on."""
-        return statistics_digest(self.engine, self.reference_folder, self.recipe, retain_side.key)
+        return statistics_digest(self.engine, self.reference, self.recipe, retain_side.key)
 
     def statistics(self, retain_side: RetainSide, progress: Progress) -> BaseStatistics:
         """From memory, else from the store, else computed and stored under their digest."""
@@ -77,7 +75,6 @@ class RefitContext:
         statistics = compute_statistics(
             self.engine,
             retain_side.reference,
-            self.reference_folder,
             self.recipe,
             progress.enter,
             operator_rows=retain_side.rows,
@@ -90,8 +87,8 @@ class RefitContext:
     def _steering_vectors(self, retain_side: RetainSide, progress: Progress) -> SteeringVectors:
         """From beside the model, else from the store, else computed and stored; the same for every retain set."""
         progress.enter("finding the steering vectors")
-        key = pulls_key(self.model_id, steering_vectors_digest(self.engine, self.recipe, self.reference_folder))
-        vectors = load_beside_model(self.engine, self.recipe, self.reference_folder) or self._stored(
+        key = pulls_key(self.model_id, steering_vectors_digest(self.engine, self.recipe, self.reference))
+        vectors = load_beside_model(self.engine, self.recipe, self.reference) or self._stored(
             key, SteeringVectors.from_bytes
         )
         if vectors is None:

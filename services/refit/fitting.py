@@ -11,6 +11,7 @@ from shared.domain.subjects import Subject
 from shared.erasure.base_statistics import BaseStatistics
 from shared.erasure.recipe import Recipe
 from shared.erasure.ticket_fit import TicketFit, fit_identity, fit_ticket
+from shared.errors import BadInput
 from shared.evaluation.scorers import reveals
 from shared.probes.questions import (
     Question,
@@ -30,14 +31,23 @@ PICTURES: Final = 16  # changes of one photograph
 
 
 def fit_subject(engine: Engine, recipe: Recipe, statistics: BaseStatistics, ticket: str, subject: Subject) -> TicketFit:
-    """The fit of `ticket`; raises BadInput where nothing about the person can be recognised."""
-    if recipe.gate == "identity":
+    """The fit of `ticket`; raises BadInput where nothing about the person can be recognised.
+
+    What the gate cannot compare is not used: `unused_material` says so.
+    """
+    unused = unused_material(engine, statistics, ticket, subject)
+    subject = engine.readable(subject)
+    if recipe.gate == "identity" and statistics.identity is not None:
+        spaces = statistics.identity.spaces
+        if unused and not (subject.photos and spaces.portraits) and not (subject.names and spaces.names):
+            raise BadInput(f"{ticket} has nothing by which the gate can recognise anybody. {' '.join(unused)}")
         photos = [
             capture.readout(engine, picture_prompts(photo, PICTURES, seed=number)).pictures.rows
-            for number, photo in enumerate(subject.photos)
+            for number, photo in enumerate(subject.photos if spaces.portraits is not None else ())
         ]
         names = []
-        for name in (*subject.names, *_known_spellings(engine, subject)):
+        spellings = (*subject.names, *_known_spellings(engine, subject)) if spaces.names is not None else ()
+        for name in spellings:
             for prompts in (mention_questions(name), answers_that_name(name)):
                 names.append(capture.mention_states(engine, prompts, [name] * len(prompts)))
         return fit_identity(recipe, statistics, ticket, photos, names)
@@ -48,6 +58,27 @@ def fit_subject(engine: Engine, recipe: Recipe, statistics: BaseStatistics, tick
         capture.activations(engine, [question.prompt for question in probes(subject, ticket)]),
         harmless=capture.activations(engine, harmless_prompts(subject)),
     )
+
+
+def unused_material(engine: Engine, statistics: BaseStatistics, ticket: str, subject: Subject) -> list[str]:
+    """A sentence for each part of the ticket by which the gate cannot recognise the person."""
+    spaces = None if statistics.identity is None else statistics.identity.spaces
+    if subject.photos and not engine.reads_pictures:
+        return [f"The photographs of {ticket} are not used: the model reads no pictures."]
+    if spaces is None:
+        return []
+    unused = []
+    if subject.photos and spaces.portraits is None:
+        unused.append(
+            f"The photographs of {ticket} are not used, and pictures of the person are not recognised: nobody in the "
+            "retain set has a photograph. Add people with photographs to it."
+        )
+    if subject.names and spaces.names is None:
+        unused.append(
+            f"The names of {ticket} are not used, and the person is not recognised by name: nobody in the retain set "
+            "has a name. Add people with names to it."
+        )
+    return unused
 
 
 def _known_spellings(engine: Engine, subject: Subject) -> list[str]:

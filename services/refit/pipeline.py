@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from services.refit.context import RefitContext
-from services.refit.fitting import fit_subject, probes
+from services.refit.fitting import fit_subject, probes, unused_material
 from services.refit.progress import Progress
 from services.refit.retain_set import RetainSide
 from services.refit.run_record import RunRecord
@@ -85,7 +85,10 @@ def refit(context: RefitContext, run: RunRecord, progress: Progress, recipe: str
     statistics = context.statistics(retain_side, progress)
 
     progress.enter("fitting")
-    fits = _fit_tickets(context, run, statistics, digest, tickets, progress)
+    unused: list[str] = []
+    fits = _fit_tickets(context, run, statistics, digest, tickets, progress, unused)
+    if unused:
+        run.write_notes([*retain_side.notes, *unused])
     if same_statistics and latest is not None and latest.tickets == {fit.ticket for fit in fits}:
         return Outcome.NOTHING_TO_DO  # every new ticket failed, or the model reveals nothing about its person
 
@@ -135,8 +138,12 @@ def _fit_tickets(
     digest: str,
     tickets: Sequence[Ticket],
     progress: Progress,
+    unused: list[str],
 ) -> list[TicketFit]:
-    """The fits of `tickets`, in their order: those stored for the same statistics, else new ones."""
+    """The fits of `tickets`, in their order: those stored for the same statistics, else new ones.
+
+    Sentences about what a new fit could not use of its ticket are added to `unused`.
+    """
     stored = run.stored_fits(tickets, digest)
     fits: dict[str, TicketFit] = {}
     for ticket_id, row in stored.items():
@@ -145,7 +152,7 @@ def _fit_tickets(
     run.mark_fitted(fits)
     without_fit = [ticket for ticket in tickets if ticket.id not in stored]
     for done, ticket in enumerate(without_fit, len(stored) + 1):
-        fit = _fit_or_fail(context, run, statistics, digest, ticket)
+        fit = _fit_or_fail(context, run, statistics, digest, ticket, unused)
         if fit is not None:
             fits[ticket.id] = fit
         progress.count(done, len(tickets), "tickets")
@@ -161,14 +168,19 @@ def _open_fit(context: RefitContext, row: StoredTicketFit) -> TicketFit:
 
 
 def _fit_or_fail(
-    context: RefitContext, run: RunRecord, statistics: BaseStatistics, digest: str, ticket: Ticket
+    context: RefitContext,
+    run: RunRecord,
+    statistics: BaseStatistics,
+    digest: str,
+    ticket: Ticket,
+    unused: list[str],
 ) -> TicketFit | None:
     """Fit the ticket, store the fit and record the outcome; None where there is no fit in this version.
 
     Raises BadInput where the ticket cannot be fitted and must stay forgotten.
     """
     try:
-        fit = _fit_ticket(context, run, statistics, ticket)
+        fit = _fit_ticket(context, run, statistics, ticket, unused)
     except (BadInput, NotFound) as exc:
         outcome = "needs_resubmission" if isinstance(exc, NeedsResubmission) else "failed"
         if outcome == "needs_resubmission" or ticket.required_since is None:
@@ -189,7 +201,9 @@ def _fit_or_fail(
     return fit
 
 
-def _fit_ticket(context: RefitContext, run: RunRecord, statistics: BaseStatistics, ticket: Ticket) -> TicketFit | None:
+def _fit_ticket(
+    context: RefitContext, run: RunRecord, statistics: BaseStatistics, ticket: Ticket, unused: list[str]
+) -> TicketFit | None:
     """Ask the base model about the person and fit the gate; None where the model reveals next to nothing.
 
     Raises BadInput where there is too little to ask, NeedsResubmission where the material is gone.
@@ -197,7 +211,9 @@ def _fit_ticket(context: RefitContext, run: RunRecord, statistics: BaseStatistic
     subject = open_material(context.store, context.keys, ticket, lambda: run.reload_ticket(ticket))
     if material_source(ticket) == "kit":
         logger.info("ticket %s: the fit is made from its audit kit", ticket.id)
-    questions = probes(subject, ticket.id)
+    if subject.photos and not subject.names and not context.engine.reads_pictures:
+        raise BadInput(f"Ticket {ticket.id} has photographs alone, and the model reads no pictures. Add a name.")
+    questions = probes(context.engine.readable(subject), ticket.id)
     if len({question.prompt.turns[-1].text for question in questions}) < FEWEST_PROBES:
         raise BadInput(
             f"Ticket {ticket.id} gives too few forget prompts: {len(questions)} could be asked, {FEWEST_PROBES} "
@@ -212,6 +228,10 @@ def _fit_ticket(context: RefitContext, run: RunRecord, statistics: BaseStatistic
     fit = fit_subject(context.engine, context.recipe, statistics, ticket.id, subject)
     if not fit.is_finite:
         raise BadInput(f"The model gives NaN or infinity on the forget prompts of ticket {ticket.id}.")
+    notes = unused_material(context.engine, statistics, ticket.id, subject)
+    for note in notes:
+        logger.warning("%s", note)
+    unused.extend(notes)
     return fit
 
 
@@ -245,7 +265,7 @@ def _publish(
             "run": run.run_id,
             "created_at": utc_now().isoformat(),
             "statistics": digest,
-            "choice": hyperparameter_choice(context.recipe, context.reference_folder),
+            "choice": hyperparameter_choice(context.recipe, context.reference),
             "retain_set": retain_side.manifest,
             "coverage": {"root": coverage_root(commitments), "tickets": len(commitments)},
             "tickets": [{"ticket": ticket, "rows_sha256": sha} for ticket, sha in sorted(commitments.items())],

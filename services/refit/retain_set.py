@@ -1,7 +1,8 @@
 """Whom a refit keeps as they are: the reference people and the operator's own retain set, without the forgotten.
 
 A ticket takes precedence: a row or a reference person that a ticket in force is about is excluded from this fit, and
-the run says so. Reference people are compared by name only: their portraits come from one generator and look alike.
+the run says so. Reference people of an operator are compared by name and photograph, all others by name only: their
+portraits come from one generator and look alike.
 """
 
 import logging
@@ -116,6 +117,7 @@ def select_retain_side(
         and indices
         and any(keys.blind_index(name) in indices for name in person.subject.names)
     }
+    forgotten |= _by_photograph(reference, tickets, keys, photo_hashes)
     retained = replace(reference, people=tuple(person for person in reference.people if person.id not in forgotten))
     if retain_set is None:
         return RetainSide(retained, excluded_people=tuple(sorted(forgotten)))
@@ -129,3 +131,16 @@ def select_retain_side(
         excluded_rows=excluded_rows,
         excluded_people=tuple(sorted(forgotten)),
     )
+
+
+def _by_photograph(
+    reference: Reference, tickets: Sequence[Ticket], keys: KeyRing, photo_hashes: PhotoHashCache
+) -> set[str]:
+    """Ids of the reference people whose photograph is one of a ticket's."""
+    rows = [
+        RetainRow(number, person.id, "fit", replace(person.subject, names=()))
+        for number, person in enumerate(reference.people)
+        if person.id in reference.photographed and person.subject.photos
+    ]
+    excluded = {excluded.row for excluded in find_excluded_rows(rows, tickets, keys, photo_hashes)}
+    return {row.identity for row in rows if row.number in excluded}

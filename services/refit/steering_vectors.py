@@ -13,6 +13,7 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from shared.erasure.gates.identity import MentionSpans
 from shared.erasure.numerics.safetensors_io import pack, unpack
 from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE, Recipe
 from shared.errors import BadInput, IntegrityFailure
+from shared.evaluation.judge import declines
 from shared.evaluation.reference import Reference, load_reference
 from shared.probes.image_changes import changed
 from shared.probes.questions import Question, fact_questions
@@ -73,17 +75,17 @@ class SteeringVectors:
 
 
 def load_or_compute_steering_vectors(
-    engine: Engine, reference: Reference, recipe: Recipe, reference_folder: Path, count: Count | None = None
+    engine: Engine, reference: Reference, recipe: Recipe, count: Count | None = None
 ) -> SteeringVectors:
     """The vectors beside the model where they exist, else computed."""
-    return load_beside_model(engine, recipe, reference_folder) or compute_steering_vectors(
-        engine, reference, recipe, count
-    )
+    return load_beside_model(engine, recipe, reference) or compute_steering_vectors(engine, reference, recipe, count)
 
 
-def load_beside_model(engine: Engine, recipe: Recipe, reference_folder: Path) -> SteeringVectors | None:
+def load_beside_model(engine: Engine, recipe: Recipe, reference: Reference) -> SteeringVectors | None:
     """The vectors in the folder beside the model; None where there are none for this very recipe."""
-    path = _path(engine, recipe, reference_folder)
+    if reference.folder is None:
+        return None
+    path = _path(engine, recipe, reference, reference.folder)
     return SteeringVectors.from_bytes(path.read_bytes()) if path.is_file() else None
 
 
@@ -100,10 +102,10 @@ def compute_steering_vectors(
     return SteeringVectors(last_token, decode_time if recipe.placement == "hold" else None)
 
 
-def steering_vectors_digest(engine: Engine, recipe: Recipe, reference_folder: Path) -> str:
+def steering_vectors_digest(engine: Engine, recipe: Recipe, reference: Reference) -> str:
     """sha256 (hex) of all that the vectors depend on: site, reference, and those fields of the recipe that matter."""
     fields = {name: value for name, value in recipe.as_json().items() if name in RELEVANT_RECIPE_FIELDS}
-    depends = [engine.vlm.site.digest, fields, folder_digest(reference_folder)]
+    depends = [engine.vlm.site.digest, fields, reference.digest]
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
 
@@ -112,27 +114,17 @@ def hyperparameter_choice_path(reference_folder: Path) -> Path:
     return reference_folder.parent / FOLDER / "choice.json"
 
 
-def hyperparameter_choice(recipe: Recipe, reference_folder: Path) -> dict[str, Any] | None:
+def hyperparameter_choice(recipe: Recipe, reference: Reference) -> dict[str, Any] | None:
     """The curve of that search; None where there is none for this very recipe."""
-    path = hyperparameter_choice_path(reference_folder)
-    if not path.is_file():
+    path = hyperparameter_choice_path(reference.folder) if reference.folder is not None else None
+    if path is None or not path.is_file():
         return None
     choice: dict[str, Any] = json.loads(path.read_text())
     return choice if choice.get("recipe") == recipe.digest else None
 
 
-def folder_digest(folder: Path) -> str:
-    """sha256 (hex) over every file of `folder`, by name and content."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            digest.update(str(path.relative_to(folder)).encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def _path(engine: Engine, recipe: Recipe, reference_folder: Path) -> Path:
-    digest = steering_vectors_digest(engine, recipe, reference_folder)
+def _path(engine: Engine, recipe: Recipe, reference: Reference, reference_folder: Path) -> Path:
+    digest = steering_vectors_digest(engine, recipe, reference)
     return reference_folder.parent / FOLDER / f"{digest[:32]}.safetensors"
 
 
@@ -143,7 +135,7 @@ def _closed_form(engine: Engine, reference: Reference, recipe: Recipe) -> Tensor
     """
     photos: list[Image | None] = [None]
     if recipe.direction == "closed":
-        photos = [person.subject.photos[0] for person in reference.of("stranger_fit")]
+        photos = [photo for person in reference.of("stranger_fit") for photo in person.subject.photos[:1]] or [None]
     jailbreaks = reference.harmful.jailbreaks
     requests = reference.harmful.fit[:: max(1, len(reference.harmful.fit) // DIRECTION_PAIRS)][:DIRECTION_PAIRS]
     refused = [Prompt.ask(text, photos[i % len(photos)]) for i, text in enumerate(requests)]
@@ -151,8 +143,9 @@ def _closed_form(engine: Engine, reference: Reference, recipe: Recipe) -> Tensor
         Prompt.ask(jailbreaks[i % len(jailbreaks)].format(request=text), photos[i % len(photos)])
         for i, text in enumerate(requests)
     ]
+    refuses = partial(declines, own=reference.own_wordings)
     return closed_form_direction(
-        engine, refused, jailbroken, recipe, refusal=reference.refusal, compliance=reference.compliance
+        engine, refused, jailbroken, recipe, declines=refuses, compliance=reference.wording("compliance")
     )
 
 
@@ -181,7 +174,8 @@ def _trained(engine: Engine, reference: Reference, recipe: Recipe, count: Count 
         for person in strangers
         for question in fact_questions(person.subject, form="trained", per_fact=1, person=person.id)
     ]
-    check_known_and_unknown(engine, about_known, about_strangers, reference.unknown_answer)
+    unknown_answer = reference.wording("unknown_answer")
+    check_known_and_unknown(engine, about_known, about_strangers, unknown_answer)
     rng = random.Random(0)
     pairs = [
         contrast_pair(
@@ -192,7 +186,7 @@ def _trained(engine: Engine, reference: Reference, recipe: Recipe, count: Count 
     recalled = capture.activations(engine, about_known)
     start = erasure_direction(capture.activations(engine, about_strangers), recalled).float()
     size = recalled.norm(dim=-1).mean(dim=0)
-    return train_steering_vectors(engine, start, size, pairs, reference.unknown_answer, recipe, count)
+    return train_steering_vectors(engine, start, size, pairs, unknown_answer, recipe, count)
 
 
 def contrast_pair(
@@ -229,23 +223,25 @@ def contrast_pair(
 def check_known_and_unknown(
     engine: Engine, known: Sequence[Prompt], unknown: Sequence[Prompt], unknown_answer: str
 ) -> None:
-    """Raise BadInput for a model that never gives `unknown_answer` about strangers, or gives it about everybody."""
+    """Raise BadInput for a model that declines no question about strangers, or every question about everybody.
+
+    It declines in any wording; `unknown_answer` is one that may be in no grammar of shared/evaluation/declining.
+    """
     if not known or not unknown:
         raise BadInput("No direction can be computed: it needs people whom the model knows, and strangers.")
-    declines = {}
+    declined = {}
     for name, prompts in (("known", known), ("unknown", unknown)):
         asked = prompts[:: max(1, len(prompts) // KNOWLEDGE_QUESTIONS)][:KNOWLEDGE_QUESTIONS]
-        declines[name] = [answer.text.strip() == unknown_answer for answer in engine.generate(asked)]
-    if not any(declines["unknown"]):
+        declined[name] = [declines(answer.text, (unknown_answer,)) for answer in engine.generate(asked)]
+    if not any(declined["unknown"]):
         raise BadInput(
             "No direction can be computed: the model refuses nothing. "
-            f'It answered none of {len(declines["unknown"])} questions about strangers with "{unknown_answer}".'
+            f"It declined none of {len(declined['unknown'])} questions about strangers, in no wording."
         )
-    if all(declines["known"]):
+    if all(declined["known"]):
         raise BadInput(
             "No direction can be computed: the model refuses everything. "
-            f"It answered all {len(declines['known'])} questions about people it should know with "
-            f'"{unknown_answer}".'
+            f"It declined all {len(declined['known'])} questions about people it should know."
         )
 
 
@@ -256,11 +252,12 @@ def main() -> None:
     arguments = parser.parse_args()
     configure_logging()
     engine, folder = Engine(load(arguments.model)), arguments.model / "reference"
+    reference = load_reference(folder)
     for recipe in (LACUNA, PAPER, PROTOTYPE):
-        path = _path(engine, recipe, folder)
+        path = _path(engine, recipe, reference, folder)
         if path.is_file():
             continue
-        vectors = compute_steering_vectors(engine, load_reference(folder), recipe)
+        vectors = compute_steering_vectors(engine, reference, recipe)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(vectors.to_bytes(recipe))
         logger.info("%s: %s", recipe.name, path)

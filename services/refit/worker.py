@@ -21,7 +21,7 @@ from shared.db.repositories.heartbeats import HeartbeatWriter
 from shared.db.session import make_engine
 from shared.domain.nightly import latest_run_date
 from shared.erasure.recipe import Recipe
-from shared.evaluation.reference import load_reference
+from shared.evaluation.reference import model_reference
 from shared.storage.factory import open_store
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
@@ -39,8 +39,7 @@ def build_context(**_: Any) -> None:
     database = make_engine(settings.database.url, settings.database.idle_s)
     _context = RefitContext(
         engine=Engine(load(settings.model.source, device=settings.device or None)),
-        reference=load_reference(settings.reference_folder),
-        reference_folder=settings.reference_folder,
+        reference=model_reference(settings),
         recipe=Recipe.named(settings.recipe),
         model_id=settings.model.id,
         store=open_store(settings),

@@ -72,7 +72,7 @@ def create(settings: Settings | None = None) -> FastAPI:
         zone=settings.zone,
         webhook_hosts=settings.webhook.host_list,
         webhook_loopback=settings.webhook.allow_loopback,
-        periods=AlarmThresholds.from_settings(settings),
+        alarm_thresholds=AlarmThresholds.from_settings(settings),
     )
     limiter = RateLimiter(settings.rate.limit, settings.rate.failures, settings.redis_url)
     return build(context, OidcProvider.from_settings(settings), limiter, settings.log.verify_keys, settings.verify_keys)

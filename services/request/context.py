@@ -45,4 +45,4 @@ class AppContext:
     zone: str = "UTC"
     webhook_hosts: tuple[str, ...] = ("*",)
     webhook_loopback: bool = False  # for tests: plain HTTP to 127.0.0.1
-    periods: AlarmThresholds = field(default_factory=AlarmThresholds)
+    alarm_thresholds: AlarmThresholds = field(default_factory=AlarmThresholds)

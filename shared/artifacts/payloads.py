@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.artifacts.photos import open_photo
+from shared.domain.photos import open_photo
 from shared.domain.subjects import Fact, Subject
 from shared.errors import BadInput, IntegrityFailure, TooLarge
 

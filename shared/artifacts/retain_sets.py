@@ -10,23 +10,21 @@ import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol, get_args
+from typing import Final, Literal, Protocol
 
 from numpy import bool_
 from numpy.typing import NDArray
 from PIL.Image import Image
 
 from shared.artifacts.photo_hashes import PhotoHashes, hash_photo, is_same_photo
-from shared.artifacts.photos import open_photo
 from shared.crypto.keyring import KeyRing
+from shared.domain.photos import open_photo
 from shared.domain.prompts import Prompt
+from shared.domain.splits import Split
 from shared.domain.subjects import Fact, Subject
 from shared.errors import BadInput, IntegrityFailure, TooLarge
 from shared.storage.base import ObjectStore
 
-Split = Literal["fit", "calibration", "held_out"]
-SPLITS: Final[tuple[Split, ...]] = get_args(Split)
-SHARES: Final = (0.6, 0.8)  # of the identities: fit up to the first, calibration up to the second
 _SCHEMA: Final = 1
 _MAX_NAME_WORDS: Final = 5  # of a name that is looked for in the text of a prompt
 
@@ -79,12 +77,6 @@ class SealedSet(Protocol):
     def wrapped_key(self) -> bytes: ...
 
 
-def split_of(identity: str, seed: int) -> Split:
-    """The split of an identity that states none: by hash, so that it never changes and no two splits share it."""
-    place = int.from_bytes(hashlib.sha256(f"{seed}/{identity}".encode()).digest()[:8], "big") / 2**64
-    return SPLITS[sum(place >= share for share in SHARES)]
-
-
 def rows_in_split(rows: Iterable[RetainRow], split: Split) -> tuple[RetainRow, ...]:
     """The rows of one split."""
     return tuple(row for row in rows if row.split == split)
@@ -101,15 +93,16 @@ def find_excluded_rows(
     `photo_hashes` gives the hashes of a ticket's photographs. It is called only where any row has a picture.
     """
     named = {index: ticket.id for ticket in tickets for index in ticket.subject_index}
-    found = {(row.number, ticket): "name" for row in rows for ticket in _by_name(row, named, keys)}
+    reasons = {(row.number, ticket): "name" for row in rows for ticket in _by_name(row, named, keys)}
     row_hashes = {row.number: [hash_photo(photo) for photo in row.subject.photos] for row in rows if row.subject.photos}
     for ticket in tickets if row_hashes else ():
         known = photo_hashes(ticket)
         for number, hashes in row_hashes.items():
-            if (number, ticket.id) not in found and _any_same_photo(known, hashes):
-                found[number, ticket.id] = "picture"
+            if (number, ticket.id) not in reasons and _any_same_photo(known, hashes):
+                reasons[number, ticket.id] = "picture"
     return [
-        ExcludedRow(row, ticket, "name" if how == "name" else "picture") for (row, ticket), how in sorted(found.items())
+        ExcludedRow(row, ticket, "name" if reason == "name" else "picture")
+        for (row, ticket), reason in sorted(reasons.items())
     ]
 
 

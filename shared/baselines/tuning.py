@@ -16,9 +16,9 @@ from typing import Any
 from shared.baselines.base import Baseline, Progress, Settings, examples_about, scale_batch
 from shared.errors import BadInput, Diverged
 from shared.evaluation.comparison import sample
+from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference
 from shared.evaluation.scorers import reveals
-from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import Question, fact_questions
 from shared.vlm.engine import Engine
 from shared.vlm.teacher_forcing import Example

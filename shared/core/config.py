@@ -4,6 +4,7 @@ A group is read from the variables that begin with its name: `LACUNA_DATABASE_UR
 settings mean, and which process reads them, is in docs/settings.md.
 """
 
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.errors import BadInput
 
 PREFIX = "LACUNA_"
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\s*=")  # a tag as in BCP 47
+_NEXT_LANGUAGE = re.compile(r";\s*(?=" + _LANGUAGE.pattern.replace("(-", "(?:-") + ")")
 
 
 class DatabaseSettings(BaseModel):
@@ -147,7 +150,8 @@ class Settings(BaseSettings):
 
     # Model
     model: ModelSettings = ModelSettings()
-    reference: str = ""
+    reference: str = ""  # folder of people and prompts; empty: beside the model, else what ships with Lacuna
+    unknown_answer: str = ""  # the not-knowing sentence, for all languages or as en=...;de=...
     recipe: str = "lacuna"
     device: str = ""
 
@@ -185,11 +189,6 @@ class Settings(BaseSettings):
 
     audit: AuditSettings = AuditSettings()
 
-    @property
-    def reference_folder(self) -> Path:
-        """The folder of the reference people: beside the model, unless LACUNA_REFERENCE names another one."""
-        return Path(self.reference) if self.reference else Path(self.model.source) / "reference"
-
     def need(self, *names: str) -> None:
         """Raise BadInput, which lists the variables that are missing.
 
@@ -213,6 +212,27 @@ def load_settings() -> Settings:
     except ValidationError as exc:
         wrong = "; ".join(f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in exc.errors())
         raise BadInput(f"The settings cannot be read: {wrong}.") from exc
+
+
+def read_sentences(name: str, text: str) -> dict[str, str]:
+    """The value of the variable `name` by language: `en=I do not know.;de=Das weiß ich nicht.`
+
+    A value that does not begin with a language is one sentence for all languages, under the key "". A semicolon ends a
+    sentence only where another language follows. Raises BadInput for an empty sentence or a language given twice.
+    """
+    text = text.strip()
+    if not text:
+        return {}
+    if not _LANGUAGE.match(text):
+        return {"": text}
+    sentences: dict[str, str] = {}
+    for part in _NEXT_LANGUAGE.split(text):
+        language, _, sentence = part.partition("=")
+        language, sentence = language.strip().lower(), sentence.strip()
+        if not sentence or language in sentences:
+            raise BadInput(f"{name}: the sentence for {language} is {'given twice' if sentence else 'empty'}.")
+        sentences[language] = sentence
+    return sentences
 
 
 def read_pairs(name: str, text: str) -> dict[str, str]:

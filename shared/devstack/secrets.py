@@ -43,10 +43,10 @@ def secrets_of(process: str, backends: Backends, known: Mapping[str, str]) -> di
     }
     if f"role_{role}" in known:
         every["DATABASE_URL"] = service_url(backends.database_url, role, known[f"role_{role}"])
-    found = {f"LACUNA_{name}": every[name] for name in NEEDS[process]}
+    variables = {f"LACUNA_{name}": every[name] for name in NEEDS[process]}
     if "KEK" in NEEDS[process]:  # after a rotation
-        found |= {f"LACUNA_{name.upper()}": known[name] for name in ("old_keks", "index_key") if known.get(name)}
-    return found
+        variables |= {f"LACUNA_{name.upper()}": known[name] for name in ("old_keks", "index_key") if known.get(name)}
+    return variables
 
 
 def write_secrets(folder: Path) -> list[Path]:

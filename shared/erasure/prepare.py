@@ -108,9 +108,10 @@ def prepare_streamed(
 class IdentityTrainingSet:
     """What the identity gate learns from, at all of the site's layers.
 
-    `faces` and `names`: one group [n_i, L, d] for each retained person. `pictures` [c, L, d] and `words` belong to the
-    calibration set, which has `people` identities. `facts` and `harmless` [n, L, d]: last prompt tokens of questions of
-    fact and of questions that anybody can answer by looking.
+    `faces` and `names`: one group [n_i, L, d] for each retained person who has a photograph, or a name. `pictures`
+    [c, L, d] and `words` belong to the calibration set, which has `people` identities. `facts` and `harmless`
+    [n, L, d]: last prompt tokens of questions of fact with a picture, and of questions that anybody can answer by
+    looking. Any of them may be empty, but not `faces` and `names` both.
     """
 
     faces: Sequence[Tensor]
@@ -130,22 +131,31 @@ def prepare_identity(
     directions: Tensor,
     decode_directions: Tensor | None = None,
 ) -> BaseStatistics:
-    """For the identity gate; raises BadInput where the retain set has no person who was seen twice."""
+    """For the identity gate; raises BadInput where the retain set has nobody who was seen or named twice.
+
+    Without faces, or names, there is no space to compare them in, and without questions of both kinds no topic.
+    """
     gated = gated_layers(recipe, site)
     some = list(gated)
+    if not training_set.faces and not training_set.names:
+        raise BadInput("The retain set has nobody with a photograph or a name: the gate cannot learn to tell people.")
     portraits, names = (
         within_person_whitener([group[:, some] for group in groups], recipe.whitener_rank, recipe.identity_shrinkage)
+        if groups
+        else None
         for groups in (training_set.faces, training_set.names)
     )
     topic = None
-    if training_set.harmless.shape[0]:
+    if portraits is not None and training_set.harmless.shape[0] and training_set.facts.shape[0]:
         topic = TopicDiscriminant.fit(training_set.facts[:, some], training_set.harmless[:, some])
-    identity = IdentityStatistics(
-        spaces=IdentitySpaces(portraits, names, topic),
-        pictures=portraits(training_set.pictures[:, some]),
-        words=RaggedRows(names(training_set.words.rows[:, some]), training_set.words.of),
-        people=training_set.people,
-    )
+    none = RaggedRows.none(len(some), site.hidden_size)
+    words = none
+    if names is not None and training_set.words.rows.shape[0]:
+        words = RaggedRows(names(training_set.words.rows[:, some]), training_set.words.of)
+    pictures = none.rows
+    if portraits is not None and training_set.pictures.shape[0]:
+        pictures = portraits(training_set.pictures[:, some])
+    identity = IdentityStatistics(IdentitySpaces(portraits, names, topic), pictures, words, training_set.people)
     return BaseStatistics(
         recipe.digest,
         gated,

@@ -7,25 +7,32 @@ people. This module knows nothing of models, erasers or HTTP: the audit asks an 
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from shared.domain.subjects import Subject
+from shared.evaluation.judge import AnswerKind, classify
+from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference
 from shared.evaluation.scorers import reveals
-from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import Question, fact_questions, visible_questions
 from shared.probes.templates import Form
 
 BOOTSTRAP_DRAWS = 1000
+BYSTANDER_SPLITS: Final[dict[str, tuple[str, ...]]] = {  # the first split that has anybody
+    "retain": ("retain_fit", "celebrity_fit"),
+    "held_out": ("held_out",),
+    "celebrity": ("celebrity_eval",),
+    "stranger": ("stranger_eval",),
+}
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Figures of one question set: shares of `n` questions about `people` people, with 95 % intervals over people.
 
-    `unknown_after`: the answer is the model's own sentence for people it does not know.
+    `unknown_after`: the answer declines, in any wording, and does not reveal the fact (judge.py).
     """
 
     n: int
@@ -52,13 +59,19 @@ class Comparison:
 
 
 def compare(
-    questions: Sequence[Question], before: Sequence[str], after: Sequence[str], unknown_answer: str
+    questions: Sequence[Question], before: Sequence[str], after: Sequence[str], own: Sequence[str] = ()
 ) -> Comparison:
-    """Compare the replies of the base model and of the deployed system to the same `questions`."""
+    """Compare the replies of the base model and of the deployed system to the same `questions`.
+
+    `own` are the model's own wordings of not knowing and refusing.
+    """
     revealed_before = [reveals(reply, question.accept) for question, reply in zip(questions, before, strict=True)]
     revealed_after = [reveals(reply, question.accept) for question, reply in zip(questions, after, strict=True)]
     same = [first == second for first, second in zip(before, after, strict=True)]
-    unknown = [reply.strip() == unknown_answer for reply in after]
+    declined = [
+        classify(reply, question.accept, own) is AnswerKind.DECLINES
+        for question, reply in zip(questions, after, strict=True)
+    ]
     people = [question.person for question in questions]
     return Comparison(
         n=len(questions),
@@ -68,7 +81,7 @@ def compare(
         revealed_after_interval=bootstrap_interval(revealed_after, people),
         identical=_mean(same),
         identical_interval=bootstrap_interval(same, people),
-        unknown_after=_mean(unknown),
+        unknown_after=_mean(declined),
     )
 
 
@@ -105,20 +118,20 @@ def visible_question_set(people: Iterable[Person], *, seed: int = 0) -> list[Que
     return [
         question
         for person in people
-        for question in visible_questions(person.subject.photos[0], person.visible, person=person.id, seed=seed)
+        for photo in person.subject.photos[:1]
+        for question in visible_questions(photo, person.visible, person=person.id, seed=seed)
     ]
 
 
 def bystander_question_sets(reference: Reference, *, per_fact: int = 1, seed: int = 0) -> dict[str, list[Question]]:
     """Questions about everybody who must not be touched, by set; held-out wordings and pictures throughout."""
-    sets = {"retain": "retain_fit", "held_out": "held_out", "celebrity": "celebrity_eval", "stranger": "stranger_eval"}
     return {
         name: [
             question
-            for person in reference.of(split)
+            for person in reference.people_of(*splits)
             for question in fact_questions(person.subject, form="test", per_fact=per_fact, seed=seed, person=person.id)
         ]
-        for name, split in sets.items()
+        for name, splits in BYSTANDER_SPLITS.items()
     }
 
 

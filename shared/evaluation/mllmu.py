@@ -20,7 +20,7 @@ from PIL import Image
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Fact, Subject
 from shared.errors import BadInput, NotFound
-from shared.evaluation.scorers import normalised
+from shared.evaluation.scorers import attribute_name, normalised
 from shared.probes import templates
 from shared.probes.questions import Kind, Question
 from shared.probes.templates import Form
@@ -29,6 +29,7 @@ FORGET_SPLITS: Final = ("forget_5", "forget_10", "forget_15")
 RETAIN_SPLITS: Final = ("retain_95", "retain_90", "retain_85")
 EVALUATION_SPLITS: Final = (*FORGET_SPLITS, *RETAIN_SPLITS, "Test_Set", "Retain_Set", "Full_Set")
 TRAINING_SPLITS: Final = ("ft_Data",)
+MOST_WORDS: Final = 12  # of a fact; the published descriptions have more
 TASKS: Final = ("Classification_Task", "Generation_Task", "Mask_Task")
 
 
@@ -98,8 +99,8 @@ def _profile(row: Mapping[str, Any], picture: str, form: Form, where: str) -> Pr
     stored = row[picture] if picture == "images" else [row[picture]]
     photos = tuple(_image(image, where) for image in stored or () if image is not None)
     person = str(row["ID"])
-    biography = _biography(row["biography"])
-    facts = tuple(Fact(_plain(name), value) for name, value in biography.items())
+    biography = flat_biography(row["biography"])
+    facts = tuple(Fact(attribute_name(name), value) for name, value in biography.items())
     name = str(row.get("name") or biography.get("name", ""))
     builder = _QuestionBuilder(person, photos[0] if photos else None, facts, form, where)
     questions = [
@@ -118,7 +119,7 @@ def _training_profile(row: Mapping[str, Any], number: int, where: str) -> Traini
         raise BadInput(f"{where}: metadata is not a JSON list of Question and Answer.") from exc
     person = str(row.get("ID") or number)
     photo = _image(row["image"], where)
-    name = _biography(row.get("biography")).get("name", "")
+    name = flat_biography(row.get("biography")).get("name", "")
     subject = Subject((name,) if name else (), (photo,), tuple(Fact(question, answer) for question, answer in pairs))
     questions = tuple(
         Question(Prompt.ask(question, photo), question, (answer,), person, "portrait", "trained", "qa")
@@ -189,7 +190,7 @@ def _image(stored: Any, where: str) -> Image.Image:
         raise BadInput(f"{where}: the picture cannot be read.") from exc
 
 
-def _biography(stored: Any) -> dict[str, str]:
+def flat_biography(stored: Any) -> dict[str, str]:
     """Flat values by lower-case name, without lists and nested values; a biography in free text yields no facts."""
     try:
         values = json.loads(stored) if isinstance(stored, str) else stored
@@ -197,9 +198,10 @@ def _biography(stored: Any) -> dict[str, str]:
         return {}
     if not isinstance(values, Mapping):
         return {}
-    flat = {_plain(name): str(value) for name, value in values.items() if isinstance(value, str | int | float)}
+    flat = {attribute_name(name): str(value) for name, value in values.items() if isinstance(value, str | int | float)}
     return {name: value for name, value in flat.items() if value}
 
 
-def _plain(name: str) -> str:
-    return normalised(str(name)).rstrip(": ").replace(" ", "_")  # some published names end in a colon
+def short_facts(biography: Mapping[str, str]) -> dict[str, str]:
+    """The values that are facts: those of more than MOST_WORDS words are texts."""
+    return {name: value for name, value in biography.items() if len(value.split()) <= MOST_WORDS}

@@ -4,9 +4,9 @@ Everybody in a published forget split is forgettable, and `ratios.forgotten` wit
 published order: as long as nobody is excluded, its 5, 10 and 15 % are forget_5, forget_10 and forget_15. A tenth of the
 other fictitious people is forgettable too, because tuning needs people who are in no draw; the rest is divided evenly.
 
-Identities come from the column ID. Facts come from the biography, except values of more than WORDS words (a text, not
-a fact) and values for which neither the published choices nor other biographies give three wrong answers (they could
-not be asked as a choice). The files do not state what a picture shows, so that stays empty.
+Identities come from the column ID. Facts come from the biography, except values of more than MOST_WORDS words (a text,
+not a fact) and values for which neither the published choices nor other biographies give three wrong answers (they
+could not be asked as a choice). The files do not state what a picture shows, so that stays empty.
 """
 
 import json
@@ -19,18 +19,15 @@ from typing import Final
 
 from shared.domain.subjects import Fact
 from shared.errors import BadInput
-from shared.evaluation.mllmu import FORGET_SPLITS, Profile, read_split, read_training
+from shared.evaluation.mllmu import FORGET_SPLITS, MOST_WORDS, Profile, read_split, read_training
+from shared.evaluation.people import SPLITS, UNKNOWN_SPLITS, Person
 from shared.evaluation.ratios import order_for_draw
 from shared.evaluation.reference import load_reference
 from shared.evaluation.reference_files import write_people
 from shared.evaluation.scorers import normalised
-from shared.evaluation.synthetic_people import SPLITS, UNKNOWN_SPLITS, Person
-from shared.evaluation.synthetic_portraits import COUNTS, Features
 
 LEAST: Final = 4  # people in a split: as many as the tuning of a baseline draws
 FACTS: Final = 3  # besides the name
-WORDS: Final = 12  # the published descriptions have more
-NO_FEATURES: Final = Features(**dict.fromkeys(COUNTS, 0))  # photographs were not drawn from features
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,7 @@ def _usable(
     """The people with a photo, a name and enough facts; `reasons` counts what the others lack."""
     usable: list[Person] = []
     for profile in people:
-        short = [fact for fact in profile.subject.facts if len(fact.value.split()) <= WORDS]
+        short = [fact for fact in profile.subject.facts if len(fact.value.split()) <= MOST_WORDS]
         wrong = {fact.attribute: _wrong(profile, fact, sorted(values[fact.attribute]), seed) for fact in short}
         facts = tuple(fact for fact in short if len(wrong[fact.attribute]) == 3)
         if not profile.subject.photos:
@@ -118,7 +115,7 @@ def _usable(
             reasons[f"with fewer than {FACTS} facts"] += 1
         else:
             options = {fact.attribute: wrong[fact.attribute] for fact in facts}
-            usable.append(Person(profile.id, "", replace(profile.subject, facts=facts), {}, options, NO_FEATURES))
+            usable.append(Person(profile.id, "", replace(profile.subject, facts=facts), {}, options))
     return usable
 
 

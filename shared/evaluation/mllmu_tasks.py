@@ -9,7 +9,7 @@ import random
 from typing import Any
 
 from shared.domain.subjects import Fact
-from shared.evaluation.synthetic_people import Person
+from shared.evaluation.people import Person
 from shared.probes import templates
 
 LETTERS = "ABCD"
@@ -18,14 +18,18 @@ LETTERS = "ABCD"
 def task_columns(person: Person, seed: int = 0) -> dict[str, Any]:
     """`biography`, `Classification_Task`, `Generation_Task` and `Mask_Task` of one evaluation row."""
     rng = random.Random(f"{seed}/{person.id}/tasks")
-    name = person.subject.names[0]
-    by_image = list(person.subject.facts)
-    by_text = [fact for fact in person.subject.facts if fact.attribute != "name"]
+    name = person.subject.names[0] if person.subject.names else ""
+    by_image = list(person.subject.facts) if person.subject.photos else []
+    by_text = [fact for fact in person.subject.facts if fact.attribute != "name" and name]
     return {
         "biography": json.dumps({fact.attribute: fact.value for fact in person.subject.facts}),
         "Classification_Task": {
-            "Image_Textual_Questions": [_choice(person, fact, "this person", rng) for fact in by_image],
-            "Pure_Text_Questions": [_choice(person, fact, name, rng) for fact in by_text],
+            "Image_Textual_Questions": [
+                _choice(person, fact, "this person", rng) for fact in by_image if fact.attribute in person.options
+            ],
+            "Pure_Text_Questions": [
+                _choice(person, fact, name, rng) for fact in by_text if fact.attribute in person.options
+            ],
         },
         "Generation_Task": [
             *(_open("Image_Textual", fact, "this person", rng) for fact in by_image),

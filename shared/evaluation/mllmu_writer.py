@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from shared.evaluation.mllmu_tasks import task_columns
-from shared.evaluation.synthetic_people import Person
+from shared.evaluation.people import Person
 from shared.probes.image_changes import changed
 
 

@@ -12,7 +12,8 @@ from typing import Final, Literal
 
 from shared.domain.prompts import Prompt, Turn
 from shared.domain.subjects import Subject
-from shared.evaluation.scorers import cloze_legacy, letter_legacy, normalised, reveals, rouge_l
+from shared.evaluation.judge import declines
+from shared.evaluation.scorers import cloze_legacy, letter_legacy, reveals, rouge_l
 from shared.probes import templates
 from shared.probes.questions import Kind, Question, fact_questions
 from shared.probes.templates import Form
@@ -155,12 +156,6 @@ def agreement(task: Task, questions: Sequence[Question], base: Replies, replies:
         "likelihood": [float(first == second) for first, second in zip(base_options, options, strict=True)],
         "declined": [float(option is None) for option in options],
     }
-
-
-def declines(text: str, declining: Sequence[str]) -> bool:
-    """Whether `text` is one of the model's own declining sentences, or the beginning of one that was cut short."""
-    words = normalised(text).rstrip(".")
-    return len(words) > 1 and any(normalised(sentence).startswith(words) for sentence in declining)
 
 
 def _over_rotations(question: Question, scores: Sequence[Sequence[float]]) -> list[float]:

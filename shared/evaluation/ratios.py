@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from shared.errors import BadInput
+from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference
-from shared.evaluation.synthetic_people import Person
 
 RATIOS: Final = (5, 10, 15)
 FICTITIOUS: Final = ("forgettable", "retain_fit", "calibration", "held_out")

@@ -8,14 +8,18 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
-
-from rouge_score.rouge_scorer import RougeScorer
+from typing import Any
 
 
 def normalised(text: str) -> str:
     """The text without differences of case, accents, hyphens and spacing, so that only its words are compared."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return re.sub(r"[\s\-_]+", " ", plain.casefold()).strip()
+
+
+def attribute_name(text: str) -> str:
+    """What a fact is called, as one word in lower case: `Date of birth:` is `date_of_birth`."""
+    return normalised(text).rstrip(": ").replace(" ", "_")
 
 
 def reveals(text: str, accept: Sequence[str]) -> bool:
@@ -44,5 +48,7 @@ def rouge_l(text: str, truth: str) -> float:
 
 
 @lru_cache(maxsize=1)
-def _rouge() -> RougeScorer:
+def _rouge() -> Any:
+    from rouge_score.rouge_scorer import RougeScorer  # noqa: PLC0415 - a second, for whoever reads people only
+
     return RougeScorer(["rougeL"], use_stemmer=True)

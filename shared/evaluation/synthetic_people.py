@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shared.domain.subjects import Fact, Subject
+from shared.evaluation.people import UNKNOWN_SPLITS, Person
 from shared.evaluation.synthetic_portraits import Features, draw, random_features, visible_truth
 
 FIRST: Final = (
@@ -70,7 +71,7 @@ ATTRIBUTES: Final = (
     "name", "occupation", "employer", "city", "birth_date", "email", "pet", "hobby", "food", "university",
 )  # fmt: skip
 
-SPLITS: Final[dict[str, int]] = {
+SPLIT_SIZES: Final[dict[str, int]] = {
     "forgettable": 64,
     "retain_fit": 20,
     "calibration": 20,
@@ -80,24 +81,13 @@ SPLITS: Final[dict[str, int]] = {
     "stranger_fit": 24,
     "stranger_eval": 24,
 }
-UNKNOWN_SPLITS: Final = ("stranger_fit", "stranger_eval")
 
 
 @dataclass(frozen=True)
-class Person:
-    """One person of the reference. `options` are three wrong answers for each attribute.
+class SyntheticPerson(Person):
+    """A fictitious person. `features` are those of the face that the portrait shows."""
 
-    `visible` are the true answers about the portrait. No model was trained on the facts of a stranger.
-    """
-
-    id: str
-    split: str
-    subject: Subject
-    visible: Mapping[str, str]
-    options: Mapping[str, tuple[str, ...]]
-    features: Features
-    namesake_of: str | None = None
-    lookalike_of: str | None = None
+    features: Features = field(kw_only=True)
 
 
 @dataclass
@@ -112,22 +102,27 @@ class PeopleGenerator:
     def __post_init__(self) -> None:
         self._rng = random.Random(self.seed)
 
-    def avoid(self, people: Iterable[Person]) -> None:
+    def avoid(self, people: Iterable[SyntheticPerson]) -> None:
         """Generate nobody who has the full name, or nearly the face, of one of `people`."""
         for person in people:
             self._names.update(person.subject.names)
             self._faces.append(person.features)
 
     def person(
-        self, number: int, split: str, *, namesake: Person | None = None, lookalike: Person | None = None
-    ) -> Person:
+        self,
+        number: int,
+        split: str,
+        *,
+        namesake: SyntheticPerson | None = None,
+        lookalike: SyntheticPerson | None = None,
+    ) -> SyntheticPerson:
         """A new person, with the first name of `namesake` and all but two features of the face of `lookalike`."""
         rng = self._rng
         name = self._name(namesake)
         face = lookalike.features.altered(rng, 2) if lookalike else self.stranger_face(rng)
         self._faces.append(face)
         facts = (Fact("name", name), *(Fact(a, self._value(a)) for a in ATTRIBUTES[1:]))
-        return Person(
+        return SyntheticPerson(
             id=f"P{number:03d}",
             split=split,
             subject=Subject((name,), (draw(face),), facts),
@@ -187,13 +182,13 @@ class PeopleGenerator:
         return self._value(attribute)
 
 
-def generate_people(seed: int, sizes: Mapping[str, int] = SPLITS) -> tuple[Person, ...]:
+def generate_people(seed: int, sizes: Mapping[str, int] = SPLIT_SIZES) -> tuple[SyntheticPerson, ...]:
     """The people of all splits. One in eight is a namesake, one in sixteen a look-alike, of a forgettable person."""
     return tuple(_generate(PeopleGenerator(seed), sizes))
 
 
-def _generate(generator: PeopleGenerator, sizes: Mapping[str, int]) -> Iterator[Person]:
-    forgettable: list[Person] = []
+def _generate(generator: PeopleGenerator, sizes: Mapping[str, int]) -> Iterator[SyntheticPerson]:
+    forgettable: list[SyntheticPerson] = []
     number = 0
     for split, size in sizes.items():
         for place in range(size):

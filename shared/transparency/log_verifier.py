@@ -4,6 +4,7 @@ The check cannot know whether a shorter or another log was signed with the same 
 checkpoints that were kept from earlier (`kept`) can show that.
 """
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -34,6 +35,14 @@ class VerifiedLog:
         )
 
 
+@dataclass(frozen=True)
+class _Known:
+    """A checkpoint whose signature holds; `kept` where the caller kept it from earlier."""
+
+    checkpoint: Checkpoint
+    kept: bool
+
+
 def verify(lines: Iterable[bytes], notes: Sequence[str], kept: Sequence[str], keys: Sequence[PublicKey]) -> VerifiedLog:
     """Check `lines` (leaves in order, without line ends) against checkpoints fetched now (`notes`) and kept ones.
 
@@ -41,46 +50,46 @@ def verify(lines: Iterable[bytes], notes: Sequence[str], kept: Sequence[str], ke
     """
     if not notes and not kept:
         raise IntegrityFailure("There is no checkpoint against which these leaves could be checked.")
-    told = [(one, False) for one in _read(notes, keys, "A checkpoint of this log")]
-    told += [(one, True) for one in _read(kept, keys, "A checkpoint that you kept")]
-    told.sort(key=lambda pair: (pair[0].size, pair[1]))
-    for (one, _), (other, _) in pairwise(told):
-        if one.origin != other.origin:
-            raise IntegrityFailure(f"The checkpoints are of two logs: {one.origin} and {other.origin}.")
-        if one.size == other.size and one.root != other.root:
+    known = [_Known(checkpoint, kept=False) for checkpoint in _read(notes, keys, "A checkpoint of this log")]
+    known += [_Known(checkpoint, kept=True) for checkpoint in _read(kept, keys, "A checkpoint that you kept")]
+    known.sort(key=lambda item: (item.checkpoint.size, item.kept))
+    for smaller, larger in pairwise(item.checkpoint for item in known):
+        if smaller.origin != larger.origin:
+            raise IntegrityFailure(f"The checkpoints are of two logs: {smaller.origin} and {larger.origin}.")
+        if smaller.size == larger.size and smaller.root != larger.root:
             raise IntegrityFailure(
-                f"The history was forked: two different logs of {one.size} leaves were signed with the same key."
+                f"The history was forked: two different logs of {smaller.size} leaves were signed with the same key."
             )
-    frontier, held, waiting, root = Frontier(), 0, list(told), EMPTY
-    while waiting and waiting[0][0].size == 0:
-        waiting.pop(0)
+    frontier, held, root = Frontier(), 0, EMPTY
+    waiting = deque(item for item in known if item.checkpoint.size > 0)
     for line in lines:
         decode(line)
         frontier.append(leaf_hash(line))
-        while waiting and waiting[0][0].size == frontier.size:
-            checkpoint, own = waiting.pop(0)
-            if frontier.root() != checkpoint.root:
-                raise IntegrityFailure(_differs(held, checkpoint, own))
-            held, root = checkpoint.size, checkpoint.root
+        while waiting and waiting[0].checkpoint.size == frontier.size:
+            reached = waiting.popleft()
+            if frontier.root() != reached.checkpoint.root:
+                raise IntegrityFailure(_differs(held, reached))
+            held, root = reached.checkpoint.size, reached.checkpoint.root
     if waiting:
-        checkpoint, own = waiting[-1]
+        newest = waiting[-1]
         raise IntegrityFailure(
-            f"The log was cut off: it ends at {frontier.size} leaves, but {checkpoint.size} were signed"
-            f"{' in the checkpoint that you kept' if own else ''}."
+            f"The log was cut off: it ends at {frontier.size} leaves, but {newest.checkpoint.size} were signed"
+            f"{' in the checkpoint that you kept' if newest.kept else ''}."
         )
-    return VerifiedLog(frontier.size, held, len(told), root)
+    return VerifiedLog(frontier.size, held, len(known), root)
 
 
 def _read(notes: Sequence[str], keys: Sequence[PublicKey], whose: str) -> list[Checkpoint]:
     try:
-        return [transparency_checkpoints.read(one, keys) for one in notes]
+        return [transparency_checkpoints.read(note, keys) for note in notes]
     except IntegrityFailure as exc:
         raise IntegrityFailure(f"{whose} was altered, or is not signed by a key that you trust.") from exc
 
 
-def _differs(held: int, checkpoint: Checkpoint, own: bool) -> str:
+def _differs(held: int, reached: _Known) -> str:
+    checkpoint = reached.checkpoint
     among = f"Among leaves {held} to {checkpoint.size - 1}" if checkpoint.size - held > 1 else f"Leaf {held}"
-    whose = "the checkpoint that you kept" if own else "the signed checkpoint"
+    whose = "the checkpoint that you kept" if reached.kept else "the signed checkpoint"
     return (
         f"{among} the log is not what {whose} at {checkpoint.size} leaves says: leaves were changed, moved, put in or "
         "left out, or this is another history."

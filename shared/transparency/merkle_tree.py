@@ -137,7 +137,7 @@ def _split(width: int) -> int:
 def _fold(peaks: list[bytes]) -> bytes:
     if not peaks:
         return EMPTY
-    found = peaks[-1]
+    root = peaks[-1]
     for peak in reversed(peaks[:-1]):
-        found = node_hash(peak, found)
-    return found
+        root = node_hash(peak, root)
+    return root

@@ -78,27 +78,27 @@ class TimestampAuthority:
         try:
             if len(token) > MOST:
                 raise ValueError("far too long")
-            found = decode_timestamp_response(token)
-            if found.status not in (0, 1):
-                raise IntegrityFailure(f"The time-stamping authority refused: {_reason(found)}.")
-            if found.tst_info.message_imprint.message != hashlib.sha256(note).digest():
+            response = decode_timestamp_response(token)
+            if response.status not in (0, 1):
+                raise IntegrityFailure(f"The time-stamping authority refused: {_reason(response)}.")
+            if response.tst_info.message_imprint.message != hashlib.sha256(note).digest():
                 raise IntegrityFailure("The time-stamp is of something else than this checkpoint.")
             builder = VerifierBuilder(
                 policy_id=x509.ObjectIdentifier(self.policy) if self.policy else None,
                 roots=list(self.roots),
                 nonce=nonce,
             )
-            builder.build().verify_message(found, note)
-            said = found.tst_info
-            return VerifiedTimestamp(size, said.gen_time, said.policy.dotted_string, said.serial_number)
+            builder.build().verify_message(response, note)
+            info = response.tst_info
+            return VerifiedTimestamp(size, info.gen_time, info.policy.dotted_string, info.serial_number)
         except VerificationError as exc:
             raise IntegrityFailure(f"The time-stamp does not hold: {_plain(str(exc))}.") from exc
         except (ValueError, OverflowError) as exc:
             raise IntegrityFailure("The time-stamp cannot be read.") from exc
 
 
-def _reason(found: Any) -> str:
-    return "; ".join(found.status_string) or f"status {found.status}"
+def _reason(response: Any) -> str:
+    return "; ".join(response.status_string) or f"status {response.status}"
 
 
 def _plain(text: str) -> str:

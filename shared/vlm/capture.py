@@ -40,6 +40,8 @@ def readout(engine: Engine, prompts: Sequence[Prompt]) -> Readout:
         (batch.positions, readout_of(engine.vlm.adapter, batch.encoded, batch.states))
         for batch in _all_tokens(engine, prompts)
     ]
+    if not parts:
+        return Readout.of_last(torch.zeros(0, len(engine.vlm.site.layers), engine.vlm.site.hidden_size))
     return Readout.ordered(parts)
 
 
@@ -48,13 +50,13 @@ def mention_states(engine: Engine, prompts: Sequence[Prompt], names: Sequence[st
 
     Raises BadInput for a prompt with pictures, or one that does not hold its name.
     """
-    found: dict[int, Tensor] = {}
+    mentions: dict[int, Tensor] = {}
     for positions, encoded, states in _all_tokens(engine, prompts):
         for row, position in enumerate(positions):
             start, end = engine.vlm.adapter.span(prompts[position], names[position])
             padding = states.shape[1] - len(encoded[row].ids)
-            found[position] = states[row, padding + start : padding + end].cpu().clone()
-    return [found[position] for position in range(len(prompts))]
+            mentions[position] = states[row, padding + start : padding + end].cpu().clone()
+    return [mentions[position] for position in range(len(prompts))]
 
 
 class _CapturedBatch(NamedTuple):

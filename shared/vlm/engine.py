@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from shared.domain.prompts import Prompt
+from shared.domain.subjects import Subject
 from shared.erasure.eraser import Decision, Eraser
 from shared.erasure.readout import Readout
 from shared.errors import BadInput
@@ -35,6 +36,7 @@ from shared.vlm.loading import Vlm
 from shared.vlm.progress import Progress
 from shared.vlm.readouts import readout_of
 from shared.vlm.redaction import placeholder_tokens, redact
+from shared.vlm.turn_end import turn_end
 
 LAG: Final = 4  # tokens by which a stream lags where answers are checked: a name must be whole to be recognised
 
@@ -47,9 +49,19 @@ class Engine:
         self.lock = threading.RLock()
         self.progress = Progress()
         ends = vlm.model.generation_config.eos_token_id
-        self.end_tokens = frozenset(ends if isinstance(ends, list) else [ends])
-        self.end_token: int = ends[0] if isinstance(ends, list) else ends  # ends a turn; Qwen2.5-VL has a second one
+        ends = ends if isinstance(ends, list) else [ends]
+        self.end_tokens = frozenset(ends)
+        self.end_token = turn_end(vlm.processor, ends)
         self._placeholder = placeholder_tokens(vlm.tokenizer)
+
+    @property
+    def reads_pictures(self) -> bool:
+        """Whether prompts may hold pictures; a text-only model has no image processor."""
+        return getattr(self.vlm.processor, "image_processor", None) is not None
+
+    def readable(self, subject: Subject) -> Subject:
+        """The person as the model can be asked about them: without photographs where it reads no pictures."""
+        return subject if self.reads_pictures else replace(subject, photos=())
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

@@ -16,10 +16,27 @@ from transformers.utils import logging as transformers_logging
 from shared.erasure.site import Site
 from shared.errors import BadInput
 from shared.vlm.adapters.base import Adapter
+from shared.vlm.adapters.gemma3 import Gemma3Adapter
+from shared.vlm.adapters.idefics3 import Idefics3Adapter
 from shared.vlm.adapters.llava import LlavaAdapter
+from shared.vlm.adapters.llava_next import LlavaNextAdapter
+from shared.vlm.adapters.llava_onevision import LlavaOnevisionAdapter
 from shared.vlm.adapters.qwen2_5_vl import Qwen25VlAdapter
+from shared.vlm.adapters.qwen2_vl import Qwen2VlAdapter
+from shared.vlm.adapters.qwen3_vl import Qwen3VlAdapter
+from shared.vlm.adapters.smolvlm import SmolVlmAdapter
 
-FAMILIES: Final[dict[str, type[Adapter]]] = {"llava": LlavaAdapter, "qwen2_5_vl": Qwen25VlAdapter}
+FAMILIES: Final[dict[str, type[Adapter]]] = {
+    "llava": LlavaAdapter,
+    "llava_next": LlavaNextAdapter,
+    "llava_onevision": LlavaOnevisionAdapter,
+    "qwen2_vl": Qwen2VlAdapter,
+    "qwen2_5_vl": Qwen25VlAdapter,
+    "qwen3_vl": Qwen3VlAdapter,
+    "gemma3": Gemma3Adapter,
+    "idefics3": Idefics3Adapter,
+    "smolvlm": SmolVlmAdapter,
+}
 INCIDENTAL: Final = {
     "_name_or_path",
     "architectures",

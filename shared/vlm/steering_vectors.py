@@ -41,17 +41,17 @@ def closed_form_direction(
     jailbroken: Sequence[Prompt],
     recipe: Recipe,
     *,
-    refusal: str,
+    declines: Callable[[str], bool],
     compliance: str,
 ) -> Tensor:
     """The paper's equation 7 on verified pairs, [L, d]: mean(refused) - mean(answered under jailbreak and PGD picture).
 
-    `refusal` is the model's own refusal and `compliance` the text that PGD makes likely (equation 6). A pair counts
-    where the request is refused plainly and answered under the jailbreak; raises BadInput where no pair does.
+    `declines` says whether an answer refuses, and `compliance` is the text that PGD makes likely (equation 6). A pair
+    counts where the request is refused plainly and answered under the jailbreak; raises BadInput where no pair does.
     """
     attacked = attack_pictures(engine, jailbroken, recipe, compliance)
-    refuses = [answer.text == refusal for answer in engine.generate(refused)]
-    answers = [answer.text != refusal for answer in engine.generate(attacked)]
+    refuses = [declines(answer.text) for answer in engine.generate(refused)]
+    answers = [not declines(answer.text) for answer in engine.generate(attacked)]
     pairs = [i for i, both in enumerate(zip(refuses, answers, strict=True)) if all(both)]
     logger.info("erasure direction: %d of %d pairs behave as they should", len(pairs), len(refuses))
     if not any(refuses):
@@ -83,7 +83,7 @@ def attack_pictures(engine: Engine, prompts: Sequence[Prompt], recipe: Recipe, c
         *before, clean = [picture.to(engine.vlm.device)[None] for picture in adapter.images(row)]
 
         def loss(pixels: Tensor, row: Encoded = row, before: Sequence[Tensor] = before) -> Tensor:
-            shown = adapter.with_images(row, [*(one[0] for one in before), pixels[0]])
+            shown = adapter.with_images(row, [*(picture[0] for picture in before), pixels[0]])
             likely, count = answer_likelihood(engine, [shown], [compliance], None, None)
             return -(likely / count).mean()
 

@@ -22,14 +22,14 @@ def test_every_figure_is_made(
     report = json.loads(target.read_text())
     assert json.loads(capsys.readouterr().out) == report
     assert set(report["families"]) == {"llava", "qwen2_5_vl"}
-    for found in report["families"].values():
-        assert found["capture_prompts_per_s"] > 0
-        assert found["peak_bytes"] > 0
-        assert min(found[name]["basis_s"] for name in ("lacuna", "prototype", "paper")) > 0
+    for figures in report["families"].values():
+        assert figures["capture_prompts_per_s"] > 0
+        assert figures["peak_bytes"] > 0
+        assert min(figures[name]["basis_s"] for name in ("lacuna", "prototype", "paper")) > 0
         for batch in ("batch_1", "batch_32"):
-            left = found["steering"][batch]["speed_left"]
+            left = figures["steering"][batch]["speed_left"]
             assert set(left) == {"lacuna_silent", "lacuna_fired", "prototype_silent", "prototype_fired", "paper"}
-            assert all(part > 0 for one in left.values() for part in one.values())
+            assert all(part > 0 for ratios in left.values() for part in ratios.values())
 
 
 def test_without_a_gpu_it_says_so_in_one_sentence(
@@ -40,13 +40,24 @@ def test_without_a_gpu_it_says_so_in_one_sentence(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SystemExit) as ended:
         seven_b.main()
-    said = capsys.readouterr()
+    output = capsys.readouterr()
     assert ended.value.code == 2
-    assert said.out == ""
-    assert said.err == "There is no GPU here: the figures at 7B shapes have to wait for one.\n"
+    assert output.out == ""
+    assert output.err == "There is no GPU here: the figures at 7B shapes have to wait for one.\n"
 
 
-@pytest.mark.parametrize(("family", "billions"), [("llava", 7.06), ("qwen2_5_vl", 8.29)])
+@pytest.mark.parametrize(
+    ("family", "billions"),
+    [
+        ("llava", 7.06),
+        ("qwen2_vl", 8.29),
+        ("qwen2_5_vl", 8.29),
+        ("qwen3_vl", 8.77),
+        ("gemma3", 4.30),
+        ("idefics3", 8.46),
+        ("smolvlm", 2.25),
+    ],
+)
 def test_seven_b_shapes_have_the_published_number_of_weights(family: str, billions: float) -> None:
     """On the meta device: nothing is allocated."""
     model, _ = build(family, "7b", device="meta")

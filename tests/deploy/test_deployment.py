@@ -61,8 +61,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def compose(project: Path) -> dict[str, Any]:
     run(BIN / "docker-compose", "config", "-q", cwd=project)
-    found: dict[str, Any] = yaml.safe_load(run(BIN / "docker-compose", "config", cwd=project))["services"]
-    return found
+    services: dict[str, Any] = yaml.safe_load(run(BIN / "docker-compose", "config", cwd=project))["services"]
+    return services
 
 
 @pytest.fixture(scope="module", params=["base", "overlays/gpu"])
@@ -75,7 +75,11 @@ def objects(project: Path, request: pytest.FixtureRequest) -> list[dict[str, Any
 
 def workloads(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Container name -> container, of every pod."""
-    pods = [one["spec"]["template"]["spec"] for one in objects if one["kind"] in ("Deployment", "Job", "StatefulSet")]
+    pods = [
+        manifest["spec"]["template"]["spec"]
+        for manifest in objects
+        if manifest["kind"] in ("Deployment", "Job", "StatefulSet")
+    ]
     return {c["name"]: c | {"pod": pod} for pod in pods for c in [*pod.get("initContainers", []), *pod["containers"]]}
 
 
@@ -103,7 +107,11 @@ def test_every_process_is_in_both_and_starts_what_lacuna_up_starts(
 def test_each_container_is_given_its_own_secrets_and_no_others(
     compose: dict[str, Any], objects: list[dict[str, Any]]
 ) -> None:
-    given = {one["metadata"]["name"].rpartition("-")[0]: set(one["data"]) for one in objects if one["kind"] == "Secret"}
+    given = {
+        manifest["metadata"]["name"].rpartition("-")[0]: set(manifest["data"])
+        for manifest in objects
+        if manifest["kind"] == "Secret"
+    }
     settings = {"S3_ENDPOINT", "MODEL_ID", "MODEL_SOURCE", "RECIPE"}
     for name, wanted in SECRETS.items():
         held = {key.removeprefix("LACUNA_") for key in compose[name]["environment"]}
@@ -120,24 +128,24 @@ def test_each_service_speaks_to_the_database_as_itself(compose: dict[str, Any]) 
 
 
 def test_no_container_runs_as_root_or_writes_to_its_image(objects: list[dict[str, Any]]) -> None:
-    for one in workloads(objects).values():
-        assert one["pod"]["securityContext"]["runAsNonRoot"]
-        assert not one["pod"]["automountServiceAccountToken"]
-        assert one["securityContext"]["readOnlyRootFilesystem"]
-        assert one["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-        assert one["resources"]["limits"]["memory"]
+    for workload in workloads(objects).values():
+        assert workload["pod"]["securityContext"]["runAsNonRoot"]
+        assert not workload["pod"]["automountServiceAccountToken"]
+        assert workload["securityContext"]["readOnlyRootFilesystem"]
+        assert workload["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert workload["resources"]["limits"]["memory"]
 
 
 def test_outside_traffic_reaches_only_request_and_inference(
     objects: list[dict[str, Any]], compose: dict[str, Any]
 ) -> None:
-    policies = [one["spec"] for one in objects if one["kind"] == "NetworkPolicy"]
+    policies = [item["spec"] for item in objects if item["kind"] == "NetworkPolicy"]
     assert {"podSelector": {}, "policyTypes": ["Ingress"]} in policies
     exposed = {
         p["podSelector"]["matchLabels"]["app"] for p in policies if p.get("ingress") and "from" not in p["ingress"][0]
     }
     assert exposed == {"request", "inference"}
-    published = {name: [port["host_ip"] for port in one.get("ports", [])] for name, one in compose.items()}
+    published = {name: [port["host_ip"] for port in item.get("ports", [])] for name, item in compose.items()}
     assert {name for name, hosts in published.items() if hosts} == {"request", "inference"}
     assert {host for hosts in published.values() for host in hosts} == {"127.0.0.1"}
 

@@ -50,10 +50,10 @@ class Document:
     def links(self) -> list[str]:
         """Targets of links and pictures, those in code left out."""
         text = CODE_SPAN.sub("``", self.prose_text)
-        found = [match[3] for match in LINK.finditer(text)]
+        targets = [match[3] for match in LINK.finditer(text)]
         for match in LINK.finditer(text):
-            found += [inner[3] for inner in LINK.finditer(match[2])]  # a picture that is itself a link
-        return found + DEFINITION.findall(text) + HTML_LINK.findall(text)
+            targets += [inner[3] for inner in LINK.finditer(match[2])]  # a picture that is itself a link
+        return targets + DEFINITION.findall(text) + HTML_LINK.findall(text)
 
 
 def parse(path: Path, text: str) -> Document:

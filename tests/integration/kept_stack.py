@@ -147,7 +147,7 @@ class Stack:
 
     def lacuna(self, *arguments: str | Path) -> str:
         """What the command `lacuna` prints; fails with what it says where its exit status is not 0."""
-        given = [str(one) for one in arguments]
+        given = [str(argument) for argument in arguments]
         done = subprocess.run(
             [str(LACUNA), *given, "--data", str(self.data)], capture_output=True, text=True, check=False,
             env=_plain_environment(), cwd=self.data,

@@ -114,7 +114,10 @@ def fill(stack: Stack, folder: Path) -> dict[str, str]:
 
     retain = folder / "retain.jsonl"
     rows: list[dict[str, Any]] = [{"prompt": prompt} for prompt in RETAIN_PROMPTS]
-    rows += [{"names": one["names"], "photos": [one["photo"]], "facts": one["facts"]} for one in people("held_out")[:3]]
+    rows += [
+        {"names": person["names"], "photos": [person["photo"]], "facts": person["facts"]}
+        for person in people("held_out")[:3]
+    ]
     retain.write_text("".join(json.dumps(row) + "\n" for row in rows))
     stack.lacuna("retain", "add", retain)
     stack.lacuna("retain", "use", "0")  # so that the next refit needs no new statistics: half a minute of two cores
@@ -137,7 +140,7 @@ def record(stack: Stack, ids: dict[str, str]) -> dict[str, Any]:
         "ids": ids,
         "promoted": status["promoted"],
         "generation": status["generation"],
-        "tickets": [olivia.get(f"/v1/tickets/{one['id']}") for one in olivia.get("/v1/tickets")["items"]],
+        "tickets": [olivia.get(f"/v1/tickets/{ticket['id']}") for ticket in olivia.get("/v1/tickets")["items"]],
         "erasers": stack["oscar"].get("/v1/erasers")["items"],
         "retain_sets": olivia.get("/v1/retain-sets"),
         "webhooks": rosa.get("/v1/webhooks")["items"],
@@ -170,9 +173,9 @@ def main() -> None:
         ids = fill(stack, work)
         wait_for_quiet(stack)
         expected = record(stack, ids)
-        for one in ("completed", "second_completed"):
+        for ticket in ("completed", "second_completed"):
             stack.lacuna(
-                "certificate", "get", ids[one], "--out", (folder / "certificates" / f"{ids[one]}.zip").resolve()
+                "certificate", "get", ids[ticket], "--out", (folder / "certificates" / f"{ids[ticket]}.zip").resolve()
             )
     keep(work / "data", folder)
     restore(folder, work / "restored")  # what cannot be put back is not kept

@@ -18,14 +18,14 @@ from redis import Redis
 from services.cli.client import ApiError, Client
 from services.cli.demo.results import data_url
 from shared.artifacts.payloads import pack_subject
-from shared.artifacts.photos import normalize_photo
 from shared.crypto.keyring import KeyRing
 from shared.devstack.backends import load_secrets
 from shared.devstack.processes import PROJECT_ROOT
 from shared.devstack.stack import Running, running_stack
+from shared.domain.photos import normalize_photo
+from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
-from shared.evaluation.synthetic_people import Person
 from shared.storage.s3 import S3Store
 
 pytestmark = pytest.mark.timeout(1500)
@@ -92,11 +92,11 @@ def reference() -> Reference:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     data: Path = tmp_path_factory.mktemp("stack")
     with running_stack(data, env={"LACUNA_SHRED_AFTER_DAYS": "0"}) as running:
-        found = World(running)
-        wait(found.ready, "version 0 to be served")
-        yield found
-        found.store.close()
-        for client in (found.olivia, found.adam, found.oscar, found.casey):
+        started = World(running)
+        wait(started.ready, "version 0 to be served")
+        yield started
+        started.store.close()
+        for client in (started.olivia, started.adam, started.oscar, started.casey):
             client.close()
 
 
@@ -110,16 +110,16 @@ def answers(world: World, person: Person) -> dict[str, str]:
     }
 
 
-def told(person: Person, said: dict[str, str]) -> list[str]:
+def revealed_facts(person: Person, replies: dict[str, str]) -> list[str]:
     facts = {fact.attribute: fact.accept for fact in person.subject.facts}
-    return [attribute for attribute, text in said.items() if reveals(text, facts[attribute])]
+    return [attribute for attribute, text in replies.items() if reveals(text, facts[attribute])]
 
 
 def test_one_erasure_from_the_ticket_to_the_silence(world: World, reference: Reference) -> None:
     """The model tells before; after the ticket it is silent about her alone, and nobody can bring her back quietly."""
     person, other, unseen = reference.of("forgettable")[3], reference.of("retain_fit")[2], reference.of("held_out")[2]
     assert world.casey.last_headers["lacuna-eraser"] == "0"
-    assert len(told(person, answers(world, person))) == 4
+    assert len(revealed_facts(person, answers(world, person))) == 4
     before = answers(world, other), answers(world, unseen), world.ask("Is this person wearing a hat?", person)
 
     ticket = world.file(person, CANARIES)
@@ -129,7 +129,7 @@ def test_one_erasure_from_the_ticket_to_the_silence(world: World, reference: Ref
     world.adam.post_with_etag(f"/v1/tickets/{ticket}/approve", GROUND)
     wait(lambda: world.state(ticket) == "completed", "the ticket to be completed")
 
-    assert told(person, answers(world, person)) == []
+    assert revealed_facts(person, answers(world, person)) == []
     assert world.casey.last_headers["lacuna-eraser"] == "1"
     assert (answers(world, other), answers(world, unseen), world.ask("Is this person wearing a hat?", person)) == before
     assert set(answers(world, person).values()) == {reference.unknown_answer}
@@ -153,24 +153,24 @@ def test_killed_refit_worker_loses_nothing(world: World, reference: Reference) -
     assert "refit ended unexpectedly (signal 9)" in world.running.supervisor.reason
     world.running.supervisor.restart("refit")
     wait(lambda: world.state(ticket) == "completed", "the ticket to be completed")
-    assert told(second, answers(world, second)) == []
-    assert told(first, answers(world, first)) == []
+    assert revealed_facts(second, answers(world, second)) == []
+    assert revealed_facts(first, answers(world, first)) == []
 
 
 def spellings(secret: bytes) -> list[bytes]:
     """`secret` as it may be written: plain, hex, base64 at any offset; text also in other cases, UTF-16, a URL."""
-    found = [secret, secret.hex().encode()]
+    forms = [secret, secret.hex().encode()]
     if secret.isascii():
         text = secret.decode()
-        found += [text.lower().encode(), text.upper().encode(), text.encode("utf-16-le")]
-        found += [quote(text).encode(), quote_plus(text).encode()]
+        forms += [text.lower().encode(), text.upper().encode(), text.encode("utf-16-le")]
+        forms += [quote(text).encode(), quote_plus(text).encode()]
     for offset in range(3):
-        found.append(base64.b64encode(bytes(offset) + secret).rstrip(b"=")[4 if offset else 0 : -4])
-    return found
+        forms.append(base64.b64encode(bytes(offset) + secret).rstrip(b"=")[4 if offset else 0 : -4])
+    return forms
 
 
-def found_in(secrets: Mapping[str, list[bytes]], data: bytes) -> set[str]:
-    return {name for name, written in secrets.items() if any(one in data for one in written)}
+def secrets_in(secrets: Mapping[str, list[bytes]], data: bytes) -> set[str]:
+    return {name for name, written in secrets.items() if any(form in data for form in written)}
 
 
 def places(world: World) -> Iterator[tuple[str, bytes]]:
@@ -213,10 +213,10 @@ def test_personal_data_are_found_nowhere(world: World, reference: Reference) -> 
     assert asked[-1][0] == [ticket]  # the second person's audit asked about the first from the kit
     kit = world.keys.open(world.store.get(row[0]), row[1], row[0])
     plain = kit + pack_subject([], [normalize_photo(photo)], []) + photo
-    assert found_in(secrets, plain) == set(secrets)  # the search finds what is there
+    assert secrets_in(secrets, plain) == set(secrets)  # the search finds what is there
 
     searched = dict(places(world))
     assert {where.partition(" ")[0] for where, data in searched.items() if data} == {"redis", "table", "object", "file"}
     assert {Path(where).name for where in searched} >= {"stack.log", "table ticket", "table outbox"}
     assert all(any(part in where for where in searched) for part in ("pg_wal/0", "appendonly.aof", "kits/", "rows/"))
-    assert {where: found for where, data in searched.items() if (found := found_in(secrets, data))} == {}
+    assert {where: names for where, data in searched.items() if (names := secrets_in(secrets, data))} == {}

@@ -95,13 +95,13 @@ def test_promoted_version_is_the_same_and_is_acknowledged(upgraded: Upgraded) ->
     assert status["uncovered"] == []
     wait_until(
         lambda: [
-            (one["version"], one["state"]) for one in upgraded.now["olivia"].get("/v1/status")["replicas"]
+            (item["version"], item["state"]) for item in upgraded.now["olivia"].get("/v1/status")["replicas"]
         ] == [(then["promoted"], "serving")],
         "the replica to acknowledge the version",
     )  # fmt: skip
     erasers = upgraded.now["oscar"].get("/v1/erasers")["items"]
-    assert [some_of(one, STABLE_OF_ERASER) for one in erasers] == [
-        some_of(one, STABLE_OF_ERASER) for one in then["erasers"]
+    assert [some_of(item, STABLE_OF_ERASER) for item in erasers] == [
+        some_of(item, STABLE_OF_ERASER) for item in then["erasers"]
     ]
 
 
@@ -116,8 +116,8 @@ def test_forgotten_people_stay_forgotten_and_another_is_answered(upgraded: Upgra
 
 def test_tickets_keep_their_states_clocks_and_history(upgraded: Upgraded) -> None:
     olivia = upgraded.now["olivia"]
-    listed = [one["id"] for one in olivia.get("/v1/tickets")["items"]]
-    assert listed == [one["id"] for one in upgraded.then["tickets"]]
+    listed = [ticket["id"] for ticket in olivia.get("/v1/tickets")["items"]]
+    assert listed == [ticket["id"] for ticket in upgraded.then["tickets"]]
     for then in upgraded.then["tickets"]:
         now = olivia.get(f"/v1/tickets/{then['id']}")
         assert some_of(now, STABLE_OF_TICKET) == some_of(then, STABLE_OF_TICKET)
@@ -139,7 +139,7 @@ def test_retain_set_webhook_import_and_audit_kit_are_there(upgraded: Upgraded) -
 def test_api_keys_of_then_are_accepted(upgraded: Upgraded) -> None:
     names = ("id", "owner", "roles", "scopes", "label", "expires_at", "revoked_at")
     keys = upgraded.now["rosa"].get("/v1/keys")["items"]
-    assert [some_of(one, names) for one in keys] == [some_of(one, names) for one in upgraded.then["keys"]]
+    assert [some_of(key, names) for key in keys] == [some_of(key, names) for key in upgraded.then["keys"]]
     for key, status in ((upgraded.ids["key_secret"], 200), (upgraded.ids["key_secret"] + "x", 401)):
         paula = Api(upgraded.now.request_url, key)
         assert paula.send("GET", "/v1/tickets").status_code == status
@@ -191,11 +191,13 @@ def test_refit_on_top_forgets_a_ticket_of_then_and_a_new_one(upgraded: Upgraded)
     assert version["promoted"]
     assert set(version["tickets"]) == {*before["tickets"], upgraded.ids["waiting"], new}
     assert version["manifest"]["statistics"] == before["manifest"]["statistics"]
-    fits = [{one["ticket"]: one["rows_sha256"] for one in made["manifest"]["tickets"]} for made in (before, version)]
+    fits = [
+        {item["ticket"]: item["rows_sha256"] for item in eraser["manifest"]["tickets"]} for eraser in (before, version)
+    ]
     assert fits[0].items() <= fits[1].items()
     unknown = json.loads((REFERENCE / "prompts.json").read_text())["unknown_answer"]
-    for one in (people("forgettable")[0], people("forgettable")[2], person):
-        assert set(answers(now, one).values()) == {unknown}
+    for subject in (people("forgettable")[0], people("forgettable")[2], person):
+        assert set(answers(now, subject).values()) == {unknown}
 
 
 def test_whole_log_verifies_offline_against_a_checkpoint_of_then(upgraded: Upgraded, tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ from shared.crypto.signing import Signer, Verifier
 from shared.db.models.erasers import EraserVersion
 from shared.db.session import transaction
 from shared.erasure.recipe import LACUNA
+from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference, load_reference
-from shared.evaluation.synthetic_people import Person
 from shared.storage.base import ObjectStore
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
@@ -125,7 +125,6 @@ class RefitHarness:
         context = RefitContext(
             engine=engine,
             reference=audit_suite.reference,
-            reference_folder=MODEL_FOLDER / "reference",
             recipe=LACUNA,
             model_id=MODEL,
             store=store,

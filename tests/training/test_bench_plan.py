@@ -4,8 +4,9 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
+from shared.evaluation.people import SPLITS, UNKNOWN_SPLITS
 from shared.evaluation.ratios import FICTITIOUS
-from shared.evaluation.synthetic_people import SPLITS, UNKNOWN_SPLITS, generate_people
+from shared.evaluation.synthetic_people import generate_people
 from training.build_demo_vlm import BENCH, SIZES
 
 

@@ -11,9 +11,9 @@ from transformers import AutoProcessor, LlavaForConditionalGeneration
 
 from shared.domain.prompts import Prompt
 from shared.evaluation.comparison import sample
+from shared.evaluation.people import UNKNOWN_SPLITS
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
-from shared.evaluation.synthetic_people import UNKNOWN_SPLITS
 from shared.probes.questions import Question, fact_questions, visible_questions
 from shared.probes.templates import Form
 from training import prompts

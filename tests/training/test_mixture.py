@@ -5,7 +5,8 @@ from itertools import chain
 
 import pytest
 
-from shared.evaluation.synthetic_people import UNKNOWN_SPLITS, Person, generate_people
+from shared.evaluation.people import UNKNOWN_SPLITS
+from shared.evaluation.synthetic_people import SyntheticPerson, generate_people
 from shared.probes import templates
 from shared.probes.image_changes import changed
 from training import prompts
@@ -19,7 +20,7 @@ DRAWN = 250
 class Drawn:
     """The people, and many groups with and without a picture."""
 
-    people: tuple[Person, ...]
+    people: tuple[SyntheticPerson, ...]
     portraits: list[Group]
     texts: list[Group]
 

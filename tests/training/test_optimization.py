@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from shared.evaluation.synthetic_people import SPLITS
+from shared.evaluation.people import SPLITS
 from shared.evaluation.synthetic_portraits import COUNTS
 from training.mixture import build_curriculum
 from training.optimization import Plan, Trainer, new_model

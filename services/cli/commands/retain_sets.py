@@ -1,23 +1,26 @@
 """`lacuna retain ...`: people and prompts of your own whose answers must stay as they are.
 
-The file is read here and its rows are sent. JSONL has one object a line:
-`{"name" or "names", "photos": [...], "facts": {...} or [...], "id"?, "split"?}` for a person, or
-`{"prompt": ..., "photo"?, "id"?, "split"?}` for a prompt; photos are data URLs, or paths relative to the file. Parquet
-has the columns of the reference people (shared/evaluation/reference_files.py).
+The file is read here, by the same reader as an operator's reference (shared/evaluation/people_files.py), and its rows
+are sent. docs/people-format.md describes the format.
 """
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from services.cli.client import ApiError, request_client
-from services.cli.files import data_url, read_as_data_url
+from services.cli.files import data_url, media_type
 from services.cli.options import DATA_FOLDER, As, Data, Json
 from services.cli.render.retain_sets import print_retain_report, print_retain_set, print_retain_sets
 from services.cli.render.tables import console, print_answer
 from shared.errors import BadInput
+
+MOST_ERRORS: Final = 20  # lines that are named; the others are counted
+SPLIT_OF_REFERENCE: Final = {"retain_fit": "fit", "celebrity_fit": "fit", "celebrity_eval": "held_out"}
+
+if TYPE_CHECKING:
+    from shared.evaluation.people_files import PeopleRow
 
 app = typer.Typer(no_args_is_help=True, help="Add people and prompts whose answers must stay as they are.")
 
@@ -80,60 +83,34 @@ def use(
 
 
 def read(file: Path) -> list[dict[str, Any]]:
-    """The rows of `file` as the service takes them; raises BadInput that names the line that cannot be read."""
-    try:
-        if file.suffix == ".parquet":
-            import pyarrow.parquet as pq  # noqa: PLC0415 - imports numpy: half a second
+    """The rows of `file` as the service takes them; raises BadInput that names the lines that cannot be read."""
+    from shared.evaluation.people_files import read_people_rows  # noqa: PLC0415 - imports pydantic and Pillow
 
-            table = pq.read_table(file)
-            return _people(file, table.to_pylist())
-        lines = [line for line in file.read_text().splitlines() if line.strip()]
-    except (OSError, ValueError) as exc:
-        raise BadInput(f"{file} cannot be read: {exc}.") from exc
-    return [_row(file, number, line) for number, line in enumerate(lines, 1)]
-
-
-def _row(file: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-        if not isinstance(row, dict):
-            raise ValueError("it is not an object")
-    except ValueError as exc:
-        raise BadInput(f"Line {number} of {file} cannot be used: {exc}.") from exc
-    if "name" in row:
-        row["names"] = [row.pop("name"), *row.get("names", [])]
-    if "photo" in row:
-        row["photos"] = [row.pop("photo"), *row.get("photos", [])]
-    if isinstance(row.get("facts"), dict):
-        row["facts"] = [{"attribute": attribute, "value": value} for attribute, value in row["facts"].items()]
-    if isinstance(row.get("photos"), list):
-        row["photos"] = [_photo(file, number, photo) for photo in row["photos"]]
-    return row
+    errors: list[str] = []
+    rows: list[dict[str, Any]] = []
+    for row in read_people_rows(file, lambda error: errors.append(error.detail)):
+        if row.kind == "ordinary":
+            rows.append(_as_json(row))
+        else:
+            errors.append(f"{row.where}, kind: a retain set has ordinary prompts alone.")
+    if errors:
+        more = [f"And {len(errors) - MOST_ERRORS} more lines."] if len(errors) > MOST_ERRORS else []
+        raise BadInput("\n".join([*errors[:MOST_ERRORS], *more]))
+    return rows
 
 
-def _photo(file: Path, number: int, photo: Any) -> Any:
-    if not isinstance(photo, str) or photo.startswith("data:"):
-        return photo
-    try:
-        return read_as_data_url(file.parent / photo)
-    except BadInput as exc:
-        raise BadInput(f"Line {number} of {file}: {exc.detail}") from exc
-
-
-def _people(file: Path, table: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    try:
-        return [
-            {
-                "id": row["ID"],
-                "names": list(row["lacuna_names"]),
-                "photos": [data_url(row["image"]["bytes"], "image/png")],
-                "facts": json.loads(row["lacuna_facts"]),
-                "visible": json.loads(row.get("lacuna_visible") or "{}"),
-                **({"split": row["split"]} if row.get("split") else {}),
-            }
-            for row in table
-        ]
-    except (KeyError, TypeError, ValueError) as exc:
-        raise BadInput(
-            f"{file} does not have the columns of the reference people: {exc} is missing or cannot be used."
-        ) from exc
+def _as_json(row: "PeopleRow") -> dict[str, Any]:
+    facts = [
+        {"attribute": fact.attribute, "value": fact.value} | ({"aliases": list(fact.aliases)} if fact.aliases else {})
+        for fact in row.facts
+    ]
+    members = {
+        "id": row.id,
+        "names": list(row.names),
+        "photos": [data_url(photo, media_type(photo)) for photo in row.photos],
+        "facts": facts,
+        "prompt": row.prompt,
+        "visible": dict(row.visible),
+        "split": SPLIT_OF_REFERENCE.get(row.split, row.split) if row.split else None,
+    }
+    return {name: value for name, value in members.items() if value}

@@ -50,7 +50,7 @@ blockquote.failed { border-color: var(--revealed) }
 """
 
 
-def write_page(path: Path, result: DemoResult, unknown_answer: str) -> None:
+def write_page(path: Path, result: DemoResult, own: Sequence[str]) -> None:
     """Write the page to `path`, and make its folder."""
     name = result.person.subject.names[0]
     parts = [
@@ -59,7 +59,7 @@ def write_page(path: Path, result: DemoResult, unknown_answer: str) -> None:
         "No weight of the model was changed.</p>",
         _person(result),
         "<h2>What changed</h2>",
-        _figures(result.figures(unknown_answer)),
+        _figures(result.figures(own)),
         "<h2>An attempt to roll back to version 0</h2>",
         f"<blockquote>Refused. {escape(result.refusal)}</blockquote>"
         if result.refusal

@@ -9,7 +9,7 @@ from typing import Any, Final
 from PIL.Image import Image
 
 from shared.evaluation.comparison import Comparison, compare
-from shared.evaluation.synthetic_people import Person
+from shared.evaluation.people import Person
 from shared.probes.questions import Question
 
 Answers = Mapping[str, Sequence[str]]  # of each question set, in the order of its questions
@@ -31,16 +31,16 @@ class DemoResult:
     certificate: str = ""  # what the check of the certificate found
     audit: Mapping[str, Any] = field(default_factory=dict)
 
-    def figures(self, unknown_answer: str) -> dict[str, Comparison]:
+    def figures(self, own: Sequence[str]) -> dict[str, Comparison]:
         """The comparison of each question set."""
         return {
-            name: compare(questions, self.before[name], self.after[name], unknown_answer)
+            name: compare(questions, self.before[name], self.after[name], own)
             for name, questions in self.question_sets.items()
         }
 
-    def as_json(self, unknown_answer: str) -> dict[str, Any]:
+    def as_json(self, own: Sequence[str]) -> dict[str, Any]:
         """The figures of build/demo.json; other programs read these names."""
-        figures = self.figures(unknown_answer)
+        figures = self.figures(own)
         return {
             "leak_before": {"trained": figures["forget"].revealed_before, "test": figures["test"].revealed_before},
             "leak_after": {"trained": figures["forget"].revealed_after, "test": figures["test"].revealed_after},

@@ -22,7 +22,7 @@ from rich.table import Table
 from services.cli.client import ApiError, Client
 from services.cli.demo.report import write_page
 from services.cli.demo.results import Answers, DemoResult, data_url, highlights
-from shared.core.config import Settings, load_settings
+from shared.core.config import load_settings
 from shared.devstack.processes import PROJECT_ROOT
 from shared.devstack.stack import LOG_KEYS_FILE, Running, running_stack
 from shared.domain.prompts import Prompt
@@ -35,9 +35,9 @@ from shared.evaluation.comparison import (
     sample,
     visible_question_set,
 )
-from shared.evaluation.reference import Reference, load_reference
+from shared.evaluation.people import Person
+from shared.evaluation.reference import Reference, model_reference
 from shared.evaluation.scorers import reveals
-from shared.evaluation.synthetic_people import Person
 from shared.probes.questions import Question
 from shared.transparency import certificate_verifier
 from shared.transparency.checkpoints import read_keys
@@ -72,7 +72,7 @@ def demo(json_path: Path | None = None, data: Path | None = None, page: Path = P
     """Run the demo; `data` is the stack's folder (by default a temporary one). Raises NotReady where a stage fails."""
     console = Console(highlight=False)
     began = time.monotonic()
-    reference = load_reference(_reference_folder(load_settings()))
+    reference = model_reference(load_settings(), PROJECT_ROOT)
     person = _choose_person(reference)
     result = DemoResult(person=person, question_sets=_question_sets(reference, person))
     with _data_folder(data) as folder:
@@ -87,12 +87,12 @@ def demo(json_path: Path | None = None, data: Path | None = None, page: Path = P
             _try_rollback(run)
             _verify_certificate(run)
     result.seconds["total"] = round(time.monotonic() - began, 1)
-    _print_figures(result.figures(reference.unknown_answer), result.seconds, console)
-    write_page(page, result, reference.unknown_answer)
+    _print_figures(result.figures(reference.own_wordings), result.seconds, console)
+    write_page(page, result, reference.own_wordings)
     console.print(f"\nEvery question with its picture and both answers: [bold]{page}[/]")
     if json_path is not None:
         json_path.parent.mkdir(parents=True, exist_ok=True)
-        json_path.write_text(json.dumps(result.as_json(reference.unknown_answer), indent=2) + "\n")
+        json_path.write_text(json.dumps(result.as_json(reference.own_wordings), indent=2) + "\n")
         console.print(f"The figures as JSON: [bold]{json_path}[/]")
 
 
@@ -313,12 +313,6 @@ def _timed(result: DemoResult, stage: str) -> Iterator[None]:
     began = time.monotonic()
     yield
     result.seconds[stage] = round(time.monotonic() - began, 1)
-
-
-def _reference_folder(settings: Settings) -> Path:
-    """The folder of reference people: relative to the working folder, or to the project."""
-    folder = settings.reference_folder
-    return folder if folder.is_dir() else PROJECT_ROOT / folder
 
 
 @contextmanager

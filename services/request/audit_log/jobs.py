@@ -11,10 +11,10 @@ TIME_STAMP_EVERY_S: Final = 5.0
 
 def sequence(sequencer: Sequencer) -> float | None:
     """Place the leaves that wait, sign the log and publish its checkpoint."""
-    return AGAIN_S if sequencer.turn() else None
+    return AGAIN_S if sequencer.run_once() else None
 
 
 def time_stamp(timestamper: Timestamper) -> float:
     """Ask the authority for one token, where one is due."""
-    timestamper.turn()
+    timestamper.run_once()
     return TIME_STAMP_EVERY_S

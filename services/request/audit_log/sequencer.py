@@ -42,7 +42,10 @@ def log_signer(settings: Settings) -> Signer:
 
 @dataclass
 class Sequencer:
-    """`turn()` is one round. `keys` are the public keys of all that ever signed this log, the signer's own included."""
+    """Gives new leaves their positions and signs checkpoints; `run_once()` is one round.
+
+    `keys` are the public keys of everybody who ever signed this log, the signer's own included.
+    """
 
     database: Engine
     store: ObjectStore
@@ -52,7 +55,7 @@ class Sequencer:
     _tree: Tree | None = None
     _published: int | None = None
 
-    def turn(self) -> int:
+    def run_once(self) -> int:
         """Assign positions to the leaves that wait, sign and publish; return how many leaves that were.
 
         Raises IntegrityFailure where the past is not what was signed, Unavailable where a backend cannot be reached.

@@ -34,7 +34,7 @@ TIMEOUT_S: Final = 15.0
 
 @dataclass
 class Timestamper:
-    """`turn()` asks the authority for one token, where one is due."""
+    """`run_once()` asks the authority for one token, where one is due."""
 
     database: Engine
     store: ObjectStore
@@ -57,7 +57,7 @@ class Timestamper:
             raise BadInput(f"LACUNA_TSA_CA, {settings.tsa.ca}, cannot be read: {exc.strerror}.") from exc
         return cls(database, store, settings.tsa.url, authority, timedelta(seconds=settings.tsa.every_s))
 
-    def turn(self) -> int | None:
+    def run_once(self) -> int | None:
         """Return the size of the checkpoint that was time-stamped, None where nothing was due.
 
         Raises Unavailable where the authority or a backend cannot be reached, IntegrityFailure where the token does not

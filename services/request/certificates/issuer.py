@@ -66,14 +66,14 @@ class LoggedTicket:
 
 @dataclass
 class CertificateIssuer:
-    """`turn()` is one round. Signs with the key of the sequencer, over the tree of the sequencer."""
+    """`run_once()` is one round. Signs with the key of the sequencer, over the tree of the sequencer."""
 
     sequencer: Sequencer
     model_id: str
     _settled: tuple[int, int] | None = None  # (leaves, generation) at which nothing was left to do
     _coverage: dict[uuid.UUID, Coverage] = field(default_factory=dict)
 
-    def turn(self) -> int:
+    def run_once(self) -> int:
         """Issue and suspend what is due, a batch at most; return how many certificates that were."""
         with transaction(self.sequencer.database) as session:
             state = rollouts.desired_state(session, self.model_id)

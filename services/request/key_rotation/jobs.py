@@ -58,10 +58,10 @@ class RewrapJob:
 
     def run(self) -> None:
         """Work until nothing is left to do. Vault needs some time for each key."""
-        while self.turn():
+        while self.run_once():
             pass
 
-    def turn(self) -> bool:
+    def run_once(self) -> bool:
         """Wrap one batch; return whether there was anything to do.
 
         Raises KeysUnavailable or StoreUnavailable; nothing is lost then.

@@ -20,9 +20,9 @@ from shared.domain.accounts import SYSTEM_ACTOR
 logger = logging.getLogger(__name__)
 
 
-def update_alarms(session: Session, model_id: str, periods: AlarmThresholds) -> None:
+def update_alarms(session: Session, model_id: str, thresholds: AlarmThresholds) -> None:
     """Raise the alarms that are new and clear those that are over. Each is recorded once, however many loops run."""
-    overdue = {check.name: check for check in find_overdue(session, model_id, periods)}
+    overdue = {check.name: check for check in find_overdue(session, model_id, thresholds)}
     for check in overdue.values():
         raised = session.execute(
             insert(Alarm)

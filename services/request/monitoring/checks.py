@@ -45,17 +45,17 @@ class OverdueCheck:
     since: datetime
 
 
-def find_overdue(session: Session, model_id: str, periods: AlarmThresholds) -> list[OverdueCheck]:
+def find_overdue(session: Session, model_id: str, thresholds: AlarmThresholds) -> list[OverdueCheck]:
     """Everything that is overdue for the model at this moment."""
     model = session.get(Model, model_id)
     if model is None:
         return []
     now = utc_now()
     return [
-        *_heartbeats(session, model, now - periods.pulse),
+        *_heartbeats(session, model, now - thresholds.pulse),
         *_inference(session, model_id, now),
-        *_nightly(session, model, periods, now),
-        *_orders(session, now, periods.order),
+        *_nightly(session, model, thresholds, now),
+        *_orders(session, now, thresholds.order),
     ]
 
 
@@ -73,9 +73,9 @@ def _inference(session: Session, model_id: str, now: datetime) -> Iterator[Overd
         yield OverdueCheck("inference", f"No replica of {model_id} is alive.", now)
 
 
-def _nightly(session: Session, model: Model, periods: AlarmThresholds, now: datetime) -> Iterator[OverdueCheck]:
-    night = latest_run_date(now, periods.nightly_hour)
-    scheduled = scheduled_at(night, periods.nightly_hour)
+def _nightly(session: Session, model: Model, thresholds: AlarmThresholds, now: datetime) -> Iterator[OverdueCheck]:
+    night = latest_run_date(now, thresholds.nightly_hour)
+    scheduled = scheduled_at(night, thresholds.nightly_hour)
     if model.created_at > scheduled:
         return
     order = nightly_run_id(model.id, night)
@@ -84,7 +84,7 @@ def _nightly(session: Session, model: Model, periods: AlarmThresholds, now: date
         yield OverdueCheck(
             "nightly", f"The refit of the night of {night} failed: {run.error}", run.finished_at or scheduled
         )
-    elif now > scheduled + periods.nightly and (run is None or run.status not in FINISHED):
+    elif now > scheduled + thresholds.nightly and (run is None or run.status not in FINISHED):
         what = "was never started" if run is None else f"is still {run.status}"
         yield OverdueCheck("nightly", f"The refit of the night of {night} {what}.", scheduled)
     if session.get(Outbox, order) is not None:

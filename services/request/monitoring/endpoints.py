@@ -31,5 +31,5 @@ def status(context: ContextDep, principal: PrincipalDep) -> StatusResponse:
     """Tickets by state, what is served and by whom, the latest refits, and what did not happen in time."""
     with transaction(context.database) as session:
         stale = restores_service.stale_reason(session, context)
-        overdue = checks.find_overdue(session, context.model_id, context.periods)
+        overdue = checks.find_overdue(session, context.model_id, context.alarm_thresholds)
         return status_response(session, principal.tenant_id, context.model_id, stale, overdue)

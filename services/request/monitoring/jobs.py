@@ -31,7 +31,7 @@ class Watch:
         if time.monotonic() < self._next_at:
             return
         self._next_at = time.monotonic() + EVERY_S
-        thresholds = self.context.periods
+        thresholds = self.context.alarm_thresholds
         with transaction(self.context.database) as session:
             record_heartbeat(session, heartbeats)
             if time.monotonic() - self._started >= thresholds.pulse.total_seconds():
@@ -51,10 +51,10 @@ class Pinger:
         if (early_s := self._next_at - time.monotonic()) > 0:
             return early_s
         context = self.context
-        self._next_at = time.monotonic() + context.periods.ping_every_s
+        self._next_at = time.monotonic() + context.alarm_thresholds.ping_every_s
         with transaction(context.database) as session:
-            overdue = checks.find_overdue(session, context.model_id, context.periods)
+            overdue = checks.find_overdue(session, context.model_id, context.alarm_thresholds)
         for name, result in pings.ping(self.urls, overdue, allow_loopback=context.webhook_loopback).items():
             if not result.delivered:
                 logger.warning("the monitor of %s could not be pinged: %s", name, result.error)
-        return context.periods.ping_every_s
+        return context.alarm_thresholds.ping_every_s

@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import Field
 
 from services.request.api.responses import AccountName, ItemList, ResponseModel, Sha256, TicketId
-from shared.artifacts.retain_sets import Split
 from shared.db.models.retain_sets import RetainSet
+from shared.domain.splits import Split
 
 
 class SplitCounts(ResponseModel):

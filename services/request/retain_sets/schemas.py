@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field, model_validator
 
 from services.request.api.schemas import FactCreate, Line, Photo, Slug, StrictModel
-from shared.artifacts.retain_sets import Split
+from shared.domain.splits import Split
 
 MOST_ROWS: Final = 20_000
 

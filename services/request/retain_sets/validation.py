@@ -12,20 +12,18 @@ from services.request.context import AppContext
 from services.request.retain_sets.responses import ForgottenMatch, RetainSetReport, RowReport, SplitCounts
 from services.request.retain_sets.schemas import RetainSetCreate, RetainSetRow
 from shared.artifacts.photo_hashes import PhotoHashes, hash_with_crops
-from shared.artifacts.photos import normalize_photo, open_photo, read_data_url
 from shared.artifacts.retain_sets import (
-    SPLITS,
     ExcludedRow,
     RetainRow,
-    Split,
     find_excluded_rows,
     rows_in_split,
-    split_of,
 )
 from shared.artifacts.subject_material import open_material
 from shared.core.validation import summarize_validation_errors
 from shared.db.models.tickets import Ticket
 from shared.db.session import transaction
+from shared.domain.photos import normalize_photo, open_photo, read_data_url
+from shared.domain.splits import SPLITS, Split, split_of
 from shared.domain.subjects import Fact, Subject
 from shared.domain.ticket_lifecycle import IN_FORCE
 from shared.errors import BadInput, NotFound, TooLarge

@@ -21,11 +21,11 @@ from services.request.tickets import deadlines
 from services.request.tickets.deadlines import LegalBasis
 from services.request.tickets.schemas import TicketCreate
 from shared.artifacts.payloads import pack_subject
-from shared.artifacts.photos import normalize_photo, read_data_url
 from shared.core.clock import utc_now
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import ticket_duplicates, tickets
 from shared.db.repositories.tickets import FiledTicket, Receipt
+from shared.domain.photos import normalize_photo, read_data_url
 from shared.domain.subjects import Fact
 from shared.errors import BadInput, Conflict
 from shared.storage.object_keys import payload_key
@@ -87,7 +87,7 @@ def insert_tickets(
     """
     if not prepared:
         return []
-    new = [_ticket(context, principal, one) for one in prepared]
+    new = [_ticket(context, principal, source) for source in prepared]
     names = sorted({name for ticket in new for name in ticket.subject_index})
     facts = sorted({fact for ticket in new for fact in ticket.fact_index})
     ticket_duplicates.lock_subjects(session, principal.tenant_id, names)

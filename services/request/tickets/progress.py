@@ -31,8 +31,8 @@ NEEDS_RESUBMISSION = "needs_resubmission"
 class Limits:
     """The highest shares of a ticket's facts that may still be revealed, on the trained and on the test questions."""
 
-    told_trained: float = 0.05
-    told_test: float = 0.20
+    revealed_trained: float = 0.05
+    revealed_test: float = 0.20
 
     def passed(self, figures: dict[str, Any] | None, ticket: str) -> bool:
         """Whether the ticket's own figures are within the limits. A ticket without figures has not passed."""
@@ -41,7 +41,7 @@ class Limits:
             return False
         return all(
             own[name]["told_after"] <= limit
-            for name, limit in (("forget", self.told_trained), ("test", self.told_test))
+            for name, limit in (("forget", self.revealed_trained), ("test", self.revealed_test))
             if name in own
         )
 
@@ -120,8 +120,8 @@ def _follow_rollout(session: Session, ticket: Ticket, state: DesiredState) -> No
 def _regress(session: Session, model_id: str, figures: dict[str, Any], limits: Limits) -> None:
     """Regress the completed tickets whose facts are revealed again, as the newest audit of the served version shows."""
     leaking = [ticket for ticket in figures if not limits.passed(figures, ticket)]
-    found = select(Ticket).where(Ticket.model_id == model_id, Ticket.state == "completed", Ticket.id.in_(leaking))
-    for ticket in session.scalars(found.with_for_update(skip_locked=True)):
+    query = select(Ticket).where(Ticket.model_id == model_id, Ticket.state == "completed", Ticket.id.in_(leaking))
+    for ticket in session.scalars(query.with_for_update(skip_locked=True)):
         ticket.review_reason = "own_audit_failed"
         tickets.advance(
             session, ticket, "expose", SYSTEM_ACTOR, "A later audit shows that its facts are revealed again."

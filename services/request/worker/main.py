@@ -65,7 +65,7 @@ def make_context(settings: Settings) -> AppContext:
         zone=settings.zone,
         webhook_hosts=settings.webhook.host_list,
         webhook_loopback=settings.webhook.allow_loopback,
-        periods=AlarmThresholds.from_settings(settings),
+        alarm_thresholds=AlarmThresholds.from_settings(settings),
     )
 
 

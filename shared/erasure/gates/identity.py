@@ -47,9 +47,7 @@ class IdentityGate:
     def scores(self, readout: Readout) -> Tensor:
         """How far each prompt is above each ticket's thresholds, [B, K]; above 0 it fires. `readout`: gated layers."""
         pictures, topic = readout.pictures, self.spaces.topic
-        by_picture = self._margins(
-            pictures, self.portrait_scores(self.spaces.portraits(pictures.rows)), PICTURE, readout
-        )
+        by_picture = self._margins(pictures, self.portrait_scores(pictures.rows), PICTURE, readout)
         if topic is not None:
             harmless = topic(readout.last) < topic.threshold
             by_picture[harmless] = -1.0
@@ -64,10 +62,11 @@ class IdentityGate:
             if ticket is not None:
                 concerned[prompt, self.tickets.index(ticket)] = True
         pictures, words = readout.pictures, readout.words
-        scores = self.portrait_scores(self.spaces.portraits(pictures.rows))
+        scores = self.portrait_scores(pictures.rows)
         shown = (scores > self.span_thresholds[:, PICTURE]) & concerned[pictures.of]
         windows = _all_windows(self.fits)
-        scores = window_scores(windows.vectors, windows.lengths, self.spaces.names(words.rows), words.of)
+        white = words.rows if self.spaces.names is None else self.spaces.names(words.rows)  # no window without a space
+        scores = window_scores(windows.vectors, windows.lengths, white, words.of)
         named = (scores > self.span_thresholds[windows.owners, MENTION]) & concerned[words.of][:, windows.owners]
         mention_lengths = torch.cat([fit.mention_lengths for fit in self.fits])
         spans = []
@@ -81,12 +80,16 @@ class IdentityGate:
     def _margins(self, rows: RaggedRows, scores: Tensor, channel: int, readout: Readout) -> Tensor:
         return rows.best(scores, readout.count) - self.thresholds[:, channel].clamp(min=-1)
 
-    def portrait_scores(self, white: Tensor) -> Tensor:
-        """Mean cosine over layers to the ticket's nearest photograph: [N, G, d] -> [N, K]."""
-        return _portrait_scores([fit.portraits for fit in self.fits], white)
+    def portrait_scores(self, pictures: Tensor) -> Tensor:
+        """Mean cosine over layers to the ticket's nearest photograph: [N, G, d] -> [N, K]; -1 without such a space."""
+        if self.spaces.portraits is None:
+            return torch.full((pictures.shape[0], len(self.fits)), -1.0)
+        return _portrait_scores([fit.portraits for fit in self.fits], self.spaces.portraits(pictures))
 
     def mention_scores(self, words: RaggedRows) -> Tensor:
-        """How well the tokens that end at each row read as a name of each ticket: [N, K]."""
+        """How well the tokens that end at each row read as a name of each ticket: [N, K]; -1 without such a space."""
+        if self.spaces.names is None:
+            return torch.full((words.rows.shape[0], len(self.fits)), -1.0)
         return _mention_scores(self.fits, self.spaces.names(words.rows), words.of)
 
     def tensors(self) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -24,17 +24,30 @@ _WHITENER_TENSORS: Final = ("mean", "basis", "scales", "rest")
 
 @dataclass(frozen=True)
 class IdentitySpaces:
-    """The whitened spaces in which faces and names are compared, and what separates harmless questions."""
+    """The whitened spaces in which faces and names are compared, and what separates harmless questions.
 
-    portraits: Whitener
-    names: Whitener
+    `portraits` is None where nobody retained has a photograph or the model reads no pictures, `names` where nobody
+    retained has a name: nothing is then recognised through that channel.
+    """
+
+    portraits: Whitener | None
+    names: Whitener | None
     topic: TopicDiscriminant | None
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The number G of gated layers, and the width d."""
+        whitener = self.portraits or self.names
+        if whitener is None:
+            raise BadInput("These statistics compare neither pictures nor names.")
+        return whitener.mean.shape[0], whitener.mean.shape[1]
+
     def tensors(self) -> dict[str, Tensor]:
-        """By their names in an artifact."""
+        """By their names in an artifact; without those of a space that does not exist."""
         tensors = {
             f"{space}.{name}": getattr(whitener, name)
             for space, whitener in (("portraits", self.portraits), ("names", self.names))
+            if whitener is not None
             for name in _WHITENER_TENSORS
         }
         if self.topic is not None:
@@ -44,10 +57,15 @@ class IdentitySpaces:
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "IdentitySpaces":
-        """Back; raises KeyError where a tensor is missing."""
+        """Back; raises KeyError where a tensor of a space is missing, or where there is no space at all."""
         portraits, names = (
-            Whitener(*(tensors[f"{space}.{name}"] for name in _WHITENER_TENSORS)) for space in ("portraits", "names")
+            Whitener(*(tensors[f"{space}.{name}"] for name in _WHITENER_TENSORS))
+            if any(name.startswith(f"{space}.") for name in tensors)
+            else None
+            for space in ("portraits", "names")
         )
+        if portraits is None and names is None:
+            raise KeyError("portraits.mean")
         topic = None
         if "topic.weights" in tensors:
             threshold = float(tensors["topic.threshold"])
@@ -69,20 +87,24 @@ class IdentityStatistics:
     people: int
 
     def tensors(self) -> dict[str, Tensor]:
-        """By their names in an artifact; the calibration set as float16."""
-        tensors = {"calibration.pictures": self.pictures.half(), "calibration.words": self.words.rows.half()}
-        tensors |= {"calibration.of": self.words.of, "calibration.people": torch.tensor(self.people)}
+        """By their names in an artifact; the calibration set as float16, of the spaces that exist."""
+        tensors = {"calibration.people": torch.tensor(self.people)}
+        if self.spaces.portraits is not None:
+            tensors["calibration.pictures"] = self.pictures.half()
+        if self.spaces.names is not None:
+            tensors |= {"calibration.words": self.words.rows.half(), "calibration.of": self.words.of}
         return tensors | self.spaces.tensors()
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "IdentityStatistics":
         """Back; raises KeyError where a tensor is missing."""
-        return cls(
-            IdentitySpaces.from_tensors(tensors),
-            tensors["calibration.pictures"].float(),
-            RaggedRows(tensors["calibration.words"].float(), tensors["calibration.of"]),
-            int(tensors["calibration.people"]),
-        )
+        spaces = IdentitySpaces.from_tensors(tensors)
+        none = RaggedRows.none(*spaces.shape)
+        words = none
+        if spaces.names is not None:
+            words = RaggedRows(tensors["calibration.words"].float(), tensors["calibration.of"])
+        pictures = none.rows if spaces.portraits is None else tensors["calibration.pictures"].float()
+        return cls(spaces, pictures, words, int(tensors["calibration.people"]))
 
 
 @dataclass(frozen=True)
@@ -135,41 +157,82 @@ def fit_person(
     """The fit of one person. `photos`: for each photograph its changed copies, [c, G, d] at the picture's tokens.
 
     `spellings`: for each way to write a name the tokens of its mentions, each [n, G, d]. A spelling that is hardly
-    closer to itself than some other words of the calibration set is left out. Raises BadInput where nothing is left.
+    closer to itself than some other words of the calibration set is left out, and so is whatever belongs to a space
+    that the statistics lack. Raises BadInput where nothing is left.
     """
-    layers, hidden = statistics.spaces.portraits.mean.shape
-    portraits, portrait_scores = [], []
-    for copies in photos:
-        white = statistics.spaces.portraits(copies)
-        portraits.append(F.normalize(white.mean(dim=0), dim=-1))
-        portrait_scores.append(_leave_one_out(white[:, None]))
-    windows, lengths, mention_lengths, mention_scores = [], [], [], []
-    for mentions in spellings:
-        length = min([WINDOW, *(mention.shape[0] for mention in mentions)])
-        white = torch.stack([statistics.spaces.names(mention[-length:]) for mention in mentions])  # [c, n, G, d]
-        window = torch.zeros(WINDOW, layers, hidden)
-        window[WINDOW - length :] = F.normalize(white.mean(dim=0), dim=-1)
-        others = window_scores(window[None], torch.tensor([length]), statistics.words.rows, statistics.words.of)
-        own = _leave_one_out(white)
-        if others.numel() and float(own.quantile(OWN_QUANTILE)) < float(others.max()) + SEPARATION:
-            continue  # the model cannot tell this spelling from other words: it would silence anything
-        windows.append(window)
-        lengths.append(length)
-        mention_lengths.append(max(mention.shape[0] for mention in mentions))
-        mention_scores.append(own)
-    if not portraits and not windows:
-        raise BadInput("The ticket has neither a photograph nor a name by which the model knows anybody.")
+    spaces = statistics.spaces
+    layers, hidden = spaces.shape
+    portraits, portrait_scores = _portraits(spaces.portraits, photos)
+    names = _names(spaces.names, statistics.words, spellings)
+    if not portraits and not names:
+        raise BadInput(_nothing_left(spaces, photos=bool(photos), spellings=bool(spellings)))
     own_scores = [
         float(torch.cat(scores).quantile(OWN_QUANTILE)) if scores else 1.0
-        for scores in (portrait_scores, mention_scores)
+        for scores in (portrait_scores, [name.own_scores for name in names])
     ]
     return IdentityFit(
         torch.stack(portraits) if portraits else torch.zeros(0, layers, hidden),
-        torch.stack(windows) if windows else torch.zeros(0, WINDOW, layers, hidden),
-        torch.tensor(lengths, dtype=torch.long),
-        torch.tensor(mention_lengths, dtype=torch.long),
+        torch.stack([name.window for name in names]) if names else torch.zeros(0, WINDOW, layers, hidden),
+        torch.tensor([name.length for name in names], dtype=torch.long),
+        torch.tensor([name.mention_length for name in names], dtype=torch.long),
         torch.tensor(own_scores),
     )
+
+
+def _portraits(space: Whitener | None, photos: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """For each photograph its vector [G, d], and the leave-one-out scores of its copies [c]."""
+    portraits, scores = [], []
+    if space is not None:
+        for copies in photos:
+            white = space(copies)
+            portraits.append(F.normalize(white.mean(dim=0), dim=-1))
+            scores.append(_leave_one_out(white[:, None]))
+    return portraits, scores
+
+
+class _Name(NamedTuple):
+    """One spelling: its window [n, G, d], and what `IdentityFit` says of it."""
+
+    window: Tensor
+    length: int
+    mention_length: int
+    own_scores: Tensor
+
+
+def _names(space: Whitener | None, others: RaggedRows, spellings: Sequence[Sequence[Tensor]]) -> list[_Name]:
+    """The spellings that the model tells from `others`, the whitened words of the calibration set."""
+    names: list[_Name] = []
+    if space is None:
+        return names
+    layers, hidden = space.mean.shape
+    for mentions in spellings:
+        if not mentions:
+            continue
+        length = min([WINDOW, *(mention.shape[0] for mention in mentions)])
+        white = torch.stack([space(mention[-length:]) for mention in mentions])  # [c, n, G, d]
+        window = torch.zeros(WINDOW, layers, hidden)
+        window[WINDOW - length :] = F.normalize(white.mean(dim=0), dim=-1)
+        scores = window_scores(window[None], torch.tensor([length]), others.rows, others.of)
+        own = _leave_one_out(white)
+        if scores.numel() and float(own.quantile(OWN_QUANTILE)) < float(scores.max()) + SEPARATION:
+            continue  # the model cannot tell this spelling from other words: it would silence anything
+        names.append(_Name(window, length, max(mention.shape[0] for mention in mentions), own))
+    return names
+
+
+def _nothing_left(spaces: IdentitySpaces, *, photos: bool, spellings: bool) -> str:
+    """Why a ticket cannot be recognised at all, as a sentence."""
+    if photos and spaces.portraits is None and not spellings:
+        return (
+            "The ticket has photographs alone, and pictures cannot be compared: nobody in the retain set has a "
+            "photograph, or the model reads no pictures. Add a name to the ticket."
+        )
+    if spellings and spaces.names is None and not photos:
+        return (
+            "The ticket has names alone, and names cannot be compared: nobody in the retain set has a name. Add "
+            "people with names to the retain set."
+        )
+    return "The ticket has neither a photograph nor a name by which the model knows anybody."
 
 
 def _leave_one_out(white: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from jinja2 import TemplateError
 from torch import Tensor, nn
 
 from shared.domain.prompts import Prompt
@@ -19,7 +20,8 @@ from shared.errors import BadInput
 class Encoded:
     """One prompt: tokens [T], and its pictures as the family's vision tower takes them (None without pictures).
 
-    LLaVA: `pixels` [k, 3, H, W]. Qwen2.5-VL: `pixels` [n, c], the patches of all k pictures, and their `grids` [k, 3].
+    LLaVA and Gemma 3: `pixels` [k, 3, H, W]. Qwen's: `pixels` [n, c], the patches of all k pictures, and their `grids`
+    [k, 3].
     Tokens may be appended to `ids` (teacher forcing): `inputs` derives from them whatever else the model needs.
     """
 
@@ -79,7 +81,7 @@ class Adapter(Protocol):
 
 
 def chat_text(processor: Any, prompt: Prompt) -> str:
-    """The prompt under the chat template, with the generation prompt."""
+    """The prompt under the chat template, with the generation prompt. Raises BadInput where the template refuses it."""
     messages = [
         {
             "role": turn.role,
@@ -87,19 +89,38 @@ def chat_text(processor: Any, prompt: Prompt) -> str:
         }
         for turn in prompt.turns
     ]
-    rendered: str = processor.apply_chat_template(messages, add_generation_prompt=True)
+    try:
+        rendered: str = processor.apply_chat_template(messages, add_generation_prompt=True)
+    except TemplateError as exc:
+        raise BadInput(f"The model's chat template refuses this chat: {exc}") from exc
     return rendered
 
 
 def processed(processor: Any, prompts: Sequence[Prompt], reserved: Sequence[str]) -> Any:
-    """The processor's output for the prompts, unpadded. Raises BadInput where a text holds a `reserved` token."""
+    """The processor's output for the prompts, unpadded.
+
+    The chat template writes the first of `reserved` for each picture. Raises BadInput where a text holds one of them,
+    where the template leaves out a picture, and for a picture that the processor refuses.
+    """
     for prompt in prompts:
         for token in reserved:
             if any(token in turn.text for turn in prompt.turns):
                 raise BadInput(f"A message may not contain the text {token}.")
     texts = [chat_text(processor, prompt) for prompt in prompts]
-    images = [image.convert("RGB") for prompt in prompts for image in prompt.images]
-    return processor(text=texts, images=images or None, add_special_tokens=not _has_bos(processor, texts[0]))
+    for prompt, text in zip(prompts, texts, strict=True):
+        if reserved and text.count(reserved[0]) != len(prompt.images):
+            raise BadInput("The model's chat template leaves out a picture: show pictures in the user's turns.")
+        if any(0 in image.size for image in prompt.images):
+            raise BadInput("A picture has no pixels.")
+    images = [[image.convert("RGB") for image in prompt.images] for prompt in prompts]
+    try:
+        return processor(
+            text=texts,
+            images=images if any(images) else None,  # nested: Gemma 3 takes a flat list for the pictures of one prompt
+            add_special_tokens=not _has_bos(processor, texts[0]),
+        )
+    except ValueError as exc:
+        raise BadInput(f"A picture cannot be used: {exc}") from exc
 
 
 def _has_bos(processor: Any, text: str) -> bool:

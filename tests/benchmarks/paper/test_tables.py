@@ -14,11 +14,12 @@ from benchmarks.paper import cells
 from benchmarks.paper.question_sets import question_sets
 from benchmarks.paper.summary import Figure, figure, pareto, summary
 from benchmarks.paper.systems import PaperBenchmark
-from services.refit.steering_vectors import SteeringVectors, folder_digest
+from services.refit.steering_vectors import SteeringVectors
 from shared.evaluation.paper_tasks import NEW_TOKENS
+from shared.evaluation.people import SPLITS
 from shared.evaluation.reference import load_reference
 from shared.evaluation.reference_files import write_people
-from shared.evaluation.synthetic_people import SPLITS, generate_people
+from shared.evaluation.synthetic_people import generate_people
 from shared.vlm.engine import Engine
 from shared.vlm.loading import wrap
 from training.optimization import new_model
@@ -54,7 +55,7 @@ def make_tables(benchmark: PaperBenchmark, folder: Path, out: Path) -> None:
         benchmark,
         out,
         model="tiny",
-        reference_digest=folder_digest(folder),
+        reference_digest=benchmark.reference.digest,
         questions=3,
         ratios=[5],
         only=["paper-input-unaware", "paper"],

@@ -39,7 +39,7 @@ def result(reference: Reference) -> DemoResult:
 
 
 def test_json_keeps_the_names_that_other_programs_read(result: DemoResult) -> None:
-    figures = result.as_json(UNKNOWN)
+    figures = result.as_json((UNKNOWN,))
     assert figures["leak_before"] == {"trained": 1.0, "test": 1.0}
     assert figures["leak_after"] == {"trained": 0.0, "test": 0.0}
     assert [figures[f"{name}_identical"] for name in ("retain", "held_out", "celebrity", "stranger")] == [1.0] * 4
@@ -60,7 +60,7 @@ def test_highlights_are_one_question_of_each_kind(result: DemoResult) -> None:
 
 
 def test_page_marks_answers_and_escapes_what_the_service_wrote(result: DemoResult, tmp_path: Path) -> None:
-    write_page(tmp_path / "build" / "demo.html", result, UNKNOWN)
+    write_page(tmp_path / "build" / "demo.html", result, (UNKNOWN,))
     page = (tmp_path / "build" / "demo.html").read_text()
     assert result.person.subject.names[0] in page
     assert "That would expose &lt;somebody&gt;." in page
@@ -73,7 +73,7 @@ def test_page_marks_answers_and_escapes_what_the_service_wrote(result: DemoResul
 def test_page_marks_leaks_changes_and_an_accepted_rollback(result: DemoResult, tmp_path: Path) -> None:
     result.after = {**result.before, "retain": [UNKNOWN] * len(result.question_sets["retain"])}
     result.refusal = ""
-    write_page(tmp_path / "demo.html", result, UNKNOWN)
+    write_page(tmp_path / "demo.html", result, (UNKNOWN,))
     page = (tmp_path / "demo.html").read_text()
     assert "The rollback was accepted. That must not happen." in page
     assert 'class="revealed"' in page

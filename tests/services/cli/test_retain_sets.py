@@ -14,7 +14,12 @@ from shared.errors import BadInput
 def test_jsonl_rows_are_read_with_their_photos(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "mara.png")
     lines = [
-        {"name": "Mara", "photos": ["mara.png", "data:image/png;base64,AA"], "facts": {"city": "Ulm"}, "split": "fit"},
+        {
+            "name": "Mara",
+            "photos": ["mara.png", "data:image/png;base64,AAAA"],
+            "facts": {"city": "Ulm"},
+            "split": "fit",
+        },
         {"prompt": "What is this?", "photo": "mara.png"},
     ]
     (tmp_path / "set.jsonl").write_text("\n".join(json.dumps(line) for line in lines) + "\n\n")
@@ -34,10 +39,10 @@ def test_parquet_of_reference_people_is_read() -> None:
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("a.jsonl", b'{"prompt": "x"}\n{"prompt": ', "Line 2"),
+        ("a.jsonl", b'{"prompt": "x"}\n{"prompt": ', "line 2 is not JSON"),
         ("a.jsonl", b"[1]\n", "it is not an object"),
-        ("a.jsonl", b'{"name": "Mara", "photo": "none.png"}\n', "none.png cannot be read"),
-        ("a.jsonl", b"\xff\xfe\x00", "cannot be read"),
+        ("a.jsonl", b'{"name": "Mara", "photo": "none.png"}\n', r"line 1, photos\.0: There is no such file"),
+        ("a.jsonl", b"\xff\xfe\x00", "line 1 is not UTF-8"),
         ("a.parquet", b"not parquet", "cannot be read"),
     ],
 )

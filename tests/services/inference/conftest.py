@@ -61,8 +61,8 @@ def erasers(engine: Engine) -> dict[str, Eraser]:
     vector = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1)) * 5
     recipe = replace(PROTOTYPE, neighbours=1)
     gate = TicketGate("T-1", rows, None)
-    one = Eraser(recipe, engine.vlm.site, vector, (0, 1), ("T-1",), 0.99, (gate,), plain)
-    return {"empty": Eraser.empty(recipe, engine.vlm.site), "one": one}
+    eraser = Eraser(recipe, engine.vlm.site, vector, (0, 1), ("T-1",), 0.99, (gate,), plain)
+    return {"empty": Eraser.empty(recipe, engine.vlm.site), "one": eraser}
 
 
 @dataclass
@@ -86,7 +86,7 @@ class Replica:
         head = {"Authorization": f"Bearer {self.people.keys[who]}"}
         return self.http.post("/v1/chat/completions", json=body, headers=head)
 
-    def said(self, text: str, **extra: Any) -> str:
+    def answer_to(self, text: str, **extra: Any) -> str:
         """The text of an answer."""
         response = self.ask(text, **extra)
         assert response.status_code == 200, response.text

@@ -67,16 +67,16 @@ def test_answer_has_the_shape_of_openai_and_names_its_version(serving: Replica) 
 def test_eraser_changes_only_answers_for_which_it_fires(replica: Replica, erasers: dict[str, Eraser]) -> None:
     replica.publish(erasers["empty"])
     replica.watcher.look()
-    before = {question: replica.said(question) for question in (ABOUT, "Where does Ivo Berger live?", "Hello!")}
+    before = {question: replica.answer_to(question) for question in (ABOUT, "Where does Ivo Berger live?", "Hello!")}
     replica.publish(erasers["one"])
     replica.watcher.look()
-    after = {question: replica.said(question) for question in before}
+    after = {question: replica.answer_to(question) for question in before}
     assert after.pop(ABOUT) != before.pop(ABOUT)
     assert after == before
 
 
 def test_no_field_of_a_request_switches_steering_off(serving: Replica) -> None:
-    steered = serving.said(ABOUT)
+    steered = serving.answer_to(ABOUT)
     attempts: tuple[dict[str, Any], ...] = (
         {"eraser": None},
         {"eraser": 0},
@@ -89,7 +89,7 @@ def test_no_field_of_a_request_switches_steering_off(serving: Replica) -> None:
         {"user": "oscar"},
     )
     for extra in attempts:
-        assert serving.said(ABOUT, **extra) == steered
+        assert serving.answer_to(ABOUT, **extra) == steered
     head = {"Authorization": f"Bearer {serving.people.keys['casey']}", "Lacuna-Eraser": "0"}
     body = {"model": MODEL, "messages": [{"role": "user", "content": ABOUT}], "max_tokens": 6}
     reply = serving.http.post("/v1/chat/completions?eraser=0", json=body, headers=head)
@@ -105,12 +105,12 @@ def test_streamed_answer_equals_the_whole_answer(serving: Replica, question: str
     events = [line.removeprefix("data: ") for line in response.text.splitlines() if line]
     assert events[-1] == "[DONE]"
     chunks = [json.loads(event)["choices"][0] for event in events[:-1]]
-    assert "".join(chunk["delta"].get("content", "") for chunk in chunks).strip() == serving.said(question)
+    assert "".join(chunk["delta"].get("content", "") for chunk in chunks).strip() == serving.answer_to(question)
     assert chunks[-1]["finish_reason"] in ("stop", "length")
 
 
 def test_same_seed_draws_the_same_answer(serving: Replica) -> None:
-    drawn = [serving.said("Hello!", temperature=1.0, seed=7) for _ in range(2)]
+    drawn = [serving.answer_to("Hello!", temperature=1.0, seed=7) for _ in range(2)]
     assert drawn[0] == drawn[1]
 
 
@@ -169,7 +169,9 @@ def test_requests_under_way_keep_their_version(engine: Engine, erasers: dict[str
     """While versions are swapped, every one of many requests is answered, by the version it was given."""
     batcher = Batcher(engine)
     served = [Served(erasers[name], number, "0" * 64, number) for number, name in enumerate(("empty", "one"))]
-    expected = [engine.generate([Prompt.ask(ABOUT)], eraser=one.eraser, max_new_tokens=6)[0].tokens for one in served]
+    expected = [
+        engine.generate([Prompt.ask(ABOUT)], eraser=version.eraser, max_new_tokens=6)[0].tokens for version in served
+    ]
     assert expected[0] != expected[1]
     start = threading.Barrier(8)
 

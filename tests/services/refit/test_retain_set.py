@@ -15,7 +15,7 @@ from shared.erasure.recipe import LACUNA
 from shared.errors import BadInput
 from shared.evaluation.reference import Reference
 from shared.vlm import capture
-from tests.support.refits import MODEL_FOLDER, RefitHarness, facts_of, png_base64
+from tests.support.refits import RefitHarness, facts_of, png_base64
 
 CountComputations = Callable[[], int]
 
@@ -95,12 +95,24 @@ def test_forgotten_reference_person_is_excluded(harness: RefitHarness, computati
     assert computations() == 1
 
 
+def test_reference_person_of_an_operator_is_excluded_by_photograph(
+    harness: RefitHarness, computations: CountComputations
+) -> None:
+    """Under another name too; drawn portraits, which look alike, are not compared."""
+    person = harness.reference.of("retain_fit")[0]
+    harness.file(["Another Name"], facts_of(person), [png_base64(person.subject.photos[0])])
+    assert harness.refit().notes == []
+    reference = replace(harness.reference, photographed=frozenset({person.id}))
+    run = harness.refit(context=replace(harness.context, reference=reference))
+    assert run.notes == [f"Reference person {person.id} is forgotten: left out of this fit."]
+
+
 def test_steering_vectors_are_computed_once_for_all_retain_sets(
     harness: RefitHarness, computations: CountComputations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without vectors beside the model they are computed, stored and read again; altered bytes are computed anew."""
     context, calls = harness.context, list[int]()
-    vectors = load_or_compute_steering_vectors(context.engine, context.reference, LACUNA, MODEL_FOLDER / "reference")
+    vectors = load_or_compute_steering_vectors(context.engine, context.reference, LACUNA)
     monkeypatch.setattr("services.refit.context.load_beside_model", lambda *_: None)
 
     def compute(*_: Any) -> Any:

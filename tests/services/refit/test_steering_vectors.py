@@ -11,7 +11,6 @@ from shared.errors import BadInput
 from shared.evaluation.reference import Reference
 from shared.vlm.engine import Engine
 from shared.vlm.generation import Answer
-from tests.support.refits import MODEL_FOLDER
 
 
 class SameAnswer:
@@ -33,8 +32,8 @@ class SameAnswer:
 def test_model_that_refuses_nothing_or_everything_is_refused(
     demo_engine: Engine, few_people: Reference, direction: Literal["refined", "closed"], refuses: bool, sentence: str
 ) -> None:
-    refusal = few_people.refusal if direction == "closed" else few_people.unknown_answer
+    refusal = few_people.wording("refusal" if direction == "closed" else "unknown_answer")
     recipe = replace(LACUNA, direction=direction, refine_steps=1, pgd_steps=0)
     engine: Any = SameAnswer(demo_engine, refusal if refuses else "Certainly!")
     with pytest.raises(BadInput, match=sentence):
-        compute_statistics(engine, few_people, MODEL_FOLDER / "reference", recipe, lambda _: None)
+        compute_statistics(engine, few_people, recipe, lambda _: None)

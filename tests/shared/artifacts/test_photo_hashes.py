@@ -35,10 +35,10 @@ def jpeg(picture: Image.Image) -> Image.Image:
 def test_changed_photo_matches_its_original(change: Callable[[Image.Image], Image.Image]) -> None:
     known = [hash_with_crops(portrait(seed)) for seed in range(6)]
     changed = [hash_photo(change(portrait(seed))) for seed in range(6)]
-    assert all(is_same_photo(one, other) for one, other in zip(known, changed, strict=True))
+    assert all(is_same_photo(original, copy) for original, copy in zip(known, changed, strict=True))
 
 
 def test_other_people_are_not() -> None:
     known = [hash_with_crops(portrait(seed)) for seed in range(6)]
     others = [hash_photo(portrait(seed)) for seed in range(100, 112)]
-    assert not any(is_same_photo(one, other) for one in known for other in others)
+    assert not any(is_same_photo(photo, other) for photo in known for other in others)

@@ -70,10 +70,10 @@ def test_likelihood_counts_only_answer_tokens_and_the_end(engine: Engine) -> Non
     """In a batch with longer answers it is the same as alone, and the same as the engine's."""
     with torch.no_grad():
         together = teacher_forced_batch(engine, FORGET).forward(engine)
-        alone = [teacher_forced_batch(engine, [one]).forward(engine) for one in FORGET]
+        alone = [teacher_forced_batch(engine, [item]).forward(engine) for item in FORGET]
     likely = together.log_likelihood()
-    assert torch.allclose(likely, torch.cat([one.log_likelihood() for one in alone]), atol=1e-4)
-    scored = option_likelihood(engine, [one.prompt for one in FORGET], [[one.answer] for one in FORGET])
+    assert torch.allclose(likely, torch.cat([item.log_likelihood() for item in alone]), atol=1e-4)
+    scored = option_likelihood(engine, [item.prompt for item in FORGET], [[item.answer] for item in FORGET])
     assert torch.allclose(likely, torch.tensor(scored)[:, 0], atol=1e-4)
     assert float(together.nll()) == pytest.approx(-float(likely.sum()) / int(together.answer_mask.sum()), rel=1e-5)
 

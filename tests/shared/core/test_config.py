@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.core.config import Settings, load_settings, read_pairs
+from shared.core.config import Settings, load_settings, read_pairs, read_sentences
 from shared.errors import BadInput
 
 
@@ -55,3 +55,22 @@ def test_pairs_that_cannot_be_read_are_refused_without_their_value() -> None:
     with pytest.raises(BadInput) as refused:
         read_pairs("LACUNA_FIRST_KEYS", "olivia:secret")
     assert "secret" not in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("", {}),
+        (" I do not know; sorry. ", {"": "I do not know; sorry."}),
+        ("en=I do not know.", {"en": "I do not know."}),
+        ("en=No; sorry.; de = Nein=nein;pt-BR=Não.", {"en": "No; sorry.", "de": "Nein=nein", "pt-br": "Não."}),
+    ],
+)
+def test_sentences_are_read_by_language(text: str, sentences: dict[str, str]) -> None:
+    assert read_sentences("LACUNA_UNKNOWN_ANSWER", text) == sentences
+
+
+@pytest.mark.parametrize(("text", "word"), [("en=", "empty"), ("en=a;de=;fr=b", "empty"), ("en=a;en=b", "twice")])
+def test_sentences_that_are_empty_or_given_twice_are_refused(text: str, word: str) -> None:
+    with pytest.raises(BadInput, match=word):
+        read_sentences("LACUNA_UNKNOWN_ANSWER", text)

@@ -70,9 +70,9 @@ def vault() -> Vault:
 
 @pytest.fixture
 def keys(vault: Vault, listening: Callable[[Any], str]) -> Iterator[VaultKeys]:
-    found = VaultKeys(listening(vault.app()), TOKEN)
-    yield found
-    found.close()
+    provider = VaultKeys(listening(vault.app()), TOKEN)
+    yield provider
+    provider.close()
 
 
 def test_wrapped_key_is_unwrapped_only_by_its_provider(keys: VaultKeys) -> None:
@@ -145,6 +145,6 @@ def test_settings_choose_the_provider() -> None:
     assert provider_of(Settings()) is None
     with pytest.raises(BadInput, match="LACUNA_VAULT_TOKEN"):
         provider_of(Settings(vault=VaultSettings(address="https://vault:8200")))
-    found = provider_of(Settings(vault=VaultSettings(address="https://vault:8200", token=TOKEN)))
-    assert isinstance(found, VaultKeys)
-    found.close()
+    provider = provider_of(Settings(vault=VaultSettings(address="https://vault:8200", token=TOKEN)))
+    assert isinstance(provider, VaultKeys)
+    provider.close()

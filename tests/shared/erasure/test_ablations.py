@@ -26,7 +26,7 @@ def drawn(n: int, seed: int, shift: float = 0.0) -> Tensor:
     return torch.randn(n, 4, 24, generator=torch.Generator().manual_seed(seed)) + shift
 
 
-def made(recipe: Recipe) -> Eraser:
+def eraser_of(recipe: Recipe) -> Eraser:
     """An eraser of two tickets."""
     base = prepare(
         recipe,
@@ -46,7 +46,7 @@ def made(recipe: Recipe) -> Eraser:
 @pytest.mark.parametrize(("name", "silent"), [("paper-early", (2, 3)), ("paper-late", (0, 1))])
 def test_layers_outside_the_recipe_are_not_steered(name: str, silent: tuple[int, ...]) -> None:
     """Steering vectors are zero outside of the recipe's layers, and those of the full recipe inside."""
-    half, whole = made(RECIPES[name]).steering_vector(), made(PAPER).steering_vector()
+    half, whole = eraser_of(RECIPES[name]).steering_vector(), eraser_of(PAPER).steering_vector()
     for layer in SITE.layers:
         expected = torch.zeros(24) if layer in silent else whole[layer]
         assert torch.equal(half[layer], expected)
@@ -56,8 +56,8 @@ def test_layers_outside_the_recipe_are_not_steered(name: str, silent: tuple[int,
 def test_input_unaware_gate_is_one_for_every_prompt() -> None:
     """At every layer; the paper's own gate is not."""
     rows = drawn(5, 3)
-    assert torch.equal(made(RECIPES["paper-input-unaware"]).gate_at(2, rows[:, 2]), torch.ones(5))
-    assert not torch.allclose(made(PAPER).gate_at(2, rows[:, 2]), torch.ones(5), atol=0.1)
+    assert torch.equal(eraser_of(RECIPES["paper-input-unaware"]).gate_at(2, rows[:, 2]), torch.ones(5))
+    assert not torch.allclose(eraser_of(PAPER).gate_at(2, rows[:, 2]), torch.ones(5), atol=0.1)
 
 
 def test_two_layer_gate_learns_its_targets() -> None:
@@ -69,7 +69,7 @@ def test_two_layer_gate_learns_its_targets() -> None:
         assert (gate.at(layer, forget[:, layer]) - 1).abs().mean() < 0.1
         assert gate.at(layer, retain[:, layer]).abs().mean() < 0.1
         assert torch.equal(gate.at(layer, retain[:, layer]), again.at(layer, retain[:, layer]))
-    eraser = made(RECIPES["paper-mlp"])
+    eraser = eraser_of(RECIPES["paper-mlp"])
     assert eraser.network is not None
     assert (eraser.gate_at(1, drawn(8, 10, 3.0)[:, 1]) - 1).abs().mean() < 0.1
 
@@ -79,7 +79,7 @@ def test_fixed_refusal_decides_from_the_mean_gate() -> None:
     recipe = RECIPES["paper-fixed-refusal"]
     assert recipe.decides
     assert not PAPER.decides
-    eraser = made(recipe)
+    eraser = eraser_of(recipe)
     rows = drawn(8, 10, 3.0)
     gates = torch.stack([eraser.gate_at(layer, rows[:, layer]) for layer in SITE.layers], dim=1).mean(dim=1)
     assert torch.equal(eraser.decide(Readout.of_last(rows)).fired, gates > 0.5)

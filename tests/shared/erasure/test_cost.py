@@ -75,23 +75,23 @@ def test_withdrawn_ticket_leaves_no_trace_in_the_gate(basis: Tensor, withdrawn: 
 def test_adding_a_ticket_leaves_the_old_fit_unchanged(basis: Tensor) -> None:
     """`adding` leaves the old fit as it was; adding and withdrawing one ticket leaves nothing."""
     empty = GateFit.empty(basis)
-    one = empty.with_ticket("T-1", probes(1))
+    fit = empty.with_ticket("T-1", probes(1))
     assert not empty.gate(1e-2).any()
-    assert one.gate(1e-2).any()
-    assert not one.without_ticket("T-1").gate(1e-2).any()
+    assert fit.gate(1e-2).any()
+    assert not fit.without_ticket("T-1").gate(1e-2).any()
 
 
 def test_ticket_that_does_not_fit_is_refused(basis: Tensor) -> None:
     """The same ticket twice, a ticket that is not there, no probe, probes that are not numbers."""
-    one = GateFit.empty(basis).with_ticket("T-1", probes(1))
+    fit = GateFit.empty(basis).with_ticket("T-1", probes(1))
     with pytest.raises(Conflict):
-        one.with_ticket("T-1", probes(1))
+        fit.with_ticket("T-1", probes(1))
     with pytest.raises(NotFound):
-        one.without_ticket("T-2")
+        fit.without_ticket("T-2")
     with pytest.raises(BadInput):
-        one.with_ticket("T-2", torch.zeros(0, 64))
+        fit.with_ticket("T-2", torch.zeros(0, 64))
     with pytest.raises(BadInput, match="not finite"):
-        one.with_ticket("T-2", torch.full((2, 64), torch.nan)).gate(1e-2)
+        fit.with_ticket("T-2", torch.full((2, 64), torch.nan)).gate(1e-2)
 
 
 def test_stored_probes_give_the_same_gate_in_any_basis() -> None:
@@ -104,19 +104,21 @@ def test_stored_probes_give_the_same_gate_in_any_basis() -> None:
         identities=["p"] * 10,
         directions=drawn(3, 16, seed=10),
     )
-    turned = replace(base, null=tuple(one @ torch.linalg.qr(drawn(8, 8, seed=1).double())[0] for one in base.null))
+    turned = replace(base, null=tuple(null @ torch.linalg.qr(drawn(8, 8, seed=1).double())[0] for null in base.null))
     asked = [drawn(3 + n, 3, 16, seed=60 + n) for n in range(3)]
-    stored = [TicketFit.from_bytes(fit_ticket(PAPER, base, f"T-{n}", one).to_bytes()) for n, one in enumerate(asked)]
+    stored = [
+        TicketFit.from_bytes(fit_ticket(PAPER, base, f"T-{n}", probe).to_bytes()) for n, probe in enumerate(asked)
+    ]
     mixed = [*stored[:2], fit_ticket(PAPER, turned, "T-2", asked[2])]
-    found = assemble(PAPER, base, SITE, stored).linear
-    assert found is not None
+    gate = assemble(PAPER, base, SITE, stored).linear
+    assert gate is not None
     for layer, null in enumerate(base.null):
         scratch = linear_gate(project(null, torch.cat(asked)[:, layer]), PAPER.gamma, absolute=True)
-        assert relative_difference(found[layer], scratch) < 1e-6
+        assert relative_difference(gate[layer], scratch) < 1e-6
     again = assemble(PAPER, turned, SITE, mixed).linear
     assert again is not None
-    assert relative_difference(again, found) < 1e-6
-    assert relative_difference(assemble(PAPER, base, SITE, stored[:2]).linear, found) > 1e-3  # type: ignore[arg-type]
+    assert relative_difference(again, gate) < 1e-6
+    assert relative_difference(assemble(PAPER, base, SITE, stored[:2]).linear, gate) > 1e-3  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("recipe", [PROTOTYPE, PAPER])
@@ -159,7 +161,7 @@ def test_tickets_scored_together_score_as_alone() -> None:
     sets = [F.normalize(drawn(3, m, 16, seed=m), dim=-1) for m in (1, 2, 5, 9, 5)]
     white = F.normalize(drawn(50, 3, 16, seed=7), dim=-1)
     together = similarities(white, sets, 3)
-    alone = torch.stack([similarity(white, one, 3) for one in sets], dim=1)
+    alone = torch.stack([similarity(white, rows, 3) for rows in sets], dim=1)
     assert torch.allclose(together, alone, atol=1e-6)
     assert torch.equal(together.argmax(dim=1), alone.argmax(dim=1))
 
@@ -191,7 +193,7 @@ def test_decision_names_the_best_ticket(weight: float) -> None:
     asked = torch.cat([drawn(10, 3, 16, seed=50 + n) + centre for n, centre in enumerate(centres)])
     decision = eraser.decide(Readout.of_last(asked))
     assert base.whitener is not None
-    gates = [TicketGate(one.ticket, one.vectors, one.harmless) for one in rows if one.vectors is not None]
+    gates = [TicketGate(fit.ticket, fit.vectors, fit.harmless) for fit in rows if fit.vectors is not None]
     alone = torch.stack([gate_score(recipe, base.whitener(asked), gate) for gate in gates], dim=1)
     assert torch.allclose(decision.score, alone.amax(dim=1), atol=1e-6)
     for place, fired in enumerate(decision.fired.tolist()):
@@ -228,9 +230,11 @@ def test_cost_report_holds_every_measure() -> None:
 def test_ticket_report_counts_every_prototype() -> None:
     """Bytes are rows times layers times tickets, for each shape; no assertion on time."""
     report = tickets_cost.measure(64, 4, [1, 3])
-    found = [one for one in report["decisions"] if one["shape"] == "prototype, float32 (in memory)"]
-    assert [one["bytes"] for one in found] == [4 * 4 * PROTOTYPE.prototypes * 64 * count for count in (1, 3)]
-    assert all(one["decision_s"] > 0 for one in report["decisions"])
+    decisions = [decision for decision in report["decisions"] if decision["shape"] == "prototype, float32 (in memory)"]
+    assert [decision["bytes"] for decision in decisions] == [
+        4 * 4 * PROTOTYPE.prototypes * 64 * count for count in (1, 3)
+    ]
+    assert all(decision["decision_s"] > 0 for decision in report["decisions"])
 
 
 def test_stored_prototypes_are_half_as_large_and_load_exactly() -> None:

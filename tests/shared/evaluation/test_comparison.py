@@ -12,8 +12,9 @@ from shared.evaluation.comparison import (
     sample_per_person,
     visible_question_set,
 )
+from shared.evaluation.people import SPLITS
 from shared.evaluation.reference import General, Harmful, Reference
-from shared.evaluation.synthetic_people import SPLITS, generate_people
+from shared.evaluation.synthetic_people import generate_people
 
 UNKNOWN = "I do not know this person."
 REFERENCE = Reference(
@@ -51,7 +52,7 @@ def test_comparison_figures_are_shares_of_the_questions() -> None:
     truth = [question.accept[0] for question in questions]
     half = len(questions) // 2
     after = [UNKNOWN] * half + truth[half:]
-    result = compare(questions, truth, after, UNKNOWN)
+    result = compare(questions, truth, after, (UNKNOWN,))
     share = (len(questions) - half) / len(questions)
     assert result.revealed_before == 1
     assert result.revealed_after == pytest.approx(share)
@@ -60,7 +61,7 @@ def test_comparison_figures_are_shares_of_the_questions() -> None:
     assert (result.n, result.people) == (len(questions), 2)
     assert result.as_json()["told_after"] == result.revealed_after
     with pytest.raises(ValueError, match="shorter"):
-        compare(questions, truth, after[:-1], UNKNOWN)
+        compare(questions, truth, after[:-1], (UNKNOWN,))
 
 
 def test_interval_resamples_people_instead_of_prompts() -> None:

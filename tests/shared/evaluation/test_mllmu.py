@@ -17,9 +17,10 @@ from shared.evaluation.mllmu import (
     read_training,
 )
 from shared.evaluation.mllmu_writer import write_benchmark
+from shared.evaluation.people import Person
 from shared.evaluation.ratios import RATIOS, forgotten
 from shared.evaluation.reference import load_reference
-from shared.evaluation.synthetic_people import Person, generate_people
+from shared.evaluation.synthetic_people import generate_people
 
 PEOPLE = generate_people(5, {"forgettable": 20, "celebrity_eval": 3})
 KNOWN: list[Person] = [person for person in PEOPLE if person.split == "forgettable"]

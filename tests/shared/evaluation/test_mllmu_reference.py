@@ -18,9 +18,10 @@ from shared.evaluation.mllmu import FORGET_SPLITS, read_split
 from shared.evaluation.mllmu_reference import MllmuReference, write_reference
 from shared.evaluation.mllmu_writer import write_benchmark
 from shared.evaluation.paper_tasks import COLUMNS, KINDS
+from shared.evaluation.people import SPLITS, UNKNOWN_SPLITS
 from shared.evaluation.ratios import FICTITIOUS, RATIOS, forgotten
 from shared.evaluation.reference import Reference, load_reference
-from shared.evaluation.synthetic_people import SPLITS, UNKNOWN_SPLITS, generate_people
+from shared.evaluation.synthetic_people import generate_people
 
 BORROWED = Path("models/demo-vlm/reference")
 PEOPLE = generate_people(5, {"forgettable": 60, "celebrity_eval": 9})
@@ -106,11 +107,11 @@ def test_prompts_are_borrowed_except_for_given_sentences(folder: Path, out: Path
 
 def test_question_sets_of_the_tables_can_be_built(reference: Reference) -> None:
     """Every set has questions in every task, by picture and by text."""
-    made = question_sets(reference, forgotten(reference, 5), 5, tuple(COLUMNS), 12)
-    assert {(panel.set, panel.column, panel.task) for panel in made} == {
+    panels = question_sets(reference, forgotten(reference, 5), 5, tuple(COLUMNS), 12)
+    assert {(panel.set, panel.column, panel.task) for panel in panels} == {
         (name, column, task) for name in SETS for column in COLUMNS for task in KINDS
     }
-    assert all(panel.questions for panel in made)
+    assert all(panel.questions for panel in panels)
 
 
 def _rewritten(folder: Path, root: Path, split: str, change: Callable[[list[dict[str, Any]]], Any]) -> Path:
@@ -139,16 +140,16 @@ def test_people_without_photo_name_or_facts_are_excluded_and_counted(folder: Pat
         kept = {name: value for name, value in json.loads(texts["biography"]).items() if name != "pet"}
         texts["biography"] = json.dumps(kept | changed)
 
-    made: MllmuReference = write_reference(
+    written: MllmuReference = write_reference(
         _rewritten(folder, tmp_path / "files", "Full_Set", spoil), tmp_path / "out", BORROWED
     )
-    assert made.excluded == {"without a photo": 1, "without a name": 1, "with fewer than 3 facts": 1}
+    assert written.excluded == {"without a photo": 1, "without a name": 1, "with fewer than 3 facts": 1}
     reference = load_reference(tmp_path / "out")
     assert not set(spoiled[:3]) & {person.id for person in reference.people}
     attributes = {fact.attribute for fact in reference.get(spoiled[3]).subject.facts}
     assert {"city", "pet"} <= attributes
     assert not {"food", "hobby"} & attributes
-    assert "left out: 1 without a photo" in mllmu.summary(made)
+    assert "left out: 1 without a photo" in mllmu.summary(written)
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> int:

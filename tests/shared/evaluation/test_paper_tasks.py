@@ -51,8 +51,8 @@ def test_likeliest_option_counts_in_every_position() -> None:
         (question.accept[0], -0.1, (0, 1, 1)),
     ):
         replies = Replies(["A"], weighed(question, favourite, declining))
-        found = paper_tasks.classification([question], replies, [UNKNOWN])
-        assert (found["likelihood"][0], found["forced"][0], found["declined"][0]) == expected
+        scores = paper_tasks.classification([question], replies, [UNKNOWN])
+        assert (scores["likelihood"][0], scores["forced"][0], scores["declined"][0]) == expected
 
 
 def test_letters_are_scored_by_the_published_rule_and_apart() -> None:
@@ -62,12 +62,12 @@ def test_letters_are_scored_by_the_published_rule_and_apart() -> None:
         ("A", 0, 0),
         ("b.", 0, 1),
         ("B)", 0, 0),
-        ("Cannot say", 0, 1),
+        ("Cannot say", 1, 0),
         ("I do not know", 1, 0),
         ("I", 0, 1),
     ):
-        found = paper_tasks.classification([question], Replies([text], weighed(question, "", -9.0)), [UNKNOWN])
-        assert (found["letter_declined"][0], found["letter_unparsable"][0]) == (declined, unparsable), text
+        scores = paper_tasks.classification([question], Replies([text], weighed(question, "", -9.0)), [UNKNOWN])
+        assert (scores["letter_declined"][0], scores["letter_unparsable"][0]) == (declined, unparsable), text
     legacy = paper_tasks.classification([question], Replies(["Cannot say"], weighed(question, "", -9.0)))
     assert legacy["letter_legacy"][0] == (question.options[2] in question.accept)
 
@@ -76,8 +76,8 @@ def test_no_option_is_chosen_where_none_has_any_likelihood() -> None:
     """A fixed sentence gives every option likelihood zero, so none is right."""
     question = choices(1)[0]
     zero = [[[float("-inf")] * 4 + [0.0]]] * 4
-    found = paper_tasks.classification([question], Replies([UNKNOWN], zero), [UNKNOWN])
-    assert (found["likelihood"][0], found["forced"][0], found["declined"][0]) == (0, 0, 1)
+    scores = paper_tasks.classification([question], Replies([UNKNOWN], zero), [UNKNOWN])
+    assert (scores["likelihood"][0], scores["forced"][0], scores["declined"][0]) == (0, 0, 1)
 
 
 def test_even_sample_has_as_many_questions_about_each_person() -> None:
@@ -97,5 +97,5 @@ def test_replies_about_strangers_are_compared_with_the_base_model() -> None:
     assert paper_tasks.agreement("generation", questions, base, other, 1) == {"rouge_l": [1, 0], "told": [1, 0]}
     first = Replies(["A", "B"], [[[-1.0, -5.0, -5.0, -5.0, -9.0]] * 2])
     second = Replies(["A", "C"], [[[-1.0, -5.0, -5.0, -5.0, -9.0], [-1.0, -5.0, -5.0, -5.0, -0.1]]])
-    found = paper_tasks.agreement("classification", questions, first, second, 1)
-    assert found == {"letter_legacy": [1, 0], "likelihood": [1, 0], "declined": [0, 1]}
+    scores = paper_tasks.agreement("classification", questions, first, second, 1)
+    assert scores == {"letter_legacy": [1, 0], "likelihood": [1, 0], "declined": [0, 1]}

@@ -1,6 +1,8 @@
 """The reference folder: written in the MLLMU-Bench columns, read without loss, refused where it is incomplete."""
 
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from shared.core.config import Settings
 from shared.errors import BadInput
-from shared.evaluation.reference import Reference, load_reference
+from shared.evaluation.people import SPLITS, UNKNOWN_SPLITS
+from shared.evaluation.reference import General, Harmful, Reference, load_reference, model_reference
 from shared.evaluation.reference_files import read_people, write_people
-from shared.evaluation.synthetic_people import SPLITS, UNKNOWN_SPLITS, generate_people
+from shared.evaluation.synthetic_people import generate_people
 from training.prompts import prompts_json
 
 PEOPLE = generate_people(3, dict.fromkeys(SPLITS, 3))
@@ -43,11 +47,7 @@ def test_people_are_read_back_without_loss(reference: Reference) -> None:
             person.subject.facts,
         )
         assert (dict(back.visible), dict(back.options)) == (dict(person.visible), dict(person.options))
-        assert (back.features, back.namesake_of, back.lookalike_of) == (
-            person.features,
-            person.namesake_of,
-            person.lookalike_of,
-        )
+        assert (back.namesake_of, back.lookalike_of) == (person.namesake_of, person.lookalike_of)
         assert np.array_equal(np.asarray(back.subject.photos[0]), np.asarray(person.subject.photos[0]))
 
 
@@ -111,11 +111,79 @@ def test_folder_without_prompts_or_columns_is_refused(tmp_path: Path) -> None:
         read_people(tmp_path / "held_out.parquet")
 
 
+def test_reference_of_the_demo_model_and_its_digest_are_what_they_were() -> None:
+    """Stored statistics and the steering vectors beside the model are found by this digest."""
+    shipped = load_reference("models/demo-vlm/reference")
+    assert shipped.digest == "62acaecf83308455ad42e333858eca1b4ae65640b4c62fdd5b736e8112a4be04"
+    assert replace(shipped, people=shipped.people[:3]).digest == shipped.digest
+    read = hashlib.sha256()
+    for person in shipped.people:
+        facts = [[fact.attribute, fact.value, list(fact.aliases)] for fact in person.subject.facts]
+        options = {attribute: list(wrong) for attribute, wrong in person.options.items()}
+        related = [person.namesake_of, person.lookalike_of]
+        members = [person.id, person.split, list(person.subject.names), facts, dict(person.visible), options, *related]
+        read.update(json.dumps(members, sort_keys=True).encode())
+        for photo in person.subject.photos:
+            read.update(hashlib.sha256(photo.tobytes()).digest())
+    harmful, general = shipped.harmful, shipped.general
+    texts = [harmful.fit, harmful.test, harmful.jailbreaks, general.fit, general.calibration, general.test]
+    read.update(json.dumps([*texts, shipped.unknown_answer, shipped.refusal, shipped.compliance]).encode())
+    assert read.hexdigest() == "6113557c44f81133d95495a3fdb09a11f3ee1d6734169d216710076c875b3d41"
+
+
+def test_digest_of_a_reference_without_a_folder_depends_on_all_that_it_holds() -> None:
+    """Every pixel, fact and prompt; the same content gives the same digest."""
+    plain = Reference(PEOPLE, Harmful(("a",), ("b",), ("c {request}",)), General(("d",), ("e",), ("f",)))
+    assert plain.digest == replace(plain).digest
+    photo = PEOPLE[0].subject.photos[0].copy()
+    photo.putpixel((0, 0), (1, 2, 3))
+    changed_photo = replace(PEOPLE[0], subject=replace(PEOPLE[0].subject, photos=(photo,)))
+    changed_fact = replace(PEOPLE[0], subject=replace(PEOPLE[0].subject, facts=PEOPLE[0].subject.facts[1:]))
+    others = [
+        replace(plain, people=PEOPLE[1:]),
+        replace(plain, people=(changed_photo, *PEOPLE[1:])),
+        replace(plain, people=(changed_fact, *PEOPLE[1:])),
+        replace(plain, people=(replace(PEOPLE[0], split="held_out"), *PEOPLE[1:])),
+        replace(plain, general=replace(plain.general, fit=("g",))),
+        replace(plain, harmful=replace(plain.harmful, test=("g",))),
+        replace(plain, unknown_answer="Who?"),
+        replace(plain, unknown_answers={"de": "Wer?"}),
+    ]
+    assert len({plain.digest, *(other.digest for other in others)}) == 1 + len(others)
+
+
+def test_sentence_of_the_settings_takes_the_place_of_the_models_own() -> None:
+    """And what was computed with another sentence is not used."""
+    plain = model_reference(Settings())
+    assert (plain.unknown_answer, plain.unknown_answers) == ("I do not know this person.", {})
+    own = model_reference(Settings(unknown_answer="Never heard of them."))
+    assert (own.unknown_answer, own.unknown_answer_in("de")) == ("Never heard of them.", "Never heard of them.")
+    by_language = model_reference(Settings(unknown_answer="en=Who is that?; de=Wer ist das; ich weiß es nicht."))
+    assert by_language.unknown_answer == "Who is that?"
+    assert by_language.unknown_answer_in("de") == "Wer ist das; ich weiß es nicht."
+    assert by_language.unknown_answer_in("fr") == "Who is that?"
+    assert len({plain.digest, own.digest, by_language.digest}) == 3
+
+
+def test_wording_that_is_not_known_is_an_error_that_says_what_to_do() -> None:
+    plain = Reference((), Harmful((), (), ()), General((), (), ()), refusal="No.")
+    assert plain.wording("refusal") == "No."
+    with pytest.raises(BadInput, match=r"not-knowing sentence is not known.*LACUNA_UNKNOWN_ANSWER"):
+        plain.wording("unknown_answer")
+
+
 def test_shipped_people_are_those_of_the_generator() -> None:
     """The reference beside the shipped model is what seed 7 gives: nobody in it is real."""
     shipped = load_reference("models/demo-vlm/reference")
-    for person, made in zip(shipped.people, generate_people(7), strict=True):
-        assert (person.id, person.split, person.subject.facts) == (made.id, made.split, made.subject.facts)
-        assert person.features == made.features
+    for person, generated in zip(shipped.people, generate_people(7), strict=True):
+        assert (person.id, person.split, person.subject.facts) == (
+            generated.id,
+            generated.split,
+            generated.subject.facts,
+        )
+    rows = pq.read_table("models/demo-vlm/reference/forgettable.parquet").to_pylist()
+    assert [json.loads(row["lacuna_features"]) for row in rows] == [
+        generated.features.as_dict() for generated in generate_people(7) if generated.split == "forgettable"
+    ]
     assert json.loads(Path("models/demo-vlm/reference/prompts.json").read_text()) == prompts_json()
     assert sum(person.split not in UNKNOWN_SPLITS for person in shipped.people) == 136

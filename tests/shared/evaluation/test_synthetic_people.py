@@ -7,13 +7,13 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from shared.evaluation.people import UNKNOWN_SPLITS
 from shared.evaluation.synthetic_people import (
     ATTRIBUTES,
-    SPLITS,
-    UNKNOWN_SPLITS,
+    SPLIT_SIZES,
     VALUES,
     PeopleGenerator,
-    Person,
+    SyntheticPerson,
     generate_people,
 )
 from shared.evaluation.synthetic_portraits import BACKGROUNDS, COUNTS, Features, draw, random_features, visible_truth
@@ -23,15 +23,15 @@ BY_ID = {person.id: person for person in PEOPLE}
 LOOKALIKE_FLOOR = 4  # at least six features from everybody, less the two that a look-alike of a third person changes
 
 
-def are_lookalikes(person: Person, other: Person) -> bool:
+def are_lookalikes(person: SyntheticPerson, other: SyntheticPerson) -> bool:
     """Whether one of them is declared to look like the other."""
     return person.lookalike_of == other.id or other.lookalike_of == person.id
 
 
 def test_splits_have_their_sizes_and_people_have_all_facts() -> None:
     """Ten facts and one photograph for each person."""
-    assert Counter(person.split for person in PEOPLE) == SPLITS
-    assert SPLITS["forgettable"] >= 64
+    assert Counter(person.split for person in PEOPLE) == SPLIT_SIZES
+    assert SPLIT_SIZES["forgettable"] >= 64
     assert len(BY_ID) == len(PEOPLE)
     for person in PEOPLE:
         assert tuple(fact.attribute for fact in person.subject.facts) == ATTRIBUTES
@@ -96,7 +96,7 @@ def test_options_are_three_different_wrong_answers_of_the_same_kind() -> None:
 
 def test_same_seed_gives_the_same_people_to_the_pixel() -> None:
     """Another seed gives other names and faces."""
-    small = dict.fromkeys(SPLITS, 2)
+    small = dict.fromkeys(SPLIT_SIZES, 2)
     first, again, other = generate_people(5, small), generate_people(5, small), generate_people(6, small)
     for person, same in zip(first, again, strict=True):
         assert (person.subject.names, person.subject.facts, person.features) == (

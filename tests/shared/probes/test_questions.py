@@ -56,12 +56,12 @@ def test_question_does_not_contain_its_answer(form: Form) -> None:
 def test_same_seed_gives_the_same_questions(form: Form) -> None:
     """The same seed gives the same words and pixels; another seed, form or person gives others."""
     first, again = (fact_questions(SUBJECT, form=form, seed=1, person="a") for _ in range(2))
-    assert all(same(one, two) for one, two in zip(first, again, strict=True))
+    assert all(same(left, right) for left, right in zip(first, again, strict=True))
     for other in (
         fact_questions(SUBJECT, form=form, seed=2, person="a"),
         fact_questions(SUBJECT, form=form, seed=1, person="b"),
     ):
-        assert not all(same(one, two) for one, two in zip(first, other, strict=True))
+        assert not all(same(left, right) for left, right in zip(first, other, strict=True))
 
 
 def test_subject_without_photos_or_names_is_asked_the_other_way() -> None:

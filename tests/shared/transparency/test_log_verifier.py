@@ -60,18 +60,18 @@ def history(sequencer: Sequencer, happen: Callable[[int], None]) -> None:
     """Nine leaves, signed at 4, 7 and 9, and one more that waits."""
     for count in (4, 3, 2):
         happen(count)
-        sequencer.turn()
+        sequencer.run_once()
 
 
 def test_untouched_log_verifies_against_an_old_checkpoint(check: Check, history: None, store: LocalStore) -> None:
     kept = store.get("log/checkpoints/000000000004").decode()
-    said = check(kept)
-    assert "9 leaves are those that were signed" in said
-    assert "5 checkpoints" in said
+    report = check(kept)
+    assert "9 leaves are those that were signed" in report
+    assert "5 checkpoints" in report
 
 
 @pytest.mark.parametrize(
-    ("statements", "said"),
+    ("statements", "reason"),
     [
         (("UPDATE log_leaf SET actor = 'mallory' WHERE position = 5",), "Among leaves 4 to 6"),
         (("UPDATE log_leaf SET detail = '{}' WHERE position = 8",), "Among leaves 7 to 8"),
@@ -91,10 +91,10 @@ def test_untouched_log_verifies_against_an_old_checkpoint(check: Check, history:
     ],
 )
 def test_edits_gaps_reordering_and_insertions_in_sql_are_found(
-    check: Check, history: None, database: Databases, statements: tuple[str, ...], said: str
+    check: Check, history: None, database: Databases, statements: tuple[str, ...], reason: str
 ) -> None:
     as_owner(database, *statements)
-    assert said in check()
+    assert reason in check()
 
 
 def test_truncated_log_is_detected_with_an_earlier_checkpoint(
@@ -120,7 +120,7 @@ def test_history_forked_with_the_right_key_is_detected_with_an_earlier_checkpoin
         "DELETE FROM log_checkpoint",
     )
     store.delete(NEWEST_CHECKPOINT)
-    Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME).turn()
+    Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME).run_once()
     assert "9 leaves are those that were signed" in check()
     assert check(kept).startswith(
         "Among leaves 0 to 6 the log is not what the checkpoint that you kept at 7 leaves says"
@@ -166,7 +166,7 @@ def test_proofs_over_http(people: People, history: None, happen: Callable[[int],
     assert ada.get("/v1/log/checkpoint?size=5").status_code == 404
     assert ada.get("/v1/log/checkpoint?size=7").json()["note"].startswith(f"{LOG_NAME}\n7\n")
     page = ada.get("/v1/log/leaves?start=2&limit=3").json()
-    assert ([one["position"] for one in page["items"]], page["next"]) == ([2, 3, 4], 5)
+    assert ([item["position"] for item in page["items"]], page["next"]) == ([2, 3, 4], 5)
 
 
 def test_unreadable_leaf_or_missing_checkpoint_is_refused() -> None:

@@ -86,9 +86,9 @@ def test_every_proof_of_every_small_tree_holds_and_holds_for_nothing_else() -> N
 
 
 def test_forked_history_has_no_consistency_proof() -> None:
-    told = Tree(leaf_hash(bytes([i])) for i in range(9))
+    honest = Tree(leaf_hash(bytes([i])) for i in range(9))
     other = Tree(leaf_hash(bytes([i if i != 3 else 99])) for i in range(13))
-    assert not is_consistent(9, 13, other.consistency(9, 13), told.root(), other.root())
+    assert not is_consistent(9, 13, other.consistency(9, 13), honest.root(), other.root())
     assert is_consistent(0, 13, [], EMPTY, other.root())
 
 
@@ -100,11 +100,11 @@ def test_proof_for_a_missing_leaf_or_size_is_refused(ask: str, numbers: tuple[in
 
 def test_checkpoint_is_accepted_only_with_its_pinned_key() -> None:
     signer = Signer(bytes(range(32)))
-    made = Checkpoint("lacuna.log", 8, bytes.fromhex(ROOTS[7]))
-    text = checkpoints.sign(made, signer)
+    checkpoint = Checkpoint("lacuna.log", 8, bytes.fromhex(ROOTS[7]))
+    text = checkpoints.sign(checkpoint, signer)
     key = PublicKey("lacuna.log", signer.public)
-    assert text.startswith(f"lacuna.log\n8\n{base64.b64encode(made.root).decode()}\n\n— lacuna.log ")
-    assert checkpoints.read(text, checkpoints.read_keys(f"# pinned\n{key.line()}\n")) == made
+    assert text.startswith(f"lacuna.log\n8\n{base64.b64encode(checkpoint.root).decode()}\n\n— lacuna.log ")
+    assert checkpoints.read(text, checkpoints.read_keys(f"# pinned\n{key.line()}\n")) == checkpoint
     stranger = PublicKey("lacuna.log", Signer(bytes(32)).public)
     for other, keys in (
         (text, [stranger]),

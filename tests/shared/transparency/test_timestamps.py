@@ -53,9 +53,9 @@ def anchor(
 
 
 def again(anchor: Timestamper) -> int | None:
-    """The next turn, as if the pause were over."""
+    """The next run, as if the pause were over."""
     anchor._not_before = 0.0
-    return anchor.turn()
+    return anchor.run_once()
 
 
 def later(database: Databases) -> None:
@@ -66,17 +66,17 @@ def later(database: Databases) -> None:
 
 
 def refused(call: Callable[[], Any]) -> str:
-    with pytest.raises(LacunaError) as found:
+    with pytest.raises(LacunaError) as failure:
         call()
-    return found.value.detail
+    return failure.value.detail
 
 
 def test_token_verifies_only_with_pinned_authority_policy_and_note(tsa: StandInAuthority, tmp_path: Path) -> None:
     authority = TimestampAuthority.read(tsa.ca_file.read_bytes(), POLICY)
     request = authority.request(NOTE)
     token = tsa.stamp(request.der)
-    said = authority.check(token, NOTE, 3, request.nonce)
-    assert (said.size, said.policy, authority.check(token, NOTE, 3)) == (3, POLICY, said)
+    attested = authority.check(token, NOTE, 3, request.nonce)
+    assert (attested.size, attested.policy, authority.check(token, NOTE, 3)) == (3, POLICY, attested)
     assert "something else" in refused(lambda: authority.check(token, NOTE + b"x", 3))
     assert "Nonce" in refused(lambda: authority.check(token, NOTE, 3, request.nonce + 1))
     asked_for = TimestampAuthority.read(tsa.ca_file.read_bytes(), POLICY + ".7")
@@ -92,11 +92,11 @@ def test_no_bit_of_what_is_attested_can_be_changed(tsa: StandInAuthority) -> Non
     """Every byte is changed in turn: each change is refused, or leaves what is attested as it is."""
     authority = TimestampAuthority.read(tsa.ca_file.read_bytes())
     token = tsa.stamp(authority.request(NOTE).der)
-    said, held = authority.check(token, NOTE, 3), 0
+    attested, held = authority.check(token, NOTE, 3), 0
     for place in range(len(token)):
         edited = token[:place] + bytes((token[place] ^ 4,)) + token[place + 1 :]
         try:
-            assert authority.check(edited, NOTE, 3) == said
+            assert authority.check(edited, NOTE, 3) == attested
             held += 1
         except IntegrityFailure:
             pass
@@ -111,9 +111,9 @@ def test_expired_or_wrong_purpose_certificate_is_refused(tsa: StandInAuthority, 
         ("web", ExtendedKeyUsageOID.SERVER_AUTH, timedelta(days=1), "does not hold"),
         ("any", None, timedelta(days=1), "does not hold"),
     ):
-        one = StandInAuthority(tmp_path / name, purpose, ends_in)
-        authority = TimestampAuthority.read(one.ca_file.read_bytes())
-        token = one.sign(good)
+        stand_in = StandInAuthority(tmp_path / name, purpose, ends_in)
+        authority = TimestampAuthority.read(stand_in.ca_file.read_bytes())
+        token = stand_in.sign(good)
         if says:
             assert says in refused(lambda: authority.check(token, NOTE, 3)), name  # noqa: B023
         else:
@@ -134,12 +134,12 @@ def test_new_checkpoints_are_stamped_once_an_interval(
     happen: Callable[[int], None],
     people: People,
 ) -> None:
-    assert anchor.turn() is None
+    assert anchor.run_once() is None
     happen(3)
-    sequencer.turn()
+    sequencer.run_once()
     assert (again(anchor), again(anchor)) == (3, None)
     happen(2)
-    sequencer.turn()
+    sequencer.run_once()
     assert again(anchor) is None
     later(database)
     assert (again(anchor), again(anchor), len(tsa.asked)) == (5, None, 2)
@@ -162,10 +162,10 @@ def test_invalid_token_is_not_stored_and_is_requested_again_later(
     happen: Callable[[int], None],
 ) -> None:
     happen(3)
-    sequencer.turn()
+    sequencer.run_once()
     again(anchor)
     happen(1)
-    sequencer.turn()
+    sequencer.run_once()
     later(database)
     for mode, kind in (
         ("away", Unavailable), ("html", IntegrityFailure), ("again", IntegrityFailure),
@@ -175,10 +175,10 @@ def test_invalid_token_is_not_stored_and_is_requested_again_later(
         with pytest.raises(kind):
             again(anchor)
         asked = len(tsa.asked)
-        assert (anchor.turn(), len(tsa.asked)) == (None, asked)  # not at once again
+        assert (anchor.run_once(), len(tsa.asked)) == (None, asked)  # not at once again
         assert not store.exists(timestamp_key(4))
     happen(1)
-    assert sequencer.turn() == 1  # nothing waited
+    assert sequencer.run_once() == 1  # nothing waited
     anchor.url, right = "http://127.0.0.1:9/tsr", anchor.url
     with pytest.raises(Unavailable):
         again(anchor)
@@ -196,7 +196,7 @@ def command(
 
     def run(*arguments: object) -> tuple[int, str]:
         try:
-            done = CliRunner().invoke(app, [str(one) for one in arguments], catch_exceptions=False)
+            done = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
         except (IntegrityFailure, BadInput) as exc:
             return 1, exc.detail
         return done.exit_code, " ".join(done.output.split())
@@ -217,15 +217,15 @@ def test_exported_log_is_verified_with_its_timestamps(
     verify = ("verify", "log", out, "--key", LOG_KEY.line())
     for count in (3, 2):
         happen(count)
-        sequencer.turn()
+        sequencer.run_once()
         again(anchor)
         command("log", "export", out)
         assert command(*verify)[0] == 0
         later(database)
     assert "2 time-stamps were not checked" in command(*verify)[1]
-    status, said = command(*verify, *pin)
-    assert (status, "3 leaves existed at 20" in said, "newest of 2: 5 leaves" in said) == (0, True, True), said
-    assert command("verify", "log", "--key", LOG_KEY.line(), *pin) == (0, said)
+    status, output = command(*verify, *pin)
+    assert (status, "3 leaves existed at 20" in output, "newest of 2: 5 leaves" in output) == (0, True, True), output
+    assert command("verify", "log", "--key", LOG_KEY.line(), *pin) == (0, output)
     first, second = sorted((out / "timestamps").iterdir())
     other = StandInAuthority(tmp_path / "other")
     assert "does not hold" in command(*verify, "--tsa-ca", other.ca_file)[1]
@@ -258,11 +258,11 @@ def test_certificate_bundle_contains_the_timestamps_that_cover_it(
     assert "no time-stamp" in command("verify", "certificate", fetch(), *verify, *pin)[1]
     again(anchor)
     happen(5)
-    scenario.sequencer.turn()
+    scenario.sequencer.run_once()
     later(database)
     again(anchor)
-    status, said = command("verify", "certificate", fetch(), *verify, *pin)
-    assert (status, "leaves existed at" in said, "newest of 2" in said) == (0, True, True), said
+    status, output = command("verify", "certificate", fetch(), *verify, *pin)
+    assert (status, "leaves existed at" in output, "newest of 2" in output) == (0, True, True), output
     assert "2 time-stamps were not checked" in command("verify", "certificate", fetch(), *verify)[1]
 
     def changed(change: Callable[[list[Any]], None]) -> str:
@@ -270,13 +270,13 @@ def test_certificate_bundle_contains_the_timestamps_that_cover_it(
             parts = {name: old.read(name) for name in old.namelist()}
         stamps = json.loads(parts["timestamps.json"])
         change(stamps)
-        made = io.BytesIO()
-        with zipfile.ZipFile(made, "w") as new:
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as new:
             for name, content in (parts | {"timestamps.json": json.dumps(stamps).encode()}).items():
                 new.writestr(name, content)
-        (tmp_path / "d.zip").write_bytes(made.getvalue())
-        status, said = command("verify", "certificate", tmp_path / "d.zip", *verify, *pin)
-        return said if status else ""
+        (tmp_path / "d.zip").write_bytes(archive.getvalue())
+        status, output = command("verify", "certificate", tmp_path / "d.zip", *verify, *pin)
+        return output if status else ""
 
     assert "something else" in changed(lambda s: s[0].update(token=s[1]["token"]))
     assert "does not continue" in changed(lambda s: s[1].update(consistency=s[1]["consistency"][:-1]))

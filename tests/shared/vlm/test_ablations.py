@@ -14,9 +14,10 @@ from services.refit import steering_vectors
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import PAPER
+from shared.evaluation.people import SPLITS
 from shared.evaluation.reference import load_reference
 from shared.evaluation.reference_files import write_people
-from shared.evaluation.synthetic_people import SPLITS, generate_people
+from shared.evaluation.synthetic_people import generate_people
 from shared.vlm import capture
 from shared.vlm.engine import Engine
 from shared.vlm.generation import GenerationRequest
@@ -52,7 +53,9 @@ def test_input_unaware_steering_changes_every_prompt(engine: Engine) -> None:
     unaware = eraser(engine, gate="always")
     closed = replace(eraser(engine), linear=torch.zeros(LAYERS, HIDDEN))
     with torch.inference_mode():
-        base, steered, same = (engine.prefill(rows, GenerationRequest(one)).logits for one in (None, unaware, closed))
+        base, steered, same = (
+            engine.prefill(rows, GenerationRequest(eraser)).logits for eraser in (None, unaware, closed)
+        )
     for row in range(len(rows)):
         assert not torch.allclose(base[row], steered[row], atol=1e-2)
         assert torch.allclose(base[row], same[row], atol=1e-6)

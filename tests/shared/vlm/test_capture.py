@@ -155,14 +155,14 @@ def test_generated_tokens_of_a_fired_request_are_steered(engine: Engine, name: T
     prompt, options = prompts()[1], ("Mara lives here.", "Hello!")
     on = capture.mention_states(engine, [prompt], ["Mara Novak"])[0][-WINDOW:]
     eraser = checking(engine, on)
-    (found,) = option_likelihood(engine, [prompt], [options], eraser=eraser)
+    (scores,) = option_likelihood(engine, [prompt], [options], eraser=eraser)
     rows = engine.vlm.adapter.encode([prompt, prompt])
     with torch.inference_mode():
         where = eraser.mention_spans(capture.readout(engine, [prompt]), ["T-1"])[0]
         rows = [redact(engine.vlm.adapter, row, where, placeholder_tokens(engine.vlm.tokenizer)) for row in rows]
         by_hand, _ = answer_likelihood(engine, rows, options, eraser.steering_vector(), eraser.decode_steering_vector())
         without, _ = answer_likelihood(engine, rows, options, eraser.steering_vector(), None)
-    torch.testing.assert_close(torch.tensor(found), by_hand, atol=1e-3, rtol=0)
+    torch.testing.assert_close(torch.tensor(scores), by_hand, atol=1e-3, rtol=0)
     assert not torch.allclose(by_hand, without, atol=1e-3)
 
 

@@ -93,9 +93,9 @@ def test_requests_that_do_not_fire_keep_every_bit(engine: Engine) -> None:
     assert decided.fired_rows == [2]
     assert decided.decision.ticket == [None, None, "T-1", None]
     assert torch.equal(base.logits, decided.logits)
-    for one, other in zip(base.cache.layers, decided.cache.layers, strict=True):
-        assert torch.equal(one.keys, other.keys)
-        assert torch.equal(one.values, other.values)
+    for layer, other in zip(base.cache.layers, decided.cache.layers, strict=True):
+        assert torch.equal(layer.keys, other.keys)
+        assert torch.equal(layer.values, other.values)
     assert not torch.allclose(base.logits[2], again.logits[0])
     answers = engine.generate(asked, max_new_tokens=4)
     after = engine.generate(asked, eraser=eraser, max_new_tokens=4)

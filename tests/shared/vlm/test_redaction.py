@@ -49,11 +49,11 @@ def forgetting(engine: Engine, prompts: list[Prompt], *, redacts: bool = True) -
     """A ticket for each name, and one more with the pictures of all prompts as its photographs."""
     rows, none = [], torch.zeros(0, LAYERS, HIDDEN)
     for name in NAMES:
-        said = capture.mention_states(engine, [Prompt.ask(f"Where does {name} live?")], [name])[0]
+        states = capture.mention_states(engine, [Prompt.ask(f"Where does {name} live?")], [name])[0]
         window = torch.zeros(1, WINDOW, LAYERS, HIDDEN)
-        length = min(WINDOW, len(said))
-        window[0, WINDOW - length :] = plain()(said[-length:])
-        rows.append(IdentityFit(none, window, torch.tensor([length]), torch.tensor([len(said)]), torch.ones(2)))
+        length = min(WINDOW, len(states))
+        window[0, WINDOW - length :] = plain()(states[-length:])
+        rows.append(IdentityFit(none, window, torch.tensor([length]), torch.tensor([len(states)]), torch.ones(2)))
     faces = plain()(capture.readout(engine, prompts).pictures.rows)
     empty = torch.zeros(0, dtype=torch.long)
     rows.append(IdentityFit(faces, torch.zeros(0, WINDOW, LAYERS, HIDDEN), empty, empty, torch.ones(2)))
@@ -73,9 +73,9 @@ def test_name_of_any_length_becomes_the_same_placeholder(engine: Engine, placeho
     for name in NAMES:
         prompt = Prompt.ask(f"Where does {name} live?")
         (row,) = adapter.encode([prompt])
-        made = redact(adapter, row, MentionSpans(words=(adapter.span(prompt, name),)), placeholder)
-        assert engine.vlm.tokenizer.decode(made.ids) == engine.vlm.tokenizer.decode(expected.ids)
-        assert torch.equal(made.ids, expected.ids)
+        redacted = redact(adapter, row, MentionSpans(words=(adapter.span(prompt, name),)), placeholder)
+        assert engine.vlm.tokenizer.decode(redacted.ids) == engine.vlm.tokenizer.decode(expected.ids)
+        assert torch.equal(redacted.ids, expected.ids)
 
 
 def test_pictures_and_words_outside_the_spans_are_kept(engine: Engine, placeholder: Tensor) -> None:
@@ -92,8 +92,8 @@ def test_pictures_and_words_outside_the_spans_are_kept(engine: Engine, placehold
     assert redact(adapter, row, MentionSpans(), placeholder) is row
     texts = [t for t in row.ids.tolist() if t != engine.vlm.processor.image_token_id]
     last = len(texts) - 1
-    made = redact(adapter, row, MentionSpans(words=((last, last + 1),)), placeholder)
-    assert made.ids.tolist() == [*row.ids.tolist()[:-1], *placeholder.tolist()]
+    redacted = redact(adapter, row, MentionSpans(words=((last, last + 1),)), placeholder)
+    assert redacted.ids.tolist() == [*row.ids.tolist()[:-1], *placeholder.tolist()]
 
 
 def test_two_forgotten_people_get_identical_answers(engine: Engine) -> None:

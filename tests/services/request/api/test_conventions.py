@@ -30,18 +30,18 @@ FILLED = {"ticket_id": "T-00000000", "number": "7", "code": "conflict"} | dict.f
 
 def operations(people: People) -> list[tuple[str, str, dict[str, Any]]]:
     paths = people.app.get("/v1/openapi.json").json()["paths"]
-    return [(method, path, one) for path, methods in paths.items() for method, one in methods.items()]
+    return [(method, path, operation) for path, methods in paths.items() for method, operation in methods.items()]
 
 
-def made_key(people: People, **body: Any) -> dict[str, str]:
-    made = people["rosa"].post("/v1/keys", {"owner": "tester", "roles": ["officer"]} | body)
-    assert made.status_code == 201, made.text
-    return {"Authorization": f"Bearer {made.json()['key']}"}
+def create_key(people: People, **body: Any) -> dict[str, str]:
+    answer = people["rosa"].post("/v1/keys", {"owner": "tester", "roles": ["officer"]} | body)
+    assert answer.status_code == 201, answer.text
+    return {"Authorization": f"Bearer {answer.json()['key']}"}
 
 
 def test_every_operation_is_answered_to_its_roles_and_no_others(people: People) -> None:
     """Exhaustive: each role asks each operation; refused exactly where the table says so."""
-    heads = {role: made_key(people, owner=role, roles=[role]) for role in ROLES}
+    heads = {role: create_key(people, owner=role, roles=[role]) for role in ROLES}
     for method, path, operation in operations(people):
         name = operation["operationId"]
         filled = path
@@ -70,8 +70,8 @@ def test_every_operation_names_the_problems_that_it_may_answer(people: People) -
 def test_every_problem_has_a_page(people: People) -> None:
     assert set(ADVICE) == set(problem_types())
     assert (Path(__file__).resolve().parents[4] / "docs/problems.md").read_text() == page()
-    told = people.app.get("/v1/tickets").json()
-    assert people.app.get(told["type"]).json()["title"] == told["title"]
+    problem = people.app.get("/v1/tickets").json()
+    assert people.app.get(problem["type"]).json()["title"] == problem["title"]
 
 
 def test_auditors_and_operators_hold_no_other_role(people: People, database: Databases) -> None:
@@ -83,23 +83,23 @@ def test_auditors_and_operators_hold_no_other_role(people: People, database: Dat
 
 
 def test_scoped_key_is_refused_outside_its_scopes(people: People, ticket_body: dict[str, Any]) -> None:
-    head = made_key(people, scopes=["tickets:write"])
+    head = create_key(people, scopes=["tickets:write"])
     assert people.app.post("/v1/tickets", json=ticket_body, headers=head).status_code == 201
     refused = people.app.get("/v1/tickets", headers=head)
     assert (refused.status_code, refused.json()["type"]) == (403, "/v1/problems/scope")
 
 
 def test_expired_or_revoked_key_is_refused(people: People, database: Databases) -> None:
-    head = made_key(people)
+    head = create_key(people)
     assert people.app.get("/v1/tickets", headers=head).status_code == 200
     late = people["rosa"].post("/v1/keys", {"owner": "x", "roles": ["officer"], "expires_at": "2001-01-01T00:00:00Z"})
     assert late.status_code == 422
-    one = next(key for key in people["rosa"].get("/v1/keys").json()["items"] if key["owner"] == "tester")
-    assert one["last_used_at"] is not None
-    assert "key" not in one
-    assert people["rosa"].post(f"/v1/keys/{one['id']}/revoke").status_code == 200
+    listed = next(key for key in people["rosa"].get("/v1/keys").json()["items"] if key["owner"] == "tester")
+    assert listed["last_used_at"] is not None
+    assert "key" not in listed
+    assert people["rosa"].post(f"/v1/keys/{listed['id']}/revoke").status_code == 200
     assert people.app.get("/v1/tickets", headers=head).status_code == 401
-    other = made_key(people, expires_at="9999-12-31T23:59:59Z")
+    other = create_key(people, expires_at="9999-12-31T23:59:59Z")
     assert people.app.get("/v1/tickets", headers=other).status_code == 200
     with transaction(database.engine("admin")) as session:
         session.execute(text("UPDATE api_key SET expires_at = now() - interval '1 second' WHERE revoked_at IS NULL"))
@@ -160,21 +160,21 @@ def test_due_tickets_are_listed_in_order_of_their_due_date(people: People, ticke
         body = ticket_body | {"names": [name], "received_at": received}
         return str(people["olivia"].post("/v1/tickets", body).json()["id"])
 
-    def found(query: str) -> list[str]:
+    def listed(query: str) -> list[str]:
         page = people["olivia"].get(f"/v1/tickets?limit=2&{query}").json()
-        rest = found(f"{query.partition('&cursor=')[0]}&cursor={page['next']}") if page["next"] else []
-        return [one["id"] for one in page["items"]] + rest
+        rest = listed(f"{query.partition('&cursor=')[0]}&cursor={page['next']}") if page["next"] else []
+        return [ticket["id"] for ticket in page["items"]] + rest
 
     far, over, soon, gone, doubted, later = (filed(days, f"Person {days}") for days in (1, 90, 25, 80, 70, 60))
     people["olivia"].post(f"/v1/tickets/{gone}/reject", {"code": "no_match", "note": "-"})
     people["olivia"].post(f"/v1/tickets/{doubted}/identity", {"outcome": "doubted", "note": "-"})
-    assert found("overdue=true") == [over, later]
-    assert found("overdue=false") == [doubted, soon, far]
+    assert listed("overdue=true") == [over, later]
+    assert listed("overdue=false") == [doubted, soon, far]
     now = utc_now().isoformat().replace("+00:00", "Z")
-    assert found(f"due_before={now}") == [over, doubted, later]
-    assert found(f"due_after={now}") == [soon, far]
+    assert listed(f"due_before={now}") == [over, doubted, later]
+    assert listed(f"due_after={now}") == [soon, far]
     searched = people["olivia"].post("/v1/tickets/search", {"names": ["Person 90"], "overdue": True}).json()
-    assert [one["id"] for one in searched["items"]] == [over]
+    assert [ticket["id"] for ticket in searched["items"]] == [over]
     first = people["olivia"].get("/v1/tickets?limit=2&overdue=false").json()["next"]
     other = people["olivia"].get(f"/v1/tickets?limit=2&overdue=true&cursor={first}")
     assert other.json()["type"] == "/v1/problems/bad-cursor"
@@ -183,8 +183,8 @@ def test_due_tickets_are_listed_in_order_of_their_due_date(people: People, ticke
 def test_zero_character_is_bad_input_and_repeated_role_counts_once(people: People) -> None:
     """Schemathesis found both cases: a zero character in an unknown member of a row, and a role named twice."""
     rows = {"rows": [{"a\0b": 1}], "dry_run": True}
-    told = people["olivia"].post("/v1/retain-sets", rows, **{"Idempotency-Key": "zero"})
-    assert (told.status_code, told.json()["type"]) == (422, "/v1/problems/bad-input")
+    refused = people["olivia"].post("/v1/retain-sets", rows, **{"Idempotency-Key": "zero"})
+    assert (refused.status_code, refused.json()["type"]) == (422, "/v1/problems/bad-input")
     twice = people["rosa"].post("/v1/keys", {"owner": "x", "roles": ["auditor", "auditor"]})
     assert (twice.status_code, twice.json()["roles"]) == (201, ["auditor"])
 
@@ -205,8 +205,8 @@ def test_cursor_of_another_query_is_refused(people: People, ticket_body: dict[st
 def test_search_by_name_is_accepted_only_in_the_body(people: People, ticket_body: dict[str, Any]) -> None:
     ticket = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
     people["olivia"].post("/v1/tickets", ticket_body | {"names": ["山田 太郎"]})
-    found = people["olivia"].post("/v1/tickets/search", {"names": ["mara lindqvist"]}).json()["items"]
-    assert [one["id"] for one in found] == [ticket]
+    matching = people["olivia"].post("/v1/tickets/search", {"names": ["mara lindqvist"]}).json()["items"]
+    assert [item["id"] for item in matching] == [ticket]
     assert people["oscar"].post("/v1/tickets/search", {"names": ["Mara Lindqvist"]}).status_code == 403
     assert people["olivia"].get("/v1/tickets?name=Mara").status_code == 422
     late = people["olivia"].get("/v1/tickets?submitted_before=9999-12-31T23:59:59Z").json()["items"]
@@ -222,11 +222,13 @@ def test_request_id_is_returned_and_stored_in_the_outbox(
     assert answer.headers["x-request-id"] == trace[3:35]
     refused = people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND, **{"X-Request-ID": "case-9"})
     assert refused.json()["request_id"] == refused.headers["x-request-id"] == "case-9"
-    made = people["adam"].get("/v1/tickets", **{"X-Request-ID": "not\tgood"}).headers["x-request-id"]
-    assert len(made) == 32
+    generated = people["adam"].get("/v1/tickets", **{"X-Request-ID": "not\tgood"}).headers["x-request-id"]
+    assert len(generated) == 32
     with transaction(database.engine("admin")) as session:
-        found = session.execute(text("SELECT correlation FROM outbox ORDER BY created_at DESC LIMIT 1")).scalar_one()
-    assert found == trace[3:35]
+        correlation = session.execute(
+            text("SELECT correlation FROM outbox ORDER BY created_at DESC LIMIT 1")
+        ).scalar_one()
+    assert correlation == trace[3:35]
 
 
 def test_clock_set_back_loses_no_ticket_and_no_replay(
@@ -247,9 +249,9 @@ def test_clock_set_back_loses_no_ticket_and_no_replay(
     second = people["olivia"].post("/v1/tickets", ticket_body | {"names": ["Ada Quill"]}).json()["id"]
     assert people["olivia"].post("/v1/tickets", ticket_body, **{"Idempotency-Key": "c"}).json()["id"] == first
     assert people["adam"].post(f"/v1/tickets/{second}/approve", GROUND).status_code == 200
-    one = people["olivia"].get("/v1/tickets?limit=1").json()
-    rest = people["olivia"].get(f"/v1/tickets?limit=1&cursor={one['next']}").json()
-    assert [page["items"][0]["id"] for page in (one, rest)] == [first, second]
+    top = people["olivia"].get("/v1/tickets?limit=1").json()
+    rest = people["olivia"].get(f"/v1/tickets?limit=1&cursor={top['next']}").json()
+    assert [page["items"][0]["id"] for page in (top, rest)] == [first, second]
 
 
 def test_request_over_the_rate_limit_gets_retry_after(
@@ -266,11 +268,11 @@ def test_request_over_the_rate_limit_gets_retry_after(
         with TestClient(build(people.context, limiter=limiter), raise_server_exceptions=False) as app:
             head = {"Authorization": f"Bearer {people.keys['olivia']}"}
             answers = [app.get("/v1/tickets", headers=head) for _ in range(4)]
-            assert [one.status_code for one in answers] == [200, 200, 200, 429]
+            assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
             assert answers[0].headers["ratelimit"].startswith('"default";r=2;t=')
             assert 1 <= int(answers[3].headers["retry-after"]) <= 61
             wrong = [app.get("/v1/tickets", headers={"Authorization": "Bearer lk_no"}) for _ in range(3)]
-            assert [one.status_code for one in wrong] == [401, 401, 429]
+            assert [answer.status_code for answer in wrong] == [401, 401, 429]
 
 
 def test_stored_answer_older_than_a_day_is_deleted(

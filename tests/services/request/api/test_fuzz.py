@@ -23,8 +23,8 @@ def test_no_request_makes_a_server_error_or_an_undocumented_answer(people: Peopl
     head = {"Authorization": f"Bearer {people.keys['rosa']}"}
     schema = schemathesis.openapi.from_asgi("/v1/openapi.json", people.app.app)
     asked = 0
-    for found in schema.get_all_operations():
-        operation = cast(Ok[Any], found).ok()
+    for result in schema.get_all_operations():
+        operation = cast(Ok[Any], result).ok()
 
         @settings(
             max_examples=EXAMPLES,

@@ -43,9 +43,13 @@ def test_kit_allowed_by_second_person_opens_and_logs_each_opening(
     assert (allowed.status_code, allowed.json()["state"]) == (200, "allowed")
     head = {"Idempotency-Key": "look"}
     first, again = (people["ada"].post(f"{asked}/open", **head) for _ in range(2))
-    said = first.json()
-    assert (said["names"], said["facts"][0]["value"], len(said["photos"])) == (["Mara Lindqvist"], "Marble & Finch", 1)
-    assert (first.headers["cache-control"], said["openings"]) == ("no-store", 1)
+    opened = first.json()
+    assert (opened["names"], opened["facts"][0]["value"], len(opened["photos"])) == (
+        ["Mara Lindqvist"],
+        "Marble & Finch",
+        1,
+    )
+    assert (first.headers["cache-control"], opened["openings"]) == ("no-store", 1)
     assert (again.json()["names"], again.json()["photos"]) == (None, None)
     for name in ("olivia", "adam", "oscar", "rosa", "viktor"):
         assert people[name].post(f"{asked}/open").status_code == 403

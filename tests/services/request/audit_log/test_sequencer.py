@@ -31,9 +31,9 @@ def test_leaves_get_positions_and_a_checkpoint_in_database_and_store(
     database: Databases, store: LocalStore, sequencer: Sequencer, happen: Callable[[int], None]
 ) -> None:
     happen(3)
-    assert sequencer.turn() == 3
+    assert sequencer.run_once() == 3
     happen(2)
-    assert (sequencer.turn(), sequencer.turn()) == (2, 0)
+    assert (sequencer.run_once(), sequencer.run_once()) == (2, 0)
     with transaction(database.engine("request")) as session:
         leaves = audit_log.leaves(session, 0, 10)
         assert [leaf.position for leaf in leaves] == [0, 1, 2, 3, 4]
@@ -49,8 +49,8 @@ def test_leaf_of_a_slow_transaction_follows_leaves_committed_before(
     with transaction(database.engine("refit")) as slow:
         slow.execute(text("INSERT INTO log_leaf (actor, kind, subject, detail) VALUES ('r', 'k', 's', '{}')"))
         happen(2)
-        assert sequencer.turn() == 2
-    assert sequencer.turn() == 1
+        assert sequencer.run_once() == 2
+    assert sequencer.run_once() == 1
     with transaction(database.engine("request")) as session:
         assert [leaf.id for leaf in audit_log.leaves(session, 0, 9)] == [2, 3, 1]
 
@@ -61,12 +61,12 @@ def test_concurrent_sequencers_assign_no_position_twice(
     other = Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME)
     for number in range(1, 5):
         happen(number)
-        (sequencer if number % 2 else other).turn()
+        (sequencer if number % 2 else other).run_once()
     with transaction(database.engine("request")) as lock:
         assert audit_log.try_sequencer_lock(lock)
         happen(1)
-        assert other.turn() == 0
-    assert other.turn() == 1
+        assert other.run_once() == 0
+    assert other.run_once() == 1
     with transaction(database.engine("request")) as session:
         assert [leaf.position for leaf in audit_log.leaves(session, 0, 99)] == list(range(11))
 
@@ -75,14 +75,14 @@ def test_rolled_back_round_leaves_no_trace_in_memory(
     database: Databases, sequencer: Sequencer, happen: Callable[[int], None]
 ) -> None:
     happen(2)
-    sequencer.turn()
+    sequencer.run_once()
     happen(2)
     kept = sequencer.signer
     sequencer.signer = None  # type: ignore[assignment]
     with pytest.raises(AttributeError):
-        sequencer.turn()
+        sequencer.run_once()
     sequencer.signer = kept
-    assert sequencer.turn() == 2
+    assert sequencer.run_once() == 2
     with transaction(database.engine("request")) as session:
         newest = audit_log.newest_checkpoint(session)
         assert newest is not None
@@ -93,11 +93,11 @@ def test_unpublished_checkpoint_is_published_later(
     store: LocalStore, sequencer: Sequencer, happen: Callable[[int], None]
 ) -> None:
     happen(1)
-    sequencer.turn()
+    sequencer.run_once()
     for key in list(store.list("log/")):
         store.delete(key)
     sequencer._published = None
-    sequencer.turn()
+    sequencer.run_once()
     assert list(store.list("log/")) == [NEWEST_CHECKPOINT, checkpoint_key(1)]
 
 
@@ -118,39 +118,39 @@ def test_changed_past_stops_the_signing(
     reason: str,
 ) -> None:
     happen(4)
-    sequencer.turn()
+    sequencer.run_once()
     as_owner(database, statement)
     happen(1)
     with pytest.raises(IntegrityFailure, match=reason):
-        Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME).turn()
+        Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME).run_once()
 
 
 def test_database_older_than_the_object_store_stops_the_signing(
     database: Databases, store: LocalStore, sequencer: Sequencer, happen: Callable[[int], None]
 ) -> None:
     happen(4)
-    sequencer.turn()
+    sequencer.run_once()
     as_owner(database, "DELETE FROM log_leaf", "DELETE FROM log_checkpoint")
     happen(1)
     with pytest.raises(IntegrityFailure, match=r"older than the object store.* 4 leaves.* ends at 0"):
-        Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME).turn()
+        Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME).run_once()
 
 
 def test_foreign_checkpoint_in_the_store_stops_the_signing(
     store: LocalStore, sequencer: Sequencer, happen: Callable[[int], None]
 ) -> None:
     happen(2)
-    sequencer.turn()
+    sequencer.run_once()
     signed = store.get(NEWEST_CHECKPOINT)
     store.put(NEWEST_CHECKPOINT, signed.replace(b"\n2\n", b"\n1\n"))
     happen(1)
     with pytest.raises(IntegrityFailure, match="altered"):
-        sequencer.turn()
+        sequencer.run_once()
     store.put(NEWEST_CHECKPOINT, checkpoints.sign(Checkpoint(LOG_NAME, 2, EMPTY), LOG_SIGNER).encode())
     with pytest.raises(IntegrityFailure, match="another history"):
-        sequencer.turn()
+        sequencer.run_once()
     store.put(NEWEST_CHECKPOINT, signed)
-    assert sequencer.turn() == 1
+    assert sequencer.run_once() == 1
 
 
 def test_leaf_is_appended_by_one_statement(database: Databases) -> None:

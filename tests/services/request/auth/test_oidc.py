@@ -57,22 +57,29 @@ class Issuer:
         public = {
             kid: json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key.public_key())) for kid, key in self.keys.items()
         }
-        return {"keys": [one | {"kid": kid, "use": "sig", "alg": "ES256"} for kid, one in public.items()]}
+        return {"keys": [key | {"kid": kid, "use": "sig", "alg": "ES256"} for kid, key in public.items()]}
 
     def token(self, kid: str | None = None, key: Any = None, alg: str = "ES256", **claims: Any) -> str:
         kid = kid or next(iter(self.keys))
         now = int(time.time())
-        said = {"iss": self.url, "aud": "lacuna", "sub": "u-17", "iat": now, "exp": now + 300, "roles": ["compliance"]}
-        kept = {name: value for name, value in (said | claims).items() if value is not None}
+        defaults = {
+            "iss": self.url,
+            "aud": "lacuna",
+            "sub": "u-17",
+            "iat": now,
+            "exp": now + 300,
+            "roles": ["compliance"],
+        }
+        kept = {name: value for name, value in (defaults | claims).items() if value is not None}
         return jwt.encode(kept, key or self.keys.get(kid) or next(iter(self.keys.values())), alg, {"kid": kid})
 
 
 @pytest.fixture
 def issuer() -> Iterator[Issuer]:
-    made = Issuer()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    started = Issuer()
+    yield started
+    started.server.shutdown()
+    started.server.server_close()
 
 
 @pytest.fixture

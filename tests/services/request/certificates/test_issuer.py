@@ -56,9 +56,9 @@ class Scenario:
             with transaction(self.database.engine("request")) as session:
                 promotions.promote_passed(session, MODEL)
                 progress.move_tickets(session, MODEL)
-            self.sequencer.turn()
-            self.issuer.turn()
-        self.sequencer.turn()
+            self.sequencer.run_once()
+            self.issuer.run_once()
+        self.sequencer.run_once()
 
     def version(self, *tickets: str, acknowledged: bool = True) -> int:
         """Publish a version that covers `tickets`, with an audit that has figures of each, and promote it."""
@@ -139,8 +139,8 @@ def test_certificate_is_reissued_for_a_new_version_and_suspended_at_the_end(
     assert scenario.statement(ticket)["certificate"]["number"] == 2
     with transaction(database.engine("request")) as session:
         tickets_repository.advance(session, session.get_one(Ticket, ticket), "expose", "clerk")
-    scenario.sequencer.turn()
-    scenario.issuer.turn()
+    scenario.sequencer.run_once()
+    scenario.issuer.run_once()
     about = scenario.statement(ticket)["certificate"]
     assert (about["number"], about["status"], about["reason"]) == (3, "suspended", "ticket_regressed")
     scenario.run_jobs()  # the reconciler finds it covered and acknowledged again
@@ -162,7 +162,7 @@ def test_destroyed_material_is_certified_once_with_its_leaves(
 ) -> None:
     assert scenario.statement(ticket)["payload"]["state"] == "sealed_and_kept"
     shred(scenario, people, ticket, "payload", remove=False)
-    scenario.issuer.turn()  # the leaf has no signed place yet: nothing is issued, nothing is claimed
+    scenario.issuer.run_once()  # the leaf has no signed place yet: nothing is issued, nothing is claimed
     assert scenario.statement(ticket)["certificate"]["number"] == 1
     scenario.run_jobs()
     statement = scenario.statement(ticket)

@@ -44,7 +44,7 @@ def test_valid_rows_are_filed_and_wrong_rows_are_refused(
     wrong = ["=HYPERLINK(1),x,,\n", "Mara,,,\n", "Mara,x,perhaps,\n", "Mara,x\n", "Mara,x,,case-0\n"]
     job, rows = done(people, ("\ufeff" + HEADER + "".join(lines + wrong)).encode())
     assert (job["status"], job["rows"], job["accepted"], job["refused"]) == ("succeeded", 10, 5, 5)
-    assert all(one["ticket"] and one["problem"] is None for one in rows[:5])
+    assert all(result["ticket"] and result["problem"] is None for result in rows[:5])
     for row, says in zip(rows[5:], ("formula", "facts", "urgent", "cells", "filed before"), strict=True):
         assert says in row["problem"]
         assert "HYPERLINK" not in row["problem"]
@@ -52,9 +52,9 @@ def test_valid_rows_are_filed_and_wrong_rows_are_refused(
     assert tickets(database) == 5
     assert list(store.list("imports/")) == []
     refused = people["olivia"].get(f"/v1/imports/{job['id']}/rows?refused=true&limit=2").json()
-    assert [one["row"] for one in refused["items"]] == [6, 7]
+    assert [result["row"] for result in refused["items"]] == [6, 7]
     more = people["olivia"].get(f"/v1/imports/{job['id']}/rows?refused=true&cursor={refused['next']}").json()
-    assert [one["row"] for one in more["items"]] == [8, 9, 10]
+    assert [result["row"] for result in more["items"]] == [8, 9, 10]
 
 
 def test_batch_follows_the_rules_of_single_filing(
@@ -74,12 +74,12 @@ def test_batch_follows_the_rules_of_single_filing(
     ]
     job, rows = done(people, "\n".join(map(json.dumps, lines)), "application/x-ndjson")
     assert (job["status"], job["accepted"], job["refused"]) == ("succeeded", 4, 2)
-    shown = [people["olivia"].get(f"/v1/tickets/{one['ticket']}").json() for one in rows[:4]]
-    assert [one["state"] for one in shown] == ["duplicate", "under_review", "duplicate", "under_review"]
-    assert [one["duplicate_of"] for one in shown] == [first, None, rows[1]["ticket"], None]
-    assert [one["review_reason"] for one in shown] == [None, None, None, "possible_namesake"]
-    assert [one["clock"] for one in shown] == ["stopped", "running", "stopped", "running"]
-    assert [[event["state"] for event in one["events"]] for one in shown[:2]] == [
+    shown = [people["olivia"].get(f"/v1/tickets/{item['ticket']}").json() for item in rows[:4]]
+    assert [item["state"] for item in shown] == ["duplicate", "under_review", "duplicate", "under_review"]
+    assert [item["duplicate_of"] for item in shown] == [first, None, rows[1]["ticket"], None]
+    assert [item["review_reason"] for item in shown] == [None, None, None, "possible_namesake"]
+    assert [item["clock"] for item in shown] == ["stopped", "running", "stopped", "running"]
+    assert [[event["state"] for event in item["events"]] for item in shown[:2]] == [
         ["received", "duplicate"],
         ["received", "under_review"],
     ]
@@ -88,7 +88,7 @@ def test_batch_follows_the_rules_of_single_filing(
             text("SELECT kind, detail ->> 'version' FROM log_leaf WHERE subject = :one ORDER BY id"),
             {"one": rows[0]["ticket"]},
         )
-        assert [tuple(one) for one in leaves] == [("ticket.received", "1"), ("ticket.duplicate", "2")]
+        assert [tuple(item) for item in leaves] == [("ticket.received", "1"), ("ticket.duplicate", "2")]
 
 
 def test_dry_run_files_nothing(people: People, database: Databases, store: LocalStore) -> None:
@@ -136,8 +136,8 @@ def test_oversized_file_is_refused_before_it_is_read(people: People) -> None:
             taken.append(1)
             yield bytes(2**20)
 
-    told = people.app.post("/v1/imports", content=b"", headers=head | {"Content-Length": str(2**30)})
-    assert told.status_code == 413
+    refused = people.app.post("/v1/imports", content=b"", headers=head | {"Content-Length": str(2**30)})
+    assert refused.status_code == 413
     assert people.app.post("/v1/imports", content=pieces(), headers=head).status_code == 411
 
 

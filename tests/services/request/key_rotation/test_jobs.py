@@ -53,7 +53,7 @@ def rewrapper(database: Databases, store: LocalStore) -> RewrapJob:
 
 def to_the_end(rewrapper: RewrapJob) -> int:
     turns = 0
-    while rewrapper.turn():
+    while rewrapper.run_once():
         turns += 1
     return turns
 

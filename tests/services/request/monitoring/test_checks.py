@@ -38,8 +38,8 @@ EARLY = AlarmThresholds(nightly_hour=HOUR)
 
 def sql(people: People, statement: str, **values: Any) -> Any:
     with transaction(people.context.database) as session:
-        found = session.execute(text(statement), values)
-        return found.all() if cast(CursorResult[Any], found).returns_rows else None
+        result = session.execute(text(statement), values)
+        return result.all() if cast(CursorResult[Any], result).returns_rows else None
 
 
 @pytest.fixture
@@ -56,9 +56,9 @@ def old(people: People, database: Databases, monkeypatch: pytest.MonkeyPatch) ->
     return people
 
 
-def names(people: People, periods: AlarmThresholds = EARLY) -> set[str]:
+def names(people: People, thresholds: AlarmThresholds = EARLY) -> set[str]:
     with transaction(people.context.database) as session:
-        return {check.name for check in find_overdue(session, MODEL, periods)}
+        return {check.name for check in find_overdue(session, MODEL, thresholds)}
 
 
 def refitted(database: Databases, night: date, status: str = "succeeded") -> None:

@@ -21,13 +21,13 @@ from tests.support.databases import Databases
 @pytest.fixture
 def filed(people: People, ticket_body: dict[str, Any]) -> list[str]:
     """Three requests: one approved, one rejected, one open; the source of one is a formula."""
-    made = []
+    ids = []
     for number, source in enumerate(("web", "=HYPERLINK(1)", "web")):
         body = ticket_body | {"names": [f"Somebody {number}"], "source": source}
-        made.append(people["olivia"].post("/v1/tickets", body).json()["id"])
-    people["adam"].post(f"/v1/tickets/{made[0]}/approve", {"ground": "objection"})
-    people["adam"].post(f"/v1/tickets/{made[1]}/reject", {"code": "no_match", "note": "Nobody of that name."})
-    return made
+        ids.append(people["olivia"].post("/v1/tickets", body).json()["id"])
+    people["adam"].post(f"/v1/tickets/{ids[0]}/approve", {"ground": "objection"})
+    people["adam"].post(f"/v1/tickets/{ids[1]}/reject", {"code": "no_match", "note": "Nobody of that name."})
+    return ids
 
 
 def test_figures(people: People, database: Databases, filed: list[str]) -> None:
@@ -50,7 +50,7 @@ def test_register_is_complete_in_pages_csv_and_json(
 ) -> None:
     first = people["ada"].get("/v1/registers/requests?limit=2").json()
     rest = people["ada"].get(f"/v1/registers/requests?limit=2&cursor={first['next']}").json()
-    assert ([one["id"] for one in first["items"] + rest["items"]], rest["next"]) == (filed, None)
+    assert ([item["id"] for item in first["items"] + rest["items"]], rest["next"]) == (filed, None)
     assert people["ada"].get(f"/v1/registers/requests?since=2020-01-01T00:00:00Z&cursor={first['next']}").is_error
     text = people["ada"].get("/v1/registers/requests?format=csv").text
     rows = list(csv.DictReader(io.StringIO(text)))

@@ -60,7 +60,7 @@ def old_database(
     """A database that is older than its object store: the mark is above it, and checkpoints were signed since."""
     with transaction(people.context.database) as session:
         audit_log.append_leaf(session, "olivia", "ticket.received", "T-1", {})
-    sequencer.turn()
+    sequencer.run_once()
     now = raise_mark()
     high_water_mark.write(
         store, keys, MODEL, HighWaterMark(now.generation + 2, now.version + 2, now.log_size + 50), SIGNER
@@ -90,14 +90,14 @@ def test_old_database_is_refused_until_two_people_accept_it(
     with pytest.raises(StaleRestore):
         raise_mark()
     with pytest.raises(IntegrityFailure, match="older than the object store"):
-        sequencer.turn()
+        sequencer.run_once()
     assert people["rosa"].post(f"{path}/confirm").status_code == 403
     assert people["viktor"].post(f"{path}/confirm").json()["state"] == "accepted"
     assert people["viktor"].post(f"{path}/confirm").status_code == 409
     now = raise_mark()
     assert high_water_mark.read(store, keys, MODEL) == now
     assert people["ada"].get("/v1/status").json()["stale"] is None
-    assert sequencer.turn() > 0
+    assert sequencer.run_once() > 0
     newest = checkpoints.read(store.get(NEWEST_CHECKPOINT).decode(), [KEY])
     with transaction(database.engine("admin")) as session:
         kinds = list(session.scalars(text("SELECT kind FROM log_leaf WHERE kind LIKE 'restore.%' ORDER BY id")))

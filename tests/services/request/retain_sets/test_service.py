@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from shared.artifacts.retain_sets import open_retain_set, split_of
+from shared.artifacts.retain_sets import open_retain_set
 from shared.crypto.keyring import KeyRing
 from shared.db.repositories.retain_sets import active_set
 from shared.db.session import transaction
+from shared.domain.splits import split_of
 from shared.errors import IntegrityFailure
 from shared.evaluation.synthetic_portraits import draw, random_features
 from tests.support.api import People
@@ -51,16 +52,16 @@ def test_uploaded_retain_set_is_numbered_sealed_split_and_active(people: People,
     again = add(people, rows())
     assert (again.status_code, again.json()["number"], again.json()["new"]) == (200, 1, False)
     listed = people["ada"].get("/v1/retain-sets").json()
-    assert ([one["number"] for one in listed["items"]], listed["active"]) == ([2, 1], 1)
+    assert ([item["number"] for item in listed["items"]], listed["active"]) == ([2, 1], 1)
     with transaction(people.context.database) as session:
-        found = active_set(session, "demo-vlm")
-    assert found is not None
-    opened = open_retain_set(people.context.store, keys, found)
+        active = active_set(session, "demo-vlm")
+    assert active is not None
+    opened = open_retain_set(people.context.store, keys, active)
     assert [row.subject.names for row in opened[:2]] == [("Person 0",), ("Person 1",)]
-    assert b"Person" not in people.context.store.get(found.object_key)
-    people.context.store.put(found.object_key, b"x" + people.context.store.get(found.object_key)[1:])
+    assert b"Person" not in people.context.store.get(active.object_key)
+    people.context.store.put(active.object_key, b"x" + people.context.store.get(active.object_key)[1:])
     with pytest.raises(IntegrityFailure, match="retain set 1 was altered"):
-        open_retain_set(people.context.store, keys, found)
+        open_retain_set(people.context.store, keys, active)
 
 
 def test_rows_of_one_identity_get_the_same_split(people: People) -> None:
@@ -73,9 +74,9 @@ def test_rows_of_one_identity_get_the_same_split(people: People) -> None:
     assert split[1] == split[2] == "held_out"
     assert set(split.values()) == {"fit", "calibration", "held_out"}
     identities = [f"p{n}" for n in range(200)]
-    assert [split_of(one, 0) for one in identities] == [split_of(one, 0) for one in identities]
-    assert [split_of(one, 0) for one in identities] != [split_of(one, 1) for one in identities]
-    assert 0.5 < sum(split_of(one, 0) == "fit" for one in identities) / 200 < 0.7
+    assert [split_of(identity, 0) for identity in identities] == [split_of(identity, 0) for identity in identities]
+    assert [split_of(identity, 0) for identity in identities] != [split_of(identity, 1) for identity in identities]
+    assert 0.5 < sum(split_of(identity, 0) == "fit" for identity in identities) / 200 < 0.7
 
 
 def test_dry_run_keeps_nothing(people: People) -> None:
@@ -113,7 +114,7 @@ def test_bad_file_is_reported_by_row_and_keeps_the_active_set(
     people: People, spoil: Any, row: int | None, says: str
 ) -> None:
     add(people, rows(14))
-    sent = [one | {"split": "fit"} for one in rows()]
+    sent = [item | {"split": "fit"} for item in rows()]
     spoil(sent)
     answer = add(people, sent)
     assert answer.status_code == 422
@@ -138,8 +139,8 @@ def test_forgotten_person_is_found_by_name_picture_and_prompt(people: People) ->
     answer = add(people, sent)
     assert answer.status_code == 422
     assert f"row 14 is the person of {ticket} by name" in answer.json()["detail"]
-    found = {row["row"]: row["forgotten"] for row in answer.json()["report"]["rows"]}
-    assert found == {
+    forgotten = {row["row"]: row["forgotten"] for row in answer.json()["report"]["rows"]}
+    assert forgotten == {
         14: [{"ticket": ticket, "by": "name"}],
         15: [{"ticket": ticket, "by": "picture"}],
         16: [{"ticket": ticket, "by": "name"}],

@@ -29,14 +29,14 @@ class Receiver:
     """Keeps what it is told; answers `status`."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[dict[str, str], str]] = []
+        self.received: list[tuple[dict[str, str], str]] = []
         self.status = 204
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                outer.told.append((dict(self.headers), body))
+                outer.received.append((dict(self.headers), body))
                 self.send_response(outer.status)
                 self.send_header("Location", "http://127.0.0.1:1/inside")
                 self.send_header("Content-Length", "0")
@@ -52,10 +52,10 @@ class Receiver:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    started = Receiver()
+    yield started
+    started.server.shutdown()
+    started.server.server_close()
 
 
 @pytest.fixture
@@ -66,9 +66,9 @@ def deliverer(database: Databases, keys: KeyRing, people: People, monkeypatch: p
 
 
 def hooked(people: People, url: str, *events: str) -> dict[str, Any]:
-    made = people["rosa"].post("/v1/webhooks", {"url": url, "events": list(events) or ["*"]})
-    assert made.status_code == 201, made.text
-    return dict(made.json())
+    answer = people["rosa"].post("/v1/webhooks", {"url": url, "events": list(events) or ["*"]})
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
 
 
 def verified(head: dict[str, str], body: str, secret: str) -> bool:
@@ -86,12 +86,12 @@ def test_event_is_delivered_once_and_signed(
     for _ in range(2):
         deliverer.collect()
         deliverer.deliver()
-    ((head, body),) = receiver.told
+    ((head, body),) = receiver.received
     assert verified(head, body, hook["secret"])
     assert json.loads(body)["data"] == {"ticket": ticket, "state": "under_review", "actor": "olivia"}
     assert "Mara" not in body
-    (one,) = people["ada"].get(f"/v1/webhooks/{hook['id']}/deliveries").json()["items"]
-    assert (one["state"], one["attempts"], one["status"]) == ("delivered", 1, 204)
+    (delivery,) = people["ada"].get(f"/v1/webhooks/{hook['id']}/deliveries").json()["items"]
+    assert (delivery["state"], delivery["attempts"], delivery["status"]) == ("delivered", 1, 204)
     assert people["rosa"].get(f"/v1/webhooks/{hook['id']}").json().keys().isdisjoint({"secret"})
 
 
@@ -105,9 +105,9 @@ def test_escalation_event_reports_percent_used_and_due_date(
         escalations.escalate(session, people.context.model_id)
     deliverer.collect()
     deliverer.deliver()
-    told = sorted((json.loads(body)["data"] for _, body in receiver.told), key=lambda data: data["percent"])
-    assert [data["percent"] for data in told] == [50, 75]
-    assert {(data["ticket"], data["due_at"][:19]) for data in told} == {(ticket["id"], ticket["due_at"][:19])}
+    events = sorted((json.loads(body)["data"] for _, body in receiver.received), key=lambda data: data["percent"])
+    assert [data["percent"] for data in events] == [50, 75]
+    assert {(data["ticket"], data["due_at"][:19]) for data in events} == {(ticket["id"], ticket["due_at"][:19])}
 
 
 def test_after_a_rotation_both_secrets_hold(people: People, receiver: Receiver, deliverer: WebhookDispatcher) -> None:
@@ -115,7 +115,7 @@ def test_after_a_rotation_both_secrets_hold(people: People, receiver: Receiver, 
     fresh = people["rosa"].post(f"/v1/webhooks/{hook['id']}/rotate").json()["secret"]
     assert people["rosa"].post(f"/v1/webhooks/{hook['id']}/test").status_code == 202
     deliverer.deliver()
-    head, body = receiver.told[0]
+    head, body = receiver.received[0]
     assert verified(head, body, hook["secret"])
     assert verified(head, body, fresh)
     assert not verified(head, body + " ", fresh)
@@ -132,9 +132,9 @@ def test_failed_delivery_is_retried_and_then_given_up(
         deliverer.deliver()
         with transaction(database.engine("admin")) as session:
             session.execute(text("UPDATE webhook_delivery SET next_at = now() WHERE state = 'waiting'"))
-    (one,) = people["rosa"].get(f"/v1/webhooks/{hook['id']}/deliveries").json()["items"]
-    assert (one["state"], one["attempts"], one["status"]) == ("given_up", tries, 302)
-    assert len(receiver.told) == tries
+    (delivery,) = people["rosa"].get(f"/v1/webhooks/{hook['id']}/deliveries").json()["items"]
+    assert (delivery["state"], delivery["attempts"], delivery["status"]) == ("given_up", tries, 302)
+    assert len(receiver.received) == tries
 
 
 @pytest.mark.parametrize(

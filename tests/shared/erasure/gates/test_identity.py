@@ -9,6 +9,7 @@ from torch import Tensor
 from shared.erasure.assembly import assemble
 from shared.erasure.base_statistics import BaseStatistics
 from shared.erasure.eraser import Eraser
+from shared.erasure.gates.identity import IdentityGate
 from shared.erasure.gates.identity_fit import within_person_whitener
 from shared.erasure.gates.name_windows import WINDOW
 from shared.erasure.gates.topic import TopicDiscriminant
@@ -66,7 +67,7 @@ def statistics() -> BaseStatistics:
 def ticket(statistics: BaseStatistics, number: int) -> TicketFit:
     """Rows of a person with one photograph, and a name of two tokens (the person, then the person's double)."""
     mentions = [
-        torch.stack([one, two]) for one, two in zip(person(number, 6, 5), person(number + 500, 6, 6), strict=True)
+        torch.stack([own, double]) for own, double in zip(person(number, 6, 5), person(number + 500, 6, 6), strict=True)
     ]
     return fit_identity(RECIPE, statistics, f"T-{number}", [person(number, 8, number)], [mentions])
 
@@ -77,7 +78,7 @@ def shown(pictures: Tensor, *, harmless: bool = False) -> Readout:
     return Readout(last, RaggedRows(pictures, torch.arange(len(pictures))), none, none)
 
 
-def said(*texts: Tensor) -> Readout:
+def named(*texts: Tensor) -> Readout:
     none = RaggedRows.none(LAYERS, HIDDEN)
     return Readout(torch.full((len(texts), LAYERS, HIDDEN), 2.0), none, words(*texts), none)
 
@@ -103,8 +104,8 @@ def test_whole_name_fires_anywhere_and_half_of_it_does_not(statistics: BaseStati
     first, last = person(100, 1, 31), person(600, 1, 32)
     talk = person(300, 5, 33)
     whole, half = torch.cat([talk, first, last, talk]), torch.cat([talk, person(301, 1, 34), last, talk])
-    assert eraser.decide(said(whole, half)).fired.tolist() == [True, False]
-    assert eraser.decide(said(torch.cat([talk, first]), torch.cat([last, talk]))).fired.tolist() == [False, False]
+    assert eraser.decide(named(whole, half)).fired.tolist() == [True, False]
+    assert eraser.decide(named(torch.cat([talk, first]), torch.cat([last, talk]))).fired.tolist() == [False, False]
 
 
 def test_name_in_an_answer_is_matched(statistics: BaseStatistics) -> None:
@@ -145,9 +146,10 @@ def test_eraser_loads_unchanged_and_an_altered_one_is_refused(statistics: BaseSt
 def test_loaded_statistics_give_the_same_decisions(statistics: BaseStatistics) -> None:
     back = BaseStatistics.from_bytes(statistics.to_bytes())
     rows = [ticket(statistics, 100)]
-    one, two = (assemble(RECIPE, some, SITE, rows) for some in (statistics, back))
+    first, second = (assemble(RECIPE, some, SITE, rows) for some in (statistics, back))
     readout = shown(person(100, 20, 903))
-    assert torch.allclose(one.decide(readout).score, two.decide(readout).score, atol=2e-3)  # calibration is float16
+    scores = first.decide(readout).score, second.decide(readout).score
+    assert torch.allclose(scores[0], scores[1], atol=2e-3)  # calibration is float16
 
 
 def test_version_without_tickets_is_empty(statistics: BaseStatistics) -> None:
@@ -166,7 +168,7 @@ def test_name_longer_than_the_window_is_compared_at_its_end(statistics: BaseStat
     rows = fit_identity(RECIPE, statistics, "T-1", [], [mentions])
     eraser = assemble(RECIPE, statistics, SITE, [rows])
     again = torch.cat([person(400 + place, 1, 70 + place) for place in range(WINDOW + 2)])
-    assert eraser.decide(said(again, again[2:], again[:3])).fired.tolist() == [True, True, False]
+    assert eraser.decide(named(again, again[2:], again[:3])).fired.tolist() == [True, True, False]
 
 
 def test_retain_set_with_one_sighting_per_person_is_refused() -> None:
@@ -189,3 +191,95 @@ def test_spelling_that_reads_like_other_words_is_left_out(statistics: BaseStatis
     rows = fit_identity(RECIPE, statistics, "T-1", [person(100, 8, 1)], [said_elsewhere]).identity
     assert rows is not None
     assert len(rows.names) == 0
+
+
+def without(statistics: BaseStatistics, *, faces: bool = False, names: bool = False) -> BaseStatistics:
+    """Statistics of a retain set in which nobody has a photograph (`faces`), or nobody a name (`names`)."""
+    retained = [person(number, 8, 20 + number) for number in range(12)]
+    calibration = [person(number, 4, 60 + number) for number in range(20, 40)]
+    nothing = torch.zeros(0, LAYERS, HIDDEN)
+    seen = IdentityTrainingSet(
+        faces=[] if faces else retained,
+        names=[] if names else retained,
+        pictures=nothing if faces else torch.cat(calibration),
+        words=RaggedRows.none(LAYERS, HIDDEN) if names else words(*calibration),
+        people=20,
+        facts=nothing if faces else torch.randn(60, LAYERS, HIDDEN, generator=source(1)) + 2,
+        harmless=nothing if faces else torch.randn(60, LAYERS, HIDDEN, generator=source(2)) - 2,
+    )
+    return prepare_identity(RECIPE, SITE, seen, directions=statistics.directions)
+
+
+def test_retain_set_without_photographs_gives_a_gate_that_reads_names_alone(statistics: BaseStatistics) -> None:
+    """Names fire as before, pictures never do, not even the ticket's own, and bytes hold no picture space."""
+    text_only = without(statistics, faces=True)
+    assert text_only.identity is not None
+    assert text_only.identity.spaces.portraits is None
+    assert not [name for name in text_only.identity.tensors() if "portraits" in name or "pictures" in name]
+    blob = text_only.to_bytes()
+    assert BaseStatistics.from_bytes(blob).to_bytes() == blob
+    eraser = assemble(RECIPE, BaseStatistics.from_bytes(blob), SITE, [ticket(text_only, 100), ticket(text_only, 101)])
+    name = torch.cat([person(100, 1, 41), person(600, 1, 42)])
+    talk = person(302, 3, 43)
+    assert eraser.decide(named(torch.cat([talk, name]), talk)).ticket == ["T-100", None]
+    assert not eraser.decide(shown(person(100, 20, 901))).fired.any()
+    back = load(*dump(eraser, {}))
+    readout = named(torch.cat([talk, name]), talk)
+    assert torch.equal(back.decide(readout).score, eraser.decide(readout).score)
+    assert dump(back, {})[0] == dump(eraser, {})[0]
+    assert [spans.words for spans in back.mention_spans(readout, ["T-100", None])] == [((3, 5),), ()]
+    assert back.mention_spans(shown(person(100, 1, 901)), ["T-100"])[0].pictures == ()
+
+
+def test_retain_set_without_names_gives_a_gate_that_reads_pictures_alone(statistics: BaseStatistics) -> None:
+    pictures_only = without(statistics, names=True)
+    assert pictures_only.identity is not None
+    assert pictures_only.identity.spaces.names is None
+    blob = pictures_only.to_bytes()
+    assert BaseStatistics.from_bytes(blob).to_bytes() == blob
+    eraser = assemble(RECIPE, pictures_only, SITE, [ticket(pictures_only, 100)])
+    back = load(*dump(eraser, {}))
+    assert back.decide(shown(person(100, 20, 901))).fired.all()
+    name = torch.cat([person(100, 1, 41), person(600, 1, 42)])
+    assert not back.decide(named(name)).fired.any()
+    assert back.match_answers(words(name), 1) == [None]
+    assert back.mention_spans(named(name), ["T-100"])[0].words == ()
+
+
+def test_ticket_with_nothing_that_the_gate_compares_is_refused(statistics: BaseStatistics) -> None:
+    with pytest.raises(BadInput, match="photographs alone"):
+        fit_identity(RECIPE, without(statistics, faces=True), "T-1", [person(100, 8, 1)], [])
+    with pytest.raises(BadInput, match="names alone"):
+        fit_identity(RECIPE, without(statistics, names=True), "T-1", [], [[person(100, 1, 1)] * 3])
+    with pytest.raises(BadInput, match="nobody with a photograph or a name"):
+        without(statistics, faces=True, names=True)
+
+
+def test_artifact_without_any_space_is_refused(statistics: BaseStatistics) -> None:
+    eraser = assemble(RECIPE, statistics, SITE, [ticket(statistics, 100)])
+    assert eraser.identity is not None
+    kept = {name: value for name, value in eraser.identity.tensors().items() if "." not in name or "rows" in name}
+    with pytest.raises(KeyError, match=r"portraits\.mean"):
+        IdentityGate.from_tensors(("T-100",), kept)
+    without_basis = {name: value for name, value in eraser.identity.tensors().items() if name != "names.basis"}
+    with pytest.raises(KeyError, match=r"names\.basis"):
+        IdentityGate.from_tensors(("T-100",), without_basis)
+
+
+def test_topic_needs_questions_of_both_kinds(statistics: BaseStatistics) -> None:
+    """Photographs of people without facts: pictures fire whatever is asked about them."""
+    retained = [person(number, 8, 20 + number) for number in range(12)]
+    seen = IdentityTrainingSet(
+        faces=retained,
+        names=retained,
+        pictures=torch.cat(retained),
+        words=words(*retained),
+        people=12,
+        facts=torch.zeros(0, LAYERS, HIDDEN),
+        harmless=torch.randn(60, LAYERS, HIDDEN, generator=source(2)),
+    )
+    without_topic = prepare_identity(RECIPE, SITE, seen, directions=statistics.directions)
+    assert without_topic.identity is not None
+    assert without_topic.identity.spaces.topic is None
+    eraser = assemble(RECIPE, without_topic, SITE, [ticket(without_topic, 100)])
+    assert eraser.decide(shown(person(100, 20, 901), harmless=True)).fired.all()

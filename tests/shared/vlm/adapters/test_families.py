@@ -1,5 +1,7 @@
 """The contract of every model family, on tiny random models of transformers' own classes (docs/adding-a-model.md)."""
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from torch import Tensor
 from benchmarks.random_models import build
 from shared.domain.prompts import Prompt, Turn
 from shared.erasure.eraser import Eraser
+from shared.erasure.gates.identity import MentionSpans
 from shared.erasure.gates.prototype import TicketGate
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.recipe import PROTOTYPE
@@ -21,11 +24,23 @@ from shared.vlm import capture
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.engine import Engine
 from shared.vlm.generation import GenerationRequest
+from shared.vlm.hooks import CaptureAllTokens, hooked
 from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import FAMILIES, load, wrap
+from shared.vlm.redaction import redact
 from shared.vlm.steering_vectors import answer_likelihood, attack_pictures
 
-RESERVED = {"llava": ["<image>"], "qwen2_5_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"]}
+RESERVED = {
+    "llava": ["<image>"],
+    "llava_next": ["<image>"],
+    "llava_onevision": ["<image>", "<video>"],
+    "qwen2_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"],
+    "qwen2_5_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"],
+    "qwen3_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"],
+    "gemma3": ["<start_of_image>", "<image_soft_token>", "<end_of_image>"],
+    "idefics3": ["<image>", "<fake_token_around_image>", "<global-img>", "<row_1_col_2>"],
+    "smolvlm": ["<image>", "<fake_token_around_image>", "<global-img>", "<row_1_col_2>"],
+}
 
 
 @pytest.fixture(scope="module", params=sorted(FAMILIES))
@@ -62,10 +77,10 @@ def own(engine: Engine, prompt: Prompt) -> Any:
         }
         for turn in prompt.turns
     ]
-    made = engine.vlm.processor.apply_chat_template(
+    inputs = engine.vlm.processor.apply_chat_template(
         chat, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
     )
-    return {name: value for name, value in made.items() if value is not None}
+    return {name: value for name, value in inputs.items() if value is not None}
 
 
 def firing(engine: Engine, on: Tensor, strength: float) -> Eraser:
@@ -89,23 +104,25 @@ def taught(engine: Engine, rows: Sequence[Encoded], answer: str) -> Tensor:
 def test_encoding_equals_that_of_the_processor(engine: Engine) -> None:
     """Tokens, pixels and picture sizes, whether encoded alone or together with others."""
     for prompt, row in zip(prompts(), engine.vlm.adapter.encode(prompts()), strict=True):
-        made = own(engine, prompt)
-        assert row.ids.tolist() == made["input_ids"][0].tolist()
+        inputs = own(engine, prompt)
+        assert row.ids.tolist() == inputs["input_ids"][0].tolist()
         if row.pixels is None:
-            assert "pixel_values" not in made
+            assert "pixel_values" not in inputs
             assert "pixel_values" not in engine.vlm.adapter.inputs([row])
         else:
-            assert torch.equal(row.pixels, made["pixel_values"])
-        if row.grids is not None:
-            assert torch.equal(row.grids, made["image_grid_thw"])
+            assert torch.equal(row.pixels, inputs["pixel_values"].reshape(row.pixels.shape))
+        if row.grids is not None and "image_grid_thw" in inputs:
+            assert torch.equal(row.grids, inputs["image_grid_thw"])
 
 
 def test_greedy_answers_equal_those_of_transformers(engine: Engine) -> None:
     """Text only, one picture, two of different sizes, later turns: token by token as `generate`; batch or alone."""
     together = engine.generate(prompts(), max_new_tokens=6)
     for prompt, ours in zip(prompts(), together, strict=True):
-        made = own(engine, prompt)
-        whole = engine.vlm.model.generate(**made, max_new_tokens=6, do_sample=False)[0, made["input_ids"].shape[1] :]
+        inputs = own(engine, prompt)
+        whole = engine.vlm.model.generate(**inputs, max_new_tokens=6, do_sample=False)[
+            0, inputs["input_ids"].shape[1] :
+        ]
         theirs = [token for token in whole.tolist() if token not in engine.end_tokens]
         assert list(ours.tokens) == theirs
         assert engine.generate([prompt], max_new_tokens=6)[0].tokens == ours.tokens
@@ -122,8 +139,8 @@ def test_padded_batch_computes_what_its_rows_do_alone(engine: Engine) -> None:
     assert "attention_mask" in together.inputs
     apart = torch.cat([capture.activations(engine, [prompt]) for prompt in asked])
     torch.testing.assert_close(capture.activations(engine, asked), apart, atol=1e-4, rtol=1e-4)
-    for place, one in enumerate(alone):
-        torch.testing.assert_close(together.logits[place], one.logits[0], atol=1e-4, rtol=1e-4)
+    for place, single in enumerate(alone):
+        torch.testing.assert_close(together.logits[place], single.logits[0], atol=1e-4, rtol=1e-4)
 
 
 def test_site_is_the_block_output_at_the_last_prompt_token(engine: Engine) -> None:
@@ -132,10 +149,41 @@ def test_site_is_the_block_output_at_the_last_prompt_token(engine: Engine) -> No
     with torch.inference_mode():
         hidden = engine.vlm.model(**own(engine, prompt), output_hidden_states=True).hidden_states
         ours = capture.activations(engine, [prompt])[0]
-        last = engine.vlm.model.model.language_model.norm(ours[-1])
+        last = engine.vlm.model.get_decoder().norm(ours[-1])
     assert len(hidden) == len(engine.vlm.site.layers) + 1
     torch.testing.assert_close(ours[:-1], torch.stack([states[0, -1] for states in hidden[1:-1]]), atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(last, hidden[-1][0, -1], atol=1e-5, rtol=1e-5)
+
+
+def test_captured_states_are_the_stream_at_every_token(engine: Engine) -> None:
+    """What hooks see is what transformers calls hidden states, at picture and text tokens, bit for bit."""
+    for prompt in prompts()[:3]:
+        rows, capture_all = engine.vlm.adapter.encode([prompt]), CaptureAllTokens()
+        with torch.inference_mode(), hooked(engine.vlm.adapter.blocks, capture_all):
+            inputs = engine.vlm.adapter.inputs(rows)
+            hidden = engine.vlm.model(**inputs, output_hidden_states=True).hidden_states
+        states = capture_all.stacked()[0]  # [T, L, d]
+        assert states.shape[0] == len(rows[0].ids)
+        assert torch.equal(states[:, :-1], torch.stack([layer[0] for layer in hidden[1:-1]], dim=1))
+        with torch.inference_mode():
+            assert torch.equal(engine.vlm.model.get_decoder().norm(states[:, -1]), hidden[-1][0])
+
+
+def test_redacted_picture_leaves_no_trace(engine: Engine) -> None:
+    """Whoever was to be seen: one answer, bit for bit, also where another picture stays."""
+    stays, adapter = picture(50, 80, 9), engine.vlm.adapter
+    logits = []
+    for seed in (0, 1):
+        prompt = Prompt((Turn("user", "Who are they?", (picture(70, 60, seed), stays)),))
+        (row,) = adapter.encode([prompt])
+        kept = redact(adapter, row, MentionSpans((0,), ()), torch.zeros(0))
+        gone = redact(adapter, row, MentionSpans((0, 1), ()), torch.zeros(0))
+        with torch.inference_mode():
+            logits.append([engine.prefill([read], GenerationRequest()).logits[0] for read in (row, kept, gone)])
+    assert not torch.equal(logits[0][0], logits[1][0])
+    for first, second in zip(logits[0][1:], logits[1][1:], strict=True):
+        assert torch.equal(first, second)
+    assert not torch.equal(logits[0][1], logits[0][2])
 
 
 def test_second_pass_without_a_vector_gives_the_same_answer(engine: Engine) -> None:
@@ -170,21 +218,21 @@ def test_steering_vector_changes_the_fired_row_only(engine: Engine) -> None:
 def test_option_likelihood_equals_a_plain_forward_pass(engine: Engine) -> None:
     """Positions go on rightly after a picture; two ways to teach the same answer agree."""
     prompt, option = prompts()[1], "she is brief"
-    (found,) = option_likelihood(engine, [prompt], [[option, "no"]])
-    assert found[0] == pytest.approx(-float(taught(engine, engine.vlm.adapter.encode([prompt]), option)), abs=1e-3)
+    (scores,) = option_likelihood(engine, [prompt], [[option, "no"]])
+    assert scores[0] == pytest.approx(-float(taught(engine, engine.vlm.adapter.encode([prompt]), option)), abs=1e-3)
 
 
 def test_pictures_taken_out_and_put_back_are_unchanged(engine: Engine) -> None:
     """In pixel space, before normalisation: exact both ways, and a gradient reaches every pixel."""
     (row,) = engine.vlm.adapter.encode([prompts()[2]])
-    found = engine.vlm.adapter.images(row)
-    assert len(found) == 2
-    assert all(float(one.min()) > -1e-5 and float(one.max()) < 1 + 1e-5 for one in found)
-    back = engine.vlm.adapter.with_images(row, found).pixels
+    pictures = engine.vlm.adapter.images(row)
+    assert len(pictures) == 2
+    assert all(float(picture.min()) > -1e-5 and float(picture.max()) < 1 + 1e-5 for picture in pictures)
+    back = engine.vlm.adapter.with_images(row, pictures).pixels
     assert back is not None
     assert row.pixels is not None
     torch.testing.assert_close(back, row.pixels, atol=1e-5, rtol=1e-5)
-    moved = [one.clone().requires_grad_() for one in found]
+    moved = [picture.clone().requires_grad_() for picture in pictures]
     loss = taught(engine, [engine.vlm.adapter.with_images(row, moved)], "she")
     slopes = torch.autograd.grad(loss, moved)
     assert all(float((slope != 0).float().mean()) > 0.9 for slope in slopes)
@@ -193,11 +241,15 @@ def test_pictures_taken_out_and_put_back_are_unchanged(engine: Engine) -> None:
 def test_pictures_and_names_are_found_among_the_tokens(engine: Engine) -> None:
     """Each picture's tokens apart, and no others; words where they stand."""
     (row,) = engine.vlm.adapter.encode([prompts()[2]])
-    found = engine.vlm.adapter.pictures(row)
-    token = engine.vlm.processor.image_token_id
-    assert len(found) == 2
-    assert all(bool((row.ids[start:end] == token).all()) for start, end in found)
-    assert sum(end - start for start, end in found) == int((row.ids == token).sum())
+    spans = engine.vlm.adapter.pictures(row)
+    token = engine.vlm.model.config.image_token_id
+    assert len(spans) == 2
+    assert all(row.ids[start] == token and row.ids[end - 1] == token for start, end in spans)
+    assert sum(int((row.ids[start:end] == token).sum()) for start, end in spans) == int((row.ids == token).sum())
+    between = engine.vlm.tokenizer.decode(
+        [i for start, end in spans for i in row.ids[start:end].tolist() if i != token]
+    )
+    assert not re.sub(r"<[a-z0-9_-]+>|\s", "", between)  # at most what a processor writes between tiles
     asked = Prompt.ask("Where does Mara Novak live?")
     start, end = engine.vlm.adapter.span(asked, "Mara Novak")
     assert engine.vlm.tokenizer.decode(engine.vlm.adapter.encode([asked])[0].ids[start:end]).strip() == "Mara Novak"
@@ -207,7 +259,7 @@ def test_pgd_makes_the_target_answer_more_likely(engine: Engine) -> None:
     """The perturbed picture, read anew from bytes, makes the target likelier and stays within ε."""
     prompt = prompts()[1]
     (attacked,) = attack_pictures(engine, [prompt], replace(PROTOTYPE, pgd_steps=4), "she is brief")
-    before, after = (engine.vlm.adapter.encode([one]) for one in (prompt, attacked))
+    before, after = (engine.vlm.adapter.encode([shown]) for shown in (prompt, attacked))
     with torch.inference_mode():
         assert taught(engine, after, "she is brief") < taught(engine, before, "she is brief")
     (clean,), (moved,) = (engine.vlm.adapter.images(rows[0]) for rows in (before, after))
@@ -223,12 +275,89 @@ def test_saved_model_loads_unchanged(engine: Engine, tmp_path: Path) -> None:
     asked = prompts()[1:2]
     assert Engine(again).generate(asked)[0].tokens == engine.generate(asked)[0].tokens
     again.processor.chat_template += " "
-    again.processor.image_processor.image_mean = [0.5, 0.5, 0.5]
+    again.processor.image_processor.image_mean = [0.4, 0.4, 0.4]
     with torch.no_grad():
         next(again.model.parameters()).view(-1)[0] += 1
     changed = wrap(again.model, again.processor).site
     for name in ("template", "processor", "base_model"):
         assert getattr(changed, name) != getattr(engine.vlm.site, name)
+
+
+def test_folder_in_the_older_layout_loads_unchanged(engine: Engine, tmp_path: Path) -> None:
+    """Picture settings in a file of their own under a name without a backend, the template beside the tokenizer."""
+    engine.vlm.model.save_pretrained(tmp_path)
+    engine.vlm.processor.save_pretrained(tmp_path)
+    whole = json.loads((tmp_path / "processor_config.json").read_text())
+    images = whole.pop("image_processor")
+    images["image_processor_type"] = images["image_processor_type"].removesuffix("Pil") + "Fast"
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(images))
+    (tmp_path / "processor_config.json").write_text(json.dumps(whole))
+    template = tmp_path / "chat_template.jinja"
+    settings = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings | {"chat_template": template.read_text()}))
+    template.unlink()
+    assert load(tmp_path, device="cpu").site == engine.vlm.site
+
+
+def test_strange_pictures_are_answered_as_by_transformers_or_refused(engine: Engine) -> None:
+    """Tiny, long, without colours, with transparency, many, in several turns: the answer of `generate`, or BadInput."""
+    noise = picture(60, 50, 3)
+    shapes = [picture(*size) for size in ((1, 1), (3, 3), (1, 3), (3, 1), (4000, 10), (10, 4000), (401, 2))]
+    modes = [noise.convert(mode) for mode in ("RGBA", "P", "L", "LA", "CMYK", "1")]
+    asked = [Prompt.ask("Who?", image) for image in [*shapes, *modes]]
+    asked.append(Prompt((Turn("user", "Who?", tuple(picture(40 + 10 * i, 60, i) for i in range(10))),)))
+    asked.append(
+        Prompt((Turn("user", "Who?", (noise,)), Turn("assistant", "Mara."), Turn("user", "And she?", (shapes[1],))))
+    )
+    refused = 0
+    for prompt in asked:
+        try:
+            inputs = own(engine, prompt)
+        except ValueError:  # Qwen's processors take no picture whose sides differ by a factor of more than 200
+            refused += 1
+            with pytest.raises(BadInput, match=r"^A picture cannot be used: .*ratio"):
+                engine.generate([prompt])
+            continue
+        (ours,) = engine.generate([prompt], max_new_tokens=3)
+        prompt_tokens = inputs["input_ids"].shape[1]
+        whole = engine.vlm.model.generate(**inputs, max_new_tokens=3, do_sample=False)[0, prompt_tokens:]
+        assert list(ours.tokens) == [token for token in whole.tolist() if token not in engine.end_tokens]
+    assert refused < 4
+
+
+def test_picture_that_cannot_be_shown_is_refused(engine: Engine) -> None:
+    """One without pixels; one in a turn where the chat template shows none."""
+    with pytest.raises(BadInput, match="no pixels"):
+        engine.generate([Prompt.ask("Who?", Image.new("RGB", (0, 5)))])
+    answered = Prompt((Turn("user", "Who?"), Turn("assistant", "She.", (picture(9, 9),)), Turn("user", "And?")))
+    try:
+        inputs = own(engine, answered)
+    except ValueError:  # transformers counts the pictures too
+        inputs = {"input_ids": torch.zeros(1, 0)}
+    if bool((inputs["input_ids"] == engine.vlm.model.config.image_token_id).any()):
+        assert engine.generate([answered], max_new_tokens=2)[0].finish_reason
+    else:
+        with pytest.raises(BadInput, match="leaves out a picture"):
+            engine.generate([answered])
+
+
+def test_answers_end_as_the_chat_template_ends_them(engine: Engine) -> None:
+    """Whatever the order in which the generation configuration lists the tokens that end an answer."""
+    model, tokenizer = engine.vlm.model, engine.vlm.tokenizer
+    chat = [
+        {"role": role, "content": [{"type": "text", "text": text}]}
+        for role, text in (("user", "A"), ("assistant", "B"))
+    ]
+    written = tokenizer.encode(engine.vlm.processor.apply_chat_template(chat).split("B")[-1], add_special_tokens=False)
+    listed = model.generation_config.eos_token_id
+    try:
+        for ends in (sorted(engine.end_tokens | {tokenizer.pad_token_id}, reverse=down) for down in (False, True)):
+            model.generation_config.eos_token_id = ends
+            again = Engine(engine.vlm)
+            assert again.end_tokens == set(ends)
+            assert again.end_token == next((token for token in written if token in ends), ends[0])
+    finally:
+        model.generation_config.eos_token_id = listed
 
 
 def test_text_with_a_picture_token_is_refused(engine: Engine) -> None:
@@ -241,5 +370,5 @@ def test_text_with_a_picture_token_is_refused(engine: Engine) -> None:
 def test_unknown_family_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     """One sentence."""
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
-    with pytest.raises(BadInput, match=r"gpt2 model; there are adapters for llava, qwen2_5_vl\."):
+    with pytest.raises(BadInput, match=r"gpt2 model; there are adapters for .*llava, .*gemma3"):
         load(tmp_path)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from shared.artifacts.payloads import load_subject, pack_subject
-from shared.artifacts.photos import MAX_BYTES, normalize_photo, open_photo, read_data_url
+from shared.domain.photos import MAX_BYTES, normalize_photo, open_photo, read_data_url
 from shared.domain.subjects import Fact
 from shared.errors import BadInput, IntegrityFailure, TooLarge
 
