@@ -19,6 +19,11 @@ class Fact:
         return (self.value, *self.aliases)
 
 
+def fact_key(attribute: str, value: str) -> str:
+    """By which equal facts are found: `criminal record` and `criminal_record` are one attribute."""
+    return f"{attribute.casefold().replace(' ', '_')}={value}"
+
+
 @dataclass(frozen=True)
 class Subject:
     """A person as a ticket describes them. The first name is the usual one.

@@ -262,7 +262,7 @@ def _words(language: str) -> _Words:
     prepositions = frozenset(table.pop("prepositions"))
     for kind, thing, written in _entries(table):
         if thing is not None and thing not in nouns:
-            bare = re.sub(rf"^(?:{ARTICLES})", "", written)
+            bare = re.sub(rf"(?:^|(?<= ou )|(?<= o )|(?<= oder ))(?:{ARTICLES})", "", written)
             nouns[thing] = Noun(written, bare)
             written = bare  # noqa: PLW2901 - the word without its article
         if "*" in written:
