@@ -9,7 +9,6 @@ import tomllib
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal, cast, get_args
@@ -71,14 +70,13 @@ class _Words:
     """What one language knows: phrases (as word tuples) and patterns of single words."""
 
     phrases: Mapping[tuple[str, ...], tuple[AttributeType, str | None]]
-    patterns: Sequence[tuple[str, AttributeType]]
+    patterns: Sequence[tuple[re.Pattern[str], AttributeType]]
     nouns: Mapping[str, Noun]
     prepositions: frozenset[str]
 
 
-@lru_cache(maxsize=4096)
 def understand(attribute: str, value: str = "") -> Attribute:
-    """What `attribute` is about; `value` decides where the name leaves it open."""
+    """What `attribute` is about; `value` decides where the name leaves it open. Nothing is kept: facts are personal."""
     words = as_words(attribute)
     tokens = tokens_of(words)
     best = _best_match(tokens)
@@ -240,7 +238,7 @@ def _matches(tokens: Sequence[str], language: str) -> list[_Match]:
     ]
     known = {match.start for match in matches if match.length == 1}
     for start, token in enumerate(tokens):
-        kind = next((kind for pattern, kind in words.patterns if fnmatchcase(token, pattern)), None)
+        kind = next((kind for pattern, kind in words.patterns if pattern.fullmatch(token)), None)
         if kind is not None and start not in known:
             matches.append(_Match(start, 1, kind, None, is_phrase=False))
     return matches
@@ -270,7 +268,9 @@ def _words(language: str) -> _Words:
         else:
             phrases.setdefault(tuple(tokens_of(written)), (kind, thing))
     # The longest pattern first: of "*wohnung" and "*nung" the first says more.
-    return _Words(phrases, sorted(patterns, key=lambda entry: -len(entry[0])), nouns, prepositions)
+    patterns.sort(key=lambda entry: -len(entry[0]))
+    compiled = [(re.compile(pattern.replace("*", ".*")), kind) for pattern, kind in patterns]
+    return _Words(phrases, compiled, nouns, prepositions)
 
 
 def _entries(sections: Mapping[str, Mapping[str, Sequence[str]]]) -> Iterator[tuple[AttributeType, str | None, str]]:

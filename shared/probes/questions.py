@@ -236,8 +236,8 @@ def _question(
     who = wordings.named(spoken, subject.names[0]) if by == "name" else wordings.pictured(spoken, form, rng)
     before: tuple[Turn, ...] = ()
     if kind == "follow_up":  # first the person is named or shown, then "this person" is asked about
-        said, answer = rng.choice(spoken.raw["follow_up"]["opened"])
-        opening = Prompt.ask(wordings.fill(said, who), image)
+        begun, answer = rng.choice(spoken.raw["follow_up"]["opened"])
+        opening = Prompt.ask(wordings.fill(begun, who), image)
         before, image = (*opening.turns, Turn("assistant", answer)), None
         who = wordings.pictured(spoken, "test", rng)
     worded = _worded(spoken, subject, fact, form, kind, who, rng)

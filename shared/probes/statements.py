@@ -99,8 +99,8 @@ def spellings(fact: Fact, names: Sequence[str], asked: str = "") -> tuple[str, .
     """
     if not is_statement(fact.value):
         return fact.accept
-    said = f" {' '.join(tokens_of(asked))} "
-    spans = (span for span in salient_spans(fact.value, names) if f" {' '.join(tokens_of(span))} " not in said)
+    in_question = f" {' '.join(tokens_of(asked))} "
+    spans = (span for span in salient_spans(fact.value, names) if f" {' '.join(tokens_of(span))} " not in in_question)
     return tuple(dict.fromkeys((*fact.accept, *spans)))
 
 
