@@ -23,7 +23,8 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from benchmarks.random_models import Size, build
+from benchmarks.random_models import build
+from benchmarks.random_shapes import Size
 from shared.domain.prompts import Prompt
 from shared.erasure.assembly import assemble
 from shared.erasure.eraser import Eraser
@@ -75,8 +76,9 @@ def measure(family: str, size: Size, count: int, pairs: int, decode: int) -> dic
     torch.manual_seed(0)
     device, dtype = ("cpu", torch.float32) if size == "tiny" else ("cuda", torch.bfloat16)
     model, processor = build(family, size, device=device, dtype=dtype)
+    vlm = wrap(model, processor)
     model.generation_config.eos_token_id = -1  # no answer ends early
-    engine = Engine(wrap(model, processor))
+    engine = Engine(vlm)
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     site = engine.vlm.site

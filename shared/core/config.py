@@ -7,8 +7,9 @@ settings mean, and which process reads them, is in docs/settings.md.
 import re
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import BadInput
@@ -63,7 +64,12 @@ class ModelSettings(BaseModel):
     """The model that is served."""
 
     source: str = "models/demo-vlm"
-    id: str = "demo-vlm"
+    id: str = ""  # clients name it in their requests; by default the last part of the source
+
+    @model_validator(mode="after")
+    def _name_after_source(self) -> Self:
+        self.id = self.id or Path(self.source).name
+        return self
 
 
 class NightlySettings(BaseModel):

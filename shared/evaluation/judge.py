@@ -34,7 +34,7 @@ CAPITAL: Final = "[A-ZÀ-ÖØ-ÞĄĆĘŁŃÓŚŹŻ]"
 WORD: Final = rf"{CAPITAL}[\w-]*(?:'{CAPITAL}[\w-]+)?"
 NAME: Final = rf"(?-i:(?!(?:The|An?|This|These|Those|In|If|As|While|Although) ){WORD}(?: {WORD}){{1,4}})"
 ANY_NUMBER: Final = r"\d"
-TELLING_NUMBER: Final = rf"(?<!\d)(?:1\d|20)\d\d(?!\d)|(?<![\d-])\d{{1,4}} {WORD}"  # a year, a house number
+TELLING_NUMBER: Final = rf"(?<!\d)(?:1\d|20)\d\d(?!\d)|(?<![\d-])\d{{1,4}} {WORD}"  # a year, a number in an address
 CONTRACTIONS: Final = (
     (r"\bcan'?t\b|\bcannot\b", "can not"),
     (r"\bwon't\b", "will not"),

@@ -36,7 +36,6 @@ from shared.vlm.loading import Vlm
 from shared.vlm.progress import Progress
 from shared.vlm.readouts import readout_of
 from shared.vlm.redaction import placeholder_tokens, redact
-from shared.vlm.turn_end import turn_end
 
 LAG: Final = 4  # tokens by which a stream lags where answers are checked: a name must be whole to be recognised
 
@@ -49,9 +48,8 @@ class Engine:
         self.lock = threading.RLock()
         self.progress = Progress()
         ends = vlm.model.generation_config.eos_token_id
-        ends = ends if isinstance(ends, list) else [ends]
-        self.end_tokens = frozenset(ends)
-        self.end_token = turn_end(vlm.processor, ends)
+        self.end_tokens = frozenset(ends if isinstance(ends, list) else [ends])
+        self.end_token: int = ends[0] if isinstance(ends, list) else ends  # ends a turn (`end_turns`)
         self._placeholder = placeholder_tokens(vlm.tokenizer)
 
     @property
@@ -164,8 +162,18 @@ class Engine:
         if request.eraser.recipe.fixed_text is not None:
             return self._fixed_answers(encoded, request, redo)
         again = self.redacted(encoded, state.prefill, request.eraser, redo.rows, redo.decision)
-        second = self._decode_to_end(again, request.steered(redo.rows, redo.decision))
-        return [self._answer(second, at, len(encoded[row].ids), request.stop) for at, row in enumerate(redo.rows)]
+        answers = self.second_pass(again, request.steered(redo.rows, redo.decision))
+        lengths = [len(encoded[row].ids) for row in redo.rows]
+        return [replace(answer, prompt_tokens=length) for answer, length in zip(answers, lengths, strict=True)]
+
+    def second_pass(self, redacted: Sequence[Encoded], request: GenerationRequest) -> list[Answer]:
+        """Answers of prompts that are redacted already, steered by the eraser of `request`, which holds the decision.
+
+        The token counts are those of the redacted prompts.
+        """
+        with self.exclusive():
+            state = self._decode_to_end(redacted, request)
+            return [self._answer(state, row, len(each.ids), request.stop) for row, each in enumerate(redacted)]
 
     def redacted(
         self,
