@@ -7,7 +7,7 @@ from PIL import Image
 
 from shared.domain.subjects import Fact, Subject
 from shared.probes import statements, wordings
-from shared.probes.questions import fact_questions
+from shared.probes.questions import Kind, fact_questions
 from shared.probes.statements import is_statement, read, salient_spans, spellings
 
 ENGLISH = "was treated for depression at the Charité in 2019"
@@ -178,7 +178,7 @@ def test_sentence_by_portrait_does_not_say_the_name() -> None:
 def test_hostile_sentence_does_no_harm(value: str) -> None:
     for code in SENTENCES:
         subject = Subject(("Anna {s}",), (), (Fact("note", value),), (code,))
-        kinds = ("qa", "cloze", "reverse", "confirm", "follow_up")
+        kinds: tuple[Kind, ...] = ("qa", "cloze", "reverse", "confirm", "follow_up")
         for question in fact_questions(subject, form="trained", kinds=kinds, per_fact=6):
             assert question.prompt.turns[-1].text
             assert question.accept
