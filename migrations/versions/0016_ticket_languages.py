@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0015"
-down_revision = "0014"
+revision = "0016"
+down_revision = "0015"
 
 # BCP 47 primary subtags. Which ones there are wordings for is the application's to know: it grows without a migration.
 # Earlier tickets, and those that the version before still files, are asked about in English, as they were.
