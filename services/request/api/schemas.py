@@ -5,8 +5,10 @@ from typing import Annotated, Final
 
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from shared.errors import BadInput
+from shared.probes.attribute_types import LANGUAGES
 from shared.probes.wordings import check_languages
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -20,9 +22,9 @@ LONGEST_ATTRIBUTE: Final = 80
 def _check_attribute(text: str) -> str:
     """The name of an attribute: words in any script, with digits and the marks that names have."""
     if not all(unicodedata.category(c)[0] in "LMN" or c in " _-'’./()" for c in text):
-        raise ValueError("an attribute is written in letters, digits, blanks and _ - ' . / ( )")
+        raise PydanticCustomError("attribute", "may have letters, digits, blanks and _ - ' . / ( ) only")
     if not any(c.isalpha() for c in text):
-        raise ValueError("an attribute has at least one letter")
+        raise PydanticCustomError("attribute", "has to have a letter")
     return text
 
 
@@ -44,8 +46,9 @@ Value = Annotated[
 def _check_language_codes(codes: list[str]) -> list[str]:
     try:
         return list(check_languages(codes))
-    except BadInput as exc:
-        raise ValueError(exc.detail) from exc
+    except BadInput as exc:  # its sentence repeats the code, which a problem must not do
+        known = ", ".join(sorted(LANGUAGES))
+        raise PydanticCustomError("language", "have to be among {known}, without a region", {"known": known}) from exc
 
 
 Languages = Annotated[
