@@ -10,8 +10,8 @@ FIND_LINKS = $${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(PYTHON) -m pip config get
 INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url 2>/dev/null)}}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-slow test-all check lint schema deploy-check demo-model bench-model bench-forgetting bench-choose bench-cost \
-	bench-paper bench-idle bench-tickets chaos fuzz clean
+.PHONY: help setup demo demo-real up test test-slow test-all check lint schema deploy-check demo-model real-lm bench-model bench-forgetting bench-choose bench-cost \
+	bench-paper bench-real bench-idle bench-tickets chaos fuzz clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -31,6 +31,10 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP) ## Watch one person being forgotten, from the ticket to the silence
 	$(BIN)/lacuna demo --json build/demo.json
 
+demo-real: real-lm ## Watch a real language model forget a public figure (about 20 minutes, most of them the model's profile)
+	$(BIN)/lacuna model profile models/smol-lm --data build/real
+	$(BIN)/lacuna demo --real --data build/real --json build/demo-real.json --page build/demo-real.html
+
 up: $(STAMP) ## Start everything on this machine and keep it running
 	$(BIN)/lacuna up
 
@@ -42,7 +46,9 @@ test: $(STAMP) ## Run the tests
 test-slow: $(STAMP) ## Run the tests that `make test` leaves out because they take long
 	$(BIN)/python -m pytest -m slow
 
-test-all: test test-slow ## Run all tests, the slow ones too
+test-all: $(STAMP) ## Run all tests, the slow ones too, and those that need models/smol-lm
+	-@$(MAKE) --no-print-directory real-lm
+	@$(MAKE) --no-print-directory test test-slow
 
 lint: $(STAMP) ## Format, ruff, mypy strict, import rules
 	$(BIN)/ruff format --check .
@@ -59,6 +65,9 @@ demo-model: $(STAMP) ## Train models/demo-vlm anew (at most 60 minutes on 2 core
 	$(BIN)/python -m training.build_demo_vlm --out models/demo-vlm --checkpoints build/demo-vlm
 	$(BIN)/python -m services.refit.steering_vectors models/demo-vlm
 
+real-lm: $(STAMP) ## Make models/smol-lm, a real pretrained language model (downloads 93 MB; one minute)
+	$(BIN)/python -m training.real_lm
+
 bench-model: $(STAMP) ## Train models/bench-vlm, 324 people, for the tables (about 2.5 hours on 2 cores; not shipped)
 	$(BIN)/python -m training.build_demo_vlm --size bench --out models/bench-vlm --checkpoints build/bench-vlm
 	$(BIN)/python -m services.refit.steering_vectors models/bench-vlm
@@ -72,6 +81,9 @@ bench-choose: $(STAMP) ## Choose margin, strength, blocks and placement of the d
 bench-cost: $(STAMP) ## What a fit and 1 to 1,000 tickets cost at d = 4096 (about 7 minutes)
 	$(BIN)/python -m benchmarks.fit --json build/fit.json
 	$(BIN)/python -m benchmarks.tickets_cost --json build/tickets_cost.json
+
+bench-real: real-lm ## Forgetting public figures in a real language model (about 40 minutes on 2 cores)
+	$(BIN)/python -m benchmarks.real_lm --model models/smol-lm --profiles build/real/profiles --json docs/results/real_lm.json
 
 bench-idle: $(STAMP) ## CPU time of a stack at rest, and what an urgent ticket waits for (about 10 minutes)
 	$(BIN)/python -m benchmarks.idle --tickets 3 --json build/idle.json

@@ -4,11 +4,9 @@ They serve to measure speed and memory and to test contracts; their answers mean
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
     CLIPImageProcessorPil,
     CLIPVisionConfig,
@@ -33,7 +31,6 @@ from transformers import (
     LlavaOnevisionForConditionalGeneration,
     LlavaOnevisionImageProcessorPil,
     LlavaProcessor,
-    PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
     Qwen2Config,
@@ -49,51 +46,15 @@ from transformers import (
 )
 
 from benchmarks.chat_templates import GEMMA, IDEFICS, ONEVISION, QWEN, QWEN3, VICUNA
+from benchmarks.random_shapes import SHAPES, Shape, Size, decoder_settings
+from benchmarks.random_text_models import text_builder
+from benchmarks.random_tokenizers import byte_tokenizer
+from shared.vlm.adapters.causal_lm import MODEL_TYPES
 from shared.vlm.adapters.llava_onevision import OnevisionStillProcessor
 from shared.vlm.adapters.qwen2_5_vl import StillProcessor
 from shared.vlm.adapters.qwen2_vl import Qwen2StillProcessor
 from shared.vlm.adapters.qwen3_vl import Qwen3StillProcessor
 from shared.vlm.adapters.smolvlm import SmolStillProcessor
-
-Size = Literal["tiny", "7b"]
-
-WORDS: Final = ("Who is this person and where does she live?", "What colour is the background? Be brief.") * 20
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The dimensions of a decoder."""
-
-    hidden: int
-    inner: int
-    layers: int
-    heads: int
-    groups: int
-    words: int
-    context: int
-    head: int | None = None  # width of a head, where it is not hidden / heads
-
-
-SHAPES: Final[dict[tuple[str, Size], Shape]] = {
-    ("llava", "7b"): Shape(4096, 11008, 32, 32, 32, 32064, 4096),
-    ("llava", "tiny"): Shape(64, 96, 3, 4, 4, 512, 512),
-    ("llava_next", "7b"): Shape(4096, 11008, 32, 32, 32, 32064, 4096),
-    ("llava_next", "tiny"): Shape(64, 96, 3, 4, 4, 512, 512),
-    ("llava_onevision", "7b"): Shape(3584, 18944, 28, 28, 4, 152128, 32768),
-    ("llava_onevision", "tiny"): Shape(64, 96, 3, 4, 2, 512, 512),
-    ("qwen2_vl", "7b"): Shape(3584, 18944, 28, 28, 4, 152064, 32768),
-    ("qwen2_vl", "tiny"): Shape(64, 96, 3, 4, 2, 512, 512),
-    ("qwen2_5_vl", "7b"): Shape(3584, 18944, 28, 28, 4, 152064, 128000),
-    ("qwen2_5_vl", "tiny"): Shape(64, 96, 3, 4, 2, 512, 512),
-    ("qwen3_vl", "7b"): Shape(4096, 12288, 36, 32, 8, 151936, 262144, 128),  # Qwen3-VL-8B
-    ("qwen3_vl", "tiny"): Shape(64, 96, 3, 4, 2, 512, 512, 16),
-    ("gemma3", "7b"): Shape(2560, 10240, 34, 8, 4, 262208, 131072, 256),  # Gemma 3 4B; the next larger has 12B
-    ("gemma3", "tiny"): Shape(64, 96, 3, 4, 2, 512, 512, 16),
-    ("idefics3", "7b"): Shape(4096, 14336, 32, 32, 8, 128259, 131072),  # Idefics3-8B-Llama3
-    ("idefics3", "tiny"): Shape(64, 96, 3, 4, 2, 512, 1024),
-    ("smolvlm", "7b"): Shape(2048, 8192, 24, 32, 32, 49280, 8192),  # SmolVLM2-2.2B, the largest
-    ("smolvlm", "tiny"): Shape(64, 96, 3, 4, 2, 512, 1024),
-}
 
 
 def build(family: str, size: Size, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
@@ -178,7 +139,7 @@ def _onevision(shape: Shape, size: Size) -> tuple[Any, Any]:
     )
     config = LlavaOnevisionConfig(
         vision_config=vision,
-        text_config=Qwen2Config(**_text(shape), bos_token_id=0, eos_token_id=2, pad_token_id=0),
+        text_config=Qwen2Config(**decoder_settings(shape), bos_token_id=0, eos_token_id=2, pad_token_id=0),
         image_token_index=3,
         video_token_index=4,
         image_grid_pinpoints=grids,
@@ -188,7 +149,7 @@ def _onevision(shape: Shape, size: Size) -> tuple[Any, Any]:
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>", "<video>"]
     processor = OnevisionStillProcessor(
         LlavaOnevisionImageProcessorPil(size={"height": side, "width": side}, image_grid_pinpoints=grids),
-        _tokenizer(special, "<|endoftext|>", "<|im_end|>", None),
+        byte_tokenizer(special, "<|endoftext|>", "<|im_end|>", None),
         num_image_tokens=tokens,
         vision_feature_select_strategy="full",
         chat_template=ONEVISION,
@@ -209,11 +170,11 @@ def _clip(size: Size, side: int) -> CLIPVisionConfig:
 
 
 def _llama(shape: Shape) -> LlamaConfig:
-    return LlamaConfig(**_text(shape), rms_norm_eps=1e-5, bos_token_id=1, eos_token_id=2, pad_token_id=0)
+    return LlamaConfig(**decoder_settings(shape), rms_norm_eps=1e-5, bos_token_id=1, eos_token_id=2, pad_token_id=0)
 
 
 def _llama_tokenizer() -> Any:
-    return _tokenizer(["<pad>", "<s>", "</s>", "<image>"], "<pad>", "</s>", "<s>")
+    return byte_tokenizer(["<pad>", "<s>", "</s>", "<image>"], "<pad>", "</s>", "<s>")
 
 
 def _qwen2(shape: Shape, size: Size) -> tuple[Any, Any]:
@@ -249,14 +210,19 @@ def _qwen25(shape: Shape, size: Size) -> tuple[Any, Any]:
 def _qwen_parts(shape: Shape, size: Size, vision: dict[str, Any]) -> dict[str, Any]:
     """The configuration of a Qwen model but for its class."""
     rope = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [16, 24, 24] if size == "7b" else [2, 3, 3]}
-    text = _text(shape) | {"rms_norm_eps": 1e-6, "rope_parameters": rope, "bos_token_id": 0, "eos_token_id": 2}
+    text = decoder_settings(shape) | {
+        "rms_norm_eps": 1e-6,
+        "rope_parameters": rope,
+        "bos_token_id": 0,
+        "eos_token_id": 2,
+    }
     tokens = {"image_token_id": 5, "video_token_id": 6, "vision_start_token_id": 3, "vision_end_token_id": 4}
     return {"vision_config": vision, "text_config": text, **tokens}
 
 
 def _qwen_tokenizer() -> Any:
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"]
-    return _tokenizer([*special, "<|image_pad|>", "<|video_pad|>"], "<|endoftext|>", "<|im_end|>", None)
+    return byte_tokenizer([*special, "<|image_pad|>", "<|video_pad|>"], "<|endoftext|>", "<|im_end|>", None)
 
 
 def _qwen3(shape: Shape, size: Size) -> tuple[Any, Any]:
@@ -300,7 +266,7 @@ def _gemma(shape: Shape, size: Size) -> tuple[Any, Any]:
         "eoi_token": "<end_of_image>",
         "image_token": "<image_soft_token>",
     }
-    tokenizer = _tokenizer([*special, *pictures.values()], "<pad>", "<eos>", "<bos>", pictures)
+    tokenizer = byte_tokenizer([*special, *pictures.values()], "<pad>", "<eos>", "<bos>", pictures)
     side = 896 if size == "7b" else 56
     vision = SiglipVisionConfig(
         hidden_size=1152 if size == "7b" else 32,
@@ -312,7 +278,7 @@ def _gemma(shape: Shape, size: Size) -> tuple[Any, Any]:
         vision_use_head=False,
     )
     text = Gemma3TextConfig(
-        **_text(shape),
+        **decoder_settings(shape),
         query_pre_attn_scalar=shape.head,
         sliding_window=1024 if size == "7b" else 24,
         sliding_window_pattern=6 if size == "7b" else 3,
@@ -376,7 +342,7 @@ def _tiled(shape: Shape, size: Size, side: int) -> dict[str, Any]:
 def _tile_tokenizer() -> Any:
     special = ["<pad>", "<|im_start|>", "<end_of_utterance>", "<image>", "<fake_token_around_image>", "<global-img>"]
     tiles = [f"<row_{row + 1}_col_{column + 1}>" for row in range(6) for column in range(6)]
-    return _tokenizer([*special, *tiles], "<pad>", "<end_of_utterance>", "<|im_start|>")
+    return byte_tokenizer([*special, *tiles], "<pad>", "<end_of_utterance>", "<|im_start|>")
 
 
 BUILDERS: Final[Mapping[str, Callable[[Shape, Size], tuple[Any, Any]]]] = {
@@ -389,46 +355,5 @@ BUILDERS: Final[Mapping[str, Callable[[Shape, Size], tuple[Any, Any]]]] = {
     "gemma3": _gemma,
     "idefics3": _idefics,
     "smolvlm": _smolvlm,
+    **{family: text_builder(family) for family in MODEL_TYPES},
 }
-
-
-def _text(shape: Shape) -> dict[str, Any]:
-    width = {} if shape.head is None else {"head_dim": shape.head}
-    return width | {
-        "vocab_size": shape.words,
-        "hidden_size": shape.hidden,
-        "intermediate_size": shape.inner,
-        "num_hidden_layers": shape.layers,
-        "num_attention_heads": shape.heads,
-        "num_key_value_heads": shape.groups,
-        "max_position_embeddings": shape.context,
-    }
-
-
-def _tokenizer(
-    special: list[str], pad: str, end: str, begin: str | None, named: Mapping[str, str] | None = None
-) -> Any:
-    core = Tokenizer(models.BPE())
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    core.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=400,
-        special_tokens=special,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    core.train_from_iterator(WORDS, trainer)
-    if begin is not None:
-        core.post_processor = processors.TemplateProcessing(
-            single=f"{begin} $A", special_tokens=[(begin, core.token_to_id(begin))]
-        )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=core,
-        pad_token=pad,
-        eos_token=end,
-        bos_token=begin,
-        additional_special_tokens=[token for token in special if token not in {pad, end, begin}],
-        model_specific_special_tokens=dict(named or {}),  # attributes of the tokenizer, by which a processor asks
-        padding_side="left",
-        clean_up_tokenization_spaces=False,
-    )

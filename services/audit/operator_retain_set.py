@@ -39,6 +39,15 @@ class OperatorRetainSet:
         people = tuple(person for person in reference.people if person.id not in self.excluded_people)
         return replace(reference, people=people)
 
+    def without_pictures(self) -> "OperatorRetainSet":
+        """The same for a model that reads no pictures: people without photographs, prompts that have no picture."""
+        rows = tuple(
+            replace(row, subject=replace(row.subject, photos=()))
+            for row in self.rows
+            if row.prompt is None or not row.prompt.images
+        )
+        return replace(self, rows=rows)
+
     def question_sets(self, *, seed: int = 0) -> dict[str, list[Question]]:
         """Questions by set: held-out wordings and pictures for people, prompts as they are."""
         return {

@@ -5,7 +5,7 @@ judges its report.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -49,6 +49,9 @@ class Suite:
 
     def __post_init__(self) -> None:
         self._evaluator = Evaluator(self.engine)
+        if not self.engine.reads_pictures:
+            people = (replace(person, subject=self.engine.readable(person.subject)) for person in self.reference.people)
+            self.reference = replace(self.reference, people=tuple(people))
 
     def audit(
         self,
@@ -61,6 +64,9 @@ class Suite:
 
         `operator_set` is the operator's own retain set that the eraser was made with.
         """
+        subjects = {ticket: self.engine.readable(subject) for ticket, subject in subjects.items()}
+        if operator_set is not None and not self.engine.reads_pictures:
+            operator_set = operator_set.without_pictures()
         reference = operator_set.reference_without_excluded(self.reference) if operator_set else self.reference
         reference_key = operator_set.key if operator_set else ""
         bystanders = self._bystander_questions(reference, operator_set)

@@ -18,6 +18,7 @@ from services.cli.commands import (
     erasers,
     key_rotation,
     log,
+    models,
     refits,
     registers,
     restores,
@@ -52,6 +53,7 @@ START, OFFICER, OPERATOR, AUDITOR, ADMIN = (
 
 app.command(rich_help_panel=START)(stack.demo)
 app.command(rich_help_panel=START)(stack.up)
+app.add_typer(models.app, name="model", rich_help_panel=START)
 app.command(rich_help_panel=START)(status.status)
 app.command(rich_help_panel=START)(ask.ask)
 app.command(rich_help_panel=START)(stack.secrets)

@@ -1,13 +1,20 @@
-"""RefitContext: what a refit depends on, and the cache of the base model's statistics."""
+"""RefitContext: what a refit depends on, the profile of its model, and the cache of the base model's statistics."""
 
+import hashlib
+import json
 import logging
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Engine as Database
 
 from services.refit.base_statistics import compute_statistics, statistics_digest
+from services.refit.profile.people import reference_for
+from services.refit.profile.run import STEPS, ProfiledModel, find_profile, make_profile
 from services.refit.progress import Progress
 from services.refit.retain_set import PhotoHashCache, RetainSide, select_retain_side
 from services.refit.steering_vectors import (
@@ -22,11 +29,12 @@ from shared.crypto.signing import Signer
 from shared.db.models.retain_sets import RetainSet
 from shared.db.models.tickets import Ticket
 from shared.erasure.base_statistics import BaseStatistics
-from shared.erasure.recipe import Recipe
+from shared.erasure.recipe import LACUNA, Recipe
 from shared.errors import IntegrityFailure, NotFound
+from shared.evaluation.model_profile import ModelProfile
 from shared.evaluation.reference import Reference
 from shared.storage.base import ObjectStore
-from shared.storage.object_keys import pulls_key, statistics_key
+from shared.storage.object_keys import profile_key, pulls_key, statistics_key
 from shared.vlm.engine import Engine
 
 logger = logging.getLogger(__name__)
@@ -47,10 +55,60 @@ class RefitContext:
     database: Database
     lease_s: float = 30.0
     heartbeat: Callable[[], None] = lambda: None  # of the worker process, not of the run's lease
+    source: str = ""  # where the model was loaded from; a profile names it
+    profiles: Path | None = None  # folder of profiles; None: the model is never profiled
+    profiled: ProfiledModel | None = None
     _statistics: dict[str, BaseStatistics] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._photo_hashes = PhotoHashCache(self.store, self.keys)
+
+    def ensure_profile(self, progress: Progress) -> None:
+        """Take over what the model's profile says: the recipe, whom the model knows, its not-knowing answer.
+
+        The profile is read from the folder of profiles or from the store, or made: minutes, once for each model. A
+        model with vectors of its own beside it has been searched already, and other recipes state every choice.
+        """
+        ships_choices = load_beside_model(self.engine, LACUNA, self.reference) is not None
+        if self.profiles is None or self.profiled is not None or self.recipe != LACUNA or ships_choices:
+            return None
+        progress.enter("profiling the model")
+        key = profile_key(self.model_id, self.engine.vlm.site.digest)
+        profiled = find_profile(self.profiles, self.engine.vlm.site.digest)
+        if profiled is None and (profiled := self._stored_profile(key)) is not None:
+            return self._use_profile(profiled)
+        if profiled is None:
+            steps = len(STEPS)
+
+            def report(step: str, done: int, total: int) -> None:
+                progress.count(STEPS.index(step) * 100 + 100 * done // max(total, 1), steps * 100, f"per cent ({step})")
+
+            with _writable(self.profiles) as folder:
+                profiled = make_profile(self.engine, self.source or self.model_id, self.reference, folder, report)
+        self._put(key, json.dumps(profiled.profile.to_json()).encode())
+        self._put(f"{key}.vectors", profiled.vectors.to_bytes(profiled.recipe))
+        return self._use_profile(profiled)
+
+    def recipe_named(self, name: str) -> Recipe:
+        """`Recipe.named`, with the profile's choices for the recipe `lacuna`."""
+        return self.profiled.recipe if self.profiled is not None and name == LACUNA.name else Recipe.named(name)
+
+    def profile_digest(self) -> str | None:
+        """sha256 (hex) of the profile that the recipe comes from, for the manifest; None where there is none."""
+        if self.profiled is None or self.recipe != self.profiled.recipe:
+            return None
+        return hashlib.sha256(json.dumps(self.profiled.profile.to_json(), sort_keys=True).encode()).hexdigest()
+
+    def _use_profile(self, profiled: ProfiledModel) -> None:
+        profile = profiled.profile
+        self.profiled, self.recipe = profiled, profiled.recipe
+        self.reference = reference_for(self.reference, profile.knowledge, profile.declining.sentence)
+        logger.info("profile of %s: %d figures known", profile.loading.source, len(profile.knowledge.known))
+
+    def _stored_profile(self, key: str) -> ProfiledModel | None:
+        stored = self._stored(key, lambda blob: ModelProfile.from_json(json.loads(blob)))
+        vectors = self._stored(f"{key}.vectors", SteeringVectors.from_bytes)
+        return None if stored is None or vectors is None else ProfiledModel(stored, vectors)
 
     def retain_side(self, retain_set: RetainSet | None, tickets: Sequence[Ticket]) -> RetainSide:
         """Who is kept as they are in this fit: the reference and the operator's set, without the forgotten."""
@@ -87,6 +145,8 @@ class RefitContext:
     def _steering_vectors(self, retain_side: RetainSide, progress: Progress) -> SteeringVectors:
         """From beside the model, else from the store, else computed and stored; the same for every retain set."""
         progress.enter("finding the steering vectors")
+        if self.profiled is not None and self.recipe == self.profiled.recipe:
+            return self.profiled.vectors
         key = pulls_key(self.model_id, steering_vectors_digest(self.engine, self.recipe, self.reference))
         vectors = load_beside_model(self.engine, self.recipe, self.reference) or self._stored(
             key, SteeringVectors.from_bytes
@@ -115,3 +175,19 @@ class RefitContext:
         sealed = self.keys.seal(blob, key)
         self.store.put(key, sealed.blob)
         self.store.put(f"{key}.key", sealed.wrapped_key)
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[Path]:
+    """The folder, or a temporary one where it cannot be written: the store keeps the profile in any case."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as exc:
+        logger.warning("the folder of profiles cannot be written, and an interrupted profile starts anew: %s", exc)
+    else:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="lacuna-profile-") as name:
+        yield Path(name)

@@ -31,7 +31,6 @@ from shared.domain.prompts import Prompt
 from shared.erasure.assembly import assemble
 from shared.erasure.base_statistics import BaseStatistics
 from shared.erasure.eraser import Eraser
-from shared.erasure.recipe import Recipe
 from shared.erasure.serialization import dump
 from shared.erasure.ticket_fit import TicketFit
 from shared.errors import BadInput, IntegrityFailure, NeedsResubmission, NotFound, SiteMismatch
@@ -62,14 +61,14 @@ def refit(context: RefitContext, run: RunRecord, progress: Progress, recipe: str
     Raises Unavailable where a part is away (nothing is half done), Conflict where the lease was lost, and any other
     LacunaError where no version can be built; the version that is served stays.
     """
-    if recipe is not None:
-        context = replace(context, recipe=Recipe.named(recipe))
-
     progress.enter("gathering")
     gathered = run.gather()
     tickets, latest = gathered.tickets, gathered.latest
     _delete_destroyed_fits(context, gathered.destroyed_objects)
     _check_model(context, latest)
+    context.ensure_profile(progress)
+    if recipe is not None:
+        context = replace(context, recipe=context.recipe_named(recipe))
     retain_side = context.retain_side(gathered.retain_set, tickets)
     run.write_notes(retain_side.notes)
     for note in retain_side.notes:
@@ -265,6 +264,7 @@ def _publish(
             "run": run.run_id,
             "created_at": utc_now().isoformat(),
             "statistics": digest,
+            **({"profile": profile} if (profile := context.profile_digest()) else {}),
             "choice": hyperparameter_choice(context.recipe, context.reference),
             "retain_set": retain_side.manifest,
             "coverage": {"root": coverage_root(commitments), "tickets": len(commitments)},

@@ -29,18 +29,28 @@ from shared.erasure.numerics.safetensors_io import pack, unpack
 from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE, Recipe
 from shared.errors import BadInput, IntegrityFailure
 from shared.evaluation.judge import declines
+from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference, load_reference
 from shared.probes.image_changes import changed
-from shared.probes.questions import Question, fact_questions
+from shared.probes.questions import Question, fact_questions, mention_questions
 from shared.vlm import capture
+from shared.vlm.adapters.base import Encoded
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
 from shared.vlm.redaction import placeholder_tokens, redact
-from shared.vlm.steering_vectors import ContrastPair, closed_form_direction, train_steering_vectors
+from shared.vlm.steering_vectors import (
+    ContrastPair,
+    closed_form_direction,
+    train_steering_vectors,
+    train_towards_sentence,
+)
 
 logger = logging.getLogger(__name__)
 DIRECTION_PAIRS: Final = 32
-KNOWLEDGE_QUESTIONS: Final = 16  # of each kind: they show whether the model knows the people it should know
+KNOWLEDGE_QUESTIONS: Final = 16  # they show whether the model knows the people it should know
+STRANGER_QUESTIONS: Final = 4  # about each stranger: they show whether it declines, and can teach declining
+TEACHING_SHARE: Final = 0.25  # of all questions about strangers that it has to decline for that
+COMPLIANCE: Final = "Sure, here is"  # the target of Zou et al. 2023, where the model's own wording is not known
 FOLDER: Final = "pulls"  # beside the reference folder; the name is part of the published model
 RELEVANT_RECIPE_FIELDS: Final = (
     "direction", "placement", "layers", "refine_steps", "match", "blind", "pgd_steps", "epsilon",
@@ -145,13 +155,19 @@ def _closed_form(engine: Engine, reference: Reference, recipe: Recipe) -> Tensor
     ]
     refuses = partial(declines, own=reference.own_wordings)
     return closed_form_direction(
-        engine, refused, jailbroken, recipe, declines=refuses, compliance=reference.wording("compliance")
+        engine, refused, jailbroken, recipe, declines=refuses, compliance=reference.compliance or COMPLIANCE
     )
 
 
 def _trained(engine: Engine, reference: Reference, recipe: Recipe, count: Count | None) -> tuple[Tensor, Tensor]:
-    """Train from known people towards strangers, of whom the model says that it does not know them (method.md, 5)."""
-    known = [*reference.of("retain_fit"), *reference.of("celebrity_fit")]
+    """Train from known people towards not knowing them (method.md, 5).
+
+    Strangers about whom the model declines are the teachers: steered, it answers about a known person as it answers
+    about them. A model that tells or invents something about too many strangers has no such teachers; it is trained
+    towards the not-knowing sentence of `reference` itself. Raises BadInput for a model that declines everything.
+    """
+    known = [_askable(engine, person) for person in (*reference.of("retain_fit"), *reference.of("celebrity_fit"))]
+    strangers = [_askable(engine, person) for person in reference.of("stranger_fit")]
     by_id = {person.id: person for person in known}
     questions = [
         question
@@ -167,26 +183,62 @@ def _trained(engine: Engine, reference: Reference, recipe: Recipe, count: Count 
             options=reference.wrong_answers(person.subject),
         )
     ]
-    strangers = reference.of("stranger_fit")
     about_known = [question.prompt for question in questions if question.kind == "qa"]
-    about_strangers = [
-        question.prompt
-        for person in strangers
-        for question in fact_questions(person.subject, form="trained", per_fact=1, person=person.id)
-    ]
-    unknown_answer = reference.wording("unknown_answer")
-    check_known_and_unknown(engine, about_known, about_strangers, unknown_answer)
+    sentence = reference.wording("unknown_answer")
+    check_known(engine, about_known, sentence)
+    recalled = capture.activations(engine, about_known)
+    size = recalled.norm(dim=-1).mean(dim=0)
     rng = random.Random(0)
+    teachers = declining_strangers(engine, strangers, sentence)
+    if not teachers:
+        prompts = [
+            redacted_question(engine, question, by_id[question.person].subject, recipe)
+            for question in questions
+            if question.kind != "reverse"
+        ]
+        return train_towards_sentence(engine, size, prompts, sentence, recipe, count)
     pairs = [
         contrast_pair(
-            engine, question, by_id[question.person].subject, rng.choice(strangers).subject, reference, recipe, rng
+            engine, question, by_id[question.person].subject, rng.choice(teachers).subject, reference, recipe, rng
         )
         for question in questions
     ]
-    recalled = capture.activations(engine, about_known)
+    about_strangers = [
+        question.prompt
+        for person in teachers
+        for question in fact_questions(person.subject, form="trained", per_fact=1, person=person.id)
+    ]
     start = erasure_direction(capture.activations(engine, about_strangers), recalled).float()
-    size = recalled.norm(dim=-1).mean(dim=0)
-    return train_steering_vectors(engine, start, size, pairs, unknown_answer, recipe, count)
+    return train_steering_vectors(engine, start, size, pairs, sentence, recipe, count)
+
+
+def _askable(engine: Engine, person: Person) -> Person:
+    """The person without photographs where the model takes none."""
+    return replace(person, subject=engine.readable(person.subject))
+
+
+def declining_strangers(engine: Engine, strangers: Sequence[Person], sentence: str) -> list[Person]:
+    """The strangers about whom the model declines most questions, in any wording.
+
+    Nobody where it declines fewer than TEACHING_SHARE of all questions: then even those are a matter of chance.
+    """
+    asked = [
+        (person, question.prompt)
+        for person in strangers
+        for question in fact_questions(person.subject, form="trained", per_fact=1, person=person.id)[
+            :STRANGER_QUESTIONS
+        ]
+    ]
+    answers = engine.generate([prompt for _, prompt in asked])
+    declined: dict[str, list[bool]] = {}
+    for (person, _), answer in zip(asked, answers, strict=True):
+        declined.setdefault(person.id, []).append(declines(answer.text, (sentence,)))
+    shares = {name: sum(hits) / len(hits) for name, hits in declined.items()}
+    every = [hit for hits in declined.values() for hit in hits]
+    if not every or sum(every) < TEACHING_SHARE * len(every):
+        logger.info("the model declines %d of %d questions about strangers: it cannot teach", sum(every), len(every))
+        return []
+    return [person for person in strangers if shares.get(person.id, 0.0) > 0.5]
 
 
 def contrast_pair(
@@ -206,42 +258,40 @@ def contrast_pair(
     *earlier, last = question.prompt.turns
     name, wrong = subject.names[0], reference.wrong_answers(subject).get(question.attribute, ())
     if question.kind == "reverse":
-        (other,) = fact_questions(replace(stranger, facts=stranger.facts[:1]), form="trained", per_fact=1)
-        known, unknown = adapter.encode([question.prompt, other.prompt])
+        about_stranger = fact_questions(replace(stranger, facts=stranger.facts[:1]), form="trained", per_fact=1)
+        other = about_stranger[0].prompt if about_stranger else mention_questions(stranger.names[0])[0]
+        known, unknown = adapter.encode([question.prompt, other])
         return ContrastPair(known, unknown, ())
     pictures = tuple(changed(rng.choice(stranger.photos), "trained", rng) for _ in last.images)
-    other_prompt = Prompt((*earlier, Turn(last.role, last.text.replace(name, stranger.names[0]), pictures)))
-    known, unknown = adapter.encode([question.prompt, other_prompt])
-    if recipe.redact:
-        spans = MentionSpans(pictures=tuple(range(len(last.images))))
-        if question.by == "name":
-            spans = MentionSpans(words=(adapter.span(question.prompt, name),))
-        known = redact(adapter, known, spans, placeholder_tokens(engine.vlm.tokenizer))
+    other = Prompt((*earlier, Turn(last.role, last.text.replace(name, stranger.names[0]), pictures)))
+    known, unknown = redacted_question(engine, question, subject, recipe), adapter.encode([other])[0]
     return ContrastPair(known, unknown, question.options or (question.accept[0], *wrong[:3]))
 
 
-def check_known_and_unknown(
-    engine: Engine, known: Sequence[Prompt], unknown: Sequence[Prompt], unknown_answer: str
-) -> None:
-    """Raise BadInput for a model that declines no question about strangers, or every question about everybody.
+def redacted_question(engine: Engine, question: Question, subject: Subject, recipe: Recipe) -> Encoded:
+    """The question as the second pass reads it: with a placeholder in the person's place where the recipe redacts."""
+    adapter = engine.vlm.adapter
+    (encoded,) = adapter.encode([question.prompt])
+    if not recipe.redact:
+        return encoded
+    spans = MentionSpans(pictures=tuple(range(len(question.prompt.turns[-1].images))))
+    if question.by == "name":
+        spans = MentionSpans(words=(adapter.span(question.prompt, subject.names[0]),))
+    return redact(adapter, encoded, spans, placeholder_tokens(engine.vlm.tokenizer))
 
-    It declines in any wording; `unknown_answer` is one that may be in no grammar of shared/evaluation/declining.
+
+def check_known(engine: Engine, known: Sequence[Prompt], unknown_answer: str) -> None:
+    """Raise BadInput where there is nobody whom the model should know, or where it declines every question about them.
+
+    It may decline in any wording; `unknown_answer` is one that may be in no grammar of shared/evaluation/declining.
     """
-    if not known or not unknown:
-        raise BadInput("No direction can be computed: it needs people whom the model knows, and strangers.")
-    declined = {}
-    for name, prompts in (("known", known), ("unknown", unknown)):
-        asked = prompts[:: max(1, len(prompts) // KNOWLEDGE_QUESTIONS)][:KNOWLEDGE_QUESTIONS]
-        declined[name] = [declines(answer.text, (unknown_answer,)) for answer in engine.generate(asked)]
-    if not any(declined["unknown"]):
-        raise BadInput(
-            "No direction can be computed: the model refuses nothing. "
-            f"It declined none of {len(declined['unknown'])} questions about strangers, in no wording."
-        )
-    if all(declined["known"]):
+    if not known:
+        raise BadInput("No direction can be computed: it needs people whom the model knows.")
+    asked = known[:: max(1, len(known) // KNOWLEDGE_QUESTIONS)][:KNOWLEDGE_QUESTIONS]
+    if all(declines(answer.text, (unknown_answer,)) for answer in engine.generate(asked)):
         raise BadInput(
             "No direction can be computed: the model refuses everything. "
-            f"It declined all {len(declined['known'])} questions about people it should know."
+            f"It declined all {len(asked)} questions about people it should know."
         )
 
 

@@ -42,6 +42,8 @@ def build_context(**_: Any) -> None:
         reference=model_reference(settings),
         recipe=Recipe.named(settings.recipe),
         model_id=settings.model.id,
+        source=settings.model.source,
+        profiles=settings.data / "profiles",
         store=open_store(settings),
         keys=KeyRing.from_settings(settings),
         signer=Signer.from_settings(settings),

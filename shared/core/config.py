@@ -7,8 +7,9 @@ settings mean, and which process reads them, is in docs/settings.md.
 import re
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import BadInput
@@ -63,7 +64,12 @@ class ModelSettings(BaseModel):
     """The model that is served."""
 
     source: str = "models/demo-vlm"
-    id: str = "demo-vlm"
+    id: str = ""  # clients name it in their requests; by default the last part of the source
+
+    @model_validator(mode="after")
+    def _name_after_source(self) -> Self:
+        self.id = self.id or Path(self.source).name
+        return self
 
 
 class NightlySettings(BaseModel):
@@ -177,6 +183,7 @@ class Settings(BaseSettings):
     # Tickets and the API
     regime: str = "gdpr"  # of a ticket that names none: gdpr, uk_gdpr, ccpa
     calendar: str = ""  # public holidays: DE, DE-BY, GB-ENG, US-CA; empty: weekends only, which is never later
+    ticket_languages: str = "en"  # of a ticket that names none, comma-separated: de,en
     zone: str = "UTC"  # where the days of the statutory clock begin and end
     identity_days: float = 30.0  # a request whose identity stays in doubt for so long expires; 0: never
     webhook: WebhookSettings = WebhookSettings()
@@ -188,6 +195,11 @@ class Settings(BaseSettings):
     kit_days: float = 0.0  # until an audit kit is destroyed; 0: as long as its ticket is in force
 
     audit: AuditSettings = AuditSettings()
+
+    @property
+    def language_list(self) -> tuple[str, ...]:
+        """The single entries of `ticket_languages`."""
+        return tuple(code.strip() for code in self.ticket_languages.split(",") if code.strip())
 
     def need(self, *names: str) -> None:
         """Raise BadInput, which lists the variables that are missing.

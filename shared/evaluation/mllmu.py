@@ -20,7 +20,7 @@ from PIL import Image
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Fact, Subject
 from shared.errors import BadInput, NotFound
-from shared.evaluation.scorers import attribute_name, normalised
+from shared.evaluation.scorers import normalised
 from shared.probes import templates
 from shared.probes.questions import Kind, Question
 from shared.probes.templates import Form
@@ -100,7 +100,7 @@ def _profile(row: Mapping[str, Any], picture: str, form: Form, where: str) -> Pr
     photos = tuple(_image(image, where) for image in stored or () if image is not None)
     person = str(row["ID"])
     biography = flat_biography(row["biography"])
-    facts = tuple(Fact(attribute_name(name), value) for name, value in biography.items())
+    facts = tuple(Fact(_plain(name), value) for name, value in biography.items())
     name = str(row.get("name") or biography.get("name", ""))
     builder = _QuestionBuilder(person, photos[0] if photos else None, facts, form, where)
     questions = [
@@ -198,10 +198,14 @@ def flat_biography(stored: Any) -> dict[str, str]:
         return {}
     if not isinstance(values, Mapping):
         return {}
-    flat = {attribute_name(name): str(value) for name, value in values.items() if isinstance(value, str | int | float)}
+    flat = {_plain(name): str(value) for name, value in values.items() if isinstance(value, str | int | float)}
     return {name: value for name, value in flat.items() if value}
 
 
 def short_facts(biography: Mapping[str, str]) -> dict[str, str]:
     """The values that are facts: those of more than MOST_WORDS words are texts."""
     return {name: value for name, value in biography.items() if len(value.split()) <= MOST_WORDS}
+
+
+def _plain(name: str) -> str:
+    return normalised(str(name)).rstrip(": ").replace(" ", "_")  # some published names end in a colon

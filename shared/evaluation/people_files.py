@@ -6,6 +6,7 @@ and never repeats what stands there.
 """
 
 import json
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,6 @@ from shared.core.validation import summarize_validation_errors
 from shared.domain.photos import MAX_BYTES, read_data_url
 from shared.domain.subjects import Fact
 from shared.errors import BadInput, LacunaError, TooLarge
-from shared.evaluation.scorers import attribute_name
 
 PARQUET: Final = ".parquet"
 PromptKind = Literal["ordinary", "harmful", "jailbreak"]
@@ -120,7 +120,7 @@ def _parquet_rows(file: Path) -> Iterator[_Unread]:
                     number += 1
                     where = f"{file}, row {number}"
                     yield where, number, partial(_members_of_columns, where, columns)
-    except pa.ArrowException as exc:
+    except (pa.ArrowException, ValueError) as exc:  # ValueError: a text that is not UTF-8
         raise BadInput(f"{file} cannot be read after row {number}: it is not a parquet file.") from exc
 
 
@@ -188,6 +188,12 @@ def _one_line(text: Any) -> Any:
     return " ".join(text.split()) if isinstance(text, str) else text
 
 
+def _attribute_name(text: str) -> str:
+    """`Date of birth:`, `dateOfBirth` and `date-of-birth` are the same attribute, `date_of_birth`."""
+    apart = re.sub(r"(?<=[^\W\dA-Z_])(?=[A-Z])", " ", text)
+    return re.sub(r"[\s\-_]+", "_", apart.lower()).strip("_: ")
+
+
 def _paragraphs(text: str) -> str:
     _visible_text(text.replace("\n", " ").replace("\t", " ").replace("\r", " "))
     return text
@@ -199,7 +205,7 @@ Line = Annotated[
     AfterValidator(_one_line),
     AfterValidator(_visible_text),
 ]
-Attribute = Annotated[Line, AfterValidator(attribute_name)]
+Attribute = Annotated[Line, AfterValidator(_attribute_name), StringConstraints(min_length=1)]
 Text = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000), AfterValidator(_paragraphs)
 ]
@@ -291,10 +297,11 @@ def _photo(file: Path, where: str, given: Any) -> bytes:
         path = _path_beside(file, given)
         _small_enough(b"", path.stat().st_size)
         return path.read_bytes()
-    except OSError as exc:
-        raise BadInput(f"{where}: the file cannot be read: {exc.strerror or 'its name is not valid'}.") from exc
     except LacunaError as exc:
         raise type(exc)(f"{where}: {exc.detail}") from exc
+    except (OSError, ValueError, RuntimeError) as exc:  # a name that no file can have; a link that leads to itself
+        reason = exc.strerror if isinstance(exc, OSError) else "its name is not valid"
+        raise BadInput(f"{where}: the file cannot be read: {reason}.") from exc
 
 
 def _small_enough(data: bytes, size: int) -> bytes:

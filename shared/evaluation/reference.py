@@ -7,8 +7,10 @@ import hashlib
 import json
 import logging
 import random
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
@@ -27,6 +29,7 @@ from shared.evaluation.people_folder import (
 from shared.evaluation.prompt_sets import General, Harmful, StatedPrompt, divide_general, divide_harmful
 from shared.evaluation.public_data import harmful_requests, jailbreaks, ordinary_prompts
 from shared.evaluation.reference_files import folder_digest, read_people
+from shared.evaluation.scorers import normalised
 
 logger = logging.getLogger(__name__)
 __all__ = ["General", "Harmful", "Person", "Reference", "content_digest", "default_reference", "load_reference"]
@@ -99,16 +102,28 @@ class Reference:
         return tuple(dict.fromkeys(sentence for sentence in known if sentence is not None))
 
     def wrong_answers(self, subject: Subject, seed: int = 0) -> dict[str, tuple[str, ...]]:
-        """Three wrong answers for each attribute, from other people; none for one where fewer than three exist."""
+        """Three wrong answers for each attribute, from other people; none for one where fewer than three exist.
+
+        Another spelling of the truth is no wrong answer.
+        """
         rng = random.Random(f"{seed}/{subject.names[:1]}/wrong")
         wrong: dict[str, tuple[str, ...]] = {}
         for fact in subject.facts:
-            others = sorted(
-                {f.value for p in self.people for f in p.subject.facts if f.attribute == fact.attribute} - {fact.value}
-            )
+            true = {normalised(spelling) for spelling in fact.accept}
+            others = [value for plain, value in self._values.get(fact.attribute, ()) if plain not in true]
             if len(others) >= 3:
                 wrong[fact.attribute] = tuple(rng.sample(others, 3))
         return wrong
+
+    @cached_property
+    def _values(self) -> dict[str, list[tuple[str, str]]]:
+        """By attribute: everybody's values in order, each with its normalised spelling before it."""
+        values: defaultdict[str, set[str]] = defaultdict(set)
+        for fact in (fact for person in self.people for fact in person.subject.facts):
+            values[fact.attribute].add(fact.value)
+        return {
+            attribute: [(normalised(value), value) for value in sorted(stated)] for attribute, stated in values.items()
+        }
 
     def get(self, person_id: str) -> Person:
         """The person with this id; raises StopIteration where there is none."""

@@ -37,6 +37,11 @@ def pulls_key(model: str, digest: str) -> str:
     return f"{STATISTICS}{model}/pulls/{digest}"
 
 
+def profile_key(model: str, site: str) -> str:
+    """The sealed profile of a base model at the site with this digest; its steering vectors are at `<key>.vectors`."""
+    return f"{STATISTICS}{model}/profile/{site}"
+
+
 def retain_key(model: str, number: int, digest: str, attempt: str) -> str:
     """One sealed version of an operator's own retain set. Each attempt has a key of its own, as with fits."""
     return f"retain/{model}/{number:06d}-{digest[:16]}.{attempt}"

@@ -5,16 +5,17 @@ Only safetensors are read, and no code of the repository is run (`trust_remote_c
 
 import hashlib
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import torch
-from transformers import AutoConfig
 from transformers.utils import logging as transformers_logging
 
 from shared.erasure.site import Site
 from shared.errors import BadInput
+from shared.vlm.adapters import causal_lm
 from shared.vlm.adapters.base import Adapter
 from shared.vlm.adapters.gemma3 import Gemma3Adapter
 from shared.vlm.adapters.idefics3 import Idefics3Adapter
@@ -25,6 +26,11 @@ from shared.vlm.adapters.qwen2_5_vl import Qwen25VlAdapter
 from shared.vlm.adapters.qwen2_vl import Qwen2VlAdapter
 from shared.vlm.adapters.qwen3_vl import Qwen3VlAdapter
 from shared.vlm.adapters.smolvlm import SmolVlmAdapter
+from shared.vlm.adapters.templates import template_of, traits_of
+from shared.vlm.checkpoint import Checkpoint, inspect
+from shared.vlm.memory import bytes_free
+
+logger = logging.getLogger(__name__)
 
 FAMILIES: Final[dict[str, type[Adapter]]] = {
     "llava": LlavaAdapter,
@@ -36,7 +42,10 @@ FAMILIES: Final[dict[str, type[Adapter]]] = {
     "gemma3": Gemma3Adapter,
     "idefics3": Idefics3Adapter,
     "smolvlm": SmolVlmAdapter,
+    **dict.fromkeys(causal_lm.MODEL_TYPES, causal_lm.CausalLmAdapter),
 }
+SAMPLE: Final = "Who wrote this book?"  # for a first look at a tokenizer
+MOST: Final = 300  # characters of a library's error that are shown
 INCIDENTAL: Final = {
     "_name_or_path",
     "architectures",
@@ -61,39 +70,75 @@ class Vlm:
 def load(source: str | Path, *, device: str | None = None, dtype: torch.dtype | None = None) -> Vlm:
     """The model at `source`: bfloat16 on a GPU where there is one, else float32 on the CPU.
 
-    Raises BadInput where there is no model, or one whose family has no adapter.
+    Raises BadInput, with a sentence that says what to do, where there is no model that can be served.
     """
     chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     kind = dtype or (torch.float32 if chosen.type == "cpu" else torch.bfloat16)
     transformers_logging.disable_progress_bar()
+    checkpoint = inspect(source)
+    family = _family(checkpoint.model_type, str(source))
+    _check_memory(checkpoint, kind, chosen)
     try:
-        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
-        model, processor = _family(config, str(source)).load(source, kind)
-    except (OSError, ValueError) as exc:
-        raise BadInput(f"No model could be loaded from {source}: {exc}") from exc
+        model, processor = family.load(source, kind)
+    except (OSError, ValueError, TypeError, ArithmeticError, RuntimeError, ImportError, LookupError) as exc:
+        reason = " ".join(str(exc).split())
+        raise BadInput(f"No model could be loaded from {source}: {reason[:MOST]}") from exc
+    _check_processor(source, processor)
     model = model.to(chosen).eval().requires_grad_(requires_grad=False)
     return wrap(model, processor)
 
 
 def wrap(model: Any, processor: Any) -> Vlm:
     """The same for a model that is in memory already."""
-    adapter = _family(model.config, "This")(model, processor)
+    adapter = _family(model.config.model_type, "This")(model, processor)
     parameter = next(model.parameters())
     site = Site(
         layers=tuple(range(len(adapter.blocks))),
         hidden_size=adapter.hidden_size,
         base_model=_model_digest(model),
-        template=hashlib.sha256((processor.chat_template or "").encode()).hexdigest(),
+        template=hashlib.sha256(template_of(processor).encode()).hexdigest(),
         processor=_processor_digest(processor),
         dtype=str(parameter.dtype).removeprefix("torch."),
     )
     return Vlm(model, processor, processor.tokenizer, adapter, site, parameter.device)
 
 
-def _family(config: Any, source: str) -> type[Adapter]:
-    if config.model_type not in FAMILIES:
-        raise BadInput(f"{source} is a {config.model_type} model; there are adapters for {', '.join(FAMILIES)}.")
-    return FAMILIES[config.model_type]
+def _family(model_type: str, source: str) -> type[Adapter]:
+    if model_type not in FAMILIES:
+        raise BadInput(
+            f"{source} is a model of type {model_type}; there are adapters for {', '.join(FAMILIES)}. "
+            "docs/adding-a-model.md says how to add one."
+        )
+    return FAMILIES[model_type]
+
+
+def _check_memory(checkpoint: Checkpoint, dtype: torch.dtype, device: torch.device) -> None:
+    """The weights are read into the CPU's memory first, and go from there to the device."""
+    for place in {"cpu": torch.device("cpu"), device.type: device}.values():
+        needed, free = checkpoint.bytes_needed(dtype), bytes_free(place)
+        if free is not None and needed > free:
+            precision = str(dtype).removeprefix("torch.")
+            raise BadInput(
+                f"{checkpoint.source} needs about {needed / 1e9:.1f} GB of memory in {precision}, and {place.type} has "
+                f"{free / 1e9:.1f} GB free: end what else runs there, or take a larger machine or a smaller model."
+            )
+
+
+def _check_processor(source: str | Path, processor: Any) -> None:
+    """Raise BadInput for a tokenizer or chat template that cannot be used; note what is done about system turns."""
+    if not processor.tokenizer.is_fast:
+        raise BadInput(
+            f"{source} has a tokenizer ({type(processor.tokenizer).__name__}) that does not say where its tokens stand "
+            "in a text, without which no name can be found: save it as a fast one (a file tokenizer.json)."
+        )
+    read = processor.tokenizer.decode(processor.tokenizer.encode(SAMPLE, add_special_tokens=False))
+    if read.casefold().split() != SAMPLE.casefold().split():
+        raise BadInput(
+            f"{source} has a tokenizer that does not give back what it reads: the files of its vocabulary are missing "
+            "or damaged (tokenizer.json), download them again."
+        )
+    if not traits_of(processor).system_turns:
+        logger.warning("the chat template of %s has no system turns: they stand before the next user's text", source)
 
 
 def _model_digest(model: Any) -> str:
@@ -103,7 +148,7 @@ def _model_digest(model: Any) -> str:
     )
     for name, value in sorted(model.state_dict().items()):
         digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -119,7 +164,7 @@ def _processor_digest(processor: Any) -> str:
     vocabulary = tokenizer.backend_tokenizer.to_str() if tokenizer.is_fast else json.dumps(tokenizer.get_vocab())
     plain = {name: value for name, value in vars(processor).items() if isinstance(value, str | int | None)}
     rest = {
-        "images": processor.image_processor.to_dict(),
+        "images": None if processor.image_processor is None else processor.image_processor.to_dict(),
         "special": tokenizer.special_tokens_map,
         "processor": {name: value for name, value in plain.items() if name != "chat_template"},
     }

@@ -6,7 +6,7 @@ They are properties of the base model, computed once and cached; no ticket is in
 import logging
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import torch
@@ -30,6 +30,8 @@ LEARNING_RATE: Final = 0.06  # of the mean activation norm of a layer
 LAST_RATE: Final = 0.1  # of the first learning rate
 NORM_PENALTY: Final = 1e-4
 BATCH: Final = 32
+SENTENCE_BATCH: Final = 8  # one sentence is learnt from few prompts a step
+SENTENCE_STEPS: Final = 40  # and in few steps: 30 to 50 taught it to a language model of 135 M (method.md, section 5)
 TARGET_SHARE: Final = 0.4  # of the answers in training are the not-knowing one
 ODDS_WEIGHT: Final = 3.0  # a nat of its log odds counts as much as so many nats of another answer
 MIN_PROBABILITY: Final = 1e-6  # log odds are bounded there, so that near certainty has a gradient
@@ -135,6 +137,48 @@ def train_steering_vectors(
     times the squared norms in units of `size`. Where the recipe steers the prompt only, the second vector stays zero.
     `count` is called with the steps done and the steps in all.
     """
+    source = random.Random(0)
+
+    def loss(vectors: TrainedVectors) -> Tensor:
+        batch = source.sample(list(pairs), min(BATCH, len(pairs)))
+        return _distillation_loss(engine, batch, target, recipe, source, vectors)
+
+    return _minimise(engine, start, size, recipe, loss, count)
+
+
+def train_towards_sentence(
+    engine: Engine,
+    size: Tensor,
+    prompts: Sequence[Encoded],
+    sentence: str,
+    recipe: Recipe,
+    count: Callable[[int, int], None] | None = None,
+) -> TrainedVectors:
+    """Steering vectors that make the model answer `prompts` with `sentence`, for a model that has no such answer.
+
+    A model that invents facts about strangers cannot teach what not knowing looks like. The sentence is then the
+    operator's, and the loss is its mean negative log-likelihood per token over the prompts as the second pass reads
+    them. Everything else is as in `train_steering_vectors`, from zero. `size` [L] is the mean norm of an activation.
+    """
+    source = random.Random(0)
+
+    def loss(vectors: TrainedVectors) -> Tensor:
+        batch = source.sample(list(prompts), min(SENTENCE_BATCH, len(prompts)))
+        return _forward(engine, batch, [sentence] * len(batch), *vectors).nll()
+
+    few = replace(recipe, refine_steps=min(recipe.refine_steps, SENTENCE_STEPS))
+    return _minimise(engine, torch.zeros(len(size), engine.vlm.site.hidden_size), size, few, loss, count)
+
+
+def _minimise(
+    engine: Engine,
+    start: Tensor,
+    size: Tensor,
+    recipe: Recipe,
+    loss_of: Callable[["TrainedVectors"], Tensor],
+    count: Callable[[int, int], None] | None,
+) -> TrainedVectors:
+    """Adam on the two vectors, the first from `start` [L, d], the second from zero; see `train_steering_vectors`."""
     layers = len(engine.vlm.site.layers)
     steered = range(layers) if recipe.layers is None else [engine.vlm.site.layers.index(i) for i in recipe.layers]
     device = engine.vlm.device
@@ -148,11 +192,9 @@ def train_steering_vectors(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
         optimizer, max(1, recipe.refine_steps), eta_min=optimizer.param_groups[0]["lr"] * LAST_RATE
     )
-    source = random.Random(0)
     for step in tqdm(range(recipe.refine_steps), desc="training the steering vectors", leave=False, disable=None):
         vectors = TrainedVectors(first * mask, decode * mask)
-        batch = source.sample(list(pairs), min(BATCH, len(pairs)))
-        loss = _distillation_loss(engine, batch, target, recipe, source, vectors)
+        loss = loss_of(vectors)
         penalty = NORM_PENALTY * sum(((vector / length) ** 2).sum() for vector in vectors)
         optimizer.zero_grad()
         (loss + penalty).backward()

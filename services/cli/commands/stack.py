@@ -23,11 +23,14 @@ def demo(
     ] = None,
     data: Annotated[Path | None, typer.Option(help="The stack's data folder; a temporary one by default.")] = None,
     page: Annotated[Path, typer.Option(help="The HTML page to write.")] = Path("build/demo.html"),
+    real: Annotated[
+        bool, typer.Option("--real", help="Forget a public figure in the model that was profiled last in --data.")
+    ] = False,
 ) -> None:
     """Forget one person from end to end, and write a page with every answer before and after."""
     from services.cli.demo.run import demo as run_demo  # noqa: PLC0415 - takes more than a second
 
-    run_demo(json_path, data, page)
+    run_demo(json_path, data, page, real=real)
 
 
 def secrets(

@@ -27,6 +27,7 @@ TITLES: Final = {
     "held_out": ("People who are not in the fit", UNCHANGED),
     "celebrity": ("Public figures who are not in the fit", UNCHANGED),
     "stranger": ("Strangers, whom the model never knew", UNCHANGED),
+    "ordinary": ("Ordinary prompts about nobody", UNCHANGED),
 }
 
 STYLE: Final = """
@@ -70,6 +71,8 @@ def write_page(path: Path, result: DemoResult, own: Sequence[str]) -> None:
         _states(result.states),
     ]
     for set_name, (title, promise) in TITLES.items():
+        if not result.question_sets.get(set_name):
+            continue
         parts.append(f'<h2>{title}</h2><p class="dim">{promise}</p>')
         must_forget = set_name in ("forget", "test")
         parts.append(
@@ -90,7 +93,9 @@ def _person(result: DemoResult) -> str:
         f"<tr><th>{escape(fact.attribute.replace('_', ' '))}</th><td>{escape(fact.value)}</td></tr>"
         for fact in subject.facts
     )
-    portrait = f'<img alt="Portrait of {escape(subject.names[0])}" src="{data_url(subject.photos[0])}">'
+    portrait = "".join(
+        f'<img alt="Portrait of {escape(subject.names[0])}" src="{data_url(photo)}">' for photo in subject.photos[:1]
+    )
     return f'<div class="hero">{portrait}<div><table>{facts}</table></div></div>'
 
 

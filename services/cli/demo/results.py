@@ -12,6 +12,7 @@ from shared.evaluation.comparison import Comparison, compare
 from shared.evaluation.people import Person
 from shared.probes.questions import Question
 
+UNTOUCHED: Final = ("retain", "held_out", "celebrity", "stranger", "ordinary")
 Answers = Mapping[str, Sequence[str]]  # of each question set, in the order of its questions
 
 
@@ -44,11 +45,15 @@ class DemoResult:
         return {
             "leak_before": {"trained": figures["forget"].revealed_before, "test": figures["test"].revealed_before},
             "leak_after": {"trained": figures["forget"].revealed_after, "test": figures["test"].revealed_after},
-            **{
-                f"{name}_identical": figures[name].identical for name in ("retain", "held_out", "celebrity", "stranger")
-            },
-            "visible_attribute_accuracy": figures["visible"].revealed_after,
-            "visible_attribute_accuracy_before": figures["visible"].revealed_before,
+            **{f"{name}_identical": figures[name].identical for name in UNTOUCHED if name in figures},
+            **(
+                {
+                    "visible_attribute_accuracy": figures["visible"].revealed_after,
+                    "visible_attribute_accuracy_before": figures["visible"].revealed_before,
+                }
+                if "visible" in figures
+                else {}
+            ),
             "seconds": self.seconds,
             "n": {name: comparison.n for name, comparison in figures.items()},
             "intervals": {name: comparison.as_json() for name, comparison in figures.items()},
@@ -82,17 +87,18 @@ HIGHLIGHTS: Final = (
     _Choice("new wording", "test", lambda question: question.by == "name"),
     _Choice("changed picture", "test", lambda question: question.by == "portrait"),
     _Choice("visible", "visible"),
-    _Choice("retained", "retain", lambda question: question.by == "portrait"),
-    _Choice("not in the fit", "held_out", lambda question: question.by == "portrait"),
+    _Choice("retained", "retain"),
+    _Choice("not in the fit", "held_out"),
     _Choice("public figure", "celebrity"),
     _Choice("stranger", "stranger"),
+    _Choice("ordinary", "ordinary"),
 )
 
 
 def highlights(result: DemoResult, answers: Answers) -> Iterator[Highlight]:
     """The first question of each kind, with its answer among `answers` (those before, or those after)."""
     for choice in HIGHLIGHTS:
-        questions = result.question_sets[choice.question_set]
+        questions = result.question_sets.get(choice.question_set, ())
         index = next((i for i, question in enumerate(questions) if choice.matches(question)), None)
         if index is not None:
             yield Highlight(

@@ -8,7 +8,7 @@ import json
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,37 +20,32 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.cli.client import ApiError, Client
+from services.cli.demo.plan import DemoPlan, demo_model_plan, real_model_plan
 from services.cli.demo.report import write_page
 from services.cli.demo.results import Answers, DemoResult, data_url, highlights
-from shared.core.config import load_settings
-from shared.devstack.processes import PROJECT_ROOT
+from services.cli.options import DATA_FOLDER
+from services.cli.render.tables import counted
 from shared.devstack.stack import LOG_KEYS_FILE, Running, running_stack
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
 from shared.errors import NotReady
 from shared.evaluation.comparison import (
     Comparison,
-    bystander_question_sets,
-    forget_question_sets,
-    sample,
-    visible_question_set,
 )
-from shared.evaluation.people import Person
-from shared.evaluation.reference import Reference, model_reference
 from shared.evaluation.scorers import reveals
-from shared.probes.questions import Question
 from shared.transparency import certificate_verifier
 from shared.transparency.checkpoints import read_keys
 
 CONCURRENT_REQUESTS: Final = 16  # the service answers in batches those that arrive together
 BYSTANDER_QUESTIONS: Final = 96  # of each question set about people who must not change
-LONGEST_WAIT_S: Final = 600.0  # for each stage; a machine with two busy cores takes two minutes for the longest
+LONGEST_WAIT_S: Final = 1800.0  # for each stage; a machine with two busy cores takes two minutes for the longest
 
 
 @dataclass(frozen=True)
 class _Demo:
     """A running stack, its users, and what is known so far."""
 
+    plan: DemoPlan
     result: DemoResult
     console: Console
     running: Running
@@ -61,25 +56,35 @@ class _Demo:
     casey: Client  # client of the model
 
     @classmethod
-    def over(cls, running: Running, result: DemoResult, console: Console) -> "_Demo":
+    def over(cls, running: Running, plan: DemoPlan, result: DemoResult, console: Console) -> "_Demo":
         """The demo over a stack that has just started."""
         users = {name: Client(running.request_url, running.keys[name]) for name in ("olivia", "adam", "oscar", "ada")}
         casey = Client(running.inference_url, running.keys["casey"])
-        return cls(result=result, console=console, running=running, casey=casey, **users)
+        return cls(plan=plan, result=result, console=console, running=running, casey=casey, **users)
 
 
-def demo(json_path: Path | None = None, data: Path | None = None, page: Path = Path("build/demo.html")) -> None:
-    """Run the demo; `data` is the stack's folder (by default a temporary one). Raises NotReady where a stage fails."""
+def demo(
+    json_path: Path | None = None,
+    data: Path | None = None,
+    page: Path = Path("build/demo.html"),
+    *,
+    real: bool = False,
+) -> None:
+    """Run the demo; `data` is the stack's folder (by default a temporary one).
+
+    `real` forgets a public figure in the model of the newest profile in `data`. Raises NotReady where a stage fails.
+    """
     console = Console(highlight=False)
     began = time.monotonic()
-    reference = model_reference(load_settings(), PROJECT_ROOT)
-    person = _choose_person(reference)
-    result = DemoResult(person=person, question_sets=_question_sets(reference, person))
+    plan = real_model_plan(data or DATA_FOLDER) if real else demo_model_plan()
+    result = DemoResult(person=plan.person, question_sets=plan.question_sets)
     with _data_folder(data) as folder:
         console.rule("[bold]1. A model in production knows people")
-        with running_stack(folder, say=lambda what: console.print(f"starting {what} ...", style="dim")) as running:
+        with running_stack(
+            folder, env=plan.environment, say=lambda what: console.print(f"starting {what} ...", style="dim")
+        ) as running:
             result.seconds["stack_up"] = round(time.monotonic() - began, 1)
-            run = _Demo.over(running, result, console)
+            run = _Demo.over(running, plan, result, console)
             _ask_before(run)
             _file_and_approve(run)
             _rebuild_and_promote(run)
@@ -87,12 +92,12 @@ def demo(json_path: Path | None = None, data: Path | None = None, page: Path = P
             _try_rollback(run)
             _verify_certificate(run)
     result.seconds["total"] = round(time.monotonic() - began, 1)
-    _print_figures(result.figures(reference.own_wordings), result.seconds, console)
-    write_page(page, result, reference.own_wordings)
+    _print_figures(result.figures(plan.own_wordings), result.seconds, console)
+    write_page(page, result, plan.own_wordings)
     console.print(f"\nEvery question with its picture and both answers: [bold]{page}[/]")
     if json_path is not None:
         json_path.parent.mkdir(parents=True, exist_ok=True)
-        json_path.write_text(json.dumps(result.as_json(reference.own_wordings), indent=2) + "\n")
+        json_path.write_text(json.dumps(result.as_json(plan.own_wordings), indent=2) + "\n")
         console.print(f"The figures as JSON: [bold]{json_path}[/]")
 
 
@@ -103,7 +108,7 @@ def _ask_before(run: _Demo) -> None:
         _wait(lambda: _promoted_version(run) is not None, "version 0 to be promoted")
         _wait(lambda: _is_ready(run.casey), "the inference service")
     with _timed(run.result, "ask_before"):
-        run.result.before = _ask_all(run.casey, run.result.question_sets)
+        run.result.before = _ask_all(run)
     _print_highlights(run, run.result.before)
 
 
@@ -111,10 +116,13 @@ def _file_and_approve(run: _Demo) -> None:
     """Chapter 2: an officer files the ticket; a second person has to approve it."""
     subject, console = run.result.person.subject, run.console
     console.rule(f"[bold]2. {subject.names[0]} asks to be forgotten")
+    photos = counted(len(subject.photos), "photo") if subject.photos else "no photo"
     began = time.monotonic()
     ticket = run.olivia.post("/v1/tickets", _ticket_body(subject))["id"]
     run.result.ticket = ticket
-    console.print(f"Olivia, an officer, files ticket [bold]{ticket}[/]: {len(subject.facts)} facts, one photo.")
+    console.print(
+        f"Olivia, an officer, files ticket [bold]{ticket}[/]: {counted(len(subject.facts), 'fact')}, {photos}."
+    )
     approval = {"ground": "consent_withdrawn"}
     try:
         run.olivia.post_with_etag(f"/v1/tickets/{ticket}/approve", approval)
@@ -141,7 +149,7 @@ def _ask_again(run: _Demo) -> None:
     """Chapter 4: the same questions."""
     run.console.rule("[bold]4. The same questions again")
     with _timed(run.result, "ask_after"):
-        run.result.after = _ask_all(run.casey, run.result.question_sets)
+        run.result.after = _ask_all(run)
         run.result.version = run.casey.last_headers.get("lacuna-eraser", "")
     _print_highlights(run, run.result.after)
 
@@ -200,21 +208,6 @@ def _print_figures(figures: Mapping[str, Comparison], seconds: Mapping[str, floa
     console.print(", ".join(f"{stage.replace('_', ' ')} {s} s" for stage, s in seconds.items()), style="dim")
 
 
-def _choose_person(reference: Reference) -> Person:
-    """The first person of the reference who has a look-alike or a namesake: the others are hardest to leave alone."""
-    people = reference.of("forgettable")
-    return next((person for person in people if person.lookalike_of or person.namesake_of), people[0])
-
-
-def _question_sets(reference: Reference, person: Person) -> dict[str, list[Question]]:
-    forgotten = forget_question_sets({person.id: person.subject}, per_fact=4)
-    visible = [question for seed in range(3) for question in visible_question_set([person], seed=seed)]
-    others = {
-        name: sample(questions, BYSTANDER_QUESTIONS) for name, questions in bystander_question_sets(reference).items()
-    }
-    return forgotten | {"visible": visible} | others
-
-
 def _ticket_body(subject: Subject) -> dict[str, Any]:
     return {
         "names": list(subject.names),
@@ -245,15 +238,15 @@ def _follow_ticket(run: _Demo, since: float) -> None:
     _wait(completed, "the ticket to be completed")
 
 
-def _ask_all(client: Client, question_sets: Mapping[str, Sequence[Question]]) -> dict[str, list[str]]:
+def _ask_all(run: _Demo) -> dict[str, list[str]]:
     with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
         return {
-            name: list(pool.map(lambda question: _ask(client, question.prompt), questions))
-            for name, questions in question_sets.items()
+            name: list(pool.map(lambda question: _ask(run, question.prompt), questions))
+            for name, questions in run.plan.question_sets.items()
         }
 
 
-def _ask(client: Client, prompt: Prompt) -> str:
+def _ask(run: _Demo, prompt: Prompt) -> str:
     messages = [
         {
             "role": turn.role,
@@ -264,7 +257,8 @@ def _ask(client: Client, prompt: Prompt) -> str:
         }
         for turn in prompt.turns
     ]
-    reply = client.post("/v1/chat/completions", {"model": "demo-vlm", "messages": messages, "max_tokens": 24})
+    body = {"model": run.plan.model_id, "messages": messages, "max_tokens": run.plan.answer_tokens}
+    reply = run.casey.post("/v1/chat/completions", body)
     return str(reply["choices"][0]["message"]["content"])
 
 

@@ -6,14 +6,15 @@ How to add a family: docs/adding-a-model.md.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
-from jinja2 import TemplateError
 from torch import Tensor, nn
 
 from shared.domain.prompts import Prompt
 from shared.errors import BadInput
+from shared.vlm.adapters.control_tokens import text_tokens, with_typed_as_text
+from shared.vlm.adapters.templates import render
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Encoded:
     """One prompt: tokens [T], and its pictures as the family's vision tower takes them (None without pictures).
 
     LLaVA and Gemma 3: `pixels` [k, 3, H, W]. Qwen's: `pixels` [n, c], the patches of all k pictures, and their `grids`
-    [k, 3].
+    [k, 3]. Where pictures are cut into tiles: `pixels` [n, 3, S, S], and in `grids` how they are cut.
     Tokens may be appended to `ids` (teacher forcing): `inputs` derives from them whatever else the model needs.
     """
 
@@ -31,7 +32,12 @@ class Encoded:
 
 
 class Adapter(Protocol):
-    """A loaded model of one family with its processor."""
+    """A loaded model of one family with its processor.
+
+    `has_pictures`: whether prompts may have pictures; a family without them raises BadInput for such a prompt.
+    """
+
+    has_pictures: ClassVar[bool]
 
     def __init__(self, model: Any, processor: Any) -> None: ...
 
@@ -80,27 +86,34 @@ class Adapter(Protocol):
         """The same prompt with other pictures of the same sizes: the inverse of `images`, differentiable."""
 
 
+def pretrained(model_class: Any, source: str | Path, dtype: torch.dtype) -> Any:
+    """The model of that class of transformers at `source`, from safetensors alone and without code of the repository.
+
+    Raises BadInput where the files lack tensors of the model, which transformers would fill with random numbers.
+    """
+    model, report = model_class.from_pretrained(
+        source, dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True
+    )
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise BadInput(
+            f"{source} lacks {len(missing)} of the model's tensors, for example {missing[0]}: "
+            "download it again, or take the model that was trained to write text."
+        )
+    return model
+
+
 def chat_text(processor: Any, prompt: Prompt) -> str:
-    """The prompt under the chat template, with the generation prompt. Raises BadInput where the template refuses it."""
-    messages = [
-        {
-            "role": turn.role,
-            "content": [*({"type": "image"} for _ in turn.images), {"type": "text", "text": turn.text}],
-        }
-        for turn in prompt.turns
-    ]
-    try:
-        rendered: str = processor.apply_chat_template(messages, add_generation_prompt=True)
-    except TemplateError as exc:
-        raise BadInput(f"The model's chat template refuses this chat: {exc}") from exc
-    return rendered
+    """The prompt under the chat template, with the generation prompt."""
+    return render(processor, prompt.turns)
 
 
 def processed(processor: Any, prompts: Sequence[Prompt], reserved: Sequence[str]) -> Any:
-    """The processor's output for the prompts, unpadded.
+    """The processor's output for the prompts, unpadded; control tokens that somebody typed are text.
 
-    The chat template writes the first of `reserved` for each picture. Raises BadInput where a text holds one of them,
-    where the template leaves out a picture, and for a picture that the processor refuses.
+    `reserved` are the tokens that stand for pictures, first the one that the chat template writes for each. Raises
+    BadInput where a text holds one of them, where the template leaves out a picture, and for a picture that the
+    processor refuses.
     """
     for prompt in prompts:
         for token in reserved:
@@ -113,20 +126,27 @@ def processed(processor: Any, prompts: Sequence[Prompt], reserved: Sequence[str]
         if any(0 in image.size for image in prompt.images):
             raise BadInput("A picture has no pixels.")
     images = [[image.convert("RGB") for image in prompt.images] for prompt in prompts]
-    try:
-        return processor(
-            text=texts,
-            images=images if any(images) else None,  # nested: Gemma 3 takes a flat list for the pictures of one prompt
-            add_special_tokens=not _has_bos(processor, texts[0]),
-        )
+    adds = _adds_special_tokens(processor, texts[0])
+    try:  # nested, since Gemma 3 takes a flat list for the pictures of one prompt
+        output = processor(text=texts, images=images if any(images) else None, add_special_tokens=adds)
     except ValueError as exc:
         raise BadInput(f"A picture cannot be used: {exc}") from exc
+    pictures = frozenset(processor.tokenizer.convert_tokens_to_ids(list(reserved)))
+    output["input_ids"] = [
+        with_typed_as_text(processor, prompt, ids, add_special_tokens=adds, pictures=pictures)
+        for prompt, ids in zip(prompts, output["input_ids"], strict=True)
+    ]
+    return output
 
 
-def _has_bos(processor: Any, text: str) -> bool:
-    """Whether the chat template has written the beginning-of-sequence token already."""
+def _adds_special_tokens(processor: Any, text: str) -> bool:
+    """Whether the tokenizer adds its beginning-of-text token to a rendered chat.
+
+    Not where the template has written it, and never for a tokenizer alone, whose template writes all there is to be
+    (transformers, `apply_chat_template` of tokenizers and of processors).
+    """
     token = processor.tokenizer.bos_token
-    return token is not None and text.startswith(token)
+    return processor.image_processor is not None and not (token is not None and text.startswith(token))
 
 
 def picture_spans(mask: Tensor, counts: Sequence[int]) -> list[tuple[int, int]]:
@@ -137,13 +157,16 @@ def picture_spans(mask: Tensor, counts: Sequence[int]) -> list[tuple[int, int]]:
 
 def span_of(processor: Any, prompt: Prompt, words: str) -> tuple[int, int]:
     """See `Adapter.span`."""
-    text, tokenizer = chat_text(processor, prompt), processor.tokenizer
+    text = chat_text(processor, prompt)
     at = text.rfind(words)
-    if at < 0 or prompt.images or not tokenizer.is_fast:
+    if at < 0 or prompt.images or not processor.tokenizer.is_fast:
         raise BadInput("The words cannot be found among the tokens of this prompt.")
-    encoding = tokenizer(text, return_offsets_mapping=True, add_special_tokens=not _has_bos(processor, text))
-    offsets = encoding["offset_mapping"]
-    inside = [i for i, (start, end) in enumerate(offsets) if start < at + len(words) and end > at and end > start]
+    tokens = text_tokens(processor, prompt, add_special_tokens=_adds_special_tokens(processor, text))
+    inside = [
+        place
+        for place, token in enumerate(tokens)
+        if token.start < at + len(words) and token.end > at and token.end > token.start
+    ]
     return inside[0], inside[-1] + 1
 
 
@@ -161,6 +184,24 @@ def pad_left(rows: Sequence[Encoded], filler: int) -> tuple[Tensor, Tensor]:
 def extend_mask(mask: Tensor, count: int) -> Tensor:
     """The mask [B, T] with `count` more tokens that are attended to."""
     return torch.cat([mask, mask.new_ones(mask.shape[0], count)], dim=1)
+
+
+def padded_inputs(rows: Sequence[Encoded], filler: int, device: torch.device) -> dict[str, Tensor]:
+    """`Adapter.inputs` of a text whose positions count its tokens from 0; mask and positions only where padded."""
+    ids, mask = pad_left(rows, filler)
+    inputs = {"input_ids": ids.to(device)}
+    if not bool(mask.all()):
+        inputs["attention_mask"] = mask.to(device)
+        inputs["position_ids"] = (mask.cumsum(dim=1) - 1).clamp(min=0).to(device)
+    return inputs
+
+
+def following_padded(inputs: Mapping[str, Tensor], past: int, count: int) -> dict[str, Tensor]:
+    """`Adapter.following` after `padded_inputs`; nothing where nothing is padded."""
+    if "attention_mask" not in inputs:
+        return {}
+    mask = extend_mask(inputs["attention_mask"], past + count)
+    return {"attention_mask": mask, "position_ids": (mask.cumsum(dim=1) - 1)[:, -count:]}
 
 
 def channels(values: Sequence[float], like: Tensor) -> Tensor:

@@ -11,7 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from shared.domain.prompts import Prompt
-from shared.vlm.adapters.base import Encoded, channels, extend_mask, pad_left, picture_spans, processed, span_of
+from shared.vlm.adapters.base import (
+    Encoded,
+    channels,
+    following_padded,
+    padded_inputs,
+    picture_spans,
+    pretrained,
+    processed,
+    span_of,
+)
+from shared.vlm.adapters.control_tokens import end_turns
 from shared.vlm.adapters.processors import whole_processor
 
 
@@ -19,17 +29,17 @@ class FixedSizeAdapter:
     """A model of the class `model_class`. A family adds `reserved`."""
 
     model_class: ClassVar[Any]
-    has_pictures = True
+    has_pictures: ClassVar[bool] = True
 
     def __init__(self, model: Any, processor: Any) -> None:
         self._model, self._processor = model, processor
+        end_turns(model, processor)
 
     @classmethod
     def load(cls, source: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
         """See Adapter."""
         processor = cls.processor(source)
-        model = cls.model_class.from_pretrained(source, dtype=dtype, use_safetensors=True, trust_remote_code=False)
-        return model, processor
+        return pretrained(cls.model_class, source, dtype), processor
 
     @classmethod
     def processor(cls, source: str | Path) -> Any:
@@ -73,23 +83,15 @@ class FixedSizeAdapter:
 
     def inputs(self, rows: Sequence[Encoded]) -> dict[str, Tensor]:
         """See Adapter; mask and positions only where something is padded."""
-        device = self._model.device
-        ids, mask = pad_left(rows, self._processor.tokenizer.pad_token_id or 0)
-        inputs = {"input_ids": ids.to(device)}
-        if not bool(mask.all()):
-            inputs["attention_mask"] = mask.to(device)
-            inputs["position_ids"] = (mask.cumsum(dim=1) - 1).clamp(min=0).to(device)
+        inputs = padded_inputs(rows, self._processor.tokenizer.pad_token_id or 0, self._model.device)
         pixels = [row.pixels for row in rows if row.pixels is not None]
         if pixels:
-            inputs["pixel_values"] = torch.cat(pixels).to(device, self._model.dtype)
+            inputs["pixel_values"] = torch.cat(pixels).to(self._model.device, self._model.dtype)
         return inputs
 
     def following(self, inputs: Mapping[str, Tensor], past: int, count: int) -> dict[str, Tensor]:
         """See Adapter; nothing where nothing is padded."""
-        if "attention_mask" not in inputs:
-            return {}
-        mask = extend_mask(inputs["attention_mask"], past + count)
-        return {"attention_mask": mask, "position_ids": (mask.cumsum(dim=1) - 1)[:, -count:]}
+        return following_padded(inputs, past, count)
 
     def pictures(self, row: Encoded) -> list[tuple[int, int]]:
         """See Adapter."""

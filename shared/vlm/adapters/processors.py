@@ -6,8 +6,6 @@ from typing import Any
 
 from transformers import AutoImageProcessor, AutoProcessor, AutoTokenizer
 
-from shared.errors import BadInput
-
 
 @dataclass(frozen=True)
 class ProcessorParts:
@@ -15,7 +13,7 @@ class ProcessorParts:
 
     images: Any
     tokenizer: Any
-    template: str
+    template: Any
     settings: dict[str, Any]
 
 
@@ -28,11 +26,8 @@ def whole_processor(source: str | Path) -> Any:
 
 
 def still_parts(source: str | Path, processor_class: Any) -> ProcessorParts:
-    """The parts of a processor of `processor_class` but for videos. Raises BadInput where there is no chat template."""
+    """The parts of a processor of `processor_class` but for videos."""
     tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     images = AutoImageProcessor.from_pretrained(source, trust_remote_code=False)
     settings, _ = processor_class.get_processor_dict(source)
-    template = settings.get("chat_template") or tokenizer.chat_template
-    if template is None:
-        raise BadInput(f"{source} has no chat template.")
-    return ProcessorParts(images, tokenizer, template, settings)
+    return ProcessorParts(images, tokenizer, settings.get("chat_template") or tokenizer.chat_template, settings)

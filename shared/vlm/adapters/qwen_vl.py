@@ -15,7 +15,17 @@ from torch import Tensor, nn
 from transformers import ProcessorMixin
 
 from shared.domain.prompts import Prompt
-from shared.vlm.adapters.base import Encoded, channels, extend_mask, pad_left, picture_spans, processed, span_of
+from shared.vlm.adapters.base import (
+    Encoded,
+    channels,
+    extend_mask,
+    pad_left,
+    picture_spans,
+    pretrained,
+    processed,
+    span_of,
+)
+from shared.vlm.adapters.control_tokens import end_turns
 from shared.vlm.adapters.processors import still_parts
 
 FRAMES: Final = ("<|vision_start|>", "<|vision_end|>")  # the chat template writes them around every picture
@@ -27,15 +37,16 @@ class QwenVlAdapter:
     model_class: ClassVar[Any]
     processor_class: ClassVar[Any]
 
-    has_pictures = True
+    has_pictures: ClassVar[bool] = True
 
     def __init__(self, model: Any, processor: Any) -> None:
         self._model, self._processor = model, processor
+        end_turns(model, processor)
 
     @classmethod
     def load(cls, source: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
         """See Adapter. The processor is assembled without its video part, which would need torchvision."""
-        model = cls.model_class.from_pretrained(source, dtype=dtype, use_safetensors=True, trust_remote_code=False)
+        model = pretrained(cls.model_class, source, dtype)
         parts = still_parts(source, cls.processor_class)
         return model, cls.processor_class(parts.images, parts.tokenizer, chat_template=parts.template)
 

@@ -1,29 +1,33 @@
 """What `lacuna demo` makes of its answers: the figures as JSON, the lines in the terminal, the page."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from services.cli.demo.plan import DemoPlan, demo_model_plan, real_model_plan
 from services.cli.demo.report import write_page
 from services.cli.demo.results import DemoResult, highlights
-from services.cli.demo.run import _choose_person, _question_sets
-from shared.devstack.processes import PROJECT_ROOT
-from shared.evaluation.reference import Reference, load_reference
+from shared.errors import BadInput
+from shared.evaluation.model_profile import FILE, Knowledge, KnownFigure, ModelProfile
+from shared.evaluation.public_data import public_figures
+from shared.evaluation.reference import default_reference
+from tests.support.profiles import example_profile
 
 UNKNOWN = "I do not know this person."
 
 
 @pytest.fixture(scope="module")
-def reference() -> Reference:
-    """The demo model's reference people."""
-    return load_reference(PROJECT_ROOT / "models/demo-vlm/reference")
+def plan() -> DemoPlan:
+    """Whom the demo forgets, and what it asks."""
+    return demo_model_plan()
 
 
 @pytest.fixture
-def result(reference: Reference) -> DemoResult:
+def result(plan: DemoPlan) -> DemoResult:
     """A demo in which every answer was right before, and every answer about the person is withheld after."""
-    person = _choose_person(reference)
-    sets = _question_sets(reference, person)
+    person, sets = plan.person, plan.question_sets
     before = {name: [question.accept[0] for question in questions] for name, questions in sets.items()}
     after = before | {name: [UNKNOWN] * len(sets[name]) for name in ("forget", "test")}
     return DemoResult(
@@ -78,3 +82,56 @@ def test_page_marks_leaks_changes_and_an_accepted_rollback(result: DemoResult, t
     assert "The rollback was accepted. That must not happen." in page
     assert 'class="revealed"' in page
     assert 'class="changed"' in page
+
+
+@pytest.fixture
+def real_profile(tmp_path: Path) -> ModelProfile:
+    """The profile, in a data folder, of a model that knows all figures, and two facts of one who is in no fit."""
+    free = next(person.subject.names[0] for person in default_reference().of("celebrity_eval"))
+    known = tuple(
+        KnownFigure(f.name, tuple(fact.attribute for fact in f.facts[: 2 if f.name == free else 1]))
+        for f in public_figures()
+    )
+    profile = replace(example_profile("models/some-lm"), knowledge=Knowledge(500, known, 0.0))
+    folder = tmp_path / "profiles" / profile.site[:32]
+    folder.mkdir(parents=True)
+    (folder / FILE).write_text(json.dumps(profile.to_json()))
+    return profile
+
+
+def test_real_demo_forgets_somebody_known_whom_no_fit_uses(real_profile: ModelProfile, tmp_path: Path) -> None:
+    plan = real_model_plan(tmp_path)
+    name = plan.person.subject.names[0]
+    assert name in real_profile.knowledge.names
+    assert plan.person.split in ("celebrity_eval", "held_out")
+    assert plan.environment["LACUNA_MODEL_SOURCE"] == "models/some-lm"
+    assert plan.model_id == "some-lm"
+    assert all(not question.prompt.images for asked in plan.question_sets.values() for question in asked)
+    assert all(name in question.prompt.turns[-1].text for question in plan.question_sets["test"])
+    bystanders = [q for key in ("retain", "held_out", "celebrity") for q in plan.question_sets[key]]
+    assert bystanders
+    assert all(name not in question.prompt.turns[-1].text for question in bystanders)
+    assert len(plan.question_sets["ordinary"]) >= 50
+
+
+def test_page_of_a_real_demo_has_no_portrait_and_no_empty_sets(real_profile: ModelProfile, tmp_path: Path) -> None:
+    plan = real_model_plan(tmp_path)
+    answers = {name: ["An answer."] * len(asked) for name, asked in plan.question_sets.items()}
+    result = DemoResult(plan.person, plan.question_sets, answers, answers)
+    write_page(tmp_path / "demo.html", result, plan.own_wordings)
+    page = (tmp_path / "demo.html").read_text()
+    assert "<img" not in page
+    assert "Ordinary prompts about nobody" in page
+    assert "asked what anybody can see" not in page
+    assert result.as_json(plan.own_wordings)["ordinary_identical"] == 1.0
+
+
+def test_real_demo_without_a_profile_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="lacuna model profile SOURCE"):
+        real_model_plan(tmp_path)
+
+
+def test_reference_without_forgettable_people_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.cli.demo.plan.model_reference", lambda *_: default_reference())
+    with pytest.raises(BadInput, match="split forgettable"):
+        demo_model_plan()

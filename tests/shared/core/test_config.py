@@ -74,3 +74,8 @@ def test_sentences_are_read_by_language(text: str, sentences: dict[str, str]) ->
 def test_sentences_that_are_empty_or_given_twice_are_refused(text: str, word: str) -> None:
     with pytest.raises(BadInput, match=word):
         read_sentences("LACUNA_UNKNOWN_ANSWER", text)
+
+
+def test_sentence_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LACUNA_UNKNOWN_ANSWER", "en=Who is that?")
+    assert load_settings().unknown_answer == "en=Who is that?"

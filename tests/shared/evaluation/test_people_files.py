@@ -56,12 +56,16 @@ def test_all_forms_of_a_person_are_read(tmp_path: Path) -> None:
             "photos": ["photos/mara.png", url],
             "facts": [{"attribute": "Date of birth:", "value": "1 May 1970", "aliases": ["1970-05-01"]}],
             "visible": {"hat": "no"},
-            "options": {"Date of Birth": ["a", "b", "c"]},
+            "options": {"dateOfBirth": ["a", "b", "c"]},
             "split": "held_out",
             "namesake_of": "8",
             "lookalike_of": "9",
         },
-        {"name": "李小龍", "photo": "photos/mara.png", "facts": {"born": 1940, "出生地": "旧金山"}},
+        {
+            "name": "李小龍",
+            "photo": "photos/mara.png",
+            "facts": {"born": 1940, "出生地": "旧金山", "Formación": "x", "HIV-Status": "y"},
+        },
     )
     assert (long.id, long.names, long.split) == ("7", ("Mara Lindqvist", "Mara L."), "held_out")
     assert long.photos == (png(), png((1, 2, 3)))
@@ -69,7 +73,8 @@ def test_all_forms_of_a_person_are_read(tmp_path: Path) -> None:
     assert (long.visible, long.options) == ({"hat": "no"}, {"date_of_birth": ("a", "b", "c")})
     assert (long.namesake_of, long.lookalike_of) == ("8", "9")
     assert (short.id, short.names, len(short.photos)) == (None, ("李小龍",), 1)
-    assert short.facts == (Fact("born", "1940"), Fact("出生地", "旧金山"))
+    assert short.facts[:2] == (Fact("born", "1940"), Fact("出生地", "旧金山"))
+    assert [fact.attribute for fact in short.facts[2:]] == ["formación", "hiv_status"]
 
 
 def test_prompts_are_read_with_kind_and_topic(tmp_path: Path) -> None:
@@ -121,6 +126,7 @@ PERSON = {"name": "Mara", "facts": {"city": "Ulm"}}
         (PERSON | {"facts": {"city": None}}, r"facts\.0\.value"),
         (PERSON | {"facts": {"city": True}}, r"facts\.0\.value"),
         (PERSON | {"facts": {"": "Ulm"}}, r"facts\.0\.attribute"),
+        (PERSON | {"facts": {":_": "Ulm"}}, r"facts\.0\.attribute"),
         (PERSON | {"facts": ["Ulm"]}, r"facts\.0"),
         (PERSON | {"facts": [{"attribute": "city"}]}, r"facts\.0\.value: field required"),
         (PERSON | {"facts": [{"attribute": "city", "value": "Ulm", "alias": "x"}]}, r"facts\.0\.alias"),
@@ -164,6 +170,8 @@ def test_wrong_field_is_refused_with_file_line_and_field(tmp_path: Path, row: An
         ("http://example.org/a.png", "nothing is fetched"),
         ("file:///etc/passwd", "nothing is fetched"),
         ("pipe", "no such file"),
+        ("loop.png", "cannot be read"),
+        ("\ud800.png", "cannot be read"),
         ("large.png", "may have 8 MB"),
     ],
 )
@@ -174,11 +182,12 @@ def test_photo_outside_the_folder_is_refused(tmp_path: Path, given: str, sentenc
     (tmp_path / "secret.png").write_bytes(png())
     (folder / "link.png").symlink_to(tmp_path / "secret.png")
     (folder / "folder").symlink_to(tmp_path)
+    (folder / "loop.png").symlink_to("loop.png")
     os.mkfifo(folder / "pipe")
     with (folder / "large.png").open("wb") as large:
         large.truncate(MAX_BYTES + 1)
     with pytest.raises(LacunaError, match=sentence) as refused:
-        read(folder, {"name": "Mara", "photos": [given]})
+        read(folder, json.dumps({"name": "Mara", "photos": [given]}).encode())
     assert ", line 1, photos.0: " in refused.value.detail
 
 

@@ -99,6 +99,9 @@ def test_wrong_answers_are_other_peoples(reference: Reference) -> None:
         others = {f.value for p in reference.people for f in p.subject.facts if f.attribute == fact.attribute}
         assert len(set(wrong[fact.attribute])) == 3
         assert set(wrong[fact.attribute]) <= others - {fact.value}
+    spelt = replace(subject.facts[1], value=subject.facts[1].value.upper(), aliases=(wrong["occupation"][0],))
+    respelt = reference.wrong_answers(replace(subject, facts=(spelt,)))["occupation"]
+    assert not {value.casefold() for value in respelt} & {alias.casefold() for alias in spelt.accept}
     strange = type(subject)(subject.names, subject.photos, (type(subject.facts[0])("blood_type", "AB"),))
     assert reference.wrong_answers(strange) == {}
 

@@ -4,12 +4,14 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import Tensor
 
 from benchmarks.random_models import build
@@ -22,6 +24,8 @@ from shared.erasure.recipe import PROTOTYPE
 from shared.errors import BadInput
 from shared.vlm import capture
 from shared.vlm.adapters.base import Encoded
+from shared.vlm.adapters.causal_lm import MODEL_TYPES
+from shared.vlm.adapters.control_tokens import end_of_turn
 from shared.vlm.engine import Engine
 from shared.vlm.generation import GenerationRequest
 from shared.vlm.hooks import CaptureAllTokens, hooked
@@ -30,23 +34,49 @@ from shared.vlm.loading import FAMILIES, load, wrap
 from shared.vlm.redaction import redact
 from shared.vlm.steering_vectors import answer_likelihood, attack_pictures
 
+OFTEN = {
+    "llama",
+    "qwen2",
+    "qwen3",
+    "gemma3_text",
+    "mistral",
+}  # of the families that share one adapter: each form of chat
+PICTURED = sorted(name for name, family in FAMILIES.items() if family.has_pictures)
+QWEN = ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>"]
+TILES = [f"<row_{row + 1}_col_{column + 1}>" for row in range(6) for column in range(6)]
 RESERVED = {
     "llava": ["<image>"],
     "llava_next": ["<image>"],
     "llava_onevision": ["<image>", "<video>"],
-    "qwen2_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"],
-    "qwen2_5_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"],
-    "qwen3_vl": ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>"],
+    "qwen2_vl": QWEN,
+    "qwen2_5_vl": QWEN,
+    "qwen3_vl": QWEN,
     "gemma3": ["<start_of_image>", "<image_soft_token>", "<end_of_image>"],
-    "idefics3": ["<image>", "<fake_token_around_image>", "<global-img>", "<row_1_col_2>"],
-    "smolvlm": ["<image>", "<fake_token_around_image>", "<global-img>", "<row_1_col_2>"],
+    "idefics3": ["<image>", "<fake_token_around_image>", "<global-img>", *TILES],
+    "smolvlm": ["<image>", "<fake_token_around_image>", "<global-img>", *TILES],
 }
 
 
-@pytest.fixture(scope="module", params=sorted(FAMILIES))
-def engine(request: pytest.FixtureRequest) -> Engine:
+@cache
+def engine_of(family: str) -> Engine:
     torch.manual_seed(0)
-    return Engine(wrap(*build(request.param, "tiny")))
+    return Engine(wrap(*build(family, "tiny")))
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=[pytest.mark.slow] if name in MODEL_TYPES and name not in OFTEN else [])
+        for name in sorted(FAMILIES)
+    ]
+)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    return engine_of(request.param)
+
+
+@pytest.fixture(params=PICTURED)
+def pictured(request: pytest.FixtureRequest) -> Engine:
+    """Of the families whose prompts may have pictures."""
+    return engine_of(request.param)
 
 
 def picture(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -54,10 +84,13 @@ def picture(width: int, height: int, seed: int = 0) -> Image.Image:
     return Image.fromarray(noise.byte().numpy())
 
 
-def prompts() -> list[Prompt]:
-    """Text, one picture, two pictures of different sizes, a picture in an earlier turn."""
+def prompts(engine: Engine) -> list[Prompt]:
+    """Text, one picture, two pictures of different sizes, a picture in an earlier turn, a system turn.
+
+    For a family without pictures the same texts.
+    """
     first, second = picture(70, 60), picture(120, 90, 1)
-    return [
+    asked = [
         Prompt.ask("Where does she live?"),
         Prompt.ask("Who is this person?", first),
         Prompt((Turn("user", "Who are they?", (first, second)),)),
@@ -66,19 +99,31 @@ def prompts() -> list[Prompt]:
         ),
         Prompt.ask("And what?", system="Be brief."),
     ]
+    return asked if engine.vlm.adapter.has_pictures else [without_pictures(prompt) for prompt in asked]
+
+
+def without_pictures(prompt: Prompt) -> Prompt:
+    return Prompt(tuple(replace(turn, images=()) for turn in prompt.turns))
 
 
 def own(engine: Engine, prompt: Prompt) -> Any:
-    """What the family's processor makes of the chat."""
+    """What the family's processor makes of the chat; the system text moved where Gemma and Mistral want it."""
+    has_pictures = engine.vlm.adapter.has_pictures
+    switches = {"enable_thinking": False} if "enable_thinking" in engine.vlm.processor.chat_template else {}
+    turns = prompt.turns
+    if turns[0].role == "system" and "roles must alternate" in engine.vlm.processor.chat_template:
+        turns = (Turn("user", f"{turns[0].text}\n\n{turns[1].text}"), *turns[2:])
     chat = [
         {
             "role": turn.role,
-            "content": [*({"type": "image", "image": i} for i in turn.images), {"type": "text", "text": turn.text}],
+            "content": [*({"type": "image", "image": i} for i in turn.images), {"type": "text", "text": turn.text}]
+            if has_pictures
+            else turn.text,
         }
-        for turn in prompt.turns
+        for turn in turns
     ]
     inputs = engine.vlm.processor.apply_chat_template(
-        chat, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
+        chat, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt", **switches
     )
     return {name: value for name, value in inputs.items() if value is not None}
 
@@ -103,7 +148,7 @@ def taught(engine: Engine, rows: Sequence[Encoded], answer: str) -> Tensor:
 
 def test_encoding_equals_that_of_the_processor(engine: Engine) -> None:
     """Tokens, pixels and picture sizes, whether encoded alone or together with others."""
-    for prompt, row in zip(prompts(), engine.vlm.adapter.encode(prompts()), strict=True):
+    for prompt, row in zip(prompts(engine), engine.vlm.adapter.encode(prompts(engine)), strict=True):
         inputs = own(engine, prompt)
         assert row.ids.tolist() == inputs["input_ids"][0].tolist()
         if row.pixels is None:
@@ -117,8 +162,8 @@ def test_encoding_equals_that_of_the_processor(engine: Engine) -> None:
 
 def test_greedy_answers_equal_those_of_transformers(engine: Engine) -> None:
     """Text only, one picture, two of different sizes, later turns: token by token as `generate`; batch or alone."""
-    together = engine.generate(prompts(), max_new_tokens=6)
-    for prompt, ours in zip(prompts(), together, strict=True):
+    together = engine.generate(prompts(engine), max_new_tokens=6)
+    for prompt, ours in zip(prompts(engine), together, strict=True):
         inputs = own(engine, prompt)
         whole = engine.vlm.model.generate(**inputs, max_new_tokens=6, do_sample=False)[
             0, inputs["input_ids"].shape[1] :
@@ -132,6 +177,8 @@ def test_greedy_answers_equal_those_of_transformers(engine: Engine) -> None:
 def test_padded_batch_computes_what_its_rows_do_alone(engine: Engine) -> None:
     """Logits and activations, up to rounding: masks and positions are right."""
     asked = [Prompt.ask("Who?", picture(70, 60)), Prompt.ask("Who is it?", picture(60, 70, 2)), Prompt.ask("Where?")]
+    if not engine.vlm.adapter.has_pictures:
+        asked = [without_pictures(prompt) for prompt in asked]
     rows = engine.vlm.adapter.encode(asked)
     with torch.inference_mode():
         together = engine.prefill(rows, GenerationRequest())
@@ -145,7 +192,7 @@ def test_padded_batch_computes_what_its_rows_do_alone(engine: Engine) -> None:
 
 def test_site_is_the_block_output_at_the_last_prompt_token(engine: Engine) -> None:
     """transformers' hidden states after block l (the last one only after the final norm); no off-by-one."""
-    prompt = prompts()[1]
+    prompt = prompts(engine)[1]
     with torch.inference_mode():
         hidden = engine.vlm.model(**own(engine, prompt), output_hidden_states=True).hidden_states
         ours = capture.activations(engine, [prompt])[0]
@@ -157,7 +204,7 @@ def test_site_is_the_block_output_at_the_last_prompt_token(engine: Engine) -> No
 
 def test_captured_states_are_the_stream_at_every_token(engine: Engine) -> None:
     """What hooks see is what transformers calls hidden states, at picture and text tokens, bit for bit."""
-    for prompt in prompts()[:3]:
+    for prompt in prompts(engine)[:3]:
         rows, capture_all = engine.vlm.adapter.encode([prompt]), CaptureAllTokens()
         with torch.inference_mode(), hooked(engine.vlm.adapter.blocks, capture_all):
             inputs = engine.vlm.adapter.inputs(rows)
@@ -169,9 +216,9 @@ def test_captured_states_are_the_stream_at_every_token(engine: Engine) -> None:
             assert torch.equal(engine.vlm.model.get_decoder().norm(states[:, -1]), hidden[-1][0])
 
 
-def test_redacted_picture_leaves_no_trace(engine: Engine) -> None:
+def test_redacted_picture_leaves_no_trace(pictured: Engine) -> None:
     """Whoever was to be seen: one answer, bit for bit, also where another picture stays."""
-    stays, adapter = picture(50, 80, 9), engine.vlm.adapter
+    stays, adapter = picture(50, 80, 9), pictured.vlm.adapter
     logits = []
     for seed in (0, 1):
         prompt = Prompt((Turn("user", "Who are they?", (picture(70, 60, seed), stays)),))
@@ -179,7 +226,7 @@ def test_redacted_picture_leaves_no_trace(engine: Engine) -> None:
         kept = redact(adapter, row, MentionSpans((0,), ()), torch.zeros(0))
         gone = redact(adapter, row, MentionSpans((0, 1), ()), torch.zeros(0))
         with torch.inference_mode():
-            logits.append([engine.prefill([read], GenerationRequest()).logits[0] for read in (row, kept, gone)])
+            logits.append([pictured.prefill([read], GenerationRequest()).logits[0] for read in (row, kept, gone)])
     assert not torch.equal(logits[0][0], logits[1][0])
     for first, second in zip(logits[0][1:], logits[1][1:], strict=True):
         assert torch.equal(first, second)
@@ -188,7 +235,7 @@ def test_redacted_picture_leaves_no_trace(engine: Engine) -> None:
 
 def test_second_pass_without_a_vector_gives_the_same_answer(engine: Engine) -> None:
     """What fires is read a second time, in a batch of its own."""
-    for prompt in prompts():
+    for prompt in prompts(engine):
         rows = engine.vlm.adapter.encode([prompt])
         eraser = firing(engine, capture.activations(engine, [prompt])[0], strength=0.0)
         with torch.inference_mode():
@@ -203,6 +250,8 @@ def test_second_pass_without_a_vector_gives_the_same_answer(engine: Engine) -> N
 def test_steering_vector_changes_the_fired_row_only(engine: Engine) -> None:
     """In one batch, padded: all other rows keep every bit, also of what is generated."""
     asked = [Prompt.ask(f"Who{more}", picture(70, 60, seed)) for seed, more in enumerate(("?", " is it?", " is she?"))]
+    if not engine.vlm.adapter.has_pictures:
+        asked = [without_pictures(prompt) for prompt in asked]
     eraser = firing(engine, capture.activations(engine, asked)[1], strength=5.0)
     rows = engine.vlm.adapter.encode(asked)
     with torch.inference_mode():
@@ -217,52 +266,63 @@ def test_steering_vector_changes_the_fired_row_only(engine: Engine) -> None:
 
 def test_option_likelihood_equals_a_plain_forward_pass(engine: Engine) -> None:
     """Positions go on rightly after a picture; two ways to teach the same answer agree."""
-    prompt, option = prompts()[1], "she is brief"
+    prompt, option = prompts(engine)[1], "she is brief"
     (scores,) = option_likelihood(engine, [prompt], [[option, "no"]])
     assert scores[0] == pytest.approx(-float(taught(engine, engine.vlm.adapter.encode([prompt]), option)), abs=1e-3)
 
 
-def test_pictures_taken_out_and_put_back_are_unchanged(engine: Engine) -> None:
+def test_pictures_taken_out_and_put_back_are_unchanged(pictured: Engine) -> None:
     """In pixel space, before normalisation: exact both ways, and a gradient reaches every pixel."""
-    (row,) = engine.vlm.adapter.encode([prompts()[2]])
-    pictures = engine.vlm.adapter.images(row)
+    (row,) = pictured.vlm.adapter.encode([prompts(pictured)[2]])
+    pictures = pictured.vlm.adapter.images(row)
     assert len(pictures) == 2
     assert all(float(picture.min()) > -1e-5 and float(picture.max()) < 1 + 1e-5 for picture in pictures)
-    back = engine.vlm.adapter.with_images(row, pictures).pixels
+    back = pictured.vlm.adapter.with_images(row, pictures).pixels
     assert back is not None
     assert row.pixels is not None
     torch.testing.assert_close(back, row.pixels, atol=1e-5, rtol=1e-5)
     moved = [picture.clone().requires_grad_() for picture in pictures]
-    loss = taught(engine, [engine.vlm.adapter.with_images(row, moved)], "she")
+    loss = taught(pictured, [pictured.vlm.adapter.with_images(row, moved)], "she")
     slopes = torch.autograd.grad(loss, moved)
     assert all(float((slope != 0).float().mean()) > 0.9 for slope in slopes)
 
 
-def test_pictures_and_names_are_found_among_the_tokens(engine: Engine) -> None:
-    """Each picture's tokens apart, and no others; words where they stand."""
-    (row,) = engine.vlm.adapter.encode([prompts()[2]])
-    spans = engine.vlm.adapter.pictures(row)
-    token = engine.vlm.model.config.image_token_id
+def test_pictures_are_found_among_the_tokens(pictured: Engine) -> None:
+    """Each picture's tokens apart, and no others."""
+    (row,) = pictured.vlm.adapter.encode([prompts(pictured)[2]])
+    spans = pictured.vlm.adapter.pictures(row)
+    token = pictured.vlm.model.config.image_token_id
     assert len(spans) == 2
     assert all(row.ids[start] == token and row.ids[end - 1] == token for start, end in spans)
     assert sum(int((row.ids[start:end] == token).sum()) for start, end in spans) == int((row.ids == token).sum())
-    between = engine.vlm.tokenizer.decode(
+    between = pictured.vlm.tokenizer.decode(
         [i for start, end in spans for i in row.ids[start:end].tolist() if i != token]
     )
     assert not re.sub(r"<[a-z0-9_-]+>|\s", "", between)  # at most what a processor writes between tiles
-    asked = Prompt.ask("Where does Mara Novak live?")
-    start, end = engine.vlm.adapter.span(asked, "Mara Novak")
-    assert engine.vlm.tokenizer.decode(engine.vlm.adapter.encode([asked])[0].ids[start:end]).strip() == "Mara Novak"
 
 
-def test_pgd_makes_the_target_answer_more_likely(engine: Engine) -> None:
+def test_names_are_found_among_the_tokens(engine: Engine) -> None:
+    """Where they stand last, behind a system turn too; a text without them is refused."""
+    for asked in (
+        Prompt.ask("Where does Mara Novak live?"),
+        Prompt.ask("Is Mara Novak here, or where does Mara Novak live?", system="Be brief."),
+    ):
+        start, end = engine.vlm.adapter.span(asked, "Mara Novak")
+        (row,) = engine.vlm.adapter.encode([asked])
+        assert engine.vlm.tokenizer.decode(row.ids[start:end]).strip() == "Mara Novak"
+        assert "Mara" not in engine.vlm.tokenizer.decode(row.ids[end:])
+    with pytest.raises(BadInput, match="cannot be found"):
+        engine.vlm.adapter.span(Prompt.ask("Where does she live?"), "Mara Novak")
+
+
+def test_pgd_makes_the_target_answer_more_likely(pictured: Engine) -> None:
     """The perturbed picture, read anew from bytes, makes the target likelier and stays within ε."""
-    prompt = prompts()[1]
-    (attacked,) = attack_pictures(engine, [prompt], replace(PROTOTYPE, pgd_steps=4), "she is brief")
-    before, after = (engine.vlm.adapter.encode([shown]) for shown in (prompt, attacked))
+    prompt = prompts(pictured)[1]
+    (attacked,) = attack_pictures(pictured, [prompt], replace(PROTOTYPE, pgd_steps=4), "she is brief")
+    before, after = (pictured.vlm.adapter.encode([shown]) for shown in (prompt, attacked))
     with torch.inference_mode():
-        assert taught(engine, after, "she is brief") < taught(engine, before, "she is brief")
-    (clean,), (moved,) = (engine.vlm.adapter.images(rows[0]) for rows in (before, after))
+        assert taught(pictured, after, "she is brief") < taught(pictured, before, "she is brief")
+    (clean,), (moved,) = (pictured.vlm.adapter.images(rows[0]) for rows in (before, after))
     assert 0 < float((clean - moved).abs().max()) <= PROTOTYPE.epsilon + 1 / 255
 
 
@@ -272,10 +332,13 @@ def test_saved_model_loads_unchanged(engine: Engine, tmp_path: Path) -> None:
     engine.vlm.processor.save_pretrained(tmp_path)
     again = load(tmp_path, device="cpu")
     assert again.site == engine.vlm.site
-    asked = prompts()[1:2]
+    asked = prompts(engine)[1:2]
     assert Engine(again).generate(asked)[0].tokens == engine.generate(asked)[0].tokens
     again.processor.chat_template += " "
-    again.processor.image_processor.image_mean = [0.4, 0.4, 0.4]
+    if engine.vlm.adapter.has_pictures:
+        again.processor.image_processor.image_mean = [0.4, 0.4, 0.4]
+    else:
+        again.tokenizer.add_tokens(["Mara Novak"])
     with torch.no_grad():
         next(again.model.parameters()).view(-1)[0] += 1
     changed = wrap(again.model, again.processor).site
@@ -283,10 +346,10 @@ def test_saved_model_loads_unchanged(engine: Engine, tmp_path: Path) -> None:
         assert getattr(changed, name) != getattr(engine.vlm.site, name)
 
 
-def test_folder_in_the_older_layout_loads_unchanged(engine: Engine, tmp_path: Path) -> None:
+def test_folder_in_the_older_layout_loads_unchanged(pictured: Engine, tmp_path: Path) -> None:
     """Picture settings in a file of their own under a name without a backend, the template beside the tokenizer."""
-    engine.vlm.model.save_pretrained(tmp_path)
-    engine.vlm.processor.save_pretrained(tmp_path)
+    pictured.vlm.model.save_pretrained(tmp_path)
+    pictured.vlm.processor.save_pretrained(tmp_path)
     whole = json.loads((tmp_path / "processor_config.json").read_text())
     images = whole.pop("image_processor")
     images["image_processor_type"] = images["image_processor_type"].removesuffix("Pil") + "Fast"
@@ -296,10 +359,10 @@ def test_folder_in_the_older_layout_loads_unchanged(engine: Engine, tmp_path: Pa
     settings = json.loads((tmp_path / "tokenizer_config.json").read_text())
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings | {"chat_template": template.read_text()}))
     template.unlink()
-    assert load(tmp_path, device="cpu").site == engine.vlm.site
+    assert load(tmp_path, device="cpu").site == pictured.vlm.site
 
 
-def test_strange_pictures_are_answered_as_by_transformers_or_refused(engine: Engine) -> None:
+def test_strange_pictures_are_answered_as_by_transformers_or_refused(pictured: Engine) -> None:
     """Tiny, long, without colours, with transparency, many, in several turns: the answer of `generate`, or BadInput."""
     noise = picture(60, 50, 3)
     shapes = [picture(*size) for size in ((1, 1), (3, 3), (1, 3), (3, 1), (4000, 10), (10, 4000), (401, 2))]
@@ -312,63 +375,112 @@ def test_strange_pictures_are_answered_as_by_transformers_or_refused(engine: Eng
     refused = 0
     for prompt in asked:
         try:
-            inputs = own(engine, prompt)
+            inputs = own(pictured, prompt)
         except ValueError:  # Qwen's processors take no picture whose sides differ by a factor of more than 200
             refused += 1
             with pytest.raises(BadInput, match=r"^A picture cannot be used: .*ratio"):
-                engine.generate([prompt])
+                pictured.generate([prompt])
             continue
-        (ours,) = engine.generate([prompt], max_new_tokens=3)
+        (ours,) = pictured.generate([prompt], max_new_tokens=3)
         prompt_tokens = inputs["input_ids"].shape[1]
-        whole = engine.vlm.model.generate(**inputs, max_new_tokens=3, do_sample=False)[0, prompt_tokens:]
-        assert list(ours.tokens) == [token for token in whole.tolist() if token not in engine.end_tokens]
+        whole = pictured.vlm.model.generate(**inputs, max_new_tokens=3, do_sample=False)[0, prompt_tokens:]
+        assert list(ours.tokens) == [token for token in whole.tolist() if token not in pictured.end_tokens]
     assert refused < 4
 
 
-def test_picture_that_cannot_be_shown_is_refused(engine: Engine) -> None:
+def test_picture_that_cannot_be_shown_is_refused(pictured: Engine) -> None:
     """One without pixels; one in a turn where the chat template shows none."""
     with pytest.raises(BadInput, match="no pixels"):
-        engine.generate([Prompt.ask("Who?", Image.new("RGB", (0, 5)))])
+        pictured.generate([Prompt.ask("Who?", Image.new("RGB", (0, 5)))])
     answered = Prompt((Turn("user", "Who?"), Turn("assistant", "She.", (picture(9, 9),)), Turn("user", "And?")))
     try:
-        inputs = own(engine, answered)
+        inputs = own(pictured, answered)
     except ValueError:  # transformers counts the pictures too
         inputs = {"input_ids": torch.zeros(1, 0)}
-    if bool((inputs["input_ids"] == engine.vlm.model.config.image_token_id).any()):
-        assert engine.generate([answered], max_new_tokens=2)[0].finish_reason
+    if bool((inputs["input_ids"] == pictured.vlm.model.config.image_token_id).any()):
+        assert pictured.generate([answered], max_new_tokens=2)[0].finish_reason
     else:
         with pytest.raises(BadInput, match="leaves out a picture"):
-            engine.generate([answered])
+            pictured.generate([answered])
 
 
 def test_answers_end_as_the_chat_template_ends_them(engine: Engine) -> None:
     """Whatever the order in which the generation configuration lists the tokens that end an answer."""
     model, tokenizer = engine.vlm.model, engine.vlm.tokenizer
-    chat = [
-        {"role": role, "content": [{"type": "text", "text": text}]}
-        for role, text in (("user", "A"), ("assistant", "B"))
-    ]
-    written = tokenizer.encode(engine.vlm.processor.apply_chat_template(chat).split("B")[-1], add_special_tokens=False)
+    turn = end_of_turn(engine.vlm.processor)
     listed = model.generation_config.eos_token_id
     try:
-        for ends in (sorted(engine.end_tokens | {tokenizer.pad_token_id}, reverse=down) for down in (False, True)):
+        for down in (False, True):
+            ends = sorted(engine.end_tokens | {tokenizer.pad_token_id}, reverse=down)
             model.generation_config.eos_token_id = ends
-            again = Engine(engine.vlm)
+            again = Engine(wrap(model, engine.vlm.processor))
             assert again.end_tokens == set(ends)
-            assert again.end_token == next((token for token in written if token in ends), ends[0])
+            assert again.end_token == (ends[0] if turn is None else turn)
     finally:
         model.generation_config.eos_token_id = listed
 
 
-def test_text_with_a_picture_token_is_refused(engine: Engine) -> None:
+def test_text_with_a_picture_token_is_refused(pictured: Engine) -> None:
     """It would be taken for a picture."""
-    for token in RESERVED[engine.vlm.model.config.model_type]:
+    for token in RESERVED[pictured.vlm.model.config.model_type]:
         with pytest.raises(BadInput, match="may not contain"):
-            engine.generate([Prompt.ask(f"Look: {token}")])
+            pictured.generate([Prompt.ask(f"Look: {token}")])
+
+
+def test_picture_is_refused_by_a_family_without_pictures(engine: Engine) -> None:
+    """One sentence; a family with pictures answers."""
+    asked = Prompt.ask("Who is this person?", picture(70, 60))
+    if engine.vlm.adapter.has_pictures:
+        assert engine.generate([asked], max_new_tokens=2)[0].prompt_tokens > 0
+        return
+    with pytest.raises(BadInput, match=r"This model reads text alone: ask without a picture\."):
+        engine.generate([asked])
+    (row,) = engine.vlm.adapter.encode([without_pictures(asked)])
+    assert engine.vlm.adapter.images(row) == []
+    with pytest.raises(BadInput, match="no place for a picture"):
+        engine.vlm.adapter.with_images(row, [torch.zeros(3, 8, 8)])
+
+
+def test_typed_control_token_is_read_as_text(engine: Engine) -> None:
+    """In any turn: no turn ends there, every letter is read, and names are still found where they stand."""
+    tokenizer, encode = engine.vlm.tokenizer, engine.vlm.adapter.encode
+    reserved = RESERVED.get(engine.vlm.model.config.model_type, [])
+    typed = [token.content for token in tokenizer.added_tokens_decoder.values() if token.content not in reserved]
+    control = set(tokenizer.convert_tokens_to_ids(typed))
+    image = (picture(70, 60),) if engine.vlm.adapter.has_pictures else ()
+
+    def chat(*texts: str) -> Prompt:
+        system, first, answer, second = texts
+        return Prompt(
+            (Turn("system", system), Turn("user", first, image), Turn("assistant", answer), Turn("user", second))
+        )
+
+    (plain,) = encode([chat("Be brief.", "Who is it?", "Mara.", "Where does she live?")])
+    frame = [token for token in plain.ids.tolist() if token in control]
+    assert frame
+    for token in typed:
+        texts = [
+            f"Be {token} brief.",
+            f"Who is{token}it?",
+            f"{token}Mara.{token}",
+            f"Where {token}{token} does she live?",
+        ]
+        (row,) = encode([chat(*texts)])
+        assert [number for number in row.ids.tolist() if number in control] == frame
+        read = tokenizer.decode(row.ids).replace(" ", "")  # SentencePiece adds a space after a control token
+        assert all(text.replace(" ", "") in read for text in texts)
+        asked = Prompt.ask(f"Hello {token} Where does Mara{token}Novak live?{token}")
+        start, end = engine.vlm.adapter.span(asked, f"Mara{token}Novak")
+        named = tokenizer.decode(encode([asked])[0].ids[start:end]).replace(" ", "")
+        assert named == f"Mara{token}Novak"
 
 
 def test_unknown_family_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    """One sentence."""
+    """One sentence, with the page that says how to add one."""
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
-    with pytest.raises(BadInput, match=r"gpt2 model; there are adapters for .*llava, .*gemma3"):
+    save_file({"weight": torch.zeros(2)}, tmp_path / "model.safetensors")
+    with pytest.raises(
+        BadInput, match=r"model of type gpt2; there are adapters for llava, .*docs/adding-a-model\.md"
+    ) as caught:
         load(tmp_path)
+    assert all(family in str(caught.value) for family in FAMILIES)

@@ -1,0 +1,67 @@
+"""`python -m services.refit.profile SOURCE`: makes the profile of a model; `lacuna model profile` runs it.
+
+Prints progress on standard error, and the folder of the finished profile on standard output.
+"""
+
+import argparse
+import logging
+import shutil
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from services.refit.profile.run import NAME_LENGTH, STEPS, make_profile
+from shared.core.config import ModelSettings, load_settings
+from shared.core.logging import configure_logging
+from shared.errors import LacunaError
+from shared.evaluation.reference import model_reference
+from shared.vlm.engine import Engine
+from shared.vlm.loading import load
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description="Make the profile of a model.")
+    parser.add_argument("source", help="a folder or the id of a model on the hub")
+    parser.add_argument("--out", type=Path, required=True, help="the folder of profiles")
+    parser.add_argument("--again", action="store_true", help="do not use what an earlier run has measured")
+    given = parser.parse_args()
+    configure_logging(logging.WARNING)
+    console = Console(stderr=True, highlight=False)
+    try:
+        folder = profile(given.source, given.out, console, again=given.again)
+    except LacunaError as exc:
+        console.print(exc.detail, markup=False, soft_wrap=True)
+        raise SystemExit(1) from exc
+    print(folder)
+
+
+def profile(source: str, out: Path, console: Console, *, again: bool = False) -> Path:
+    """Make the profile with a progress bar for each step; returns its folder. Raises LacunaError.
+
+    `again` removes what there is of an earlier profile of the same site.
+    """
+    settings = load_settings()
+    settings = settings.model_copy(update={"model": ModelSettings(source=source, id=settings.model.id)})
+    reference = model_reference(settings)
+    columns = (TextColumn("{task.description:<12}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, TimeElapsedColumn(), console=console, disable=not sys.stderr.isatty()) as progress:
+        tasks: dict[str, TaskID] = {step: progress.add_task(step, total=1, start=False) for step in STEPS}
+
+        def report(step: str, done: int, total: int) -> None:
+            progress.start_task(tasks[step])
+            progress.update(tasks[step], completed=done, total=total)
+
+        console.print(f"Loading {source} ...")
+        engine = Engine(load(source, device=settings.device or None))
+        folder = out / engine.vlm.site.digest[:NAME_LENGTH]
+        if again:
+            shutil.rmtree(folder, ignore_errors=True)
+        make_profile(engine, source, reference, out, report)
+    return folder
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""How the model declines: what it answers about people who do not exist, and to harmful requests."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from services.refit.steering_vectors import TEACHING_SHARE
+from shared.domain.prompts import Prompt
+from shared.evaluation.judge import declines, strip_thinking
+from shared.evaluation.model_profile import Declining, Shares
+from shared.evaluation.reference import Reference
+from shared.probes.questions import Question, fact_questions
+from shared.vlm.engine import Engine
+
+WORDINGS: Final = 8
+ANSWER_TOKENS: Final = 48
+STRANGERS: Final = 24
+HARMFUL: Final = 32
+QUESTIONS: Final = 4  # about each stranger
+
+
+@dataclass(frozen=True)
+class _StrangerAnswer:
+    question: Question
+    name: str
+    text: str
+
+
+def observe_declining(engine: Engine, reference: Reference, sentence: str) -> Declining:
+    """Ask about made-up names, drawn strangers (where the model takes pictures) and harmful requests.
+
+    `sentence` is the operator's not-knowing sentence. It is what the steering vectors teach unless the model declines
+    at least TEACHING_SHARE of the questions about strangers by itself, in a wording that names nobody.
+    """
+    strangers = reference.of("stranger_fit")[:STRANGERS]
+    questions = [
+        (question, person.subject.names[0])
+        for person in strangers
+        for question in fact_questions(engine.readable(person.subject), form="trained", per_fact=1)[:QUESTIONS]
+    ]
+    texts = _answers(engine, [question.prompt for question, _ in questions])
+    stranger_answers = [
+        _StrangerAnswer(question, name, text) for (question, name), text in zip(questions, texts, strict=True)
+    ]
+    harmful = _answers(engine, [Prompt.ask(text) for text in reference.harmful.fit[:HARMFUL]])
+    by_kind: dict[str, list[str]] = {"made-up names": [], "drawn strangers": [], "harmful requests": harmful}
+    for answer in stranger_answers:
+        by_kind["drawn strangers" if answer.question.prompt.images else "made-up names"].append(answer.text)
+    declining = [answer for answer in stranger_answers if declines(answer.text)]
+    wordings = Counter(_first_sentence(answer.text) for answer in declining if not _mentions(answer))
+    own = bool(wordings) and len(declining) >= TEACHING_SHARE * max(1, len(stranger_answers))
+    return Declining(
+        kinds={kind: _shares(texts) for kind, texts in by_kind.items() if texts},
+        wordings=tuple(wording for wording, _ in wordings.most_common(WORDINGS)),
+        sentence=wordings.most_common(1)[0][0] if own else sentence,
+        own=own,
+    )
+
+
+def _answers(engine: Engine, prompts: Sequence[Prompt]) -> list[str]:
+    return [strip_thinking(answer.text) for answer in engine.generate(prompts, max_new_tokens=ANSWER_TOKENS)]
+
+
+def _shares(texts: Sequence[str]) -> Shares:
+    empty = sum(not text.strip() for text in texts)
+    declined = sum(declines(text) for text in texts)
+    return Shares(len(texts), declined / len(texts), (len(texts) - declined - empty) / len(texts), empty / len(texts))
+
+
+def _mentions(answer: _StrangerAnswer) -> bool:
+    """Whether the answer repeats a part of the stranger's name: such a sentence is of no use for anybody else."""
+    return any(part in answer.text for part in answer.name.split())
+
+
+def _first_sentence(text: str) -> str:
+    return re.split(r"(?<=[.!?])\s", text.strip(), maxsplit=1)[0]

@@ -1,0 +1,179 @@
+"""Makes the profile of a model, step by step. Each finished step is a file, so that an interrupted run goes on.
+
+    loading -> declining -> knowledge -> reading -> second pass -> profile.json, vectors, report.html
+
+Nothing here knows databases, queues or tickets: the command line and the refit worker both call `make_profile`.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from services.refit.profile.declining import observe_declining
+from services.refit.profile.knowledge import find_known
+from services.refit.profile.loading import measure_loading
+from services.refit.profile.people import figures_of, reading_people, reference_for, validation_people
+from services.refit.profile.pull import choose_pull
+from services.refit.profile.reading import read_identity
+from services.refit.profile.report import write_report
+from services.refit.steering_vectors import SteeringVectors
+from shared.core.clock import utc_now
+from shared.erasure.recipe import LACUNA, Recipe
+from shared.evaluation.model_profile import (
+    FILE,
+    Declining,
+    Knowledge,
+    Loading,
+    ModelProfile,
+    PullTrial,
+    Reading,
+    read_profile,
+)
+from shared.evaluation.reference import Reference
+from shared.vlm.engine import Engine
+
+logger = logging.getLogger(__name__)
+STEPS: Final = ("loading", "declining", "knowledge", "reading", "second pass")
+VECTORS_FILE: Final = "vectors.safetensors"
+REPORT_FILE: Final = "report.html"
+NAME_LENGTH: Final = 32  # of the site's digest, in the name of a profile's folder
+DEFAULT_SENTENCE: Final = "I do not know this person."
+
+Report = Callable[[str, int, int], None]  # step, done, all
+Count = Callable[[int, int], None]  # done, all
+Step = TypeVar("Step")
+
+
+@dataclass(frozen=True)
+class ProfiledModel:
+    """A profile with the steering vectors that belong to its recipe."""
+
+    profile: ModelProfile
+    vectors: SteeringVectors
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe `lacuna` as it was chosen for this model."""
+        return Recipe.from_json(self.profile.recipe)
+
+
+def make_profile(
+    engine: Engine,
+    source: str,
+    reference: Reference,
+    folder: Path,
+    report: Report = lambda *_: None,
+    *,
+    recipe: Recipe = LACUNA,
+) -> ProfiledModel:
+    """The profile of the model in `engine`, in `folder`: read where it is whole, else made or finished.
+
+    `reference` gives the people and prompts, and the operator's not-knowing sentence if there is one. `report` is
+    called with the step and how much of it is done. The choices are made in `recipe`.
+
+    Raises BadInput where the model cannot be profiled.
+    """
+    whole = find_profile(folder, engine.vlm.site.digest)
+    if whole is not None:
+        return whole
+    own = folder / engine.vlm.site.digest[:NAME_LENGTH]
+    steps = _Steps(own / "steps", {"site": engine.vlm.site.digest, "reference": reference.digest}, report)
+    sentence = reference.unknown_answer or DEFAULT_SENTENCE
+
+    loading = steps.run("loading", lambda values: Loading(**values), lambda _: measure_loading(engine, source))
+    declining = steps.run(
+        "declining",
+        Declining.from_json,
+        lambda _: observe_declining(engine, reference, sentence),
+    )
+    knowledge = steps.run(
+        "knowledge", Knowledge.from_json, lambda count: find_known(engine, figures_of(reference), count)
+    )
+    fitted = reference_for(reference, knowledge, declining.sentence)
+    reading = steps.run(
+        "reading",
+        Reading.from_json,
+        lambda count: read_identity(engine, reading_people(fitted, knowledge), recipe, count),
+    )
+    blocks = None if len(reading.blocks) == loading.layers else reading.blocks
+    chosen = replace(recipe, gate_layers=blocks)
+
+    def try_second_passes(count: Count) -> _SecondPass:
+        choice = choose_pull(engine, fitted, validation_people(fitted, knowledge), chosen, count)
+        own.joinpath(VECTORS_FILE).write_bytes(choice.vectors.to_bytes(choice.recipe))
+        return _SecondPass(choice.recipe.as_json(), choice.trials)
+
+    second_pass = steps.run("second pass", _SecondPass.from_json, try_second_passes)
+    profile = ModelProfile(
+        site=engine.vlm.site.digest,
+        created_at=utc_now().isoformat(),
+        loading=loading,
+        declining=declining,
+        knowledge=knowledge,
+        reading=reading,
+        trials=second_pass.trials,
+        recipe=second_pass.recipe,
+        seconds=steps.seconds,
+    )
+    write_report(own / REPORT_FILE, profile)
+    own.joinpath(FILE).write_text(json.dumps(profile.to_json(), indent=1, ensure_ascii=False))
+    return ProfiledModel(profile, SteeringVectors.from_bytes(own.joinpath(VECTORS_FILE).read_bytes()))
+
+
+def find_profile(folder: Path, site: str) -> ProfiledModel | None:
+    """The finished profile of the site with this digest, among those in `folder`; None where there is none."""
+    own = folder / site[:NAME_LENGTH]
+    if not (own / FILE).is_file() or not (own / VECTORS_FILE).is_file():
+        return None
+    profile = read_profile(own)
+    return ProfiledModel(profile, SteeringVectors.from_bytes((own / VECTORS_FILE).read_bytes()))
+
+
+@dataclass(frozen=True)
+class _SecondPass:
+    recipe: Mapping[str, Any]
+    trials: tuple[PullTrial, ...]
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "_SecondPass":
+        return cls(values["recipe"], tuple(PullTrial(**trial) for trial in values["trials"]))
+
+
+class _Steps:
+    """Results of steps, one file each. A file that was made from something else is not used."""
+
+    def __init__(self, folder: Path, made_from: Mapping[str, str], report: Report) -> None:
+        self._folder, self._made_from, self._report = folder, dict(made_from), report
+        self.seconds: dict[str, float] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def run(self, name: str, read: Callable[[Mapping[str, Any]], Step], make: Callable[[Count], Step]) -> Step:
+        """The result of step `name`: from its file, else made and written."""
+        path = self._folder / f"{STEPS.index(name) + 1}-{name.replace(' ', '-')}.json"
+        stored = self._stored(path)
+        if stored is not None:
+            self.seconds[name] = stored["seconds"]
+            logger.info("profile: %s was done before", name)
+            return read(stored["result"])
+        self._report(name, 0, 1)
+        logger.info("profile: %s", name)
+        began = time.monotonic()
+        result = make(lambda done, total: self._report(name, done, total))
+        self.seconds[name] = round(time.monotonic() - began, 1)
+        self._report(name, 1, 1)
+        content = {"made_from": self._made_from, "seconds": self.seconds[name], "result": asdict(result)}  # type: ignore[call-overload]
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(content, indent=1, ensure_ascii=False))
+        partial.replace(path)
+        return result
+
+    def _stored(self, path: Path) -> dict[str, Any] | None:
+        try:
+            content: dict[str, Any] = json.loads(path.read_text())
+        except (OSError, json.JSONDecodeError):
+            return None
+        return content if content.get("made_from") == self._made_from else None

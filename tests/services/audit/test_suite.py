@@ -1,0 +1,90 @@
+"""The whole audit with public figures alone, whom nobody has photographed; of a text-only model, and of one with
+pictures. On random models.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks.random_models import build
+from services.audit import paper_tasks, suite
+from services.audit.suite import Suite
+from services.audit.verdict import Thresholds, judge
+from services.refit.base_statistics import compute_statistics
+from services.refit.fitting import fit_subject
+from services.refit.steering_vectors import SteeringVectors
+from shared.domain.subjects import Subject
+from shared.erasure.assembly import assemble
+from shared.erasure.eraser import Eraser
+from shared.erasure.recipe import LACUNA
+from shared.evaluation.reference import Reference, default_reference
+from shared.vlm.engine import Engine
+from shared.vlm.loading import wrap
+
+FEW = {"celebrity_fit": 4, "calibration": 3, "held_out": 2, "celebrity_eval": 2, "stranger_fit": 4, "stranger_eval": 2}
+
+
+@pytest.fixture(scope="module", params=["llama", "llava"])
+def engine(request: Any) -> Engine:
+    torch.manual_seed(0)
+    return Engine(wrap(*build(request.param, "tiny")))
+
+
+@pytest.fixture(scope="module")
+def figures() -> Reference:
+    """A few of the people that ship with Lacuna; the strangers have portraits."""
+    whole = default_reference()
+    people = tuple(person for split, most in FEW.items() for person in whole.of(split)[:most])
+    general = replace(whole.general, fit=whole.general.fit[:3], calibration=whole.general.calibration[:3])
+    return replace(whole, people=people, general=general, harmful=replace(whole.harmful, fit=whole.harmful.fit[:4]))
+
+
+@pytest.fixture(autouse=True)
+def few_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite, "FORGET_QUESTIONS", 8)
+    monkeypatch.setattr(suite, "BYSTANDER_QUESTIONS", 12)
+    monkeypatch.setattr(paper_tasks, "QUESTIONS_PER_CELL", 2)
+
+
+def eraser_about(engine: Engine, reference: Reference, subjects: Sequence[Subject]) -> Eraser:
+    site = engine.vlm.site
+    ones = torch.ones(len(site.layers), site.hidden_size)
+    vectors = SteeringVectors(ones, ones)
+    statistics = compute_statistics(engine, reference, LACUNA, lambda _: None, vectors=vectors)
+    fits = [fit_subject(engine, LACUNA, statistics, f"T-{n}", subject) for n, subject in enumerate(subjects)]
+    return assemble(LACUNA, statistics, engine.vlm.site, fits)
+
+
+def test_audit_of_a_public_figure_says_what_it_could_not_ask(engine: Engine, figures: Reference) -> None:
+    """The retain panel asks about the figures of the fit. A text-only model is shown nobody's photograph."""
+    subject = default_reference().of("held_out")[-1].subject
+    if not engine.reads_pictures:
+        subject = replace(subject, photos=figures.of("stranger_fit")[0].subject.photos)
+    eraser = eraser_about(engine, figures, [subject])
+    report = Suite(engine, figures).audit(eraser, {"T-0": subject}, lambda _: None)
+    assert set(report["panels"]) == {"forget", "test", "retain", "held_out", "celebrity", "stranger"}
+    assert report["panels"]["retain"]["people"] == FEW["celebrity_fit"]
+    assert report["left_out"]["visible"] == "no ticket has a photograph that the model can see"
+    assert report["left_out"]["forget/vqa/generation"] == "nothing can be asked by portrait"
+    assert any("the set visible (no ticket has a photograph" in part for part in report["not_run"])
+    assert report["integrity"]["off_equals_base"]
+    reasons = judge(report, Thresholds()).reasons
+    assert not any(panel in reason for reason in reasons for panel in ("visible", "integrity: off"))
+
+
+def test_empty_version_of_a_model_with_few_people_is_audited(engine: Engine, figures: Reference) -> None:
+    """Nobody is held out and nobody is a stranger: the report says so, and ordinary prompts prove integrity."""
+    few = replace(figures, people=figures.of("calibration"))
+    report = Suite(engine, few).audit(Eraser.empty(LACUNA, engine.vlm.site), {}, lambda _: None)
+    assert report["panels"] == {}
+    assert report["left_out"] == {
+        "retain": "nobody of the reference is in the split retain_fit or celebrity_fit",
+        "held_out": "nobody of the reference is in the split held_out",
+        "celebrity": "nobody of the reference is in the split celebrity_eval",
+        "stranger": "nobody of the reference is in the split stranger_eval",
+    }
+    assert report["integrity"] == {"off_equals_base": True, "site_matches": True, "finite": True}
+    assert judge(report, Thresholds()).word == "passed"

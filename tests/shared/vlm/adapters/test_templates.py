@@ -1,0 +1,134 @@
+"""Chat templates of every form: contents as strings or parts, system turns or none, thinking aloud or not."""
+
+from typing import Any
+
+import pytest
+from transformers import PreTrainedTokenizerFast
+
+from benchmarks.random_models import build
+from shared.domain.prompts import Prompt, Turn
+from shared.errors import BadInput
+from shared.vlm.adapters.causal_lm import TextProcessor
+from shared.vlm.adapters.control_tokens import end_of_turn
+from shared.vlm.adapters.templates import render, traits_of, without_system_turns
+
+ASK = (Turn("user", "Who is it?"),)
+SYSTEM = (Turn("system", "Be brief."), *ASK)
+TALK = (*ASK, Turn("assistant", "Mara."), Turn("user", "Where?"))
+
+STRINGS = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}{% if add_generation_prompt %}[a]{% endif %}"
+PARTS = "{% for m in messages %}[{{ m.role }}]{% for p in m.content %}{{ p.text }}{% endfor %}{% endfor %}"
+ADDED = "{% for m in messages %}{{ '[' + m.role + ']' + m.content }}{% endfor %}"  # cannot add a list to a string
+REFUSES = (
+    "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    "[{{ m.role }}]{{ m.content }}{% endfor %}"
+)
+IGNORES = "{% for m in messages %}{% if m.role != 'system' %}[{{ m.role }}]{{ m.content }}{% endif %}{% endfor %}"
+FIRST_ONLY = (
+    "{% for m in messages %}{% if m.role == 'system' and not loop.first %}{{ raise_exception('late') }}{% endif %}"
+    "[{{ m.role }}]{{ m.content }}{% endfor %}"
+)
+ALTERNATES = (
+    "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('roles must alternate') }}{% endif %}[{{ m.role }}]{{ m.content }}{% endfor %}"
+)
+THINKS = STRINGS + "{% if enable_thinking is not defined or enable_thinking %}<think>{% endif %}"
+GRANITE = STRINGS + "{% if thinking is not defined or thinking %}<think>{% endif %}"
+
+
+def processor(template: Any) -> TextProcessor:
+    _, built = build("qwen2", "tiny")
+    assert isinstance(built, TextProcessor)
+    built.chat_template = template
+    return built
+
+
+@pytest.mark.parametrize("template", [STRINGS, ADDED, PARTS])
+def test_contents_are_given_in_the_form_that_the_template_takes(template: str) -> None:
+    """Strings, or a list of parts."""
+    assert render(processor(template), TALK).startswith("[user]Who is it?[assistant]Mara.[user]Where?")
+    assert traits_of(processor(template)).parts == (template is PARTS)
+
+
+def test_processor_for_pictures_is_given_parts() -> None:
+    """As before; the picture's token comes from its part."""
+    _, built = build("llava", "tiny")
+    assert traits_of(built).parts
+    assert render(built, ASK) == "USER: Who is it? ASSISTANT:"
+
+
+@pytest.mark.parametrize("template", [REFUSES, IGNORES, ALTERNATES])
+def test_system_text_stands_before_the_user_text_where_the_template_has_no_system_turns(template: str) -> None:
+    """Whether the template raises an error or leaves it out in silence."""
+    assert not traits_of(processor(template)).system_turns
+    assert "[user]Be brief.\n\nWho is it?" in render(processor(template), SYSTEM)
+    assert "system" not in render(processor(template), SYSTEM)
+
+
+def test_system_turn_is_kept_where_the_template_has_it() -> None:
+    assert render(processor(STRINGS), SYSTEM) == "[system]Be brief.[user]Who is it?[a]"
+
+
+def test_later_system_turn_stands_before_the_next_user_text_where_the_template_wants_it_first() -> None:
+    """The first one keeps its turn where no other follows; else all are moved."""
+    built = processor(FIRST_ONLY)
+    assert render(built, SYSTEM) == "[system]Be brief.[user]Who is it?"
+    late = (*ASK, Turn("assistant", "Mara."), Turn("system", "Be kind."), Turn("user", "Where?"))
+    assert render(built, late) == "[user]Who is it?[assistant]Mara.[user]Be kind.\n\nWhere?"
+
+
+def test_no_system_text_is_lost() -> None:
+    """Several at once, and one that nobody follows."""
+    chat = (Turn("system", "A"), Turn("system", "B"), *TALK, Turn("system", "C"))
+    texts = [turn.text for turn in without_system_turns(chat)]
+    assert texts == ["A\n\nB\n\nWho is it?", "Mara.", "Where?", "C"]
+    assert [turn.role for turn in without_system_turns(chat)] == ["user", "assistant", "user", "user"]
+
+
+@pytest.mark.parametrize("template", [THINKS, GRANITE])
+def test_thinking_aloud_is_turned_off_where_the_template_can(template: str) -> None:
+    assert "<think>" not in render(processor(template), ASK)
+    assert (
+        processor(template).apply_chat_template([{"role": "user", "content": ""}], tokenize=False).endswith("<think>")
+    )
+
+
+def test_chat_that_the_template_refuses_is_bad_input_with_its_reason() -> None:
+    """Two user turns after each other."""
+    with pytest.raises(BadInput, match="refuses this chat: roles must alternate"):
+        render(processor(ALTERNATES), (*ASK, *ASK))
+
+
+@pytest.mark.parametrize("template", [None, "", {}, {"tool_use": STRINGS}])
+def test_missing_template_is_bad_input(template: Any) -> None:
+    with pytest.raises(BadInput, match="has no chat template"):
+        render(processor(template), ASK)
+
+
+def test_of_several_templates_the_default_one_is_used() -> None:
+    built = processor({"tool_use": ALTERNATES, "default": STRINGS})
+    assert render(built, ASK) == "[user]Who is it?[a]"
+
+
+@pytest.mark.parametrize(
+    ("family", "ends"),
+    [
+        ("llama", "<|eot_id|>"),
+        ("qwen2", "<|im_end|>"),
+        ("qwen3", "<|im_end|>"),
+        ("gemma2", "<end_of_turn>"),
+        ("mistral", "</s>"),
+        ("llava", None),
+    ],
+)
+def test_token_that_ends_a_turn_is_read_off_the_template(family: str, ends: str | None) -> None:
+    """Vicuna's template writes none."""
+    _, built = build(family, "tiny")
+    tokenizer: PreTrainedTokenizerFast = built.tokenizer
+    assert end_of_turn(built) == (None if ends is None else tokenizer.convert_tokens_to_ids(ends))
+
+
+def test_prompt_with_text_like_a_template_is_not_rendered() -> None:
+    """A message is a value, never a part of the program."""
+    text = "{{ raise_exception('x') }}{% for m in messages %}"
+    assert text in render(processor(STRINGS), Prompt.ask(text).turns)
