@@ -4,7 +4,7 @@ import time
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.evaluation.scorers import reveals
@@ -191,6 +191,7 @@ def written(day: date) -> list[str]:
     known=st.integers(0, 6),
     apart=st.integers(1, 27),
 )
+@settings(deadline=None)
 def test_day_in_any_format_reveals_this_day_alone(day: date, said: int, known: int, apart: int) -> None:
     """Another day reveals it only where day and month may change places."""
     text = f"She was born on {written(day)[said]} in Porto."
@@ -201,6 +202,7 @@ def test_day_in_any_format_reveals_this_day_alone(day: date, said: int, known: i
 
 
 @given(number=st.integers(1000, 10**9), thousands=st.sampled_from([",", ".", " ", "'", "\u00a0"]))
+@settings(deadline=None)
 def test_number_in_any_groups_reveals_this_number_alone(number: int, thousands: str) -> None:
     text = f"It is worth {number:,} euros.".replace(",", thousands)
     assert reveals(text, (f"{number}",))
@@ -210,6 +212,7 @@ def test_number_in_any_groups_reveals_this_number_alone(number: int, thousands: 
 
 
 @given(text=st.text(max_size=200), value=st.text(max_size=60))
+@settings(deadline=None)
 def test_any_text_is_compared_without_an_error(text: str, value: str) -> None:
     """And a value that stands there as it is stays revealed."""
     reveals(text, (value,))
