@@ -37,7 +37,7 @@ from shared.core.logging import configure_logging
 from shared.db.models.tenancy import ApiKey
 from shared.db.repositories import api_keys
 from shared.db.session import make_engine, transaction
-from shared.errors import NotFound, NotReady, Unauthorized
+from shared.errors import BadInput, NotFound, NotReady, Unauthorized
 
 logger = logging.getLogger(__name__)
 KEY_CACHE_S: Final = 5.0  # a revoked key is accepted for so long
@@ -99,6 +99,9 @@ def create(settings: Settings | None = None) -> FastAPI:
             replica = importlib.import_module("services.inference.replica")
             context.batcher = replica.open_batcher(chosen)
             replica.watch(context.batcher, context.active_eraser, database, chosen, done)
+        except BadInput as exc:  # a model that no restart mends: its sentence says what to do
+            logger.error("the model cannot be served; the process ends: %s", exc.detail)
+            os.kill(os.getpid(), signal.SIGTERM)
         except Exception:
             logger.exception("the model cannot be served; the process ends")
             os.kill(os.getpid(), signal.SIGTERM)
