@@ -129,8 +129,8 @@ def point(
         2 * QUESTIONS,
         SEED,
     )
-    readout = capture.readout(benchmark.engine, [question.prompt for question in around])
-    drift = float(eraser.decide(readout).fired.float().mean())
+    decision = capture.decide(benchmark.engine, eraser, [question.prompt for question in around])
+    drift = float(decision.fired.float().mean())
     return {"told": revealed, "unclean": unclean, "leakage": revealed + unclean, "drift": drift}
 
 

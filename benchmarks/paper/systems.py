@@ -11,8 +11,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, TypeVar
 
-from services.refit.base_statistics import calibration_prompts, identity_training_set, retain_prompts
+from services.refit.base_statistics import calibration_prompts, retain_prompts
 from services.refit.fitting import fit_subject
+from services.refit.identity_evidence import identity_training_set
 from services.refit.steering_vectors import RELEVANT_RECIPE_FIELDS, SteeringVectors, compute_steering_vectors
 from shared.baselines.base import Baseline, Settings, examples_about, scale_batch
 from shared.baselines.registry import BASELINES
@@ -109,7 +110,7 @@ class PaperBenchmark:
         site = self.engine.vlm.site
         if recipe.gate == "identity":
             training_set: IdentityTrainingSet = self.compute_once(
-                "seen", lambda: identity_training_set(self.engine, self.reference)
+                "seen", lambda: identity_training_set(self.engine, self.reference).in_memory()
             )
             return prepare_identity(
                 recipe, site, training_set, directions=vectors.last_token, decode_directions=vectors.decode_time

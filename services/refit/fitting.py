@@ -41,15 +41,19 @@ def fit_subject(engine: Engine, recipe: Recipe, statistics: BaseStatistics, tick
         spaces = statistics.identity.spaces
         if unused and not (subject.photos and spaces.portraits) and not (subject.names and spaces.names):
             raise BadInput(f"{ticket} has nothing by which the gate can recognise anybody. {' '.join(unused)}")
+        layers = statistics.gated
         photos = [
-            capture.readout(engine, picture_prompts(photo, PICTURES, seed=number)).pictures.rows
+            capture.readout(engine, picture_prompts(photo, PICTURES, seed=number), layers=layers).pictures.rows
             for number, photo in enumerate(subject.photos if spaces.portraits is not None else ())
         ]
         names = []
         spellings = (*subject.names, *_known_spellings(engine, subject)) if spaces.names is not None else ()
         for name in spellings:
-            for prompts in (mention_questions(name), answers_that_name(name)):
-                names.append(capture.mention_states(engine, prompts, [name] * len(prompts)))
+            for prompts in (
+                mention_questions(name, languages=subject.languages),
+                answers_that_name(name, languages=subject.languages),
+            ):
+                names.append(capture.mention_states(engine, prompts, [name] * len(prompts), layers=layers))
         return fit_identity(recipe, statistics, ticket, photos, names)
     return fit_ticket(
         recipe,

@@ -89,20 +89,21 @@ class Eraser:
             return self._by_identity(self.identity, readout)
         count = readout.count
         if self.recipe.gate != "prototype" and self.gated:
-            last = readout.last.float().cpu()
-            values = torch.stack([self.gate_at(layer, last[:, layer]) for layer in self.gated], dim=1).mean(dim=1)
+            last = readout.at(self.gated).last.float().cpu()
+            values = torch.stack([self.gate_at(layer, last[:, i]) for i, layer in enumerate(self.gated)], dim=1)
+            values = values.mean(dim=1)
             return Decision(values > self.threshold, [None] * count, values)
         if self.whitener is None or not self.gates:
             return Decision(torch.zeros(count, dtype=torch.bool), [None] * count, torch.full((count,), -1.0))
-        white = self.whitener(readout.last[:, list(self.gated)].float().cpu())
+        white = self.whitener(readout.at(self.gated).last.float().cpu())
         best, nearest = gate_scores(self.recipe, white, self.gates).max(dim=1)
         return self._decision(best, nearest)
 
     def match_answers(self, answer_tokens: RaggedRows, count: int) -> list[str | None]:
-        """For each of `count` answers, the ticket whose name its tokens (at all layers) hold, if any."""
+        """For each of `count` answers, the ticket whose name its tokens (at the gated layers) hold, if any."""
         if self.identity is None:
             return [None] * count
-        return self._by_identity(self.identity, Readout.of_answers(answer_tokens, count)).ticket
+        return self._by_identity(self.identity, Readout.of_answers(answer_tokens, count, self.gated)).ticket
 
     def mention_spans(self, readout: Readout, tickets: Sequence[str | None]) -> list[MentionSpans]:
         """Where each prompt shows or names its ticket of `tickets` [B]; empty for a gate that cannot say."""

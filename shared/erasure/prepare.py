@@ -1,16 +1,16 @@
 """Computes base statistics from activations, in float64 and streamed."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 from shared.erasure.base_statistics import BaseStatistics
-from shared.erasure.gates.identity_fit import IdentitySpaces, IdentityStatistics, within_person_whitener
+from shared.erasure.gates.identity_fit import IdentitySpaces, IdentityStatistics, whitener_of_people
 from shared.erasure.gates.topic import TopicDiscriminant
-from shared.erasure.numerics.moments import Moments
+from shared.erasure.numerics.moments import SCATTER_BYTES, Moments
 from shared.erasure.numerics.nullspace import null_basis
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.readout import RaggedRows
@@ -18,9 +18,10 @@ from shared.erasure.recipe import Recipe
 from shared.erasure.site import Site
 from shared.errors import BadInput
 
+T = TypeVar("T")
 Batches = Callable[[], Iterable[Tensor]]  # the retain set from its beginning, [n, L, d] at a time
 CHUNK: Final = 256  # activations that are taken in at once
-SCATTER_BYTES: Final = 4 << 30  # most memory for the scatter matrices: 32 layers at d = 4096
+WAITING_BYTES: Final = 256 << 20  # of float32 activations that wait to be whitened together
 
 
 def prepare(
@@ -104,23 +105,54 @@ def prepare_streamed(
     )
 
 
+class RowsOfBatch(NamedTuple):
+    """Rows of some prompts, and the position of each of those prompts in the whole list."""
+
+    positions: Sequence[int]
+    rows: RaggedRows
+
+
+@dataclass(frozen=True)
+class Reread(Generic[T]):
+    """Values that are made anew, one after another, each time that they are iterated over."""
+
+    read: Callable[[], Iterator[T]]
+
+    def __iter__(self) -> Iterator[T]:
+        return self.read()
+
+
 @dataclass(frozen=True)
 class IdentityTrainingSet:
-    """What the identity gate learns from, at all of the site's layers.
+    """What the identity gate learns from, read when it is needed: nothing here has to be in memory as a whole.
 
-    `faces` and `names`: one group [n_i, L, d] for each retained person who has a photograph, or a name. `pictures`
-    [c, L, d] and `words` belong to the calibration set, which has `people` identities. `facts` and `harmless`
-    [n, L, d]: last prompt tokens of questions of fact with a picture, and of questions that anybody can answer by
-    looking. Any of them may be empty, but not `faces` and `names` both.
+    `faces` and `names`: one group [n_i, L, d] for each retained person who has a photograph, or a name. `pictures` (a
+    row [L, d] for each) and `words` (one for each token) belong to the calibration set, which has `people` identities.
+    `facts` and `harmless`, in parts [n, L, d]: last prompt tokens of questions of fact with a picture, and of questions
+    that anybody can answer by looking. Any of them may be empty, but not `faces` and `names` both. `layers` are the
+    positions in the site's list that L stands for, None for all.
     """
 
-    faces: Sequence[Tensor]
-    names: Sequence[Tensor]
-    pictures: Tensor
-    words: RaggedRows
+    faces: Iterable[Tensor]
+    names: Iterable[Tensor]
+    pictures: Iterable[RowsOfBatch]
+    words: Iterable[RowsOfBatch]
     people: int
-    facts: Tensor
-    harmless: Tensor
+    facts: Iterable[Tensor]
+    harmless: Iterable[Tensor]
+    layers: tuple[int, ...] | None = None
+
+    def in_memory(self) -> "IdentityTrainingSet":
+        """The same, read once and kept: for several recipes on a small model."""
+        return replace(
+            self,
+            faces=list(self.faces),
+            names=list(self.names),
+            pictures=list(self.pictures),
+            words=list(self.words),
+            facts=list(self.facts),
+            harmless=list(self.harmless),
+        )
 
 
 def prepare_identity(
@@ -136,26 +168,22 @@ def prepare_identity(
     Without faces, or names, there is no space to compare them in, and without questions of both kinds no topic.
     """
     gated = gated_layers(recipe, site)
-    some = list(gated)
-    if not training_set.faces and not training_set.names:
+    at = _Places.of(gated, training_set.layers, len(site.layers))
+    none = RaggedRows(torch.zeros(0, len(gated), site.hidden_size, dtype=torch.float16), torch.zeros(0).long())
+    rank, shrinkage = recipe.whitener_rank, recipe.identity_shrinkage
+    portraits = whitener_of_people(Reread(lambda: map(at.of_rows, training_set.faces)), rank, shrinkage)
+    pictures, topic = none, None
+    if portraits is not None:
+        pictures = _whitened(portraits, training_set.pictures, at) or none
+        facts, harmless = (_joined(map(at.of_rows, part)) for part in (training_set.facts, training_set.harmless))
+        if facts is not None and harmless is not None:
+            topic = TopicDiscriminant.fit(facts, harmless)
+        del facts, harmless
+    names = whitener_of_people(Reread(lambda: map(at.of_rows, training_set.names)), rank, shrinkage)
+    if portraits is None and names is None:
         raise BadInput("The retain set has nobody with a photograph or a name: the gate cannot learn to tell people.")
-    portraits, names = (
-        within_person_whitener([group[:, some] for group in groups], recipe.whitener_rank, recipe.identity_shrinkage)
-        if groups
-        else None
-        for groups in (training_set.faces, training_set.names)
-    )
-    topic = None
-    if portraits is not None and training_set.harmless.shape[0] and training_set.facts.shape[0]:
-        topic = TopicDiscriminant.fit(training_set.facts[:, some], training_set.harmless[:, some])
-    none = RaggedRows.none(len(some), site.hidden_size)
-    words = none
-    if names is not None and training_set.words.rows.shape[0]:
-        words = RaggedRows(names(training_set.words.rows[:, some]), training_set.words.of)
-    pictures = none.rows
-    if portraits is not None and training_set.pictures.shape[0]:
-        pictures = portraits(training_set.pictures[:, some])
-    identity = IdentityStatistics(IdentitySpaces(portraits, names, topic), pictures, words, training_set.people)
+    words = none if names is None else _whitened(names, training_set.words, at) or none
+    identity = IdentityStatistics(IdentitySpaces(portraits, names, topic), pictures.rows, words, training_set.people)
     return BaseStatistics(
         recipe.digest,
         gated,
@@ -163,6 +191,60 @@ def prepare_identity(
         decode_directions=None if decode_directions is None else _at_steered_layers(recipe, site, decode_directions),
         identity=identity,
     )
+
+
+class _Places(NamedTuple):
+    """The gated layers among those that rows hold; None where they are the same."""
+
+    places: tuple[int, ...] | None
+
+    @classmethod
+    def of(cls, gated: tuple[int, ...], held: tuple[int, ...] | None, count: int) -> "_Places":
+        held = tuple(range(count)) if held is None else held
+        missing = sorted(set(gated) - set(held))
+        if missing:
+            raise BadInput(f"The training set was read at other layers than the gate: {missing} are missing.")
+        return cls(None if held == gated else tuple(held.index(layer) for layer in gated))
+
+    def of_rows(self, rows: Tensor) -> Tensor:
+        """[n, L, d] -> [n, G, d]."""
+        return rows if self.places is None else rows[:, list(self.places)]
+
+
+def _whitened(whitener: Whitener, batches: Iterable[RowsOfBatch], at: _Places) -> RaggedRows | None:
+    """The whitened rows of all prompts in their order, float16; None without a row.
+
+    Rows are whitened as soon as WAITING_BYTES of them have come, so that no more are held in float32.
+    """
+    waiting: list[tuple[Sequence[int], RaggedRows]] = []
+    parts: list[RaggedRows] = []
+
+    def whiten() -> None:
+        rows = RaggedRows.ordered(waiting)
+        waiting.clear()
+        parts.append(RaggedRows(whitener(rows.rows).half(), rows.of))
+
+    for positions, rows in batches:
+        if rows.rows.shape[0]:
+            waiting.append((positions, RaggedRows(at.of_rows(rows.rows), rows.of)))
+        if sum(part.rows.numel() * part.rows.element_size() for _, part in waiting) >= WAITING_BYTES:
+            whiten()
+    if waiting:
+        whiten()
+    if not parts:
+        return None
+    if len(parts) == 1:
+        return parts[0]
+    every = range(1 + max(int(part.of.max()) for part in parts))
+    return RaggedRows.ordered([(every, part) for part in parts])
+
+
+def _joined(parts: Iterable[Tensor]) -> Tensor | None:
+    """The rows of all parts; None without a row."""
+    present = [part for part in parts if part.shape[0]]
+    if len(present) == 1:
+        return present[0]
+    return torch.cat(present) if present else None
 
 
 def gated_layers(recipe: Recipe, site: Site) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 """What a gate may look at in a batch of prompts that were read unsteered: last tokens, pictures, words, answers.
 
-Made by the engine from one prefill, float32 on the CPU. Knows nothing of models, people or tickets.
+Made by the engine from one prefill, float32 on the CPU, at the layers that were asked for. Knows nothing of models,
+people or tickets.
 """
 
 from collections.abc import Sequence
@@ -8,6 +9,8 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+
+from shared.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -22,15 +25,33 @@ class RaggedRows:
         """No row for any prompt."""
         return cls(torch.zeros(0, layers, hidden), torch.zeros(0, dtype=torch.long))
 
+    @classmethod
+    def ordered(cls, parts: Sequence[tuple[Sequence[int], "RaggedRows"]]) -> "RaggedRows":
+        """The rows of batches, each with the positions of its prompts in the whole, by prompt.
+
+        Beside the parts and the result nothing of their size is held.
+        """
+        of = torch.cat([torch.tensor(list(positions), dtype=torch.long)[part.of] for positions, part in parts])
+        order = of.argsort(stable=True)
+        first = parts[0][1].rows
+        rows = first.new_empty(len(of), *first.shape[1:])
+        place = torch.empty_like(order)
+        place[order] = torch.arange(len(order))
+        start = 0
+        for _, part in parts:
+            rows[place[start : start + len(part.of)]] = part.rows
+            start += len(part.of)
+        return cls(rows, of[order])
+
     def take(self, prompts: Sequence[int]) -> "RaggedRows":
         """The rows of these prompts, renumbered from 0 in the order given."""
         parts = [(self.of == prompt).nonzero()[:, 0] for prompt in prompts]
         of = torch.cat([torch.full_like(part, new) for new, part in enumerate(parts)]) if parts else self.of[:0]
         return RaggedRows(self.rows[torch.cat(parts)] if parts else self.rows[:0], of)
 
-    def at(self, layers: Sequence[int]) -> "RaggedRows":
-        """The same rows at some layers only."""
-        return RaggedRows(self.rows[:, list(layers)], self.of)
+    def at(self, places: Sequence[int]) -> "RaggedRows":
+        """The same rows at some places of their second dimension only."""
+        return RaggedRows(self.rows[:, list(places)], self.of)
 
     def best(self, scores: Tensor, count: int) -> Tensor:
         """The largest of a prompt's row `scores` [N, K] for each of `count` prompts, [count, K]; -1 without a row."""
@@ -43,31 +64,39 @@ class Readout:
     """Block outputs of B prompts. `last` [B, L, d]: the last prompt token.
 
     `pictures`: one row for each picture, the mean over its tokens. `words`: the other prompt tokens, in order.
-    `answer_tokens`: the tokens of the answer, where there is one.
+    `answer_tokens`: the tokens of the answer, where there is one. `layers` are the positions in the site's list of
+    layers that the rows hold, in their order; None: all of the site's.
     """
 
     last: Tensor
     pictures: RaggedRows
     words: RaggedRows
     answer_tokens: RaggedRows
+    layers: tuple[int, ...] | None = None
 
     @classmethod
-    def of_last(cls, last: Tensor) -> "Readout":
+    def of_last(cls, last: Tensor, layers: tuple[int, ...] | None = None) -> "Readout":
         """Last prompt tokens alone."""
         none = RaggedRows.none(*last.shape[1:])
-        return cls(last, none, none, none)
+        return cls(last, none, none, none, layers)
 
     @classmethod
-    def of_answers(cls, answer_tokens: RaggedRows, count: int) -> "Readout":
+    def of_answers(cls, answer_tokens: RaggedRows, count: int, layers: tuple[int, ...] | None = None) -> "Readout":
         """Answers alone, of `count` prompts."""
         shape = answer_tokens.rows.shape[1:]
         none = RaggedRows.none(*shape)
-        return cls(torch.zeros(count, *shape), none, none, answer_tokens)
+        return cls(torch.zeros(count, *shape), none, none, answer_tokens, layers)
 
     @property
     def count(self) -> int:
         """How many prompts."""
         return self.last.shape[0]
+
+    @property
+    def size_bytes(self) -> int:
+        """How much memory its rows take."""
+        parts = (self.last, self.pictures.rows, self.words.rows, self.answer_tokens.rows)
+        return sum(part.numel() * part.element_size() for part in parts)
 
     def take(self, prompts: Sequence[int]) -> "Readout":
         """These prompts, in the order given."""
@@ -76,14 +105,27 @@ class Readout:
             self.pictures.take(prompts),
             self.words.take(prompts),
             self.answer_tokens.take(prompts),
+            self.layers,
         )
 
     def at(self, layers: Sequence[int]) -> "Readout":
-        """The same at some layers only."""
-        if list(layers) == list(range(self.last.shape[1])):
+        """The same at some layers only, by their positions in the site's list.
+
+        Raises BadInput for a layer that it does not hold.
+        """
+        held = tuple(range(self.last.shape[1])) if self.layers is None else self.layers
+        if tuple(layers) == held:
             return self
+        missing = sorted(set(layers) - set(held))
+        if missing:
+            raise BadInput(f"The readout holds the layers {list(held)} of the site, and not {missing}.")
+        places = [held.index(layer) for layer in layers]
         return Readout(
-            self.last[:, list(layers)], self.pictures.at(layers), self.words.at(layers), self.answer_tokens.at(layers)
+            self.last[:, places],
+            self.pictures.at(places),
+            self.words.at(places),
+            self.answer_tokens.at(places),
+            tuple(layers),
         )
 
     def with_answer_tokens(self, answer_tokens: RaggedRows) -> "Readout":
@@ -92,17 +134,15 @@ class Readout:
 
     @classmethod
     def ordered(cls, parts: Sequence[tuple[Sequence[int], "Readout"]]) -> "Readout":
-        """One readout from those of batches, each with the positions of its prompts in the whole."""
+        """One readout from those of batches, each with the positions of its prompts in the whole.
+
+        All parts hold the same layers.
+        """
         order = torch.tensor([position for positions, _ in parts for position in positions]).argsort()
         return cls(
             torch.cat([part.last for _, part in parts])[order],
-            _merged([(positions, part.pictures) for positions, part in parts]),
-            _merged([(positions, part.words) for positions, part in parts]),
-            _merged([(positions, part.answer_tokens) for positions, part in parts]),
+            RaggedRows.ordered([(positions, part.pictures) for positions, part in parts]),
+            RaggedRows.ordered([(positions, part.words) for positions, part in parts]),
+            RaggedRows.ordered([(positions, part.answer_tokens) for positions, part in parts]),
+            parts[0][1].layers,
         )
-
-
-def _merged(parts: Sequence[tuple[Sequence[int], RaggedRows]]) -> RaggedRows:
-    of = torch.cat([torch.tensor(list(positions))[part.of] for positions, part in parts])
-    order = of.argsort(stable=True)
-    return RaggedRows(torch.cat([part.rows for _, part in parts])[order], of[order])

@@ -69,20 +69,14 @@ def fit_identity(
     photos: Sequence[Tensor],
     spellings: Sequence[Sequence[Tensor]],
 ) -> TicketFit:
-    """The fit for the identity gate.
+    """The fit for the identity gate, from activations at its G gated layers.
 
-    `photos`: for each photograph its changed copies, [c, L, d] at the picture's tokens. `spellings`: for each way to
-    write a name the tokens of its mentions, each [n, L, d]. Raises BadInput where the ticket has neither.
+    `photos`: for each photograph its changed copies, [c, G, d] at the picture's tokens. `spellings`: for each way to
+    write a name the tokens of its mentions, each [n, G, d]. Raises BadInput where the ticket has neither.
     """
     if statistics.identity is None:
         raise BadInput("These statistics were not made for the identity gate.")
-    some = list(statistics.gated)
-    fit = fit_person(
-        statistics.identity,
-        [copies[:, some] for copies in photos],
-        [[mention[:, some] for mention in mentions] for mentions in spellings],
-    )
-    return TicketFit(ticket, recipe.digest, identity=fit)
+    return TicketFit(ticket, recipe.digest, identity=fit_person(statistics.identity, photos, spellings))
 
 
 def fit_ticket(

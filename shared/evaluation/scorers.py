@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from shared.evaluation.formats import reveals_in_another_format
+
 
 def normalised(text: str) -> str:
     """The text without differences of case, accents, hyphens and spacing, so that only its words are compared."""
@@ -18,10 +20,12 @@ def normalised(text: str) -> str:
 
 
 def reveals(text: str, accept: Sequence[str]) -> bool:
-    """Whether one of the spellings in `accept` occurs in `text` as whole words."""
+    """Whether one of the spellings in `accept` occurs in `text`: as whole words, or in another format (formats.py)."""
     words = normalised(text)
     return any(
-        re.search(rf"(?<!\w){re.escape(value)}(?!\w)", words) for spelling in accept if (value := normalised(spelling))
+        re.search(rf"(?<!\w){re.escape(value)}(?!\w)", words) or reveals_in_another_format(text, spelling)
+        for spelling in accept
+        if (value := normalised(spelling))
     )
 
 

@@ -1,6 +1,7 @@
 """Groups prompts of similar length into batches, so that little is padded and one long prompt does not pad all."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from shared.domain.prompts import Prompt
@@ -8,6 +9,7 @@ from shared.vlm.adapters.base import Adapter, Encoded
 
 BATCH: Final = 64  # most prompts of a batch
 WINDOW: Final = BATCH * 8  # prompts that are sorted by length among themselves; longer lists are cut into such windows
+BATCH_BYTES: Final = 4 << 30  # of 16-bit keys and values of a batch's tokens at all blocks: 8192 tokens at 32 x 4096
 PADDING: Final = 8  # most tokens by which a prompt of a batch is padded
 
 
@@ -18,16 +20,28 @@ class PromptBatch(NamedTuple):
     encoded: list[Encoded]
 
 
-def batches(adapter: Adapter, prompts: Sequence[Prompt]) -> Iterator[PromptBatch]:
+def windows(prompts: Iterable[Prompt]) -> Iterator[list[Prompt]]:
+    """The prompts, WINDOW at a time."""
+    rest = iter(prompts)
+    while window := list(islice(rest, WINDOW)):
+        yield window
+
+
+def batches(adapter: Adapter, prompts: Iterable[Prompt]) -> Iterator[PromptBatch]:
     """The prompts, the shortest of each window first, at most BATCH at a time and padded by at most PADDING tokens.
 
-    The batches of a list depend on the list alone, and so do the last bits of what is computed from it.
+    A batch has no more tokens than BATCH_BYTES holds, but one prompt at least. The batches of a list depend on the list
+    and the model alone, and so do the last bits of what is computed from it. Of prompts that are made one after
+    another, a window is held at a time.
     """
-    for start in range(0, len(prompts), WINDOW):
-        window = adapter.encode(prompts[start : start + WINDOW])
+    most_tokens = BATCH_BYTES // (4 * len(adapter.blocks) * adapter.hidden_size)
+    for number, asked in enumerate(windows(prompts)):
+        start, window = number * WINDOW, adapter.encode(asked)
         chosen: list[int] = []
         for offset in sorted(range(len(window)), key=lambda offset: len(window[offset].ids)):
-            if chosen and (len(chosen) == BATCH or len(window[offset].ids) - len(window[chosen[0]].ids) > PADDING):
+            length = len(window[offset].ids)
+            full = len(chosen) == BATCH or (len(chosen) + 1) * length > most_tokens
+            if chosen and (full or length - len(window[chosen[0]].ids) > PADDING):
                 yield _batch(window, chosen, start)
                 chosen = []
             chosen.append(offset)

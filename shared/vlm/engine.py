@@ -22,11 +22,10 @@ from shared.erasure.readout import Readout
 from shared.errors import BadInput
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.batching import batches
-from shared.vlm.generation import Answer, DecodeState, GenerationRequest, PrefillState, RowsToRedo
+from shared.vlm.generation import Answer, DecodeState, ExaminedBatch, GenerationRequest, PrefillState, RowsToRedo
 from shared.vlm.hooks import (
     AddVector,
     BlockHook,
-    CaptureAllTokens,
     CaptureLastToken,
     GatedSteering,
     hooked,
@@ -34,7 +33,7 @@ from shared.vlm.hooks import (
 )
 from shared.vlm.loading import Vlm
 from shared.vlm.progress import Progress
-from shared.vlm.readouts import readout_of
+from shared.vlm.readouts import CaptureReadout
 from shared.vlm.redaction import placeholder_tokens, redact
 
 LAG: Final = 4  # tokens by which a stream lags where answers are checked: a name must be whole to be recognised
@@ -117,20 +116,29 @@ class Engine:
                 return
             yield piece
 
-    def examine(self, prompts: Sequence[Prompt], *, max_new_tokens: int = 24) -> tuple[list[Answer], Readout]:
-        """The base model's greedy answers, and the readout of prompts and answers, in one pass."""
-        answers: dict[int, Answer] = {}
-        parts: list[tuple[list[int], Readout]] = []
+    def examine_batches(
+        self, prompts: Sequence[Prompt], *, max_new_tokens: int = 24, layers: tuple[int, ...] | None = None
+    ) -> Iterator[ExaminedBatch]:
+        """The base model's greedy answers, and the readout of prompts and answers at `layers`, a batch at a time."""
+        request = GenerationRequest(None, max_new_tokens, readout=True, layers=layers)
         for positions, encoded in batches(self.vlm.adapter, prompts):
             with self.exclusive():
-                state = self._decode_to_end(encoded, GenerationRequest(None, max_new_tokens, readout=True))
+                state = self._decode_to_end(encoded, request)
                 readout = state.prefill.readout
                 assert readout is not None
-                tokens = state.answer_tokens() if any(state.answer_states) else readout.answer_tokens
-                parts.append((positions, readout.with_answer_tokens(tokens)))
-                for row, position in enumerate(positions):
-                    answers[position] = self._answer(state, row, len(encoded[row].ids), ())
-        return [answers[position] for position in range(len(prompts))], Readout.ordered(parts)
+                if any(state.answer_states):
+                    readout = readout.with_answer_tokens(state.answer_tokens())
+                answers = [self._answer(state, row, len(prompt.ids), ()) for row, prompt in enumerate(encoded)]
+            yield ExaminedBatch(positions, answers, readout)
+
+    def examine(
+        self, prompts: Sequence[Prompt], *, max_new_tokens: int = 24, layers: tuple[int, ...] | None = None
+    ) -> tuple[list[Answer], Readout]:
+        """`examine_batches` of all prompts together: holds every token."""
+        parts = list(self.examine_batches(prompts, max_new_tokens=max_new_tokens, layers=layers))
+        answers = {at: answer for part in parts for at, answer in zip(part.positions, part.answers, strict=True)}
+        readout = Readout.ordered([(part.positions, part.readout) for part in parts])
+        return [answers[position] for position in range(len(prompts))], readout
 
     def answer(self, encoded: Sequence[Encoded], request: GenerationRequest) -> list[Answer]:
         """Answers of one batch: the first pass, and a second one for what concerns somebody forgotten."""
@@ -209,6 +217,7 @@ class Engine:
 
     def _prefill(self, encoded: Sequence[Encoded], request: GenerationRequest) -> PrefillState:
         inputs, eraser, blocks = self.vlm.adapter.inputs(encoded), request.eraser, self.vlm.adapter.blocks
+        layers = request.read_layers
         nothing_fires = Decision.none(len(encoded))
         if eraser is not None and request.decision is not None:
             out = self._read(inputs, blocks, AddVector(eraser.steering_vector().to(self.vlm.device)))
@@ -221,16 +230,28 @@ class Engine:
             return PrefillState(out.past_key_values, out.logits[:, -1], decision, inputs)
         deciding = eraser is not None and not eraser.is_empty
         every_token = request.readout or (deciding and eraser is not None and eraser.identity is not None)
-        all_tokens, last_token = CaptureAllTokens(), CaptureLastToken(len(blocks))
-        out = self._read(inputs, blocks if every_token or deciding else [], all_tokens if every_token else last_token)
+        if not every_token and not deciding:
+            out = self._read(inputs, [], leave_unchanged)
+            return PrefillState(out.past_key_values, out.logits[:, -1], nothing_fires, inputs)
+        read = self.blocks_at(layers)
+        adapter = self.vlm.adapter
+        capture: CaptureReadout | CaptureLastToken = (
+            CaptureReadout(adapter, encoded, len(read)) if every_token else CaptureLastToken(len(read))
+        )
+        out = self._read(inputs, read, capture)
         state = PrefillState(out.past_key_values, out.logits[:, -1], nothing_fires, inputs, decides=deciding)
-        if every_token:
-            state.readout = readout_of(self.vlm.adapter, encoded, all_tokens.stacked())
-        elif deciding:
-            state.readout = Readout.of_last(last_token.stacked().cpu())
-        if deciding and eraser is not None and state.readout is not None:
+        if isinstance(capture, CaptureReadout):
+            state.readout = capture.readout(layers)
+        else:
+            state.readout = Readout.of_last(capture.stacked().cpu(), layers)
+        if deciding and eraser is not None:
             state.decision = eraser.decide(state.readout)
         return state
+
+    def blocks_at(self, layers: tuple[int, ...] | None) -> list[nn.Module]:
+        """The decoder blocks at these positions of the site's list of layers; None for all of the list."""
+        blocks, site = self.vlm.adapter.blocks, self.vlm.site.layers
+        return [blocks[block] for block in (site if layers is None else [site[at] for at in layers])]
 
     def _read(self, inputs: Mapping[str, Tensor], blocks: Sequence[nn.Module], hook: BlockHook) -> Any:
         with hooked(blocks, hook):
@@ -344,8 +365,9 @@ class Engine:
                 if reading:
                     yield state
                 return
-            capture = CaptureLastToken(len(adapter.blocks))
-            blocks, hook = (adapter.blocks, capture) if reading else self.decode_hook(request)
+            read = self.blocks_at(request.read_layers) if reading else []
+            capture = CaptureLastToken(len(read))
+            blocks, hook = (read, capture) if reading else self.decode_hook(request)
             with hooked(blocks, hook):
                 out = self.vlm.model(
                     input_ids=chosen[:, None],

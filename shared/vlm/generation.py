@@ -29,7 +29,8 @@ class Answer:
 class GenerationRequest:
     """How a batch is asked. `seeds`: one for each row.
 
-    `readout`: keep what a gate may look at, without an eraser too. `decision`: made already; then all rows are steered.
+    `readout`: keep what a gate may look at, without an eraser too, at `layers` (positions in the site's list; None:
+    all). `decision`: made already; then all rows are steered.
     """
 
     eraser: Eraser | None = None
@@ -39,11 +40,19 @@ class GenerationRequest:
     stop: Sequence[str] = ()
     readout: bool = False
     decision: Decision | None = None
+    layers: tuple[int, ...] | None = None
 
     @property
     def checks_answers(self) -> bool:
         """Whether the answers are read for names: in the first pass, where the eraser asks for it."""
         return self.eraser is not None and self.eraser.checks_answers and self.decision is None
+
+    @property
+    def read_layers(self) -> tuple[int, ...] | None:
+        """The positions of the layers that a gate may look at: the eraser's gated ones, or `layers`; None for all."""
+        if self.eraser is None or self.eraser.is_empty:
+            return self.layers
+        return self.eraser.gated or None
 
     def generators(self) -> list[torch.Generator]:
         """A fresh source of random numbers for each row."""
@@ -84,13 +93,21 @@ class DecodeState:
     prefill: PrefillState
     tokens: list[list[int]]
     finished: list[str | None]
-    answer_states: list[list[Tensor]]  # [L, d] for each token of a row's answer, where a gate looks at answers
+    answer_states: list[list[Tensor]]  # [G, d] for each token of a row's answer, where a gate looks at answers
 
     def answer_tokens(self) -> RaggedRows:
         """The answers' tokens as a gate looks at them."""
         owners = [row for row, states in enumerate(self.answer_states) for _ in states]
         states = [state for states in self.answer_states for state in states]
         return RaggedRows(torch.stack(states) if states else torch.zeros(0, 1, 1), torch.tensor(owners).long())
+
+
+class ExaminedBatch(NamedTuple):
+    """Answers to a batch and their readout, and the position of each prompt in the caller's list."""
+
+    positions: list[int]
+    answers: list[Answer]
+    readout: Readout
 
 
 class RowsToRedo(NamedTuple):

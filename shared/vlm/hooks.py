@@ -16,7 +16,10 @@ BlockHook = Callable[[int, Tensor], Tensor | None]  # (l, output [B, T, d]) -> w
 
 @contextmanager
 def hooked(blocks: Sequence[nn.Module], hook: BlockHook) -> Iterator[None]:
-    """Call `hook(l, output [B, T, d])` at the output of every block l; what it returns, if anything, replaces it."""
+    """Call `hook(l, output [B, T, d])` at the output of each of `blocks`; what it returns, if anything, replaces it.
+
+    l counts the blocks that are given, which need not be all of the model's.
+    """
 
     def forward_hook(layer: int) -> Callable[..., Any]:
         def call(_: nn.Module, __: Any, output: Any) -> Any:
@@ -36,7 +39,7 @@ def hooked(blocks: Sequence[nn.Module], hook: BlockHook) -> Iterator[None]:
 
 
 class CaptureLastToken:
-    """Keeps the last position of every block's output, float32."""
+    """Keeps the last position of the output of each of `layers` blocks, float32."""
 
     def __init__(self, layers: int) -> None:
         self._rows: list[Tensor | None] = [None] * layers
@@ -50,7 +53,7 @@ class CaptureLastToken:
 
 
 class CaptureAllTokens:
-    """Keeps every position of every block's output, float32."""
+    """Keeps every position of every block's output, float32: for a prompt or two, to compare with (readouts.py)."""
 
     def __init__(self) -> None:
         self._rows: list[Tensor] = []

@@ -1,4 +1,4 @@
-"""From all token states of a batch to what a gate may look at."""
+"""From the block outputs of a batch to what a gate may look at: kept block by block, the rest let go at once."""
 
 from collections.abc import Sequence
 
@@ -10,24 +10,71 @@ from shared.vlm.adapters.base import Adapter, Encoded
 from shared.vlm.redaction import text_token_mask
 
 
-def readout_of(adapter: Adapter, encoded: Sequence[Encoded], states: Tensor) -> Readout:
-    """The readout of a batch from `states` [B, T, L, d] of all its tokens, padded on the left; on the CPU.
+class CaptureReadout:
+    """A hook that keeps of each of `count` blocks, float32, what a readout holds of the batch `encoded`.
 
-    A picture is represented by the mean over its tokens; text tokens are kept one by one; there is no answer yet.
+    A picture is represented by the mean over its tokens; text tokens are kept one by one. The tokens of pictures, which
+    are most of a prompt's, are never held.
     """
-    pictures, picture_owners, words, word_owners = [], [], [], []
-    for row, prompt in enumerate(encoded):
-        unpadded = states[row, states.shape[1] - len(prompt.ids) :]
-        for start, end in adapter.pictures(prompt):
-            pictures.append(unpadded[start:end].mean(dim=0))
-            picture_owners.append(row)
-        text = text_token_mask(adapter, prompt)
-        words.append(unpadded[text.to(unpadded.device)])
-        word_owners += [row] * int(text.sum())
-    none = RaggedRows.none(states.shape[2], states.shape[3])
-    return Readout(
-        last=states[:, -1].cpu(),
-        pictures=RaggedRows(torch.stack(pictures).cpu(), torch.tensor(picture_owners)) if pictures else none,
-        words=RaggedRows(torch.cat(words).cpu(), torch.tensor(word_owners)),
-        answer_tokens=none,
-    )
+
+    def __init__(self, adapter: Adapter, encoded: Sequence[Encoded], count: int) -> None:
+        self._adapter, self._encoded = adapter, encoded
+        self._last: list[Tensor | None] = [None] * count
+        self._words: list[Tensor | None] = [None] * count
+        self._pictures: list[Tensor | None] = [None] * count
+        self._pictures_of = [row for row, prompt in enumerate(encoded) for _ in adapter.pictures(prompt)]
+        texts = [text_token_mask(adapter, prompt).nonzero()[:, 0] for prompt in encoded]
+        self._words_of = torch.tensor([row for row, text in enumerate(texts) for _ in range(len(text))])
+        self._from_end = torch.cat([text - len(prompt.ids) for text, prompt in zip(texts, encoded, strict=True)])
+
+    def __call__(self, place: int, states: Tensor) -> None:
+        """Keep what the block at `place` of those that are hooked gives: `states` [B, T, d], padded on the left."""
+        width = states.shape[1]
+        self._last[place] = states[:, -1].float()
+        rows, columns = self._words_of.to(states.device), (self._from_end + width).to(states.device)
+        self._words[place] = states[rows, columns].float()
+        if self._pictures_of:
+            self._pictures[place] = torch.stack(
+                [
+                    states[row, width - len(prompt.ids) + start : width - len(prompt.ids) + end].float().mean(dim=0)
+                    for row, prompt in enumerate(self._encoded)
+                    for start, end in self._adapter.pictures(prompt)
+                ]
+            )
+
+    def readout(self, layers: tuple[int, ...] | None = None) -> Readout:
+        """The readout, on the CPU; `layers` are the positions of the hooked blocks, None for all of the site's."""
+        last = _stacked(self._last)
+        none = RaggedRows.none(*last.shape[1:])
+        pictures = none
+        if self._pictures_of:
+            pictures = RaggedRows(_stacked(self._pictures), torch.tensor(self._pictures_of))
+        return Readout(last, pictures, RaggedRows(_stacked(self._words), self._words_of), none, layers)
+
+
+class CaptureSpans:
+    """A hook that keeps of each of `count` blocks the tokens of one span [start, end) of each prompt, float32."""
+
+    def __init__(self, encoded: Sequence[Encoded], spans: Sequence[tuple[int, int]], count: int) -> None:
+        self._lengths = [end - start for start, end in spans]
+        self._of = torch.tensor([row for row, length in enumerate(self._lengths) for _ in range(length)])
+        self._from_end = torch.cat(
+            [torch.arange(*span) - len(prompt.ids) for span, prompt in zip(spans, encoded, strict=True)]
+        )
+        self._rows: list[Tensor | None] = [None] * count
+
+    def __call__(self, place: int, states: Tensor) -> None:
+        """See `CaptureReadout`."""
+        columns = (self._from_end + states.shape[1]).to(states.device)
+        self._rows[place] = states[self._of.to(states.device), columns].float()
+
+    def spans(self) -> list[Tensor]:
+        """For each prompt its span [n, L, d], on the CPU."""
+        return [part.clone() for part in _stacked(self._rows).split(self._lengths)]
+
+
+def _stacked(rows: list[Tensor | None]) -> Tensor:
+    """Rows [n, d] of L blocks, [n, L, d] on the CPU. Empties the list, so that nothing is held twice for long."""
+    present = [row.cpu() for row in rows if row is not None]
+    rows[:] = [None] * len(rows)
+    return torch.stack(present, dim=1)

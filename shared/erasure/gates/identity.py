@@ -7,19 +7,20 @@ vector for each photograph and one window for each spelling tell people apart. A
 tickets, reads from the last token whether the question asks for what anybody can see in the picture.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor
 
 from shared.erasure.gates.identity_fit import FIT_TENSORS, IdentityFit, IdentitySpaces, IdentityStatistics
-from shared.erasure.gates.name_windows import window_scores
+from shared.erasure.gates.name_windows import CHUNK_BYTES, window_scores
 from shared.erasure.numerics.conformal import conformal_quantile
 from shared.erasure.readout import RaggedRows, Readout
 
 PICTURE, MENTION = 0, 1  # the two channels, columns of thresholds
+GROUP_BYTES: Final = 256 << 20  # of tickets' windows that are copied together to be compared at once
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,7 @@ class IdentityGate:
         pictures, words = readout.pictures, readout.words
         scores = self.portrait_scores(pictures.rows)
         shown = (scores > self.span_thresholds[:, PICTURE]) & concerned[pictures.of]
-        windows = _all_windows(self.fits)
-        white = words.rows if self.spaces.names is None else self.spaces.names(words.rows)  # no window without a space
-        scores = window_scores(windows.vectors, windows.lengths, white, words.of)
-        named = (scores > self.span_thresholds[windows.owners, MENTION]) & concerned[words.of][:, windows.owners]
-        mention_lengths = torch.cat([fit.mention_lengths for fit in self.fits])
+        named, mention_lengths = self._named(words, concerned)
         spans = []
         for prompt in range(readout.count):
             numbers = shown[pictures.of == prompt].any(dim=1).nonzero()[:, 0].tolist()
@@ -76,6 +73,21 @@ class IdentityGate:
             stretches = {(max(0, end + 1 - int(mention_lengths[window])), end + 1) for end, window in ends}
             spans.append(MentionSpans(tuple(numbers), _union(stretches)))
         return spans
+
+    def _named(self, words: RaggedRows, concerned: Tensor) -> tuple[Tensor, Tensor]:
+        """Which spelling ends at each token for a ticket of `concerned` [B, K]: [N, V], and its longest mention [V].
+
+        V counts the spellings of the tickets that concern any prompt: the others need not be compared.
+        """
+        numbers = concerned.any(dim=0).nonzero()[:, 0]
+        if self.spaces.names is None or not len(numbers):
+            return torch.zeros(words.rows.shape[0], 0, dtype=torch.bool), numbers[:0]
+        fits = [self.fits[number] for number in numbers.tolist()]
+        windows = _all_windows(fits)
+        scores = window_scores(windows.vectors, windows.lengths, self.spaces.names(words.rows), words.of)
+        owners = numbers[windows.owners]
+        named = (scores > self.span_thresholds[owners, MENTION]) & concerned[words.of][:, owners]
+        return named, torch.cat([fit.mention_lengths for fit in fits])
 
     def _margins(self, rows: RaggedRows, scores: Tensor, channel: int, readout: Readout) -> Tensor:
         return rows.best(scores, readout.count) - self.thresholds[:, channel].clamp(min=-1)
@@ -158,23 +170,41 @@ def raised_thresholds(fits: Sequence[IdentityFit], bounds: tuple[float, float], 
 
 
 def _portrait_scores(portraits: Sequence[Tensor], white: Tensor) -> Tensor:
-    """[N, G, d] against K tickets' photographs -> [N, K], -1 for a ticket without one."""
+    """[N, G, d], float32 or float16, against K tickets' photographs -> [N, K], -1 for a ticket without one."""
     scores = torch.full((white.shape[0], len(portraits)), -1.0)
     owners = torch.cat([torch.full((own.shape[0],), index) for index, own in enumerate(portraits)]).long()
     if not len(owners):
         return scores
-    cosines = torch.einsum("nld,mld->nm", white, torch.cat(list(portraits))) / white.shape[1]
+    own, most = torch.cat(list(portraits)), max(1, CHUNK_BYTES // (4 * white.shape[1] * white.shape[2]))
+    parts = [torch.einsum("nld,mld->nm", part.float(), own) for part in white.split(most)]
+    cosines = torch.cat(parts) / white.shape[1]
     return scores.scatter_reduce_(1, owners.expand_as(cosines), cosines, "amax")
 
 
 def _mention_scores(fits: Sequence[IdentityFit], white: Tensor, of: Tensor) -> Tensor:
     """Whitened tokens [N, G, d] of prompts `of` [N] against K tickets' windows -> [N, K], -1 without a window."""
     scores = torch.full((white.shape[0], len(fits)), -1.0)
-    windows = _all_windows(fits)
-    if not len(windows.owners) or not white.shape[0]:
+    if not white.shape[0]:
         return scores
-    by_window = window_scores(windows.vectors, windows.lengths, white, of)
-    return scores.scatter_reduce_(1, windows.owners.expand_as(by_window), by_window, "amax")
+    for start, some in _groups(fits):
+        windows = _all_windows(some)
+        if len(windows.owners):
+            by_window = window_scores(windows.vectors, windows.lengths, white, of)
+            owners = (start + windows.owners).expand_as(by_window)
+            scores.scatter_reduce_(1, owners, by_window, "amax")
+    return scores
+
+
+def _groups(fits: Sequence[IdentityFit]) -> Iterator[tuple[int, Sequence[IdentityFit]]]:
+    """Runs of tickets whose windows take GROUP_BYTES at most, or that are alone; each with the index of its first."""
+    start, size = 0, 0
+    for index, fit in enumerate(fits):
+        own = fit.names.numel() * fit.names.element_size()
+        if index > start and size + own > GROUP_BYTES:
+            yield start, fits[start:index]
+            start, size = index, 0
+        size += own
+    yield start, fits[start:]
 
 
 class _Windows(NamedTuple):

@@ -1,6 +1,6 @@
 """Statistics of the identity gate (one base model and retain set) and its fits (one ticket)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from shared.erasure.gates.name_windows import WINDOW, window_scores
 from shared.erasure.gates.topic import TopicDiscriminant
-from shared.erasure.numerics.moments import Moments
+from shared.erasure.numerics.moments import SCATTER_BYTES, WithinGroupMoments
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.readout import RaggedRows
 from shared.errors import BadInput
@@ -18,6 +18,7 @@ from shared.errors import BadInput
 OWN_QUANTILE: Final = 0.05
 SEPARATION: Final = 0.1  # mean cosine by which a spelling has to be closer to itself than any other words are
 
+NOBODY_TWICE: Final = "The retain set has no person who was seen twice: it cannot tell a person from a wording."
 FIT_TENSORS: Final = ("portraits", "names", "lengths", "whole", "own")  # as stored, in the order of the fields
 _WHITENER_TENSORS: Final = ("mean", "basis", "scales", "rest")
 
@@ -77,8 +78,8 @@ class IdentitySpaces:
 class IdentityStatistics:
     """Of a base model and its retain set: how one person varies, and what other people score by chance.
 
-    `pictures` [c, G, d] and `words` (rows [N, G, d]) are whitened unit vectors of the calibration set; `people` is the
-    number of its identities.
+    `pictures` [c, G, d] and `words` (rows [N, G, d]) are whitened unit vectors of the calibration set, float16 as they
+    are stored; `people` is the number of its identities.
     """
 
     spaces: IdentitySpaces
@@ -102,8 +103,8 @@ class IdentityStatistics:
         none = RaggedRows.none(*spaces.shape)
         words = none
         if spaces.names is not None:
-            words = RaggedRows(tensors["calibration.words"].float(), tensors["calibration.of"])
-        pictures = none.rows if spaces.portraits is None else tensors["calibration.pictures"].float()
+            words = RaggedRows(tensors["calibration.words"], tensors["calibration.of"])
+        pictures = none.rows if spaces.portraits is None else tensors["calibration.pictures"]
         return cls(spaces, pictures, words, int(tensors["calibration.people"]))
 
 
@@ -133,22 +134,37 @@ class IdentityFit:
         return cls(*(tensors[name] for name in FIT_TENSORS))
 
 
-def within_person_whitener(groups: Sequence[Tensor], rank: int, shrinkage: float) -> Whitener:
+def within_person_whitener(groups: Iterable[Tensor], rank: int, shrinkage: float) -> Whitener:
     """Whitens the pooled scatter within `groups` ([n_i, G, d], each of one person): all but identity is evened out.
 
-    Raises BadInput where no group has two rows.
+    The groups are read once for as many layers as SCATTER_BYTES holds, so that at real sizes they are read anew for
+    each part of the layers. Raises BadInput where no group has two rows.
     """
-    shape = groups[0].shape[1:] if groups else (0, 0)
-    overall, scatter, degrees_of_freedom = Moments(*shape), None, 0
-    for rows in groups:
-        person = Moments(*shape)
-        person.add(rows)
-        overall.add(rows)
-        scatter = person.scatter if scatter is None else scatter + person.scatter
-        degrees_of_freedom += max(person.count - 1, 0)
-    if scatter is None or degrees_of_freedom < 1:
-        raise BadInput("The retain set has no person who was seen twice: it cannot tell a person from a wording.")
-    return Whitener.fit(overall.mean, scatter / degrees_of_freedom, rank, shrinkage)
+    whitener = whitener_of_people(groups, rank, shrinkage)
+    if whitener is None:
+        raise BadInput(NOBODY_TWICE)
+    return whitener
+
+
+def whitener_of_people(groups: Iterable[Tensor], rank: int, shrinkage: float) -> Whitener | None:
+    """`within_person_whitener`, but None where there is no group at all."""
+    parts: list[Whitener] = []
+    start, layers = 0, 1
+    while start < layers:
+        moments, end = None, layers
+        for rows in groups:
+            if moments is None:
+                layers, hidden = rows.shape[1:]
+                end = min(layers, start + max(1, SCATTER_BYTES // (8 * hidden**2)))
+                moments = WithinGroupMoments(end - start, hidden)
+            moments.add(rows[:, start:end])
+        if moments is None:
+            return None
+        if moments.degrees_of_freedom < 1:
+            raise BadInput(NOBODY_TWICE)
+        parts.append(Whitener.fit(moments.mean, moments.covariances(), rank, shrinkage))
+        start = end
+    return Whitener.joined(parts) if len(parts) > 1 else parts[0]
 
 
 def fit_person(

@@ -6,16 +6,19 @@ import torch
 from torch import Tensor
 
 WINDOW: Final = 4  # most tokens of a name that are compared, counted from its end
+CHUNK_BYTES: Final = 128 << 20  # of float32 tokens that are compared at once
 
 
 def window_scores(windows: Tensor, lengths: Tensor, tokens: Tensor, of: Tensor) -> Tensor:
     """How well the tokens that end at each place read as each window: mean cosine [N, V].
 
-    `windows` [V, n, G, d] hold V names aligned at their end, `lengths` [V] their tokens; `tokens` [N, G, d] are unit
-    vectors of the prompts `of` [N]. Cosines are averaged over the G layers and over the window's tokens. A token before
-    the begin of the prompt counts as -1: no window spans two prompts.
+    `windows` [V, n, G, d] hold V names aligned at their end, `lengths` [V] their tokens; `tokens` [N, G, d], float32 or
+    float16, are unit vectors of the prompts `of` [N]. Cosines are averaged over the G layers and over the window's
+    tokens. A token before the begin of the prompt counts as -1: no window spans two prompts.
     """
-    cosines = torch.einsum("nld,vjld->nvj", tokens, windows) / tokens.shape[1]
+    most = max(1, CHUNK_BYTES // (4 * max(1, tokens.shape[1] * tokens.shape[2])))
+    parts = [torch.einsum("nld,vjld->nvj", part.float(), windows) for part in tokens.split(most)]
+    cosines = torch.cat(parts) / tokens.shape[1]
     total = torch.zeros(tokens.shape[0], windows.shape[0])
     for back in range(WINDOW):
         column = cosines[:, :, WINDOW - 1 - back]

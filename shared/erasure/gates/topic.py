@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 TOPIC_SHRINKAGE: Final = 0.05
+ROWS_AT_ONCE: Final = 128  # prompts that are scored at once
 TOPIC_SHARE: Final = (
     2 / 3
 )  # 0..1; above 1/2 because new wordings move harmless questions further than questions of fact
@@ -27,21 +28,27 @@ class TopicDiscriminant:
 
         The threshold lies TOPIC_SHARE of the way from the 99 % quantile of `harmless` to the 1 % quantile of `facts`.
         """
-        fact, visible = facts.to(torch.float64), harmless.to(torch.float64)
-        gap = fact.mean(dim=0) - visible.mean(dim=0)
-        middle = (fact.mean(dim=0) + visible.mean(dim=0)) / 2
-        weights = torch.zeros_like(gap)
-        for layer in range(gap.shape[0]):
-            parts = torch.cat([side[:, layer] - side[:, layer].mean(dim=0) for side in (fact, visible)])
-            scatter = parts.T @ parts / parts.shape[0]
-            scatter.diagonal().add_(TOPIC_SHRINKAGE * float(scatter.diagonal().mean()) + 1e-12)
-            weights[layer] = torch.linalg.solve(scatter, gap[layer])
-        bias = -(weights * middle).sum(dim=-1)
-        scale = ((fact * weights).sum(dim=-1) + bias).mean(dim=0).clamp(min=1e-12)
-        discriminant = cls((weights / scale[:, None]).float(), (bias / scale).float(), 0.0)
+        layers = [_fit_layer(facts[:, layer], harmless[:, layer]) for layer in range(facts.shape[1])]
+        weights, bias = torch.stack([layer[0] for layer in layers]), torch.stack([layer[1] for layer in layers])
+        discriminant = cls(weights.float(), bias.float(), 0.0)
         low, high = float(discriminant(harmless).quantile(0.99)), float(discriminant(facts).quantile(0.01))
         return cls(discriminant.weights, discriminant.bias, low + TOPIC_SHARE * (high - low))
 
     def __call__(self, last: Tensor) -> Tensor:
         """Last prompt tokens [B, G, d] -> [B]."""
-        return ((last.float() * self.weights).sum(dim=-1) + self.bias).mean(dim=-1)
+        parts = [(rows.float() * self.weights).sum(dim=-1) for rows in last.split(ROWS_AT_ONCE)]
+        return (torch.cat(parts) + self.bias).mean(dim=-1)
+
+
+def _fit_layer(facts: Tensor, harmless: Tensor) -> tuple[Tensor, Tensor]:
+    """Weights [d] and bias [] of one layer in float64, scaled to 1 on average for `facts` [n, d]."""
+    fact, visible = facts.to(torch.float64), harmless.to(torch.float64)
+    gap = fact.mean(dim=0) - visible.mean(dim=0)
+    middle = (fact.mean(dim=0) + visible.mean(dim=0)) / 2
+    parts = torch.cat([side - side.mean(dim=0) for side in (fact, visible)])
+    scatter = parts.T @ parts / parts.shape[0]
+    scatter.diagonal().add_(TOPIC_SHRINKAGE * float(scatter.diagonal().mean()) + 1e-12)
+    weights = torch.linalg.solve(scatter, gap)
+    bias = -(weights * middle).sum(dim=-1)
+    scale = ((fact * weights).sum(dim=-1) + bias).mean(dim=0).clamp(min=1e-12)
+    return weights / scale, bias / scale

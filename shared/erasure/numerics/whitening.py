@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+CHUNK_BYTES: Final = 128 << 20  # of activations that are whitened at once; takes five times as much for a moment
 PARTIAL_FROM: Final = 4  # d >= 4 rank: only `rank` eigenvectors are computed (d = 4096, rank 256: 4 s; all: 14 s)
 
 
@@ -45,7 +46,16 @@ class Whitener:
         return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
     def __call__(self, rows: Tensor) -> Tensor:
-        """Unit vectors in the whitened space: rows [B, L, d] -> [B, L, d]."""
+        """Unit vectors in the whitened space: rows [B, L, d] -> [B, L, d]; beside them it holds a few CHUNK_BYTES."""
+        most = max(1, CHUNK_BYTES // (4 * self.mean.numel()))
+        if rows.shape[0] <= most:
+            return self._whitened(rows)
+        white = torch.empty(rows.shape, dtype=self.mean.dtype)
+        for start in range(0, rows.shape[0], most):
+            white[start : start + most] = self._whitened(rows[start : start + most])
+        return white
+
+    def _whitened(self, rows: Tensor) -> Tensor:
         centred = rows.to(self.mean.dtype) - self.mean
         inside = torch.einsum("bld,ldk->blk", centred, self.basis)
         outside = centred - torch.einsum("blk,ldk->bld", inside, self.basis)

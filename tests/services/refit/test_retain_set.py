@@ -139,7 +139,9 @@ def test_model_that_gives_nan_fails_the_refit_and_nothing_else(
     mention_states = capture.mention_states
     with monkeypatch.context() as patched:
         patched.setattr(
-            capture, "mention_states", lambda *given: [rows * float("nan") for rows in mention_states(*given)]
+            capture,
+            "mention_states",
+            lambda *given, **named: [rows * float("nan") for rows in mention_states(*given, **named)],
         )
         failed = harness.refit(context=replace(harness.context, _statistics={}))
     assert failed.status == "failed"

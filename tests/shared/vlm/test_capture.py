@@ -99,6 +99,51 @@ def test_readout_of_some_prompts_keeps_their_rows(engine: Engine) -> None:
     assert torch.equal(two.words.rows[two.words.of == 1], readout.words.rows[readout.words.of == 0])
 
 
+def test_readout_at_some_layers_is_that_part_of_the_whole(engine: Engine) -> None:
+    """In any order; at layers that it holds it may be read again, at others it refuses."""
+    whole = capture.readout(engine, prompts())
+    for layers in ((1,), (1, 0)):
+        some = capture.readout(engine, prompts(), layers=layers)
+        part = whole.at(layers)
+        assert some.layers == part.layers == layers
+        for name in ("pictures", "words"):
+            assert torch.equal(getattr(some, name).rows, getattr(part, name).rows)
+        assert torch.equal(some.last, part.last)
+        assert torch.equal(some.last, capture.activations(engine, prompts(), layers=layers))
+        assert torch.equal(some.at((1,)).last, whole.last[:, [1]])
+        mentions = [
+            capture.mention_states(engine, prompts()[1:2], ["Mara Novak"], layers=at)[0] for at in (None, layers)
+        ]
+        assert torch.equal(mentions[0][:, list(layers)], mentions[1])
+        with pytest.raises(BadInput, match="and not"):
+            capture.readout(engine, prompts(), layers=(1,)).at((0, 1))
+
+
+def test_serving_reads_the_gated_layers_alone(engine: Engine, name: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An eraser that looks at block 1 decides as on all blocks, and nothing is hooked to block 0, answers included."""
+    eraser = checking(engine, name)
+    assert eraser.identity is not None
+    (fit,) = eraser.identity.fits
+    upper = replace(
+        fit, portraits=fit.portraits[:, 1:], names=torch.nn.functional.normalize(fit.names[:, :, 1:], dim=-1)
+    )
+    space = replace(plain(), mean=torch.zeros(1, HIDDEN), basis=torch.zeros(1, HIDDEN, 1), scales=torch.ones(1, 1))
+    spaces = IdentitySpaces(replace(space, rest=torch.ones(1)), replace(space, rest=torch.ones(1)), None)
+    eraser = replace(eraser, gated=(1,), identity=replace(eraser.identity, fits=(upper,), spaces=spaces))
+    on_all = eraser.decide(capture.readout(engine, prompts()))
+    assert torch.equal(capture.decide(engine, eraser, prompts()).score, on_all.score)
+    assert engine.generate(prompts()[1:2], eraser=eraser, max_new_tokens=8)[0].ticket == "T-1"
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("block 0 is hooked")
+
+    monkeypatch.setattr(engine.vlm.adapter.blocks[0], "register_forward_hook", refuse)
+    unconcerned = [prompts()[0], prompts()[3]]
+    assert not any(answer.fired for answer in engine.generate(unconcerned, eraser=eraser, max_new_tokens=4))
+    with pytest.raises(AssertionError, match="block 0 is hooked"):
+        engine.examine(unconcerned)
+
+
 def test_mention_is_found_among_the_tokens(engine: Engine) -> None:
     prompt = prompts()[1]
     ids, own = states(engine, prompt)

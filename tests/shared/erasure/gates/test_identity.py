@@ -13,7 +13,7 @@ from shared.erasure.gates.identity import IdentityGate
 from shared.erasure.gates.identity_fit import within_person_whitener
 from shared.erasure.gates.name_windows import WINDOW
 from shared.erasure.gates.topic import TopicDiscriminant
-from shared.erasure.prepare import IdentityTrainingSet, prepare_identity
+from shared.erasure.prepare import IdentityTrainingSet, RowsOfBatch, prepare_identity
 from shared.erasure.readout import RaggedRows, Readout
 from shared.erasure.recipe import LACUNA
 from shared.erasure.serialization import dump, load
@@ -47,6 +47,16 @@ def words(*groups: Tensor) -> RaggedRows:
     return RaggedRows(torch.cat(groups), of)
 
 
+def by_picture(pictures: Tensor) -> list[RowsOfBatch]:
+    """A picture for each prompt."""
+    return [RowsOfBatch(range(len(pictures)), RaggedRows(pictures, torch.arange(len(pictures))))]
+
+
+def by_prompt(*texts: Tensor) -> list[RowsOfBatch]:
+    """The tokens of all prompts in one batch."""
+    return [RowsOfBatch(range(len(texts)), words(*texts))] if texts else []
+
+
 @pytest.fixture(scope="module")
 def statistics() -> BaseStatistics:
     retained = [person(number, 8, 20 + number) for number in range(12)]
@@ -54,11 +64,11 @@ def statistics() -> BaseStatistics:
     seen = IdentityTrainingSet(
         faces=retained,
         names=retained,
-        pictures=torch.cat(calibration),
-        words=words(*calibration),
+        pictures=by_picture(torch.cat(calibration)),
+        words=by_prompt(*calibration),
         people=20,
-        facts=torch.randn(60, LAYERS, HIDDEN, generator=source(1)) + 2,
-        harmless=torch.randn(60, LAYERS, HIDDEN, generator=source(2)) - 2,
+        facts=[torch.randn(60, LAYERS, HIDDEN, generator=source(1)) + 2],
+        harmless=[torch.randn(60, LAYERS, HIDDEN, generator=source(2)) - 2],
     )
     vector = torch.randn(LAYERS, HIDDEN, generator=source(3))
     return prepare_identity(RECIPE, SITE, seen, directions=vector, decode_directions=vector / 2)
@@ -197,15 +207,14 @@ def without(statistics: BaseStatistics, *, faces: bool = False, names: bool = Fa
     """Statistics of a retain set in which nobody has a photograph (`faces`), or nobody a name (`names`)."""
     retained = [person(number, 8, 20 + number) for number in range(12)]
     calibration = [person(number, 4, 60 + number) for number in range(20, 40)]
-    nothing = torch.zeros(0, LAYERS, HIDDEN)
     seen = IdentityTrainingSet(
         faces=[] if faces else retained,
         names=[] if names else retained,
-        pictures=nothing if faces else torch.cat(calibration),
-        words=RaggedRows.none(LAYERS, HIDDEN) if names else words(*calibration),
+        pictures=[] if faces else by_picture(torch.cat(calibration)),
+        words=[] if names else by_prompt(*calibration),
         people=20,
-        facts=nothing if faces else torch.randn(60, LAYERS, HIDDEN, generator=source(1)) + 2,
-        harmless=nothing if faces else torch.randn(60, LAYERS, HIDDEN, generator=source(2)) - 2,
+        facts=[] if faces else [torch.randn(60, LAYERS, HIDDEN, generator=source(1)) + 2],
+        harmless=[] if faces else [torch.randn(60, LAYERS, HIDDEN, generator=source(2)) - 2],
     )
     return prepare_identity(RECIPE, SITE, seen, directions=statistics.directions)
 
@@ -272,11 +281,11 @@ def test_topic_needs_questions_of_both_kinds(statistics: BaseStatistics) -> None
     seen = IdentityTrainingSet(
         faces=retained,
         names=retained,
-        pictures=torch.cat(retained),
-        words=words(*retained),
+        pictures=by_picture(torch.cat(retained)),
+        words=by_prompt(*retained),
         people=12,
-        facts=torch.zeros(0, LAYERS, HIDDEN),
-        harmless=torch.randn(60, LAYERS, HIDDEN, generator=source(2)),
+        facts=[],
+        harmless=[torch.randn(60, LAYERS, HIDDEN, generator=source(2))],
     )
     without_topic = prepare_identity(RECIPE, SITE, seen, directions=statistics.directions)
     assert without_topic.identity is not None
