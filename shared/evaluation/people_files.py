@@ -20,7 +20,7 @@ from shared.core.validation import summarize_validation_errors
 from shared.domain.photos import MAX_BYTES, read_data_url
 from shared.domain.subjects import Fact
 from shared.errors import BadInput, LacunaError, TooLarge
-from shared.probes.wordings import LANGUAGES
+from shared.probes.attribute_types import LANGUAGES
 
 PARQUET: Final = ".parquet"
 PromptKind = Literal["ordinary", "harmful", "jailbreak"]
