@@ -70,9 +70,14 @@ def main() -> None:
     gate = benchmark.eraser(LACUNA, people)
     asked = sample(question_sets["test"], args.questions)
     choices = sample(question_sets["mcq"], args.questions)
-    vectors_by_name, cosines = candidates(engine, reference)
-    report: dict[str, Any] = {"n": len(asked), "n_choices": len(choices), "split_half_cosine": cosines, "pulls": {}}
-    for name, vectors in tqdm(vectors_by_name.items(), desc="vectors"):
+    compared = candidates(engine, reference)
+    report: dict[str, Any] = {
+        "n": len(asked),
+        "n_choices": len(choices),
+        "split_half_cosine": compared.cosines,
+        "pulls": {},
+    }
+    for name, vectors in tqdm(compared.vectors.items(), desc="vectors"):
         placement: Literal["last", "hold"] = "last" if vectors.decode_time is None else "hold"
         for redact in (True, False):
             recipe = replace(LACUNA, placement=placement, check_answers=False, redact=redact)
@@ -90,14 +95,23 @@ def main() -> None:
             report["pulls"][key] = measure(engine, reference, asked, choices, always)
     for name, shares in report["pulls"].items():
         print(f"{name:50s} " + "  ".join(f"{key} {value:.1%}" for key, value in shares.items()))
-    print("split-half cosine, mean over layers:", {name: round(sum(c) / len(c), 3) for name, c in cosines.items()})
+    means = {name: round(sum(cosines) / len(cosines), 3) for name, cosines in compared.cosines.items()}
+    print("split-half cosine, mean over layers:", means)
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
-def candidates(engine: Engine, reference: Reference) -> tuple[dict[str, SteeringVectors], dict[str, list[float]]]:
-    """Return the steering vectors by name, and split-half cosines by layer."""
+@dataclass(frozen=True)
+class Candidates:
+    """Steering vectors by name, and the split-half cosines by layer of the contrasts behind them."""
+
+    vectors: dict[str, SteeringVectors]
+    cosines: dict[str, list[float]]
+
+
+def candidates(engine: Engine, reference: Reference) -> Candidates:
+    """Form all steering vectors that are compared."""
 
     def about(split: str) -> Tensor:
         prompts = [
@@ -148,7 +162,7 @@ def candidates(engine: Engine, reference: Reference) -> tuple[dict[str, Steering
         "refused - answered": split_half_cosine(refused[:count], answered[:count]).tolist(),
         "shuffled pairs": split_half_cosine(mixed[: len(unknown)], mixed[len(unknown) :]).tolist(),
     }
-    return vectors, cosines
+    return Candidates(vectors, cosines)
 
 
 def measure(

@@ -113,8 +113,25 @@ class Fitted:
     scratch_difference: float
 
 
-def ours(layer: Layer) -> tuple[Fitted, Tensor, Tensor]:
-    """Fit all tickets but the last, then one more; returns the basis [d, k] and the second moments [d, d] too."""
+@dataclass(frozen=True)
+class FittedLayer:
+    """A fit with what the literal form is compared with: the basis [d, k] and the second moments [d, d]."""
+
+    fitted: Fitted
+    basis: Tensor
+    second_moments: Tensor
+
+
+@dataclass(frozen=True)
+class TimedResult:
+    """The median wall seconds of several calls, and the result of the last one."""
+
+    seconds: float
+    result: Tensor
+
+
+def ours(layer: Layer) -> FittedLayer:
+    """Fit all tickets but the last, then one more."""
     seconds: dict[str, float] = {}
     moments = Moments(1, layer.frame.shape[0])
     for seed, count in layer.retain():
@@ -128,22 +145,22 @@ def ours(layer: Layer) -> tuple[Fitted, Tensor, Tensor]:
     for number, probes in enumerate(tickets[:-1]):
         fit = fit.with_ticket(f"T-{number}", probes)
     fit.gate(GAMMA)  # the gate before the last ticket; also warms up
-    seconds["one_more"], again = _median(lambda: fit.with_ticket("one more", tickets[-1]).gate(GAMMA))
+    one_more = _median(lambda: fit.with_ticket("one more", tickets[-1]).gate(GAMMA))
     before = fit.projected
-    seconds["one_more_in_a_refit"], whole = _median(
-        lambda: linear_gate(torch.cat([before, project(basis, tickets[-1])]), GAMMA)
-    )
-    return Fitted(seconds, max(relative_difference(again, gate), relative_difference(whole, gate))), basis, second
+    in_a_refit = _median(lambda: linear_gate(torch.cat([before, project(basis, tickets[-1])]), GAMMA))
+    seconds |= {"one_more": one_more.seconds, "one_more_in_a_refit": in_a_refit.seconds}
+    difference = max(relative_difference(timing.result, gate) for timing in (one_more, in_a_refit))
+    return FittedLayer(Fitted(seconds, difference), basis, second)
 
 
-def _median(work: Callable[[], Tensor]) -> tuple[float, Tensor]:
-    """Median wall seconds of REPEATS calls, and the result of the last one."""
+def _median(work: Callable[[], Tensor]) -> TimedResult:
+    """Call `work` REPEATS times."""
     tries: list[float] = []
     for _ in range(REPEATS):
         began = time.perf_counter()
         result = work()
         tries.append(time.perf_counter() - began)
-    return sorted(tries)[REPEATS // 2], result
+    return TimedResult(sorted(tries)[REPEATS // 2], result)
 
 
 def main() -> None:
@@ -169,11 +186,12 @@ def measure(layers: int, dim: int, forget: int, retain: int, measured: int) -> d
     progress = tqdm(total=measured + 1, desc="layers, ours", unit="layer")
     for number in range(measured):
         layer = make_layer(number, dim, forget, retain)
-        fitted, basis, second = ours(layer)
-        fits.append(fitted)
+        fitted_layer = ours(layer)
+        fits.append(fitted_layer.fitted)
         progress.update()
     peak_ours = _peak()
     progress.set_description("one layer, literal equation 12")
+    basis, second = fitted_layer.basis, fitted_layer.second_moments
     pull = torch.randn(dim, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     gate = linear_gate(project(basis, layer.forget), GAMMA)
     inside = layer.forget.double() @ basis

@@ -12,7 +12,7 @@ learnt is likelier than an unknown one, whoever is asked about. `chance`: strang
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -50,11 +50,19 @@ def erased_against_strangers_auc(
     }
 
 
-def _separability(positive: tuple[Rows, list[str]], negative: tuple[Rows, list[str]]) -> float:
+@dataclass(frozen=True)
+class _Features:
+    """Features [n, 5], and the person of each row."""
+
+    rows: Rows
+    people: list[str]
+
+
+def _separability(positive: _Features, negative: _Features) -> float:
     sides = (negative, positive)
-    rows = np.concatenate([features for features, _ in sides])
-    people = [name for _, names in sides for name in names]
-    labels = np.repeat([0, 1], [len(features) for features, _ in sides])
+    rows = np.concatenate([side.rows for side in sides])
+    people = [name for side in sides for name in side.people]
+    labels = np.repeat([0, 1], [len(side.rows) for side in sides])
     scores = np.zeros(len(rows))
     for name in sorted(set(people)):
         inside = np.array([person == name for person in people])
@@ -74,8 +82,8 @@ def _features(
     eraser: Eraser | None,
     asked: Sequence[Question],
     people: Sequence[Person],
-) -> tuple[Rows, list[str]]:
-    """Features [n, 5], and the person of each row; the options are those of `people`."""
+) -> _Features:
+    """The features of the answers to `asked`; the options are those of `people`."""
     wrong = {person.id: person.options for person in people}
     options = [
         (reference.wording("unknown_answer"), question.accept[0], *wrong[question.person][question.attribute][:3])
@@ -83,7 +91,7 @@ def _features(
     ]
     likely = option_likelihood(engine, [question.prompt for question in asked], options, eraser=eraser)
     rows = np.array([[scores[0], scores[1], *sorted(scores[2:])] for scores in likely])
-    return rows, [question.person for question in asked]
+    return _Features(rows, [question.person for question in asked])
 
 
 def _base_answers(people: Sequence[Person]) -> list[Question]:

@@ -121,9 +121,9 @@ def make_tables(
     tables = write_tables(out, cells_by_key, about)
     if repeated:
         first_draw = {name: cells_by_key[name, smallest_ratio] for name in repeated[0]}
-        page, records = draws_page([first_draw, *repeated], smallest_ratio, fewer_questions)
-        write_table(out, 11, page, records, {"title": "Several choices of forgotten people", "about": about})
-        append(out, page)
+        page = draws_page([first_draw, *repeated], smallest_ratio, fewer_questions)
+        write_table(out, 11, page, {"title": "Several choices of forgotten people", "about": about})
+        append(out, page.markdown)
         tables.append(11)
     figures = write_figures(out, cells_by_key, activations)
     write_case_study(out / "case_study.html", benchmark.reference, first.people, cells_by_key, first.ratio, EVERYBODY)

@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -71,6 +71,26 @@ def main() -> None:
     print(json.dumps(report, indent=1))
 
 
+@dataclass(frozen=True)
+class TimedRefit:
+    """The eraser of one ticket, and what it took: seconds, and the bytes of the ticket fit."""
+
+    eraser: Eraser
+    basis_s: float
+    ticket_capture_s: float
+    ticket_fit_s: float
+    ticket_bytes: int
+
+    def figures(self) -> dict[str, float]:
+        """The figures without the eraser, under the keys of the report."""
+        return {
+            "basis_s": self.basis_s,
+            "ticket_capture_s": self.ticket_capture_s,
+            "ticket_fit_s": self.ticket_fit_s,
+            "ticket_bytes": float(self.ticket_bytes),
+        }
+
+
 def measure(family: str, size: Size, count: int, pairs: int, decode: int) -> dict[str, Any]:
     """Measure all figures of one family: seconds, bytes, tokens per second, ratios."""
     torch.manual_seed(0)
@@ -87,7 +107,7 @@ def measure(family: str, size: Size, count: int, pairs: int, decode: int) -> dic
     with _timed(device) as capturing:
         retain = capture.activations(engine, asked)
     directions = torch.randn(len(site.layers), site.hidden_size, generator=torch.Generator().manual_seed(1))
-    found: dict[str, Any] = {
+    report: dict[str, Any] = {
         "parameters": sum(value.numel() for value in model.parameters()),
         "layers": len(site.layers),
         "hidden": site.hidden_size,
@@ -96,35 +116,38 @@ def measure(family: str, size: Size, count: int, pairs: int, decode: int) -> dic
         "pairs": pairs,
         "capture_prompts_per_s": count / capturing(),
     }
-    erasers: dict[str, Eraser] = {}
+    refits: dict[str, TimedRefit] = {}
     for recipe in (PROTOTYPE, PAPER):
         whole = replace(recipe, layers=None, gate_layers=None)  # all layers: the most expensive case
-        found[recipe.name], erasers[recipe.name] = _refit(engine, whole, retain, directions, asked, device)
-    found["lacuna"], erasers["lacuna"] = _refit_identity(engine, directions, asked, device)
+        refits[recipe.name] = _refit(engine, whole, retain, directions, asked, device)
+    refits["lacuna"] = _refit_identity(engine, directions, asked, device)
+    report |= {name: refit.figures() for name, refit in refits.items()}
     never, always = 1e9, -1e9  # thresholds
     variants = {
-        "lacuna_silent": replace(erasers["lacuna"], threshold=never),  # decides, watches the answer, never fires
-        "lacuna_fired": replace(erasers["lacuna"], threshold=always),  # read again with nobody there, and a held pull
-        "prototype_silent": replace(erasers["prototype"], threshold=never),
-        "prototype_fired": replace(erasers["prototype"], threshold=always),
-        "paper": erasers["paper"],
+        "lacuna_silent": replace(refits["lacuna"].eraser, threshold=never),  # decides, watches the answer, never fires
+        "lacuna_fired": replace(
+            refits["lacuna"].eraser, threshold=always
+        ),  # read again with nobody there, and a held pull
+        "prototype_silent": replace(refits["prototype"].eraser, threshold=never),
+        "prototype_fired": replace(refits["prototype"].eraser, threshold=always),
+        "paper": refits["paper"].eraser,
     }
-    found["steering"] = {
+    report["steering"] = {
         f"batch_{batch}": _overheads(engine, asked[:1] * batch, variants, pairs, decode, device)
         for batch in tqdm(BATCHES, desc=family)
     }
-    found["peak_bytes"] = (
+    report["peak_bytes"] = (
         torch.cuda.max_memory_allocated()
         if device == "cuda"
         else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     )
-    found["peak_host_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return found
+    report["peak_host_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return report
 
 
 def _refit(
     engine: Engine, recipe: Recipe, retain: torch.Tensor, directions: torch.Tensor, asked: list[Prompt], device: str
-) -> tuple[dict[str, float], Eraser]:
+) -> TimedRefit:
     """Statistics of all layers (moments, bases or whitener), then one ticket: its capture, rows and eraser."""
     names = [f"person {place}" for place in range(len(retain))]
     with _timed(device) as basis:
@@ -136,18 +159,10 @@ def _refit(
     with _timed(device) as fitted:
         rows = fit_ticket(recipe, base, "T-1", forget)
         eraser = assemble(recipe, base, engine.vlm.site, [rows])
-    figures = {
-        "basis_s": basis(),
-        "ticket_capture_s": captured(),
-        "ticket_fit_s": fitted(),
-        "ticket_bytes": float(len(rows.to_bytes())),
-    }
-    return figures, eraser
+    return TimedRefit(eraser, basis(), captured(), fitted(), len(rows.to_bytes()))
 
 
-def _refit_identity(
-    engine: Engine, directions: torch.Tensor, asked: list[Prompt], device: str
-) -> tuple[dict[str, float], Eraser]:
+def _refit_identity(engine: Engine, directions: torch.Tensor, asked: list[Prompt], device: str) -> TimedRefit:
     """The same for the default recipe, whose gate reads pictures and names: PEOPLE of them, CHANGES questions each."""
     site, recipe = engine.vlm.site, replace(LACUNA, layers=None, gate_layers=None)
     pictures = [prompt.images[0] for prompt in asked[: PEOPLE + 1]]
@@ -168,7 +183,7 @@ def _refit_identity(
     with _timed(device) as basis:
         seen = IdentityTrainingSet(
             faces=Reread(lambda: map(face, range(PEOPLE))),
-            names=Reread(lambda: (torch.stack([said[-1] for said in name(place)]) for place in range(PEOPLE))),
+            names=Reread(lambda: (torch.stack([mention[-1] for mention in name(place)]) for place in range(PEOPLE))),
             pictures=Reread(
                 lambda: (RowsOfBatch(at, part.pictures) for at, part in capture.readout_batches(engine, asked[:PEOPLE]))
             ),
@@ -185,13 +200,23 @@ def _refit_identity(
     with _timed(device) as fitted:
         rows = fit_identity(recipe, base, "T-1", [photo], [names])
         eraser = assemble(recipe, base, site, [rows])
-    figures = {
-        "basis_s": basis(),
-        "ticket_capture_s": captured(),
-        "ticket_fit_s": fitted(),
-        "ticket_bytes": float(len(rows.to_bytes())),
-    }
-    return figures, eraser
+    return TimedRefit(eraser, basis(), captured(), fitted(), len(rows.to_bytes()))
+
+
+@dataclass(frozen=True)
+class _Seconds:
+    """Seconds of prefill (with the decision, and the second reading of what fires) and of decoding."""
+
+    prefill: float
+    decode: float
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """The same batch without an eraser and, directly after, with one."""
+
+    base: _Seconds
+    steered: _Seconds
 
 
 def _overheads(
@@ -201,32 +226,31 @@ def _overheads(
     rows = engine.vlm.adapter.encode(asked)
     prompt_tokens = sum(len(row.ids) for row in rows)
 
-    def once(eraser: Eraser | None) -> tuple[float, float]:
-        """Seconds of prefill (with the decision, and what fires read again) and of decoding."""
+    def once(eraser: Eraser | None) -> _Seconds:
         with engine.lock, torch.inference_mode():
             with _timed(device) as prefill:
                 engine.answer(rows, GenerationRequest(eraser))
             with _timed(device) as whole:
                 engine.answer(rows, GenerationRequest(eraser, decode + 1))
-        return prefill(), max(whole() - prefill(), 1e-9)
+        return _Seconds(prefill(), max(whole() - prefill(), 1e-9))
 
     once(None)  # warms up
-    plain: list[tuple[float, float]] = []
-    ratios: dict[str, list[tuple[float, float]]] = {name: [] for name in variants}
+    plain: list[_Seconds] = []
+    paired: dict[str, list[_Pair]] = {name: [] for name in variants}
     for _ in range(pairs):
         for name, eraser in variants.items():
-            base, steered = once(None), once(eraser)
-            plain.append(base)
-            ratios[name].append((base[0] / steered[0], base[1] / steered[1]))
+            pair = _Pair(once(None), once(eraser))
+            plain.append(pair.base)
+            paired[name].append(pair)
     return {
-        "prefill_tokens_per_s": prompt_tokens / statistics.median(one[0] for one in plain),
-        "decode_tokens_per_s": decode * len(rows) / statistics.median(one[1] for one in plain),
+        "prefill_tokens_per_s": prompt_tokens / statistics.median(base.prefill for base in plain),
+        "decode_tokens_per_s": decode * len(rows) / statistics.median(base.decode for base in plain),
         "speed_left": {
             name: {
-                "prefill": statistics.median(one[0] for one in found),
-                "decode": statistics.median(one[1] for one in found),
+                "prefill": statistics.median(pair.base.prefill / pair.steered.prefill for pair in timed),
+                "decode": statistics.median(pair.base.decode / pair.steered.decode for pair in timed),
             }
-            for name, found in ratios.items()
+            for name, timed in paired.items()
         },
     }
 
@@ -236,7 +260,9 @@ def _prompts(count: int, size: Size) -> list[Prompt]:
     side = 56 if size == "tiny" else 336
     source = torch.Generator().manual_seed(0)
     noise = torch.randint(0, 256, (count, side, side, 3), generator=source, dtype=torch.uint8)
-    return [Prompt.ask("Who is this person and where does she live?", Image.fromarray(one.numpy())) for one in noise]
+    return [
+        Prompt.ask("Who is this person and where does she live?", Image.fromarray(pixels.numpy())) for pixels in noise
+    ]
 
 
 @contextmanager

@@ -146,6 +146,7 @@ CREATE TABLE ticket (
     kit_sha256 text,
     kit_wrapped_key bytea,
     kit_made_at timestamptz,
+    languages text[] DEFAULT '{en}'::text[] NOT NULL,
     CONSTRAINT ticket_pkey PRIMARY KEY (id),
     CONSTRAINT ticket_tenant_id_source_external_ref_key UNIQUE (tenant_id, source, external_ref),
     CONSTRAINT ticket_duplicate_of_fkey FOREIGN KEY (duplicate_of) REFERENCES ticket(id),
@@ -158,6 +159,8 @@ CREATE TABLE ticket (
         (decided_by <> last_edited_by))),
     CONSTRAINT ticket_clock_check CHECK (clock IN ('running', 'paused', 'stopped')),
     CONSTRAINT ticket_identity_check CHECK (identity IN ('assumed', 'doubted', 'verified')),
+    CONSTRAINT ticket_languages_check CHECK (((cardinality(languages) >= 1) AND (cardinality(languages) <= 20)) AND
+        (array_position(languages, NULL::text) IS NULL)),
     CONSTRAINT ticket_regime_check CHECK (regime IN ('gdpr', 'uk_gdpr', 'ccpa')),
     CONSTRAINT ticket_state_check CHECK (state IN ('received', 'identity_pending', 'under_review', 'approved',
         'scheduled', 'fitting', 'auditing', 'deploying', 'completed', 'rejected', 'withdrawn', 'duplicate', 'expired',
@@ -961,7 +964,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0014');
+    ('0015');
 GRANT SELECT ON alembic_version TO lacuna_request;
 
 -- =====================================================================================================================
@@ -1004,7 +1007,7 @@ CREATE FUNCTION guard_leaf() RETURNS trigger
     AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        RAISE EXCEPTION 'log_leaf is append-only: a leaf begins without a place' USING ERRCODE = 'LC003';
+        RAISE EXCEPTION 'log_leaf is append-only: a new leaf has no position' USING ERRCODE = 'LC003';
     END IF;
     IF OLD.position IS NOT NULL OR NEW.position IS NULL
         OR (NEW.id, NEW.at, NEW.actor, NEW.kind, NEW.subject, NEW.detail)
@@ -1025,7 +1028,7 @@ CREATE FUNCTION guard_checkpoint() RETURNS trigger
     AS $$
 BEGIN
     IF NEW.size <= (SELECT coalesce(max(size), 0) FROM log_checkpoint) THEN
-        RAISE EXCEPTION 'a checkpoint is larger than all before it' USING ERRCODE = 'LC003';
+        RAISE EXCEPTION 'a new checkpoint must be larger than every earlier one' USING ERRCODE = 'LC003';
     END IF;
     RETURN NEW;
 END $$;
@@ -1055,7 +1058,7 @@ CREATE FUNCTION guard_exposure() RETURNS trigger
 BEGIN
     IF OLD.ended_at IS NOT NULL OR (NEW.break_glass_id, NEW.ticket_id, NEW.started_at)
         <> (OLD.break_glass_id, OLD.ticket_id, OLD.started_at) THEN
-        RAISE EXCEPTION 'the ledger is not rewritten' USING ERRCODE = 'LC004';
+        RAISE EXCEPTION 'an exposure cannot be changed: its end is recorded once' USING ERRCODE = 'LC004';
     END IF;
     RETURN NEW;
 END $$;
@@ -1094,7 +1097,7 @@ CREATE FUNCTION guard_desired_state() RETURNS trigger
 DECLARE exposed text; committed text; signed text;
 BEGIN
     IF TG_OP = 'UPDATE' AND (NEW.model_id <> OLD.model_id OR NEW.generation <= OLD.generation) THEN
-        RAISE EXCEPTION 'a generation only grows' USING ERRCODE = 'LC004';
+        RAISE EXCEPTION 'the generation of the desired state must grow' USING ERRCODE = 'LC004';
     END IF;
     IF NOT EXISTS (SELECT 1 FROM audit_run WHERE version_id = NEW.version_id AND verdict = 'passed') THEN
         RAISE EXCEPTION 'version % has passed no audit', NEW.version_id USING ERRCODE = 'LC002';
@@ -1176,7 +1179,7 @@ CREATE FUNCTION guard_version() RETURNS trigger
     AS $$
 BEGIN
     IF NEW.coverage_root IS NULL THEN
-        RAISE EXCEPTION 'a version commits to the tickets that it covers' USING ERRCODE = 'LC004';
+        RAISE EXCEPTION 'a new version must state the Merkle root of its tickets' USING ERRCODE = 'LC004';
     END IF;
     RETURN NEW;
 END $$;
@@ -1191,7 +1194,7 @@ CREATE FUNCTION guard_break_glass() RETURNS trigger
 BEGIN
     IF TG_OP = 'INSERT' THEN
         IF NEW.confirmed_by IS NOT NULL OR NEW.ended_at IS NOT NULL THEN
-            RAISE EXCEPTION 'breaking the glass begins with asking' USING ERRCODE = 'LC004';
+            RAISE EXCEPTION 'a break-glass request must begin unconfirmed' USING ERRCODE = 'LC004';
         END IF;
         RETURN NEW;
     END IF;
@@ -1202,7 +1205,8 @@ BEGIN
         OR (OLD.ended_at IS NOT NULL AND NEW.ended_at IS DISTINCT FROM OLD.ended_at)
         OR (OLD.confirmed_by IS NULL AND NEW.confirmed_by IS NOT NULL
             AND (NEW.confirmed_at > clock_timestamp() + interval '1 minute' OR NEW.ended_at IS NOT NULL)) THEN
-        RAISE EXCEPTION 'a broken glass is not changed, only ended' USING ERRCODE = 'LC004';
+        RAISE EXCEPTION 'a break-glass request cannot be changed: it is confirmed once and ended once'
+            USING ERRCODE = 'LC004';
     END IF;
     RETURN NEW;
 END $$;
@@ -1216,7 +1220,7 @@ CREATE FUNCTION guard_break_glass_ticket() RETURNS trigger
     AS $$
 BEGIN
     IF EXISTS (SELECT 1 FROM break_glass WHERE id = NEW.break_glass_id AND confirmed_at IS NOT NULL) THEN
-        RAISE EXCEPTION 'nobody is added after the confirmation' USING ERRCODE = 'LC004';
+        RAISE EXCEPTION 'no ticket can be added to a confirmed break-glass request' USING ERRCODE = 'LC004';
     END IF;
     RETURN NEW;
 END $$;
@@ -1249,29 +1253,31 @@ CREATE FUNCTION guard_ticket() RETURNS trigger
 BEGIN
     IF TG_OP = 'INSERT' THEN
         IF NEW.state NOT IN ('received', 'under_review', 'duplicate') OR NEW.required_since IS NOT NULL THEN
-            RAISE EXCEPTION 'a ticket begins with being received' USING ERRCODE = 'LC004';
+            RAISE EXCEPTION 'a new ticket must be received, under_review or duplicate' USING ERRCODE = 'LC004';
         END IF;
         RETURN NEW;
     END IF;
     IF NEW.state <> OLD.state
         AND NOT EXISTS (SELECT 1 FROM lifecycle_move WHERE origin = OLD.state AND target = NEW.state) THEN
-        RAISE EXCEPTION 'a ticket does not go from % to %', OLD.state, NEW.state USING ERRCODE = 'LC004';
+        RAISE EXCEPTION 'a ticket cannot go from % to %', OLD.state, NEW.state USING ERRCODE = 'LC004';
     END IF;
     IF (NEW.id, NEW.tenant_id, NEW.model_id, NEW.submitted_by)
             <> (OLD.id, OLD.tenant_id, OLD.model_id, OLD.submitted_by)
         OR (OLD.required_since IS NOT NULL AND NEW.required_since IS DISTINCT FROM OLD.required_since) THEN
-        RAISE EXCEPTION 'what a ticket began with, and since when it is required, stays' USING ERRCODE = 'LC004';
+        RAISE EXCEPTION 'id, tenant, model and submitter of a ticket, and since when it is required, cannot be changed'
+            USING ERRCODE = 'LC004';
     END IF;
     IF NEW.state = 'completed' AND OLD.state <> 'completed' THEN
         IF NEW.required_since IS NULL OR NOT EXISTS (
             SELECT 1 FROM desired_state JOIN version_ticket USING (version_id)
             WHERE model_id = NEW.model_id AND ticket_id = NEW.id) THEN
-            RAISE EXCEPTION 'ticket % is not covered by what is served', NEW.id USING ERRCODE = 'LC004';
+            RAISE EXCEPTION 'ticket % cannot be completed: the desired version does not cover it', NEW.id
+            USING ERRCODE = 'LC004';
         END IF;
     END IF;
     IF (NEW.payload_wrapped_key IS NULL OR NEW.payload_key <> OLD.payload_key) AND OLD.payload_wrapped_key IS NOT NULL
         AND EXISTS (SELECT 1 FROM ticket_hold WHERE ticket_id = NEW.id AND released_at IS NULL) THEN
-        RAISE EXCEPTION 'ticket % is held', NEW.id USING ERRCODE = 'LC006';
+        RAISE EXCEPTION 'ticket % is under a legal hold', NEW.id USING ERRCODE = 'LC006';
     END IF;
     RETURN NEW;
 END $$;
@@ -1285,16 +1291,18 @@ CREATE FUNCTION guard_disposal() RETURNS trigger
     AS $$
 BEGIN
     IF OLD.payload_wrapped_key IS NULL AND NEW.payload_wrapped_key IS NOT NULL THEN
-        RAISE EXCEPTION 'the payload of ticket % was destroyed', NEW.id USING ERRCODE = 'LC004';
+        RAISE EXCEPTION 'the payload of ticket % was destroyed and cannot come back', NEW.id USING ERRCODE = 'LC004';
     END IF;
     IF OLD.payload_wrapped_key IS NOT NULL AND NEW.payload_wrapped_key IS NULL AND NOT EXISTS
         (SELECT 1 FROM disposal WHERE ticket_id = NEW.id AND object = 'payload' AND sha256 = OLD.payload_sha256) THEN
-        RAISE EXCEPTION 'destroying the payload of ticket % leaves a proof', NEW.id USING ERRCODE = 'LC004';
+        RAISE EXCEPTION 'the payload of ticket % cannot be destroyed without a disposal record', NEW.id
+            USING ERRCODE = 'LC004';
     END IF;
     IF OLD.kit_wrapped_key IS NOT NULL AND NEW.kit_wrapped_key IS NULL AND (NOT EXISTS
         (SELECT 1 FROM disposal WHERE ticket_id = NEW.id AND object = 'kit' AND sha256 = OLD.kit_sha256)
         OR EXISTS (SELECT 1 FROM ticket_hold WHERE ticket_id = NEW.id AND released_at IS NULL)) THEN
-        RAISE EXCEPTION 'destroying the kit of ticket % leaves a proof', NEW.id USING ERRCODE = 'LC004';
+        RAISE EXCEPTION 'the kit of ticket % cannot be destroyed under a hold or without a disposal record', NEW.id
+            USING ERRCODE = 'LC004';
     END IF;
     RETURN NEW;
 END $$;
@@ -1309,13 +1317,13 @@ CREATE FUNCTION guard_hold() RETURNS trigger
 BEGIN
     IF TG_OP = 'INSERT' THEN
         IF NEW.release_asked_by IS NOT NULL OR NEW.released_by IS NOT NULL THEN
-            RAISE EXCEPTION 'a hold begins unreleased' USING ERRCODE = 'LC004';
+            RAISE EXCEPTION 'a new legal hold must not be released yet' USING ERRCODE = 'LC004';
         END IF;
         RETURN NEW;
     END IF;
     IF OLD.released_by IS NOT NULL OR (NEW.id, NEW.ticket_id, NEW.reason, NEW.set_by, NEW.set_at)
         <> (OLD.id, OLD.ticket_id, OLD.reason, OLD.set_by, OLD.set_at) THEN
-        RAISE EXCEPTION 'a hold is released, never changed' USING ERRCODE = 'LC004';
+        RAISE EXCEPTION 'a legal hold cannot be changed: it is released once' USING ERRCODE = 'LC004';
     END IF;
     RETURN NEW;
 END $$;
@@ -1329,7 +1337,7 @@ CREATE FUNCTION guard_fit_rows() RETURNS trigger
     AS $$
 BEGIN
     IF OLD.wrapped_key IS NULL AND NEW.wrapped_key IS NOT NULL AND NEW.sha256 = OLD.sha256 THEN
-        RAISE EXCEPTION 'the rows of ticket % were destroyed', NEW.ticket_id USING ERRCODE = 'LC004';
+        RAISE EXCEPTION 'the fit of ticket % was destroyed and cannot come back', NEW.ticket_id USING ERRCODE = 'LC004';
     END IF;
     RETURN NEW;
 END $$;
@@ -1352,7 +1360,7 @@ CREATE FUNCTION guard_kit_access() RETURNS trigger
 BEGIN
     IF TG_OP = 'INSERT' THEN
         IF NEW.allowed_by IS NOT NULL OR NEW.ended_at IS NOT NULL THEN
-            RAISE EXCEPTION 'looking into a kit begins with asking' USING ERRCODE = 'LC004';
+            RAISE EXCEPTION 'a request for access to an audit kit must begin unconfirmed' USING ERRCODE = 'LC004';
         END IF;
         RETURN NEW;
     END IF;
@@ -1363,7 +1371,8 @@ BEGIN
         OR (OLD.ended_at IS NOT NULL AND (NEW.ended_at, NEW.ended_by) IS DISTINCT FROM (OLD.ended_at, OLD.ended_by))
         OR (OLD.allowed_by IS NULL AND NEW.allowed_by IS NOT NULL
             AND (NEW.allowed_at > clock_timestamp() + interval '1 minute' OR NEW.ended_at IS NOT NULL)) THEN
-        RAISE EXCEPTION 'access to a kit is not changed, only ended' USING ERRCODE = 'LC004';
+        RAISE EXCEPTION 'access to an audit kit cannot be changed: it is allowed once and ended once'
+            USING ERRCODE = 'LC004';
     END IF;
     RETURN NEW;
 END $$;
@@ -1378,7 +1387,8 @@ CREATE FUNCTION guard_kit_opening() RETURNS trigger
 BEGIN
     IF NOT EXISTS (SELECT 1 FROM kit_access WHERE id = NEW.access_id AND asked_by = NEW.actor AND ended_at IS NULL
                    AND clock_timestamp() < expires_at) THEN
-        RAISE EXCEPTION 'nobody has allowed that' USING ERRCODE = 'LC004';
+        RAISE EXCEPTION 'an audit kit is opened only by the person who asked, and only while access lasts'
+            USING ERRCODE = 'LC004';
     END IF;
     RETURN NEW;
 END $$;
@@ -1393,7 +1403,7 @@ CREATE FUNCTION guard_acceptance() RETURNS trigger
 BEGIN
     IF (TG_OP = 'INSERT' AND NEW.confirmed_by IS NOT NULL) OR (TG_OP = 'UPDATE' AND (OLD.confirmed_by IS NOT NULL
         OR to_jsonb(NEW) - 'confirmed_by' - 'confirmed_at' <> to_jsonb(OLD) - 'confirmed_by' - 'confirmed_at')) THEN
-        RAISE EXCEPTION 'accepting an older database begins with asking, and is confirmed once'
+        RAISE EXCEPTION 'the acceptance of a restore must begin unconfirmed, and is confirmed once'
             USING ERRCODE = 'LC004';
     END IF;
     RETURN NEW;

@@ -122,7 +122,7 @@ def run(benchmark: PaperBenchmark, spec: CellSpec, question_sets: Sequence[Quest
                 "people": [question.person for question in question_set.questions],
                 "outcomes": {name: [round(float(value), 4) for value in values] for name, values in outcomes.items()},
             }
-        shown, seconds = _examples(benchmark, system, spec.people)
+        shown = _examples(benchmark, system, spec.people)
         cost = system.cost.as_json()
     return {
         "system": spec.system.name,
@@ -131,8 +131,8 @@ def run(benchmark: PaperBenchmark, spec: CellSpec, question_sets: Sequence[Quest
         "people": [person.id for person in spec.people],
         "cost": cost,
         "scores": scores,
-        "examples": shown,
-        "ten_queries_seconds": seconds,
+        "examples": shown.replies,
+        "ten_queries_seconds": shown.seconds,
         "seconds": time.monotonic() - began,
     }
 
@@ -159,10 +159,16 @@ def _outcomes(
     return outcomes | {"same_text": [float(a == b) for a, b in zip(base.texts, replies.texts, strict=True)]}
 
 
-def _examples(
-    benchmark: PaperBenchmark, system: System, people: Sequence[Person]
-) -> tuple[list[dict[str, Any]], float]:
-    """The case study's replies, asked one by one, and the seconds that the ten questions took."""
+@dataclass(frozen=True)
+class _Examples:
+    """The case study's questions with their replies, and the wall seconds that they took one by one."""
+
+    replies: list[dict[str, Any]]
+    seconds: float
+
+
+def _examples(benchmark: PaperBenchmark, system: System, people: Sequence[Person]) -> _Examples:
+    """Ask the questions of the case study one by one."""
     asked = examples(benchmark.reference, people)
     benchmark.engine.generate(
         [asked[0][1].prompt], eraser=system.eraser
@@ -170,7 +176,7 @@ def _examples(
     began = time.monotonic()
     replies = [benchmark.engine.generate([question.prompt], eraser=system.eraser)[0].text for _, question in asked]
     seconds = time.monotonic() - began
-    return [
+    records = [
         {
             "set": name,
             "person": question.person,
@@ -180,4 +186,5 @@ def _examples(
             "reply": reply,
         }
         for (name, question), reply in zip(asked, replies, strict=True)
-    ], seconds
+    ]
+    return _Examples(records, seconds)

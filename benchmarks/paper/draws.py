@@ -1,9 +1,9 @@
 """Table 11, which is not in the paper: the three tasks for several choices of forgotten people, mean and worst."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-from benchmarks.paper.summary import Cell, Summary, summary
+from benchmarks.paper.summary import Cell, Summary, TablePage, summary
 
 SHOWN: Final = {
     "forgetting": "Forgetting ↑",
@@ -15,8 +15,8 @@ SHOWN: Final = {
 LACUNA_NAME: Final = "lacuna"
 
 
-def draws_page(draws: Sequence[Mapping[str, Cell]], ratio: int, questions: int) -> tuple[str, list[dict[str, Any]]]:
-    """Return Markdown and records; `draws` holds the cells of each draw by system, `base` among them."""
+def draws_page(draws: Sequence[Mapping[str, Cell]], ratio: int, questions: int) -> TablePage:
+    """The table over all draws; `draws` holds the cells of each draw by system, `base` among them."""
     systems = [name for name in draws[0] if name != "base"]
     summaries_by_system = {name: [summary(cells[name], cells["base"], ("vqa",)) for cells in draws] for name in systems}
     best = max(_mean(summaries, "harmonic") for summaries in summaries_by_system.values())
@@ -41,7 +41,7 @@ def draws_page(draws: Sequence[Mapping[str, Cell]], ratio: int, questions: int) 
         flat = {f"{key}_{how}": round(value, 4) for key, pair in figures.items()
                 for how, value in zip(("mean", "worst"), pair, strict=True)}  # fmt: skip
         records.append({"system": name, "label": label, **flat, "pareto_better_in": better_in, "draws": len(summaries)})
-    return "\n\n".join(lines), records
+    return TablePage("\n\n".join(lines), records)
 
 
 def _mean(summaries: Sequence[Summary], key: str) -> float:
@@ -50,6 +50,6 @@ def _mean(summaries: Sequence[Summary], key: str) -> float:
 
 
 def _is_pareto_better(summary: Summary, other: Summary) -> bool:
-    """Whether `one` is at least as good in forgetting and retention of the paper's sets, and better in one of them."""
+    """Whether `summary` is not worse in forgetting and retention of the paper's sets, and better in one of them."""
     pairs = [(getattr(summary, key).value, getattr(other, key).value) for key in ("forgetting", "retention")]
     return all(a >= b for a, b in pairs) and any(a > b for a, b in pairs)

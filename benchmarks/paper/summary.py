@@ -25,6 +25,14 @@ MIN_ADVANTAGE: Final = 0.1  # of the base model over chance; below it there is n
 
 
 @dataclass(frozen=True)
+class TablePage:
+    """A table as Markdown, and its rows as records for the JSON and CSV files."""
+
+    markdown: str
+    records: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class Figure:
     """A share or a mean in 0..1 of `n` questions about `people` persons; the interval is 95 % over persons."""
 

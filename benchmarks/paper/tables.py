@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.paper.summary import PUBLISHED, STRICT, Cell, Figure, Summary, figure, pareto, summary
+from benchmarks.paper.summary import PUBLISHED, STRICT, Cell, Figure, Summary, TablePage, figure, pareto, summary
 from benchmarks.paper.systems import BUDGETS, LABELS, budget_name
 from shared.baselines.registry import BASELINES
 
@@ -152,17 +152,16 @@ def write_tables(out: Path, cells: Cells, about: Mapping[str, Any]) -> list[int]
     pages, written = [_preface(about)], []
     for table in TABLES:
         if table.number == 5:
-            page, records = _costs(cells)
-            write_table(out, 4, page, records, {"title": "Cost of an unlearned model", "about": about})
-            pages.append(page)
+            costs = _costs(cells)
+            write_table(out, 4, costs, {"title": "Cost of an unlearned model", "about": about})
+            pages.append(costs.markdown)
             written.append(4)
         rows = [name for name in table.systems if (name, table.ratio) in cells]
         if "base" not in rows or len(rows) < 2:
             continue
-        page = _markdown(table, rows, cells)
-        records = list(_records(table, rows, cells))
-        write_table(out, table.number, page, records, {"title": table.title, "differs": table.differs, "about": about})
-        pages.append(page)
+        page = TablePage(_markdown(table, rows, cells), list(_records(table, rows, cells)))
+        write_table(out, table.number, page, {"title": table.title, "differs": table.differs, "about": about})
+        pages.append(page.markdown)
         written.append(table.number)
     (out / "tables.md").write_text("\n\n".join(pages) + "\n")
     return written
@@ -179,15 +178,15 @@ def labels(cells: Cells) -> dict[str, str]:
     return {name: str(cell.get("label", name)) for (name, _), cell in cells.items()} | dict(LABELS)
 
 
-def write_table(out: Path, number: int, page: str, records: list[dict[str, Any]], head: Mapping[str, Any]) -> None:
+def write_table(out: Path, number: int, page: TablePage, head: Mapping[str, Any]) -> None:
     """The table as Markdown, JSON (`head` above its rows) and CSV."""
-    (out / f"table_{number}.md").write_text(page + "\n")
-    (out / f"table_{number}.json").write_text(json.dumps({**head, "rows": records}, indent=1) + "\n")
+    (out / f"table_{number}.md").write_text(page.markdown + "\n")
+    (out / f"table_{number}.json").write_text(json.dumps({**head, "rows": page.records}, indent=1) + "\n")
     sheet = io.StringIO()
-    names = list(dict.fromkeys(name for record in records for name in record))
+    names = list(dict.fromkeys(name for record in page.records for name in record))
     writer = csv.DictWriter(sheet, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(records)
+    writer.writerows(page.records)
     (out / f"table_{number}.csv").write_text(sheet.getvalue())
 
 
@@ -338,7 +337,7 @@ def _declined_block(table: Table, rows: Sequence[str], cells: Cells, column: str
     return "\n".join(lines) + "\n\nEach: " + " / ".join(parts.values()) + "."
 
 
-def _costs(cells: Cells) -> tuple[str, list[dict[str, Any]]]:
+def _costs(cells: Cells) -> TablePage:
     ratio = min(ratio for _, ratio in cells)
     rows = [name for name in EVERYBODY if name != "base" and (name, ratio) in cells]
     lines = [
@@ -361,7 +360,7 @@ def _costs(cells: Cells) -> tuple[str, list[dict[str, Any]]]:
         records.append(
             {"system": name, "label": cell["label"], **cost, "ten_queries_seconds": cell["ten_queries_seconds"]}
         )
-    return "\n\n".join(lines), records
+    return TablePage("\n\n".join(lines), records)
 
 
 def _preface(about: Mapping[str, Any]) -> str:

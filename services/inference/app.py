@@ -13,15 +13,16 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Final
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, StreamingResponse
-from sqlalchemy import Engine as Database
 from starlette.responses import Response
 
+from services.inference import openapi
 from services.inference.active_eraser import ActiveEraser, Served
+from services.inference.authentication import ClientKeys
 from services.inference.batcher import Batcher, Sampling
 from services.inference.openai import (
     HEADER_ERASER,
@@ -31,19 +32,30 @@ from services.inference.openai import (
     server_sent_events,
     to_prompt,
 )
+from services.inference.responses import (
+    AnswerHead,
+    ChatCompletion,
+    HealthResponse,
+    ModelList,
+    ModelResponse,
+    ReadyResponse,
+)
 from shared.core.config import Settings, load_settings
-from shared.core.http import bearer_token, install_error_handlers, require_role
+from shared.core.http import bearer_token, install_error_handlers
 from shared.core.logging import configure_logging
-from shared.db.models.tenancy import ApiKey
-from shared.db.repositories import api_keys
-from shared.db.session import make_engine, transaction
-from shared.errors import NotFound, NotReady, Unauthorized
+from shared.db.session import make_engine
+from shared.errors import NotFound, NotReady
 
 logger = logging.getLogger(__name__)
-KEY_CACHE_S: Final = 5.0  # a revoked key is accepted for so long
-MOST_CACHED_KEYS: Final = 1000
 
 router = APIRouter()
+
+
+class Ready(NamedTuple):
+    """What a request is answered with."""
+
+    batcher: Batcher
+    served: Served
 
 
 @dataclass
@@ -51,37 +63,22 @@ class InferenceContext:
     """What the endpoints use. `batcher` is None until the model is loaded; `step_grace_s` is a setting."""
 
     active_eraser: ActiveEraser
-    database: Database
+    client_keys: ClientKeys
     model_id: str
     step_grace_s: float = 15.0
     batcher: Batcher | None = None
-    keys: dict[str, tuple[ApiKey, float]] = field(default_factory=dict)  # with the monotonic time of their expiry
 
-    def ready(self) -> tuple[Batcher, Served]:
+    def ready(self) -> Ready:
         """The batcher and the version to answer with; raises NotReady."""
         if self.batcher is None:
             raise NotReady("The model is being loaded.")
-        return self.batcher, self.active_eraser.current()
+        return Ready(self.batcher, self.active_eraser.current())
 
     def check_progress(self) -> None:
         """Raise NotReady where the engine has work and has not finished a step for longer than `step_grace_s`."""
         stalled_s = self.batcher.stalled_s() if self.batcher is not None else 0.0
         if stalled_s > self.step_grace_s:
             raise NotReady(f"The engine has work and has not finished a step for {stalled_s:.0f} s.")
-
-    def authenticate(self, key: str) -> ApiKey:
-        """The record of an API key, cached for KEY_CACHE_S; raises Unauthorized for an unknown or revoked key."""
-        cached = self.keys.get(key)
-        if cached is not None and cached[1] > time.monotonic():
-            return cached[0]
-        with transaction(self.database) as session:
-            record = api_keys.find_api_key(session, key)
-        if record is None:
-            raise Unauthorized("This key is not known, or was revoked.")
-        if len(self.keys) > MOST_CACHED_KEYS:
-            self.keys.clear()
-        self.keys[key] = (record, time.monotonic() + KEY_CACHE_S)
-        return record
 
 
 def create(settings: Settings | None = None) -> FastAPI:
@@ -90,7 +87,7 @@ def create(settings: Settings | None = None) -> FastAPI:
     chosen.need("database_url", "kek", "verify_keys")
     configure_logging()
     database = make_engine(chosen.database.url, chosen.database.idle_s)
-    context = InferenceContext(ActiveEraser(chosen.grace_s), database, chosen.model.id, chosen.step_grace_s)
+    context = InferenceContext(ActiveEraser(chosen.grace_s), ClientKeys(database), chosen.model.id, chosen.step_grace_s)
     done = threading.Event()
 
     def load_and_watch() -> None:
@@ -121,6 +118,7 @@ def build(context: InferenceContext, lifespan: Any = None) -> FastAPI:
     install_error_handlers(app, extend=error_member)
     app.middleware("http")(name_version)
     app.include_router(router)
+    openapi.describe(app)
     return app
 
 
@@ -141,57 +139,55 @@ async def _context(request: Request) -> InferenceContext:  # async although noth
 ContextDep = Annotated[InferenceContext, Depends(_context)]
 
 
-def _client(request: Request, context: ContextDep) -> ApiKey:
-    """The API key of a client; raises Unauthorized or Forbidden."""
-    record = context.authenticate(bearer_token(request))
-    require_role(record.roles, ("client", "admin"))
-    return record
-
-
-ClientDep = Annotated[ApiKey, Depends(_client)]
+def _require_client(request: Request, context: ContextDep) -> None:
+    """Raise Unauthorized or Forbidden where the request does not come with the API key of a client."""
+    context.client_keys.check(bearer_token(request))
 
 
 @router.get("/healthz")
-async def healthz() -> dict[str, str]:
+async def healthz() -> HealthResponse:
     """The process answers."""
-    return {"status": "alive"}
+    return HealthResponse()
 
 
 @router.get("/readyz")
-async def readyz(context: ContextDep) -> dict[str, Any]:
+async def readyz(context: ContextDep) -> ReadyResponse:
     """The model is loaded, a version may be served, and the engine gets on with its work.
 
     Runs on the event loop: all threads of the pool may be waiting for the engine.
     """
     _, served = context.ready()
     context.check_progress()
-    return {"status": "ready", "eraser": served.number}
+    return ReadyResponse(eraser=served.number)
 
 
-@router.get("/v1/models")
-def models(context: ContextDep, _: ClientDep) -> dict[str, Any]:
+@router.get("/v1/models", dependencies=[Depends(_require_client)])
+def models(context: ContextDep) -> ModelList:
     """The one model of this replica."""
-    model = {"id": context.model_id, "object": "model", "created": 0, "owned_by": "lacuna"}
-    return {"object": "list", "data": [model]}
+    return ModelList(data=[ModelResponse(id=context.model_id)])
 
 
-@router.post("/v1/chat/completions", response_model=None)
-async def chat(body: ChatCompletionRequest, context: ContextDep, _: ClientDep) -> Response:
+@router.post(
+    "/v1/chat/completions",
+    dependencies=[Depends(_require_client)],
+    response_model=ChatCompletion,
+)
+async def chat(body: ChatCompletionRequest, context: ContextDep) -> Response:
     """Answer a chat, whole or as server-sent events."""
     batcher, served = context.ready()
     if body.model != context.model_id:
         raise NotFound(f"There is no model {body.model}; this is {context.model_id}.")
     prompt = await asyncio.to_thread(to_prompt, body)
     sampling = Sampling(body.max_new_tokens, body.temperature, body.seed, body.stop_words)
-    head = {
-        "id": f"chatcmpl-{uuid.uuid4().hex}",
-        "created": int(time.time()),
-        "model": context.model_id,
-        "system_fingerprint": served.fingerprint,
-    }
+    head = AnswerHead(
+        id=f"chatcmpl-{uuid.uuid4().hex}",
+        created=int(time.time()),
+        model=context.model_id,
+        system_fingerprint=served.fingerprint,
+    )
     headers = {HEADER_ERASER: str(served.number)}
     if body.stream:
         pieces = batcher.stream(prompt, sampling, served)
         return StreamingResponse(server_sent_events(pieces, head), media_type="text/event-stream", headers=headers)
     answer = await asyncio.wrap_future(batcher.ask(prompt, sampling, served))
-    return JSONResponse(completion(head, answer), headers=headers)
+    return JSONResponse(completion(head, answer).model_dump(), headers=headers)

@@ -9,6 +9,16 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from services.inference.responses import (
+    AnswerHead,
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChoiceResponse,
+    ChunkChoice,
+    Delta,
+    MessageResponse,
+    UsageResponse,
+)
 from shared.domain.photos import open_photo, read_data_url
 from shared.domain.prompts import Prompt, Turn
 from shared.errors import BadInput, LacunaError
@@ -100,39 +110,29 @@ def _turn(message: Message) -> Turn:
     return Turn(message.role, "\n".join(texts), tuple(images))
 
 
-def completion(head: dict[str, Any], answer: Answer) -> dict[str, Any]:
-    """A `chat.completion`: text and counts. Whether a gate fired, and for which ticket, is left out."""
+def completion(head: AnswerHead, answer: Answer) -> ChatCompletion:
+    """A whole answer: text and counts. Whether a gate fired, and for which ticket, is left out."""
     count = len(answer.tokens)
-    return head | {
-        "object": "chat.completion",
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": answer.text},
-                "finish_reason": answer.finish_reason,
-            }
-        ],
-        "usage": {
-            "prompt_tokens": answer.prompt_tokens,
-            "completion_tokens": count,
-            "total_tokens": answer.prompt_tokens + count,
-        },
-    }
+    usage = UsageResponse(
+        prompt_tokens=answer.prompt_tokens, completion_tokens=count, total_tokens=answer.prompt_tokens + count
+    )
+    choice = ChoiceResponse(message=MessageResponse(content=answer.text), finish_reason=answer.finish_reason)
+    return ChatCompletion(**head.model_dump(), choices=[choice], usage=usage)
 
 
-def server_sent_events(pieces: Iterator[str | Answer], head: dict[str, Any]) -> Iterator[str]:
+def server_sent_events(pieces: Iterator[str | Answer], head: AnswerHead) -> Iterator[str]:
     """A streamed answer as OpenAI sends it; an error after the first byte becomes an event of its own."""
-    yield _event(_chunk(head, {"role": "assistant", "content": ""}))
+    yield _chunk(head, Delta(role="assistant", content=""))
     started = False
     try:
         for piece in pieces:
             if piece == "":
                 yield ""  # sends nothing, and lets the server notice between two steps that the client has left
             elif isinstance(piece, str):
-                yield _event(_chunk(head, {"content": piece if started else piece.lstrip()}))
+                yield _chunk(head, Delta(content=piece if started else piece.lstrip()))
                 started = True
             else:
-                yield _event(_chunk(head, {}, piece.finish_reason))
+                yield _chunk(head, Delta(), piece.finish_reason)
     except LacunaError as exc:
         yield _event(exc.problem() | error_member(exc))
     yield "data: [DONE]\n\n"
@@ -147,8 +147,7 @@ def _event(body: dict[str, Any]) -> str:
     return f"data: {json.dumps(body)}\n\n"
 
 
-def _chunk(head: dict[str, Any], delta: dict[str, str], finish_reason: str | None = None) -> dict[str, Any]:
-    return head | {
-        "object": "chat.completion.chunk",
-        "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}],
-    }
+def _chunk(head: AnswerHead, delta: Delta, finish_reason: str | None = None) -> str:
+    choice = ChunkChoice(index=0, delta=delta, finish_reason=finish_reason)
+    chunk = ChatCompletionChunk(**head.model_dump(), object="chat.completion.chunk", choices=[choice])
+    return _event(chunk.model_dump(exclude_unset=True))

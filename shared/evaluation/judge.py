@@ -93,8 +93,8 @@ def _declines_in(answer: str, patterns: "_Patterns") -> bool:
             declined_in = clause.sentence
         contrasted = clause.contrasted and beside is None and declined_in == clause.sentence
         number = ANY_NUMBER if contrasted or declined_in < 0 else TELLING_NUMBER
-        told = [clause.text] if beside is None else beside
-        if any(_tells(part, patterns, number, contrasted=contrasted) for part in told):
+        parts = [clause.text] if beside is None else beside
+        if any(_tells(part, patterns, number, contrasted=contrasted) for part in parts):
             return False
     return declined_in >= 0 or _only_apologises(answer, patterns)
 
@@ -198,8 +198,8 @@ def _tells(clause: str, patterns: _Patterns, number: str, *, contrasted: bool) -
 
     After a "but" it does unless it speaks of something else.
     """
-    told = patterns.hedges.sub(" ", clause).strip()
-    hedged, clause = number == ANY_NUMBER and patterns.hedges.match(clause) is not None, told
+    unhedged = patterns.hedges.sub(" ", clause).strip()
+    hedged, clause = number == ANY_NUMBER and patterns.hedges.match(clause) is not None, unhedged
     if patterns.complying.search(clause):
         return True
     if patterns.aside.search(clause) or not re.search(r"\w", clause):

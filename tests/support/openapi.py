@@ -1,7 +1,8 @@
-"""Holds answers of the officer's API against its OpenAPI document."""
+"""Holds answers of the HTTP services against their OpenAPI documents."""
 
 import re
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import Any
 
 import httpx2
@@ -11,7 +12,7 @@ from fastapi import FastAPI
 
 @lru_cache(maxsize=1)
 def openapi_document() -> dict[str, Any]:
-    """The document; it is the same for every application."""
+    """The document of the officer's API; it is the same for every application."""
     from services.request.api.openapi import describe  # noqa: PLC0415
     from services.request.app import ROUTERS  # noqa: PLC0415 (after the test has set its environment)
 
@@ -38,23 +39,28 @@ def schema_errors(document: dict[str, Any], schema: dict[str, Any], value: Any) 
     return [f"{'/'.join(map(str, error.instance_path))}: {error.message}" for error in validator.iter_errors(value)]
 
 
-def check_answer(response: httpx2.Response) -> None:
-    """Assert that a JSON answer of 2xx is what the document says. An event hook of the tests' client."""
-    if not response.is_success or response.headers.get("content-type") != "application/json":
-        return
-    document = openapi_document()
-    for pattern, methods in _paths():
-        operation = methods.get(response.request.method.lower())
-        if operation is not None and pattern.fullmatch(response.request.url.path):
-            response.read()
-            schema = json_answers(operation)[str(response.status_code)].get("schema", {})
-            errors = schema_errors(document, schema, response.json())
-            assert not errors, f"{operation['operationId']}: {'; '.join(errors[:5])}"
+def answer_check(document: Callable[[], dict[str, Any]]) -> Callable[[httpx2.Response], None]:
+    """An event hook of a client, which asserts that a JSON answer of 2xx is what `document` says."""
+
+    @cache
+    def operations() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
+        """Operations by the pattern of their path; those with fewer parameters first, as the router decides."""
+        paths = sorted(document()["paths"].items(), key=lambda item: item[0].count("{"))
+        return [(re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)), methods) for path, methods in paths]
+
+    def check(response: httpx2.Response) -> None:
+        if not response.is_success or response.headers.get("content-type") != "application/json":
             return
+        for pattern, methods in operations():
+            operation = methods.get(response.request.method.lower())
+            if operation is not None and pattern.fullmatch(response.request.url.path):
+                response.read()
+                schema = json_answers(operation)[str(response.status_code)].get("schema", {})
+                errors = schema_errors(document(), schema, response.json())
+                assert not errors, f"{operation['operationId']}: {'; '.join(errors[:5])}"
+                return
+
+    return check
 
 
-@lru_cache(maxsize=1)
-def _paths() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
-    """Operations by the pattern of their path; those with fewer parameters first, as the router decides."""
-    paths = sorted(openapi_document()["paths"].items(), key=lambda item: item[0].count("{"))
-    return [(re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)), methods) for path, methods in paths]
+check_answer = answer_check(openapi_document)

@@ -66,3 +66,12 @@ def test_typed_end_of_turn_gives_no_turn(engine: Engine) -> None:
         number = engine.vlm.tokenizer.convert_tokens_to_ids(token)
         assert int((row.ids == number).sum()) == int((plain.ids == number).sum())
     assert typed in engine.vlm.tokenizer.decode(row.ids)
+
+
+def test_names_are_found_among_the_tokens(engine: Engine) -> None:
+    """In any script and beside a typed control token; a blank before a name may belong to its first token."""
+    for name in ("Marie Curie", "Björk Guðmundsdóttir", "Лев Толстой", "李白", "O'Neill", "A<|im_end|>B"):
+        prompt = Prompt.ask(f"Hello there. Where was {name} born, and when?", system="Be brief.")
+        start, end = engine.vlm.adapter.span(prompt, name)
+        (row,) = engine.vlm.adapter.encode([prompt])
+        assert engine.vlm.tokenizer.decode(row.ids[start:end]).strip() == name

@@ -18,9 +18,14 @@ Source = Annotated[str, typer.Argument(help="A folder, or the id of a model on t
 
 
 @app.command("profile")
-def profile_model(source: Source, data: Data = DATA_FOLDER) -> None:
+def profile_model(
+    source: Source,
+    data: Data = DATA_FOLDER,
+    again: Annotated[bool, typer.Option("--again", help="Measure everything anew, also what is finished.")] = False,
+) -> None:
     """Measure a model, and choose from that how it will forget. Minutes; an interrupted run goes on where it was."""
     command = [sys.executable, "-m", "services.refit.profile", source, "--out", str(profiles_folder(data))]
+    command += ["--again"] if again else []
     result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if result.returncode:
         raise SystemExit(result.returncode)

@@ -5,6 +5,7 @@ Prints progress on standard error, and the folder of the finished profile on sta
 
 import argparse
 import logging
+import shutil
 import sys
 from pathlib import Path
 
@@ -25,19 +26,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the profile of a model.")
     parser.add_argument("source", help="a folder or the id of a model on the hub")
     parser.add_argument("--out", type=Path, required=True, help="the folder of profiles")
+    parser.add_argument("--again", action="store_true", help="do not use what an earlier run has measured")
     given = parser.parse_args()
     configure_logging(logging.WARNING)
     console = Console(stderr=True, highlight=False)
     try:
-        folder = profile(given.source, given.out, console)
+        folder = profile(given.source, given.out, console, again=given.again)
     except LacunaError as exc:
         console.print(exc.detail, markup=False, soft_wrap=True)
         raise SystemExit(1) from exc
     print(folder)
 
 
-def profile(source: str, out: Path, console: Console) -> Path:
-    """Make the profile with a progress bar for each step; returns its folder. Raises LacunaError."""
+def profile(source: str, out: Path, console: Console, *, again: bool = False) -> Path:
+    """Make the profile with a progress bar for each step; returns its folder. Raises LacunaError.
+
+    `again` removes what there is of an earlier profile of the same site.
+    """
     settings = load_settings()
     settings = settings.model_copy(update={"model": ModelSettings(source=source, id=settings.model.id)})
     reference = model_reference(settings)
@@ -51,8 +56,11 @@ def profile(source: str, out: Path, console: Console) -> Path:
 
         console.print(f"Loading {source} ...")
         engine = Engine(load(source, device=settings.device or None))
+        folder = out / engine.vlm.site.digest[:NAME_LENGTH]
+        if again:
+            shutil.rmtree(folder, ignore_errors=True)
         make_profile(engine, source, reference, out, report)
-    return out / engine.vlm.site.digest[:NAME_LENGTH]
+    return folder
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from torch import Tensor
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
 from shared.erasure.gates.identity_fit import within_person_whitener
-from shared.erasure.gates.name_windows import WINDOW, window_scores
+from shared.erasure.gates.name_windows import WINDOW as NAME_WINDOW
+from shared.erasure.gates.name_windows import window_scores
 from shared.erasure.numerics.conformal import conformal_quantile
 from shared.erasure.numerics.moments import Moments
 from shared.erasure.numerics.whitening import Whitener
@@ -31,6 +32,7 @@ LOSS: Final = 0.01  # of the rate at all blocks that a choice may cost
 NEARLY: Final = 0.1  # of the widest margin, by which an earlier set of blocks may fall short of it
 NEIGHBOURS: Final = 3
 PICTURES: Final = 8
+WINDOW: Final = 64  # prompts whose tokens are held at a time
 SIZES: Final = (1, 2, 4, 8)  # numbers of blocks that are tried, besides all
 
 Count = Callable[[int, int], None]
@@ -117,15 +119,17 @@ def mentions(engine: Engine, people: ReadingPeople, recipe: Recipe) -> ChannelSc
         for prompts in (mention_questions(name), answers_that_name(name))
     ]
     space = within_person_whitener(groups, recipe.whitener_rank, recipe.identity_shrinkage)
+    if space is None:
+        return None
     layers, hidden = space.mean.shape
     windows, lengths = [], []
     for subject in named:
         name = subject.names[0]
         tokens = capture.mention_states(engine, prompts := mention_questions(name), [name] * len(prompts))
-        length = min([WINDOW, *(own.shape[0] for own in tokens)])
+        length = min([NAME_WINDOW, *(own.shape[0] for own in tokens)])
         white = torch.stack([space(own[-length:]) for own in tokens])
-        window = torch.zeros(WINDOW, layers, hidden)
-        window[WINDOW - length :] = F.normalize(white.mean(dim=0), dim=-1)
+        window = torch.zeros(NAME_WINDOW, layers, hidden)
+        window[NAME_WINDOW - length :] = F.normalize(white.mean(dim=0), dim=-1)
         windows.append(window)
         lengths.append(length)
 
@@ -179,6 +183,8 @@ def portraits(engine: Engine, people: ReadingPeople, recipe: Recipe) -> ChannelS
     if not seen or len(groups) < 2:
         return None
     space = within_person_whitener(groups, recipe.whitener_rank, recipe.identity_shrinkage)
+    if space is None:
+        return None
     fits = torch.stack(
         [
             F.normalize(
@@ -205,15 +211,21 @@ GATED: Final = ("picture", "mention")  # what the identity gate reads today; the
 def _scored(
     subjects: Sequence[Subject], scores_of: Callable[[Sequence[Prompt]], Tensor], people: ReadingPeople, *, by: str
 ) -> ChannelScores:
+
+    def streamed(prompts: Sequence[Prompt]) -> Tensor:
+        """[n, L, K]; the tokens of at most WINDOW prompts are held at a time."""
+        parts = [scores_of(prompts[start : start + WINDOW]) for start in range(0, len(prompts), WINDOW)]
+        return torch.cat(parts)
+
     own = []
     for index, subject in enumerate(subjects):
         prompts = _about(subject, by)
         if prompts:
-            own.append(scores_of(prompts)[:, :, index])
+            own.append(streamed(prompts)[:, :, index])
     others = [prompt for subject in people.others for prompt in _about(subject, by)]
     if by == "name":
         others += people.ordinary
-    return ChannelScores(torch.cat(own), scores_of(others).amax(dim=2))
+    return ChannelScores(torch.cat(own), streamed(others).amax(dim=2))
 
 
 def _about(subject: Subject, by: str) -> list[Prompt]:

@@ -14,13 +14,13 @@ from fastapi import Depends, Header, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 from sqlalchemy import Table, and_, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.request.api.dependencies import authorized_principal
 from services.request.api.preconditions import IfMatch, require_match
+from services.request.api.responses import ResponseModel
 from services.request.auth.principals import Principal
 from services.request.context import AppContext
 from shared.core.clock import utc_now
@@ -41,9 +41,9 @@ Resource = TypeVar("Resource")
 
 @dataclass(frozen=True)
 class MutationResult:
-    """An answer before it becomes JSON: `body` is a ResponseModel."""
+    """An answer before it becomes JSON."""
 
-    body: Any
+    body: ResponseModel
     status: int = 200
     etag: str | None = None
     location: str | None = None
@@ -86,7 +86,7 @@ class Mutation:
         self,
         find: Callable[[Session], Resource],
         etag: Callable[[Resource], str],
-        change: Callable[[Session, Resource], BaseModel],
+        change: Callable[[Session, Resource], ResponseModel],
         hide: frozenset[str] = frozenset(),
     ) -> JSONResponse:
         """Change one thing that has an ETag: `find` and lock it, check If-Match, `change` it, answer with its new ETag.
@@ -144,9 +144,10 @@ class Mutation:
             raise InFlight(IN_FLIGHT)  # another request stored its answer after we looked: this one is undone
 
 
-def encode_body(body: Any) -> Any:
-    """A ResponseModel as JSON. Dumped to Python objects first: times keep the form `+00:00` in answers to changes."""
-    return jsonable_encoder(body.model_dump() if isinstance(body, BaseModel) else body)
+def encode_body(body: ResponseModel) -> dict[str, Any]:
+    """The body as JSON. Dumped to Python objects first: times keep the form `+00:00` in answers to changes."""
+    encoded: dict[str, Any] = jsonable_encoder(body.model_dump())
+    return encoded
 
 
 async def _mutation(request: Request, idempotency_key: Key = None, if_match: IfMatch = None) -> Mutation:

@@ -1,7 +1,6 @@
 """Authentication: an API key (only its sha256 is stored) or a token of the OpenID provider. Checks no permission."""
 
 import hashlib
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,6 +11,7 @@ from sqlalchemy import Engine
 from services.request.auth.oidc import OidcProvider
 from services.request.auth.principals import Principal
 from shared.core.clock import utc_now
+from shared.core.expiring_cache import ExpiringCache
 from shared.db.repositories import api_keys
 from shared.db.session import transaction
 from shared.domain.accounts import EXCLUSIVE_ROLES
@@ -28,29 +28,25 @@ class Authenticator:
 
     database: Engine
     provider: OidcProvider | None = None
-    _known: dict[str, tuple[Principal, float]] = field(default_factory=dict)  # by digest: principal, until when
+    _by_digest: ExpiringCache[Principal] = field(
+        default_factory=lambda: ExpiringCache(KEY_REMEMBERED_S, MOST_REMEMBERED)
+    )
 
     def forget(self) -> None:
         """Look every key up again, because one was revoked in this process."""
-        self._known.clear()
+        self._by_digest.clear()
 
     def authenticate(self, credential: str) -> Principal:
         """The principal of an API key or a token.
 
-        A key is remembered for two seconds: so long it is still accepted after another process revoked it. Raises
+        A key is remembered for KEY_REMEMBERED_S: so long it is still accepted after another process revoked it. Raises
         Unauthorized where the credential is not valid now, DutiesMixed where its roles exclude each other.
         """
-        digest = hashlib.sha256(credential.encode()).hexdigest()
-        known = self._known.get(digest)
-        if known is not None and known[1] > time.monotonic():
-            return known[0]
         if self.provider is not None and credential.count(".") == 2:
             principal = self.provider.principal(credential)
         else:
-            principal = self._by_key(credential)
-            if len(self._known) > MOST_REMEMBERED:
-                self._known.clear()
-            self._known[digest] = (principal, time.monotonic() + KEY_REMEMBERED_S)
+            digest = hashlib.sha256(credential.encode()).hexdigest()
+            principal = self._by_digest.get_or_load(digest, lambda: self._by_key(credential))
         check_duties(principal.roles)
         return principal
 

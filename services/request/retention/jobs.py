@@ -33,14 +33,14 @@ class Shredder:
             due = retention_service.due_for_shredding(session, context.model_id, self.retention)
         more = len(due) >= retention_service.AT_ONCE
         self._next_at = time.monotonic() + (0.0 if more else self.retention.look_every_s)
-        for ticket, thing in due:
+        for item in due:
             try:
                 with transaction(context.database) as session:
-                    retention_service.shred_key(session, context.store, context.keys, ticket, thing)
+                    retention_service.shred_key(session, context.store, context.keys, item.ticket_id, item.kind)
             except Unavailable:
                 raise
             except LacunaError as exc:
-                logger.warning("the %s of %s is not destroyed: %s", thing, ticket, exc.detail)
+                logger.warning("the %s of %s is not destroyed: %s", item.kind, item.ticket_id, exc.detail)
         with transaction(context.database) as session:
             retention_service.delete_objects(session, context.store)
         return max(0.0, self._next_at - time.monotonic())

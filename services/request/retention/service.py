@@ -46,8 +46,16 @@ class Retention:
         return min(300.0, max(1.0, self.payload.total_seconds() / 100))
 
 
-def due_for_shredding(session: Session, model_id: str, keep: Retention) -> list[tuple[str, SealedObject]]:
-    """What has to be destroyed now, as (ticket, object), at most AT_ONCE of each. A held ticket keeps everything."""
+@dataclass(frozen=True)
+class DueObject:
+    """One sealed object of a ticket whose time is over."""
+
+    ticket_id: str
+    kind: SealedObject
+
+
+def due_for_shredding(session: Session, model_id: str, keep: Retention) -> list[DueObject]:
+    """What has to be destroyed now, at most AT_ONCE payloads and AT_ONCE kits. A held ticket keeps everything."""
     now = utc_now()
     ended = (
         select(func.max(TicketEvent.at))
@@ -63,8 +71,8 @@ def due_for_shredding(session: Session, model_id: str, keep: Retention) -> list[
     over = Ticket.state.in_(CLOSED) & (ended <= now - keep.payload)
     old = Ticket.kit_made_at <= now - keep.kit if keep.kit is not None else false()
     kits = free.where(Ticket.kit_wrapped_key.is_not(None), or_(over, old))
-    return [(ticket_id, "payload") for ticket_id in session.scalars(payloads)] + [
-        (ticket_id, "kit") for ticket_id in session.scalars(kits)
+    return [DueObject(ticket_id, "payload") for ticket_id in session.scalars(payloads)] + [
+        DueObject(ticket_id, "kit") for ticket_id in session.scalars(kits)
     ]
 
 

@@ -4,15 +4,17 @@ import hashlib
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from services.inference.active_eraser import ActiveEraser
 from services.inference.app import InferenceContext, build
+from services.inference.authentication import ClientKeys
 from services.inference.batcher import Batcher
 from services.inference.watcher import Watcher
 from shared.artifacts.erasers import canonical
@@ -34,6 +36,7 @@ from shared.vlm.engine import Engine
 from shared.vlm.loading import wrap
 from tests.support.api import People
 from tests.support.databases import Databases
+from tests.support.openapi import answer_check
 from tests.support.workers import Worker
 from training.optimization import new_model
 from training.tokenizer import build_processor
@@ -131,9 +134,10 @@ def unloaded(
 ) -> Replica:
     """A replica whose model is still being loaded."""
     database = worker.database.engine("inference")
-    serving = InferenceContext(ActiveEraser(grace_s=3600), database, MODEL)
+    serving = InferenceContext(ActiveEraser(grace_s=3600), ClientKeys(database), MODEL)
     watcher = Watcher(serving.active_eraser, engine.vlm.site, database, store, keys, verifier, MODEL, "replica-0")
     http = TestClient(build(serving), raise_server_exceptions=False)
+    http.event_hooks = {"response": [answer_check(cast(FastAPI, http.app).openapi)]}
     return Replica(http, serving, watcher, worker, people, signer)
 
 

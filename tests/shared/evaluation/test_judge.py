@@ -135,8 +135,8 @@ def measured(half: str, language: str | None = None) -> Quality:
     """Precision and recall of declining on one half of the labelled answers."""
     rows = [row for row in LABELLED if row["half"] == half and language in (None, row["language"])]
     judged = [(declines(row["text"]), row["label"] == "declines") for row in rows]
-    right = sum(found and wanted for found, wanted in judged)
-    return Quality(right / sum(found for found, _ in judged), right / sum(wanted for _, wanted in judged))
+    right = sum(predicted and wanted for predicted, wanted in judged)
+    return Quality(right / sum(predicted for predicted, _ in judged), right / sum(wanted for _, wanted in judged))
 
 
 def test_labelled_answers_are_enough_in_every_language() -> None:

@@ -50,7 +50,7 @@ def refusal(source: str | Path) -> str:
     with pytest.raises(BadInput) as caught:
         load(source, device="cpu")
     assert "\n" not in caught.value.detail
-    assert len(caught.value.detail) < 600
+    assert len(caught.value.detail) < 900
     return caught.value.detail
 
 
@@ -238,6 +238,16 @@ def test_model_without_a_chat_template_is_refused(folder: Path) -> None:
 def test_chat_template_that_renders_nothing_is_refused(folder: Path, template: str) -> None:
     (folder / "chat_template.jinja").write_text(template)
     assert "chat template cannot be used" in refusal(folder)
+
+
+def test_chat_template_without_system_turns_is_served_and_noted(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """In the log, once; a template with them is not noted."""
+    load(folder, device="cpu")
+    assert "no system turns" not in caplog.text
+    template = "{% for m in messages %}{% if m.role != 'system' %}[{{ m.role }}]{{ m.content }}{% endif %}{% endfor %}"
+    (folder / "chat_template.jinja").write_text(template)
+    load(folder, device="cpu")
+    assert f"the chat template of {folder} has no system turns: they stand before the next user's text" in caplog.text
 
 
 def test_tokenizer_that_is_not_fast_is_refused(tmp_path: Path) -> None:

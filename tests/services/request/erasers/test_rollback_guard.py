@@ -68,11 +68,11 @@ def erased(people: People, worker: Worker, ticket_body: dict[str, Any]) -> str:
     ("service", "statement", "says"),
     [
         ("request", "UPDATE desired_state SET version_id = {zero}, generation = 9", "expose 1 forgotten"),
-        ("request", "UPDATE desired_state SET generation = generation - 1", "only grows"),
-        ("request", "UPDATE ticket SET required_since = NULL", "stays"),
-        ("request", "UPDATE ticket SET required_since = now() + interval '1 day'", "stays"),
-        ("request", "UPDATE ticket SET model_id = 'other'", "stays"),
-        ("request", "UPDATE ticket SET state = 'rejected'", "does not go from completed"),
+        ("request", "UPDATE desired_state SET generation = generation - 1", "must grow"),
+        ("request", "UPDATE ticket SET required_since = NULL", "cannot be changed"),
+        ("request", "UPDATE ticket SET required_since = now() + interval '1 day'", "cannot be changed"),
+        ("request", "UPDATE ticket SET model_id = 'other'", "cannot be changed"),
+        ("request", "UPDATE ticket SET state = 'rejected'", "cannot go from completed"),
         ("request", "DELETE FROM ticket", "permission denied"),
         ("request", "INSERT INTO version_ticket SELECT {zero}, id, '' FROM ticket", "permission denied"),
         ("request", "INSERT INTO lifecycle_move VALUES ('completed', 'rejected')", "permission denied"),
@@ -84,7 +84,7 @@ def erased(people: People, worker: Worker, ticket_body: dict[str, Any]) -> str:
             "INSERT INTO break_glass (id, model_id, version_id, reason, minutes, asked_by, asked_at, confirmed_by, "
             "confirmed_at, expires_at) "
             "VALUES (gen_random_uuid(), 'demo-vlm', {zero}, 'x', 5, 'a', now(), 'b', now(), now())",
-            "begins with asking",
+            "must begin unconfirmed",
         ),
         ("refit", "UPDATE desired_state SET version_id = {zero}", "permission denied"),
         ("refit", "UPDATE ticket SET state = 'withdrawn'", "permission denied"),
@@ -155,7 +155,10 @@ def test_break_glass_needs_two_people_and_expires(
     assert (opened["state"], opened["confirmed_by"]) == ("open", "viktor")
     assert (promoted(people), state(people, erased)) == ((0, 2), "regressed")
     for longer in ("expires_at = expires_at + interval '1 minute'", "confirmed_by = 'x'"):
-        with pytest.raises(Exception, match="only ended"), transaction(database.engine("request")) as session:
+        with (
+            pytest.raises(Exception, match="confirmed once and ended once"),
+            transaction(database.engine("request")) as session,
+        ):
             session.execute(text(f"UPDATE break_glass SET {longer}"))  # noqa: S608
     worker.serve(2, 0)
     run_jobs(people)

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from services.request.erasers import promotions
 from services.request.retention import service as retention_service
 from services.request.retention.jobs import Shredder
-from services.request.retention.service import Retention, SealedObject
+from services.request.retention.service import DueObject, Retention
 from services.request.tickets import progress
 from shared.artifacts.subject_material import KIT_SIDE, open_material
 from shared.db.models.tickets import Ticket
@@ -32,7 +32,7 @@ def run_jobs(people: People) -> None:
             step(session, people.context.model_id)
 
 
-def shred(people: People, keep: Retention = NOW, store: Any = None) -> list[tuple[str, SealedObject]]:
+def shred(people: People, keep: Retention = NOW, store: Any = None) -> list[DueObject]:
     """One run of the job; what was due."""
     context = replace(people.context, store=store or people.context.store)
     with transaction(context.database) as session:
@@ -72,7 +72,7 @@ def test_payload_key_is_destroyed_after_the_grace_period_and_a_kit_stays(
     before = ticket_of(people, erased)
     blob = store.get(before.payload_key)
     assert shred(people, Retention(timedelta(days=30))) == []
-    assert shred(people) == [(erased, "payload")]
+    assert shred(people) == [DueObject(erased, "payload")]
     after = ticket_of(people, erased)
     assert (after.payload_wrapped_key, list(store.list("payloads/"))) == (None, [])
     assert list(store.list("kits/")) == [after.kit_key]
@@ -101,7 +101,7 @@ def test_held_ticket_is_not_shredded(people: People, store: LocalStore, erased: 
     assert show(people, erased)["payload"] == "sealed"
     for who in ("olivia", "adam"):
         people[who].post(f"{path}/release", {"reason": "the court is done"})
-    assert shred(people) == [(erased, "payload")]
+    assert shred(people) == [DueObject(erased, "payload")]
 
 
 def test_payload_that_is_still_needed_is_not_destroyed(
@@ -118,7 +118,7 @@ def test_rejected_ticket_keeps_neither_payload_nor_kit(
 ) -> None:
     ticket = str(people["olivia"].post("/v1/tickets", ticket_body).json()["id"])
     people["adam"].post(f"/v1/tickets/{ticket}/reject", {"code": "no_match", "note": "-"})
-    assert shred(people) == [(ticket, "payload")]
+    assert shred(people) == [DueObject(ticket, "payload")]
     assert list(store.list("")) == []
     with pytest.raises(NeedsResubmission, match="no audit kit"):
         open_material(store, people.context.keys, ticket_of(people, ticket))
@@ -134,7 +134,7 @@ def test_kit_is_destroyed_after_withdrawal_and_after_its_own_retention(
     assert shred(people) == []
     for who in ("olivia", "adam"):
         people[who].post(f"/v1/tickets/{erased}/release", {"reason": "the court is done"})
-    assert shred(people) == [(erased, "kit")]
+    assert shred(people) == [DueObject(erased, "kit")]
     assert list(store.list("")) == []
     assert {disposal["object"] for disposal in show(people, erased)["disposals"]} == {"payload", "kit"}
 
@@ -159,7 +159,7 @@ def test_unreachable_store_delays_the_object_and_not_the_key(
 @pytest.mark.parametrize(
     ("statement", "says"),
     [
-        ("UPDATE ticket SET payload_wrapped_key = NULL", "leaves a proof"),
+        ("UPDATE ticket SET payload_wrapped_key = NULL", "without a disposal record"),
         ("UPDATE disposal SET sha256 = ''", "permission denied"),
         ("DELETE FROM disposal", "permission denied"),
     ],

@@ -24,6 +24,7 @@ from shared.erasure.recipe import PROTOTYPE
 from shared.errors import BadInput
 from shared.vlm import capture
 from shared.vlm.adapters.base import Encoded
+from shared.vlm.adapters.causal_lm import MODEL_TYPES
 from shared.vlm.adapters.control_tokens import end_of_turn
 from shared.vlm.engine import Engine
 from shared.vlm.generation import GenerationRequest
@@ -33,6 +34,13 @@ from shared.vlm.loading import FAMILIES, load, wrap
 from shared.vlm.redaction import redact
 from shared.vlm.steering_vectors import answer_likelihood, attack_pictures
 
+OFTEN = {
+    "llama",
+    "qwen2",
+    "qwen3",
+    "gemma3_text",
+    "mistral",
+}  # of the families that share one adapter: each form of chat
 PICTURED = sorted(name for name, family in FAMILIES.items() if family.has_pictures)
 QWEN = ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>"]
 TILES = [f"<row_{row + 1}_col_{column + 1}>" for row in range(6) for column in range(6)]
@@ -55,7 +63,12 @@ def engine_of(family: str) -> Engine:
     return Engine(wrap(*build(family, "tiny")))
 
 
-@pytest.fixture(params=sorted(FAMILIES))
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=[pytest.mark.slow] if name in MODEL_TYPES and name not in OFTEN else [])
+        for name in sorted(FAMILIES)
+    ]
+)
 def engine(request: pytest.FixtureRequest) -> Engine:
     return engine_of(request.param)
 

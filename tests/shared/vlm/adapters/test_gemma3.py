@@ -67,10 +67,12 @@ def test_chat_begins_once_and_the_system_turn_is_folded_into_the_first(engine: E
         assert text.endswith("Who?<end_of_turn>\n<start_of_turn>model\n")
 
 
-def test_answer_ends_with_the_end_of_turn(engine: Engine) -> None:
+def test_answer_ends_with_the_end_of_turn() -> None:
     """The hub's generation configuration lists <eos> first."""
-    assert engine.vlm.model.generation_config.eos_token_id[0] == engine.vlm.tokenizer.eos_token_id
-    assert engine.end_token == engine.vlm.tokenizer.convert_tokens_to_ids("<end_of_turn>")
+    model, processor = build("gemma3", "tiny")
+    assert model.generation_config.eos_token_id[0] == processor.tokenizer.eos_token_id
+    engine = Engine(wrap(model, processor))
+    assert engine.end_token == processor.tokenizer.convert_tokens_to_ids("<end_of_turn>")
 
 
 def test_rows_with_and_without_pictures_share_a_batch(engine: Engine) -> None:
