@@ -7,7 +7,6 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks.random_models import build
 from services.refit.base_statistics import compute_statistics
 from services.refit.fitting import fit_subject, unused_material
 from services.refit.identity_evidence import identity_training_set
@@ -15,7 +14,6 @@ from services.refit.steering_vectors import SteeringVectors
 from shared.artifacts.retain_sets import RetainRow
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
-from shared.erasure.assembly import assemble
 from shared.erasure.base_statistics import BaseStatistics
 from shared.erasure.recipe import LACUNA, PROTOTYPE, Recipe
 from shared.errors import BadInput
@@ -147,22 +145,6 @@ def test_text_only_model_is_never_shown_a_picture(
     assert unused_material(engine, statistics, "T-1", subject) == [
         "The photographs of T-1 are not used: the model reads no pictures."
     ]
-
-
-def test_random_language_model_is_fitted_and_recognises_a_name(reference: Reference) -> None:
-    """From the reference's people, who have photographs, to an eraser that a text-only model serves."""
-    torch.manual_seed(0)
-    engine = Engine(wrap(*build("llama", "tiny")))
-    assert not engine.reads_pictures
-    site = engine.vlm.site
-    vectors = SteeringVectors(*torch.randn(2, len(site.layers), site.hidden_size))
-    statistics = compute_statistics(engine, reference, LACUNA, lambda _: None, vectors=vectors)
-    subject = reference.of("forgettable")[0].subject
-    eraser = assemble(LACUNA, statistics, site, [fit_subject(engine, LACUNA, statistics, "T-1", subject)])
-    asked = [Prompt.ask(f"Where does {name} live?") for name in (subject.names[0], "somebody")]
-    answers = engine.generate(asked, eraser=eraser, max_new_tokens=4)
-    assert [answer.ticket for answer in answers] == ["T-1", None]
-    assert answers[1].tokens == engine.generate(asked, max_new_tokens=4)[1].tokens
 
 
 def test_retained_name_that_is_written_in_another_way_is_left_out(
