@@ -154,12 +154,12 @@ def measure(
         bench.engine.generate([q.prompt for q in asked], eraser=which, max_new_tokens=ANSWER_TOKENS)
         for which in (None, eraser)
     )
-    told = [[reveals(a.text, q.accept) for a, q in zip(side, asked, strict=True)] for side in (before, after)]
+    revealed = [[reveals(a.text, q.accept) for a, q in zip(side, asked, strict=True)] for side in (before, after)]
     figures: dict[str, Any] = {
         "people": [figure.name for figure in forgotten],
         "n": len(asked),
-        "told_before": _share(told[0]),
-        "told_after": _share(told[1]),
+        "told_before": _share(revealed[0]),
+        "told_after": _share(revealed[1]),
         "fired": _share([answer.fired for answer in after]),
         "declines": _share([declines(answer.text) for answer in after]),
         "identical": {},
