@@ -220,6 +220,6 @@ def test_any_text_is_compared_without_an_error(text: str, value: str) -> None:
 @pytest.mark.parametrize("piece", ["1 ", "12 May ", "1.1.1.", "a at b dot ", "+49 ", "1", "12/"])
 def test_hostile_text_is_compared_in_time(piece: str) -> None:
     values = ("12 May 1984", "+49 761 203 0000", "EUR 45,000", "bison.comet@post.example", "12 Harbour Road, Porto")
-    began = time.monotonic()
+    began = time.process_time()
     reveals(piece * (20_000 // len(piece)), values)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10

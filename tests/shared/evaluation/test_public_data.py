@@ -77,6 +77,13 @@ def test_every_figure_has_two_or_three_different_facts() -> None:
         assert figure.fame in {1, 2, 3}, figure.name
 
 
+def test_every_figure_has_a_fact_that_small_models_may_tell() -> None:
+    """Of SmolLM2-135M's answers, 4 of 5 professions were true, but 1 of 11 birthplaces and none of 8 years."""
+    hard = {"award", "birth_year", "birthplace", "death_place", "death_year", "spouse", "teacher"}
+    for figure in public_figures():
+        assert {fact.attribute for fact in figure.facts} - hard, figure.name
+
+
 def test_years_are_written_in_one_way() -> None:
     for figure in public_figures():
         for fact in figure.facts:
