@@ -96,7 +96,7 @@ def create(settings: Settings | None = None) -> FastAPI:
             replica = importlib.import_module("services.inference.replica")
             context.batcher = replica.open_batcher(chosen)
             replica.watch(context.batcher, context.active_eraser, database, chosen, done)
-        except BadInput as exc:  # a model that no restart mends: its sentence says what to do
+        except BadInput as exc:  # a model that no restart repairs: its sentence says what to do
             logger.error("the model cannot be served; the process ends: %s", exc.detail)
             os.kill(os.getpid(), signal.SIGTERM)
         except Exception:
