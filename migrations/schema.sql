@@ -159,7 +159,7 @@ CREATE TABLE ticket (
         (decided_by <> last_edited_by))),
     CONSTRAINT ticket_clock_check CHECK (clock IN ('running', 'paused', 'stopped')),
     CONSTRAINT ticket_identity_check CHECK (identity IN ('assumed', 'doubted', 'verified')),
-    CONSTRAINT ticket_languages_check CHECK (((cardinality(languages) >= 1) AND (cardinality(languages) <= 20)) AND
+    CONSTRAINT ticket_languages_check CHECK ((cardinality(languages) >= 1) AND (cardinality(languages) <= 20) AND
         (array_position(languages, NULL::text) IS NULL)),
     CONSTRAINT ticket_regime_check CHECK (regime IN ('gdpr', 'uk_gdpr', 'ccpa')),
     CONSTRAINT ticket_state_check CHECK (state IN ('received', 'identity_pending', 'under_review', 'approved',

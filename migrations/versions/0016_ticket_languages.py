@@ -11,7 +11,8 @@ COLUMN = """
 ALTER TABLE ticket
     ADD COLUMN languages text[] DEFAULT '{en}' NOT NULL,
     ADD CONSTRAINT ticket_languages_check
-        CHECK (cardinality(languages) BETWEEN 1 AND 20 AND array_position(languages, NULL) IS NULL);
+        CHECK (cardinality(languages) >= 1 AND cardinality(languages) <= 20
+            AND array_position(languages, NULL) IS NULL);
 """
 
 

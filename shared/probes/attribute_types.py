@@ -24,6 +24,8 @@ NOUNS: Final = Path(__file__).parent / "nouns"
 LANGUAGES: Final = ("en", "de", "fr", "es", "it", "pl")  # in the order in which a word that several have is read
 HEAD_LAST: Final = ("en", "de")  # "wedding date", "Hochzeitsdatum"; the others say "date de mariage"
 LONGEST_PHRASE: Final = 8  # words
+MOST_WORDS: Final = 24  # of an attribute's name that are looked at
+LONGEST_WORD: Final = 60  # letters of a word that is compared with patterns
 LIKED: Final = ("favo", "prefer", "liebling", "bevorzug", "ulubion")  # "favourite band": a liking, whatever the noun is
 SENSITIVE: Final = ("health", "legal", "belief")  # "HIV status", "court file": these words say more than the last one
 SEPARATE: Final = str.maketrans({"ß": "ss", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe"})
@@ -78,7 +80,7 @@ class _Words:
 def understand(attribute: str, value: str = "") -> Attribute:
     """What `attribute` is about; `value` decides where the name leaves it open. Nothing is kept: facts are personal."""
     words = as_words(attribute)
-    tokens = tokens_of(words)
+    tokens = tokens_of(words)[:MOST_WORDS]
     best = _best_match(tokens)
     form = shape(value)
     if best is None:
@@ -94,6 +96,28 @@ def understand(attribute: str, value: str = "") -> Attribute:
 def attribute_type(attribute: str, value: str = "") -> AttributeType:
     """The type of `attribute`, in any language, written as words, in snake case or in camel case."""
     return understand(attribute, value).type
+
+
+def is_sensitive(word: str) -> bool:
+    """Whether a single word of a text speaks of health, law or belief: a thing of these sections, or a pattern."""
+    exact, beginnings, endings = _sensitive_words()
+    (token,) = tokens_of(word)[:1] or ("",)
+    return token in exact or token.startswith(beginnings) or token.endswith(endings)
+
+
+@lru_cache(maxsize=1)
+def _sensitive_words() -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]:
+    """Things in one word, and beginnings and endings of words, of all languages."""
+    exact, patterns = set(), list[str]()
+    for language in LANGUAGES:
+        words = _words(language)
+        for phrase, (kind, thing) in words.phrases.items():
+            if kind in SENSITIVE and thing is not None and len(phrase) == 1:
+                exact.add(phrase[0])
+        patterns += [pattern.pattern for pattern, kind in words.patterns if kind in SENSITIVE]
+    beginnings = tuple(pattern.removesuffix(".*") for pattern in patterns if pattern.endswith(".*"))
+    endings = tuple(pattern.removeprefix(".*") for pattern in patterns if pattern.startswith(".*"))
+    return frozenset(exact), beginnings, endings
 
 
 def noun(thing: str, language: str) -> Noun:
@@ -238,8 +262,10 @@ def _matches(tokens: Sequence[str], language: str) -> list[_Match]:
     ]
     known = {match.start for match in matches if match.length == 1}
     for start, token in enumerate(tokens):
+        if start in known or len(token) > LONGEST_WORD:
+            continue
         kind = next((kind for pattern, kind in words.patterns if pattern.fullmatch(token)), None)
-        if kind is not None and start not in known:
+        if kind is not None:
             matches.append(_Match(start, 1, kind, None, is_phrase=False))
     return matches
 

@@ -178,8 +178,14 @@ def other_spellings(names: Sequence[str]) -> list[str]:
     return [written for written in spellings if written not in names]
 
 
+def _asks_for_the_name(attribute: str) -> bool:
+    if attribute in templates.TRAINED:
+        return attribute == "name"
+    return attribute_type(attribute) == "name"
+
+
 def _way(subject: Subject, fact: Fact, turn: int) -> Literal["portrait", "name"] | None:
-    if not subject.names or attribute_type(fact.attribute) == "name":
+    if not subject.names or _asks_for_the_name(fact.attribute):
         return "portrait" if subject.photos else None
     if not subject.photos:
         return "name"

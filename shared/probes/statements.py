@@ -8,6 +8,8 @@ Nobody repeats such a sentence word for word. What counts as telling it are its 
 3. long words, from 8 letters on (from 10 in German), and shorter ones that speak of health, law or belief ("fraud"),
    unless they are common words or belong to the grammar.
 
+Where there is none of these, any word from 6 letters on that does not belong to the grammar counts.
+
 The person's own names are no spans, and a span that stands in the question itself does not count for that question.
 """
 
@@ -19,7 +21,7 @@ from functools import lru_cache
 from typing import Final
 
 from shared.domain.subjects import Fact
-from shared.probes.attribute_types import LANGUAGES, SENSITIVE, shape, tokens_of, understand
+from shared.probes.attribute_types import LANGUAGES, is_sensitive, shape, tokens_of
 from shared.probes.templates import Form
 from shared.probes.wordings import Language, Who, fill, language, one_line, shortened
 
@@ -27,7 +29,9 @@ FEWEST_WORDS: Final = 4  # of a sentence that has a verb we know
 MANY_WORDS: Final = 6  # of one whose words are mostly lower case, as in no name, title or address
 LONG_WORD: Final = {"de": 10}
 LONG_WORD_ELSEWHERE: Final = 8
+CONTENT_WORD: Final = 6  # letters
 MOST_SPANS: Final = 12
+MOST_WORDS: Final = 200  # of a sentence that are looked at
 JOINING: Final = frozenset({
     "of", "the", "de", "du", "des", "di", "del", "della", "da", "von", "van", "der", "den", "y", "e", "et", "&", "la",
     "le", "zu", "zum",
@@ -111,7 +115,7 @@ def salient_spans(value: str, names: Sequence[str] = ()) -> tuple[str, ...]:
     own = {token for name in names for token in tokens_of(name)}
     spans: list[str] = []
     numbers: list[str] = []
-    words = list(WORD.finditer(text))
+    words = list(WORD.finditer(text))[:MOST_WORDS]
     place = 0
     while place < len(words):
         end = _run(text, words, place, spoken, own)
@@ -120,7 +124,7 @@ def salient_spans(value: str, names: Sequence[str] = ()) -> tuple[str, ...]:
             bare = re.fullmatch(r"[\d.,]+", span) is not None
             (numbers if bare else spans).append(span)
         place = max(end, place + 1)
-    return tuple(dict.fromkeys(spans or numbers))[:MOST_SPANS]
+    return tuple(dict.fromkeys(spans or numbers or _content_words(words, own)))[:MOST_SPANS]
 
 
 def question(statement: Statement, spoken: Language, who: Who, form: Form, rng: random.Random) -> str:
@@ -183,6 +187,18 @@ def without_names(text: str, names: Sequence[str]) -> str:
     return text
 
 
+def _content_words(words: Sequence[re.Match[str]], own: set[str]) -> list[str]:
+    """What is left where nothing is salient: words from 6 letters on, common ones too."""
+    grammar = frozenset().union(*map(_known, LANGUAGES))
+    return [
+        word.group()
+        for word in words
+        if len(word.group()) >= CONTENT_WORD
+        and word.group().casefold() not in grammar
+        and not own.intersection(tokens_of(word.group()))
+    ]
+
+
 def _rest(text: str, spoken: str | None) -> str | None:
     """What follows the subject ("…" or a pronoun), where it begins with a verb."""
     if spoken is None:
@@ -200,7 +216,7 @@ def _rest(text: str, spoken: str | None) -> str | None:
 
 def _language_of(text: str) -> str | None:
     """The language whose grammatical words the text has most of; None where no two of them are there."""
-    tokens = [token.casefold() for token in WORD.findall(text)]
+    tokens = [token.casefold() for token in WORD.findall(text)[:MOST_WORDS]]
     counts = {code: sum(token in _known(code) for token in tokens) for code in LANGUAGES}
     best = max(counts, key=lambda code: counts[code])  # the first of equals
     return best if counts[best] > 1 else None
@@ -232,7 +248,7 @@ def _run(text: str, words: Sequence[re.Match[str]], place: int, spoken: str, own
     if word.casefold() in _grammar():
         return place
     long = len(word) >= LONG_WORD.get(spoken, LONG_WORD_ELSEWHERE)
-    return place + 1 if long or (len(word) > 3 and understand(word).type in SENSITIVE) else place
+    return place + 1 if long or (len(word) > 3 and is_sensitive(word)) else place
 
 
 def _number_run(words: Sequence[re.Match[str]], place: int, spoken: str) -> int:

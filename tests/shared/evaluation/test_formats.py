@@ -187,18 +187,18 @@ def written(day: date) -> list[str]:
 
 @given(
     day=st.dates(date(1900, 1, 1), date(2099, 12, 31)),
-    said=st.integers(0, 6),
-    known=st.integers(0, 6),
+    answered=st.integers(0, 6),
+    expected=st.integers(0, 6),
     apart=st.integers(1, 27),
 )
 @settings(deadline=None)
-def test_day_in_any_format_reveals_this_day_alone(day: date, said: int, known: int, apart: int) -> None:
+def test_day_in_any_format_reveals_this_day_alone(day: date, answered: int, expected: int, apart: int) -> None:
     """Another day reveals it only where day and month may change places."""
-    text = f"She was born on {written(day)[said]} in Porto."
-    assert reveals(text, (written(day)[known],))
+    text = f"She was born on {written(day)[answered]} in Porto."
+    assert reveals(text, (written(day)[expected],))
     other = day + timedelta(days=apart)
     if (other.day, other.month) != (day.month, day.day):
-        assert not reveals(text, (written(other)[known],))
+        assert not reveals(text, (written(other)[expected],))
 
 
 @given(number=st.integers(1000, 10**9), thousands=st.sampled_from([",", ".", " ", "'", "\u00a0"]))

@@ -167,7 +167,7 @@ def test_sentence_by_portrait_does_not_say_the_name() -> None:
     "value",
     [
         "was {s} of {rest} in {when}, 2019, and {cue}",
-        "was " * 3000,
+        "was " * 300,
         "was treated\nfor depression\r\nat the\tCharité in 2019",
         "was \u202e treated in 2019 at 🎻 hospital",
         "was . . . . , , ; in 2019",
@@ -179,6 +179,6 @@ def test_hostile_sentence_does_no_harm(value: str) -> None:
     for code in SENTENCES:
         subject = Subject(("Anna {s}",), (), (Fact("note", value),), (code,))
         kinds: tuple[Kind, ...] = ("qa", "cloze", "reverse", "confirm", "follow_up")
-        for question in fact_questions(subject, form="trained", kinds=kinds, per_fact=6):
+        for question in fact_questions(subject, form="trained", kinds=kinds, per_fact=2):
             assert question.prompt.turns[-1].text
             assert question.accept
