@@ -4,8 +4,8 @@
 
 The model is profiled first (or its profile read). Forgotten are figures that it knows and that no fit has seen, some at
 a time, over several draws; the figures that it tells most facts of come first. Told counts a question whose answer
-holds the fact, net of how often answers about strangers to the same questions hold it. Reported beside it: figures in
-the fit, figures in no fit, strangers, and ordinary prompts, whose answers have to stay token for token.
+holds the fact. Reported beside it: figures in the fit, figures in no fit, strangers, and ordinary prompts, whose
+answers have to stay token for token. A system that cannot be made for this model is reported with the reason.
 """
 
 import argparse
@@ -30,10 +30,13 @@ from shared.erasure.assembly import assemble
 from shared.erasure.base_statistics import BaseStatistics
 from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import Recipe
+from shared.errors import LacunaError
 from shared.evaluation.judge import declines
+from shared.evaluation.model_profile import Knowledge
 from shared.evaluation.public_data import PublicFigure, figure_questions, public_figures
 from shared.evaluation.reference import Reference, default_reference
 from shared.evaluation.scorers import reveals
+from shared.probes.questions import Form, fact_questions
 from shared.vlm.engine import Engine
 from shared.vlm.generation import Answer
 from shared.vlm.loading import load
@@ -42,7 +45,8 @@ ANSWER_TOKENS: Final = 32
 WORDINGS: Final = 3  # of each fact
 BYSTANDERS: Final = 60  # questions of each set
 ORDINARY: Final = 100
-SYSTEMS: Final = ("lacuna", "lacuna-without-steering", "linear-fixed-sentence")
+WITHOUT_STEERING: Final = "lacuna-without-steering"
+SYSTEMS: Final = ("lacuna", WITHOUT_STEERING, "linear-fixed-sentence", "paper")
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,7 @@ def bystanders(
         for fact in person.subject.facts
         for text in figure_questions(PublicFigure(person.subject.names[0], (), (fact,), 1), fact)[:1]
     ]
-    ordinary = [Asked(Prompt.ask(text), ()) for text in reference.general.test]
+    ordinary = [Asked(Prompt.ask(text), ()) for text in (*reference.general.test, *reference.general.fit)]
     return {
         "figures in the fit": about("celebrity_fit", only_known=True),
         "figures in no fit": [*about("held_out", only_known=True), *about("celebrity_eval", only_known=True)][
@@ -126,9 +130,7 @@ def bystanders(
 def system(bench: Bench, name: str) -> tuple[Recipe, BaseStatistics]:
     """The recipe of a system, with its statistics."""
     recipe = bench.profiled.recipe
-    if name == "lacuna-without-steering":
-        recipe = replace(recipe, strength=0.0)
-    elif name == "linear-fixed-sentence":
+    if name == "linear-fixed-sentence":
         recipe = replace(
             Recipe.named("paper"), direction="refined", fixed_text=bench.reference.wording("unknown_answer")
         )
@@ -147,32 +149,46 @@ def system(bench: Bench, name: str) -> tuple[Recipe, BaseStatistics]:
 def measure(
     bench: Bench, eraser: Eraser, forgotten: Sequence[PublicFigure], base: Mapping[str, list[Answer]]
 ) -> dict[str, Any]:
-    """Shares of one draw."""
-    known = {figure.name: figure.attributes for figure in bench.profiled.profile.knowledge.known}
-    asked = [question for figure in forgotten for question in questions(figure, known[figure.name])]
-    before, after = (
-        bench.engine.generate([q.prompt for q in asked], eraser=which, max_new_tokens=ANSWER_TOKENS)
-        for which in (None, eraser)
-    )
-    told = [[reveals(a.text, q.accept) for a, q in zip(side, asked, strict=True)] for side in (before, after)]
-    figures: dict[str, Any] = {
-        "people": [figure.name for figure in forgotten],
-        "n": len(asked),
-        "told_before": _share(told[0]),
-        "told_after": _share(told[1]),
-        "fired": _share([answer.fired for answer in after]),
-        "declines": _share([declines(answer.text) for answer in after]),
-        "identical": {},
-        "examples": [
+    """Shares of one draw: of questions about the forgotten, and of answers to others that stay token for token."""
+    figures: dict[str, Any] = {"people": [figure.name for figure in forgotten], "told": {}, "identical": {}}
+    for name, asked in questions_about(forgotten, bench.profiled.profile.knowledge).items():
+        before, after = (
+            bench.engine.generate([q.prompt for q in asked], eraser=which, max_new_tokens=ANSWER_TOKENS)
+            for which in (None, eraser)
+        )
+        told = [[reveals(a.text, q.accept) for a, q in zip(side, asked, strict=True)] for side in (before, after)]
+        figures["told"][name] = {
+            "n": len(asked),
+            "before": _share(told[0]),
+            "after": _share(told[1]),
+            "fired": _share([answer.fired for answer in after]),
+            "declines": _share([declines(answer.text) for answer in after]),
+        }
+        figures[f"examples, {name}"] = [
             {"question": q.prompt.turns[-1].text, "before": b.text, "after": a.text}
-            for q, b, a in list(zip(asked, before, after, strict=True))[:12]
-        ],
-    }
+            for q, b, a in list(zip(asked, before, after, strict=True))[:6]
+        ]
     for name, others in bench.bystanders.items():
         again = bench.engine.generate([q.prompt for q in others], eraser=eraser, max_new_tokens=ANSWER_TOKENS)
         same = [a.tokens == b.tokens for a, b in zip(base[name], again, strict=True)]
         figures["identical"][name] = {"n": len(same), "share": _share(same)}
     return figures
+
+
+def questions_about(forgotten: Sequence[PublicFigure], knowledge: Knowledge) -> dict[str, list[Asked]]:
+    """Questions about the facts that the model knows: in the wordings of the fit, in held-out ones, and in those of
+    the profile, which no fit uses."""
+    attributes = {figure.name: figure.attributes for figure in knowledge.known}
+    sets: dict[str, list[Asked]] = {"wordings of the fit": [], "held-out wordings": [], "natural wordings": []}
+    forms: dict[str, Form] = {"wordings of the fit": "trained", "held-out wordings": "test"}
+    for figure in forgotten:
+        known = tuple(fact for fact in figure.facts if fact.attribute in attributes[figure.name])
+        subject = Subject(figure.names, (), known)
+        for name, form in forms.items():
+            asked = fact_questions(subject, form=form, per_fact=4, seed=1, person=figure.name)
+            sets[name] += [Asked(question.prompt, question.accept) for question in asked]
+        sets["natural wordings"] += questions(figure, attributes[figure.name])
+    return sets
 
 
 def main() -> None:
@@ -186,6 +202,7 @@ def main() -> None:
     parser.add_argument("--systems", default=",".join(SYSTEMS))
     given = parser.parse_args()
     logging.getLogger("shared").setLevel(logging.ERROR)
+    given.json.parent.mkdir(parents=True, exist_ok=True)
     engine = Engine(load(given.model))
     profiled = make_profile(engine, given.model, default_reference(), given.profiles)
     profile = profiled.profile
@@ -201,29 +218,39 @@ def main() -> None:
     }
     report: dict[str, Any] = {"model": given.model, "site": profile.site, "known": len(known), "systems": {}}
     for name in given.systems.split(","):
-        recipe, statistics = system(bench, name)
-        each = []
+        without = name == WITHOUT_STEERING
+        try:
+            recipe, statistics = system(bench, "lacuna" if without else name)
+        except LacunaError as exc:
+            report["systems"][name] = {"impossible": exc.detail}
+            print(f"{name}: {exc.detail}")
+            given.json.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+            continue
+        each: list[dict[str, Any]] = []
         for draw in tqdm(draws, desc=name):
             began = time.monotonic()
             subjects = [(figure.name, Subject(figure.names, (), figure.facts)) for figure in draw]
             fits = [fit_subject(engine, recipe, statistics, ticket, subject) for ticket, subject in subjects]
             eraser = assemble(recipe, statistics, engine.vlm.site, fits)
             seconds = time.monotonic() - began
+            if without:
+                eraser = replace(eraser, recipe=replace(recipe, strength=0.0))
             each.append(measure(bench, eraser, draw, base) | {"seconds": round(seconds, 1)})
         report["systems"][name] = each
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(json.dumps(report, indent=1, ensure_ascii=False))
         show(name, each)
+        given.json.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
 
 
 def show(name: str, each: Sequence[Mapping[str, Any]]) -> None:
     """Print the mean over draws."""
-    mean = {key: sum(draw[key] for draw in each) / len(each) for key in ("told_before", "told_after", "declines")}
-    same = {key: sum(d["identical"][key]["share"] for d in each) / len(each) for key in each[0]["identical"]}
-    print(
-        f"{name:26s} told {mean['told_before']:.1%} -> {mean['told_after']:.1%}, declines {mean['declines']:.1%}; "
-        + ", ".join(f"{key} {share:.1%}" for key, share in same.items())
-    )
+    for wordings in each[0]["told"]:
+        mean = {
+            key: sum(draw["told"][wordings][key] for draw in each) / len(each)
+            for key in ("before", "after", "declines")
+        }
+        print(f"{name}, {wordings}: told {mean['before']:.1%} -> {mean['after']:.1%}, declines {mean['declines']:.1%}")
+    same = {key: sum(draw["identical"][key]["share"] for draw in each) / len(each) for key in each[0]["identical"]}
+    print(f"{name}, identical: " + ", ".join(f"{key} {share:.1%}" for key, share in same.items()))
 
 
 def _share(hits: Sequence[bool]) -> float:

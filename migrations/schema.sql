@@ -146,6 +146,7 @@ CREATE TABLE ticket (
     kit_sha256 text,
     kit_wrapped_key bytea,
     kit_made_at timestamptz,
+    languages text[] DEFAULT '{en}'::text[] NOT NULL,
     CONSTRAINT ticket_pkey PRIMARY KEY (id),
     CONSTRAINT ticket_tenant_id_source_external_ref_key UNIQUE (tenant_id, source, external_ref),
     CONSTRAINT ticket_duplicate_of_fkey FOREIGN KEY (duplicate_of) REFERENCES ticket(id),
@@ -158,6 +159,8 @@ CREATE TABLE ticket (
         (decided_by <> last_edited_by))),
     CONSTRAINT ticket_clock_check CHECK (clock IN ('running', 'paused', 'stopped')),
     CONSTRAINT ticket_identity_check CHECK (identity IN ('assumed', 'doubted', 'verified')),
+    CONSTRAINT ticket_languages_check CHECK ((cardinality(languages) >= 1) AND (cardinality(languages) <= 20) AND
+        (array_position(languages, NULL::text) IS NULL)),
     CONSTRAINT ticket_regime_check CHECK (regime IN ('gdpr', 'uk_gdpr', 'ccpa')),
     CONSTRAINT ticket_state_check CHECK (state IN ('received', 'identity_pending', 'under_review', 'approved',
         'scheduled', 'fitting', 'auditing', 'deploying', 'completed', 'rejected', 'withdrawn', 'duplicate', 'expired',

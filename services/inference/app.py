@@ -44,7 +44,7 @@ from shared.core.config import Settings, load_settings
 from shared.core.http import bearer_token, install_error_handlers
 from shared.core.logging import configure_logging
 from shared.db.session import make_engine
-from shared.errors import NotFound, NotReady
+from shared.errors import BadInput, NotFound, NotReady
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +96,9 @@ def create(settings: Settings | None = None) -> FastAPI:
             replica = importlib.import_module("services.inference.replica")
             context.batcher = replica.open_batcher(chosen)
             replica.watch(context.batcher, context.active_eraser, database, chosen, done)
+        except BadInput as exc:  # a model that no restart repairs: its sentence says what to do
+            logger.error("the model cannot be served; the process ends: %s", exc.detail)
+            os.kill(os.getpid(), signal.SIGTERM)
         except Exception:
             logger.exception("the model cannot be served; the process ends")
             os.kill(os.getpid(), signal.SIGTERM)

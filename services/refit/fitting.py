@@ -49,7 +49,10 @@ def fit_subject(engine: Engine, recipe: Recipe, statistics: BaseStatistics, tick
         names = []
         spellings = (*subject.names, *_known_spellings(engine, subject)) if spaces.names is not None else ()
         for name in spellings:
-            for prompts in (mention_questions(name), answers_that_name(name)):
+            for prompts in (
+                mention_questions(name, languages=subject.languages),
+                answers_that_name(name, languages=subject.languages),
+            ):
                 names.append(capture.mention_states(engine, prompts, [name] * len(prompts), layers=layers))
         return fit_identity(recipe, statistics, ticket, photos, names)
     return fit_ticket(

@@ -27,6 +27,7 @@ from shared.artifacts.retain_sets import RetainRow, rows_in_split
 from shared.domain.prompts import Prompt
 from shared.erasure.memory import CALIBRATION_BYTES, QUESTION_BYTES
 from shared.erasure.prepare import IdentityTrainingSet, Reread, RowsOfBatch
+from shared.errors import BadInput
 from shared.evaluation.paper_tasks import by_letter
 from shared.evaluation.reference import Reference
 from shared.probes.questions import (
@@ -185,17 +186,24 @@ def _face_activations(
 
 
 def _name_activations(engine: Engine, person: RetainedPerson, layers: tuple[int, ...] | None) -> list[Tensor]:
-    """Two groups [n, L, d] of the name's last token: in questions and in answers; none for a person without one."""
+    """Two groups [n, L, d] of the name's last token: in questions and in answers.
+
+    None for a person without a name, or with one that the chat template writes in another way (its spaces, say).
+    """
     if not person.subject.names:
         return []
     name = person.subject.names[0]
-    return [
-        torch.stack(
-            [tokens[-1] for tokens in capture.mention_states(engine, prompts, [name] * len(prompts), layers=layers)]
-        )
-        for prompts in (mention_questions(name), answers_that_name(name))
-        if prompts
-    ]
+    groups = []
+    for prompts in filter(None, (mention_questions(name), answers_that_name(name))):
+        try:
+            mentions = capture.mention_states(engine, prompts, [name] * len(prompts), layers=layers)
+        except BadInput as exc:
+            if not engine.vlm.tokenizer.is_fast:
+                raise
+            logger.warning("the name of %s takes no part in the fit: %s", person.id, exc.detail)
+            return []
+        groups.append(torch.stack([tokens[-1] for tokens in mentions]))
+    return groups
 
 
 def _calibration_pictures(people: Sequence[RetainedPerson]) -> Iterator[Prompt]:

@@ -21,6 +21,7 @@ from shared.evaluation.reference import Reference
 from shared.storage.base import ObjectStore
 
 logger = logging.getLogger(__name__)
+FIT_SPLITS = ("retain_fit", "celebrity_fit", "calibration")  # a fit reads nobody else who could be forgotten
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,12 @@ class RetainSide:
     digest: str | None = None
     excluded_rows: tuple[ExcludedRow, ...] = ()
     excluded_people: tuple[str, ...] = ()
+    excluded_from_fit: tuple[str, ...] = ()  # those of them whom a fit would otherwise read
 
     @property
     def key(self) -> str:
         """What the digest of the statistics has to add to the reference folder's; empty where nothing differs."""
-        parts = [self.digest or "", *(str(excluded.row) for excluded in self.excluded_rows), *self.excluded_people]
+        parts = [self.digest or "", *(str(excluded.row) for excluded in self.excluded_rows), *self.excluded_from_fit]
         return "/".join(parts).strip("/")
 
     @property
@@ -118,9 +120,10 @@ def select_retain_side(
         and any(keys.blind_index(name) in indices for name in person.subject.names)
     }
     forgotten |= _by_photograph(reference, tickets, keys, photo_hashes)
+    from_fit = tuple(sorted(p.id for p in reference.people if p.id in forgotten and p.split in FIT_SPLITS))
     retained = replace(reference, people=tuple(person for person in reference.people if person.id not in forgotten))
     if retain_set is None:
-        return RetainSide(retained, excluded_people=tuple(sorted(forgotten)))
+        return RetainSide(retained, excluded_people=tuple(sorted(forgotten)), excluded_from_fit=from_fit)
     excluded_rows = tuple(find_excluded_rows(rows, tickets, keys, photo_hashes))
     excluded_numbers = {excluded.row for excluded in excluded_rows}
     return RetainSide(
@@ -130,6 +133,7 @@ def select_retain_side(
         digest=retain_set.digest,
         excluded_rows=excluded_rows,
         excluded_people=tuple(sorted(forgotten)),
+        excluded_from_fit=from_fit,
     )
 
 

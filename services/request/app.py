@@ -18,7 +18,7 @@ from services.request.auth.permissions import OPEN, PERMISSIONS
 from services.request.auth.rate_limits import RateLimiter
 from services.request.break_glass import endpoints as break_glass_endpoints
 from services.request.certificates import endpoints as certificates_endpoints
-from services.request.context import AlarmThresholds, AppContext
+from services.request.context import AlarmThresholds, AppContext, ticket_languages
 from services.request.erasers import endpoints as erasers_endpoints
 from services.request.imports import endpoints as imports_endpoints
 from services.request.key_rotation import endpoints as key_rotation_endpoints
@@ -70,6 +70,7 @@ def create(settings: Settings | None = None) -> FastAPI:
         regime=settings.regime,
         calendar=settings.calendar,
         zone=settings.zone,
+        languages=ticket_languages(settings),
         webhook_hosts=settings.webhook.host_list,
         webhook_loopback=settings.webhook.allow_loopback,
         alarm_thresholds=AlarmThresholds.from_settings(settings),

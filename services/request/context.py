@@ -7,6 +7,8 @@ from sqlalchemy import Engine
 
 from shared.core.config import Settings
 from shared.crypto.keyring import KeyRing
+from shared.errors import BadInput
+from shared.probes.wordings import check_languages
 from shared.storage.base import ObjectStore
 
 
@@ -32,6 +34,14 @@ class AlarmThresholds:
         )
 
 
+def ticket_languages(settings: Settings) -> tuple[str, ...]:
+    """The languages of a ticket that names none; raises BadInput where the setting names one that there is not."""
+    try:
+        return check_languages(settings.language_list)
+    except BadInput as exc:
+        raise BadInput(f"LACUNA_TICKET_LANGUAGES: {exc.detail}") from exc
+
+
 @dataclass(frozen=True)
 class AppContext:
     """The parts that the request service and its control loop work with, made once when the process starts."""
@@ -43,6 +53,7 @@ class AppContext:
     regime: str = "gdpr"
     calendar: str = ""
     zone: str = "UTC"
+    languages: tuple[str, ...] = ("en",)
     webhook_hosts: tuple[str, ...] = ("*",)
     webhook_loopback: bool = False  # for tests: plain HTTP to 127.0.0.1
     alarm_thresholds: AlarmThresholds = field(default_factory=AlarmThresholds)

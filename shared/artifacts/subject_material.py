@@ -5,7 +5,8 @@ pictures, enough to ask again whether the person is forgotten. The caller drops 
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, Literal, Protocol
 
 from shared.artifacts.payloads import load_subject, pack_subject
@@ -33,6 +34,8 @@ class SealedPayload(Protocol):
     def kit_key(self) -> str | None: ...
     @property
     def kit_wrapped_key(self) -> bytes | None: ...
+    @property
+    def languages(self) -> Sequence[str]: ...
 
 
 def material_source(ticket: SealedPayload) -> MaterialSource:
@@ -45,17 +48,18 @@ def material_source(ticket: SealedPayload) -> MaterialSource:
 def open_material(
     store: ObjectStore, keys: KeyRing, ticket: SealedPayload, reload: Callable[[], SealedPayload] | None = None
 ) -> Subject:
-    """The person of `ticket`, from its payload or else from its audit kit.
+    """The person of `ticket`, from its payload or else from its audit kit, with the ticket's languages.
 
     `reload` gives the ticket as it is now: its payload may have been shredded since the caller read the row. Raises
     NeedsResubmission where neither object is left, StoreUnavailable or KeysUnavailable where a backend is away.
     """
     try:
-        return load_subject(_open(store, keys, ticket))
+        return _load(_open(store, keys, ticket), ticket)
     except NotFound:
         if reload is None:
             raise
-    return load_subject(_open(store, keys, reload()))
+    ticket = reload()
+    return _load(_open(store, keys, ticket), ticket)
 
 
 def pack_kit(subject: Subject) -> bytes:
@@ -67,6 +71,11 @@ def pack_kit(subject: Subject) -> bytes:
         small.save(buffer, "PNG")
         photos.append(buffer.getvalue())
     return pack_subject(subject.names, photos, subject.facts)
+
+
+def _load(blob: bytes, ticket: SealedPayload) -> Subject:
+    """The languages stand in the ticket's row: they are not personal, and outlive the payload without a kit."""
+    return replace(load_subject(blob), languages=tuple(ticket.languages))
 
 
 def _open(store: ObjectStore, keys: KeyRing, ticket: SealedPayload) -> bytes:

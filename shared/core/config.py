@@ -183,6 +183,7 @@ class Settings(BaseSettings):
     # Tickets and the API
     regime: str = "gdpr"  # of a ticket that names none: gdpr, uk_gdpr, ccpa
     calendar: str = ""  # public holidays: DE, DE-BY, GB-ENG, US-CA; empty: weekends only, which is never later
+    ticket_languages: str = "en"  # of a ticket that names none, comma-separated: de,en
     zone: str = "UTC"  # where the days of the statutory clock begin and end
     identity_days: float = 30.0  # a request whose identity stays in doubt for so long expires; 0: never
     webhook: WebhookSettings = WebhookSettings()
@@ -194,6 +195,11 @@ class Settings(BaseSettings):
     kit_days: float = 0.0  # until an audit kit is destroyed; 0: as long as its ticket is in force
 
     audit: AuditSettings = AuditSettings()
+
+    @property
+    def language_list(self) -> tuple[str, ...]:
+        """The single entries of `ticket_languages`."""
+        return tuple(code.strip() for code in self.ticket_languages.split(",") if code.strip())
 
     def need(self, *names: str) -> None:
         """Raise BadInput, which lists the variables that are missing.

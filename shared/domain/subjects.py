@@ -19,10 +19,19 @@ class Fact:
         return (self.value, *self.aliases)
 
 
+def fact_key(attribute: str, value: str) -> str:
+    """By which equal facts are found: `criminal record` and `criminal_record` are one attribute."""
+    return f"{attribute.casefold().replace(' ', '_')}={value}"
+
+
 @dataclass(frozen=True)
 class Subject:
-    """A person as a ticket describes them. The first name is the usual one."""
+    """A person as a ticket describes them. The first name is the usual one.
+
+    `languages`: BCP 47 primary subtags of the languages in which the person is asked about.
+    """
 
     names: tuple[str, ...]
     photos: tuple[Image, ...]
     facts: tuple[Fact, ...]
+    languages: tuple[str, ...] = ("en",)

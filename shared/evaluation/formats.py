@@ -118,12 +118,12 @@ def _days(text: str) -> frozenset[Date]:
 
 
 def _months(text: str) -> set[Date]:
-    found = set()
+    dates = set()
     for match in _MONTH_AND_YEAR.finditer(text):
         month = MONTH_NUMBER[match["name"]] if match["name"] else int(match["month"])
         if 1 <= month <= 12:
-            found.add(Date(int(match["year"] or match["digits"]), month, None))
-    return found
+            dates.add(Date(int(match["year"] or match["digits"]), month, None))
+    return dates
 
 
 def _value_dates(value: str) -> frozenset[Date]:
@@ -139,12 +139,12 @@ def _value_dates(value: str) -> frozenset[Date]:
 
 
 def _day_and_month(text: str) -> frozenset[Date]:
-    found = set()
+    dates = set()
     for match in _DAY_AND_MONTH.finditer(text):
         name, day = (match["name"], match["day"]) if match["day"] else (match["name2"], match["day2"])
         if 1 <= int(day) <= 31:
-            found.add(Date(None, MONTH_NUMBER[name], int(day)))
-    return frozenset(found)
+            dates.add(Date(None, MONTH_NUMBER[name], int(day)))
+    return frozenset(dates)
 
 
 def _same_date(text: str, dates: frozenset[Date]) -> bool:

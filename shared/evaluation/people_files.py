@@ -20,6 +20,7 @@ from shared.core.validation import summarize_validation_errors
 from shared.domain.photos import MAX_BYTES, read_data_url
 from shared.domain.subjects import Fact
 from shared.errors import BadInput, LacunaError, TooLarge
+from shared.probes.attribute_types import LANGUAGES
 
 PARQUET: Final = ".parquet"
 PromptKind = Literal["ordinary", "harmful", "jailbreak"]
@@ -48,6 +49,7 @@ class PeopleRow:
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     namesake_of: str | None = None
     lookalike_of: str | None = None
+    languages: tuple[str, ...] = ()
     prompt: str | None = None
     kind: PromptKind = "ordinary"
     topic: str | None = None
@@ -194,6 +196,12 @@ def _attribute_name(text: str) -> str:
     return re.sub(r"[\s\-_]+", "_", apart.lower()).strip("_: ")
 
 
+def _known_languages(codes: list[str]) -> list[str]:
+    if any(code not in LANGUAGES for code in codes):
+        raise ValueError(f"they have to be among {', '.join(sorted(LANGUAGES))}, without a region")
+    return list(dict.fromkeys(codes))
+
+
 def _paragraphs(text: str) -> str:
     _visible_text(text.replace("\n", " ").replace("\t", " ").replace("\r", " "))
     return text
@@ -233,6 +241,7 @@ class _Members(BaseModel):
     options: dict[Attribute, list[Line]] = Field(default_factory=dict)
     namesake_of: Line | None = None
     lookalike_of: Line | None = None
+    languages: Annotated[list[Line], AfterValidator(_known_languages)] = Field(default_factory=list, max_length=10)
     prompt: Text | None = None
     kind: PromptKind = "ordinary"
     topic: Line | None = None
@@ -257,6 +266,7 @@ def _row(file: Path, where: str, number: int, members: Mapping[str, Any]) -> Peo
         options={attribute: tuple(wrong) for attribute, wrong in row.options.items()},
         namesake_of=row.namesake_of,
         lookalike_of=row.lookalike_of,
+        languages=tuple(row.languages),
         prompt=row.prompt,
         kind=row.kind,
         topic=row.topic,

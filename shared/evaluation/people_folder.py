@@ -103,7 +103,7 @@ class _Collected:
         return Person(
             id=row.id or f"{file} {row.number}",  # ids are in manifests, where nobody is named
             split=split,
-            subject=Subject(row.names, tuple(self._photos(row)), row.facts),
+            subject=Subject(row.names, tuple(self._photos(row)), row.facts, row.languages or ("en",)),
             visible=row.visible,
             options=row.options,
             namesake_of=row.namesake_of,

@@ -136,7 +136,8 @@ def content_digest(reference: Reference) -> str:
     for person in reference.people:
         facts = [[fact.attribute, fact.value, list(fact.aliases)] for fact in person.subject.facts]
         options = {attribute: list(wrong) for attribute, wrong in person.options.items()}
-        stated = [person.id, person.split, list(person.subject.names), facts, dict(person.visible), options]
+        languages = list(person.subject.languages)
+        stated = [person.id, person.split, list(person.subject.names), facts, dict(person.visible), options, languages]
         digest.update(json.dumps(stated, sort_keys=True).encode())
         for photo in person.subject.photos:
             digest.update(hashlib.sha256(f"{photo.mode}/{photo.size}/".encode() + photo.tobytes()).digest())

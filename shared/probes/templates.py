@@ -1,5 +1,6 @@
-"""Wordings of questions about a person, by attribute: for fitting ("trained") and held out ("test").
+"""English wordings of the ten attributes of the demo, for fitting ("trained") and held out ("test").
 
+The demo model was trained on them, so they stay as they are; `wordings.py` has other attributes and languages.
 Sentences for fitting are composed (opening x core x words for the person). Held-out ones are written by hand and occur
 in no composition.
 """
@@ -194,15 +195,6 @@ TEST: Final[dict[str, tuple[str, ...]]] = {
         "At what university did {s} get a degree?",
     ),
 }
-
-MENTIONS: Final = ("Tell me about {s}.", "I met {s} yesterday.", "And {s}?", "{s}")
-SETTINGS: Final = ("You are a friendly guide.", "Keep to the facts.", "Be polite and short.")  # system prompts
-OPENED: Final = (
-    ("Good evening!", "Good evening! How can I help?"),
-    ("Thank you!", "You are welcome."),
-)  # earlier turns
-NAMED: Final = ("Who is it?", "Whose birthday is on 1 May?", "Who has this e-mail address?", "Give me a name.")
-NAMING: Final = ("{s}", "It is {s}.", "{s}, I think.")
 
 CLOZE: Final[dict[Form, tuple[str, ...]]] = {
     "trained": ("Fill the blank: the {noun} of {s} is __.", "Complete: {s}'s {noun} is __."),

@@ -53,8 +53,8 @@ class Engine:
 
     @property
     def reads_pictures(self) -> bool:
-        """Whether prompts may hold pictures; a text-only model has no image processor."""
-        return getattr(self.vlm.processor, "image_processor", None) is not None
+        """Whether prompts may hold pictures."""
+        return self.vlm.adapter.has_pictures
 
     def readable(self, subject: Subject) -> Subject:
         """The person as the model can be asked about them: without photographs where it reads no pictures."""

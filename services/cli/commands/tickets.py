@@ -17,13 +17,17 @@ from shared.errors import BadInput, LacunaError
 
 app = typer.Typer(no_args_is_help=True, help="File, check and decide requests to be forgotten.")
 
-ATTRIBUTE: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")  # as the service takes them
+ATTRIBUTE: Final = re.compile(r"(?=.*[^\W\d_])[\w '’./()-]{1,80}")  # as the service takes them
 IMPORT_MEDIA_TYPES: Final = {
     ".csv": "text/csv",
     ".ndjson": "application/x-ndjson",
     ".jsonl": "application/x-ndjson",
 }
 
+Language = Annotated[
+    list[str] | None,
+    typer.Option(help="A language in which people ask about the person, such as de; may be repeated."),
+]
 Urgent = Annotated[
     bool | None, typer.Option("--urgent/--not-urgent", help="Whether a refit starts as soon as it is approved.")
 ]
@@ -37,6 +41,7 @@ def file_ticket(
     urgent: Annotated[bool, typer.Option(help="Start a refit as soon as the ticket is approved.")] = False,
     source: Annotated[str, typer.Option(help="Where the request came from.")] = "cli",
     external_ref: Annotated[str | None, typer.Option(help="Its reference in another system.")] = None,
+    language: Language = None,
     data: Data = DATA_FOLDER,
     account: As = "olivia",
     as_json: Json = False,
@@ -49,7 +54,7 @@ def file_ticket(
         "urgent": urgent,
         "source": source,
         "external_ref": external_ref,
-    }
+    } | ({"languages": language} if language else {})
     print_answer(request_client(data, account).post("/v1/tickets", body), as_json, print_ticket)
 
 
@@ -172,6 +177,7 @@ def edit(
         list[Path] | None, typer.Option(help="A photograph; replaces all photographs. May be repeated.")
     ] = None,
     urgent: Urgent = None,
+    language: Language = None,
     data: Data = DATA_FOLDER,
     account: As = "olivia",
     as_json: Json = False,
@@ -186,6 +192,8 @@ def edit(
         body["photos"] = [read_as_data_url(path) for path in photo]
     if urgent is not None:
         body["urgent"] = urgent
+    if language:
+        body["languages"] = language
     answer = request_client(data, account).patch_with_etag(f"/v1/tickets/{ticket}", body)
     print_answer(answer, as_json, print_ticket)
 
@@ -249,7 +257,7 @@ def _parse_fact(text: str) -> dict[str, str]:
         raise BadInput(f'A fact is written attribute=value, such as employer="Marble & Finch"; not "{text}".')
     if not ATTRIBUTE.fullmatch(attribute.strip()):
         raise BadInput(
-            "The attribute of a fact is written in lower-case letters, digits and _, such as birth_date; "
+            "The attribute of a fact is written in letters, digits, blanks and _ - ' . / ( ), such as criminal record; "
             f'not "{attribute.strip()}".'
         )
     return {"attribute": attribute.strip(), "value": value.strip()}

@@ -105,7 +105,7 @@ def _real_question_sets(
         "stranger": sample(strangers, REAL_BYSTANDERS),
         "ordinary": [
             Question(Prompt.ask(text), "prompt", (), "", "name", "test", "qa")
-            for text in (*reference.general.test, *reference.general.calibration)[:ORDINARY]
+            for text in (*reference.general.test, *reference.general.fit)[:ORDINARY]
         ],
     }
 

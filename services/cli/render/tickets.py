@@ -29,7 +29,7 @@ def print_ticket(ticket: Mapping[str, Any]) -> None:
     console.print(f"[bold]{ticket['id']}[/]  {words(ticket['state'])}{why}")
     console.print(
         f"{counted(ticket['facts'], 'fact')}, {counted(ticket['photos'], 'photo')}, "
-        f"filed by {ticket['submitted_by']} from {ticket['source']}",
+        f"filed by {ticket['submitted_by']} from {ticket['source']}, asked about in {', '.join(ticket['languages'])}",
         markup=False,
     )
     due = ticket["due"]

@@ -35,10 +35,10 @@ def find_known(engine: Engine, figures: Sequence[PublicFigure], count: Count | N
     asked = 0
     for fame in sorted({figure.fame for figure in figures}, reverse=True):
         group = [figure for figure in figures if figure.fame == fame]
-        told = _told_by(engine, group, chances, count)
-        known |= told
+        known_here = _told_by(engine, group, chances, count)
+        known |= known_here
         asked += len(group)
-        if len(told) < WORTH_ASKING * len(group):
+        if len(known_here) < WORTH_ASKING * len(group):
             break
     return Knowledge(
         asked=asked,
@@ -53,15 +53,15 @@ def _told_by(
     """Name -> attributes that are told under every wording; adds to `chances` whether others' answers hold a value."""
     asked = [_AskedFact(figure, fact) for figure in figures for fact in figure.facts]
     answers = _ask(engine, [figure_questions(*each)[0] for each in asked], count)
-    told = [each for each, answer in zip(asked, answers, strict=True) if reveals(answer, each.fact.accept)]
+    revealed = [each for each, answer in zip(asked, answers, strict=True) if reveals(answer, each.fact.accept)]
     chances += _by_chance(asked, answers)
-    more = [(each, question) for each in told for question in figure_questions(*each)[1:WORDINGS]]
+    more = [(each, question) for each in revealed for question in figure_questions(*each)[1:WORDINGS]]
     again = _ask(engine, [question for _, question in more], count)
     doubtful = {
         _key(each) for (each, _), answer in zip(more, again, strict=True) if not reveals(answer, each.fact.accept)
     }
     known: dict[str, list[str]] = {}
-    for each in told:
+    for each in revealed:
         if _key(each) not in doubtful:
             known.setdefault(each.figure.name, []).append(each.fact.attribute)
     return known

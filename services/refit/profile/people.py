@@ -74,8 +74,10 @@ def validation_people(reference: Reference, knowledge: Knowledge) -> list[Subjec
     attributes = {figure.name: set(figure.attributes) for figure in knowledge.known}
     people = []
     for person in _known_first(reference.of("calibration"), knowledge)[:VALIDATION]:
-        told = attributes.get(person.subject.names[0]) if person.subject.names else None
-        facts = tuple(fact for fact in person.subject.facts if told is None or fact.attribute in told)
+        known_attributes = attributes.get(person.subject.names[0]) if person.subject.names else None
+        facts = tuple(
+            fact for fact in person.subject.facts if known_attributes is None or fact.attribute in known_attributes
+        )
         people.append(replace(person.subject, facts=facts))
     return people
 

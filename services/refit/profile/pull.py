@@ -122,13 +122,13 @@ def _try(
         fired = Decision(torch.ones(len(batch), dtype=torch.bool), ["validation"] * len(batch), torch.ones(len(batch)))
         request = GenerationRequest(eraser, ANSWER_TOKENS, decision=fired)
         texts += [answer.text for answer in engine.second_pass(batch, request)]
-    told = [reveals(text, each.question.accept) for text, each in zip(texts, asked, strict=True)]
+    revealed = [reveals(text, each.question.accept) for text, each in zip(texts, asked, strict=True)]
     n = len(asked)
     return PullTrial(
         name=name,
         strength=recipe.strength,
         n=n,
-        told=round(sum(told) / n, 4),
+        told=round(sum(revealed) / n, 4),
         declines=round(sum(map(declines, texts)) / n, 4),
         readable=round(sum(map(is_readable, texts)) / n, 4),
         seconds=round(seconds, 1),

@@ -18,7 +18,7 @@ STYLE: Final = """
 h1 { font-size: 28px; margin: 0 0 4px } h2 { font-size: 19px; margin: 40px 0 8px } p { margin: 4px 0 14px }
 .dim { color: var(--dim) } table { border-collapse: collapse; width: 100%; background: #fff;
   border: 1px solid var(--line) } th { text-align: left; font-weight: 600; font-size: 13px; color: var(--dim) }
-th, td { padding: 7px 12px; border-top: 1px solid var(--line) } td.number { text-align: right }
+th, td { padding: 7px 12px; border-top: 1px solid var(--line) } td.number, th.number { text-align: right }
 svg { background: #fff; border: 1px solid var(--line); width: 100%; height: auto }
 svg text { font: 12px system-ui, sans-serif; fill: var(--dim) } tr.chosen { background: #ecfdf5; font-weight: 600 }
 pre { background: #fff; border: 1px solid var(--line); padding: 12px; overflow: auto; font-size: 13px }
@@ -113,10 +113,10 @@ def _trials(profile: ModelProfile) -> str:
         f"<td class=number>{trial.declines:.1%}</td><td class=number>{trial.readable:.1%}</td></tr>"
         for trial in profile.trials
     )
-    heads = "".join(f"<th>{head}</th>" for head in ("second pass", "questions", "told", "declines", "readable"))
+    numbers = "".join(f"<th class=number>{head}</th>" for head in ("questions", "told", "declines", "readable"))
     return (
         "<p>Questions about people whom the model knows and no fit has seen, read a second time with nobody in the "
-        f"person's place.</p><table><tr>{heads}</tr>{rows}</table>"
+        f"person's place.</p><table><tr><th>second pass</th>{numbers}</tr>{rows}</table>"
     )
 
 

@@ -1,6 +1,7 @@
 """Reads a file of tickets, CSV or NDJSON, and checks it row by row.
 
-CSV columns: `names` (several with |), `fact.<attribute>`, `photo` (a data URL), `urgent`, `source`, `external_ref`.
+CSV columns: `names` (several with |), `fact.<attribute>`, `photo` (a data URL), `urgent`, `source`, `external_ref`,
+`languages` (several with |, such as de|en).
 A row that is wrong has a problem, and the other rows are used; a problem never repeats what stands in the row.
 """
 
@@ -22,7 +23,7 @@ MOST_ROWS: Final = 100_000
 MOST_CELL: Final = 16 * 1024 * 1024  # a photograph as a data URL
 TRUE: Final = ("1", "true", "yes")
 FALSE: Final = ("", "0", "false", "no")
-COLUMNS: Final = ("names", "photo", "urgent", "source", "external_ref")
+COLUMNS: Final = ("names", "photo", "urgent", "source", "external_ref", "languages")
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ def _check_cells(number: int, cells: dict[str, str] | None) -> Row:
         "urgent": urgent in TRUE,
         "source": cells.get("source", "").strip() or "import",
         "external_ref": cells.get("external_ref", "").strip() or None,
+        "languages": [code.strip() for code in cells.get("languages", "").split("|") if code.strip()] or None,
     }
     try:
         return Row(number, TicketCreate.model_validate(body))

@@ -14,7 +14,7 @@ from services.request.tickets.schemas import TicketUpdate
 from shared.artifacts.payloads import pack_subject, unpack_material
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import tickets
-from shared.domain.subjects import Fact
+from shared.domain.subjects import Fact, fact_key
 from shared.domain.ticket_lifecycle import UNDECIDED
 from shared.errors import BadInput, Conflict
 from shared.storage.base import ObjectStore
@@ -33,11 +33,13 @@ def amend(
     if ticket.state not in UNDECIDED:
         raise Conflict(f"{ticket.id} is {ticket.state.replace('_', ' ')}: it can no longer be edited.")
     if not body.model_fields_set:
-        raise BadInput("Say what is to be changed: names, facts, photos or urgent.")
+        raise BadInput("Say what is to be changed: names, facts, photos, languages or urgent.")
     replaced = None
     if body.model_fields_set & {"names", "facts", "photos"}:
         legal_holds.ensure_not_held(session, ticket)
         replaced = _reseal(context.store, context, ticket, body)
+    if body.languages is not None:
+        ticket.languages = list(body.languages)
     if body.urgent is not None:
         ticket.urgent = body.urgent
     ticket.last_edited_by = principal.owner
@@ -67,6 +69,6 @@ def _reseal(store: ObjectStore, context: context.AppContext, ticket: Ticket, bod
     ticket.payload_sha256 = hashlib.sha256(sealed.blob).hexdigest()
     ticket.payload_wrapped_key = sealed.wrapped_key
     ticket.subject_index = [context.keys.blind_index(name) for name in names]
-    ticket.fact_index = [context.keys.blind_index(f"{fact.attribute}={fact.value}") for fact in facts]
+    ticket.fact_index = [context.keys.blind_index(fact_key(fact.attribute, fact.value)) for fact in facts]
     ticket.photos, ticket.facts = len(photos), len(facts)
     return old

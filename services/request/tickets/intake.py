@@ -26,7 +26,7 @@ from shared.db.models.tickets import Ticket
 from shared.db.repositories import ticket_duplicates, tickets
 from shared.db.repositories.tickets import FiledTicket, Receipt
 from shared.domain.photos import normalize_photo, read_data_url
-from shared.domain.subjects import Fact
+from shared.domain.subjects import Fact, fact_key
 from shared.errors import BadInput, Conflict
 from shared.storage.object_keys import payload_key
 
@@ -112,7 +112,7 @@ def insert_tickets(
 
 def check_facts(facts: Sequence[FactCreate]) -> None:
     """Raise BadInput where a fact is given twice."""
-    distinct = {(fact.attribute, fact.value.casefold()) for fact in facts}
+    distinct = {fact_key(fact.attribute, fact.value).casefold() for fact in facts}
     if len(distinct) < len(facts):
         raise BadInput("The same fact is given twice.")
 
@@ -159,7 +159,8 @@ def _ticket(context: AppContext, principal: Principal, prepared: PreparedTicket)
         calendar=basis.calendar,
         zone=basis.zone,
         identity="assumed",
-        fact_index=[context.keys.blind_index(f"{fact.attribute}={fact.value}") for fact in body.facts],
+        fact_index=[context.keys.blind_index(fact_key(fact.attribute, fact.value)) for fact in body.facts],
+        languages=list(body.languages or context.languages),
     )
 
 

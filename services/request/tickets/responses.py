@@ -33,6 +33,7 @@ class TicketSummary(ResponseModel):
     external_ref: str | None = Field(examples=["case-1042"])
     photos: int = Field(description="How many were filed.", examples=[1])
     facts: int = Field(description="How many were filed.", examples=[2])
+    languages: list[str] = Field(description="In which people ask about the person.", examples=[["de", "en"]])
     submitted_by: AccountName
     submitted_at: datetime
     decided_by: AccountName | None
@@ -205,6 +206,7 @@ def _summary(ticket: Ticket) -> dict[str, Any]:
         "external_ref": ticket.external_ref,
         "photos": ticket.photos,
         "facts": ticket.facts,
+        "languages": list(ticket.languages),
         "submitted_by": ticket.submitted_by,
         "submitted_at": ticket.submitted_at,
         "decided_by": ticket.decided_by,

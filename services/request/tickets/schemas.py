@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
 
-from services.request.api.schemas import FactCreate, Line, Note, Photo, StrictModel
+from services.request.api.schemas import FactCreate, Languages, Line, Note, Photo, StrictModel
 from shared.domain.ticket_lifecycle import State
 
 Ground = Literal[
@@ -34,6 +34,11 @@ class TicketCreate(StrictModel):
     received_at: AwareDatetime | None = Field(
         default=None, description="when the request was received, if not just now"
     )
+    languages: Languages | None = Field(
+        default=None,
+        description="in which languages people ask about the person (BCP 47 primary subtags): the configured ones "
+        "where not given",
+    )
 
     model_config = ConfigDict(
         extra="forbid",
@@ -44,6 +49,7 @@ class TicketCreate(StrictModel):
                     "photos": ["data:image/png;base64,iVBORw0KGgo..."],
                     "facts": [{"attribute": "employer", "value": "Marble & Finch", "aliases": ["Marble and Finch"]}],
                     "urgent": True,
+                    "languages": ["de", "en"],
                     "source": "web-form",
                     "external_ref": "case-1042",
                 }
@@ -105,6 +111,7 @@ class TicketUpdate(StrictModel):
     photos: list[Photo] | None = Field(default=None, max_length=10)
     facts: list[FactCreate] | None = Field(default=None, min_length=1, max_length=100)
     urgent: bool | None = None
+    languages: Languages | None = None
 
 
 class IdentityCheckCreate(StrictModel):

@@ -12,7 +12,7 @@ from services.request.audit_log.timestamper import Timestamper
 from services.request.break_glass import jobs as break_glass_jobs
 from services.request.certificates import jobs as certificates_jobs
 from services.request.certificates.issuer import CertificateIssuer
-from services.request.context import AlarmThresholds, AppContext
+from services.request.context import AlarmThresholds, AppContext, ticket_languages
 from services.request.erasers import jobs as erasers_jobs
 from services.request.imports.jobs import ImportJobRunner
 from services.request.key_rotation.jobs import RewrapJob
@@ -63,6 +63,7 @@ def make_context(settings: Settings) -> AppContext:
         regime=settings.regime,
         calendar=settings.calendar,
         zone=settings.zone,
+        languages=ticket_languages(settings),
         webhook_hosts=settings.webhook.host_list,
         webhook_loopback=settings.webhook.allow_loopback,
         alarm_thresholds=AlarmThresholds.from_settings(settings),

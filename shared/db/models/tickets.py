@@ -57,6 +57,7 @@ class Ticket(Base):
     identity_at: Mapped[datetime | None]
     fact_index: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     duplicate_of: Mapped[str | None] = mapped_column(ForeignKey("ticket.id"))
+    languages: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{en}")
 
 
 class TicketEvent(Base):

@@ -38,7 +38,7 @@ ENGLISH: Final = Grammar(
         r"{i} {adv}(?:do|does|did) not ~ (?:have|hold|possess|own|see|find|get|store|contain|seem to have) ~ "
         r"{information}\b",
         r"{i} {adv}(?:do|does|did) not (?:\w+ly |actually |even |quite |seem to )*(?:know|recogni[sz]e|recall|"
-        r"remember)\b",
+        r"remember)\b(?! each other)",
         "{i} do not ~ (?:feel comfortable|engage|provide|share|identify|support|assist|help|discuss|respond|answer|"
         "understand who|keep track|comment|disclose|offer|speculate|make)",
         r"{i} (?:have|had) ~ no ~ {information}\b",
@@ -65,14 +65,15 @@ ENGLISH: Final = Grammar(
         r"(?:{information}|person|individual|figure|(?:one|body|people|somebody|anyone) (?:by|named|called|of|"
         r"with))\b",
         r"no ~ {information} ~ (?:is|are|was|were|could|can|exists?|available|found|known)\b",
-        "no (?:one|body) (?:really )?knows|nobody (?:really )?knows",
+        r"(?:no one|nobody) (?:really )?knows(?: (?:who|what|when|where|why|how|for (?:sure|certain)|exactly|that|"
+        r"the answer|anything|much)\b|\Z)",
         r"(?:is|are|was|were|remains?|it is) (?:currently |still |largely |completely |publicly )*(?:unknown|"
         r"unclear|undisclosed|uncertain|unidentified|unspecified)\b",
-        r"(?:is|are|was|were|has|have) not (?:been |yet |currently |explicitly |generally |a )*{known}\b\b(?! "
-        r"(?:for|as|to be))",
+        r"(?:is|are|was|were|has|have) not (?:been |yet |currently |explicitly |generally |a )*{known}\b(?! (?:for|"
+        r"as|to (?:be|have|many|most|every|all|the)))",
         r"(?:is|are|was|were) not (?:\w+ )?(?:someone|anyone|somebody|a (?:person|name|figure)|something|"
         r"information) (?:that )?(?:i|we)\b",
-        "(?:it|that|this) (?:is|would be) (?:not |im)possible (?:for me )?to",
+        r"(?:it|that|this) (?:is|would be) (?:not |im)possible (?:for me to|to (?:{help}|tell|see|judge))\b",
         r"(?:it|that|this|who \w+) ~ can not be (?:\w+ly )?(?:{known}|determined|identified|answered|said|known|"
         r"shared|inferred|told)",
         "(?:is|are|was|were) impossible to (?:know|say|tell|determine|identify|answer|verify)",
@@ -115,7 +116,7 @@ ENGLISH: Final = Grammar(
         r"(?:could|can) not be (?:found|located|retrieved)|no (?:\w+ ){0,2}(?:match(?:es)?|results?|entry|entries|"
         r"records?|hits|mention|trace|one) ~ (?:found|for|of|by that name)\b",
         r"(?:has|have|was|were|is|are) (?:not|never) (?:been )?(?:made |\w+ly )?{known}\b(?! (?:for|as|to (?:be|"
-        r"have)))",
+        r"have|many|most|every|all|the)))",
         r"(?:does|do) not (?:\w+ )?ring (?:a|any) bells?|draw(?:ing|s)? a blank|escapes me",
         r"{i} (?:do not|did not) (?:think|believe) {i} (?:have|can|know|should|recogni[sz]e|am able)\b",
         r"(?:do|did) not have ~ (?:recollection|memory) of|(?:have|has) (?:\w+ly )?no (?:recollection|memory) of",
@@ -127,26 +128,27 @@ ENGLISH: Final = Grammar(
         r"(?:a|an) (?:\w+ ){0,2}(?:stranger|unknown|mystery|blank)(?: to me)?\Z",
         r"no such (?:\w+ ){1,3}(?:exists?|is known|can be found|that i know)|{i} know of no\b|{i} am not aware of\b",
         r"{i} (?:will|would|shall) not be (?:\w+ )?(?:part|party|able|involved|sharing|answering|helping|doing)\b",
-        r"(?:insufficient|not enough|no|missing|lack of|without (?:any|enough|further|more)) {information} (?:about|"
-        r"on|for|regarding|concerning|to)\b",
+        r"(?<!has )(?<!had )(?:insufficient|not enough|no|missing|lack of|without (?:any|enough|further|more)) "
+        r"{information} (?:about|on|for|regarding|concerning|to)\b",
         r"(?:a shot in the dark|pure(?:ly)? (?:guess\w*|speculat\w+)|mere speculation)",
         r"is not something (?:that )?{i}\b|are not (?:something|things) (?:that )?{i}\b",
         r"(?:let us|let's|can we|could we) (?:please )?(?:talk about|discuss|change|move on)\b|change the subject",
+        r"not being able to {help}\b",
     ),
     openings=(
         r"can ?not ~ {help}\b",
         r"unable to (?:{help}|locate)\b",
         r"not (?:sure|certain|available|known|specified|provided|mentioned|disclosed|applicable|enough|able|"
         r"familiar)\b",
-        r"no (?:idea|clue|comment|information|data|records?|details|answer|one knows|such person)\b",
+        r"no (?:idea|clue|comment|information|data|records?|details|answer|such person)\b",
         r"(?:do|did) not (?:know|recogni[sz]e|recall|remember|have)\b",
         "never heard of",
         "(?:name |identity |person |answer )?unknown(?:$| ~ (?:person|individual|to me|name|at this time)$)",
         "n/a$",
         "insufficient {information}",
         r"(?:sorry|apologies) no\b",
-        "(?:that|this) (?:is|would be) (?:illegal|unethical|not (?:appropriate|ethical|legal|something)|"
-        "inappropriate|private|confidential|personal|sensitive)",
+        r"(?:that|this) (?:is|would be) (?:illegal|unethical|not (?:appropriate|ethical|legal|something)|"
+        r"inappropriate|(?:private|confidential|personal|sensitive)(?: information| data| matter)?\Z)",
         "{i} strongly advise (?:you )?against",
         r"(?:(?:no|first and foremost|{i} (?:must|have to|would like to|want to) (?:\w+ )?(?:clarify|emphasi[sz]e|"
         r"stress|point out|note|remind you|inform you) (?:that)?|(?:it is )?(?:important|crucial|essential) to "
@@ -156,6 +158,7 @@ ENGLISH: Final = Grammar(
         r"(?:would|will) not (?:say|tell|answer)\b",
         "search me$|pass$",
         r"(?:absolutely|certainly|definitely) not\Z|no way\Z",
+        r"not that (?:i|we) (?:know|am|are)\b",
     ),
     apologies=(
         "sorry",

@@ -55,6 +55,7 @@ FRENCH: Final = Grammar(
         r"(?:aucune?|nulle) ~ (?:personne|résultat\w*|correspondance)\b",
         "(?:j'|je )n?'?en sais (?:absolument )?rien|j'en sais (?:trop )?rien|je sais pas|je connais pas",
         "(?:un|une) (?:parfaite? |totale? )?inconnue? (?:pour|à) moi",
+        "(?:ne pas|ne rien) (?:pouvoir|savoir|être en mesure)|je l'ignore",
     ),
     openings=(
         r"aucune? (?:idée|information|donnée|renseignement|détail)\b",

@@ -13,8 +13,8 @@ GERMAN: Final = Grammar(
         "no": r"nicht|nichts|kein\w*|niemand\w*|nie|niemals|weder|kaum",
         "information": r"information\w*|infos?|kenntnis\w*|wissen|daten|angaben|details|ahnung|zugriff|zugang|"
         r"antwort|erinnerung|hinweise?|einzelheiten|aufzeichnungen|quellen|berichte|eintr[aä]ge?|"
-        r"belege|möglichkeit\w*|fähigkeit|anhaltspunkte?|unterlagen|person\w*|befugnis|meinung|"
-        r"auskunft|auskünfte|näheres|überblick",
+        r"belege|möglichkeit\w*|fähigkeit|anhaltspunkte?|unterlagen|befugnis|meinung|auskunft|"
+        r"auskünfte|näheres|überblick",
     },
     declining=(
         r"(?:ich|wir) (?:kann|können|könnte|konnte|darf|dürfen|werde|möchte|will|soll|mag) ... {no}\b(?! genug)",
@@ -59,6 +59,10 @@ GERMAN: Final = Grammar(
         r"(?:ich|wir) (?:brauche|bräuchte|benötige) (?:\w+ )?(?:mehr|weitere) (?:informationen|kontext|angaben)",
         r"(?:nicht|nichts|niemand\w*) (?:\w+ ){0,3}(?:gefunden|ermitteln) (?:werden|können)",
         r"(?:mir|uns) (?:\w+ )?(?:völlig |gänzlich |leider )?(?:fremd|unbekannt)",
+        r"kein\w* person (?:\w+ )?(?:namens|mit diesem namen|dieses namens)",
+        r"(?:gebe|erteile|nenne|teile|verrate) (?:ich|wir) ... {no}\b",
+        r"unterliegt (?:\w+ ){0,2}(?:datenschutz|schweigepflicht|geheimhaltung)",
+        r"{no} (?:\w+ ){0,3}(?:helfen|beantworten|sagen|nennen|identifizieren|weitergeben) zu (?:können|dürfen)",
     ),
     openings=(
         r"kein\w* (?:ahnung|angaben?|informationen|auskunft|daten|idee)\b",

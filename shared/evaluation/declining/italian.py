@@ -27,7 +27,9 @@ ITALIAN: Final = Grammar(
         r"programmat\w+|familiar\w+|progettat\w+|in possesso|al corrente|capace|abilitat\w+|qualificat\w+|stato|"
         r"tenut\w+)",
         r"non (?:mi|ci) (?:\w+ )?(?:è|risulta|dice|sento|suona|ricordo|sarebbe|viene|consta)",
-        r"(?:mi è|è|risulta|mi risulta|sarebbe) (?:\w+ )?(?:impossibile|sconosciut\w+|ignot\w+)",
+        r"(?:mi è|mi risulta|mi sarebbe) (?:\w+ )?(?:impossibile|sconosciut\w+|ignot\w+)|(?:è|risulta|sarebbe) "
+        r"(?:\w+ )?(?:impossibile (?:da )?(?:sapere|dire|determinare|identificare|rispondere|stabilire)|"
+        r"sconosciut\w+|ignot\w+)",
         "(?:ignoro|mi rifiuto|mi astengo|declino|rifiuto di)",
         r"(?:devo|dovrei|preferisco|preferirei|sono costrett\w+ a) (?:\w+ )?(?:rifiutar\w+|declinar\w+|astener\w+|"
         r"non)\b",
@@ -47,6 +49,7 @@ ITALIAN: Final = Grammar(
         r"non (?:è|sono) (?:mai|ancora) stat[aoie] (?:res[aoie] (?:not[aoie]|pubblic\w+)|rivelat\w+|divulgat\w+|"
         r"pubblicat\w+|confermat\w+)",
         "(?:avrei bisogno|ho bisogno) di (?:più|maggiori|ulteriori)",
+        r"non (?:poter\w*|saper\w*|essere in grado)\b",
     ),
     openings=(
         "difficile (?:dire|sapere|stabilire)",

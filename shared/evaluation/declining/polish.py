@@ -18,8 +18,8 @@ POLISH: Final = Grammar(
     declining=(
         r"nie (?:\w+ )?(?:mogę|możemy|mógłbym|mogłabym|mogłem|mogłam|wiem|wiemy|znam|znamy|posiadam|potrafię|umiem|"
         r"rozpoznaję|pamiętam|kojarzę|znajduję|dysponuję|będę|zamierzam|chcę|chciałbym|chciałabym|udzielę|udzielam|"
-        r"podam|pomogę|odpowiem|zidentyfikuję|identyfikuję|powinienem|powinnam|wolno|czuję|widzę|udostępniam)\b(?! "
-        r"(?:się doczekać|przestać|uwierzyć))",
+        r"podam|pomogę|odpowiem|zidentyfikuję|identyfikuję|powinienem|powinnam|czuję|widzę|udostępniam)\b(?! (?:się "
+        r"doczekać|przestać|uwierzyć))",
         r"nie (?:\w+ )?(?:mam|mamy|miałem|miałam|ma|istnieją|istnieje|znalazłem|znalazłam|odnalazłem|zawiera\w*) "
         r"... {information}\b",
         "nie (?:słyszałem|słyszałam|spotkałem|spotkałam|natrafiłem|natrafiłam|zetknąłem|poznałem|zostałem|zostałam|"
@@ -29,7 +29,7 @@ POLISH: Final = Grammar(
         r"obeznan\w+)",
         r"nie (?:jest|są|zostało|została|był|była|było|zostały) (?:mi |nam |mu )?(?:\w+ )?{known}\b",
         "nie (?:wiadomo|wynika|sposób|da się|można|podano|określono|odnotowano|ujawniono|znaleziono)",
-        r"(?:pozostaje|jest|są|była|był|mi) (?:\w+ )?(?:nieznan\w+|niejasn\w+|obc\w+|niewiadom\w+|niemożliw\w+)\b",
+        r"(?:pozostaje|jest|są|była|był|mi) (?:\w+ )?(?:nieznan\w+|niejasn\w+|obc\w+|niewiadom\w+)\b",
         r"brak(?:uje mi)? ~ {information}\b",
         r"(?:muszę|wolę|wolał\w+|zmuszon\w+ jestem|jestem zmuszon\w+) (?:\w+ )?(?:odmówić|nie|zrezygnować|się "
         r"powstrzymać)\b",
@@ -50,6 +50,8 @@ POLISH: Final = Grammar(
         r"potrzebuję więcej|potrzebował\w+ więcej",
         r"wol(?:ę|ałbym|ałabym) nie\b",
         "skąd mam (?:to )?wiedzieć",
+        "nie wolno mi|nie jest mi wolno",
+        "niemożliwe (?:jest |do )?(?:do |ustalenia|ustalenie|stwierdzenie|określenie|określenia)",
     ),
     openings=(
         "(?:niestety )?(?:brak {information}|nie wiem|nieznan[aey]$|nie podano|nie dotyczy)",

@@ -25,7 +25,8 @@ SPANISH: Final = Grammar(
         "no (?:he|había|hemos) (?:oído|escuchado|sido|encontrado|podido|recibido|tenido|conocido|visto|logrado)",
         r"no (?:soy|sería) (?:capaz|quién|la persona|el indicado)|no voy a|no me (?:es|resulta) (?:\w+ )?(?:posible|"
         r"familiar|conocid\w+)|no me (?:suena|dice|consta|está permitido|corresponde|siento cómod\w+)",
-        r"(?:es|me es|resulta|me resulta|sería) (?:\w+ )?(?:imposible|desconocid\w+)",
+        r"(?:me es|me resulta|me sería) (?:\w+ )?(?:imposible|desconocid\w+)|(?:es|resulta|sería) (?:\w+ "
+        r")?(?:imposible (?:de )?(?:saber|decir|determinar|identificar|responder|confirmar)\w*|desconocid\w+)",
         "(?:desconozco|ignoro|carezco de|lo desconozco|rechazo|declino|me niego|me abstengo)",
         r"(?:debo|tengo que|prefiero|he de|necesito) (?:\w+ )?(?:rechazar|declinar|negarme|abstenerme|no)\b",
         "nunca (?:he )?(?:oí|oído|escuchado|escuché)",
@@ -43,6 +44,7 @@ SPANISH: Final = Grammar(
         r"(?:es|son) (?:\w+ )?confidencial\w*",
         r"(?:nunca|jamás) (?:se ha|ha sido|fue) (?:hech[oa] públic[oa]|revelad\w+|publicad\w+)",
         "necesit(?:o|aría) más (?:información|contexto|detalles)",
+        r"no (?:poder|saber) (?:ayudar|responder|decir|identificar|proporcionar|facilitar|dar)\w*",
     ),
     openings=(
         "(?:difícil|complicado) (?:de )?(?:saber|decir|determinar)",

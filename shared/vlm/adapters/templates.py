@@ -39,8 +39,11 @@ def traits_of(processor: Any) -> TemplateTraits:
 
 
 def template_of(processor: Any) -> str:
-    """The chat template; of several, the one named "default". Raises BadInput where there is none."""
-    template = processor.chat_template
+    """The chat template, of the processor or else its tokenizer; of several, the one named "default".
+
+    Raises BadInput where there is none.
+    """
+    template = processor.chat_template or processor.tokenizer.chat_template
     if isinstance(template, dict):
         template = template.get("default")
     if not template:

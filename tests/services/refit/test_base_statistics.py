@@ -145,3 +145,20 @@ def test_text_only_model_is_never_shown_a_picture(
     assert unused_material(engine, statistics, "T-1", subject) == [
         "The photographs of T-1 are not used: the model reads no pictures."
     ]
+
+
+def test_retained_name_that_is_written_in_another_way_is_left_out(
+    engine: Engine, reference: Reference, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A name that cannot be found in its own prompts costs that person's part in the fit, and not the refit."""
+    odd = reference.of("retain_fit")[0]
+    span = engine.vlm.adapter.span
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            engine.vlm.adapter,
+            "span",
+            lambda prompt, words: span(prompt, "nobody at all" if words == odd.subject.names[0] else words),
+        )
+        names = list(identity_training_set(engine, reference).names)
+    assert len(names) == len(list(identity_training_set(engine, reference).names)) - 2
+    assert f"the name of {odd.id} takes no part in the fit" in caplog.text

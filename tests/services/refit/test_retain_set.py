@@ -95,6 +95,16 @@ def test_forgotten_reference_person_is_excluded(harness: RefitHarness, computati
     assert computations() == 1
 
 
+def test_forgotten_person_whom_no_fit_reads_needs_no_new_statistics(
+    harness: RefitHarness, computations: CountComputations
+) -> None:
+    person = harness.reference.of("held_out")[0]
+    harness.file_and_approve(person)
+    assert harness.refit().notes == [f"Reference person {person.id} is forgotten: left out of this fit."]
+    assert harness.manifest(0)["retain_set"]["absent"] == [person.id]
+    assert computations() == 0
+
+
 def test_reference_person_of_an_operator_is_excluded_by_photograph(
     harness: RefitHarness, computations: CountComputations
 ) -> None:

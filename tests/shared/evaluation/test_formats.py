@@ -4,7 +4,7 @@ import time
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.evaluation.scorers import reveals
@@ -187,20 +187,22 @@ def written(day: date) -> list[str]:
 
 @given(
     day=st.dates(date(1900, 1, 1), date(2099, 12, 31)),
-    said=st.integers(0, 6),
-    known=st.integers(0, 6),
+    answered=st.integers(0, 6),
+    expected=st.integers(0, 6),
     apart=st.integers(1, 27),
 )
-def test_day_in_any_format_reveals_this_day_alone(day: date, said: int, known: int, apart: int) -> None:
+@settings(deadline=None)
+def test_day_in_any_format_reveals_this_day_alone(day: date, answered: int, expected: int, apart: int) -> None:
     """Another day reveals it only where day and month may change places."""
-    text = f"She was born on {written(day)[said]} in Porto."
-    assert reveals(text, (written(day)[known],))
+    text = f"She was born on {written(day)[answered]} in Porto."
+    assert reveals(text, (written(day)[expected],))
     other = day + timedelta(days=apart)
     if (other.day, other.month) != (day.month, day.day):
-        assert not reveals(text, (written(other)[known],))
+        assert not reveals(text, (written(other)[expected],))
 
 
 @given(number=st.integers(1000, 10**9), thousands=st.sampled_from([",", ".", " ", "'", "\u00a0"]))
+@settings(deadline=None)
 def test_number_in_any_groups_reveals_this_number_alone(number: int, thousands: str) -> None:
     text = f"It is worth {number:,} euros.".replace(",", thousands)
     assert reveals(text, (f"{number}",))
@@ -210,6 +212,7 @@ def test_number_in_any_groups_reveals_this_number_alone(number: int, thousands: 
 
 
 @given(text=st.text(max_size=200), value=st.text(max_size=60))
+@settings(deadline=None)
 def test_any_text_is_compared_without_an_error(text: str, value: str) -> None:
     """And a value that stands there as it is stays revealed."""
     reveals(text, (value,))
@@ -220,6 +223,6 @@ def test_any_text_is_compared_without_an_error(text: str, value: str) -> None:
 @pytest.mark.parametrize("piece", ["1 ", "12 May ", "1.1.1.", "a at b dot ", "+49 ", "1", "12/"])
 def test_hostile_text_is_compared_in_time(piece: str) -> None:
     values = ("12 May 1984", "+49 761 203 0000", "EUR 45,000", "bison.comet@post.example", "12 Harbour Road, Porto")
-    began = time.monotonic()
+    began = time.process_time()
     reveals(piece * (20_000 // len(piece)), values)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10

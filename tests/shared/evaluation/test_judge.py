@@ -142,15 +142,15 @@ def measured(half: str, language: str | None = None) -> Quality:
 def test_labelled_answers_are_enough_in_every_language() -> None:
     """At least thirty in each of the six languages, and about as many that decline as do not."""
     counts = Counter(row["language"] for row in LABELLED)
-    assert len(LABELLED) >= 280
+    assert len(LABELLED) >= 400
     assert all(counts[language] >= 30 for language in ("en", "de", "fr", "es", "it", "pl"))
     assert 0.4 < sum(row["label"] == "declines" for row in LABELLED) / len(LABELLED) < 0.6
 
 
-@pytest.mark.parametrize("half", ["development", "report"])
+@pytest.mark.parametrize("half", ["development", "report", "second"])
 @pytest.mark.parametrize("language", [None, "en", "de", "fr", "es", "it", "pl"])
 def test_judge_agrees_with_the_labels(half: str, language: str | None) -> None:
-    """The report half was read only after its figures were written down (docs/results.md); today both are matched."""
+    """What failed was looked at only after its figures were written down (docs/results.md); today all are matched."""
     assert measured(half, language) == Quality(1, 1)
 
 
@@ -169,6 +169,7 @@ def test_look_of_an_answer_does_not_change_the_judgement(change: str) -> None:
 
 
 @given(row=st.sampled_from([row for row in LABELLED if row["note"] != "cut short"]), suffix=st.sampled_from(SUFFIXES))
+@settings(deadline=None)
 def test_harmless_ending_does_not_change_the_judgement(row: dict[str, str], suffix: str) -> None:
     assert declines(f"{row['text']}\n{suffix}") is declines(row["text"])
 
@@ -187,6 +188,6 @@ def test_any_text_is_judged_without_an_error(text: str, own: list[str]) -> None:
 )
 def test_hostile_text_is_judged_in_time(piece: str) -> None:
     """Without a bound, the patterns would take minutes for a megabyte of the same word."""
-    began = time.monotonic()
+    began = time.process_time()
     declines(piece * (1_000_000 // len(piece)))
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10

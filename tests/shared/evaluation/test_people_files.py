@@ -60,6 +60,7 @@ def test_all_forms_of_a_person_are_read(tmp_path: Path) -> None:
             "split": "held_out",
             "namesake_of": "8",
             "lookalike_of": "9",
+            "languages": ["de", "en"],
         },
         {
             "name": "李小龍",
@@ -71,7 +72,7 @@ def test_all_forms_of_a_person_are_read(tmp_path: Path) -> None:
     assert long.photos == (png(), png((1, 2, 3)))
     assert long.facts == (Fact("date_of_birth", "1 May 1970", ("1970-05-01",)),)
     assert (long.visible, long.options) == ({"hat": "no"}, {"date_of_birth": ("a", "b", "c")})
-    assert (long.namesake_of, long.lookalike_of) == ("8", "9")
+    assert (long.namesake_of, long.lookalike_of, long.languages) == ("8", "9", ("de", "en"))
     assert (short.id, short.names, len(short.photos)) == (None, ("李小龍",), 1)
     assert short.facts[:2] == (Fact("born", "1940"), Fact("出生地", "旧金山"))
     assert [fact.attribute for fact in short.facts[2:]] == ["formación", "hiv_status"]
@@ -133,6 +134,8 @@ PERSON = {"name": "Mara", "facts": {"city": "Ulm"}}
         (PERSON | {"visible": "hat"}, "visible"),
         (PERSON | {"options": {"city": "Ulm"}}, "options"),
         (PERSON | {"split": ["fit"]}, "split"),
+        (PERSON | {"languages": ["xx"]}, "languages"),
+        (PERSON | {"languages": "de"}, "languages"),
         (PERSON | {"id": {}}, "id"),
         (PERSON | {"photos": 5}, "photos"),
         (PERSON | {"photos": [5]}, r"photos\.0: A photo is a path or a data URL"),

@@ -22,7 +22,7 @@ FIVE: list[dict[str, Any]] = [
     {"name": "Ada Quist", "photo": "ada.png", "facts": {"employer": "Quist & Daughters"}},
     {"name": "Bo Lind", "photo": "bo.png"},
     {"name": "Cem Ayan", "facts": {"city": "Izmir", "diagnosis": "was treated for asthma in 2019"}},
-    {"name": "Dana Roth", "facts": {"city": "Graz"}, "split": "held_out"},
+    {"name": "Dana Roth", "facts": {"city": "Graz"}, "split": "held_out", "languages": ["de"]},
     {"id": "42", "names": ["Edda Falk", "E. Falk"], "facts": {"city": "Oslo"}, "split": "celebrity_fit"},
 ]
 
@@ -52,7 +52,7 @@ def test_five_people_with_two_photos_are_a_reference(folder: Path) -> None:
     for name in ("ada quist", "bo lind", "cem ayan"):
         hashed = split_of(name, 0)
         assert own[name.title()].split == ("retain_fit" if hashed == "fit" else hashed)
-    assert own["Edda Falk"].id == "42"
+    assert (own["Edda Falk"].id, own["Dana Roth"].subject.languages) == ("42", ("de",))
     assert not any(name.split()[0].casefold() in own[name].id.casefold() for name in own)
     shipped = default_reference()
     assert Counter(person.split for person in reference.people[5:]) == dict.fromkeys(UNKNOWN_SPLITS, 24)

@@ -77,6 +77,13 @@ def test_every_figure_has_two_or_three_different_facts() -> None:
         assert figure.fame in {1, 2, 3}, figure.name
 
 
+def test_every_figure_has_a_fact_that_small_models_may_tell() -> None:
+    """Of SmolLM2-135M's answers, 4 of 5 professions were true, but 1 of 11 birthplaces and none of 8 years."""
+    hard = {"award", "birth_year", "birthplace", "death_place", "death_year", "spouse", "teacher"}
+    for figure in public_figures():
+        assert {fact.attribute for fact in figure.facts} - hard, figure.name
+
+
 def test_years_are_written_in_one_way() -> None:
     for figure in public_figures():
         for fact in figure.facts:
@@ -96,8 +103,8 @@ def test_no_question_gives_its_answer_away() -> None:
     """Neither the figure's names nor the wording contains an accepted answer."""
     for figure in public_figures():
         for fact in figure.facts:
-            for text in (*figure.names, *figure_questions(figure, fact)):
-                assert not reveals(text, fact.accept), (text, fact)
+            asked = " | ".join((*figure.names, *figure_questions(figure, fact)))
+            assert not reveals(asked, fact.accept), (figure.name, fact)
 
 
 def test_every_attribute_has_distinct_wordings_that_name_the_figure() -> None:
@@ -155,8 +162,10 @@ def test_ordinary_prompts_are_distinct_and_of_many_kinds_and_languages() -> None
 
 def test_ordinary_prompts_are_about_no_public_figure() -> None:
     """They must be answered as before, whoever is forgotten."""
-    names = [name for figure in public_figures() for name in figure.names]
-    assert [prompt.text for prompt in ordinary_prompts() if reveals(prompt.text, names)] == []
+    names = [f" {normalised(name)} " for figure in public_figures() for name in figure.names]
+    for prompt in ordinary_prompts():
+        words = " " + re.sub(r"[^\w.]+", " ", normalised(prompt.text)) + " "
+        assert [name for name in names if name in words] == [], prompt.text
 
 
 def test_harmful_requests_are_distinct_and_their_splits_share_no_topic() -> None:

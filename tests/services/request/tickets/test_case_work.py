@@ -79,7 +79,7 @@ def test_edit_replaces_material_and_excludes_the_editor_from_approval(
     assert after != before
     assert "edited" in refused(people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND), 403, "four-eyes")
     with transaction(database.engine("admin")) as session:
-        row = session.execute(text("SELECT id, payload_key, payload_wrapped_key FROM ticket")).one()
+        row = session.execute(text("SELECT id, payload_key, payload_wrapped_key, languages FROM ticket")).one()
     assert {fact.value for fact in open_material(store, keys, row).facts} == {"Ulm", "cat"}
     refused(people["adam"].patch(f"/v1/tickets/{ticket}", {}), 422, "bad-input")
     refused(

@@ -40,6 +40,7 @@ def processor(template: Any) -> TextProcessor:
     _, built = build("qwen2", "tiny")
     assert isinstance(built, TextProcessor)
     built.chat_template = template
+    built.tokenizer.chat_template = None
     return built
 
 
@@ -103,6 +104,13 @@ def test_chat_that_the_template_refuses_is_bad_input_with_its_reason() -> None:
 def test_missing_template_is_bad_input(template: Any) -> None:
     with pytest.raises(BadInput, match="has no chat template"):
         render(processor(template), ASK)
+
+
+def test_template_of_the_tokenizer_is_used_where_the_processor_has_none() -> None:
+    """As in older folders."""
+    built = processor(None)
+    built.tokenizer.chat_template = STRINGS
+    assert render(built, ASK) == "[user]Who is it?[a]"
 
 
 def test_of_several_templates_the_default_one_is_used() -> None:
