@@ -964,7 +964,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0015');
+    ('0016');
 GRANT SELECT ON alembic_version TO lacuna_request;
 
 -- =====================================================================================================================
