@@ -91,7 +91,7 @@ def test_ticket_inserted_in_a_later_state_is_refused_by_the_database(
     copy = (
         "INSERT INTO ticket SELECT (jsonb_populate_record(t, jsonb_build_object('id', 'T-X', 'state', 'approved'))).*"
     )
-    with pytest.raises(Conflict, match="being received"), transaction(people.context.database) as session:
+    with pytest.raises(Conflict, match="must be received"), transaction(people.context.database) as session:
         session.execute(text(f"{copy} FROM ticket AS t"))
 
 
