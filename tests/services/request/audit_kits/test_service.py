@@ -96,7 +96,10 @@ def test_expired_ended_or_shredded_access_is_refused(
         ("UPDATE kit_access SET allowed_by = ' Ada', allowed_at = now(), expires_at = now()", "check constraint"),
         ("UPDATE kit_access SET allowed_by = 'x', allowed_at = now(), expires_at = now() + interval '1 day'", "check"),
         ("UPDATE kit_access SET reason = 'x'", "permission denied"),
-        ("INSERT INTO kit_opening (access_id, at, actor) SELECT id, now(), asked_by FROM kit_access", "only by the person who asked"),
+        (
+            "INSERT INTO kit_opening (access_id, at, actor) SELECT id, now(), asked_by FROM kit_access",
+            "only by the person who asked",
+        ),
         ("DELETE FROM kit_opening", "permission denied"),
     ],
 )
