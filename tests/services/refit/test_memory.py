@@ -135,6 +135,7 @@ def test_memory_does_not_grow_with_retained_people(engine: Engine) -> None:
     assert many <= 1.02 * few
 
 
+@pytest.mark.slow
 def test_memory_grows_with_the_calibration_set_by_what_is_kept_of_it(engine: Engine) -> None:
     """By whitened words in float16 and their ordered copy; not by activations in float32, let alone all at once."""
     few, small = held(engine, reference(3, 2, photos=False))
@@ -144,6 +145,7 @@ def test_memory_grows_with_the_calibration_set_by_what_is_kept_of_it(engine: Eng
     assert many - few <= 2.1 * more
 
 
+@pytest.mark.slow
 def test_computed_memory_is_an_upper_bound_that_is_not_far_off(engine: Engine) -> None:
     people = reference(6, 4, photos=True)
     measured, statistics = held(engine, people)
