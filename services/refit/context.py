@@ -30,7 +30,7 @@ from shared.db.models.retain_sets import RetainSet
 from shared.db.models.tickets import Ticket
 from shared.erasure.base_statistics import BaseStatistics
 from shared.erasure.recipe import LACUNA, Recipe
-from shared.errors import IntegrityFailure, NotFound
+from shared.errors import BadInput, IntegrityFailure, NotFound
 from shared.evaluation.model_profile import ModelProfile
 from shared.evaluation.reference import Reference
 from shared.storage.base import ObjectStore
@@ -106,7 +106,11 @@ class RefitContext:
         logger.info("profile of %s: %d figures known", profile.loading.source, len(profile.knowledge.known))
 
     def _stored_profile(self, key: str) -> ProfiledModel | None:
-        stored = self._stored(key, lambda blob: ModelProfile.from_json(json.loads(blob)))
+        try:
+            stored = self._stored(key, lambda blob: ModelProfile.from_json(json.loads(blob)))
+        except BadInput as exc:  # that of another version of Lacuna
+            logger.warning("the profile is made anew: %s", exc.detail)
+            return None
         vectors = self._stored(f"{key}.vectors", SteeringVectors.from_bytes)
         return None if stored is None or vectors is None else ProfiledModel(stored, vectors)
 

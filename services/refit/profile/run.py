@@ -5,13 +5,14 @@
 Nothing here knows databases, queues or tickets: the command line and the refit worker both call `make_profile`.
 """
 
+import hashlib
 import json
 import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from services.refit.profile.declining import observe_declining
 from services.refit.profile.knowledge import find_known
@@ -23,6 +24,7 @@ from services.refit.profile.report import write_report
 from services.refit.steering_vectors import SteeringVectors
 from shared.core.clock import utc_now
 from shared.erasure.recipe import LACUNA, Recipe
+from shared.errors import BadInput, IntegrityFailure
 from shared.evaluation.model_profile import (
     FILE,
     Declining,
@@ -104,10 +106,16 @@ def make_profile(
 
     def try_second_passes(count: Count) -> _SecondPass:
         choice = choose_pull(engine, fitted, validation_people(fitted, knowledge), chosen, count)
-        own.joinpath(VECTORS_FILE).write_bytes(choice.vectors.to_bytes(choice.recipe))
-        return _SecondPass(choice.recipe.as_json(), choice.trials)
+        blob = choice.vectors.to_bytes(choice.recipe)
+        _write_whole(own / VECTORS_FILE, blob)
+        return _SecondPass(choice.recipe.as_json(), choice.trials, hashlib.sha256(blob).hexdigest())
 
-    second_pass = steps.run("second pass", _SecondPass.from_json, try_second_passes)
+    second_pass = steps.run(
+        "second pass",
+        _SecondPass.from_json,
+        try_second_passes,
+        still_holds=lambda stored: stored.vectors_sha256 == _sha256(own / VECTORS_FILE),
+    )
     profile = ModelProfile(
         site=engine.vlm.site.digest,
         created_at=utc_now().isoformat(),
@@ -120,27 +128,37 @@ def make_profile(
         seconds=steps.seconds,
     )
     write_report(own / REPORT_FILE, profile)
-    own.joinpath(FILE).write_text(json.dumps(profile.to_json(), indent=1, ensure_ascii=False))
+    _write_whole(own / FILE, json.dumps(profile.to_json(), indent=1, ensure_ascii=False).encode())
     return ProfiledModel(profile, SteeringVectors.from_bytes(own.joinpath(VECTORS_FILE).read_bytes()))
 
 
 def find_profile(folder: Path, site: str) -> ProfiledModel | None:
-    """The finished profile of the site with this digest, among those in `folder`; None where there is none."""
+    """The finished profile of the site with this digest, among those in `folder`.
+
+    None where there is none that can be used: it is made anew then, as far as its steps are not finished.
+    """
     own = folder / site[:NAME_LENGTH]
-    if not (own / FILE).is_file() or not (own / VECTORS_FILE).is_file():
+    if not (own / FILE).is_file():
         return None
-    profile = read_profile(own)
-    return ProfiledModel(profile, SteeringVectors.from_bytes((own / VECTORS_FILE).read_bytes()))
+    try:
+        profile = read_profile(own)
+        vectors = SteeringVectors.from_bytes((own / VECTORS_FILE).read_bytes())
+    except (BadInput, IntegrityFailure, OSError) as exc:
+        logger.warning("the profile in %s is made anew: %s", own, exc)
+        return None
+    return ProfiledModel(profile, vectors) if profile.site == site else None
 
 
 @dataclass(frozen=True)
 class _SecondPass:
     recipe: Mapping[str, Any]
     trials: tuple[PullTrial, ...]
+    vectors_sha256: str
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "_SecondPass":
-        return cls(values["recipe"], tuple(PullTrial(**trial) for trial in values["trials"]))
+        trials = tuple(PullTrial(**trial) for trial in values["trials"])
+        return cls(values["recipe"], trials, values["vectors_sha256"])
 
 
 class _Steps:
@@ -151,14 +169,20 @@ class _Steps:
         self.seconds: dict[str, float] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
-    def run(self, name: str, read: Callable[[Mapping[str, Any]], Step], make: Callable[[Count], Step]) -> Step:
-        """The result of step `name`: from its file, else made and written."""
+    def run(
+        self,
+        name: str,
+        read: Callable[[Mapping[str, Any]], Step],
+        make: Callable[[Count], Step],
+        still_holds: Callable[[Step], bool] = lambda _: True,
+    ) -> Step:
+        """The result of step `name`: from its file where that can be read and `still_holds`, else made and written."""
         path = self._folder / f"{STEPS.index(name) + 1}-{name.replace(' ', '-')}.json"
-        stored = self._stored(path)
-        if stored is not None:
-            self.seconds[name] = stored["seconds"]
+        stored = self._stored(path, read)
+        if stored is not None and still_holds(stored.result):
+            self.seconds[name] = stored.seconds
             logger.info("profile: %s was done before", name)
-            return read(stored["result"])
+            return stored.result
         self._report(name, 0, 1)
         logger.info("profile: %s", name)
         began = time.monotonic()
@@ -166,14 +190,31 @@ class _Steps:
         self.seconds[name] = round(time.monotonic() - began, 1)
         self._report(name, 1, 1)
         content = {"made_from": self._made_from, "seconds": self.seconds[name], "result": asdict(result)}  # type: ignore[call-overload]
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(content, indent=1, ensure_ascii=False))
-        partial.replace(path)
+        _write_whole(path, json.dumps(content, indent=1, ensure_ascii=False).encode())
         return result
 
-    def _stored(self, path: Path) -> dict[str, Any] | None:
+    def _stored(self, path: Path, read: Callable[[Mapping[str, Any]], Step]) -> "_Stored[Step] | None":
         try:
-            content: dict[str, Any] = json.loads(path.read_text())
-        except (OSError, json.JSONDecodeError):
+            content = json.loads(path.read_text())
+            if content["made_from"] != self._made_from:
+                return None
+            return _Stored(read(content["result"]), content["seconds"])
+        except (OSError, ValueError, KeyError, TypeError):
             return None
-        return content if content.get("made_from") == self._made_from else None
+
+
+@dataclass(frozen=True)
+class _Stored(Generic[Step]):
+    result: Step
+    seconds: float
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is either there as a whole or not at all."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_bytes(content)
+    partial.replace(path)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

@@ -121,6 +121,29 @@ def test_step_of_another_reference_is_not_used(
     assert set(steps) == {"declining"}
 
 
+@pytest.mark.parametrize("name", [FILE, run.VECTORS_FILE])
+def test_damaged_file_is_made_anew_and_the_finished_steps_are_used(
+    profiled: ProfiledModel, engine: Engine, reference: Reference, folder: Path, name: str
+) -> None:
+    """Half a file is what a machine leaves that loses its power."""
+    path = own(folder, engine) / name
+    path.write_bytes(path.read_bytes()[:40])
+    assert find_profile(folder, engine.vlm.site.digest) is None
+    steps: list[str] = []
+    again = make_profile(engine, "models/random", reference, folder, lambda step, *_: steps.append(step), recipe=QUICK)
+    assert set(steps) == ({"second pass"} if name == run.VECTORS_FILE else set())
+    assert torch.equal(again.vectors.last_token, profiled.vectors.last_token)
+    assert find_profile(folder, engine.vlm.site.digest) is not None
+
+
+def test_profile_of_another_version_is_not_used(profiled: ProfiledModel, engine: Engine, folder: Path) -> None:
+    path = own(folder, engine) / FILE
+    whole = path.read_text()
+    path.write_text(json.dumps(json.loads(whole) | {"schema": 99}))
+    assert find_profile(folder, engine.vlm.site.digest) is None
+    path.write_text(whole)
+
+
 def test_report_names_the_model_and_draws_the_curves(profiled: ProfiledModel, engine: Engine, folder: Path) -> None:
     page = (own(folder, engine) / run.REPORT_FILE).read_text()
     assert "Profile of models/random" in page
