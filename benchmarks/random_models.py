@@ -73,6 +73,14 @@ def build(family: str, size: Size, *, device: str = "cpu", dtype: torch.dtype = 
     return model.eval().requires_grad_(requires_grad=False), processor
 
 
+VICUNA_PROCESSOR: Final[Mapping[str, Any]] = {
+    "patch_size": 14,
+    "vision_feature_select_strategy": "default",
+    "num_additional_image_tokens": 1,
+    "chat_template": VICUNA,
+}
+
+
 def _llava(shape: Shape, size: Size) -> tuple[Any, Any]:
     """CLIP ViT-L/14-336 and Vicuna-7B: 576 tokens a picture; tiny: 16."""
     side = 336 if size == "7b" else 56
@@ -89,10 +97,7 @@ def _llava(shape: Shape, size: Size) -> tuple[Any, Any]:
     processor = LlavaProcessor(
         CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size={"height": side, "width": side}),
         _llama_tokenizer(),
-        patch_size=14,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=VICUNA,
+        **VICUNA_PROCESSOR,
     )
     return model, processor
 
@@ -116,10 +121,7 @@ def _llava_next(shape: Shape, size: Size) -> tuple[Any, Any]:
     processor = LlavaNextProcessor(
         images,
         _llama_tokenizer(),
-        patch_size=14,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=VICUNA,
+        **VICUNA_PROCESSOR,
     )
     return model, processor
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from shared.domain.prompts import Prompt
 from shared.errors import BadInput
-from shared.vlm.adapters.control_tokens import text_tokens, with_typed_as_text
+from shared.vlm.adapters.control_tokens import end_turns, text_tokens, with_typed_as_text
 from shared.vlm.adapters.templates import render
 
 
@@ -86,6 +86,46 @@ class Adapter(Protocol):
         """The same prompt with other pictures of the same sizes: the inverse of `images`, differentiable."""
 
 
+class LoadedModel:
+    """The part of an adapter that is the same in every family: a decoder of transformers and its processor."""
+
+    has_pictures: ClassVar[bool] = True
+
+    def __init__(self, model: Any, processor: Any) -> None:
+        self._model, self._processor = model, processor
+        end_turns(model, processor)
+
+    @property
+    def blocks(self) -> Sequence[nn.Module]:
+        """See Adapter."""
+        blocks: Sequence[nn.Module] = self._model.get_decoder().layers
+        return blocks
+
+    @property
+    def hidden_size(self) -> int:
+        """See Adapter."""
+        return int(self._model.config.get_text_config().hidden_size)
+
+    @property
+    def context(self) -> int:
+        """See Adapter."""
+        return int(self._model.config.get_text_config().max_position_embeddings)
+
+    def span(self, prompt: Prompt, words: str) -> tuple[int, int]:
+        """See Adapter."""
+        text = chat_text(self._processor, prompt)
+        at = text.rfind(words)
+        if at < 0 or prompt.images or not self._processor.tokenizer.is_fast:
+            raise BadInput("The words cannot be found among the tokens of this prompt.")
+        tokens = text_tokens(self._processor, prompt, add_special_tokens=_adds_special_tokens(self._processor, text))
+        inside = [
+            place
+            for place, token in enumerate(tokens)
+            if token.start < at + len(words) and token.end > at and token.end > token.start
+        ]
+        return inside[0], inside[-1] + 1
+
+
 def pretrained(model_class: Any, source: str | Path, dtype: torch.dtype) -> Any:
     """The model of that class of transformers at `source`, from safetensors alone and without code of the repository.
 
@@ -153,21 +193,6 @@ def picture_spans(mask: Tensor, counts: Sequence[int]) -> list[tuple[int, int]]:
     """The spans [start, end) of pictures with `counts` tokens each; `mask` [T] says which tokens are a picture's."""
     parts = mask.nonzero()[:, 0].split(list(counts)) if counts else ()
     return [(int(part[0]), int(part[-1]) + 1) for part in parts]
-
-
-def span_of(processor: Any, prompt: Prompt, words: str) -> tuple[int, int]:
-    """See `Adapter.span`."""
-    text = chat_text(processor, prompt)
-    at = text.rfind(words)
-    if at < 0 or prompt.images or not processor.tokenizer.is_fast:
-        raise BadInput("The words cannot be found among the tokens of this prompt.")
-    tokens = text_tokens(processor, prompt, add_special_tokens=_adds_special_tokens(processor, text))
-    inside = [
-        place
-        for place, token in enumerate(tokens)
-        if token.start < at + len(words) and token.end > at and token.end > token.start
-    ]
-    return inside[0], inside[-1] + 1
 
 
 def pad_left(rows: Sequence[Encoded], filler: int) -> tuple[Tensor, Tensor]:

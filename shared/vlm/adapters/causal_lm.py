@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from shared.domain.prompts import Prompt
 from shared.errors import BadInput
-from shared.vlm.adapters.base import Encoded, following_padded, padded_inputs, pretrained, processed, span_of
-from shared.vlm.adapters.control_tokens import end_turns
+from shared.vlm.adapters.base import Encoded, LoadedModel, following_padded, padded_inputs, pretrained, processed
 
 MODEL_TYPES: Final = (
     "apertus",
@@ -57,36 +56,16 @@ MODEL_TYPES: Final = (
 )
 
 
-class CausalLmAdapter:
+class CausalLmAdapter(LoadedModel):
     """A model of `AutoModelForCausalLM` with a TextProcessor."""
 
     has_pictures: ClassVar[bool] = False
-
-    def __init__(self, model: Any, processor: Any) -> None:
-        self._model, self._processor = model, processor
-        end_turns(model, processor)
 
     @staticmethod
     def load(source: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
         """See Adapter."""
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         return pretrained(AutoModelForCausalLM, source, dtype), TextProcessor(tokenizer)
-
-    @property
-    def blocks(self) -> Sequence[nn.Module]:
-        """See Adapter."""
-        blocks: Sequence[nn.Module] = self._model.model.layers
-        return blocks
-
-    @property
-    def hidden_size(self) -> int:
-        """See Adapter."""
-        return int(self._model.config.hidden_size)
-
-    @property
-    def context(self) -> int:
-        """See Adapter."""
-        return int(self._model.config.max_position_embeddings)
 
     def encode(self, prompts: Sequence[Prompt]) -> list[Encoded]:
         """See Adapter; raises BadInput for a prompt with a picture."""
@@ -108,10 +87,6 @@ class CausalLmAdapter:
     def pictures(self, row: Encoded) -> list[tuple[int, int]]:
         """None."""
         return []
-
-    def span(self, prompt: Prompt, words: str) -> tuple[int, int]:
-        """See Adapter."""
-        return span_of(self._processor, prompt, words)
 
     def images(self, row: Encoded) -> list[Tensor]:
         """None."""

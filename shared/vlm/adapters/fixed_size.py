@@ -8,32 +8,26 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from shared.domain.prompts import Prompt
 from shared.vlm.adapters.base import (
     Encoded,
+    LoadedModel,
     channels,
     following_padded,
     padded_inputs,
     picture_spans,
     pretrained,
     processed,
-    span_of,
 )
-from shared.vlm.adapters.control_tokens import end_turns
 from shared.vlm.adapters.processors import whole_processor
 
 
-class FixedSizeAdapter:
+class FixedSizeAdapter(LoadedModel):
     """A model of the class `model_class`. A family adds `reserved`."""
 
     model_class: ClassVar[Any]
-    has_pictures: ClassVar[bool] = True
-
-    def __init__(self, model: Any, processor: Any) -> None:
-        self._model, self._processor = model, processor
-        end_turns(model, processor)
 
     @classmethod
     def load(cls, source: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
@@ -50,22 +44,6 @@ class FixedSizeAdapter:
     def reserved(self) -> Sequence[str]:
         """The tokens that the processor or the model takes for a picture or its frame; no message may hold them."""
         raise NotImplementedError
-
-    @property
-    def blocks(self) -> Sequence[nn.Module]:
-        """See Adapter."""
-        blocks: Sequence[nn.Module] = self._model.get_decoder().layers
-        return blocks
-
-    @property
-    def hidden_size(self) -> int:
-        """See Adapter."""
-        return int(self._model.config.text_config.hidden_size)
-
-    @property
-    def context(self) -> int:
-        """See Adapter."""
-        return int(self._model.config.text_config.max_position_embeddings)
 
     def encode(self, prompts: Sequence[Prompt]) -> list[Encoded]:
         """See Adapter."""
@@ -98,10 +76,6 @@ class FixedSizeAdapter:
         mask = row.ids == self._model.config.image_token_id
         counts = [] if row.pixels is None else [int(mask.sum()) // len(row.pixels)] * len(row.pixels)
         return picture_spans(mask, counts)
-
-    def span(self, prompt: Prompt, words: str) -> tuple[int, int]:
-        """See Adapter."""
-        return span_of(self._processor, prompt, words)
 
     def images(self, row: Encoded) -> list[Tensor]:
         """See Adapter."""

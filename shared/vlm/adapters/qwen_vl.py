@@ -11,37 +11,30 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import ProcessorMixin
 
 from shared.domain.prompts import Prompt
 from shared.vlm.adapters.base import (
     Encoded,
+    LoadedModel,
     channels,
     extend_mask,
     pad_left,
     picture_spans,
     pretrained,
     processed,
-    span_of,
 )
-from shared.vlm.adapters.control_tokens import end_turns
 from shared.vlm.adapters.processors import still_parts
 
 FRAMES: Final = ("<|vision_start|>", "<|vision_end|>")  # the chat template writes them around every picture
 
 
-class QwenVlAdapter:
+class QwenVlAdapter(LoadedModel):
     """A model of the class `model_class` with a processor of the class `processor_class`."""
 
     model_class: ClassVar[Any]
     processor_class: ClassVar[Any]
-
-    has_pictures: ClassVar[bool] = True
-
-    def __init__(self, model: Any, processor: Any) -> None:
-        self._model, self._processor = model, processor
-        end_turns(model, processor)
 
     @classmethod
     def load(cls, source: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
@@ -49,22 +42,6 @@ class QwenVlAdapter:
         model = pretrained(cls.model_class, source, dtype)
         parts = still_parts(source, cls.processor_class)
         return model, cls.processor_class(parts.images, parts.tokenizer, chat_template=parts.template)
-
-    @property
-    def blocks(self) -> Sequence[nn.Module]:
-        """See Adapter."""
-        blocks: Sequence[nn.Module] = self._model.model.language_model.layers
-        return blocks
-
-    @property
-    def hidden_size(self) -> int:
-        """See Adapter."""
-        return int(self._model.config.text_config.hidden_size)
-
-    @property
-    def context(self) -> int:
-        """See Adapter."""
-        return int(self._model.config.text_config.max_position_embeddings)
 
     def encode(self, prompts: Sequence[Prompt]) -> list[Encoded]:
         """See Adapter; raises BadInput for a picture whose sides differ by a factor of more than 200."""
@@ -120,10 +97,6 @@ class QwenVlAdapter:
             else (row.grids.prod(dim=1) // self._processor.image_processor.merge_size**2).tolist()
         )
         return picture_spans(row.ids == self._processor.image_token_id, counts)
-
-    def span(self, prompt: Prompt, words: str) -> tuple[int, int]:
-        """See Adapter."""
-        return span_of(self._processor, prompt, words)
 
     def images(self, row: Encoded) -> list[Tensor]:
         """See Adapter. The processor shows one picture as two equal frames: the first is taken."""

@@ -1,4 +1,7 @@
-"""The contract of every model family, on tiny random models of transformers' own classes (docs/adding-a-model.md)."""
+"""The contract of every model family, on tiny random models of transformers' own classes (docs/adding-a-model.md).
+
+One long file: every test runs for every family, and whoever adds a family reads it from top to bottom.
+"""
 
 import json
 import re
