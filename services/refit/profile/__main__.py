@@ -20,6 +20,8 @@ from shared.evaluation.reference import model_reference
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
 
+INTERRUPTED = 130  # exit code of a command that SIGINT has ended
+
 
 def main() -> None:
     """The command."""
@@ -35,6 +37,9 @@ def main() -> None:
     except LacunaError as exc:
         console.print(exc.detail, markup=False, soft_wrap=True)
         raise SystemExit(1) from exc
+    except KeyboardInterrupt as exc:
+        console.print("Stopped. The finished steps are kept: the same command goes on after them.")
+        raise SystemExit(INTERRUPTED) from exc
     print(folder)
 
 
@@ -51,6 +56,8 @@ def profile(source: str, out: Path, console: Console, *, again: bool = False) ->
         tasks: dict[str, TaskID] = {step: progress.add_task(step, total=1, start=False) for step in STEPS}
 
         def report(step: str, done: int, total: int) -> None:
+            if progress.disable and not done:
+                console.print(f"{step} ...")
             progress.start_task(tasks[step])
             progress.update(tasks[step], completed=done, total=total)
 
