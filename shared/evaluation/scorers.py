@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from shared.evaluation.formats import reveals_in_another_format
+from shared.text.formats import reveals_in_another_format
 
 
 def normalised(text: str) -> str:
@@ -20,7 +20,7 @@ def normalised(text: str) -> str:
 
 
 def reveals(text: str, accept: Sequence[str]) -> bool:
-    """Whether one of the spellings in `accept` occurs in `text`: as whole words, or in another format (formats.py)."""
+    """Whether one of the spellings in `accept` occurs in `text`: as whole words, or in another format (shared/text/formats.py)."""
     words = normalised(text)
     return any(
         re.search(rf"(?<!\w){re.escape(value)}(?!\w)", words) or reveals_in_another_format(text, spelling)
