@@ -20,7 +20,7 @@ def normalised(text: str) -> str:
 
 
 def reveals(text: str, accept: Sequence[str]) -> bool:
-    """Whether one of the spellings in `accept` occurs in `text`: as whole words, or in another format (shared/text/formats.py)."""
+    """Whether one of the spellings in `accept` occurs in `text`: as whole words, or in another format (formats.py)."""
     words = normalised(text)
     return any(
         re.search(rf"(?<!\w){re.escape(value)}(?!\w)", words) or reveals_in_another_format(text, spelling)

@@ -129,4 +129,3 @@ def _look_alike(character: str) -> str:
                 if letter.isascii() and letter.isalnum():
                     return letter.lower()
     return _plain(character)
-

@@ -25,17 +25,20 @@ from shared.text.values import MOST_WORDS, is_identifying, runs, text_keys, valu
 KEY_BYTES: Final = 32
 NO_KEY: Final = bytes(KEY_BYTES)  # for measurements without a key ring
 GAP: Final = 4  # words between two parts of a name that are written apart
+FEW_WORDS: Final = 3  # of an answer that is hardly more than a name: its first word is not capital by grammar
 FUZZY: Final = 5  # letters from which a part of a name is recognised with one slip
+LONGEST_WORD: Final = 32  # letters of a part of a name that is recognised with a slip
 FEWEST_LETTERS: Final = 2  # of a part of a name that counts
 TEXT_TENSORS: Final = ("text.hash", "text.kind", "text.group", "text.part", "text.key")
-PARTICLES: Final = frozenset(
-    "von van de der den del della di da dos das du la le el al bin ibn ben of the zu y e i und and jr sr ii iii".split()
-)
-TITLES: Final = frozenset(
-    "mr mrs ms miss mx dr prof sir lady lord herr frau fraulein monsieur madame mme mlle senor senora don dona signor "
-    "signora pan pani doctor doktor professor doctora dottore".split()
-)
-CONJUNCTIONS: Final = frozenset("and und et y e i or oder ou o oraz lub with mit avec con z".split())
+PARTICLES: Final = frozenset({
+    "von", "van", "de", "der", "den", "del", "della", "di", "da", "do", "dos", "das", "du", "la", "le", "el", "al",
+    "bin", "ibn", "ben", "of", "the", "zu", "y", "e", "i", "und", "and", "jr", "sr", "ii", "iii",
+})  # fmt: skip
+TITLES: Final = frozenset({
+    "mr", "mrs", "ms", "miss", "mx", "dr", "prof", "sir", "lady", "lord", "herr", "frau", "fraulein", "monsieur",
+    "madame", "mme", "mlle", "senor", "senora", "don", "dona", "signor", "signora", "pan", "pani", "doctor", "doktor",
+    "professor", "doctora", "dottore",
+})  # fmt: skip
 
 
 class Kind(IntEnum):
@@ -121,9 +124,7 @@ def fit_text(names: Sequence[str], facts: Sequence[Sequence[str]], key: bytes = 
 
 def core_words(words: Sequence[str]) -> list[str]:
     """The words of a name that stand for the person: no titles, particles or initials, as far as others are there."""
-    core = [
-        word for word in words if word not in PARTICLES and word not in TITLES and len(word) >= FEWEST_LETTERS
-    ]
+    core = [word for word in words if word not in PARTICLES and word not in TITLES and len(word) >= FEWEST_LETTERS]
     return core if len(core) > 1 or len(words) < 2 else [word for word in words if word not in TITLES] or list(words)
 
 
@@ -131,8 +132,8 @@ def core_words(words: Sequence[str]) -> list[str]:
 class TextEvidence:
     """What a text says of one ticket. `spans` [start, end) are characters: `named` of whole names, `hinted` of parts.
 
-    `parts` and `facts`: which words of its names and which facts are in the text; `identifying` are those of the facts
-    that belong to one person alone. `weakly`: somebody with part of such a name is meant.
+    `parts` and `facts`: which words of its names, by themselves, and which facts are in the text; `identifying` are
+    those of the facts that belong to one person alone. `weakly`: somebody with part of such a name is meant.
     """
 
     named: list[tuple[int, int]] = field(default_factory=list)
@@ -147,11 +148,6 @@ class TextEvidence:
         """Whether the text may well be about the person: enough together with an answer that tells something."""
         return bool(self.named) or self.weakly or bool(self.identifying) or len(self.facts) > 1
 
-    def tells_beyond(self, prompt: "TextEvidence | None") -> bool:
-        """Whether an answer tells something of the ticket that does not stand in the prompt."""
-        facts, parts = (set(), set()) if prompt is None else (prompt.facts, prompt.parts)
-        return bool(self.facts - facts) or bool(self.parts - parts)
-
 
 @dataclass(frozen=True)
 class TextGate:
@@ -162,7 +158,9 @@ class TextGate:
     def __post_init__(self) -> None:
         tables: dict[bytes, dict[int, list[tuple[int, Entry]]]] = {}
         for ticket, fit in enumerate(self.fits):
-            for entry in fit.entries if fit is not None else ():
+            if fit is None:
+                continue
+            for entry in fit.entries:
                 tables.setdefault(fit.key, {}).setdefault(entry.fingerprint, []).append((ticket, entry))
         object.__setattr__(self, "_tables", tables)
 
@@ -171,6 +169,24 @@ class TextGate:
         """By key and fingerprint: the tickets that it belongs to."""
         tables: dict[bytes, dict[int, list[tuple[int, Entry]]]] = self.__dict__["_tables"]
         return tables
+
+    def tensors(self) -> dict[str, Tensor]:
+        """By their names in an artifact."""
+        return {
+            name.replace("text.", f"text.{number}."): value
+            for number, fit in enumerate(self.fits)
+            if fit is not None
+            for name, value in fit.tensors().items()
+        }
+
+    @classmethod
+    def from_tensors(cls, count: int, tensors: Mapping[str, Tensor]) -> "TextGate | None":
+        """The gate of `count` tickets back; None where none of them has a fit."""
+        fits = []
+        for number in range(count):
+            stored = {name: name.replace("text.", f"text.{number}.") for name in TEXT_TENSORS}
+            fits.append(TextFit.from_tensors({own: tensors[name] for own, name in stored.items() if name in tensors}))
+        return text_gate(fits)
 
     def read(self, text: str) -> dict[int, TextEvidence]:
         """What `text` says of each ticket of which it says anything, by the ticket's number."""
@@ -243,16 +259,20 @@ def _weigh(
 ) -> None:
     """Add to `seen` what the words of one name say together."""
     exact = [hit for hit in found if hit.exact]
+    own = {hit.place for hit in found}
     for hit in exact:
-        seen.parts.add((group, hit.part))
         seen.hinted.append((words[hit.place].start, words[hit.place].end))
-        if _stands_alone(words, hit.place, {other.place for other in found}, lower=lower):
+        if _stands_alone(words, hit.place, own, lower=lower):
+            seen.parts.add((group, hit.part))
             seen.weakly = True
-    for first in exact:
-        for second in exact:
-            if first.part != second.part and 0 < second.place - first.place <= GAP + 1:
-                if _belong_together(words, text, first.place, second.place):
-                    seen.named.append((words[first.place].start, words[second.place].end))
+    in_order = sorted(exact, key=lambda hit: hit.place)
+    for at, first in enumerate(in_order):
+        for second in in_order[at + 1 :]:
+            if second.place - first.place > GAP + 1:
+                break
+            apart = second.part != first.part and second.place > first.place
+            if apart and _belong_together(words, text, first.place, second.place):
+                seen.named.append((words[first.place].start, words[second.place].end))
     places: dict[int, set[int]] = {}
     for hit in found:
         places.setdefault(hit.part, set()).add(hit.place)
@@ -285,7 +305,8 @@ def _stands_alone(words: Sequence[Word], place: int, own: set[int], *, lower: bo
     for beside in (place - 1, place + 1):
         if 0 <= beside < len(words) and beside not in own:
             other = words[beside]
-            if other.capital and not other.opens and other.text not in TITLES and len(other.text) > 1:
+            in_name = not other.opens or len(words) <= FEW_WORDS
+            if other.capital and in_name and other.text not in TITLES and len(other.text) > 1:
                 return False
     return True
 
@@ -304,7 +325,7 @@ def _fingerprint(text: str, key: bytes) -> int:
 def _slips(word: str) -> tuple[str, ...]:
     """The word, and the word without each of its letters: two words that differ by one letter share one of these
     (symmetric deletion); none for short words."""
-    if len(word) < FUZZY:
+    if not FUZZY <= len(word) <= LONGEST_WORD:
         return ()
     return tuple(dict.fromkeys((word, *(word[:at] + word[at + 1 :] for at in range(len(word))))))
 
