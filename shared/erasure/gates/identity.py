@@ -16,10 +16,11 @@ from torch import Tensor
 
 from shared.erasure.gates.identity_fit import FIT_TENSORS, IdentityFit, IdentitySpaces, IdentityStatistics
 from shared.erasure.gates.name_windows import CHUNK_BYTES, window_scores
-from shared.erasure.numerics.conformal import conformal_quantile
+from shared.erasure.numerics.conformal import conformal_quantile, conformal_quantiles
 from shared.erasure.readout import RaggedRows, Readout
 
 PICTURE, MENTION = 0, 1  # the two channels, columns of thresholds
+JOINT_RATE: Final = 0.03  # share of calibration prompts that may be near a ticket; counts only beside other evidence
 GROUP_BYTES: Final = 256 << 20  # of tickets' windows that are copied together to be compared at once
 
 
@@ -36,7 +37,8 @@ class IdentityGate:
     """The K tickets of a version. `thresholds` [K, 2] (picture, mention) belong to the version, the fits to tickets.
 
     `span_thresholds` [K, 2] are lower ones: once a request has fired for a ticket, a picture or a token that scores
-    above them is taken for that ticket's person and redacted.
+    above them is taken for that ticket's person and redacted. `joint_thresholds` [K, 2] are lower ones still, for a
+    prompt that something else speaks against as well (`near`); None in versions that were made before they existed.
     """
 
     tickets: tuple[str, ...]
@@ -44,6 +46,7 @@ class IdentityGate:
     thresholds: Tensor
     span_thresholds: Tensor
     spaces: IdentitySpaces
+    joint_thresholds: Tensor | None = None
 
     def scores(self, readout: Readout) -> Tensor:
         """How far each prompt is above each ticket's thresholds, [B, K]; above 0 it fires. `readout`: gated layers."""
@@ -55,6 +58,21 @@ class IdentityGate:
         by_name = self._margins(readout.words, self.mention_scores(readout.words), MENTION, readout)
         by_answer = self._margins(readout.answer_tokens, self.mention_scores(readout.answer_tokens), MENTION, readout)
         return torch.maximum(by_picture, torch.maximum(by_name, by_answer))
+
+    def near(self, readout: Readout) -> Tensor:
+        """Which tickets each prompt is at least weakly about, [B, K]: evidence that counts beside other evidence alone.
+
+        Any channel's score lies above its joint threshold, whatever the topic. Without joint thresholds those for
+        acting alone are taken. `readout`: gated layers.
+        """
+        bounds = self.thresholds.clamp(min=-1)
+        if self.joint_thresholds is not None:
+            bounds = torch.minimum(bounds, self.joint_thresholds)
+        pictures, count = readout.pictures, readout.count
+        near = pictures.best(self.portrait_scores(pictures.rows), count) > bounds[:, PICTURE]
+        for tokens in (readout.words, readout.answer_tokens):
+            near |= tokens.best(self.mention_scores(tokens), count) > bounds[:, MENTION]
+        return near
 
     def mention_spans(self, readout: Readout, tickets: Sequence[str | None]) -> list[MentionSpans]:
         """Where each prompt shows or names its ticket of `tickets` [B], or another for which it fires."""
@@ -107,6 +125,8 @@ class IdentityGate:
     def tensors(self) -> dict[str, Tensor]:
         """By their names in an artifact."""
         tensors = {"thresholds": self.thresholds, "near": self.span_thresholds} | self.spaces.tensors()
+        if self.joint_thresholds is not None:
+            tensors["joint"] = self.joint_thresholds
         for index, fit in enumerate(self.fits):
             tensors |= {f"rows.{index}.{name}": value for name, value in fit.tensors().items()}
         return tensors
@@ -118,7 +138,8 @@ class IdentityGate:
             IdentityFit.from_tensors({name: tensors[f"rows.{index}.{name}"] for name in FIT_TENSORS})
             for index in range(len(tickets))
         )
-        return cls(tickets, fits, tensors["thresholds"], tensors["near"], IdentitySpaces.from_tensors(tensors))
+        spaces, joint = IdentitySpaces.from_tensors(tensors), tensors.get("joint")
+        return cls(tickets, fits, tensors["thresholds"], tensors["near"], spaces, joint)
 
 
 class Calibration(NamedTuple):
@@ -129,31 +150,43 @@ class Calibration(NamedTuple):
 
 
 def calibrate(
-    statistics: IdentityStatistics, tickets: Sequence[str], fits: Sequence[IdentityFit], level: float, margin: float
+    statistics: IdentityStatistics,
+    tickets: Sequence[str],
+    fits: Sequence[IdentityFit],
+    level: float,
+    margin: float,
+    joint_rate: float = JOINT_RATE,
 ) -> Calibration:
     """The gate of `fits` with thresholds for a false-positive rate of `level` over the whole decision.
 
     Each channel gets the split-conformal bound of the calibration prompts' best scores over all tickets, at level / 2
     (family-wise over tickets; Bonferroni over the two channels). Each ticket's threshold is raised by `margin` (0..1)
-    of the way from that bound to what its own person would score.
+    of the way from that bound to what its own person would score. A share `joint_rate` of the calibration prompts is
+    near a ticket in each channel.
     """
     bounds = [-1.0, -1.0]
+    joint = torch.full((len(fits), 2), float("inf"))
     if statistics.pictures.shape[0]:
-        scores = _portrait_scores([fit.portraits for fit in fits], statistics.pictures).amax(dim=1)
-        bounds[PICTURE] = conformal_quantile(scores, 1 - level / 2)
+        scores = _portrait_scores([fit.portraits for fit in fits], statistics.pictures)
+        bounds[PICTURE] = conformal_quantile(scores.amax(dim=1), 1 - level / 2)
+        joint[:, PICTURE] = conformal_quantiles(scores, 1 - joint_rate)
     if statistics.words.rows.shape[0]:
         prompts = int(statistics.words.of.max()) + 1
-        scores = _mention_scores(fits, statistics.words.rows, statistics.words.of)
-        bounds[MENTION] = conformal_quantile(statistics.words.best(scores, prompts).amax(dim=1), 1 - level / 2)
+        by_token = _mention_scores(fits, statistics.words.rows, statistics.words.of)
+        scores = statistics.words.best(by_token, prompts)
+        bounds[MENTION] = conformal_quantile(scores.amax(dim=1), 1 - level / 2)
+        joint[:, MENTION] = conformal_quantiles(scores, 1 - joint_rate)
     thresholds = raised_thresholds(fits, (bounds[0], bounds[1]), margin)
     lowest = raised_thresholds(fits, (bounds[0], bounds[1]), 0.0)
     span_thresholds = torch.where(torch.tensor(bounds) > -1, lowest, thresholds)
-    gate = IdentityGate(tuple(tickets), tuple(fits), thresholds, span_thresholds, statistics.spaces)
+    joint = torch.minimum(joint, thresholds)
+    gate = IdentityGate(tuple(tickets), tuple(fits), thresholds, span_thresholds, statistics.spaces, joint)
     return Calibration(
         gate,
         {
             "level": level,
             "margin": margin,
+            "joint_rate": joint_rate,
             "people": statistics.people,
             "supported_level_by_person": 1 / (statistics.people + 1),
             "bound": {"picture": bounds[PICTURE], "mention": bounds[MENTION]},

@@ -118,6 +118,37 @@ def test_whole_name_fires_anywhere_and_half_of_it_does_not(statistics: BaseStati
     assert eraser.decide(named(torch.cat([talk, first]), torch.cat([last, talk]))).fired.tolist() == [False, False]
 
 
+def test_prompt_is_near_below_the_threshold_and_whatever_the_topic(statistics: BaseStatistics) -> None:
+    """A blend of two people: too little to fire, and none of the other people's prompts has as much."""
+    eraser = assemble(RECIPE, statistics, SITE, [ticket(statistics, 100), ticket(statistics, 101)])
+    assert eraser.identity is not None
+    blurred = 0.4 * person(100, 30, 905) + 0.6 * person(320, 30, 906)
+    assert not eraser.decide(shown(blurred)).fired.any()
+    assert eraser.identity.near(shown(blurred))[:, 0].float().mean() > 0.9
+    assert not eraser.decide(shown(person(100, 20, 901), harmless=True)).fired.any()
+    assert eraser.identity.near(shown(person(100, 20, 901), harmless=True))[:, 0].all()
+    strangers = torch.cat([person(number, 10, 800 + number) for number in range(200, 230)])
+    assert eraser.identity.near(shown(strangers)).float().mean(dim=0).max() < 0.1
+    surname = named(torch.cat([person(300, 5, 33), person(600, 1, 32)]), person(300, 5, 33))
+    assert not eraser.decide(surname).fired.any()
+    assert eraser.identity.near(surname)[:, 0].tolist() == [True, False]
+
+
+def test_joint_thresholds_are_stored_and_a_version_without_them_is_near_where_it_fires(
+    statistics: BaseStatistics,
+) -> None:
+    eraser = assemble(RECIPE, statistics, SITE, [ticket(statistics, 100)])
+    back = load(*dump(eraser, {})).identity
+    assert eraser.identity is not None
+    assert back is not None
+    blurred = shown(0.4 * person(100, 30, 905) + 0.6 * person(320, 30, 906))
+    assert torch.equal(back.near(blurred), eraser.identity.near(blurred))
+    before = replace(eraser.identity, joint_thresholds=None)
+    assert "joint" not in before.tensors()
+    assert not before.near(blurred).any()
+    assert before.near(shown(person(100, 20, 901))).all()
+
+
 def test_name_in_an_answer_is_matched(statistics: BaseStatistics) -> None:
     eraser = assemble(RECIPE, statistics, SITE, [ticket(statistics, 100)])
     name = torch.cat([person(100, 1, 41), person(600, 1, 42)])
