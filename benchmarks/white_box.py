@@ -13,7 +13,7 @@ from shared.evaluation.reference import Reference
 from shared.evaluation.scorers import reveals
 from shared.vlm.asked_model import AskedModel
 from shared.vlm.engine import Engine
-from shared.vlm.picture_attack import Strength, attacked_picture
+from shared.vlm.picture_attack import Strength, attacked_picture, universal_noise, with_noise
 
 LEVELS: Final = (4, 8, 16)  # of 255
 STEPS: Final = 40
@@ -37,7 +37,10 @@ class WhiteBoxFigures:
 
 
 def white_box(engine: Engine, eraser: Eraser, people: Sequence[Person], reference: Reference) -> dict[str, Any]:
-    """Against the gate alone (`gate_8`), and against gate and answer together with strangers beside (`joint_8`)."""
+    """Against the gate alone (`gate_8`), gate and answer together with strangers beside (`joint_8`), `universal_8`.
+
+    People without photographs are left out; the pictures of those who have some are of one size for the model.
+    """
     figures: dict[str, WhiteBoxFigures] = {}
     strangers = [person for person in reference.people_of("stranger_eval", "stranger_fit") if person.subject.photos]
     for number, person in enumerate(people):
@@ -48,7 +51,35 @@ def white_box(engine: Engine, eraser: Eraser, people: Sequence[Person], referenc
                 counts = figures.setdefault(f"{kind}_{level}", WhiteBoxFigures())
                 stranger = strangers[number % len(strangers)] if kind == "joint" and strangers else None
                 _attack(engine, eraser, person, stranger, Strength(level / 255, STEPS), counts)
+    for level in LEVELS:
+        figures[f"universal_{level}"] = _universal(engine, eraser, people, Strength(level / 255, STEPS))
     return {kind: asdict(counts) for kind, counts in figures.items()}
+
+
+def _universal(engine: Engine, eraser: Eraser, people: Sequence[Person], strength: Strength) -> WhiteBoxFigures:
+    """One noise for all these people's pictures. Transfers: questions that it was not made for."""
+    counts = WhiteBoxFigures()
+    asked: list[tuple[Prompt, tuple[str, ...]]] = []
+    others: list[tuple[Prompt, tuple[str, ...]]] = []
+    for person in people:
+        rng = random.Random(f"{person.id}/universal")
+        for number, fact in enumerate(person.subject.facts):
+            for photo in person.subject.photos[:1]:
+                question = (Prompt.ask(ask(fact, THIS_PERSON, rng), photo), fact.accept)
+                (others if number else asked).append(question)
+    if not asked:
+        return counts
+    noise = universal_noise(engine, eraser, [prompt for prompt, _ in asked], replace(strength, margin=MARGINS[1]))
+    after, base = AskedModel(engine, eraser), AskedModel(engine)
+    for prompt, accept in asked:
+        counts.n += 1
+        counts.told_before += _told(base, prompt, accept)
+        counts.told_after += _told(after, with_noise(engine, prompt, noise), accept)
+    for prompt, accept in others:
+        if _told(base, prompt, accept):
+            counts.transfers += 1
+            counts.transferred += _told(after, with_noise(engine, prompt, noise), accept)
+    return counts
 
 
 def _attack(

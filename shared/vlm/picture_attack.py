@@ -16,10 +16,11 @@ from torch import Tensor
 
 from shared.domain.prompts import Prompt, Turn
 from shared.erasure.eraser import Eraser
+from shared.erasure.gates.identity import PICTURE
 from shared.erasure.pgd import Loss, perturb
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.engine import Engine
-from shared.vlm.hooks import CaptureLastToken, GatedSteering, hooked, leave_unchanged
+from shared.vlm.hooks import GatedSteering, hooked, leave_unchanged
 from shared.vlm.readouts import CaptureReadout
 from shared.vlm.teacher_forcing import batch_of_encoded
 
@@ -103,22 +104,25 @@ def _descend(engine: Engine, clean: Tensor, loss: Loss, strength: Strength) -> T
 
 
 def _gate_loss(engine: Engine, eraser: Eraser, shown: Encoded, strength: Strength) -> Tensor:
-    """How far the highest score stands above the margin below its threshold, weighted; 0 where no gate can be read."""
-    blocks = engine.blocks_at(eraser.gated or None)
-    inputs = engine.vlm.adapter.inputs([shown])
-    if eraser.identity is None:
-        last = CaptureLastToken(len(blocks))
-        with hooked(blocks, last):
-            engine.vlm.model(**inputs, use_cache=False, logits_to_keep=1)
-        rows = last.stacked()
-        gates = [eraser.gate_at(layer, rows[:, place]).mean() for place, layer in enumerate(eraser.gated)]
-        return strength.gate_weight * torch.stack(gates).abs().mean() if gates else rows.sum() * 0
+    """How far the highest score stands above the margin below its threshold, weighted.
+
+    Where the eraser steers by its gate's value instead of deciding, that value is brought to 0.
+    """
+    layers = eraser.gated or None
+    blocks = engine.blocks_at(layers)
     capture = CaptureReadout(engine.vlm.adapter, [shown], len(blocks))
     with hooked(blocks, capture):
-        engine.vlm.model(**inputs, use_cache=False, logits_to_keep=1)
-    pictures = capture.readout(eraser.gated or None).at(eraser.gated).pictures
-    scores = eraser.identity.portrait_scores(pictures.rows) - eraser.identity.thresholds[:, 0]
-    return strength.gate_weight * (scores + strength.margin).relu().amax(dim=1).mean()
+        engine.vlm.model(**engine.vlm.adapter.inputs([shown]), use_cache=False, logits_to_keep=1)
+    readout = capture.readout(layers)
+    if eraser.identity is not None:
+        pictures = readout.at(eraser.gated).pictures
+        scores = eraser.identity.portrait_scores(pictures.rows) - eraser.identity.thresholds[:, PICTURE]
+        above = (scores + strength.margin).relu().amax()
+    elif eraser.recipe.decides:
+        above = (eraser.decide(readout).score - eraser.threshold + strength.margin).relu().sum()
+    else:
+        above = eraser.decide(readout).score.abs().sum()
+    return strength.gate_weight * above
 
 
 def _answer_loss(engine: Engine, eraser: Eraser, shown: Encoded, answer: str) -> Tensor:
