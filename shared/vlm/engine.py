@@ -39,6 +39,9 @@ from shared.vlm.readouts import CaptureReadout
 from shared.vlm.redaction import placeholder_tokens, redact
 from shared.vlm.texts import TokenReader
 
+WHO: Final = ("What is the name of this person?", "Who is this person?", "Who do we see here?")
+NAME_TOKENS: Final = 24  # of the answer to such a question
+MOST_PICTURES: Final = 4  # of one prompt that are asked about
 LAG: Final = 4  # tokens by which a stream lags where answers are checked: a name must be whole to be recognised
 
 
@@ -157,7 +160,7 @@ class Engine:
         """Answers of one batch: the first pass, and a second one for what concerns somebody forgotten."""
         state = self._decode_to_end(encoded, request)
         answers = [self._answer(state, row, len(prompt.ids), request.stop) for row, prompt in enumerate(encoded)]
-        redo = self.rows_to_redo(state, request)
+        redo = self._all_to_redo(encoded, state, request)
         if redo.rows:
             for row, answer in zip(redo.rows, self.redo_steered(encoded, state, request, redo), strict=True):
                 answers[row] = answer
@@ -180,6 +183,42 @@ class Engine:
         count = len(naming)
         by_answer = Decision(torch.ones(count, dtype=torch.bool), [tickets[row] for row in naming], torch.ones(count))
         return RowsToRedo(fired + naming, decision.followed_by(by_answer))
+
+    def _all_to_redo(self, encoded: Sequence[Encoded], state: DecodeState, request: GenerationRequest) -> RowsToRedo:
+        """`rows_to_redo` at the end of the answers, and the rows whose picture the model itself calls by a name.
+
+        A picture may show somebody in a way that the gate does not know, and a ticket may have no photograph. Where an
+        answer to a prompt with pictures tells a fact of a ticket, the model is asked who is in each picture.
+        """
+        redo, eraser = self.rows_to_redo(state, request), request.eraser
+        if eraser is None or state.prefill.evidence is None:
+            return redo
+        for row, prompt in enumerate(encoded):
+            if row in redo.rows or not prompt.photos:
+                continue
+            suspects = eraser.suspects(self._decode(state.tokens[row]))
+            if not suspects:
+                continue
+            ticket = eraser.identified(self._who_is_shown(prompt), suspects, state.prefill.evidence, row)
+            if ticket is not None:
+                seen = Decision(torch.ones(1, dtype=torch.bool), [ticket], torch.ones(1))
+                redo = RowsToRedo([*redo.rows, row], redo.decision.followed_by(seen))
+        return redo
+
+    def _who_is_shown(self, prompt: Encoded) -> list[str]:
+        """What the model answers when it is asked, in some ways, whom each picture of a prompt shows."""
+        asked = [Prompt.ask(question, photo) for photo in prompt.photos[:MOST_PICTURES] for question in WHO]
+        request = GenerationRequest(None, NAME_TOKENS)
+        states = [self._decode_to_end(encoded, request) for _, encoded in batches(self.vlm.adapter, asked)]
+        return [self._decode(tokens) for state in states for tokens in state.tokens]
+
+    def _holds_back(self, encoded: Sequence[Encoded], state: DecodeState, request: GenerationRequest) -> bool:
+        """Whether nothing more may be sent of the first answer: it tells of somebody forgotten, or may turn out to."""
+        if self.rows_to_redo(state, request).rows:
+            return True
+        eraser = request.eraser
+        shown = eraser is not None and state.prefill.evidence is not None and bool(encoded[0].photos)
+        return shown and eraser is not None and bool(eraser.suspects(self._decode(state.tokens[0])))
 
     def redo_steered(
         self, encoded: Sequence[Encoded], state: DecodeState, request: GenerationRequest, redo: RowsToRedo
@@ -384,7 +423,7 @@ class Engine:
         """`stream`, to be advanced while the model is held."""
         ((_, encoded),) = list(batches(self.vlm.adapter, [prompt]))
         sent, state = yield from self._pieces(encoded, request)
-        redo = self.rows_to_redo(state, request)
+        redo = self._all_to_redo(encoded, state, request)
         answer = self._answer(state, 0, len(encoded[0].ids), request.stop)
         if redo.rows:
             (answer,) = self.redo_steered(encoded, state, request, redo)
@@ -404,7 +443,8 @@ class Engine:
         for state in self._steps(encoded, request):
             last = state
             ready = "" if fires else self._ready(state, request)
-            if len(ready) > len(sent) and not (fires := bool(self.rows_to_redo(state, request).rows)):
+            fires = fires or (len(ready) > len(sent) and self._holds_back(encoded, state, request))
+            if len(ready) > len(sent) and not fires:
                 yield ready[len(sent) :]
                 sent = ready
             else:
