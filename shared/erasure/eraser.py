@@ -186,7 +186,7 @@ class Eraser:
     ) -> str | None:
         """Which of `suspects` the pictures of prompt `row` show, by the answers `named` of the model to who that is.
 
-        It is the one whom an answer names; else one whom the picture is near, unless the answers agree on another name.
+        It is the one whom an answer names; else one whom the picture is near, unless all answers agree on another name.
         """
         if self.text is None:
             return None
@@ -196,7 +196,7 @@ class Eraser:
                 return ticket
         answers = Counter(" ".join(word.text for word in renderings(text)[0]) for text in named)
         same, times = answers.most_common(1)[0] if answers else ("", 0)
-        if times > 1 and len(same.split()) <= LONGEST_NAME:
+        if times == len(named) > 1 and len(same.split()) <= LONGEST_NAME:
             return None
         return next((ticket for ticket in suspects if evidence.shown[row, self.tickets.index(ticket)]), None)
 
