@@ -6,6 +6,8 @@ This module knows the engine and the probes; it knows nothing of stores, databas
 from dataclasses import replace
 from typing import Final
 
+from torch import Tensor
+
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
 from shared.erasure.base_statistics import BaseStatistics
@@ -20,6 +22,7 @@ from shared.probes.questions import (
     mention_questions,
     other_spellings,
     picture_prompts,
+    sighting_prompts,
     visible_questions,
 )
 from shared.vlm import capture
@@ -28,6 +31,7 @@ from shared.vlm.engine import Engine
 PROBES_PER_FACT: Final = 8
 VISIBLE_DRAWS: Final = 4
 PICTURES: Final = 16  # changes of one photograph
+SIGHTINGS: Final = 24  # copies of one photograph with other kinds of change
 
 
 def fit_subject(engine: Engine, recipe: Recipe, statistics: BaseStatistics, ticket: str, subject: Subject) -> TicketFit:
@@ -42,10 +46,11 @@ def fit_subject(engine: Engine, recipe: Recipe, statistics: BaseStatistics, tick
         if unused and not (subject.photos and spaces.portraits) and not (subject.names and spaces.names):
             raise BadInput(f"{ticket} has nothing by which the gate can recognise anybody. {' '.join(unused)}")
         layers = statistics.gated
-        photos = [
-            capture.readout(engine, picture_prompts(photo, PICTURES, seed=number), layers=layers).pictures.rows
-            for number, photo in enumerate(subject.photos if spaces.portraits is not None else ())
-        ]
+        shown = subject.photos if spaces.portraits is not None else ()
+        copies = [picture_prompts(photo, PICTURES, seed=number) for number, photo in enumerate(shown)]
+        again = [sighting_prompts(photo, SIGHTINGS, seed=number) for number, photo in enumerate(shown)]
+        photos = [_picture_rows(engine, statistics, prompts) for prompts in copies]
+        sightings = [_picture_rows(engine, statistics, prompts) for prompts in again if spaces.embedded is not None]
         names = []
         spellings = (*subject.names, *_known_spellings(engine, subject)) if spaces.names is not None else ()
         for name in spellings:
@@ -54,7 +59,7 @@ def fit_subject(engine: Engine, recipe: Recipe, statistics: BaseStatistics, tick
                 answers_that_name(name, languages=subject.languages),
             ):
                 names.append(capture.mention_states(engine, prompts, [name] * len(prompts), layers=layers))
-        return fit_identity(recipe, statistics, ticket, photos, names)
+        return fit_identity(recipe, statistics, ticket, photos, names, sightings)
     return fit_ticket(
         recipe,
         statistics,
@@ -83,6 +88,25 @@ def unused_material(engine: Engine, statistics: BaseStatistics, ticket: str, sub
             "has a name. Add people with names to it."
         )
     return unused
+
+
+def resemblance(statistics: BaseStatistics, fit: TicketFit, ticket: str) -> str | None:
+    """Why the ticket cannot be told from somebody who must stay, as a sentence; None where it can be."""
+    if fit.identity is None or fit.identity.resembles is None:
+        return None
+    known = [statistics.identities[number] for number in fit.identity.resembles.tolist()]
+    return (
+        f"A photograph of {ticket} cannot be told from the pictures of {', '.join(known)}, whose answers must stay. If "
+        "they are the same person, add the name under which the reference or the retain set knows them, or remove them "
+        "there; if they are not, replace the photograph."
+    )
+
+
+def _picture_rows(engine: Engine, statistics: BaseStatistics, prompts: list[Prompt]) -> Tensor:
+    """The prompts' pictures as the statistics compare them: [n, G, d], or [n, G + 1, d] with their input."""
+    readout = capture.readout(engine, prompts, layers=statistics.gated)
+    embedded = statistics.identity is not None and statistics.identity.spaces.embedded is not None
+    return readout.whole_pictures() if embedded else readout.pictures.rows
 
 
 def _known_spellings(engine: Engine, subject: Subject) -> list[str]:

@@ -65,7 +65,8 @@ class Readout:
 
     `pictures`: one row for each picture, the mean over its tokens. `words`: the other prompt tokens, in order.
     `answer_tokens`: the tokens of the answer, where there is one. `layers` are the positions in the site's list of
-    layers that the rows hold, in their order; None: all of the site's.
+    layers that the rows hold, in their order; None: all of the site's. `embedded`: for each of `pictures` a row
+    [1, d], its mean at the input of the first block, which no other token has acted on; None where it was not read.
     """
 
     last: Tensor
@@ -73,6 +74,7 @@ class Readout:
     words: RaggedRows
     answer_tokens: RaggedRows
     layers: tuple[int, ...] | None = None
+    embedded: RaggedRows | None = None
 
     @classmethod
     def of_last(cls, last: Tensor, layers: tuple[int, ...] | None = None) -> "Readout":
@@ -95,8 +97,17 @@ class Readout:
     @property
     def size_bytes(self) -> int:
         """How much memory its rows take."""
-        parts = (self.last, self.pictures.rows, self.words.rows, self.answer_tokens.rows)
+        parts = [self.last, self.pictures.rows, self.words.rows, self.answer_tokens.rows]
+        if self.embedded is not None:
+            parts.append(self.embedded.rows)
         return sum(part.numel() * part.element_size() for part in parts)
+
+    def whole_pictures(self) -> Tensor:
+        """`pictures` and `embedded` side by side, [N, L + 1, d]; raises BadInput where `embedded` was not read."""
+        if self.embedded is None and len(self.pictures.of):
+            raise BadInput("The pictures were not read at the input of the first block.")
+        none = self.pictures.rows.new_zeros(0, 1, self.last.shape[2])
+        return torch.cat([self.pictures.rows, none if self.embedded is None else self.embedded.rows], dim=1)
 
     def take(self, prompts: Sequence[int]) -> "Readout":
         """These prompts, in the order given."""
@@ -106,6 +117,7 @@ class Readout:
             self.words.take(prompts),
             self.answer_tokens.take(prompts),
             self.layers,
+            None if self.embedded is None else self.embedded.take(prompts),
         )
 
     def at(self, layers: Sequence[int]) -> "Readout":
@@ -126,6 +138,7 @@ class Readout:
             self.words.at(places),
             self.answer_tokens.at(places),
             tuple(layers),
+            self.embedded,
         )
 
     def with_answer_tokens(self, answer_tokens: RaggedRows) -> "Readout":
@@ -139,10 +152,12 @@ class Readout:
         All parts hold the same layers.
         """
         order = torch.tensor([position for positions, _ in parts for position in positions]).argsort()
+        embedded = [(positions, part.embedded) for positions, part in parts if part.embedded is not None]
         return cls(
             torch.cat([part.last for _, part in parts])[order],
             RaggedRows.ordered([(positions, part.pictures) for positions, part in parts]),
             RaggedRows.ordered([(positions, part.words) for positions, part in parts]),
             RaggedRows.ordered([(positions, part.answer_tokens) for positions, part in parts]),
             parts[0][1].layers,
+            RaggedRows.ordered(embedded) if embedded else None,
         )

@@ -68,15 +68,17 @@ def fit_identity(
     ticket: str,
     photos: Sequence[Tensor],
     spellings: Sequence[Sequence[Tensor]],
+    sightings: Sequence[Tensor] = (),
 ) -> TicketFit:
     """The fit for the identity gate, from activations at its G gated layers.
 
-    `photos`: for each photograph its changed copies, [c, G, d] at the picture's tokens. `spellings`: for each way to
-    write a name the tokens of its mentions, each [n, G, d]. Raises BadInput where the ticket has neither.
+    `photos`: for each photograph its changed copies, [c, G, d] at the picture's tokens, or [c, G + 1, d] where they
+    are read at the input too; `sightings`: copies with other kinds of change (`fit_person`). `spellings`: for each way
+    to write a name the tokens of its mentions, each [n, G, d]. Raises BadInput where the ticket has neither.
     """
     if statistics.identity is None:
         raise BadInput("These statistics were not made for the identity gate.")
-    return TicketFit(ticket, recipe.digest, identity=fit_person(statistics.identity, photos, spellings))
+    return TicketFit(ticket, recipe.digest, identity=fit_person(statistics.identity, photos, spellings, sightings))
 
 
 def fit_ticket(
