@@ -10,7 +10,7 @@ FIND_LINKS = $${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(PYTHON) -m pip config get
 INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url 2>/dev/null)}}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-real up test test-slow test-all check lint schema deploy-check demo-model real-lm bench-model bench-forgetting bench-choose bench-cost \
+.PHONY: help setup demo demo-real up test test-slow test-all check lint schema deploy-check demo-model real-lm bench-model bench-forgetting bench-attacks bench-choose bench-cost \
 	bench-paper bench-real bench-idle bench-tickets chaos fuzz clean
 
 help: ## List what can be made
@@ -74,6 +74,9 @@ bench-model: $(STAMP) ## Train models/bench-vlm, 324 people, for the tables (abo
 
 bench-forgetting: $(STAMP) ## All systems over draws of people: what is revealed, what stays the same (forgetting.json)
 	$(BIN)/python -m benchmarks.forgetting --json build/forgetting.json
+
+bench-attacks: $(STAMP) ## How forgetting holds under attack: families of attacks, systems, draws (attacks.json; some hours on 2 cores)
+	$(BIN)/python -m benchmarks.attacks --json build/attacks.json
 
 bench-choose: $(STAMP) ## Choose margin, strength, blocks and placement of the default recipe on validation people
 	$(BIN)/python -m benchmarks.hyperparameter_search

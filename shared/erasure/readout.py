@@ -6,11 +6,15 @@ people or tickets.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from shared.errors import BadInput
+from shared.text.token_text import TokenText
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,10 @@ class Readout:
 
     `pictures`: one row for each picture, the mean over its tokens. `words`: the other prompt tokens, in order.
     `answer_tokens`: the tokens of the answer, where there is one. `layers` are the positions in the site's list of
-    layers that the rows hold, in their order; None: all of the site's. `embedded`: for each of `pictures` a row
-    [1, d], its mean at the input of the first block, which no other token has acted on; None where it was not read.
+    layers that the rows hold, in their order; None: all of the site's. `texts`: what the words say, of each prompt;
+    `answers`: what the answers say, where they are whole. Either is empty where nobody reads text. `embedded`: for each
+    of `pictures` a row [1, d], its mean at the input of the first block, which no other token has acted on; None where
+    it was not read.
     """
 
     last: Tensor
@@ -74,6 +80,8 @@ class Readout:
     words: RaggedRows
     answer_tokens: RaggedRows
     layers: tuple[int, ...] | None = None
+    texts: tuple[TokenText, ...] = ()
+    answers: tuple[str, ...] = ()
     embedded: RaggedRows | None = None
 
     @classmethod
@@ -117,6 +125,8 @@ class Readout:
             self.words.take(prompts),
             self.answer_tokens.take(prompts),
             self.layers,
+            tuple(self.texts[prompt] for prompt in prompts) if self.texts else (),
+            tuple(self.answers[prompt] for prompt in prompts) if self.answers else (),
             None if self.embedded is None else self.embedded.take(prompts),
         )
 
@@ -138,6 +148,8 @@ class Readout:
             self.words.at(places),
             self.answer_tokens.at(places),
             tuple(layers),
+            self.texts,
+            self.answers,
             self.embedded,
         )
 
@@ -159,5 +171,15 @@ class Readout:
             RaggedRows.ordered([(positions, part.words) for positions, part in parts]),
             RaggedRows.ordered([(positions, part.answer_tokens) for positions, part in parts]),
             parts[0][1].layers,
+            _in_order([(positions, part.texts) for positions, part in parts]),
+            _in_order([(positions, part.answers) for positions, part in parts]),
             RaggedRows.ordered(embedded) if embedded else None,
         )
+
+
+def _in_order(parts: Sequence[tuple[Sequence[int], tuple[T, ...]]]) -> tuple[T, ...]:
+    """Values of batches by the positions of their prompts; none where a batch has none."""
+    if not all(values for _, values in parts):
+        return ()
+    placed = {at: value for positions, values in parts for at, value in zip(positions, values, strict=True)}
+    return tuple(placed[position] for position in sorted(placed))

@@ -66,7 +66,7 @@ class CaptureReadout:
             if self._embedded is not None:
                 embedded, self._embedded = RaggedRows(self._embedded.cpu()[:, None], of), None
         words = RaggedRows(_stacked(self._words), self._words_of)
-        return Readout(last, pictures, words, none, layers, embedded)
+        return Readout(last, pictures, words, none, layers, embedded=embedded)
 
 
 class CaptureSpans:

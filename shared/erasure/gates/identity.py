@@ -95,7 +95,7 @@ class IdentityGate:
     def mention_spans(self, readout: Readout, tickets: Sequence[str | None]) -> list[MentionSpans]:
         """Where each prompt shows or names its ticket of `tickets` [B], or another for which it fires.
 
-        Where nothing of a prompt scores above the span thresholds, what is near its tickets is taken.
+        Where nothing of a prompt scores above the span thresholds, the pictures that are near its tickets are taken.
         """
         concerned = self.scores(readout) > 0  # [B, K]
         for prompt, ticket in enumerate(tickets):
@@ -106,7 +106,7 @@ class IdentityGate:
         if empty and self.joint_thresholds is not None:
             near = self._spans(readout.take(empty), concerned[empty], self._near_bounds())
             for prompt, span in zip(empty, near, strict=True):
-                spans[prompt] = span
+                spans[prompt] = MentionSpans(span.pictures)
         return spans
 
     def _spans(self, readout: Readout, concerned: Tensor, bounds: Tensor) -> list[MentionSpans]:
@@ -122,7 +122,7 @@ class IdentityGate:
             numbers = shown[pictures.of == prompt].any(dim=1).nonzero()[:, 0].tolist()
             ends = named[words.of == prompt].nonzero().tolist()
             stretches = {(max(0, end + 1 - int(mention_lengths[window])), end + 1) for end, window in ends}
-            spans.append(MentionSpans(tuple(numbers), _union(stretches)))
+            spans.append(MentionSpans(tuple(numbers), union(stretches)))
         return spans
 
     def _named(self, words: RaggedRows, concerned: Tensor, bounds: Tensor) -> tuple[Tensor, Tensor]:
@@ -233,7 +233,7 @@ def _all_windows(fits: Sequence[IdentityFit]) -> _Windows:
     return _Windows(torch.cat([fit.names for fit in fits]), torch.cat([fit.lengths for fit in fits]), owners)
 
 
-def _union(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+def union(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     """The same tokens as spans that neither overlap nor touch, in order."""
     union: list[tuple[int, int]] = []
     for start, end in sorted(spans):
