@@ -6,6 +6,7 @@ This module knows the engine and the probes; it knows nothing of stores, databas
 from dataclasses import replace
 from typing import Final
 
+from PIL import Image
 from torch import Tensor
 
 from shared.domain.prompts import Prompt
@@ -34,6 +35,7 @@ from shared.vlm.engine import Engine
 PROBES_PER_FACT: Final = 8
 VISIBLE_DRAWS: Final = 4
 PICTURES: Final = 16  # changes of one photograph
+GREY: Final = (128, 128, 128)
 SIGHTINGS: Final = 24  # copies of one photograph with other kinds of change
 
 
@@ -58,10 +60,14 @@ def fit_subject(
             raise BadInput(f"{ticket} has nothing by which the gate can recognise anybody. {' '.join(unused)}")
         layers = statistics.gated
         shown = subject.photos if spaces.portraits is not None else ()
-        copies = [picture_prompts(photo, PICTURES, seed=number) for number, photo in enumerate(shown)]
-        again = [sighting_prompts(photo, SIGHTINGS, seed=number) for number, photo in enumerate(shown)]
-        photos = [_picture_rows(engine, statistics, prompts) for prompts in copies]
-        sightings = [_picture_rows(engine, statistics, prompts) for prompts in again if spaces.embedded is not None]
+        photos, sightings = [], []
+        for number, photo in enumerate(shown):
+            for beside in (False, True)[: 1 + is_cut_otherwise_beside_another(engine, photo)]:
+                copies = picture_prompts(photo, PICTURES, seed=number)
+                photos.append(_picture_rows(engine, statistics, copies, beside=beside))
+                if spaces.embedded is not None:
+                    again = sighting_prompts(photo, SIGHTINGS, seed=number)
+                    sightings.append(_picture_rows(engine, statistics, again, beside=beside))
         names = []
         spellings = (*subject.names, *_known_spellings(engine, subject)) if spaces.names is not None else ()
         for name in spellings:
@@ -127,11 +133,33 @@ def resemblance(statistics: BaseStatistics, fit: TicketFit, ticket: str) -> str 
     )
 
 
-def _picture_rows(engine: Engine, statistics: BaseStatistics, prompts: list[Prompt]) -> Tensor:
-    """The prompts' pictures as the statistics compare them: [n, G, d], or [n, G + 1, d] with their input."""
-    readout = capture.readout(engine, prompts, layers=statistics.gated)
+def _picture_rows(engine: Engine, statistics: BaseStatistics, prompts: list[Prompt], *, beside: bool) -> Tensor:
+    """The prompts' pictures as the statistics compare them: [n, G, d], or [n, G + 1, d] with their input.
+
+    With `beside`, each of them is the second picture of its turn.
+    """
+    asked = [_beside_another(prompt) for prompt in prompts] if beside else prompts
+    readout = capture.readout(engine, asked, layers=statistics.gated)
     embedded = statistics.identity is not None and statistics.identity.spaces.embedded is not None
-    return readout.whole_pictures() if embedded else readout.pictures.rows
+    rows = readout.whole_pictures() if embedded else readout.pictures.rows
+    return rows[1::2] if beside else rows
+
+
+def _beside_another(prompt: Prompt) -> Prompt:
+    """The same with an even grey picture before each turn's own."""
+    return Prompt(
+        tuple(
+            replace(turn, images=tuple(part for own in turn.images for part in (Image.new("RGB", own.size, GREY), own)))
+            for turn in prompt.turns
+        )
+    )
+
+
+def is_cut_otherwise_beside_another(engine: Engine, photo: Image.Image) -> bool:
+    """Whether the family gives a picture other tokens where a prompt has several (LLaVA-OneVision then cuts none)."""
+    alone = Prompt.ask("Who is this?", photo)
+    spans = [engine.vlm.adapter.pictures(row)[-1] for row in engine.vlm.adapter.encode([alone, _beside_another(alone)])]
+    return spans[0][1] - spans[0][0] != spans[1][1] - spans[1][0]
 
 
 def _known_spellings(engine: Engine, subject: Subject) -> list[str]:
