@@ -9,10 +9,13 @@ from typing import Final
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
 from shared.erasure.base_statistics import BaseStatistics
+from shared.erasure.gates.text import NO_KEY, TextFit, fit_text
 from shared.erasure.recipe import Recipe
 from shared.erasure.ticket_fit import TicketFit, fit_identity, fit_ticket
 from shared.errors import BadInput
-from shared.evaluation.scorers import reveals
+from shared.evaluation.scorers import normalised, reveals
+from shared.probes import statements
+from shared.probes.attribute_types import attribute_type
 from shared.probes.questions import (
     Question,
     answers_that_name,
@@ -30,10 +33,18 @@ VISIBLE_DRAWS: Final = 4
 PICTURES: Final = 16  # changes of one photograph
 
 
-def fit_subject(engine: Engine, recipe: Recipe, statistics: BaseStatistics, ticket: str, subject: Subject) -> TicketFit:
+def fit_subject(
+    engine: Engine,
+    recipe: Recipe,
+    statistics: BaseStatistics,
+    ticket: str,
+    subject: Subject,
+    fingerprint_key: bytes = NO_KEY,
+) -> TicketFit:
     """The fit of `ticket`; raises BadInput where nothing about the person can be recognised.
 
-    What the gate cannot compare is not used: `unused_material` says so.
+    Names and facts are kept under `fingerprint_key` (32 bytes), where the recipe reads text. What the gate cannot
+    compare is not used: `unused_material` says so.
     """
     unused = unused_material(engine, statistics, ticket, subject)
     subject = engine.readable(subject)
@@ -54,7 +65,8 @@ def fit_subject(engine: Engine, recipe: Recipe, statistics: BaseStatistics, tick
                 answers_that_name(name, languages=subject.languages),
             ):
                 names.append(capture.mention_states(engine, prompts, [name] * len(prompts), layers=layers))
-        return fit_identity(recipe, statistics, ticket, photos, names)
+        text = text_of_subject(subject, fingerprint_key) if recipe.read_text else None
+        return fit_identity(recipe, statistics, ticket, photos, names, text)
     return fit_ticket(
         recipe,
         statistics,
@@ -62,6 +74,19 @@ def fit_subject(engine: Engine, recipe: Recipe, statistics: BaseStatistics, tick
         capture.activations(engine, [question.prompt for question in probes(subject, ticket)]),
         harmless=capture.activations(engine, harmless_prompts(subject)),
     )
+
+
+def text_of_subject(subject: Subject, fingerprint_key: bytes = NO_KEY) -> TextFit:
+    """The fingerprints of a person's names and facts; what a fact says of the name itself is no fact."""
+    called = [fact.value for fact in subject.facts if _is_name(fact.attribute)]
+    names = tuple(dict.fromkeys((*subject.names, *called)))
+    same = {normalised(name) for name in names}
+    facts = [statements.spellings(fact, names) for fact in subject.facts if normalised(fact.value) not in same]
+    return fit_text(names, facts, fingerprint_key)
+
+
+def _is_name(attribute: str) -> bool:
+    return attribute == "name" or attribute_type(attribute) == "name"
 
 
 def unused_material(engine: Engine, statistics: BaseStatistics, ticket: str, subject: Subject) -> list[str]:

@@ -224,7 +224,9 @@ def _fit_ticket(
     logger.info("ticket %s: the model reveals the fact in %.0f %% of %d probes", ticket.id, 100 * share, len(revealed))
     if share < LEAK_FLOOR:
         return None
-    fit = fit_subject(context.engine, context.recipe, statistics, ticket.id, subject)
+    fit = fit_subject(
+        context.engine, context.recipe, statistics, ticket.id, subject, context.keys.secret("fingerprints")
+    )
     if not fit.is_finite:
         raise BadInput(f"The model gives NaN or infinity on the forget prompts of ticket {ticket.id}.")
     notes = unused_material(context.engine, statistics, ticket.id, subject)

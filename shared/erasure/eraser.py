@@ -6,14 +6,15 @@ back with every check (serialization.py). Knows no model: it is given activation
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
-from shared.erasure.gates.identity import IdentityGate, MentionSpans, raised_thresholds
+from shared.erasure.gates.identity import IdentityGate, MentionSpans, raised_thresholds, union
 from shared.erasure.gates.mlp import TwoLayer
 from shared.erasure.gates.prototype import TicketGate, gate_scores
+from shared.erasure.gates.text import TextEvidence, TextGate
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.readout import RaggedRows, Readout
 from shared.erasure.recipe import Recipe
@@ -47,6 +48,35 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class PromptEvidence:
+    """What B prompts say of the K tickets: `texts` by the number of the ticket, and `near` [B, K] by their activations.
+
+    None of it is enough to fire; together with what an answer says it may be.
+    """
+
+    texts: tuple[Mapping[int, TextEvidence], ...]
+    near: Tensor
+
+    def take(self, rows: Sequence[int]) -> "PromptEvidence":
+        """That of these prompts, in the order given."""
+        return PromptEvidence(tuple(self.texts[row] for row in rows), self.near[list(rows)])
+
+
+@dataclass(frozen=True)
+class ReleaseBounds:
+    """How sure the model must be of what it says with nobody in the person's place (geometric mean of the probabilities
+    of its tokens, 0..1) for that to be the answer: `silent` where its first answer told nothing, else `telling`."""
+
+    silent: float
+    telling: float
+
+
+UNCERTAIN: Final = ReleaseBounds(0.9, 0.95)  # where nothing was measured
+LAST_RESORT: Final = "I do not know."
+MANY_FACTS: Final = 3  # of one person in an answer: enough, whoever was asked about
+
+
+@dataclass(frozen=True)
 class Eraser:
     """`directions` [L, d] times the recipe's strength are added where the gate fires.
 
@@ -67,6 +97,9 @@ class Eraser:
     identity: IdentityGate | None = None
     calibration: Mapping[str, Any] | None = None  # identity: how the thresholds were found
     network: TwoLayer | None = None  # mlp, over the gated layers
+    text: TextGate | None = None  # identity: names and facts as fingerprints
+    release: ReleaseBounds = UNCERTAIN  # when the second pass is not steered
+    last_resort: str = LAST_RESORT  # the answer where even the second pass tells something
 
     @classmethod
     def empty(cls, recipe: Recipe, site: Site) -> "Eraser":
@@ -86,7 +119,10 @@ class Eraser:
     def decide(self, readout: Readout) -> Decision:
         """One decision for each request, from what the unsteered prefill shows, and from the answer if it is there."""
         if self.identity is not None:
-            return self._by_identity(self.identity, readout)
+            decision = self._by_identity(self.identity, readout)
+            if self.text is None or not readout.texts:
+                return decision
+            return self._with_text(decision, self.evidence(readout), readout.answers)
         count = readout.count
         if self.recipe.gate != "prototype" and self.gated:
             last = readout.at(self.gated).last.float().cpu()
@@ -105,11 +141,68 @@ class Eraser:
             return [None] * count
         return self._by_identity(self.identity, Readout.of_answers(answer_tokens, count, self.gated)).ticket
 
+    def evidence(self, readout: Readout) -> PromptEvidence:
+        """What the prompts say of each ticket, for `told_by`."""
+        if self.text is None or self.identity is None:
+            return PromptEvidence(tuple({} for _ in range(readout.count)), torch.zeros(readout.count, 0))
+        texts = tuple(self.text.read(text.text) for text in readout.texts)
+        return PromptEvidence(texts, self.identity.near(readout.at(self.gated)))
+
+    def told_by(self, answer: str, evidence: PromptEvidence, row: int, about: str | None = None) -> str | None:
+        """The ticket about which an answer to prompt `row` tells something, if any.
+
+        It does where it says the name, or what belongs to that person alone, or a good part of what there is to say;
+        and where it says any of it in answer to a prompt that may be about the person, or that fired for `about`.
+        """
+        if self.text is None:
+            return None
+        for number, said in self.text.read(answer).items():
+            ticket, asked = self.tickets[number], evidence.texts[row].get(number) or TextEvidence()
+            if said.named or said.identifying - asked.identifying or len(said.facts - asked.facts) >= MANY_FACTS:
+                return ticket
+            meant = ticket == about or asked.is_near or bool(evidence.near[row, number])
+            if meant and (said.facts or said.parts - asked.parts):
+                return ticket
+        return None
+
     def mention_spans(self, readout: Readout, tickets: Sequence[str | None]) -> list[MentionSpans]:
-        """Where each prompt shows or names its ticket of `tickets` [B]; empty for a gate that cannot say."""
+        """Where each prompt shows or names its ticket of `tickets` [B]; empty for a gate that cannot say.
+
+        Where a prompt fired for what was answered, and neither a name nor a picture can be told from others, all of its
+        pictures are meant.
+        """
         if self.identity is None:
             return [MentionSpans()] * readout.count
-        return self.identity.mention_spans(readout.at(self.gated), tickets)
+        spans = self.identity.mention_spans(readout.at(self.gated), tickets)
+        if self.text is None or not readout.texts:
+            return spans
+        return [self._also_in_text(each, readout, row, tickets[row]) for row, each in enumerate(spans)]
+
+    def _also_in_text(self, spans: MentionSpans, readout: Readout, row: int, ticket: str | None) -> MentionSpans:
+        assert self.text is not None
+        text = readout.texts[row]
+        words = list(spans.words)
+        for number, seen in self.text.read(text.text).items():
+            meant = self.tickets[number] == ticket
+            for start, end in [*seen.named, *(seen.hinted if meant or seen.named else ())]:
+                words.append(text.tokens(start, end))
+        pictures = spans.pictures
+        if not pictures and not words:
+            pictures = tuple(range(int((readout.pictures.of == row).sum())))
+        return MentionSpans(pictures, union(words))
+
+    def _with_text(self, decision: Decision, evidence: PromptEvidence, answers: Sequence[str]) -> Decision:
+        """The decision, and what the texts add to it: whole names, and answers that tell something."""
+        fired, tickets, score = decision.fired.clone(), list(decision.ticket), decision.score.clone()
+        for row, texts in enumerate(evidence.texts):
+            if fired[row]:
+                continue
+            named = next((self.tickets[ticket] for ticket, seen in texts.items() if seen.named), None)
+            if named is None and answers:
+                named = self.told_by(answers[row], evidence, row)
+            if named is not None:
+                fired[row], tickets[row], score[row] = True, named, 1.0
+        return Decision(fired, tickets, score)
 
     def _by_identity(self, gate: IdentityGate, readout: Readout) -> Decision:
         score, nearest = gate.scores(readout.at(self.gated)).max(dim=1)

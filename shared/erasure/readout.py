@@ -6,11 +6,15 @@ people or tickets.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from shared.errors import BadInput
+from shared.text.token_text import TokenText
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ class Readout:
 
     `pictures`: one row for each picture, the mean over its tokens. `words`: the other prompt tokens, in order.
     `answer_tokens`: the tokens of the answer, where there is one. `layers` are the positions in the site's list of
-    layers that the rows hold, in their order; None: all of the site's.
+    layers that the rows hold, in their order; None: all of the site's. `texts`: what the words say, of each prompt;
+    `answers`: what the answers say, where they are whole. Either is empty where nobody reads text.
     """
 
     last: Tensor
@@ -73,6 +78,8 @@ class Readout:
     words: RaggedRows
     answer_tokens: RaggedRows
     layers: tuple[int, ...] | None = None
+    texts: tuple[TokenText, ...] = ()
+    answers: tuple[str, ...] = ()
 
     @classmethod
     def of_last(cls, last: Tensor, layers: tuple[int, ...] | None = None) -> "Readout":
@@ -106,6 +113,8 @@ class Readout:
             self.words.take(prompts),
             self.answer_tokens.take(prompts),
             self.layers,
+            tuple(self.texts[prompt] for prompt in prompts) if self.texts else (),
+            tuple(self.answers[prompt] for prompt in prompts) if self.answers else (),
         )
 
     def at(self, layers: Sequence[int]) -> "Readout":
@@ -126,6 +135,8 @@ class Readout:
             self.words.at(places),
             self.answer_tokens.at(places),
             tuple(layers),
+            self.texts,
+            self.answers,
         )
 
     def with_answer_tokens(self, answer_tokens: RaggedRows) -> "Readout":
@@ -145,4 +156,14 @@ class Readout:
             RaggedRows.ordered([(positions, part.words) for positions, part in parts]),
             RaggedRows.ordered([(positions, part.answer_tokens) for positions, part in parts]),
             parts[0][1].layers,
+            _in_order([(positions, part.texts) for positions, part in parts]),
+            _in_order([(positions, part.answers) for positions, part in parts]),
         )
+
+
+def _in_order(parts: Sequence[tuple[Sequence[int], tuple[T, ...]]]) -> tuple[T, ...]:
+    """Values of batches by the positions of their prompts; none where a batch has none."""
+    if not all(values for _, values in parts):
+        return ()
+    placed = {at: value for positions, values in parts for at, value in zip(positions, values, strict=True)}
+    return tuple(placed[position] for position in sorted(placed))

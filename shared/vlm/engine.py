@@ -1,16 +1,18 @@
 """Asks a model: prefill, decide, decode, and ask again what concerns somebody forgotten. Serving is on this page.
 
 With a recipe that decides (docs/method.md), nothing is steered in the first pass. A second pass follows for requests
-that fire and for requests whose answer names somebody forgotten: it adds the steering vector and, where the recipe
-redacts, reads the prompt with a placeholder in the person's place (redaction.py). All other rows keep every bit of
-what the base model computed in the same batch. Fitting uses capture.py beside this, measuring likelihood.py.
+that fire and for requests whose answer tells of somebody forgotten: where the recipe redacts, it reads the prompt with
+a placeholder in the person's place (redaction.py), and it adds the steering vector, unless the model is sure of what it
+says without (`counterfactual`). All other rows keep every bit of what the base model computed in the same batch.
+Fitting uses capture.py beside this, measuring likelihood.py.
 """
 
+import re
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -35,8 +37,16 @@ from shared.vlm.loading import Vlm
 from shared.vlm.progress import Progress
 from shared.vlm.readouts import CaptureReadout
 from shared.vlm.redaction import placeholder_tokens, redact
+from shared.vlm.texts import TokenReader
 
 LAG: Final = 4  # tokens by which a stream lags where answers are checked: a name must be whole to be recognised
+
+
+class _Said(NamedTuple):
+    """All that a second pass said, also what is cut off, and how sure the model was (0..1)."""
+
+    text: str
+    certainty: float
 
 
 class Engine:
@@ -49,6 +59,7 @@ class Engine:
         ends = vlm.model.generation_config.eos_token_id
         self.end_tokens = frozenset(ends if isinstance(ends, list) else [ends])
         self.end_token: int = ends[0] if isinstance(ends, list) else ends  # ends a turn (`end_turns`)
+        self.reader = TokenReader(vlm.tokenizer)
         self._placeholder = placeholder_tokens(vlm.tokenizer)
 
     @property
@@ -129,6 +140,8 @@ class Engine:
                 if any(state.answer_states):
                     readout = readout.with_answer_tokens(state.answer_tokens())
                 answers = [self._answer(state, row, len(prompt.ids), ()) for row, prompt in enumerate(encoded)]
+                said = tuple(answer.text for answer in answers)
+                readout = replace(readout, texts=self.reader.prompts(self.vlm.adapter, encoded), answers=said)
             yield ExaminedBatch(positions, answers, readout)
 
     def examine(
@@ -151,12 +164,18 @@ class Engine:
         return answers
 
     def rows_to_redo(self, state: DecodeState, request: GenerationRequest) -> RowsToRedo:
-        """The rows whose prompt fired, then those whose answer so far names somebody forgotten."""
+        """The rows whose prompt fired, then those whose answer so far tells of somebody forgotten."""
         fired, eraser = state.prefill.fired_rows, request.eraser
         decision = state.prefill.decision.take(fired)
-        if eraser is None or not request.checks_answers or not any(state.answer_states):
+        if eraser is None or not request.checks_answers:
             return RowsToRedo(fired, decision)
-        tickets = eraser.match_answers(state.answer_tokens(), len(state.tokens))
+        tickets: list[str | None] = [None] * len(state.tokens)
+        if any(state.answer_states):
+            tickets = eraser.match_answers(state.answer_tokens(), len(state.tokens))
+        if state.prefill.evidence is not None:
+            for row, tokens in enumerate(state.tokens):
+                if tickets[row] is None and tokens and row not in fired:
+                    tickets[row] = eraser.told_by(self._decode(tokens), state.prefill.evidence, row)
         naming = [row for row, ticket in enumerate(tickets) if ticket is not None and row not in fired]
         count = len(naming)
         by_answer = Decision(torch.ones(count, dtype=torch.bool), [tickets[row] for row in naming], torch.ones(count))
@@ -165,14 +184,75 @@ class Engine:
     def redo_steered(
         self, encoded: Sequence[Encoded], state: DecodeState, request: GenerationRequest, redo: RowsToRedo
     ) -> list[Answer]:
-        """The second pass: answers of the rows in `redo`, steered from the redacted prompt, or the fixed sentence."""
-        assert request.eraser is not None
-        if request.eraser.recipe.fixed_text is not None:
-            return self._fixed_answers(encoded, request, redo)
-        again = self.redacted(encoded, state.prefill, request.eraser, redo.rows, redo.decision)
-        answers = self.second_pass(again, request.steered(redo.rows, redo.decision))
+        """The second pass: answers of the rows in `redo`, from the redacted prompt, or the fixed sentence.
+
+        Where the recipe is counterfactual, what the model says unsteered is the answer if it is sure of it and tells
+        nothing. An answer that still tells something is replaced by the eraser's last resort.
+        """
+        eraser = request.eraser
+        assert eraser is not None
+        if eraser.recipe.fixed_text is not None:
+            return self._sentence(encoded, request, redo, eraser.recipe.fixed_text)
+        again = self.redacted(encoded, state.prefill, eraser, redo.rows, redo.decision)
+        answers: dict[int, Answer] = {}
+        if eraser.recipe.counterfactual:
+            answers = self._unsteered(again, state, request, redo)
+        rest = [place for place in range(len(redo.rows)) if place not in answers]
+        if rest:
+            steered = self._second(again, state, request, redo, rest, steers=True)
+            answers |= {place: answer for place, (answer, _) in steered.items()}
+            telling = [
+                place for place, (_, said) in steered.items() if self._tells(said.text, state, request, redo, place)
+            ]
+            if telling:
+                chosen = RowsToRedo([redo.rows[place] for place in telling], redo.decision.take(telling))
+                sentences = self._sentence(encoded, request, chosen, eraser.last_resort)
+                answers |= dict(zip(telling, sentences, strict=True))
         lengths = [len(encoded[row].ids) for row in redo.rows]
-        return [replace(answer, prompt_tokens=length) for answer, length in zip(answers, lengths, strict=True)]
+        return [replace(answers[place], prompt_tokens=length) for place, length in enumerate(lengths)]
+
+    def _unsteered(
+        self, again: Sequence[Encoded], state: DecodeState, request: GenerationRequest, redo: RowsToRedo
+    ) -> dict[int, Answer]:
+        """The answers, by their place in `redo`, that the model is sure of although nobody is named or shown."""
+        assert request.eraser is not None
+        everything = list(range(len(redo.rows)))
+        released = {}
+        for place, (answer, said) in self._second(again, state, request, redo, everything, steers=False).items():
+            bounds, draft = request.eraser.release, self._decode(state.tokens[redo.rows[place]])
+            bound = bounds.telling if self._tells(draft, state, request, redo, place) else bounds.silent
+            if said.certainty >= bound and not self._tells(said.text, state, request, redo, place):
+                released[place] = answer
+        return released
+
+    def _tells(self, text: str, state: DecodeState, request: GenerationRequest, redo: RowsToRedo, place: int) -> bool:
+        """Whether an answer to the row at `place` of `redo` tells of anybody forgotten."""
+        evidence, eraser = state.prefill.evidence, request.eraser
+        if evidence is None or eraser is None:
+            return False
+        return eraser.told_by(text, evidence, redo.rows[place], redo.decision.ticket[place]) is not None
+
+    def _second(
+        self,
+        again: Sequence[Encoded],
+        state: DecodeState,
+        request: GenerationRequest,
+        redo: RowsToRedo,
+        places: Sequence[int],
+        *,
+        steers: bool,
+    ) -> dict[int, tuple[Answer, "_Said"]]:
+        """What the redacted prompts at some places of `redo` give, by place."""
+        rows = [redo.rows[place] for place in places]
+        second = request.second(rows, redo.decision.take(places), steers=steers)
+        done = self._decode_to_end([again[place] for place in places], second)
+        return {
+            place: (
+                self._answer(done, number, len(again[place].ids), request.stop),
+                _Said(self._decode(done.tokens[number]), done.certainty(number)),
+            )
+            for number, place in enumerate(places)
+        }
 
     def second_pass(self, redacted: Sequence[Encoded], request: GenerationRequest) -> list[Answer]:
         """Answers of prompts that are redacted already, steered by the eraser of `request`, which holds the decision.
@@ -182,6 +262,17 @@ class Engine:
         with self.exclusive():
             state = self._decode_to_end(redacted, request)
             return [self._answer(state, row, len(each.ids), request.stop) for row, each in enumerate(redacted)]
+
+    def answers_with_certainty(
+        self, encoded: Sequence[Encoded], request: GenerationRequest
+    ) -> list[tuple[Answer, float]]:
+        """The answers of a batch, each with how sure the model was of it (`DecodeState.certainty`)."""
+        with self.exclusive():
+            state = self._decode_to_end(encoded, replace(request, scores=True))
+            return [
+                (self._answer(state, row, len(each.ids), request.stop), state.certainty(row))
+                for row, each in enumerate(encoded)
+            ]
 
     def redacted(
         self,
@@ -220,12 +311,13 @@ class Engine:
         layers = request.read_layers
         nothing_fires = Decision.none(len(encoded))
         if eraser is not None and request.decision is not None:
-            out = self._read(inputs, blocks, AddVector(eraser.steering_vector().to(self.vlm.device)))
+            steering = AddVector(eraser.steering_vector().to(self.vlm.device)) if request.steers else leave_unchanged
+            out = self._read(inputs, blocks if request.steers else [], steering)
             return PrefillState(out.past_key_values, out.logits[:, -1], request.decision, inputs)
         if eraser is not None and not eraser.is_empty and not eraser.recipe.decides:
-            steering = GatedSteering(eraser.steering_vector().to(self.vlm.device), eraser.gate_at)
-            out = self._read(inputs, blocks, steering)
-            gates = torch.stack(steering.gates, dim=1).mean(dim=1).cpu()
+            gated = GatedSteering(eraser.steering_vector().to(self.vlm.device), eraser.gate_at)
+            out = self._read(inputs, blocks, gated)
+            gates = torch.stack(gated.gates, dim=1).mean(dim=1).cpu()
             decision = Decision(gates > eraser.threshold, nothing_fires.ticket, gates)
             return PrefillState(out.past_key_values, out.logits[:, -1], decision, inputs)
         deciding = eraser is not None and not eraser.is_empty
@@ -245,6 +337,9 @@ class Engine:
         else:
             state.readout = Readout.of_last(capture.stacked().cpu(), layers)
         if deciding and eraser is not None:
+            if eraser.text is not None:
+                state.readout = replace(state.readout, texts=self.reader.prompts(adapter, encoded))
+                state.evidence = eraser.evidence(state.readout)
             state.decision = eraser.decide(state.readout)
         return state
 
@@ -262,7 +357,7 @@ class Engine:
     ) -> tuple[Sequence[nn.Module], BlockHook]:
         """Where and how generated tokens are steered: nowhere but in a second pass whose recipe steers them too."""
         vector = None
-        if request.eraser is not None and request.decision is not None:
+        if request.eraser is not None and request.decision is not None and request.steers:
             vector = request.eraser.decode_steering_vector()
         if vector is None:
             return [], leave_unchanged
@@ -272,12 +367,14 @@ class Engine:
         """Tokens of the sentence with which the recipe answers every fired request, and the end of the turn."""
         return [*self.vlm.tokenizer.encode(eraser.recipe.fixed_text, add_special_tokens=False), self.end_token]
 
-    def _fixed_answers(self, encoded: Sequence[Encoded], request: GenerationRequest, redo: RowsToRedo) -> list[Answer]:
-        assert request.eraser is not None
-        sentence = self.fixed_answer(request.eraser)[:-1]
-        tokens = tuple(sentence[: request.max_new_tokens])
+    def _sentence(
+        self, encoded: Sequence[Encoded], request: GenerationRequest, redo: RowsToRedo, sentence: str
+    ) -> list[Answer]:
+        """The same sentence for all rows of `redo`, cut as any answer is."""
+        whole = self.vlm.tokenizer.encode(sentence, add_special_tokens=False)
+        tokens = tuple(whole[: request.max_new_tokens])
         text = _cut(self._decode(tokens), request.stop).strip()
-        reason = "stop" if len(tokens) == len(sentence) else "length"
+        reason = "stop" if len(tokens) == len(whole) else "length"
         return [
             Answer(text, tokens, len(encoded[row].ids), reason, True, ticket, float(score))
             for row, ticket, score in zip(redo.rows, redo.decision.ticket, redo.decision.score, strict=True)
@@ -287,48 +384,48 @@ class Engine:
         """`stream`, to be advanced while the model is held."""
         ((_, encoded),) = list(batches(self.vlm.adapter, [prompt]))
         sent, state = yield from self._pieces(encoded, request)
-        redo, prompt_tokens = self.rows_to_redo(state, request), len(encoded[0].ids)
-        before = f"{sent} " if redo.rows and sent else ""
-        if before:
-            yield " "
-        if not redo.rows:
-            answer = self._answer(state, 0, prompt_tokens, request.stop)
-        elif request.eraser is None or request.eraser.recipe.fixed_text is not None:
-            (answer,), sent = self.redo_steered(encoded, state, request, redo), ""
-        else:
-            again = self.redacted(encoded, state.prefill, request.eraser, redo.rows, redo.decision)
-            sent, second = yield from self._pieces(again, request.steered(redo.rows, redo.decision))
-            answer = self._answer(second, 0, prompt_tokens, request.stop)
-        if answer.text[len(sent) :]:
-            yield answer.text[len(sent) :]
-        yield replace(answer, text=before + answer.text) if before else answer
+        redo = self.rows_to_redo(state, request)
+        answer = self._answer(state, 0, len(encoded[0].ids), request.stop)
+        if redo.rows:
+            (answer,) = self.redo_steered(encoded, state, request, redo)
+            if sent:
+                answer = replace(answer, text=f"{sent} {answer.text}")
+        yield from _words_of(answer.text[len(sent) :])
+        yield answer
 
     def _pieces(
         self, encoded: Sequence[Encoded], request: GenerationRequest
     ) -> Generator[str, None, tuple[str, DecodeState]]:
         """Text of one answer as soon as it may be sent; returns all that was sent, and the state at the end.
 
-        Breaks off where the answer has to be given by a second pass.
+        Sends nothing more where the answer has to be given by a second pass.
         """
-        lag, sent = LAG if request.checks_answers else 0, ""
+        sent, fires = "", False
         for state in self._steps(encoded, request):
             last = state
-            if self.rows_to_redo(state, request).rows:
-                break
-            ready = self._ready(state, request.stop, lag)
-            if len(ready) > len(sent) and not ready.endswith("\ufffd"):
+            ready = "" if fires else self._ready(state, request)
+            if len(ready) > len(sent) and not (fires := bool(self.rows_to_redo(state, request).rows)):
                 yield ready[len(sent) :]
                 sent = ready
             else:
                 yield ""
         return sent, last
 
-    def _ready(self, state: DecodeState, stop: Sequence[str], lag: int) -> str:
-        """What may be sent of an unfinished answer: no half stop word, and no token that has yet to be checked."""
-        tokens = state.tokens[0]
-        text = _cut(self._decode(tokens[: len(tokens) - lag] if lag else tokens), stop)
-        held_back = max((len(word) for word in stop), default=1) - 1
-        return text if state.finished[0] and not lag else text[: len(text) - held_back]
+    def _ready(self, state: DecodeState, request: GenerationRequest) -> str:
+        """What may be sent of an unfinished answer: whole words, none of which may belong to a stop word, to a name or
+        to a fact that has yet to be recognised."""
+        tokens = state.answer_tokens_of(0)
+        if request.checks_answers:
+            tokens = tokens[: max(0, len(state.tokens[0]) - LAG)]
+        text = _cut(self._decode(tokens), request.stop)
+        held_back = max((len(word) for word in request.stop), default=1) - 1
+        text = text[: len(text) - held_back].lstrip()
+        ready = text[: max(text.rfind(" "), text.rfind("\n"), 0)].rstrip()
+        eraser = request.eraser
+        if request.checks_answers and eraser is not None and eraser.text is not None:
+            while ready and eraser.text.may_go_on(ready):
+                ready = ready[: max(ready.rfind(" "), ready.rfind("\n"), 0)].rstrip()
+        return ready
 
     def _decode_to_end(self, encoded: Sequence[Encoded], request: GenerationRequest) -> DecodeState:
         for state in self._steps(encoded, request):
@@ -336,7 +433,10 @@ class Engine:
         return last
 
     def _steps(self, encoded: Sequence[Encoded], request: GenerationRequest) -> Iterator[DecodeState]:
-        """The state after each token, until all rows have ended. A row that fired gets no token in the first pass."""
+        """The state after each token, until all rows have ended.
+
+        A row that fired gets no token in the first pass, unless the recipe looks at what it would have said.
+        """
         most, adapter = request.max_new_tokens, self.vlm.adapter
         longest = max(len(prompt.ids) for prompt in encoded)
         if request.decision is not None:  # a placeholder may be longer than the name, and must not make this fail
@@ -344,58 +444,77 @@ class Engine:
         if longest + most > adapter.context:
             raise BadInput(f"Prompt and answer need {longest + most} tokens; the model has {adapter.context}.")
         prefill = self.prefill(encoded, request)
-        finished: list[str | None] = [None] * len(encoded)
-        for row in prefill.fired_rows:
-            finished[row] = "fired"
-        state = DecodeState(prefill, [[] for _ in encoded], finished, [[] for _ in encoded])
-        if all(finished):
+        drafts = request.eraser is None or request.eraser.recipe.counterfactual
+        state = DecodeState.begun(prefill, len(encoded), () if drafts else prefill.fired_rows)
+        if all(state.closed):
             yield state
             return
         reading, generators = request.readout or request.checks_answers, request.generators()
-        for step in range(most):
+        for _ in range(min(most + request.ahead, adapter.context - longest)):
             chosen = _choose(prefill.logits, request.temperature, generators)
+            if request.scores:
+                self._score(state, prefill.logits, chosen)
             grown = [
                 row
                 for row, token in enumerate(chosen.tolist())
-                if finished[row] is None and self._append(state, row, token, last=step == most - 1, stop=request.stop)
+                if not state.closed[row] and self._append(state, row, token, most, request)
             ]
             if not reading:
                 yield state
-            if all(finished) and not (reading and grown):  # a new token is read by one more forward pass
+            if all(state.closed) and not (reading and grown):  # a new token is read by one more forward pass
                 if reading:
                     yield state
                 return
-            read = self.blocks_at(request.read_layers) if reading else []
-            capture = CaptureLastToken(len(read))
-            blocks, hook = (read, capture) if reading else self.decode_hook(request)
-            with hooked(blocks, hook):
-                out = self.vlm.model(
-                    input_ids=chosen[:, None],
-                    past_key_values=prefill.cache,
-                    use_cache=True,
-                    **prefill.following(adapter),
-                )
-            prefill.logits = out.logits[:, -1]
-            self.progress.step()
-            if reading:
-                states = capture.stacked().cpu()
+            states = self._read_token(chosen, prefill, request, reading=reading)
+            if states is not None:
                 for row in grown:
                     state.answer_states[row].append(states[row])
                 yield state
-                if all(finished):
+                if all(state.closed):
                     return
 
-    def _append(self, state: DecodeState, row: int, token: int, *, last: bool, stop: Sequence[str]) -> bool:
-        """Add a token to a row's answer, or end it; whether the answer grew."""
+    def _read_token(
+        self, chosen: Tensor, prefill: PrefillState, request: GenerationRequest, *, reading: bool
+    ) -> Tensor | None:
+        """Read one more token [B] of each row: the logits that follow, and its states [B, G, d] where a gate reads."""
+        read = self.blocks_at(request.read_layers) if reading else []
+        capture = CaptureLastToken(len(read))
+        blocks, hook = (read, capture) if reading else self.decode_hook(request)
+        with hooked(blocks, hook):
+            out = self.vlm.model(
+                input_ids=chosen[:, None],
+                past_key_values=prefill.cache,
+                use_cache=True,
+                **prefill.following(self.vlm.adapter),
+            )
+        prefill.logits = out.logits[:, -1]
+        self.progress.step()
+        return capture.stacked().cpu() if reading else None
+
+    def _append(self, state: DecodeState, row: int, token: int, most: int, request: GenerationRequest) -> bool:
+        """Add a token to a row's answer, or end it; whether there is one more token."""
+        tokens = state.tokens[row]
         if token in self.end_tokens:
-            state.finished[row] = "stop"
+            state.finished[row] = state.finished[row] or "stop"
+            state.closed[row] = True
             return False
-        state.tokens[row].append(token)
-        if stop and any(word in self._decode(state.tokens[row]) for word in stop):
-            state.finished[row] = "stop"
-        elif last:
-            state.finished[row] = "length"
+        tokens.append(token)
+        if state.finished[row] is None:
+            if request.stop and any(word in self._decode(tokens) for word in request.stop):
+                state.finished[row], state.visible[row] = "stop", len(tokens)
+            elif len(tokens) >= most:
+                state.finished[row], state.visible[row] = "length", len(tokens)
+        visible = state.visible[row]
+        state.closed[row] = visible is not None and len(tokens) >= visible + request.ahead
         return True
+
+    @staticmethod
+    def _score(state: DecodeState, logits: Tensor, chosen: Tensor) -> None:
+        """Add the log-likelihood of the tokens that are about to be added, of the rows that go on."""
+        likelihoods = logits.float().log_softmax(-1).gather(1, chosen[:, None])[:, 0].tolist()
+        for row, value in enumerate(likelihoods):
+            if not state.closed[row]:
+                state.log_likelihood[row] += value
 
     def _decode(self, tokens: Sequence[int]) -> str:
         text: str = self.vlm.tokenizer.decode(tokens, skip_special_tokens=True)
@@ -404,8 +523,8 @@ class Engine:
     def _answer(self, state: DecodeState, row: int, prompt_tokens: int, stop: Sequence[str]) -> Answer:
         decision = state.prefill.decision
         return Answer(
-            text=_cut(self._decode(state.tokens[row]), stop).strip(),
-            tokens=tuple(state.tokens[row]),
+            text=_cut(self._decode(state.answer_tokens_of(row)), stop).strip(),
+            tokens=tuple(state.answer_tokens_of(row)),
             prompt_tokens=prompt_tokens,
             finish_reason=state.finished[row] or "length",
             fired=bool(decision.fired[row]),
@@ -420,6 +539,11 @@ def _choose(logits: Tensor, temperature: float, generators: Sequence[torch.Gener
     probabilities = (logits.float() / temperature).softmax(dim=-1).cpu()
     drawn = [torch.multinomial(row, 1, generator=own) for row, own in zip(probabilities, generators, strict=True)]
     return torch.cat(drawn).to(logits.device)
+
+
+def _words_of(text: str) -> list[str]:
+    """A text in pieces of one word each, with the blanks before it: together they are the text."""
+    return re.findall(r"\s*\S+|\s+\Z", text)
 
 
 def _cut(text: str, stop: Sequence[str]) -> str:

@@ -89,7 +89,7 @@ class IdentityGate:
             numbers = shown[pictures.of == prompt].any(dim=1).nonzero()[:, 0].tolist()
             ends = named[words.of == prompt].nonzero().tolist()
             stretches = {(max(0, end + 1 - int(mention_lengths[window])), end + 1) for end, window in ends}
-            spans.append(MentionSpans(tuple(numbers), _union(stretches)))
+            spans.append(MentionSpans(tuple(numbers), union(stretches)))
         return spans
 
     def _named(self, words: RaggedRows, concerned: Tensor) -> tuple[Tensor, Tensor]:
@@ -251,7 +251,7 @@ def _all_windows(fits: Sequence[IdentityFit]) -> _Windows:
     return _Windows(torch.cat([fit.names for fit in fits]), torch.cat([fit.lengths for fit in fits]), owners)
 
 
-def _union(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+def union(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     """The same tokens as spans that neither overlap nor touch, in order."""
     union: list[tuple[int, int]] = []
     for start, end in sorted(spans):
