@@ -7,7 +7,7 @@ import torch
 
 from shared.erasure.base_statistics import BaseStatistics
 from shared.erasure.eraser import Eraser
-from shared.erasure.gates.identity import JOINT_RATE, calibrate
+from shared.erasure.gates.identity_thresholds import JOINT_RATE, calibrate
 from shared.erasure.gates.linear import linear_gate
 from shared.erasure.gates.mlp import two_layer_gate
 from shared.erasure.gates.prototype import TicketGate, gate_score, gate_scores, leave_one_out_scores

@@ -18,7 +18,7 @@ class BaseStatistics:
 
     By gate, linear: `null`, bases [d, k] of the null spaces of G layers (float64). prototype: `whitener` over G layers,
     and `calibration` [c, G, d], whitened calibration prompts, each with the identity it speaks of. identity:
-    `identity`. mlp: `retain` [n, G, d]. always: nothing more.
+    `identity`, and in `identities` whom its known faces show. mlp: `retain` [n, G, d]. always: nothing more.
     """
 
     recipe: str
@@ -71,7 +71,7 @@ class BaseStatistics:
                 calibration=tensors.get("calibration"),
                 identities=tuple(header["identities"]),
                 decode_directions=tensors.get("held"),
-                identity=_identity(tensors),
+                identity=_identity(tensors, tuple(header["identities"])),
                 retain=tensors.get("retain"),
                 release=ReleaseBounds(*header["release"]) if "release" in header else UNCERTAIN,
                 last_resort=header.get("last_resort", LAST_RESORT),
@@ -80,6 +80,6 @@ class BaseStatistics:
             raise IntegrityFailure(f"The statistics lack {exc}.") from exc
 
 
-def _identity(tensors: Mapping[str, Tensor]) -> IdentityStatistics | None:
+def _identity(tensors: Mapping[str, Tensor], ids: tuple[str, ...]) -> IdentityStatistics | None:
     own = {name.removeprefix("identity."): value for name, value in tensors.items() if name.startswith("identity.")}
-    return IdentityStatistics.from_tensors(own) if own else None
+    return IdentityStatistics.from_tensors(own, ids) if own else None

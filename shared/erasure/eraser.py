@@ -12,7 +12,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from shared.erasure.gates.identity import IdentityGate, MentionSpans, raised_thresholds, union
+from shared.erasure.gates.identity import IdentityGate, MentionSpans, union
+from shared.erasure.gates.identity_thresholds import raised_thresholds, reported_bounds
 from shared.erasure.gates.mlp import TwoLayer
 from shared.erasure.gates.prototype import TicketGate, gate_scores
 from shared.erasure.gates.text import TextEvidence, TextGate
@@ -261,8 +262,8 @@ class Eraser:
         """The same tickets with the thresholds of another margin, for choosing one; BadInput for another gate."""
         if self.identity is None or self.calibration is None:
             raise BadInput("Only an eraser with an identity gate has a margin that can be moved.")
-        bound = self.calibration["bound"]
-        thresholds = raised_thresholds(self.identity.fits, (bound["picture"], bound["mention"]), margin)
+        bounds = reported_bounds(self.calibration, self.identity.tickets)
+        thresholds = raised_thresholds(self.identity.fits, bounds, margin)
         return replace(self, identity=replace(self.identity, thresholds=thresholds))
 
     def gate_at(self, layer: int, rows: Tensor) -> Tensor:

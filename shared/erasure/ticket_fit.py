@@ -75,15 +75,18 @@ def fit_identity(
     photos: Sequence[Tensor],
     spellings: Sequence[Sequence[Tensor]],
     text: TextFit | None = None,
+    sightings: Sequence[Tensor] = (),
 ) -> TicketFit:
     """The fit for the identity gate, from activations at its G gated layers, and `text` as it is.
 
-    `photos`: for each photograph its changed copies, [c, G, d] at the picture's tokens. `spellings`: for each way to
-    write a name the tokens of its mentions, each [n, G, d]. Raises BadInput where the ticket has neither.
+    `photos`: for each photograph its changed copies, [c, G, d] at the picture's tokens, or [c, G + 1, d] where they
+    are read at the input too; `sightings`: copies with other kinds of change (`fit_person`). `spellings`: for each way
+    to write a name the tokens of its mentions, each [n, G, d]. Raises BadInput where the ticket has neither.
     """
     if statistics.identity is None:
         raise BadInput("These statistics were not made for the identity gate.")
-    return TicketFit(ticket, recipe.digest, identity=fit_person(statistics.identity, photos, spellings), text=text)
+    fit = fit_person(statistics.identity, photos, spellings, sightings)
+    return TicketFit(ticket, recipe.digest, identity=fit, text=text)
 
 
 def fit_ticket(

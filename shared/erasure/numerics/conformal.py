@@ -14,9 +14,3 @@ def conformal_quantile(scores: Tensor, level: float) -> float:
     """
     rank = min(math.ceil((scores.shape[0] + 1) * level), scores.shape[0])
     return float(scores.sort().values[rank - 1])
-
-
-def conformal_quantiles(scores: Tensor, level: float) -> Tensor:
-    """`conformal_quantile` of each column: [n, K] -> [K]."""
-    rank = min(math.ceil((scores.shape[0] + 1) * level), scores.shape[0])
-    return scores.sort(dim=0).values[rank - 1]
