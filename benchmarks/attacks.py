@@ -37,8 +37,7 @@ from shared.evaluation.attacks.observing import Observation, bystander_answers, 
 from shared.evaluation.attacks.results import by_bystander_family, by_family
 from shared.evaluation.people import Person
 from shared.evaluation.reference import load_reference
-from shared.vlm.adapters.control_tokens import control_tokens_of
-from shared.vlm.asked_model import AskedModel
+from shared.vlm.asked_model import AskedModel, typed_control_tokens
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
 
@@ -142,24 +141,16 @@ def _benchmark(args: argparse.Namespace) -> AttackBenchmark:
         groups = tuple(draws.validation[at * args.people : (at + 1) * args.people] for at in range(args.draws))
         draws = Draws(groups, tuple(person for draw in draws.evaluation for person in draw))
     engine = Engine(load(args.model))
-    tokens = sorted(_typed_tokens(engine))
     choice = Choice(
         per_kind=args.per_kind,
         most=args.per_family,
         seed=args.seed,
         pictures=engine.reads_pictures,
-        control_tokens=tuple(tokens),
+        control_tokens=typed_control_tokens(engine),
     )
     if args.families:
         choice = choice.only(args.families.split(","))
     return AttackBenchmark(ForgettingBenchmark(engine, reference, draws), choice, args.white_box)
-
-
-def _typed_tokens(engine: Engine) -> list[str]:
-    """The control tokens of the model's template that somebody could type, without those that stand for pictures."""
-    tokenizer = engine.vlm.tokenizer
-    written = (tokenizer.convert_ids_to_tokens(number) for number in control_tokens_of(engine.vlm.processor).ids)
-    return [token for token in written if isinstance(token, str) and "image" not in token]
 
 
 def measure(benchmark: AttackBenchmark, number: int, name: str, settings: Settings | None = None) -> dict[str, Any]:

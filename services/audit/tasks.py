@@ -13,7 +13,7 @@ from sqlalchemy import Engine as Database
 
 from services.audit.operator_retain_set import OperatorRetainSet
 from services.audit.suite import Suite
-from services.audit.verdict import Thresholds, Verdict, judge
+from services.audit.verdict import Thresholds, Verdict, judge, settled
 from shared.artifacts.erasers import load_verified_eraser
 from shared.artifacts.retain_sets import open_retain_set
 from shared.artifacts.subject_material import material_source, open_material
@@ -78,16 +78,20 @@ def audit_version(context: AuditContext, audit_id: str, version_id: str) -> None
             with transaction(context.database) as session:
                 version = erasers.get_version_by_id(session, version_id)
                 tickets = erasers.covered_tickets(session, version_id)
+                unchanged = erasers.unchanged_tickets(session, version)
             eraser = load_verified_eraser(context.store, context.keys, context.verifier, version)
             operator_set = _operator_set(context, version)
             material = _open_material(context, version_id, tickets)
-            logger.info("audit of version %d: %d tickets", version.number, len(material.subjects))
+            new = len(material.subjects.keys() - unchanged)
+            logger.info("audit of version %d: %d tickets, %d changed", version.number, len(material.subjects), new)
             report = context.suite.audit(
                 eraser,
                 material.subjects,
                 lambda stage: logger.info("version %d: %s", version.number, stage),
                 operator_set,
+                unchanged,
             )
+            report = settled(report, context.thresholds)
             report["material"] = {"kit": material.from_kits, "gone": material.gone}
             verdict = judge(report, context.thresholds)
     except Unavailable as exc:

@@ -43,6 +43,7 @@ def build_context(**_: Any) -> None:
         thresholds=Thresholds(
             revealed_trained=settings.audit.told_trained,
             revealed_test=settings.audit.told_test,
+            revealed_attacks=settings.audit.told_attacks,
             identical_retain=settings.audit.identical_retain,
             identical_held_out=settings.audit.identical_held_out,
             identical_celebrity=settings.audit.identical_celebrity,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from shared.domain.prompts import Prompt, Turn
 from shared.erasure.eraser import Eraser
 from shared.errors import BadInput
+from shared.vlm.adapters.control_tokens import control_tokens_of
 from shared.vlm.engine import Engine
 from shared.vlm.generation import Answer
 from shared.vlm.likelihood import option_likelihood
@@ -74,3 +75,10 @@ class AskedModel:
 
     def _asked(self, prompt: Prompt) -> Prompt:
         return prompt if self.system is None else Prompt((Turn("system", self.system), *prompt.turns))
+
+
+def typed_control_tokens(engine: Engine) -> tuple[str, ...]:
+    """The control tokens of the model's template that somebody could type, without those that stand for pictures."""
+    tokenizer = engine.vlm.tokenizer
+    written = (tokenizer.convert_ids_to_tokens(number) for number in control_tokens_of(engine.vlm.processor).ids)
+    return tuple(sorted(token for token in written if isinstance(token, str) and "image" not in token))

@@ -89,7 +89,7 @@ class Engine(Reviser):
                 if any(state.answer_states):
                     readout = readout.with_answer_tokens(state.answer_tokens())
                 answers = [self.answer_of(state, row, len(prompt.ids), ()) for row, prompt in enumerate(encoded)]
-                said = tuple(answer.text for answer in answers)
+                said = tuple(self.text_of(tokens) for tokens in state.tokens)
                 readout = replace(readout, texts=self.reader.prompts(self.vlm.adapter, encoded), answers=said)
             yield ExaminedBatch(positions, answers, readout)
 

@@ -54,8 +54,13 @@ class GenerationRequest:
 
     @property
     def ahead(self) -> int:
-        """Tokens that are generated beyond what is returned: a name or fact that is cut off has to be recognised."""
-        return AHEAD if self.eraser is not None and self.eraser.checks_answers else 0
+        """Tokens that are generated beyond what is returned: a name or fact that is cut off has to be recognised.
+
+        A base model's answer that erasers are to decide upon later is read as far.
+        """
+        if self.eraser is None:
+            return AHEAD if self.readout else 0
+        return AHEAD if self.eraser.checks_answers else 0
 
     @property
     def read_layers(self) -> tuple[int, ...] | None:
