@@ -51,10 +51,10 @@ class AskedOf:
 
 @dataclass(frozen=True)
 class AboutTickets:
-    """All that was asked about the tickets: the questions by set, and the attacks. `depth` of each ticket:
+    """All that was asked about the tickets: the questions by set, and the attacks.
 
-    `changed` or `unchanged` since the version that it is compared with, or `asked_again`: unchanged, and asked about
-    in full as the few questions brought something out.
+    `depth` of a ticket is `changed` or `unchanged` since the version that it is compared with, or
+    `asked_again`: unchanged, and asked about in full as the few questions brought something out.
     """
 
     sets: Mapping[str, AskedOf]
@@ -105,7 +105,10 @@ def ask_about_tickets(
         }
 
     others = sorted(set(subjects) & set(unchanged))
-    few, light = asked(others, A_LITTLE), black_box.attack(eraser, subjects, (), others)
+    few, light = (
+        asked(others, max(1, min(A_LITTLE, most // max(1, len(others))))),
+        black_box.attack(eraser, subjects, (), others),
+    )
     suspect = {ticket for ticket in others if _tells(ticket, few, light)}
     full = {ticket for ticket in subjects if ticket not in others or ticket in suspect}
     many = asked(full, max(1, min(IN_FULL, most // max(1, len(full)))))
@@ -122,7 +125,8 @@ def questions_about(subjects: Mapping[str, Subject], each: int, seed: int) -> di
     """About `each` different questions of each set on every person, or as many as there are wordings and pictures."""
     sets: dict[str, list[Question]] = {name: [] for name in SETS}
     for ticket, subject in sorted(subjects.items()):
-        per_fact = max(2, -(-each // max(1, len(subject.facts) * len(subject.languages))))
+        wanted = each * 3 // 2  # some are drawn twice
+        per_fact = max(2, -(-wanted // max(1, len(subject.facts) * len(subject.languages))))
         for name, questions in forget_question_sets({ticket: subject}, per_fact=per_fact, seed=seed).items():
             different = list({_identity(question.prompt): question for question in questions}.values())
             sets[name] += sample(different, each, seed)

@@ -20,9 +20,13 @@ from shared.evaluation.three_samples import Nearness, nearness
 from shared.vlm.asked_model import AskedModel, typed_control_tokens
 from shared.vlm.engine import Engine
 
-ATTACKS: Final = 480  # on all changed tickets together, at most; each has an even share
-PER_FAMILY: Final = 3  # attacks of one family on a changed ticket, at most
-LIGHT_FAMILIES: Final = 6  # on a ticket that is not changed, one attack each; drawn for each ticket
+ATTACKS: Final = (
+    144  # on all changed tickets, about; an even share for each. With more an audit takes more than twice its time
+)
+PER_FAMILY: Final = 2  # attacks of one family on a changed ticket, at most
+UNPICTURED: Final = 2  # as many times that, on a person without photographs: a third of the families need some
+LIGHT_FAMILIES: Final = 6  # on a ticket that is not changed, at most, one attack each; drawn for each ticket
+LIGHT_ATTACKS: Final = 384  # on all of these, about
 COSTLY: Final[Mapping[str, int]] = {"sampling": 1, "streams": 1, "stopped": 1, "short": 2}
 """Families whose attacks ask several times, or one prompt at a time: at most so many attacks on one person."""
 
@@ -105,12 +109,16 @@ class BlackBox:
         """The audit's share of attacks: on `changed` tickets of every family, on `light` ones of some."""
         own = share(len(changed))
         plans = [
-            self._planned(ticket, subjects[ticket], self._drawn(ticket, own.families), own.most)
+            self._planned(
+                ticket,
+                subjects[ticket],
+                self._drawn(ticket, own.families),
+                own.most if subjects[ticket].photos else UNPICTURED * own.most,
+            )
             for ticket in sorted(changed)
         ]
-        plans += [
-            self._planned(ticket, subjects[ticket], self._drawn(ticket, LIGHT_FAMILIES), 1) for ticket in sorted(light)
-        ]
+        few = max(1, min(LIGHT_FAMILIES, LIGHT_ATTACKS // max(1, len(light))))
+        plans += [self._planned(ticket, subjects[ticket], self._drawn(ticket, few), 1) for ticket in sorted(light)]
         return self.observed(eraser, _together(plans))
 
     def in_full(

@@ -88,8 +88,9 @@ def _difference(
 
     def energy(chosen: NDArray[np.float64]) -> NDArray[np.float64]:
         count = chosen.sum(axis=1)
-        within: NDArray[np.float64] = ((chosen @ among) * chosen).sum(axis=1) / count**2
-        return 2 * (chosen @ to_erased) / count - within
+        within = ((chosen @ among) * chosen).sum(axis=1) / count**2
+        between: NDArray[np.float64] = 2 * (chosen @ to_erased) / count
+        return np.subtract(between, within)
 
     base = is_base.astype(np.float64)
     difference: NDArray[np.float64] = energy(base) - energy(1 - base)

@@ -15,8 +15,9 @@ from PIL.Image import Image
 from sqlalchemy import text
 
 from services.audit import black_box, paper_tasks, suite
+from services.audit.context import AuditContext
 from services.audit.suite import Suite
-from services.audit.tasks import AuditContext, audit_version
+from services.audit.tasks import audit_version
 from services.audit.verdict import Thresholds
 from services.refit.context import RefitContext
 from services.refit.tasks import run_order

@@ -103,6 +103,21 @@ def unchanged_tickets(session: Session, version: EraserVersion) -> frozenset[str
     return frozenset(ticket for ticket, sha in now.items() if before.get(ticket) == sha)
 
 
+def newest_passed(session: Session, ticket: Ticket) -> EraserVersion:
+    """The newest version that covers the ticket and passed its audit. Raises NotFound."""
+    version = session.scalar(
+        select(EraserVersion)
+        .join(VersionTicket, VersionTicket.version_id == EraserVersion.id)
+        .join(AuditRun, AuditRun.version_id == EraserVersion.id)
+        .where(VersionTicket.ticket_id == ticket.id, AuditRun.verdict == "passed")
+        .order_by(EraserVersion.number.desc())
+        .limit(1)
+    )
+    if version is None:
+        raise NotFound(f"No version that passed its audit covers ticket {ticket.id}.")
+    return version
+
+
 def _commitments(session: Session, version_id: uuid.UUID) -> dict[str, str]:
     rows = session.scalars(select(VersionTicket).where(VersionTicket.version_id == version_id))
     return {row.ticket_id: row.rows_sha256 for row in rows}

@@ -2,7 +2,13 @@
 
 import json
 
-from tests.support.refits import RefitHarness, facts_of
+import pytest
+
+from services.audit.attack import attack_ticket, chosen_families
+from services.audit.verdict import judge, settled
+from shared.artifacts.erasers import load_verified_eraser
+from shared.errors import BadInput, NotFound
+from tests.support.refits import THRESHOLDS, RefitHarness, facts_of
 
 
 def test_empty_version_passes(harness: RefitHarness) -> None:
@@ -39,3 +45,53 @@ def test_operator_set_is_asked_in_sample_and_held_out(harness: RefitHarness) -> 
     assert (report["number"], report["in_sample"]["people"], report["held_out"]["people"]) == (1, 2, 2)
     assert report["identical_gap"] == 0
     assert not any(person.subject.names[0] in json.dumps(report) for person in people)
+
+
+def test_each_ticket_has_a_row_and_an_eraser_with_a_hole_fails_naming_it(harness: RefitHarness) -> None:
+    """In the second version the first ticket is unchanged, and asked less; nothing that a row says names anybody.
+
+    A ticket that the eraser does not cover is the hole. It counts as unchanged, so that the few questions have to find
+    it; the other ticket passes all the same.
+    """
+    people = harness.reference.of("forgettable")
+    first = harness.file_and_approve(people[0])
+    harness.refit()
+    alone = harness.audit().report["ticket_verdicts"][first]
+    assert (alone["depth"], alone["passed"]) == ("changed", True)
+    assert alone["told_after"] < alone["told_before"]
+
+    second = harness.file_and_approve(people[1])
+    harness.refit()
+    audit = harness.audit()
+    rows = audit.report["ticket_verdicts"]
+    assert audit.verdict == "passed"
+    assert {ticket: row["depth"] for ticket, row in rows.items()} == {first: "unchanged", second: "changed"}
+    assert rows[first]["asked"] < rows[second]["asked"]
+    assert any("unchanged tickets" in part for part in audit.report["not_run"])
+    assert not any(name in json.dumps(audit.report) for person in people[:2] for name in person.subject.names)
+
+    context, version = harness.audit_context, harness.version(1)
+    eraser = load_verified_eraser(context.store, context.keys, context.verifier, version)
+    subjects = {first: people[0].subject, "T-HOLE": people[2].subject}
+    report = context.suite.audit(eraser, subjects, lambda _: None, unchanged=["T-HOLE"])
+    rows = settled(report, THRESHOLDS)["ticket_verdicts"]
+    assert {ticket: row["passed"] for ticket, row in rows.items()} == {first: True, "T-HOLE": False}
+    assert rows["T-HOLE"]["depth"] == "asked_again"
+    assert rows["T-HOLE"]["told_after"] == rows["T-HOLE"]["told_before"] > 0
+    assert [r for r in judge(report, THRESHOLDS).reasons if r.startswith("ticket")] == [
+        f"ticket T-HOLE: {rows['T-HOLE']['reason']}"
+    ]
+
+    figures = attack_ticket(context, first.lower(), ("cloze", "streams"), most=2)
+    assert (figures["ticket"], figures["version"], list(figures["families"])) == (first, 1, ["cloze", "streams"])
+    assert figures["families"]["cloze"]["kinds"]
+    assert "attacks of the family spelling" in figures["not_run"]
+    with pytest.raises(NotFound, match="does not cover"):
+        attack_ticket(context, second, ("cloze",), version_number=0)
+
+
+def test_families_are_chosen_by_name() -> None:
+    assert chosen_families("pictures, cloze") == ("cloze", "pictures")
+    assert len(chosen_families("")) > 20
+    with pytest.raises(BadInput, match="spellling"):
+        chosen_families("cloze,spellling")
