@@ -85,8 +85,8 @@ class Evaluator:
 
         def decide(batch: ReadoutBatch) -> None:
             if not eraser.is_empty:
-                rows = eraser.decide(batch.readout).fired.nonzero()[:, 0].tolist()
-                fired.extend(batch.positions[row] for row in rows)
+                may = eraser.may_fire(batch.readout).nonzero()[:, 0].tolist()
+                fired.extend(batch.positions[row] for row in may)
 
         if key is not None and key in self._examined:
             examined = self._examined[key]

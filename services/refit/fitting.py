@@ -3,12 +3,14 @@
 This module knows the engine and the probes; it knows nothing of stores, databases or queues.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
 from PIL import Image
 from torch import Tensor
 
+from services.refit.known_facts import with_known_facts
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
 from shared.erasure.base_statistics import BaseStatistics
@@ -46,11 +48,12 @@ def fit_subject(
     ticket: str,
     subject: Subject,
     fingerprint_key: bytes = NO_KEY,
+    others: Collection[str] = (),
 ) -> TicketFit:
     """The fit of `ticket`; raises BadInput where nothing about the person can be recognised.
 
     Names and facts are kept under `fingerprint_key` (32 bytes), where the recipe reads text. What the gate cannot
-    compare is not used: `unused_material` says so.
+    compare is not used: `unused_material` says so. `others` are names of people who must stay.
     """
     unused = unused_material(engine, statistics, ticket, subject)
     subject = engine.readable(subject)
@@ -76,7 +79,9 @@ def fit_subject(
                 answers_that_name(name, languages=subject.languages),
             ):
                 names.append(capture.mention_states(engine, prompts, [name] * len(prompts), layers=layers))
-        text = text_of_subject(subject, fingerprint_key) if recipe.read_text else None
+        text = None
+        if recipe.read_text:
+            text = text_of_subject(with_known_facts(engine, subject, others), fingerprint_key)
         return fit_identity(recipe, statistics, ticket, photos, names, text, sightings)
     return fit_ticket(
         recipe,

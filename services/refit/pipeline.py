@@ -226,7 +226,13 @@ def _fit_ticket(
     if share < LEAK_FLOOR:
         return None
     fit = fit_subject(
-        context.engine, context.recipe, statistics, ticket.id, subject, context.keys.secret("fingerprints")
+        context.engine,
+        context.recipe,
+        statistics,
+        ticket.id,
+        subject,
+        context.keys.secret("fingerprints"),
+        _names_of_others(context),
     )
     if not fit.is_finite:
         raise BadInput(f"The model gives NaN or infinity on the forget prompts of ticket {ticket.id}.")
@@ -240,6 +246,12 @@ def _fit_ticket(
         logger.warning("%s", note)
     unused.extend(notes)
     return fit
+
+
+def _names_of_others(context: RefitContext) -> list[str]:
+    """The names of all people of the reference who are kept or measured, not of those who may be forgotten."""
+    people = (person for person in context.reference.people if person.split != "forgettable")
+    return [name for person in people for name in person.subject.names]
 
 
 def _self_test(context: RefitContext, eraser: Eraser) -> None:

@@ -4,6 +4,7 @@ Assembled from base statistics and the fits of all tickets (assembly.py), writte
 back with every check (serialization.py). Knows no model: it is given activations and says what to add to them.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -21,6 +22,7 @@ from shared.erasure.readout import RaggedRows, Readout
 from shared.erasure.recipe import Recipe
 from shared.erasure.site import Site
 from shared.errors import BadInput
+from shared.text.canonical import renderings
 
 
 @dataclass(frozen=True)
@@ -50,17 +52,15 @@ class Decision:
 
 @dataclass(frozen=True)
 class PromptEvidence:
-    """What B prompts say of the K tickets: `texts` by the number of the ticket, and `near` [B, K] by their activations.
+    """What B prompts say of the K tickets: `texts` by the number of the ticket; by their activations `near` [B, K], and
+    `shown` [B, K], which a picture may be near as well.
 
     None of it is enough to fire; together with what an answer says it may be.
     """
 
     texts: tuple[Mapping[int, TextEvidence], ...]
     near: Tensor
-
-    def take(self, rows: Sequence[int]) -> "PromptEvidence":
-        """That of these prompts, in the order given."""
-        return PromptEvidence(tuple(self.texts[row] for row in rows), self.near[list(rows)])
+    shown: Tensor
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ class ReleaseBounds:
 
 UNCERTAIN: Final = ReleaseBounds(0.9, 0.95)  # where nothing was measured
 LAST_RESORT: Final = "I do not know."
+LONGEST_NAME: Final = 4  # words
 MANY_FACTS: Final = 3  # of one person in an answer: enough, whoever was asked about
 
 
@@ -145,9 +146,14 @@ class Eraser:
     def evidence(self, readout: Readout) -> PromptEvidence:
         """What the prompts say of each ticket, for `told_by`."""
         if self.text is None or self.identity is None:
-            return PromptEvidence(tuple({} for _ in range(readout.count)), torch.zeros(readout.count, 0))
+            none = torch.zeros(readout.count, 0, dtype=torch.bool)
+            return PromptEvidence(tuple({} for _ in range(readout.count)), none, none)
         texts = tuple(self.text.read(text.text) for text in readout.texts)
-        return PromptEvidence(texts, self.identity.near(readout.at(self.gated)))
+        at_gate = readout.at(self.gated)
+        near = shown = self.identity.near(at_gate.without_pictures())
+        if len(readout.pictures.of):
+            shown = self.identity.near(at_gate)
+        return PromptEvidence(texts, near, shown)
 
     def told_by(self, answer: str, evidence: PromptEvidence, row: int, about: str | None = None) -> str | None:
         """The ticket about which an answer to prompt `row` tells something, if any.
@@ -165,6 +171,43 @@ class Eraser:
             if meant and (said.facts or said.parts - asked.parts):
                 return ticket
         return None
+
+    def suspects(self, answer: str) -> list[str]:
+        """The tickets of which an answer tells a fact. As a rule it is somebody else's fact too.
+
+        Where the prompt has a picture, it may show the person in a way that the gate does not know: whoever has the
+        model may ask it who that is (`identified`).
+        """
+        if self.text is None:
+            return []
+        return [self.tickets[number] for number, said in self.text.read(answer).items() if said.facts]
+
+    def identified(
+        self, named: Sequence[str], suspects: Sequence[str], evidence: PromptEvidence, row: int
+    ) -> str | None:
+        """Which of `suspects` the pictures of prompt `row` show, by the answers `named` of the model to who that is.
+
+        It is the one whom an answer names; else one whom the picture is near, unless all answers agree on another name.
+        """
+        if self.text is None:
+            return None
+        said = {self.tickets[number] for text in named for number, seen in self.text.read(text).items() if seen.named}
+        for ticket in suspects:
+            if ticket in said:
+                return ticket
+        answers = Counter(" ".join(word.text for word in renderings(text)[0]) for text in named)
+        same, times = answers.most_common(1)[0] if answers else ("", 0)
+        if times == len(named) > 1 and len(same.split()) <= LONGEST_NAME:
+            return None
+        return next((ticket for ticket in suspects if evidence.shown[row, self.tickets.index(ticket)]), None)
+
+    def may_fire(self, readout: Readout) -> Tensor:
+        """Which requests fire, or may once the model is asked whom their pictures show, [B]."""
+        fires = self.decide(readout).fired.clone()
+        if self.text is not None and readout.answers:
+            for row in readout.pictures.of.unique().tolist():
+                fires[row] = bool(fires[row]) or bool(self.suspects(readout.answers[row]))
+        return fires
 
     def mention_spans(self, readout: Readout, tickets: Sequence[str | None]) -> list[MentionSpans]:
         """Where each prompt shows or names its ticket of `tickets` [B]; empty for a gate that cannot say.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import torch
+from PIL.Image import Image
 from torch import Tensor, nn
 
 from shared.domain.prompts import Prompt
@@ -24,11 +25,13 @@ class Encoded:
     LLaVA and Gemma 3: `pixels` [k, 3, H, W]. Qwen's: `pixels` [n, c], the patches of all k pictures, and their `grids`
     [k, 3]. Where pictures are cut into tiles: `pixels` [n, 3, S, S], and in `grids` how they are cut.
     Tokens may be appended to `ids` (teacher forcing): `inputs` derives from them whatever else the model needs.
+    `photos`: the pictures as they were given, to be shown again with another question.
     """
 
     ids: Tensor
     pixels: Tensor | None
     grids: Tensor | None = None
+    photos: tuple[Image, ...] = ()
 
 
 class Adapter(Protocol):
