@@ -4,7 +4,7 @@ People of the `forgettable` split are told of by picture. `as_before` is how the
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -149,22 +149,17 @@ def _bordered(image: Image.Image, rng: random.Random) -> Image.Image:
     return ImageOps.expand(image, rng.randint(3, 8), (0, 0, 0)).resize(image.size)
 
 
-@pytest.mark.parametrize("change", [_dark, _cropped, _bordered])
-def test_changed_pictures_that_are_told_fire(
-    engine: Engine,
-    eraser: Eraser,
-    forgotten: Sequence[Person],
-    change: Callable[[Image.Image, random.Random], Image.Image],
-) -> None:
-    """With thresholds raised towards the copies of the fit, as it was, fewer of them did."""
+def test_changed_pictures_that_are_told_fire(engine: Engine, eraser: Eraser, forgotten: Sequence[Person]) -> None:
+    """Darker, cut and framed. With thresholds raised towards the copies of the fit, as it was, fewer of them did."""
     prompts: list[Prompt] = []
     for person in forgotten:
         rng = random.Random(person.id)
-        asked = [Prompt.ask(ASKED, change(person.subject.photos[0], rng)) for _ in range(12)]
+        photo = person.subject.photos[0]
+        asked = [Prompt.ask(ASKED, change(photo, rng)) for change in (_dark, _cropped, _bordered) for _ in range(10)]
         prompts += told(engine, asked, person)
-    assert len(prompts) >= 8
+    assert len(prompts) >= 20
     share = fired(engine, eraser, prompts)
-    assert share >= 0.9
+    assert share >= 0.95
     assert fired(engine, as_before(eraser), prompts) < share
 
 
