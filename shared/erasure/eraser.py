@@ -7,7 +7,7 @@ back with every check (serialization.py). Knows no model: it is given activation
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -61,6 +61,13 @@ class PromptEvidence:
     texts: tuple[Mapping[int, TextEvidence], ...]
     near: Tensor
     shown: Tensor
+
+
+class Examined(NamedTuple):
+    """The decision on B prompts, and what it rests on; no evidence where the eraser reads no text."""
+
+    decision: Decision
+    evidence: PromptEvidence | None
 
 
 @dataclass(frozen=True)
@@ -121,10 +128,7 @@ class Eraser:
     def decide(self, readout: Readout) -> Decision:
         """One decision for each request, from what the unsteered prefill shows, and from the answer if it is there."""
         if self.identity is not None:
-            decision = self._by_identity(self.identity, readout)
-            if self.text is None or not readout.texts:
-                return decision
-            return self._with_text(decision, self.evidence(readout), readout.answers)
+            return self.examine(readout).decision
         count = readout.count
         if self.recipe.gate != "prototype" and self.gated:
             last = readout.at(self.gated).last.float().cpu()
@@ -141,19 +145,21 @@ class Eraser:
         """For each of `count` answers, the ticket whose name its tokens (at the gated layers) hold, if any."""
         if self.identity is None:
             return [None] * count
-        return self._by_identity(self.identity, Readout.of_answers(answer_tokens, count, self.gated)).ticket
+        answers = Readout.of_answers(answer_tokens, count, self.gated)
+        score, nearest = self.identity.scores(answers).max(dim=1)
+        return self._decision(score, nearest).ticket
 
-    def evidence(self, readout: Readout) -> PromptEvidence:
-        """What the prompts say of each ticket, for `told_by`."""
-        if self.text is None or self.identity is None:
-            none = torch.zeros(readout.count, 0, dtype=torch.bool)
-            return PromptEvidence(tuple({} for _ in range(readout.count)), none, none)
+    def examine(self, readout: Readout) -> "Examined":
+        """The decision of an identity gate and what the prompts say of each ticket, for `told_by`."""
+        assert self.identity is not None
+        compared = self.identity.compare(readout.at(self.gated))
+        score, nearest = compared.margins.max(dim=1)
+        decision = self._decision(score, nearest)
+        if self.text is None or not readout.texts:
+            return Examined(decision, None)
         texts = tuple(self.text.read(text.text) for text in readout.texts)
-        at_gate = readout.at(self.gated)
-        near = shown = self.identity.near(at_gate.without_pictures())
-        if len(readout.pictures.of):
-            shown = self.identity.near(at_gate)
-        return PromptEvidence(texts, near, shown)
+        evidence = PromptEvidence(texts, compared.named, compared.named | compared.shown)
+        return Examined(self._with_text(decision, evidence, readout.answers), evidence)
 
     def told_by(self, answer: str, evidence: PromptEvidence, row: int, about: str | None = None) -> str | None:
         """The ticket about which an answer to prompt `row` tells something, if any.
@@ -247,10 +253,6 @@ class Eraser:
             if named is not None:
                 fired[row], tickets[row], score[row] = True, named, 1.0
         return Decision(fired, tickets, score)
-
-    def _by_identity(self, gate: IdentityGate, readout: Readout) -> Decision:
-        score, nearest = gate.scores(readout.at(self.gated)).max(dim=1)
-        return self._decision(score, nearest)
 
     def _decision(self, score: Tensor, nearest: Tensor) -> Decision:
         """From the best score [B] and the index of its ticket [B]."""

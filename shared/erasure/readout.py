@@ -153,10 +153,6 @@ class Readout:
             self.embedded,
         )
 
-    def without_pictures(self) -> "Readout":
-        """The same prompts as if they had no pictures."""
-        return replace(self, pictures=RaggedRows.none(*self.last.shape[1:]))
-
     def with_answer_tokens(self, answer_tokens: RaggedRows) -> "Readout":
         """The same prompts with the tokens of their answers."""
         return replace(self, answer_tokens=answer_tokens)

@@ -99,8 +99,10 @@ class Decoder:
         if deciding and eraser is not None:
             if eraser.text is not None:
                 state.readout = replace(state.readout, texts=self.reader.prompts(adapter, encoded))
-                state.evidence = eraser.evidence(state.readout)
-            state.decision = eraser.decide(state.readout)
+            if eraser.identity is not None:
+                state.decision, state.evidence = eraser.examine(state.readout)
+            else:
+                state.decision = eraser.decide(state.readout)
         return state
 
     def blocks_at(self, layers: tuple[int, ...] | None) -> list[nn.Module]:

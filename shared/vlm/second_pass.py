@@ -13,13 +13,14 @@ import torch
 
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Decision, Eraser
+from shared.erasure.gates.identity import MentionSpans
 from shared.erasure.readout import Readout
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.batching import batches
 from shared.vlm.decoding import Decoder, cut
 from shared.vlm.generation import Answer, DecodeState, GenerationRequest, PrefillState, RowsToRedo
 from shared.vlm.loading import Vlm
-from shared.vlm.redaction import placeholder_tokens, redact
+from shared.vlm.redaction import placeholder_tokens, redact, without_earlier_turns
 
 WHO: Final = ("What is the name of this person?", "Who is this person?", "Who do we see here?")
 NAME_TOKENS: Final = 24  # of the answer to such a question
@@ -178,10 +179,13 @@ class Reviser(Decoder):
         if not eraser.recipe.redact or readout is None:
             return list(encoded)
         spans = eraser.mention_spans(readout, decision.ticket)
-        return [
-            redact(self.vlm.adapter, prompt, where, self._placeholder)
-            for prompt, where in zip(encoded, spans, strict=True)
-        ]
+        return [self._redact_one(prompt, where) for prompt, where in zip(encoded, spans, strict=True)]
+
+    def _redact_one(self, encoded: Encoded, spans: MentionSpans) -> Encoded:
+        shorter = None if encoded.prompt is None else without_earlier_turns(encoded.prompt, spans)
+        if shorter is not None:
+            return self.vlm.adapter.encode([shorter])[0]
+        return redact(self.vlm.adapter, encoded, spans, self._placeholder)
 
     def fixed_answer(self, eraser: Eraser) -> list[int]:
         """Tokens of the sentence with which the recipe answers every fired request, and the end of the turn."""

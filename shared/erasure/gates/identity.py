@@ -31,6 +31,15 @@ class MentionSpans:
     words: tuple[tuple[int, int], ...] = ()
 
 
+class GateScores(NamedTuple):
+    """Of B prompts and K tickets, [B, K] each: `margins` above the thresholds (above 0 it fires), and whether a mention
+    (`named`) or a picture (`shown`) is at least near."""
+
+    margins: Tensor
+    named: Tensor
+    shown: Tensor
+
+
 @dataclass(frozen=True)
 class IdentityGate:
     """The K tickets of a version. `thresholds` [K, C] belong to the version, the fits to tickets.
@@ -51,16 +60,7 @@ class IdentityGate:
 
     def scores(self, readout: Readout) -> Tensor:
         """How far each prompt is above each ticket's thresholds, [B, K]; above 0 it fires. `readout`: gated layers."""
-        topic = self.spaces.topic
-        by_picture = torch.full((readout.count, len(self.fits)), -2.0)  # below any margin of a prompt without pictures
-        for channel, rows, scores in self._pictures(readout):
-            by_picture = torch.maximum(by_picture, self._margins(rows, scores, channel, readout))
-        if topic is not None:
-            harmless = topic(readout.last) < topic.threshold
-            by_picture[harmless] = -1.0
-        by_name = self._margins(readout.words, self.mention_scores(readout.words), MENTION, readout)
-        by_answer = self._margins(readout.answer_tokens, self.mention_scores(readout.answer_tokens), MENTION, readout)
-        return torch.maximum(by_picture, torch.maximum(by_name, by_answer))
+        return self.compare(readout).margins
 
     def near(self, readout: Readout) -> Tensor:
         """Which tickets each prompt is at least weakly about, [B, K]: evidence that counts beside other evidence alone.
@@ -68,12 +68,27 @@ class IdentityGate:
         Any channel's score lies above its joint threshold, whatever the topic. Without joint thresholds those for
         acting alone are taken. `readout`: gated layers.
         """
-        bounds, near = self._near_bounds(), torch.zeros(readout.count, len(self.fits), dtype=torch.bool)
+        compared = self.compare(readout)
+        return compared.named | compared.shown
+
+    def compare(self, readout: Readout) -> GateScores:
+        """What the gate says of each prompt and ticket, each channel compared once. `readout`: gated layers."""
+        topic, bounds, shape = self.spaces.topic, self._near_bounds(), (readout.count, len(self.fits))
+        by_picture = torch.full(shape, -2.0)  # below any margin of a prompt without pictures
+        shown, named = torch.zeros(shape, dtype=torch.bool), torch.zeros(shape, dtype=torch.bool)
         for channel, rows, scores in self._pictures(readout):
-            near |= rows.best(scores, readout.count) > bounds[:, channel]
+            best = rows.best(scores, readout.count)
+            by_picture = torch.maximum(by_picture, self._margins(best, channel))
+            shown |= best > bounds[:, channel]
+        if topic is not None:
+            harmless = topic(readout.last) < topic.threshold
+            by_picture[harmless] = -1.0
+        margins = by_picture
         for tokens in (readout.words, readout.answer_tokens):
-            near |= tokens.best(self.mention_scores(tokens), readout.count) > bounds[:, MENTION]
-        return near
+            best = tokens.best(self.mention_scores(tokens), readout.count)
+            margins = torch.maximum(margins, self._margins(best, MENTION))
+            named |= best > bounds[:, MENTION]
+        return GateScores(margins, named, shown)
 
     def _near_bounds(self) -> Tensor:
         """[K, C]."""
@@ -140,8 +155,8 @@ class IdentityGate:
         named = (scores > bounds[owners, MENTION]) & concerned[words.of][:, owners]
         return named, torch.cat([fit.mention_lengths for fit in fits])
 
-    def _margins(self, rows: RaggedRows, scores: Tensor, channel: int, readout: Readout) -> Tensor:
-        return rows.best(scores, readout.count) - self.thresholds[:, channel].clamp(min=-1)
+    def _margins(self, best: Tensor, channel: int) -> Tensor:
+        return best - self.thresholds[:, channel].clamp(min=-1)
 
     def portrait_scores(self, pictures: Tensor) -> Tensor:
         """Mean cosine over layers to the ticket's nearest photograph: [N, G, d] -> [N, K]; -1 without such a space."""

@@ -1,11 +1,10 @@
 """Pictures of forgotten people on the demo model, where they leaked: out of context, changed, and beside a bad ticket.
 
-People of the `forgettable` split are told of by picture. What fired before is what the blocks alone say (`at_blocks`),
-with the same thresholds.
+People of the `forgettable` split are told of by picture. `as_before` is how they leaked.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from shared.domain.prompts import Prompt, Turn
 from shared.erasure.assembly import assemble
 from shared.erasure.base_statistics import BaseStatistics
 from shared.erasure.eraser import Eraser
+from shared.erasure.gates.identity import PICTURE
 from shared.erasure.recipe import LACUNA
 from shared.erasure.ticket_fit import TicketFit
 from shared.evaluation.people import Person
@@ -33,6 +33,7 @@ pytestmark = pytest.mark.slow
 MODEL = Path(__file__).resolve().parents[3] / "models/demo-vlm"
 ASKED = "What is the occupation of this person?"
 FORGOTTEN = 4
+BEFORE = 0.86  # median threshold of 30 tickets in versions with one bound for all (0.81 to 0.92)
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +81,12 @@ def eraser(engine: Engine, statistics: BaseStatistics, fits: list[TicketFit]) ->
     return assemble(LACUNA, statistics, engine.vlm.site, fits)
 
 
-def at_blocks(eraser: Eraser) -> Eraser:
-    """The same without the reader at the input."""
+def as_before(eraser: Eraser) -> Eraser:
+    """The same without the reader at the input, and with the threshold that the one at the blocks had."""
     assert eraser.identity is not None
-    spaces = replace(eraser.identity.spaces, embedded=None)
-    return replace(eraser, identity=replace(eraser.identity, spaces=spaces))
+    spaces, thresholds = replace(eraser.identity.spaces, embedded=None), eraser.identity.thresholds.clone()
+    thresholds[:, PICTURE] = BEFORE
+    return replace(eraser, identity=replace(eraser.identity, spaces=spaces, thresholds=thresholds))
 
 
 def told(engine: Engine, prompts: Sequence[Prompt], person: Person) -> list[Prompt]:
@@ -119,7 +121,7 @@ def after_talk(photo: Image.Image) -> list[Prompt]:
 def test_second_picture_and_later_turns_are_recognised(
     engine: Engine, reference: Reference, eraser: Eraser, forgotten: Sequence[Person]
 ) -> None:
-    """Told by the base model, missed at the blocks, and fired on by what the picture alone says."""
+    """Told by the base model, missed at the blocks, and recognised by what the picture alone says."""
     others = [person.subject.photos[0] for person in reference.of("stranger_eval")[:12]]
     prompts: list[Prompt] = []
     for person in forgotten:
@@ -129,7 +131,7 @@ def test_second_picture_and_later_turns_are_recognised(
         prompts += told(engine, asked, person)
         assert fired(engine, eraser, after_talk(shown[0])) == 1.0
     assert len(prompts) >= 8
-    assert fired(engine, at_blocks(eraser), prompts) < 0.7
+    assert fired(engine, as_before(eraser), prompts) < 0.7
     assert fired(engine, eraser, prompts) == 1.0
 
 
@@ -147,24 +149,18 @@ def _bordered(image: Image.Image, rng: random.Random) -> Image.Image:
     return ImageOps.expand(image, rng.randint(3, 8), (0, 0, 0)).resize(image.size)
 
 
-@pytest.mark.parametrize("change", [_dark, _cropped, _bordered])
-def test_changed_pictures_that_are_told_fire(
-    engine: Engine,
-    statistics: BaseStatistics,
-    eraser: Eraser,
-    fits: list[TicketFit],
-    forgotten: Sequence[Person],
-    change: Callable[[Image.Image, random.Random], Image.Image],
-) -> None:
-    """With one threshold raised towards the copies of the fit, as it was, some of them would not."""
-    assert eraser.identity is not None
+def test_changed_pictures_that_are_told_fire(engine: Engine, eraser: Eraser, forgotten: Sequence[Person]) -> None:
+    """Darker, cut and framed. With thresholds raised towards the copies of the fit, as it was, fewer of them did."""
     prompts: list[Prompt] = []
     for person in forgotten:
         rng = random.Random(person.id)
-        asked = [Prompt.ask(ASKED, change(person.subject.photos[0], rng)) for _ in range(12)]
+        photo = person.subject.photos[0]
+        asked = [Prompt.ask(ASKED, change(photo, rng)) for change in (_dark, _cropped, _bordered) for _ in range(10)]
         prompts += told(engine, asked, person)
-    assert len(prompts) >= 8
-    assert fired(engine, eraser, prompts) >= 0.9
+    assert len(prompts) >= 20
+    share = fired(engine, eraser, prompts)
+    assert share >= 0.95
+    assert fired(engine, as_before(eraser), prompts) < share
 
 
 def test_other_people_do_not_fire(engine: Engine, reference: Reference, eraser: Eraser) -> None:
@@ -183,7 +179,6 @@ def test_poisoned_ticket_leaves_the_others_silent(
     engine: Engine,
     reference: Reference,
     statistics: BaseStatistics,
-    eraser: Eraser,
     fits: list[TicketFit],
     forgotten: Sequence[Person],
 ) -> None:
