@@ -89,8 +89,8 @@ def _difference(
     def energy(chosen: NDArray[np.float64]) -> NDArray[np.float64]:
         count = chosen.sum(axis=1)
         within = ((chosen @ among) * chosen).sum(axis=1) / count**2
-        between: NDArray[np.float64] = 2 * (chosen @ to_erased) / count
-        return np.subtract(between, within)
+        distance: NDArray[np.float64] = 2 * (chosen @ to_erased) / count - within
+        return distance
 
     base = is_base.astype(np.float64)
     difference: NDArray[np.float64] = energy(base) - energy(1 - base)
