@@ -56,13 +56,12 @@ def known_facts(engine: Engine, subject: Subject) -> tuple[Fact, ...]:
         for attribute, said in _said_again(engine, _asking(nobody, attributes), (name,), times=1).items():
             spans[attribute] = [span for span in spans.get(attribute, []) if not reveals(" / ".join(said), (span,))]
     listed = [spelling for fact in subject.facts for spelling in fact.accept]
-    facts = [
-        Fact(attribute, span)
-        for attribute, said in spans.items()
-        for span in said
-        if not any(reveals(value, (span,)) or reveals(span, (value,)) for value in listed)
-    ]
-    return tuple(facts[:MOST])
+    facts: dict[str, Fact] = {}  # a value once, whatever the model was asked
+    for attribute, said in spans.items():
+        for span in said:
+            if not any(reveals(value, (span,)) or reveals(span, (value,)) for value in listed):
+                facts.setdefault(normalised(span), Fact(attribute, span))
+    return tuple(facts.values())[:MOST]
 
 
 def _told_names(engine: Engine, subject: Subject, others: Collection[str]) -> tuple[str, ...]:

@@ -52,14 +52,13 @@ class Decision:
 
 @dataclass(frozen=True)
 class PromptEvidence:
-    """What B prompts say of the K tickets: `texts` by the number of the ticket; by their activations `near` [B, K], and
-    `shown` [B, K], which a picture may be near as well.
+    """What B prompts say of the K tickets: `texts` by the number of the ticket, and whose pictures they are near
+    (`shown` [B, K]).
 
     None of it is enough to fire; together with what an answer says it may be.
     """
 
     texts: tuple[Mapping[int, TextEvidence], ...]
-    near: Tensor
     shown: Tensor
 
 
@@ -153,13 +152,17 @@ class Eraser:
         """The decision of an identity gate and what the prompts say of each ticket, for `told_by`."""
         assert self.identity is not None
         compared = self.identity.compare(readout.at(self.gated))
-        score, nearest = compared.margins.max(dim=1)
-        decision = self._decision(score, nearest)
         if self.text is None or not readout.texts:
-            return Examined(decision, None)
+            score, nearest = compared.margins.max(dim=1)
+            return Examined(self._decision(score, nearest), None)
         texts = tuple(self.text.read(text.text) for text in readout.texts)
-        evidence = PromptEvidence(texts, compared.named, compared.named | compared.shown)
-        return Examined(self._with_text(decision, evidence, readout.answers), evidence)
+        for row, evidence in enumerate(texts):  # a namesake's name is not the person's
+            others = [number for number, seen in evidence.items() if seen.is_another]
+            compared.by_mention[row, others] = -1.0
+        score, nearest = compared.margins.max(dim=1)
+        evidence_of_all = PromptEvidence(texts, compared.shown)
+        decision = self._with_text(self._decision(score, nearest), evidence_of_all, readout.answers)
+        return Examined(decision, evidence_of_all)
 
     def told_by(self, answer: str, evidence: PromptEvidence, row: int, about: str | None = None) -> str | None:
         """The ticket about which an answer to prompt `row` tells something, if any.
@@ -173,8 +176,7 @@ class Eraser:
             ticket, asked = self.tickets[number], evidence.texts[row].get(number) or TextEvidence()
             if said.named or said.identifying - asked.identifying or len(said.facts - asked.facts) >= MANY_FACTS:
                 return ticket
-            meant = ticket == about or asked.is_near or bool(evidence.near[row, number])
-            if meant and (said.facts or said.parts - asked.parts):
+            if (ticket == about or asked.is_near) and (said.facts or said.parts - asked.parts):
                 return ticket
         return None
 
@@ -193,13 +195,16 @@ class Eraser:
     ) -> str | None:
         """Which of `suspects` the pictures of prompt `row` show, by the answers `named` of the model to who that is.
 
-        It is the one whom an answer names; else one whom the picture is near, unless all answers agree on another name.
+        It is the one whom two answers name, or one of them where the picture is near; else one whom the picture is
+        near, unless all answers agree on another name.
         """
         if self.text is None:
             return None
-        said = {self.tickets[number] for text in named for number, seen in self.text.read(text).items() if seen.named}
+        read = [self.text.read(text) for text in named]
         for ticket in suspects:
-            if ticket in said:
+            number = self.tickets.index(ticket)
+            times = sum(bool(said[number].named) for said in read if number in said)
+            if times > 1 or (times and bool(evidence.shown[row, number])):
                 return ticket
         answers = Counter(" ".join(word.text for word in renderings(text)[0]) for text in named)
         same, times = answers.most_common(1)[0] if answers else ("", 0)

@@ -32,12 +32,18 @@ class MentionSpans:
 
 
 class GateScores(NamedTuple):
-    """Of B prompts and K tickets, [B, K] each: `margins` above the thresholds (above 0 it fires), and whether a mention
-    (`named`) or a picture (`shown`) is at least near."""
+    """Of B prompts and K tickets, [B, K] each: how far the pictures and the mentions are above the thresholds (above 0
+    it fires), and whether a mention (`named`) or a picture (`shown`) is at least near."""
 
-    margins: Tensor
+    by_picture: Tensor
+    by_mention: Tensor
     named: Tensor
     shown: Tensor
+
+    @property
+    def margins(self) -> Tensor:
+        """The larger of both."""
+        return torch.maximum(self.by_picture, self.by_mention)
 
 
 @dataclass(frozen=True)
@@ -83,12 +89,12 @@ class IdentityGate:
         if topic is not None:
             harmless = topic(readout.last) < topic.threshold
             by_picture[harmless] = -1.0
-        margins = by_picture
+        by_mention = torch.full(shape, -2.0)
         for tokens in (readout.words, readout.answer_tokens):
             best = tokens.best(self.mention_scores(tokens), readout.count)
-            margins = torch.maximum(margins, self._margins(best, MENTION))
+            by_mention = torch.maximum(by_mention, self._margins(best, MENTION))
             named |= best > bounds[:, MENTION]
-        return GateScores(margins, named, shown)
+        return GateScores(by_picture, by_mention, named, shown)
 
     def _near_bounds(self) -> Tensor:
         """[K, C]."""

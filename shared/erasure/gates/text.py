@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import torch
@@ -47,7 +48,7 @@ class Kind(IntEnum):
     PART = 0  # one word of a name
     SLIP = 1  # that word without one of its letters
     WHOLE = 2  # a name written as one word
-    INITIAL = 3  # the last name behind the initial of the first
+    INITIAL = 3  # the last name behind the initial of the first, or behind a name that begins as the first does
     VALUE = 4  # a fact
     IDENTIFYING = 5  # a fact that belongs to one person alone
     BEGINNING = 6  # the first words of a name or of a fact
@@ -111,6 +112,7 @@ def fit_text(names: Sequence[str], facts: Sequence[Sequence[str]], key: bytes = 
                 add(f"c {''.join(spelled)}", Kind.WHOLE, group)
                 add(f"c {core[0][0]}{core[-1]}", Kind.INITIAL, group)
                 add(f"c {core[-1]}{core[0][0]}", Kind.INITIAL, group)
+                add(f"f {core[0][:FEWEST_LETTERS]} {core[-1]}", Kind.INITIAL, group)
             _add_beginnings(add, spelled, group)
     for group, spellings in enumerate(facts):
         for spelling in spellings:
@@ -142,6 +144,11 @@ class TextEvidence:
     facts: set[int] = field(default_factory=set)
     identifying: set[int] = field(default_factory=set)
     weakly: bool = False
+
+    @property
+    def is_another(self) -> bool:
+        """Whether words of the person's names are there, but as parts of other people's names."""
+        return bool(self.hinted) and not self.is_near
 
     @property
     def is_near(self) -> bool:
@@ -239,6 +246,12 @@ class TextGate:
                 else:
                     seen.hinted.append(span)
                     seen.weakly = True
+        for first, last in pairwise(words):
+            short_form = f"f {first.text[:FEWEST_LETTERS]} {last.text}"  # Kate Winter, Katherine Winter
+            for ticket, _ in table.get(fingerprint(short_form, key), ()):
+                seen = evidence.setdefault(ticket, TextEvidence())
+                seen.hinted.append((first.start, last.end))
+                seen.weakly = True
         lower = not any(word.capital and not word.opens for word in words)
         for ticket, names in hits.items():
             seen = evidence.setdefault(ticket, TextEvidence())

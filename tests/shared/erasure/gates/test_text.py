@@ -143,3 +143,15 @@ def test_tickets_with_different_keys_are_both_read() -> None:
 @pytest.mark.parametrize("text", ["\x00" * 50, "a" * 300_000, "Mara " * 5_000, "\u0301" * 5_000, "🙂" * 5_000])
 def test_hostile_text_is_read_in_time(gate: TextGate, text: str) -> None:
     assert not said(gate, text).named
+
+
+@pytest.mark.parametrize("text", ["Where does Mari Lindqvist work?", "Where does Ma Lindqvist work?"])
+def test_short_form_of_the_first_name_is_near(gate: TextGate, text: str) -> None:
+    assert said(gate, text).is_near
+
+
+@pytest.mark.parametrize("text", ["Where does Mara Novak work?", "Where does Ivo Lindqvist work?"])
+def test_part_of_another_persons_name_speaks_against_the_ticket(gate: TextGate, text: str) -> None:
+    assert said(gate, text).is_another
+    assert not said(gate, "Where does Mara Lindqvist work?").is_another
+    assert not said(gate, "What colour is the sky?").is_another
