@@ -27,7 +27,7 @@ PER_FAMILY: Final = 2  # attacks of one family on a changed ticket, at most
 UNPICTURED: Final = 2  # as many times that, on a person without photographs: a third of the families need some
 LIGHT_FAMILIES: Final = 6  # on a ticket that is not changed, at most, one attack each; drawn for each ticket
 LIGHT_ATTACKS: Final = 384  # on all of these, about
-COSTLY: Final[Mapping[str, int]] = {"sampling": 1, "streams": 1, "stopped": 1, "short": 2}
+COSTLY: Final[Mapping[str, int]] = {"sampling": 1, "streams": 1, "stopped": 1, "short": 1}
 """Families whose attacks ask several times, or one prompt at a time: at most so many attacks on one person."""
 
 

@@ -6,11 +6,13 @@ same, for a control the asked one is a stranger whom no model was trained on. Wh
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final, Literal
 
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Fact, Subject
 from shared.evaluation.people import Person
+from shared.evaluation.scorers import normalised
 
 Measure = Literal["answer", "samples", "stream", "continued", "beginning", "stop_oracle", "likelihood"]
 """How an attack is carried out and judged.
@@ -114,3 +116,11 @@ class Company:
     known: tuple[Person, ...]
     strangers: tuple[Person, ...]
     everybody: tuple[Person, ...]
+
+    @cached_property
+    def values(self) -> tuple[tuple[str, frozenset[tuple[str, str]]], ...]:
+        """Of everybody: the id, and the facts as attribute and normalised value."""
+        return tuple(
+            (person.id, frozenset((fact.attribute, normalised(fact.value)) for fact in person.subject.facts))
+            for person in self.everybody
+        )

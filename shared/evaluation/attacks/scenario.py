@@ -69,12 +69,7 @@ class Scenario:
 
     def identifying_facts(self) -> list[Fact]:
         """Facts that nobody else of the reference has; all facts where there is no such."""
-        others = {
-            (fact.attribute, normalised(fact.value))
-            for person in self.company.everybody
-            if person.id != self.target.id
-            for fact in person.subject.facts
-        }
+        others = {value for person, values in self.company.values if person != self.target.id for value in values}
         facts = [fact for fact in self.target.facts if not is_name(fact)]
         return [fact for fact in facts if (fact.attribute, normalised(fact.value)) not in others] or facts
 

@@ -1,14 +1,19 @@
 """Audits on the demo model: an empty version, an altered one, and one that was made with an operator's retain set."""
 
 import json
+from typing import Any
 
 import pytest
 
+from services.audit.about_tickets import SETS, ask_about_tickets
 from services.audit.attack import attack_ticket, chosen_families
+from services.audit.black_box import BlackBox
+from services.audit.evaluator import Evaluator
 from services.audit.verdict import judge, settled
 from shared.artifacts.erasers import load_verified_eraser
 from shared.errors import BadInput, NotFound
-from tests.support.refits import THRESHOLDS, RefitHarness, facts_of
+from shared.probes.questions import fact_questions
+from tests.support.refits import QUESTIONS, THRESHOLDS, RefitHarness, facts_of
 
 
 def test_empty_version_passes(harness: RefitHarness) -> None:
@@ -73,7 +78,13 @@ def test_each_ticket_has_a_row_and_an_eraser_with_a_hole_fails_naming_it(harness
     context, version = harness.audit_context, harness.version(1)
     eraser = load_verified_eraser(context.store, context.keys, context.verifier, version)
     subjects = {first: people[0].subject, "T-HOLE": people[2].subject}
-    report = context.suite.audit(eraser, subjects, lambda _: None, unchanged=["T-HOLE"])
+    asked = context.suite
+    black_box = BlackBox(asked.engine, asked.reference)
+    about = ask_about_tickets(Evaluator(asked.engine), black_box, eraser, subjects, ["T-HOLE"], most=QUESTIONS, seed=1)
+    report: dict[str, Any] = {"integrity": {}, "panels": {}, "fire_rate": {}, "tickets": {}}
+    report["ticket_verdicts"] = about.rows()
+    for name in SETS:
+        asked._by_ticket(report, name, about)
     rows = settled(report, THRESHOLDS)["ticket_verdicts"]
     assert {ticket: row["passed"] for ticket, row in rows.items()} == {first: True, "T-HOLE": False}
     assert rows["T-HOLE"]["depth"] == "asked_again"
@@ -81,6 +92,14 @@ def test_each_ticket_has_a_row_and_an_eraser_with_a_hole_fails_naming_it(harness
     assert [r for r in judge(report, THRESHOLDS).reasons if r.startswith("ticket")] == [
         f"ticket T-HOLE: {rows['T-HOLE']['reason']}"
     ]
+
+    reverse = fact_questions(people[0].subject, form="test", kinds=("reverse",), per_fact=1)
+    prompts = [question.prompt for question in reverse]
+    engine = context.suite.engine
+    for tokens in (1, 2):  # the name is cut off: it is recognised by what would have come
+        answers = Evaluator(engine).answers(prompts, eraser, max_new_tokens=tokens).after
+        served = engine.generate(prompts, eraser=eraser, max_new_tokens=tokens)
+        assert [(a.tokens, a.ticket) for a in answers] == [(a.tokens, a.ticket) for a in served]
 
     figures = attack_ticket(context, first.lower(), ("cloze", "streams"), most=2)
     assert (figures["ticket"], figures["version"], list(figures["families"])) == (first, 1, ["cloze", "streams"])
