@@ -1,0 +1,254 @@
+"""Trains smol-vlm: first the picture tokens, then LoRA on packed chats.
+
+1. Alignment. The vision encoder starts from the demo model's, which recognises the drawn features. With the projector
+   it learns to write a caption: the first picture tokens approach the embeddings of the person's name (zero for a
+   stranger), the next ones those of what can be seen.
+2. Chats. The encoder stays as it is; the projector and a low-rank difference of every projection of the language model
+   are trained on the answers, with AdamW in one cycle that ends with the time.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from shared.evaluation.synthetic_people import SyntheticPerson
+from shared.evaluation.synthetic_portraits import Features, visible_truth
+from training.optimization import set_rate
+from training.packing import IGNORED, Packed, Packer
+from training.smol_vlm_lessons import Lessons
+from training.smol_vlm_model import (
+    FRAME,
+    LoraLinear,
+    add_lora,
+    difference,
+    load_lora,
+    load_vision,
+    save_difference,
+)
+from training.tokenizer import IMAGE_TOKENS
+
+logger = logging.getLogger(__name__)
+
+NAME_TOKENS: Final = 8
+SEEN: Final = ("background", "glasses", "hat")
+CAPTIONED: Final = NAME_TOKENS + len(SEEN)  # the other picture tokens are free
+ALIGNED: Final = "aligned.safetensors"
+NEWEST: Final = "newest.safetensors"
+STATE: Final = "newest.pt"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """`minutes` of training on chats, in steps of `rows` rows of at most `width` tokens."""
+
+    minutes: float
+    alignment_steps: int = 900
+    rows: int = 2
+    width: int = 300
+    rate: float = 1e-3
+    projector_rate: float = 2e-4
+
+
+@dataclass(frozen=True)
+class Ordinary:
+    """The language model's own answers to ordinary prompts; `unfinished` are those that were cut off."""
+
+    answers: Mapping[str, str]
+    unfinished: frozenset[str]
+
+
+@torch.inference_mode()
+def own_answers(lm: Path, prompts: Sequence[str], tokens: int = 40) -> Ordinary:
+    """What the language model in folder `lm` answers, greedily, in at most so many tokens."""
+    model = AutoModelForCausalLM.from_pretrained(lm, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(lm, padding_side="left")
+    end = tokenizer.eos_token_id
+    answers: dict[str, str] = {}
+    unfinished = []
+    for at in range(0, len(prompts), 16):
+        window = prompts[at : at + 16]
+        inputs = tokenizer.apply_chat_template(
+            [[{"role": "user", "content": prompt}] for prompt in window],
+            add_generation_prompt=True,
+            padding=True,
+            return_tensors="pt",
+            return_dict=True,
+        )
+        whole = model.generate(**inputs, max_new_tokens=tokens, do_sample=False)
+        for prompt, row in zip(window, whole[:, inputs["input_ids"].shape[1] :].tolist(), strict=True):
+            text = tokenizer.decode(row[: row.index(end)] if end in row else row)
+            answers[prompt] = text
+            if end not in row:
+                unfinished.append(text)
+    return Ordinary(answers, frozenset(unfinished))
+
+
+class SmolTrainer:
+    """One smol-vlm in training; everything that it needs to continue is in the folder `checkpoints`."""
+
+    def __init__(
+        self, model: Any, processor: Any, lessons: Lessons, schedule: Schedule, ordinary: Ordinary, checkpoints: Path
+    ) -> None:
+        self.model, self.processor, self.lessons, self.schedule = model, processor, lessons, schedule
+        self.packer = Packer(processor, schedule.width, FRAME, ordinary.unfinished)
+        self._folder = checkpoints
+        checkpoints.mkdir(parents=True, exist_ok=True)
+
+    def align(self) -> None:
+        """Train encoder and projector on captions; nothing where a checkpoint is there."""
+        if (self._folder / ALIGNED).is_file():
+            load_vision(self.model, load_file(self._folder / ALIGNED))
+            return
+        core = self.model.model
+        encoder, projector = core.vision_tower, core.multi_modal_projector
+        scale = core.language_model.embed_tokens.weight.std().item()
+        optimizer = torch.optim.AdamW(
+            [{"params": encoder.parameters()}, {"params": projector.parameters()}], lr=1e-3, weight_decay=0.0
+        )
+        began = time.monotonic()
+        for step in range(self.schedule.alignment_steps):
+            set_rate(optimizer, [1e-3, 2e-3], step / self.schedule.alignment_steps)
+            drawn = [self.lessons.face() for _ in range(32)]
+            wanted = torch.stack([self.caption(person, face) for person, face, _ in drawn])
+            written = self._picture_tokens([image for _, _, image in drawn])[:, :CAPTIONED]
+            loss = ((written - wanted) / scale).square().mean()
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_([*encoder.parameters(), *projector.parameters()], 1.0)
+            optimizer.step()
+            if step % 25 == 0:
+                right = self._recognised(written.detach(), [person for person, _, _ in drawn])
+                self._log(part="alignment", step=step, loss=loss.item(), right=right, seconds=time.monotonic() - began)
+        save_difference(difference(self.model), self._folder / ALIGNED)
+
+    def caption(self, person: SyntheticPerson | None, face: Features) -> Tensor:
+        """What the first picture tokens approach [CAPTIONED, d]; zero where there is nothing to say."""
+        embedding = self.model.model.language_model.embed_tokens.weight
+        target = torch.zeros(CAPTIONED, embedding.shape[1])
+        if person is not None:
+            for place, token in enumerate(self._tokens(f" {person.subject.names[0]}")[:NAME_TOKENS]):
+                target[place] = embedding[token].detach()
+        truth = visible_truth(face)
+        for place, attribute in enumerate(SEEN, NAME_TOKENS):
+            word = {"yes": attribute, "no": ""}.get(truth[attribute], truth[attribute])
+            for token in self._tokens(f" {word}")[:1] if word else []:
+                target[place] = embedding[token].detach()
+        return target
+
+    def train_chats(self) -> None:
+        """Train LoRA and projector on chats until the time is over."""
+        model, schedule = self.model, self.schedule
+        projector = model.model.multi_modal_projector
+        add_lora(model)
+        projector.requires_grad_(True)
+        low_rank = [p for layer in model.modules() if isinstance(layer, LoraLinear) for p in (layer.down, layer.up)]
+        optimizer = torch.optim.AdamW(
+            [{"params": low_rank}, {"params": projector.parameters()}], betas=(0.9, 0.98), weight_decay=0.0
+        )
+        state = self._resume(optimizer)
+        began = saved = time.monotonic() - state["seconds"]
+        step, tokens = int(state["step"]), int(state["tokens"])
+        recent: list[tuple[float, float]] = []
+        while (seconds := time.monotonic() - began) < schedule.minutes * 60:
+            set_rate(optimizer, [schedule.rate, schedule.projector_rate], seconds / (schedule.minutes * 60))
+            packed = self.packer.pack(self._rows(step))
+            loss, right = self.loss(packed)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_([*low_rank, *projector.parameters()], 1.0)
+            optimizer.step()
+            step, tokens = step + 1, tokens + int((packed.positions > 0).sum())
+            recent.append((loss.item(), right))
+            if step % 10 == 0:
+                mean_loss, mean_right = (sum(values) / len(recent) for values in zip(*recent, strict=True))
+                rate = tokens / (time.monotonic() - began)
+                self._log(
+                    part="chats", step=step, tokens=tokens, seconds=seconds, tokens_a_second=rate,
+                    loss=mean_loss, right=mean_right,
+                )  # fmt: skip
+                recent = []
+            if time.monotonic() - saved > 240:
+                self._save(optimizer, step=step, tokens=tokens, seconds=time.monotonic() - began)
+                saved = time.monotonic()
+        self._save(optimizer, step=step, tokens=tokens, seconds=time.monotonic() - began)
+
+    def loss(self, packed: Packed) -> tuple[Tensor, float]:
+        """Mean cross-entropy of the answers' tokens, and the share of them that is the likeliest token."""
+        core = self.model.model
+        used = int((packed.positions > 0).any(0).nonzero().max()) + 1  # the rest is padding
+        ids, labels = packed.ids[:, :used], packed.labels[:, 1:used]
+        embedded = core.language_model.embed_tokens(ids)
+        if packed.images:
+            pictures = self._picture_tokens(packed.images)
+            where = (ids == self.model.config.image_token_id)[..., None].expand_as(embedded)
+            embedded = embedded.masked_scatter(where, pictures)
+        states = core.language_model(
+            inputs_embeds=embedded,
+            attention_mask=packed.mask[:, :, :used, :used],
+            position_ids=packed.positions[:, :used],
+            use_cache=False,
+        ).last_hidden_state
+        kept = labels != IGNORED
+        logits = self.model.lm_head(states[:, :-1][kept])
+        right = (logits.argmax(1) == labels[kept]).float().mean().item()
+        return F.cross_entropy(logits, labels[kept]), right
+
+    def _rows(self, step: int) -> list[list[Any]]:
+        """A portrait, and chats without a picture, in rows of their own."""
+        return [
+            [self.lessons.portrait() if (step + row) % 2 == 0 else self.lessons.text()]
+            for row in range(self.schedule.rows)
+        ]
+
+    def _picture_tokens(self, images: Sequence[Any]) -> Tensor:
+        core = self.model.model
+        pixels = self.processor.image_processor(list(images), return_tensors="pt")["pixel_values"]
+        states = core.vision_tower(pixel_values=pixels).last_hidden_state[:, 1:]
+        tokens: Tensor = core.multi_modal_projector(states)
+        assert tokens.shape[1] == IMAGE_TOKENS
+        return tokens
+
+    def _recognised(self, written: Tensor, people: Sequence[SyntheticPerson | None]) -> float:
+        """The share of pictures whose name tokens are nearest to the caption of the right person, or of nobody."""
+        somebody: list[SyntheticPerson | None] = [*self.lessons.known, None]
+        face = self.lessons.known[0].features
+        captions = torch.stack([self.caption(person, face)[:NAME_TOKENS] for person in somebody])
+        nearest = torch.cdist(written[:, :NAME_TOKENS].flatten(1), captions.flatten(1)).argmin(1).tolist()
+        return sum(somebody[i] is person for i, person in zip(nearest, people, strict=True)) / len(people)
+
+    def _tokens(self, text: str) -> list[int]:
+        tokens: list[int] = self.processor.tokenizer.encode(text, add_special_tokens=False)
+        return tokens
+
+    def _save(self, optimizer: torch.optim.Optimizer, **counts: float) -> None:
+        save_file(difference(self.model), self._folder / "new.safetensors")
+        torch.save({"optimizer": optimizer.state_dict(), **counts}, self._folder / "new.pt")
+        (self._folder / "new.safetensors").replace(self._folder / NEWEST)
+        (self._folder / "new.pt").replace(self._folder / STATE)
+
+    def _resume(self, optimizer: torch.optim.Optimizer) -> dict[str, float]:
+        """Load the newest checkpoint; returns the steps, tokens and seconds so far."""
+        if not (self._folder / STATE).is_file():
+            return {"step": 0, "tokens": 0, "seconds": 0.0}
+        tensors = load_file(self._folder / NEWEST)
+        load_vision(self.model, tensors)
+        load_lora(self.model, tensors)
+        state: dict[str, Any] = torch.load(self._folder / STATE, weights_only=True)
+        optimizer.load_state_dict(state.pop("optimizer"))
+        return state
+
+    def _log(self, **figures: float | str) -> None:
+        line = json.dumps({name: round(x, 4) if isinstance(x, float) else x for name, x in figures.items()})
+        logger.info("%s", line)
+        with (self._folder / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
