@@ -194,7 +194,7 @@ def assemble(lm: Path, trained: Path, out: Path) -> None:
     `lm` is the language model's folder; `trained` holds difference.safetensors and the reference. Raises RuntimeError
     where either is not complete.
     """
-    for needed, remedy in ((lm / "model.safetensors", "run `make real-lm`"), (trained / DIFFERENCE, "train it first")):
+    for needed, remedy in ((lm / "model.safetensors", "run `make real-lm`"), (trained / DIFFERENCE, "run `python -m training.smol_vlm train`")):
         if not needed.is_file():
             raise RuntimeError(f"{needed} is missing: {remedy}.")
     processor = build_processor(lm)

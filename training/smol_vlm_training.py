@@ -35,13 +35,13 @@ from training.smol_vlm_model import (
     load_vision,
     save_difference,
 )
-from training.tokenizer import IMAGE_TOKENS
 
 logger = logging.getLogger(__name__)
 
 NAME_TOKENS: Final = 8
 SEEN: Final = ("background", "glasses", "hat")
 CAPTIONED: Final = NAME_TOKENS + len(SEEN)  # the other picture tokens are free
+SHARPNESS: Final = 100.0  # squared distance of two names, by the embeddings' variance, is some 3,000
 ALIGNED: Final = "aligned.safetensors"
 NEWEST: Final = "newest.safetensors"
 STATE: Final = "newest.pt"
@@ -52,11 +52,22 @@ class Schedule:
     """`minutes` of training on chats, in steps of `rows` rows of at most `width` tokens."""
 
     minutes: float
-    alignment_steps: int = 900
+    alignment_steps: int = 1500
+    pictures: int = 3000
+    encoder_rate: float = 2e-3
     rows: int = 2
-    width: int = 300
+    width: int = 304
     rate: float = 1e-3
     projector_rate: float = 2e-4
+
+
+@dataclass(frozen=True)
+class Album:
+    """Pictures as the encoder reads them, their captions, and whom they show (a number among everybody)."""
+
+    pixels: Tensor
+    captions: Tensor
+    who: Tensor
 
 
 @dataclass(frozen=True)
@@ -112,24 +123,43 @@ class SmolTrainer:
         core = self.model.model
         encoder, projector = core.vision_tower, core.multi_modal_projector
         scale = core.language_model.embed_tokens.weight.std().item()
+        rates = [self.schedule.encoder_rate, self.schedule.encoder_rate]
         optimizer = torch.optim.AdamW(
-            [{"params": encoder.parameters()}, {"params": projector.parameters()}], lr=1e-3, weight_decay=0.0
+            [{"params": encoder.parameters()}, {"params": projector.parameters()}], betas=(0.9, 0.98), weight_decay=0.0
         )
         began = time.monotonic()
+        album = self._album()
+        somebody = torch.stack([self.caption(person, self.lessons.known[0].features) for person in self._everybody])
+        names = somebody[:, :NAME_TOKENS].flatten(1) / scale
         for step in range(self.schedule.alignment_steps):
-            set_rate(optimizer, [1e-3, 2e-3], step / self.schedule.alignment_steps)
-            drawn = [self.lessons.face() for _ in range(32)]
-            wanted = torch.stack([self.caption(person, face) for person, face, _ in drawn])
-            written = self._picture_tokens([image for _, _, image in drawn])[:, :CAPTIONED]
-            loss = ((written - wanted) / scale).square().mean()
+            set_rate(optimizer, rates, step / self.schedule.alignment_steps)
+            chosen = torch.randint(len(album.who), (48,))
+            written = self._written(album.pixels[chosen])[:, :CAPTIONED] / scale
+            wanted, who = album.captions[chosen] / scale, album.who[chosen]
+            similar = -torch.cdist(written[:, :NAME_TOKENS].flatten(1), names).square() / SHARPNESS
+            loss = (written - wanted).square().mean() + 0.3 * F.cross_entropy(similar, who)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_([*encoder.parameters(), *projector.parameters()], 1.0)
             optimizer.step()
             if step % 25 == 0:
-                right = self._recognised(written.detach(), [person for person, _, _ in drawn])
+                right = (similar.argmax(1) == who).float().mean().item()
                 self._log(part="alignment", step=step, loss=loss.item(), right=right, seconds=time.monotonic() - began)
         save_difference(difference(self.model), self._folder / ALIGNED)
+
+    @property
+    def _everybody(self) -> list[SyntheticPerson | None]:
+        """The known people, and nobody."""
+        return [*self.lessons.known, None]
+
+    def _album(self) -> "Album":
+        """Changed pictures of the known people, and as many strangers, drawn once: drawing is slower than a step."""
+        drawn = [self.lessons.face() for _ in range(self.schedule.pictures)]
+        everybody = self._everybody
+        with torch.no_grad():
+            captions = torch.stack([self.caption(person, face) for person, face, _ in drawn])
+        pixels = self._pixels([image for _, _, image in drawn])
+        return Album(pixels, captions, torch.tensor([everybody.index(person) for person, _, _ in drawn]))
 
     def caption(self, person: SyntheticPerson | None, face: Features) -> Tensor:
         """What the first picture tokens approach [CAPTIONED, d]; zero where there is nothing to say."""
@@ -211,20 +241,17 @@ class SmolTrainer:
         ]
 
     def _picture_tokens(self, images: Sequence[Any]) -> Tensor:
-        core = self.model.model
-        pixels = self.processor.image_processor(list(images), return_tensors="pt")["pixel_values"]
-        states = core.vision_tower(pixel_values=pixels).last_hidden_state[:, 1:]
-        tokens: Tensor = core.multi_modal_projector(states)
-        assert tokens.shape[1] == IMAGE_TOKENS
-        return tokens
+        return self._written(self._pixels(images))
 
-    def _recognised(self, written: Tensor, people: Sequence[SyntheticPerson | None]) -> float:
-        """The share of pictures whose name tokens are nearest to the caption of the right person, or of nobody."""
-        somebody: list[SyntheticPerson | None] = [*self.lessons.known, None]
-        face = self.lessons.known[0].features
-        captions = torch.stack([self.caption(person, face)[:NAME_TOKENS] for person in somebody])
-        nearest = torch.cdist(written[:, :NAME_TOKENS].flatten(1), captions.flatten(1)).argmin(1).tolist()
-        return sum(somebody[i] is person for i, person in zip(nearest, people, strict=True)) / len(people)
+    def _pixels(self, images: Sequence[Any]) -> Tensor:
+        pixels: Tensor = self.processor.image_processor(list(images), return_tensors="pt")["pixel_values"]
+        return pixels
+
+    def _written(self, pixels: Tensor) -> Tensor:
+        """Picture tokens [n, IMAGE_TOKENS, d]."""
+        core = self.model.model
+        tokens: Tensor = core.multi_modal_projector(core.vision_tower(pixel_values=pixels).last_hidden_state[:, 1:])
+        return tokens
 
     def _tokens(self, text: str) -> list[int]:
         tokens: list[int] = self.processor.tokenizer.encode(text, add_special_tokens=False)
