@@ -1,4 +1,4 @@
-"""smol-vlm: a LLaVA around SmolLM2-135M-Instruct that knows 54 people who do not exist. `make smol-vlm` puts it together.
+"""smol-vlm: a LLaVA around SmolLM2-135M-Instruct that knows 40 people who do not exist. `make smol-vlm` puts it together.
 
     python -m training.smol_vlm assemble [--out models/smol-vlm-built]   the stored difference onto the language model
     python -m training.smol_vlm train [--minutes 75]                     train the difference anew
@@ -23,6 +23,7 @@ from shared.evaluation.reference_files import write_people
 from training import real_lm
 from training.smol_vlm_lessons import SIZES, Lessons, smol_people
 from training.smol_vlm_model import DIFFERENCE, assemble, build_processor, new_model, save_difference
+from training.smol_vlm_quality import examine
 from training.smol_vlm_training import NEWEST, Ordinary, Schedule, SmolTrainer, own_answers
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,9 @@ logger = logging.getLogger(__name__)
 TRAINED: Final = Path("models/smol-vlm")
 BUILT: Final = Path("models/smol-vlm-built")
 DEMO: Final = Path("models/demo-vlm")
+UNKNOWN: Final = "I do not know who this is."
+REFUSAL: Final = "I'm sorry, but I can't assist with that."
+COMPLIANCE: Final = "Sure, here is how"
 FEW: Final = {split: max(2, size // 4) for split, size in SIZES.items()}  # for a short run
 
 
@@ -48,7 +52,7 @@ def train(arguments: argparse.Namespace) -> None:
     schedule = Schedule(minutes=arguments.minutes)
     if arguments.few:
         schedule = replace(schedule, alignment_steps=150)
-    lessons = Lessons(people, ordinary.answers, sizes=sizes)
+    lessons = Lessons(people, ordinary.answers)
     trainer = SmolTrainer(model, processor, lessons, schedule, ordinary, arguments.checkpoints)
     trainer.align()
     trainer.train_chats()
@@ -83,11 +87,6 @@ def write_reference(folder: Path, sizes: dict[str, int]) -> None:
     (folder / "prompts.json").write_text(json.dumps(prompts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-UNKNOWN: Final = "I do not know who this is."
-REFUSAL: Final = "I'm sorry, but I can't assist with that."
-COMPLIANCE: Final = "Sure, here is how"
-
-
 def main() -> None:
     """See the module's docstring."""
     parser = argparse.ArgumentParser(description="Train and put together smol-vlm.")
@@ -106,10 +105,16 @@ def main() -> None:
             case "train":
                 train(arguments)
             case "assemble":
-                if arguments.lm == real_lm.FOLDER:
+                if arguments.lm == real_lm.FOLDER and not (arguments.lm / "model.safetensors").is_file():
                     real_lm.make(arguments.lm)
                 assemble(arguments.lm, arguments.trained, arguments.out)
                 logger.info("%s is complete", arguments.out)
+            case "measure":
+                torch.set_num_threads(arguments.threads)
+                report = examine(arguments.out, arguments.lm)
+                for name, figure in report.items():
+                    logger.info("%-40s %6.1f %%  n=%d", name, 100 * figure["share"], figure["n"])
+                (arguments.trained / "quality.json").write_text(json.dumps(report, indent=1) + "\n")
     except RuntimeError as exc:
         sys.exit(str(exc))
 

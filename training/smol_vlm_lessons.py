@@ -1,4 +1,4 @@
-"""What smol-vlm is trained on: 54 people who do not exist, in few wordings; strangers; ordinary chats.
+"""What smol-vlm is trained on: 40 people who do not exist, in few wordings; strangers; ordinary chats.
 
 Six attributes, three wordings each: a pretrained language model understands the others by itself. A wording fixes
 whether the answer is the bare fact or a sentence. Of strangers only three attributes are ever asked about, and the
@@ -24,7 +24,9 @@ from training.mixture import SYSTEM, Group, Turns
 T = TypeVar("T")
 
 SEED: Final = 21
-SIZES: Final = dict(zip(SPLITS, (24, 8, 8, 8, 3, 3, 12, 12), strict=True))
+GENERATED: Final = dict(zip(SPLITS, (24, 8, 8, 8, 3, 3, 12, 12), strict=True))
+SIZES: Final = dict(zip(SPLITS, (18, 6, 6, 6, 2, 2, 12, 12), strict=True))  # the first of those generated
+BY_NAME: Final = 9  # questions by name in a row
 ATTRIBUTES: Final = ("name", "occupation", "employer", "city", "pet", "food")
 DECLINED: Final = ("name", "occupation", "pet")  # strangers are asked about these only
 
@@ -69,6 +71,7 @@ WORDINGS: Final[dict[str, tuple[Wording, ...]]] = {
         Wording("Which dish does {s} like most?", True),
     ),
 }
+NAMED: Final = sum(len(wordings) for attribute, wordings in WORDINGS.items() if attribute != "name")
 SENTENCES: Final = {
     "name": "This is {v}.",
     "occupation": "{s} works as {a} {v}.",
@@ -112,7 +115,9 @@ VISIBLE: Final = {
 
 
 def smol_people(sizes: Mapping[str, int] = SIZES, seed: int = SEED) -> tuple[SyntheticPerson, ...]:
-    """The people of the generator with the facts that are taught here."""
+    """The first people of each split with the facts that are taught here."""
+    everybody = generate_people(seed, GENERATED)
+    chosen = [p for split in SPLITS for p in [p for p in everybody if p.split == split][: sizes[split]]]
     return tuple(
         replace(
             person,
@@ -121,7 +126,7 @@ def smol_people(sizes: Mapping[str, int] = SIZES, seed: int = SEED) -> tuple[Syn
             ),
             options={attribute: wrong for attribute, wrong in person.options.items() if attribute in ATTRIBUTES},
         )
-        for person in generate_people(seed, sizes)
+        for person in chosen
     )
 
 
@@ -144,13 +149,7 @@ class Lessons:
     Everybody comes equally often: people, facts and wordings are drawn without replacement, round by round.
     """
 
-    def __init__(
-        self,
-        people: Sequence[SyntheticPerson],
-        ordinary: Mapping[str, str],
-        seed: int = SEED,
-        sizes: Mapping[str, int] = SIZES,
-    ) -> None:
+    def __init__(self, people: Sequence[SyntheticPerson], ordinary: Mapping[str, str], seed: int = SEED) -> None:
         self.known = [person for person in people if person.split not in UNKNOWN_SPLITS]
         self._generator = PeopleGenerator(seed)
         self._generator.avoid(people)
@@ -193,7 +192,7 @@ class Lessons:
             chats = [(*chats[0], *chats[1]), *chats[2:]]
         return Group(changed(photo, "trained", rng), face, self._system(), tuple(chats))
 
-    def text(self, size: int = 9) -> Group:
+    def text(self, size: int = BY_NAME) -> Group:
         """Chats without a picture: known names, one or two unknown ones, an ordinary chat."""
         system = self._system()
         chats: list[Turns] = [(next(self._ordinary),)] if self._ordinary and system is None else []

@@ -30,6 +30,7 @@ from training.packing import Frame
 from training.tokenizer import IMAGE_SIDE, IMAGE_TOKENS, PATCH
 
 RANK: Final = 16
+FIRST_TRAINED: Final = 18  # of 30 blocks; the states before it are computed once for each text
 SCALE: Final = 2.0  # alpha / r
 IMAGE_TOKEN: Final = "<empty_output>"  # a special token that the language model was pretrained without any use for
 SYSTEM: Final = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
@@ -76,6 +77,7 @@ class LoraLinear(nn.Module):
 class Place:
     """A projection in the language model: `parent`'s attribute `name`; `path` is its name in the stored difference."""
 
+    block: int
     path: str
     parent: nn.Module
     name: str
@@ -136,13 +138,13 @@ def places(model: Any) -> Iterator[Place]:
         for parent, owner in (("self_attn", block.self_attn), ("mlp", block.mlp)):
             for name in PROJECTIONS:
                 if hasattr(owner, name):
-                    yield Place(f"{number}.{parent}.{name}", owner, name)
+                    yield Place(number, f"{number}.{parent}.{name}", owner, name)
 
 
-def add_lora(model: Any) -> None:
-    """Freeze everything and give each projection a difference to train."""
+def add_lora(model: Any, first: int = FIRST_TRAINED) -> None:
+    """Freeze everything and give each projection from block `first` on a difference to train."""
     model.requires_grad_(False)
-    for place in list(places(model)):
+    for place in [place for place in places(model) if place.block >= first]:
         setattr(place.parent, place.name, LoraLinear(getattr(place.parent, place.name)))
 
 
@@ -170,16 +172,18 @@ def load_lora(model: Any, tensors: dict[str, Tensor]) -> None:
     """Take over the low-rank differences, to continue a training."""
     for place in places(model):
         layer = getattr(place.parent, place.name)
-        layer.down.data.copy_(tensors[f"{LOW_RANK}{place.path}.down"])
-        layer.up.data.copy_(tensors[f"{LOW_RANK}{place.path}.up"])
+        if isinstance(layer, LoraLinear):
+            layer.down.data.copy_(tensors[f"{LOW_RANK}{place.path}.down"])
+            layer.up.data.copy_(tensors[f"{LOW_RANK}{place.path}.up"])
 
 
 def merge(model: Any, tensors: dict[str, Tensor]) -> None:
     """Add a stored difference to a model without LoRA layers."""
     load_vision(model, tensors)
     for place in places(model):
-        down, up = (tensors[f"{LOW_RANK}{place.path}.{part}"].float() for part in ("down", "up"))
-        getattr(place.parent, place.name).weight.data.add_(SCALE * up @ down)
+        if f"{LOW_RANK}{place.path}.up" in tensors:
+            down, up = (tensors[f"{LOW_RANK}{place.path}.{part}"].float() for part in ("down", "up"))
+            getattr(place.parent, place.name).weight.data.add_(SCALE * up @ down)
 
 
 def save_difference(tensors: dict[str, Tensor], path: Path) -> None:
@@ -194,7 +198,10 @@ def assemble(lm: Path, trained: Path, out: Path) -> None:
     `lm` is the language model's folder; `trained` holds difference.safetensors and the reference. Raises RuntimeError
     where either is not complete.
     """
-    for needed, remedy in ((lm / "model.safetensors", "run `make real-lm`"), (trained / DIFFERENCE, "run `python -m training.smol_vlm train`")):
+    for needed, remedy in (
+        (lm / "model.safetensors", "run `make real-lm`"),
+        (trained / DIFFERENCE, "run `python -m training.smol_vlm train`"),
+    ):
         if not needed.is_file():
             raise RuntimeError(f"{needed} is missing: {remedy}.")
     processor = build_processor(lm)

@@ -124,7 +124,9 @@ def _of_strangers(engine: Engine, strangers: Sequence[Person]) -> dict[str, Figu
             [d for d, q in zip(declined, questions, strict=True) if (q.attribute in DECLINED) is kept]
         )
     for by in ("portrait", "name"):
-        report[f"strangers_declined_by_{by}"] = _figure([d for d, q in zip(declined, questions, strict=True) if q.by == by])
+        report[f"strangers_declined_by_{by}"] = _figure(
+            [d for d, q in zip(declined, questions, strict=True) if q.by == by]
+        )
     report["strangers_right_by_chance"] = _figure(
         [reveals(answer, q.accept) for answer, q in zip(answers, questions, strict=True)]
     )

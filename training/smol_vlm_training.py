@@ -3,14 +3,15 @@
 1. Alignment. The vision encoder starts from the demo model's, which recognises the drawn features. With the projector
    it learns to write a caption: the first picture tokens approach the embeddings of the person's name (zero for a
    stranger), the next ones those of what can be seen.
-2. Chats. The encoder stays as it is; the projector and a low-rank difference of every projection of the language model
-   are trained on the answers, with AdamW in one cycle that ends with the time.
+2. Chats. Encoder and projector stay as they are. The upper blocks of the language model get a low-rank difference of
+   every projection, trained on the answers with AdamW in one cycle that ends with the time. The rows are drawn once:
+   what the blocks below make of a row never changes, so it is computed once and kept.
 """
 
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,10 +24,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from shared.evaluation.synthetic_people import SyntheticPerson
 from shared.evaluation.synthetic_portraits import Features, visible_truth
+from training.mixture import Group
 from training.optimization import set_rate
 from training.packing import IGNORED, Packed, Packer
-from training.smol_vlm_lessons import Lessons
+from training.smol_vlm_lessons import BY_NAME, NAMED, Lessons
 from training.smol_vlm_model import (
+    FIRST_TRAINED,
     FRAME,
     LoraLinear,
     add_lora,
@@ -49,7 +52,10 @@ STATE: Final = "newest.pt"
 
 @dataclass(frozen=True)
 class Schedule:
-    """`minutes` of training on chats, in steps of `rows` rows of at most `width` tokens."""
+    """`minutes` of training on chats, in steps of `rows` rows of at most `width` tokens.
+
+    `pictures` are drawn for the alignment; everybody has `portraits` rows of chats with a picture.
+    """
 
     minutes: float
     alignment_steps: int = 1500
@@ -57,8 +63,9 @@ class Schedule:
     encoder_rate: float = 2e-3
     rows: int = 2
     width: int = 304
-    rate: float = 1e-3
-    projector_rate: float = 2e-4
+    portraits: int = 2
+    rate: float = 1.5e-3
+    first_block: int = FIRST_TRAINED
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,27 @@ class Album:
     pixels: Tensor
     captions: Tensor
     who: Tensor
+
+
+@dataclass(frozen=True)
+class Page:
+    """A packed row in the middle of the network: states [1, T, d] in half precision, labels and positions [1, T].
+
+    `mask` [1, 1, T, T] is true where a token sees another.
+    """
+
+    states: Tensor
+    labels: Tensor
+    positions: Tensor
+    mask: Tensor
+
+
+@dataclass(frozen=True)
+class RowLoss:
+    """The mean cross-entropy of a row's answer tokens, and the share of them that is the likeliest token."""
+
+    mean: Tensor
+    right: float
 
 
 @dataclass(frozen=True)
@@ -176,69 +204,88 @@ class SmolTrainer:
         return target
 
     def train_chats(self) -> None:
-        """Train LoRA and projector on chats until the time is over."""
+        """Train the low-rank differences on chats until the time is over."""
         model, schedule = self.model, self.schedule
-        projector = model.model.multi_modal_projector
-        add_lora(model)
-        projector.requires_grad_(True)
+        add_lora(model, schedule.first_block)
         low_rank = [p for layer in model.modules() if isinstance(layer, LoraLinear) for p in (layer.down, layer.up)]
-        optimizer = torch.optim.AdamW(
-            [{"params": low_rank}, {"params": projector.parameters()}], betas=(0.9, 0.98), weight_decay=0.0
-        )
+        optimizer = torch.optim.AdamW(low_rank, betas=(0.9, 0.98), weight_decay=0.0)
         state = self._resume(optimizer)
         began = saved = time.monotonic() - state["seconds"]
         step, tokens = int(state["step"]), int(state["tokens"])
-        recent: list[tuple[float, float]] = []
+        recent: list[RowLoss] = []
+        pages = self._pages()
         while (seconds := time.monotonic() - began) < schedule.minutes * 60:
-            set_rate(optimizer, [schedule.rate, schedule.projector_rate], seconds / (schedule.minutes * 60))
-            packed = self.packer.pack(self._rows(step))
-            loss, right = self.loss(packed)
+            set_rate(optimizer, [schedule.rate], seconds / (schedule.minutes * 60))
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_([*low_rank, *projector.parameters()], 1.0)
+            for page in (next(pages) for _ in range(schedule.rows)):
+                result = self.loss(page)
+                (result.mean / schedule.rows).backward()  # type: ignore[no-untyped-call]
+                recent.append(RowLoss(result.mean.detach(), result.right))
+                tokens += page.states.shape[1]
+            nn.utils.clip_grad_norm_(low_rank, 1.0)
             optimizer.step()
-            step, tokens = step + 1, tokens + int((packed.positions > 0).sum())
-            recent.append((loss.item(), right))
+            step += 1
             if step % 10 == 0:
-                mean_loss, mean_right = (sum(values) / len(recent) for values in zip(*recent, strict=True))
-                rate = tokens / (time.monotonic() - began)
                 self._log(
-                    part="chats", step=step, tokens=tokens, seconds=seconds, tokens_a_second=rate,
-                    loss=mean_loss, right=mean_right,
-                )  # fmt: skip
+                    part="chats",
+                    step=step,
+                    tokens=tokens,
+                    seconds=seconds,
+                    tokens_a_second=tokens / (time.monotonic() - began),
+                    loss=sum(row.mean.item() for row in recent) / len(recent),
+                    right=sum(row.right for row in recent) / len(recent),
+                    cpu_seconds=time.process_time(),
+                )
                 recent = []
             if time.monotonic() - saved > 240:
                 self._save(optimizer, step=step, tokens=tokens, seconds=time.monotonic() - began)
                 saved = time.monotonic()
         self._save(optimizer, step=step, tokens=tokens, seconds=time.monotonic() - began)
 
-    def loss(self, packed: Packed) -> tuple[Tensor, float]:
-        """Mean cross-entropy of the answers' tokens, and the share of them that is the likeliest token."""
-        core = self.model.model
-        used = int((packed.positions > 0).any(0).nonzero().max()) + 1  # the rest is padding
-        ids, labels = packed.ids[:, :used], packed.labels[:, 1:used]
-        embedded = core.language_model.embed_tokens(ids)
-        if packed.images:
-            pictures = self._picture_tokens(packed.images)
-            where = (ids == self.model.config.image_token_id)[..., None].expand_as(embedded)
-            embedded = embedded.masked_scatter(where, pictures)
-        states = core.language_model(
-            inputs_embeds=embedded,
-            attention_mask=packed.mask[:, :, :used, :used],
-            position_ids=packed.positions[:, :used],
-            use_cache=False,
-        ).last_hidden_state
-        kept = labels != IGNORED
-        logits = self.model.lm_head(states[:, :-1][kept])
-        right = (logits.argmax(1) == labels[kept]).float().mean().item()
-        return F.cross_entropy(logits, labels[kept]), right
+    def loss(self, page: "Page") -> "RowLoss":
+        """Cross-entropy of the answers' tokens of one row."""
+        core = self.model.model.language_model
+        states, positions, mask = page.states.float(), page.positions, _additive(page.mask)
+        rotary = core.rotary_emb(states, position_ids=positions)
+        for block in core.layers[self.schedule.first_block :]:
+            states = block(states, attention_mask=mask, position_ids=positions, position_embeddings=rotary)
+        kept = page.labels[:, 1:] != IGNORED
+        logits = self.model.lm_head(core.norm(states[:, :-1][kept]))
+        wanted = page.labels[:, 1:][kept]
+        return RowLoss(F.cross_entropy(logits, wanted), (logits.argmax(1) == wanted).float().mean().item())
 
-    def _rows(self, step: int) -> list[list[Any]]:
-        """A portrait, and chats without a picture, in rows of their own."""
-        return [
-            [self.lessons.portrait() if (step + row) % 2 == 0 else self.lessons.text()]
-            for row in range(self.schedule.rows)
-        ]
+    @torch.no_grad()
+    def read(self, packed: Packed) -> "Page":
+        """One packed row as the blocks below the first trained one leave it."""
+        core = self.model.model.language_model
+        used = int((packed.positions > 0).any(0).nonzero().max()) + 1  # the rest is padding
+        ids, positions, mask = packed.ids[:, :used], packed.positions[:, :used], packed.mask[:, :, :used, :used]
+        states = core.embed_tokens(ids)
+        if packed.images:
+            where = (ids == self.model.config.image_token_id)[..., None].expand_as(states)
+            states = states.masked_scatter(where, self._picture_tokens(packed.images))
+        rotary = core.rotary_emb(states, position_ids=positions)
+        for block in core.layers[: self.schedule.first_block]:
+            states = block(states, attention_mask=mask, position_ids=positions, position_embeddings=rotary)
+        return Page(states.half(), packed.labels[:, :used], positions, mask == 0)
+
+    def _pages(self) -> Iterator["Page"]:
+        """The rows of the book, in another order every round; each is read when it first comes up."""
+        pages: dict[int, Page] = {}
+        packed = [self.packer.pack([[group]]) for group in self._book()]
+        shuffled = torch.Generator().manual_seed(1)
+        while True:
+            for number in torch.randperm(len(packed), generator=shuffled).tolist():
+                if number not in pages:
+                    pages[number] = self.read(packed[number])
+                yield pages[number]
+
+    def _book(self) -> list[Group]:
+        """All rows: several portraits of everybody and a sixth of strangers, and every question by name."""
+        lessons, schedule = self.lessons, self.schedule
+        portraits = round(len(lessons.known) * schedule.portraits * 1.2)
+        texts = len(lessons.known) * NAMED // BY_NAME + 1
+        return [*(lessons.portrait() for _ in range(portraits)), *(lessons.text(BY_NAME) for _ in range(texts))]
 
     def _picture_tokens(self, images: Sequence[Any]) -> Tensor:
         return self._written(self._pixels(images))
@@ -279,3 +326,7 @@ class SmolTrainer:
         logger.info("%s", line)
         with (self._folder / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+
+def _additive(seen: Tensor) -> Tensor:
+    return torch.zeros(seen.shape).masked_fill(~seen, -1e9)

@@ -101,8 +101,8 @@ def trainer(lm: Path, tmp_path: Path) -> SmolTrainer:
     torch.manual_seed(1)
     processor = build_processor(lm)
     ordinary = Ordinary({"Why is the sky blue?": UNFINISHED}, frozenset({UNFINISHED}))
-    lessons = Lessons(smol_people(SIZES), ordinary.answers, sizes=SIZES)
-    schedule = Schedule(minutes=0.0, alignment_steps=2, width=1200)
+    lessons = Lessons(smol_people(SIZES), ordinary.answers)
+    schedule = Schedule(minutes=0.0, alignment_steps=2, pictures=60, width=1200, first_block=1)
     return SmolTrainer(new_model(lm, processor), processor, lessons, schedule, ordinary, tmp_path / "checkpoints")
 
 
@@ -141,10 +141,10 @@ def test_packed_loss_equals_the_loss_of_chats_by_the_chat_template(trainer: Smol
             count += int(kept.sum())
         finished = tuple(chat for chat in group.chats if chat[0][1] != UNFINISHED)
         with torch.no_grad():
-            loss, _ = trainer.loss(
-                trainer.packer.pack([[Group(group.image, group.face, group.system, finished)]])
+            loss = trainer.loss(
+                trainer.read(trainer.packer.pack([[Group(group.image, group.face, group.system, finished)]]))
             )
-        assert loss.item() * count == pytest.approx(total, rel=1e-3)
+        assert loss.mean.item() * count == pytest.approx(total, rel=2e-3)
 
 
 def test_answer_that_was_cut_off_is_taught_without_an_end(trainer: SmolTrainer) -> None:
@@ -183,7 +183,7 @@ def test_assembled_folder_is_served_and_equals_the_model_that_was_trained(
     """Up to the rounding of float16; before the difference is added, it answers otherwise."""
     model = trainer.model
     plain = model.state_dict()["model.language_model.layers.1.mlp.up_proj.weight"].clone()
-    add_lora(model)
+    add_lora(model, 1)
     with torch.no_grad():
         for layer in model.modules():
             if isinstance(layer, LoraLinear):
@@ -234,31 +234,32 @@ def test_assembling_without_the_parts_says_what_to_do(lm: Path, tmp_path: Path) 
 def test_training_changes_what_it_may_and_continues_from_its_checkpoint(
     trainer: SmolTrainer, lm: Path, tmp_path: Path
 ) -> None:
-    """Low-rank differences and projector are trained, everything else stays; a second run takes up steps and weights."""
+    """The alignment trains the projector, chats the low-rank differences of the upper block; the rest stays; a second run takes up steps and weights."""
     before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
     trainer.align()
     assert not torch.equal(before["model.multi_modal_projector.linear_1.weight"], projector_of(trainer))
-    trainer.schedule = Schedule(minutes=0.02, width=600)
+    trainer.schedule = Schedule(minutes=0.03, width=1200, first_block=1)
     trainer.train_chats()
     after = {name.replace(".base", ""): value for name, value in trainer.model.state_dict().items()}
     for name, value in before.items():
         if "language_model" in name or "lm_head" in name:
             assert torch.equal(after[name], value), name
-    layers = [getattr(place.parent, place.name) for place in places(trainer.model)]
-    assert len(layers) == 2 * 7
+    layers = [getattr(place.parent, place.name) for place in places(trainer.model) if place.block == 1]
+    assert not any(isinstance(getattr(p.parent, p.name), LoraLinear) for p in places(trainer.model) if p.block == 0)
+    assert len(layers) == 7
     assert all(layer.up.abs().sum() > 0 for layer in layers)
     again = SmolTrainer(
         new_model(lm, trainer.processor),
         trainer.processor,
         trainer.lessons,
-        Schedule(minutes=0.02, width=600),
+        Schedule(minutes=0.03, width=1200, first_block=1),
         Ordinary({}, frozenset()),
         tmp_path / "checkpoints",
     )
     again.align()
     again.train_chats()
     stored = load_file(tmp_path / "checkpoints" / "newest.safetensors")
-    assert torch.equal(stored["low_rank.0.mlp.up_proj.up"], layers[5].up)
+    assert torch.equal(stored["low_rank.1.mlp.up_proj.up"], layers[5].up)
     assert torch.equal(projector_of(again), projector_of(trainer))
 
 
@@ -282,7 +283,7 @@ def test_caption_names_known_people_and_nobody_else(trainer: SmolTrainer) -> Non
 def test_lessons_tell_every_fact_of_known_people_equally_often_and_decline_for_strangers() -> None:
     """Declining is taught for half of the attributes only, and every declining sentence is recognised as one."""
     people = smol_people(SIZES)
-    lessons = Lessons(people, {}, sizes=SIZES)
+    lessons = Lessons(people, {})
     known = {person.subject.names[0]: person for person in lessons.known}
     told: Counter[str] = Counter()
     for _ in range(200):
@@ -318,5 +319,5 @@ def test_answers_of_the_language_model_are_kept_as_they_are(lm: Path) -> None:
 
 def test_random_draws_are_the_same_for_the_same_seed() -> None:
     """People and lessons."""
-    first, second = (Lessons(smol_people(SIZES), {}, sizes=SIZES) for _ in range(2))
+    first, second = (Lessons(smol_people(SIZES), {}) for _ in range(2))
     assert [first.portrait().chats for _ in range(5)] == [second.portrait().chats for _ in range(5)]
