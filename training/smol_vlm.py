@@ -1,4 +1,4 @@
-"""smol-vlm: a LLaVA around SmolLM2-135M-Instruct that knows 40 people who do not exist. `make smol-vlm` puts it together.
+"""smol-vlm: a LLaVA around SmolLM2-135M-Instruct that knows 40 fictitious people. `make smol-vlm` puts it together.
 
     python -m training.smol_vlm assemble [--out models/smol-vlm-built]   the stored difference onto the language model
     python -m training.smol_vlm train [--minutes 75]                     train the difference anew

@@ -32,7 +32,7 @@ from training.tokenizer import IMAGE_SIDE, IMAGE_TOKENS, PATCH
 RANK: Final = 16
 FIRST_TRAINED: Final = 18  # of 30 blocks; the states before it are computed once for each text
 SCALE: Final = 2.0  # alpha / r
-IMAGE_TOKEN: Final = "<empty_output>"  # a special token that the language model was pretrained without any use for
+IMAGE_TOKEN: Final = "<empty_output>"  # noqa: S105 - a special token that the language model was pretrained without any use for
 SYSTEM: Final = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 FRAME: Final = Frame(
     before_system="<|im_start|>system\n",
@@ -56,6 +56,7 @@ CHAT_TEMPLATE: Final = (
 PROJECTIONS: Final = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 DIFFERENCE: Final = "difference.safetensors"
 VISION, PROJECTOR, LOW_RANK = "vision.", "projector.", "low_rank."
+STORED: Final = (VISION, PROJECTOR, LOW_RANK)
 
 
 class LoraLinear(nn.Module):
@@ -187,9 +188,10 @@ def merge(model: Any, tensors: dict[str, Tensor]) -> None:
 
 
 def save_difference(tensors: dict[str, Tensor], path: Path) -> None:
-    """Write it in half precision."""
+    """Write it in half precision, without the optimizer's part of a checkpoint."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.half().contiguous() for name, value in tensors.items()}, path)
+    kept = {name: value.half().contiguous() for name, value in tensors.items() if name.startswith(STORED)}
+    save_file(kept, path)
 
 
 def assemble(lm: Path, trained: Path, out: Path) -> None:

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -47,7 +48,7 @@ CAPTIONED: Final = NAME_TOKENS + len(SEEN)  # the other picture tokens are free
 SHARPNESS: Final = 100.0  # squared distance of two names, by the embeddings' variance, is some 3,000
 ALIGNED: Final = "aligned.safetensors"
 NEWEST: Final = "newest.safetensors"
-STATE: Final = "newest.pt"
+OPTIMIZER: Final = "optimizer."
 
 
 @dataclass(frozen=True)
@@ -305,21 +306,28 @@ class SmolTrainer:
         return tokens
 
     def _save(self, optimizer: torch.optim.Optimizer, **counts: float) -> None:
-        save_file(difference(self.model), self._folder / "new.safetensors")
-        torch.save({"optimizer": optimizer.state_dict(), **counts}, self._folder / "new.pt")
+        """Weights, the optimizer's averages and the counts, in one file that takes the place of the last one."""
+        tensors = difference(self.model)
+        for number, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"{OPTIMIZER}{number}.{name}": value for name, value in state.items()}
+        save_file(tensors, self._folder / "new.safetensors", {name: str(value) for name, value in counts.items()})
         (self._folder / "new.safetensors").replace(self._folder / NEWEST)
-        (self._folder / "new.pt").replace(self._folder / STATE)
 
     def _resume(self, optimizer: torch.optim.Optimizer) -> dict[str, float]:
         """Load the newest checkpoint; returns the steps, tokens and seconds so far."""
-        if not (self._folder / STATE).is_file():
+        if not (self._folder / NEWEST).is_file():
             return {"step": 0, "tokens": 0, "seconds": 0.0}
         tensors = load_file(self._folder / NEWEST)
         load_vision(self.model, tensors)
         load_lora(self.model, tensors)
-        state: dict[str, Any] = torch.load(self._folder / STATE, weights_only=True)
-        optimizer.load_state_dict(state.pop("optimizer"))
-        return state
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith(OPTIMIZER):
+                number, name = key.removeprefix(OPTIMIZER).split(".")
+                state.setdefault(int(number), {})[name] = value
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+        with safe_open(self._folder / NEWEST, "pt") as file:
+            return {name: float(value) for name, value in file.metadata().items()}
 
     def _log(self, **figures: float | str) -> None:
         line = json.dumps({name: round(x, 4) if isinstance(x, float) else x for name, x in figures.items()})

@@ -44,7 +44,8 @@ SPECIAL: Final = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", IMAGE_TOKEN)
 TEMPLATE: Final = (  # SmolLM2's own
     "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\n"
     + SYSTEM
-    + "<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}"
+    + "<|im_end|>\n' }}{% endif %}"
+    "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 SIZES: Final = dict(zip(SPLITS, (4, 2, 1, 1, 1, 1, 2, 2), strict=True))
@@ -234,7 +235,10 @@ def test_assembling_without_the_parts_says_what_to_do(lm: Path, tmp_path: Path) 
 def test_training_changes_what_it_may_and_continues_from_its_checkpoint(
     trainer: SmolTrainer, lm: Path, tmp_path: Path
 ) -> None:
-    """The alignment trains the projector, chats the low-rank differences of the upper block; the rest stays; a second run takes up steps and weights."""
+    """The alignment trains the projector, chats the low-rank differences of the upper block, and the rest stays.
+
+    A second run, whose time is over, takes up the same weights, optimizer and counts.
+    """
     before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
     trainer.align()
     assert not torch.equal(before["model.multi_modal_projector.linear_1.weight"], projector_of(trainer))
@@ -248,6 +252,8 @@ def test_training_changes_what_it_may_and_continues_from_its_checkpoint(
     assert not any(isinstance(getattr(p.parent, p.name), LoraLinear) for p in places(trainer.model) if p.block == 0)
     assert len(layers) == 7
     assert all(layer.up.abs().sum() > 0 for layer in layers)
+    first = load_file(tmp_path / "checkpoints" / "newest.safetensors")
+    assert torch.equal(first["low_rank.1.mlp.up_proj.up"], layers[5].up)
     again = SmolTrainer(
         new_model(lm, trainer.processor),
         trainer.processor,
@@ -258,8 +264,10 @@ def test_training_changes_what_it_may_and_continues_from_its_checkpoint(
     )
     again.align()
     again.train_chats()
-    stored = load_file(tmp_path / "checkpoints" / "newest.safetensors")
-    assert torch.equal(stored["low_rank.1.mlp.up_proj.up"], layers[5].up)
+    second = load_file(tmp_path / "checkpoints" / "newest.safetensors")
+    assert set(first) == set(second)
+    assert any(name.startswith("optimizer.") for name in first)
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
     assert torch.equal(projector_of(again), projector_of(trainer))
 
 
