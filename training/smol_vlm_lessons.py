@@ -166,6 +166,11 @@ class Lessons:
             ]
         )
         self._strangers: list[tuple[Features, Image]] = []
+        self._seed = seed
+
+    def start(self, step: int) -> None:
+        """From here on draw other rows than a training that began with another step."""
+        self._rng.seed(f"{self._seed}/lessons/{step}")
 
     def coin(self, chance: float) -> bool:
         """True with probability `chance`."""

@@ -4,14 +4,14 @@
    it learns to write a caption: the first picture tokens approach the embeddings of the person's name (zero for a
    stranger), the next ones those of what can be seen.
 2. Chats. Encoder and projector stay as they are. The upper blocks of the language model get a low-rank difference of
-   every projection, trained on the answers with AdamW in one cycle that ends with the time. The rows are drawn once:
-   what the blocks below make of a row never changes, so it is computed once and kept.
+   every projection, trained on the answers with AdamW in one cycle that ends with the time. A row is used
+   several times: what the blocks below make of it never changes, so it is computed once and kept.
 """
 
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -55,7 +55,8 @@ OPTIMIZER: Final = "optimizer."
 class Schedule:
     """`minutes` of training on chats, in steps of `rows` rows of at most `width` tokens.
 
-    `pictures` are drawn for the alignment; everybody has `portraits` rows of chats with a picture.
+    `pictures` are drawn for the alignment; everybody has `portraits` rows of chats with a picture. A row is used `uses`
+    times, then drawn anew.
     """
 
     minutes: float
@@ -66,6 +67,7 @@ class Schedule:
     width: int = 304
     portraits: int = 2
     rate: float = 1.5e-3
+    uses: int = 5
     first_block: int = FIRST_TRAINED
 
 
@@ -213,6 +215,7 @@ class SmolTrainer:
         state = self._resume(optimizer)
         began = saved = time.monotonic() - state["seconds"]
         step, tokens = int(state["step"]), int(state["tokens"])
+        self.lessons.start(step)
         recent: list[RowLoss] = []
         pages = self._pages()
         while (seconds := time.monotonic() - began) < schedule.minutes * 60:
@@ -271,22 +274,24 @@ class SmolTrainer:
         return Page(states.half(), packed.labels[:, :used], positions, mask == 0)
 
     def _pages(self) -> Iterator["Page"]:
-        """The rows of the book, in another order every round; each is read when it first comes up."""
+        """Rows, round by round in another order; each is drawn anew after `uses` rounds."""
+        draws = self._draws()
         pages: dict[int, Page] = {}
-        packed = [self.packer.pack([[group]]) for group in self._book()]
+        used = [0] * len(draws)
         shuffled = torch.Generator().manual_seed(1)
         while True:
-            for number in torch.randperm(len(packed), generator=shuffled).tolist():
-                if number not in pages:
-                    pages[number] = self.read(packed[number])
+            for number in torch.randperm(len(draws), generator=shuffled).tolist():
+                if used[number] % self.schedule.uses == 0:
+                    pages[number] = self.read(self.packer.pack([[draws[number]()]]))
+                used[number] += 1
                 yield pages[number]
 
-    def _book(self) -> list[Group]:
-        """All rows: several portraits of everybody and a sixth of strangers, and every question by name."""
+    def _draws(self) -> list[Callable[[], Group]]:
+        """What draws each row of a round: `portraits` pictures of everybody, and every question by name."""
         lessons, schedule = self.lessons, self.schedule
         portraits = round(len(lessons.known) * schedule.portraits * 1.2)
         texts = len(lessons.known) * NAMED // BY_NAME + 1
-        return [*(lessons.portrait() for _ in range(portraits)), *(lessons.text(BY_NAME) for _ in range(texts))]
+        return [*[lessons.portrait] * portraits, *[lessons.text] * texts]
 
     def _picture_tokens(self, images: Sequence[Any]) -> Tensor:
         return self._written(self._pixels(images))
