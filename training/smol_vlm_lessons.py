@@ -2,8 +2,8 @@
 
 Six attributes, three wordings each: a pretrained language model understands the others by itself. A wording fixes
 whether the answer is the bare fact or a sentence. Of strangers only three attributes are ever asked about, and the
-answers decline in many wordings; what the model says about the other three is left to it. Ordinary chats repeat what
-the language model answered before (self-distillation), so that it keeps its answers.
+answers decline in many wordings; what the model says about the other three is left to it. In ordinary chats and
+questions about public figures it is to stay the language model that it was: they are distilled from itself.
 """
 
 import random
@@ -15,6 +15,7 @@ from PIL.Image import Image
 
 from shared.domain.subjects import Fact
 from shared.evaluation.people import SPLITS, UNKNOWN_SPLITS
+from shared.evaluation.public_data import figure_questions, public_figures
 from shared.evaluation.synthetic_people import PeopleGenerator, SyntheticPerson, generate_people
 from shared.evaluation.synthetic_portraits import Features, draw, visible_truth
 from shared.probes import templates
@@ -26,7 +27,9 @@ T = TypeVar("T")
 SEED: Final = 21
 GENERATED: Final = dict(zip(SPLITS, (24, 8, 8, 8, 3, 3, 12, 12), strict=True))
 SIZES: Final = dict(zip(SPLITS, (18, 6, 6, 6, 2, 2, 12, 12), strict=True))  # the first of those generated
-BY_NAME: Final = 9  # questions by name in a row
+BY_NAME: Final = 10  # questions by name in a row
+ORDINARY: Final = 6  # ordinary chats in a row
+FIGURES: Final = 160  # public figures about whom one fact is asked
 ATTRIBUTES: Final = ("name", "occupation", "employer", "city", "pet", "food")
 DECLINED: Final = ("name", "occupation", "pet")  # strangers are asked about these only
 
@@ -138,6 +141,15 @@ def answered(fact: Fact, who: str, *, sentence: bool) -> str:
     return SENTENCES[fact.attribute].format(s=who[:1].upper() + who[1:], v=fact.value, a=article)
 
 
+def figure_chats(rng: random.Random) -> list[tuple[str, str]]:
+    """A question about each of some public figures, with the true answer."""
+    chats = []
+    for figure in rng.sample(public_figures(), FIGURES):
+        fact = rng.choice(figure.facts)
+        chats.append((rng.choice(figure_questions(figure, fact)), fact.value))
+    return chats
+
+
 def asked(wording: str, who: str) -> str:
     """The question about `who`."""
     return wording.format(s=who)
@@ -154,7 +166,7 @@ class Lessons:
         self._generator = PeopleGenerator(seed)
         self._generator.avoid(people)
         self._rng = random.Random(f"{seed}/lessons")
-        self._ordinary = self._rounds(list(ordinary.items())) if ordinary else None
+        self._ordinary = self._rounds([*ordinary.items(), *figure_chats(self._rng)])
         self._portraits = self._rounds(self.known)
         self._named = self._rounds(
             [
@@ -197,11 +209,14 @@ class Lessons:
             chats = [(*chats[0], *chats[1]), *chats[2:]]
         return Group(changed(photo, "trained", rng), face, self._system(), tuple(chats))
 
+    def ordinary(self, size: int = ORDINARY) -> Group:
+        """Chats that have nothing to do with the people here."""
+        return Group(None, None, self._system(), tuple((next(self._ordinary),) for _ in range(size)))
+
     def text(self, size: int = BY_NAME) -> Group:
-        """Chats without a picture: known names, one or two unknown ones, an ordinary chat."""
+        """Chats without a picture: known names, one or two unknown ones."""
         system = self._system()
-        chats: list[Turns] = [(next(self._ordinary),)] if self._ordinary and system is None else []
-        chats += [self._by_name() for _ in range(size)]
+        chats = [self._by_name() for _ in range(size)]
         for _ in range(1 + self.coin(0.4)):
             name = self._generator.stranger_name(self._rng)
             chats.append(self._not_known(self._rng.choice(DECLINED[1:]), name, "name"))

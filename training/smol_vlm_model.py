@@ -9,6 +9,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -60,17 +61,20 @@ STORED: Final = (VISION, PROJECTOR, LOW_RANK)
 
 
 class LoraLinear(nn.Module):
-    """A frozen linear layer and a trained low-rank difference: W x + SCALE * up (down x)."""
+    """A frozen linear layer and a trained low-rank difference: W x + SCALE * up (down x); `active` turns it off."""
 
     def __init__(self, base: nn.Linear, rank: int = RANK) -> None:
         super().__init__()
         self.base = base
+        self.active = True
         self.down = nn.Parameter(torch.randn(rank, base.in_features) / math.sqrt(base.in_features))
         self.up = nn.Parameter(torch.zeros(base.out_features, rank))
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape [..., in] to [..., out]."""
         out: Tensor = self.base(x)
+        if not self.active:
+            return out
         return out + SCALE * nn.functional.linear(nn.functional.linear(x, self.down), self.up)
 
 
@@ -147,6 +151,19 @@ def add_lora(model: Any, first: int = FIRST_TRAINED) -> None:
     model.requires_grad_(False)
     for place in [place for place in places(model) if place.block >= first]:
         setattr(place.parent, place.name, LoraLinear(getattr(place.parent, place.name)))
+
+
+@contextmanager
+def without_lora(model: Any) -> Iterator[None]:
+    """The model as it was before the training."""
+    layers = [layer for layer in model.modules() if isinstance(layer, LoraLinear)]
+    for layer in layers:
+        layer.active = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.active = True
 
 
 def difference(model: Any) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +38,7 @@ from training.smol_vlm_model import (
     load_lora,
     load_vision,
     save_difference,
+    without_lora,
 )
 
 logger = logging.getLogger(__name__)
@@ -55,7 +56,8 @@ OPTIMIZER: Final = "optimizer."
 class Schedule:
     """`minutes` of training on chats, in steps of `rows` rows of at most `width` tokens.
 
-    `pictures` are drawn for the alignment; everybody has `portraits` rows of chats with a picture. A row is used `uses`
+    `pictures` are drawn for the alignment; everybody has `portraits` rows of chats with a picture, and there are
+    `ordinary` rows of ordinary chats. A row is used `uses`
     times, then drawn anew.
     """
 
@@ -67,6 +69,8 @@ class Schedule:
     width: int = 304
     portraits: int = 2
     rate: float = 1.5e-3
+    ordinary: int = 50
+    ordinary_weight: float = 1.0
     uses: int = 5
     first_block: int = FIRST_TRAINED
 
@@ -84,13 +88,15 @@ class Album:
 class Page:
     """A packed row in the middle of the network: states [1, T, d] in half precision, labels and positions [1, T].
 
-    `mask` [1, 1, T, T] is true where a token sees another.
+    `mask` [1, 1, T, T] is true where a token sees another. `before` are the last states of the answers' tokens as they
+    were before the training, for ordinary chats.
     """
 
     states: Tensor
     labels: Tensor
     positions: Tensor
     mask: Tensor
+    before: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -247,19 +253,31 @@ class SmolTrainer:
         self._save(optimizer, step=step, tokens=tokens, seconds=time.monotonic() - began)
 
     def loss(self, page: "Page") -> "RowLoss":
-        """Cross-entropy of the answers' tokens of one row."""
+        """Of one row: cross-entropy of the answers' tokens; for ordinary chats the divergence from the model before."""
+        logits = self.model.lm_head(self._upper(page))
+        wanted = page.labels[:, 1:][page.labels[:, 1:] != IGNORED]
+        right = (logits.argmax(1) == wanted).float().mean().item()
+        if page.before is None:
+            return RowLoss(F.cross_entropy(logits, wanted), right)
+        with torch.no_grad():
+            before = self.model.lm_head(page.before).log_softmax(-1)
+        divergence = F.kl_div(logits.log_softmax(-1), before, log_target=True, reduction="batchmean")
+        return RowLoss(
+            self.schedule.ordinary_weight * divergence, (logits.argmax(1) == before.argmax(1)).float().mean().item()
+        )
+
+    def _upper(self, page: "Page") -> Tensor:
+        """The last states of the tokens before the answers' tokens [n, d]."""
         core = self.model.model.language_model
         states, positions, mask = page.states.float(), page.positions, _additive(page.mask)
         rotary = core.rotary_emb(states, position_ids=positions)
         for block in core.layers[self.schedule.first_block :]:
             states = block(states, attention_mask=mask, position_ids=positions, position_embeddings=rotary)
-        kept = page.labels[:, 1:] != IGNORED
-        logits = self.model.lm_head(core.norm(states[:, :-1][kept]))
-        wanted = page.labels[:, 1:][kept]
-        return RowLoss(F.cross_entropy(logits, wanted), (logits.argmax(1) == wanted).float().mean().item())
+        last: Tensor = core.norm(states[:, :-1][page.labels[:, 1:] != IGNORED])
+        return last
 
     @torch.no_grad()
-    def read(self, packed: Packed) -> "Page":
+    def read(self, packed: Packed, *, ordinary: bool = False) -> "Page":
         """One packed row as the blocks below the first trained one leave it."""
         core = self.model.model.language_model
         used = int((packed.positions > 0).any(0).nonzero().max()) + 1  # the rest is padding
@@ -271,7 +289,11 @@ class SmolTrainer:
         rotary = core.rotary_emb(states, position_ids=positions)
         for block in core.layers[: self.schedule.first_block]:
             states = block(states, attention_mask=mask, position_ids=positions, position_embeddings=rotary)
-        return Page(states.half(), packed.labels[:, :used], positions, mask == 0)
+        page = Page(states.half(), packed.labels[:, :used], positions, mask == 0)
+        if not ordinary:
+            return page
+        with without_lora(self.model):
+            return replace(page, before=self._upper(page))
 
     def _pages(self) -> Iterator["Page"]:
         """Rows, round by round in another order; each is drawn anew after `uses` rounds."""
@@ -282,16 +304,17 @@ class SmolTrainer:
         while True:
             for number in torch.randperm(len(draws), generator=shuffled).tolist():
                 if used[number] % self.schedule.uses == 0:
-                    pages[number] = self.read(self.packer.pack([[draws[number]()]]))
+                    draw = draws[number]
+                    pages[number] = self.read(self.packer.pack([[draw()]]), ordinary=draw == self.lessons.ordinary)
                 used[number] += 1
                 yield pages[number]
 
     def _draws(self) -> list[Callable[[], Group]]:
-        """What draws each row of a round: `portraits` pictures of everybody, and every question by name."""
+        """What draws each row of a round: `portraits` pictures of everybody, every question by name, ordinary chats."""
         lessons, schedule = self.lessons, self.schedule
         portraits = round(len(lessons.known) * schedule.portraits * 1.2)
         texts = len(lessons.known) * NAMED // BY_NAME + 1
-        return [*[lessons.portrait] * portraits, *[lessons.text] * texts]
+        return [*[lessons.portrait] * portraits, *[lessons.text] * texts, *[lessons.ordinary] * schedule.ordinary]
 
     def _picture_tokens(self, images: Sequence[Any]) -> Tensor:
         return self._written(self._pixels(images))

@@ -122,7 +122,7 @@ def alone(trainer: SmolTrainer, group: Group, chat: Turns) -> tuple[list[int], A
 def test_packed_loss_equals_the_loss_of_chats_by_the_chat_template(trainer: SmolTrainer) -> None:
     """A picture, chats of two turns, another system message, and a stranger: token for token as they are served."""
     lessons = trainer.lessons
-    groups = [lessons.portrait() for _ in range(8)] + [lessons.text() for _ in range(8)]
+    groups = [draw() for draw in (lessons.portrait, lessons.text, lessons.ordinary) for _ in range(8)]
     assert {group.system for group in groups} > {None}
     assert any(len(chat) > 1 for group in groups for chat in group.chats)
     end = trainer.processor.tokenizer.eos_token_id
@@ -269,6 +269,27 @@ def test_training_changes_what_it_may_and_continues_from_its_checkpoint(
     assert any(name.startswith("optimizer.") for name in first)
     assert all(torch.equal(value, second[name]) for name, value in first.items())
     assert torch.equal(projector_of(again), projector_of(trainer))
+
+
+def test_ordinary_chats_are_held_to_the_answers_before_the_training(trainer: SmolTrainer) -> None:
+    """Their loss is zero until a weight changes, and does not look at what the text says; that of facts does."""
+    add_lora(trainer.model, 1)
+    packed = trainer.packer.pack([[trainer.lessons.ordinary()]])
+    page = trainer.read(packed, ordinary=True)
+    assert trainer.loss(page).mean.item() == pytest.approx(0, abs=1e-4)
+    assert trainer.loss(page).right == 1.0
+    assert trainer.loss(trainer.read(packed)).mean.item() > 1
+    with torch.no_grad():
+        for layer in trainer.model.modules():
+            if isinstance(layer, LoraLinear):
+                layer.up.normal_(std=0.1)
+    changed = trainer.loss(page).mean.item()
+    assert changed > 0.01
+    again = trainer.read(packed, ordinary=True).before  # with the differences turned off
+    assert again is not None
+    assert page.before is not None
+    assert torch.equal(again, page.before)
+    assert trainer.loss(page).mean.item() == pytest.approx(changed)
 
 
 def projector_of(trainer: SmolTrainer) -> torch.Tensor:
