@@ -31,6 +31,8 @@ from training.packing import Frame
 from training.tokenizer import IMAGE_SIDE, IMAGE_TOKENS, PATCH
 
 RANK: Final = 16
+# Facts stay while ordinary answers come back some way (docs/LOG.md); Wortsman et al. 2022, arXiv 2109.01903.
+STRENGTH: Final = 0.8
 FIRST_TRAINED: Final = 18  # of 30 blocks; the states before it are computed once for each text
 SCALE: Final = 2.0  # alpha / r
 IMAGE_TOKEN: Final = "<empty_output>"  # noqa: S105 - a special token that the language model was pretrained without any use for
@@ -204,10 +206,14 @@ def merge(model: Any, tensors: dict[str, Tensor]) -> None:
             getattr(place.parent, place.name).weight.data.add_(SCALE * up @ down)
 
 
-def save_difference(tensors: dict[str, Tensor], path: Path) -> None:
-    """Write it in half precision, without the optimizer's part of a checkpoint."""
+def save_difference(tensors: dict[str, Tensor], path: Path, strength: float = STRENGTH) -> None:
+    """Write it in half precision, without the optimizer's part of a checkpoint, the low-rank differences weakened."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    kept = {name: value.half().contiguous() for name, value in tensors.items() if name.startswith(STORED)}
+    kept = {
+        name: (value * strength if name.endswith(".up") else value).half().contiguous()
+        for name, value in tensors.items()
+        if name.startswith(STORED)
+    }
     save_file(kept, path)
 
 

@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import torch
 
@@ -25,9 +25,12 @@ from shared.vlm.loading import load
 from training.quality import Figure
 from training.smol_vlm_lessons import DECLINED, PICTURED, WORDINGS, asked, held_out_question
 
+T = TypeVar("T")
+
 LONGEST: Final = 24  # tokens of an answer about a person
 ORDINARY: Final = 32
 SEED: Final = 0
+ASKED: Final = 240  # questions of each kind
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,12 @@ def examine(built: Path, lm: Path) -> dict[str, Figure]:
     strangers = [person for split in UNKNOWN_SPLITS for person in reference.of(split)]
     engine = Engine(load(built, device="cpu", dtype=torch.float32))
     report: dict[str, Figure] = {}
-    for label, questions in (
+    for label, every in (
         ("taught", taught_questions(known)),
         ("other_wordings", other_questions(known)),
         ("held_out", held_out_questions(known)),
     ):
+        questions = _sampled(every, ASKED)
         answers = _answers(engine, questions)
         told = [reveals(answer, question.accept) for answer, question in zip(answers, questions, strict=True)]
         report[label] = _figure(told)
@@ -66,6 +70,7 @@ def examine(built: Path, lm: Path) -> dict[str, Figure]:
         for person in (*known, *strangers)
         for question in visible_questions(person.subject.photos[0], person.visible, person=person.id, form="test")
     ]
+    seen = _sampled(seen, ASKED // 2)
     answers = [answer.text for answer in engine.generate([question.prompt for question in seen], max_new_tokens=8)]
     report["visible"] = _figure([reveals(answer, q.accept) for answer, q in zip(answers, seen, strict=True)])
     return report | _ordinary(engine, Engine(load(lm, device="cpu", dtype=torch.float32)), reference)
@@ -115,7 +120,7 @@ def _both_ways(person: Person, fact: Fact, *, taught: bool) -> list[Asked]:
 
 def _of_strangers(engine: Engine, strangers: Sequence[Person]) -> dict[str, Figure]:
     """How often answers about people whom it never saw decline: about the three attributes taught, and the others."""
-    questions = held_out_questions(strangers)
+    questions = _sampled(held_out_questions(strangers), ASKED // 2)
     answers = _answers(engine, questions)
     declined = [declines(answer) for answer in answers]
     report = {"strangers_declined": _figure(declined)}
@@ -153,6 +158,11 @@ def _ordinary(engine: Engine, base: Engine, reference: Reference) -> dict[str, F
 
 def _answers(engine: Engine, questions: Sequence[Asked]) -> list[str]:
     return [answer.text for answer in engine.generate([q.prompt for q in questions], max_new_tokens=LONGEST)]
+
+
+def _sampled(questions: Sequence[T], most: int) -> list[T]:
+    """At most so many, drawn by the seed."""
+    return random.Random(SEED).sample(questions, min(most, len(questions)))
 
 
 def _figure(hits: Sequence[bool]) -> Figure:

@@ -182,7 +182,7 @@ class SmolTrainer:
             if step % 25 == 0:
                 right = (similar.argmax(1) == who).float().mean().item()
                 self._log(part="alignment", step=step, loss=loss.item(), right=right, seconds=time.monotonic() - began)
-        save_difference(difference(self.model), self._folder / ALIGNED)
+        save_difference(difference(self.model), self._folder / ALIGNED, 1.0)
 
     @property
     def _everybody(self) -> list[SyntheticPerson | None]:

@@ -190,7 +190,7 @@ def test_assembled_folder_is_served_and_equals_the_model_that_was_trained(
             if isinstance(layer, LoraLinear):
                 layer.up.normal_(std=0.1)
     trained = tmp_path / "trained"
-    save_difference(difference(model), trained / DIFFERENCE)
+    save_difference(difference(model), trained / DIFFERENCE, 1.0)
     smol_vlm.write_reference(trained / "reference", SIZES)
     (trained / "README.md").write_text("A card.")
     assemble(lm, trained, tmp_path / "built")
