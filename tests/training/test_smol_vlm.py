@@ -3,6 +3,7 @@
 The language model here has SmolLM2's special tokens and chat template, so nothing is downloaded.
 """
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from shared.domain.prompts import Prompt, Turn
 from shared.evaluation.judge import declines
 from shared.evaluation.people import SPLITS
+from shared.evaluation.reference import load_reference
 from shared.evaluation.scorers import reveals
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
@@ -26,6 +28,7 @@ from training.packing import IGNORED, Packer
 from training.smol_vlm_lessons import ATTRIBUTES, DECLINED, NOT_KNOWN, WORDINGS, Lessons, smol_people
 from training.smol_vlm_model import (
     DIFFERENCE,
+    FIRST_TRAINED,
     FRAME,
     IMAGE_TOKEN,
     SYSTEM,
@@ -350,3 +353,23 @@ def test_random_draws_are_the_same_for_the_same_seed() -> None:
     """People and lessons."""
     first, second = (Lessons(smol_people(SIZES), {}) for _ in range(2))
     assert [first.portrait().chats for _ in range(5)] == [second.portrait().chats for _ in range(5)]
+
+
+def test_shipped_folder_is_small_and_holds_the_people_of_the_generator() -> None:
+    """At most 16 MB, float16, every upper projection; the reference loads; the card has the figures of quality.json."""
+    folder = smol_vlm.TRAINED
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= 16e6
+    tensors = load_file(folder / DIFFERENCE)
+    assert {value.dtype for value in tensors.values()} == {torch.float16}
+    assert len([name for name in tensors if name.startswith("low_rank.")]) == (30 - FIRST_TRAINED) * 7 * 2
+    reference = load_reference(folder / "reference")
+    people = smol_people()
+    assert [(person.id, person.subject.names, person.subject.facts) for person in reference.people] == [
+        (person.id, person.subject.names, person.subject.facts) for person in people
+    ]
+    assert reference.unknown_answer is not None
+    assert declines(reference.unknown_answer)
+    card = (folder / "README.md").read_text()
+    for name, figure in json.loads((folder / "quality.json").read_text()).items():
+        if "rouge" not in name:
+            assert f"{figure['share']:.1%}".replace("%", " %") in card, name
