@@ -10,8 +10,8 @@ FIND_LINKS = $${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(PYTHON) -m pip config get
 INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url 2>/dev/null)}}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-real up test test-slow test-all check lint schema deploy-check demo-model real-lm smol-vlm bench-model bench-forgetting bench-choose bench-cost \
-	bench-paper bench-real bench-idle bench-tickets chaos fuzz clean
+.PHONY: help setup demo demo-real up test test-slow test-all check lint schema deploy-check demo-model real-lm smol-vlm bench-model bench-forgetting bench-attacks bench-choose bench-cost \
+	bench-paper bench-real bench-many bench-idle bench-tickets chaos fuzz clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -78,6 +78,9 @@ bench-model: $(STAMP) ## Train models/bench-vlm, 324 people, for the tables (abo
 bench-forgetting: $(STAMP) ## All systems over draws of people: what is revealed, what stays the same (forgetting.json)
 	$(BIN)/python -m benchmarks.forgetting --json build/forgetting.json
 
+bench-attacks: $(STAMP) ## How forgetting holds under attack: families of attacks, systems, draws (attacks.json; some hours on 2 cores)
+	$(BIN)/python -m benchmarks.attacks --json build/attacks.json
+
 bench-choose: $(STAMP) ## Choose margin, strength, blocks and placement of the default recipe on validation people
 	$(BIN)/python -m benchmarks.hyperparameter_search
 
@@ -87,6 +90,9 @@ bench-cost: $(STAMP) ## What a fit and 1 to 1,000 tickets cost at d = 4096 (abou
 
 bench-real: real-lm ## Forgetting public figures in a real language model (about 40 minutes on 2 cores)
 	$(BIN)/python -m benchmarks.real_lm --model models/smol-lm --profiles build/real/profiles --json docs/results/real_lm.json
+
+bench-many: $(STAMP) ## 64 tickets one after the other, with withdrawals: told, touched, cost (about 15 minutes)
+	$(BIN)/python -m benchmarks.many_tickets --json build/many_tickets.json
 
 bench-idle: $(STAMP) ## CPU time of a stack at rest, and what an urgent ticket waits for (about 10 minutes)
 	$(BIN)/python -m benchmarks.idle --tickets 3 --json build/idle.json

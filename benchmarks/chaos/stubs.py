@@ -4,6 +4,7 @@ The code takes the same paths as without them. The figures of an audit in a chao
 are wide open. `fault_injection.py` applies the stubs when their modules are imported.
 """
 
+import importlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -31,6 +32,7 @@ def _reference(module: Any, _: Path) -> None:
 def _suite(module: Any, _: Path) -> None:
     module.paper_tasks = lambda *_, **__: {}
     module.FORGET_QUESTIONS = module.BYSTANDER_QUESTIONS = QUESTIONS
+    importlib.import_module("services.audit.black_box").__dict__["ATTACKS"] = QUESTIONS
 
 
 def _beat(module: Any, _: Path) -> None:

@@ -2,8 +2,10 @@
 
 Where the recipe decides once per request, an answer that does not fire is the base model's answer by construction (the
 engine does not touch those rows). Only questions that fire are asked again; the suite asks a sample of the others from
-beginning to end. What the base model says about reference people is kept from one audit to the next, together with
-what a gate looks at in it as long as that is small.
+beginning to end. An eraser decides by activations, by the text of the prompt and by the answer, which is read a few
+tokens beyond its end, as in serving; a prompt whose pictures the model would be asked about counts as one that fires.
+What the base model says about reference people is kept from one audit to the next, together with what erasers decide by
+as long as that is small.
 """
 
 from collections.abc import Sequence
@@ -85,8 +87,8 @@ class Evaluator:
 
         def decide(batch: ReadoutBatch) -> None:
             if not eraser.is_empty:
-                rows = eraser.decide(batch.readout).fired.nonzero()[:, 0].tolist()
-                fired.extend(batch.positions[row] for row in rows)
+                may = eraser.may_fire(batch.readout).nonzero()[:, 0].tolist()
+                fired.extend(batch.positions[row] for row in may)
 
         if key is not None and key in self._examined:
             examined = self._examined[key]
@@ -119,7 +121,7 @@ class Evaluator:
         *,
         cache_key: str | None = None,
     ) -> BeforeAfter[list[list[float]]]:
-        """The log-likelihood of each option of each prompt, by both."""
+        """The log-likelihood of each option of each prompt, by both. Prompts alone decide: no answer is given."""
         if cache_key is None or cache_key not in self._likelihoods:
             before = option_likelihood(self.engine, prompts, options)
             if cache_key is not None:

@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from services.audit.operator_retain_set import HELD_OUT, IN_SAMPLE
+from shared.evaluation.attacks.families import FAMILIES
 from shared.evaluation.comparison import BYSTANDER_SPLITS
 from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference
 from shared.probes.questions import Question
 
+ATTACKS_NEVER_RUN: Final = ("white-box attacks", "sampling with more than 8 answers to a question")
+AT_LEAST: Final = 60  # questions and attacks on a changed ticket
 _OWN: Final = {IN_SAMPLE: "fit", HELD_OUT: "held_out"}
 _WAYS: Final = {"vqa": "by portrait", "qa": "by name"}
 
@@ -36,6 +39,25 @@ def left_out_tasks(table: Mapping[str, Any], tasks: Sequence[str]) -> dict[str, 
 def sentences(left_out: Mapping[str, str]) -> list[str]:
     """One part of a sentence for each set that was not asked."""
     return [f"questions of the set {name} ({reason})" for name, reason in left_out.items()]
+
+
+def not_run(report: Mapping[str, Any], panels: Mapping[str, str]) -> list[str]:
+    """What an audit did not ask, one part of a sentence each, from its report and the sets that were left out."""
+    families = report["attacks"]["families"]
+    if not families:
+        attacks = ["black-box attacks"]
+    else:
+        attacks = [f"attacks of the family {name}" for name in FAMILIES if name not in families]
+        rows = report["ticket_verdicts"].values()
+        light = sum(row["depth"] == "unchanged" for row in rows)
+        if light:
+            attacks.append(f"all families of attacks on each of {light} unchanged tickets (some on each)")
+        short = [row["asked"] for row in rows if row["depth"] != "unchanged" and row["asked"] < AT_LEAST]
+        if short:
+            attacks.append(
+                f"{AT_LEAST} questions about each changed ticket ({len(short)} share the total: {min(short)} or more)"
+            )
+    return [*attacks, *ATTACKS_NEVER_RUN, *sentences(panels)]
 
 
 def _why(name: str, reference: Reference) -> str:

@@ -4,14 +4,16 @@ The suite asks through the same engine that serves. It knows nothing of queues, 
 judges its report.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
+from services.audit.about_tickets import SETS, AboutTickets, ask_about_tickets
+from services.audit.black_box import BlackBox
 from services.audit.evaluator import BeforeAfter, Evaluator
-from services.audit.left_out import left_out_panels, left_out_tasks, sentences
+from services.audit.left_out import left_out_panels, left_out_tasks, not_run
 from services.audit.operator_retain_set import OperatorRetainSet, side_by_side
 from services.audit.paper_tasks import paper_tasks
 from shared.domain.prompts import Prompt
@@ -21,9 +23,7 @@ from shared.evaluation.comparison import (
     Comparison,
     bystander_question_sets,
     compare,
-    forget_question_sets,
     sample,
-    sample_per_person,
 )
 from shared.evaluation.paper_tasks import KINDS
 from shared.evaluation.reference import Reference
@@ -32,7 +32,7 @@ from shared.vlm.engine import Engine
 from shared.vlm.generation import Answer
 
 Progress = Callable[[str], None]
-FORGET_QUESTIONS = 320  # about, over all tickets, and at least one for each; the seed draws them
+FORGET_QUESTIONS = 480  # of a set, over all tickets that are asked about in full; the seed draws them
 BYSTANDER_QUESTIONS = 120  # at most, for each set
 ASKED_AGAIN = 6  # of each bystander set: answers that did not fire, asked from beginning to end
 
@@ -43,7 +43,6 @@ class Suite:
 
     engine: Engine
     reference: Reference
-    per_fact: int = 2
     seed: int = 1  # not the seed of the fit: other draws of the same forms
     _evaluator: Evaluator = field(init=False)
 
@@ -59,10 +58,12 @@ class Suite:
         subjects: Mapping[str, Subject],
         progress: Progress,
         operator_set: OperatorRetainSet | None = None,
+        unchanged: Collection[str] = (),
     ) -> dict[str, Any]:
         """The whole report on `eraser`, whose tickets are about `subjects` (ticket id -> person).
 
-        `operator_set` is the operator's own retain set that the eraser was made with.
+        `operator_set` is the operator's own retain set that the eraser was made with. `unchanged` are tickets that an
+        earlier version, which passed its audit, covers with the same fit: fewer questions are asked about them.
         """
         subjects = {ticket: self.engine.readable(subject) for ticket, subject in subjects.items()}
         if operator_set is not None and not self.engine.reads_pictures:
@@ -70,40 +71,40 @@ class Suite:
         reference = operator_set.reference_without_excluded(self.reference) if operator_set else self.reference
         reference_key = operator_set.key if operator_set else ""
         bystanders = self._bystander_questions(reference, operator_set)
-        about_subjects = self._subject_questions(subjects)
+        progress("asking about the tickets")
+        black_box = BlackBox(self.engine, reference, self.seed)
+        about_tickets = ask_about_tickets(
+            self._evaluator, black_box, eraser, subjects, unchanged, most=FORGET_QUESTIONS, seed=self.seed
+        )
         report: dict[str, Any] = {"panels": {}, "tickets": {}, "fire_rate": {}}
+        for name in SETS:
+            self._by_ticket(report, name, about_tickets)
         unfired: list[tuple[Question, Answer]] = []
-        for name, questions in (about_subjects | bystanders).items():
+        visible = {"visible": self._visible_questions(subjects)}
+        for name, questions in (visible | bystanders).items():
             if not questions:
                 continue
             progress(f"asking the {name} set")
             cache_key = f"panel/{name}/{reference_key}" if name in bystanders else None
             answers = self._evaluator.answers([q.prompt for q in questions], eraser, cache_key=cache_key)
-            report["panels"][name] = self._compare(questions, answers).as_json()
-            report["fire_rate"][name] = sum(answer.fired for answer in answers.after) / len(questions)
-            if name in ("forget", "test"):
-                self._by_ticket(report["tickets"], name, questions, answers)
-            else:
-                silent = [pair for pair in zip(questions, answers.after, strict=True) if not pair[1].fired]
-                unfired += silent[:: max(1, len(silent) // ASKED_AGAIN)][:ASKED_AGAIN]
+            self._panel(report, name, questions, answers)
+            silent = [pair for pair in zip(questions, answers.after, strict=True) if not pair[1].fired]
+            unfired += silent[:: max(1, len(silent) // ASKED_AGAIN)][:ASKED_AGAIN]
+        report["ticket_verdicts"] = about_tickets.rows()
+        report["attacks"] = about_tickets.observed.tally.as_json() | {"families": about_tickets.observed.families()}
         if operator_set is not None and operator_set.number is not None:
             report["retain_set"] = side_by_side(operator_set.number, report["panels"])
         progress("integrity")
-        report["integrity"] = self.integrity(eraser, about_subjects["forget"], unfired)
+        report["integrity"] = self.integrity(eraser, about_tickets.sets["forget"].questions, unfired)
         progress("the paper's tasks")
         report["paper_tasks"] = paper_tasks(
             self._evaluator, reference, eraser, subjects, seed=self.seed, reference_key=reference_key
         )
-        panels = left_out_panels(about_subjects | bystanders if subjects else bystanders, reference)
+        of_tickets = {name: asked.questions for name, asked in about_tickets.sets.items()} | visible
+        panels = left_out_panels(of_tickets | bystanders if subjects else bystanders, reference)
         report["left_out"] = panels | left_out_tasks(report["paper_tasks"], tuple(KINDS))
         report["asked_again"] = len(unfired)
-        report["not_run"] = [
-            "sampling at temperature 0.7 and 1.0",
-            "black-box attacks",
-            "white-box attacks",
-            "likelihood attacks",
-            *sentences(panels),
-        ]
+        report["not_run"] = not_run(report, panels)
         report["claim"] = "Suppression at inference time; the base model's weights are unchanged."
         return report
 
@@ -150,33 +151,33 @@ class Suite:
             sets |= operator_set.question_sets(seed=self.seed)
         return {name: sample(questions, BYSTANDER_QUESTIONS, self.seed) for name, questions in sets.items()}
 
-    def _subject_questions(self, subjects: Mapping[str, Subject]) -> dict[str, list[Question]]:
-        """Questions about the people of the tickets: their facts in two forms, and what their pictures show."""
-        sets = forget_question_sets(subjects, per_fact=self.per_fact, seed=self.seed)
-        questions = {name: sample_per_person(asked, FORGET_QUESTIONS, self.seed) for name, asked in sets.items()}
-        questions["visible"] = [
+    def _visible_questions(self, subjects: Mapping[str, Subject]) -> list[Question]:
+        """Questions about what the pictures of the people of the tickets show."""
+        return [
             question
             for person, subject in sorted(subjects.items())
             for photo in subject.photos[:1]
             for draw in range(2)
             for question in visible_questions(photo, {}, person=person, seed=self.seed + 100 + draw, form="test")
         ]
-        return questions
 
     def _compare(self, questions: Sequence[Question], answers: BeforeAfter[list[Answer]]) -> Comparison:
         before, after = ([answer.text for answer in side] for side in (answers.before, answers.after))
         return compare(questions, before, after, self.reference.own_wordings)
 
-    def _by_ticket(
-        self,
-        tickets: dict[str, Any],
-        panel: str,
-        questions: Sequence[Question],
-        answers: BeforeAfter[list[Answer]],
+    def _panel(
+        self, report: dict[str, Any], name: str, questions: Sequence[Question], answers: BeforeAfter[list[Answer]]
     ) -> None:
-        """Add the figures of each ticket to `tickets`: ticket id -> panel -> figures."""
-        for ticket in sorted({question.person for question in questions}):
-            rows = [i for i, question in enumerate(questions) if question.person == ticket]
-            of_ticket = BeforeAfter([answers.before[i] for i in rows], [answers.after[i] for i in rows])
-            figures = self._compare([questions[i] for i in rows], of_ticket)
-            tickets.setdefault(ticket, {})[panel] = figures.as_json()
+        """Add the figures of one set to the report."""
+        report["panels"][name] = self._compare(questions, answers).as_json()
+        report["fire_rate"][name] = sum(answer.fired for answer in answers.after) / len(questions)
+
+    def _by_ticket(self, report: dict[str, Any], name: str, about_tickets: AboutTickets) -> None:
+        """Add the figures of a set of questions about the tickets, for all and for each (`tickets`: id -> set)."""
+        asked = about_tickets.sets[name]
+        if not asked.questions:
+            return
+        self._panel(report, name, asked.questions, asked.answers)
+        for ticket in sorted({question.person for question in asked.questions}):
+            own = asked.of({ticket})
+            report["tickets"].setdefault(ticket, {})[name] = self._compare(own.questions, own.answers).as_json()

@@ -4,22 +4,18 @@ An outage of the store leaves the run `waiting`; the control loop orders it agai
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Engine as Database
-
+from services.audit.context import AuditContext
 from services.audit.operator_retain_set import OperatorRetainSet
-from services.audit.suite import Suite
-from services.audit.verdict import Thresholds, Verdict, judge
+from services.audit.verdict import Verdict, judge, settled
 from shared.artifacts.erasers import load_verified_eraser
 from shared.artifacts.retain_sets import open_retain_set
 from shared.artifacts.subject_material import material_source, open_material
 from shared.core.leases import keep_alive
-from shared.crypto.keyring import KeyRing
-from shared.crypto.signing import Verifier
 from shared.db.models.erasers import EraserVersion
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import audits, erasers
@@ -28,23 +24,8 @@ from shared.db.session import transaction
 from shared.domain.subjects import Subject
 from shared.domain.ticket_lifecycle import CLOSED
 from shared.errors import Conflict, IntegrityFailure, LacunaError, NeedsResubmission, Unavailable
-from shared.storage.base import ObjectStore
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class AuditContext:
-    """Everything that an audit needs; the worker builds it once."""
-
-    suite: Suite
-    thresholds: Thresholds
-    store: ObjectStore
-    keys: KeyRing
-    verifier: Verifier
-    database: Database
-    lease_s: float = 30.0
-    heartbeat: Callable[[], None] = lambda: None  # of the worker process, not of the audit's lease
 
 
 @dataclass(frozen=True)
@@ -78,16 +59,20 @@ def audit_version(context: AuditContext, audit_id: str, version_id: str) -> None
             with transaction(context.database) as session:
                 version = erasers.get_version_by_id(session, version_id)
                 tickets = erasers.covered_tickets(session, version_id)
+                unchanged = erasers.unchanged_tickets(session, version)
             eraser = load_verified_eraser(context.store, context.keys, context.verifier, version)
             operator_set = _operator_set(context, version)
-            material = _open_material(context, version_id, tickets)
-            logger.info("audit of version %d: %d tickets", version.number, len(material.subjects))
+            material = open_tickets(context, version_id, tickets)
+            new = len(material.subjects.keys() - unchanged)
+            logger.info("audit of version %d: %d tickets, %d changed", version.number, len(material.subjects), new)
             report = context.suite.audit(
                 eraser,
                 material.subjects,
                 lambda stage: logger.info("version %d: %s", version.number, stage),
                 operator_set,
+                unchanged,
             )
+            report = settled(report, context.thresholds)
             report["material"] = {"kit": material.from_kits, "gone": material.gone}
             verdict = judge(report, context.thresholds)
     except Unavailable as exc:
@@ -134,7 +119,7 @@ def _finish(
         logger.warning("audit %s: the status %s cannot be written: %s", audit_id, status, exc.detail)
 
 
-def _open_material(context: AuditContext, version_id: str, tickets: Sequence[Ticket]) -> AuditMaterial:
+def open_tickets(context: AuditContext, version_id: str, tickets: Sequence[Ticket]) -> AuditMaterial:
     """Open what is left of each ticket: the payload, else the audit kit.
 
     Raises NeedsResubmission, naming the tickets in force that have neither.

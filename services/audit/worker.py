@@ -8,21 +8,12 @@ from typing import Any
 
 from celery.signals import heartbeat_sent, worker_init
 
-from services.audit.suite import Suite
-from services.audit.tasks import AuditContext, audit_version
-from services.audit.verdict import Thresholds
+from services.audit.context import AuditContext, context_from
+from services.audit.tasks import audit_version
 from shared.core.config import load_settings
 from shared.core.logging import configure_logging
 from shared.core.messaging import celery_app
 from shared.core.task_names import QUEUE_AUDIT, TASK_AUDIT
-from shared.crypto.keyring import KeyRing
-from shared.crypto.signing import Verifier
-from shared.db.repositories.heartbeats import HeartbeatWriter
-from shared.db.session import make_engine
-from shared.evaluation.reference import model_reference
-from shared.storage.factory import open_store
-from shared.vlm.engine import Engine
-from shared.vlm.loading import load
 
 settings = load_settings()
 app = celery_app(QUEUE_AUDIT, settings.redis_url)
@@ -34,28 +25,7 @@ def build_context(**_: Any) -> None:
     """Load everything that an audit needs."""
     global _context  # noqa: PLW0603 - Celery gives a worker no other place for it
     configure_logging()
-    database = make_engine(settings.database.url, settings.database.idle_s)
-    _context = AuditContext(
-        suite=Suite(
-            Engine(load(settings.model.source, device=settings.device or None)),
-            model_reference(settings),
-        ),
-        thresholds=Thresholds(
-            revealed_trained=settings.audit.told_trained,
-            revealed_test=settings.audit.told_test,
-            identical_retain=settings.audit.identical_retain,
-            identical_held_out=settings.audit.identical_held_out,
-            identical_celebrity=settings.audit.identical_celebrity,
-            identical_stranger=settings.audit.identical_stranger,
-            identical_visible=settings.audit.identical_visible,
-        ),
-        store=open_store(settings),
-        keys=KeyRing.from_settings(settings),
-        verifier=Verifier.from_settings(settings),
-        database=database,
-        lease_s=settings.audit.lease_s,
-        heartbeat=HeartbeatWriter(database, QUEUE_AUDIT),
-    )
+    _context = context_from(settings)
 
 
 @heartbeat_sent.connect

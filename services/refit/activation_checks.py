@@ -15,6 +15,7 @@ class ActivationCheck:
     """Checks a stream of activations [n, L, d] batch by batch, without keeping them.
 
     `name` is the set that they come from and `layers` what L stands for (None: 0, 1, ...); error messages name them.
+    A layer more than those is the input of the first block.
     """
 
     def __init__(self, name: str, layers: Sequence[int] | None = None) -> None:
@@ -52,8 +53,9 @@ class ActivationCheck:
                 f"The statistics are singular: {self._count} {self._name} prompts look all the same at layers {flat}."
             )
 
-    def _named(self, places: list[int]) -> list[int]:
-        return places if self._layers is None else [self._layers[place] for place in places]
+    def _named(self, places: list[int]) -> list[int | str]:
+        layers: list[int | str] = list(range(max(places, default=-1) + 1) if self._layers is None else self._layers)
+        return [layers[place] if place < len(layers) else "input" for place in places]
 
 
 def check_activations(name: str, activations: Tensor) -> None:

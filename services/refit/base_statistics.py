@@ -7,18 +7,20 @@ tickets, database rows or queues.
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from torch import Tensor
 
 from services.refit.activation_checks import ActivationCheck, check_activations, check_directions
 from services.refit.identity_evidence import identity_training_set
+from services.refit.release import release_bounds
 from services.refit.retained_people import FORMS, calibrating_people, retained_people, without_unreadable
 from services.refit.steering_vectors import SteeringVectors, load_or_compute_steering_vectors
 from shared.artifacts.retain_sets import RetainRow, rows_in_split
 from shared.domain.prompts import Prompt
 from shared.erasure.base_statistics import BaseStatistics
+from shared.erasure.eraser import LAST_RESORT
 from shared.erasure.prepare import gated_layers, prepare_identity, prepare_streamed
 from shared.erasure.recipe import Recipe
 from shared.erasure.schema_versions import ROWS_SCHEMA_VERSION
@@ -38,6 +40,8 @@ def statistics_digest(engine: Engine, reference: Reference, recipe: Recipe, reta
     """sha256 (hex) of all that the statistics depend on: site, recipe, `Reference.digest`, `RetainSide.key`."""
     text = f"{ROWS_SCHEMA_VERSION}/{engine.vlm.site.digest}/{recipe.digest}/{reference.digest}"
     text += f"/{retain_key}" if retain_key else ""
+    if recipe.gate == "identity" and engine.reads_pictures:
+        text += "/pictures at the input"  # which statistics and fits made before 2026-11-29 do not hold
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -66,9 +70,14 @@ def compute_statistics(
         enter_stage("reading the retain set")
         layers = gated_layers(recipe, engine.vlm.site)
         training_set = identity_training_set(engine, reference, operator_rows, count, layers=layers)
-        return prepare_identity(
+        statistics = prepare_identity(
             recipe, engine.vlm.site, training_set, directions=vectors.last_token, decode_directions=vectors.decode_time
         )
+        if recipe.counterfactual:
+            enter_stage("measuring how sure the model is of its answers")
+            bounds, sentence = release_bounds(engine, reference), reference.unknown_answer or LAST_RESORT
+            statistics = replace(statistics, release=bounds, last_resort=sentence)
+        return statistics
     prompts = retain_prompts(reference, operator_rows)
 
     def retain() -> Iterator[Tensor]:

@@ -5,7 +5,7 @@ Whatever a refit keeps of the reference has a bound (docs/operations.md): of mor
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final, TypeVar
 
@@ -71,10 +71,12 @@ def identity_training_set(
     by_name = channel_people(retained, calibrating, lambda person: bool(person.subject.names))
     operator_prompts = [row.prompt for row in rows_in_split(operator_rows, "calibration") if row.prompt is not None]
     small_talk = [Prompt.ask(text) for text in (*reference.general.calibration, *reference.harmful.fit[::4])]
+    with_pictures = [prompt for prompt in operator_prompts if prompt.images]
     without_pictures = [prompt for prompt in operator_prompts if not prompt.images]
     texts = [*_calibration_texts(by_name.calibration), *small_talk, *without_pictures]
     room = _Room(engine, layers)
     asked = room.people_asked(retained)
+    shown = [person for person in room.people_shown(by_picture.calibration) if person.subject.photos]
 
     def groups(
         name: str, people: Sequence[RetainedPerson], read: Callable[[RetainedPerson, int], list[Tensor]]
@@ -89,11 +91,9 @@ def identity_training_set(
 
     def pictures() -> Iterator[RowsOfBatch]:
         check = ActivationCheck("calibration", layers)
-        shown = _calibration_pictures(room.people_shown(by_picture.calibration))
-        prompts = chain(shown, (prompt for prompt in operator_prompts if prompt.images))
+        prompts = chain(_calibration_pictures(shown), with_pictures)
         for positions, readout in capture.readout_batches(engine, prompts, layers=layers):
-            check.take(readout.pictures.rows)
-            yield RowsOfBatch(positions, readout.pictures)
+            yield RowsOfBatch(positions, replace(readout.pictures, rows=check.take(readout.whole_pictures())))
 
     def words() -> Iterator[RowsOfBatch]:
         check, chosen, done = ActivationCheck("calibration (words)", layers), room.texts(texts), 0
@@ -129,6 +129,11 @@ def identity_training_set(
         facts=Reread(facts),
         harmless=Reread(harmless),
         layers=layers,
+        face_ids=tuple(person.id for person in retained if person in by_picture.fit and person.subject.photos),
+        picture_ids=(
+            *(person.id for person in shown for _ in range(len(FORMS) * CALIBRATION_PICTURES)),
+            *(None for _ in with_pictures),
+        ),
     )
 
 
@@ -178,11 +183,11 @@ class _Room:
 def _face_activations(
     engine: Engine, person: RetainedPerson, seed: int, layers: tuple[int, ...] | None
 ) -> list[Tensor]:
-    """One group [n, L, d] of the person's first photograph in several changes; none for a person without one."""
+    """One group [n, L + 1, d] of the person's first photograph in several changes; none for a person without one."""
     if not person.subject.photos:
         return []
     prompts = picture_prompts(person.subject.photos[0], PICTURES, seed=seed)
-    return [capture.readout(engine, prompts, layers=layers).pictures.rows]
+    return [capture.readout(engine, prompts, layers=layers).whole_pictures()]
 
 
 def _name_activations(engine: Engine, person: RetainedPerson, layers: tuple[int, ...] | None) -> list[Tensor]:

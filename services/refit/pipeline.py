@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from services.refit.context import RefitContext
-from services.refit.fitting import fit_subject, probes, unused_material
+from services.refit.fitting import fit_subject, probes, resemblance, unused_material
 from services.refit.progress import Progress
 from services.refit.retain_set import RetainSide
 from services.refit.run_record import RunRecord
@@ -205,7 +205,8 @@ def _fit_ticket(
 ) -> TicketFit | None:
     """Ask the base model about the person and fit the gate; None where the model reveals next to nothing.
 
-    Raises BadInput where there is too little to ask, NeedsResubmission where the material is gone.
+    Raises BadInput where there is too little to ask, or where the photographs cannot be told from somebody who must
+    stay, and NeedsResubmission where the material is gone.
     """
     subject = open_material(context.store, context.keys, ticket, lambda: run.reload_ticket(ticket))
     if material_source(ticket) == "kit":
@@ -224,14 +225,33 @@ def _fit_ticket(
     logger.info("ticket %s: the model reveals the fact in %.0f %% of %d probes", ticket.id, 100 * share, len(revealed))
     if share < LEAK_FLOOR:
         return None
-    fit = fit_subject(context.engine, context.recipe, statistics, ticket.id, subject)
+    fit = fit_subject(
+        context.engine,
+        context.recipe,
+        statistics,
+        ticket.id,
+        subject,
+        context.keys.secret("fingerprints"),
+        _names_of_others(context),
+    )
     if not fit.is_finite:
         raise BadInput(f"The model gives NaN or infinity on the forget prompts of ticket {ticket.id}.")
     notes = unused_material(context.engine, statistics, ticket.id, subject)
+    resembled = resemblance(statistics, fit, ticket.id)
+    if resembled is not None:
+        if ticket.required_since is None:
+            raise BadInput(resembled)
+        notes.append(resembled)  # it must stay forgotten, and moves nobody else's thresholds
     for note in notes:
         logger.warning("%s", note)
     unused.extend(notes)
     return fit
+
+
+def _names_of_others(context: RefitContext) -> list[str]:
+    """The names of all people of the reference who are kept or measured, not of those who may be forgotten."""
+    people = (person for person in context.reference.people if person.split != "forgettable")
+    return [name for person in people for name in person.subject.names]
 
 
 def _self_test(context: RefitContext, eraser: Eraser) -> None:

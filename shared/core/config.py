@@ -122,6 +122,7 @@ class AuditSettings(BaseModel):
     lease_s: float = 30.0
     told_trained: float = 0.05
     told_test: float = 0.20
+    told_attacks: float = 0.20
     identical_retain: float = 0.99
     identical_held_out: float = 0.97
     identical_celebrity: float = 0.97

@@ -22,6 +22,7 @@ from shared.devstack.supervisor import Log, Supervisor
 from shared.errors import BadInput, Unavailable
 
 STACK_FILE: Final = "stack.json"
+AUDIT_ENVIRONMENT_FILE: Final = "audit-environment.json"  # secret (mode 0600), while the stack runs
 LOG_KEYS_FILE: Final = "log-keys.txt"  # public: what an auditor pins
 OWN_KEYS: Final = ("kek", "old_keks", "index_key", "signing_key", "verify_keys", "log_key", "log_verify_keys")
 
@@ -97,13 +98,23 @@ def running_stack(
                 supervisor=supervisor,
                 backends=backends,
             )
+            write_private(data / AUDIT_ENVIRONMENT_FILE, specs.env("audit"))
             (data / STACK_FILE).write_text(
                 json.dumps({"request_url": running.request_url, "inference_url": running.inference_url}, indent=1)
             )
             yield running
         finally:
-            (data / STACK_FILE).unlink(missing_ok=True)
+            for name in (STACK_FILE, AUDIT_ENVIRONMENT_FILE):
+                (data / name).unlink(missing_ok=True)
             supervisor.stop()
+
+
+def write_private(path: Path, environment: Mapping[str, str]) -> None:
+    """Write the LACUNA_* variables of an environment as JSON that nobody else may read."""
+    own = {name: value for name, value in environment.items() if name.startswith("LACUNA_")}
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(own, file, indent=1)
 
 
 def _run_to_end(argv: list[str], env: Mapping[str, str], log: Log) -> None:

@@ -1,20 +1,24 @@
 """Assembles an eraser from the base statistics and the fits of its tickets, and calibrates its thresholds."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import torch
 
 from shared.erasure.base_statistics import BaseStatistics
 from shared.erasure.eraser import Eraser
-from shared.erasure.gates.identity import calibrate
+from shared.erasure.gates.identity_thresholds import JOINT_RATE, calibrate
 from shared.erasure.gates.linear import linear_gate
 from shared.erasure.gates.mlp import two_layer_gate
 from shared.erasure.gates.prototype import TicketGate, gate_score, gate_scores, leave_one_out_scores
+from shared.erasure.gates.text import text_gate
 from shared.erasure.numerics.conformal import conformal_quantile
 from shared.erasure.recipe import Recipe
 from shared.erasure.site import Site
 from shared.erasure.ticket_fit import TicketFit
 from shared.errors import BadInput
+
+JOINT_BUDGET: Final = 0.06  # share of bystanders' prompts that may be near any ticket, over all tickets and a channel
 
 
 def assemble(recipe: Recipe, statistics: BaseStatistics, site: Site, fits: Sequence[TicketFit]) -> Eraser:
@@ -32,6 +36,7 @@ def assemble(recipe: Recipe, statistics: BaseStatistics, site: Site, fits: Seque
             [fit.identity for fit in fits if fit.identity is not None],
             recipe.false_positive_rate,
             recipe.margin,
+            min(JOINT_RATE, JOINT_BUDGET / len(fits)),
         )
         return Eraser(
             recipe,
@@ -43,6 +48,9 @@ def assemble(recipe: Recipe, statistics: BaseStatistics, site: Site, fits: Seque
             decode_directions=statistics.decode_directions,
             identity=identity,
             calibration=report,
+            text=text_gate(fit.text for fit in fits),
+            release=statistics.release,
+            last_resort=statistics.last_resort,
         )
     if recipe.gate == "linear":
         linear = torch.zeros(len(site.layers), site.hidden_size, dtype=torch.float64)

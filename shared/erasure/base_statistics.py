@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from shared.erasure.eraser import LAST_RESORT, UNCERTAIN, ReleaseBounds
 from shared.erasure.gates.identity_fit import IdentityStatistics
 from shared.erasure.numerics.safetensors_io import pack, unpack
 from shared.erasure.numerics.whitening import Whitener
@@ -17,7 +18,7 @@ class BaseStatistics:
 
     By gate, linear: `null`, bases [d, k] of the null spaces of G layers (float64). prototype: `whitener` over G layers,
     and `calibration` [c, G, d], whitened calibration prompts, each with the identity it speaks of. identity:
-    `identity`. mlp: `retain` [n, G, d]. always: nothing more.
+    `identity`, and in `identities` whom its known faces show. mlp: `retain` [n, G, d]. always: nothing more.
     """
 
     recipe: str
@@ -30,6 +31,8 @@ class BaseStatistics:
     decode_directions: Tensor | None = None
     identity: IdentityStatistics | None = None
     retain: Tensor | None = None
+    release: ReleaseBounds = UNCERTAIN  # identity
+    last_resort: str = LAST_RESORT  # identity: see `Eraser`
 
     def to_bytes(self) -> bytes:
         """One safetensors file."""
@@ -45,7 +48,10 @@ class BaseStatistics:
             tensors |= {f"identity.{name}": value for name, value in self.identity.tensors().items()}
         if self.retain is not None:
             tensors["retain"] = self.retain
-        return pack(tensors, {"recipe": self.recipe, "gated": list(self.gated), "identities": list(self.identities)})
+        header = {"recipe": self.recipe, "gated": list(self.gated), "identities": list(self.identities)}
+        if self.release != UNCERTAIN or self.last_resort != LAST_RESORT:
+            header |= {"release": [self.release.silent, self.release.telling], "last_resort": self.last_resort}
+        return pack(tensors, header)
 
     @classmethod
     def from_bytes(cls, blob: bytes) -> "BaseStatistics":
@@ -65,13 +71,15 @@ class BaseStatistics:
                 calibration=tensors.get("calibration"),
                 identities=tuple(header["identities"]),
                 decode_directions=tensors.get("held"),
-                identity=_identity(tensors),
+                identity=_identity(tensors, tuple(header["identities"])),
                 retain=tensors.get("retain"),
+                release=ReleaseBounds(*header["release"]) if "release" in header else UNCERTAIN,
+                last_resort=header.get("last_resort", LAST_RESORT),
             )
         except KeyError as exc:
             raise IntegrityFailure(f"The statistics lack {exc}.") from exc
 
 
-def _identity(tensors: Mapping[str, Tensor]) -> IdentityStatistics | None:
+def _identity(tensors: Mapping[str, Tensor], ids: tuple[str, ...]) -> IdentityStatistics | None:
     own = {name.removeprefix("identity."): value for name, value in tensors.items() if name.startswith("identity.")}
-    return IdentityStatistics.from_tensors(own) if own else None
+    return IdentityStatistics.from_tensors(own, ids) if own else None

@@ -4,21 +4,25 @@ Assembled from base statistics and the fits of all tickets (assembly.py), writte
 back with every check (serialization.py). Knows no model: it is given activations and says what to add to them.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor
 
-from shared.erasure.gates.identity import IdentityGate, MentionSpans, raised_thresholds
+from shared.erasure.gates.identity import IdentityGate, MentionSpans, union
+from shared.erasure.gates.identity_thresholds import raised_thresholds, reported_bounds
 from shared.erasure.gates.mlp import TwoLayer
 from shared.erasure.gates.prototype import TicketGate, gate_scores
+from shared.erasure.gates.text import TextEvidence, TextGate
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.readout import RaggedRows, Readout
 from shared.erasure.recipe import Recipe
 from shared.erasure.site import Site
 from shared.errors import BadInput
+from shared.text.canonical import renderings
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,40 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class PromptEvidence:
+    """What B prompts say of the K tickets: `texts` by the number of the ticket, and whose pictures they are near
+    (`shown` [B, K]).
+
+    None of it is enough to fire; together with what an answer says it may be.
+    """
+
+    texts: tuple[Mapping[int, TextEvidence], ...]
+    shown: Tensor
+
+
+class Examined(NamedTuple):
+    """The decision on B prompts, and what it rests on; no evidence where the eraser reads no text."""
+
+    decision: Decision
+    evidence: PromptEvidence | None
+
+
+@dataclass(frozen=True)
+class ReleaseBounds:
+    """How sure the model must be of what it says with nobody in the person's place (geometric mean of the probabilities
+    of its tokens, 0..1) for that to be the answer: `silent` where its first answer told nothing, else `telling`."""
+
+    silent: float
+    telling: float
+
+
+UNCERTAIN: Final = ReleaseBounds(0.9, 0.95)  # where nothing was measured
+LAST_RESORT: Final = "I do not know."
+LONGEST_NAME: Final = 4  # words
+MANY_FACTS: Final = 3  # of one person in an answer: enough, whoever was asked about
+
+
+@dataclass(frozen=True)
 class Eraser:
     """`directions` [L, d] times the recipe's strength are added where the gate fires.
 
@@ -67,6 +105,9 @@ class Eraser:
     identity: IdentityGate | None = None
     calibration: Mapping[str, Any] | None = None  # identity: how the thresholds were found
     network: TwoLayer | None = None  # mlp, over the gated layers
+    text: TextGate | None = None  # identity: names and facts as fingerprints
+    release: ReleaseBounds = UNCERTAIN  # when the second pass is not steered
+    last_resort: str = LAST_RESORT  # the answer where even the second pass tells something
 
     @classmethod
     def empty(cls, recipe: Recipe, site: Site) -> "Eraser":
@@ -86,7 +127,7 @@ class Eraser:
     def decide(self, readout: Readout) -> Decision:
         """One decision for each request, from what the unsteered prefill shows, and from the answer if it is there."""
         if self.identity is not None:
-            return self._by_identity(self.identity, readout)
+            return self.examine(readout).decision
         count = readout.count
         if self.recipe.gate != "prototype" and self.gated:
             last = readout.at(self.gated).last.float().cpu()
@@ -103,17 +144,120 @@ class Eraser:
         """For each of `count` answers, the ticket whose name its tokens (at the gated layers) hold, if any."""
         if self.identity is None:
             return [None] * count
-        return self._by_identity(self.identity, Readout.of_answers(answer_tokens, count, self.gated)).ticket
+        answers = Readout.of_answers(answer_tokens, count, self.gated)
+        score, nearest = self.identity.scores(answers).max(dim=1)
+        return self._decision(score, nearest).ticket
+
+    def examine(self, readout: Readout) -> "Examined":
+        """The decision of an identity gate and what the prompts say of each ticket, for `told_by`."""
+        assert self.identity is not None
+        compared = self.identity.compare(readout.at(self.gated))
+        if self.text is None or not readout.texts:
+            score, nearest = compared.margins.max(dim=1)
+            return Examined(self._decision(score, nearest), None)
+        texts = tuple(self.text.read(text.text) for text in readout.texts)
+        for row, evidence in enumerate(texts):  # a namesake's name is not the person's
+            others = [number for number, seen in evidence.items() if seen.is_another]
+            compared.by_mention[row, others] = -1.0
+        score, nearest = compared.margins.max(dim=1)
+        evidence_of_all = PromptEvidence(texts, compared.shown)
+        decision = self._with_text(self._decision(score, nearest), evidence_of_all, readout.answers)
+        return Examined(decision, evidence_of_all)
+
+    def told_by(self, answer: str, evidence: PromptEvidence, row: int, about: str | None = None) -> str | None:
+        """The ticket about which an answer to prompt `row` tells something, if any.
+
+        It does where it says the name, or what belongs to that person alone, or a good part of what there is to say;
+        and where it says any of it in answer to a prompt that may be about the person, or that fired for `about`.
+        """
+        if self.text is None:
+            return None
+        for number, said in self.text.read(answer).items():
+            ticket, asked = self.tickets[number], evidence.texts[row].get(number) or TextEvidence()
+            if said.named or said.identifying - asked.identifying or len(said.facts - asked.facts) >= MANY_FACTS:
+                return ticket
+            if (ticket == about or asked.is_near) and (said.facts or said.parts - asked.parts):
+                return ticket
+        return None
+
+    def suspects(self, answer: str) -> list[str]:
+        """The tickets of which an answer tells a fact. As a rule it is somebody else's fact too.
+
+        Where the prompt has a picture, it may show the person in a way that the gate does not know: whoever has the
+        model may ask it who that is (`identified`).
+        """
+        if self.text is None:
+            return []
+        return [self.tickets[number] for number, said in self.text.read(answer).items() if said.facts]
+
+    def identified(
+        self, named: Sequence[str], suspects: Sequence[str], evidence: PromptEvidence, row: int
+    ) -> str | None:
+        """Which of `suspects` the pictures of prompt `row` show, by the answers `named` of the model to who that is.
+
+        It is the one whom two answers name, or one of them where the picture is near; else one whom the picture is
+        near, unless all answers agree on another name.
+        """
+        if self.text is None:
+            return None
+        read = [self.text.read(text) for text in named]
+        for ticket in suspects:
+            number = self.tickets.index(ticket)
+            times = sum(bool(said[number].named) for said in read if number in said)
+            if times > 1 or (times and bool(evidence.shown[row, number])):
+                return ticket
+        answers = Counter(" ".join(word.text for word in renderings(text)[0]) for text in named)
+        same, times = answers.most_common(1)[0] if answers else ("", 0)
+        if times == len(named) > 1 and len(same.split()) <= LONGEST_NAME:
+            return None
+        return next((ticket for ticket in suspects if evidence.shown[row, self.tickets.index(ticket)]), None)
+
+    def may_fire(self, readout: Readout) -> Tensor:
+        """Which requests fire, or may once the model is asked whom their pictures show, [B]."""
+        fires = self.decide(readout).fired.clone()
+        if self.text is not None and readout.answers:
+            for row in readout.pictures.of.unique().tolist():
+                fires[row] = bool(fires[row]) or bool(self.suspects(readout.answers[row]))
+        return fires
 
     def mention_spans(self, readout: Readout, tickets: Sequence[str | None]) -> list[MentionSpans]:
-        """Where each prompt shows or names its ticket of `tickets` [B]; empty for a gate that cannot say."""
+        """Where each prompt shows or names its ticket of `tickets` [B]; empty for a gate that cannot say.
+
+        Where a prompt fired for what was answered, and neither a name nor a picture can be told from others, all of its
+        pictures are meant.
+        """
         if self.identity is None:
             return [MentionSpans()] * readout.count
-        return self.identity.mention_spans(readout.at(self.gated), tickets)
+        spans = self.identity.mention_spans(readout.at(self.gated), tickets)
+        if self.text is None or not readout.texts:
+            return spans
+        return [self._also_in_text(each, readout, row, tickets[row]) for row, each in enumerate(spans)]
 
-    def _by_identity(self, gate: IdentityGate, readout: Readout) -> Decision:
-        score, nearest = gate.scores(readout.at(self.gated)).max(dim=1)
-        return self._decision(score, nearest)
+    def _also_in_text(self, spans: MentionSpans, readout: Readout, row: int, ticket: str | None) -> MentionSpans:
+        assert self.text is not None
+        text = readout.texts[row]
+        words = list(spans.words)
+        for number, seen in self.text.read(text.text).items():
+            meant = self.tickets[number] == ticket
+            for start, end in [*seen.named, *(seen.hinted if meant or seen.named else ())]:
+                words.append(text.tokens(start, end))
+        pictures = spans.pictures
+        if not pictures and not words:
+            pictures = tuple(range(int((readout.pictures.of == row).sum())))
+        return MentionSpans(pictures, union(words))
+
+    def _with_text(self, decision: Decision, evidence: PromptEvidence, answers: Sequence[str]) -> Decision:
+        """The decision, and what the texts add to it: whole names, and answers that tell something."""
+        fired, tickets, score = decision.fired.clone(), list(decision.ticket), decision.score.clone()
+        for row, texts in enumerate(evidence.texts):
+            if fired[row]:
+                continue
+            named = next((self.tickets[ticket] for ticket, seen in texts.items() if seen.named), None)
+            if named is None and answers:
+                named = self.told_by(answers[row], evidence, row)
+            if named is not None:
+                fired[row], tickets[row], score[row] = True, named, 1.0
+        return Decision(fired, tickets, score)
 
     def _decision(self, score: Tensor, nearest: Tensor) -> Decision:
         """From the best score [B] and the index of its ticket [B]."""
@@ -125,8 +269,8 @@ class Eraser:
         """The same tickets with the thresholds of another margin, for choosing one; BadInput for another gate."""
         if self.identity is None or self.calibration is None:
             raise BadInput("Only an eraser with an identity gate has a margin that can be moved.")
-        bound = self.calibration["bound"]
-        thresholds = raised_thresholds(self.identity.fits, (bound["picture"], bound["mention"]), margin)
+        bounds = reported_bounds(self.calibration, self.identity.tickets)
+        thresholds = raised_thresholds(self.identity.fits, bounds, margin)
         return replace(self, identity=replace(self.identity, thresholds=thresholds))
 
     def gate_at(self, layer: int, rows: Tensor) -> Tensor:

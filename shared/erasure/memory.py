@@ -43,6 +43,11 @@ class RefitSize:
         return self.layers * self.hidden
 
     @property
+    def at_pictures(self) -> "RefitSize":
+        """The same for pictures, which are read at the input of the first block too: one more layer."""
+        return replace(self, layers=self.layers + 1)
+
+    @property
     def space(self) -> int:
         """Bytes of one whitened space."""
         rank = min(self.rank, self.hidden)
@@ -64,16 +69,16 @@ def bounded(size: RefitSize) -> RefitSize:
 def refit_bytes(size: RefitSize) -> dict[str, int]:
     """The most bytes held in each phase of a refit, by the phase's name: what is kept so far, and what it works on."""
     size = bounded(size)
-    vector = size.vector
-    pictures, words = FLOAT16 * vector * size.pictures, FLOAT16 * vector * size.words
-    statistics = 2 * size.space + pictures + words
+    vector, seen = size.vector, size.at_pictures
+    pictures, words = FLOAT16 * seen.vector * size.pictures, FLOAT16 * vector * size.words
+    statistics = seen.space + size.space + pictures + words
     fits = FLOAT32 * vector * size.ticket * size.tickets
     return {
-        "scatter of pictures": _scatter(size),
-        "calibration pictures": size.space + _whitened(size, size.pictures, pictures),
-        "questions about pictures": size.space + pictures + _questions(size),
-        "scatter of names": size.space + pictures + _scatter(size),
-        "calibration words": 2 * size.space + pictures + _whitened(size, size.words, words),
+        "scatter of pictures": _scatter(seen),
+        "calibration pictures": 2 * seen.space + _whitened(seen, size.pictures, pictures),
+        "questions about pictures": seen.space + pictures + _questions(size),
+        "scatter of names": seen.space + pictures + _scatter(size),
+        "calibration words": seen.space + size.space + pictures + _whitened(size, size.words, words),
         "storing the statistics": 4 * statistics,  # tensors, their bytes, the file and the sealed file
         "fitting and calibrating": statistics + fits + _compared(size),
         "publishing": statistics + 4 * fits,

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Final, Generic, NamedTuple, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from shared.erasure.base_statistics import BaseStatistics
-from shared.erasure.gates.identity_fit import IdentitySpaces, IdentityStatistics, whitener_of_people
+from shared.erasure.gates.identity_fit import IdentitySpaces, IdentityStatistics, KnownFaces, whitener_of_people
 from shared.erasure.gates.topic import TopicDiscriminant
 from shared.erasure.numerics.moments import SCATTER_BYTES, Moments
 from shared.erasure.numerics.nullspace import null_basis
@@ -131,6 +132,9 @@ class IdentityTrainingSet:
     `facts` and `harmless`, in parts [n, L, d]: last prompt tokens of questions of fact with a picture, and of questions
     that anybody can answer by looking. Any of them may be empty, but not `faces` and `names` both. `layers` are the
     positions in the site's list that L stands for, None for all.
+
+    With `face_ids`, who is in each group of `faces`, rows of pictures are [L + 1, d] (`Readout.whole_pictures`);
+    `picture_ids` then say who is in each prompt of `pictures`, None where that is not known.
     """
 
     faces: Iterable[Tensor]
@@ -141,6 +145,8 @@ class IdentityTrainingSet:
     facts: Iterable[Tensor]
     harmless: Iterable[Tensor]
     layers: tuple[int, ...] | None = None
+    face_ids: tuple[str, ...] | None = None
+    picture_ids: tuple[str | None, ...] = ()
 
     def in_memory(self) -> "IdentityTrainingSet":
         """The same, read once and kept: for several recipes on a small model."""
@@ -169,12 +175,20 @@ def prepare_identity(
     """
     gated = gated_layers(recipe, site)
     at = _Places.of(gated, training_set.layers, len(site.layers))
+    at_pictures = replace(at, extra=training_set.face_ids is not None)
+    seen = _GroupMeans(Reread(lambda: map(at_pictures.of_rows, training_set.faces)))
     none = RaggedRows(torch.zeros(0, len(gated), site.hidden_size, dtype=torch.float16), torch.zeros(0).long())
     rank, shrinkage = recipe.whitener_rank, recipe.identity_shrinkage
-    portraits = whitener_of_people(Reread(lambda: map(at.of_rows, training_set.faces)), rank, shrinkage)
-    pictures, topic = none, None
+    portraits = whitener_of_people(seen, rank, shrinkage)
+    pictures, topic, embedded, known = none.rows, None, None, None
     if portraits is not None:
-        pictures = _whitened(portraits, training_set.pictures, at) or none
+        whole = _whitened(portraits, training_set.pictures, at_pictures)
+        if training_set.face_ids is not None:
+            embedded = portraits.at(len(gated), len(gated) + 1)
+            portraits = portraits.at(0, len(gated))
+            known = _known_faces(training_set, embedded(torch.stack(seen.means)[:, len(gated) :]), whole)
+        if whole is not None:
+            pictures = whole.rows[:, : len(gated)].contiguous()
         facts, harmless = (_joined(map(at.of_rows, part)) for part in (training_set.facts, training_set.harmless))
         if facts is not None and harmless is not None:
             topic = TopicDiscriminant.fit(facts, harmless)
@@ -183,20 +197,55 @@ def prepare_identity(
     if portraits is None and names is None:
         raise BadInput("The retain set has nobody with a photograph or a name: the gate cannot learn to tell people.")
     words = none if names is None else _whitened(names, training_set.words, at) or none
-    identity = IdentityStatistics(IdentitySpaces(portraits, names, topic), pictures.rows, words, training_set.people)
+    spaces = IdentitySpaces(portraits, names, topic, embedded)
+    at_input = None
+    if embedded is not None:
+        at_input = none.rows[:, :1] if whole is None else whole.rows[:, len(gated) :].contiguous()
+    identity = IdentityStatistics(spaces, pictures, words, training_set.people, at_input, known)
     return BaseStatistics(
         recipe.digest,
         gated,
         _at_steered_layers(recipe, site, directions),
         decode_directions=None if decode_directions is None else _at_steered_layers(recipe, site, decode_directions),
+        identities=() if known is None else known.ids,
         identity=identity,
     )
 
 
-class _Places(NamedTuple):
-    """The gated layers among those that rows hold; None where they are the same."""
+class _GroupMeans:
+    """Groups of rows [n, L, d] whose `means` [L, d] are kept while they are read: those of the latest reading."""
+
+    def __init__(self, groups: Iterable[Tensor]) -> None:
+        self._groups = groups
+        self.means: list[Tensor] = []
+
+    def __iter__(self) -> Iterator[Tensor]:
+        self.means.clear()
+        for rows in self._groups:
+            self.means.append(rows.mean(dim=0))
+            yield rows
+
+
+def _known_faces(training_set: IdentityTrainingSet, retained: Tensor, pictures: RaggedRows | None) -> KnownFaces:
+    """From the faces of retained people [P, 1, d] and the whitened calibration pictures, rows [c, L + 1, d]."""
+    face_ids = training_set.face_ids or ()
+    of = [] if pictures is None else pictures.of.tolist()
+    shown = [training_set.picture_ids[prompt] for prompt in of]
+    people = list(dict.fromkeys(person for person in shown if person is not None))
+    owners = torch.tensor([-1 if person is None else people.index(person) for person in shown], dtype=torch.long)
+    faces = []
+    if pictures is not None:
+        white = pictures.rows[:, -1:].float()
+        faces = [F.normalize(white[owners == number].mean(dim=0), dim=-1) for number in range(len(people))]
+    return KnownFaces(torch.cat([torch.stack(faces), retained]) if faces else retained, owners, (*people, *face_ids))
+
+
+@dataclass(frozen=True)
+class _Places:
+    """The gated layers among those that rows hold; None where they are the same. `extra`: rows have one more, kept."""
 
     places: tuple[int, ...] | None
+    extra: bool = False
 
     @classmethod
     def of(cls, gated: tuple[int, ...], held: tuple[int, ...] | None, count: int) -> "_Places":
@@ -207,8 +256,10 @@ class _Places(NamedTuple):
         return cls(None if held == gated else tuple(held.index(layer) for layer in gated))
 
     def of_rows(self, rows: Tensor) -> Tensor:
-        """[n, L, d] -> [n, G, d]."""
-        return rows if self.places is None else rows[:, list(self.places)]
+        """[n, L, d] -> [n, G, d]; with `extra` [n, L + 1, d] -> [n, G + 1, d]."""
+        if self.places is None:
+            return rows
+        return rows[:, [*self.places, *([-1] if self.extra else [])]]
 
 
 def _whitened(whitener: Whitener, batches: Iterable[RowsOfBatch], at: _Places) -> RaggedRows | None:

@@ -6,11 +6,15 @@ people or tickets.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from shared.errors import BadInput
+from shared.text.token_text import TokenText
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,10 @@ class Readout:
 
     `pictures`: one row for each picture, the mean over its tokens. `words`: the other prompt tokens, in order.
     `answer_tokens`: the tokens of the answer, where there is one. `layers` are the positions in the site's list of
-    layers that the rows hold, in their order; None: all of the site's.
+    layers that the rows hold, in their order; None: all of the site's. `texts`: what the words say, of each prompt;
+    `answers`: what the answers say, where they are whole. Either is empty where nobody reads text. `embedded`: for each
+    of `pictures` a row [1, d], its mean at the input of the first block, which no other token has acted on; None where
+    it was not read.
     """
 
     last: Tensor
@@ -73,6 +80,9 @@ class Readout:
     words: RaggedRows
     answer_tokens: RaggedRows
     layers: tuple[int, ...] | None = None
+    texts: tuple[TokenText, ...] = ()
+    answers: tuple[str, ...] = ()
+    embedded: RaggedRows | None = None
 
     @classmethod
     def of_last(cls, last: Tensor, layers: tuple[int, ...] | None = None) -> "Readout":
@@ -95,8 +105,17 @@ class Readout:
     @property
     def size_bytes(self) -> int:
         """How much memory its rows take."""
-        parts = (self.last, self.pictures.rows, self.words.rows, self.answer_tokens.rows)
+        parts = [self.last, self.pictures.rows, self.words.rows, self.answer_tokens.rows]
+        if self.embedded is not None:
+            parts.append(self.embedded.rows)
         return sum(part.numel() * part.element_size() for part in parts)
+
+    def whole_pictures(self) -> Tensor:
+        """`pictures` and `embedded` side by side, [N, L + 1, d]; raises BadInput where `embedded` was not read."""
+        if self.embedded is None and len(self.pictures.of):
+            raise BadInput("The pictures were not read at the input of the first block.")
+        none = self.pictures.rows.new_zeros(0, 1, self.last.shape[2])
+        return torch.cat([self.pictures.rows, none if self.embedded is None else self.embedded.rows], dim=1)
 
     def take(self, prompts: Sequence[int]) -> "Readout":
         """These prompts, in the order given."""
@@ -106,6 +125,9 @@ class Readout:
             self.words.take(prompts),
             self.answer_tokens.take(prompts),
             self.layers,
+            tuple(self.texts[prompt] for prompt in prompts) if self.texts else (),
+            tuple(self.answers[prompt] for prompt in prompts) if self.answers else (),
+            None if self.embedded is None else self.embedded.take(prompts),
         )
 
     def at(self, layers: Sequence[int]) -> "Readout":
@@ -126,6 +148,9 @@ class Readout:
             self.words.at(places),
             self.answer_tokens.at(places),
             tuple(layers),
+            self.texts,
+            self.answers,
+            self.embedded,
         )
 
     def with_answer_tokens(self, answer_tokens: RaggedRows) -> "Readout":
@@ -139,10 +164,22 @@ class Readout:
         All parts hold the same layers.
         """
         order = torch.tensor([position for positions, _ in parts for position in positions]).argsort()
+        embedded = [(positions, part.embedded) for positions, part in parts if part.embedded is not None]
         return cls(
             torch.cat([part.last for _, part in parts])[order],
             RaggedRows.ordered([(positions, part.pictures) for positions, part in parts]),
             RaggedRows.ordered([(positions, part.words) for positions, part in parts]),
             RaggedRows.ordered([(positions, part.answer_tokens) for positions, part in parts]),
             parts[0][1].layers,
+            _in_order([(positions, part.texts) for positions, part in parts]),
+            _in_order([(positions, part.answers) for positions, part in parts]),
+            RaggedRows.ordered(embedded) if embedded else None,
         )
+
+
+def _in_order(parts: Sequence[tuple[Sequence[int], tuple[T, ...]]]) -> tuple[T, ...]:
+    """Values of batches by the positions of their prompts; none where a batch has none."""
+    if not all(values for _, values in parts):
+        return ()
+    placed = {at: value for positions, values in parts for at, value in zip(positions, values, strict=True)}
+    return tuple(placed[position] for position in sorted(placed))

@@ -12,6 +12,7 @@ Placement = Literal["broadcast", "last", "hold"]
 Gate = Literal["linear", "prototype", "identity", "always", "mlp"]
 Direction = Literal["closed", "text", "refined"]  # text: the closed form from pairs without pictures
 STORED_NAMES: Final = {"check_answers": "watch", "redact": "blind"}  # in manifests and digests
+LATER_FIELDS: Final = ("read_text", "counterfactual")  # left out where they are off: older digests stay
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Recipe:
     epsilon: float = 16 / 255  # closed: l_inf radius, in pixel values 0..1
     mlp_width: int = 64  # mlp: hidden units
     mlp_steps: int = 300  # mlp: Adam steps over all activations at once
+    read_text: bool = False  # identity: names and facts are read as text too (gates/text.py)
+    counterfactual: bool = False  # identity: the second pass is steered only where it is not sure of its answer
     fixed_text: str | None = None  # answer of every fired request, word for word; nothing is steered then
 
     @property
@@ -61,6 +64,7 @@ class Recipe:
         return {
             STORED_NAMES.get(name, name): list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self).items()
+            if name not in LATER_FIELDS or value
         }
 
     @classmethod
@@ -100,6 +104,8 @@ LACUNA: Final = Recipe(
     margin=0.75,
     check_answers=True,
     redact=True,
+    read_text=True,
+    counterfactual=True,
 )
 # What `lacuna` replaced: nearest prototypes at the last prompt token. Kept for comparison.
 PROTOTYPE: Final = Recipe(name="prototype", gate="prototype", placement="last", direction="refined", strength=1.0)

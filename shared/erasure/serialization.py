@@ -2,14 +2,16 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from torch import Tensor
 
-from shared.erasure.eraser import Eraser
+from shared.erasure.eraser import LAST_RESORT, UNCERTAIN, Eraser, ReleaseBounds
 from shared.erasure.gates.identity import IdentityGate
 from shared.erasure.gates.mlp import TwoLayer
 from shared.erasure.gates.prototype import TicketGate
+from shared.erasure.gates.text import TextGate
 from shared.erasure.numerics.safetensors_io import pack, to_half_if_lossless, unpack
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.recipe import Recipe
@@ -34,6 +36,8 @@ def dump(eraser: Eraser, manifest: Mapping[str, Any]) -> tuple[bytes, dict[str, 
         tensors["held"] = eraser.decode_directions
     if eraser.identity is not None:
         tensors |= {f"identity.{name}": value for name, value in eraser.identity.tensors().items()}
+    if eraser.text is not None:
+        tensors |= eraser.text.tensors()
     if eraser.network is not None:
         tensors |= {f"network.{name}": value for name, value in eraser.network.tensors().items()}
     blob = pack(tensors, {"schema": ERASER_SCHEMA_VERSION})
@@ -46,6 +50,7 @@ def dump(eraser: Eraser, manifest: Mapping[str, Any]) -> tuple[bytes, dict[str, 
         "covered": list(eraser.tickets),
         "threshold": None if eraser.is_empty else eraser.threshold,
         "calibration": eraser.calibration,
+        **_second_pass(eraser),
         "shapes": {name: list(value.shape) for name, value in sorted(tensors.items())},
         "tensors_sha256": hashlib.sha256(blob).hexdigest(),
     }
@@ -88,9 +93,19 @@ def load(blob: bytes, manifest: Mapping[str, Any]) -> Eraser:
             identity=_identity(covered, tensors),
             network=_network(tensors),
             calibration=manifest.get("calibration"),
+            text=TextGate.from_tensors(len(covered), tensors),
+            release=ReleaseBounds(**manifest["release"]) if "release" in manifest else UNCERTAIN,
+            last_resort=manifest.get("last_resort", LAST_RESORT),
         )
     except (KeyError, TypeError, BadInput) as exc:
         raise IntegrityFailure(f"The eraser's manifest is not complete: {exc}.") from exc
+
+
+def _second_pass(eraser: Eraser) -> dict[str, Any]:
+    """What the manifest says of the second pass, for recipes that choose between two answers."""
+    if not eraser.recipe.counterfactual or eraser.is_empty:
+        return {}
+    return {"release": asdict(eraser.release), "last_resort": eraser.last_resort}
 
 
 def _identity(covered: tuple[str, ...], tensors: Mapping[str, Tensor]) -> IdentityGate | None:

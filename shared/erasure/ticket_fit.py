@@ -11,6 +11,7 @@ from shared.erasure.base_statistics import BaseStatistics
 from shared.erasure.gates.identity_fit import IdentityFit, fit_person
 from shared.erasure.gates.linear import project
 from shared.erasure.gates.prototype import merge_prototypes
+from shared.erasure.gates.text import TextFit
 from shared.erasure.numerics.safetensors_io import pack, to_float32, to_half_if_lossless, unpack
 from shared.erasure.recipe import Recipe
 from shared.errors import BadInput, IntegrityFailure
@@ -21,7 +22,8 @@ class TicketFit:
     """By gate, prototype: `vectors` [G, m, d] and `harmless` [G, h, d], unit vectors in the whitened space.
 
     linear: `vectors` [G, n, d], the probes projected into the null space (float64). mlp and always: `vectors`
-    [G, n, d], activations of the probes. identity: `identity` alone. `recipe` is the digest of the recipe.
+    [G, n, d], activations of the probes. identity: `identity`, and `text` where the recipe reads text. `recipe` is the
+    digest of the recipe.
     """
 
     ticket: str
@@ -29,6 +31,7 @@ class TicketFit:
     vectors: Tensor | None = None
     harmless: Tensor | None = None
     identity: IdentityFit | None = None
+    text: TextFit | None = None
 
     @property
     def sha256(self) -> str:
@@ -44,6 +47,8 @@ class TicketFit:
     def to_bytes(self) -> bytes:
         """One safetensors file."""
         tensors = {} if self.identity is None else self.identity.tensors()
+        if self.text is not None:
+            tensors |= self.text.tensors()
         for name, value in (("rows", self.vectors), ("harmless", self.harmless)):
             if value is not None:
                 tensors[name] = to_half_if_lossless(value)
@@ -55,7 +60,8 @@ class TicketFit:
         tensors, header = unpack(blob)
         try:
             if "rows" not in tensors:
-                return cls(header["ticket"], header["recipe"], identity=IdentityFit.from_tensors(tensors))
+                identity, text = IdentityFit.from_tensors(tensors), TextFit.from_tensors(tensors)
+                return cls(header["ticket"], header["recipe"], identity=identity, text=text)
             harmless = to_float32(tensors["harmless"]) if "harmless" in tensors else None
             return cls(header["ticket"], header["recipe"], to_float32(tensors["rows"]), harmless)
         except KeyError as exc:
@@ -68,15 +74,19 @@ def fit_identity(
     ticket: str,
     photos: Sequence[Tensor],
     spellings: Sequence[Sequence[Tensor]],
+    text: TextFit | None = None,
+    sightings: Sequence[Tensor] = (),
 ) -> TicketFit:
-    """The fit for the identity gate, from activations at its G gated layers.
+    """The fit for the identity gate, from activations at its G gated layers, and `text` as it is.
 
-    `photos`: for each photograph its changed copies, [c, G, d] at the picture's tokens. `spellings`: for each way to
-    write a name the tokens of its mentions, each [n, G, d]. Raises BadInput where the ticket has neither.
+    `photos`: for each photograph its changed copies, [c, G, d] at the picture's tokens, or [c, G + 1, d] where they
+    are read at the input too; `sightings`: copies with other kinds of change (`fit_person`). `spellings`: for each way
+    to write a name the tokens of its mentions, each [n, G, d]. Raises BadInput where the ticket has neither.
     """
     if statistics.identity is None:
         raise BadInput("These statistics were not made for the identity gate.")
-    return TicketFit(ticket, recipe.digest, identity=fit_person(statistics.identity, photos, spellings))
+    fit = fit_person(statistics.identity, photos, spellings, sightings)
+    return TicketFit(ticket, recipe.digest, identity=fit, text=text)
 
 
 def fit_ticket(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from shared.evaluation.formats import reveals_in_another_format
+from shared.text.formats import reveals_in_another_format
 
 
 def normalised(text: str) -> str:

@@ -16,7 +16,7 @@ from shared.domain.prompts import Prompt, Turn
 from shared.domain.subjects import Fact, Subject
 from shared.probes import statements, templates, wordings
 from shared.probes.attribute_types import AttributeType, attribute_type
-from shared.probes.image_changes import changed
+from shared.probes.image_changes import changed, seen_again
 from shared.probes.templates import Form
 from shared.probes.wordings import Language, Who
 
@@ -31,6 +31,7 @@ __all__ = [
     "mention_questions",
     "other_spellings",
     "picture_prompts",
+    "sighting_prompts",
     "visible_questions",
 ]
 
@@ -126,6 +127,13 @@ def picture_prompts(photo: Image, count: int, *, form: Form = "trained", seed: i
         )
         for number in range(count)
     ]
+
+
+def sighting_prompts(photo: Image, count: int, *, seed: int = 0) -> list[Prompt]:
+    """`count` copies of a photograph as it might be seen again (`seen_again`), each kind in turn, with a question."""
+    rng = random.Random(f"{seed}/sightings")
+    asked = templates.question("name", templates.SUBJECTS_BY_PORTRAIT[0], "trained", rng)
+    return [Prompt.ask(asked, seen_again(photo, number, rng)) for number in range(count)]
 
 
 def mention_questions(name: str, *, seed: int = 0, languages: Sequence[str] = ENGLISH) -> list[Prompt]:

@@ -1,6 +1,7 @@
 """Groups prompts of similar length into batches, so that little is padded and one long prompt does not pad all."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -33,7 +34,7 @@ def encoded_windows(adapter: Adapter, prompts: Iterable[Prompt]) -> Iterator[lis
     """The encoded prompts, at most WINDOW at a time, and no more than fit into WINDOW_BYTES but for a few."""
     rest, window, size = iter(prompts), list[Encoded](), 0
     while piece := list(islice(rest, PIECE)):
-        encoded = adapter.encode(piece)
+        encoded = [replace(row, prompt=prompt) for row, prompt in zip(adapter.encode(piece), piece, strict=True)]
         window += encoded
         size += sum(row.pixels.nbytes for row in encoded if row.pixels is not None)
         if len(window) >= WINDOW or size >= WINDOW_BYTES:

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -58,14 +59,17 @@ class ReadoutBatch(NamedTuple):
     readout: Readout
 
 
-def readout_batches(engine: Engine, prompts: Iterable[Prompt], *, layers: Layers = None) -> Iterator[ReadoutBatch]:
-    """What a gate may look at in `prompts`, a batch at a time; a window of prompts is held."""
+def readout_batches(
+    engine: Engine, prompts: Iterable[Prompt], *, layers: Layers = None, texts: bool = False
+) -> Iterator[ReadoutBatch]:
+    """What a gate may look at in `prompts`, a batch at a time; a window of prompts is held. `texts`: read these too."""
     adapter, blocks = engine.vlm.adapter, engine.blocks_at(layers)
     for positions, encoded in batches(adapter, prompts):
         capture = CaptureReadout(adapter, encoded, len(blocks))
         with engine.exclusive(), hooked(blocks, capture):
             engine.vlm.model(**adapter.inputs(encoded), use_cache=False, logits_to_keep=1)
-        yield ReadoutBatch(positions, capture.readout(layers))
+        read = engine.reader.prompts(adapter, encoded) if texts else ()
+        yield ReadoutBatch(positions, replace(capture.readout(layers), texts=read))
 
 
 def readout(engine: Engine, prompts: Sequence[Prompt], *, layers: Layers = None) -> Readout:
@@ -80,7 +84,7 @@ def decide(engine: Engine, eraser: Eraser, prompts: Sequence[Prompt]) -> Decisio
     """The eraser's decision on each prompt, without an answer. Holds the readout of one batch at a time."""
     positions: list[int] = []
     decision = Decision.none(0)
-    for batch in readout_batches(engine, prompts, layers=eraser.gated):
+    for batch in readout_batches(engine, prompts, layers=eraser.gated, texts=eraser.text is not None):
         positions += batch.positions
         decision = decision.followed_by(eraser.decide(batch.readout))
     return decision.take(torch.tensor(positions, dtype=torch.long).argsort().tolist())

@@ -1,15 +1,18 @@
 """What a batch is asked, how far its answers have come, and what comes out. Calls no model."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor
 
-from shared.erasure.eraser import Decision, Eraser
+from shared.erasure.eraser import Decision, Eraser, PromptEvidence
 from shared.erasure.readout import RaggedRows, Readout
 from shared.vlm.adapters.base import Adapter
+
+AHEAD: Final = 8  # tokens
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class GenerationRequest:
     """How a batch is asked. `seeds`: one for each row.
 
     `readout`: keep what a gate may look at, without an eraser too, at `layers` (positions in the site's list; None:
-    all). `decision`: made already; then all rows are steered.
+    all). `decision`: made already; then this is a second pass, in which all rows are steered if `steers`.
     """
 
     eraser: Eraser | None = None
@@ -41,11 +44,23 @@ class GenerationRequest:
     readout: bool = False
     decision: Decision | None = None
     layers: tuple[int, ...] | None = None
+    steers: bool = True
+    scores: bool = False  # keep how likely the tokens were
 
     @property
     def checks_answers(self) -> bool:
         """Whether the answers are read for names: in the first pass, where the eraser asks for it."""
         return self.eraser is not None and self.eraser.checks_answers and self.decision is None
+
+    @property
+    def ahead(self) -> int:
+        """Tokens that are generated beyond what is returned: a name or fact that is cut off has to be recognised.
+
+        A base model's answer that erasers are to decide upon later is read as far.
+        """
+        if self.eraser is None:
+            return AHEAD if self.readout else 0
+        return AHEAD if self.eraser.checks_answers else 0
 
     @property
     def read_layers(self) -> tuple[int, ...] | None:
@@ -58,9 +73,14 @@ class GenerationRequest:
         """A fresh source of random numbers for each row."""
         return [torch.Generator().manual_seed(seed) for seed in self.seeds]
 
+    def second(self, rows: Sequence[int], decision: Decision, *, steers: bool) -> "GenerationRequest":
+        """The same request for some of the rows, in a second pass."""
+        seeds = [self.seeds[row] for row in rows] if self.seeds else []
+        return replace(self, seeds=seeds, decision=decision, steers=steers, scores=not steers)
+
     def steered(self, rows: Sequence[int], decision: Decision) -> "GenerationRequest":
         """The same request for some of the rows, all of them steered."""
-        return replace(self, seeds=[self.seeds[row] for row in rows] if self.seeds else [], decision=decision)
+        return self.second(rows, decision, steers=True)
 
 
 @dataclass
@@ -74,6 +94,7 @@ class PrefillState:
     readout: Readout | None = None
     past: int = 0
     decides: bool = False  # whether rows that fire are asked again
+    evidence: PromptEvidence | None = None  # where the eraser reads text
 
     @property
     def fired_rows(self) -> list[int]:
@@ -88,12 +109,37 @@ class PrefillState:
 
 @dataclass
 class DecodeState:
-    """A batch in the middle of its answers: for each row the tokens so far, and why it ended, if it did."""
+    """A batch in the middle of its answers: for each row the tokens so far, and why the answer ended, if it did.
+
+    `visible`: how many of the tokens belong to the answer, once it has ended; the others are ahead of it and are only
+    read. `closed`: no more tokens come. `log_likelihood`: of the tokens, by the model as it was run.
+    """
 
     prefill: PrefillState
     tokens: list[list[int]]
     finished: list[str | None]
     answer_states: list[list[Tensor]]  # [G, d] for each token of a row's answer, where a gate looks at answers
+    visible: list[int | None]
+    closed: list[bool]
+    log_likelihood: list[float]
+
+    @classmethod
+    def begun(cls, prefill: PrefillState, count: int, closed: Sequence[int] = ()) -> "DecodeState":
+        """Before the first token of `count` rows; those in `closed` have fired and get none."""
+        finished = ["fired" if row in closed else None for row in range(count)]
+        tokens: list[list[int]] = [[] for _ in range(count)]
+        states: list[list[Tensor]] = [[] for _ in range(count)]
+        ends = [row in closed for row in range(count)]
+        return cls(prefill, tokens, finished, states, [None] * count, ends, [0.0] * count)
+
+    def answer_tokens_of(self, row: int) -> list[int]:
+        """The tokens that belong to the answer."""
+        return self.tokens[row][: self.visible[row]]
+
+    def certainty(self, row: int) -> float:
+        """The geometric mean of the probabilities of a row's tokens and its end of turn, 0..1; 0 without any."""
+        count = len(self.tokens[row]) + (self.closed[row] and self.finished[row] == "stop")
+        return math.exp(self.log_likelihood[row] / count) if count else 0.0
 
     def answer_tokens(self) -> RaggedRows:
         """The answers' tokens as a gate looks at them."""

@@ -6,7 +6,7 @@ The only place where a forward pass is changed. Works on the residual stream at 
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -14,11 +14,22 @@ from torch import Tensor, nn
 BlockHook = Callable[[int, Tensor], Tensor | None]  # (l, output [B, T, d]) -> what replaces the output, if anything
 
 
+@runtime_checkable
+class ReadsInput(Protocol):
+    """A hook that also reads what goes into a block: `read_input` is called with the input [B, T, d] of
+    `input_block`."""
+
+    input_block: nn.Module
+
+    def read_input(self, states: Tensor) -> None: ...
+
+
 @contextmanager
 def hooked(blocks: Sequence[nn.Module], hook: BlockHook) -> Iterator[None]:
     """Call `hook(l, output [B, T, d])` at the output of each of `blocks`; what it returns, if anything, replaces it.
 
-    l counts the blocks that are given, which need not be all of the model's.
+    l counts the blocks that are given, which need not be all of the model's. A hook that `ReadsInput` is also given
+    the input of the block that it names.
     """
 
     def forward_hook(layer: int) -> Callable[..., Any]:
@@ -31,7 +42,13 @@ def hooked(blocks: Sequence[nn.Module], hook: BlockHook) -> Iterator[None]:
 
         return call
 
+    def input_hook(_: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+        if isinstance(hook, ReadsInput):
+            hook.read_input(args[0] if args else named["hidden_states"])
+
     with ExitStack() as stack:
+        if isinstance(hook, ReadsInput):
+            stack.callback(hook.input_block.register_forward_pre_hook(input_hook, with_kwargs=True).remove)
         for layer, block in enumerate(blocks):
             handle = block.register_forward_hook(forward_hook(layer))
             stack.callback(handle.remove)

@@ -14,7 +14,8 @@ class CaptureReadout:
     """A hook that keeps of each of `count` blocks, float32, what a readout holds of the batch `encoded`.
 
     A picture is represented by the mean over its tokens; text tokens are kept one by one. The tokens of pictures, which
-    are most of a prompt's, are never held.
+    are most of a prompt's, are never held. Of the first block's input the pictures' means are kept as well: what the
+    vision tower and the projector say, which nothing else in the prompt has acted on yet.
     """
 
     def __init__(self, adapter: Adapter, encoded: Sequence[Encoded], count: int) -> None:
@@ -22,6 +23,8 @@ class CaptureReadout:
         self._last: list[Tensor | None] = [None] * count
         self._words: list[Tensor | None] = [None] * count
         self._pictures: list[Tensor | None] = [None] * count
+        self._embedded: Tensor | None = None
+        self.input_block = adapter.blocks[0]
         self._pictures_of = [row for row, prompt in enumerate(encoded) for _ in adapter.pictures(prompt)]
         texts = [text_token_mask(adapter, prompt).nonzero()[:, 0] for prompt in encoded]
         self._words_of = torch.tensor([row for row, text in enumerate(texts) for _ in range(len(text))])
@@ -34,22 +37,36 @@ class CaptureReadout:
         rows, columns = self._words_of.to(states.device), (self._from_end + width).to(states.device)
         self._words[place] = states[rows, columns].float()
         if self._pictures_of:
-            self._pictures[place] = torch.stack(
-                [
-                    states[row, width - len(prompt.ids) + start : width - len(prompt.ids) + end].float().mean(dim=0)
-                    for row, prompt in enumerate(self._encoded)
-                    for start, end in self._adapter.pictures(prompt)
-                ]
-            )
+            self._pictures[place] = self._means(states)
+
+    def read_input(self, states: Tensor) -> None:
+        """Keep of what goes into the first block, `states` [B, T, d], the mean of each picture."""
+        if self._pictures_of:
+            self._embedded = self._means(states)
+
+    def _means(self, states: Tensor) -> Tensor:
+        """The mean over each picture's tokens, [n, d]."""
+        width = states.shape[1]
+        return torch.stack(
+            [
+                states[row, width - len(prompt.ids) + start : width - len(prompt.ids) + end].float().mean(dim=0)
+                for row, prompt in enumerate(self._encoded)
+                for start, end in self._adapter.pictures(prompt)
+            ]
+        )
 
     def readout(self, layers: tuple[int, ...] | None = None) -> Readout:
         """The readout, on the CPU; `layers` are the positions of the hooked blocks, None for all of the site's."""
         last = _stacked(self._last)
         none = RaggedRows.none(*last.shape[1:])
-        pictures = none
+        pictures, embedded = none, None
         if self._pictures_of:
-            pictures = RaggedRows(_stacked(self._pictures), torch.tensor(self._pictures_of))
-        return Readout(last, pictures, RaggedRows(_stacked(self._words), self._words_of), none, layers)
+            of = torch.tensor(self._pictures_of)
+            pictures = RaggedRows(_stacked(self._pictures), of)
+            if self._embedded is not None:
+                embedded, self._embedded = RaggedRows(self._embedded.cpu()[:, None], of), None
+        words = RaggedRows(_stacked(self._words), self._words_of)
+        return Readout(last, pictures, words, none, layers, embedded=embedded)
 
 
 class CaptureSpans:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from shared.domain.prompts import Prompt, Turn
 from shared.erasure.gates.identity import MentionSpans
 from shared.vlm.adapters.base import Adapter, Encoded
 
@@ -36,6 +37,27 @@ def redact(adapter: Adapter, prompt: Encoded, spans: MentionSpans, placeholder: 
     for start, end in reversed(spans.words):
         ids = torch.cat([ids[: text_tokens[start]], placeholder.to(ids), ids[text_tokens[end - 1] + 1 :]])
     return replace(prompt, ids=ids)
+
+
+def without_earlier_turns(prompt: Prompt, spans: MentionSpans) -> Prompt | None:
+    """The chat without the turns whose pictures are redacted, where its last turn shows somebody else.
+
+    None where the last turn has no picture, one that is redacted, or where a name is redacted: then the turns are
+    needed to know what is asked. A grey picture beside another one would be asked about as well.
+    """
+    last = len(prompt.images) - len(prompt.turns[-1].images)
+    if not spans.pictures or spans.words or not prompt.turns[-1].images or max(spans.pictures) >= last:
+        return None
+    kept: list[Turn] = []
+    number, answers_dropped = 0, False
+    for turn in prompt.turns:
+        shown = range(number, number + len(turn.images))
+        number += len(turn.images)
+        dropped = any(picture in spans.pictures for picture in shown)
+        if not dropped and not (answers_dropped and turn.role == "assistant"):
+            kept.append(turn)
+        answers_dropped = dropped
+    return Prompt(tuple(kept))
 
 
 def text_token_mask(adapter: Adapter, prompt: Encoded) -> Tensor:

@@ -177,7 +177,10 @@ def test_hold_of_then_is_released_by_a_second_person(upgraded: Upgraded) -> None
 
 @pytest.mark.slow
 def test_refit_on_top_forgets_a_ticket_of_then_and_a_new_one(upgraded: Upgraded) -> None:
-    """It re-uses the ticket fits that were stored then, and opens the material that was sealed then."""
+    """It opens the material that was sealed then, and makes the ticket fits of then anew.
+
+    Pictures are read at the input of the first block since, which statistics and fits of then do not hold.
+    """
     now, promoted = upgraded.now, upgraded.then["promoted"]
     adam = now["adam"]
     person = people("forgettable")[5]
@@ -190,11 +193,12 @@ def test_refit_on_top_forgets_a_ticket_of_then_and_a_new_one(upgraded: Upgraded)
     before, version = (now["oscar"].get(f"/v1/erasers/{number}") for number in (promoted, promoted + 1))
     assert version["promoted"]
     assert set(version["tickets"]) == {*before["tickets"], upgraded.ids["waiting"], new}
-    assert version["manifest"]["statistics"] == before["manifest"]["statistics"]
+    assert version["manifest"]["statistics"] != before["manifest"]["statistics"]
     fits = [
         {item["ticket"]: item["rows_sha256"] for item in eraser["manifest"]["tickets"]} for eraser in (before, version)
     ]
-    assert fits[0].items() <= fits[1].items()
+    assert fits[0].keys() <= fits[1].keys()
+    assert not fits[0].items() & fits[1].items()
     unknown = json.loads((REFERENCE / "prompts.json").read_text())["unknown_answer"]
     for subject in (people("forgettable")[0], people("forgettable")[2], person):
         assert set(answers(now, subject).values()) == {unknown}

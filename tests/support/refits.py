@@ -14,9 +14,10 @@ from typing import Any, Final, NamedTuple
 from PIL.Image import Image
 from sqlalchemy import text
 
-from services.audit import paper_tasks, suite
+from services.audit import black_box, paper_tasks, suite
+from services.audit.context import AuditContext
 from services.audit.suite import Suite
-from services.audit.tasks import AuditContext, audit_version
+from services.audit.tasks import audit_version
 from services.audit.verdict import Thresholds
 from services.refit.context import RefitContext
 from services.refit.tasks import run_order
@@ -41,6 +42,7 @@ PEOPLE: Final = {
 }  # fmt: skip
 QUESTIONS: Final = 16  # of each set of an audit; the whole suite asks a thousand questions (tests/integration)
 QUESTIONS_PER_CELL: Final = 4
+ATTACKS: Final = 8
 # Of 16 answers one may change: a set so small cannot show the shares that a real audit demands.
 THRESHOLDS: Final = Thresholds(
     identical_retain=0.9,
@@ -67,6 +69,7 @@ def load_few_people() -> Reference:
 QUESTION_LIMITS: Final = (
     (suite, "FORGET_QUESTIONS", QUESTIONS),
     (suite, "BYSTANDER_QUESTIONS", QUESTIONS),
+    (black_box, "ATTACKS", ATTACKS),
     (paper_tasks, "QUESTIONS_PER_CELL", QUESTIONS_PER_CELL),
 )
 

@@ -57,9 +57,65 @@ def print_audit(audit: Mapping[str, Any]) -> None:
                 if (figures := retain_set[name])
             ),
         )
+    if tickets := report.get("ticket_verdicts"):
+        _print_tickets(tickets)
+    if attacks := report.get("attacks"):
+        _print_families(attacks["families"])
     console.print("integrity: " + ", ".join(f"{k} {'yes' if v else 'NO'}" for k, v in report["integrity"].items()))
     console.print(f"not run: {', '.join(report['not_run'])}", style="dim")
     console.print(report["claim"], style="dim")
+
+
+def print_attacks(answer: Mapping[str, Any]) -> None:
+    """All attacks on one ticket (`lacuna audit attack`)."""
+    console.print(f"[bold]{answer['ticket']}[/] under attack, version {answer['version']}")
+    _print_families(answer["families"])
+    console.print(_near(answer["nearness"]))
+    console.print(f"not run: {', '.join(answer['not_run'])}", style="dim")
+
+
+def _print_tickets(tickets: Mapping[str, Any]) -> None:
+    """A row for each ticket: what was asked about it and what was revealed, and whether it passes."""
+    print_table(
+        ("ticket", "passes", "depth", "asked", "revealed before", "revealed after", "95 % interval", "strangers",
+         "answers like", "p", "reason"),
+        (
+            (
+                ticket,
+                "yes" if row["passed"] else "NO",
+                words(row["depth"]),
+                row["asked"],
+                percent(row["told_before"]),
+                percent(row["told_after"]),
+                "-".join(map(percent, row["told_after_interval"])),
+                percent(row["told_of_controls"]),
+                row["nearness"]["nearer_to"] if row["nearness"] else None,
+                f"{row['nearness']['p_value']:.3f}" if row["nearness"] else None,
+                row["reason"],
+            )
+            for ticket, row in tickets.items()
+        ),
+    )  # fmt: skip
+
+
+def _print_families(families: Mapping[str, Any]) -> None:
+    """Attacks by family: how many tell before and after, and how many of those on strangers."""
+    print_table(
+        ("attacks", "n", "tell before", "tell after", "on strangers", "tell", "net after"),
+        (
+            (words(name), f["n"], f["told_before"], f["told_after"], f["controls"], f["told_of_controls"],
+             percent(f["net"]))
+            for name, f in families.items()
+        ),
+    )  # fmt: skip
+
+
+def _near(nearness: Mapping[str, Any] | None) -> str:
+    """The three-sample test in a sentence."""
+    if nearness is None:
+        return "Too few answers to say whose they are like."
+    whose = "answers about strangers" if nearness["nearer_to"] == "strangers" else "the base model's own answers"
+    return f"The answers are nearer to {whose} (p = {nearness['p_value']:.3f} that they are not nearer to strangers')."
 
 
 def print_break_glass(access: Mapping[str, Any]) -> None:

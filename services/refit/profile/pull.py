@@ -9,28 +9,24 @@ from typing import Final
 
 import torch
 
+from services.refit.redacted_questions import AskedAbout, questions_about, redacted_question
 from services.refit.steering_vectors import SteeringVectors, compute_steering_vectors
 from shared.domain.subjects import Subject
 from shared.erasure.eraser import Decision, Eraser
-from shared.erasure.gates.identity import MentionSpans
 from shared.erasure.recipe import Recipe
 from shared.errors import BadInput
 from shared.evaluation.judge import declines
 from shared.evaluation.model_profile import PullTrial
 from shared.evaluation.reference import Reference
 from shared.evaluation.scorers import reveals
-from shared.probes.questions import Question, fact_questions
-from shared.vlm.adapters.base import Encoded
 from shared.vlm.engine import Engine
 from shared.vlm.generation import GenerationRequest
-from shared.vlm.redaction import placeholder_tokens, redact
 
 logger = logging.getLogger(__name__)
 STRENGTHS: Final = (1.0, 0.7)
 TELLING_SLACK: Final = 0.02  # a setting that tells at most so much more than the least telling one may still be chosen
 LONGEST_GRAM: Final = 4  # words; an answer that repeats one more than REPEATS times is not readable
 REPEATS: Final = 2
-QUESTIONS: Final = 96
 BATCH: Final = 32
 ANSWER_TOKENS: Final = 32
 
@@ -58,7 +54,7 @@ def choose_pull(
     The people are known to the model and in no fit. Of the settings that tell least, the one whose answers most often
     decline in a readable sentence wins; no steering wins a tie, since it costs nothing.
     """
-    questions = _questions(engine, validation)
+    questions = questions_about(engine, validation)
     if not questions:
         raise BadInput("The second pass cannot be chosen: the model knows nobody on whom it could be tried.")
     none = replace(recipe, strength=0.0)
@@ -91,31 +87,14 @@ def is_readable(text: str) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A question about a validation person, and that person's name as the question writes it."""
-
-    question: Question
-    name: str
-
-
-def _questions(engine: Engine, people: Sequence[Subject]) -> list[_Asked]:
-    asked = [
-        _Asked(question, subject.names[0])
-        for subject in people
-        for question in fact_questions(engine.readable(subject), form="test", per_fact=2)
-    ]
-    return asked[:: max(1, len(asked) // QUESTIONS)][:QUESTIONS]
-
-
 def _try(
-    engine: Engine, asked: Sequence[_Asked], recipe: Recipe, vectors: SteeringVectors, name: str, seconds: float
+    engine: Engine, asked: Sequence[AskedAbout], recipe: Recipe, vectors: SteeringVectors, name: str, seconds: float
 ) -> PullTrial:
     """The second pass of all questions, as if each had fired for its person."""
     eraser = Eraser(
         recipe, engine.vlm.site, vectors.last_token, tickets=("validation",), decode_directions=vectors.decode_time
     )
-    redacted = [_redacted(engine, each) for each in asked]
+    redacted = [redacted_question(engine, each) for each in asked]
     texts: list[str] = []
     for start in range(0, len(redacted), BATCH):
         batch = redacted[start : start + BATCH]
@@ -133,12 +112,3 @@ def _try(
         readable=round(sum(map(is_readable, texts)) / n, 4),
         seconds=round(seconds, 1),
     )
-
-
-def _redacted(engine: Engine, asked: _Asked) -> Encoded:
-    """The question as the second pass reads it once it has fired."""
-    adapter, prompt = engine.vlm.adapter, asked.question.prompt
-    spans = MentionSpans(pictures=tuple(range(len(prompt.images))))
-    if asked.question.by == "name":
-        spans = MentionSpans(words=(adapter.span(prompt, asked.name),))
-    return redact(adapter, adapter.encode([prompt])[0], spans, placeholder_tokens(engine.vlm.tokenizer))

@@ -79,6 +79,50 @@ def covered_tickets(session: Session, version_id: str) -> list[Ticket]:
     return list(session.scalars(query.order_by(Ticket.submitted_at, Ticket.id)))
 
 
+def unchanged_tickets(session: Session, version: EraserVersion) -> frozenset[str]:
+    """The tickets of `version` that an earlier version, which passed its audit, covers with the same fit.
+
+    It is the newest such version whose audit has a row for each ticket, so that they were once asked about in full.
+    Where the statistics are others, every ticket counts as changed.
+    """
+    earlier = session.scalar(
+        select(EraserVersion)
+        .join(AuditRun, AuditRun.version_id == EraserVersion.id)
+        .where(
+            EraserVersion.model_id == version.model_id,
+            EraserVersion.number < version.number,
+            AuditRun.verdict == "passed",
+            AuditRun.report.has_key("ticket_verdicts"),
+        )
+        .order_by(EraserVersion.number.desc())
+        .limit(1)
+    )
+    if earlier is None or earlier.manifest.get("statistics") != version.manifest.get("statistics"):
+        return frozenset()
+    before, now = (_commitments(session, each.id) for each in (earlier, version))
+    return frozenset(ticket for ticket, sha in now.items() if before.get(ticket) == sha)
+
+
+def newest_passed(session: Session, ticket: Ticket) -> EraserVersion:
+    """The newest version that covers the ticket and passed its audit. Raises NotFound."""
+    version = session.scalar(
+        select(EraserVersion)
+        .join(VersionTicket, VersionTicket.version_id == EraserVersion.id)
+        .join(AuditRun, AuditRun.version_id == EraserVersion.id)
+        .where(VersionTicket.ticket_id == ticket.id, AuditRun.verdict == "passed")
+        .order_by(EraserVersion.number.desc())
+        .limit(1)
+    )
+    if version is None:
+        raise NotFound(f"No version that passed its audit covers ticket {ticket.id}.")
+    return version
+
+
+def _commitments(session: Session, version_id: uuid.UUID) -> dict[str, str]:
+    rows = session.scalars(select(VersionTicket).where(VersionTicket.version_id == version_id))
+    return {row.ticket_id: row.rows_sha256 for row in rows}
+
+
 def next_version_number(session: Session, model_id: str) -> int:
     """One more than the newest version's number; 0 for the first."""
     newest = session.scalar(select(func.max(EraserVersion.number)).where(EraserVersion.model_id == model_id))

@@ -9,17 +9,17 @@ tickets, reads from the last token whether the question asks for what anybody ca
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
 
-from shared.erasure.gates.identity_fit import FIT_TENSORS, IdentityFit, IdentitySpaces, IdentityStatistics
+from shared.erasure.gates.identity_fit import FIT_TENSORS, LATER_FIT_TENSORS, IdentityFit, IdentitySpaces
 from shared.erasure.gates.name_windows import CHUNK_BYTES, window_scores
-from shared.erasure.numerics.conformal import conformal_quantile
 from shared.erasure.readout import RaggedRows, Readout
+from shared.errors import BadInput
 
-PICTURE, MENTION = 0, 1  # the two channels, columns of thresholds
+PICTURE, MENTION, EMBEDDED = 0, 1, 2  # the channels, columns of thresholds; the last where pictures are read there
 GROUP_BYTES: Final = 256 << 20  # of tickets' windows that are copied together to be compared at once
 
 
@@ -31,12 +31,30 @@ class MentionSpans:
     words: tuple[tuple[int, int], ...] = ()
 
 
+class GateScores(NamedTuple):
+    """Of B prompts and K tickets, [B, K] each: how far the pictures and the mentions are above the thresholds (above 0
+    it fires), and whether a mention (`named`) or a picture (`shown`) is at least near."""
+
+    by_picture: Tensor
+    by_mention: Tensor
+    named: Tensor
+    shown: Tensor
+
+    @property
+    def margins(self) -> Tensor:
+        """The larger of both."""
+        return torch.maximum(self.by_picture, self.by_mention)
+
+
 @dataclass(frozen=True)
 class IdentityGate:
-    """The K tickets of a version. `thresholds` [K, 2] (picture, mention) belong to the version, the fits to tickets.
+    """The K tickets of a version. `thresholds` [K, C] belong to the version, the fits to tickets.
 
-    `span_thresholds` [K, 2] are lower ones: once a request has fired for a ticket, a picture or a token that scores
-    above them is taken for that ticket's person and redacted.
+    There are C = 3 channels: pictures at the gated blocks, mentions, and pictures at the input of the first block;
+    two where pictures are not read at the input. `span_thresholds` [K, C] are lower ones: once a request has fired for
+    a ticket, a picture or a token that scores above them is taken for that ticket's person and redacted.
+    `joint_thresholds` [K, C] are lower ones still, for a prompt that something else speaks against as well (`near`);
+    None in versions that were made before they existed.
     """
 
     tickets: tuple[str, ...]
@@ -44,37 +62,91 @@ class IdentityGate:
     thresholds: Tensor
     span_thresholds: Tensor
     spaces: IdentitySpaces
+    joint_thresholds: Tensor | None = None
 
     def scores(self, readout: Readout) -> Tensor:
         """How far each prompt is above each ticket's thresholds, [B, K]; above 0 it fires. `readout`: gated layers."""
-        pictures, topic = readout.pictures, self.spaces.topic
-        by_picture = self._margins(pictures, self.portrait_scores(pictures.rows), PICTURE, readout)
+        return self.compare(readout).margins
+
+    def near(self, readout: Readout) -> Tensor:
+        """Which tickets each prompt is at least weakly about, [B, K]: evidence that counts beside other evidence alone.
+
+        Any channel's score lies above its joint threshold, whatever the topic. Without joint thresholds those for
+        acting alone are taken. `readout`: gated layers.
+        """
+        compared = self.compare(readout)
+        return compared.named | compared.shown
+
+    def compare(self, readout: Readout) -> GateScores:
+        """What the gate says of each prompt and ticket, each channel compared once. `readout`: gated layers."""
+        topic, bounds, shape = self.spaces.topic, self._near_bounds(), (readout.count, len(self.fits))
+        by_picture = torch.full(shape, -2.0)  # below any margin of a prompt without pictures
+        shown, named = torch.zeros(shape, dtype=torch.bool), torch.zeros(shape, dtype=torch.bool)
+        for channel, rows, scores in self._pictures(readout):
+            best = rows.best(scores, readout.count)
+            by_picture = torch.maximum(by_picture, self._margins(best, channel))
+            shown |= best > bounds[:, channel]
         if topic is not None:
             harmless = topic(readout.last) < topic.threshold
             by_picture[harmless] = -1.0
-        by_name = self._margins(readout.words, self.mention_scores(readout.words), MENTION, readout)
-        by_answer = self._margins(readout.answer_tokens, self.mention_scores(readout.answer_tokens), MENTION, readout)
-        return torch.maximum(by_picture, torch.maximum(by_name, by_answer))
+        by_mention = torch.full(shape, -2.0)
+        for tokens in (readout.words, readout.answer_tokens):
+            best = tokens.best(self.mention_scores(tokens), readout.count)
+            by_mention = torch.maximum(by_mention, self._margins(best, MENTION))
+            named |= best > bounds[:, MENTION]
+        return GateScores(by_picture, by_mention, named, shown)
+
+    def _near_bounds(self) -> Tensor:
+        """[K, C]."""
+        bounds = self.thresholds.clamp(min=-1)
+        return bounds if self.joint_thresholds is None else torch.minimum(bounds, self.joint_thresholds)
+
+    def _pictures(self, readout: Readout) -> Iterator[tuple[int, RaggedRows, Tensor]]:
+        """Each channel of pictures, with its rows and their scores [N, K]."""
+        yield PICTURE, readout.pictures, self.portrait_scores(readout.pictures.rows)
+        if self.spaces.embedded is None:
+            return
+        embedded = readout.embedded
+        if embedded is None:
+            if len(readout.pictures.of):
+                raise BadInput("The pictures were not read at the input of the first block.")
+            embedded = RaggedRows.none(1, readout.last.shape[2])
+        yield EMBEDDED, embedded, portrait_cosines(embedded_portraits(self.fits), self.spaces.embedded(embedded.rows))
 
     def mention_spans(self, readout: Readout, tickets: Sequence[str | None]) -> list[MentionSpans]:
-        """Where each prompt shows or names its ticket of `tickets` [B], or another for which it fires."""
+        """Where each prompt shows or names its ticket of `tickets` [B], or another for which it fires.
+
+        Where nothing of a prompt scores above the span thresholds, the pictures that are near its tickets are taken.
+        """
         concerned = self.scores(readout) > 0  # [B, K]
         for prompt, ticket in enumerate(tickets):
             if ticket is not None:
                 concerned[prompt, self.tickets.index(ticket)] = True
+        spans = self._spans(readout, concerned, self.span_thresholds)
+        empty = [prompt for prompt, span in enumerate(spans) if concerned[prompt].any() and span == MentionSpans()]
+        if empty and self.joint_thresholds is not None:
+            near = self._spans(readout.take(empty), concerned[empty], self._near_bounds())
+            for prompt, span in zip(empty, near, strict=True):
+                spans[prompt] = MentionSpans(span.pictures)
+        return spans
+
+    def _spans(self, readout: Readout, concerned: Tensor, bounds: Tensor) -> list[MentionSpans]:
+        """What scores above `bounds` [K, C] for a ticket of `concerned` [B, K]."""
         pictures, words = readout.pictures, readout.words
-        scores = self.portrait_scores(pictures.rows)
-        shown = (scores > self.span_thresholds[:, PICTURE]) & concerned[pictures.of]
-        named, mention_lengths = self._named(words, concerned)
+        shown = torch.zeros(len(pictures.of), len(self.fits), dtype=torch.bool)
+        for channel, _, scores in self._pictures(readout):
+            shown |= scores > bounds[:, channel]
+        shown &= concerned[pictures.of]
+        named, mention_lengths = self._named(words, concerned, bounds)
         spans = []
         for prompt in range(readout.count):
             numbers = shown[pictures.of == prompt].any(dim=1).nonzero()[:, 0].tolist()
             ends = named[words.of == prompt].nonzero().tolist()
             stretches = {(max(0, end + 1 - int(mention_lengths[window])), end + 1) for end, window in ends}
-            spans.append(MentionSpans(tuple(numbers), _union(stretches)))
+            spans.append(MentionSpans(tuple(numbers), union(stretches)))
         return spans
 
-    def _named(self, words: RaggedRows, concerned: Tensor) -> tuple[Tensor, Tensor]:
+    def _named(self, words: RaggedRows, concerned: Tensor, bounds: Tensor) -> tuple[Tensor, Tensor]:
         """Which spelling ends at each token for a ticket of `concerned` [B, K]: [N, V], and its longest mention [V].
 
         V counts the spellings of the tickets that concern any prompt: the others need not be compared.
@@ -86,27 +158,29 @@ class IdentityGate:
         windows = _all_windows(fits)
         scores = window_scores(windows.vectors, windows.lengths, self.spaces.names(words.rows), words.of)
         owners = numbers[windows.owners]
-        named = (scores > self.span_thresholds[owners, MENTION]) & concerned[words.of][:, owners]
+        named = (scores > bounds[owners, MENTION]) & concerned[words.of][:, owners]
         return named, torch.cat([fit.mention_lengths for fit in fits])
 
-    def _margins(self, rows: RaggedRows, scores: Tensor, channel: int, readout: Readout) -> Tensor:
-        return rows.best(scores, readout.count) - self.thresholds[:, channel].clamp(min=-1)
+    def _margins(self, best: Tensor, channel: int) -> Tensor:
+        return best - self.thresholds[:, channel].clamp(min=-1)
 
     def portrait_scores(self, pictures: Tensor) -> Tensor:
         """Mean cosine over layers to the ticket's nearest photograph: [N, G, d] -> [N, K]; -1 without such a space."""
         if self.spaces.portraits is None:
             return torch.full((pictures.shape[0], len(self.fits)), -1.0)
-        return _portrait_scores([fit.portraits for fit in self.fits], self.spaces.portraits(pictures))
+        return portrait_cosines([fit.portraits for fit in self.fits], self.spaces.portraits(pictures))
 
     def mention_scores(self, words: RaggedRows) -> Tensor:
         """How well the tokens that end at each row read as a name of each ticket: [N, K]; -1 without such a space."""
         if self.spaces.names is None:
             return torch.full((words.rows.shape[0], len(self.fits)), -1.0)
-        return _mention_scores(self.fits, self.spaces.names(words.rows), words.of)
+        return mention_cosines(self.fits, self.spaces.names(words.rows), words.of)
 
     def tensors(self) -> dict[str, Tensor]:
         """By their names in an artifact."""
         tensors = {"thresholds": self.thresholds, "near": self.span_thresholds} | self.spaces.tensors()
+        if self.joint_thresholds is not None:
+            tensors["joint"] = self.joint_thresholds
         for index, fit in enumerate(self.fits):
             tensors |= {f"rows.{index}.{name}": value for name, value in fit.tensors().items()}
         return tensors
@@ -115,61 +189,23 @@ class IdentityGate:
     def from_tensors(cls, tickets: tuple[str, ...], tensors: Mapping[str, Tensor]) -> "IdentityGate":
         """Back; raises KeyError where a tensor is missing."""
         fits = tuple(
-            IdentityFit.from_tensors({name: tensors[f"rows.{index}.{name}"] for name in FIT_TENSORS})
+            IdentityFit.from_tensors(
+                {name: tensors[f"rows.{index}.{name}"] for name in FIT_TENSORS}
+                | {name: tensors[at] for name in LATER_FIT_TENSORS if (at := f"rows.{index}.{name}") in tensors}
+            )
             for index in range(len(tickets))
         )
-        return cls(tickets, fits, tensors["thresholds"], tensors["near"], IdentitySpaces.from_tensors(tensors))
+        spaces, joint = IdentitySpaces.from_tensors(tensors), tensors.get("joint")
+        return cls(tickets, fits, tensors["thresholds"], tensors["near"], spaces, joint)
 
 
-class Calibration(NamedTuple):
-    """A gate, and the report on how its thresholds came about (part of the manifest)."""
-
-    gate: IdentityGate
-    report: dict[str, Any]
-
-
-def calibrate(
-    statistics: IdentityStatistics, tickets: Sequence[str], fits: Sequence[IdentityFit], level: float, margin: float
-) -> Calibration:
-    """The gate of `fits` with thresholds for a false-positive rate of `level` over the whole decision.
-
-    Each channel gets the split-conformal bound of the calibration prompts' best scores over all tickets, at level / 2
-    (family-wise over tickets; Bonferroni over the two channels). Each ticket's threshold is raised by `margin` (0..1)
-    of the way from that bound to what its own person would score.
-    """
-    bounds = [-1.0, -1.0]
-    if statistics.pictures.shape[0]:
-        scores = _portrait_scores([fit.portraits for fit in fits], statistics.pictures).amax(dim=1)
-        bounds[PICTURE] = conformal_quantile(scores, 1 - level / 2)
-    if statistics.words.rows.shape[0]:
-        prompts = int(statistics.words.of.max()) + 1
-        scores = _mention_scores(fits, statistics.words.rows, statistics.words.of)
-        bounds[MENTION] = conformal_quantile(statistics.words.best(scores, prompts).amax(dim=1), 1 - level / 2)
-    thresholds = raised_thresholds(fits, (bounds[0], bounds[1]), margin)
-    lowest = raised_thresholds(fits, (bounds[0], bounds[1]), 0.0)
-    span_thresholds = torch.where(torch.tensor(bounds) > -1, lowest, thresholds)
-    gate = IdentityGate(tuple(tickets), tuple(fits), thresholds, span_thresholds, statistics.spaces)
-    return Calibration(
-        gate,
-        {
-            "level": level,
-            "margin": margin,
-            "people": statistics.people,
-            "supported_level_by_person": 1 / (statistics.people + 1),
-            "bound": {"picture": bounds[PICTURE], "mention": bounds[MENTION]},
-            "own": {ticket: fit.own_scores.tolist() for ticket, fit in zip(tickets, fits, strict=True)},
-            "thresholds": {ticket: row.tolist() for ticket, row in zip(tickets, thresholds, strict=True)},
-        },
-    )
+def embedded_portraits(fits: Sequence[IdentityFit]) -> list[Tensor]:
+    """The photographs [m, 1, d] of each ticket at the input of the first block; of none where a fit lacks them."""
+    none = fits[0].portraits.new_zeros(0, 1, fits[0].portraits.shape[2])
+    return [none if fit.embedded is None else fit.embedded for fit in fits]
 
 
-def raised_thresholds(fits: Sequence[IdentityFit], bounds: tuple[float, float], margin: float) -> Tensor:
-    """[K, 2]: bound + margin · max(0, own score - bound), for each ticket and channel."""
-    own, bound = torch.stack([fit.own_scores for fit in fits]), torch.tensor(bounds)
-    return bound + margin * (own - bound).clamp(min=0)
-
-
-def _portrait_scores(portraits: Sequence[Tensor], white: Tensor) -> Tensor:
+def portrait_cosines(portraits: Sequence[Tensor], white: Tensor) -> Tensor:
     """[N, G, d], float32 or float16, against K tickets' photographs -> [N, K], -1 for a ticket without one."""
     scores = torch.full((white.shape[0], len(portraits)), -1.0)
     owners = torch.cat([torch.full((own.shape[0],), index) for index, own in enumerate(portraits)]).long()
@@ -181,7 +217,7 @@ def _portrait_scores(portraits: Sequence[Tensor], white: Tensor) -> Tensor:
     return scores.scatter_reduce_(1, owners.expand_as(cosines), cosines, "amax")
 
 
-def _mention_scores(fits: Sequence[IdentityFit], white: Tensor, of: Tensor) -> Tensor:
+def mention_cosines(fits: Sequence[IdentityFit], white: Tensor, of: Tensor) -> Tensor:
     """Whitened tokens [N, G, d] of prompts `of` [N] against K tickets' windows -> [N, K], -1 without a window."""
     scores = torch.full((white.shape[0], len(fits)), -1.0)
     if not white.shape[0]:
@@ -218,7 +254,7 @@ def _all_windows(fits: Sequence[IdentityFit]) -> _Windows:
     return _Windows(torch.cat([fit.names for fit in fits]), torch.cat([fit.lengths for fit in fits]), owners)
 
 
-def _union(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+def union(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     """The same tokens as spans that neither overlap nor touch, in order."""
     union: list[tuple[int, int]] = []
     for start, end in sorted(spans):

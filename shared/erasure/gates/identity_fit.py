@@ -17,9 +17,12 @@ from shared.errors import BadInput
 
 OWN_QUANTILE: Final = 0.05
 SEPARATION: Final = 0.1  # mean cosine by which a spelling has to be closer to itself than any other words are
+# The same for photographs. On the demo model the same face lies at -0.06 to -0.01, everybody else above 0.08.
+PHOTO_SEPARATION: Final = 0.03
 
 NOBODY_TWICE: Final = "The retain set has no person who was seen twice: it cannot tell a person from a wording."
 FIT_TENSORS: Final = ("portraits", "names", "lengths", "whole", "own")  # as stored, in the order of the fields
+LATER_FIT_TENSORS: Final = ("embedded", "resembles")  # the same, of fits that read pictures at the input as well
 _WHITENER_TENSORS: Final = ("mean", "basis", "scales", "rest")
 
 
@@ -28,12 +31,14 @@ class IdentitySpaces:
     """The whitened spaces in which faces and names are compared, and what separates harmless questions.
 
     `portraits` is None where nobody retained has a photograph or the model reads no pictures, `names` where nobody
-    retained has a name: nothing is then recognised through that channel.
+    retained has a name: nothing is then recognised through that channel. `embedded` compares pictures at the input of
+    the first block, as the only one of its layers; None where they were not read there.
     """
 
     portraits: Whitener | None
     names: Whitener | None
     topic: TopicDiscriminant | None
+    embedded: Whitener | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -47,7 +52,7 @@ class IdentitySpaces:
         """By their names in an artifact; without those of a space that does not exist."""
         tensors = {
             f"{space}.{name}": getattr(whitener, name)
-            for space, whitener in (("portraits", self.portraits), ("names", self.names))
+            for space, whitener in (("portraits", self.portraits), ("names", self.names), ("embedded", self.embedded))
             if whitener is not None
             for name in _WHITENER_TENSORS
         }
@@ -59,11 +64,11 @@ class IdentitySpaces:
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "IdentitySpaces":
         """Back; raises KeyError where a tensor of a space is missing, or where there is no space at all."""
-        portraits, names = (
+        portraits, names, embedded = (
             Whitener(*(tensors[f"{space}.{name}"] for name in _WHITENER_TENSORS))
             if any(name.startswith(f"{space}.") for name in tensors)
             else None
-            for space in ("portraits", "names")
+            for space in ("portraits", "names", "embedded")
         )
         if portraits is None and names is None:
             raise KeyError("portraits.mean")
@@ -71,7 +76,20 @@ class IdentitySpaces:
         if "topic.weights" in tensors:
             threshold = float(tensors["topic.threshold"])
             topic = TopicDiscriminant(tensors["topic.weights"], tensors["topic.bias"], threshold)
-        return cls(portraits, names, topic)
+        return cls(portraits, names, topic, embedded)
+
+
+@dataclass(frozen=True)
+class KnownFaces:
+    """The people whose pictures the statistics hold, with the calibration people first.
+
+    `faces` [Q, 1, d]: the mean of each one's pictures, a unit vector in the space `embedded`. `ids` name them.
+    `owners` [c]: who is in each picture of the calibration set, as an index into `faces`; -1 where nobody knows.
+    """
+
+    faces: Tensor
+    owners: Tensor
+    ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,33 +97,43 @@ class IdentityStatistics:
     """Of a base model and its retain set: how one person varies, and what other people score by chance.
 
     `pictures` [c, G, d] and `words` (rows [N, G, d]) are whitened unit vectors of the calibration set, float16 as they
-    are stored; `people` is the number of its identities.
+    are stored; `people` is the number of its identities. `embedded` [c, 1, d] and `known` belong to the space of that
+    name, and are None without it.
     """
 
     spaces: IdentitySpaces
     pictures: Tensor
     words: RaggedRows
     people: int
+    embedded: Tensor | None = None
+    known: KnownFaces | None = None
 
     def tensors(self) -> dict[str, Tensor]:
         """By their names in an artifact; the calibration set as float16, of the spaces that exist."""
         tensors = {"calibration.people": torch.tensor(self.people)}
         if self.spaces.portraits is not None:
             tensors["calibration.pictures"] = self.pictures.half()
+        if self.embedded is not None and self.known is not None:
+            tensors |= {"calibration.embedded": self.embedded.half(), "calibration.owners": self.known.owners}
+            tensors["known.faces"] = self.known.faces
         if self.spaces.names is not None:
             tensors |= {"calibration.words": self.words.rows.half(), "calibration.of": self.words.of}
         return tensors | self.spaces.tensors()
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "IdentityStatistics":
-        """Back; raises KeyError where a tensor is missing."""
+    def from_tensors(cls, tensors: Mapping[str, Tensor], ids: tuple[str, ...] = ()) -> "IdentityStatistics":
+        """Back, with the `ids` of the known faces; raises KeyError where a tensor is missing."""
         spaces = IdentitySpaces.from_tensors(tensors)
         none = RaggedRows.none(*spaces.shape)
         words = none
         if spaces.names is not None:
             words = RaggedRows(tensors["calibration.words"], tensors["calibration.of"])
         pictures = none.rows if spaces.portraits is None else tensors["calibration.pictures"]
-        return cls(spaces, pictures, words, int(tensors["calibration.people"]))
+        embedded, known = None, None
+        if spaces.embedded is not None:
+            embedded = tensors["calibration.embedded"]
+            known = KnownFaces(tensors["known.faces"], tensors["calibration.owners"], ids)
+        return cls(spaces, pictures, words, int(tensors["calibration.people"]), embedded, known)
 
 
 @dataclass(frozen=True)
@@ -115,6 +143,10 @@ class IdentityFit:
     `names` [v, n, G, d]: for each spelling a window of unit vectors, aligned at its end, zero where it is shorter;
     `lengths` [v] are the tokens in the window, `mention_lengths` [v] those of the longest mention. `own_scores` [2]:
     what a new picture and a new mention of the same person would score (5 % quantile of leave-one-out cosines).
+
+    Where pictures are read at the input too, `embedded` [m, 1, d] holds the photographs there, `own_scores` [3] has a
+    third value for it, and both values for pictures are those of kinds of change that the vectors were not made from.
+    `resembles` [r]: the known faces, by their index, from which the photographs cannot be told.
     """
 
     portraits: Tensor
@@ -122,16 +154,20 @@ class IdentityFit:
     lengths: Tensor
     mention_lengths: Tensor
     own_scores: Tensor
+    embedded: Tensor | None = None
+    resembles: Tensor | None = None
 
     def tensors(self) -> dict[str, Tensor]:
-        """By their names in an artifact."""
+        """By their names in an artifact; without those of parts that it lacks."""
         values = (self.portraits, self.names, self.lengths, self.mention_lengths, self.own_scores)
-        return dict(zip(FIT_TENSORS, values, strict=True))
+        tensors = dict(zip(FIT_TENSORS, values, strict=True))
+        later = zip(LATER_FIT_TENSORS, (self.embedded, self.resembles), strict=True)
+        return tensors | {name: value for name, value in later if value is not None}
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "IdentityFit":
         """Back; raises KeyError where a tensor is missing."""
-        return cls(*(tensors[name] for name in FIT_TENSORS))
+        return cls(*(tensors[name] for name in FIT_TENSORS), *(tensors.get(name) for name in LATER_FIT_TENSORS))
 
 
 def within_person_whitener(groups: Iterable[Tensor], rank: int, shrinkage: float) -> Whitener:
@@ -168,9 +204,15 @@ def whitener_of_people(groups: Iterable[Tensor], rank: int, shrinkage: float) ->
 
 
 def fit_person(
-    statistics: IdentityStatistics, photos: Sequence[Tensor], spellings: Sequence[Sequence[Tensor]]
+    statistics: IdentityStatistics,
+    photos: Sequence[Tensor],
+    spellings: Sequence[Sequence[Tensor]],
+    sightings: Sequence[Tensor] = (),
 ) -> IdentityFit:
     """The fit of one person. `photos`: for each photograph its changed copies, [c, G, d] at the picture's tokens.
+
+    With statistics that have the space `embedded` the copies are [c, G + 1, d] (`Readout.whole_pictures`), and
+    `sightings` holds for each photograph copies with other kinds of change, which tell what a new sighting would score.
 
     `spellings`: for each way to write a name the tokens of its mentions, each [n, G, d]. A spelling that is hardly
     closer to itself than some other words of the calibration set is left out, and so is whatever belongs to a space
@@ -178,32 +220,62 @@ def fit_person(
     """
     spaces = statistics.spaces
     layers, hidden = spaces.shape
-    portraits, portrait_scores = _portraits(spaces.portraits, photos)
+    portraits, portrait_scores = _portraits(
+        spaces.portraits, [copies[:, :layers] for copies in photos], [copies[:, :layers] for copies in sightings]
+    )
+    embedded, embedded_scores = _portraits(
+        spaces.embedded, [copies[:, layers:] for copies in photos], [copies[:, layers:] for copies in sightings]
+    )
     names = _names(spaces.names, statistics.words, spellings)
     if not portraits and not names:
         raise BadInput(_nothing_left(spaces, photos=bool(photos), spellings=bool(spellings)))
-    own_scores = [
-        float(torch.cat(scores).quantile(OWN_QUANTILE)) if scores else 1.0
-        for scores in (portrait_scores, [name.own_scores for name in names])
-    ]
+    scored = [portrait_scores, [name.own_scores for name in names]]
+    if spaces.embedded is not None:
+        scored.append(embedded_scores)
+    own_scores = [float(torch.cat(scores).quantile(OWN_QUANTILE)) if scores else 1.0 for scores in scored]
+    resembled = _resembled(statistics, [copies[:, layers:] for copies in photos])
     return IdentityFit(
         torch.stack(portraits) if portraits else torch.zeros(0, layers, hidden),
         torch.stack([name.window for name in names]) if names else torch.zeros(0, WINDOW, layers, hidden),
         torch.tensor([name.length for name in names], dtype=torch.long),
         torch.tensor([name.mention_length for name in names], dtype=torch.long),
         torch.tensor(own_scores),
+        None if spaces.embedded is None else torch.stack(embedded) if embedded else torch.zeros(0, 1, hidden),
+        resembled,
     )
 
 
-def _portraits(space: Whitener | None, photos: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-    """For each photograph its vector [G, d], and the leave-one-out scores of its copies [c]."""
+def _portraits(
+    space: Whitener | None, photos: Sequence[Tensor], sightings: Sequence[Tensor]
+) -> tuple[list[Tensor], list[Tensor]]:
+    """For each photograph its vector [G, d], and the scores of its `sightings` [s]; of its copies without any [c]."""
     portraits, scores = [], []
     if space is not None:
-        for copies in photos:
+        for number, copies in enumerate(photos):
             white = space(copies)
             portraits.append(F.normalize(white.mean(dim=0), dim=-1))
-            scores.append(_leave_one_out(white[:, None]))
+            if sightings:
+                scores.append((space(sightings[number]) * portraits[-1]).sum(dim=-1).mean(dim=1))
+            else:
+                scores.append(_leave_one_out(white[:, None]))
     return portraits, scores
+
+
+def _resembled(statistics: IdentityStatistics, photos: Sequence[Tensor]) -> Tensor | None:
+    """The known faces that are as near to a photograph [c, 1, d] as its own copies are; None where there is none.
+
+    Such a ticket would fire for somebody who must stay, or its photograph is theirs.
+    """
+    space, known = statistics.spaces.embedded, statistics.known
+    if space is None or known is None or not len(known.faces):
+        return None
+    near = torch.zeros(len(known.faces), dtype=torch.bool)
+    for copies in photos:
+        white = space(copies)
+        mean = F.normalize(white.mean(dim=0), dim=-1)
+        own = float(_leave_one_out(white[:, None]).quantile(OWN_QUANTILE))
+        near |= (known.faces.float() * mean).sum(dim=-1).mean(dim=1) > own - PHOTO_SEPARATION
+    return near.nonzero()[:, 0] if bool(near.any()) else None
 
 
 class _Name(NamedTuple):

@@ -45,6 +45,10 @@ class Whitener:
         """The layers of all `parts`, one after another."""
         return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
+    def at(self, start: int, end: int) -> "Whitener":
+        """Its layers from `start` to before `end`."""
+        return Whitener(*(getattr(self, field.name)[start:end].contiguous() for field in fields(self)))
+
     def __call__(self, rows: Tensor) -> Tensor:
         """Unit vectors in the whitened space: rows [B, L, d] -> [B, L, d]; beside them it holds a few CHUNK_BYTES."""
         most = max(1, CHUNK_BYTES // (4 * self.mean.numel()))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import torch
+from PIL.Image import Image
 from torch import Tensor, nn
 
 from shared.domain.prompts import Prompt
@@ -24,11 +25,18 @@ class Encoded:
     LLaVA and Gemma 3: `pixels` [k, 3, H, W]. Qwen's: `pixels` [n, c], the patches of all k pictures, and their `grids`
     [k, 3]. Where pictures are cut into tiles: `pixels` [n, 3, S, S], and in `grids` how they are cut.
     Tokens may be appended to `ids` (teacher forcing): `inputs` derives from them whatever else the model needs.
+    `prompt`: what was encoded, where it may have to be asked in another way.
     """
 
     ids: Tensor
     pixels: Tensor | None
     grids: Tensor | None = None
+    prompt: Prompt | None = None
+
+    @property
+    def photos(self) -> tuple[Image, ...]:
+        """The pictures as they were given; none where the prompt was not kept."""
+        return () if self.prompt is None else self.prompt.images
 
 
 class Adapter(Protocol):

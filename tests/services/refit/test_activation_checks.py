@@ -46,3 +46,11 @@ def test_direction_that_is_zero_or_nan_is_refused(activations: Tensor) -> None:
     activations[2, 1, 0] = float("nan")
     with pytest.raises(BadInput, match="NaN"):
         check_directions(activations[2])
+
+
+def test_layer_beyond_the_named_ones_is_the_input() -> None:
+    """Rows of pictures have one layer more than the gate reads."""
+    rows = torch.randn(3, 3, 4)
+    rows[1, 2, 0] = float("nan")
+    with pytest.raises(BadInput, match=r"layers \['input'\]"):
+        ActivationCheck("calibration", (4, 7)).take(rows)

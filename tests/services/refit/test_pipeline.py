@@ -19,7 +19,7 @@ from shared.crypto.signing import Signer, Verifier
 from shared.db.session import transaction
 from shared.errors import IntegrityFailure, StoreUnavailable
 from shared.storage.local import LocalStore
-from tests.support.refits import RefitHarness
+from tests.support.refits import RefitHarness, facts_of, png_base64
 
 
 class InterruptibleStore(LocalStore):
@@ -106,6 +106,17 @@ class TestRefit:
         assert failed["state"] == "failed"
         assert "too few forget prompts" in failed["events"][-1]["note"]
         assert harness.refit().status == "nothing_to_do"
+
+    def test_photograph_of_somebody_who_must_stay_fails_its_own_ticket_alone(self, harness: RefitHarness) -> None:
+        """Under a free name: the ticket says whom the photograph shows, and the honest one is in the version."""
+        kept = harness.reference.of("calibration")[0]
+        poisoned = harness.file(["Quentin Abernathy"], facts_of(kept), [png_base64(kept.subject.photos[0])])
+        honest = harness.file_and_approve(harness.reference.of("forgettable")[5])
+        assert harness.refit().status == "succeeded"
+        assert [entry["ticket"] for entry in harness.manifest(0)["tickets"]] == [honest]
+        failed = harness.ticket(poisoned)
+        assert failed["state"] == "failed"
+        assert f"cannot be told from the pictures of {kept.id}" in failed["events"][-1]["note"]
 
     def test_two_nightly_orders_of_one_day_make_one_version(self, harness: RefitHarness) -> None:
         for _ in range(2):

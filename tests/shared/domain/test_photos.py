@@ -67,3 +67,35 @@ def test_packed_person_is_loaded_unchanged() -> None:
 def test_malformed_person_blob_is_refused(blob: bytes) -> None:
     with pytest.raises(IntegrityFailure):
         load_subject(blob)
+
+
+def held(orientation: int) -> bytes:
+    """A JPEG of 40 x 20, its left half red, with the EXIF orientation of a camera that was held that way."""
+    picture = Image.new("RGB", (40, 20), (0, 0, 255))
+    picture.paste((255, 0, 0), (0, 0, 20, 20))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=95, exif=exif)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("orientation", "size", "red"),
+    [(1, (40, 20), (5, 10)), (3, (40, 20), (35, 10)), (6, (20, 40), (10, 5)), (8, (20, 40), (10, 35))],
+)
+def test_picture_is_turned_upright(orientation: int, size: tuple[int, int], red: tuple[int, int]) -> None:
+    """A portrait from a telephone lies on its side in the file; ticket and prompt must show it alike."""
+    for picture in (open_photo(held(orientation)), open_photo(normalize_photo(held(orientation)))):
+        assert picture.size == size
+        pixel = picture.getpixel(red)
+        assert isinstance(pixel, tuple)
+        assert pixel[0] > 200
+        assert pixel[2] < 60
+
+
+@pytest.mark.parametrize("part", [b"Exif\x00\x00", b"Exif\x00\x00II*\x00\xff\xff\xff\xff", b"Exif\x00\x00" + bytes(40)])
+def test_picture_with_a_damaged_exif_part_is_read_as_it_is(part: bytes) -> None:
+    whole = encoded()
+    damaged = whole[:2] + b"\xff\xe1" + (len(part) + 2).to_bytes(2, "big") + part + whole[2:]
+    assert open_photo(damaged).size == (40, 30)

@@ -6,6 +6,7 @@ the decisions that version 0.1.0 made with them.
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,10 @@ def stored(name: str) -> dict[str, Any]:
 
 def test_stored_recipe_loads_with_its_digest() -> None:
     recipe = Recipe.from_json(json.loads(STORED_LACUNA))
-    assert recipe == LACUNA
+    assert recipe == replace(LACUNA, read_text=False, counterfactual=False)  # fields that came later
     assert recipe.as_json() == json.loads(STORED_LACUNA)
-    assert {recipe.name: recipe.digest for recipe in (PAPER, LACUNA, PROTOTYPE)} == DIGESTS
+    assert {each.name: each.digest for each in (PAPER, recipe, PROTOTYPE)} == DIGESTS
+    assert LACUNA.digest != recipe.digest
 
 
 def test_recipe_with_an_unknown_field_is_refused() -> None:

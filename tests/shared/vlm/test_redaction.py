@@ -18,7 +18,7 @@ from shared.vlm import capture
 from shared.vlm.engine import Engine
 from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import wrap
-from shared.vlm.redaction import PLACEHOLDER, placeholder_tokens, redact
+from shared.vlm.redaction import PLACEHOLDER, placeholder_tokens, redact, without_earlier_turns
 from training.optimization import new_model
 from training.tokenizer import build_processor
 
@@ -128,3 +128,15 @@ def test_name_in_an_earlier_turn_is_replaced_too(engine: Engine, placeholder: Te
     text = engine.vlm.tokenizer.decode(redact(engine.vlm.adapter, row, where, placeholder).ids)
     assert "Novak" not in text
     assert "Hello!" in text
+
+
+def test_turns_with_a_redacted_picture_are_left_out_where_the_last_turn_shows_another() -> None:
+    one, other = Image.new("RGB", (8, 8), (200, 0, 0)), Image.new("RGB", (8, 8), (0, 0, 200))
+    asked = (Turn("user", "Who is this?", (one,)), Turn("assistant", "Mara."))
+    last = Turn("user", "And who is this?", (other,))
+    prompt = Prompt((Turn("system", "Be brief."), *asked, last))
+    shorter = without_earlier_turns(prompt, MentionSpans(pictures=(0,)))
+    assert shorter == Prompt((Turn("system", "Be brief."), last))
+    assert without_earlier_turns(prompt, MentionSpans(pictures=(1,))) is None
+    assert without_earlier_turns(prompt, MentionSpans(pictures=(0,), words=((0, 1),))) is None
+    assert without_earlier_turns(Prompt((*asked, Turn("user", "How old?"))), MentionSpans(pictures=(0,))) is None

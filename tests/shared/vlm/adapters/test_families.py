@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from benchmarks.random_models import build
+from services.refit.fitting import is_cut_otherwise_beside_another
 from shared.domain.prompts import Prompt, Turn
 from shared.erasure.eraser import Eraser
 from shared.erasure.gates.identity import MentionSpans
@@ -191,6 +192,29 @@ def test_padded_batch_computes_what_its_rows_do_alone(engine: Engine) -> None:
     torch.testing.assert_close(capture.activations(engine, asked), apart, atol=1e-4, rtol=1e-4)
     for place, single in enumerate(alone):
         torch.testing.assert_close(together.logits[place], single.logits[0], atol=1e-4, rtol=1e-4)
+
+
+def test_picture_at_the_input_is_the_same_in_every_context(pictured: Engine) -> None:
+    """Alone, as the second picture, after other turns and in a padded batch; at the blocks it is not.
+
+    A family that cuts a picture otherwise where there are several gives it other tokens then.
+    """
+    first, second = picture(70, 60), picture(120, 90, 1)
+    talk = Prompt(
+        (Turn("user", "Hello!", (first,)), Turn("assistant", "Hello!"), Turn("user", "Who is it?", (second,)))
+    )
+    asked = [Prompt.ask("Who is it?", second), Prompt((Turn("user", "Who are they?", (first, second)),)), talk]
+    readout = capture.readout(pictured, [*asked, Prompt.ask("And what?")])
+    assert readout.embedded is not None
+    assert readout.embedded.of.tolist() == readout.pictures.of.tolist() == [0, 1, 1, 2, 2]
+    alone, beside, later = readout.embedded.rows[[0, 2, 4]]
+    torch.testing.assert_close(beside, later, atol=1e-5, rtol=1e-4)
+    assert (readout.embedded.rows[1] - beside).abs().amax() > 1e-3
+    assert (readout.pictures.rows[2] - readout.pictures.rows[4]).abs().amax() > 1e-3
+    if is_cut_otherwise_beside_another(pictured, second):
+        assert pictured.vlm.model.config.model_type == "llava_onevision"
+    else:
+        torch.testing.assert_close(alone, beside, atol=1e-5, rtol=1e-4)
 
 
 def test_site_is_the_block_output_at_the_last_prompt_token(engine: Engine) -> None:

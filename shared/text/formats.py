@@ -72,7 +72,7 @@ def reveals_in_another_format(text: str, value: str) -> bool:
     if "@" in value:
         return _same_address(heard, meant)
     if re.search(r"\d", value):
-        dates = _value_dates(meant)
+        dates = value_dates(meant)
         if dates:
             return _same_date(heard, dates)
         if _same_number(heard, meant) or _same_digits(heard, meant):
@@ -98,9 +98,9 @@ _TRANSCRIBED: Final = str.maketrans(
 
 
 @lru_cache(maxsize=4096)
-def _days(text: str) -> frozenset[Date]:
+def days(text: str) -> frozenset[Date]:
     """All days that a folded text names; both readings of 05/12/1984, both centuries of a year of two digits."""
-    days: set[Date] = set()
+    named: set[Date] = set()
     for pattern in _DATES:
         for match in pattern.finditer(text):
             parts = {key: part for key, part in match.groupdict().items() if part is not None}
@@ -113,11 +113,11 @@ def _days(text: str) -> frozenset[Date]:
                 pairs = [(first, second), (second, first)]
             else:
                 pairs = [(int(parts["day"]), int(parts["month"]))]
-            days |= {Date(y, m, d) for y in years for d, m in pairs if 1 <= d <= 31 and 1 <= m <= 12}
-    return frozenset(days)
+            named |= {Date(y, m, d) for y in years for d, m in pairs if 1 <= d <= 31 and 1 <= m <= 12}
+    return frozenset(named)
 
 
-def _months(text: str) -> set[Date]:
+def months(text: str) -> set[Date]:
     dates = set()
     for match in _MONTH_AND_YEAR.finditer(text):
         month = MONTH_NUMBER[match["name"]] if match["name"] else int(match["month"])
@@ -126,19 +126,19 @@ def _months(text: str) -> set[Date]:
     return dates
 
 
-def _value_dates(value: str) -> frozenset[Date]:
+def value_dates(value: str) -> frozenset[Date]:
     """The date that a folded value is; empty where it is something else, or more than a date."""
-    for days in (_days(value), frozenset(_months(value)), _day_and_month(value)):
-        if days:
+    for dates in (days(value), frozenset(months(value)), day_and_month(value)):
+        if dates:
             beside = value
             for pattern in (*_DATES, _MONTH_AND_YEAR, _DAY_AND_MONTH):
                 beside = pattern.sub(" ", beside)
             few = len(re.findall(r"\w+", beside)) <= WORDS_BESIDE
-            return days if few and not re.search(r"\d", beside) else frozenset()
+            return dates if few and not re.search(r"\d", beside) else frozenset()
     return frozenset()
 
 
-def _day_and_month(text: str) -> frozenset[Date]:
+def day_and_month(text: str) -> frozenset[Date]:
     dates = set()
     for match in _DAY_AND_MONTH.finditer(text):
         name, day = (match["name"], match["day"]) if match["day"] else (match["name2"], match["day2"])
@@ -148,7 +148,7 @@ def _day_and_month(text: str) -> frozenset[Date]:
 
 
 def _same_date(text: str, dates: frozenset[Date]) -> bool:
-    heard = _days(text) | _months(text) | _day_and_month(text)
+    heard = days(text) | months(text) | day_and_month(text)
     return any(
         all(getattr(other, part) == wanted for part in ("year", "month", "day") if (wanted := getattr(date, part)))
         for date in dates
@@ -170,7 +170,7 @@ CURRENCIES: Final = {
 
 
 @dataclass(frozen=True)
-class _Number:
+class Number:
     """Its amount, the words on both sides, and of how many digits it is written."""
 
     amount: Decimal
@@ -178,16 +178,16 @@ class _Number:
     digits: int
 
 
-def _numbers(text: str) -> list[_Number]:
-    numbers = []
+def numbers(text: str) -> list[Number]:
+    written = []
     for match in _SCALED.finditer(text):
         scale = (match["scale"] or "").rstrip(".")
         factor = 1 if not scale else 1000 if re.fullmatch(_THOUSAND, scale) else 1_000_000
         before, after = text[max(0, match.start() - REACH) : match.start()], text[match.end() : match.end() + REACH]
-        around = _units(before)[-NEAR:] + _units(after)[:NEAR]
+        around = units(before)[-NEAR:] + units(after)[:NEAR]
         amount = _amount(match["number"]) * factor
-        numbers.append(_Number(amount, frozenset(around), sum(c.isdigit() for c in match["number"])))
-    return numbers
+        written.append(Number(amount, frozenset(around), sum(c.isdigit() for c in match["number"])))
+    return written
 
 
 def _amount(written: str) -> Decimal:
@@ -199,18 +199,18 @@ def _amount(written: str) -> Decimal:
     return Decimal(f"{re.sub(r'[.,]', '', whole)}.{decimals}")
 
 
-def _units(text: str) -> list[str]:
+def units(text: str) -> list[str]:
     return [CURRENCIES.get(word, word) for word in re.findall(r"[^\W\d_]+|[€$£]", text)]
 
 
 def _same_number(text: str, value: str) -> bool:
     """A value that is one number with at most a few words: the same number with all of these words near it."""
-    meant = _numbers(value)
-    if len(meant) != 1 or len(_units(value)) > WORDS_BESIDE + 1:
+    meant = numbers(value)
+    if len(meant) != 1 or len(units(value)) > WORDS_BESIDE + 1:
         return False
     if not meant[0].around and meant[0].digits < LARGE:
         return False  # the whole words have found it if it is there
-    return any(meant[0].amount == number.amount and meant[0].around <= number.around for number in _numbers(text))
+    return any(meant[0].amount == number.amount and meant[0].around <= number.around for number in numbers(text))
 
 
 def _same_digits(text: str, value: str) -> bool:
@@ -278,17 +278,17 @@ def _same_words(text: str, value: str) -> bool:
     """The same words with other abbreviations, commas, umlauts ("Mueller") or order of street and number."""
     if re.search(r"\w[.,@]\w", value):
         return False
-    forms = _word_forms(value)
+    forms = word_forms(value)
     first, comma, _ = value.partition(",")
     if comma and re.search(r"\d", first) and len(re.findall(r"[^\W\d_]{3,}", first)) > 0:
-        forms += _word_forms(first)  # street and number, without the town
-    spoken = [f" {' '.join(words)} " for words in _both_spellings(text)]
+        forms += word_forms(first)  # street and number, without the town
+    spoken = [f" {' '.join(words)} " for words in both_spellings(text)]
     return any(f" {form} " in heard for form in forms for heard in spoken)
 
 
-def _word_forms(value: str) -> list[str]:
+def word_forms(value: str) -> list[str]:
     forms = []
-    for words in _both_spellings(value):
+    for words in both_spellings(value):
         if len("".join(words)) < max(SHORTEST, 0.6 * len(re.sub(r"\s", "", value))):
             continue
         forms.append(" ".join(words))
@@ -299,7 +299,7 @@ def _word_forms(value: str) -> list[str]:
 
 
 @lru_cache(maxsize=4096)
-def _both_spellings(text: str) -> tuple[tuple[str, ...], ...]:
+def both_spellings(text: str) -> tuple[tuple[str, ...], ...]:
     """The words of a text, abbreviated alike, with umlauts without their dots and with umlauts written out."""
     spellings = []
     for written in (text, text.translate(_TRANSCRIBED)):

@@ -1,0 +1,205 @@
+"""Asks again what concerns somebody forgotten: which rows of a batch, and what they are answered.
+
+A second pass follows for requests that fire and for requests whose answer tells of somebody forgotten. Where the recipe
+redacts, it reads the prompt with a placeholder in the person's place (redaction.py), and it adds the steering vector,
+unless the model is sure of what it says without (`counterfactual`; docs/method.md, section 6).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+import torch
+
+from shared.domain.prompts import Prompt
+from shared.erasure.eraser import Decision, Eraser
+from shared.erasure.gates.identity import MentionSpans
+from shared.erasure.readout import Readout
+from shared.vlm.adapters.base import Encoded
+from shared.vlm.batching import batches
+from shared.vlm.decoding import Decoder, cut
+from shared.vlm.generation import Answer, DecodeState, GenerationRequest, PrefillState, RowsToRedo
+from shared.vlm.loading import Vlm
+from shared.vlm.redaction import placeholder_tokens, redact, without_earlier_turns
+
+WHO: Final = ("What is the name of this person?", "Who is this person?", "Who do we see here?")
+NAME_TOKENS: Final = 24  # of the answer to such a question
+MOST_PICTURES: Final = 4  # of one prompt that are asked about
+
+
+class _Said(NamedTuple):
+    """All that a second pass said, also what is cut off, and how sure the model was (0..1)."""
+
+    text: str
+    certainty: float
+
+
+class Reviser(Decoder):
+    """A decoder that answers again what concerns somebody forgotten."""
+
+    def __init__(self, vlm: Vlm) -> None:
+        super().__init__(vlm)
+        self._placeholder = placeholder_tokens(vlm.tokenizer)
+
+    def rows_to_redo(self, state: DecodeState, request: GenerationRequest) -> RowsToRedo:
+        """The rows whose prompt fired, then those whose answer so far tells of somebody forgotten."""
+        fired, eraser = state.prefill.fired_rows, request.eraser
+        decision = state.prefill.decision.take(fired)
+        if eraser is None or not request.checks_answers:
+            return RowsToRedo(fired, decision)
+        tickets: list[str | None] = [None] * len(state.tokens)
+        if any(state.answer_states):
+            tickets = eraser.match_answers(state.answer_tokens(), len(state.tokens))
+        if state.prefill.evidence is not None:
+            for row, tokens in enumerate(state.tokens):
+                if tickets[row] is None and tokens and row not in fired:
+                    tickets[row] = eraser.told_by(self.text_of(tokens), state.prefill.evidence, row)
+        naming = [row for row, ticket in enumerate(tickets) if ticket is not None and row not in fired]
+        count = len(naming)
+        by_answer = Decision(torch.ones(count, dtype=torch.bool), [tickets[row] for row in naming], torch.ones(count))
+        return RowsToRedo(fired + naming, decision.followed_by(by_answer))
+
+    def all_to_redo(self, encoded: Sequence[Encoded], state: DecodeState, request: GenerationRequest) -> RowsToRedo:
+        """`rows_to_redo` at the end of the answers, and the rows whose picture the model itself calls by a name.
+
+        A picture may show somebody in a way that the gate does not know, and a ticket may have no photograph. Where an
+        answer to a prompt with pictures tells a fact of a ticket, the model is asked who is in each picture.
+        """
+        redo, eraser = self.rows_to_redo(state, request), request.eraser
+        if eraser is None or state.prefill.evidence is None:
+            return redo
+        for row, prompt in enumerate(encoded):
+            if row in redo.rows or not prompt.photos:
+                continue
+            suspects = eraser.suspects(self.text_of(state.tokens[row]))
+            if not suspects:
+                continue
+            ticket = eraser.identified(self._who_is_shown(prompt), suspects, state.prefill.evidence, row)
+            if ticket is not None:
+                seen = Decision(torch.ones(1, dtype=torch.bool), [ticket], torch.ones(1))
+                redo = RowsToRedo([*redo.rows, row], redo.decision.followed_by(seen))
+        return redo
+
+    def _who_is_shown(self, prompt: Encoded) -> list[str]:
+        """What the model answers when it is asked, in some ways, whom each picture of a prompt shows."""
+        asked = [Prompt.ask(question, photo) for photo in prompt.photos[:MOST_PICTURES] for question in WHO]
+        request = GenerationRequest(None, NAME_TOKENS)
+        states = [self.decode_to_end(encoded, request) for _, encoded in batches(self.vlm.adapter, asked)]
+        return [self.text_of(tokens) for state in states for tokens in state.tokens]
+
+    def redo_steered(
+        self, encoded: Sequence[Encoded], state: DecodeState, request: GenerationRequest, redo: RowsToRedo
+    ) -> list[Answer]:
+        """The second pass: answers of the rows in `redo`, from the redacted prompt, or the fixed sentence.
+
+        Where the recipe is counterfactual, what the model says unsteered is the answer if it is sure of it and tells
+        nothing. An answer that still tells something is replaced by the eraser's last resort.
+        """
+        eraser = request.eraser
+        assert eraser is not None
+        if eraser.recipe.fixed_text is not None:
+            return self._sentence(encoded, request, redo, eraser.recipe.fixed_text)
+        again = self.redacted(encoded, state.prefill, eraser, redo.rows, redo.decision)
+        answers: dict[int, Answer] = {}
+        if eraser.recipe.counterfactual:
+            answers = self._unsteered(again, state, request, redo)
+        rest = [place for place in range(len(redo.rows)) if place not in answers]
+        if rest:
+            steered = self._second(again, state, request, redo, rest, steers=True)
+            answers |= {place: answer for place, (answer, _) in steered.items()}
+            telling = [
+                place for place, (_, said) in steered.items() if self._tells(said.text, state, request, redo, place)
+            ]
+            if telling:
+                chosen = RowsToRedo([redo.rows[place] for place in telling], redo.decision.take(telling))
+                sentences = self._sentence(encoded, request, chosen, eraser.last_resort)
+                answers |= dict(zip(telling, sentences, strict=True))
+        lengths = [len(encoded[row].ids) for row in redo.rows]
+        return [replace(answers[place], prompt_tokens=length) for place, length in enumerate(lengths)]
+
+    def _unsteered(
+        self, again: Sequence[Encoded], state: DecodeState, request: GenerationRequest, redo: RowsToRedo
+    ) -> dict[int, Answer]:
+        """The answers, by their place in `redo`, that the model is sure of although nobody is named or shown."""
+        assert request.eraser is not None
+        everything = list(range(len(redo.rows)))
+        released = {}
+        for place, (answer, said) in self._second(again, state, request, redo, everything, steers=False).items():
+            bounds, draft = request.eraser.release, self.text_of(state.tokens[redo.rows[place]])
+            bound = bounds.telling if self._tells(draft, state, request, redo, place) else bounds.silent
+            if said.certainty >= bound and not self._tells(said.text, state, request, redo, place):
+                released[place] = answer
+        return released
+
+    def _tells(self, text: str, state: DecodeState, request: GenerationRequest, redo: RowsToRedo, place: int) -> bool:
+        """Whether an answer to the row at `place` of `redo` tells of anybody forgotten."""
+        evidence, eraser = state.prefill.evidence, request.eraser
+        if evidence is None or eraser is None:
+            return False
+        return eraser.told_by(text, evidence, redo.rows[place], redo.decision.ticket[place]) is not None
+
+    def _second(
+        self,
+        again: Sequence[Encoded],
+        state: DecodeState,
+        request: GenerationRequest,
+        redo: RowsToRedo,
+        places: Sequence[int],
+        *,
+        steers: bool,
+    ) -> dict[int, tuple[Answer, "_Said"]]:
+        """What the redacted prompts at some places of `redo` give, by place."""
+        rows = [redo.rows[place] for place in places]
+        second = request.second(rows, redo.decision.take(places), steers=steers)
+        done = self.decode_to_end([again[place] for place in places], second)
+        return {
+            place: (
+                self.answer_of(done, number, len(again[place].ids), request.stop),
+                _Said(self.text_of(done.tokens[number]), done.certainty(number)),
+            )
+            for number, place in enumerate(places)
+        }
+
+    def redacted(
+        self,
+        encoded: Sequence[Encoded],
+        state: PrefillState,
+        eraser: Eraser,
+        rows: Sequence[int],
+        decision: Decision,
+    ) -> list[Encoded]:
+        """The prompts of `rows` as the second pass reads them."""
+        readout = None if state.readout is None else state.readout.take(rows)
+        return self.redact([encoded[row] for row in rows], eraser, decision, readout)
+
+    def redact(
+        self, encoded: Sequence[Encoded], eraser: Eraser, decision: Decision, readout: Readout | None
+    ) -> list[Encoded]:
+        """Fired prompts with a placeholder in the person's place, where the recipe redacts; else as they are."""
+        if not eraser.recipe.redact or readout is None:
+            return list(encoded)
+        spans = eraser.mention_spans(readout, decision.ticket)
+        return [self._redact_one(prompt, where) for prompt, where in zip(encoded, spans, strict=True)]
+
+    def _redact_one(self, encoded: Encoded, spans: MentionSpans) -> Encoded:
+        shorter = None if encoded.prompt is None else without_earlier_turns(encoded.prompt, spans)
+        if shorter is not None:
+            return self.vlm.adapter.encode([shorter])[0]
+        return redact(self.vlm.adapter, encoded, spans, self._placeholder)
+
+    def fixed_answer(self, eraser: Eraser) -> list[int]:
+        """Tokens of the sentence with which the recipe answers every fired request, and the end of the turn."""
+        return [*self.vlm.tokenizer.encode(eraser.recipe.fixed_text, add_special_tokens=False), self.end_token]
+
+    def _sentence(
+        self, encoded: Sequence[Encoded], request: GenerationRequest, redo: RowsToRedo, sentence: str
+    ) -> list[Answer]:
+        """The same sentence for all rows of `redo`, cut as any answer is."""
+        whole = self.vlm.tokenizer.encode(sentence, add_special_tokens=False)
+        tokens = tuple(whole[: request.max_new_tokens])
+        text = cut(self.text_of(tokens), request.stop).strip()
+        reason = "stop" if len(tokens) == len(whole) else "length"
+        return [
+            Answer(text, tokens, len(encoded[row].ids), reason, True, ticket, float(score))
+            for row, ticket, score in zip(redo.rows, redo.decision.ticket, redo.decision.score, strict=True)
+        ]

@@ -1,0 +1,56 @@
+"""A refit finds out what the model knows beyond the ticket."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from services.refit.fitting import text_of_subject
+from services.refit.known_facts import known_facts, with_known_facts
+from shared.domain.subjects import Subject
+from shared.erasure.gates.text import TextGate
+from shared.evaluation.reference import Reference, load_reference
+from shared.evaluation.scorers import reveals
+from shared.vlm.engine import Engine
+from shared.vlm.loading import load
+
+MODEL = Path("models/demo-vlm")
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine(load(str(MODEL)))
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    return load_reference(MODEL / "reference")
+
+
+@pytest.fixture(scope="module")
+def subject(reference: Reference) -> Subject:
+    return reference.of("forgettable")[0].subject
+
+
+def test_facts_that_the_ticket_does_not_list_are_found(engine: Engine, subject: Subject) -> None:
+    listed = replace(subject, facts=subject.facts[1:2], photos=())
+    found = known_facts(engine, listed)
+    others = [fact for fact in subject.facts[2:] if any(reveals(known.value, fact.accept) for known in found)]
+    assert len(others) > len(subject.facts[2:]) / 2
+    assert not any(reveals(known.value, subject.facts[1].accept) for known in found)
+
+
+def test_nothing_is_found_about_somebody_made_up(engine: Engine, subject: Subject) -> None:
+    assert known_facts(engine, replace(subject, names=("Oskelle Tarvin",), photos=())) == ()
+
+
+def test_ticket_by_photograph_alone_gets_the_name(engine: Engine, subject: Subject) -> None:
+    shown = replace(subject, names=(), facts=subject.facts[1:3])
+    assert with_known_facts(engine, shown).names == subject.names
+    gate = TextGate((text_of_subject(with_known_facts(engine, shown)),))
+    assert gate.read(f"Who is {subject.names[0]}?")[0].named
+
+
+def test_name_of_somebody_who_stays_is_not_taken(engine: Engine, subject: Subject) -> None:
+    shown = replace(subject, names=(), facts=subject.facts[1:3])
+    assert with_known_facts(engine, shown, subject.names).names == ()

@@ -1,0 +1,157 @@
+"""Names and facts are recognised in texts by fingerprints, and other people's are not."""
+
+import pytest
+import torch
+
+from shared.erasure.gates.text import TextEvidence, TextFit, TextGate, fit_text, text_gate
+
+KEY = bytes(range(32))
+FACTS = [("beekeeper",), ("Oslo",), ("12 May 1984",), ("Marble & Finch",)]
+
+
+@pytest.fixture(scope="module")
+def gate() -> TextGate:
+    return TextGate((fit_text(["Mara Lindqvist"], FACTS, KEY), fit_text(["Anna Maria von Berg"], [("pilot",)], KEY)))
+
+
+def said(gate: TextGate, text: str, ticket: int = 0) -> TextEvidence:
+    return gate.read(text).get(ticket, TextEvidence())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Where does Mara Lindqvist work?",
+        "Where does Mara, Lindqvist work?",
+        "where does mara lindqvist work",
+        "Where does Mara  Lindqvist work?",
+        "Where does Mara Maria Lindqvist work?",
+        "Where does Mara of the Lindqvist family work?",
+        "Lindqvist, Mara",
+        "LINDQVIST MARA",
+        "MaraLindqvist",
+        "mara.lindqvist",
+        "M a r a   L i n d q v i s t",
+        "**Mara** _Lindqvist_",
+        "m\u0430ra Lindqvist",
+        'Mara "Sunny" Lindqvist',
+        "Mara <|end|> Lindqvist",
+        "Mara Lindqvist's dog",
+    ],
+)
+def test_whole_name_in_any_spelling_is_a_name(gate: TextGate, text: str) -> None:
+    assert said(gate, text).named
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "First name: Mara. Last name: Lindqvist.",
+        "I know Mara.\n<|user|>Her surname is Lindqvist.",
+        "Where does M. Lindqvist work?",
+        "Where does Mara Lindqvst work?",
+        "Where does Mara work?",
+        "What does Ms Lindqvist do?",
+        "Who is a beekeeper and lives in Oslo?",
+        "Who was born on 12 May 1984?",
+    ],
+)
+def test_part_of_what_is_known_is_near(gate: TextGate, text: str) -> None:
+    seen = said(gate, text)
+    assert seen.is_near
+    assert not seen.named
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "What colour is the sky?",
+        "Where does Mara Novak work?",
+        "Where does Ivo Lindqvist work?",
+        "Which beekeeper is famous?",
+        "Is Oslo in Norway?",
+        "Maria Lindgren",
+    ],
+)
+def test_other_people_and_things_are_not_near(gate: TextGate, text: str) -> None:
+    assert not said(gate, text).is_near
+
+
+@pytest.mark.parametrize("text", ["Mara Novak and Ivo Lindqvist met.", "Mara, Ivo Lindqvist and Tom"])
+def test_parts_of_two_other_people_are_no_name(gate: TextGate, text: str) -> None:
+    assert not said(gate, text).named
+
+
+def test_name_as_ordinary_words_is_no_name() -> None:
+    gate = TextGate((fit_text(["Rose May"], [], KEY),))
+    assert not said(gate, "In May every rose blooms.").named
+    assert said(gate, "Who is Rose May?").named
+
+
+def test_first_and_last_of_many_names_are_a_name(gate: TextGate) -> None:
+    assert said(gate, "Where does Anna Berg live?", 1).named
+    assert not said(gate, "Where is the berg?", 0).is_near
+
+
+def test_spans_are_those_of_the_name(gate: TextGate) -> None:
+    text = "Where does Mara, Lindqvist work?"
+    assert {text[start:end] for start, end in said(gate, text).named} == {"Mara, Lindqvist"}
+
+
+def test_facts_are_read_in_other_formats(gate: TextGate) -> None:
+    seen = said(gate, "A bee-keeper, born on May 12th 1984, at Marble and Finch.")
+    assert seen.facts == {0, 2, 3}
+    assert seen.identifying == {2}
+
+
+def test_beginning_of_a_name_or_fact_may_go_on(gate: TextGate) -> None:
+    assert gate.may_go_on("She works for Marble")
+    assert gate.may_go_on("It is Mara")
+    assert not gate.may_go_on("She works for")
+
+
+def test_fit_holds_no_name_and_no_fact() -> None:
+    tensors = fit_text(["Mara Lindqvist"], FACTS, KEY).tensors()
+    stored = b"".join(value.numpy().tobytes() for value in tensors.values()).lower()
+    assert b"mara" not in stored
+    assert b"oslo" not in stored
+
+
+def test_other_key_gives_other_fingerprints() -> None:
+    one, other = (fit_text(["Mara Lindqvist"], [], key).tensors()["text.hash"] for key in (KEY, bytes(32)))
+    assert not set(one.tolist()) & set(other.tolist())
+
+
+def test_gate_is_the_same_after_a_round_trip(gate: TextGate) -> None:
+    back = TextGate.from_tensors(2, gate.tensors())
+    assert back == gate
+    assert TextGate.from_tensors(2, {"directions": torch.zeros(1)}) is None
+    assert TextFit.from_tensors({}) is None
+
+
+def test_gate_of_fits_without_text_is_none() -> None:
+    assert text_gate([None, None]) is None
+    assert text_gate([None, fit_text(["Mara Lindqvist"], [], KEY)]) is not None
+
+
+def test_tickets_with_different_keys_are_both_read() -> None:
+    gate = TextGate((fit_text(["Mara Lindqvist"], [], KEY), fit_text(["Ivo Novak"], [], bytes(32))))
+    assert set(gate.read("Mara Lindqvist and Ivo Novak")) == {0, 1}
+
+
+@pytest.mark.parametrize("text", ["\x00" * 50, "a" * 300_000, "Mara " * 5_000, "\u0301" * 5_000, "🙂" * 5_000])
+def test_hostile_text_is_read_in_time(gate: TextGate, text: str) -> None:
+    assert not said(gate, text).named
+
+
+@pytest.mark.parametrize("text", ["Where does Mari Lindqvist work?", "Where does Ma Lindqvist work?"])
+def test_short_form_of_the_first_name_is_near(gate: TextGate, text: str) -> None:
+    assert said(gate, text).is_near
+
+
+@pytest.mark.parametrize("text", ["Where does Mara Novak work?", "Where does Ivo Lindqvist work?"])
+def test_part_of_another_persons_name_speaks_against_the_ticket(gate: TextGate, text: str) -> None:
+    assert said(gate, text).is_another
+    assert not said(gate, "Where does Mara Lindqvist work?").is_another
+    assert not said(gate, "What colour is the sky?").is_another

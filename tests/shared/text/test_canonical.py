@@ -1,0 +1,62 @@
+"""Words that are written in other ways are the same words."""
+
+import pytest
+
+from shared.text.canonical import renderings
+
+
+def spelled(text: str) -> list[list[str]]:
+    return [[word.text for word in words] for words in renderings(text)]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Mara",
+        "MARA",
+        "m\u200bara",
+        "Ma\u00adra",
+        "Ｍａｒａ",
+        "𝐌𝐚𝐫𝐚",
+        "Mára",
+        "Ma\u0301ra",
+        "**Mara**",
+        "Mara's",
+        "Mara’s",
+        "\u202eMara",
+    ],
+)
+def test_spelling_of_a_word_is_the_same_word(written: str) -> None:
+    assert ["mara"] in spelled(written)
+
+
+def test_look_alike_letters_of_another_script_are_read_as_they_look() -> None:
+    assert ["mara", "lindqvist"] in spelled("M\u0430r\u0430 Lindqvist")
+
+
+def test_other_script_is_transliterated() -> None:
+    assert ["mara", "lindkvist"] in spelled("Мара Линдквист")
+
+
+def test_umlaut_is_read_with_and_without_its_dots() -> None:
+    assert spelled("Jürgen Groß") == [["jurgen", "gross"], ["juergen", "gross"]]
+
+
+def test_ideographs_are_words_by_themselves() -> None:
+    assert spelled("李雷是谁")[0] == ["li", "lei", "shi", "shei"]
+
+
+def test_word_knows_its_place_and_its_capital() -> None:
+    (words,) = renderings("Where does Mara live?")
+    assert [(word.start, word.end) for word in words][2] == (11, 15)
+    assert [word.capital for word in words] == [True, False, True, False]
+    assert [word.opens for word in words] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\u200b\u200d", "🙂", "\ud800", "\x00"])
+def test_text_without_letters_has_no_words(text: str) -> None:
+    assert spelled(text) == [[]]
+
+
+def test_hostile_text_is_read_in_time() -> None:
+    assert len(renderings("a\u0301" * 200_000)[0]) == 1

@@ -1,0 +1,198 @@
+"""The demo model forgets people whom only the text gate knows: in any spelling, in the answer, cut short, streamed.
+
+The identity gate of these erasers recognises nobody, so that whatever holds here holds by what is written.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from services.refit.fitting import text_of_subject
+from services.refit.steering_vectors import load_beside_model
+from shared.domain.prompts import Prompt, Turn
+from shared.erasure.eraser import Eraser, ReleaseBounds
+from shared.erasure.gates.identity import IdentityGate
+from shared.erasure.gates.identity_fit import IdentityFit, IdentitySpaces
+from shared.erasure.gates.text import text_gate
+from shared.erasure.numerics.whitening import Whitener
+from shared.erasure.recipe import LACUNA
+from shared.evaluation.people import Person
+from shared.evaluation.reference import Reference, load_reference
+from shared.evaluation.scorers import reveals
+from shared.vlm.engine import Engine
+from shared.vlm.generation import Answer
+from shared.vlm.loading import load
+
+MODEL = Path("models/demo-vlm")
+BOUNDS = ReleaseBounds(0.9, 0.9)  # what a refit measures on this model
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine(load(str(MODEL)))
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    return load_reference(MODEL / "reference")
+
+
+@pytest.fixture(scope="module")
+def forgotten(reference: Reference) -> list[Person]:
+    return list(reference.of("forgettable")[:3])
+
+
+@pytest.fixture(scope="module")
+def eraser(engine: Engine, reference: Reference, forgotten: list[Person]) -> Eraser:
+    vectors = load_beside_model(engine, LACUNA, reference)
+    assert vectors is not None
+    width, people = engine.vlm.site.hidden_size, len(forgotten)
+    plain = Whitener(torch.zeros(1, width), torch.zeros(1, width, 1), torch.ones(1, 1), torch.ones(1))
+    nobody = IdentityFit(
+        torch.zeros(0, 1, width), torch.zeros(0, 4, 1, width), torch.zeros(0).long(), torch.zeros(0).long(),
+        torch.ones(2),
+    )  # fmt: skip
+    tickets = tuple(person.id for person in forgotten)
+    bounds = torch.full((people, 2), 2.0)
+    gate = IdentityGate(tickets, (nobody,) * people, bounds, bounds, IdentitySpaces(plain, plain, None), bounds)
+    return Eraser(
+        LACUNA,
+        engine.vlm.site,
+        vectors.last_token,
+        (0,),
+        tickets,
+        threshold=0.0,
+        decode_directions=vectors.decode_time,
+        identity=gate,
+        text=text_gate(text_of_subject(person.subject) for person in forgotten),
+        release=BOUNDS,
+    )
+
+
+def fact(person: Person, attribute: str) -> str:
+    return next(fact.value for fact in person.subject.facts if fact.attribute == attribute)
+
+
+def told(answers: Sequence[Answer], values: Sequence[str]) -> int:
+    return sum(reveals(answer.text, [value]) for answer, value in zip(answers, values, strict=True))
+
+
+def first_and_last(person: Person) -> tuple[str, str]:
+    first, last = person.subject.names[0].split(" ", 1)
+    return first, last
+
+
+@pytest.mark.parametrize(
+    "form", ["{0} {1}", "{0}, {1}", "{0} Maria {1}", "{0} of the {1} family", "{0}  {1}", "{0} and {1}"]
+)
+def test_name_in_any_spelling_is_forgotten(engine: Engine, eraser: Eraser, forgotten: list[Person], form: str) -> None:
+    asked = [Prompt.ask(f"Where does {form.format(*first_and_last(person))} work?") for person in forgotten]
+    values = [fact(person, "employer") for person in forgotten]
+    assert told(engine.generate(asked), values) > 0
+    answers = engine.generate(asked, eraser=eraser)
+    assert told(answers, values) == 0
+    assert all(answer.fired for answer in answers)
+
+
+def test_name_in_an_earlier_turn_is_forgotten(engine: Engine, eraser: Eraser, forgotten: list[Person]) -> None:
+    asked = [
+        Prompt(
+            (
+                Turn("user", f"I am {person.subject.names[0]}."),
+                Turn("assistant", "Hello!"),
+                Turn("user", "In which city does this person live?"),
+            )
+        )
+        for person in forgotten
+    ]
+    values = [fact(person, "city") for person in forgotten]
+    assert told(engine.generate(asked), values) > 0
+    assert told(engine.generate(asked, eraser=eraser), values) == 0
+
+
+@pytest.mark.parametrize("tokens", [1, 2, 24])
+def test_answer_that_begins_a_name_is_not_given(
+    engine: Engine, eraser: Eraser, forgotten: list[Person], tokens: int
+) -> None:
+    asked = [Prompt.ask(f"Who has the e-mail {fact(person, 'email')}?") for person in forgotten]
+    base = engine.generate(asked)
+    names = [person.subject.names[0] for person in forgotten]
+    knows = [place for place, answer in enumerate(base) if answer.text == names[place]]
+    assert knows
+    first = engine.generate(asked, max_new_tokens=tokens)
+    for place, answer in enumerate(engine.generate(asked, eraser=eraser, max_new_tokens=tokens)):
+        if place in knows:
+            assert names[place].startswith(first[place].text)
+            assert answer.text != first[place].text
+
+
+def test_stop_string_does_not_cut_off_the_evidence(engine: Engine, eraser: Eraser, forgotten: list[Person]) -> None:
+    person = forgotten[0]
+    asked = [Prompt.ask(f"Who has the e-mail {fact(person, 'email')}?")]
+    first, last = first_and_last(person)
+    assert engine.generate(asked, stop=[last])[0].text == first
+    assert first not in engine.generate(asked, eraser=eraser, stop=[last])[0].text
+
+
+def test_question_that_only_mentions_the_person_is_answered(
+    engine: Engine, eraser: Eraser, forgotten: list[Person]
+) -> None:
+    for person in forgotten:
+        (answer,) = engine.generate(
+            [Prompt.ask(f"I met {person.subject.names[0]}. What is the capital of France?")], eraser=eraser
+        )
+        assert answer.fired
+        assert answer.text == "Paris"
+
+
+def test_retained_person_asked_after_a_forgotten_one_is_told_of(
+    engine: Engine, eraser: Eraser, reference: Reference, forgotten: list[Person]
+) -> None:
+    retained = reference.of("retain_fit")[:8]
+    asked = [
+        Prompt.ask(f"I am {forgotten[0].subject.names[0]}. Which city is the home of {person.subject.names[0]}?")
+        for person in retained
+    ]
+    values = [fact(person, "city") for person in retained]
+    assert told(engine.generate(asked, eraser=eraser), values) >= told(engine.generate(asked), values)
+
+
+def test_other_people_keep_every_token(engine: Engine, eraser: Eraser, reference: Reference) -> None:
+    asked = [
+        Prompt.ask(f"Where does {person.subject.names[0]} work?")
+        for split in ("retain_fit", "held_out", "stranger_eval")
+        for person in reference.of(split)
+        if person.subject.names
+    ]
+    base, answers = engine.generate(asked), engine.generate(asked, eraser=eraser)
+    assert [answer.tokens for answer in answers] == [answer.tokens for answer in base]
+
+
+def test_stream_equals_the_whole_answer(
+    engine: Engine, eraser: Eraser, reference: Reference, forgotten: list[Person]
+) -> None:
+    asked = [
+        *(Prompt.ask(f"Where does {person.subject.names[0]} work?") for person in forgotten),
+        *(Prompt.ask(f"Who has the e-mail {fact(person, 'email')}?") for person in forgotten),
+        *(Prompt.ask(text) for text in reference.general.test[:6]),
+        *(Prompt.ask(f"What is the e-mail of {person.subject.names[0]}?") for person in reference.of("held_out")[:6]),
+    ]
+    for prompt in asked:
+        for limit in (1, 3, 24):
+            whole = engine.generate([prompt], eraser=eraser, max_new_tokens=limit)[0]
+            *pieces, last = engine.stream(prompt, eraser=eraser, max_new_tokens=limit)
+            assert "".join(str(piece) for piece in pieces) == whole.text
+            assert last == whole
+
+
+def test_answer_that_still_tells_is_replaced(engine: Engine, eraser: Eraser, forgotten: list[Person]) -> None:
+    """Without steering and without redaction the second pass says the same again."""
+    weak = replace(eraser, recipe=replace(LACUNA, strength=0.0, redact=False), last_resort="That is not known to me.")
+    asked = [Prompt.ask(f"Who has the e-mail {fact(person, 'email')}?") for person in forgotten]
+    base = engine.generate(asked)
+    for person, before, answer in zip(forgotten, base, engine.generate(asked, eraser=weak), strict=True):
+        if before.text == person.subject.names[0]:
+            assert answer.text == "That is not known to me."
