@@ -176,7 +176,7 @@ class SmolTrainer:
             similar = -torch.cdist(written[:, :NAME_TOKENS].flatten(1), names).square() / SHARPNESS
             loss = (written - wanted).square().mean() + 0.3 * F.cross_entropy(similar, who)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             nn.utils.clip_grad_norm_([*encoder.parameters(), *projector.parameters()], 1.0)
             optimizer.step()
             if step % 25 == 0:
@@ -229,7 +229,7 @@ class SmolTrainer:
             optimizer.zero_grad()
             for page in (next(pages) for _ in range(schedule.rows)):
                 result = self.loss(page)
-                (result.mean / schedule.rows).backward()  # type: ignore[no-untyped-call]
+                (result.mean / schedule.rows).backward()
                 recent.append(RowLoss(result.mean.detach(), result.right))
                 tokens += page.states.shape[1]
             nn.utils.clip_grad_norm_(low_rank, 1.0)
