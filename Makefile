@@ -10,7 +10,7 @@ FIND_LINKS = $${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(PYTHON) -m pip config get
 INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url 2>/dev/null)}}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-real up test test-slow test-all check lint schema deploy-check demo-model real-lm bench-model bench-forgetting bench-attacks bench-choose bench-cost \
+.PHONY: help setup demo demo-real up test test-slow test-all check lint schema deploy-check demo-model real-lm smol-vlm bench-model bench-forgetting bench-attacks bench-choose bench-cost \
 	bench-paper bench-real bench-many bench-idle bench-tickets chaos fuzz clean
 
 help: ## List what can be made
@@ -67,6 +67,9 @@ demo-model: $(STAMP) ## Train models/demo-vlm anew (at most 60 minutes on 2 core
 
 real-lm: $(STAMP) ## Make models/smol-lm, a real pretrained language model (downloads 93 MB; one minute)
 	$(BIN)/python -m training.real_lm
+
+smol-vlm: real-lm ## Make models/smol-vlm-built, a LLaVA around models/smol-lm that knows 40 fictitious people (one minute)
+	$(BIN)/python -m training.smol_vlm assemble
 
 bench-model: $(STAMP) ## Train models/bench-vlm, 324 people, for the tables (about 2.5 hours on 2 cores; not shipped)
 	$(BIN)/python -m training.build_demo_vlm --size bench --out models/bench-vlm --checkpoints build/bench-vlm

@@ -102,7 +102,7 @@ class Trainer:
         optimizer = torch.optim.AdamW([*encoder.parameters(), *self.heads.parameters()], lr=self.plan.vision_rate)
         bar = tqdm(range(self.plan.vision_steps), desc="vision", mininterval=5)
         for step in bar:
-            _set_rate(optimizer, [self.plan.vision_rate], step / self.plan.vision_steps)
+            set_rate(optimizer, [self.plan.vision_rate], step / self.plan.vision_steps)
             drawn = [self.mixture.face() for _ in range(48)]
             pixels = self._pixels([image for _, image in drawn])
             faces = torch.tensor([list(face.as_dict().values()) for face, _ in drawn], device=self.device)
@@ -133,7 +133,7 @@ class Trainer:
             done = max(step / plan.steps, spent)
             if done >= 1:
                 break
-            _set_rate(optimizer, rates, done)
+            set_rate(optimizer, rates, done)
             packed = self.packer.pack([self._row() for _ in range(plan.rows)])
             losses = self.losses(packed)
             optimizer.zero_grad()
@@ -217,7 +217,7 @@ class Trainer:
         return int(checkpoints[-1].stem) + 1
 
 
-def _set_rate(optimizer: torch.optim.Optimizer, peaks: list[float], done: float) -> None:
+def set_rate(optimizer: torch.optim.Optimizer, peaks: list[float], done: float) -> None:
     """One cycle: linearly up during the first 8 %, then a cosine down to 1 % of the peak."""
     share = done / 0.08 if done < 0.08 else 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (done - 0.08) / 0.92))
     for group, peak in zip(optimizer.param_groups, peaks, strict=True):

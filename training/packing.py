@@ -6,7 +6,7 @@ give one by one (a test compares the two), at a fraction of the cost.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -18,6 +18,27 @@ from training.mixture import Group, Turns
 from training.tokenizer import IMAGE_TOKENS
 
 IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a chat template writes around the texts; `end` is the only part of it that is an answer's.
+
+    `system` is the system message of a chat that states none. With `shares_opening`, the chats of a group without a
+    picture share what stands before the first question.
+    """
+
+    before_system: str
+    after_system: str
+    before_user: str
+    after_user: str
+    end: str
+    between_turns: str = ""
+    system: str | None = None
+    shares_opening: bool = False
+
+
+DEMO_FRAME: Final = Frame("<|system|>", "", "<|user|>", "<|assistant|>", "<|end|>")
 
 
 @dataclass(frozen=True)
@@ -33,14 +54,22 @@ class Packed:
 
 
 class Packer:
-    """Turns groups into rows of at most `width` tokens."""
+    """Turns groups into rows of at most `width` tokens.
 
-    def __init__(self, processor: Any, width: int) -> None:
+    After an answer in `unfinished`, which was cut off, no end is taught.
+    """
+
+    def __init__(
+        self,
+        processor: Any,
+        width: int,
+        frame: Frame = DEMO_FRAME,
+        unfinished: frozenset[str] = frozenset(),
+    ) -> None:
         self._tokenizer = processor.tokenizer
-        self.width = width
-        ids = self._tokenizer.convert_tokens_to_ids
-        self._user, self._assistant, self._system = ids("<|user|>"), ids("<|assistant|>"), ids("<|system|>")
-        self._end, self._pad, self._image = ids("<|end|>"), ids("<|pad|>"), ids("<image>")
+        self.width, self._frame, self._unfinished = width, frame, unfinished
+        self._pad: int = self._tokenizer.pad_token_id
+        self._image: int = self._tokenizer.convert_tokens_to_ids(processor.image_token)
         self._cache: dict[str, list[int]] = {}
 
     def pack(self, rows: Sequence[Sequence[Group]]) -> Packed:
@@ -88,18 +117,24 @@ class Packer:
 
     def _prefix(self, group: Group) -> list[int]:
         if group.image is None:
-            return []
-        return [*self._opening(group), self._user, *[self._image] * IMAGE_TOKENS]
+            return self._opening(group) if self._frame.shares_opening else []
+        return [*self._opening(group), *[self._image] * IMAGE_TOKENS]
 
     def _opening(self, group: Group) -> list[int]:
-        return [self._system, *self._words(group.system)] if group.system else []
+        """All that stands before the first question, but for the picture."""
+        frame, system = self._frame, group.system or self._frame.system
+        before = f"{frame.before_system}{system}{frame.after_system}" if system else ""
+        return self._words(before + frame.before_user)
 
     def _encode(self, chat: Turns, group: Group) -> "_EncodedChat":
-        tokens = [] if group.image is not None else [*self._opening(group), self._user]
+        frame = self._frame
+        tokens = [] if group.image is not None or frame.shares_opening else [*self._opening(group)]
         labels = [IGNORED] * len(tokens)
         for turn, (question, answer) in enumerate(chat):
-            question_tokens = [*([self._user] if turn else []), *self._words(question), self._assistant]
-            answer_tokens = [*self._words(answer), self._end]
+            before = self._words(frame.between_turns + frame.before_user) if turn else []
+            question_tokens = [*before, *self._words(question), *self._words(frame.after_user)]
+            ending = [] if answer in self._unfinished else self._words(frame.end)
+            answer_tokens = [*self._words(answer), *ending]
             tokens += question_tokens + answer_tokens
             labels += [IGNORED] * len(question_tokens) + answer_tokens
         return _EncodedChat(tokens, labels)

@@ -29,7 +29,7 @@ MOST_README_WORDS: Final = 500
 MOST_COLUMNS: Final = 100
 
 # Built by a command that the documents name, so not tracked.
-BUILT: Final = ("models/bench-vlm", "models/bench-vlm/*")
+BUILT: Final = ("models/bench-vlm", "models/bench-vlm/*", "models/smol-lm", "models/smol-vlm-built")
 # Files of other projects that the documents tell a reader to look at.
 ELSEWHERE: Final = ("modeling_*.py", "processing_*.py")
 # Written by a program, which does not break lines.
