@@ -4,7 +4,6 @@ Assembled from base statistics and the fits of all tickets (assembly.py), writte
 back with every check (serialization.py). Knows no model: it is given activations and says what to add to them.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
@@ -53,13 +52,14 @@ class Decision:
 @dataclass(frozen=True)
 class PromptEvidence:
     """What B prompts say of the K tickets: `texts` by the number of the ticket, and whose pictures they are near
-    (`shown` [B, K]).
+    (`shown` [B, K]). None of it is enough to fire; together with what an answer says it may be.
 
-    None of it is enough to fire; together with what an answer says it may be.
+    `doubtful` [B]: it fired for a picture alone, and hardly; the model is then asked whom the picture shows.
     """
 
     texts: tuple[Mapping[int, TextEvidence], ...]
     shown: Tensor
+    doubtful: Tensor
 
 
 class Examined(NamedTuple):
@@ -81,6 +81,7 @@ class ReleaseBounds:
 UNCERTAIN: Final = ReleaseBounds(0.9, 0.95)  # where nothing was measured
 LAST_RESORT: Final = "I do not know."
 LONGEST_NAME: Final = 4  # words
+DOUBT: Final = 0.12  # cosine above a threshold below which a picture alone is doubtful
 MANY_FACTS: Final = 3  # of one person in an answer: enough, whoever was asked about
 
 
@@ -160,7 +161,9 @@ class Eraser:
             others = [number for number, seen in evidence.items() if seen.is_another]
             compared.by_mention[row, others] = -1.0
         score, nearest = compared.margins.max(dim=1)
-        evidence_of_all = PromptEvidence(texts, compared.shown)
+        named = torch.tensor([any(seen.named for seen in evidence.values()) for evidence in texts])
+        hardly = (score > 0) & (score < DOUBT) & (compared.by_mention.amax(dim=1) <= 0)
+        evidence_of_all = PromptEvidence(texts, compared.shown, hardly & ~named)
         decision = self._with_text(self._decision(score, nearest), evidence_of_all, readout.answers)
         return Examined(decision, evidence_of_all)
 
@@ -206,11 +209,16 @@ class Eraser:
             times = sum(bool(said[number].named) for said in read if number in said)
             if times > 1 or (times and bool(evidence.shown[row, number])):
                 return ticket
-        answers = Counter(" ".join(word.text for word in renderings(text)[0]) for text in named)
-        same, times = answers.most_common(1)[0] if answers else ("", 0)
-        if times == len(named) > 1 and len(same.split()) <= LONGEST_NAME:
+        if agree_on_a_name(named):
             return None
         return next((ticket for ticket in suspects if evidence.shown[row, self.tickets.index(ticket)]), None)
+
+    def shows_another(self, named: Sequence[str], ticket: str | None) -> bool:
+        """Whether the answers to whom a picture shows agree on a name that is not the one of `ticket`."""
+        if self.text is None or ticket is None or not agree_on_a_name(named):
+            return False
+        number = self.tickets.index(ticket)
+        return not any(number in said and said[number].named for said in map(self.text.read, named))
 
     def may_fire(self, readout: Readout) -> Tensor:
         """Which requests fire, or may once the model is asked whom their pictures show, [B]."""
@@ -293,3 +301,9 @@ class Eraser:
         if self.recipe.placement != "hold":
             return None
         return (self.directions if self.decode_directions is None else self.decode_directions) * self.recipe.strength
+
+
+def agree_on_a_name(answers: Sequence[str]) -> bool:
+    """Whether all answers to the question who that is are the same few words."""
+    said = {" ".join(word.text for word in renderings(text)[0]) for text in answers}
+    return len(answers) > 1 and len(said) == 1 and 0 < len(said.pop().split()) <= LONGEST_NAME

@@ -65,9 +65,11 @@ class Reviser(Decoder):
         A picture may show somebody in a way that the gate does not know, and a ticket may have no photograph. Where an
         answer to a prompt with pictures tells a fact of a ticket, the model is asked who is in each picture.
         """
-        redo, eraser = self.rows_to_redo(state, request), request.eraser
+        eraser = request.eraser
         if eraser is None or state.prefill.evidence is None:
-            return redo
+            return self.rows_to_redo(state, request)
+        self._resolve_doubts(encoded, state, eraser)
+        redo = self.rows_to_redo(state, request)
         for row, prompt in enumerate(encoded):
             if row in redo.rows or not prompt.photos:
                 continue
@@ -79,6 +81,16 @@ class Reviser(Decoder):
                 seen = Decision(torch.ones(1, dtype=torch.bool), [ticket], torch.ones(1))
                 redo = RowsToRedo([*redo.rows, row], redo.decision.followed_by(seen))
         return redo
+
+    def _resolve_doubts(self, encoded: Sequence[Encoded], state: DecodeState, eraser: Eraser) -> None:
+        """Let go of rows that fired hardly, for a picture that the model calls by another name whenever it is asked."""
+        decision, evidence = state.prefill.decision, state.prefill.evidence
+        for row in state.prefill.fired_rows:
+            drafted = state.finished[row] != "fired"
+            if evidence is None or not drafted or not evidence.doubtful[row] or len(encoded[row].photos) != 1:
+                continue
+            if eraser.shows_another(self._who_is_shown(encoded[row]), decision.ticket[row]):
+                decision.fired[row], decision.ticket[row] = False, None
 
     def _who_is_shown(self, prompt: Encoded) -> list[str]:
         """What the model answers when it is asked, in some ways, whom each picture of a prompt shows."""

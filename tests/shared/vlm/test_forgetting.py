@@ -13,7 +13,7 @@ import torch
 from services.refit.fitting import text_of_subject
 from services.refit.steering_vectors import load_beside_model
 from shared.domain.prompts import Prompt, Turn
-from shared.erasure.eraser import Eraser, ReleaseBounds
+from shared.erasure.eraser import Decision, Eraser, ReleaseBounds
 from shared.erasure.gates.identity import IdentityGate
 from shared.erasure.gates.identity_fit import IdentityFit, IdentitySpaces
 from shared.erasure.gates.text import text_gate
@@ -22,8 +22,9 @@ from shared.erasure.recipe import LACUNA
 from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
+from shared.vlm.batching import batches
 from shared.vlm.engine import Engine
-from shared.vlm.generation import Answer
+from shared.vlm.generation import Answer, GenerationRequest
 from shared.vlm.loading import load
 
 MODEL = Path("models/demo-vlm")
@@ -196,3 +197,36 @@ def test_answer_that_still_tells_is_replaced(engine: Engine, eraser: Eraser, for
     for person, before, answer in zip(forgotten, base, engine.generate(asked, eraser=weak), strict=True):
         if before.text == person.subject.names[0]:
             assert answer.text == "That is not known to me."
+
+
+def test_picture_that_the_model_calls_by_another_name_is_not_the_persons(
+    eraser: Eraser, reference: Reference, forgotten: list[Person]
+) -> None:
+    person, other = forgotten[0], reference.of("held_out")[0]
+    own, others = person.subject.names[0], other.subject.names[0]
+    assert eraser.shows_another([others] * 3, person.id)
+    assert not eraser.shows_another([others, others, own], person.id)
+    assert not eraser.shows_another([own] * 3, person.id)
+    assert not eraser.shows_another(["I do not know this person."] * 3, person.id)
+    assert not eraser.shows_another([others], person.id)
+    assert not eraser.shows_another([], person.id)
+
+
+def test_row_that_is_in_doubt_is_asked_about_and_let_go(
+    engine: Engine, eraser: Eraser, reference: Reference, forgotten: list[Person]
+) -> None:
+    """A threshold that the portrait of somebody else passes, but hardly: the model says who it is."""
+    other = next(person for person in reference.of("celebrity_eval") if person.subject.photos)
+    prompt = Prompt.ask("In which city does this person live?", other.subject.photos[0])
+    (base,) = engine.generate([prompt])
+    ((_, encoded),) = list(batches(engine.vlm.adapter, [prompt]))
+    request = GenerationRequest(eraser, 24, seeds=[0])
+    with engine.exclusive():
+        state = engine.decode_to_end(encoded, request)
+        evidence = state.prefill.evidence
+        assert evidence is not None
+        for doubtful, expected in ((False, [0]), (True, [])):
+            state.prefill.decision = Decision(torch.tensor([True]), [forgotten[0].id], torch.tensor([0.05]))
+            state.prefill.evidence = replace(evidence, doubtful=torch.tensor([doubtful]))
+            assert engine.all_to_redo(encoded, state, request).rows == expected
+    assert base.text
