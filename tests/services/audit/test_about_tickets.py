@@ -1,11 +1,22 @@
 """How much is asked about a ticket: enough about a changed one, and of all together what an audit has time for."""
 
+import pytest
+
+from services.audit import black_box
 from services.audit.about_tickets import IN_FULL, SETS, questions_about
-from services.audit.black_box import ATTACKS, LIGHT_FAMILIES, PER_FAMILY, UNPICTURED, share
+from services.audit.black_box import LIGHT_FAMILIES, PER_FAMILY, UNPICTURED, share
 from shared.domain.subjects import Fact, Subject
 from shared.evaluation.attacks.families import FAMILIES, Choice, plan
 from shared.evaluation.reference import default_reference
 from shared.evaluation.synthetic_people import generate_people
+
+ATTACKS = 144
+
+
+@pytest.fixture(autouse=True)
+def attacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as an audit has, also where other tests of this process have made do with fewer."""
+    monkeypatch.setattr(black_box, "ATTACKS", ATTACKS)
 
 
 def test_changed_ticket_with_a_photograph_and_a_name_is_asked_60_different_questions() -> None:
