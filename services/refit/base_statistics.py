@@ -41,7 +41,7 @@ def statistics_digest(engine: Engine, reference: Reference, recipe: Recipe, reta
     text = f"{ROWS_SCHEMA_VERSION}/{engine.vlm.site.digest}/{recipe.digest}/{reference.digest}"
     text += f"/{retain_key}" if retain_key else ""
     if recipe.gate == "identity" and engine.reads_pictures:
-        text += "/pictures at the input"  # which statistics and fits made before 2026-11-29 do not hold
+        text += "/pictures at the input"  # which statistics and fits made before this reader do not hold
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -17,16 +17,16 @@ MOST_LETTERS: Final = 64
 SPELLED: Final = 40  # letters of a run of single letters: "M a r a"
 IDENTIFYING_DIGITS: Final = 6
 NATIONAL: Final = 7  # last digits of a telephone number, the same with and without a prefix
-_DOT: Final = r"\s*(?:\.|[\[({]?\s*\b(?:dot|punkt|point|punto|kropka|ponto)\b\s*[\])}]?)\s*"
-_AT: Final = r"\s*(?:@|[\[({]?\s*\b(?:at|arobase|arroba|chiocciola|malpa)\b\s*[\])}]?)\s*"
-_PART: Final = r"[\w+%-]+"
-_MAIL: Final = re.compile(rf"{_PART}(?:{_DOT}{_PART}){{0,4}}{_AT}{_PART}(?:{_DOT}{_PART}){{1,4}}")
+_DOT: Final = r"\s?(?:\.|[\[({]?\s?\b(?:dot|punkt|point|punto|kropka|ponto)\b\s?[\])}]?)\s?"
+_AT: Final = r"\s?(?:@|[\[({]?\s?\b(?:at|arobase|arroba|chiocciola|malpa)\b\s?[\])}]?)\s?"
+_PART: Final = r"[\w+%-]{1,64}"  # bounded, and begun at its beginning: a long text is read in linear time
+_MAIL: Final = re.compile(rf"(?<![\w+%-]){_PART}(?:{_DOT}{_PART}){{0,4}}{_AT}{_PART}(?:{_DOT}{_PART}){{1,4}}")
 _DIGITS: Final = re.compile(rf"(?<![\w+])\+?\d(?:{formats.GAP}\d){{{IDENTIFYING_DIGITS - 1},19}}(?!\w)")
 
 
 def value_keys(value: str) -> frozenset[str]:
     """The keys of a value, by any of which it is recognised; empty for one without letters and digits."""
-    folded = formats.folded(value)
+    folded = _folded(value)
     if "@" in value and (mails := set(_mails(folded))):
         return frozenset(mails)
     days = formats.value_dates(folded)
@@ -54,7 +54,7 @@ def value_keys(value: str) -> frozenset[str]:
 def is_identifying(value: str) -> bool:
     """Whether a value belongs to one person alone: an e-mail address, a telephone or identity number, a whole date, a
     postal address."""
-    folded = formats.folded(value)
+    folded = _folded(value)
     if _MAIL.fullmatch(folded.strip()) is not None:
         return True
     if any(day.year and day.day for day in formats.value_dates(folded)):
@@ -67,7 +67,7 @@ def is_identifying(value: str) -> bool:
 
 def text_keys(text: str, most_words: int = MOST_WORDS) -> set[str]:
     """The keys of everything that a text says; `most_words` are the words of the longest value that is looked for."""
-    folded = formats.folded(text)
+    folded = _folded(text)
     keys = set(_mails(folded)) if "@" in folded or re.search(_AT, folded) else set()
     for day in formats.days(folded) | formats.months(folded) | formats.day_and_month(folded):
         keys.add(_day_key(day))
@@ -87,6 +87,11 @@ def text_keys(text: str, most_words: int = MOST_WORDS) -> set[str]:
         spelled = [word.text for word in rendering]
         keys.update(f"w {compact}" for _, _, compact in runs(spelled, most_words))
     return keys
+
+
+def _folded(text: str) -> str:
+    """`formats.folded` with one blank for each run of blanks: patterns would try every part of a long one."""
+    return re.sub(r"\s+", " ", formats.folded(text))
 
 
 def runs(words: Sequence[str], most_words: int) -> Iterator[tuple[int, int, str]]:

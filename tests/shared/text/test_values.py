@@ -63,3 +63,24 @@ def test_only_values_of_one_person_identify(value: str, identifies: bool) -> Non
 
 def test_long_text_is_read_in_time() -> None:
     assert len(text_keys("word " * 20_000)) < 100
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n" * 20_000,
+        " " * 20_000 + "at" + " " * 20_000 + "b",
+        "a" * 20_000 + " @",
+        "a-" * 10_000 + " at ",
+        "a." * 10_000 + "@",
+    ],
+    ids=["lines", "blanks", "letters", "hyphens", "stops"],
+)
+def test_text_of_one_long_run_does_not_stall_the_reader(text: str) -> None:
+    """Each took minutes while a pattern tried every part of the run; whoever asks holds the model meanwhile."""
+    assert "e a@b" not in text_keys(text)
+
+
+def test_address_with_blanks_and_words_is_still_read() -> None:
+    assert value_keys("mara.l@post.example") & text_keys("write to mara (dot) l  (at)\n post dot example")
