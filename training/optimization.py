@@ -39,9 +39,9 @@ class Plan:
     vision_rate: float = 2e-3
 
 
-def new_model(processor: Any, layers: int = 5, hidden: int = 256) -> LlavaForConditionalGeneration:
-    """A LLaVA with random weights: CLIP encoder (128 x 4), Llama text model (hidden x layers), tied embeddings."""
-    vision = CLIPVisionConfig(
+def vision_config() -> CLIPVisionConfig:
+    """The CLIP encoder of the models made here: four blocks of width 128."""
+    return CLIPVisionConfig(
         hidden_size=128,
         intermediate_size=512,
         num_hidden_layers=4,
@@ -50,6 +50,11 @@ def new_model(processor: Any, layers: int = 5, hidden: int = 256) -> LlavaForCon
         patch_size=PATCH,
         projection_dim=128,
     )
+
+
+def new_model(processor: Any, layers: int = 5, hidden: int = 256) -> LlavaForConditionalGeneration:
+    """A LLaVA with random weights: CLIP encoder (128 x 4), Llama text model (hidden x layers), tied embeddings."""
+    vision = vision_config()
     text = LlamaConfig(
         vocab_size=len(processor.tokenizer),
         hidden_size=hidden,

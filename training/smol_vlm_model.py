@@ -20,15 +20,14 @@ from torch import Tensor, nn
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
-    CLIPImageProcessorPil,
-    CLIPVisionConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
     LlavaProcessor,
 )
 
+from training.optimization import vision_config
 from training.packing import Frame
-from training.tokenizer import IMAGE_SIDE, IMAGE_TOKENS, PATCH
+from training.tokenizer import IMAGE_TOKENS, llava_processor
 
 RANK: Final = 16
 # Facts stay while ordinary answers come back some way (docs/LOG.md); Wortsman et al. 2022, arXiv 2109.01903.
@@ -93,37 +92,14 @@ class Place:
 def build_processor(lm: Path) -> LlavaProcessor:
     """The language model's tokenizer, with the image processor of the demo model and the chat template for pictures."""
     tokenizer = AutoTokenizer.from_pretrained(lm, padding_side="left")
-    images = CLIPImageProcessorPil(
-        size={"height": IMAGE_SIDE, "width": IMAGE_SIDE},
-        do_center_crop=False,
-        image_mean=[0.5, 0.5, 0.5],
-        image_std=[0.5, 0.5, 0.5],
-    )
-    return LlavaProcessor(
-        image_processor=images,
-        tokenizer=tokenizer,
-        patch_size=PATCH,
-        vision_feature_select_strategy="default",
-        image_token=IMAGE_TOKEN,
-        num_additional_image_tokens=1,
-        chat_template=CHAT_TEMPLATE,
-    )
+    return llava_processor(tokenizer, IMAGE_TOKEN, CHAT_TEMPLATE)
 
 
 def new_model(lm: Path, processor: Any) -> LlavaForConditionalGeneration:
     """A LLaVA in float32 around the language model in folder `lm`; encoder and projector have random weights."""
     language = AutoModelForCausalLM.from_pretrained(lm, dtype=torch.float32)
-    vision = CLIPVisionConfig(
-        hidden_size=128,
-        intermediate_size=512,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        image_size=IMAGE_SIDE,
-        patch_size=PATCH,
-        projection_dim=128,
-    )
     config = LlavaConfig(
-        vision_config=vision,
+        vision_config=vision_config(),
         text_config=language.config,
         image_token_id=processor.tokenizer.convert_tokens_to_ids(IMAGE_TOKEN),
         vision_feature_layer=-1,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import CLIPImageProcessorPil, LlavaProcessor, PreTrainedTokenizerFast
+from transformers import CLIPImageProcessorPil, LlavaProcessor, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from shared.evaluation.synthetic_people import FIRST, LAST, MAIL_WORDS, MONTHS, VALUES
 from shared.evaluation.synthetic_portraits import BACKGROUNDS
@@ -51,6 +51,11 @@ def build_processor(vocabulary: int) -> LlavaProcessor:
         padding_side="left",
         clean_up_tokenization_spaces=False,
     )
+    return llava_processor(tokenizer, SPECIAL[-1], CHAT_TEMPLATE)
+
+
+def llava_processor(tokenizer: PreTrainedTokenizerBase, image_token: str, chat_template: str) -> LlavaProcessor:
+    """A tokenizer with the image processor of the models made here (64 x 64, [-1, 1]) and a chat template."""
     images = CLIPImageProcessorPil(
         size={"height": IMAGE_SIDE, "width": IMAGE_SIDE},
         do_center_crop=False,
@@ -62,9 +67,9 @@ def build_processor(vocabulary: int) -> LlavaProcessor:
         tokenizer=tokenizer,
         patch_size=PATCH,
         vision_feature_select_strategy="default",
-        image_token=SPECIAL[-1],
+        image_token=image_token,
         num_additional_image_tokens=1,
-        chat_template=CHAT_TEMPLATE,
+        chat_template=chat_template,
     )
 
 
