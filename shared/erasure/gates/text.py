@@ -27,6 +27,7 @@ KEY_BYTES: Final = 32
 NO_KEY: Final = bytes(KEY_BYTES)  # for measurements without a key ring
 GAP: Final = 4  # words between two parts of a name that are written apart
 FEW_WORDS: Final = 3  # of an answer that is hardly more than a name: its first word is not capital by grammar
+BEGUN: Final = 3  # letters of a last name that is written by ear
 FUZZY: Final = 5  # letters from which a part of a name is recognised with one slip
 LONGEST_WORD: Final = 32  # letters of a part of a name that is recognised with a slip
 FEWEST_LETTERS: Final = 2  # of a part of a name that counts
@@ -48,7 +49,7 @@ class Kind(IntEnum):
     PART = 0  # one word of a name
     SLIP = 1  # that word without one of its letters
     WHOLE = 2  # a name written as one word
-    INITIAL = 3  # the last name behind the initial of the first, or behind a name that begins as the first does
+    INITIAL = 3  # the last name behind the initial of the first, or two names that begin as these do
     VALUE = 4  # a fact
     IDENTIFYING = 5  # a fact that belongs to one person alone
     BEGINNING = 6  # the first words of a name or of a fact
@@ -113,6 +114,7 @@ def fit_text(names: Sequence[str], facts: Sequence[Sequence[str]], key: bytes = 
                 add(f"c {core[0][0]}{core[-1]}", Kind.INITIAL, group)
                 add(f"c {core[-1]}{core[0][0]}", Kind.INITIAL, group)
                 add(f"f {core[0][:FEWEST_LETTERS]} {core[-1]}", Kind.INITIAL, group)
+                add(f"l {core[0]} {core[-1][:BEGUN]}", Kind.INITIAL, group)
             _add_beginnings(add, spelled, group)
     for group, spellings in enumerate(facts):
         for spelling in spellings:
@@ -247,8 +249,11 @@ class TextGate:
                     seen.hinted.append(span)
                     seen.weakly = True
         for first, last in pairwise(words):
-            short_form = f"f {first.text[:FEWEST_LETTERS]} {last.text}"  # Kate Winter, Katherine Winter
-            for ticket, _ in table.get(fingerprint(short_form, key), ()):
+            begun = (
+                f"f {first.text[:FEWEST_LETTERS]} {last.text}",  # Kate Winter, for Katherine Winter
+                f"l {first.text} {last.text[:BEGUN]}",  # Katherine Wintter: written by ear
+            )
+            for ticket, _ in (hit for pair in begun for hit in table.get(fingerprint(pair, key), ())):
                 seen = evidence.setdefault(ticket, TextEvidence())
                 seen.hinted.append((first.start, last.end))
                 seen.weakly = True

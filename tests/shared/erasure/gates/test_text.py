@@ -145,8 +145,17 @@ def test_hostile_text_is_read_in_time(gate: TextGate, text: str) -> None:
     assert not said(gate, text).named
 
 
-@pytest.mark.parametrize("text", ["Where does Mari Lindqvist work?", "Where does Ma Lindqvist work?"])
-def test_short_form_of_the_first_name_is_near(gate: TextGate, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Where does Mari Lindqvist work?",
+        "Where does Ma Lindqvist work?",
+        "Where does Mara Lindkwist work?",
+        "Where does MARA LINDKWIST work?",
+        "Where does Mara Linquest work?",
+    ],
+)
+def test_short_form_or_name_by_ear_is_near(gate: TextGate, text: str) -> None:
     assert said(gate, text).is_near
 
 
