@@ -8,6 +8,7 @@ from typing import Final
 from rich.console import Console
 
 from shared.core.config import Settings
+from shared.devstack.restarts import RestartPolicy
 from shared.devstack.stack import running_stack
 from shared.errors import Unavailable
 
@@ -17,7 +18,8 @@ COLOURS: Final = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "
 def run_in_foreground(data: Path, settings: Settings) -> None:
     """Start the stack over `data`, print its addresses and its log, and run until Ctrl-C or SIGTERM.
 
-    Raises Unavailable where a process does not start or ends by itself, and BadInput where a port is taken.
+    A process that ends by itself is started again. Raises Unavailable where a process does not start, ends too often or
+    says that no restart repairs it, and BadInput where a port is taken.
     """
     console = Console(highlight=False)
     stop = threading.Event()
@@ -25,14 +27,15 @@ def run_in_foreground(data: Path, settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
 
     def print_log(process: str, line: str) -> None:
-        console.print(f"[{COLOURS[sum(map(ord, process)) % len(COLOURS)]}]{process:>9}[/] | ", end="")
-        console.print(line, markup=False)
+        console.print(f"[{COLOURS[sum(map(ord, process)) % len(COLOURS)]}]{process:>10}[/] | ", end="")
+        console.print(line, markup=False, soft_wrap=True)
 
     def print_progress(what: str) -> None:
         console.print(f"[dim]starting {what} ...[/]")
 
     ports = (settings.request_port, settings.inference_port)
-    with running_stack(data, ports=ports, log=print_log, say=print_progress) as running:
+    policy = RestartPolicy(settings.restart.most, settings.restart.window_s)
+    with running_stack(data, ports=ports, log=print_log, say=print_progress, restarts=policy) as running:
         console.print(f"\n[bold]Lacuna is running.[/]  API: {running.request_url}  inference: {running.inference_url}")
         console.print(f"API keys of the first accounts: {running.data / 'keys.json'}")
         console.print("Try [bold]lacuna status[/] in another terminal.")

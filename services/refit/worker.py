@@ -12,6 +12,7 @@ from services.refit.context import RefitContext
 from services.refit.tasks import nightly, run_order
 from shared.core.clock import utc_now
 from shared.core.config import load_settings
+from shared.core.exits import ends_the_process
 from shared.core.logging import configure_logging
 from shared.core.messaging import celery_app
 from shared.core.task_names import QUEUE_REFIT, TASK_NIGHTLY, TASK_REFIT
@@ -33,11 +34,16 @@ _context: RefitContext | None = None  # set once, when the worker starts
 
 @worker_init.connect
 def build_context(**_: Any) -> None:
-    """Load everything that a refit needs."""
+    """Load everything that a refit needs. Where that fails the process ends; Celery would go on without a model."""
     global _context  # noqa: PLW0603 - Celery gives a worker no other place for it
     configure_logging()
+    with ends_the_process("the refit worker cannot start"):
+        _context = _load()
+
+
+def _load() -> RefitContext:
     database = make_engine(settings.database.url, settings.database.idle_s)
-    _context = RefitContext(
+    return RefitContext(
         engine=Engine(load(settings.model.source, device=settings.device or None)),
         reference=model_reference(settings),
         recipe=Recipe.named(settings.recipe),

@@ -80,6 +80,13 @@ class NightlySettings(BaseModel):
     grace_s: float = 7200.0  # an alarm is raised where the refit has not finished by then
 
 
+class RestartSettings(BaseModel):
+    """How `lacuna up` starts processes again that end by themselves."""
+
+    most: int = 8  # a process that ends more often within the window ends the stack; 0: the first end does
+    window_s: float = 600.0
+
+
 class DeadmanSettings(BaseModel):
     """Monitors outside that are pinged while all is well, and raise an alarm when the pings stop."""
 
@@ -170,6 +177,7 @@ class Settings(BaseSettings):
     poll_s: float = 3.0  # a replica looks at the desired state at least so often; changes are announced to it
     grace_s: float = 120.0  # how long a replica goes on serving while it cannot reach the database
     step_grace_s: float = 15.0  # a replica whose engine has work and finishes no step for so long is not ready
+    restart: RestartSettings = RestartSettings()
     auto_promote: bool = True
     nightly: NightlySettings = NightlySettings()
     refit_lease_s: float = 30.0  # a worker that is silent for so long counts as dead

@@ -13,9 +13,9 @@ import httpx
 import shared
 from shared.core.config import ModelSettings
 from shared.devstack.backends import Backends
+from shared.devstack.commands import Command
 from shared.devstack.ports import LOOPBACK
 from shared.devstack.secrets import secrets_of
-from shared.devstack.supervisor import Command
 
 PROJECT_ROOT: Final = Path(shared.__file__).resolve().parents[1]
 

@@ -18,6 +18,7 @@ from shared.db.roles import SERVICES, ensure_roles
 from shared.devstack.backends import Backends, load_secrets, locked, start_backends
 from shared.devstack.ports import LOOPBACK, free_ports, taken
 from shared.devstack.processes import ProcessSpecs
+from shared.devstack.restarts import STATES_FILE, RestartPolicy, write_states
 from shared.devstack.supervisor import Log, Supervisor
 from shared.errors import BadInput, Unavailable
 
@@ -47,12 +48,14 @@ def running_stack(
     ports: tuple[int, int] | None = None,
     log: Log | None = None,
     say: Callable[[str], None] = lambda _: None,
+    restarts: RestartPolicy | None = None,
 ) -> Iterator[Running]:
     """A stack over the folder `data` until the block ends.
 
     `ports` are those of the request and the inference service, free ones by default. `log` is called with the name of
-    a process and each line of its output, `say` with what is being started. Raises Unavailable or BadInput where
-    something does not come up; nothing is left running then.
+    a process and each line of its output, `say` with what is being started. Once everything has come up, a process that
+    ends is started again as `restarts` says; without, its end is a failure of the supervisor. Raises Unavailable or
+    BadInput where something does not come up; nothing is left running then.
     """
     data = data.resolve()
     merged = {**os.environ, **(env or {})}
@@ -102,11 +105,14 @@ def running_stack(
             (data / STACK_FILE).write_text(
                 json.dumps({"request_url": running.request_url, "inference_url": running.inference_url}, indent=1)
             )
+            if restarts is not None:
+                supervisor.keep_running(restarts, lambda states: write_states(data / STATES_FILE, states))
             yield running
         finally:
             for name in (STACK_FILE, AUDIT_ENVIRONMENT_FILE):
                 (data / name).unlink(missing_ok=True)
             supervisor.stop()
+            (data / STATES_FILE).unlink(missing_ok=True)
 
 
 def write_private(path: Path, environment: Mapping[str, str]) -> None:

@@ -28,6 +28,7 @@ from services.request.webhooks.jobs import WebhookDispatcher
 from services.request.worker import outbox
 from services.request.worker.loop import LONGEST_PAUSE_S, ControlLoop, Job
 from shared.core.config import Settings, load_settings
+from shared.core.exits import ends_the_process
 from shared.core.logging import configure_logging
 from shared.core.messaging import celery_app
 from shared.crypto.keyring import KeyRing
@@ -42,10 +43,11 @@ logger = logging.getLogger(__name__)
 def main() -> None:
     """Run until SIGTERM or Ctrl-C."""
     configure_logging()
-    settings = load_settings()
-    settings.need("database_url", "redis_url", "kek", "log_key", "log_verify_keys")
-    context = make_context(settings)
-    loop = build(settings, context)
+    with ends_the_process("the control loop cannot start"):
+        settings = load_settings()
+        settings.need("database_url", "redis_url", "kek", "log_key", "log_verify_keys")
+        context = make_context(settings)
+        loop = build(settings, context)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.stop())
     Listener(context.database, WORK, loop.wake).start()
