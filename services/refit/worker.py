@@ -13,8 +13,9 @@ from services.refit.tasks import nightly, run_order
 from shared.core.clock import utc_now
 from shared.core.config import load_settings
 from shared.core.exits import ends_the_process
-from shared.core.logging import configure_logging
 from shared.core.messaging import celery_app
+from shared.core.metrics import WORKER
+from shared.core.observability import observe
 from shared.core.task_names import QUEUE_REFIT, TASK_NIGHTLY, TASK_REFIT
 from shared.crypto.keyring import KeyRing
 from shared.crypto.signing import Signer
@@ -36,8 +37,8 @@ _context: RefitContext | None = None  # set once, when the worker starts
 def build_context(**_: Any) -> None:
     """Load everything that a refit needs. Where that fails the process ends; Celery would go on without a model."""
     global _context  # noqa: PLW0603 - Celery gives a worker no other place for it
-    configure_logging()
     with ends_the_process("the refit worker cannot start"):
+        observe(settings, QUEUE_REFIT, WORKER)
         _context = _load()
 
 

@@ -7,7 +7,7 @@ settings mean, and which process reads them, is in docs/settings.md.
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -45,10 +45,20 @@ class VaultSettings(BaseModel):
 
 
 class LogSettings(BaseModel):
-    """Keys of the audit log."""
+    """Keys of the audit log, and how log lines are written."""
 
     key: str = ""  # private: signs checkpoints and certificates; the control loop alone has it
     verify_keys: str = ""  # public: name+id+base64 as auditors pin them, comma-separated, the newest first
+    format: Literal["text", "json"] = "text"  # of log lines on standard error
+    access: bool = True  # a line for each HTTP request
+
+
+class MetricsSettings(BaseModel):
+    """Where a process serves its metrics, which tell who is forgotten to whoever can also ask the model."""
+
+    host: str = "127.0.0.1"
+    port: int | None = None  # 0: nowhere; None: nowhere too, but under `lacuna up` the first of six ports from 8610
+    token: str = ""  # that a reader has to send; needed where the host is not loopback
 
 
 class TsaSettings(BaseModel):
@@ -185,6 +195,8 @@ class Settings(BaseSettings):
     lost_after_s: float = 30.0  # a message that no worker has begun on by then is sent again
 
     # Monitoring
+    metrics: MetricsSettings = MetricsSettings()
+    tracing: str = "off"  # off, console, otlp
     pulse_grace_s: float = 120.0  # an alarm is raised where a process is silent for so long
     order_grace_s: float = 3600.0  # and where nobody carries out an order for so long
     deadman: DeadmanSettings = DeadmanSettings()
