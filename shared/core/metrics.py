@@ -231,11 +231,11 @@ class Row:
 
 def rows(group: Group) -> list[Row]:
     """The metrics of a group, in the order in which they are defined here."""
-    own = [
-        Row(metric.describe()[0].name + ("_total" if isinstance(metric, Counter) else ""), metric.describe()[0].type,
-            metric._labelnames, metric.describe()[0].documentation)
-        for metric in _metrics(group)
-    ]  # fmt: skip
+    own = []
+    for metric in _metrics(group):
+        (described,) = metric.describe()
+        name = described.name + ("_total" if isinstance(metric, Counter) else "")
+        own.append(Row(name, described.type, metric._labelnames, described.documentation))
     if group is LOOP:
         own += [Row(gauge.name, "gauge", gauge.labels, gauge.meaning) for gauge in DATABASE_GAUGES]
     return own

@@ -54,7 +54,7 @@ def serve_metrics(settings: MetricsSettings, *groups: Group) -> None:
 def _registry(groups: Sequence[Group]) -> CollectorRegistry:
     registry = CollectorRegistry()
     if MULTIPROCESS in os.environ:
-        MultiProcessCollector(registry)
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return registry
     collectors: list[Collector] = [PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR]
     for collector in (*collectors, *(_Every(group.registry) for group in groups)):
@@ -133,7 +133,7 @@ def make_server(settings: MetricsSettings, registry: CollectorRegistry) -> Threa
         def handle_error(self, *_: object) -> None:
             """A client that left, or sent what is no HTTP."""
 
-    return Server((settings.host, settings.port), Handler)
+    return Server((settings.host, settings.port or 0), Handler)
 
 
 def _is_loopback(host: str) -> bool:

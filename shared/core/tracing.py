@@ -138,12 +138,11 @@ def _started(tracer: Any, name: str, parent: Any, kind: Any = None) -> Iterator[
 
 def _make_tracer(kind: str, service: str) -> Any:
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - an extra, and slow to import
-    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider  # noqa: PLC0415
     from opentelemetry.sdk.trace.export import (  # noqa: PLC0415
         BatchSpanProcessor,
         ConsoleSpanExporter,
         SimpleSpanProcessor,
-        SpanProcessor,
     )
     from opentelemetry.sdk.trace.id_generator import RandomIdGenerator  # noqa: PLC0415
 

@@ -3,6 +3,7 @@
 The tests run in order over one stack, so that what an earlier death broke shows in a later test.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 
 from shared.devstack.ports import free_ports
@@ -65,6 +65,15 @@ def kill_and_wait(stack: Stack, name: str) -> dict[str, Any]:
     return now
 
 
+def connections(server: int, role: str) -> Iterator[int]:
+    """The processes in which PostgreSQL serves a role."""
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == server and role in (path / "cmdline").read_text():
+                yield int(path.name)
+
+
 @pytest.mark.parametrize("name", ["inference", "request", "control-loop", "refit", "audit", "beat"])
 def test_killed_process_runs_again_and_the_stack_answers(stack: Stack, name: str) -> None:
     kill_and_wait(stack, name)
@@ -78,9 +87,7 @@ def test_killed_backend_runs_again_and_the_stack_answers(stack: Stack, name: str
 def test_killed_connection_of_postgres_is_survived_without_a_restart(stack: Stack) -> None:
     """PostgreSQL ends all connections when one is killed; each process has to connect again."""
     before = {name: process(stack, name)["restarts"] for name in ("postgres", "request", "inference", "control-loop")}
-    server = psutil.Process(process(stack, "postgres")["pid"])
-    client = next(child for child in server.children() if "lacuna_inference" in " ".join(child.cmdline()))
-    client.kill()
+    os.kill(next(connections(process(stack, "postgres")["pid"], "lacuna_inference")), signal.SIGKILL)
     wait_until(lambda: answers(stack), "an answer", 60)
     assert {name: process(stack, name)["restarts"] for name in before} == before
 

@@ -1,8 +1,8 @@
 """Figures of the database for Prometheus: tickets, orders, runs, heartbeats, alarms, replicas, exposure.
 
-The control loop's process reads them when it is scraped, at most every ten seconds, in one transaction. Several scrapers
-or a short interval cost the database nothing more. Where it cannot be read, `lacuna_database_readable` is 0 and
-the other figures are absent, so that no rule takes an old figure for a new one.
+The control loop's process reads them when it is scraped, at most every ten seconds, in one transaction. So several
+scrapers, or a short interval, cost the database nothing more. Where it cannot be read, `lacuna_database_readable` is 0
+and the other figures are absent, so that no rule takes an old figure for a new one.
 """
 
 import logging
@@ -104,8 +104,8 @@ def _tickets(session: Session, model_id: str) -> Iterator[Figure]:
 
     yield "lacuna_tickets_due_soon", (), count_of(Ticket.due_at >= now, Ticket.due_at < now + SOON)
     yield "lacuna_tickets_overdue", (), count_of(Ticket.due_at < now)
-    state = rollouts.desired_state(session, model_id)
-    missed = rollouts.uncovered_tickets(session, model_id, state.version_id) if state else ()
+    desired = rollouts.desired_state(session, model_id)
+    missed = rollouts.uncovered_tickets(session, model_id, desired.version_id) if desired else ()
     yield "lacuna_tickets_uncovered", (), float(len(missed))
 
 
