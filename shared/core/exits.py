@@ -24,15 +24,16 @@ def ends_the_process(what: str) -> Iterator[None]:
         yield
     except BadInput as exc:
         logger.error("%s; no restart repairs this: %s", what, exc.detail)
-        _end(NO_RESTART)
+        end_process(NO_RESTART)
     except LacunaError as exc:
         logger.error("%s: %s", what, exc.detail)
-        _end(FAILED)
+        end_process(FAILED)
     except Exception:
         logger.exception("%s", what)
-        _end(FAILED)
+        end_process(FAILED)
 
 
-def _end(status: int) -> None:
+def end_process(status: int) -> None:
+    """End the whole process at once, from whatever thread; the log is written first."""
     logging.shutdown()
     os._exit(status)

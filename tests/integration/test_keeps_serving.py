@@ -92,6 +92,36 @@ def test_killed_connection_of_postgres_is_survived_without_a_restart(stack: Stac
     assert {name: process(stack, name)["restarts"] for name in before} == before
 
 
+EXPECTED = {
+    "request": 'lacuna_http_requests_total{method="GET",route="/v1/status",status="200"}',
+    "inference": 'lacuna_inference_answers_total{outcome="answered"}',
+    "control-loop": 'lacuna_replicas{current="yes"} 1.0',
+    "refit": "lacuna_worker_task_age_seconds 0.0",
+    "audit": "lacuna_worker_task_age_seconds 0.0",
+    "beat": "process_resident_memory_bytes",
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_every_process_serves_its_metrics_after_a_restart_too(stack: Stack, name: str) -> None:
+    addresses = json.loads((stack.data / "stack.json").read_text())["metrics"]
+
+    def served() -> bool:
+        try:
+            return EXPECTED[name] in httpx.get(addresses[name], trust_env=False, timeout=20).text
+        except httpx.HTTPError:
+            return False
+
+    wait_until(served, f"{EXPECTED[name]} of {name}", 120)
+
+
+@pytest.mark.parametrize("service", ["request", "inference"])
+def test_clients_do_not_reach_the_metrics(stack: Stack, service: str) -> None:
+    """Who may ask the model and read how often it fired learns who is forgotten."""
+    api = stack["olivia"] if service == "request" else stack.casey
+    assert api.send("GET", "/metrics").status_code == 404
+
+
 def test_restarts_are_shown_in_the_terminal_and_in_lacuna_status(stack: Stack) -> None:
     wait_until(lambda: process(stack, "postgres")["state"] == "running", "PostgreSQL")
     shown = stack.lacuna("status")

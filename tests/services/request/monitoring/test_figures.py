@@ -1,6 +1,7 @@
 """The figures of the database for Prometheus, against a real database in many states."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -89,8 +90,8 @@ def test_orders_and_runs_have_an_age(people: People, worker: Worker, figures: Da
 
 
 def test_database_that_is_away_leaves_one_figure(people: People) -> None:
-    people.context.database = make_engine("postgresql://nobody:x@127.0.0.1:1/none", 60)  # type: ignore[misc]
-    assert read(DatabaseFigures(people.context, kept_s=0)) == {("lacuna_database_readable",): 0}
+    away = replace(people.context, database=make_engine("postgresql://nobody:x@127.0.0.1:1/none", 60))
+    assert read(DatabaseFigures(away, kept_s=0)) == {("lacuna_database_readable",): 0}
 
 
 def test_many_scrapes_at_once_read_the_database_once(people: People) -> None:
