@@ -14,7 +14,7 @@ from shared.evaluation.public_data import PublicFigure, public_figures
 from shared.evaluation.reference import Reference
 
 RETAINED: Final = 12  # people who shape the whiteners of the curves
-FORGOTTEN: Final = 8  # people who are fitted as tickets are
+FORGOTTEN: Final = 8  # people who are fitted as tickets are; of few who calibrate, half
 OTHERS: Final = 24  # people who set the thresholds
 ORDINARY: Final = 60  # prompts about nobody
 VALIDATION: Final = 16  # people on whom the second pass is tried
@@ -55,7 +55,8 @@ def reading_people(reference: Reference, knowledge: Knowledge) -> ReadingPeople:
     """The parts of the curves, all from splits that fits may see."""
     retained = [*reference.of("retain_fit"), *reference.of("celebrity_fit")]
     calibration = _known_first(reference.of("calibration"), knowledge)
-    forgotten, others = calibration[:FORGOTTEN], calibration[FORGOTTEN:]
+    fitted = min(FORGOTTEN, len(calibration) // 2)
+    forgotten, others = calibration[:fitted], calibration[fitted:]
     if len(retained) < 2 or not forgotten or not others:
         raise BadInput(
             f"There are {len(retained)} people to retain and {len(calibration)} to calibrate with: too few to see "
