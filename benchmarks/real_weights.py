@@ -37,7 +37,6 @@ from benchmarks.real_questions import (
 )
 from services.refit.base_statistics import compute_statistics, statistics_digest
 from services.refit.fitting import fit_subject
-from services.refit.profile.people import reference_for
 from services.refit.profile.run import ProfiledModel, make_profile
 from shared.baselines.base import Settings, examples_about, scale_batch
 from shared.baselines.registry import BASELINES
@@ -50,6 +49,7 @@ from shared.erasure.recipe import Recipe
 from shared.erasure.ticket_fit import TicketFit
 from shared.errors import LacunaError
 from shared.evaluation.judge import declines
+from shared.evaluation.profiled_reference import reference_for
 from shared.evaluation.reference import Reference, default_reference, load_reference
 from shared.evaluation.scorers import reveals
 from shared.probes.questions import Question
@@ -59,6 +59,7 @@ from shared.vlm.loading import load
 
 logger = logging.getLogger(__name__)
 ANSWER_TOKENS: Final = 32
+PAUSE: Final = 20.0  # seconds between two reports of progress
 EXAMPLES: Final = 6  # answers of each set that are written out
 WITHOUT_STEERING: Final = "lacuna-without-steering"
 FIXED_SENTENCE: Final = "linear-fixed-sentence"
@@ -152,6 +153,9 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--people", type=int, default=10)
     parser.add_argument("--systems", default=",".join(SYSTEMS))
+    parser.add_argument(
+        "--refine-steps", type=int, default=40, help="of the steering vectors, where strangers teach them (recipe: 160)"
+    )
     parser.add_argument("--trials", type=int, default=4, help="trials of the tuning of each baseline")
     parser.add_argument(
         "--steps", type=int, default=15, help="steps of each baseline, over 1.5 passes of what it forgets"
@@ -182,7 +186,8 @@ def _benchmark(given: argparse.Namespace) -> RealWeightsBenchmark:
     engine = Engine(load(given.model))
     own = given.model / "reference"
     people = load_reference(own) if own.is_dir() else default_reference()
-    profiled = make_profile(engine, str(given.model), people, given.profiles)
+    recipe = replace(Recipe.named("lacuna"), refine_steps=given.refine_steps)
+    profiled = make_profile(engine, given.model.name, people, given.profiles, _progress(), recipe=recipe)
     knowledge = profiled.profile.knowledge
     reference = reference_for(people, knowledge, profiled.profile.declining.sentence)
     if own.is_dir():
@@ -190,6 +195,19 @@ def _benchmark(given: argparse.Namespace) -> RealWeightsBenchmark:
     else:
         draws = draws_of_figures(reference, knowledge, given.draws, given.people)
     return RealWeightsBenchmark(engine, profiled, reference, draws, given.cache)
+
+
+def _progress() -> Callable[[str, int, int], None]:
+    """Reports of the profile's steps, at most one in PAUSE seconds."""
+    last = 0.0
+
+    def report(step: str, done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > PAUSE or done == total:
+            last = time.monotonic()
+            logger.info("profile: %s, %d of %d", step, done, total)
+
+    return report
 
 
 def _started(path: Path, benchmark: RealWeightsBenchmark) -> dict[str, Any]:

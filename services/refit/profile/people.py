@@ -18,37 +18,12 @@ FORGOTTEN: Final = 8  # people who are fitted as tickets are; of few who calibra
 OTHERS: Final = 24  # people who set the thresholds
 ORDINARY: Final = 60  # prompts about nobody
 VALIDATION: Final = 16  # people on whom the second pass is tried
-FEWEST_KNOWN: Final = 4  # in a split, before unknown people are left out of it
 
 
 def figures_of(reference: Reference) -> tuple[PublicFigure, ...]:
     """The shipped public figures, without those whom the operator's own folder replaces."""
     names = {name for person in reference.people for name in person.subject.names[:1]}
     return tuple(figure for figure in public_figures() if figure.name in names)
-
-
-def reference_for(reference: Reference, knowledge: Knowledge, sentence: str) -> Reference:
-    """`reference` for this model: of the public figures to be retained, only those that it knows.
-
-    An answer that the model invents about somebody unknown is no knowledge that could be kept. Unknown figures stay in
-    the other splits, where their names set thresholds or show that an answer did not change. A split in which hardly
-    anybody is known is left as it is. The not-knowing answer becomes `sentence` unless the reference states one.
-    """
-    figures = {figure.name for figure in public_figures()}
-    unknown = {
-        person.id
-        for person in reference.of("celebrity_fit")
-        if person.subject.names and person.subject.names[0] in figures - knowledge.names
-    }
-    retained = reference.of("celebrity_fit")
-    if len(retained) - len(unknown) < FEWEST_KNOWN:
-        unknown = set()
-    return replace(
-        reference,
-        people=tuple(person for person in reference.people if person.id not in unknown),
-        unknown_answer=reference.unknown_answer or sentence,
-        stored_digest=None,
-    )
 
 
 def reading_people(reference: Reference, knowledge: Knowledge) -> ReadingPeople:
