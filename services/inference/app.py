@@ -23,7 +23,7 @@ from starlette.responses import Response
 from services.inference import openapi
 from services.inference.active_eraser import ActiveEraser, Served
 from services.inference.authentication import ClientKeys
-from services.inference.batcher import Batcher, Sampling
+from services.inference.engines.base import AnswerEngine
 from services.inference.openai import (
     HEADER_ERASER,
     ChatCompletionRequest,
@@ -45,6 +45,8 @@ from shared.core.http import bearer_token, install_error_handlers
 from shared.core.logging import configure_logging
 from shared.db.session import make_engine
 from shared.errors import BadInput, NotFound, NotReady
+from shared.vlm.generation import Answer
+from shared.vlm.sampling import Sampling
 
 logger = logging.getLogger(__name__)
 
@@ -54,29 +56,29 @@ router = APIRouter()
 class Ready(NamedTuple):
     """What a request is answered with."""
 
-    batcher: Batcher
+    engine: AnswerEngine
     served: Served
 
 
 @dataclass
 class InferenceContext:
-    """What the endpoints use. `batcher` is None until the model is loaded; `step_grace_s` is a setting."""
+    """What the endpoints use. `engine` is None until the model is loaded; `step_grace_s` is a setting."""
 
     active_eraser: ActiveEraser
     client_keys: ClientKeys
     model_id: str
     step_grace_s: float = 15.0
-    batcher: Batcher | None = None
+    engine: AnswerEngine | None = None
 
     def ready(self) -> Ready:
-        """The batcher and the version to answer with; raises NotReady."""
-        if self.batcher is None:
+        """The engine and the version to answer with; raises NotReady."""
+        if self.engine is None:
             raise NotReady("The model is being loaded.")
-        return Ready(self.batcher, self.active_eraser.current())
+        return Ready(self.engine, self.active_eraser.current())
 
     def check_progress(self) -> None:
         """Raise NotReady where the engine has work and has not finished a step for longer than `step_grace_s`."""
-        stalled_s = self.batcher.stalled_s() if self.batcher is not None else 0.0
+        stalled_s = self.engine.stalled_s() if self.engine is not None else 0.0
         if stalled_s > self.step_grace_s:
             raise NotReady(f"The engine has work and has not finished a step for {stalled_s:.0f} s.")
 
@@ -94,8 +96,9 @@ def create(settings: Settings | None = None) -> FastAPI:
         try:
             # imports torch, which takes seconds: the health checks must answer before
             replica = importlib.import_module("services.inference.replica")
-            context.batcher = replica.open_batcher(chosen)
-            replica.watch(context.batcher, context.active_eraser, database, chosen, done)
+            local = replica.open_engine(chosen)
+            context.engine = local
+            replica.watch(local, context.active_eraser, database, chosen, done)
         except BadInput as exc:  # a model that no restart repairs: its sentence says what to do
             logger.error("the model cannot be served; the process ends: %s", exc.detail)
             os.kill(os.getpid(), signal.SIGTERM)
@@ -177,7 +180,7 @@ def models(context: ContextDep) -> ModelList:
 )
 async def chat(body: ChatCompletionRequest, context: ContextDep) -> Response:
     """Answer a chat, whole or as server-sent events."""
-    batcher, served = context.ready()
+    engine, served = context.ready()
     if body.model != context.model_id:
         raise NotFound(f"There is no model {body.model}; this is {context.model_id}.")
     prompt = await asyncio.to_thread(to_prompt, body)
@@ -189,8 +192,10 @@ async def chat(body: ChatCompletionRequest, context: ContextDep) -> Response:
         system_fingerprint=served.fingerprint,
     )
     headers = {HEADER_ERASER: str(served.number)}
+    pieces = engine.stream(prompt, sampling, served)
     if body.stream:
-        pieces = batcher.stream(prompt, sampling, served)
         return StreamingResponse(server_sent_events(pieces, head), media_type="text/event-stream", headers=headers)
-    answer = await asyncio.wrap_future(batcher.ask(prompt, sampling, served))
+    async for piece in pieces:
+        answer = piece
+    assert isinstance(answer, Answer)
     return JSONResponse(completion(head, answer).model_dump(), headers=headers)

@@ -4,7 +4,7 @@ What a client sends is messages and sampling, nothing else: no field reaches the
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -25,6 +25,7 @@ from shared.errors import BadInput, LacunaError
 from shared.vlm.generation import Answer
 
 HEADER_ERASER: Final = "Lacuna-Eraser"
+LAST_EVENT: Final = "data: [DONE]\n\n"
 
 MOST_IMAGES: Final = 8
 DEFAULT_MAX_TOKENS: Final = 64
@@ -120,22 +121,27 @@ def completion(head: AnswerHead, answer: Answer) -> ChatCompletion:
     return ChatCompletion(**head.model_dump(), choices=[choice], usage=usage)
 
 
-def server_sent_events(pieces: Iterator[str | Answer], head: AnswerHead) -> Iterator[str]:
+async def server_sent_events(pieces: AsyncIterator[str | Answer], head: AnswerHead) -> AsyncIterator[str]:
     """A streamed answer as OpenAI sends it; an error after the first byte becomes an event of its own."""
-    yield _chunk(head, Delta(role="assistant", content=""))
-    started = False
+    yield first_event(head)
     try:
-        for piece in pieces:
-            if piece == "":
-                yield ""  # sends nothing, and lets the server notice between two steps that the client has left
-            elif isinstance(piece, str):
-                yield _chunk(head, Delta(content=piece if started else piece.lstrip()))
-                started = True
-            else:
-                yield _chunk(head, Delta(), piece.finish_reason)
+        async for piece in pieces:
+            yield event_of(piece, head)
     except LacunaError as exc:
         yield _event(exc.problem() | error_member(exc))
-    yield "data: [DONE]\n\n"
+    yield LAST_EVENT
+
+
+def first_event(head: AnswerHead) -> str:
+    """The role, which comes before the text."""
+    return _chunk(head, Delta(role="assistant", content=""))
+
+
+def event_of(piece: str | Answer, head: AnswerHead) -> str:
+    """A piece of text, or why the answer ended."""
+    if isinstance(piece, str):
+        return _chunk(head, Delta(content=piece))
+    return _chunk(head, Delta(), piece.finish_reason)
 
 
 def error_member(error: LacunaError) -> dict[str, Any]:

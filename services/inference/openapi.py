@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from services.inference.openai import HEADER_ERASER, server_sent_events
+from services.inference.openai import HEADER_ERASER, LAST_EVENT, event_of, first_event
 from services.inference.responses import AnswerHead, ChatCompletion
 from shared.core.openapi import PROBLEM_SCHEMA, Schemas, add_examples, add_problems, example, serve_document
 from shared.errors import PROBLEM_BASE, NotFound
@@ -87,4 +87,4 @@ def _streamed_example(schemas: Schemas) -> str:
     head = AnswerHead(**{name: getattr(completion, name) for name in AnswerHead.model_fields})
     (choice,) = completion.choices
     answer = Answer(choice.message.content, (), completion.usage.prompt_tokens, choice.finish_reason)
-    return "".join(server_sent_events(iter([answer.text, answer]), head))
+    return "".join([first_event(head), event_of(answer.text, head), event_of(answer, head), LAST_EVENT])

@@ -5,7 +5,7 @@ import threading
 from sqlalchemy import Engine as Database
 
 from services.inference.active_eraser import ActiveEraser
-from services.inference.batcher import Batcher
+from services.inference.engines.local import LocalEngine
 from services.inference.watcher import Watcher
 from shared.core.config import Settings
 from shared.crypto.keyring import KeyRing
@@ -17,22 +17,22 @@ from shared.vlm.engine import Engine
 from shared.vlm.loading import load
 
 
-def open_batcher(settings: Settings) -> Batcher:
-    """Load the model, warm it up, and start the batcher."""
+def open_engine(settings: Settings) -> LocalEngine:
+    """Load the model, warm it up, and start the engine's thread."""
     engine = Engine(load(settings.model.source, device=settings.device or None))
     engine.generate([Prompt.ask("Hello!")], max_new_tokens=2)
-    return Batcher(engine)
+    return LocalEngine(engine)
 
 
 def watch(
-    batcher: Batcher, active_eraser: ActiveEraser, database: Database, settings: Settings, done: threading.Event
+    local: LocalEngine, active_eraser: ActiveEraser, database: Database, settings: Settings, done: threading.Event
 ) -> None:
     """Follow the desired state until `done` is set."""
     changed = threading.Event()
     Listener(database, DESIRED_STATE, changed.set).start()
     Watcher(
         active_eraser=active_eraser,
-        site=batcher.engine.vlm.site,
+        site=local.engine.vlm.site,
         database=database,
         store=open_store(settings),
         keys=KeyRing.from_settings(settings),

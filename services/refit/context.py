@@ -5,7 +5,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -57,12 +57,26 @@ class RefitContext:
     source: str = ""  # where the model was loaded from; a profile names it
     profiles: Path | None = None  # folder of profiles; None: the model is never profiled
     profiled: ProfiledModel | None = None
+    reader_blocks: int = 0  # the identity gate reads none but so many first blocks; 0: those that the recipe names
     _statistics: dict[str, BaseStatistics] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._photo_hashes = PhotoHashCache(self.store, self.keys)
 
     def ensure_profile(self, progress: Progress) -> None:
+        """Settle the recipe: what the model's profile says, at the blocks that a reader has."""
+        self._take_profile(progress)
+        self.recipe = self._at_reader_blocks(self.recipe)
+
+    def _at_reader_blocks(self, recipe: Recipe) -> Recipe:
+        """The recipe with its gate at the reader's blocks, unless it reads none but these already."""
+        if not self.reader_blocks or recipe.gate != "identity":
+            return recipe
+        if recipe.gate_layers is not None and max(recipe.gate_layers) < self.reader_blocks:
+            return recipe
+        return replace(recipe, gate_layers=tuple(range(self.reader_blocks)))
+
+    def _take_profile(self, progress: Progress) -> None:
         """Take over what the model's profile says: the recipe, whom the model knows, its not-knowing answer.
 
         The profile is read from the folder of profiles or from the store, or made: minutes, once for each model. A
@@ -90,11 +104,13 @@ class RefitContext:
 
     def recipe_named(self, name: str) -> Recipe:
         """`Recipe.named`, with the profile's choices for the recipe `lacuna`."""
-        return self.profiled.recipe if self.profiled is not None and name == LACUNA.name else Recipe.named(name)
+        if self.profiled is not None and name == LACUNA.name:
+            return self._at_reader_blocks(self.profiled.recipe)
+        return self._at_reader_blocks(Recipe.named(name))
 
     def profile_digest(self) -> str | None:
         """sha256 (hex) of the profile that the recipe comes from, for the manifest; None where there is none."""
-        if self.profiled is None or self.recipe != self.profiled.recipe:
+        if self.profiled is None or self.recipe != self._at_reader_blocks(self.profiled.recipe):
             return None
         return self.profiled.profile.digest
 
@@ -148,7 +164,7 @@ class RefitContext:
     def _steering_vectors(self, retain_side: RetainSide, progress: Progress) -> SteeringVectors:
         """From beside the model, else from the store, else computed and stored; the same for every retain set."""
         progress.enter("finding the steering vectors")
-        if self.profiled is not None and self.recipe == self.profiled.recipe:
+        if self.profiled is not None and self.recipe == self._at_reader_blocks(self.profiled.recipe):
             return self.profiled.vectors
         key = pulls_key(self.model_id, steering_vectors_digest(self.engine, self.recipe, self.reference))
         vectors = load_beside_model(self.engine, self.recipe, self.reference) or self._stored(

@@ -43,6 +43,7 @@ def build_context(**_: Any) -> None:
         recipe=Recipe.named(settings.recipe),
         model_id=settings.model.id,
         source=settings.model.source,
+        reader_blocks=settings.reader_blocks,
         profiles=settings.data / "profiles",
         store=open_store(settings),
         keys=KeyRing.from_settings(settings),

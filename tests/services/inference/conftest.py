@@ -15,7 +15,7 @@ from sqlalchemy import text
 from services.inference.active_eraser import ActiveEraser
 from services.inference.app import InferenceContext, build
 from services.inference.authentication import ClientKeys
-from services.inference.batcher import Batcher
+from services.inference.engines.local import LocalEngine
 from services.inference.watcher import Watcher
 from shared.artifacts.erasers import canonical
 from shared.crypto.keyring import KeyRing
@@ -144,9 +144,9 @@ def unloaded(
 @pytest.fixture
 def replica(unloaded: Replica, engine: Engine) -> Iterator[Replica]:
     """A replica with its model; nothing is promoted yet."""
-    unloaded.context.batcher = Batcher(engine)
+    unloaded.context.engine = local = LocalEngine(engine)
     yield unloaded
-    unloaded.context.batcher.close()
+    local.close()
     unloaded.http.close()
 
 

@@ -3,19 +3,13 @@
 import base64
 import io
 import json
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from services.inference.active_eraser import Served
-from services.inference.batcher import Batcher, Sampling
-from shared.domain.prompts import Prompt
+from services.inference.engines.local import LocalEngine
 from shared.erasure.eraser import Eraser
-from shared.errors import BadInput
 from shared.vlm.engine import Engine
 from tests.services.inference.conftest import ABOUT, MODEL, Replica
 
@@ -151,53 +145,8 @@ def test_request_before_model_and_version_are_loaded_is_refused(unloaded: Replic
     assert "being loaded" in problem(response, 503, "not-ready")
     assert response.headers["retry-after"]
     assert response.headers["lacuna-eraser"] == "none"
-    unloaded.context.batcher = Batcher(engine)
+    unloaded.context.engine = LocalEngine(engine)
     assert "No eraser version" in problem(unloaded.ask("Hello!"), 503, "not-ready")
     assert unloaded.http.get("/readyz").status_code == 503
     assert unloaded.http.get("/healthz").status_code == 200
-    unloaded.context.batcher.close()
-
-
-def test_requests_under_way_keep_their_version(engine: Engine, erasers: dict[str, Eraser]) -> None:
-    """While versions are swapped, every one of many requests is answered, by the version it was given."""
-    batcher = Batcher(engine)
-    served = [Served(erasers[name], number, "0" * 64, number) for number, name in enumerate(("empty", "one"))]
-    expected = [
-        engine.generate([Prompt.ask(ABOUT)], eraser=version.eraser, max_new_tokens=6)[0].tokens for version in served
-    ]
-    assert expected[0] != expected[1]
-    start = threading.Barrier(8)
-
-    def ask(number: int) -> tuple[int, ...]:
-        start.wait()
-        return tuple(batcher.ask(Prompt.ask(ABOUT), Sampling(6), served[number % 2]).result(timeout=60).tokens)
-
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(ask, range(24)))
-    batcher.close()
-    assert answers == [tuple(expected[number % 2]) for number in range(24)]
-
-
-def test_bad_prompt_in_a_batch_fails_alone(engine: Engine, erasers: dict[str, Eraser]) -> None:
-    batcher, served = Batcher(engine), Served(erasers["empty"], 0, "0" * 64, 1)
-    prompts = [Prompt.ask("Hello!"), Prompt.ask("word " * 6_000), Prompt.ask("Who is Ivo Berger?")]
-    answers = [batcher.ask(prompt, Sampling(4), served) for prompt in prompts]
-    assert answers[0].result(timeout=60).tokens
-    with pytest.raises(BadInput):
-        answers[1].result(timeout=60)
-    assert answers[2].result(timeout=60).tokens
-    batcher.close()
-
-
-def test_cancelled_request_does_not_end_the_batcher(engine: Engine, erasers: dict[str, Eraser]) -> None:
-    """A future that its client gave up while it was queued: the next request is answered."""
-    batcher, served = Batcher(engine), Served(erasers["empty"], 0, "0" * 64, 1)
-    with engine.lock:  # nothing is answered while this thread holds the model
-        first = batcher.ask(Prompt.ask("Hello!"), Sampling(4), served)
-        time.sleep(0.1)  # the batcher has taken the first request and waits for the model
-        second = batcher.ask(Prompt.ask("Who is Ivo Berger?"), Sampling(4), served)
-        assert second.cancel()
-    assert first.result(timeout=60).tokens
-    assert batcher.ask(Prompt.ask("Hello!"), Sampling(4), served).result(timeout=60) == first.result()
-    assert batcher.stalled_s() == 0.0
-    batcher.close()
+    unloaded.context.engine.close()

@@ -2,13 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator
-from concurrent.futures import Future
-from typing import Any, cast
+from collections.abc import AsyncGenerator, Iterator
+from typing import Any
 
 import pytest
 
-from services.inference.batcher import Batcher
+from services.inference.engines.base import AnswerEngine
 from shared.erasure.eraser import Eraser
 from shared.vlm.generation import Answer
 from tests.services.inference.conftest import MODEL, Replica
@@ -41,20 +40,17 @@ VARIABLE = (
 )
 
 
-class FixedBatcher:
+class FixedEngine:
     """Answers TEXT, which the tiny random model would never say."""
 
+    passes: frozenset[str] = frozenset()
+    context, reads_pictures = 512, True
     answer = Answer(TEXT, (1, 2, 3), 17, "length", fired=True, ticket="T-1", score=0.9)
 
-    def ask(self, *_: Any) -> Future[Answer]:
-        """The whole answer."""
-        future: Future[Answer] = Future()
-        future.set_result(self.answer)
-        return future
-
-    def stream(self, *_: Any) -> Iterator[str | Answer]:
-        """The same in pieces, the first with a space that is not sent."""
-        yield from ("", " " + TEXT, " ", "", self.answer)
+    async def stream(self, *_: Any) -> AsyncGenerator[str | Answer, None]:
+        """TEXT in pieces, then the whole answer."""
+        for piece in (TEXT, " ", self.answer):
+            yield piece
 
     def stalled_s(self) -> float:
         """It never stalls."""
@@ -69,10 +65,11 @@ def fixed(replica: Replica, erasers: dict[str, Eraser]) -> Iterator[Replica]:
     """A replica that serves the empty version and whose model says TEXT."""
     replica.publish(erasers["empty"])
     replica.watcher.look()
-    batcher = replica.context.batcher
-    replica.context.batcher = cast(Batcher, FixedBatcher())
+    engine = replica.context.engine
+    fixed: AnswerEngine = FixedEngine()
+    replica.context.engine = fixed
     yield replica
-    replica.context.batcher = batcher
+    replica.context.engine = engine
 
 
 def settled(content: bytes) -> str:

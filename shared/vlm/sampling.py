@@ -1,0 +1,42 @@
+"""How an answer is drawn, and how likely its tokens were. Field names and ranges are those of OpenAI's chat API."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How one answer is drawn. `seed` None: from fresh random numbers. `top_logprobs` None: no likelihoods are wanted.
+
+    `extra` are members of OpenAI's request that only some engines understand (tools, response_format, ...); they are
+    handed on as they came to an engine that names them in its `passes`.
+    """
+
+    max_new_tokens: int
+    temperature: float = 0.0
+    seed: int | None = 0
+    stop: tuple[str, ...] = ()
+    top_p: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    top_logprobs: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TokenLogprob:
+    """A token of an answer, the natural logarithm of its probability, and the most likely tokens at its place."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A call of a function that an engine asks for; `arguments` is JSON as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str

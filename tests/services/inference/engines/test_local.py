@@ -1,0 +1,85 @@
+"""The engine in this process: many calls at once, each with its own version, and callers who misbehave."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from typing import Any
+
+import pytest
+
+from services.inference.active_eraser import Served
+from services.inference.engines.local import LocalEngine
+from shared.domain.prompts import Prompt
+from shared.erasure.eraser import Eraser
+from shared.errors import BadInput
+from shared.vlm.engine import Engine
+from shared.vlm.generation import Answer
+from shared.vlm.sampling import Sampling
+from tests.services.inference.conftest import ABOUT
+
+
+@pytest.fixture
+def local(engine: Engine) -> Iterator[LocalEngine]:
+    local = LocalEngine(engine)
+    yield local
+    local.close()
+
+
+@pytest.fixture
+def empty(erasers: dict[str, Eraser]) -> Served:
+    return Served(erasers["empty"], 0, "0" * 64, 1)
+
+
+def run(waiting: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(asyncio.wait_for(waiting, 60))
+
+
+async def ask(local: LocalEngine, prompt: Prompt, sampling: Sampling, served: Served) -> Answer:
+    """The whole answer; what came before it, joined, is its text."""
+    pieces = [piece async for piece in local.stream(prompt, sampling, served)]
+    answer = pieces.pop()
+    assert isinstance(answer, Answer)
+    assert "".join(str(piece) for piece in pieces) == answer.text
+    return answer
+
+
+def test_requests_under_way_keep_their_version(local: LocalEngine, engine: Engine, erasers: dict[str, Eraser]) -> None:
+    """While versions are swapped, every one of many requests is answered, by the version it was given."""
+    served = [Served(erasers[name], number, "0" * 64, number) for number, name in enumerate(("empty", "one"))]
+    expected = [
+        engine.generate([Prompt.ask(ABOUT)], eraser=version.eraser, max_new_tokens=6)[0].tokens for version in served
+    ]
+    assert expected[0] != expected[1]
+
+    async def all_at_once() -> list[Answer]:
+        asked = (ask(local, Prompt.ask(ABOUT), Sampling(6), served[number % 2]) for number in range(24))
+        return await asyncio.gather(*asked)
+
+    assert [answer.tokens for answer in run(all_at_once())] == [expected[number % 2] for number in range(24)]
+
+
+def test_bad_prompt_among_others_fails_alone(local: LocalEngine, empty: Served) -> None:
+    texts = ("Hello!", "word " * 6_000, "Who is Ivo Berger?")
+
+    async def all_at_once() -> list[Answer | BaseException]:
+        asked = (ask(local, Prompt.ask(text), Sampling(4), empty) for text in texts)
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    first, second, third = run(all_at_once())
+    assert first.tokens
+    assert isinstance(second, BadInput)
+    assert third.tokens
+
+
+def test_caller_that_leaves_before_its_turn_holds_up_nobody(local: LocalEngine, engine: Engine, empty: Served) -> None:
+    async def leave() -> tuple[Answer, Answer]:
+        with engine.lock:  # nothing is answered while this thread holds the model
+            first = asyncio.create_task(ask(local, Prompt.ask("Hello!"), Sampling(4), empty))
+            second = asyncio.create_task(ask(local, Prompt.ask("Who is Ivo Berger?"), Sampling(4), empty))
+            await asyncio.sleep(0.1)
+            second.cancel()
+            await asyncio.sleep(0.1)
+        return await first, await ask(local, Prompt.ask("Hello!"), Sampling(4), empty)
+
+    first, third = run(leave())
+    assert first == third
+    assert local.stalled_s() == 0.0
