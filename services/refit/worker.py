@@ -50,6 +50,7 @@ def _load() -> RefitContext:
         recipe=Recipe.named(settings.recipe),
         model_id=settings.model.id,
         source=settings.model.source,
+        reader_blocks=settings.reader_blocks,
         profiles=settings.data / "profiles",
         store=open_store(settings),
         keys=KeyRing.from_settings(settings),

@@ -82,6 +82,19 @@ class ModelSettings(BaseModel):
         return self
 
 
+class EngineSettings(BaseModel):
+    """An OpenAI-compatible server that answers in place of the model in the replica's process."""
+
+    url: str = ""  # with the version: http://host:8000/v1; empty: the engine in the replica's process
+    key: str = ""  # sent to that server as a bearer token, and to nobody else
+    model: str = ""  # its name there; by default the id of the model here
+    system_line: str | None = None  # of a request that is asked again redacted; empty: none
+    connect_s: float = 5.0
+    read_s: float = 60.0  # the longest silence of the server, its first byte included
+    total_s: float = 600.0  # of one answer
+    attempts: int = 3  # of a request that nothing was received of
+
+
 class NightlySettings(BaseModel):
     """The nightly refit."""
 
@@ -178,6 +191,7 @@ class Settings(BaseSettings):
     unknown_answer: str = ""  # the not-knowing sentence, for all languages or as en=...;de=...
     recipe: str = "lacuna"
     device: str = ""
+    reader_blocks: int = 0  # the gate reads the first blocks alone; 0: those that recipe and profile choose
 
     # Processes
     host: str = "127.0.0.1"
@@ -189,6 +203,7 @@ class Settings(BaseSettings):
     step_grace_s: float = 15.0  # a replica whose engine has work and finishes no step for so long is not ready
     restart: RestartSettings = RestartSettings()
     auto_promote: bool = True
+    engine: EngineSettings = EngineSettings()
     nightly: NightlySettings = NightlySettings()
     refit_lease_s: float = 30.0  # a worker that is silent for so long counts as dead
     replica_lease_s: float = 15.0
