@@ -1,6 +1,5 @@
 """RefitContext: what a refit depends on, the profile of its model, and the cache of the base model's statistics."""
 
-import hashlib
 import json
 import logging
 import tempfile
@@ -13,7 +12,6 @@ from typing import TypeVar
 from sqlalchemy import Engine as Database
 
 from services.refit.base_statistics import compute_statistics, statistics_digest
-from services.refit.profile.people import reference_for
 from services.refit.profile.run import STEPS, ProfiledModel, find_profile, make_profile
 from services.refit.progress import Progress
 from services.refit.retain_set import PhotoHashCache, RetainSide, select_retain_side
@@ -32,6 +30,7 @@ from shared.erasure.base_statistics import BaseStatistics
 from shared.erasure.recipe import LACUNA, Recipe
 from shared.errors import BadInput, IntegrityFailure, NotFound
 from shared.evaluation.model_profile import ModelProfile
+from shared.evaluation.profiled_reference import reference_for
 from shared.evaluation.reference import Reference
 from shared.storage.base import ObjectStore
 from shared.storage.object_keys import profile_key, pulls_key, statistics_key
@@ -113,7 +112,7 @@ class RefitContext:
         """sha256 (hex) of the profile that the recipe comes from, for the manifest; None where there is none."""
         if self.profiled is None or self.recipe != self._at_reader_blocks(self.profiled.recipe):
             return None
-        return hashlib.sha256(json.dumps(self.profiled.profile.to_json(), sort_keys=True).encode()).hexdigest()
+        return self.profiled.profile.digest
 
     def _use_profile(self, profiled: ProfiledModel) -> None:
         profile = profiled.profile
