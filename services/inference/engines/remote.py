@@ -245,41 +245,56 @@ class RemoteEngine:
         return replace(answer, logprobs=logprobs_of(logprobs, text, watch, top=top))
 
     async def _again(self, case: _Case, ticket: str) -> Answer:
-        """The answer to a request that concerns `ticket`: to the redacted request, else the last resort."""
-        eraser, sampling = case.eraser, case.sampling
-        if eraser.recipe.fixed_text is not None:
-            return self._sentence(case, eraser.recipe.fixed_text, ticket)
+        """The answer to a request that concerns `ticket`: to the redacted request, else the last resort.
+
+        Where the server says how likely its tokens were, its answer is taken if it is sure of it. Else, and where it
+        does not say, it is asked with the system line, which stands in the place of steering.
+        """
+        if case.eraser.recipe.fixed_text is not None:
+            return self._sentence(case, case.eraser.recipe.fixed_text, ticket)
         prompt = await self._offload(self._redacted, case, ticket)
-        if prompt is None:
-            return self._sentence(case, eraser.last_resort, ticket)
+        if prompt is not None and self.abilities.logprobs and case.eraser.recipe.counterfactual:
+            second = await self._second(case, prompt, ticket)
+            if second is not None and await self._is_sure(case, second, ticket):
+                return await self._offload(self._second_answer, case, second, ticket)
+            prompt = prompt if self._line else None
+        if prompt is not None:
+            lined = with_line(prompt, self._line, system_turns=self._system_turns)
+            second = await self._second(case, lined, ticket)
+            if second is not None:
+                return await self._offload(self._second_answer, case, second, ticket)
+        return self._sentence(case, case.eraser.last_resort, ticket)
+
+    async def _second(self, case: _Case, prompt: Prompt, ticket: str) -> Whole | None:
+        """What the server says to a redacted prompt, unless it tells something or there is no room for it."""
+        sampling = case.sampling
         more = len(self._counter.ids(self._line)) + AHEAD * len(prompt.turns)  # the line, and longer placeholders
         most = min(sampling.max_new_tokens + AHEAD, self.context - case.read.tokens - more)
         if most < 1:
-            return self._sentence(case, eraser.last_resort, ticket)
-        messages = await self._offload(messages_of, prompt, case.pictures)
+            return None
         extra = {name: value for name, value in sampling.extra.items() if name == "response_format"}
-        if await self._offload(self._speaks_of, case, extra):
-            extra = {}
-        sure = replace(sampling, top_logprobs=sampling.top_logprobs or 0) if self.abilities.logprobs else sampling
-        second = await self.upstream.whole(self._body(messages, sure, most, extra=extra))
-        watch = Watch(eraser, case.read.evidence, ticket)
-        tells = await self._offload(watch.told_by_whole, second.text) is not None
-        if tells or not await self._is_sure(case, second, ticket):
-            return self._sentence(case, eraser.last_resort, ticket)
-        text, reason = visible(self._counter, second.text, sampling.max_new_tokens, sampling.stop)
-        return await self._offload(self._answer, case, text, reason or _reason(second.finish), second.logprobs, ticket)
+        names_somebody = bool(extra) and await self._offload(self._speaks_of, case, extra)
+        if self.abilities.logprobs:
+            sampling = replace(sampling, top_logprobs=sampling.top_logprobs or 0)
+        messages = await self._offload(messages_of, prompt, case.pictures)
+        second = await self.upstream.whole(self._body(messages, sampling, most, extra={} if names_somebody else extra))
+        watch = Watch(case.eraser, case.read.evidence, ticket)
+        return None if await self._offload(watch.told_by_whole, second.text) is not None else second
+
+    def _second_answer(self, case: _Case, second: Whole, ticket: str) -> Answer:
+        text, reason = visible(self._counter, second.text, case.sampling.max_new_tokens, case.sampling.stop)
+        return self._answer(case, text, reason or _reason(second.finish), second.logprobs, ticket)
 
     def _redacted(self, case: _Case, ticket: str) -> Prompt | None:
         if not case.eraser.recipe.redact:
             return None
-        readout = case.read.readout
-        (spans,) = case.eraser.mention_spans(readout, [ticket])
-        shift = len(_as_read(case.prompt, case.sampling).turns) - len(case.prompt.turns)
-        asked = case.prompt if not shift else _as_read(case.prompt, case.sampling)
-        prompt = redacted(asked, readout.texts[0], spans, case.eraser, ticket)
+        (spans,) = case.eraser.mention_spans(case.read.readout, [ticket])
+        asked = _as_read(case.prompt, case.sampling)
+        prompt = redacted(asked, case.read.readout.texts[0], spans, case.eraser, ticket)
         if prompt is None:
             return None
-        return with_line(Prompt(prompt.turns[shift:]), self._line, system_turns=self._system_turns)
+        shift = len(asked.turns) - len(case.prompt.turns)  # what stands before the chat is never sent
+        return Prompt(prompt.turns[shift:])
 
     @staticmethod
     def _speaks_of(case: _Case, extra: Mapping[str, Any]) -> bool:
@@ -290,11 +305,8 @@ class RemoteEngine:
     async def _is_sure(self, case: _Case, second: Whole, ticket: str) -> bool:
         """Whether the server is sure of what it says with nobody in the person's place (`ReleaseBounds`).
 
-        Between both bounds it counts whether the first answer tells anything, which is asked for then. A server that
-        does not say how likely its tokens were cannot be held to them: its answer stands where it tells nothing.
+        Between both bounds it counts whether the first answer tells anything, which is asked for then.
         """
-        if not case.eraser.recipe.counterfactual or not self.abilities.logprobs:
-            return True
         if not second.logprobs:
             return False
         bounds = case.eraser.release

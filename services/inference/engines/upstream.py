@@ -28,6 +28,7 @@ RETRIED: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 MOST_BYTES: Final = 64 << 20  # of one answer
 MOST_LINE: Final = 8 << 20  # bytes of one event
 MOST_CONNECTIONS: Final = 512
+LOGGED_EVERY_S: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,10 @@ class Upstream:
         if self.abilities is not None and event.get("model") not in self.abilities.names:
             logger.error("the engine answers as another model than %s", self.model)
             raise Unavailable("The engine answers as another model.")
-        return [_delta(choice) for choice in event.get("choices") or () if not choice.get("index")]
+        choices = event.get("choices") or ()
+        if not all(isinstance(choice, dict) for choice in choices):
+            raise Unavailable("The engine sent what is no answer.")
+        return [_delta(choice) for choice in choices if not choice.get("index")]
 
     def _client(self) -> httpx.AsyncClient:
         loop = asyncio.get_running_loop()
@@ -166,20 +170,23 @@ class Upstream:
             )
         return self._clients[loop]
 
-    async def find_abilities(self, picture: str | None, settled_s: float = 5.0) -> Abilities:
+    async def find_abilities(self, picture: str | None, pause_s: float = 2.0) -> Abilities:
         """Ask the server what it can do, again and again until it can be reached; `picture`: a data URL to try.
 
         Raises BadInput where it does not serve the model or refuses the key.
         """
         logged = 0.0
-        while True:
-            try:
-                return await self._try_abilities(picture)
-            except (Unavailable, NotReady) as exc:
-                if time.monotonic() - logged > 60:
-                    logger.warning("the engine is waited for: %s", exc.detail)
-                    logged = time.monotonic()
-                await asyncio.sleep(settled_s)
+        try:
+            while True:
+                try:
+                    return await self._try_abilities(picture)
+                except (Unavailable, NotReady) as exc:
+                    if not logged or time.monotonic() - logged > LOGGED_EVERY_S:
+                        logger.warning("the engine is waited for: %s", exc.detail)
+                        logged = time.monotonic()
+                    await asyncio.sleep(pause_s)
+        finally:  # the loop may be one for this alone
+            await self.let_go()
 
     async def _try_abilities(self, picture: str | None) -> Abilities:
         listed = await self._listed()
@@ -226,6 +233,12 @@ class Upstream:
         except ValueError as exc:
             raise Unavailable("The engine sent what is no answer.") from exc
         return answered if isinstance(answered, dict) else {}
+
+    async def let_go(self) -> None:
+        """Close the connections of this event loop."""
+        client = self._clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.aclose()
 
     def close(self) -> None:
         """Let go of all connections; from any thread."""
