@@ -11,13 +11,17 @@ from torch import Tensor
 from shared.erasure.eraser import Decision, Eraser, PromptEvidence
 from shared.erasure.readout import RaggedRows, Readout
 from shared.vlm.adapters.base import Adapter
+from shared.vlm.sampling import TokenLogprob, ToolCall
 
 AHEAD: Final = 8  # tokens
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One reply. `fired`, `ticket` and `score` say what the gate found; the service never sends them to a client."""
+    """One reply. `fired`, `ticket` and `score` say what the gate found; the service never sends them to a client.
+
+    `logprobs`: of its tokens, where they were wanted. `tool_calls`: what an engine that takes tools wants called.
+    """
 
     text: str
     tokens: tuple[int, ...]
@@ -26,6 +30,8 @@ class Answer:
     fired: bool = False
     ticket: str | None = None
     score: float = 0.0
+    logprobs: tuple[TokenLogprob, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True)
