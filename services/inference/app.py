@@ -21,7 +21,7 @@ from services.inference.active_eraser import ActiveEraser
 from services.inference.authentication import ClientKeys, WrongKeys
 from services.inference.context import ContextDep, InferenceContext
 from services.inference.gateway import Gateway
-from services.inference.protocol import chat, models
+from services.inference.protocol import chat, completions, models, responses_api
 from services.inference.protocol.errors import STATUSES, error_member
 from services.inference.protocol.remote_pictures import RemotePictures
 from services.inference.responses import HealthResponse, ReadyResponse
@@ -86,7 +86,7 @@ def build(context: InferenceContext, lifespan: Any = None) -> FastAPI:
     app.state.context = context
     rendered = install_error_handlers(app, extend=error_member, statuses=STATUSES)
     app.user_middleware.append(Middleware(Gateway, context=context, rendered=rendered))  # inside the request's id
-    for part in (router, models.router, chat.router, unknown):
+    for part in (router, models.router, chat.router, completions.router, responses_api.router, unknown):
         app.include_router(part)
     openapi.describe(app)
     return app

@@ -8,6 +8,9 @@ from pydantic import BaseModel
 
 from services.inference.headers import HEADER_ERASER
 from services.inference.protocol.chat import ChatCompletionRequest, ChatEvents
+from services.inference.protocol.completions import Completion, CompletionEvents, CompletionRequest
+from services.inference.protocol.response_events import ResponseEvents, ResponseObject
+from services.inference.protocol.responses_api import ResponseRequest
 from services.inference.protocol.streaming import LAST_EVENT
 from services.inference.responses import AnswerHead, ChatCompletion
 from shared.core.openapi import PROBLEM_SCHEMA, Schemas, add_examples, add_problems, example, serve_document
@@ -34,7 +37,13 @@ WITH_BODY: Final = {
 WITH_MODEL: Final = {404: "No such model"}
 WITHOUT_KEY: Final = ("/healthz", "/readyz")
 CHAT_PATH: Final = "/v1/chat/completions"
-BODIES: Final[Mapping[str, type[BaseModel]]] = {CHAT_PATH: ChatCompletionRequest}
+COMPLETIONS_PATH: Final = "/v1/completions"
+RESPONSES_PATH: Final = "/v1/responses"
+BODIES: Final[Mapping[str, type[BaseModel]]] = {
+    CHAT_PATH: ChatCompletionRequest,
+    COMPLETIONS_PATH: CompletionRequest,
+    RESPONSES_PATH: ResponseRequest,
+}
 DETAIL: Final = "There is no model gpt-9; this is demo-vlm."
 TEXT_OR_NULL: Final = {"type": ["string", "null"]}
 PROBLEM_WITH_ERROR: Final[dict[str, Any]] = PROBLEM_SCHEMA | {
@@ -127,4 +136,21 @@ def _streamed_chat(schemas: Schemas) -> str:
     return "".join([events.role(), events.text(text), *events.end(answer), LAST_EVENT])
 
 
-STREAMED: Final = {CHAT_PATH: _streamed_chat}
+def _streamed_completion(schemas: Schemas) -> str:
+    completion = Completion.model_validate(example(schemas["Completion"], schemas))
+    head = AnswerHead(**{name: getattr(completion, name) for name in AnswerHead.model_fields})
+    events = CompletionEvents(head)
+    (choice,) = completion.choices
+    return "".join([events.text(choice.text), events.end(Answer("", (), 0, "stop")), LAST_EVENT])
+
+
+def _streamed_response(schemas: Schemas) -> str:
+    opening = ResponseObject.model_validate(example(schemas["ResponseObject"], schemas))
+    return ResponseEvents(opening).begin()
+
+
+STREAMED: Final = {
+    CHAT_PATH: _streamed_chat,
+    COMPLETIONS_PATH: _streamed_completion,
+    RESPONSES_PATH: _streamed_response,
+}

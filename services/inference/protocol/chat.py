@@ -18,7 +18,7 @@ from services.inference.protocol.bodies import read_body
 from services.inference.protocol.errors import unsupported
 from services.inference.protocol.messages import MOST_MESSAGES, Message, Said, read_prompt
 from services.inference.protocol.sampling import MOST_TOP_LOGPROBS, ChoiceMembers, passed_on
-from services.inference.protocol.streaming import LAST_EVENT, SHUTTING_DOWN, EventStream, event, guarded
+from services.inference.protocol.streaming import LAST_EVENT, EventStream, event, guarded, shutting_down
 from services.inference.responses import (
     AnswerHead,
     ChatCompletion,
@@ -109,7 +109,7 @@ async def chat(request: Request, context: ContextDep) -> Response:
     if body.stream:
         events = ChatEvents(head, body.n, include_usage=body.include_usage, logprobs=body.logprobs)
         started = await while_connected(request.receive, begun(answers))
-        return EventStream(guarded(events.stream(started), LAST_EVENT), headers, SHUTTING_DOWN + LAST_EVENT)
+        return EventStream(guarded(events.stream(started), LAST_EVENT), headers, shutting_down)
     completed = await while_connected(request.receive, whole(answers))
     return JSONResponse(as_json(completion(head, completed, logprobs=body.logprobs)), headers=headers)
 
@@ -231,7 +231,7 @@ class ChatEvents:
         return self._event([ChunkChoice(index=index, delta=delta, finish_reason=reason, **more)])
 
     def _event(self, choices: list[ChunkChoice], usage: UsageResponse | None = None) -> str:
-        more = {"usage": usage} if self._include_usage else {}
+        more: dict[str, Any] = {"usage": usage} if self._include_usage else {}
         return event(
             as_json(ChatCompletionChunk(**self._head, object="chat.completion.chunk", choices=choices, **more))
         )

@@ -53,7 +53,7 @@ def invalid_body(exc: ValidationError) -> BadInput:
             return BadInput("The body is nested too deeply.", reason="invalid_json")
         return BadInput("The body cannot be read: it is not JSON in UTF-8.", reason="invalid_json")
     located = [{**error, "loc": _without_tags(error["loc"])} for error in errors]
-    return BadInput(summarize_validation_errors(located), param=member_path(located[0]["loc"]) or None)
+    return BadInput(summarize_validation_errors(located), param=member_path(_without_tags(first["loc"])) or None)
 
 
 def member_path(location: Sequence[int | str]) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -25,20 +25,29 @@ def event(body: Mapping[str, Any]) -> str:
     return f"data: {json.dumps(body)}\n\n"
 
 
-SHUTTING_DOWN: Final = event(problem_with_error(NotReady("The service is shutting down.")))
+def shutting_down() -> str:
+    """The last events of a stream that the service ends."""
+    return event(problem_with_error(NotReady("The service is shutting down."))) + LAST_EVENT
 
 
-async def guarded(events: AsyncGenerator[str, None], last: str = "") -> AsyncGenerator[str, None]:
+def error_event(error: LacunaError) -> str:
+    """An error after the first byte."""
+    return event(problem_with_error(error))
+
+
+async def guarded(
+    events: AsyncGenerator[str, None], last: str = "", render: Callable[[LacunaError], str] = error_event
+) -> AsyncGenerator[str, None]:
     """`events` and then `last`; an error after the first byte becomes an event of its own."""
     async with aclosing(events):
         try:
             async for each in events:
                 yield each
         except LacunaError as exc:
-            yield event(problem_with_error(exc))
+            yield render(exc)
         except Exception:
             logger.exception("a stream broke off")
-            yield event(problem_with_error(LacunaError("Something went wrong on the server. Its log has the details.")))
+            yield render(LacunaError("Something went wrong on the server. Its log has the details."))
     if last:
         yield last
 
@@ -49,7 +58,11 @@ class EventStream(Response):
     media_type = "text/event-stream"
 
     def __init__(
-        self, events: AsyncGenerator[str, None], headers: Mapping[str, str], goodbye: str, send_s: float = SEND_S
+        self,
+        events: AsyncGenerator[str, None],
+        headers: Mapping[str, str],
+        goodbye: Callable[[], str],
+        send_s: float = SEND_S,
     ) -> None:
         super().__init__(None, headers=dict(headers))
         del self.headers["content-length"]
@@ -66,7 +79,7 @@ class EventStream(Response):
             await cancelled(sending)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
-                    await send({"type": "http.response.body", "body": self.goodbye.encode(), "more_body": False})
+                    await send({"type": "http.response.body", "body": self.goodbye().encode(), "more_body": False})
             raise
         finally:
             await cancelled(sending, leaving)

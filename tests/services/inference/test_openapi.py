@@ -10,7 +10,15 @@ from services.inference.responses import ChatCompletionChunk
 from tests.services.inference.conftest import MODEL, Replica
 from tests.support.openapi import json_answers, schema_errors
 
-PATHS = {"/healthz", "/readyz", "/v1/models", "/v1/models/{model}", "/v1/chat/completions"}
+PATHS = {
+    "/healthz",
+    "/readyz",
+    "/v1/models",
+    "/v1/models/{model}",
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/responses",
+}
 
 
 @pytest.fixture
@@ -36,6 +44,8 @@ def test_operation_ids_are_those_of_earlier_versions(document: dict[str, Any]) -
         "models_v1_models_get",
         "model_v1_models__model__get",
         "chat_v1_chat_completions_post",
+        "completions_v1_completions_post",
+        "respond_v1_responses_post",
     }
 
 
