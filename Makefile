@@ -88,8 +88,10 @@ bench-cost: $(STAMP) ## What a fit and 1 to 1,000 tickets cost at d = 4096 (abou
 	$(BIN)/python -m benchmarks.fit --json build/fit.json
 	$(BIN)/python -m benchmarks.tickets_cost --json build/tickets_cost.json
 
-bench-real: real-lm ## Forgetting public figures in a real language model (about 40 minutes on 2 cores)
-	$(BIN)/python -m benchmarks.real_lm --model models/smol-lm --profiles build/real/profiles --json docs/results/real_lm.json
+bench-real: smol-vlm ## Forgetting in two models with real weights, all systems (several hours on 2 cores; goes on where it stopped)
+	$(BIN)/python -m benchmarks.real_weights --model models/smol-lm --people 10 --json docs/results/real_lm.json
+	$(BIN)/python -m benchmarks.real_weights --model models/smol-vlm-built --people 4 --json docs/results/smol_vlm.json
+	$(BIN)/python -m benchmarks.real_tables
 
 bench-many: $(STAMP) ## 64 tickets one after the other, with withdrawals: told, touched, cost (about 15 minutes)
 	$(BIN)/python -m benchmarks.many_tickets --json build/many_tickets.json

@@ -19,10 +19,11 @@ from rich.console import Console
 from services.audit.black_box import BlackBox
 from services.audit.context import AuditContext, context_from
 from services.audit.left_out import ATTACKS_NEVER_RUN
+from services.audit.profiled import suite_for
 from services.audit.tasks import open_tickets
 from shared.artifacts.erasers import load_verified_eraser
 from shared.core.config import load_settings
-from shared.core.logging import configure_logging
+from shared.core.logging import LogStyle, configure_logging
 from shared.db.repositories import erasers
 from shared.db.repositories.tickets import get_ticket
 from shared.db.session import transaction
@@ -41,7 +42,7 @@ def main() -> None:
     parser.add_argument("--families", default="", help=f"of {', '.join(FAMILIES)}; all if left out")
     parser.add_argument("--per-family", type=int, help="attacks of one family, at most")
     given = parser.parse_args()
-    configure_logging(logging.WARNING)
+    configure_logging(logging.WARNING, LogStyle())
     try:
         families = chosen_families(given.families)
         figures = attack_ticket(
@@ -90,7 +91,7 @@ def attack_ticket(
     material = open_tickets(context, str(version.id), covered)
     if ticket_id not in material.subjects:
         raise NotFound(f"Ticket {ticket_id} is over, and nothing of it is left to attack with.")
-    suite = context.suite
+    suite = suite_for(context, version)
     subject = suite.engine.readable(material.subjects[ticket_id])
     black_box = BlackBox(suite.engine, suite.reference, suite.seed)
     observed = black_box.in_full(eraser, ticket_id, subject, families, most)

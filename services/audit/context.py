@@ -1,7 +1,7 @@
 """Everything that an audit needs, built once from the settings: by the worker, and by the attack command."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Engine as Database
 
@@ -22,7 +22,10 @@ from shared.vlm.loading import load
 
 @dataclass(frozen=True)
 class AuditContext:
-    """The model with its suite, the limits, and where versions and tickets are read from."""
+    """The model with its suite, the limits, and where versions and tickets are read from.
+
+    `suites` are those with a profile of the model, by its digest (profiled.py).
+    """
 
     suite: Suite
     thresholds: Thresholds
@@ -32,6 +35,7 @@ class AuditContext:
     database: Database
     lease_s: float = 30.0
     heartbeat: Callable[[], None] = lambda: None  # of the worker process, not of the audit's lease
+    suites: dict[str, Suite] = field(default_factory=dict)
 
 
 def context_from(settings: Settings) -> AuditContext:

@@ -11,6 +11,7 @@ from typing import Any
 
 from services.audit.context import AuditContext
 from services.audit.operator_retain_set import OperatorRetainSet
+from services.audit.profiled import suite_for
 from services.audit.verdict import Verdict, judge, settled
 from shared.artifacts.erasers import load_verified_eraser
 from shared.artifacts.retain_sets import open_retain_set
@@ -65,7 +66,7 @@ def audit_version(context: AuditContext, audit_id: str, version_id: str) -> None
             material = open_tickets(context, version_id, tickets)
             new = len(material.subjects.keys() - unchanged)
             logger.info("audit of version %d: %d tickets, %d changed", version.number, len(material.subjects), new)
-            report = context.suite.audit(
+            report = suite_for(context, version).audit(
                 eraser,
                 material.subjects,
                 lambda stage: logger.info("version %d: %s", version.number, stage),

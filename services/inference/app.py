@@ -26,8 +26,10 @@ from services.inference.protocol.errors import STATUSES, error_member
 from services.inference.protocol.remote_pictures import RemotePictures
 from services.inference.responses import HealthResponse, ReadyResponse
 from shared.core.config import Settings, load_settings
+from shared.core.exits import NO_RESTART, end_process
 from shared.core.http import install_error_handlers
-from shared.core.logging import configure_logging
+from shared.core.metrics import HTTP, INFERENCE
+from shared.core.observability import observe
 from shared.db.session import make_engine
 from shared.errors import BadInput, NotFound
 
@@ -43,7 +45,7 @@ def create(settings: Settings | None = None) -> FastAPI:
     """The application, from the environment where no settings are given; the model is loaded in the background."""
     chosen = settings or load_settings()
     chosen.need("database_url", "kek", "verify_keys")
-    configure_logging()
+    observe(chosen, "inference", HTTP, INFERENCE)
     database = make_engine(chosen.database.url, chosen.database.idle_s)
     context = InferenceContext(
         ActiveEraser(chosen.grace_s),
@@ -59,11 +61,11 @@ def create(settings: Settings | None = None) -> FastAPI:
             # imports torch, which takes seconds: the health checks must answer before
             replica = importlib.import_module("services.inference.replica")
             local = replica.open_engine(chosen)
-            context.engine = local
+            context.engine = replica.metered(local)
             replica.watch(local, context.active_eraser, database, chosen, done)
         except BadInput as exc:  # a model that no restart repairs: its sentence says what to do
             logger.error("the model cannot be served; the process ends: %s", exc.detail)
-            os.kill(os.getpid(), signal.SIGTERM)
+            end_process(NO_RESTART)
         except Exception:
             logger.exception("the model cannot be served; the process ends")
             os.kill(os.getpid(), signal.SIGTERM)

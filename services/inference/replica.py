@@ -5,7 +5,9 @@ import threading
 from sqlalchemy import Engine as Database
 
 from services.inference.active_eraser import ActiveEraser
+from services.inference.engines.base import AnswerEngine
 from services.inference.engines.local import LocalEngine
+from services.inference.engines.metered import MeteredEngine
 from services.inference.watcher import Watcher
 from shared.core.config import Settings
 from shared.crypto.keyring import KeyRing
@@ -22,6 +24,11 @@ def open_engine(settings: Settings) -> LocalEngine:
     engine = Engine(load(settings.model.source, device=settings.device or None))
     engine.generate([Prompt.ask("Hello!")], max_new_tokens=2)
     return LocalEngine(engine)
+
+
+def metered(engine: AnswerEngine) -> AnswerEngine:
+    """The engine with its answers counted and traced."""
+    return MeteredEngine(engine)
 
 
 def watch(

@@ -1,19 +1,17 @@
 """RefitContext: what a refit depends on, the profile of its model, and the cache of the base model's statistics."""
 
-import hashlib
 import json
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Engine as Database
 
 from services.refit.base_statistics import compute_statistics, statistics_digest
-from services.refit.profile.people import reference_for
 from services.refit.profile.run import STEPS, ProfiledModel, find_profile, make_profile
 from services.refit.progress import Progress
 from services.refit.retain_set import PhotoHashCache, RetainSide, select_retain_side
@@ -32,6 +30,7 @@ from shared.erasure.base_statistics import BaseStatistics
 from shared.erasure.recipe import LACUNA, Recipe
 from shared.errors import BadInput, IntegrityFailure, NotFound
 from shared.evaluation.model_profile import ModelProfile
+from shared.evaluation.profiled_reference import reference_for
 from shared.evaluation.reference import Reference
 from shared.storage.base import ObjectStore
 from shared.storage.object_keys import profile_key, pulls_key, statistics_key
@@ -58,12 +57,26 @@ class RefitContext:
     source: str = ""  # where the model was loaded from; a profile names it
     profiles: Path | None = None  # folder of profiles; None: the model is never profiled
     profiled: ProfiledModel | None = None
+    reader_blocks: int = 0  # the identity gate reads none but so many first blocks; 0: those that the recipe names
     _statistics: dict[str, BaseStatistics] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._photo_hashes = PhotoHashCache(self.store, self.keys)
 
     def ensure_profile(self, progress: Progress) -> None:
+        """Settle the recipe: what the model's profile says, at the blocks that a reader has."""
+        self._take_profile(progress)
+        self.recipe = self._at_reader_blocks(self.recipe)
+
+    def _at_reader_blocks(self, recipe: Recipe) -> Recipe:
+        """The recipe with its gate at the reader's blocks, unless it reads none but these already."""
+        if not self.reader_blocks or recipe.gate != "identity":
+            return recipe
+        if recipe.gate_layers is not None and max(recipe.gate_layers) < self.reader_blocks:
+            return recipe
+        return replace(recipe, gate_layers=tuple(range(self.reader_blocks)))
+
+    def _take_profile(self, progress: Progress) -> None:
         """Take over what the model's profile says: the recipe, whom the model knows, its not-knowing answer.
 
         The profile is read from the folder of profiles or from the store, or made: minutes, once for each model. A
@@ -91,13 +104,15 @@ class RefitContext:
 
     def recipe_named(self, name: str) -> Recipe:
         """`Recipe.named`, with the profile's choices for the recipe `lacuna`."""
-        return self.profiled.recipe if self.profiled is not None and name == LACUNA.name else Recipe.named(name)
+        if self.profiled is not None and name == LACUNA.name:
+            return self._at_reader_blocks(self.profiled.recipe)
+        return self._at_reader_blocks(Recipe.named(name))
 
     def profile_digest(self) -> str | None:
         """sha256 (hex) of the profile that the recipe comes from, for the manifest; None where there is none."""
-        if self.profiled is None or self.recipe != self.profiled.recipe:
+        if self.profiled is None or self.recipe != self._at_reader_blocks(self.profiled.recipe):
             return None
-        return hashlib.sha256(json.dumps(self.profiled.profile.to_json(), sort_keys=True).encode()).hexdigest()
+        return self.profiled.profile.digest
 
     def _use_profile(self, profiled: ProfiledModel) -> None:
         profile = profiled.profile
@@ -149,7 +164,7 @@ class RefitContext:
     def _steering_vectors(self, retain_side: RetainSide, progress: Progress) -> SteeringVectors:
         """From beside the model, else from the store, else computed and stored; the same for every retain set."""
         progress.enter("finding the steering vectors")
-        if self.profiled is not None and self.recipe == self.profiled.recipe:
+        if self.profiled is not None and self.recipe == self._at_reader_blocks(self.profiled.recipe):
             return self.profiled.vectors
         key = pulls_key(self.model_id, steering_vectors_digest(self.engine, self.recipe, self.reference))
         vectors = load_beside_model(self.engine, self.recipe, self.reference) or self._stored(

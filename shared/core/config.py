@@ -7,7 +7,7 @@ settings mean, and which process reads them, is in docs/settings.md.
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -45,10 +45,20 @@ class VaultSettings(BaseModel):
 
 
 class LogSettings(BaseModel):
-    """Keys of the audit log."""
+    """Keys of the audit log, and how log lines are written."""
 
     key: str = ""  # private: signs checkpoints and certificates; the control loop alone has it
     verify_keys: str = ""  # public: name+id+base64 as auditors pin them, comma-separated, the newest first
+    format: Literal["text", "json"] = "text"  # of log lines on standard error
+    access: bool = True  # a line for each HTTP request
+
+
+class MetricsSettings(BaseModel):
+    """Where a process serves its metrics, which tell who is forgotten to whoever can also ask the model."""
+
+    host: str = "127.0.0.1"
+    port: int | None = None  # 0: nowhere; None: nowhere too, but under `lacuna up` the first of six ports from 8610
+    token: str = ""  # that a reader has to send; needed where the host is not loopback
 
 
 class TsaSettings(BaseModel):
@@ -72,12 +82,32 @@ class ModelSettings(BaseModel):
         return self
 
 
+class EngineSettings(BaseModel):
+    """An OpenAI-compatible server that answers in place of the model in the replica's process."""
+
+    url: str = ""  # with the version: http://host:8000/v1; empty: the engine in the replica's process
+    key: str = ""  # sent to that server as a bearer token, and to nobody else
+    model: str = ""  # its name there; by default the id of the model here
+    system_line: str | None = None  # of a request that is asked again redacted; empty: none
+    connect_s: float = 5.0
+    read_s: float = 60.0  # the longest silence of the server, its first byte included
+    total_s: float = 600.0  # of one answer
+    attempts: int = 3  # of a request that nothing was received of
+
+
 class NightlySettings(BaseModel):
     """The nightly refit."""
 
     hour: int = 2  # UTC
     catch_up_s: float = 900.0  # the control loop orders the refit where the scheduler has not ordered it by then
     grace_s: float = 7200.0  # an alarm is raised where the refit has not finished by then
+
+
+class RestartSettings(BaseModel):
+    """How `lacuna up` starts processes again that end by themselves."""
+
+    most: int = 8  # a process that ends more often within the window ends the stack; 0: the first end does
+    window_s: float = 600.0
 
 
 class DeadmanSettings(BaseModel):
@@ -172,6 +202,7 @@ class Settings(BaseSettings):
     unknown_answer: str = ""  # the not-knowing sentence, for all languages or as en=...;de=...
     recipe: str = "lacuna"
     device: str = ""
+    reader_blocks: int = 0  # the gate reads the first blocks alone; 0: those that recipe and profile choose
 
     # Processes
     host: str = "127.0.0.1"
@@ -182,13 +213,17 @@ class Settings(BaseSettings):
     grace_s: float = 120.0  # how long a replica goes on serving while it cannot reach the database
     picture: PictureSettings = PictureSettings()
     step_grace_s: float = 15.0  # a replica whose engine has work and finishes no step for so long is not ready
+    restart: RestartSettings = RestartSettings()
     auto_promote: bool = True
+    engine: EngineSettings = EngineSettings()
     nightly: NightlySettings = NightlySettings()
     refit_lease_s: float = 30.0  # a worker that is silent for so long counts as dead
     replica_lease_s: float = 15.0
     lost_after_s: float = 30.0  # a message that no worker has begun on by then is sent again
 
     # Monitoring
+    metrics: MetricsSettings = MetricsSettings()
+    tracing: str = "off"  # off, console, otlp
     pulse_grace_s: float = 120.0  # an alarm is raised where a process is silent for so long
     order_grace_s: float = 3600.0  # and where nobody carries out an order for so long
     deadman: DeadmanSettings = DeadmanSettings()

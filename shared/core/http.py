@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.core.access_log import observed, route_template
 from shared.core.logging import REQUEST_ID_HEADER, bind_request_id, current_request_id
 from shared.core.validation import summarize_validation_errors
 from shared.errors import BadInput, Forbidden, HttpError, LacunaError, LengthRequired, TooLarge, Unauthorized
@@ -65,7 +66,7 @@ def install_error_handlers(
 
     @app.exception_handler(Exception)
     async def unexpected_error(request: Request, error: Exception) -> JSONResponse:
-        logger.error("unexpected error at %s %s", request.method, request.url.path, exc_info=error)
+        logger.error("unexpected error at %s %s", request.method, route_template(request.scope), exc_info=error)
         return rendered(LacunaError("Something went wrong on the server. Its log has the details."))
 
     app.add_middleware(RequestContextMiddleware, rendered=rendered)
@@ -74,6 +75,7 @@ def install_error_handlers(
 
 class RequestContextMiddleware:
     """Binds the request id, refuses bodies that are too large, and adds `scope["state"]["headers"]` to the answer.
+    Each request is logged and counted.
 
     It is plain ASGI, because the middleware class of the framework costs an extra task for each request.
     """
@@ -98,10 +100,8 @@ class RequestContextMiddleware:
             await send(message)
 
         refusal = _refusal(scope["method"], received)
-        if refusal is not None:
-            await self._rendered(refusal)(scope, receive, send_with_headers)
-            return
-        await self._app(scope, receive, send_with_headers)
+        app = self._app if refusal is None else self._rendered(refusal)
+        await observed(app, scope, receive, send_with_headers)
 
 
 def _refusal(method: str, headers: dict[bytes, bytes]) -> LacunaError | None:

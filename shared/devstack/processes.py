@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -13,12 +13,14 @@ import httpx
 import shared
 from shared.core.config import ModelSettings
 from shared.devstack.backends import Backends
+from shared.devstack.commands import Command
 from shared.devstack.ports import LOOPBACK
 from shared.devstack.secrets import secrets_of
-from shared.devstack.supervisor import Command
 
 PROJECT_ROOT: Final = Path(shared.__file__).resolve().parents[1]
 
+OBSERVED: Final = ("request", "inference", "control-loop", "refit", "audit", "beat")  # in the order of their ports
+SHARED_COUNTS: Final = "metrics"  # folder in which the workers of the request API count together
 SECRET_NAMES: Final = (
     "ROLE_PASSWORDS",
     "FIRST_KEYS",
@@ -74,6 +76,7 @@ class ProcessSpecs:
     known: Mapping[str, str]
     request_port: int
     inference_port: int
+    metrics_ports: Mapping[str, int] = field(default_factory=dict)  # by process; one that is missing serves none
 
     def env(self, process: str) -> dict[str, str]:
         """The environment of `process`: its own secrets and no other process's."""
@@ -85,7 +88,10 @@ class ProcessSpecs:
             "TOKENIZERS_PARALLELISM": "false",
             "LACUNA_DATA": str(self.data),
             "LACUNA_MODEL_SOURCE": self._model(),
+            "LACUNA_METRICS_PORT": str(self.metrics_ports.get(process, 0)),
         }
+        if process == "request" and self.metrics_ports:
+            env["PROMETHEUS_MULTIPROC_DIR"] = str(self.data / SHARED_COUNTS)
         env |= {"LACUNA_S3_ENDPOINT": self.backends.s3_endpoint} | secrets_of(process, self.backends, self.known)
         if "LACUNA_KEK" in env and self.base.get("LACUNA_VAULT_TOKEN"):
             env["LACUNA_VAULT_TOKEN"] = self.base["LACUNA_VAULT_TOKEN"]

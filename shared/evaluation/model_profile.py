@@ -4,6 +4,7 @@ Written once per model by `services.refit.profile`, as JSON, and read by the ref
 no tensor, no model.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -160,6 +161,11 @@ class ModelProfile:
     trials: tuple[PullTrial, ...]
     recipe: Mapping[str, Any]
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """sha256 (hex) of the whole profile; the manifest of a version that was made with it states it."""
+        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

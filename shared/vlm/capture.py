@@ -1,6 +1,7 @@
 """Activations and readouts of prompts, unsteered: what erasers are fitted on and audits decide from.
 
-`layers` are positions in the site's list of layers, None for all of them. Only those blocks are hooked.
+`layers` are positions in the site's list of layers, None for all of them. Only those blocks are hooked, and the
+model is run no further than the last of them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,7 +16,7 @@ from shared.erasure.eraser import Decision, Eraser
 from shared.erasure.readout import Readout
 from shared.vlm.batching import batches, windows
 from shared.vlm.engine import Engine
-from shared.vlm.hooks import CaptureLastToken, hooked
+from shared.vlm.hooks import CaptureLastToken, read_blocks
 from shared.vlm.readouts import CaptureReadout, CaptureSpans
 
 Layers = tuple[int, ...] | None
@@ -37,8 +38,8 @@ def activations(
     out = torch.zeros(len(prompts), len(blocks), engine.vlm.site.hidden_size)
     for positions, encoded in batches(adapter, prompts):
         capture = CaptureLastToken(len(blocks))
-        with engine.exclusive(), hooked(blocks, capture):
-            engine.vlm.model(**adapter.inputs(encoded), use_cache=False, logits_to_keep=1)
+        with engine.exclusive():
+            read_blocks(engine.vlm.model, adapter.inputs(encoded), blocks, capture)
         out[positions] = capture.stacked().cpu()
         done += len(positions)
         if count is not None:
@@ -66,8 +67,8 @@ def readout_batches(
     adapter, blocks = engine.vlm.adapter, engine.blocks_at(layers)
     for positions, encoded in batches(adapter, prompts):
         capture = CaptureReadout(adapter, encoded, len(blocks))
-        with engine.exclusive(), hooked(blocks, capture):
-            engine.vlm.model(**adapter.inputs(encoded), use_cache=False, logits_to_keep=1)
+        with engine.exclusive():
+            read_blocks(engine.vlm.model, adapter.inputs(encoded), blocks, capture)
         read = engine.reader.prompts(adapter, encoded) if texts else ()
         yield ReadoutBatch(positions, replace(capture.readout(layers), texts=read))
 
@@ -102,7 +103,7 @@ def mention_states(
     for positions, encoded in batches(adapter, prompts):
         spans = [adapter.span(prompts[position], names[position]) for position in positions]
         capture = CaptureSpans(encoded, spans, len(blocks))
-        with engine.exclusive(), hooked(blocks, capture):
-            engine.vlm.model(**adapter.inputs(encoded), use_cache=False, logits_to_keep=1)
+        with engine.exclusive():
+            read_blocks(engine.vlm.model, adapter.inputs(encoded), blocks, capture)
         states.update(zip(positions, capture.spans(), strict=True))
     return [states[position] for position in range(len(prompts))]

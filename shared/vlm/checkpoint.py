@@ -68,6 +68,15 @@ def inspect(source: str | Path) -> Checkpoint:
     return Checkpoint(str(source), model_type, config, _parameters(source, config))
 
 
+def weight_files(source: str | Path) -> list[Path]:
+    """The safetensors files of a checkpoint that was inspected; those of a hub model are fetched if need be."""
+    index = _file(source, INDEX, cached_is_enough=True)
+    names = [WEIGHTS]
+    if index is not None:
+        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    return [path for name in names if (path := _file(source, name)) is not None]
+
+
 def _check_folder(folder: Path) -> None:
     """Raise for the folders that are often given by mistake."""
     if (folder / CONFIG).exists():

@@ -1,8 +1,9 @@
 """What a batch is asked, how far its answers have come, and what comes out. Calls no model."""
 
 import math
+import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from shared.erasure.eraser import Decision, Eraser, PromptEvidence
 from shared.erasure.readout import RaggedRows, Readout
 from shared.vlm.adapters.base import Adapter
-from shared.vlm.sampling import TokenLogprob, ToolCall
+from shared.vlm.sampling import Sampling, TokenLogprob, ToolCall
 
 AHEAD: Final = 8  # tokens
 
@@ -52,6 +53,25 @@ class GenerationRequest:
     layers: tuple[int, ...] | None = None
     steers: bool = True
     scores: bool = False  # keep how likely the tokens were
+    top_p: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    top_logprobs: int | None = None  # keep the likelihoods of the tokens and of so many others at their place
+
+    @classmethod
+    def of(cls, sampling: Sampling, eraser: Eraser | None) -> "GenerationRequest":
+        """The request for one prompt. Without a seed, from fresh random numbers."""
+        return cls(
+            eraser,
+            sampling.max_new_tokens,
+            sampling.temperature,
+            [secrets.randbits(31) if sampling.seed is None else sampling.seed],
+            sampling.stop,
+            top_p=sampling.top_p,
+            presence_penalty=sampling.presence_penalty,
+            frequency_penalty=sampling.frequency_penalty,
+            top_logprobs=sampling.top_logprobs,
+        )
 
     @property
     def checks_answers(self) -> bool:
@@ -128,6 +148,7 @@ class DecodeState:
     visible: list[int | None]
     closed: list[bool]
     log_likelihood: list[float]
+    logprobs: list[list[TokenLogprob]] = field(default_factory=list)  # of each row's tokens, where they are wanted
 
     @classmethod
     def begun(cls, prefill: PrefillState, count: int, closed: Sequence[int] = ()) -> "DecodeState":
@@ -136,7 +157,7 @@ class DecodeState:
         tokens: list[list[int]] = [[] for _ in range(count)]
         states: list[list[Tensor]] = [[] for _ in range(count)]
         ends = [row in closed for row in range(count)]
-        return cls(prefill, tokens, finished, states, [None] * count, ends, [0.0] * count)
+        return cls(prefill, tokens, finished, states, [None] * count, ends, [0.0] * count, [[] for _ in range(count)])
 
     def answer_tokens_of(self, row: int) -> list[int]:
         """The tokens that belong to the answer."""

@@ -4,8 +4,8 @@ The only place where a forward pass is changed. Works on the residual stream at 
 (shared/erasure/site.py).
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -53,6 +53,32 @@ def hooked(blocks: Sequence[nn.Module], hook: BlockHook) -> Iterator[None]:
             handle = block.register_forward_hook(forward_hook(layer))
             stack.callback(handle.remove)
         yield
+
+
+class _Read(Exception):
+    """Every block has been read: the rest of the forward pass is not needed."""
+
+
+def read_blocks(model: nn.Module, inputs: Mapping[str, Tensor], blocks: Sequence[nn.Module], hook: BlockHook) -> None:
+    """Run `model` on `inputs` and call `hook` as `hooked` does, as far as the last of `blocks`.
+
+    Nothing behind it is computed: reading block 2 of 30 costs a tenth of a forward pass. What is read is, bit for bit,
+    what a whole pass gives. `blocks` are not empty.
+    """
+    missing = set(range(len(blocks)))
+
+    def stop_behind(layer: int) -> Callable[..., None]:
+        def call(*_: Any) -> None:
+            missing.discard(layer)
+            if not missing:
+                raise _Read
+
+        return call
+
+    with hooked(blocks, hook), suppress(_Read), ExitStack() as stack:
+        for layer, block in enumerate(blocks):
+            stack.callback(block.register_forward_hook(stop_behind(layer)).remove)
+        model(**inputs, use_cache=False, logits_to_keep=1)
 
 
 class CaptureLastToken:

@@ -6,7 +6,7 @@ Only safetensors are read, and no code of the repository is run (`trust_remote_c
 import hashlib
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from shared.vlm.adapters.qwen3_vl import Qwen3VlAdapter
 from shared.vlm.adapters.smolvlm import SmolVlmAdapter
 from shared.vlm.adapters.templates import template_of, traits_of
 from shared.vlm.checkpoint import Checkpoint, inspect
+from shared.vlm.first_blocks import Rest, rest_of
 from shared.vlm.memory import bytes_free
 
 logger = logging.getLogger(__name__)
@@ -67,8 +68,12 @@ class Vlm:
     device: torch.device
 
 
-def load(source: str | Path, *, device: str | None = None, dtype: torch.dtype | None = None) -> Vlm:
+def load(
+    source: str | Path, *, device: str | None = None, dtype: torch.dtype | None = None, blocks: int | None = None
+) -> Vlm:
     """The model at `source`: bfloat16 on a GPU where there is one, else float32 on the CPU.
+
+    `blocks`: the first of its decoder blocks alone, for a reader; the site is the whole model's all the same.
 
     Raises BadInput, with a sentence that says what to do, where there is no model that can be served.
     """
@@ -77,25 +82,30 @@ def load(source: str | Path, *, device: str | None = None, dtype: torch.dtype | 
     transformers_logging.disable_progress_bar()
     checkpoint = inspect(source)
     family = _family(checkpoint.model_type, str(source))
-    _check_memory(checkpoint, kind, chosen)
+    if blocks is None:
+        _check_memory(checkpoint, kind, chosen)
     try:
-        model, processor = family.load(source, kind)
+        model, processor = family.load(source, kind, blocks)
     except (OSError, ValueError, TypeError, ArithmeticError, RuntimeError, ImportError, LookupError) as exc:
         reason = " ".join(str(exc).split())
         raise BadInput(f"No model could be loaded from {source}: {reason[:MOST]}") from exc
     _check_processor(source, processor)
+    rest = None if blocks is None else rest_of(source, model, family(model, processor).blocks)
     model = model.to(chosen).eval().requires_grad_(requires_grad=False)
-    return wrap(model, processor)
+    if blocks is not None and rest is None:
+        logger.info("%s is loaded whole once, to know its digest: its tensors have other names in the files", source)
+        return replace(wrap(model, processor), site=load(source, device=device, dtype=dtype).site)
+    return wrap(model, processor, rest)
 
 
-def wrap(model: Any, processor: Any) -> Vlm:
-    """The same for a model that is in memory already."""
+def wrap(model: Any, processor: Any, rest: Rest | None = None) -> Vlm:
+    """The same for a model that is in memory already; `rest`: what the digest of the whole model needs besides."""
     adapter = _family(model.config.model_type, "This")(model, processor)
     parameter = next(model.parameters())
     site = Site(
-        layers=tuple(range(len(adapter.blocks))),
+        layers=tuple(range(len(adapter.blocks) if rest is None else rest.blocks)),
         hidden_size=adapter.hidden_size,
-        base_model=_model_digest(model),
+        base_model=_model_digest(model, rest),
         template=hashlib.sha256(template_of(processor).encode()).hexdigest(),
         processor=_processor_digest(processor),
         dtype=str(parameter.dtype).removeprefix("torch."),
@@ -141,12 +151,13 @@ def _check_processor(source: str | Path, processor: Any) -> None:
         logger.warning("the chat template of %s has no system turns: they stand before the next user's text", source)
 
 
-def _model_digest(model: Any) -> str:
+def _model_digest(model: Any, rest: Rest | None = None) -> str:
     """Over weights and configuration: the same weights read from another vision layer are another model."""
-    digest = hashlib.sha256(
-        json.dumps(_without_incidental(model.config.to_dict()), sort_keys=True, default=str).encode()
-    )
-    for name, value in sorted(model.state_dict().items()):
+    config = model.config if rest is None else rest.config
+    digest = hashlib.sha256(json.dumps(_without_incidental(config.to_dict()), sort_keys=True, default=str).encode())
+    tensors = dict(model.state_dict())
+    for name in sorted({*tensors, *(rest.names if rest is not None else ())}):
+        value = tensors[name] if name in tensors or rest is None else rest.read(name)
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

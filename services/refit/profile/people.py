@@ -14,11 +14,10 @@ from shared.evaluation.public_data import PublicFigure, public_figures
 from shared.evaluation.reference import Reference
 
 RETAINED: Final = 12  # people who shape the whiteners of the curves
-FORGOTTEN: Final = 8  # people who are fitted as tickets are
+FORGOTTEN: Final = 8  # people who are fitted as tickets are; of few who calibrate, half
 OTHERS: Final = 24  # people who set the thresholds
 ORDINARY: Final = 60  # prompts about nobody
 VALIDATION: Final = 16  # people on whom the second pass is tried
-FEWEST_KNOWN: Final = 4  # in a split, before unknown people are left out of it
 
 
 def figures_of(reference: Reference) -> tuple[PublicFigure, ...]:
@@ -27,35 +26,12 @@ def figures_of(reference: Reference) -> tuple[PublicFigure, ...]:
     return tuple(figure for figure in public_figures() if figure.name in names)
 
 
-def reference_for(reference: Reference, knowledge: Knowledge, sentence: str) -> Reference:
-    """`reference` for this model: of the public figures to be retained, only those that it knows.
-
-    An answer that the model invents about somebody unknown is no knowledge that could be kept. Unknown figures stay in
-    the other splits, where their names set thresholds or show that an answer did not change. A split in which hardly
-    anybody is known is left as it is. The not-knowing answer becomes `sentence` unless the reference states one.
-    """
-    figures = {figure.name for figure in public_figures()}
-    unknown = {
-        person.id
-        for person in reference.of("celebrity_fit")
-        if person.subject.names and person.subject.names[0] in figures - knowledge.names
-    }
-    retained = reference.of("celebrity_fit")
-    if len(retained) - len(unknown) < FEWEST_KNOWN:
-        unknown = set()
-    return replace(
-        reference,
-        people=tuple(person for person in reference.people if person.id not in unknown),
-        unknown_answer=reference.unknown_answer or sentence,
-        stored_digest=None,
-    )
-
-
 def reading_people(reference: Reference, knowledge: Knowledge) -> ReadingPeople:
     """The parts of the curves, all from splits that fits may see."""
     retained = [*reference.of("retain_fit"), *reference.of("celebrity_fit")]
     calibration = _known_first(reference.of("calibration"), knowledge)
-    forgotten, others = calibration[:FORGOTTEN], calibration[FORGOTTEN:]
+    fitted = min(FORGOTTEN, len(calibration) // 2)
+    forgotten, others = calibration[:fitted], calibration[fitted:]
     if len(retained) < 2 or not forgotten or not others:
         raise BadInput(
             f"There are {len(retained)} people to retain and {len(calibration)} to calibrate with: too few to see "

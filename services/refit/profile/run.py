@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, TypeVar
 from services.refit.profile.declining import observe_declining
 from services.refit.profile.knowledge import find_known
 from services.refit.profile.loading import measure_loading
-from services.refit.profile.people import figures_of, reading_people, reference_for, validation_people
+from services.refit.profile.people import figures_of, reading_people, validation_people
 from services.refit.profile.pull import choose_pull
 from services.refit.profile.reading import read_identity
 from services.refit.profile.report import write_report
@@ -35,6 +35,7 @@ from shared.evaluation.model_profile import (
     Reading,
     read_profile,
 )
+from shared.evaluation.profiled_reference import reference_for
 from shared.evaluation.reference import Reference
 from shared.vlm.engine import Engine
 

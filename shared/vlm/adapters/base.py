@@ -11,6 +11,8 @@ from typing import Any, ClassVar, Protocol
 import torch
 from PIL.Image import Image
 from torch import Tensor, nn
+from transformers import AutoConfig
+from transformers.utils import logging as transformers_logging
 
 from shared.domain.prompts import Prompt
 from shared.errors import BadInput
@@ -50,8 +52,11 @@ class Adapter(Protocol):
     def __init__(self, model: Any, processor: Any) -> None: ...
 
     @staticmethod
-    def load(source: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
-        """Model and processor from a folder or hub id. Reads safetensors only and runs no code of the repository."""
+    def load(source: str | Path, dtype: torch.dtype, blocks: int | None = None) -> tuple[Any, Any]:
+        """Model and processor from a folder or hub id. Reads safetensors only and runs no code of the repository.
+
+        `blocks`: the first of the decoder blocks, which alone are read from the files; None: all.
+        """
 
     @property
     def blocks(self) -> Sequence[nn.Module]:
@@ -134,14 +139,22 @@ class LoadedModel:
         return inside[0], inside[-1] + 1
 
 
-def pretrained(model_class: Any, source: str | Path, dtype: torch.dtype) -> Any:
+def pretrained(model_class: Any, source: str | Path, dtype: torch.dtype, blocks: int | None = None) -> Any:
     """The model of that class of transformers at `source`, from safetensors alone and without code of the repository.
 
-    Raises BadInput where the files lack tensors of the model, which transformers would fill with random numbers.
+    `blocks`: see `Adapter.load`; transformers leaves tensors of the others on the disk. Raises BadInput where the files
+    lack tensors of the model, which transformers would fill with random numbers.
     """
-    model, report = model_class.from_pretrained(
-        source, dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True
-    )
+    shorter = {} if blocks is None else {"config": first_blocks(whole_config(source), blocks)}
+    verbosity = transformers_logging.get_verbosity()
+    if blocks is not None:  # the tensors of the other blocks are not unexpected
+        transformers_logging.set_verbosity_error()
+    try:
+        model, report = model_class.from_pretrained(
+            source, dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True, **shorter
+        )
+    finally:
+        transformers_logging.set_verbosity(verbosity)
     missing = sorted(report["missing_keys"])
     if missing:
         raise BadInput(
@@ -149,6 +162,27 @@ def pretrained(model_class: Any, source: str | Path, dtype: torch.dtype) -> Any:
             "download it again, or take the model that was trained to write text."
         )
     return model
+
+
+def whole_config(source: str | Path) -> Any:
+    """The configuration of the model at `source`."""
+    return AutoConfig.from_pretrained(source, trust_remote_code=False)
+
+
+def first_blocks(config: Any, count: int) -> Any:
+    """The configuration of the same model with its first `count` decoder blocks alone; `config` is changed.
+
+    Raises BadInput where the model has fewer.
+    """
+    text = config.get_text_config()
+    whole = text.num_hidden_layers
+    if not 1 <= count <= whole:
+        raise BadInput(f"The model has {whole} decoder blocks: there are no first {count} of them.")
+    text.num_hidden_layers = count
+    for name, value in text.to_dict().items():
+        if "layer" in name and isinstance(value, list) and len(value) == whole:
+            setattr(text, name, value[:count])  # one entry for each block: layer_types, no_rope_layers
+    return config
 
 
 def chat_text(processor: Any, prompt: Prompt) -> str:

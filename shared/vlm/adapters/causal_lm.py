@@ -62,10 +62,10 @@ class CausalLmAdapter(LoadedModel):
     has_pictures: ClassVar[bool] = False
 
     @staticmethod
-    def load(source: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
+    def load(source: str | Path, dtype: torch.dtype, blocks: int | None = None) -> tuple[Any, Any]:
         """See Adapter."""
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-        return pretrained(AutoModelForCausalLM, source, dtype), TextProcessor(tokenizer)
+        return pretrained(AutoModelForCausalLM, source, dtype, blocks), TextProcessor(tokenizer)
 
     def encode(self, prompts: Sequence[Prompt]) -> list[Encoded]:
         """See Adapter; raises BadInput for a prompt with a picture."""

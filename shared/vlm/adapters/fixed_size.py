@@ -30,10 +30,10 @@ class FixedSizeAdapter(LoadedModel):
     model_class: ClassVar[Any]
 
     @classmethod
-    def load(cls, source: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
+    def load(cls, source: str | Path, dtype: torch.dtype, blocks: int | None = None) -> tuple[Any, Any]:
         """See Adapter."""
         processor = cls.processor(source)
-        return pretrained(cls.model_class, source, dtype), processor
+        return pretrained(cls.model_class, source, dtype, blocks), processor
 
     @classmethod
     def processor(cls, source: str | Path) -> Any:

@@ -37,9 +37,9 @@ class QwenVlAdapter(LoadedModel):
     processor_class: ClassVar[Any]
 
     @classmethod
-    def load(cls, source: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
+    def load(cls, source: str | Path, dtype: torch.dtype, blocks: int | None = None) -> tuple[Any, Any]:
         """See Adapter. The processor is assembled without its video part, which would need torchvision."""
-        model = pretrained(cls.model_class, source, dtype)
+        model = pretrained(cls.model_class, source, dtype, blocks)
         parts = still_parts(source, cls.processor_class)
         return model, cls.processor_class(parts.images, parts.tokenizer, chat_template=parts.template)
 

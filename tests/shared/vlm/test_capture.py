@@ -119,6 +119,40 @@ def test_readout_at_some_layers_is_that_part_of_the_whole(engine: Engine) -> Non
             capture.readout(engine, prompts(), layers=(1,)).at((0, 1))
 
 
+def test_model_is_run_no_further_than_the_blocks_that_are_read(engine: Engine) -> None:
+    """Behind them nothing is computed, and what is read is that of a whole pass; the next pass is whole again."""
+    blocks, ran = engine.vlm.adapter.blocks, list[int]()
+    handles = [block.register_forward_pre_hook(lambda *_, at=at: ran.append(at)) for at, block in enumerate(blocks)]
+    try:
+        first = capture.readout(engine, prompts()[1:2], layers=(0,))
+        mention = capture.mention_states(engine, prompts()[1:2], ["Mara Novak"], layers=(0,))[0]
+        last = capture.activations(engine, prompts()[1:2], layers=(0,))
+        assert ran == [0, 0, 0]
+        whole = capture.readout(engine, prompts()[1:2])
+        assert ran == [0, 0, 0, 0, 1]
+    finally:
+        for handle in handles:
+            handle.remove()
+    _, by_hand = states(engine, prompts()[1])
+    assert torch.equal(first.words.rows, whole.words.rows[:, :1])
+    assert torch.equal(last, whole.last[:, :1])
+    assert torch.equal(whole.last[0], by_hand[-1])
+    start, end = engine.vlm.adapter.span(prompts()[1], "Mara Novak")
+    assert torch.equal(mention, by_hand[start:end, :1])
+
+
+def test_failure_inside_the_model_is_not_taken_for_the_end(engine: Engine) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    handle = engine.vlm.adapter.blocks[0].register_forward_pre_hook(fail)
+    try:
+        with pytest.raises(RuntimeError, match="broken"):
+            capture.activations(engine, prompts()[:1], layers=(0,))
+    finally:
+        handle.remove()
+
+
 def test_serving_reads_the_gated_layers_alone(engine: Engine, name: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     """An eraser that looks at block 1 decides as on all blocks, and nothing is hooked to block 0, answers included."""
     eraser = checking(engine, name)
