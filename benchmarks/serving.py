@@ -5,8 +5,8 @@
 The local engine of the inference service is asked by asynchronous clients about people who are not forgotten. CPU time
 is that of the whole process, torch's threads included: unlike wall time it does not depend on other users of the
 machine. Measured are: the engine without a ticket, with one and with 64; clients from 1 to 32; traffic of mixed
-settings against uniform traffic; `generate` of transformers on the same prompts; how soon a client that leaves frees
-its place; and versions that are swapped under load, where every answer must be that of exactly one version.
+settings against uniform traffic; `generate` of transformers on the same prompts; and versions that are swapped under
+load, where every answer must be that of exactly one version.
 
 64 tickets are four fitted people, each sixteen times under other names: the cost depends on the shapes.
 """
@@ -105,7 +105,7 @@ class Clients:
     def __init__(self, local: LocalEngine, prompts: Sequence[Prompt], seconds: float) -> None:
         self.local, self.prompts, self.seconds = local, prompts, seconds
 
-    async def run(self, count: int, served: Callable[[], Served], settings: Callable[[int], Sampling]) -> Load:
+    async def run(self, count: int, served: Served, settings: Callable[[int], Sampling]) -> Load:
         """`count` clients, each of which asks again as soon as it is answered, for `seconds`."""
         firsts: list[float] = []
         wholes: list[float] = []
@@ -117,7 +117,7 @@ class Clients:
             turn = number
             while time.monotonic() < until:
                 began, first = time.monotonic(), None
-                async for piece in self.local.stream(self.prompts[turn % len(self.prompts)], settings(turn), served()):
+                async for piece in self.local.stream(self.prompts[turn % len(self.prompts)], settings(turn), served):
                     first = first or time.monotonic() - began
                     if isinstance(piece, Answer):
                         tokens += len(piece.tokens)
@@ -164,23 +164,6 @@ def of_transformers(engine: Engine, prompts: Sequence[Prompt], batch: int) -> di
         "cpu_ms_per_answer": 1000 * used / len(prompts),
         "tokens_per_s": tokens / (time.monotonic() - wall),
     }
-
-
-async def steps_until_free(local: LocalEngine, engine: Engine, served: Served, prompt: Prompt) -> int:
-    """Forward passes after a client has left in the middle of a long answer, until nothing runs any more."""
-    passes = 0
-
-    def count(*_: Any) -> None:
-        nonlocal passes
-        passes += 1
-
-    stream = local.stream(prompt, Sampling(200, temperature=1.0, seed=1), served)
-    await anext(stream)
-    hook = engine.vlm.model.register_forward_pre_hook(count)
-    await stream.aclose()
-    await asyncio.sleep(1.0)
-    hook.remove()
-    return passes
 
 
 async def swaps(local: LocalEngine, engine: Engine, versions: Sequence[Served], prompts: Sequence[Prompt]) -> Any:
@@ -246,26 +229,23 @@ async def measure(engine: Engine, reference: Reference, seconds: float) -> dict[
     loads: dict[str, list[Load]] = {name: [] for name in version}
     for _ in range(2):  # in turns, so that a disturbance meets all of them
         for name, served in version.items():
-            loads[name].append(await clients.run(CLIENTS, lambda served=served: served, uniform))
+            loads[name].append(await clients.run(CLIENTS, served, uniform))
     figures["by_tickets"] = {name: [load.figures() for load in each] for name, each in loads.items()}
     cost = {name: statistics.mean(load.cpu_s for load in each) for name, each in loads.items()}
     figures["overhead_one"] = cost["one"] / cost["none"] - 1
     figures["overhead_many"] = cost["many"] / cost["none"] - 1
     logger.info("overhead: one ticket %.3f, many %.3f", figures["overhead_one"], figures["overhead_many"])
-    by_count = {count: await clients.run(count, lambda: version["one"], uniform) for count in COUNTS}
+    by_count = {count: await clients.run(count, version["one"], uniform) for count in COUNTS}
     figures["by_clients"] = {str(count): load.figures() for count, load in by_count.items()}
     figures["first_p95_ratio_16"] = percentile(by_count[16].first_s, 0.95) / statistics.median(by_count[1].first_s)
     figures["throughput_ratio_16"] = (
         figures["by_clients"]["16"]["answers_per_s"] / figures["by_clients"]["1"]["answers_per_s"]
     )
-    alike = await clients.run(CLIENTS, lambda: version["one"], uniform)
-    unlike = await clients.run(CLIENTS, lambda: version["one"], mixed)
+    alike = await clients.run(CLIENTS, version["one"], uniform)
+    unlike = await clients.run(CLIENTS, version["one"], mixed)
     figures["mixed_over_uniform_cpu_per_token"] = (unlike.cpu_s * unlike.answers / unlike.tokens) / (
         alike.cpu_s * alike.answers / alike.tokens
     )
-    figures["steps_until_free"] = [
-        await steps_until_free(local, engine, version["one"], prompt) for prompt in about[:5]
-    ]
     figures["swaps"] = await swaps(local, engine, list(version.values()), about[:40])
     local.close()
     figures["transformers_generate"] = {
@@ -276,7 +256,7 @@ async def measure(engine: Engine, reference: Reference, seconds: float) -> dict[
 
 async def warm_up(clients: Clients, served: Served) -> None:
     """A short run that is not counted: first forward passes are slower."""
-    await Clients(clients.local, clients.prompts, 1.0).run(4, lambda: served, uniform)
+    await Clients(clients.local, clients.prompts, 1.0).run(4, served, uniform)
 
 
 def main() -> None:
