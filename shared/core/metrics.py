@@ -1,8 +1,9 @@
 """Every metric of every process, in one place. docs/metrics.md lists them and is tested against this file.
 
 No metric names anybody: no label holds a ticket, a person, a key, a text or a path, and every label takes one of a few
-values that are known beforehand. They are not public all the same: whoever may ask the model and read how often it
-fired learns who is forgotten. So they are served on a port of their own (metrics_server.py), never beside the answers.
+values that are known beforehand. None is called `job` or `instance`, which Prometheus itself gives to what it reads.
+They are not public all the same: whoever may ask the model and read how often it fired learns who is forgotten. So they
+are served on a port of their own (metrics_server.py), never beside the answers.
 
 `python -m shared.core.metrics` writes docs/metrics.md.
 """
@@ -162,16 +163,16 @@ TASK_AGE_SECONDS: Final = Gauge(
 JOBS: Final = Counter(
     "lacuna_loop_jobs_total",
     "Runs of the loop's jobs, by job and result: succeeded, failed.",
-    ("job", "result"),
+    ("name", "result"),
     registry=LOOP.registry,
 )
 JOB_SECONDS: Final = Histogram(
-    "lacuna_loop_job_seconds", "Duration of a job.", ("job",), buckets=LATENCY_S, registry=LOOP.registry
+    "lacuna_loop_job_seconds", "Duration of a job.", ("name",), buckets=LATENCY_S, registry=LOOP.registry
 )
 JOB_SUCCESS_TIME: Final = Gauge(
     "lacuna_loop_job_last_success_timestamp_seconds",
     "When a job last succeeded (Unix time).",
-    ("job",),
+    ("name",),
     registry=LOOP.registry,
 )
 DATABASE_GAUGES: Final = (

@@ -10,7 +10,7 @@ from shared.core import metrics
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "metrics.md"
 # A label may take as many values as there are routes, jobs, tasks or states, and no more.
-LABELS = {"method", "route", "status", "outcome", "kind", "channel", "result", "reading", "task", "job", "state",
+LABELS = {"method", "route", "status", "outcome", "kind", "channel", "result", "reading", "task", "state",
           "queue", "name", "current"}  # fmt: skip
 
 
