@@ -45,9 +45,8 @@ def messages_of(prompt: Prompt, pictures: Pictures) -> list[dict[str, Any]]:
 
 
 def _message(turn: Turn, pictures: Pictures) -> dict[str, Any]:
-    given = getattr(turn, "extra", None)
-    if given:
-        return {name: given[name] for name in MESSAGE_MEMBERS if name in given}
+    if turn.extra:
+        return {name: turn.extra[name] for name in MESSAGE_MEMBERS if name in turn.extra}
     if not turn.images:
         return {"role": turn.role, "content": turn.text}
     parts = [{"type": "image_url", "image_url": {"url": pictures.url(picture)}} for picture in turn.images]

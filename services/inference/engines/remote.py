@@ -39,7 +39,7 @@ from shared.vlm.adapters.templates import traits_of
 from shared.vlm.generation import AHEAD, Answer
 from shared.vlm.progress import Progress
 from shared.vlm.reader import Reader, ReadPrompt
-from shared.vlm.sampling import Sampling, TokenLogprob
+from shared.vlm.sampling import Sampling, TokenLogprob, context_exceeded
 from shared.vlm.second_pass import MOST_PICTURES, NAME_TOKENS, WHO
 
 logger = logging.getLogger(__name__)
@@ -149,11 +149,10 @@ class RemoteEngine:
     def _fitting(self, sampling: Sampling, prompt_tokens: int) -> Sampling:
         """The sampling with a limit that the context has room for; raises BadInput where it has none."""
         room = self.context - prompt_tokens
-        if room >= 1 and getattr(sampling, "fills_context", False):
+        if room >= 1 and sampling.fills_context:
             return replace(sampling, max_new_tokens=room)
         if sampling.max_new_tokens > room:
-            needed = prompt_tokens + sampling.max_new_tokens
-            raise BadInput(f"Prompt and answer need {needed} tokens; the model has {self.context}.")
+            raise context_exceeded(self.context, prompt_tokens, sampling.max_new_tokens)
         return sampling
 
     async def _fires(self, case: _Case) -> str | None:
