@@ -3,8 +3,8 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def admin_url(stack: Stack) -> str:
 
 def copy_bucket(stack: Stack, folder: Path) -> None:
     words = arguments(stack, "s3")
-    port = next(second for first, second in zip(words, words[1:], strict=False) if first == "-s3.port")
+    port = next(second for first, second in pairwise(words) if first == "-s3.port")
     known = json.loads((stack.data / "secrets.json").read_text())
     store = S3Store(f"http://{LOOPBACK}:{port}", known["s3_access_key"], known["s3_secret_key"], BUCKET)
     for key in store.list(""):
@@ -66,7 +66,7 @@ def state(stack: Stack) -> tuple[list[dict[str, Any]], int]:
 
 
 @pytest.fixture(scope="module")
-def backup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backup]:
+def backup(tmp_path_factory: pytest.TempPathFactory) -> Backup:
     """A backup of a stack that runs; a ticket is filed after it."""
     folder = tmp_path_factory.mktemp("backup")
     data = tmp_path_factory.mktemp("running") / "data"
@@ -84,7 +84,7 @@ def backup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backup]:
         copy_bucket(stack, folder / "bucket")
     for name in SECRET_FILES:
         shutil.copy(data / name, folder / name)
-    yield Backup(folder, tickets, answers, size)
+    return Backup(folder, tickets, answers, size)
 
 
 def restore(backup: Backup, data: Path) -> None:
