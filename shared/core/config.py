@@ -129,6 +129,17 @@ class WebhookSettings(BaseModel):
         return tuple(host.strip() for host in self.hosts.split(",") if host.strip())
 
 
+class PictureSettings(BaseModel):
+    """Pictures that clients of the model give by address."""
+
+    hosts: str = ""  # comma-separated: images.example.org, *.example.org; empty: pictures come in the request alone
+
+    @property
+    def host_list(self) -> tuple[str, ...]:
+        """The single entries of `hosts`."""
+        return tuple(host.strip().lower() for host in self.hosts.split(",") if host.strip())
+
+
 class RateSettings(BaseModel):
     """Rate limits of the API."""
 
@@ -200,6 +211,7 @@ class Settings(BaseSettings):
     replica: str = "inference-0"
     poll_s: float = 3.0  # a replica looks at the desired state at least so often; changes are announced to it
     grace_s: float = 120.0  # how long a replica goes on serving while it cannot reach the database
+    picture: PictureSettings = PictureSettings()
     step_grace_s: float = 15.0  # a replica whose engine has work and finishes no step for so long is not ready
     restart: RestartSettings = RestartSettings()
     auto_promote: bool = True

@@ -1,7 +1,7 @@
 """What both HTTP services share: errors as problem+json (RFC 9457), request ids, bearer tokens, a bound on bodies."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -23,11 +23,17 @@ METHODS_WITH_BODY: Final = ("POST", "PUT", "PATCH")
 Extend = Callable[[LacunaError], dict[str, Any]]
 
 
-def install_error_handlers(app: FastAPI, extend: Extend | None = None) -> None:
-    """Answer every error of `app` with a problem document, to which `extend` may add members."""
+def install_error_handlers(
+    app: FastAPI, extend: Extend | None = None, statuses: Mapping[int, int] | None = None
+) -> Callable[[LacunaError], JSONResponse]:
+    """Answer every error of `app` with a problem document; returns what makes the answer of an error.
+
+    `extend` may add members to a document; `statuses` says which statuses are sent instead of those of our errors.
+    """
 
     def rendered(error: LacunaError, status: int | None = None, headers: dict[str, str] | None = None) -> JSONResponse:
-        body = error.problem() | ({"status": status} if status else {}) | (extend(error) if extend else {})
+        sent_status = status or (statuses or {}).get(error.status, error.status)
+        body = error.problem() | {"status": sent_status} | (extend(error) if extend else {})
         if (request_id := current_request_id()) is not None:
             body["request_id"] = request_id
         sent = dict(headers or {})
@@ -64,6 +70,7 @@ def install_error_handlers(app: FastAPI, extend: Extend | None = None) -> None:
         return rendered(LacunaError("Something went wrong on the server. Its log has the details."))
 
     app.add_middleware(RequestContextMiddleware, rendered=rendered)
+    return rendered
 
 
 class RequestContextMiddleware:
@@ -108,7 +115,12 @@ def _refusal(method: str, headers: dict[bytes, bytes]) -> LacunaError | None:
 
 def bearer_token(request: Request) -> str:
     """The key or token of the Authorization header. Raises Unauthorized."""
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    return bearer_token_of(request.headers)
+
+
+def bearer_token_of(headers: Mapping[str, str]) -> str:
+    """The same, of the headers alone."""
+    scheme, _, key = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Unauthorized("Send an API key or a token: Authorization: Bearer lk_...")
     return key.strip()

@@ -49,10 +49,12 @@ def web_command(service: str, port: int, env: Mapping[str, str]) -> Command:
         except httpx.HTTPError:
             return False
 
-    argv = [sys.executable, "-m", "uvicorn", f"services.{service}.app:create", "--factory", "--host", LOOPBACK]
-    workers = ["--workers", "2"] if service == "request" else []  # a model is loaded once
-    argv += ["--port", str(port), "--log-level", "warning", *workers]
-    return Command(service, argv, env, ready, patience_s=90)
+    argv = [sys.executable, "-m", "services.inference.server"]  # one process: a model is loaded once
+    if service == "request":
+        argv = [sys.executable, "-m", "uvicorn", "services.request.app:create", "--factory", "--workers", "2"]
+        argv += ["--log-level", "warning"]
+    argv += ["--host", LOOPBACK, "--port", str(port)]
+    return Command(service, argv, env, ready, patience_s=180)
 
 
 @dataclass(frozen=True)

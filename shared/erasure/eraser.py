@@ -145,8 +145,7 @@ class Eraser:
         """For each of `count` answers, the ticket whose name its tokens (at the gated layers) hold, if any."""
         if self.identity is None:
             return [None] * count
-        answers = Readout.of_answers(answer_tokens, count, self.gated)
-        score, nearest = self.identity.scores(answers).max(dim=1)
+        score, nearest = self.identity.answer_scores(answer_tokens, count).max(dim=1)
         return self._decision(score, nearest).ticket
 
     def examine(self, readout: Readout) -> "Examined":

@@ -18,7 +18,7 @@ from shared.erasure.readout import Readout
 from shared.errors import BadInput
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.choosing import choose
-from shared.vlm.forward_passes import Computation, ForwardPass, ReadPrompts, ReadTokens, T
+from shared.vlm.forward_passes import Computation, ForwardPass, MatchAnswers, ReadPrompts, ReadTokens, T
 from shared.vlm.generation import Answer, DecodeState, GenerationRequest, PrefillState
 from shared.vlm.hooks import (
     AddVector,
@@ -144,11 +144,13 @@ class Decoder:
                 return value
             result = self.perform(forward_pass)
 
-    def perform(self, forward_pass: ForwardPass) -> PrefillState | Tensor | None:
-        """Run one forward pass; see ReadPrompts and ReadTokens for the result."""
+    def perform(self, forward_pass: ForwardPass) -> Any:
+        """Run one forward pass; see its class for the result."""
         if isinstance(forward_pass, ReadPrompts):
             return self.prefill(forward_pass.encoded, forward_pass.request)
-        return self._read_token(forward_pass)
+        if isinstance(forward_pass, MatchAnswers):
+            return forward_pass.eraser.match_answers(forward_pass.tokens, forward_pass.count)
+        return self.read_token(forward_pass)
 
     def decode_to_end(self, encoded: Sequence[Encoded], request: GenerationRequest) -> Computation[DecodeState]:
         """The state at the end of all answers."""
@@ -208,7 +210,8 @@ class Decoder:
                 if all(state.closed):
                     return
 
-    def _read_token(self, asked: ReadTokens) -> Tensor | None:
+    def read_token(self, asked: ReadTokens) -> Tensor | None:
+        """See ReadTokens."""
         read = self.blocks_at(asked.request.read_layers) if asked.reading else []
         capture = CaptureLastToken(len(read))
         blocks, hook = (read, capture) if asked.reading else self.decode_hook(asked.request)

@@ -16,7 +16,7 @@ from shared.erasure.readout import Readout
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.batching import batches
 from shared.vlm.decoding import cut
-from shared.vlm.forward_passes import Computation, ForwardPass, ReadPrompts, ReadTokens
+from shared.vlm.forward_passes import Computation, ForwardPass
 from shared.vlm.generation import Answer, DecodeState, ExaminedBatch, GenerationRequest
 from shared.vlm.sampling import TokenLogprob
 from shared.vlm.second_pass import Reviser
@@ -77,7 +77,7 @@ class Engine(Reviser):
             with self.exclusive():
                 step = next(computation, None) if result is None else computation.send(result)
                 result = None
-                if isinstance(step, ReadPrompts | ReadTokens):
+                if isinstance(step, ForwardPass):
                     result = self.perform(step)
                     step = ""
             if step is None:
@@ -121,9 +121,12 @@ class Engine(Reviser):
                 answers[row] = answer
         return answers
 
-    def _holds_back(self, encoded: Sequence[Encoded], state: DecodeState, request: GenerationRequest) -> bool:
+    def _holds_back(
+        self, encoded: Sequence[Encoded], state: DecodeState, request: GenerationRequest
+    ) -> Computation[bool]:
         """Whether nothing more may be sent of the first answer: it tells of somebody forgotten, or may turn out to."""
-        if self.rows_to_redo(state, request).rows:
+        redo = yield from self.rows_to_redo(state, request)
+        if redo.rows:
             return True
         eraser = request.eraser
         shown = eraser is not None and state.prefill.evidence is not None and bool(encoded[0].photos)
@@ -196,7 +199,7 @@ class Engine(Reviser):
             state, result = step, None
             ready = "" if fires else self._ready(state, request)
             if len(ready) > len(sent):
-                fires = self._holds_back(encoded, state, request)
+                fires = yield from self._holds_back(encoded, state, request)
                 if not fires:
                     yield ready[len(sent) :]
                     sent = ready

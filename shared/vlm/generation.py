@@ -3,13 +3,14 @@
 import math
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor
 
 from shared.erasure.eraser import Decision, Eraser, PromptEvidence
+from shared.erasure.gates.name_windows import WINDOW
 from shared.erasure.readout import RaggedRows, Readout
 from shared.vlm.adapters.base import Adapter
 from shared.vlm.sampling import Sampling, TokenLogprob, ToolCall
@@ -19,7 +20,10 @@ AHEAD: Final = 8  # tokens
 
 @dataclass(frozen=True)
 class Answer:
-    """One reply. `fired`, `ticket` and `score` say what the gate found; the service never sends them to a client."""
+    """One reply. `fired`, `ticket` and `score` say what the gate found; the service never sends them to a client.
+
+    `logprobs`: of its tokens, where they were wanted. `tool_calls`: what an engine that takes tools wants called.
+    """
 
     text: str
     tokens: tuple[int, ...]
@@ -145,7 +149,8 @@ class DecodeState:
     visible: list[int | None]
     closed: list[bool]
     log_likelihood: list[float]
-    logprobs: list[list[TokenLogprob]] = field(default_factory=list)  # of each row's tokens, where they are wanted
+    logprobs: list[list[TokenLogprob]]  # of each row's tokens, where they are wanted
+    cleared: list[int]  # how many tokens of each row were held against the tickets' names, and end none
 
     @classmethod
     def begun(cls, prefill: PrefillState, count: int, closed: Sequence[int] = ()) -> "DecodeState":
@@ -154,7 +159,17 @@ class DecodeState:
         tokens: list[list[int]] = [[] for _ in range(count)]
         states: list[list[Tensor]] = [[] for _ in range(count)]
         ends = [row in closed for row in range(count)]
-        return cls(prefill, tokens, finished, states, [None] * count, ends, [0.0] * count, [[] for _ in range(count)])
+        return cls(
+            prefill,
+            tokens,
+            finished,
+            states,
+            [None] * count,
+            ends,
+            [0.0] * count,
+            [[] for _ in range(count)],
+            [0] * count,
+        )
 
     def answer_tokens_of(self, row: int) -> list[int]:
         """The tokens that belong to the answer."""
@@ -165,10 +180,12 @@ class DecodeState:
         count = len(self.tokens[row]) + (self.closed[row] and self.finished[row] == "stop")
         return math.exp(self.log_likelihood[row] / count) if count else 0.0
 
-    def answer_tokens(self) -> RaggedRows:
-        """The answers' tokens as a gate looks at them."""
-        owners = [row for row, states in enumerate(self.answer_states) for _ in states]
-        states = [state for states in self.answer_states for state in states]
+    def answer_tokens(self, *, new: bool = False) -> RaggedRows:
+        """The answers' tokens as a gate looks at them; `new`: only as many as a name needs that is not `cleared`."""
+        begins = [max(0, cleared - WINDOW + 1) if new else 0 for cleared in self.cleared]
+        kept = [states[begin:] for begin, states in zip(begins, self.answer_states, strict=True)]
+        owners = [row for row, states in enumerate(kept) for _ in states]
+        states = [state for states in kept for state in states]
         return RaggedRows(torch.stack(states) if states else torch.zeros(0, 1, 1), torch.tensor(owners).long())
 
 

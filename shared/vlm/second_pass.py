@@ -18,7 +18,7 @@ from shared.erasure.readout import Readout
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.batching import batches
 from shared.vlm.decoding import Decoder, cut
-from shared.vlm.forward_passes import Computation
+from shared.vlm.forward_passes import Computation, MatchAnswers
 from shared.vlm.generation import Answer, DecodeState, GenerationRequest, PrefillState, RowsToRedo
 from shared.vlm.loading import Vlm
 from shared.vlm.redaction import placeholder_tokens, redact, without_earlier_turns
@@ -42,15 +42,21 @@ class Reviser(Decoder):
         super().__init__(vlm)
         self._placeholder = placeholder_tokens(vlm.tokenizer)
 
-    def rows_to_redo(self, state: DecodeState, request: GenerationRequest) -> RowsToRedo:
-        """The rows whose prompt fired, then those whose answer so far tells of somebody forgotten."""
+    def rows_to_redo(self, state: DecodeState, request: GenerationRequest) -> Computation[RowsToRedo]:
+        """The rows whose prompt fired, then those whose answer so far tells of somebody forgotten.
+
+        Asked again of a longer answer, it compares only the tokens that came since.
+        """
         fired, eraser = state.prefill.fired_rows, request.eraser
         decision = state.prefill.decision.take(fired)
         if eraser is None or not request.checks_answers:
             return RowsToRedo(fired, decision)
         tickets: list[str | None] = [None] * len(state.tokens)
         if any(state.answer_states):
-            tickets = eraser.match_answers(state.answer_tokens(), len(state.tokens))
+            tickets = yield MatchAnswers(eraser, state.answer_tokens(new=True), len(state.tokens))
+            for row, ticket in enumerate(tickets):
+                if ticket is None:
+                    state.cleared[row] = len(state.answer_states[row])
         if state.prefill.evidence is not None:
             for row, tokens in enumerate(state.tokens):
                 if tickets[row] is None and tokens and row not in fired:
@@ -70,9 +76,9 @@ class Reviser(Decoder):
         """
         eraser = request.eraser
         if eraser is None or state.prefill.evidence is None:
-            return self.rows_to_redo(state, request)
+            return (yield from self.rows_to_redo(state, request))
         yield from self._resolve_doubts(encoded, state, eraser)
-        redo = self.rows_to_redo(state, request)
+        redo = yield from self.rows_to_redo(state, request)
         for row, prompt in enumerate(encoded):
             if row in redo.rows or not prompt.photos:
                 continue

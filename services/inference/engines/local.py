@@ -12,6 +12,7 @@ import threading
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import replace
 from typing import Final
 
 from services.inference.active_eraser import Served
@@ -21,7 +22,7 @@ from shared.vlm.adapters.base import Encoded
 from shared.vlm.continuous import MOST_ROWS, ContinuousBatch, Outcome, Running
 from shared.vlm.engine import Engine
 from shared.vlm.generation import Answer, GenerationRequest
-from shared.vlm.sampling import Sampling
+from shared.vlm.sampling import Sampling, context_exceeded
 
 logger = logging.getLogger(__name__)
 MOST_WAITING: Final = 512  # calls that have not begun
@@ -104,7 +105,7 @@ class LocalEngine:
         self.engine.progress.begin()
         try:
             encoded = await asyncio.get_running_loop().run_in_executor(self._encoder, self.engine.encode, prompt)
-            call = _Call(encoded, request)
+            call = _Call(encoded, _fitting(request, sampling, len(encoded.ids), self.context))
             try:
                 self._waiting.put_nowait(call)
             except queue.Full as exc:
@@ -174,6 +175,14 @@ class LocalEngine:
         call.finish(value)
         if isinstance(value, BaseException) and not isinstance(value, LacunaError):
             call.context.run(logger.error, "the engine failed", exc_info=value)
+
+
+def _fitting(request: GenerationRequest, sampling: Sampling, prompt_tokens: int, context: int) -> GenerationRequest:
+    """The request with its longest answer; raises BadInput where the context has no room for it."""
+    most = max(1, context - prompt_tokens) if sampling.fills_context else request.max_new_tokens
+    if prompt_tokens + most > context:
+        raise context_exceeded(context, prompt_tokens, most)
+    return replace(request, max_new_tokens=most)
 
 
 def _shutting_down() -> NotReady:
