@@ -11,6 +11,7 @@ import random
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -24,13 +25,12 @@ Behaviour = Callable[[random.Random, Connection], Awaitable[None]]
 
 def valid(draw: random.Random, key: str = KEY) -> bytes:
     """A request that could be answered."""
-    path, body = draw.choice(
-        [
-            ("chat/completions", {"messages": [{"role": "user", "content": "Hello!"}], "n": draw.randint(1, 3)}),
-            ("completions", {"prompt": ["Hello!"] * draw.randint(1, 3)}),
-            ("responses", {"input": "Hello!"}),
-        ]
-    )
+    requests: list[tuple[str, dict[str, Any]]] = [
+        ("chat/completions", {"messages": [{"role": "user", "content": "Hello!"}], "n": draw.randint(1, 3)}),
+        ("completions", {"prompt": ["Hello!"] * draw.randint(1, 3)}),
+        ("responses", {"input": "Hello!"}),
+    ]
+    path, body = draw.choice(requests)
     members = body | {"model": MODEL, "stream": draw.random() < 0.7}
     sent = json.dumps(members).encode()
     return (
