@@ -13,6 +13,7 @@ from services.inference.protocol.bodies import MOST_MEMBERS
 from tests.services.inference.protocol.conftest import KEY, MODEL, PATIENCE_S, TEXT, Service
 
 CHAT = "/v1/chat/completions"
+HELLO = [{"role": "user", "content": "Hello!"}]
 NULLS = [
     "max_tokens",
     "max_completion_tokens",
@@ -70,7 +71,7 @@ def text_of(response: httpx.Response) -> str:
 
 
 def test_null_means_not_given_for_every_member(service: Service) -> None:
-    assert text_of(service.chat(**{"text": "Hello!"} | dict.fromkeys(NULLS))) == TEXT
+    assert text_of(service.post(CHAT, {"model": MODEL, "messages": HELLO} | dict.fromkeys(NULLS))) == TEXT
     ((_, sampling),) = service.engine.asked
     assert (sampling.temperature, sampling.top_p, sampling.seed, sampling.extra) == (0.0, 1.0, 0, {})
     message = {"role": "user", "content": "Hello!", "name": None, "tool_calls": None, "tool_call_id": None}
