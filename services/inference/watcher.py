@@ -10,6 +10,7 @@ forgotten; else the replica refuses every request.
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -25,6 +26,7 @@ from shared.crypto.keyring import KeyRing
 from shared.crypto.signing import Verifier
 from shared.db.repositories import rollouts
 from shared.db.session import transaction
+from shared.erasure.eraser import Eraser
 from shared.erasure.site import Site
 from shared.errors import IntegrityFailure, LacunaError, StaleRestore, Unavailable
 from shared.storage.base import ObjectStore
@@ -47,6 +49,7 @@ class Watcher:
     model_id: str
     replica: str
     lease_s: float = 15.0
+    accepts: Callable[[Eraser], None] | None = None  # raises for a version that the engine cannot serve
     _mark: HighWaterMark | None = None  # how far the database had come: read at the start, raised since
     _failed: tuple[int, str] | None = None  # generation and reason of a version that could not be loaded
 
@@ -138,6 +141,8 @@ class Watcher:
             with metrics.SWAP_SECONDS.time():
                 eraser = load_verified_eraser(self.store, self.keys, self.verifier, wanted.version)
                 eraser.site.check(self.site)
+                if self.accepts is not None:
+                    self.accepts(eraser)
         except Unavailable as exc:
             logger.warning("version %d cannot be fetched yet: %s", wanted.version.number, exc.detail)
             self._failed = (wanted.generation, exc.detail)

@@ -36,6 +36,7 @@ SECRET_NAMES: Final = (
     "VAULT_TOKEN",
     "LOG_KEY",
     "LOG_VERIFY_KEYS",
+    "ENGINE_KEY",
 )
 
 
@@ -97,6 +98,8 @@ class ProcessSpecs:
         env |= {"LACUNA_S3_ENDPOINT": self.backends.s3_endpoint} | secrets_of(process, self.backends, self.known)
         if "LACUNA_KEK" in env and self.base.get("LACUNA_VAULT_TOKEN"):
             env["LACUNA_VAULT_TOKEN"] = self.base["LACUNA_VAULT_TOKEN"]
+        if process == "inference" and self.base.get("LACUNA_ENGINE_KEY"):
+            env["LACUNA_ENGINE_KEY"] = self.base["LACUNA_ENGINE_KEY"]
         return env
 
     def commands(self) -> StackCommands:
