@@ -6,7 +6,7 @@ length. A connection that keeps to no bound is cut; nobody else waits for it.
 
 import asyncio
 import logging
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -16,6 +16,22 @@ HEADER_BYTES: Final = 64 * 1024
 PIECE: Final = 4096  # bytes
 READ_S: Final = 30.0  # in which a client has to read what is waiting for it
 MOST_CONNECTIONS: Final = 4096  # of a process; more are closed at once
+
+
+class OpenTransport:
+    """A transport that drops what is written after its end: uvloop raises an error, for a client that merely left."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+
+    def write(self, data: bytes) -> None:
+        """Write, unless the connection has ended."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the transport's."""
+        return getattr(self._transport, name)
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -32,7 +48,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin with the time for the headers."""
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, OpenTransport(transport)))
         if len(self.connections) > MOST_CONNECTIONS:
             transport.abort()
             return
@@ -46,7 +62,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed headers in small pieces, and cut the connection where they are too long; a body is fed as it came."""
-        if self._in_headers and self._headers_timer is None:
+        if self._in_headers:
             self._expect_headers()
         while data and self._in_headers and not self.transport.is_closing():
             if self._header_bytes > HEADER_BYTES:
@@ -59,8 +75,9 @@ class BoundedConnection(HttpToolsProtocol):
             super().data_received(data)
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """A request begins, perhaps behind another one in the same piece."""
         self._in_headers = True
+        self._expect_headers()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -86,9 +103,15 @@ class BoundedConnection(HttpToolsProtocol):
         self._stop("_read_timer")
 
     def _expect_headers(self) -> None:
-        self._headers_timer = self.loop.call_later(
-            self.headers_s, self._cut, "%.0f s without the headers of a request", self.headers_s
-        )
+        if self._headers_timer is None:
+            self._headers_timer = self.loop.call_later(self.headers_s, self._headers_are_late)
+
+    def _headers_are_late(self) -> None:
+        self._headers_timer = None
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._expect_headers()  # a client that sends something behind its request keeps the answer to it
+        else:
+            self._cut("%.0f s without the headers of a request", self.headers_s)
 
     def _cut(self, reason: str, *values: object) -> None:
         logger.info("a connection is cut: %s", reason % values)

@@ -18,6 +18,7 @@ from shared.errors import BadInput, Forbidden, HttpError, LacunaError, LengthReq
 logger = logging.getLogger(__name__)
 PROBLEM: Final = "application/problem+json"
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+UNREAD: Final = (408, 411, 413)  # sent before the body was read: what follows on the connection is not a request
 METHODS_WITH_BODY: Final = ("POST", "PUT", "PATCH")
 
 Extend = Callable[[LacunaError], dict[str, Any]]
@@ -41,6 +42,8 @@ def install_error_handlers(
             sent.setdefault("Retry-After", "1")
         if "retry_after_s" in error.extra:
             sent["Retry-After"] = str(error.extra["retry_after_s"])
+        if sent_status in UNREAD:
+            sent.setdefault("Connection", "close")
         if isinstance(error, Unauthorized):
             sent.setdefault("WWW-Authenticate", "Bearer")
         return JSONResponse(body, status_code=body["status"], media_type=PROBLEM, headers=sent)

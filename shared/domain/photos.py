@@ -63,7 +63,7 @@ def open_photo(data: bytes, largest_side: int | None = None) -> Image.Image:
             picture = Image.open(io.BytesIO(data), formats=FORMATS)
             _check_size(picture, data)
             reduction = -(-max(picture.size) // largest_side) if largest_side else 1
-            if reduction > 1:
+            if reduction in (2, 4, 8):  # the scales of libjpeg
                 picture.draft("RGB", (picture.width // reduction, picture.height // reduction))
             return _reduced(_as_rgb(_upright(picture)), largest_side)
     except Image.DecompressionBombError as exc:

@@ -69,7 +69,9 @@ class ImagePart(Members):
 def _as_parts(value: Any) -> Any:
     if isinstance(value, str):
         return [{"type": "text", "text": value}]
-    return [{"type": "text", "text": part} if isinstance(part, str) else part for part in value or []]
+    if not isinstance(value, list):
+        return value
+    return [{"type": "text", "text": part} if isinstance(part, str) else part for part in value]
 
 
 Part = Annotated[TextPart | RefusalPart | ImagePart, Field(discriminator="type")]

@@ -1,11 +1,14 @@
 """The service over an engine that answers as a test says, on a loopback port, as it is started in production."""
 
+import asyncio
 import re
 import socket
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import httpx
 import openai
@@ -50,13 +53,17 @@ class ScriptedEngine:
     closed_early: int = 0
 
     async def stream(self, prompt: Prompt, sampling: Sampling, _: Served) -> AsyncGenerator[str | Answer, None]:
-        """The items of `answering`; one that is an error is raised."""
+        """The items of `answering`; an error is raised, a number is waited for (in seconds)."""
         self.asked.append((prompt, sampling))
         finished = False
         try:
             for item in self._items(prompt, sampling):
                 if isinstance(item, Exception):
                     raise item
+                if isinstance(item, float):
+                    await asyncio.sleep(item)
+                    continue
+                await asyncio.sleep(0)  # as a model takes its time
                 finished = isinstance(item, Answer)
                 yield item
         finally:
@@ -101,10 +108,32 @@ class Service:
         headers = {"Authorization": f"Bearer {KEY}"} | options.pop("headers", {})
         return httpx.post(f"{self.url}{path}", json=body, headers=headers, timeout=PATIENCE_S, **options)
 
+    def connect(self, sent: bytes = b"") -> socket.socket:
+        """A connection on which `sent` was sent."""
+        where = urlsplit(self.url)
+        connection = socket.create_connection((where.hostname or "", where.port or 0), timeout=PATIENCE_S)
+        connection.sendall(sent)
+        return connection
+
+    @property
+    def at_rest(self) -> bool:
+        """Nobody is connected, and nothing is under way."""
+        return not self.server.server_state.connections and not self.server.server_state.tasks
+
     def chat(self, text: str = "Hello!", **members: Any) -> httpx.Response:
         """POST a chat of one message."""
         body = {"model": MODEL, "messages": [{"role": "user", "content": text}]} | members
         return self.post("/v1/chat/completions", body)
+
+
+def wait_for(condition: Callable[[], bool]) -> bool:
+    """Whether `condition` becomes true in PATIENCE_S."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
 
 
 @pytest.fixture
