@@ -40,7 +40,7 @@ def test_langchain_asks_streams_and_calls_tools(service: Service) -> None:
     from langchain_openai import ChatOpenAI  # noqa: PLC0415 (seconds)
 
     options: dict[str, Any] = {"base_url": f"{service.url}/v1", "api_key": KEY, "model": MODEL}
-    chat = ChatOpenAI(**options, temperature=0.5, max_tokens=9)
+    chat = ChatOpenAI(**options | {"temperature": 0.5, "max_tokens": 9})
     assert chat.invoke([("system", "Be brief."), ("human", "Hello!")]).content == TEXT
     message: Any = {"role": "user", "content": [{"type": "text", "text": "What is this?"}, PICTURE]}
     assert chat.invoke([message]).content == TEXT
@@ -63,6 +63,7 @@ def test_langchain_asks_streams_and_calls_tools(service: Service) -> None:
 
 def test_litellm_asks_streams_and_maps_errors(service: Service) -> None:
     import litellm  # noqa: PLC0415 (seconds)
+    from litellm import exceptions  # noqa: PLC0415
 
     options: dict[str, Any] = {"model": f"openai/{MODEL}", "api_base": f"{service.url}/v1", "api_key": KEY}
     hello = [{"role": "user", "content": "Hello!"}]
@@ -74,11 +75,11 @@ def test_litellm_asks_streams_and_maps_errors(service: Service) -> None:
     assert asyncio.run(litellm.acompletion(messages=hello, n=2, **options)).choices[1].message.content == TEXT
     assert litellm.text_completion(prompt="Hello!", **options | {"model": f"text-completion-openai/{MODEL}"})
     long = [{"role": "user", "content": "word " * 20_000}]
-    with pytest.raises(litellm.ContextWindowExceededError):
+    with pytest.raises(exceptions.ContextWindowExceededError):
         litellm.completion(messages=long, **options)
-    with pytest.raises(litellm.AuthenticationError):
+    with pytest.raises(exceptions.AuthenticationError):
         litellm.completion(messages=hello, **options | {"api_key": "lk_wrong"})
-    with pytest.raises(litellm.NotFoundError):
+    with pytest.raises(exceptions.NotFoundError):
         litellm.completion(messages=hello, **options | {"model": "openai/gpt-9"})
 
 
