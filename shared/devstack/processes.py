@@ -55,7 +55,7 @@ def web_command(service: str, port: int, env: Mapping[str, str]) -> Command:
         argv = [sys.executable, "-m", "uvicorn", "services.request.app:create", "--factory", "--workers", "2"]
         argv += ["--log-level", "warning"]
     argv += ["--host", LOOPBACK, "--port", str(port)]
-    return Command(service, argv, env, ready, patience_s=90)
+    return Command(service, argv, env, ready, patience_s=180)
 
 
 @dataclass(frozen=True)
