@@ -196,8 +196,10 @@ class RemoteEngine:
                 await draft.grown()
                 self.progress.step()
                 text = draft.text
-                if sampling.stop and await self._offload(self._goes_beyond, text, sampling):
-                    draft.close()
+                if sampling.stop:
+                    beyond = await self._offload(self._goes_beyond, text, sampling)
+                    if beyond:
+                        draft.close()
                 if held or not text:
                     continue
                 ready, held = await self._offload(self._ready, case, watch, text, sent)
