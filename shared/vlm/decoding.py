@@ -274,6 +274,7 @@ class Decoder:
             fired=bool(decision.fired[row]),
             ticket=decision.ticket[row],
             score=float(decision.score[row]),
+            channel=decision.channel(row),
             logprobs=tuple(state.logprobs[row][: state.visible[row]]),
         )
 
