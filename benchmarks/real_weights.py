@@ -79,10 +79,17 @@ class RealWeightsBenchmark:
     _statistics: dict[str, BaseStatistics] = field(default_factory=dict)
 
     def base(self, questions: Sequence[Question]) -> list[Answer]:
-        """The base model's answers; to be asked while no weights are changed. Sets of two draws may share questions."""
+        """The base model's answers, also from an earlier run; to be asked while no weights are changed."""
+        path = self.cache / f"{self.engine.vlm.site.digest[:32]}.answers.json"
+        if not self._base and path.is_file():
+            stored = json.loads(path.read_text())
+            self._base = {key: Answer(**{**each, "tokens": tuple(each["tokens"])}) for key, each in stored.items()}
         keys = [_key(question) for question in questions]
         new = {key: question for key, question in zip(keys, questions, strict=True) if key not in self._base}
-        self._base |= zip(new, self.ask([*new.values()], None), strict=True)
+        if new:
+            self._base |= zip(new, self.ask([*new.values()], None), strict=True)
+            self.cache.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps({key: asdict(answer) for key, answer in self._base.items()}))
         return [self._base[key] for key in keys]
 
     def ask(self, questions: Sequence[Question], eraser: Eraser | None) -> list[Answer]:
