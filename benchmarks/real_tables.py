@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.real_questions import VISIBLE
-
+VISIBLE: Final = "what a picture shows"  # a set of questions: right answers are counted, and wanted
 RESULTS: Final = Path("docs/results")
 PAGE: Final = RESULTS / "real-weights.md"
 INTRODUCTION: Final = """\
@@ -59,6 +58,9 @@ DEMO_OTHERS: Final = {
     "stranger": "strangers",
     "talk": "ordinary prompts",
 }
+UNSTEERED: Final = (
+    "The profile chose a second pass without steering for this model, so `lacuna-without-steering` is the same system."
+)
 TARGETS: Final = (
     "Targets, mean over draws: told at most 3 % in wordings of the fit and 5 % in held-out ones; identical at least "
     "99 % for retained people and ordinary prompts, 98 % for held-out people and public figures."
@@ -92,6 +94,8 @@ def section(name: str, report: Mapping[str, Any]) -> str:
     people = sum(len(draw) for draw in report["people"])
     text = about.format(known=report["profile"]["known"], people=people, draws=len(report["people"]))
     lines = [f"## {title}\n", wrapped(text)]
+    if report["recipe"]["strength"] == 0:
+        lines.append(wrapped(UNSTEERED))
     first = next(iter(measured.values()))["each"]
     told = [of for of in first[0]["told"] if of != VISIBLE]
     rows = [["questions in all", *(str(sum(draw["told"][of]["n"] for draw in first)) for of in told)]]
@@ -123,7 +127,7 @@ def section(name: str, report: Mapping[str, Any]) -> str:
                 f"{seconds:.0f}",
             ]
         )
-    heading = ["", "draws", "fired", "declines", "visible right", "seconds for a draw"]
+    heading = ["", "draws", "fired", "declines", "visible right", "seconds to make, less what was cached"]
     lines.append(table(heading, rows))
     tuned = [
         f"- `{system}`: {len(values['tuned']['trials'])} trials, {values['tuned']['settings']['steps']} steps, "
