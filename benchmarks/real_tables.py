@@ -91,12 +91,12 @@ def section(name: str, report: Mapping[str, Any]) -> str:
     impossible = {
         system: values["impossible"] for system, values in report["systems"].items() if "impossible" in values
     }
-    people = sum(len(draw) for draw in report["people"])
-    text = about.format(known=report["profile"]["known"], people=people, draws=len(report["people"]))
+    first = next(iter(measured.values()))["each"]
+    people = sum(len(draw) for draw in report["people"][: len(first)])
+    text = about.format(known=report["profile"]["known"], people=people, draws=len(first))
     lines = [f"## {title}\n", wrapped(text)]
     if report["recipe"]["strength"] == 0:
         lines.append(wrapped(UNSTEERED))
-    first = next(iter(measured.values()))["each"]
     told = [of for of in first[0]["told"] if of != VISIBLE]
     rows = [["questions in all", *(str(sum(draw["told"][of]["n"] for draw in first)) for of in told)]]
     rows.append(["chance", *(percent([draw["told"][of]["chance"] for draw in first], max) for of in told)])

@@ -17,7 +17,7 @@ def draw(after: float, same: float) -> dict[str, Any]:
 
 
 REPORT = {
-    "people": [["a", "b"], ["c", "d"]],
+    "people": [["a", "b"], ["c", "d"], ["not", "measured", "yet"]],
     "profile": {"known": 74},
     "recipe": {"strength": 1.0},
     "systems": {
