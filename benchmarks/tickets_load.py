@@ -32,10 +32,11 @@ from services.request.bootstrap import bootstrap
 from shared.db.roles import SERVICES, ensure_roles, service_url
 from shared.db.session import make_engine
 from shared.devstack.backends import load_secrets, start_backends
+from shared.devstack.commands import Command
 from shared.devstack.ports import LOOPBACK, free_ports
 from shared.devstack.processes import web_command
 from shared.devstack.secrets import secrets_of
-from shared.devstack.supervisor import Command, Supervisor
+from shared.devstack.supervisor import Supervisor
 
 
 def ticket(number: int, photo: str) -> bytes:

@@ -56,6 +56,10 @@ class KeyReused(BadInput):
     code, title = "idempotency-key-reused", "This Idempotency-Key was used for another request"
 
 
+class RequestTimeout(LacunaError):
+    status, code, title = 408, "request-timeout", "The request took too long to arrive"
+
+
 class LengthRequired(LacunaError):
     status, code, title = 411, "length-required", "A request with a body has to state its length"
 

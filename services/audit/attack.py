@@ -23,7 +23,7 @@ from services.audit.profiled import suite_for
 from services.audit.tasks import open_tickets
 from shared.artifacts.erasers import load_verified_eraser
 from shared.core.config import load_settings
-from shared.core.logging import configure_logging
+from shared.core.logging import LogStyle, configure_logging
 from shared.db.repositories import erasers
 from shared.db.repositories.tickets import get_ticket
 from shared.db.session import transaction
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--families", default="", help=f"of {', '.join(FAMILIES)}; all if left out")
     parser.add_argument("--per-family", type=int, help="attacks of one family, at most")
     given = parser.parse_args()
-    configure_logging(logging.WARNING)
+    configure_logging(logging.WARNING, LogStyle())
     try:
         families = chosen_families(given.families)
         figures = attack_ticket(

@@ -4,6 +4,7 @@ The suite asks through the same engine that serves. It knows nothing of queues, 
 judges its report.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -76,7 +77,7 @@ class Suite:
         about_tickets = ask_about_tickets(
             self._evaluator, black_box, eraser, subjects, unchanged, most=FORGET_QUESTIONS, seed=self.seed
         )
-        report: dict[str, Any] = {"panels": {}, "tickets": {}, "fire_rate": {}}
+        report: dict[str, Any] = {"panels": {}, "tickets": {}, "fire_rate": {}, "changed_by": {}}
         for name in SETS:
             self._by_ticket(report, name, about_tickets)
         unfired: list[tuple[Question, Answer]] = []
@@ -88,6 +89,8 @@ class Suite:
             cache_key = f"panel/{name}/{reference_key}" if name in bystanders else None
             answers = self._evaluator.answers([q.prompt for q in questions], eraser, cache_key=cache_key)
             self._panel(report, name, questions, answers)
+            if changed := changed_by(questions, answers, own=name == "visible"):
+                report["changed_by"][name] = changed
             silent = [pair for pair in zip(questions, answers.after, strict=True) if not pair[1].fired]
             unfired += silent[:: max(1, len(silent) // ASKED_AGAIN)][:ASKED_AGAIN]
         report["ticket_verdicts"] = about_tickets.rows()
@@ -181,3 +184,16 @@ class Suite:
         for ticket in sorted({question.person for question in asked.questions}):
             own = asked.of({ticket})
             report["tickets"].setdefault(ticket, {})[name] = self._compare(own.questions, own.answers).as_json()
+
+
+def changed_by(questions: Sequence[Question], answers: BeforeAfter[list[Answer]], *, own: bool) -> dict[str, int]:
+    """How many answers of a set changed because of each ticket: the one that fired, or with `own` the one asked about.
+
+    A change that no ticket fired for is counted for nobody.
+    """
+    changed = Counter(
+        question.person if own else after.ticket
+        for question, before, after in zip(questions, answers.before, answers.after, strict=True)
+        if before.text != after.text
+    )
+    return {ticket: count for ticket, count in sorted(changed.items(), key=str) if ticket is not None}

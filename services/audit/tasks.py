@@ -12,7 +12,7 @@ from typing import Any
 from services.audit.context import AuditContext
 from services.audit.operator_retain_set import OperatorRetainSet
 from services.audit.profiled import suite_for
-from services.audit.verdict import Verdict, judge, settled
+from services.audit.verdict import Verdict, judge, set_aside, settled
 from shared.artifacts.erasers import load_verified_eraser
 from shared.artifacts.retain_sets import open_retain_set
 from shared.artifacts.subject_material import material_source, open_material
@@ -74,6 +74,7 @@ def audit_version(context: AuditContext, audit_id: str, version_id: str) -> None
                 unchanged,
             )
             report = settled(report, context.thresholds)
+            report["set_aside"] = set_aside(report, context.thresholds)
             report["material"] = {"kit": material.from_kits, "gone": material.gone}
             verdict = judge(report, context.thresholds)
     except Unavailable as exc:

@@ -11,8 +11,10 @@ from celery.signals import heartbeat_sent, worker_init
 from services.audit.context import AuditContext, context_from
 from services.audit.tasks import audit_version
 from shared.core.config import load_settings
-from shared.core.logging import configure_logging
+from shared.core.exits import ends_the_process
 from shared.core.messaging import celery_app
+from shared.core.metrics import WORKER
+from shared.core.observability import observe
 from shared.core.task_names import QUEUE_AUDIT, TASK_AUDIT
 
 settings = load_settings()
@@ -22,10 +24,11 @@ _context: AuditContext | None = None  # set once, when the worker starts
 
 @worker_init.connect
 def build_context(**_: Any) -> None:
-    """Load everything that an audit needs."""
+    """Load everything that an audit needs. Where that fails the process ends; Celery would go on without a model."""
     global _context  # noqa: PLW0603 - Celery gives a worker no other place for it
-    configure_logging()
-    _context = context_from(settings)
+    with ends_the_process("the audit worker cannot start"):
+        observe(settings, QUEUE_AUDIT, WORKER)
+        _context = context_from(settings)
 
 
 @heartbeat_sent.connect

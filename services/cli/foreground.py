@@ -8,16 +8,22 @@ from typing import Final
 from rich.console import Console
 
 from shared.core.config import Settings
+from shared.core.metrics_server import check_settings
+from shared.devstack.ports import row_of_ports
+from shared.devstack.processes import OBSERVED
+from shared.devstack.restarts import RestartPolicy
 from shared.devstack.stack import running_stack
 from shared.errors import Unavailable
 
+FIRST_METRICS_PORT: Final = 8610
 COLOURS: Final = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green", "bright_yellow")
 
 
 def run_in_foreground(data: Path, settings: Settings) -> None:
     """Start the stack over `data`, print its addresses and its log, and run until Ctrl-C or SIGTERM.
 
-    Raises Unavailable where a process does not start or ends by itself, and BadInput where a port is taken.
+    A process that ends by itself is started again. Raises Unavailable where a process does not start, ends too often or
+    says that no restart repairs it, and BadInput where a port is taken.
     """
     console = Console(highlight=False)
     stop = threading.Event()
@@ -25,19 +31,36 @@ def run_in_foreground(data: Path, settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
 
     def print_log(process: str, line: str) -> None:
-        console.print(f"[{COLOURS[sum(map(ord, process)) % len(COLOURS)]}]{process:>9}[/] | ", end="")
-        console.print(line, markup=False)
+        console.print(f"[{COLOURS[sum(map(ord, process)) % len(COLOURS)]}]{process:>10}[/] | ", end="")
+        console.print(line, markup=False, soft_wrap=True)
 
     def print_progress(what: str) -> None:
         console.print(f"[dim]starting {what} ...[/]")
 
     ports = (settings.request_port, settings.inference_port)
-    with running_stack(data, ports=ports, log=print_log, say=print_progress) as running:
+    policy = RestartPolicy(settings.restart.most, settings.restart.window_s)
+    metrics = _metrics_ports(settings)
+    with running_stack(
+        data, ports=ports, log=print_log, say=print_progress, restarts=policy, metrics_ports=metrics
+    ) as running:
         console.print(f"\n[bold]Lacuna is running.[/]  API: {running.request_url}  inference: {running.inference_url}")
         console.print(f"API keys of the first accounts: {running.data / 'keys.json'}")
+        if metrics:
+            served = ", ".join(f"{name} {port}" for name, port in metrics.items())
+            console.print(f"Metrics are on ports of their own, under /metrics: {served}", soft_wrap=True)
         console.print("Try [bold]lacuna status[/] in another terminal.")
         console.print("Ctrl-C stops everything; the data is kept for the next start.\n")
         while not stop.wait(0.2):
             if running.supervisor.failed.is_set():
                 raise Unavailable(running.supervisor.reason)
         console.print("\nStopping ...")
+
+
+def _metrics_ports(settings: Settings) -> dict[str, int]:
+    """Where each process serves its metrics: from LACUNA_METRICS_PORT on; nowhere where it is 0.
+
+    Raises BadInput where they would be open to others.
+    """
+    check_settings(settings.metrics)
+    first = FIRST_METRICS_PORT if settings.metrics.port is None else settings.metrics.port
+    return dict(zip(OBSERVED, row_of_ports(first, len(OBSERVED)), strict=True)) if first else {}

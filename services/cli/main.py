@@ -29,7 +29,7 @@ from services.cli.commands import (
     verify,
     webhooks,
 )
-from shared.core.logging import configure_logging
+from shared.core.logging import LogStyle, configure_logging
 from shared.errors import LacunaError
 
 app = typer.Typer(
@@ -76,7 +76,7 @@ app.add_typer(restores.app, name="restore", rich_help_panel=ADMIN)
 
 def main() -> None:
     """Run the command line of this process."""
-    configure_logging(logging.WARNING)
+    configure_logging(logging.WARNING, LogStyle())
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     try:
         app()

@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Version = Annotated[int, Field(description="The number of the eraser version that answers.", examples=[1])]
-FinishReason = Annotated[str, Field(description="stop, or length at the limit of tokens.", examples=["stop"])]
+FinishReason = Annotated[
+    str, Field(description="stop, length at the limit of tokens, or tool_calls.", examples=["stop"])
+]
 
 
 class ResponseModel(BaseModel):
@@ -57,18 +59,56 @@ class AnswerHead(ResponseModel):
     )
 
 
+class FunctionResponse(ResponseModel):
+    """A function and the JSON with which the model calls it."""
+
+    name: str
+    arguments: str
+
+
+class ToolCallResponse(ResponseModel):
+    """A call that the model asks for. `index` is given in streams."""
+
+    index: int | None = None
+    id: str
+    type: Literal["function"] = "function"
+    function: FunctionResponse
+
+
 class MessageResponse(ResponseModel):
-    """The text of an answer."""
+    """The text of an answer; null where it calls tools alone."""
 
     role: Literal["assistant"] = "assistant"
-    content: str = Field(examples=["A harbour at dusk."])
+    content: str | None = Field(examples=["A harbour at dusk."])
+    tool_calls: list[ToolCallResponse] | None = None
+
+
+class TopLogprobResponse(ResponseModel):
+    """A token and the natural logarithm of its probability. `bytes`: of the token in UTF-8."""
+
+    token: str
+    logprob: float
+    bytes: list[int]
+
+
+class TokenLogprobResponse(TopLogprobResponse):
+    """A token of the answer, and the most likely ones at its place."""
+
+    top_logprobs: list[TopLogprobResponse]
+
+
+class LogprobsResponse(ResponseModel):
+    """How likely the tokens of an answer were."""
+
+    content: list[TokenLogprobResponse]
 
 
 class ChoiceResponse(ResponseModel):
-    """An answer and why it ended."""
+    """An answer and why it ended. `logprobs` is given where it was wanted."""
 
     index: int = 0
     message: MessageResponse
+    logprobs: LogprobsResponse | None = None
     finish_reason: FinishReason
 
 
@@ -96,6 +136,7 @@ class Delta(ResponseModel):
 
     role: Literal["assistant"] | None = None
     content: str | None = None
+    tool_calls: list[ToolCallResponse] | None = None
 
 
 class ChunkChoice(ResponseModel):
@@ -103,6 +144,7 @@ class ChunkChoice(ResponseModel):
 
     index: int
     delta: Delta
+    logprobs: LogprobsResponse | None = None
     finish_reason: FinishReason | None
 
 
@@ -111,3 +153,4 @@ class ChatCompletionChunk(AnswerHead):
 
     object: Literal["chat.completion.chunk"]
     choices: list[ChunkChoice]
+    usage: UsageResponse | None = None

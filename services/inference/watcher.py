@@ -10,6 +10,7 @@ forgotten; else the replica refuses every request.
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,10 +20,13 @@ from services.inference.active_eraser import ActiveEraser, Served
 from shared.artifacts import high_water_mark
 from shared.artifacts.erasers import load_verified_eraser
 from shared.artifacts.high_water_mark import HighWaterMark
+from shared.core import metrics
+from shared.core.clock import utc_now
 from shared.crypto.keyring import KeyRing
 from shared.crypto.signing import Verifier
 from shared.db.repositories import rollouts
 from shared.db.session import transaction
+from shared.erasure.eraser import Eraser
 from shared.erasure.site import Site
 from shared.errors import IntegrityFailure, LacunaError, StaleRestore, Unavailable
 from shared.storage.base import ObjectStore
@@ -45,6 +49,7 @@ class Watcher:
     model_id: str
     replica: str
     lease_s: float = 15.0
+    accepts: Callable[[Eraser], None] | None = None  # raises for a version that the engine cannot serve
     _mark: HighWaterMark | None = None  # how far the database had come: read at the start, raised since
     _failed: tuple[int, str] | None = None  # generation and reason of a version that could not be loaded
 
@@ -74,6 +79,17 @@ class Watcher:
 
     def look(self) -> None:
         """Compare with the desired state once: load its version, keep the present one, or close; then acknowledge."""
+        before = self.active_eraser.current_or_none()
+        try:
+            self._look()
+        finally:
+            after = self.active_eraser.current_or_none()
+            metrics.VERSION.set(-1 if after is None else after.number)
+            metrics.GENERATION.set(-1 if after is None else after.generation)
+            if before is not after:
+                metrics.SWAPS.labels("closed" if after is None else "served").inc()
+
+    def _look(self) -> None:
         with transaction(self.database) as session:
             wanted = rollouts.desired_version(session, self.model_id)
         if (stale := self._stale(wanted)) is not None:
@@ -122,8 +138,11 @@ class Watcher:
             self.active_eraser.close("The promoted version does not cover everybody who must stay forgotten.")
             return None
         try:
-            eraser = load_verified_eraser(self.store, self.keys, self.verifier, wanted.version)
-            eraser.site.check(self.site)
+            with metrics.SWAP_SECONDS.time():
+                eraser = load_verified_eraser(self.store, self.keys, self.verifier, wanted.version)
+                eraser.site.check(self.site)
+                if self.accepts is not None:
+                    self.accepts(eraser)
         except Unavailable as exc:
             logger.warning("version %d cannot be fetched yet: %s", wanted.version.number, exc.detail)
             self._failed = (wanted.generation, exc.detail)
@@ -135,11 +154,14 @@ class Watcher:
         fresh = Served(eraser, wanted.version.number, wanted.version.sha256, wanted.generation)
         self.active_eraser.serve(fresh)
         self._failed = None
+        if wanted.changed_at is not None:
+            metrics.ROLLOUT_SECONDS.observe(max(0.0, (utc_now() - wanted.changed_at).total_seconds()))
         logger.info("version %d is served: %d tickets", fresh.number, len(eraser.tickets))
         return fresh
 
     def _keep(self, served: Served | None, reason: str) -> Served | None:
         """The version in memory, where it still covers everybody; else None, and no version is served."""
+        metrics.SWAPS.labels("failed").inc()
         if served is None:
             self.active_eraser.close(f"The promoted version cannot be served: {reason}")
             return None

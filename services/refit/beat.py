@@ -3,10 +3,16 @@
 The message only says that it is time. Which refit that is, and that there is at most one a day, is in PostgreSQL.
 """
 
+from typing import Any
+
 from celery.schedules import crontab
+from celery.signals import beat_init
 
 from shared.core.config import load_settings
+from shared.core.exits import ends_the_process
 from shared.core.messaging import celery_app
+from shared.core.metrics import MESSAGES
+from shared.core.observability import observe
 from shared.core.task_names import QUEUE_REFIT, TASK_NIGHTLY
 
 settings = load_settings()
@@ -18,3 +24,9 @@ app.conf.beat_schedule = {
         "options": {"queue": QUEUE_REFIT},
     }
 }
+
+
+@beat_init.connect
+def _observe(**_: Any) -> None:
+    with ends_the_process("the beat cannot start"):
+        observe(settings, "beat", MESSAGES)

@@ -12,8 +12,10 @@ from services.refit.context import RefitContext
 from services.refit.tasks import nightly, run_order
 from shared.core.clock import utc_now
 from shared.core.config import load_settings
-from shared.core.logging import configure_logging
+from shared.core.exits import ends_the_process
 from shared.core.messaging import celery_app
+from shared.core.metrics import WORKER
+from shared.core.observability import observe
 from shared.core.task_names import QUEUE_REFIT, TASK_NIGHTLY, TASK_REFIT
 from shared.crypto.keyring import KeyRing
 from shared.crypto.signing import Signer
@@ -33,11 +35,16 @@ _context: RefitContext | None = None  # set once, when the worker starts
 
 @worker_init.connect
 def build_context(**_: Any) -> None:
-    """Load everything that a refit needs."""
+    """Load everything that a refit needs. Where that fails the process ends; Celery would go on without a model."""
     global _context  # noqa: PLW0603 - Celery gives a worker no other place for it
-    configure_logging()
+    with ends_the_process("the refit worker cannot start"):
+        observe(settings, QUEUE_REFIT, WORKER)
+        _context = _load()
+
+
+def _load() -> RefitContext:
     database = make_engine(settings.database.url, settings.database.idle_s)
-    _context = RefitContext(
+    return RefitContext(
         engine=Engine(load(settings.model.source, device=settings.device or None)),
         reference=model_reference(settings),
         recipe=Recipe.named(settings.recipe),

@@ -32,7 +32,8 @@ from services.request.tickets import endpoints as tickets_endpoints
 from services.request.webhooks import endpoints as webhooks_endpoints
 from shared.core.config import Settings, load_settings
 from shared.core.http import install_error_handlers
-from shared.core.logging import configure_logging
+from shared.core.metrics import HTTP
+from shared.core.observability import observe
 from shared.crypto.keyring import KeyRing
 from shared.db.session import make_engine
 from shared.storage.factory import open_store
@@ -61,7 +62,7 @@ def create(settings: Settings | None = None) -> FastAPI:
     """The application with these settings, by default those of the environment."""
     settings = settings or load_settings()
     settings.need("database_url", "kek")
-    configure_logging()
+    observe(settings, "request", HTTP)
     context = AppContext(
         make_engine(settings.database.url, settings.database.idle_s),
         open_store(settings),

@@ -7,7 +7,7 @@ settings mean, and which process reads them, is in docs/settings.md.
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -45,10 +45,20 @@ class VaultSettings(BaseModel):
 
 
 class LogSettings(BaseModel):
-    """Keys of the audit log."""
+    """Keys of the audit log, and how log lines are written."""
 
     key: str = ""  # private: signs checkpoints and certificates; the control loop alone has it
     verify_keys: str = ""  # public: name+id+base64 as auditors pin them, comma-separated, the newest first
+    format: Literal["text", "json"] = "text"  # of log lines on standard error
+    access: bool = True  # a line for each HTTP request
+
+
+class MetricsSettings(BaseModel):
+    """Where a process serves its metrics, which tell who is forgotten to whoever can also ask the model."""
+
+    host: str = "127.0.0.1"
+    port: int | None = None  # 0: nowhere; None: nowhere too, but under `lacuna up` the first of six ports from 8610
+    token: str = ""  # that a reader has to send; needed where the host is not loopback
 
 
 class TsaSettings(BaseModel):
@@ -93,6 +103,13 @@ class NightlySettings(BaseModel):
     grace_s: float = 7200.0  # an alarm is raised where the refit has not finished by then
 
 
+class RestartSettings(BaseModel):
+    """How `lacuna up` starts processes again that end by themselves."""
+
+    most: int = 8  # a process that ends more often within the window ends the stack; 0: the first end does
+    window_s: float = 600.0
+
+
 class DeadmanSettings(BaseModel):
     """Monitors outside that are pinged while all is well, and raise an alarm when the pings stop."""
 
@@ -110,6 +127,17 @@ class WebhookSettings(BaseModel):
     def host_list(self) -> tuple[str, ...]:
         """The single entries of `hosts`."""
         return tuple(host.strip() for host in self.hosts.split(",") if host.strip())
+
+
+class PictureSettings(BaseModel):
+    """Pictures that clients of the model give by address."""
+
+    hosts: str = ""  # comma-separated: images.example.org, *.example.org; empty: pictures come in the request alone
+
+    @property
+    def host_list(self) -> tuple[str, ...]:
+        """The single entries of `hosts`."""
+        return tuple(host.strip().lower() for host in self.hosts.split(",") if host.strip())
 
 
 class RateSettings(BaseModel):
@@ -183,7 +211,9 @@ class Settings(BaseSettings):
     replica: str = "inference-0"
     poll_s: float = 3.0  # a replica looks at the desired state at least so often; changes are announced to it
     grace_s: float = 120.0  # how long a replica goes on serving while it cannot reach the database
+    picture: PictureSettings = PictureSettings()
     step_grace_s: float = 15.0  # a replica whose engine has work and finishes no step for so long is not ready
+    restart: RestartSettings = RestartSettings()
     auto_promote: bool = True
     engine: EngineSettings = EngineSettings()
     nightly: NightlySettings = NightlySettings()
@@ -192,6 +222,8 @@ class Settings(BaseSettings):
     lost_after_s: float = 30.0  # a message that no worker has begun on by then is sent again
 
     # Monitoring
+    metrics: MetricsSettings = MetricsSettings()
+    tracing: str = "off"  # off, console, otlp
     pulse_grace_s: float = 120.0  # an alarm is raised where a process is silent for so long
     order_grace_s: float = 3600.0  # and where nobody carries out an order for so long
     deadman: DeadmanSettings = DeadmanSettings()

@@ -41,6 +41,12 @@ class ExpiringCache(Generic[Value]):
                 entries[key] = (value, began + self.lifetime_s)
         return value
 
+    def get(self, key: str) -> Value | None:
+        """The value of `key`, where it is in the cache."""
+        with self._lock:
+            entry = self._entries.get(key)
+        return entry[0] if entry is not None and self.now() < entry[1] else None
+
     def clear(self) -> None:
         """Forget every entry."""
         with self._lock:

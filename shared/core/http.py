@@ -1,7 +1,7 @@
 """What both HTTP services share: errors as problem+json (RFC 9457), request ids, bearer tokens, a bound on bodies."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.core.access_log import observed, route_template
 from shared.core.logging import REQUEST_ID_HEADER, bind_request_id, current_request_id
 from shared.core.validation import summarize_validation_errors
 from shared.errors import BadInput, Forbidden, HttpError, LacunaError, LengthRequired, TooLarge, Unauthorized
@@ -17,16 +18,23 @@ from shared.errors import BadInput, Forbidden, HttpError, LacunaError, LengthReq
 logger = logging.getLogger(__name__)
 PROBLEM: Final = "application/problem+json"
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+UNREAD: Final = (408, 411, 413)  # sent before the body was read: what follows on the connection is not a request
 METHODS_WITH_BODY: Final = ("POST", "PUT", "PATCH")
 
 Extend = Callable[[LacunaError], dict[str, Any]]
 
 
-def install_error_handlers(app: FastAPI, extend: Extend | None = None) -> None:
-    """Answer every error of `app` with a problem document, to which `extend` may add members."""
+def install_error_handlers(
+    app: FastAPI, extend: Extend | None = None, statuses: Mapping[int, int] | None = None
+) -> Callable[[LacunaError], JSONResponse]:
+    """Answer every error of `app` with a problem document; returns what makes the answer of an error.
+
+    `extend` may add members to a document; `statuses` says which statuses are sent instead of those of our errors.
+    """
 
     def rendered(error: LacunaError, status: int | None = None, headers: dict[str, str] | None = None) -> JSONResponse:
-        body = error.problem() | ({"status": status} if status else {}) | (extend(error) if extend else {})
+        sent_status = status or (statuses or {}).get(error.status, error.status)
+        body = error.problem() | {"status": sent_status} | (extend(error) if extend else {})
         if (request_id := current_request_id()) is not None:
             body["request_id"] = request_id
         sent = dict(headers or {})
@@ -34,6 +42,8 @@ def install_error_handlers(app: FastAPI, extend: Extend | None = None) -> None:
             sent.setdefault("Retry-After", "1")
         if "retry_after_s" in error.extra:
             sent["Retry-After"] = str(error.extra["retry_after_s"])
+        if sent_status in UNREAD:
+            sent.setdefault("Connection", "close")
         if isinstance(error, Unauthorized):
             sent.setdefault("WWW-Authenticate", "Bearer")
         return JSONResponse(body, status_code=body["status"], media_type=PROBLEM, headers=sent)
@@ -59,14 +69,16 @@ def install_error_handlers(app: FastAPI, extend: Extend | None = None) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected_error(request: Request, error: Exception) -> JSONResponse:
-        logger.error("unexpected error at %s %s", request.method, request.url.path, exc_info=error)
+        logger.error("unexpected error at %s %s", request.method, route_template(request.scope), exc_info=error)
         return rendered(LacunaError("Something went wrong on the server. Its log has the details."))
 
     app.add_middleware(RequestContextMiddleware, rendered=rendered)
+    return rendered
 
 
 class RequestContextMiddleware:
     """Binds the request id, refuses bodies that are too large, and adds `scope["state"]["headers"]` to the answer.
+    Each request is logged and counted.
 
     It is plain ASGI, because the middleware class of the framework costs an extra task for each request.
     """
@@ -91,10 +103,8 @@ class RequestContextMiddleware:
             await send(message)
 
         refusal = _refusal(scope["method"], received)
-        if refusal is not None:
-            await self._rendered(refusal)(scope, receive, send_with_headers)
-            return
-        await self._app(scope, receive, send_with_headers)
+        app = self._app if refusal is None else self._rendered(refusal)
+        await observed(app, scope, receive, send_with_headers)
 
 
 def _refusal(method: str, headers: dict[bytes, bytes]) -> LacunaError | None:
@@ -108,7 +118,12 @@ def _refusal(method: str, headers: dict[bytes, bytes]) -> LacunaError | None:
 
 def bearer_token(request: Request) -> str:
     """The key or token of the Authorization header. Raises Unauthorized."""
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    return bearer_token_of(request.headers)
+
+
+def bearer_token_of(headers: Mapping[str, str]) -> str:
+    """The same, of the headers alone."""
+    scheme, _, key = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Unauthorized("Send an API key or a token: Authorization: Bearer lk_...")
     return key.strip()

@@ -4,15 +4,20 @@ Messages are JSON and carry ids only; what has to be done is in PostgreSQL. A me
 costs time and nothing else.
 """
 
+import time
+from contextlib import ExitStack
 from typing import Any, Final
 
 from celery import Celery
-from celery.signals import task_prerun
+from celery.signals import after_task_publish, setup_logging, task_postrun, task_prerun
 
-from shared.core.logging import MESSAGE_HEADER, bind_request_id
+from shared.core.logging import MESSAGE_HEADER, bind_request_id, configure_logging
+from shared.core.metrics import MESSAGES_SENT, TASK_AGE_SECONDS, TASK_SECONDS, TASKS
+from shared.core.tracing import span
 
 # Longer than any task may take: a message that is not acknowledged by then is delivered again.
 VISIBILITY_TIMEOUT_S: Final = 6 * 3600
+_began: dict[int, tuple[float, ExitStack]] = {}  # by the id of the task object: a worker carries out one task at a time
 
 
 def celery_app(name: str, redis_url: str) -> Celery:
@@ -28,6 +33,7 @@ def celery_app(name: str, redis_url: str) -> Celery:
         task_publish_retry=False,
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options={
@@ -44,8 +50,34 @@ def celery_app(name: str, redis_url: str) -> Celery:
     return app
 
 
+@setup_logging.connect
+def _configure_logging(**_: Any) -> None:
+    """Celery's own logging is not set up: there is one configuration."""
+    configure_logging()
+
+
 @task_prerun.connect
-def _bind_request_id(task: Any = None, **_: Any) -> None:
+def _begin(task: Any = None, **_: Any) -> None:
     """The worker logs and orders under the id of the request that the message came from."""
     request = getattr(task, "request", None)
     bind_request_id((getattr(request, "headers", None) or {}).get(MESSAGE_HEADER))
+    began = time.monotonic()
+    traced = ExitStack()
+    traced.enter_context(span(str(getattr(task, "name", ""))))
+    _began[id(task)] = (began, traced)
+    TASK_AGE_SECONDS.set_function(lambda: time.monotonic() - began)
+
+
+@task_postrun.connect
+def _end(task: Any = None, **_: Any) -> None:
+    name = str(getattr(task, "name", ""))
+    began, traced = _began.pop(id(task), (time.monotonic(), ExitStack()))
+    traced.close()
+    TASKS.labels(name).inc()
+    TASK_SECONDS.labels(name).observe(time.monotonic() - began)
+    TASK_AGE_SECONDS.set_function(lambda: 0.0)
+
+
+@after_task_publish.connect
+def _count(sender: Any = None, **_: Any) -> None:
+    MESSAGES_SENT.labels(str(sender)).inc()

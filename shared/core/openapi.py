@@ -41,7 +41,7 @@ VALUES: Final[dict[str, Any]] = {  # by type or format, where a field has no exa
 }
 
 Schemas = Mapping[str, Any]
-Complete = Callable[[str, str, dict[str, Any], Schemas], None]
+Complete = Callable[[str, str, dict[str, Any], dict[str, Any]], None]
 
 
 def serve_document(

@@ -34,6 +34,7 @@ def make_engine(url: str, idle_s: float = IDLE_S) -> Engine:
         url.replace("postgresql://", "postgresql+psycopg://", 1),
         pool_pre_ping=True,
         pool_size=12,
+        hide_parameters=True,  # of statements in errors, which are logged: they may be names
         connect_args={
             "connect_timeout": 5,
             "options": f"-c idle_in_transaction_session_timeout={int(idle_s * 1000)}",

@@ -69,7 +69,14 @@ def load_secrets(data: Path) -> dict[str, str]:
     private, public = Signer.generate()
     fresh = {
         name: secrets.token_hex(16)
-        for name in ("postgres_password", "redis_password", "s3_access_key", "s3_secret_key")
+        for name in (
+            "postgres_password",
+            "redis_password",
+            "s3_access_key",
+            "s3_secret_key",
+            "metrics_token",
+            "engine_key",
+        )
     }
     fresh |= {f"role_{service}": secrets.token_hex(16) for service in ("request", "refit", "audit", "inference")}
     fresh["kek"] = base64.b64encode(secrets.token_bytes(32)).decode()

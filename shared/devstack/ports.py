@@ -19,6 +19,12 @@ def free_ports(count: int, below: int = 65536) -> list[int]:
     return ports
 
 
+def row_of_ports(first: int, count: int) -> list[int]:
+    """`count` ports from `first` on; where one of them is taken, free ones."""
+    row = list(range(first, first + count))
+    return free_ports(count) if any(taken(port) for port in row) else row
+
+
 def taken(port: int) -> bool:
     """Whether something listens on `port`."""
     with socket.socket() as probe:

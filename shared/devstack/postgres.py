@@ -15,8 +15,8 @@ from pathlib import Path
 
 import psycopg
 
+from shared.devstack.commands import Command
 from shared.devstack.ports import LOOPBACK
-from shared.devstack.supervisor import Command
 from shared.errors import Unavailable
 
 USER = "lacuna"

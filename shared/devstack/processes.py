@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -13,12 +13,14 @@ import httpx
 import shared
 from shared.core.config import ModelSettings
 from shared.devstack.backends import Backends
+from shared.devstack.commands import Command
 from shared.devstack.ports import LOOPBACK
 from shared.devstack.secrets import secrets_of
-from shared.devstack.supervisor import Command
 
 PROJECT_ROOT: Final = Path(shared.__file__).resolve().parents[1]
 
+OBSERVED: Final = ("request", "inference", "control-loop", "refit", "audit", "beat")  # in the order of their ports
+SHARED_COUNTS: Final = "metrics"  # folder in which the workers of the request API count together
 SECRET_NAMES: Final = (
     "ROLE_PASSWORDS",
     "FIRST_KEYS",
@@ -34,6 +36,7 @@ SECRET_NAMES: Final = (
     "VAULT_TOKEN",
     "LOG_KEY",
     "LOG_VERIFY_KEYS",
+    "ENGINE_KEY",
 )
 
 
@@ -47,10 +50,12 @@ def web_command(service: str, port: int, env: Mapping[str, str]) -> Command:
         except httpx.HTTPError:
             return False
 
-    argv = [sys.executable, "-m", "uvicorn", f"services.{service}.app:create", "--factory", "--host", LOOPBACK]
-    workers = ["--workers", "2"] if service == "request" else []  # a model is loaded once
-    argv += ["--port", str(port), "--log-level", "warning", *workers]
-    return Command(service, argv, env, ready, patience_s=90)
+    argv = [sys.executable, "-m", "services.inference.server"]  # one process: a model is loaded once
+    if service == "request":
+        argv = [sys.executable, "-m", "uvicorn", "services.request.app:create", "--factory", "--workers", "2"]
+        argv += ["--log-level", "warning"]
+    argv += ["--host", LOOPBACK, "--port", str(port)]
+    return Command(service, argv, env, ready, patience_s=180)
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class ProcessSpecs:
     known: Mapping[str, str]
     request_port: int
     inference_port: int
+    metrics_ports: Mapping[str, int] = field(default_factory=dict)  # by process; one that is missing serves none
 
     def env(self, process: str) -> dict[str, str]:
         """The environment of `process`: its own secrets and no other process's."""
@@ -85,10 +91,15 @@ class ProcessSpecs:
             "TOKENIZERS_PARALLELISM": "false",
             "LACUNA_DATA": str(self.data),
             "LACUNA_MODEL_SOURCE": self._model(),
+            "LACUNA_METRICS_PORT": str(self.metrics_ports.get(process, 0)),
         }
+        if process == "request" and self.metrics_ports:
+            env["PROMETHEUS_MULTIPROC_DIR"] = str(self.data / SHARED_COUNTS)
         env |= {"LACUNA_S3_ENDPOINT": self.backends.s3_endpoint} | secrets_of(process, self.backends, self.known)
         if "LACUNA_KEK" in env and self.base.get("LACUNA_VAULT_TOKEN"):
             env["LACUNA_VAULT_TOKEN"] = self.base["LACUNA_VAULT_TOKEN"]
+        if process == "inference" and self.base.get("LACUNA_ENGINE_KEY"):
+            env["LACUNA_ENGINE_KEY"] = self.base["LACUNA_ENGINE_KEY"]
         return env
 
     def commands(self) -> StackCommands:

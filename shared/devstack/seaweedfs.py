@@ -5,8 +5,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from shared.devstack.commands import Command
 from shared.devstack.ports import LOOPBACK, free_ports
-from shared.devstack.supervisor import Command
 from shared.errors import LacunaError, Unavailable
 from shared.storage.s3 import S3Store
 

@@ -71,6 +71,9 @@ def write_secrets(folder: Path) -> list[Path]:
     }
     files["postgres"] = {"POSTGRES_USER": "lacuna", "POSTGRES_PASSWORD": known["postgres_password"]}
     files["redis"] = {"REDISCLI_AUTH": known["redis_password"]}
+    files["metrics"] = {"LACUNA_METRICS_TOKEN": known["metrics_token"]}
+    files["engine"] = {"LACUNA_ENGINE_KEY": known["engine_key"]}
+    files["vllm"] = {"VLLM_API_KEY": known["engine_key"]}
     files["s3"] = {"AWS_ACCESS_KEY_ID": known["s3_access_key"], "AWS_SECRET_ACCESS_KEY": known["s3_secret_key"]}
     return [
         _private(folder / f"{name}.env", "".join(f"{key}={value}\n" for key, value in sorted(values.items())))

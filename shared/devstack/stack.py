@@ -5,6 +5,7 @@ Each service is given only the secrets it needs.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +18,8 @@ from migrations.run import upgrade
 from shared.db.roles import SERVICES, ensure_roles
 from shared.devstack.backends import Backends, load_secrets, locked, start_backends
 from shared.devstack.ports import LOOPBACK, free_ports, taken
-from shared.devstack.processes import ProcessSpecs
+from shared.devstack.processes import SHARED_COUNTS, ProcessSpecs
+from shared.devstack.restarts import STATES_FILE, RestartPolicy, write_states
 from shared.devstack.supervisor import Log, Supervisor
 from shared.errors import BadInput, Unavailable
 
@@ -47,12 +49,16 @@ def running_stack(
     ports: tuple[int, int] | None = None,
     log: Log | None = None,
     say: Callable[[str], None] = lambda _: None,
+    restarts: RestartPolicy | None = None,
+    metrics_ports: Mapping[str, int] | None = None,
 ) -> Iterator[Running]:
     """A stack over the folder `data` until the block ends.
 
-    `ports` are those of the request and the inference service, free ones by default. `log` is called with the name of
-    a process and each line of its output, `say` with what is being started. Raises Unavailable or BadInput where
-    something does not come up; nothing is left running then.
+    `ports` are those of the request and the inference service, free ones by default. `metrics_ports` say, by process,
+    where metrics are served; by default nowhere. `log` is called with the name of
+    a process and each line of its output, `say` with what is being started. Once everything has come up, a process that
+    ends is started again as `restarts` says; without, its end is a failure of the supervisor. Raises Unavailable or
+    BadInput where something does not come up; nothing is left running then.
     """
     data = data.resolve()
     merged = {**os.environ, **(env or {})}
@@ -77,7 +83,9 @@ def running_stack(
             (data / LOG_KEYS_FILE).write_text(known["log_verify_keys"].replace(",", "\n") + "\n")
             say("PostgreSQL, Redis, S3")
             backends = start_backends(supervisor, data, merged, known)
-            specs = ProcessSpecs(data, merged, backends, known, request_port, inference_port)
+            specs = ProcessSpecs(data, merged, backends, known, request_port, inference_port, metrics_ports or {})
+            shutil.rmtree(data / SHARED_COUNTS, ignore_errors=True)
+            (data / SHARED_COUNTS).mkdir()
             say("roles and migrations")
             ensure_roles(backends.database_url, {service: known[f"role_{service}"] for service in SERVICES})
             upgrade(backends.database_url)
@@ -99,14 +107,17 @@ def running_stack(
                 backends=backends,
             )
             write_private(data / AUDIT_ENVIRONMENT_FILE, specs.env("audit"))
-            (data / STACK_FILE).write_text(
-                json.dumps({"request_url": running.request_url, "inference_url": running.inference_url}, indent=1)
-            )
+            addresses = {"request_url": running.request_url, "inference_url": running.inference_url}
+            metrics = {name: f"http://{LOOPBACK}:{port}/metrics" for name, port in (metrics_ports or {}).items()}
+            (data / STACK_FILE).write_text(json.dumps({**addresses, "metrics": metrics}, indent=1))
+            if restarts is not None:
+                supervisor.keep_running(restarts, lambda states: write_states(data / STATES_FILE, states))
             yield running
         finally:
             for name in (STACK_FILE, AUDIT_ENVIRONMENT_FILE):
                 (data / name).unlink(missing_ok=True)
             supervisor.stop()
+            (data / STATES_FILE).unlink(missing_ok=True)
 
 
 def write_private(path: Path, environment: Mapping[str, str]) -> None:

@@ -1,5 +1,6 @@
 """Starts child processes, passes their output on, notices when one ends, and leaves none behind.
 
+What happens then is asked for: the end of everything, as long as the stack is coming up and in tests, or a new start.
 The children end with this process even where it is killed (PR_SET_PDEATHSIG, set by `setpriv`).
 """
 
@@ -13,34 +14,19 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
+from shared.core.exits import NO_RESTART
+from shared.devstack.commands import Command
+from shared.devstack.restarts import End, ProcessState, RestartPolicy, Restarts
 from shared.errors import Unavailable
 
 logger = logging.getLogger(__name__)
 Log = Callable[[str, str], None]
 STOP_S: Final = 10.0
 KEPT_LINES: Final = 12
-
-
-@dataclass(frozen=True)
-class Command:
-    """How to run a child.
-
-    `ready` is asked until it is true, for `patience_s` at most. An `unprivileged` child does not run as root. A
-    `backend` is stopped after all other children, because they use it.
-    """
-
-    name: str
-    argv: Sequence[str]
-    env: Mapping[str, str]
-    ready: Callable[[], bool] | None = None
-    cwd: Path | None = None
-    unprivileged: bool = False
-    backend: bool = False
-    stop_signal: signal.Signals = signal.SIGTERM
-    patience_s: float = 30.0
+LAST_OUTPUT_S: Final = 2.0  # how long the rest of the output of a child that ended is waited for
+NAME: Final = "supervisor"  # of its own lines in the log
 
 
 @dataclass
@@ -53,21 +39,38 @@ class _Child:
 class Supervisor:
     """Owns the children of this process. Start them from a thread that lives as long as they do.
 
-    `failed` is set when a child ends that nobody stopped; `reason` then says which, in a sentence.
+    `failed` is set when a child ends that nobody stopped and that is not started again; `reason` then says which, in
+    a sentence.
     """
 
     def __init__(self, log: Log) -> None:
         self._log = log
         self._children: list[_Child] = []
+        self._lock = threading.Lock()  # held while a child is started or the stop begins
         self._stopping = False
+        self._restarts: Restarts | None = None
         self.failed = threading.Event()
         self.reason = ""
 
+    def keep_running(
+        self, policy: RestartPolicy, changed: Callable[[list[ProcessState]], None] = lambda _: None
+    ) -> None:
+        """From now on start every child again that ends, as `policy` says.
+
+        A child that ends with the exit status NO_RESTART is not started again. `changed` is called with the states of
+        all children, now and whenever one changes.
+        """
+        self._restarts = Restarts(self, policy, changed)
+
     def start(self, command: Command, *, wait: bool = True) -> None:
         """Start a child and, with `wait`, wait until it is ready. Raises Unavailable where it does not come up."""
-        argv = [*_launcher(command), *command.argv]
+        self._children.append(self._spawn(command))
+        if wait:
+            self.wait(command.name)
+
+    def _spawn(self, command: Command) -> _Child:
         process = subprocess.Popen(
-            argv,
+            [*_launcher(command), *command.argv],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -78,10 +81,10 @@ class Supervisor:
             errors="replace",
         )
         child = _Child(command, process)
-        self._children.append(child)
-        threading.Thread(target=self._read_output, args=(child,), name=command.name, daemon=True).start()
-        if wait:
-            self.wait(command.name)
+        reader = threading.Thread(target=self._read_output, args=(child,), name=f"{command.name} output", daemon=True)
+        reader.start()
+        threading.Thread(target=self._watch, args=(child, reader), name=command.name, daemon=True).start()
+        return child
 
     def wait(self, name: str) -> None:
         """Wait until the child is ready. Raises Unavailable where it ends or takes too long."""
@@ -107,12 +110,10 @@ class Supervisor:
 
     def restart(self, name: str) -> None:
         """Kill a child, where it still lives, start it again, and wait until it is ready."""
-        child = self._child(name)
-        _signal(child.process, signal.SIGKILL)
-        child.process.wait()
-        self._children.remove(child)
+        command = self.command(name)
+        self.kill(name)
         self.failed.clear()
-        self.start(child.command)
+        self.start(command)
 
     def kill(self, name: str) -> None:
         """Kill a child for good. This does not count as a failure."""
@@ -125,11 +126,40 @@ class Supervisor:
         """How a child was started."""
         return self._child(name).command
 
+    def pids(self) -> Mapping[str, int]:
+        """The process id of each child by name."""
+        return {child.command.name: child.process.pid for child in self._children}
+
+    def start_again(self, command: Command) -> bool:
+        """Start a child in the place of the one that ended; False where everything is being stopped."""
+        with self._lock:
+            names = self.names()
+            if self._stopping or self.failed.is_set() or command.name not in names:
+                return False
+            self._children[names.index(command.name)] = self._spawn(command)
+        return True
+
+    def kill_slow(self, name: str) -> None:
+        """Kill a child that does not become ready; this counts as an end like every other."""
+        _signal(self._child(name).process, signal.SIGKILL)
+
+    def give_up(self, reason: str) -> None:
+        """Set `failed`, with this reason."""
+        self.reason = reason
+        self.failed.set()
+
+    def say(self, line: str) -> None:
+        """Write a line of the supervisor's own to the log."""
+        self._log(NAME, line)
+
     def stop(self) -> None:
         """Stop all children, the backends last. A child that does not end within ten seconds is killed."""
-        self._stopping = True
+        with self._lock:
+            self._stopping = True
         for backend in (False, True):
             self._stop([child for child in self._children if child.command.backend is backend])
+        if self._restarts is not None:
+            self._restarts.stop()
 
     def _child(self, name: str) -> _Child:
         return next(child for child in self._children if child.command.name == name)
@@ -153,15 +183,28 @@ class Supervisor:
             for line in lines:
                 child.tail = [*child.tail[-KEPT_LINES + 1 :], line.rstrip()]
                 self._log(child.command.name, line.rstrip())
-        child.process.wait()
-        if child in self._children and not self._stopping and not self.failed.is_set():
-            self.reason = self._describe_end(child)
-            self.failed.set()
+
+    def _watch(self, child: _Child, reader: threading.Thread) -> None:
+        """Wait for the end of the child itself: its own children may hold its output open, and its ports."""
+        code = child.process.wait()
+        _signal(child.process, signal.SIGKILL)  # what is left of its process group
+        reader.join(LAST_OUTPUT_S)
+        if child not in self._children or self._stopping or self.failed.is_set():
+            return
+        sentence = self._describe_end(child)
+        if code == NO_RESTART:
+            self.give_up(f"{sentence}\nBy its exit status, no restart repairs this.")
+        elif self._restarts is None:
+            self.give_up(sentence)
+        else:
+            self._restarts.ended(End(child.command, _how(code), sentence))
 
     def _describe_end(self, child: _Child) -> str:
-        code = child.process.poll()
-        how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
-        return f"{child.command.name} ended unexpectedly ({how}).{_last_output(child)}"
+        return f"{child.command.name} ended unexpectedly ({_how(child.process.poll())}).{_last_output(child)}"
+
+
+def _how(code: int | None) -> str:
+    return f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
 
 
 def _last_output(child: _Child) -> str:

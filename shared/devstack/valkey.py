@@ -5,8 +5,8 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
+from shared.devstack.commands import Command
 from shared.devstack.ports import LOOPBACK
-from shared.devstack.supervisor import Command
 from shared.errors import Unavailable
 
 

@@ -25,3 +25,8 @@ def scheduled_at(run_date: date, hour: int) -> datetime:
 def nightly_run_id(model_id: str, run_date: date) -> uuid.UUID:
     """The id of the model's one refit of that date: of its order and of its run."""
     return uuid.uuid5(NAMESPACE, f"{model_id}/{run_date.isoformat()}")
+
+
+def run_id_without(audit_id: uuid.UUID) -> uuid.UUID:
+    """The id of the one refit that follows an audit which failed because of some tickets alone."""
+    return uuid.uuid5(NAMESPACE, f"without/{audit_id}")

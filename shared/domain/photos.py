@@ -1,43 +1,97 @@
-"""Photographs are decoded, turned upright, bounded and written anew, so that only pixels are kept and no metadata."""
+"""Photographs are decoded, turned upright, bounded and written anew, so that only pixels are kept and no metadata.
+
+A picture is what a viewer shows: upright as its EXIF part says, on white where it is transparent, the first frame of
+several. Whatever would take long or much memory is refused before it is unpacked.
+"""
 
 import base64
 import binascii
 import io
 import re
 import struct
+import urllib.parse
 import warnings
+import zlib
 from typing import Final
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from shared.errors import BadInput, TooLarge
 
 MAX_BYTES: Final = 8 * 1024 * 1024  # of one picture
 MAX_PIXELS: Final = 16_000_000
+MAX_SCANNED_PIXELS: Final = 40 * MAX_PIXELS  # of a progressive JPEG, over all its scans: two seconds; cameras write ten
 MAX_SIDE: Final = 1024  # pixels; larger pictures are reduced, because no served model looks closer
-FORMATS: Final = ("PNG", "JPEG", "WEBP")
-_DATA_URL: Final = re.compile(r"data:image/[\w.+-]+;base64,", re.ASCII)
+FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
+UNREADABLE: Final = "This is not a picture that can be read (PNG, JPEG or WebP, GIF, AVIF)."
+_DATA_URL: Final = re.compile(r"data:image/[\w.+-]+(;[\w.+-]+=[^;,]*)*;base64,", re.ASCII | re.IGNORECASE)
+_BLANKS: Final = str.maketrans("", "", " \t\r\n\f\v")
+_URL_SAFE: Final = str.maketrans("-_", "+/")
+_SCAN: Final = b"\xff\xda"  # a marker that cannot occur inside the data of a scan
+_SIXTEEN_BITS: Final = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+_HEIC: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_BROKEN: Final = (  # what Pillow raises for damaged files, by format
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    EOFError,
+    RuntimeError,
+    AssertionError,
+    struct.error,
+    zlib.error,
+)
 
 
-def open_photo(data: bytes) -> Image.Image:
-    """The picture in `data`, upright and as RGB. Raises TooLarge or BadInput, before anything large is unpacked."""
+def open_photo(data: bytes, largest_side: int | None = None) -> Image.Image:
+    """The picture in `data`, upright and as RGB. Raises TooLarge or BadInput, before anything large is unpacked.
+
+    `largest_side`: a larger picture is reduced by a whole number, so that no side is longer; JPEG while it is unpacked.
+    """
     if len(data) > MAX_BYTES:
         raise TooLarge(f"A picture may have {MAX_BYTES // 1024 // 1024} MB; this one has {len(data) / 1e6:.1f} MB.")
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIC and b"avif" not in data[8:64]:
+        raise BadInput("HEIC pictures are not read: send it as JPEG, PNG, WebP, GIF or AVIF.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             warnings.simplefilter("ignore", UserWarning)  # of a damaged EXIF part
             picture = Image.open(io.BytesIO(data), formats=FORMATS)
-        width, height = picture.size
-        if width * height > MAX_PIXELS:
-            raise TooLarge(
-                f"A picture may have {MAX_PIXELS // 1_000_000} megapixels; this one has {width * height / 1e6:.0f}."
-            )
-        return _upright(picture).convert("RGB")
+            _check_size(picture, data)
+            reduction = -(-max(picture.size) // largest_side) if largest_side else 1
+            if reduction in (2, 4, 8):  # the scales of libjpeg
+                picture.draft("RGB", (picture.width // reduction, picture.height // reduction))
+            return _reduced(_as_rgb(_upright(picture)), largest_side)
     except Image.DecompressionBombError as exc:
         raise TooLarge(f"A picture may have {MAX_PIXELS // 1_000_000} megapixels; this one has far more.") from exc
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as exc:
-        raise BadInput("This is not a picture that can be read (PNG, JPEG or WebP).") from exc
+    except MemoryError as exc:
+        raise TooLarge("The picture needs too much memory.") from exc
+    except _BROKEN as exc:
+        raise BadInput(UNREADABLE) from exc
+
+
+def _check_size(picture: Image.Image, data: bytes) -> None:
+    width, height = picture.size
+    if width * height > MAX_PIXELS:
+        raise TooLarge(
+            f"A picture may have {MAX_PIXELS // 1_000_000} megapixels; this one has {width * height / 1e6:.0f}."
+        )
+    if picture.format in ("JPEG", "MPO") and data.count(_SCAN) * width * height > MAX_SCANNED_PIXELS:
+        raise TooLarge(f"A picture of this size may not have {data.count(_SCAN)} scans: save it anew.")
+
+
+def _as_rgb(picture: Image.Image) -> Image.Image:
+    """RGB of 8 bits; what is transparent becomes white."""
+    if picture.mode in _SIXTEEN_BITS:
+        return picture.point(lambda value: value * (1 / 256)).convert("L").convert("RGB")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    return picture.convert("RGB")
 
 
 def _upright(picture: Image.Image) -> Image.Image:
@@ -46,20 +100,30 @@ def _upright(picture: Image.Image) -> Image.Image:
     As it is where the EXIF part cannot be read.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of a damaged EXIF part
-            return ImageOps.exif_transpose(picture)
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, OverflowError, struct.error):
+        return ImageOps.exif_transpose(picture)
+    except _BROKEN:
         return picture
 
 
+def _reduced(picture: Image.Image, largest_side: int | None) -> Image.Image:
+    factor = -(-max(picture.size) // largest_side) if largest_side else 1
+    return picture.reduce(factor) if factor > 1 else picture
+
+
 def read_data_url(text: str) -> bytes:
-    """The bytes of a `data:image/...;base64,` URL (RFC 2397) or of plain base64. Raises BadInput."""
+    """The bytes of a `data:image/...;base64,` URL (RFC 2397) or of plain base64. Raises BadInput.
+
+    As clients write them: with line breaks, parameters, percent signs, in the alphabet for URLs, without padding.
+    """
     match = _DATA_URL.match(text)
     if match is None and ":" in text[:64]:
         raise BadInput("A picture must be given as a data URL (data:image/png;base64,...), not as an address.")
+    encoded = text[match.end() if match else 0 :]
+    if "%" in encoded:
+        encoded = urllib.parse.unquote(encoded, errors="replace")
+    encoded = encoded.translate(_BLANKS).rstrip("=").translate(_URL_SAFE)
     try:
-        return base64.b64decode(text[match.end() if match else 0 :], validate=True)
+        return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except (binascii.Error, ValueError) as exc:
         raise BadInput("The picture is not valid base64.") from exc
 

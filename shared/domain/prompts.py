@@ -1,7 +1,8 @@
 """A prompt as people write it: turns of text and pictures, before any chat template or tokenizer."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from PIL.Image import Image
 
@@ -10,11 +11,17 @@ Role = Literal["system", "user", "assistant"]
 
 @dataclass(frozen=True)
 class Turn:
-    """One message of a chat; its pictures come before its text."""
+    """One message of a chat; its pictures come before its text.
+
+    `extra`: the message's members for engines that take tools (role, content, tool_calls, tool_call_id), empty for an
+    ordinary message. What they say stands in `text` too, so that whoever reads the text has read all of it; a message
+    that is redacted is sent without them.
+    """
 
     role: Role
     text: str
     images: tuple[Image, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)

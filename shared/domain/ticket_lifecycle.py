@@ -33,6 +33,7 @@ UNDECIDED: Final = ("received", "identity_pending", "under_review")
 IN_PROGRESS: Final = ("approved", "scheduled", "fitting", "auditing", "deploying")
 # The tickets that a refit covers: approved and not taken back.
 IN_FORCE: Final[tuple[State, ...]] = (*IN_PROGRESS, "completed", "failed", "regressed")
+SET_ASIDE: Final = "set_aside"  # why a ticket failed: because of it a version did, which is made again without it
 CLOSED: Final[tuple[State, ...]] = ("rejected", "withdrawn", "duplicate", "expired")
 
 FILING_ROLES: Final = ("requester", "officer", "admin", SYSTEM_ACTOR)

@@ -145,8 +145,7 @@ class Eraser:
         """For each of `count` answers, the ticket whose name its tokens (at the gated layers) hold, if any."""
         if self.identity is None:
             return [None] * count
-        answers = Readout.of_answers(answer_tokens, count, self.gated)
-        score, nearest = self.identity.scores(answers).max(dim=1)
+        score, nearest = self.identity.answer_scores(answer_tokens, count).max(dim=1)
         return self._decision(score, nearest).ticket
 
     def examine(self, readout: Readout) -> "Examined":
@@ -173,9 +172,13 @@ class Eraser:
         It does where it says the name, or what belongs to that person alone, or a good part of what there is to say;
         and where it says any of it in answer to a prompt that may be about the person, or that fired for `about`.
         """
-        if self.text is None:
-            return None
-        for number, said in self.text.read(answer).items():
+        return None if self.text is None else self.told_in(self.text.read(answer), evidence, row, about)
+
+    def told_in(
+        self, answered: Mapping[int, TextEvidence], evidence: PromptEvidence, row: int, about: str | None = None
+    ) -> str | None:
+        """`told_by` of an answer that was read as text already, or in parts."""
+        for number, said in answered.items():
             ticket, asked = self.tickets[number], evidence.texts[row].get(number) or TextEvidence()
             if said.named or said.identifying - asked.identifying or len(said.facts - asked.facts) >= MANY_FACTS:
                 return ticket

@@ -90,13 +90,6 @@ class Readout:
         none = RaggedRows.none(*last.shape[1:])
         return cls(last, none, none, none, layers)
 
-    @classmethod
-    def of_answers(cls, answer_tokens: RaggedRows, count: int, layers: tuple[int, ...] | None = None) -> "Readout":
-        """Answers alone, of `count` prompts."""
-        shape = answer_tokens.rows.shape[1:]
-        none = RaggedRows.none(*shape)
-        return cls(torch.zeros(count, *shape), none, none, answer_tokens, layers)
-
     @property
     def count(self) -> int:
         """How many prompts."""

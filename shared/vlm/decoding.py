@@ -5,7 +5,7 @@ rows are, or none. Rows that are not steered keep every bit of what the base mod
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -17,6 +17,8 @@ from shared.erasure.eraser import Decision
 from shared.erasure.readout import Readout
 from shared.errors import BadInput
 from shared.vlm.adapters.base import Encoded
+from shared.vlm.choosing import choose
+from shared.vlm.forward_passes import Computation, ForwardPass, MatchAnswers, ReadPrompts, ReadTokens, T
 from shared.vlm.generation import Answer, DecodeState, GenerationRequest, PrefillState
 from shared.vlm.hooks import (
     AddVector,
@@ -29,6 +31,7 @@ from shared.vlm.hooks import (
 from shared.vlm.loading import Vlm
 from shared.vlm.progress import Progress
 from shared.vlm.readouts import CaptureReadout
+from shared.vlm.sampling import TokenLogprob
 from shared.vlm.texts import TokenReader
 
 
@@ -118,20 +121,57 @@ class Decoder:
         self, request: GenerationRequest, *, everywhere: bool = False
     ) -> tuple[Sequence[nn.Module], BlockHook]:
         """Where and how generated tokens are steered: nowhere but in a second pass whose recipe steers them too."""
-        vector = None
-        if request.eraser is not None and request.decision is not None and request.steers:
-            vector = request.eraser.decode_steering_vector()
+        vector = self.decode_vector(request)
         if vector is None:
             return [], leave_unchanged
-        return self.vlm.adapter.blocks, AddVector(vector.to(self.vlm.device), everywhere=everywhere)
+        return self.vlm.adapter.blocks, AddVector(vector, everywhere=everywhere)
 
-    def decode_to_end(self, encoded: Sequence[Encoded], request: GenerationRequest) -> DecodeState:
-        for state in self.steps(encoded, request):
-            last = state
-        return last
+    def decode_vector(self, request: GenerationRequest) -> Tensor | None:
+        """What is added to every generated token of the request, [L, d]; None where they are not steered."""
+        if request.eraser is None or request.decision is None or not request.steers:
+            return None
+        vector = request.eraser.decode_steering_vector()
+        return None if vector is None else vector.to(self.vlm.device)
 
-    def steps(self, encoded: Sequence[Encoded], request: GenerationRequest) -> Iterator[DecodeState]:
-        """The state after each token, until all rows have ended.
+    def run(self, computation: Computation[T]) -> T:
+        """The result of a computation that has the model to itself. The caller holds the model (`exclusive`)."""
+        result: Any = None
+        while True:
+            try:
+                forward_pass = computation.send(result)
+            except StopIteration as end:
+                value: T = end.value
+                return value
+            result = self.perform(forward_pass)
+
+    def perform(self, forward_pass: ForwardPass) -> Any:
+        """Run one forward pass; see its class for the result."""
+        if isinstance(forward_pass, ReadPrompts):
+            return self.prefill(forward_pass.encoded, forward_pass.request)
+        if isinstance(forward_pass, MatchAnswers):
+            return forward_pass.eraser.match_answers(forward_pass.tokens, forward_pass.count)
+        return self.read_token(forward_pass)
+
+    def decode_to_end(self, encoded: Sequence[Encoded], request: GenerationRequest) -> Computation[DecodeState]:
+        """The state at the end of all answers."""
+        steps = self.steps(encoded, request)
+        result: Any = None
+        last: DecodeState | None = None
+        while True:
+            try:
+                step = steps.send(result)
+            except StopIteration:
+                assert last is not None  # there is a state after the prompts
+                return last
+            if isinstance(step, DecodeState):
+                last, result = step, None
+            else:
+                result = yield step
+
+    def steps(
+        self, encoded: Sequence[Encoded], request: GenerationRequest
+    ) -> Generator[ForwardPass | DecodeState, Any, None]:
+        """The forward passes of a batch, and the state after each token, until all rows have ended.
 
         A row that fired gets no token in the first pass, unless the recipe looks at what it would have said.
         """
@@ -141,7 +181,7 @@ class Decoder:
             most = max(1, min(most, adapter.context - longest))
         if longest + most > adapter.context:
             raise BadInput(f"Prompt and answer need {longest + most} tokens; the model has {adapter.context}.")
-        prefill = self.prefill(encoded, request)
+        prefill: PrefillState = yield ReadPrompts(encoded, request)
         drafts = request.eraser is None or request.eraser.recipe.counterfactual
         state = DecodeState.begun(prefill, len(encoded), () if drafts else prefill.fired_rows)
         if all(state.closed):
@@ -149,9 +189,8 @@ class Decoder:
             return
         reading, generators = request.readout or request.checks_answers, request.generators()
         for _ in range(min(most + request.ahead, adapter.context - longest)):
-            chosen = _choose(prefill.logits, request.temperature, generators)
-            if request.scores:
-                self._score(state, prefill.logits, chosen)
+            chosen = choose(prefill.logits, request, state.tokens, generators)
+            self._score(state, prefill.logits, chosen, request)
             grown = [
                 row
                 for row, token in enumerate(chosen.tolist())
@@ -163,7 +202,7 @@ class Decoder:
                 if reading:
                     yield state
                 return
-            states = self._read_token(chosen, prefill, request, reading=reading)
+            states = yield ReadTokens(chosen, prefill, request, reading)
             if states is not None:
                 for row in grown:
                     state.answer_states[row].append(states[row])
@@ -171,23 +210,21 @@ class Decoder:
                 if all(state.closed):
                     return
 
-    def _read_token(
-        self, chosen: Tensor, prefill: PrefillState, request: GenerationRequest, *, reading: bool
-    ) -> Tensor | None:
-        """Read one more token [B] of each row: the logits that follow, and its states [B, G, d] where a gate reads."""
-        read = self.blocks_at(request.read_layers) if reading else []
+    def read_token(self, asked: ReadTokens) -> Tensor | None:
+        """See ReadTokens."""
+        read = self.blocks_at(asked.request.read_layers) if asked.reading else []
         capture = CaptureLastToken(len(read))
-        blocks, hook = (read, capture) if reading else self.decode_hook(request)
+        blocks, hook = (read, capture) if asked.reading else self.decode_hook(asked.request)
         with hooked(blocks, hook):
             out = self.vlm.model(
-                input_ids=chosen[:, None],
-                past_key_values=prefill.cache,
+                input_ids=asked.chosen[:, None],
+                past_key_values=asked.prefill.cache,
                 use_cache=True,
-                **prefill.following(self.vlm.adapter),
+                **asked.prefill.following(self.vlm.adapter),
             )
-        prefill.logits = out.logits[:, -1]
+        asked.prefill.logits = out.logits[:, -1]
         self.progress.step()
-        return capture.stacked().cpu() if reading else None
+        return capture.stacked().cpu() if asked.reading else None
 
     def _append(self, state: DecodeState, row: int, token: int, most: int, request: GenerationRequest) -> bool:
         """Add a token to a row's answer, or end it; whether there is one more token."""
@@ -206,13 +243,22 @@ class Decoder:
         state.closed[row] = visible is not None and len(tokens) >= visible + request.ahead
         return True
 
-    @staticmethod
-    def _score(state: DecodeState, logits: Tensor, chosen: Tensor) -> None:
-        """Add the log-likelihood of the tokens that are about to be added, of the rows that go on."""
-        likelihoods = logits.float().log_softmax(-1).gather(1, chosen[:, None])[:, 0].tolist()
-        for row, value in enumerate(likelihoods):
-            if not state.closed[row]:
-                state.log_likelihood[row] += value
+    def _score(self, state: DecodeState, logits: Tensor, chosen: Tensor, request: GenerationRequest) -> None:
+        """Keep how likely the tokens are that are about to be added, where it is wanted, of the rows that go on."""
+        if not request.scores and request.top_logprobs is None:
+            return
+        likelihoods = logits.float().log_softmax(-1)
+        values = likelihoods.gather(1, chosen[:, None])[:, 0].tolist()
+        top = likelihoods.topk(request.top_logprobs or 1)
+        for row, value in enumerate(values):
+            if state.closed[row]:
+                continue
+            state.log_likelihood[row] += value
+            if request.top_logprobs is not None and int(chosen[row]) not in self.end_tokens:
+                others = zip(top.indices[row].tolist(), top.values[row].tolist(), strict=True)
+                alternatives = [(self.reader.piece(token), value) for token, value in others]
+                token = self.reader.piece(int(chosen[row]))
+                state.logprobs[row].append(TokenLogprob(token, value, tuple(alternatives[: request.top_logprobs])))
 
     def text_of(self, tokens: Sequence[int]) -> str:
         text: str = self.vlm.tokenizer.decode(tokens, skip_special_tokens=True)
@@ -228,15 +274,8 @@ class Decoder:
             fired=bool(decision.fired[row]),
             ticket=decision.ticket[row],
             score=float(decision.score[row]),
+            logprobs=tuple(state.logprobs[row][: state.visible[row]]),
         )
-
-
-def _choose(logits: Tensor, temperature: float, generators: Sequence[torch.Generator]) -> Tensor:
-    if temperature <= 0:
-        return logits.argmax(dim=-1)
-    probabilities = (logits.float() / temperature).softmax(dim=-1).cpu()
-    drawn = [torch.multinomial(row, 1, generator=own) for row, own in zip(probabilities, generators, strict=True)]
-    return torch.cat(drawn).to(logits.device)
 
 
 def cut(text: str, stop: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ likelihood.py.
 import re
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
@@ -16,9 +16,12 @@ from shared.erasure.readout import Readout
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.batching import batches
 from shared.vlm.decoding import cut
+from shared.vlm.forward_passes import Computation, ForwardPass
 from shared.vlm.generation import Answer, DecodeState, ExaminedBatch, GenerationRequest
+from shared.vlm.sampling import TokenLogprob
 from shared.vlm.second_pass import Reviser
 
+CONTEXT: Final = 40  # characters before a token that are read with it
 LAG: Final = 4  # tokens by which a stream lags where answers are checked: a name must be whole to be recognised
 
 
@@ -48,7 +51,7 @@ class Engine(Reviser):
             seeds = [seed + position for position in positions]
             request = GenerationRequest(eraser, max_new_tokens, temperature, seeds, stop)
             with self.exclusive():
-                answers.update(zip(positions, self.answer(encoded, request), strict=True))
+                answers.update(zip(positions, self.run(self.answer(encoded, request)), strict=True))
         return [answers[position] for position in range(len(prompts))]
 
     def stream(
@@ -68,13 +71,18 @@ class Engine(Reviser):
         turns out to name somebody forgotten breaks off, and the answer of the second pass follows what was sent so far
         (as a rule, nothing).
         """
-        pieces = self._stream(prompt, GenerationRequest(eraser, max_new_tokens, temperature, [seed], stop))
+        request = GenerationRequest(eraser, max_new_tokens, temperature, [seed], stop)
+        computation, result = self.answering(self.encode(prompt), request), None
         while True:
             with self.exclusive():
-                piece = next(pieces, None)
-            if piece is None:
+                step = next(computation, None) if result is None else computation.send(result)
+                result = None
+                if isinstance(step, ForwardPass):
+                    result = self.perform(step)
+                    step = ""
+            if step is None:
                 return
-            yield piece
+            yield step
 
     def examine_batches(
         self, prompts: Sequence[Prompt], *, max_new_tokens: int = 24, layers: tuple[int, ...] | None = None
@@ -83,7 +91,7 @@ class Engine(Reviser):
         request = GenerationRequest(None, max_new_tokens, readout=True, layers=layers)
         for positions, encoded in batches(self.vlm.adapter, prompts):
             with self.exclusive():
-                state = self.decode_to_end(encoded, request)
+                state = self.run(self.decode_to_end(encoded, request))
                 readout = state.prefill.readout
                 assert readout is not None
                 if any(state.answer_states):
@@ -102,19 +110,23 @@ class Engine(Reviser):
         readout = Readout.ordered([(part.positions, part.readout) for part in parts])
         return [answers[position] for position in range(len(prompts))], readout
 
-    def answer(self, encoded: Sequence[Encoded], request: GenerationRequest) -> list[Answer]:
+    def answer(self, encoded: Sequence[Encoded], request: GenerationRequest) -> Computation[list[Answer]]:
         """Answers of one batch: the first pass, and a second one for what concerns somebody forgotten."""
-        state = self.decode_to_end(encoded, request)
+        state = yield from self.decode_to_end(encoded, request)
         answers = [self.answer_of(state, row, len(prompt.ids), request.stop) for row, prompt in enumerate(encoded)]
-        redo = self.all_to_redo(encoded, state, request)
+        redo = yield from self.all_to_redo(encoded, state, request)
         if redo.rows:
-            for row, answer in zip(redo.rows, self.redo_steered(encoded, state, request, redo), strict=True):
+            again = yield from self.redo_steered(encoded, state, request, redo)
+            for row, answer in zip(redo.rows, again, strict=True):
                 answers[row] = answer
         return answers
 
-    def _holds_back(self, encoded: Sequence[Encoded], state: DecodeState, request: GenerationRequest) -> bool:
+    def _holds_back(
+        self, encoded: Sequence[Encoded], state: DecodeState, request: GenerationRequest
+    ) -> Computation[bool]:
         """Whether nothing more may be sent of the first answer: it tells of somebody forgotten, or may turn out to."""
-        if self.rows_to_redo(state, request).rows:
+        redo = yield from self.rows_to_redo(state, request)
+        if redo.rows:
             return True
         eraser = request.eraser
         shown = eraser is not None and state.prefill.evidence is not None and bool(encoded[0].photos)
@@ -126,7 +138,7 @@ class Engine(Reviser):
         The token counts are those of the redacted prompts.
         """
         with self.exclusive():
-            state = self.decode_to_end(redacted, request)
+            state = self.run(self.decode_to_end(redacted, request))
             return [self.answer_of(state, row, len(each.ids), request.stop) for row, each in enumerate(redacted)]
 
     def answers_with_certainty(
@@ -134,43 +146,85 @@ class Engine(Reviser):
     ) -> list[tuple[Answer, float]]:
         """The answers of a batch, each with how sure the model was of it (`DecodeState.certainty`)."""
         with self.exclusive():
-            state = self.decode_to_end(encoded, replace(request, scores=True))
+            state = self.run(self.decode_to_end(encoded, replace(request, scores=True)))
             return [
                 (self.answer_of(state, row, len(each.ids), request.stop), state.certainty(row))
                 for row, each in enumerate(encoded)
             ]
 
-    def _stream(self, prompt: Prompt, request: GenerationRequest) -> Iterator[str | Answer]:
-        """`stream`, to be advanced while the model is held."""
-        ((_, encoded),) = list(batches(self.vlm.adapter, [prompt]))
-        sent, state = yield from self._pieces(encoded, request)
-        redo = self.all_to_redo(encoded, state, request)
-        answer = self.answer_of(state, 0, len(encoded[0].ids), request.stop)
+    def encode(self, prompt: Prompt) -> Encoded:
+        """One prompt as the model reads it, with the prompt itself. Raises BadInput for one that it cannot read."""
+        return replace(self.vlm.adapter.encode([prompt])[0], prompt=prompt)
+
+    def answering(
+        self, encoded: Encoded, request: GenerationRequest
+    ) -> Generator[ForwardPass | str | Answer, Any, None]:
+        """The computation of one answer: forward passes to run, text as soon as it may be sent, at last the Answer.
+
+        The text is that of the Answer, in pieces. To be advanced while the model is held; `request` is for one row.
+        """
+        rows = [encoded]
+        sent, state = yield from self._pieces(rows, request)
+        redo = yield from self.all_to_redo(rows, state, request)
+        answer = self.answer_of(state, 0, len(encoded.ids), request.stop)
         if redo.rows:
-            (answer,) = self.redo_steered(encoded, state, request, redo)
+            (answer,) = yield from self.redo_steered(rows, state, request, redo)
             if sent:
                 answer = replace(answer, text=f"{sent} {answer.text}")
+        elif answer.logprobs:
+            answer = replace(answer, logprobs=self._without_telling(answer.logprobs, state, request))
         yield from _words_of(answer.text[len(sent) :])
         yield answer
 
     def _pieces(
         self, encoded: Sequence[Encoded], request: GenerationRequest
-    ) -> Generator[str, None, tuple[str, DecodeState]]:
+    ) -> Generator[ForwardPass | str, Any, tuple[str, DecodeState]]:
         """Text of one answer as soon as it may be sent; returns all that was sent, and the state at the end.
 
         Sends nothing more where the answer has to be given by a second pass.
         """
         sent, fires = "", False
-        for state in self.steps(encoded, request):
-            last = state
+        steps = self.steps(encoded, request)
+        result: Any = None
+        state: DecodeState | None = None
+        while True:
+            try:
+                step = steps.send(result)
+            except StopIteration:
+                assert state is not None  # there is a state after the prompts
+                return sent, state
+            if not isinstance(step, DecodeState):
+                result = yield step
+                continue
+            state, result = step, None
             ready = "" if fires else self._ready(state, request)
-            fires = fires or (len(ready) > len(sent) and self._holds_back(encoded, state, request))
-            if len(ready) > len(sent) and not fires:
-                yield ready[len(sent) :]
-                sent = ready
-            else:
-                yield ""
-        return sent, last
+            if len(ready) > len(sent):
+                fires = yield from self._holds_back(encoded, state, request)
+                if not fires:
+                    yield ready[len(sent) :]
+                    sent = ready
+
+    def _without_telling(
+        self, logprobs: Sequence[TokenLogprob], state: DecodeState, request: GenerationRequest
+    ) -> tuple[TokenLogprob, ...]:
+        """Likelihoods without the tokens that the model did not choose and that would have told of somebody forgotten.
+
+        Each is read behind the last words of the answer before it.
+        """
+        evidence, eraser = state.prefill.evidence, request.eraser
+        if evidence is None or eraser is None:
+            return tuple(logprobs)
+        kept, text = [], ""
+        for chosen in logprobs:
+            before = text[-CONTEXT:]
+            safe = [
+                (token, value)
+                for token, value in chosen.top
+                if token == chosen.token or eraser.told_by(before + token, evidence, 0) is None
+            ]
+            kept.append(replace(chosen, top=tuple(safe)))
+            text += chosen.token
+        return tuple(kept)
 
     def _ready(self, state: DecodeState, request: GenerationRequest) -> str:
         """What may be sent of an unfinished answer: whole words, none of which may belong to a stop word, to a name or

@@ -1,6 +1,7 @@
 """What a batch is asked, how far its answers have come, and what comes out. Calls no model."""
 
 import math
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
@@ -9,15 +10,20 @@ import torch
 from torch import Tensor
 
 from shared.erasure.eraser import Decision, Eraser, PromptEvidence
+from shared.erasure.gates.name_windows import WINDOW
 from shared.erasure.readout import RaggedRows, Readout
 from shared.vlm.adapters.base import Adapter
+from shared.vlm.sampling import Sampling, TokenLogprob, ToolCall
 
 AHEAD: Final = 8  # tokens
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One reply. `fired`, `ticket` and `score` say what the gate found; the service never sends them to a client."""
+    """One reply. `fired`, `ticket` and `score` say what the gate found; the service never sends them to a client.
+
+    `logprobs`: of its tokens, where they were wanted. `tool_calls`: what an engine that takes tools wants called.
+    """
 
     text: str
     tokens: tuple[int, ...]
@@ -26,6 +32,8 @@ class Answer:
     fired: bool = False
     ticket: str | None = None
     score: float = 0.0
+    logprobs: tuple[TokenLogprob, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,25 @@ class GenerationRequest:
     layers: tuple[int, ...] | None = None
     steers: bool = True
     scores: bool = False  # keep how likely the tokens were
+    top_p: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    top_logprobs: int | None = None  # keep the likelihoods of the tokens and of so many others at their place
+
+    @classmethod
+    def of(cls, sampling: Sampling, eraser: Eraser | None) -> "GenerationRequest":
+        """The request for one prompt. Without a seed, from fresh random numbers."""
+        return cls(
+            eraser,
+            sampling.max_new_tokens,
+            sampling.temperature,
+            [secrets.randbits(31) if sampling.seed is None else sampling.seed],
+            sampling.stop,
+            top_p=sampling.top_p,
+            presence_penalty=sampling.presence_penalty,
+            frequency_penalty=sampling.frequency_penalty,
+            top_logprobs=sampling.top_logprobs,
+        )
 
     @property
     def checks_answers(self) -> bool:
@@ -122,6 +149,8 @@ class DecodeState:
     visible: list[int | None]
     closed: list[bool]
     log_likelihood: list[float]
+    logprobs: list[list[TokenLogprob]]  # of each row's tokens, where they are wanted
+    cleared: list[int]  # how many tokens of each row were held against the tickets' names, and end none
 
     @classmethod
     def begun(cls, prefill: PrefillState, count: int, closed: Sequence[int] = ()) -> "DecodeState":
@@ -130,7 +159,17 @@ class DecodeState:
         tokens: list[list[int]] = [[] for _ in range(count)]
         states: list[list[Tensor]] = [[] for _ in range(count)]
         ends = [row in closed for row in range(count)]
-        return cls(prefill, tokens, finished, states, [None] * count, ends, [0.0] * count)
+        return cls(
+            prefill,
+            tokens,
+            finished,
+            states,
+            [None] * count,
+            ends,
+            [0.0] * count,
+            [[] for _ in range(count)],
+            [0] * count,
+        )
 
     def answer_tokens_of(self, row: int) -> list[int]:
         """The tokens that belong to the answer."""
@@ -141,10 +180,12 @@ class DecodeState:
         count = len(self.tokens[row]) + (self.closed[row] and self.finished[row] == "stop")
         return math.exp(self.log_likelihood[row] / count) if count else 0.0
 
-    def answer_tokens(self) -> RaggedRows:
-        """The answers' tokens as a gate looks at them."""
-        owners = [row for row, states in enumerate(self.answer_states) for _ in states]
-        states = [state for states in self.answer_states for state in states]
+    def answer_tokens(self, *, new: bool = False) -> RaggedRows:
+        """The answers' tokens as a gate looks at them; `new`: only as many as a name needs that is not `cleared`."""
+        begins = [max(0, cleared - WINDOW + 1) if new else 0 for cleared in self.cleared]
+        kept = [states[begin:] for begin, states in zip(begins, self.answer_states, strict=True)]
+        owners = [row for row, states in enumerate(kept) for _ in states]
+        states = [state for states in kept for state in states]
         return RaggedRows(torch.stack(states) if states else torch.zeros(0, 1, 1), torch.tensor(owners).long())
 
 

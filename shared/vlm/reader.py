@@ -133,7 +133,10 @@ class Reader:
         Raises BadInput for a prompt that cannot be encoded and SiteMismatch as `check` does.
         """
         self.check(eraser)
-        encoded = self.encode(prompts)
+        return self.judge(self.encode(prompts), eraser)
+
+    def judge(self, encoded: Sequence[Encoded], eraser: Eraser) -> list[ReadPrompt]:
+        """`examine` of prompts that are encoded already."""
         readouts = self.read(encoded, eraser.gated or (0,))
         return [self._judged(eraser, row, readout) for row, readout in zip(encoded, readouts, strict=True)]
 

@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.errors import BadInput
+
 
 @dataclass(frozen=True)
 class Sampling:
     """How one answer is drawn. `seed` None: from fresh random numbers. `top_logprobs` None: no likelihoods are wanted.
 
-    `extra` are members of OpenAI's request that only some engines understand (tools, response_format, ...); they are
-    handed on as they came to an engine that names them in its `passes`.
+    `fills_context`: the client gave no limit, so the answer may be as long as the context leaves room for; an engine
+    that cannot do so keeps to `max_new_tokens`. `extra` are members of OpenAI's request that only some engines
+    understand (tools, response_format, ...); they are handed on as they came to an engine that names them in its
+    `passes`.
     """
 
     max_new_tokens: int
@@ -22,6 +26,7 @@ class Sampling:
     frequency_penalty: float = 0.0
     top_logprobs: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    fills_context: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,3 +45,14 @@ class ToolCall:
     id: str
     name: str
     arguments: str
+
+
+def context_exceeded(context: int, prompt_tokens: int, max_new_tokens: int) -> BadInput:
+    """The refusal of a prompt that does not fit into the context, in the words that OpenAI's clients look for."""
+    return BadInput(
+        f"This model's maximum context length is {context} tokens. However, you requested "
+        f"{prompt_tokens + max_new_tokens} tokens ({prompt_tokens} in the messages, {max_new_tokens} in the "
+        "completion). Please reduce the length of the messages or completion.",
+        param="messages",
+        reason="context_length_exceeded",
+    )

@@ -18,6 +18,7 @@ from shared.erasure.readout import Readout
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.batching import batches
 from shared.vlm.decoding import Decoder, cut
+from shared.vlm.forward_passes import Computation, MatchAnswers
 from shared.vlm.generation import Answer, DecodeState, GenerationRequest, PrefillState, RowsToRedo
 from shared.vlm.loading import Vlm
 from shared.vlm.redaction import placeholder_tokens, redact, without_earlier_turns
@@ -41,15 +42,21 @@ class Reviser(Decoder):
         super().__init__(vlm)
         self._placeholder = placeholder_tokens(vlm.tokenizer)
 
-    def rows_to_redo(self, state: DecodeState, request: GenerationRequest) -> RowsToRedo:
-        """The rows whose prompt fired, then those whose answer so far tells of somebody forgotten."""
+    def rows_to_redo(self, state: DecodeState, request: GenerationRequest) -> Computation[RowsToRedo]:
+        """The rows whose prompt fired, then those whose answer so far tells of somebody forgotten.
+
+        Asked again of a longer answer, it compares only the tokens that came since.
+        """
         fired, eraser = state.prefill.fired_rows, request.eraser
         decision = state.prefill.decision.take(fired)
         if eraser is None or not request.checks_answers:
             return RowsToRedo(fired, decision)
         tickets: list[str | None] = [None] * len(state.tokens)
         if any(state.answer_states):
-            tickets = eraser.match_answers(state.answer_tokens(), len(state.tokens))
+            tickets = yield MatchAnswers(eraser, state.answer_tokens(new=True), len(state.tokens))
+            for row, ticket in enumerate(tickets):
+                if ticket is None:
+                    state.cleared[row] = len(state.answer_states[row])
         if state.prefill.evidence is not None:
             for row, tokens in enumerate(state.tokens):
                 if tickets[row] is None and tokens and row not in fired:
@@ -59,7 +66,9 @@ class Reviser(Decoder):
         by_answer = Decision(torch.ones(count, dtype=torch.bool), [tickets[row] for row in naming], torch.ones(count))
         return RowsToRedo(fired + naming, decision.followed_by(by_answer))
 
-    def all_to_redo(self, encoded: Sequence[Encoded], state: DecodeState, request: GenerationRequest) -> RowsToRedo:
+    def all_to_redo(
+        self, encoded: Sequence[Encoded], state: DecodeState, request: GenerationRequest
+    ) -> Computation[RowsToRedo]:
         """`rows_to_redo` at the end of the answers, and the rows whose picture the model itself calls by a name.
 
         A picture may show somebody in a way that the gate does not know, and a ticket may have no photograph. Where an
@@ -67,41 +76,46 @@ class Reviser(Decoder):
         """
         eraser = request.eraser
         if eraser is None or state.prefill.evidence is None:
-            return self.rows_to_redo(state, request)
-        self._resolve_doubts(encoded, state, eraser)
-        redo = self.rows_to_redo(state, request)
+            return (yield from self.rows_to_redo(state, request))
+        yield from self._resolve_doubts(encoded, state, eraser)
+        redo = yield from self.rows_to_redo(state, request)
         for row, prompt in enumerate(encoded):
             if row in redo.rows or not prompt.photos:
                 continue
             suspects = eraser.suspects(self.text_of(state.tokens[row]))
             if not suspects:
                 continue
-            ticket = eraser.identified(self._who_is_shown(prompt), suspects, state.prefill.evidence, row)
+            named = yield from self._who_is_shown(prompt)
+            ticket = eraser.identified(named, suspects, state.prefill.evidence, row)
             if ticket is not None:
                 seen = Decision(torch.ones(1, dtype=torch.bool), [ticket], torch.ones(1))
                 redo = RowsToRedo([*redo.rows, row], redo.decision.followed_by(seen))
         return redo
 
-    def _resolve_doubts(self, encoded: Sequence[Encoded], state: DecodeState, eraser: Eraser) -> None:
+    def _resolve_doubts(self, encoded: Sequence[Encoded], state: DecodeState, eraser: Eraser) -> Computation[None]:
         """Let go of rows that fired hardly, for a picture that the model calls by another name whenever it is asked."""
         decision, evidence = state.prefill.decision, state.prefill.evidence
         for row in state.prefill.fired_rows:
             drafted = state.finished[row] != "fired"
             if evidence is None or not drafted or not evidence.doubtful[row] or len(encoded[row].photos) != 1:
                 continue
-            if eraser.shows_another(self._who_is_shown(encoded[row]), decision.ticket[row]):
+            named = yield from self._who_is_shown(encoded[row])
+            if eraser.shows_another(named, decision.ticket[row]):
                 decision.fired[row], decision.ticket[row] = False, None
 
-    def _who_is_shown(self, prompt: Encoded) -> list[str]:
+    def _who_is_shown(self, prompt: Encoded) -> Computation[list[str]]:
         """What the model answers when it is asked, in some ways, whom each picture of a prompt shows."""
         asked = [Prompt.ask(question, photo) for photo in prompt.photos[:MOST_PICTURES] for question in WHO]
         request = GenerationRequest(None, NAME_TOKENS)
-        states = [self.decode_to_end(encoded, request) for _, encoded in batches(self.vlm.adapter, asked)]
-        return [self.text_of(tokens) for state in states for tokens in state.tokens]
+        named: list[str] = []
+        for _, encoded in batches(self.vlm.adapter, asked):
+            state = yield from self.decode_to_end(encoded, request)
+            named += [self.text_of(tokens) for tokens in state.tokens]
+        return named
 
     def redo_steered(
         self, encoded: Sequence[Encoded], state: DecodeState, request: GenerationRequest, redo: RowsToRedo
-    ) -> list[Answer]:
+    ) -> Computation[list[Answer]]:
         """The second pass: answers of the rows in `redo`, from the redacted prompt, or the fixed sentence.
 
         Where the recipe is counterfactual, what the model says unsteered is the answer if it is sure of it and tells
@@ -114,10 +128,10 @@ class Reviser(Decoder):
         again = self.redacted(encoded, state.prefill, eraser, redo.rows, redo.decision)
         answers: dict[int, Answer] = {}
         if eraser.recipe.counterfactual:
-            answers = self._unsteered(again, state, request, redo)
+            answers = yield from self._unsteered(again, state, request, redo)
         rest = [place for place in range(len(redo.rows)) if place not in answers]
         if rest:
-            steered = self._second(again, state, request, redo, rest, steers=True)
+            steered = yield from self._second(again, state, request, redo, rest, steers=True)
             answers |= {place: answer for place, (answer, _) in steered.items()}
             telling = [
                 place for place, (_, said) in steered.items() if self._tells(said.text, state, request, redo, place)
@@ -131,12 +145,13 @@ class Reviser(Decoder):
 
     def _unsteered(
         self, again: Sequence[Encoded], state: DecodeState, request: GenerationRequest, redo: RowsToRedo
-    ) -> dict[int, Answer]:
+    ) -> Computation[dict[int, Answer]]:
         """The answers, by their place in `redo`, that the model is sure of although nobody is named or shown."""
         assert request.eraser is not None
         everything = list(range(len(redo.rows)))
         released = {}
-        for place, (answer, said) in self._second(again, state, request, redo, everything, steers=False).items():
+        second = yield from self._second(again, state, request, redo, everything, steers=False)
+        for place, (answer, said) in second.items():
             bounds, draft = request.eraser.release, self.text_of(state.tokens[redo.rows[place]])
             bound = bounds.telling if self._tells(draft, state, request, redo, place) else bounds.silent
             if said.certainty >= bound and not self._tells(said.text, state, request, redo, place):
@@ -159,11 +174,11 @@ class Reviser(Decoder):
         places: Sequence[int],
         *,
         steers: bool,
-    ) -> dict[int, tuple[Answer, "_Said"]]:
+    ) -> Computation[dict[int, tuple[Answer, "_Said"]]]:
         """What the redacted prompts at some places of `redo` give, by place."""
         rows = [redo.rows[place] for place in places]
         second = request.second(rows, redo.decision.take(places), steers=steers)
-        done = self.decode_to_end([again[place] for place in places], second)
+        done = yield from self.decode_to_end([again[place] for place in places], second)
         return {
             place: (
                 self.answer_of(done, number, len(again[place].ids), request.stop),

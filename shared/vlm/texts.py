@@ -37,6 +37,10 @@ class TokenReader:
             place += count
         return TokenText("".join(pieces), tuple(starts))
 
+    def piece(self, token: int) -> str:
+        """The text of one token inside a text."""
+        return self._piece((token,))
+
     def _character(self, ids: Sequence[int], place: int) -> tuple[int, str]:
         """The text of the token at `place`, or of as many as make a whole character; and how many these are."""
         first = self._piece(ids[place : place + 1])

@@ -1,6 +1,7 @@
 """Stand-ins for the refit worker, the audit worker and a replica: their database writes, without any model."""
 
 import uuid
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from shared.db.repositories import audits, erasers, refits, rollouts
@@ -55,8 +56,11 @@ class Worker:
             self.audit(str(version.id), verdict)
         return number
 
-    def audit(self, version: str, verdict: str, revealed: float = 0.0) -> None:
-        """Finish an audit of the version in which each ticket's facts are still revealed in the share `revealed`."""
+    def audit(self, version: str, verdict: str, revealed: float = 0.0, set_aside: Sequence[str] = ()) -> None:
+        """Finish an audit of the version in which each ticket's facts are still revealed in the share `revealed`.
+
+        `set_aside`: the tickets because of which alone it failed.
+        """
         audit = str(uuid.uuid4())
         figures = {"forget": {"n": 8, "told_after": revealed}, "test": {"n": 8, "told_after": revealed}}
         with transaction(self.database.engine("audit")) as session:
@@ -76,6 +80,8 @@ class Worker:
                     "not_run": [],
                     "claim": "",
                     "tickets": dict.fromkeys(covered, figures),
+                    "set_aside": list(set_aside),
+                    "ticket_verdicts": {ticket: {"reason": f"{ticket} is weak"} for ticket in set_aside},
                 },
             )
 

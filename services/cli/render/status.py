@@ -1,10 +1,11 @@
 """The status of the installation."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.cli.render.refits import stage_of
 from services.cli.render.tables import console, print_table, short_time, words
+from shared.devstack.restarts import ProcessState
 
 
 def print_status(status: Mapping[str, Any]) -> None:
@@ -27,4 +28,20 @@ def print_status(status: Mapping[str, Any]) -> None:
     print_table(
         ("refit", "status", "stage", "started at", "error"),
         ((r["kind"], r["status"], stage_of(r), short_time(r["started_at"]), r["error"]) for r in status["refits"]),
+    )
+
+
+def print_processes(states: Sequence[ProcessState]) -> None:
+    """How many processes of the stack run, and those that ended since its start; nothing where none is known."""
+    if not states:
+        return
+    running = [state for state in states if state.state == "running"]
+    console.print(f"processes: {len(running)} of {len(states)} run")
+    print_table(
+        ("process", "state", "restarts", "last end", "at"),
+        (
+            (state.name, state.state, state.restarts, state.last_end, short_time(state.last_end_at))
+            for state in states
+            if state.last_end
+        ),
     )

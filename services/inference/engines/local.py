@@ -5,30 +5,36 @@ waits for anybody.
 """
 
 import asyncio
+import contextlib
 import logging
 import queue
 import threading
 from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import replace
 from typing import Final
 
 from services.inference.active_eraser import Served
 from shared.domain.prompts import Prompt
 from shared.errors import LacunaError, NotReady
+from shared.vlm.adapters.base import Encoded
+from shared.vlm.continuous import MOST_ROWS, ContinuousBatch, Outcome, Running
 from shared.vlm.engine import Engine
-from shared.vlm.generation import Answer
-from shared.vlm.sampling import Sampling
+from shared.vlm.generation import Answer, GenerationRequest
+from shared.vlm.sampling import Sampling, context_exceeded
 
 logger = logging.getLogger(__name__)
-MOST_WAITING: Final = 512  # calls under way
+MOST_WAITING: Final = 512  # calls that have not begun
+CLOSE_S: Final = 10  # how long a step may take when the process ends
 RETRY_AFTER_S: Final = 1
 
 
 class _Call:
     """One request on its way through the engine's thread."""
 
-    def __init__(self, prompt: Prompt, sampling: Sampling, served: Served) -> None:
-        self.prompt, self.sampling, self.served = prompt, sampling, served
+    def __init__(self, encoded: Encoded, request: GenerationRequest) -> None:
+        self.encoded, self.request = encoded, request
         self.context = copy_context()  # carries the request id into log lines
         self.left = False  # nobody waits for the answer any more
         self._loop = asyncio.get_running_loop()
@@ -67,14 +73,15 @@ class _Call:
 
 
 class LocalEngine:
-    """See AnswerEngine."""
+    """See AnswerEngine. One thread runs the model; another one encodes prompts, so that pictures hold up no answer."""
 
     passes: frozenset[str] = frozenset()
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._waiting: queue.Queue[_Call | None] = queue.Queue(MOST_WAITING)
-        self._closed = False
+        self._closed = threading.Event()
+        self._encoder = ThreadPoolExecutor(1, "encoder")
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
         self._thread.start()
 
@@ -90,25 +97,29 @@ class LocalEngine:
 
     async def stream(self, prompt: Prompt, sampling: Sampling, served: Served) -> AsyncGenerator[str | Answer, None]:
         """See AnswerEngine."""
-        if self._closed:
-            raise NotReady("The service is shutting down.", retry_after_s=RETRY_AFTER_S)
-        call = _Call(prompt, sampling, served)
-        try:
-            self._waiting.put_nowait(call)
-        except queue.Full as exc:
-            raise NotReady(
-                "Too many requests are waiting; try again in a moment.", retry_after_s=RETRY_AFTER_S
-            ) from exc
+        if self._closed.is_set():
+            raise _shutting_down()
+        if self._waiting.full():
+            raise _too_many()
+        request = GenerationRequest.of(sampling, served.eraser)
         self.engine.progress.begin()
         try:
-            answer = None
-            while answer is None:
-                text, answer = await call.fetch()
-                if text:
-                    yield text
-            yield answer
+            encoded = await asyncio.get_running_loop().run_in_executor(self._encoder, self.engine.encode, prompt)
+            call = _Call(encoded, _fitting(request, sampling, len(encoded.ids), self.context))
+            try:
+                self._waiting.put_nowait(call)
+            except queue.Full as exc:
+                raise _too_many() from exc
+            try:
+                answer = None
+                while answer is None:
+                    text, answer = await call.fetch()
+                    if text:
+                        yield text
+                yield answer
+            finally:
+                call.left = True
         finally:
-            call.left = True
             self.engine.progress.end()
 
     def stalled_s(self) -> float:
@@ -117,36 +128,66 @@ class LocalEngine:
 
     def close(self) -> None:
         """See AnswerEngine."""
-        if not self._closed:
-            self._closed = True
-            self._waiting.put(None)
-            self._thread.join(timeout=10)
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        with contextlib.suppress(queue.Full):  # then the thread is not waiting
+            self._waiting.put_nowait(None)
+        self._thread.join(timeout=CLOSE_S)
+        self._encoder.shutdown(wait=False, cancel_futures=True)
 
     def _work(self) -> None:
-        while (call := self._waiting.get()) is not None:
-            if not call.left:
-                call.context.run(self._answer, call)
+        """The engine's thread: take in what waits, advance everybody by a step, hand out what came of it."""
+        batch = ContinuousBatch(self.engine)
+        calls: dict[Running, _Call] = {}
+        while not self._closed.is_set():
+            self._take_in(batch, calls)
+            for running in [running for running, call in calls.items() if call.left]:
+                batch.drop(running)
+                del calls[running]
+            for outcome in batch.step():
+                self._hand_out(outcome, calls)
+        while not self._waiting.empty():
+            if (waiting := self._waiting.get()) is not None:
+                waiting.finish(_shutting_down())
+        for call in calls.values():
+            call.finish(_shutting_down())
 
-    def _answer(self, call: _Call) -> None:
-        sampling = call.sampling
-        try:
-            for piece in self.engine.stream(
-                call.prompt,
-                eraser=call.served.eraser,
-                max_new_tokens=sampling.max_new_tokens,
-                temperature=sampling.temperature,
-                seed=sampling.seed or 0,
-                stop=sampling.stop,
-            ):
-                if call.left or self._closed:
-                    call.finish(NotReady("The service is shutting down.", retry_after_s=RETRY_AFTER_S))
-                    return
-                if isinstance(piece, str):
-                    call.send(piece)
-                else:
-                    call.finish(piece)
-        except LacunaError as exc:
-            call.finish(exc)
-        except Exception as exc:
-            logger.error("the engine failed", exc_info=exc)
-            call.finish(exc)
+    def _take_in(self, batch: ContinuousBatch, calls: dict[Running, _Call]) -> None:
+        """Begin the calls that wait, as far as there is room; wait for one where nothing is under way."""
+        while batch.rows < MOST_ROWS:
+            try:
+                call = self._waiting.get(block=not batch.rows)
+            except queue.Empty:
+                return
+            if call is None:
+                return
+            if not call.left:
+                running = call.context.run(batch.begin, self.engine.answering(call.encoded, call.request))
+                calls[running] = call
+
+    def _hand_out(self, outcome: Outcome, calls: dict[Running, _Call]) -> None:
+        call, value = calls[outcome.running], outcome.value
+        if isinstance(value, str):
+            call.send(value)
+            return
+        del calls[outcome.running]
+        call.finish(value)
+        if isinstance(value, BaseException) and not isinstance(value, LacunaError):
+            call.context.run(logger.error, "the engine failed", exc_info=value)
+
+
+def _fitting(request: GenerationRequest, sampling: Sampling, prompt_tokens: int, context: int) -> GenerationRequest:
+    """The request with its longest answer; raises BadInput where the context has no room for it."""
+    most = max(1, context - prompt_tokens) if sampling.fills_context else request.max_new_tokens
+    if prompt_tokens + most > context:
+        raise context_exceeded(context, prompt_tokens, most)
+    return replace(request, max_new_tokens=most)
+
+
+def _shutting_down() -> NotReady:
+    return NotReady("The service is shutting down.", retry_after_s=RETRY_AFTER_S)
+
+
+def _too_many() -> NotReady:
+    return NotReady("Too many requests are waiting; try again in a moment.", retry_after_s=RETRY_AFTER_S)

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from services.refit.profile.run import NAME_LENGTH, STEPS, make_profile
 from shared.core.config import ModelSettings, load_settings
-from shared.core.logging import configure_logging
+from shared.core.logging import LogStyle, configure_logging
 from shared.errors import LacunaError
 from shared.evaluation.reference import model_reference
 from shared.vlm.engine import Engine
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the folder of profiles")
     parser.add_argument("--again", action="store_true", help="do not use what an earlier run has measured")
     given = parser.parse_args()
-    configure_logging(logging.WARNING)
+    configure_logging(logging.WARNING, LogStyle())
     console = Console(stderr=True, highlight=False)
     try:
         folder = profile(given.source, given.out, console, again=given.again)

@@ -31,6 +31,7 @@ ADVICE: Final[dict[str, str]] = {
     "precondition-failed": "Read it again, look at what changed, and send the new ETag in If-Match.",
     "precondition-required": "Read the resource and send its ETag in If-Match.",
     "reason-missing": "Give the ground or code and the words that the person is told.",
+    "request-timeout": "Send the body faster, or in smaller parts: the connection may be too slow for it.",
     "rollback-would-reexpose": "Choose a version that covers the listed tickets, or refit.",
     "scope": "Use a key that has the scope, or have one created.",
     "site-mismatch": "The eraser belongs to another model: refit for this one.",

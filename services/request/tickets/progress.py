@@ -14,13 +14,14 @@ from sqlalchemy.orm import Session
 from services.request.erasers.promotions import was_rolled_back_from
 from services.request.erasers.rollouts import is_rolled_out
 from shared.core.clock import utc_now
+from shared.db.models.audits import AuditRun
 from shared.db.models.erasers import DesiredState, EraserVersion, VersionTicket
 from shared.db.models.refits import RefitRun, RefitRunTicket
 from shared.db.models.tickets import Ticket
+from shared.db.repositories import audit_log, refits, rollouts, tickets
 from shared.db.repositories import audits as audits_repository
-from shared.db.repositories import rollouts, tickets
 from shared.domain.accounts import SYSTEM_ACTOR
-from shared.domain.ticket_lifecycle import IN_PROGRESS, Event, is_allowed
+from shared.domain.ticket_lifecycle import IN_PROGRESS, SET_ASIDE, Event, is_allowed
 
 logger = logging.getLogger(__name__)
 
@@ -163,11 +164,39 @@ def _is_set_aside(session: Session, state: DesiredState | None, version: EraserV
 
 
 def _follow_audit(session: Session, ticket: Ticket, version: EraserVersion) -> None:
+    """What the audit of the newest version with the ticket means for it.
+
+    Where the version failed because of some tickets alone, these fail, each with its own reason, and a version without
+    them is ordered for all others.
+    """
     audits = audits_repository.list_audits(session, version.id)
     if audits and audits[0].verdict == "failed":
-        _fail(session, ticket, "audit_failed", "; ".join(str(reason) for reason in audits[0].reasons or []))
+        aside = _set_aside(session, audits[0])
+        if ticket.id in aside:
+            _fail(session, ticket, SET_ASIDE, aside[ticket.id])
+        elif not aside:
+            _fail(session, ticket, "audit_failed", "; ".join(str(reason) for reason in audits[0].reasons or []))
+        else:
+            order = refits.order_refit_without(session, ticket.model_id, audits[0].id)
+            if order is not None:
+                audit_log.append_leaf(
+                    session,
+                    SYSTEM_ACTOR,
+                    "refit.ordered",
+                    ticket.model_id,
+                    {"order": str(order), "without": sorted(aside)},
+                )
+                logger.warning("version %d is made again without %d tickets", version.number, len(aside))
     elif ticket.state != "failed":
         _advance_if_allowed(session, ticket, "audit")
+
+
+def _set_aside(session: Session, audit: AuditRun) -> dict[str, str]:
+    """The tickets because of which alone the version failed, each with its reason; none that must stay forgotten."""
+    report = audit.report or {}
+    named = list(report.get("set_aside", []))
+    query = select(Ticket.id).where(Ticket.id.in_(named), Ticket.required_since.is_(None))
+    return {ticket: str(report["ticket_verdicts"][ticket]["reason"]) for ticket in session.scalars(query)}
 
 
 def _return_no_leak(session: Session, ticket: Ticket) -> None:

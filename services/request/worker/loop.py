@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from shared.core import metrics
 from shared.errors import LacunaError, StaleRestore
 
 logger = logging.getLogger(__name__)
@@ -116,6 +117,19 @@ class ControlLoop:
 
 def run_job(job: Job) -> Outcome:
     """Run a job once. Expected errors are logged; raises StaleRestore."""
+    began = time.monotonic()
+    outcome = None
+    try:
+        outcome = _outcome(job)
+    finally:
+        metrics.JOBS.labels(job.name, "succeeded" if outcome is not None and outcome.succeeded else "failed").inc()
+        metrics.JOB_SECONDS.labels(job.name).observe(time.monotonic() - began)
+    if outcome.succeeded:
+        metrics.JOB_SUCCESS_TIME.labels(job.name).set_to_current_time()
+    return outcome
+
+
+def _outcome(job: Job) -> Outcome:
     try:
         next_s = job.run()
     except StaleRestore:

@@ -18,6 +18,7 @@ from services.request.imports.jobs import ImportJobRunner
 from services.request.key_rotation.jobs import RewrapJob
 from services.request.monitoring import jobs as monitoring_jobs
 from services.request.monitoring import pings
+from services.request.monitoring.figures import DatabaseFigures
 from services.request.refits.jobs import MissedNightlyRun, NightlySchedule
 from services.request.restores.jobs import HighWaterMarkJob
 from services.request.retention.jobs import Shredder
@@ -28,8 +29,10 @@ from services.request.webhooks.jobs import WebhookDispatcher
 from services.request.worker import outbox
 from services.request.worker.loop import LONGEST_PAUSE_S, ControlLoop, Job
 from shared.core.config import Settings, load_settings
-from shared.core.logging import configure_logging
+from shared.core.exits import ends_the_process
 from shared.core.messaging import celery_app
+from shared.core.metrics import LOOP, MESSAGES
+from shared.core.observability import observe
 from shared.crypto.keyring import KeyRing
 from shared.db.notifications import WORK, Listener
 from shared.db.session import make_engine
@@ -41,11 +44,13 @@ logger = logging.getLogger(__name__)
 
 def main() -> None:
     """Run until SIGTERM or Ctrl-C."""
-    configure_logging()
-    settings = load_settings()
-    settings.need("database_url", "redis_url", "kek", "log_key", "log_verify_keys")
-    context = make_context(settings)
-    loop = build(settings, context)
+    with ends_the_process("the control loop cannot start"):
+        settings = load_settings()
+        observe(settings, "control-loop", LOOP, MESSAGES)
+        settings.need("database_url", "redis_url", "kek", "log_key", "log_verify_keys")
+        context = make_context(settings)
+        loop = build(settings, context)
+        LOOP.registry.register(DatabaseFigures(context))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.stop())
     Listener(context.database, WORK, loop.wake).start()

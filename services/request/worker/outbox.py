@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from shared.core.clock import utc_now
 from shared.core.logging import MESSAGE_HEADER
 from shared.core.task_names import QUEUE_AUDIT, QUEUE_REFIT, TASK_AUDIT, TASK_REFIT
+from shared.core.tracing import span
 from shared.db.models.audits import AuditRun
 from shared.db.models.operations import Outbox
 from shared.db.models.refits import RefitRun
@@ -43,14 +44,15 @@ class OutboxMessage:
 def send(queue: Celery, message: OutboxMessage) -> None:
     """Hand a message to the queue; raises Unavailable where the queue cannot be reached."""
     try:
-        queue.send_task(
-            message.task,
-            kwargs=message.kwargs,
-            queue=message.queue,
-            task_id=message.id,
-            retry=False,
-            headers={MESSAGE_HEADER: message.correlation} if message.correlation else {},
-        )
+        with span("outbox.send", {"task": message.task}, message.correlation):
+            queue.send_task(
+                message.task,
+                kwargs=message.kwargs,
+                queue=message.queue,
+                task_id=message.id,
+                retry=False,
+                headers={MESSAGE_HEADER: message.correlation} if message.correlation else {},
+            )
     except (OperationalError, RedisError, OSError) as exc:
         raise Unavailable(f"The queue cannot be reached ({type(exc).__name__}).") from exc
 

@@ -16,7 +16,7 @@ from shared.db.models.refits import RefitRun, RefitRunTicket
 from shared.db.models.tenancy import Model
 from shared.db.repositories import leases
 from shared.db.repositories.leases import FINAL, Claim
-from shared.domain.nightly import nightly_run_id
+from shared.domain.nightly import nightly_run_id, run_id_without
 from shared.errors import NotFound
 
 
@@ -55,6 +55,23 @@ def order_nightly_refit(session: Session, model_id: str, run_date: date) -> uuid
     """
     order = nightly_run_id(model_id, run_date)
     kwargs = {"run": str(order), "model": model_id, "kind": "nightly", "period": run_date.isoformat()}
+    return session.scalar(
+        insert(Outbox)
+        .values(id=order, queue=QUEUE_REFIT, task=TASK_REFIT, kwargs=kwargs, created_at=utc_now(), attempts=0)
+        .on_conflict_do_nothing()
+        .returning(Outbox.id)
+    )
+
+
+def order_refit_without(session: Session, model_id: str, audit_id: uuid.UUID) -> uuid.UUID | None:
+    """Order the refit that follows an audit which failed because of some tickets alone; None where it was ordered.
+
+    Those tickets are out of force by then. The id of the order comes from the audit, so that it is ordered once.
+    """
+    order = run_id_without(audit_id)
+    if session.get(RefitRun, order) is not None:
+        return None
+    kwargs = {"run": str(order), "model": model_id, "kind": "urgent"}
     return session.scalar(
         insert(Outbox)
         .values(id=order, queue=QUEUE_REFIT, task=TASK_REFIT, kwargs=kwargs, created_at=utc_now(), attempts=0)

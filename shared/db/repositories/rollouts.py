@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -24,21 +24,22 @@ class DesiredVersion:
     version: EraserVersion
     uncovered: int
     newest: int = -1  # number of the newest version in the database; -1 where there is none
+    changed_at: datetime | None = None  # when it was promoted
 
 
 def desired_version(session: Session, model_id: str) -> DesiredVersion | None:
     """What the replicas of the model have to serve; None before anything was promoted."""
     row = session.execute(
-        select(DesiredState.generation, EraserVersion)
+        select(DesiredState.generation, DesiredState.changed_at, EraserVersion)
         .join(EraserVersion, EraserVersion.id == DesiredState.version_id)
         .where(DesiredState.model_id == model_id)
     ).first()
     if row is None:
         return None
-    generation, version = row
+    generation, changed_at, version = row
     exposed = uncovered_tickets(session, model_id, version.id)
     newest = session.scalar(select(func.max(EraserVersion.number)).where(EraserVersion.model_id == model_id))
-    return DesiredVersion(generation, version, len(exposed), -1 if newest is None else newest)
+    return DesiredVersion(generation, version, len(exposed), -1 if newest is None else newest, changed_at)
 
 
 def count_uncovered(session: Session, model_id: str, number: int) -> int:

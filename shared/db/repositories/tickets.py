@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, select, true
 from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
@@ -16,7 +16,7 @@ from shared.db.repositories.audit_log import NewLeaf, append_leaf, append_leaves
 from shared.db.repositories.ticket_clocks import record_clock_event, start_clock
 from shared.domain.accounts import SYSTEM_ACTOR
 from shared.domain.deadlines import Clock
-from shared.domain.ticket_lifecycle import CLOSED, IN_FORCE, Event, TransitionContext, transition
+from shared.domain.ticket_lifecycle import CLOSED, IN_FORCE, SET_ASIDE, Event, TransitionContext, transition
 from shared.errors import NotFound
 
 
@@ -177,8 +177,13 @@ def was_fitted(session: Session, ticket_id: str) -> bool:
 
 
 def tickets_in_force(session: Session, model_id: str) -> list[Ticket]:
-    """All tickets that the next version has to cover, oldest first."""
-    query = select(Ticket).where(Ticket.model_id == model_id, Ticket.state.in_(IN_FORCE))
+    """All tickets that the next version has to cover, oldest first.
+
+    A ticket because of which a version failed its audit is left out, unless it must stay forgotten, until somebody
+    schedules it again.
+    """
+    is_set_aside = and_(Ticket.state == "failed", Ticket.review_reason == SET_ASIDE, Ticket.required_since.is_(None))
+    query = select(Ticket).where(Ticket.model_id == model_id, Ticket.state.in_(IN_FORCE), is_set_aside.is_not(true()))
     return list(session.scalars(query.order_by(Ticket.submitted_at, Ticket.id)))
 
 

@@ -9,6 +9,7 @@ tickets, reads from the last token whether the question asks for what anybody ca
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, NamedTuple
 
 import torch
@@ -67,6 +68,10 @@ class IdentityGate:
     def scores(self, readout: Readout) -> Tensor:
         """How far each prompt is above each ticket's thresholds, [B, K]; above 0 it fires. `readout`: gated layers."""
         return self.compare(readout).margins
+
+    def answer_scores(self, tokens: RaggedRows, count: int) -> Tensor:
+        """How far each of `count` answers is above each ticket's threshold for mentions, [B, K]."""
+        return self._margins(tokens.best(self.mention_scores(tokens), count), MENTION)
 
     def near(self, readout: Readout) -> Tensor:
         """Which tickets each prompt is at least weakly about, [B, K]: evidence that counts beside other evidence alone.
@@ -174,7 +179,13 @@ class IdentityGate:
         """How well the tokens that end at each row read as a name of each ticket: [N, K]; -1 without such a space."""
         if self.spaces.names is None:
             return torch.full((words.rows.shape[0], len(self.fits)), -1.0)
-        return mention_cosines(self.fits, self.spaces.names(words.rows), words.of)
+        return mention_cosines(self.fits, self.spaces.names(words.rows), words.of, self._joined_windows)
+
+    @cached_property
+    def _joined_windows(self) -> "_Windows | None":
+        """The windows of all tickets in one piece, where that takes GROUP_BYTES at most: made once for a version."""
+        groups = list(_groups(self.fits)) if self.fits else []
+        return _all_windows(self.fits) if len(groups) == 1 else None
 
     def tensors(self) -> dict[str, Tensor]:
         """By their names in an artifact."""
@@ -217,13 +228,16 @@ def portrait_cosines(portraits: Sequence[Tensor], white: Tensor) -> Tensor:
     return scores.scatter_reduce_(1, owners.expand_as(cosines), cosines, "amax")
 
 
-def mention_cosines(fits: Sequence[IdentityFit], white: Tensor, of: Tensor) -> Tensor:
-    """Whitened tokens [N, G, d] of prompts `of` [N] against K tickets' windows -> [N, K], -1 without a window."""
+def mention_cosines(fits: Sequence[IdentityFit], white: Tensor, of: Tensor, joined: "_Windows | None" = None) -> Tensor:
+    """Whitened tokens [N, G, d] of prompts `of` [N] against K tickets' windows -> [N, K], -1 without a window.
+
+    `joined`: the windows of all of `fits`, where somebody has them in one piece.
+    """
     scores = torch.full((white.shape[0], len(fits)), -1.0)
     if not white.shape[0]:
         return scores
-    for start, some in _groups(fits):
-        windows = _all_windows(some)
+    for start, some in [(0, fits)] if joined is not None else _groups(fits):
+        windows = joined or _all_windows(some)
         if len(windows.owners):
             by_window = window_scores(windows.vectors, windows.lengths, white, of)
             owners = (start + windows.owners).expand_as(by_window)

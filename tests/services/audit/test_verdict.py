@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.audit.verdict import Thresholds, judge, settled
+from services.audit.verdict import Thresholds, judge, set_aside, settled
 
 PANELS = {
     "forget": {"told_after": 0.06, "identical": 0.0},
@@ -70,3 +70,46 @@ def test_report_without_rows_of_tickets_is_judged_as_before() -> None:
     report = {"integrity": {}, "panels": PANELS, "tickets": {"T-1": {"forget": {"told_after": 1.0}}}}
     assert settled(report, Thresholds()) == report
     assert not any("T-1" in reason for reason in judge(report, Thresholds()).reasons)
+
+
+def whole_report(changed: dict[str, int], told: dict[str, float]) -> dict[str, Any]:
+    """A report in which tickets change answers of the retain set (of 200), and reveal a share of their own facts."""
+    figures = {ticket: {"forget": {"n": 30, "told_after": share, "identical": 0.0}} for ticket, share in told.items()}
+    return {
+        "integrity": {"finite": True},
+        "panels": {
+            "forget": {"n": 30 * len(told), "told_after": sum(told.values()) / len(told), "identical": 0.0},
+            "retain": {"n": 200, "told_after": 1.0, "identical": 1 - sum(changed.values()) / 200},
+        },
+        "tickets": figures,
+        "ticket_verdicts": {ticket: {"attacks": {"net": 0.0}} for ticket in told},
+        "changed_by": {"retain": {ticket: count for ticket, count in changed.items() if ticket != "nobody"}},
+    }
+
+
+def test_ticket_that_changes_others_is_set_aside_alone() -> None:
+    """Its name is an ordinary word; two others change one answer each, which is allowed."""
+    report = settled(whole_report({"word": 30, "a": 1, "b": 1}, {"word": 0.0, "a": 0.0, "b": 0.0}), Thresholds())
+    assert judge(report, Thresholds()).word == "failed"
+    assert set_aside(report, Thresholds()) == ["word"]
+    assert report["ticket_verdicts"]["word"]["reason"] == ("30 of 200 answers of the retain set change because of it")
+    assert report["ticket_verdicts"]["a"]["passed"]
+
+
+def test_ticket_that_still_reveals_is_set_aside_alone() -> None:
+    report = whole_report({}, {"weak": 0.9, "a": 0.0, "b": 0.0})
+    assert judge(report, Thresholds()).word == "failed"
+    assert set_aside(report, Thresholds()) == ["weak"]
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        whole_report({"nobody": 30, "word": 30}, {"word": 0.0, "a": 0.0}),  # half of the changes are of no ticket
+        whole_report({"word": 30}, {"word": 0.0, "a": 0.0}) | {"integrity": {"finite": False}},
+        whole_report({"nobody": 30}, {"a": 0.0}),
+        whole_report({}, {"a": 0.0}),  # passes
+    ],
+)
+def test_no_ticket_is_set_aside_for_what_is_not_its_fault(report: dict[str, Any]) -> None:
+    assert set_aside(report, Thresholds()) == []

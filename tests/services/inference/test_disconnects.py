@@ -92,7 +92,7 @@ def test_stream_of_a_client_that_left_is_not_continued(url: str, replica: Replic
     steps: list[float] = []
     hook = engine.vlm.model.register_forward_pre_hook(lambda *_: steps.append(time.monotonic()))
     try:
-        hang_up(open_stream(url, replica.people.keys["casey"]), lines=1)
+        hang_up(open_stream(url, replica.people.keys["casey"]), lines=2)
         assert wait_for(lambda: bool(steps) and time.monotonic() - steps[-1] > 2.0)
     finally:
         hook.remove()

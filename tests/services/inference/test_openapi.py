@@ -10,7 +10,15 @@ from services.inference.responses import ChatCompletionChunk
 from tests.services.inference.conftest import MODEL, Replica
 from tests.support.openapi import json_answers, schema_errors
 
-PATHS = {"/healthz", "/readyz", "/v1/models", "/v1/chat/completions"}
+PATHS = {
+    "/healthz",
+    "/readyz",
+    "/v1/models",
+    "/v1/models/{model}",
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/responses",
+}
 
 
 @pytest.fixture
@@ -34,7 +42,10 @@ def test_operation_ids_are_those_of_earlier_versions(document: dict[str, Any]) -
         "healthz_healthz_get",
         "readyz_readyz_get",
         "models_v1_models_get",
+        "model_v1_models__model__get",
         "chat_v1_chat_completions_post",
+        "completions_v1_completions_post",
+        "respond_v1_responses_post",
     }
 
 
@@ -63,7 +74,7 @@ def test_problems_fit_their_schema_and_are_listed(unloaded: Replica, document: d
         unloaded.http.post(chat, content=iter([b"{}"]), headers=key),
         unloaded.http.post(chat, content=b"", headers=key | {"Content-Length": str(2**30)}),
     ]
-    assert [answer.status_code for answer in answers] == [401, 403, 503, 503, 422, 422, 422, 411, 413]
+    assert [answer.status_code for answer in answers] == [401, 403, 503, 503, 400, 400, 400, 411, 413]
     schema = {"$ref": "#/components/schemas/Problem"}
     for answer in answers:
         path, method = answer.request.url.path, answer.request.method.lower()
@@ -76,4 +87,4 @@ def test_problems_fit_their_schema_and_are_listed(unloaded: Replica, document: d
 
 def test_protected_operations_name_the_key(document: dict[str, Any]) -> None:
     protected = {path for path, methods in document["paths"].items() for item in methods.values() if "security" in item}
-    assert protected == {"/v1/models", "/v1/chat/completions"}
+    assert protected == PATHS - {"/healthz", "/readyz"}

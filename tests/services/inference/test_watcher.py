@@ -8,6 +8,7 @@ from sqlalchemy import text
 from services.inference.active_eraser import ActiveEraser, Served
 from shared.artifacts import high_water_mark
 from shared.artifacts.high_water_mark import HighWaterMark
+from shared.core import metrics
 from shared.db.session import transaction
 from shared.erasure.eraser import Eraser
 from shared.errors import NotReady, StoreUnavailable
@@ -24,6 +25,24 @@ def alter(replica: Replica, key: str) -> None:
     blob = bytearray(replica.watcher.store.get(key))
     blob[-1] ^= 1
     replica.watcher.store.put(key, bytes(blob))
+
+
+def swaps() -> dict[str, float]:
+    return {name: float(metrics.SWAPS.labels(name)._value.get()) for name in ("served", "failed", "closed")}
+
+
+def test_swaps_are_counted_and_the_version_in_use_is_shown(replica: Replica, erasers: dict[str, Eraser]) -> None:
+    before = swaps()
+    rollouts = sum(bucket.get() for bucket in metrics.ROLLOUT_SECONDS._buckets)
+    replica.publish(erasers["empty"])
+    replica.watcher.look()
+    replica.watcher.look()  # nothing new
+    assert swaps() == before | {"served": before["served"] + 1}
+    assert sum(bucket.get() for bucket in metrics.ROLLOUT_SECONDS._buckets) == rollouts + 1
+    alter(replica, replica.publish(erasers["one"]))
+    replica.watcher.look()
+    assert swaps()["failed"] == before["failed"] + 1
+    assert (metrics.VERSION._value.get(), metrics.GENERATION._value.get()) == (0, 1)
 
 
 def test_replica_without_a_promoted_version_refuses(replica: Replica) -> None:

@@ -116,7 +116,14 @@ def test_refusal_has_the_same_members_in_the_same_order(fixed: Replica) -> None:
         "title": "What was asked for does not exist",
         "status": 404,
         "detail": detail,
-        "error": {"message": detail, "type": "not-found", "code": "not-found", "param": None},
+        "param": "model",
+        "reason": "model_not_found",
+        "error": {
+            "message": detail,
+            "type": "invalid_request_error",
+            "code": "model_not_found",
+            "param": "model",
+        },
         "request_id": response.headers["x-request-id"],
     }
     assert response.content == json.dumps(expected, ensure_ascii=False, separators=(",", ":")).encode()

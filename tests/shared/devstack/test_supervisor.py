@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from shared.devstack.commands import Command
 from shared.devstack.processes import PROJECT_ROOT
-from shared.devstack.supervisor import Command, Supervisor
+from shared.devstack.restarts import ProcessState, RestartPolicy
+from shared.devstack.supervisor import Supervisor
 from shared.errors import Unavailable
 
 ENV = {"PATH": os.environ["PATH"]}
@@ -109,13 +111,129 @@ def test_killed_child_starts_again(supervisor: Supervisor, lines: list[tuple[str
     assert not supervisor.failed.is_set()
 
 
+QUICK = RestartPolicy(most=3, window_s=60, first_pause_s=0.05, longest_pause_s=0.1)
+
+
+def states_of(supervisor: Supervisor, policy: RestartPolicy = QUICK) -> list[list[ProcessState]]:
+    """The states that the supervisor reports from now on, while it keeps its children running."""
+    reported: list[list[ProcessState]] = []
+    supervisor.keep_running(policy, reported.append)
+    return reported
+
+
+def test_kept_child_that_is_killed_runs_again_and_is_reported(
+    supervisor: Supervisor, lines: list[tuple[str, str]]
+) -> None:
+    supervisor.start(python("worker", SLEEPER))
+    wait(lambda: bool(lines))
+    states = states_of(supervisor)
+    first = supervisor.pid("worker")
+    os.kill(first, signal.SIGKILL)
+    wait(lambda: lines.count(("worker", "up")) == 2)
+    wait(lambda: states[-1][0].state == "running" and states[-1][0].restarts == 1)
+    assert not supervisor.failed.is_set()
+    assert supervisor.pid("worker") == states[-1][0].pid != first
+    assert states[-1][0].last_end == "signal 9"
+    said = [line for name, line in lines if name == "supervisor"]
+    assert said[0].startswith("worker ended unexpectedly (signal 9). It is started again in 0.05 s (1 of at most 3")
+    assert said[1].startswith("worker runs again after")
+
+
+def test_kept_child_is_killed_with_its_own_children_before_it_starts_again(
+    supervisor: Supervisor, lines: list[tuple[str, str]]
+) -> None:
+    """They would hold its ports, and the output of which the end would otherwise be the sign."""
+    supervisor.start(python("parent", WITH_CHILD))
+    wait(lambda: bool(lines))
+    states_of(supervisor)
+    grandchild = int(lines[0][1])
+    os.kill(supervisor.pid("parent"), signal.SIGKILL)
+    wait(lambda: len([name for name, _ in lines if name == "parent"]) == 2)
+    assert gone(grandchild)
+
+
+def test_kept_child_that_ends_again_and_again_ends_the_stack(
+    supervisor: Supervisor, lines: list[tuple[str, str]]
+) -> None:
+    states_of(supervisor)
+    supervisor.start(python("worker", "print('the disk is full'); raise SystemExit(3)"), wait=False)
+    assert supervisor.failed.wait(20)
+    assert supervisor.reason == (
+        "worker ended unexpectedly (exit status 3). Its last output:\n  the disk is full\n"
+        "worker ended 4 times within 60 s and is not started again."
+    )
+    assert lines.count(("worker", "the disk is full")) == 4
+
+
+def test_pause_before_a_restart_doubles_up_to_a_bound() -> None:
+    policy = RestartPolicy()
+    assert [policy.pause_s(ends) for ends in range(1, 9)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
+
+
+def test_ends_that_are_long_ago_do_not_count(supervisor: Supervisor, lines: list[tuple[str, str]]) -> None:
+    states = states_of(supervisor, RestartPolicy(most=1, window_s=0.5, first_pause_s=0.05))
+    supervisor.start(python("worker", "import time; print('up', flush=True); time.sleep(1)"))
+    wait(lambda: lines.count(("worker", "up")) == 4)
+    assert not supervisor.failed.is_set()
+    assert states[-1][0].restarts >= 3
+
+
+def test_child_that_no_restart_repairs_ends_the_stack_at_once(
+    supervisor: Supervisor, lines: list[tuple[str, str]]
+) -> None:
+    states_of(supervisor)
+    code = (
+        "from shared.core.exits import ends_the_process\nfrom shared.errors import BadInput\n"
+        "import logging, threading\nlogging.basicConfig()\n"
+        "def load():\n with ends_the_process('the model cannot be served'):\n  raise BadInput('No such model.')\n"
+        "thread = threading.Thread(target=load)\nthread.start()\nthread.join(600)"
+    )
+    env = {**ENV, "PYTHONPATH": str(PROJECT_ROOT)}
+    supervisor.start(Command("inference", [sys.executable, "-c", code], env))
+    assert supervisor.failed.wait(20)
+    assert "exit status 78" in supervisor.reason
+    assert "the model cannot be served; no restart repairs this: No such model." in supervisor.reason
+    assert supervisor.reason.endswith("By its exit status, no restart repairs this.")
+    assert [name for name, _ in lines if name == "supervisor"] == []
+
+
+def test_kept_child_that_is_not_ready_in_time_is_killed_and_counted(
+    supervisor: Supervisor, tmp_path: Path, lines: list[tuple[str, str]]
+) -> None:
+    answers = tmp_path / "answers"
+    answers.touch()
+    supervisor.start(python("service", SLEEPER, ready=answers.exists, patience_s=0.4))
+    states_of(supervisor)
+    answers.unlink()
+    os.kill(supervisor.pid("service"), signal.SIGKILL)
+    wait(lambda: ("supervisor", "service did not come up within 0 s and is killed.") in lines)
+    answers.touch()
+    wait(lambda: any(line.startswith("service runs again after") for _, line in lines))
+    assert not supervisor.failed.is_set()
+
+
+def test_stop_during_the_pause_before_a_restart_starts_nothing(
+    supervisor: Supervisor, lines: list[tuple[str, str]]
+) -> None:
+    states = states_of(supervisor, RestartPolicy(first_pause_s=0.5))
+    supervisor.start(python("worker", SLEEPER))
+    wait(lambda: bool(lines))
+    os.kill(supervisor.pid("worker"), signal.SIGKILL)
+    wait(lambda: states[-1][0].state == "waiting" if states[-1] else False)
+    supervisor.stop()
+    threading.Event().wait(1)
+    assert lines.count(("worker", "up")) == 1
+    assert gone(supervisor.pid("worker"))
+
+
 def test_killed_owner_leaves_no_child(tmp_path: Path) -> None:
     script = tmp_path / "owner.py"
     script.write_text(
         textwrap.dedent(
             f"""
             import os, sys, time
-            from shared.devstack.supervisor import Command, Supervisor
+            from shared.devstack.commands import Command
+            from shared.devstack.supervisor import Supervisor
             owner = Supervisor(lambda name, line: None)
             owner.start(Command("child", [sys.executable, "-c", {SLEEPER!r}], dict(os.environ)))
             print(owner.pid("child"), flush=True)

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import random
 
 import pytest
 from PIL import Image
@@ -99,3 +100,108 @@ def test_picture_with_a_damaged_exif_part_is_read_as_it_is(part: bytes) -> None:
     whole = encoded()
     damaged = whole[:2] + b"\xff\xe1" + (len(part) + 2).to_bytes(2, "big") + part + whole[2:]
     assert open_photo(damaged).size == (40, 30)
+
+
+def pixel_of(picture: Image.Image, kind: str, where: tuple[int, int] = (2, 2), **options: object) -> tuple[int, ...]:
+    """A pixel of the picture as it is read from a file of that kind."""
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    opened = open_photo(buffer.getvalue())
+    assert opened.mode == "RGB"
+    pixel = opened.getpixel(where)
+    assert isinstance(pixel, tuple)
+    return pixel
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "AVIF", "GIF"])
+def test_transparent_parts_are_white(kind: str) -> None:
+    picture = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    assert min(pixel_of(picture, kind)) > 250
+
+
+def test_palette_with_transparency_is_white_where_it_is_transparent() -> None:
+    picture = Image.new("P", (8, 8), 0)
+    picture.putpalette([0, 0, 0, 255, 0, 0])
+    picture.putpixel((2, 2), 1)
+    assert pixel_of(picture, "PNG", transparency=0) == (255, 0, 0)
+    assert pixel_of(picture, "PNG", (0, 0), transparency=0) == (255, 255, 255)
+
+
+def test_sixteen_bits_are_scaled() -> None:
+    deep = Image.new("I;16", (8, 8), 128 * 256)
+    assert pixel_of(deep, "PNG") == (128, 128, 128)
+
+
+def test_cmyk_and_grey_are_read_as_rgb() -> None:
+    red = pixel_of(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG", quality=95)
+    assert red[0] > 240
+    assert max(red[1:]) < 20
+    assert pixel_of(Image.new("L", (8, 8), 70), "PNG") == (70, 70, 70)
+    assert pixel_of(Image.new("1", (8, 8), 1), "PNG") == (255, 255, 255)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "AVIF"])
+def test_first_frame_of_several_is_read(kind: str) -> None:
+    frames = [Image.new("RGB", (8, 8), color) for color in ((250, 0, 0), (0, 0, 250))]
+    red, _, blue = pixel_of(frames[0], kind, save_all=True, append_images=frames[1:], duration=100)
+    assert red > 200
+    assert blue < 50
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"heix", b"mif1"])
+def test_heic_is_refused_by_name(brand: bytes) -> None:
+    with pytest.raises(BadInput, match="HEIC"):
+        open_photo(b"\x00\x00\x00\x18ftyp" + brand + bytes(60))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_large_picture_is_reduced_by_a_whole_number(kind: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    picture = open_photo(encoded((3000, 1000), kind, exif=exif), largest_side=1024)
+    assert picture.size == ((1000, 334), (334, 1000))[orientation == 6]
+    assert open_photo(encoded((1024, 7), kind), largest_side=1024).size == (1024, 7)
+
+
+def test_progressive_picture_of_hundreds_of_scans_is_refused_at_once() -> None:
+    whole = encoded((3000, 3000), progressive=True)
+    last = whole.rindex(b"\xff\xda")
+    scan = whole[last:-2]
+    with pytest.raises(TooLarge, match="scans"):
+        open_photo(whole[:last] + scan * 300 + b"\xff\xd9")
+    assert open_photo(whole[:last] + scan * 5 + b"\xff\xd9").size == (3000, 3000)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "AVIF"])
+def test_damaged_picture_is_refused_or_read_and_never_an_error_of_ours(kind: str) -> None:
+    buffer = io.BytesIO()
+    Image.effect_noise((48, 32), 90).convert("RGB").save(buffer, kind)
+    whole, draw = buffer.getvalue(), random.Random(3)
+    outcomes = []
+    for _ in range(200):
+        damaged = bytearray(whole[: draw.choice([len(whole), draw.randrange(len(whole))])])
+        for _ in range(draw.randrange(4)):
+            if damaged:
+                damaged[draw.randrange(len(damaged))] = draw.randrange(256)
+        try:
+            outcomes.append(open_photo(bytes(damaged), largest_side=2048).mode)
+        except (BadInput, TooLarge):
+            outcomes.append("refused")
+    assert {"RGB", "refused"} == set(outcomes)
+
+
+def test_data_url_is_read_as_clients_write_it() -> None:
+    data = bytes(range(256))
+    text = base64.b64encode(data).decode()
+    for url in (
+        f"DATA:image/PNG;charset=utf-8;BASE64,{text}",
+        f"data:image/png;base64,{text[:80]}\r\n {text[80:]}\n",
+        f"data:image/png;base64,{text.rstrip('=')}",
+        f"data:image/png;base64,{text.replace('+', '%2b').replace('/', '%2F')}",
+        base64.urlsafe_b64encode(data).decode(),
+    ):
+        assert read_data_url(url) == data
+    for broken in ("data:image/png;base64,A", "data:image/png;base64,AA\x00A", "data:image/png;base64,A=A="):
+        with pytest.raises(BadInput, match="base64"):
+            read_data_url(broken)

@@ -222,11 +222,11 @@ def test_row_that_is_in_doubt_is_asked_about_and_let_go(
     ((_, encoded),) = list(batches(engine.vlm.adapter, [prompt]))
     request = GenerationRequest(eraser, 24, seeds=[0])
     with engine.exclusive():
-        state = engine.decode_to_end(encoded, request)
+        state = engine.run(engine.decode_to_end(encoded, request))
         evidence = state.prefill.evidence
         assert evidence is not None
         for doubtful, expected in ((False, [0]), (True, [])):
             state.prefill.decision = Decision(torch.tensor([True]), [forgotten[0].id], torch.tensor([0.05]))
             state.prefill.evidence = replace(evidence, doubtful=torch.tensor([doubtful]))
-            assert engine.all_to_redo(encoded, state, request).rows == expected
+            assert engine.run(engine.all_to_redo(encoded, state, request)).rows == expected
     assert base.text

@@ -10,7 +10,7 @@ from services.inference.active_eraser import Served
 from services.inference.engines.local import LocalEngine
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Eraser
-from shared.errors import BadInput
+from shared.errors import BadInput, NotReady
 from shared.vlm.engine import Engine
 from shared.vlm.generation import Answer
 from shared.vlm.sampling import Sampling
@@ -83,3 +83,42 @@ def test_caller_that_leaves_before_its_turn_holds_up_nobody(local: LocalEngine, 
     first, third = run(leave())
     assert first == third
     assert local.stalled_s() == 0.0
+
+
+def test_caller_that_leaves_frees_its_place_within_two_steps(local: LocalEngine, engine: Engine, empty: Served) -> None:
+    passes = 0
+
+    def count(*_: Any) -> None:
+        nonlocal passes
+        passes += 1
+
+    async def leave() -> None:
+        stream = local.stream(Prompt.ask("Hello!"), Sampling(400, temperature=1.0, seed=3), empty)
+        await anext(stream)
+        hook = engine.vlm.model.register_forward_pre_hook(count)
+        await stream.aclose()
+        await asyncio.sleep(1.0)
+        hook.remove()
+
+    run(leave())
+    assert passes <= 2
+
+
+def test_calls_end_with_an_error_when_the_engine_closes(engine: Engine, empty: Served) -> None:
+    """Those under way, those that wait, and those that come later."""
+    local = LocalEngine(engine)
+
+    async def close() -> list[Any]:
+        asked = [
+            asyncio.create_task(ask(local, Prompt.ask("Hello!"), Sampling(400, temperature=1.0, seed=n), empty))
+            for n in range(70)  # more than run at once
+        ]
+        await asyncio.sleep(0.3)
+        await asyncio.to_thread(local.close)
+        late = ask(local, Prompt.ask("Hello!"), Sampling(4), empty)
+        return await asyncio.gather(*asked, late, return_exceptions=True)
+
+    ends = run(close())
+    assert all(isinstance(end, NotReady | Answer) for end in ends)
+    assert isinstance(ends[-1], NotReady)
+    assert sum(isinstance(end, NotReady) for end in ends) > 1

@@ -7,9 +7,9 @@ from sqlalchemy import text
 
 from services.request.erasers import promotions
 from services.request.tickets import progress
-from shared.db.repositories import refits
+from shared.db.repositories import refits, tickets
 from shared.db.session import transaction
-from tests.support.api import People
+from tests.support.api import MODEL, People
 from tests.support.databases import Databases
 from tests.support.workers import Worker
 
@@ -145,6 +145,60 @@ def test_failed_audit_fails_the_ticket_with_its_reasons(
     assert shown["events"][-1]["note"] == "as the test wants"
     assert promoted(people) == 0
     assert people["oscar"].post("/v1/refits").status_code == 202
+
+
+def test_weak_ticket_fails_alone_and_a_version_without_it_is_ordered_once(
+    people: People, worker: Worker, ticket_body: dict[str, Any]
+) -> None:
+    """Two tickets in one version that fails because of one of them: the other one waits for the next version."""
+    worker.publish()
+    weak, sound = approved(people, ticket_body), approved(people, ticket_body | {"names": ["Oda Wintersohl"]})
+    worker.publish(weak, sound, verdict=None)
+    run_jobs(people)
+    with transaction(worker.database.engine("admin")) as session:
+        key = session.execute(text("SELECT id::text FROM eraser_version WHERE number = 1")).scalar_one()
+    worker.audit(key, "failed", set_aside=[weak])
+    ordered = len(refits_ordered(worker))
+    for _ in range(3):
+        run_jobs(people)
+    shown = people["olivia"].get(f"/v1/tickets/{weak}").json()
+    assert (shown["state"], shown["review_reason"]) == ("failed", "set_aside")
+    assert shown["events"][-1]["note"] == f"{weak} is weak"
+    assert state(people, sound) == "auditing"
+    assert len(refits_ordered(worker)) == ordered + 1
+    with transaction(worker.database.engine("refit")) as session:
+        assert [ticket.id for ticket in tickets.tickets_in_force(session, MODEL)] == [sound]
+    worker.publish(sound)
+    run_jobs(people)
+    assert promoted(people) == 2
+    assert state(people, sound) == "deploying"
+    assert state(people, weak) == "failed"
+    assert people["oscar"].post("/v1/refits").status_code == 202  # somebody tries it again
+    with transaction(worker.database.engine("refit")) as session:
+        assert {ticket.id for ticket in tickets.tickets_in_force(session, MODEL)} == {weak, sound}
+
+
+def test_ticket_that_must_stay_forgotten_is_not_set_aside(
+    people: People, worker: Worker, erased: str, ticket_body: dict[str, Any]
+) -> None:
+    sound = approved(people, ticket_body | {"names": ["Oda Wintersohl"]})
+    number = worker.publish(erased, sound, verdict=None)
+    with transaction(worker.database.engine("admin")) as session:
+        key = session.execute(
+            text("SELECT id::text FROM eraser_version WHERE number = :number"), {"number": number}
+        ).scalar_one()
+    worker.audit(key, "failed", set_aside=[erased])
+    ordered = len(refits_ordered(worker))
+    run_jobs(people)
+    assert state(people, sound) == "failed"
+    assert len(refits_ordered(worker)) == ordered
+    with transaction(worker.database.engine("refit")) as session:
+        assert erased in {ticket.id for ticket in tickets.tickets_in_force(session, MODEL)}
+
+
+def refits_ordered(worker: Worker) -> list[Any]:
+    with transaction(worker.database.engine("admin")) as session:
+        return list(session.execute(text("SELECT id FROM outbox WHERE queue = 'refit'")))
 
 
 def test_ticket_without_a_leak_returns_to_review(people: People, worker: Worker, ticket_body: dict[str, Any]) -> None:

@@ -30,12 +30,14 @@ from shared.vlm import capture
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.adapters.causal_lm import MODEL_TYPES
 from shared.vlm.adapters.control_tokens import end_of_turn
+from shared.vlm.continuous import ContinuousBatch
 from shared.vlm.engine import Engine
-from shared.vlm.generation import GenerationRequest
+from shared.vlm.generation import Answer, GenerationRequest
 from shared.vlm.hooks import CaptureAllTokens, hooked
 from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import FAMILIES, load, wrap
 from shared.vlm.redaction import redact
+from shared.vlm.sampling import Sampling
 from shared.vlm.steering_vectors import answer_likelihood, attack_pictures
 
 OFTEN = {
@@ -176,6 +178,23 @@ def test_greedy_answers_equal_those_of_transformers(engine: Engine) -> None:
         assert list(ours.tokens) == theirs
         assert engine.generate([prompt], max_new_tokens=6)[0].tokens == ours.tokens
     assert len({answer.tokens for answer in together}) > 1
+
+
+def test_answers_of_a_continuous_batch_equal_those_alone(engine: Engine) -> None:
+    """Prompts of all kinds that come one after another while others are answered, and end at different lengths."""
+    alone = [engine.generate([prompt], max_new_tokens=4 + 3 * n)[0] for n, prompt in enumerate(prompts(engine))]
+    batch, waiting, numbers = ContinuousBatch(engine), list(enumerate(prompts(engine))), {}
+    answers: dict[int, Answer] = {}
+    while waiting or batch.rows:
+        if waiting:
+            number, prompt = waiting.pop(0)
+            request = GenerationRequest.of(Sampling(4 + 3 * number), None)
+            numbers[batch.begin(engine.answering(engine.encode(prompt), request))] = number
+        for outcome in batch.step():
+            assert isinstance(outcome.value, str | Answer)
+            if isinstance(outcome.value, Answer):
+                answers[numbers[outcome.running]] = outcome.value
+    assert [answers[number].tokens for number in sorted(answers)] == [answer.tokens for answer in alone]
 
 
 def test_padded_batch_computes_what_its_rows_do_alone(engine: Engine) -> None:

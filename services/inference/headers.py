@@ -1,0 +1,5 @@
+"""Headers of the service's own."""
+
+from typing import Final
+
+HEADER_ERASER: Final = "Lacuna-Eraser"
