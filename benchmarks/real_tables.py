@@ -74,12 +74,13 @@ def main() -> None:
 
 
 def page(results: Path) -> str:
-    """The whole page; a report that is not there is left out."""
+    """The whole page; a report that is not there, or has the form of before this page, is left out."""
     parts = [INTRODUCTION, wrapped(TARGETS)]
     for name in SECTIONS:
         path = results / f"{name}.json"
-        if path.is_file():
-            parts.append(section(name, json.loads(path.read_text())))
+        report = json.loads(path.read_text()) if path.is_file() else {}
+        if "people" in report:
+            parts.append(section(name, report))
     parts.append(demo_section(json.loads((results / "forgetting.json").read_text())))
     return "\n".join(parts)
 
