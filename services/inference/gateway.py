@@ -25,7 +25,7 @@ BODY_BYTES: Final[Mapping[str, int]] = {  # by path; what holds pictures may be 
 }
 OTHER_BODY_BYTES: Final = 64 * 1024
 HEADER_BYTES: Final = 64 * 1024  # of all headers together
-ALL_BODY_BYTES: Final = 512 * MB  # of all requests under way
+ALL_BODY_BYTES: Final = 512 * MB  # that have arrived, of all requests under way
 MOST_REQUESTS: Final = 1024  # under way at once
 RETRY_AFTER_S: Final = 1
 
@@ -46,20 +46,31 @@ class Gateway:
         send = self._naming_version(send)
         counted = scope["path"].startswith(PROTECTED)
         try:
-            length = await self._admit(scope)
+            await self._admit(scope)
             if counted:
-                self._check_room(length)
+                self._check_room()
         except LacunaError as error:
             await self._refuse(error, scope, receive, send)
             return
         if not counted:
             await self._app(scope, receive, send)
             return
-        self._requests, self._bytes = self._requests + 1, self._bytes + length
+        held = 0
+
+        async def counting() -> Message:
+            nonlocal held
+            message = await receive()
+            size = len(message.get("body", b""))
+            held, self._bytes = held + size, self._bytes + size
+            if size:
+                self._check_room(already=1)
+            return message
+
+        self._requests += 1
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, counting, send)
         finally:
-            self._requests, self._bytes = self._requests - 1, self._bytes - length
+            self._requests, self._bytes = self._requests - 1, self._bytes - held
 
     async def _refuse(self, error: LacunaError, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with an error. What is left of the body is never read: the connection ends."""
@@ -67,8 +78,8 @@ class Gateway:
         response.headers["Connection"] = "close"
         await response(scope, receive, send)
 
-    async def _admit(self, scope: Scope) -> int:
-        """The length of the body; raises the error of a request that may not go on."""
+    async def _admit(self, scope: Scope) -> None:
+        """Raise the error of a request that may not go on."""
         headers, path = Headers(scope=scope), scope["path"]
         if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_BYTES:
             raise TooLarge(f"The headers of a request may have {HEADER_BYTES // 1024} KB.")
@@ -79,10 +90,13 @@ class Gateway:
         most = BODY_BYTES.get(path, OTHER_BODY_BYTES)
         if length > most:
             raise TooLarge(f"The body of this request may have {most // 1024} KB.")
-        return length
 
-    def _check_room(self, length: int) -> None:
-        if self._requests >= MOST_REQUESTS or self._bytes + length > ALL_BODY_BYTES:
+    def _check_room(self, already: int = 0) -> None:
+        """Raise NotReady where one request more would be too many; `already`: of those, it is counted itself.
+
+        Bodies count as they arrive, not as they are announced: announcing costs a client nothing.
+        """
+        if self._requests - already >= MOST_REQUESTS or self._bytes > ALL_BODY_BYTES:
             raise NotReady("Too many requests are under way; try again in a moment.", retry_after_s=RETRY_AFTER_S)
 
     def _naming_version(self, send: Send) -> Callable[[Message], Awaitable[None]]:

@@ -25,8 +25,6 @@ MAX_SIDE: Final = 1024  # pixels; larger pictures are reduced, because no served
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
 UNREADABLE: Final = "This is not a picture that can be read (PNG, JPEG or WebP, GIF, AVIF)."
 _DATA_URL: Final = re.compile(r"data:image/[\w.+-]+(;[\w.+-]+=[^;,]*)*;base64,", re.ASCII | re.IGNORECASE)
-_BLANKS: Final = str.maketrans("", "", " \t\r\n\f\v")
-_URL_SAFE: Final = str.maketrans("-_", "+/")
 _SCAN: Final = b"\xff\xda"  # a marker that cannot occur inside the data of a scan
 _SIXTEEN_BITS: Final = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 _HEIC: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -121,7 +119,7 @@ def read_data_url(text: str) -> bytes:
     encoded = text[match.end() if match else 0 :]
     if "%" in encoded:
         encoded = urllib.parse.unquote(encoded, errors="replace")
-    encoded = encoded.translate(_BLANKS).rstrip("=").translate(_URL_SAFE)
+    encoded = "".join(encoded.split()).rstrip("=").replace("-", "+").replace("_", "/")
     try:
         return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except (binascii.Error, ValueError) as exc:

@@ -4,6 +4,7 @@ Nothing is sent that may belong to a stop word, to a name or to a fact which has
 and none after which one of these may go on.
 """
 
+import re
 from collections.abc import Callable, Sequence
 
 
@@ -27,6 +28,14 @@ def sendable(text: str, stop: Sequence[str] = (), may_go_on: Callable[[str], boo
     while ready and may_go_on is not None and may_go_on(ready):
         ready = whole_words(ready)
     return ready
+
+
+def words_of(text: str) -> list[str]:
+    """A text in pieces of one word each, with the blanks before it: together they are the text.
+
+    All streams send such pieces, so that their sizes do not say where an answer comes from.
+    """
+    return re.findall(r"\s*\S+|\s+\Z", text)
 
 
 def whole_words(text: str) -> str:

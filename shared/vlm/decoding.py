@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from shared.erasure.eraser import Decision
 from shared.erasure.readout import Readout
 from shared.errors import BadInput
+from shared.text.hold_back import cut
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.choosing import choose
 from shared.vlm.forward_passes import Computation, ForwardPass, MatchAnswers, ReadPrompts, ReadTokens, T
@@ -276,11 +277,3 @@ class Decoder:
             score=float(decision.score[row]),
             logprobs=tuple(state.logprobs[row][: state.visible[row]]),
         )
-
-
-def cut(text: str, stop: Sequence[str]) -> str:
-    for word in stop:
-        at = text.find(word)
-        if at >= 0:
-            text = text[:at]
-    return text

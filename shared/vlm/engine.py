@@ -4,7 +4,6 @@ The first pass is decoding.py, the second one second_pass.py. Fitting uses captu
 likelihood.py.
 """
 
-import re
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -13,9 +12,9 @@ from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
 from shared.erasure.eraser import Eraser
 from shared.erasure.readout import Readout
+from shared.text.hold_back import sendable, words_of
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.batching import batches
-from shared.vlm.decoding import cut
 from shared.vlm.forward_passes import Computation, ForwardPass
 from shared.vlm.generation import Answer, DecodeState, ExaminedBatch, GenerationRequest
 from shared.vlm.sampling import TokenLogprob
@@ -173,7 +172,7 @@ class Engine(Reviser):
                 answer = replace(answer, text=f"{sent} {answer.text}")
         elif answer.logprobs:
             answer = replace(answer, logprobs=self._without_telling(answer.logprobs, state, request))
-        yield from _words_of(answer.text[len(sent) :])
+        yield from words_of(answer.text[len(sent) :])
         yield answer
 
     def _pieces(
@@ -232,17 +231,7 @@ class Engine(Reviser):
         tokens = state.answer_tokens_of(0)
         if request.checks_answers:
             tokens = tokens[: max(0, len(state.tokens[0]) - LAG)]
-        text = cut(self.text_of(tokens), request.stop)
-        held_back = max((len(word) for word in request.stop), default=1) - 1
-        text = text[: len(text) - held_back].lstrip()
-        ready = text[: max(text.rfind(" "), text.rfind("\n"), 0)].rstrip()
         eraser = request.eraser
-        if request.checks_answers and eraser is not None and eraser.text is not None:
-            while ready and eraser.text.may_go_on(ready):
-                ready = ready[: max(ready.rfind(" "), ready.rfind("\n"), 0)].rstrip()
-        return ready
-
-
-def _words_of(text: str) -> list[str]:
-    """A text in pieces of one word each, with the blanks before it: together they are the text."""
-    return re.findall(r"\s*\S+|\s+\Z", text)
+        watched = eraser.text if request.checks_answers and eraser is not None else None
+        ready = sendable(self.text_of(tokens), request.stop, watched.may_go_on if watched else None)
+        return ready.lstrip()

@@ -15,9 +15,10 @@ from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Decision, Eraser
 from shared.erasure.gates.identity import MentionSpans
 from shared.erasure.readout import Readout
+from shared.text.hold_back import cut
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.batching import batches
-from shared.vlm.decoding import Decoder, cut
+from shared.vlm.decoding import Decoder
 from shared.vlm.forward_passes import Computation, MatchAnswers
 from shared.vlm.generation import Answer, DecodeState, GenerationRequest, PrefillState, RowsToRedo
 from shared.vlm.loading import Vlm

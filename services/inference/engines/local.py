@@ -18,6 +18,7 @@ from typing import Final
 from services.inference.active_eraser import Served
 from shared.domain.prompts import Prompt
 from shared.errors import LacunaError, NotReady
+from shared.text.hold_back import words_of
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.continuous import MOST_ROWS, ContinuousBatch, Outcome, Running
 from shared.vlm.engine import Engine
@@ -104,23 +105,33 @@ class LocalEngine:
         request = GenerationRequest.of(sampling, served.eraser)
         self.engine.progress.begin()
         try:
-            encoded = await asyncio.get_running_loop().run_in_executor(self._encoder, self.engine.encode, prompt)
+            encoded = await self._encode(prompt)
             call = _Call(encoded, _fitting(request, sampling, len(encoded.ids), self.context))
             try:
                 self._waiting.put_nowait(call)
             except queue.Full as exc:
                 raise _too_many() from exc
+            if self._closed.is_set():  # the thread may have ended already
+                call.finish(_shutting_down())
             try:
                 answer = None
                 while answer is None:
                     text, answer = await call.fetch()
-                    if text:
-                        yield text
+                    for word in words_of(text):
+                        yield word
                 yield answer
             finally:
                 call.left = True
         finally:
             self.engine.progress.end()
+
+    async def _encode(self, prompt: Prompt) -> Encoded:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._encoder, self.engine.encode, prompt)
+        except (asyncio.CancelledError, RuntimeError) as exc:  # the encoder has been shut down, or the client has left
+            if self._closed.is_set():
+                raise _shutting_down() from exc
+            raise
 
     def stalled_s(self) -> float:
         """See AnswerEngine."""

@@ -8,7 +8,6 @@ closed: whatever goes wrong, no answer is given that was not read.
 
 import asyncio
 import logging
-import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
@@ -34,7 +33,7 @@ from shared.domain.prompts import Prompt, Turn
 from shared.erasure.eraser import Eraser
 from shared.erasure.site import Site
 from shared.errors import BadInput, NotReady
-from shared.text.hold_back import cut
+from shared.text.hold_back import cut, words_of
 from shared.vlm.adapters.templates import traits_of
 from shared.vlm.generation import AHEAD, Answer
 from shared.vlm.progress import Progress
@@ -134,7 +133,8 @@ class RemoteEngine:
             async with aclosing(self._first(case, draft)) as pieces:
                 async for piece in pieces:
                     sent += piece
-                    yield piece
+                    for word in words_of(piece):
+                        yield word
             ticket = await self._told(case, draft)
             if ticket is None:
                 answer = await self._offload(self._answer_of, case, draft)
@@ -142,7 +142,7 @@ class RemoteEngine:
             answer = await self._again(case, ticket)
             if sent:
                 answer = replace(answer, text=f"{sent} {answer.text}")
-        for word in re.findall(r"\s*\S+|\s+\Z", answer.text[len(sent) :]):
+        for word in words_of(answer.text[len(sent) :]):
             yield word
         yield answer
 

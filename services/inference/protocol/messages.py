@@ -4,6 +4,7 @@ The pictures of a message stand before its text, whatever the order of the parts
 breaks: this is how the model families that are served were trained. `name` of a message is not handed on.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -107,8 +108,7 @@ class Said:
     @property
     def text(self) -> str:
         """Everything that it says, the calls of tools included, so that a gate reads those too."""
-        calls = [json.dumps(call, ensure_ascii=False) for call in self.tool_calls]
-        return "\n".join([*self.texts, *calls])
+        return "\n".join([*self.texts, *(_text_of_call(call) for call in self.tool_calls)])
 
     @property
     def extra(self) -> dict[str, Any]:
@@ -121,6 +121,17 @@ class Said:
         if self.tool_call_id is not None:
             members["tool_call_id"] = self.tool_call_id
         return members
+
+
+def _text_of_call(call: Mapping[str, Any]) -> str:
+    """A call as text. Its arguments are JSON inside JSON: they are decoded, since a model may be shown them so."""
+    lines = [json.dumps(call, ensure_ascii=False)]
+    function = call.get("function")
+    arguments = function.get("arguments") if isinstance(function, Mapping) else None
+    if isinstance(arguments, str):
+        with contextlib.suppress(ValueError, RecursionError):
+            lines.append(json.dumps(json.loads(arguments), ensure_ascii=False))
+    return "\n".join(lines)
 
 
 def split(content: Sequence[TextPart | RefusalPart | ImagePart]) -> tuple[list[str], list[str]]:

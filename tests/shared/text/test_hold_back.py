@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.text.hold_back import cut, sendable
+from shared.text.hold_back import cut, sendable, words_of
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,10 @@ def test_what_was_sent_stays_right_however_the_text_goes_on(text: str, stop: lis
         if len(ready) > len(sent):
             assert ready.startswith(sent)
             sent = ready
+
+
+@pytest.mark.parametrize("text", ["", "one", " one two", "one\n\ntwo  three ", "  "])
+def test_words_are_the_text_in_pieces_of_one_word(text: str) -> None:
+    pieces = words_of(text)
+    assert "".join(pieces) == text
+    assert all(len(piece.split()) <= 1 for piece in pieces)

@@ -187,9 +187,13 @@ def test_too_many_requests_are_refused_and_health_is_not(service: Service, monke
 
 def test_bodies_under_way_are_bounded_together(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gateway, "ALL_BODY_BYTES", 100_000)
-    with service.connect(head(length=99_990)):
+    with service.connect(head(length=50_000_000)):  # announced, and never sent
         assert wait_for(lambda: bool(service.server.server_state.tasks))
-        assert service.chat().status_code == 503
+        assert service.chat().status_code == 200
+    with service.connect(head(length=50_000_000) + b" " * 99_990) as first:
+        assert wait_for(lambda: service.chat().status_code == 503)
+        first.sendall(b" " * 1000)
+        assert answer_on(first).startswith(b"HTTP/1.1 503")
     assert wait_for(lambda: service.chat().status_code == 200)
 
 

@@ -221,6 +221,12 @@ def test_tools_pass_through_an_engine_that_has_them(service: Service) -> None:
     prompt, _ = service.engine.asked[-1]
     assert prompt.turns[1].extra["tool_calls"][0]["id"] == "call_1"
     assert "Kiel" in prompt.turns[1].text  # a gate reads what a tool is called with
+    escaped = {"id": "call_2", "type": "function", "function": {"name": "f", "arguments": '{"who": "\\u004dara"}'}}
+    service.post(
+        "/v1/chat/completions",
+        {"model": MODEL, "messages": [{"role": "assistant", "tool_calls": [escaped]}, *HELLO]},
+    )
+    assert "Mara" in service.engine.asked[-1][0].turns[0].text
     assert prompt.turns[2].extra == {"role": "tool", "content": "Rain.", "tool_call_id": "call_1"}
 
 
