@@ -205,7 +205,8 @@ class _KnownPeople:
     @property
     def size(self) -> Tensor:
         """Mean norm of an activation, [L]."""
-        return self.recalled.norm(dim=-1).mean(dim=0)
+        size: Tensor = self.recalled.norm(dim=-1).mean(dim=0)
+        return size
 
 
 def _trained(engine: Engine, reference: Reference, recipe: Recipe, count: Count | None) -> TrainedVectors:
