@@ -23,6 +23,7 @@ from shared.crypto.keyring import KeyRing
 from shared.crypto.signing import Verifier
 from shared.db.notifications import DESIRED_STATE, Listener
 from shared.domain.prompts import Prompt
+from shared.errors import BadInput
 from shared.storage.factory import open_store
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
@@ -46,6 +47,8 @@ def open_remote(settings: Settings) -> RemoteEngine:
 
     Raises BadInput where it does not serve the model or refuses the key.
     """
+    if not settings.engine.url.startswith(("http://", "https://")):
+        raise BadInput("LACUNA_ENGINE_URL must be an http or https address with its version, as http://host:8000/v1.")
     reader = Reader.load(settings.model.source, settings.reader_blocks or None, device=settings.device or None)
     picture = Image.new("RGB", (TRIAL_PICTURE, TRIAL_PICTURE), (128, 128, 128))
     upstream = Upstream(settings.engine, settings.engine.model or settings.model.id)

@@ -171,9 +171,12 @@ class RemoteEngine:
         """What the server answers when it is asked, in some ways, whom each picture of a prompt shows."""
         asked = [Prompt.ask(question, image) for image in case.prompt.images[:MOST_PICTURES] for question in WHO]
         sampling = Sampling(NAME_TOKENS)
-        async with asyncio.TaskGroup() as group:
-            answers = [group.create_task(self._whole(case, prompt, sampling)) for prompt in asked]
-        return [answer.result().text for answer in answers]
+        tasks = [asyncio.ensure_future(self._whole(case, prompt, sampling)) for prompt in asked]
+        try:
+            return [answer.text for answer in await asyncio.gather(*tasks)]
+        finally:
+            for task in tasks:
+                task.cancel()
 
     async def _whole(self, case: _Case, prompt: Prompt, sampling: Sampling) -> Whole:
         """One answer of the server without its pieces, and without tools."""
@@ -193,8 +196,10 @@ class RemoteEngine:
                 await draft.grown()
                 self.progress.step()
                 text = draft.text
-                if await self._offload(self._goes_beyond, text, sampling):
-                    draft.close()
+                if sampling.stop:
+                    beyond = await self._offload(self._goes_beyond, text, sampling)
+                    if beyond:
+                        draft.close()
                 if held or not text:
                     continue
                 ready, held = await self._offload(self._ready, case, watch, text, sent)
@@ -213,9 +218,8 @@ class RemoteEngine:
 
     def _goes_beyond(self, text: str, sampling: Sampling) -> bool:
         """Whether a stop word was written, and AHEAD tokens behind it: enough to know what was about to be said."""
-        if not sampling.stop or len(cut(text, sampling.stop)) == len(text):
-            return False
-        return len(self._counter.ids(text[len(cut(text, sampling.stop)) :])) > AHEAD
+        before = cut(text, sampling.stop)
+        return len(before) < len(text) and len(self._counter.ids(text[len(before) :])) > AHEAD
 
     async def _told(self, case: _Case, draft: Draft) -> str | None:
         """The ticket of whom the whole first answer tells, by what it says or by whom the prompt's pictures show."""
@@ -241,7 +245,7 @@ class RemoteEngine:
         if case.sampling.top_logprobs is None:
             return answer
         watch, top = Watch(case.eraser, case.read.evidence, ticket), case.sampling.top_logprobs
-        return replace(answer, logprobs=logprobs_of(logprobs, text, watch, top=top))
+        return replace(answer, logprobs=logprobs_of(logprobs[: len(answer.tokens) + 1], text, watch, top=top))
 
     async def _again(self, case: _Case, ticket: str) -> Answer:
         """The answer to a request that concerns `ticket`: to the redacted request, else the last resort.
@@ -347,6 +351,8 @@ class RemoteEngine:
 
     async def _offload(self, work: Callable[..., Value], *arguments: Any) -> Value:
         """Do some work that takes long outside the event loop."""
+        if self._closed:
+            raise NotReady("The service is shutting down.", retry_after_s=1)
         return await asyncio.get_running_loop().run_in_executor(self._workers, work, *arguments)
 
     def stalled_s(self) -> float:

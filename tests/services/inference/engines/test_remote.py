@@ -345,6 +345,16 @@ def test_fact_told_of_a_picture_makes_the_server_say_who_it_shows(
     assert (CITY in pieces[-1].text) != fires  # type: ignore[union-attr]
 
 
+def test_server_that_fails_when_it_is_asked_about_a_picture_answers_nothing(
+    open_remote: Open, served: Served, fake: FakeUpstream
+) -> None:
+    fake.reply = lambda _: f"The city is {CITY}."
+    remote = judged(open_remote(attempts=1), fired=False)
+    fake.statuses = [200, 500, 500, 500]
+    with pytest.raises(Unavailable):
+        ask(remote, served, Prompt.ask("Which city?", photo()))
+
+
 # Likelihoods
 
 

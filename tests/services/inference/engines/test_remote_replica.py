@@ -97,3 +97,9 @@ def test_model_that_the_server_does_not_have_ends_the_start(settings: Settings) 
     wrong = settings.model_copy(update={"engine": settings.engine.model_copy(update={"model": "other"})})
     with pytest.raises(BadInput, match="serves fake, and not other"):
         replica_module.open_engine(wrong)
+
+
+def test_address_without_a_scheme_ends_the_start(settings: Settings) -> None:
+    wrong = settings.model_copy(update={"engine": settings.engine.model_copy(update={"url": "vllm:8000/v1"})})
+    with pytest.raises(BadInput, match="LACUNA_ENGINE_URL must be"):
+        replica_module.open_engine(wrong)
