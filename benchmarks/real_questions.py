@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from benchmarks.real_tables import VISIBLE
 from shared.baselines.base import examples_about
 from shared.baselines.tuning import Validation, draw_validation
 from shared.domain.prompts import Prompt
@@ -25,13 +26,12 @@ from training.smol_vlm_quality import taught_questions
 
 WORDINGS: Final = 3  # of a fact about a public figure
 BYSTANDERS: Final = 60  # questions of each set
-ORDINARY: Final = 100
+ORDINARY: Final = 5 / 3  # ordinary prompts for each question of another set
 SEED: Final = 1  # draws other wordings and picture changes than the fit
 TUNING_PEOPLE: Final = 4
 TUNING_BYSTANDERS: Final = 48  # questions
 NATURAL: Final = "natural wordings"
 FORMS: Final[Mapping[str, Form]] = {"wordings of the fit": "trained", "held-out wordings": "test"}
-VISIBLE: Final = "what a picture shows"  # right answers are counted, and wanted
 STRANGERS: Final = "strangers"
 ORDINARY_PROMPTS: Final = "ordinary prompts"
 
@@ -51,10 +51,13 @@ class Draw:
     others: QuestionSets
 
 
-def draws_of_figures(reference: Reference, knowledge: Knowledge, draws: int, people: int, seed: int = 0) -> list[Draw]:
+def draws_of_figures(
+    reference: Reference, knowledge: Knowledge, draws: int, people: int, most: int = BYSTANDERS, seed: int = 0
+) -> list[Draw]:
     """Disjoint draws of known figures who are in no fit (`held_out` and `celebrity_eval` of the reference).
 
     The figures of whom the model tells most come first. Those of the other draws are asked about as figures in no fit.
+    `most` questions of each set of others are asked.
     """
     attributes = {figure.name: figure.attributes for figure in knowledge.known}
     free = _names_in(reference, "held_out", "celebrity_eval")
@@ -63,7 +66,7 @@ def draws_of_figures(reference: Reference, knowledge: Knowledge, draws: int, peo
     candidates.sort(key=lambda figure: -len(attributes[figure.name]))
     groups = [candidates[number * people : (number + 1) * people] for number in range(draws)]
     everybody = [figure for group in groups for figure in group]
-    others = _about_other_figures(reference, attributes, {figure.name for figure in everybody})
+    others = _about_other_figures(reference, attributes, {figure.name for figure in everybody}, most)
     return [
         Draw(
             tickets={figure.name: Subject(figure.names, (), figure.facts) for figure in group},
@@ -73,7 +76,7 @@ def draws_of_figures(reference: Reference, knowledge: Knowledge, draws: int, peo
             | {
                 "figures in no fit": sample(
                     [q for figure in candidates if figure not in group for q in _natural(figure, attributes)],
-                    BYSTANDERS,
+                    most,
                 )
             },
         )
@@ -81,12 +84,12 @@ def draws_of_figures(reference: Reference, knowledge: Knowledge, draws: int, peo
     ]
 
 
-def draws_of_people(reference: Reference, draws: int, people: int, seed: int = 0) -> list[Draw]:
+def draws_of_people(reference: Reference, draws: int, people: int, most: int = BYSTANDERS, seed: int = 0) -> list[Draw]:
     """Disjoint draws of forgettable people of a reference folder, with portraits."""
     everybody = list(reference.of("forgettable"))
     random.Random(seed).shuffle(everybody)
     groups = [everybody[number * people : (number + 1) * people] for number in range(draws)]
-    others = _about_other_people(reference)
+    others = _about_other_people(reference, most)
     return [
         Draw(
             tickets={person.id: person.subject for person in group},
@@ -94,7 +97,7 @@ def draws_of_people(reference: Reference, draws: int, people: int, seed: int = 0
             forgotten=_about_people(group),
             others={
                 "people of the other draws": sample(
-                    [q for other in groups if other is not group for q in _held_out(other, per_fact=1)], BYSTANDERS
+                    [q for other in groups if other is not group for q in _held_out(other, per_fact=1)], most
                 )
             }
             | others,
@@ -175,17 +178,17 @@ def _about_figures(group: Sequence[PublicFigure], attributes: Mapping[str, Seque
 
 
 def _about_other_figures(
-    reference: Reference, attributes: Mapping[str, Sequence[str]], forgotten: set[str]
+    reference: Reference, attributes: Mapping[str, Sequence[str]], forgotten: set[str], most: int
 ) -> QuestionSets:
     figures = [figure for figure in public_figures() if figure.name not in forgotten]
     fitted, held_out = _names_in(reference, "celebrity_fit"), _names_in(reference, "held_out")
     known = [figure for figure in figures if figure.name in fitted and figure.name in attributes]
     unknown = [figure for figure in figures if figure.name in held_out]
     return {
-        "figures in the fit": sample([q for figure in known for q in _natural(figure, attributes)], BYSTANDERS),
-        "figures it does not know": sample([q for figure in unknown for q in _natural(figure, None)], BYSTANDERS),
-        STRANGERS: sample(_strangers(reference, "stranger_eval"), BYSTANDERS),
-        ORDINARY_PROMPTS: _ordinary(reference),
+        "figures in the fit": sample([q for figure in known for q in _natural(figure, attributes)], most),
+        "figures it does not know": sample([q for figure in unknown for q in _natural(figure, None)], most),
+        STRANGERS: sample(_strangers(reference, "stranger_eval"), most),
+        ORDINARY_PROMPTS: _ordinary(reference, most),
     }
 
 
@@ -225,15 +228,15 @@ def _about_people(group: Sequence[Person]) -> QuestionSets:
     return sets
 
 
-def _about_other_people(reference: Reference) -> QuestionSets:
+def _about_other_people(reference: Reference, most: int) -> QuestionSets:
     figures = [question for figure in public_figures() if figure.fame > 2 for question in _natural(figure, None)[:1]]
     return {
-        "retained people": sample(_held_out(reference.of("retain_fit"), per_fact=2), BYSTANDERS),
-        "held-out people": sample(_held_out(reference.of("held_out"), per_fact=2), BYSTANDERS),
-        "celebrities in no fit": sample(_held_out(reference.of("celebrity_eval"), per_fact=2), BYSTANDERS),
-        "public figures": sample(figures, BYSTANDERS),
-        STRANGERS: sample(_held_out(reference.of("stranger_eval"), per_fact=1), BYSTANDERS),
-        ORDINARY_PROMPTS: _ordinary(reference),
+        "retained people": sample(_held_out(reference.of("retain_fit"), per_fact=2), most),
+        "held-out people": sample(_held_out(reference.of("held_out"), per_fact=2), most),
+        "celebrities in no fit": sample(_held_out(reference.of("celebrity_eval"), per_fact=2), most),
+        "public figures": sample(figures, most),
+        STRANGERS: sample(_held_out(reference.of("stranger_eval"), per_fact=1), most),
+        ORDINARY_PROMPTS: _ordinary(reference, most),
     }
 
 
@@ -245,9 +248,9 @@ def _held_out(people: Sequence[Person], *, per_fact: int) -> list[Question]:
     ]
 
 
-def _ordinary(reference: Reference) -> list[Question]:
+def _ordinary(reference: Reference, most: int) -> list[Question]:
     """Those that no fit reads come first."""
-    texts = (*reference.general.test, *reference.general.fit)[:ORDINARY]
+    texts = (*reference.general.test, *reference.general.fit)[: round(most * ORDINARY)]
     return [
         Question(Prompt.ask(text), "ordinary", (), f"ordinary-{number}", "name", "test", "qa")
         for number, text in enumerate(texts)

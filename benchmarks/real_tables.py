@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.real_questions import VISIBLE
-
+VISIBLE: Final = "what a picture shows"  # a set of questions: right answers are counted, and wanted
 RESULTS: Final = Path("docs/results")
 PAGE: Final = RESULTS / "real-weights.md"
 INTRODUCTION: Final = """\
@@ -59,6 +58,9 @@ DEMO_OTHERS: Final = {
     "stranger": "strangers",
     "talk": "ordinary prompts",
 }
+UNSTEERED: Final = (
+    "The profile chose a second pass without steering for this model, so `lacuna-without-steering` is the same system."
+)
 TARGETS: Final = (
     "Targets, mean over draws: told at most 3 % in wordings of the fit and 5 % in held-out ones; identical at least "
     "99 % for retained people and ordinary prompts, 98 % for held-out people and public figures."
@@ -72,12 +74,13 @@ def main() -> None:
 
 
 def page(results: Path) -> str:
-    """The whole page; a report that is not there is left out."""
+    """The whole page; a report that is not there, or has the form of before this page, is left out."""
     parts = [INTRODUCTION, wrapped(TARGETS)]
     for name in SECTIONS:
         path = results / f"{name}.json"
-        if path.is_file():
-            parts.append(section(name, json.loads(path.read_text())))
+        report = json.loads(path.read_text()) if path.is_file() else {}
+        if "people" in report:
+            parts.append(section(name, report))
     parts.append(demo_section(json.loads((results / "forgetting.json").read_text())))
     return "\n".join(parts)
 
@@ -89,10 +92,12 @@ def section(name: str, report: Mapping[str, Any]) -> str:
     impossible = {
         system: values["impossible"] for system, values in report["systems"].items() if "impossible" in values
     }
-    people = sum(len(draw) for draw in report["people"])
-    text = about.format(known=report["profile"]["known"], people=people, draws=len(report["people"]))
-    lines = [f"## {title}\n", wrapped(text)]
     first = next(iter(measured.values()))["each"]
+    people = sum(len(draw) for draw in report["people"][: len(first)])
+    text = about.format(known=report["profile"]["known"], people=people, draws=len(first))
+    lines = [f"## {title}\n", wrapped(text)]
+    if report["recipe"]["strength"] == 0:
+        lines.append(wrapped(UNSTEERED))
     told = [of for of in first[0]["told"] if of != VISIBLE]
     rows = [["questions in all", *(str(sum(draw["told"][of]["n"] for draw in first)) for of in told)]]
     rows.append(["chance", *(percent([draw["told"][of]["chance"] for draw in first], max) for of in told)])
@@ -123,7 +128,7 @@ def section(name: str, report: Mapping[str, Any]) -> str:
                 f"{seconds:.0f}",
             ]
         )
-    heading = ["", "draws", "fired", "declines", "visible right", "seconds for a draw"]
+    heading = ["", "draws", "fired", "declines", "visible right", "seconds to make, less what was cached"]
     lines.append(table(heading, rows))
     tuned = [
         f"- `{system}`: {len(values['tuned']['trials'])} trials, {values['tuned']['settings']['steps']} steps, "

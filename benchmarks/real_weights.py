@@ -26,8 +26,8 @@ from typing import Any, Final
 import torch
 
 from benchmarks.real_questions import (
+    BYSTANDERS,
     STRANGERS,
-    VISIBLE,
     Draw,
     draws_of_figures,
     draws_of_people,
@@ -35,6 +35,7 @@ from benchmarks.real_questions import (
     tuning_of_figures,
     tuning_of_people,
 )
+from benchmarks.real_tables import VISIBLE
 from services.refit.base_statistics import compute_statistics, statistics_digest
 from services.refit.fitting import fit_subject
 from services.refit.profile.run import ProfiledModel, make_profile
@@ -79,10 +80,17 @@ class RealWeightsBenchmark:
     _statistics: dict[str, BaseStatistics] = field(default_factory=dict)
 
     def base(self, questions: Sequence[Question]) -> list[Answer]:
-        """The base model's answers; to be asked while no weights are changed. Sets of two draws may share questions."""
+        """The base model's answers, also from an earlier run; to be asked while no weights are changed."""
+        path = self.cache / f"{self.engine.vlm.site.digest[:32]}.answers.json"
+        if not self._base and path.is_file():
+            stored = json.loads(path.read_text())
+            self._base = {key: Answer(**{**each, "tokens": tuple(each["tokens"])}) for key, each in stored.items()}
         keys = [_key(question) for question in questions]
         new = {key: question for key, question in zip(keys, questions, strict=True) if key not in self._base}
-        self._base |= zip(new, self.ask([*new.values()], None), strict=True)
+        if new:
+            self._base |= zip(new, self.ask([*new.values()], None), strict=True)
+            self.cache.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps({key: asdict(answer) for key, answer in self._base.items()}))
         return [self._base[key] for key in keys]
 
     def ask(self, questions: Sequence[Question], eraser: Eraser | None) -> list[Answer]:
@@ -152,6 +160,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--people", type=int, default=10)
+    parser.add_argument("--bystanders", type=int, default=BYSTANDERS, help="questions of each set about others")
     parser.add_argument("--systems", default=",".join(SYSTEMS))
     parser.add_argument(
         "--refine-steps", type=int, default=40, help="of the steering vectors, where strangers teach them (recipe: 160)"
@@ -191,9 +200,9 @@ def _benchmark(given: argparse.Namespace) -> RealWeightsBenchmark:
     knowledge = profiled.profile.knowledge
     reference = reference_for(people, knowledge, profiled.profile.declining.sentence)
     if own.is_dir():
-        draws = draws_of_people(reference, given.draws, given.people)
+        draws = draws_of_people(reference, given.draws, given.people, given.bystanders)
     else:
-        draws = draws_of_figures(reference, knowledge, given.draws, given.people)
+        draws = draws_of_figures(reference, knowledge, given.draws, given.people, given.bystanders)
     return RealWeightsBenchmark(engine, profiled, reference, draws, given.cache)
 
 

@@ -18,9 +18,9 @@ from starlette.responses import Response
 
 from services.inference import openapi
 from services.inference.active_eraser import ActiveEraser
+from services.inference.admission import Admission
 from services.inference.authentication import ClientKeys, WrongKeys
 from services.inference.context import ContextDep, InferenceContext
-from services.inference.gateway import Gateway
 from services.inference.protocol import chat, completions, models, responses_api
 from services.inference.protocol.errors import STATUSES, error_member
 from services.inference.protocol.remote_pictures import RemotePictures
@@ -87,7 +87,7 @@ def build(context: InferenceContext, lifespan: Any = None) -> FastAPI:
     app = FastAPI(title="Lacuna: inference", version="1", openapi_url="/v1/openapi.json", lifespan=lifespan)
     app.state.context = context
     rendered = install_error_handlers(app, extend=error_member, statuses=STATUSES)
-    app.user_middleware.append(Middleware(Gateway, context=context, rendered=rendered))  # inside the request's id
+    app.user_middleware.append(Middleware(Admission, context=context, rendered=rendered))  # inside the request's id
     for part in (router, models.router, chat.router, completions.router, responses_api.router, unknown):
         app.include_router(part)
     openapi.describe(app)

@@ -114,7 +114,7 @@ class BoundedConnection(HttpToolsProtocol):
             self._cut("%.0f s without the headers of a request", self.headers_s)
 
     def _cut(self, reason: str, *values: object) -> None:
-        logger.info("a connection is cut: %s", reason % values)
+        logger.debug("a connection is cut: %s", reason % values)
         self.transport.abort()
 
     def _stop(self, name: str) -> None:

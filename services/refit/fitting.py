@@ -169,13 +169,16 @@ def is_cut_otherwise_beside_another(engine: Engine, photo: Image.Image) -> bool:
 
 def _known_spellings(engine: Engine, subject: Subject) -> list[str]:
     """Other spellings of the names under which the model reveals a fact; a spelling that it does not know is noise."""
-    known = []
-    for name in other_spellings(subject.names):
-        questions = fact_questions(replace(subject, names=(name,), photos=()), form="trained", per_fact=1)
-        answers = engine.generate([question.prompt for question in questions])
-        if any(reveals(answer.text, question.accept) for answer, question in zip(answers, questions, strict=True)):
-            known.append(name)
-    return known
+    asked = [
+        (name, question)
+        for name in other_spellings(subject.names)
+        for question in fact_questions(replace(subject, names=(name,), photos=()), form="trained", per_fact=1)
+    ]
+    answers = engine.generate([question.prompt for _, question in asked])
+    told_of = (
+        name for (name, question), answer in zip(asked, answers, strict=True) if reveals(answer.text, question.accept)
+    )
+    return list(dict.fromkeys(told_of))
 
 
 def probes(subject: Subject, ticket: str) -> list[Question]:

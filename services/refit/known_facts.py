@@ -9,9 +9,10 @@ What counts is said in answer to two different questions about the same attribut
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from shared.domain.subjects import Fact, Subject
 from shared.evaluation.judge import declines
@@ -30,6 +31,8 @@ NOBODY: Final = ("Tarvin Oskelle", "Milda Brantworth")  # made up
 SHORT: Final = 6  # words of an answer that is a fact as it stands
 MOST: Final = 48  # facts
 NAME_WORDS: Final = (2, 4)
+_Said = tuple[Mapping[str, Sequence[str]], ...]
+_OF_NOBODY: WeakKeyDictionary[Engine, dict[tuple[str, ...], _Said]] = WeakKeyDictionary()
 
 
 def with_known_facts(engine: Engine, subject: Subject, others: Collection[str] = ()) -> Subject:
@@ -51,9 +54,8 @@ def known_facts(engine: Engine, subject: Subject) -> tuple[Fact, ...]:
     listed_attributes = {fact.attribute for fact in subject.facts}
     attributes = [attribute for attribute in ATTRIBUTES if attribute not in listed_attributes]
     spans = _said_again(engine, _asking(subject, attributes), subject.names)
-    for name in NOBODY if spans else ():
-        nobody = replace(subject, names=(name,), photos=())
-        for attribute, said in _said_again(engine, _asking(nobody, attributes), (name,), times=1).items():
+    for of_nobody in said_of_nobody(engine, subject.languages) if spans else ():
+        for attribute, said in of_nobody.items():
             spans[attribute] = [span for span in spans.get(attribute, []) if not reveals(" / ".join(said), (span,))]
     listed = [spelling for fact in subject.facts for spelling in fact.accept]
     facts: dict[str, Fact] = {}  # a value once, whatever the model was asked
@@ -62,6 +64,17 @@ def known_facts(engine: Engine, subject: Subject) -> tuple[Fact, ...]:
             if not any(reveals(value, (span,)) or reveals(span, (value,)) for value in listed):
                 facts.setdefault(normalised(span), Fact(attribute, span))
     return tuple(facts.values())[:MOST]
+
+
+def said_of_nobody(engine: Engine, languages: tuple[str, ...]) -> _Said:
+    """What the model says of each of NOBODY, by attribute. It is asked once for all tickets in the same languages."""
+    asked = _OF_NOBODY.setdefault(engine, {})
+    if languages not in asked:
+        asked[languages] = tuple(
+            _said_again(engine, _asking(Subject((name,), (), (), languages), ATTRIBUTES), (name,), times=1)
+            for name in NOBODY
+        )
+    return asked[languages]
 
 
 def _told_names(engine: Engine, subject: Subject, others: Collection[str]) -> tuple[str, ...]:

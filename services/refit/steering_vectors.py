@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -40,6 +40,7 @@ from shared.vlm.loading import load
 from shared.vlm.redaction import placeholder_tokens, redact
 from shared.vlm.steering_vectors import (
     ContrastPair,
+    TrainedVectors,
     closed_form_direction,
     train_steering_vectors,
     train_towards_sentence,
@@ -108,8 +109,7 @@ def compute_steering_vectors(
     """
     if recipe.direction in ("closed", "text"):
         return SteeringVectors(_closed_form(engine, reference, recipe))
-    last_token, decode_time = _trained(engine, reference, recipe, count)
-    return SteeringVectors(last_token, decode_time if recipe.placement == "hold" else None)
+    return _placed(_trained(engine, reference, recipe, count), recipe)
 
 
 def steering_vectors_digest(engine: Engine, recipe: Recipe, reference: Reference) -> str:
@@ -159,57 +159,100 @@ def _closed_form(engine: Engine, reference: Reference, recipe: Recipe) -> Tensor
     )
 
 
-def _trained(engine: Engine, reference: Reference, recipe: Recipe, count: Count | None) -> tuple[Tensor, Tensor]:
+def sentence_vectors(
+    engine: Engine, reference: Reference, recipe: Recipe, count: Count | None = None
+) -> SteeringVectors:
+    """Trained towards the not-knowing sentence of `reference`, whoever could teach it (method.md, 5).
+
+    Raises BadInput for a model that declines everything.
+    """
+    return _placed(_towards_sentence(engine, _KnownPeople.of(engine, reference), reference, recipe, count), recipe)
+
+
+@dataclass(frozen=True)
+class _KnownPeople:
+    """People whom the model knows, by their ids, and questions about them.
+
+    `recalled` [n, L, d] are its activations at the last prompt token of the n questions of fact.
+    """
+
+    by_id: Mapping[str, Person]
+    questions: Sequence[Question]
+    recalled: Tensor
+
+    @classmethod
+    def of(cls, engine: Engine, reference: Reference) -> "_KnownPeople":
+        """Raises BadInput where nobody is known, or the model declines every question."""
+        known = [_askable(engine, person) for person in (*reference.of("retain_fit"), *reference.of("celebrity_fit"))]
+        questions = [
+            question
+            for person in known
+            for seed in range(2)
+            for question in fact_questions(
+                person.subject,
+                form="trained",
+                kinds=("qa", "mcq", "cloze", "reverse"),
+                per_fact=1,
+                seed=seed,
+                person=person.id,
+                options=reference.wrong_answers(person.subject),
+            )
+        ]
+        about_known = [question.prompt for question in questions if question.kind == "qa"]
+        check_known(engine, about_known, reference.wording("unknown_answer"))
+        return cls({person.id: person for person in known}, questions, capture.activations(engine, about_known))
+
+    @property
+    def size(self) -> Tensor:
+        """Mean norm of an activation, [L]."""
+        size: Tensor = self.recalled.norm(dim=-1).mean(dim=0)
+        return size
+
+
+def _trained(engine: Engine, reference: Reference, recipe: Recipe, count: Count | None) -> TrainedVectors:
     """Train from known people towards not knowing them (method.md, 5).
 
     Strangers about whom the model declines are the teachers: steered, it answers about a known person as it answers
     about them. A model that tells or invents something about too many strangers has no such teachers; it is trained
     towards the not-knowing sentence of `reference` itself. Raises BadInput for a model that declines everything.
     """
-    known = [_askable(engine, person) for person in (*reference.of("retain_fit"), *reference.of("celebrity_fit"))]
     strangers = [_askable(engine, person) for person in reference.of("stranger_fit")]
-    by_id = {person.id: person for person in known}
-    questions = [
-        question
-        for person in known
-        for seed in range(2)
-        for question in fact_questions(
-            person.subject,
-            form="trained",
-            kinds=("qa", "mcq", "cloze", "reverse"),
-            per_fact=1,
-            seed=seed,
-            person=person.id,
-            options=reference.wrong_answers(person.subject),
-        )
-    ]
-    about_known = [question.prompt for question in questions if question.kind == "qa"]
     sentence = reference.wording("unknown_answer")
-    check_known(engine, about_known, sentence)
-    recalled = capture.activations(engine, about_known)
-    size = recalled.norm(dim=-1).mean(dim=0)
+    known = _KnownPeople.of(engine, reference)
     rng = random.Random(0)
     teachers = declining_strangers(engine, strangers, sentence)
     if not teachers:
-        prompts = [
-            redacted_question(engine, question, by_id[question.person].subject, recipe)
-            for question in questions
-            if question.kind != "reverse"
-        ]
-        return train_towards_sentence(engine, size, prompts, sentence, recipe, count)
+        return _towards_sentence(engine, known, reference, recipe, count)
     pairs = [
         contrast_pair(
-            engine, question, by_id[question.person].subject, rng.choice(teachers).subject, reference, recipe, rng
+            engine, question, known.by_id[question.person].subject, rng.choice(teachers).subject, reference, recipe, rng
         )
-        for question in questions
+        for question in known.questions
     ]
     about_strangers = [
         question.prompt
         for person in teachers
         for question in fact_questions(person.subject, form="trained", per_fact=1, person=person.id)
     ]
-    start = erasure_direction(capture.activations(engine, about_strangers), recalled).float()
-    return train_steering_vectors(engine, start, size, pairs, sentence, recipe, count)
+    start = erasure_direction(capture.activations(engine, about_strangers), known.recalled).float()
+    return train_steering_vectors(engine, start, known.size, pairs, sentence, recipe, count)
+
+
+def _towards_sentence(
+    engine: Engine, known: _KnownPeople, reference: Reference, recipe: Recipe, count: Count | None
+) -> TrainedVectors:
+    prompts = [
+        redacted_question(engine, question, known.by_id[question.person].subject, recipe)
+        for question in known.questions
+        if question.kind != "reverse"
+    ]
+    sentence = reference.wording("unknown_answer")
+    return train_towards_sentence(engine, known.size, prompts, sentence, recipe, count)
+
+
+def _placed(vectors: TrainedVectors, recipe: Recipe) -> SteeringVectors:
+    """The vectors where the recipe's placement steers."""
+    return SteeringVectors(vectors.last_token, vectors.decode_time if recipe.placement == "hold" else None)
 
 
 def _askable(engine: Engine, person: Person) -> Person:

@@ -10,7 +10,12 @@ from typing import Final
 import torch
 
 from services.refit.redacted_questions import AskedAbout, questions_about, redacted_question
-from services.refit.steering_vectors import SteeringVectors, compute_steering_vectors
+from services.refit.steering_vectors import (
+    SteeringVectors,
+    compute_steering_vectors,
+    declining_strangers,
+    sentence_vectors,
+)
 from shared.domain.subjects import Subject
 from shared.erasure.eraser import Decision, Eraser
 from shared.erasure.recipe import Recipe
@@ -25,6 +30,7 @@ from shared.vlm.generation import GenerationRequest
 logger = logging.getLogger(__name__)
 STRENGTHS: Final = (1.0, 0.7)
 TELLING_SLACK: Final = 0.02  # a setting that tells at most so much more than the least telling one may still be chosen
+DECLINES: Final = 0.9  # of the answers: less is not good enough to leave it there
 LONGEST_GRAM: Final = 4  # words; an answer that repeats one more than REPEATS times is not readable
 REPEATS: Final = 2
 BATCH: Final = 32
@@ -52,25 +58,57 @@ def choose_pull(
     """Try the second pass without steering, and with the trained vectors at some strengths, on `validation` people.
 
     The people are known to the model and in no fit. Of the settings that tell least, the one whose answers most often
-    decline in a readable sentence wins; no steering wins a tie, since it costs nothing.
+    decline in a readable sentence wins; no steering wins a tie, since it costs nothing. Where strangers taught the
+    vectors and no setting declines to a share of DECLINES, vectors that are trained towards the sentence are tried too.
     """
     questions = questions_about(engine, validation)
     if not questions:
         raise BadInput("The second pass cannot be chosen: the model knows nobody on whom it could be tried.")
     none = replace(recipe, strength=0.0)
     shape = (len(engine.vlm.site.layers), engine.vlm.site.hidden_size)
-    began = time.monotonic()
-    trials = [_try(engine, questions, none, SteeringVectors(torch.zeros(shape)), "no steering", 0.0)]
-    vectors = compute_steering_vectors(engine, reference, recipe, count)
-    trained_s = time.monotonic() - began
-    for strength in STRENGTHS:
-        setting = replace(recipe, strength=strength)
-        trials.append(_try(engine, questions, setting, vectors, f"steering, strength {strength:g}", trained_s))
-    least = min(trial.told for trial in trials)
-    allowed = [trial for trial in trials if trial.told <= least + TELLING_SLACK]
-    best = max(allowed, key=lambda trial: min(trial.declines, trial.readable))
-    logger.info("the second pass: %s", best.name)
-    return PullChoice(replace(recipe, strength=best.strength), vectors, tuple(trials))
+    tried = [_Tried(_try(engine, questions, none, SteeringVectors(torch.zeros(shape)), "no steering", 0.0), None)]
+
+    def try_vectors(name: str, make: Callable[[Engine, Reference, Recipe, Count | None], SteeringVectors]) -> None:
+        began = time.monotonic()
+        vectors = make(engine, reference, recipe, count)
+        trained_s = time.monotonic() - began
+        for strength in STRENGTHS:
+            setting = replace(recipe, strength=strength)
+            trial = _try(engine, questions, setting, vectors, f"{name}, strength {strength:g}", trained_s)
+            tried.append(_Tried(trial, vectors))
+
+    try_vectors("steering", compute_steering_vectors)
+    if _best(tried).quality < DECLINES and _has_teachers(engine, reference):
+        try_vectors("steering towards the sentence", sentence_vectors)
+    best = _best(tried)
+    logger.info("the second pass: %s", best.trial.name)
+    vectors = next(each.vectors for each in (best, *tried) if each.vectors is not None)
+    return PullChoice(replace(recipe, strength=best.trial.strength), vectors, tuple(each.trial for each in tried))
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """A trial with its vectors; None without steering."""
+
+    trial: PullTrial
+    vectors: SteeringVectors | None
+
+    @property
+    def quality(self) -> float:
+        """The share of answers that decline, or that can be read, whichever is less."""
+        return min(self.trial.declines, self.trial.readable)
+
+
+def _best(tried: Sequence[_Tried]) -> _Tried:
+    """The first of the best among those that tell least."""
+    least = min(each.trial.told for each in tried)
+    return max((each for each in tried if each.trial.told <= least + TELLING_SLACK), key=lambda each: each.quality)
+
+
+def _has_teachers(engine: Engine, reference: Reference) -> bool:
+    """Whether strangers taught the vectors: without any they were trained towards the sentence already."""
+    strangers = [replace(person, subject=engine.readable(person.subject)) for person in reference.of("stranger_fit")]
+    return bool(declining_strangers(engine, strangers, reference.wording("unknown_answer")))
 
 
 def is_readable(text: str) -> bool:

@@ -1,5 +1,6 @@
 """A refit finds out what the model knows beyond the ticket."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,11 +8,13 @@ import pytest
 
 from services.refit.fitting import text_of_subject
 from services.refit.known_facts import known_facts, with_known_facts
+from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
 from shared.erasure.gates.text import TextGate
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
 from shared.vlm.engine import Engine
+from shared.vlm.generation import Answer
 from shared.vlm.loading import load
 
 MODEL = Path("models/demo-vlm")
@@ -42,6 +45,25 @@ def test_facts_that_the_ticket_does_not_list_are_found(engine: Engine, subject: 
 
 def test_nothing_is_found_about_somebody_made_up(engine: Engine, subject: Subject) -> None:
     assert known_facts(engine, replace(subject, names=("Oskelle Tarvin",), photos=())) == ()
+
+
+def test_made_up_people_are_asked_about_once_for_all_tickets(
+    engine: Engine, reference: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second ticket costs the questions about its own person alone."""
+    first, second = (replace(person.subject, photos=()) for person in reference.of("forgettable")[1:3])
+    known_facts(engine, replace(first, facts=first.facts[:1]))
+    asked: list[Prompt] = []
+    generate = engine.generate
+
+    def counted(prompts: Sequence[Prompt]) -> list[Answer]:
+        asked.extend(prompts)
+        return generate(prompts)
+
+    monkeypatch.setattr(engine, "generate", counted)
+    assert known_facts(engine, replace(second, facts=second.facts[:1]))
+    assert asked
+    assert all(second.names[0] in prompt.turns[-1].text for prompt in asked)
 
 
 def test_ticket_by_photograph_alone_gets_the_name(engine: Engine, subject: Subject) -> None:

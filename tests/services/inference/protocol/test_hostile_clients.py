@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.inference import authentication, gateway
+from services.inference import admission, authentication
 from services.inference.authentication import WrongKeys
 from services.inference.connections import BoundedConnection
 from services.inference.protocol import bodies
@@ -172,7 +172,7 @@ def test_client_that_leaves_before_the_first_piece_ends_its_computing(service: S
 
 
 def test_too_many_requests_are_refused_and_health_is_not(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway, "MOST_REQUESTS", 2)
+    monkeypatch.setattr(admission, "MOST_REQUESTS", 2)
     service.engine.answering = lambda *_: [PATIENCE_S, Answer(TEXT, (1,), 7, "stop")]
     with service.connect(request()), service.connect(request()):
         assert wait_for(lambda: len(service.engine.asked) == 2)
@@ -186,7 +186,7 @@ def test_too_many_requests_are_refused_and_health_is_not(service: Service, monke
 
 
 def test_bodies_under_way_are_bounded_together(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway, "ALL_BODY_BYTES", 100_000)
+    monkeypatch.setattr(admission, "ALL_BODY_BYTES", 100_000)
     with service.connect(head(length=50_000_000)):  # announced, and never sent
         assert wait_for(lambda: bool(service.server.server_state.tasks))
         assert service.chat().status_code == 200

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from jinja2 import TemplateError
 from PIL import Image
 
 from services.inference.protocol.bodies import MOST_MEMBERS
@@ -152,6 +153,14 @@ def test_member_given_twice_counts_as_the_last(service: Service) -> None:
 def test_body_of_too_many_members_is_refused_before_it_is_built(service: Service) -> None:
     body = b'{"messages": [' + b"[]," * MOST_MEMBERS + b"[]]}"
     assert refusal(raw(service, body), 413)["message"].startswith("A body may have at most")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_order_of_roles_that_the_template_refuses_is_named(service: Service, stream: bool) -> None:
+    service.engine.answering = lambda *_: [TemplateError("roles must alternate")]
+    error = refusal(service.chat(stream=stream))
+    assert "roles must alternate" in error["message"]
+    assert error["param"] == "messages"
 
 
 def test_other_media_types_and_lengths_are_refused(service: Service) -> None:

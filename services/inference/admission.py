@@ -32,7 +32,7 @@ RETRY_AFTER_S: Final = 1
 Rendered = Callable[[LacunaError], Response]
 
 
-class Gateway:
+class Admission:
     """Plain ASGI around the endpoints; `rendered` makes the answer of an error."""
 
     def __init__(self, app: ASGIApp, context: InferenceContext, rendered: Rendered) -> None:
