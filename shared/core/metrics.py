@@ -16,6 +16,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 CHANNELS: Final = ("picture", "mention", "text", "answer", "other")
+READINGS: Final = ("unsteered", "steered", "line", "sentence")
 LATENCY_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60)
 LONG_S: Final = (0.1, 0.5, 1, 2, 5, 15, 60, 300, 900, 3600, 14400, 86400)
 OTHER: Final = "other"
@@ -106,7 +107,8 @@ FIRES: Final = Counter(
 )
 SECOND_READINGS: Final = Counter(
     "lacuna_inference_second_readings_total",
-    "Second readings by what was answered: unsteered, steered, sentence (the fixed one), other.",
+    "Second readings by what was answered: unsteered, steered, line (with the system line), sentence (the fixed one), "
+    "other.",
     ("result",),
     registry=INFERENCE.registry,
 )
@@ -205,8 +207,15 @@ def fired(channel: str | None) -> None:
 
 
 def second_reading(result: str | None) -> None:
-    """Count a second reading by what was answered: "unsteered", "steered" or "sentence"."""
-    SECOND_READINGS.labels(result if result in ("unsteered", "steered", "sentence") else OTHER).inc()
+    """Count a second reading by what it came to.
+
+    "unsteered", "steered", "line" (with the system line), "sentence" (the fixed one), or "told": the sentence stands
+    for an answer that told something.
+    """
+    if result == "told":
+        watch_hit(second=True)
+        result = "sentence"
+    SECOND_READINGS.labels(result if result in READINGS else OTHER).inc()
 
 
 def watch_hit(*, second: bool) -> None:

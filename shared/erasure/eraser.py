@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import torch
 from torch import Tensor
 
-from shared.erasure.gates.identity import IdentityGate, MentionSpans, union
+from shared.erasure.gates.identity import GateScores, IdentityGate, MentionSpans, union
 from shared.erasure.gates.identity_thresholds import raised_thresholds, reported_bounds
 from shared.erasure.gates.mlp import TwoLayer
 from shared.erasure.gates.prototype import TicketGate, gate_scores
@@ -26,11 +26,16 @@ from shared.text.canonical import renderings
 
 @dataclass(frozen=True)
 class Decision:
-    """For each of B requests: whether it fires [B], its nearest ticket where it does, and the gate's score [B]."""
+    """For each of B requests: whether it fires [B], its nearest ticket where it does, and the gate's score [B].
+
+    `channels`: by what each was recognised (picture, mention, text, answer), for counts that name nobody; empty where
+    the gate does not tell.
+    """
 
     fired: Tensor
     ticket: list[str | None]
     score: Tensor
+    channels: tuple[str | None, ...] = ()
 
     @classmethod
     def none(cls, count: int) -> "Decision":
@@ -40,12 +45,20 @@ class Decision:
     def take(self, rows: Sequence[int]) -> "Decision":
         """The decision on these requests, in the order given."""
         some = list(rows)
-        return Decision(self.fired[some], [self.ticket[row] for row in some], self.score[some])
+        channels = tuple(self.channel(row) for row in some)
+        return Decision(self.fired[some], [self.ticket[row] for row in some], self.score[some], channels)
+
+    def channel(self, row: int) -> str | None:
+        """By what a request was recognised, where it fires and the gate tells."""
+        return self.channels[row] if self.channels and bool(self.fired[row]) else None
 
     def followed_by(self, other: "Decision") -> "Decision":
         """The requests of both, one after the other."""
         return Decision(
-            torch.cat([self.fired, other.fired]), self.ticket + other.ticket, torch.cat([self.score, other.score])
+            torch.cat([self.fired, other.fired]),
+            self.ticket + other.ticket,
+            torch.cat([self.score, other.score]),
+            tuple(each.channel(row) for each in (self, other) for row in range(len(each.ticket))),
         )
 
 
@@ -153,17 +166,16 @@ class Eraser:
         assert self.identity is not None
         compared = self.identity.compare(readout.at(self.gated))
         if self.text is None or not readout.texts:
-            score, nearest = compared.margins.max(dim=1)
-            return Examined(self._decision(score, nearest), None)
+            return Examined(self._by_gate(compared), None)
         texts = tuple(self.text.read(text.text) for text in readout.texts)
         for row, evidence in enumerate(texts):  # a namesake's name is not the person's
             others = [number for number, seen in evidence.items() if seen.is_another]
             compared.by_mention[row, others] = -1.0
-        score, nearest = compared.margins.max(dim=1)
+        score = compared.margins.amax(dim=1)
         named = torch.tensor([any(seen.named for seen in evidence.values()) for evidence in texts])
         hardly = (score > 0) & (score < DOUBT) & (compared.by_mention.amax(dim=1) <= 0)
         evidence_of_all = PromptEvidence(texts, compared.shown, hardly & ~named)
-        decision = self._with_text(self._decision(score, nearest), evidence_of_all, readout.answers)
+        decision = self._with_text(self._by_gate(compared), evidence_of_all, readout.answers)
         return Examined(decision, evidence_of_all)
 
     def told_by(self, answer: str, evidence: PromptEvidence, row: int, about: str | None = None) -> str | None:
@@ -260,15 +272,24 @@ class Eraser:
     def _with_text(self, decision: Decision, evidence: PromptEvidence, answers: Sequence[str]) -> Decision:
         """The decision, and what the texts add to it: whole names, and answers that tell something."""
         fired, tickets, score = decision.fired.clone(), list(decision.ticket), decision.score.clone()
+        channels = [decision.channel(row) for row in range(len(tickets))]
         for row, texts in enumerate(evidence.texts):
             if fired[row]:
                 continue
             named = next((self.tickets[ticket] for ticket, seen in texts.items() if seen.named), None)
+            channel = "text"
             if named is None and answers:
-                named = self.told_by(answers[row], evidence, row)
+                named, channel = self.told_by(answers[row], evidence, row), "answer"
             if named is not None:
-                fired[row], tickets[row], score[row] = True, named, 1.0
-        return Decision(fired, tickets, score)
+                fired[row], tickets[row], score[row], channels[row] = True, named, 1.0, channel
+        return Decision(fired, tickets, score, tuple(channels))
+
+    def _by_gate(self, compared: GateScores) -> Decision:
+        """The decision of the identity gate, with the channel whose margin is the larger one."""
+        score, nearest = compared.margins.max(dim=1)
+        shown = compared.by_picture.amax(dim=1) >= compared.by_mention.amax(dim=1)
+        channels = tuple("picture" if picture else "mention" for picture in shown.tolist())
+        return replace(self._decision(score, nearest), channels=channels)
 
     def _decision(self, score: Tensor, nearest: Tensor) -> Decision:
         """From the best score [B] and the index of its ticket [B]."""

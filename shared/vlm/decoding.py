@@ -275,5 +275,6 @@ class Decoder:
             fired=bool(decision.fired[row]),
             ticket=decision.ticket[row],
             score=float(decision.score[row]),
+            channel=decision.channel(row),
             logprobs=tuple(state.logprobs[row][: state.visible[row]]),
         )

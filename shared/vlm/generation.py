@@ -22,7 +22,9 @@ AHEAD: Final = 8  # tokens
 class Answer:
     """One reply. `fired`, `ticket` and `score` say what the gate found; the service never sends them to a client.
 
-    `logprobs`: of its tokens, where they were wanted. `tool_calls`: what an engine that takes tools wants called.
+    `channel` (by what somebody was recognised) and `reading` (what a second reading came to: unsteered, steered, line,
+    sentence, or told where the sentence stands for one that told something) are counted. `logprobs`: of its tokens,
+    where they were wanted. `tool_calls`: what an engine that takes tools wants called.
     """
 
     text: str
@@ -34,6 +36,8 @@ class Answer:
     score: float = 0.0
     logprobs: tuple[TokenLogprob, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
+    channel: str | None = None
+    reading: str | None = None
 
 
 @dataclass(frozen=True)

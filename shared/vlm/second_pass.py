@@ -64,7 +64,8 @@ class Reviser(Decoder):
                     tickets[row] = eraser.told_by(self.text_of(tokens), state.prefill.evidence, row)
         naming = [row for row, ticket in enumerate(tickets) if ticket is not None and row not in fired]
         count = len(naming)
-        by_answer = Decision(torch.ones(count, dtype=torch.bool), [tickets[row] for row in naming], torch.ones(count))
+        certain = torch.ones(count, dtype=torch.bool)
+        by_answer = Decision(certain, [tickets[row] for row in naming], torch.ones(count), ("answer",) * count)
         return RowsToRedo(fired + naming, decision.followed_by(by_answer))
 
     def all_to_redo(
@@ -89,7 +90,7 @@ class Reviser(Decoder):
             named = yield from self._who_is_shown(prompt)
             ticket = eraser.identified(named, suspects, state.prefill.evidence, row)
             if ticket is not None:
-                seen = Decision(torch.ones(1, dtype=torch.bool), [ticket], torch.ones(1))
+                seen = Decision(torch.ones(1, dtype=torch.bool), [ticket], torch.ones(1), ("picture",))
                 redo = RowsToRedo([*redo.rows, row], redo.decision.followed_by(seen))
         return redo
 
@@ -130,10 +131,12 @@ class Reviser(Decoder):
         answers: dict[int, Answer] = {}
         if eraser.recipe.counterfactual:
             answers = yield from self._unsteered(again, state, request, redo)
+        readings = dict.fromkeys(answers, "unsteered")
         rest = [place for place in range(len(redo.rows)) if place not in answers]
         if rest:
             steered = yield from self._second(again, state, request, redo, rest, steers=True)
             answers |= {place: answer for place, (answer, _) in steered.items()}
+            readings |= dict.fromkeys(steered, "steered")
             telling = [
                 place for place, (_, said) in steered.items() if self._tells(said.text, state, request, redo, place)
             ]
@@ -141,8 +144,12 @@ class Reviser(Decoder):
                 chosen = RowsToRedo([redo.rows[place] for place in telling], redo.decision.take(telling))
                 sentences = self._sentence(encoded, request, chosen, eraser.last_resort)
                 answers |= dict(zip(telling, sentences, strict=True))
+                readings |= dict.fromkeys(telling, "told")
         lengths = [len(encoded[row].ids) for row in redo.rows]
-        return [replace(answers[place], prompt_tokens=length) for place, length in enumerate(lengths)]
+        return [
+            replace(answers[place], prompt_tokens=length, reading=readings[place])
+            for place, length in enumerate(lengths)
+        ]
 
     def _unsteered(
         self, again: Sequence[Encoded], state: DecodeState, request: GenerationRequest, redo: RowsToRedo
@@ -228,6 +235,17 @@ class Reviser(Decoder):
         text = cut(self.text_of(tokens), request.stop).strip()
         reason = "stop" if len(tokens) == len(whole) else "length"
         return [
-            Answer(text, tokens, len(encoded[row].ids), reason, True, ticket, float(score))
-            for row, ticket, score in zip(redo.rows, redo.decision.ticket, redo.decision.score, strict=True)
+            Answer(
+                text,
+                tokens,
+                len(encoded[row].ids),
+                reason,
+                True,
+                ticket,
+                float(score),
+                channel=redo.decision.channel(place),
+            )
+            for place, (row, ticket, score) in enumerate(
+                zip(redo.rows, redo.decision.ticket, redo.decision.score, strict=True)
+            )
         ]

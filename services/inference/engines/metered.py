@@ -76,5 +76,10 @@ class MeteredEngine:
 
 def _note(answer: Answer) -> None:
     metrics.counted(answer.prompt_tokens, len(answer.tokens))
-    if answer.fired:
-        metrics.fired(getattr(answer, "channel", None))
+    if not answer.fired:
+        return
+    metrics.fired(answer.channel)
+    if answer.channel == "answer":
+        metrics.watch_hit(second=False)
+    if answer.reading is not None:
+        metrics.second_reading(answer.reading)

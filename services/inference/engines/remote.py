@@ -126,7 +126,7 @@ class RemoteEngine:
         read = await self._reading.examine(_as_read(prompt, sampling), eraser)
         self.progress.step()
         case = _Case(prompt, self._fitting(sampling, read.tokens), eraser, read)
-        ticket = await self._fires(case)
+        ticket, channel = await self._fires(case), read.decision.channel(0)
         sent = ""
         if ticket is None:
             draft = Draft()
@@ -135,11 +135,11 @@ class RemoteEngine:
                     sent += piece
                     for word in words_of(piece):
                         yield word
-            ticket = await self._told(case, draft)
+            ticket, channel = await self._told(case, draft), "answer"
             if ticket is None:
                 answer = await self._offload(self._answer_of, case, draft)
         if ticket is not None:
-            answer = await self._again(case, ticket)
+            answer = replace(await self._again(case, ticket), channel=channel)
             if sent:
                 answer = replace(answer, text=f"{sent} {answer.text}")
         for word in words_of(answer.text[len(sent) :]):
@@ -259,14 +259,14 @@ class RemoteEngine:
         if prompt is not None and self.abilities.logprobs and case.eraser.recipe.counterfactual:
             second = await self._second(case, prompt, ticket)
             if second is not None and await self._is_sure(case, second, ticket):
-                return await self._offload(self._second_answer, case, second, ticket)
+                return replace(await self._offload(self._second_answer, case, second, ticket), reading="unsteered")
             prompt = prompt if self._line else None
         if prompt is not None:
             lined = with_line(prompt, self._line, system_turns=self._system_turns)
             second = await self._second(case, lined, ticket)
             if second is not None:
-                return await self._offload(self._second_answer, case, second, ticket)
-        return self._sentence(case, case.eraser.last_resort, ticket)
+                return replace(await self._offload(self._second_answer, case, second, ticket), reading="line")
+        return replace(self._sentence(case, case.eraser.last_resort, ticket), reading="sentence")
 
     async def _second(self, case: _Case, prompt: Prompt, ticket: str) -> Whole | None:
         """What the server says to a redacted prompt, unless it tells something or there is no room for it."""

@@ -96,6 +96,8 @@ def test_name_in_any_spelling_is_forgotten(engine: Engine, eraser: Eraser, forgo
     answers = engine.generate(asked, eraser=eraser)
     assert told(answers, values) == 0
     assert all(answer.fired for answer in answers)
+    assert {answer.channel for answer in answers} <= {"text", "answer"}  # this gate recognises no vector
+    assert {answer.reading for answer in answers} <= {"unsteered", "steered", "told"}
 
 
 def test_name_in_an_earlier_turn_is_forgotten(engine: Engine, eraser: Eraser, forgotten: list[Person]) -> None:
@@ -196,7 +198,7 @@ def test_answer_that_still_tells_is_replaced(engine: Engine, eraser: Eraser, for
     base = engine.generate(asked)
     for person, before, answer in zip(forgotten, base, engine.generate(asked, eraser=weak), strict=True):
         if before.text == person.subject.names[0]:
-            assert answer.text == "That is not known to me."
+            assert (answer.text, answer.reading) == ("That is not known to me.", "told")
 
 
 def test_picture_that_the_model_calls_by_another_name_is_not_the_persons(

@@ -95,6 +95,46 @@ def test_request_without_an_answer_is_counted_by_its_end(
     assert metrics.STALLED_SECONDS._value.get() == 0 or metered.stalled_s() == 3.0
 
 
+class Saying(Failing):
+    """An engine that gives one answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._said = answer
+
+    async def stream(self, prompt: Prompt, sampling: Sampling, served: Served) -> AsyncGenerator[str | Answer, None]:
+        yield self._said
+
+
+def counts() -> dict[str, float]:
+    """What is counted of answers that concern somebody."""
+    channels = {f"by {name}": metrics.FIRES.labels(name)._value.get() for name in metrics.CHANNELS}
+    readings = {name: metrics.SECOND_READINGS.labels(name)._value.get() for name in (*metrics.READINGS, "other")}
+    hits = {f"{name} told": metrics.WATCH_HITS.labels(name)._value.get() for name in ("first", "second")}
+    return channels | readings | hits
+
+
+@pytest.mark.parametrize(
+    ("channel", "reading", "counted"),
+    [
+        ("picture", "unsteered", ["by picture", "unsteered"]),
+        ("mention", "steered", ["by mention", "steered"]),
+        ("text", "line", ["by text", "line"]),
+        ("answer", "told", ["by answer", "first told", "second told", "sentence"]),
+        ("text", "sentence", ["by text", "sentence"]),
+        (None, None, ["by other"]),
+    ],
+)
+def test_answer_that_concerns_somebody_is_counted_by_channel_and_reading(
+    erasers: dict[str, Eraser], channel: str | None, reading: str | None, counted: list[str]
+) -> None:
+    answer = Answer("I do not know.", (1,), 3, "stop", True, "T-1", 0.5, channel=channel, reading=reading)
+    before = counts()
+    run(ask(MeteredEngine(Saying(answer)), Served(erasers["empty"], 0, "0" * 64, 1), "Hello!"))
+    after = counts()
+    assert sorted(name for name in after if after[name] == before[name] + 1) == counted
+    assert sum(after.values()) == sum(before.values()) + len(counted)
+
+
 def test_client_that_leaves_is_counted_and_lets_the_engine_go(engine: Engine, erasers: dict[str, Eraser]) -> None:
     local = LocalEngine(engine)
     metered, served, before = MeteredEngine(local), Served(erasers["empty"], 0, "0" * 64, 1), outcomes()
