@@ -23,7 +23,7 @@ from services.refit.profile.reading import read_identity
 from services.refit.profile.report import write_report
 from services.refit.steering_vectors import SteeringVectors
 from shared.core.clock import utc_now
-from shared.erasure.recipe import LACUNA, Recipe
+from shared.erasure.recipe import LACUNA, LATER_FIELDS, Recipe
 from shared.errors import BadInput, IntegrityFailure
 from shared.evaluation.model_profile import (
     FILE,
@@ -60,8 +60,12 @@ class ProfiledModel:
 
     @property
     def recipe(self) -> Recipe:
-        """The recipe `lacuna` as it was chosen for this model."""
-        return Recipe.from_json(self.profile.recipe)
+        """The recipe `lacuna` as it was chosen for this model.
+
+        What no profile chooses is that of today: a profile may be older than the reading of text.
+        """
+        later = {name: getattr(LACUNA, name) for name in LATER_FIELDS}
+        return replace(Recipe.from_json(self.profile.recipe), **later)
 
 
 def make_profile(

@@ -12,7 +12,7 @@ from services.refit.profile import run
 from services.refit.profile.report import write_report
 from services.refit.profile.run import STEPS, ProfiledModel, find_profile, make_profile
 from services.refit.steering_vectors import SteeringVectors
-from shared.erasure.recipe import LACUNA
+from shared.erasure.recipe import LACUNA, LATER_FIELDS
 from shared.errors import BadInput
 from shared.evaluation.model_profile import FILE
 from shared.evaluation.people import Person
@@ -142,6 +142,11 @@ def test_profile_of_another_version_is_not_used(profiled: ProfiledModel, engine:
     path.write_text(json.dumps(json.loads(whole) | {"schema": 99}))
     assert find_profile(folder, engine.vlm.site.digest) is None
     path.write_text(whole)
+
+
+def test_profile_from_before_text_was_read_gives_the_recipe_of_today(profiled: ProfiledModel) -> None:
+    older = {name: value for name, value in profiled.profile.recipe.items() if name not in LATER_FIELDS}
+    assert ProfiledModel(replace(profiled.profile, recipe=older), profiled.vectors).recipe.read_text
 
 
 def test_report_names_the_model_and_draws_the_curves(profiled: ProfiledModel, engine: Engine, folder: Path) -> None:
