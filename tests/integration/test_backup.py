@@ -62,7 +62,7 @@ def copy_bucket(stack: Stack, folder: Path) -> None:
 def state(stack: Stack) -> tuple[list[dict[str, Any]], int]:
     """The tickets, and the number of leaves under the newest checkpoint of the log."""
     tickets = stack["olivia"].get("/v1/tickets", limit=100)["items"]
-    return tickets, int(stack["ada"].send("GET", "/v1/log/checkpoint").text.splitlines()[1])
+    return tickets, int(stack["ada"].get("/v1/log/checkpoint")["size"])
 
 
 @pytest.fixture(scope="module")
