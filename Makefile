@@ -11,7 +11,7 @@ INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get gl
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-real up test test-slow test-all check lint schema deploy-check demo-model real-lm smol-vlm bench-model bench-forgetting bench-attacks bench-choose bench-cost \
-	bench-paper bench-real bench-many bench-idle bench-tickets bench-gateway chaos fuzz clean
+	bench-paper bench-real bench-many bench-idle bench-tickets bench-gateway bench-serving chaos fuzz clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -98,6 +98,9 @@ bench-many: $(STAMP) ## 64 tickets one after the other, with withdrawals: told, 
 
 bench-idle: $(STAMP) ## CPU time of a stack at rest, and what an urgent ticket waits for (about 10 minutes)
 	$(BIN)/python -m benchmarks.idle --tickets 3 --json build/idle.json
+
+bench-serving: $(STAMP) ## What an eraser costs and how many clients share an engine (about five minutes)
+	$(BIN)/python -m benchmarks.serving --json build/serving.json
 
 bench-gateway: $(STAMP) ## What a reader and its gateway cost in front of another server (two minutes)
 	$(BIN)/python -m benchmarks.gateway --model $(MODEL) --json build/gateway.json

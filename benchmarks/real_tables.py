@@ -37,7 +37,7 @@ SECTIONS: Final = {
     "real_lm": (
         "SmolLM2-135M-Instruct",
         "A language model without pictures, which knows {known} of 500 public figures. Forgotten are {people} of them "
-        "in {draws} draws; tickets give all facts of the list, and questions ask for those that the model tells. "
+        "in {draws} draw(s); tickets give all facts of the list, and questions ask for those that the model tells. "
         "The natural wordings are told to 100 % by construction: they selected the facts.",
     ),
     "smol_vlm": (
