@@ -130,6 +130,8 @@ def configure_logging(level: int = logging.INFO, style: LogStyle | None = None) 
         logger.propagate = True
     for name, least in QUIETER.items():
         logging.getLogger(name).setLevel(least)
-    logging.getLogger("lacuna.access").setLevel(level if style.access else logging.ERROR)
+    access = logging.getLogger("lacuna.access")
+    access.setLevel(level if style.access else logging.ERROR)
+    access.disabled = False  # a library that configures logging for itself may have disabled what was there before
     if style.json:
         logging.captureWarnings(capture=True)

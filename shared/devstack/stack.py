@@ -109,7 +109,9 @@ def running_stack(
             write_private(data / AUDIT_ENVIRONMENT_FILE, specs.env("audit"))
             addresses = {"request_url": running.request_url, "inference_url": running.inference_url}
             metrics = {name: f"http://{LOOPBACK}:{port}/metrics" for name, port in (metrics_ports or {}).items()}
-            (data / STACK_FILE).write_text(json.dumps({**addresses, "metrics": metrics}, indent=1))
+            written = data / f"{STACK_FILE}.new"
+            written.write_text(json.dumps({**addresses, "metrics": metrics}, indent=1))
+            written.replace(data / STACK_FILE)  # whole, for whoever waits for it
             if restarts is not None:
                 supervisor.keep_running(restarts, lambda states: write_states(data / STATES_FILE, states))
             yield running

@@ -1,11 +1,13 @@
 """The status of the installation."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services.cli.render.refits import stage_of
 from services.cli.render.tables import console, print_table, short_time, words
-from shared.devstack.restarts import ProcessState
+
+if TYPE_CHECKING:  # `lacuna --help` does not need it
+    from shared.devstack.restarts import ProcessState
 
 
 def print_status(status: Mapping[str, Any]) -> None:
@@ -31,7 +33,7 @@ def print_status(status: Mapping[str, Any]) -> None:
     )
 
 
-def print_processes(states: Sequence[ProcessState]) -> None:
+def print_processes(states: "Sequence[ProcessState]") -> None:
     """How many processes of the stack run, and those that ended since its start; nothing where none is known."""
     if not states:
         return

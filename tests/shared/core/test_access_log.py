@@ -48,8 +48,12 @@ def client() -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def access(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+def access(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+    """The records, whatever tests before have configured."""
     caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="lacuna.access")
+    monkeypatch.setattr(logging.getLogger("lacuna.access"), "disabled", False)
+    monkeypatch.setattr(logging.getLogger("lacuna.access"), "propagate", True)
     return caplog
 
 
