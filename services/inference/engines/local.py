@@ -153,11 +153,17 @@ class LocalEngine:
         calls: dict[Running, _Call] = {}
         while not self._closed.is_set():
             self._take_in(batch, calls)
-            for running in [running for running, call in calls.items() if call.left]:
-                batch.drop(running)
-                del calls[running]
-            for outcome in batch.step():
-                self._hand_out(outcome, calls)
+            try:
+                for running in [running for running, call in calls.items() if call.left]:
+                    batch.drop(running)
+                    del calls[running]
+                for outcome in batch.step():
+                    self._hand_out(outcome, calls)
+            except Exception as exc:  # a step hands errors to their calls; the thread must outlive all others too
+                logger.exception("the engine's step failed")
+                for call in calls.values():
+                    call.finish(exc)
+                batch, calls = ContinuousBatch(self.engine), {}
         while not self._waiting.empty():
             if (waiting := self._waiting.get()) is not None:
                 waiting.finish(_shutting_down())

@@ -11,6 +11,7 @@ from services.inference.engines.local import LocalEngine
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Eraser
 from shared.errors import BadInput, NotReady
+from shared.vlm.continuous import ContinuousBatch
 from shared.vlm.engine import Engine
 from shared.vlm.generation import Answer
 from shared.vlm.sampling import Sampling
@@ -122,3 +123,18 @@ def test_calls_end_with_an_error_when_the_engine_closes(engine: Engine, empty: S
     assert all(isinstance(end, NotReady | Answer) for end in ends)
     assert isinstance(ends[-1], NotReady)
     assert sum(isinstance(end, NotReady) for end in ends) > 1
+
+
+def test_step_that_fails_as_a_whole_ends_its_calls_and_not_the_engine(
+    local: LocalEngine, empty: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail_once() -> tuple[Any, Answer]:
+        with monkeypatch.context() as broken:
+            broken.setattr(ContinuousBatch, "step", lambda _: 1 / 0)
+            failed = await asyncio.gather(ask(local, Prompt.ask("Hello!"), Sampling(4), empty), return_exceptions=True)
+        return failed[0], await ask(local, Prompt.ask("Hello!"), Sampling(4), empty)
+
+    failed, answer = run(fail_once())
+    assert isinstance(failed, ZeroDivisionError)
+    assert answer.tokens
+    assert local.stalled_s() == 0.0
