@@ -4,9 +4,6 @@ Every answer is generated with the active eraser version and names it. No field 
 """
 
 import importlib
-import logging
-import os
-import signal
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,16 +23,15 @@ from services.inference.protocol.errors import STATUSES, error_member
 from services.inference.protocol.remote_pictures import RemotePictures
 from services.inference.responses import HealthResponse, ReadyResponse
 from shared.core.config import Settings, load_settings
-from shared.core.exits import NO_RESTART, end_process
+from shared.core.exits import ends_the_process
 from shared.core.http import install_error_handlers
 from shared.core.metrics import HTTP, INFERENCE
 from shared.core.observability import observe
 from shared.db.session import make_engine
-from shared.errors import BadInput, NotFound
+from shared.errors import NotFound
 
 __all__ = ["InferenceContext", "build", "create"]
 
-logger = logging.getLogger(__name__)
 
 router = APIRouter()
 unknown = APIRouter()
@@ -57,18 +53,12 @@ def create(settings: Settings | None = None) -> FastAPI:
     done = threading.Event()
 
     def load_and_watch() -> None:
-        try:
+        with ends_the_process("the model cannot be served"):
             # imports torch, which takes seconds: the health checks must answer before
             replica = importlib.import_module("services.inference.replica")
             local = replica.open_engine(chosen)
             context.engine = replica.metered(local)
             replica.watch(local, context.active_eraser, database, chosen, done)
-        except BadInput as exc:  # a model that no restart repairs: its sentence says what to do
-            logger.error("the model cannot be served; the process ends: %s", exc.detail)
-            end_process(NO_RESTART)
-        except Exception:
-            logger.exception("the model cannot be served; the process ends")
-            os.kill(os.getpid(), signal.SIGTERM)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
