@@ -23,6 +23,11 @@ class PromptBatch(NamedTuple):
     encoded: list[Encoded]
 
 
+def cached_tokens(adapter: Adapter) -> int:
+    """How many tokens, with padding, the keys and values of one batch may have."""
+    return BATCH_BYTES // (4 * len(adapter.blocks) * adapter.hidden_size)
+
+
 def windows(prompts: Iterable[Prompt]) -> Iterator[list[Prompt]]:
     """The prompts, WINDOW at a time."""
     rest = iter(prompts)
@@ -51,7 +56,7 @@ def batches(adapter: Adapter, prompts: Iterable[Prompt]) -> Iterator[PromptBatch
     and the model alone, and so do the last bits of what is computed from it. Of prompts that are made one after
     another, a window is held at a time.
     """
-    most_tokens = BATCH_BYTES // (4 * len(adapter.blocks) * adapter.hidden_size)
+    most_tokens = cached_tokens(adapter)
     start = 0
     for window in encoded_windows(adapter, prompts):
         chosen: list[int] = []

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from shared.erasure.eraser import Decision, PromptEvidence
 from shared.erasure.readout import RaggedRows
+from shared.vlm.batching import cached_tokens
 from shared.vlm.cache_pool import CachePool, RowsOfCache, rows_of
 from shared.vlm.decoding import Decoder
 from shared.vlm.forward_passes import ForwardPass, MatchAnswers, ReadPrompts, ReadTokens
@@ -33,9 +34,10 @@ Answering = Generator[ForwardPass | str | Answer, Any, None]
 
 @dataclass(eq=False)
 class Running:
-    """A computation under way, and the forward pass that it waits for."""
+    """A computation under way, and the forward pass that it waits for. `tokens`: of its prompt, and of an answer."""
 
     computation: Answering
+    tokens: int = 0
     waits_for: ForwardPass | None = None
 
 
@@ -53,6 +55,7 @@ class ContinuousBatch:
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
         self._pool = CachePool()
+        self._most_tokens = cached_tokens(decoder.vlm.adapter)
         self._running: list[Running] = []
         self._outcomes: list[Outcome] = []
 
@@ -61,9 +64,16 @@ class ContinuousBatch:
         """How many computations are under way."""
         return len(self._running)
 
-    def begin(self, computation: Answering) -> Running:
-        """Take part from the next step on."""
-        running = Running(computation)
+    def has_room(self, tokens: int) -> bool:
+        """Whether an answer of so many tokens, with its prompt, may begin. The cache holds every row as long as the
+        longest, so that few long chats may run at once; one always may."""
+        longest = max((running.tokens for running in self._running), default=0)
+        together = (self.rows + 1) * max(longest, tokens)
+        return not self.rows or (self.rows < MOST_ROWS and together <= self._most_tokens)
+
+    def begin(self, computation: Answering, tokens: int = 0) -> Running:
+        """Take part from the next step on; `tokens` as for `has_room`."""
+        running = Running(computation, tokens)
         self._running.append(running)
         return running
 

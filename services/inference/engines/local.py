@@ -20,13 +20,14 @@ from shared.domain.prompts import Prompt
 from shared.errors import LacunaError, NotReady
 from shared.text.hold_back import words_of
 from shared.vlm.adapters.base import Encoded
-from shared.vlm.continuous import MOST_ROWS, ContinuousBatch, Outcome, Running
+from shared.vlm.continuous import ContinuousBatch, Outcome, Running
 from shared.vlm.engine import Engine
 from shared.vlm.generation import Answer, GenerationRequest
 from shared.vlm.sampling import Sampling, context_exceeded
 
 logger = logging.getLogger(__name__)
 MOST_WAITING: Final = 512  # calls that have not begun
+USUAL_ANSWER: Final = 256  # tokens that are reserved for an answer, whatever its limit is
 CLOSE_S: Final = 10  # how long a step may take when the process ends
 RETRY_AFTER_S: Final = 1
 
@@ -37,6 +38,7 @@ class _Call:
     def __init__(self, encoded: Encoded, request: GenerationRequest) -> None:
         self.encoded, self.request = encoded, request
         self.context = copy_context()  # carries the request id into log lines
+        self.tokens = len(encoded.ids) + min(request.max_new_tokens, USUAL_ANSWER)
         self.left = False  # nobody waits for the answer any more
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
@@ -81,6 +83,7 @@ class LocalEngine:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._waiting: queue.Queue[_Call | None] = queue.Queue(MOST_WAITING)
+        self._next: _Call | None = None  # has waited longest, and finds no room yet
         self._closed = threading.Event()
         self._encoder = ThreadPoolExecutor(1, "encoder")
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
@@ -167,21 +170,26 @@ class LocalEngine:
         while not self._waiting.empty():
             if (waiting := self._waiting.get()) is not None:
                 waiting.finish(_shutting_down())
-        for call in calls.values():
+        for call in [*calls.values(), *([self._next] if self._next else [])]:
             call.finish(_shutting_down())
 
     def _take_in(self, batch: ContinuousBatch, calls: dict[Running, _Call]) -> None:
         """Begin the calls that wait, as far as there is room; wait for one where nothing is under way."""
-        while batch.rows < MOST_ROWS:
+        while True:
             try:
-                call = self._waiting.get(block=not batch.rows)
+                call = self._next or self._waiting.get(block=not batch.rows)
             except queue.Empty:
                 return
             if call is None:
                 return
-            if not call.left:
-                running = call.context.run(batch.begin, self.engine.answering(call.encoded, call.request))
-                calls[running] = call
+            self._next = None
+            if call.left:
+                continue
+            if not batch.has_room(call.tokens):
+                self._next = call
+                return
+            computation = self.engine.answering(call.encoded, call.request)
+            calls[call.context.run(batch.begin, computation, call.tokens)] = call
 
     def _hand_out(self, outcome: Outcome, calls: dict[Running, _Call]) -> None:
         call, value = calls[outcome.running], outcome.value

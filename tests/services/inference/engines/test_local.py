@@ -11,6 +11,7 @@ from services.inference.engines.local import LocalEngine
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Eraser
 from shared.errors import BadInput, NotReady
+from shared.vlm import continuous
 from shared.vlm.continuous import ContinuousBatch
 from shared.vlm.engine import Engine
 from shared.vlm.generation import Answer
@@ -138,3 +139,27 @@ def test_step_that_fails_as_a_whole_ends_its_calls_and_not_the_engine(
     assert isinstance(failed, ZeroDivisionError)
     assert answer.tokens
     assert local.stalled_s() == 0.0
+
+
+def test_no_more_run_at_once_than_the_cache_has_room_for(
+    engine: Engine, empty: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Room for three short chats: the others wait, a long one runs alone, and all are answered."""
+    short = len(engine.encode(Prompt.ask("Hello!")).ids) + 8
+    monkeypatch.setattr(continuous, "cached_tokens", lambda _: 3 * short)
+    widths: list[tuple[int, int]] = []
+    hook = engine.vlm.model.register_forward_pre_hook(
+        lambda _, __, named: widths.append(tuple(named["input_ids"].shape)), with_kwargs=True
+    )
+    local = LocalEngine(engine)
+    texts = ["Hello!"] * 6 + ["word " * 60] + ["Hello!"] * 3
+
+    async def all_at_once() -> list[Answer]:
+        return await asyncio.gather(*(ask(local, Prompt.ask(text), Sampling(8), empty) for text in texts))
+
+    answers = run(all_at_once())
+    hook.remove()
+    local.close()
+    assert len(answers) == len(texts)
+    assert max(rows for rows, _ in widths) == 3
+    assert {rows for rows, tokens in widths if tokens > 100} == {1}
