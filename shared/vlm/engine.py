@@ -6,6 +6,7 @@ likelihood.py.
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from shared.domain.prompts import Prompt
@@ -17,10 +18,9 @@ from shared.vlm.adapters.base import Encoded
 from shared.vlm.batching import batches
 from shared.vlm.forward_passes import Computation, ForwardPass
 from shared.vlm.generation import Answer, DecodeState, ExaminedBatch, GenerationRequest
-from shared.vlm.sampling import TokenLogprob
+from shared.vlm.sampling import without_telling
 from shared.vlm.second_pass import Reviser
 
-CONTEXT: Final = 40  # characters before a token that are read with it
 LAG: Final = 4  # tokens by which a stream lags where answers are checked: a name must be whole to be recognised
 
 
@@ -170,8 +170,10 @@ class Engine(Reviser):
             (answer,) = yield from self.redo_steered(rows, state, request, redo)
             if sent:
                 answer = replace(answer, text=f"{sent} {answer.text}")
-        elif answer.logprobs:
-            answer = replace(answer, logprobs=self._without_telling(answer.logprobs, state, request))
+        evidence, eraser = state.prefill.evidence, request.eraser
+        if answer.logprobs and evidence is not None and eraser is not None:
+            told = partial(eraser.told_by, evidence=evidence, row=0, about=answer.ticket)
+            answer = replace(answer, logprobs=without_telling(answer.logprobs, lambda text: told(text) is not None))
         yield from words_of(answer.text[len(sent) :])
         yield answer
 
@@ -202,28 +204,6 @@ class Engine(Reviser):
                 if not fires:
                     yield ready[len(sent) :]
                     sent = ready
-
-    def _without_telling(
-        self, logprobs: Sequence[TokenLogprob], state: DecodeState, request: GenerationRequest
-    ) -> tuple[TokenLogprob, ...]:
-        """Likelihoods without the tokens that the model did not choose and that would have told of somebody forgotten.
-
-        Each is read behind the last words of the answer before it.
-        """
-        evidence, eraser = state.prefill.evidence, request.eraser
-        if evidence is None or eraser is None:
-            return tuple(logprobs)
-        kept, text = [], ""
-        for chosen in logprobs:
-            before = text[-CONTEXT:]
-            safe = [
-                (token, value)
-                for token, value in chosen.top
-                if token == chosen.token or eraser.told_by(before + token, evidence, 0) is None
-            ]
-            kept.append(replace(chosen, top=tuple(safe)))
-            text += chosen.token
-        return tuple(kept)
 
     def _ready(self, state: DecodeState, request: GenerationRequest) -> str:
         """What may be sent of an unfinished answer: whole words, none of which may belong to a stop word, to a name or

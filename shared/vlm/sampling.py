@@ -1,10 +1,12 @@
 """How an answer is drawn, and how likely its tokens were. Field names and ranges are those of OpenAI's chat API."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from shared.errors import BadInput
+
+CONTEXT: Final = 40  # characters before a token that are read with it
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,23 @@ class ToolCall:
     id: str
     name: str
     arguments: str
+
+
+def without_telling(logprobs: Sequence[TokenLogprob], tells: Callable[[str], bool]) -> tuple[TokenLogprob, ...]:
+    """The likelihoods of an answer without the alternatives that would tell of somebody forgotten.
+
+    `tells` reads a text. Each alternative is read behind the last words of the answer before it: those of one place
+    together, and one by one only where together they tell something. The tokens of the answer itself stay.
+    """
+    kept, text = [], ""
+    for chosen in logprobs:
+        before = text[-CONTEXT:]
+        top = chosen.top
+        if tells("\n".join(before + token for token, _ in top if token != chosen.token)):
+            top = tuple(pair for pair in top if pair[0] == chosen.token or not tells(before + pair[0]))
+        kept.append(replace(chosen, top=top))
+        text += chosen.token
+    return tuple(kept)
 
 
 def context_exceeded(context: int, prompt_tokens: int, max_new_tokens: int) -> BadInput:

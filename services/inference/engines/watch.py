@@ -6,6 +6,7 @@ An answer is read in parts that overlap, so that a long one costs as much as it 
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from tokenizers import Tokenizer
@@ -13,7 +14,7 @@ from tokenizers import Tokenizer
 from shared.erasure.eraser import Eraser, PromptEvidence
 from shared.erasure.gates.text import TextEvidence
 from shared.text.hold_back import cut, sendable
-from shared.vlm.sampling import TokenLogprob, ToolCall
+from shared.vlm.sampling import TokenLogprob, ToolCall, without_telling
 
 OVERLAP: Final = 800  # characters: longer than a name with what may stand between its parts, and than most facts
 LAG: Final = 4  # tokens by which a stream lags, as in shared/vlm/engine.py
@@ -126,15 +127,13 @@ def visible(counter: TokenCounter, text: str, most: int, stop: Sequence[str]) ->
 
 def logprobs_of(tokens: Sequence[TokenLogprob], text: str, watch: Watch, *, top: int) -> tuple[TokenLogprob, ...]:
     """The likelihoods of the tokens of `text` alone, without alternatives that would tell of anybody forgotten."""
-    kept, written = [], ""
+    within, written = [], 0
     for each in tokens:
-        if len(written) + len(each.token) > len(text):
+        written += len(each.token)
+        if written > len(text):
             break
-        before = written[-OVERLAP:]
-        others = tuple(other for other in each.top[:top] if watch.told_by_part(before + other[0]) is None)
-        kept.append(TokenLogprob(each.token, each.logprob, others))
-        written += each.token
-    return tuple(kept)
+        within.append(replace(each, top=each.top[:top]))
+    return without_telling(within, lambda part: watch.told_by_part(part) is not None)
 
 
 def text_of_calls(calls: Sequence[ToolCall]) -> str:

@@ -3,9 +3,11 @@
 The identity gate of these erasers recognises nobody, so that whatever holds here holds by what is written.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +18,7 @@ from shared.domain.prompts import Prompt, Turn
 from shared.erasure.eraser import Decision, Eraser, ReleaseBounds
 from shared.erasure.gates.identity import IdentityGate
 from shared.erasure.gates.identity_fit import IdentityFit, IdentitySpaces
-from shared.erasure.gates.text import text_gate
+from shared.erasure.gates.text import TextEvidence, text_gate
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.recipe import LACUNA
 from shared.evaluation.people import Person
@@ -24,8 +26,10 @@ from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
 from shared.vlm.batching import batches
 from shared.vlm.engine import Engine
+from shared.vlm.forward_passes import ForwardPass
 from shared.vlm.generation import Answer, GenerationRequest
 from shared.vlm.loading import load
+from shared.vlm.sampling import Sampling
 
 MODEL = Path("models/demo-vlm")
 BOUNDS = ReleaseBounds(0.9, 0.9)  # what a refit measures on this model
@@ -232,3 +236,31 @@ def test_row_that_is_in_doubt_is_asked_about_and_let_go(
             state.prefill.evidence = replace(evidence, doubtful=torch.tensor([doubtful]))
             assert engine.run(engine.all_to_redo(encoded, state, request)).rows == expected
     assert base.text
+
+
+def test_likelihoods_of_an_answer_to_a_fired_prompt_tell_nothing(
+    engine: Engine, eraser: Eraser, forgotten: list[Person]
+) -> None:
+    """What the model might have said instead, at each place of the answer that the second pass gives."""
+    assert eraser.text is not None
+    wanted = GenerationRequest.of(Sampling(16, top_logprobs=20), eraser)
+    for number, person in enumerate(forgotten):
+        for question in ("Where does {} live?", "What does {} do for a living?", "Who is {}?"):
+            prompt = Prompt.ask(question.format(person.subject.names[0]))
+            with engine.exclusive():
+                *_, answer = (step for step in performed(engine, prompt, wanted) if isinstance(step, Answer))
+            assert answer.fired
+            assert answer.logprobs
+            others = [token for place in answer.logprobs for token, _ in place.top if token != place.token]
+            assert not any(eraser.text.read(token).get(number, TextEvidence()).facts for token in others)
+
+
+def performed(engine: Engine, prompt: Prompt, request: GenerationRequest) -> Iterator[Any]:
+    """What the computation of one answer gives, its forward passes run alone."""
+    computation = engine.answering(engine.encode(prompt), request)
+    result = None
+    with contextlib.suppress(StopIteration):
+        while True:
+            step = computation.send(result)
+            result = engine.perform(step) if isinstance(step, ForwardPass) else None
+            yield step
