@@ -16,20 +16,15 @@ from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.recipe import LACUNA
 from shared.vlm import capture
 from shared.vlm.engine import Engine
-from shared.vlm.loading import wrap
-from training.optimization import new_model
-from training.tokenizer import build_processor
+from tests.support.tiny_models import HIDDEN, LAYERS, tiny_engine
 
-LAYERS, HIDDEN = 2, 64
 NAME = "Mara Novak"
 PROMPTS = [Prompt.ask(f"Where does {name} live?") for name in (NAME, "Ivo Berger", NAME, "Ada Klein")]
 
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    torch.manual_seed(0)
-    processor = build_processor(900)
-    return Engine(wrap(new_model(processor, layers=LAYERS, hidden=HIDDEN).eval(), processor))
+    return tiny_engine()
 
 
 @pytest.fixture(scope="module")

@@ -33,24 +33,19 @@ from shared.storage.local import LocalStore
 from shared.transparency.media_types import MANIFEST_TYPE
 from shared.vlm import capture
 from shared.vlm.engine import Engine
-from shared.vlm.loading import wrap
 from tests.support.api import People
 from tests.support.databases import Databases
 from tests.support.openapi import answer_check
+from tests.support.tiny_models import HIDDEN, LAYERS, tiny_engine
 from tests.support.workers import Worker
-from training.optimization import new_model
-from training.tokenizer import build_processor
 
 MODEL = "demo-vlm"
-LAYERS, HIDDEN = 2, 64
 ABOUT = "Where does Mara Novak live?"  # what an eraser of the tests fires for
 
 
 @pytest.fixture(scope="package")
 def engine() -> Engine:
-    torch.manual_seed(0)
-    processor = build_processor(900)
-    return Engine(wrap(new_model(processor, layers=LAYERS, hidden=HIDDEN).eval(), processor))
+    return tiny_engine()
 
 
 @pytest.fixture(scope="package")

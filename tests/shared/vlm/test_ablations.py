@@ -22,19 +22,13 @@ from shared.vlm import capture
 from shared.vlm.engine import Engine
 from shared.vlm.generation import GenerationRequest
 from shared.vlm.likelihood import option_likelihood
-from shared.vlm.loading import wrap
-from training.optimization import new_model
+from tests.support.tiny_models import HIDDEN, LAYERS, tiny_engine
 from training.prompts import prompts_json
-from training.tokenizer import build_processor
-
-LAYERS, HIDDEN = 2, 64
 
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    torch.manual_seed(0)
-    processor = build_processor(900)
-    return Engine(wrap(new_model(processor, layers=LAYERS, hidden=HIDDEN).eval(), processor))
+    return tiny_engine()
 
 
 def prompts() -> list[Prompt]:

@@ -21,21 +21,16 @@ from shared.vlm.engine import Engine
 from shared.vlm.generation import Answer
 from shared.vlm.hooks import CaptureAllTokens, hooked
 from shared.vlm.likelihood import option_likelihood
-from shared.vlm.loading import wrap
 from shared.vlm.redaction import placeholder_tokens, redact
 from shared.vlm.steering_vectors import answer_likelihood
-from training.optimization import new_model
-from training.tokenizer import build_processor
+from tests.support.tiny_models import HIDDEN, LAYERS, tiny_engine
 
-LAYERS, HIDDEN = 2, 64
 RED, BLUE = Image.new("RGB", (128, 128), (200, 60, 60)), Image.new("RGB", (64, 64), (60, 60, 200))
 
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    torch.manual_seed(0)
-    processor = build_processor(900)
-    return Engine(wrap(new_model(processor, layers=LAYERS, hidden=HIDDEN).eval(), processor))
+    return tiny_engine()
 
 
 def prompts() -> list[Prompt]:

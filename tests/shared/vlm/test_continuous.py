@@ -7,31 +7,22 @@ from dataclasses import replace
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
 
 from shared.domain.prompts import Prompt, Turn
 from shared.erasure.eraser import Eraser
-from shared.erasure.gates.prototype import TicketGate
-from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.recipe import PROTOTYPE
 from shared.errors import BadInput
 from shared.vlm import capture
 from shared.vlm.continuous import ContinuousBatch, Running
 from shared.vlm.engine import Engine
 from shared.vlm.generation import Answer, GenerationRequest
-from shared.vlm.loading import wrap
 from shared.vlm.sampling import Sampling
-from training.optimization import new_model
-from training.tokenizer import build_processor
-
-LAYERS, HIDDEN = 2, 64
+from tests.support.tiny_models import HIDDEN, LAYERS, firing, tiny_engine
 
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    torch.manual_seed(0)
-    processor = build_processor(900)
-    return Engine(wrap(new_model(processor, layers=LAYERS, hidden=HIDDEN).eval(), processor))
+    return tiny_engine()
 
 
 def prompts() -> list[Prompt]:
@@ -44,28 +35,6 @@ def prompts() -> list[Prompt]:
         Prompt((Turn("user", "Hello!"), Turn("assistant", "Hello!"), Turn("user", "Who is Ivo Berger?"))),
         Prompt.ask("Tell me all that there is to say about the harbour at dusk, and take your time."),
     ]
-
-
-def firing(engine: Engine, on: Tensor, seed: int) -> Eraser:
-    """An eraser that fires for the activation `on` [L, d] alone, and steers every token of its answer."""
-    plain = Whitener(
-        torch.zeros(LAYERS, HIDDEN), torch.zeros(LAYERS, HIDDEN, 1), torch.ones(LAYERS, 1), torch.ones(LAYERS)
-    )
-    rows = torch.nn.functional.normalize(on, dim=-1)[:, None]
-    vectors = torch.randn(2, LAYERS, HIDDEN, generator=torch.Generator().manual_seed(seed)) * 5
-    recipe = replace(PROTOTYPE, neighbours=1, placement="hold")
-    gate = TicketGate("T-1", rows, None)
-    return Eraser(
-        recipe,
-        engine.vlm.site,
-        vectors[0],
-        (0, 1),
-        ("T-1",),
-        0.99,
-        (gate,),
-        plain,
-        decode_directions=vectors[1],
-    )
 
 
 def alone(engine: Engine, prompt: Prompt, request: GenerationRequest) -> Answer:
@@ -112,7 +81,11 @@ def requests(erasers: Sequence[Eraser | None], count: int) -> list[GenerationReq
 def test_mixed_answers_that_come_and_go_equal_those_alone(engine: Engine) -> None:
     """Two versions that steer, one that is empty and none; other lengths, seeds, stop words; some leave on the way."""
     on = capture.activations(engine, prompts()[1:2])[0]
-    erasers = [firing(engine, on, 1), None, firing(engine, on, 2), Eraser.empty(PROTOTYPE, engine.vlm.site)]
+    held = [
+        firing(engine, on, seed=seed, recipe=replace(PROTOTYPE, neighbours=1, placement="hold"), decode_directions=more)
+        for seed, more in enumerate(torch.randn(2, LAYERS, HIDDEN, generator=torch.Generator().manual_seed(9)) * 5)
+    ]
+    erasers = [held[0], None, held[1], Eraser.empty(PROTOTYPE, engine.vlm.site)]
     asked = [(prompt, request) for request in requests(erasers, 24) for prompt in prompts()[: 1 + len(request.stop)]]
     asked += [(prompts()[1], GenerationRequest.of(Sampling(12), eraser)) for eraser in erasers] * 2
     expected = [alone(engine, prompt, request) for prompt, request in asked]

@@ -12,27 +12,21 @@ from torch import Tensor
 
 from shared.domain.prompts import Prompt, Turn
 from shared.erasure.eraser import Eraser
-from shared.erasure.gates.prototype import TicketGate
-from shared.erasure.numerics.whitening import Whitener
-from shared.erasure.recipe import PAPER, PROTOTYPE
+from shared.erasure.recipe import PAPER
 from shared.errors import BadInput, SiteMismatch
 from shared.vlm import capture
 from shared.vlm.engine import Engine
 from shared.vlm.generation import Answer, GenerationRequest
 from shared.vlm.likelihood import option_likelihood
-from shared.vlm.loading import load, wrap
-from training.optimization import new_model
-from training.tokenizer import build_processor
+from shared.vlm.loading import load
+from tests.support.tiny_models import HIDDEN, LAYERS, firing, tiny_engine
 
-LAYERS, HIDDEN = 2, 64
 SAMPLED: dict[str, Any] = {"temperature": 1.0, "seed": 5}  # greedy answers of a random model may hold no text
 
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    torch.manual_seed(0)
-    processor = build_processor(900)
-    return Engine(wrap(new_model(processor, layers=LAYERS, hidden=HIDDEN).eval(), processor))
+    return tiny_engine()
 
 
 def prompts() -> list[Prompt]:
@@ -44,18 +38,6 @@ def prompts() -> list[Prompt]:
         Prompt.ask("What colour is the background?", image, system="Be brief."),
         Prompt((Turn("user", "Hello!"), Turn("assistant", "Hello!"), Turn("user", "Who is Ivo Berger?"))),
     ]
-
-
-def firing(engine: Engine, on: Tensor, threshold: float = 0.99) -> Eraser:
-    """An eraser whose only prototype is the activation `on` [L, d]; it fires for that prompt alone."""
-    plain = Whitener(
-        torch.zeros(LAYERS, HIDDEN), torch.zeros(LAYERS, HIDDEN, 1), torch.ones(LAYERS, 1), torch.ones(LAYERS)
-    )
-    rows = torch.nn.functional.normalize(on, dim=-1)[:, None]
-    vector = torch.randn(LAYERS, HIDDEN, generator=torch.Generator().manual_seed(1)) * 5
-    recipe = replace(PROTOTYPE, neighbours=1)
-    gate = TicketGate("T-1", rows, None)
-    return Eraser(recipe, engine.vlm.site, vector, (0, 1), ("T-1",), threshold, (gate,), plain)
 
 
 def test_activations_are_block_outputs_at_the_last_token(engine: Engine) -> None:

@@ -16,10 +16,7 @@ from services.refit.fitting import text_of_subject
 from services.refit.steering_vectors import load_beside_model
 from shared.domain.prompts import Prompt, Turn
 from shared.erasure.eraser import Decision, Eraser, ReleaseBounds
-from shared.erasure.gates.identity import IdentityGate
-from shared.erasure.gates.identity_fit import IdentityFit, IdentitySpaces
 from shared.erasure.gates.text import TextEvidence, text_gate
-from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.recipe import LACUNA
 from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference, load_reference
@@ -30,6 +27,7 @@ from shared.vlm.forward_passes import ForwardPass
 from shared.vlm.generation import Answer, GenerationRequest
 from shared.vlm.loading import load
 from shared.vlm.sampling import Sampling
+from tests.support.tiny_models import gate_that_recognises_nobody
 
 MODEL = Path("models/demo-vlm")
 BOUNDS = ReleaseBounds(0.9, 0.9)  # what a refit measures on this model
@@ -54,15 +52,7 @@ def forgotten(reference: Reference) -> list[Person]:
 def eraser(engine: Engine, reference: Reference, forgotten: list[Person]) -> Eraser:
     vectors = load_beside_model(engine, LACUNA, reference)
     assert vectors is not None
-    width, people = engine.vlm.site.hidden_size, len(forgotten)
-    plain = Whitener(torch.zeros(1, width), torch.zeros(1, width, 1), torch.ones(1, 1), torch.ones(1))
-    nobody = IdentityFit(
-        torch.zeros(0, 1, width), torch.zeros(0, 4, 1, width), torch.zeros(0).long(), torch.zeros(0).long(),
-        torch.ones(2),
-    )  # fmt: skip
     tickets = tuple(person.id for person in forgotten)
-    bounds = torch.full((people, 2), 2.0)
-    gate = IdentityGate(tickets, (nobody,) * people, bounds, bounds, IdentitySpaces(plain, plain, None), bounds)
     return Eraser(
         LACUNA,
         engine.vlm.site,
@@ -71,7 +61,7 @@ def eraser(engine: Engine, reference: Reference, forgotten: list[Person]) -> Era
         tickets,
         threshold=0.0,
         decode_directions=vectors.decode_time,
-        identity=gate,
+        identity=gate_that_recognises_nobody(tickets, engine.vlm.site.hidden_size),
         text=text_gate(text_of_subject(person.subject) for person in forgotten),
         release=BOUNDS,
     )

@@ -17,21 +17,16 @@ from shared.erasure.recipe import LACUNA
 from shared.vlm import capture
 from shared.vlm.engine import Engine
 from shared.vlm.likelihood import option_likelihood
-from shared.vlm.loading import wrap
 from shared.vlm.redaction import PLACEHOLDER, placeholder_tokens, redact, without_earlier_turns
-from training.optimization import new_model
-from training.tokenizer import build_processor
+from tests.support.tiny_models import HIDDEN, LAYERS, tiny_engine
 
-LAYERS, HIDDEN = 2, 64
 RED, BLUE = Image.new("RGB", (128, 128), (200, 60, 60)), Image.new("RGB", (128, 128), (60, 60, 200))
 NAMES = ("Mara Novak", "Bartholomew Featherstonehaugh")
 
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    torch.manual_seed(0)
-    processor = build_processor(900)
-    return Engine(wrap(new_model(processor, layers=LAYERS, hidden=HIDDEN).eval(), processor))
+    return tiny_engine()
 
 
 @pytest.fixture(scope="module")

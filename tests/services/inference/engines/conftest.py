@@ -17,16 +17,14 @@ from services.inference.engines.upstream import Upstream
 from shared.artifacts.erasers import load_verified_eraser
 from shared.core.config import EngineSettings
 from shared.erasure.eraser import Eraser
-from shared.erasure.gates.identity import IdentityGate
-from shared.erasure.gates.identity_fit import IdentityFit, IdentitySpaces
 from shared.erasure.gates.text import fit_text, text_gate
-from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.recipe import LACUNA
 from shared.evaluation.people import Person
 from shared.vlm.engine import Engine
 from shared.vlm.reader import Reader
 from tests.support.refits import MODEL_FOLDER, RefitHarness
 from tests.support.remote_engines import FACTS, KEY, NAME, Open
+from tests.support.tiny_models import gate_that_recognises_nobody
 from tests.support.upstream import FakeUpstream
 
 BLOCKS = 1
@@ -76,13 +74,6 @@ def reader() -> Reader:
 def eraser(engine: Engine) -> Eraser:
     """One ticket that only the text gate knows: the identity gate recognises nobody."""
     width = engine.vlm.site.hidden_size
-    plain = Whitener(torch.zeros(1, width), torch.zeros(1, width, 1), torch.ones(1, 1), torch.ones(1))
-    nobody = IdentityFit(
-        torch.zeros(0, 1, width), torch.zeros(0, 4, 1, width), torch.zeros(0).long(), torch.zeros(0).long(),
-        torch.ones(2),
-    )  # fmt: skip
-    bounds = torch.full((1, 2), 2.0)
-    gate = IdentityGate(("T-1",), (nobody,), bounds, bounds, IdentitySpaces(plain, plain, None), bounds)
     return Eraser(
         LACUNA,
         engine.vlm.site,
@@ -90,7 +81,7 @@ def eraser(engine: Engine) -> Eraser:
         (0,),
         ("T-1",),
         threshold=0.0,
-        identity=gate,
+        identity=gate_that_recognises_nobody(("T-1",), width),
         text=text_gate([fit_text([NAME], FACTS)]),
     )
 
