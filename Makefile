@@ -18,12 +18,15 @@ help: ## List what can be made
 
 setup: $(STAMP) ## Make the environment (done by all others when needed)
 
+# Run before `uv pip install`, in the same shell.
+UV_SOURCES = links="$(FIND_LINKS)"; index="$(INDEX)"; \
+	  export UV_FIND_LINKS="$${links// /,}"; if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
+	  if [ -z "$$links" ]; then export UV_TORCH_BACKEND="$${UV_TORCH_BACKEND:-auto}"; fi
+
 $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(BIN)/uv || $(BIN)/pip install --quiet --disable-pip-version-check uv
-	@links="$(FIND_LINKS)"; index="$(INDEX)"; \
-	  export UV_FIND_LINKS="$${links// /,}"; if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
-	  if [ -z "$$links" ]; then export UV_TORCH_BACKEND="$${UV_TORCH_BACKEND:-auto}"; fi; \
+	@$(UV_SOURCES); \
 	  $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --requirement requirements.lock && \
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
@@ -44,6 +47,7 @@ test: $(STAMP) ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test-slow: $(STAMP) ## Run the tests that `make test` leaves out because they take long
+	@$(UV_SOURCES); $(BIN)/uv pip install --quiet --python $(BIN)/python --requirement requirements-clients.lock
 	$(BIN)/python -m pytest -m slow
 
 test-all: $(STAMP) ## Run all tests, the slow ones too, and those that need models/smol-lm

@@ -37,13 +37,13 @@ SECTIONS: Final = {
     "real_lm": (
         "SmolLM2-135M-Instruct",
         "A language model without pictures, which knows {known} of 500 public figures. Forgotten are {people} of them "
-        "in {draws} draw(s); tickets give all facts of the list, and questions ask for those that the model tells. "
+        "in {draws}; tickets give all facts of the list, and questions ask for those that the model tells. "
         "The natural wordings are told to 100 % by construction: they selected the facts.",
     ),
     "smol_vlm": (
         "A LLaVA around SmolLM2-135M",
         "[models/smol-vlm](../../models/smol-vlm/README.md) knows 40 fictitious people by portrait and by name. "
-        "Forgotten are {people} of them in {draws} draws. Taught wordings are those of its training; the others it "
+        "Forgotten are {people} of them in {draws}. Taught wordings are those of its training; the others it "
         "was never taught.",
     ),
 }
@@ -94,7 +94,8 @@ def section(name: str, report: Mapping[str, Any]) -> str:
     }
     first = next(iter(measured.values()))["each"]
     people = sum(len(draw) for draw in report["people"][: len(first)])
-    text = about.format(known=report["profile"]["known"], people=people, draws=len(first))
+    draws = "one draw" if len(first) == 1 else f"{len(first)} draws"
+    text = about.format(known=report["profile"]["known"], people=people, draws=draws)
     lines = [f"## {title}\n", wrapped(text)]
     if report["recipe"]["strength"] == 0:
         lines.append(wrapped(UNSTEERED))

@@ -107,6 +107,7 @@ def restore(backup: Backup, data: Path) -> None:
                 store.put(path.relative_to(backup.folder / "bucket").as_posix(), path.read_bytes())
 
 
+@pytest.mark.slow  # two stacks, one after the other
 def test_restored_stack_is_as_it_was_at_the_backup(backup: Backup, tmp_path: Path) -> None:
     restore(backup, tmp_path / "data")
     with lacuna_up(tmp_path / "data") as stack:

@@ -74,12 +74,17 @@ def connections(server: int, role: str) -> Iterator[int]:
                 yield int(path.name)
 
 
-@pytest.mark.parametrize("name", ["inference", "request", "control-loop", "refit", "audit", "beat"])
+def slow(*names: str) -> list[Any]:
+    """Those that are killed in `make test-all` alone: each takes the stack away for a while."""
+    return [pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("name", ["inference", "refit", *slow("request", "control-loop", "audit", "beat")])
 def test_killed_process_runs_again_and_the_stack_answers(stack: Stack, name: str) -> None:
     kill_and_wait(stack, name)
 
 
-@pytest.mark.parametrize("name", ["valkey", "s3", "postgres"])
+@pytest.mark.parametrize("name", ["postgres", *slow("valkey", "s3")])
 def test_killed_backend_runs_again_and_the_stack_answers(stack: Stack, name: str) -> None:
     kill_and_wait(stack, name)
 
