@@ -7,14 +7,23 @@ from fastapi.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from services.request.console import approvals, filing, queue, sign_in, ticket
+from services.request.console import administration, approvals, erasers, filing, queue, sign_in, supervision, ticket
 from services.request.console.rendering import FOLDER, SECURITY_HEADERS, STATIC
 from services.request.console.routing import HOME, console_router
 from services.request.console.visit import VisitDep
 from shared.errors import NotFound
 
 # In this order: /console/tickets/new is not a request of the number `new`.
-ROUTERS: Final = (sign_in.router, queue.router, filing.router, approvals.router, ticket.router)
+ROUTERS: Final = (
+    sign_in.router,
+    queue.router,
+    filing.router,
+    approvals.router,
+    ticket.router,
+    erasers.router,
+    supervision.router,
+    administration.router,
+)
 KEPT: Final = "public, max-age=31536000, immutable"  # the address of a file names its content (`static_url`)
 rest = console_router()
 
