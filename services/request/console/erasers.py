@@ -82,6 +82,7 @@ def compare(visit: VisitDep, older: int, newer: int) -> Response:
         "compare.html",
         first=first,
         second=second,
+        reports=reports,
         rows=reports.compared(first.report or {}, second.report or {}),
         matrix=reports.matrix(first.report or {}, second.report or {}),
         came=sorted(tickets[1] - tickets[0]),
