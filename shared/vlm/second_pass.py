@@ -54,9 +54,10 @@ class Reviser(Decoder):
             return RowsToRedo(fired, decision)
         tickets: list[str | None] = [None] * len(state.tokens)
         if any(state.answer_states):
-            tickets = yield MatchAnswers(eraser, state.answer_tokens(new=True), len(state.tokens))
-            for row, ticket in enumerate(tickets):
-                if ticket is None:
+            matches = yield MatchAnswers(eraser, state.answer_tokens(new=True), len(state.tokens))
+            for row, matched in enumerate(matches):
+                tickets[row] = eraser.named_in(self.text_of(state.tokens[row]), matched)
+                if not matched:
                     state.cleared[row] = len(state.answer_states[row])
         if state.prefill.evidence is not None:
             for row, tokens in enumerate(state.tokens):

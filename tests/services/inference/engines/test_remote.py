@@ -187,7 +187,9 @@ class JudgedReading:
         read = await self._examine(prompt, eraser)
         assert read.evidence is not None
         decision = Decision(torch.tensor([self._fired]), ["T-1" if self._fired else None], torch.ones(1))
-        evidence = PromptEvidence(read.evidence.texts, torch.tensor([[self._shown]]), torch.tensor([self._doubtful]))
+        evidence = replace(
+            read.evidence, shown=torch.tensor([[self._shown]]), doubtful=torch.tensor([self._doubtful])
+        )
         return replace(read, decision=decision, evidence=evidence)
 
     def close(self) -> None:
