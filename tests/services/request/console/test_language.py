@@ -71,4 +71,4 @@ def test_moments_are_of_24_hours_with_their_zone() -> None:
     assert language("en").moment(moment, "UTC") == "3 Jul 2026, 21:05 UTC"
     assert language("de").day(date(2026, 3, 1)) == "1. März 2026"
     assert language("de").span(timedelta(days=3)) == "3 Tage"
-    assert language("de").percent(0.125) == "12,5\N{NO-BREAK SPACE}%"
+    assert language("de").percent(0.125) == "12,5 %"
