@@ -993,7 +993,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0018');
+    ('0019');
 GRANT SELECT ON alembic_version TO lacuna_request;
 
 -- =====================================================================================================================
