@@ -14,7 +14,7 @@ from services.request.tickets.schemas import TicketUpdate
 from shared.artifacts.payloads import pack_subject, unpack_material
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import tickets
-from shared.domain.subjects import Fact, fact_key
+from shared.domain.subjects import Fact
 from shared.domain.ticket_lifecycle import UNDECIDED
 from shared.errors import BadInput, Conflict
 from shared.storage.base import ObjectStore
@@ -68,7 +68,6 @@ def _reseal(store: ObjectStore, context: context.AppContext, ticket: Ticket, bod
     old, ticket.payload_key = ticket.payload_key, key
     ticket.payload_sha256 = hashlib.sha256(sealed.blob).hexdigest()
     ticket.payload_wrapped_key = sealed.wrapped_key
-    ticket.subject_index = [context.keys.blind_index(name) for name in names]
-    ticket.fact_index = [context.keys.blind_index(fact_key(fact.attribute, fact.value)) for fact in facts]
+    ticket.subject_index, ticket.fact_index = intake.blind_indexes(context, names, photos, facts)
     ticket.photos, ticket.facts = len(photos), len(facts)
     return old
