@@ -12,6 +12,7 @@ from services.request.auth.principals import Principal
 from services.request.tickets import intake, legal_holds
 from services.request.tickets.schemas import TicketUpdate
 from shared.artifacts.payloads import pack_subject, unpack_material
+from shared.crypto.keyring import NAME_FORM
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import tickets
 from shared.domain.subjects import Fact
@@ -68,6 +69,8 @@ def _reseal(store: ObjectStore, context: context.AppContext, ticket: Ticket, bod
     old, ticket.payload_key = ticket.payload_key, key
     ticket.payload_sha256 = hashlib.sha256(sealed.blob).hexdigest()
     ticket.payload_wrapped_key = sealed.wrapped_key
-    ticket.subject_index, ticket.fact_index = intake.blind_indexes(context, names, photos, facts)
+    ticket.subject_index = [context.keys.blind_index(name) for name in names]
+    ticket.name_keys, ticket.name_keys_form = context.keys.name_keys(names), NAME_FORM
+    ticket.fact_index = intake.material_index(context, photos, facts)
     ticket.photos, ticket.facts = len(photos), len(facts)
     return old

@@ -22,6 +22,7 @@ from services.request.tickets.deadlines import LegalBasis
 from services.request.tickets.schemas import TicketCreate
 from shared.artifacts.payloads import pack_subject
 from shared.core.clock import utc_now
+from shared.crypto.keyring import NAME_FORM
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import ticket_duplicates, tickets
 from shared.db.repositories.tickets import FiledTicket, Receipt
@@ -44,7 +45,6 @@ class PreparedTicket:
     payload_key: str
     payload_sha256: str
     payload_wrapped_key: bytes
-    subject_index: list[str]
     fact_index: list[str]
 
 
@@ -76,19 +76,16 @@ def seal_material(
     sealed = context.keys.seal(pack_subject(body.names, photos, facts), key)
     if store:
         context.store.put(key, sealed.blob)
-    names, material = blind_indexes(context, body.names, photos, facts)
-    digest = hashlib.sha256(sealed.blob).hexdigest()
-    return PreparedTicket(ticket_id, body, key, digest, sealed.wrapped_key, names, material)
+    digest, material = hashlib.sha256(sealed.blob).hexdigest(), material_index(context, photos, facts)
+    return PreparedTicket(ticket_id, body, key, digest, sealed.wrapped_key, material)
 
 
-def blind_indexes(
-    context: AppContext, names: Sequence[str], photos: Sequence[bytes], facts: Sequence[Fact]
-) -> tuple[list[str], list[str]]:
-    """By what a ticket is found: the blind indexes of its names, and of its facts and photographs (as PNG)."""
+def material_index(context: AppContext, photos: Sequence[bytes], facts: Sequence[Fact]) -> list[str]:
+    """The blind indexes of a ticket's facts and photographs (as PNG)."""
     material = [context.keys.blind_index(fact_key(fact.attribute, fact.value)) for fact in facts]
     digests = dict.fromkeys(hashlib.sha256(photo).hexdigest() for photo in photos)
     material += [ticket_duplicates.photograph_index(context.keys.blind_index(digest)) for digest in digests]
-    return [context.keys.blind_index(name) for name in names], material
+    return material
 
 
 def insert_tickets(
@@ -104,7 +101,7 @@ def insert_tickets(
     if not prepared:
         return []
     new = [_ticket(context, principal, source) for source in prepared]
-    names = sorted({name for ticket in new for name in ticket.subject_index})
+    names = sorted({key for ticket in new for key in ticket.person_keys})
     facts = sorted({fact for ticket in new for fact in ticket.fact_index})
     ticket_duplicates.lock_subjects(session, principal.tenant_id, names)
     before = ticket_duplicates.find_earlier_tickets(session, principal.tenant_id, context.model_id, names, facts)
@@ -112,9 +109,9 @@ def insert_tickets(
     before.matching[:] = [old for old in before.matching if old.id in still_open]
     receipts = []
     for ticket, source in zip(new, prepared, strict=True):
-        material = ticket.subject_index, ticket.fact_index
-        same_person = [old for old in before.matching if old.matches(*material)]
-        first = next((old for old in same_person if old.has_all(*material)), None)
+        by_name = [context.keys.person_keys([name]) for name in source.body.names]
+        same_person = [old for old in before.matching if old.matches(ticket.person_keys, ticket.fact_index)]
+        first = next((old for old in same_person if old.has_all(by_name, ticket.fact_index)), None)
         received_at = source.body.received_at or utc_now()
         if first is not None:
             ticket.duplicate_of, ticket.review_reason = first.id, None
@@ -125,13 +122,13 @@ def insert_tickets(
             ticket.review_reason = ADDS_MATERIAL
             receipts.append(Receipt(ticket, received_at, "review", f"Says more than {same_person[0].id}."))
         else:
-            namesake = not before.names.isdisjoint(ticket.subject_index)
+            namesake = not before.names.isdisjoint(ticket.person_keys)
             ticket.review_reason = POSSIBLE_NAMESAKE if namesake else None
             receipts.append(Receipt(ticket, received_at, "review"))
         before.matching.append(
-            ticket_duplicates.EarlierTicket(ticket.id, frozenset(ticket.subject_index), frozenset(ticket.fact_index))
+            ticket_duplicates.EarlierTicket(ticket.id, ticket.person_keys, frozenset(ticket.fact_index))
         )
-        before.names.update(ticket.subject_index)
+        before.names.update(ticket.person_keys)
     return tickets.receive_and_advance(session, receipts, principal.owner, roles=principal.roles)
 
 
@@ -158,7 +155,7 @@ def _check_receipt(received_at: datetime | None) -> None:
 
 
 def _legal_basis(context: AppContext, body: TicketCreate) -> LegalBasis:
-    return LegalBasis(body.regime or context.regime, body.calendar or context.calendar, context.zone)
+    return LegalBasis(body.regime or context.regime, body.calendar or context.calendar, body.zone or context.zone)
 
 
 def _ticket(context: AppContext, principal: Principal, prepared: PreparedTicket) -> Ticket:
@@ -170,7 +167,9 @@ def _ticket(context: AppContext, principal: Principal, prepared: PreparedTicket)
         model_id=context.model_id,
         source=body.source,
         external_ref=body.external_ref,
-        subject_index=prepared.subject_index,
+        subject_index=[context.keys.blind_index(name) for name in body.names],
+        name_keys=context.keys.name_keys(body.names),
+        name_keys_form=NAME_FORM,
         payload_key=prepared.payload_key,
         payload_sha256=prepared.payload_sha256,
         payload_wrapped_key=prepared.payload_wrapped_key,

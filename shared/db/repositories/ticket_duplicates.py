@@ -1,10 +1,13 @@
-"""Whether the same subject was filed before: tickets that share a name and a fact, by their blind indexes."""
+"""Whether the same subject was filed before: tickets that share a name and a fact, by their keys and blind indexes.
 
-from collections.abc import Collection, Sequence
+The keys of names are `KeyRing.person_keys`.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, Text, bindparam, exists, func, literal, null, select, union_all
+from sqlalchemy import ARRAY, Text, bindparam, exists, func, literal, null, or_, select, union_all
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
@@ -17,7 +20,7 @@ PHOTOGRAPH: Final = "photo:"  # begins the index of a photograph
 
 @dataclass(frozen=True)
 class EarlierTicket:
-    """A ticket that is not closed, with the blind indexes of its names, and of its facts and photographs."""
+    """A ticket that is not closed, with the keys of its names and the blind indexes of its facts and photographs."""
 
     id: str
     names: frozenset[str]
@@ -27,9 +30,9 @@ class EarlierTicket:
         """Whether it is about the same subject: one name and one fact are common to both."""
         return not (self.names.isdisjoint(names) or self.facts.isdisjoint(facts))
 
-    def has_all(self, names: Collection[str], facts: Collection[str]) -> bool:
-        """Whether it says everything already: whoever is forgotten by it is forgotten by the other."""
-        return self.names.issuperset(names) and self.facts.issuperset(facts)
+    def has_all(self, names: Iterable[Collection[str]], facts: Collection[str]) -> bool:
+        """Whether it says everything already: each of `names`, by any of its keys, and all facts and photographs."""
+        return self.facts.issuperset(facts) and not any(self.names.isdisjoint(keys) for keys in names)
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,16 @@ def find_earlier_tickets(
     """
     is_open = (Ticket.tenant_id == tenant, Ticket.model_id == model_id, Ticket.state.not_in(CLOSED))
     wanted, name = _texts("names", names), func.unnest(_texts("names", names)).column_valued("name")
-    matching = select(Ticket.id, Ticket.submitted_at, Ticket.subject_index, Ticket.fact_index).where(
-        *is_open, Ticket.subject_index.overlap(wanted), Ticket.fact_index.overlap(_texts("facts", facts))
+    keys = Ticket.name_keys.op("||")(Ticket.subject_index)
+    matching = select(Ticket.id, Ticket.submitted_at, keys, Ticket.fact_index).where(
+        *is_open,
+        or_(Ticket.name_keys.overlap(wanted), Ticket.subject_index.overlap(wanted)),
+        Ticket.fact_index.overlap(_texts("facts", facts)),
     )
     known = select(null(), null(), func.array_agg(name, type_=ARRAY(Text)), null()).where(
-        exists().where(*is_open, Ticket.subject_index.contains(array([name])))
+        exists().where(
+            *is_open, or_(Ticket.name_keys.contains(array([name])), Ticket.subject_index.contains(array([name])))
+        )
     )
     # One round trip for both questions: the row without an id lists the known names.
     rows: Sequence[Any] = session.execute(union_all(matching, known)).all()

@@ -29,7 +29,8 @@ def more_facts(body: dict[str, Any]) -> dict[str, Any]:
 
 def test_request_that_says_nothing_new_is_a_duplicate(people: People, ticket_body: dict[str, Any]) -> None:
     first = filed(people, ticket_body)
-    for less in ({}, {"photos": []}, {"facts": ticket_body["facts"][:1]}):
+    fewer: tuple[dict[str, Any], ...] = ({}, {"photos": []}, {"names": ["LINDQVIST, Mara"]})
+    for less in fewer:
         again = shown(people, filed(people, ticket_body, **less))
         assert (again["state"], again["duplicate_of"]) == ("duplicate", first)
 
