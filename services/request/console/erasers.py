@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Response
 
@@ -169,7 +169,7 @@ def end_break_glass(access_id: uuid.UUID, form: FormDep) -> Response:
     return form.done("/console/break-glass", "end")
 
 
-def _under_way(visit: Visit) -> dict[str, object]:
+def _under_way(visit: Visit) -> dict[str, Any]:
     runs = visit.permit(refits.list_refits)(visit.context, visit.principal, RECENT).items
     with transaction(visit.context.database) as session:
         audited = audits.recent_audits(session, visit.context.model_id, RECENT)

@@ -138,9 +138,11 @@ class Form:
 
 
 def _file_digest(file: UploadFile) -> str:
-    digest = hashlib.file_digest(file.file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    while piece := file.file.read(1 << 20):
+        digest.update(piece)
     file.file.seek(0)
-    return digest
+    return digest.hexdigest()
 
 
 def read_body(model: type[Model], values: Mapping[str, Any]) -> Model:

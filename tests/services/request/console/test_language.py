@@ -26,7 +26,7 @@ def test_every_sentence_is_translated_with_the_same_places_and_none_is_left_over
         if not entry.id:
             continue
         ids = (entry.id,) if isinstance(entry.id, str) else entry.id
-        texts = (entry.string,) if isinstance(entry.string, str) else entry.string
+        texts = (entry.string,) if isinstance(entry.string, str) else entry.string or ()
         assert ids[0] in known, f"nothing says {ids[0]!r} any more"
         for text in texts:
             assert set(PLACE.findall(text)) == set(PLACE.findall(ids[-1])), ids
