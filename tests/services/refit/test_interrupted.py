@@ -1,15 +1,15 @@
 """A worker that is stopped in the middle of a run leaves a run that goes on, and not one that failed."""
 
 import uuid
-from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from celery.worker import state
 from sqlalchemy import text
 
 from services.refit import tasks
+from services.refit.context import RefitContext
 from shared.core.messaging import is_stopping
 from shared.db.session import transaction
 from tests.support.api import People
@@ -17,11 +17,9 @@ from tests.support.databases import Databases
 
 
 @pytest.fixture
-def told_to_stop() -> Iterator[None]:
+def told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     """As Celery's signal handler leaves its state: the exit code, 0."""
-    state.should_terminate = 0
-    yield
-    state.should_terminate = None
+    monkeypatch.setattr(state, "should_terminate", 0)
 
 
 def interrupted(*_: Any) -> None:
@@ -34,10 +32,11 @@ def outcome(database: Databases, people: People) -> tuple[str, str]:
         database=database.engine("refit"), model_id=people.context.model_id, lease_s=30.0, heartbeat=lambda: None
     )
     run_id = str(uuid.uuid4())
-    tasks.run_order(context, run_id, people.context.model_id, "initial")  # type: ignore[arg-type]
+    tasks.run_order(cast(RefitContext, context), run_id, people.context.model_id, "initial")
     with transaction(database.engine("admin")) as session:
         query = text("SELECT status, error FROM refit_run WHERE id = :id")
-        return tuple(session.execute(query, {"id": run_id}).one())  # type: ignore[return-value]
+        row = session.execute(query, {"id": run_id}).one()
+        return row.status, row.error
 
 
 @pytest.mark.usefixtures("told_to_stop")

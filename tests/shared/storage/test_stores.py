@@ -103,6 +103,7 @@ def test_requests_are_signed_for_the_region_with_the_session_token() -> None:
         region="eu-central-1",
     )
     store = open_store(Settings(s3=s3))
+    assert isinstance(store, S3Store)
     assert store.get("a") == b""
     store.close()
     server.server_close()
