@@ -138,7 +138,7 @@ class ClientKeys:
             record = api_keys.find_api_key(session, key)
             if record is None:
                 raise Unauthorized("This key is not known, or was revoked.")
-            return tuple(record.roles)
+            return record.roles
 
 
 def _digest(key: str) -> str:

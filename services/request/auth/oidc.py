@@ -14,16 +14,25 @@ from urllib.parse import urlsplit
 import httpx
 import jwt
 
-from services.request.auth.principals import Principal
 from shared.core.config import Settings, read_pairs
-from shared.domain.accounts import DEFAULT_TENANT, ROLES
+from shared.domain.accounts import ROLES
 from shared.errors import BadInput, Unauthorized, Unavailable
 
 ALGORITHMS: Final = ("RS256", "ES256", "PS256", "EdDSA")
 KEYS_AGE_S: Final = 300.0
 FETCH_PAUSE_S: Final = 10.0
 MOST_DOCUMENT: Final = 256 * 1024
+LONGEST_SUBJECT: Final = 255  # ASCII characters: OpenID Connect Core 1.0, section 2
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True)
+class Token:
+    """What a valid token says. `subject` is the one name that an issuer never gives to another account."""
+
+    issuer: str
+    subject: str
+    roles: tuple[str, ...]
 
 
 @dataclass
@@ -57,8 +66,8 @@ class OidcProvider:
             settings.oidc.leeway_s,
         )
 
-    def principal(self, token: str) -> Principal:
-        """The person whose token it is. Raises Unauthorized, which says only which check failed."""
+    def check(self, token: str) -> Token:
+        """What the token says, once its signature is checked. Raises Unauthorized, which says which check failed."""
         try:
             header = jwt.get_unverified_header(token)
             if header.get("alg") not in ALGORITHMS:
@@ -85,11 +94,10 @@ class OidcProvider:
             raise Unauthorized("The token comes from another issuer.") from exc
         except (jwt.PyJWTError, ValueError) as exc:
             raise Unauthorized("The token is not valid.") from exc
-        return Principal(DEFAULT_TENANT, self._name(claims), self._roles(claims))
-
-    def _name(self, claims: dict[str, Any]) -> str:
-        """The claim `sub`: the only name that an issuer never gives to another person."""
-        return f"oidc:{claims['sub']}"[:200]
+        subject = claims["sub"]
+        if not subject or len(subject) > LONGEST_SUBJECT or not subject.isprintable():
+            raise Unauthorized("The token's subject is empty, or longer than an identifier may be.")
+        return Token(self.issuer, subject, self._roles(claims))
 
     def _roles(self, claims: dict[str, Any]) -> tuple[str, ...]:
         claim: Any = claims

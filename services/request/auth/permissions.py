@@ -7,7 +7,7 @@ narrows an API key further: a key that was given scopes may do only what they na
 from dataclasses import dataclass
 from typing import Final
 
-from shared.domain.accounts import Role
+from shared.domain.accounts import MODEL_SCOPE, Role
 
 READ: Final[tuple[Role, ...]] = ("requester", "officer", "approver", "auditor", "operator", "admin")
 FILE: Final[tuple[Role, ...]] = ("requester", "officer", "admin")
@@ -73,6 +73,17 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "promote": Permission(PROMOTE, "erasers:write"),
     "rollback": Permission(PROMOTE, "erasers:write"),
     "forward_eraser": Permission(PROMOTE, "erasers:write"),
+    # people, and what two administrators give them
+    "ask_person": Permission(("admin",), "people:write"),
+    "ask_roles": Permission(("admin",), "people:write"),
+    "ask_subject": Permission(("admin",), "people:write"),
+    "disable_person": Permission(("admin",), "people:write"),
+    "list_people": Permission(("admin", "auditor"), "people:read"),
+    "show_person": Permission(("admin", "auditor"), "people:read"),
+    "list_grants": Permission(("admin", "auditor"), "people:read"),
+    "show_grant": Permission(("admin", "auditor"), "people:read"),
+    "confirm_grant": Permission(("admin",), "people:write"),
+    "end_grant": Permission(("admin",), "people:write"),
     # keys
     "create_key": Permission(("admin",), "keys:write"),
     "list_keys": Permission(("admin", "auditor"), "keys:read"),
@@ -109,5 +120,6 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "register_kpis": Permission(REGISTER, "registers:read"),
     "status": Permission(READ, "status:read"),
 }
+SCOPES: Final = frozenset(permission.scope for permission in PERMISSIONS.values()) | {MODEL_SCOPE}
 # Answered to everybody: they tell nothing about anybody.
 OPEN: Final = frozenset({"healthz", "readyz", "list_problems", "show_problem"})

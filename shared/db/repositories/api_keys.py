@@ -1,16 +1,55 @@
-"""API keys, which are found by their sha256: the key itself is stored nowhere."""
+"""API keys, found by their digest: the key itself is stored nowhere."""
 
 import hashlib
+from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
-from shared.db.models.tenancy import ApiKey
+from shared.db.models.tenancy import ApiKey, Person
+
+JOINT: Final = "."  # between the two parts of a key that two administrators gave
 
 
-def find_api_key(session: Session, key: str) -> ApiKey | None:
-    """The row of the key; None where the key is unknown, expired or revoked."""
-    digest = hashlib.sha256(key.encode()).hexdigest()
+@dataclass(frozen=True)
+class UsableKey:
+    """A key that is valid now, whose it is, and what it may do: no more than its person."""
+
+    key: ApiKey
+    owner: str
+    roles: tuple[str, ...]
+
+
+def digest(key: str) -> str:
+    """What is stored of a key, in hexadecimal: its SHA-256.
+
+    A key in two parts, each of which another administrator has seen, is digested through the SHA-256 of the first one:
+    so the second part can be drawn where the first one is no longer known.
+    """
+    first, joint, second = key.partition(JOINT)
+    return digest_of_parts(sha256(first), second) if joint else sha256(key)
+
+
+def digest_of_parts(first_sha256: str, second: str) -> str:
+    """The digest of a key in two parts, of which the first is known by its SHA-256 alone."""
+    return sha256(f"{first_sha256}{JOINT}{second}")
+
+
+def sha256(text: str) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def find_api_key(session: Session, key: str) -> UsableKey | None:
+    """The key with its person; None where it is unknown, expired or revoked, or where the person is disabled."""
     valid = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > utc_now())
-    return session.scalar(select(ApiKey).where(ApiKey.key_sha256 == digest, ApiKey.revoked_at.is_(None), valid))
+    row = session.execute(
+        select(ApiKey, Person.name, Person.roles)
+        .join(Person, Person.id == ApiKey.person_id)
+        .where(ApiKey.key_sha256 == digest(key), ApiKey.revoked_at.is_(None), valid, Person.disabled_at.is_(None))
+    ).one_or_none()
+    if row is None:
+        return None
+    return UsableKey(row.ApiKey, row.name, tuple(role for role in row.ApiKey.roles if role in row.roles))

@@ -107,7 +107,7 @@ def test_approval_by_submitter_is_refused_by_the_database(
     people: People, database: Databases, ticket_body: dict[str, Any]
 ) -> None:
     ticket = filed(people, ticket_body)
-    with pytest.raises(Exception, match="check constraint"), transaction(database.engine("request")) as session:
+    with pytest.raises(Conflict, match="neither filed nor edited"), transaction(database.engine("request")) as session:
         session.execute(
             text("UPDATE ticket SET decided_by = 'olivia', state = 'approved' WHERE id = :id"), {"id": ticket}
         )
