@@ -72,8 +72,8 @@ def forget(stack: Stack, *persons: dict[str, Any]) -> list[str]:
     identity = {"outcome": "verified", "method": "account_login", "note": "signed in"}
     for ticket in tickets:
         stack["olivia"].change(f"/v1/tickets/{ticket}/identity", identity)
-    for ticket in tickets:
-        decision = {"ground": "consent_withdrawn", "urgent": ticket == tickets[-1]}
+    for ticket, person in zip(tickets, persons, strict=True):
+        decision = {"ground": "consent_withdrawn", "urgent": ticket == tickets[-1], "names": person["names"]}
         stack["adam"].change(f"/v1/tickets/{ticket}/approve", decision)
     for ticket in tickets:
         wait_until_completed(stack, ticket)

@@ -35,6 +35,7 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "show_ticket": Permission(READ, "tickets:read"),
     "search_tickets": Permission(("officer", "approver", "admin"), "tickets:read"),
     "approve": Permission(DECIDE, "tickets:write"),
+    "show_material": Permission(DECIDE, "material:read"),
     "reject": Permission(MANAGE, "tickets:write"),
     "withdraw": Permission(MANAGE, "tickets:write"),
     # case work

@@ -22,7 +22,7 @@ from shared.storage.local import LocalStore
 from tests.support.api import OpenService, People
 from tests.support.databases import Databases
 
-GROUND = {"ground": "consent_withdrawn"}
+GROUND = {"ground": "consent_withdrawn", "names": ["Mara Lindqvist"]}
 FILLED = {"ticket_id": "T-00000000", "number": "7", "code": "conflict"} | dict.fromkeys(
     ("key_id", "person_id", "grant_id", "webhook_id", "job_id", "rewrap_id", "access_id", "acceptance_id"),
     str(UUID(int=7)),
@@ -247,7 +247,8 @@ def test_clock_set_back_loses_no_ticket_and_no_replay(
         monkeypatch.setattr(f"{module}.utc_now", lambda: now - timedelta(days=1))
     second = people["olivia"].post("/v1/tickets", ticket_body | {"names": ["Ada Quill"]}).json()["id"]
     assert people["olivia"].post("/v1/tickets", ticket_body, **{"Idempotency-Key": "c"}).json()["id"] == first
-    assert people["adam"].post(f"/v1/tickets/{second}/approve", GROUND).status_code == 200
+    ground = GROUND | {"names": ["Ada Quill"]}
+    assert people["adam"].post(f"/v1/tickets/{second}/approve", ground).status_code == 200
     top = people["olivia"].get("/v1/tickets?limit=1").json()
     rest = people["olivia"].get(f"/v1/tickets?limit=1&cursor={top['next']}").json()
     assert [page["items"][0]["id"] for page in (top, rest)] == [first, second]

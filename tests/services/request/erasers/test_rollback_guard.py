@@ -27,7 +27,8 @@ ASK = {"reason": "version 1 answers nothing at all", "minutes": 30}
 
 def approved(people: People, body: dict[str, Any], **more: Any) -> str:
     ticket = str(people["olivia"].post("/v1/tickets", body | {"urgent": True} | more).json()["id"])
-    assert people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND).status_code == 200
+    names = (body | more)["names"]
+    assert people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND | {"names": names}).status_code == 200
     return ticket
 
 

@@ -14,7 +14,7 @@ from shared.errors import Conflict
 from tests.support.api import MODEL, People
 from tests.support.databases import Databases
 
-GROUND = {"ground": "consent_withdrawn"}
+GROUND = {"ground": "consent_withdrawn", "names": ["Mara Lindqvist"]}
 
 
 def problem(answer: Any, status: int, code: str) -> None:

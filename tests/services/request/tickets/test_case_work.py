@@ -24,7 +24,7 @@ from shared.storage.local import LocalStore
 from tests.support.api import People
 from tests.support.databases import Databases
 
-GROUND = {"ground": "consent_withdrawn"}
+GROUND = {"ground": "consent_withdrawn", "names": ["Mara Lindqvist"]}
 WHY = {"reason": "a court asked for it"}
 
 

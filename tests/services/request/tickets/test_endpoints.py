@@ -21,7 +21,7 @@ from shared.storage.local import LocalStore
 from tests.support.api import OpenService, People
 from tests.support.databases import Databases
 
-GROUND = {"ground": "consent_withdrawn"}
+GROUND = {"ground": "consent_withdrawn", "names": ["Mara Lindqvist"]}
 
 
 def problem(response: Any, status: int, code: str) -> str:
