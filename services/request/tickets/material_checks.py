@@ -55,8 +55,8 @@ def require_seen(session: Session, context: AppContext, principal: Principal, ti
         given, held = {context.keys.blind_index(name) for name in names}, set(ticket.subject_index)
         if given != held:
             raise MaterialUnseen(
-                f"{len(given & held)} of the {len(held)} names of {ticket.id} are given, and {len(given - held)} others: "
-                "give each of its names, or look at its material first."
+                f"{len(given & held)} of the {len(held)} names of {ticket.id} are given, and {len(given - held)} "
+                "others: give each of its names, or look at its material first."
             )
         _record(session, principal, ticket, "names", None)
     elif not _has_looked(session, principal, ticket):
