@@ -58,10 +58,10 @@ def test_each_skeleton_is_one_person_with_all_spellings(before: str) -> None:
     command.upgrade(alembic_config(before), "0017")
     with psycopg.connect(before) as now:
         people = {name: (id_, roles) for id_, name, roles in now.execute("SELECT id, name, roles FROM person")}
-        owners = dict(now.execute("SELECT owner, person_id FROM api_key"))
-        spellings = dict(now.execute("SELECT name, person_id FROM person_name"))
-        subjects = dict(now.execute("SELECT subject, person_id FROM person_subject").fetchall())
-        set_up = dict(now.execute("SELECT id, set_up_at IS NOT NULL FROM tenant").fetchall())
+        owners: dict[str, uuid.UUID] = dict(now.execute("SELECT owner, person_id FROM api_key"))
+        spellings: dict[str, uuid.UUID] = dict(now.execute("SELECT name, person_id FROM person_name"))
+        subjects: dict[str, uuid.UUID] = dict(now.execute("SELECT subject, person_id FROM person_subject").fetchall())
+        set_up: dict[str, bool] = dict(now.execute("SELECT id, set_up_at IS NOT NULL FROM tenant").fetchall())
     olivia = people["olivia"][0]
     assert {spellings[name] for name in SPELLINGS} == {olivia}
     assert sorted(people["olivia"][1]) == ["approver", "officer"]

@@ -150,7 +150,7 @@ def test_break_glass_needs_two_people_and_expires(
     path = f"/v1/break-glass/{access['id']}"
     assert people["rosa"].post(f"{path}/confirm").json()["type"].endswith("/four-eyes")
     alone = "UPDATE break_glass SET confirmed_by = asked_by, confirmed_at = now(), expires_at = now()"
-    with pytest.raises(Exception, match="check constraint"), transaction(database.engine("request")) as session:
+    with pytest.raises(Conflict, match="a second person"), transaction(database.engine("request")) as session:
         session.execute(text(alone))
     opened = people["viktor"].post(f"{path}/confirm").json()
     assert (opened["state"], opened["confirmed_by"]) == ("open", "viktor")
