@@ -178,6 +178,26 @@ GRANT SELECT ON model TO lacuna_refit;
 GRANT SELECT ON model TO lacuna_audit;
 GRANT SELECT ON model TO lacuna_inference;
 
+-- A session of the web console. Only the SHA-256 of its cookie is kept.
+CREATE TABLE console_session (
+    id text NOT NULL,
+    tenant_id text NOT NULL,
+    api_key_id uuid,
+    subject text,
+    roles text[],
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    CONSTRAINT console_session_pkey PRIMARY KEY (id),
+    CONSTRAINT console_session_api_key_id_fkey FOREIGN KEY (api_key_id) REFERENCES api_key(id),
+    CONSTRAINT console_session_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
+    CONSTRAINT console_session_ends CHECK (expires_at <= (created_at + '24:00:00'::interval)),
+    CONSTRAINT console_session_id_check CHECK (id ~ '^[0-9a-f]{64}$'),
+    CONSTRAINT console_session_of_key_or_subject CHECK (((api_key_id IS NULL) = (subject IS NOT NULL)) AND ((subject IS
+        NULL) = (roles IS NULL)))
+);
+GRANT SELECT, INSERT, UPDATE (ended_at) ON console_session TO lacuna_request;
+
 -- The answer to a request that carried an idempotency key, kept for one day.
 CREATE TABLE idempotency_key (
     tenant_id text NOT NULL,
@@ -266,6 +286,7 @@ CREATE TABLE ticket (
 );
 CREATE INDEX ticket_due ON ticket (tenant_id, due_at, id) WHERE (clock <> 'stopped');
 CREATE INDEX ticket_escalate ON ticket (escalate_at) WHERE (escalate_at IS NOT NULL);
+CREATE INDEX ticket_external_ref ON ticket (tenant_id, external_ref) WHERE (external_ref IS NOT NULL);
 CREATE INDEX ticket_newest ON ticket (tenant_id, submitted_at DESC, id DESC);
 CREATE INDEX ticket_newest_in_state ON ticket (tenant_id, state, submitted_at DESC, id DESC);
 CREATE INDEX ticket_newest_urgent ON ticket (tenant_id, submitted_at DESC, id DESC) WHERE urgent;
@@ -1078,7 +1099,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0018');
+    ('0019');
 GRANT SELECT ON alembic_version TO lacuna_request;
 
 -- =====================================================================================================================

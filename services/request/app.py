@@ -18,6 +18,7 @@ from services.request.auth.permissions import OPEN, PERMISSIONS
 from services.request.auth.rate_limits import RateLimiter
 from services.request.break_glass import endpoints as break_glass_endpoints
 from services.request.certificates import endpoints as certificates_endpoints
+from services.request.console.site import install_console
 from services.request.context import AlarmThresholds, AppContext, ticket_languages
 from services.request.erasers import endpoints as erasers_endpoints
 from services.request.imports import endpoints as imports_endpoints
@@ -110,4 +111,5 @@ def build(
         if missing := names - PERMISSIONS.keys() - OPEN:
             raise ValueError(f"auth/permissions.py has no permission for {', '.join(sorted(missing))}")
     describe(app)
+    install_console(app)
     return app

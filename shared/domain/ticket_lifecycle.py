@@ -6,7 +6,7 @@ clock, a legal hold and whether the payload still exists are properties of a tic
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 from shared.domain.accounts import SYSTEM_ACTOR
 from shared.domain.four_eyes import Actor, find_conflict
@@ -29,6 +29,7 @@ Event = Literal[
     "retry", "reject", "withdraw", "duplicate", "distinguish", "expire", "expose", "return",
 ]  # fmt: skip
 
+STATES: Final[tuple[State, ...]] = get_args(State)
 UNDECIDED: Final = ("received", "identity_pending", "under_review")
 IN_PROGRESS: Final = ("approved", "scheduled", "fitting", "auditing", "deploying")
 # The tickets that a refit covers: approved and not taken back.

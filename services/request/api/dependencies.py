@@ -38,11 +38,16 @@ def authorized_principal(request: Request) -> Principal:
         raise
     status = state.rate_limiter.count_request(f"{principal.tenant_id}/{principal.owner}")
     request.scope["state"]["headers"].update(status.headers)
-    permission = PERMISSIONS[request.scope["route"].name]
+    require_permission(principal, request.scope["route"].name)
+    return principal
+
+
+def require_permission(principal: Principal, operation: str) -> None:
+    """Raise Forbidden without a role, InsufficientScope without the scope, that `operation` of the table needs."""
+    permission = PERMISSIONS[operation]
     require_role(principal.roles, permission.roles)
     if principal.scopes and permission.scope not in principal.scopes:
         raise InsufficientScope(f"This key was not given the scope {permission.scope}.")
-    return principal
 
 
 PrincipalDep = Annotated[Principal, Depends(authorized_principal)]

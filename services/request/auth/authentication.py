@@ -12,6 +12,7 @@ from services.request.auth.principals import Principal
 from shared.core.clock import utc_now
 from shared.core.expiring_cache import ExpiringCache
 from shared.db.repositories import api_keys, people
+from shared.db.repositories.api_keys import UsableKey
 from shared.db.session import transaction
 from shared.domain.accounts import EXCLUSIVE_ROLES
 from shared.errors import DutiesMixed, Forbidden, Unauthorized
@@ -62,9 +63,7 @@ class Authenticator:
             key, now = usable.key, utc_now()
             if key.last_used_at is None or abs(now - key.last_used_at) > LAST_USE_EVERY:
                 key.last_used_at = now
-            return Principal(
-                key.tenant_id, usable.owner, usable.roles, tuple(key.scopes), key.person_id, key.expires_at
-            )
+            return principal_of_key(usable)
 
     def _by_subject(self, token: Token) -> Principal:
         with transaction(self.database) as session:
@@ -72,6 +71,12 @@ class Authenticator:
             if person is None or person.disabled_at is not None:
                 raise Forbidden("This account belongs to nobody who works here: two administrators have to add it.")
             return Principal(person.tenant_id, person.name, tuple(person.roles), person_id=person.id)
+
+
+def principal_of_key(usable: UsableKey) -> Principal:
+    """Who calls with this key."""
+    key = usable.key
+    return Principal(key.tenant_id, usable.owner, usable.roles, tuple(key.scopes), key.person_id, key.expires_at)
 
 
 def check_duties(roles: Iterable[str]) -> None:

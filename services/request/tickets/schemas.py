@@ -15,6 +15,8 @@ RejectionCode = Literal[
     "excessive", "no_match", "not_applicable", "insufficient_verification",
 ]  # fmt: skip
 
+IdentityMethod = Literal["account_login", "email_link", "id_document", "in_person", "representative", "other"]
+
 
 class TicketCreate(StrictModel):
     """A request to be forgotten."""
@@ -77,9 +79,10 @@ class TicketFilter(StrictModel):
 
 
 class TicketSearch(TicketFilter):
-    """A search by name. Names are personal data, so that they are in a body and never in a URL."""
+    """A search by name or by external reference. Both may be personal data: they are in a body, never in a URL."""
 
     names: list[Line] = Field(default_factory=list, max_length=10)
+    external_ref: Line | None = None
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"names": ["Mara Lindqvist"]}]})
 
@@ -124,5 +127,5 @@ class IdentityCheckCreate(StrictModel):
     """Article 12(6): reasonable doubts stop the clock until they are settled."""
 
     outcome: Literal["verified", "doubted"]
-    method: Literal["account_login", "email_link", "id_document", "in_person", "representative", "other"] | None = None
+    method: IdentityMethod | None = None
     note: Note

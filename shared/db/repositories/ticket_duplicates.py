@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ARRAY, Text, bindparam, exists, func, literal, null, select, union_all
 from sqlalchemy.dialects.postgresql import array
@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 
 from shared.db.models.tickets import Ticket
 from shared.domain.ticket_lifecycle import CLOSED
+
+MOST_RELATED: Final = 50  # that are looked at
 
 
 @dataclass(frozen=True)
@@ -68,3 +70,32 @@ def find_earlier_tickets(
 
 def _texts(name: str, values: Sequence[str]) -> object:
     return bindparam(name, list(values), ARRAY(Text))
+
+
+@dataclass(frozen=True)
+class RelatedTicket:
+    """Another ticket with a name in common, and how many names and facts both have."""
+
+    id: str
+    shared_names: int
+    shared_facts: int
+
+
+def related_tickets(session: Session, ticket: Ticket, limit: int) -> list[RelatedTicket]:
+    """The tickets that share a name with `ticket`, those with most facts in common first, then the newest; few at most.
+
+    Names and facts are compared by their blind indexes: nobody learns which they are.
+    """
+    sharing = (
+        select(Ticket.id, Ticket.subject_index, Ticket.fact_index)
+        .where(Ticket.tenant_id == ticket.tenant_id, Ticket.id != ticket.id)
+        .where(Ticket.subject_index.overlap(list(ticket.subject_index)))
+        .order_by(Ticket.submitted_at.desc())
+        .limit(MOST_RELATED)
+    )
+    names, facts = set(ticket.subject_index), set(ticket.fact_index)
+    related = [
+        RelatedTicket(row.id, len(names & set(row.subject_index)), len(facts & set(row.fact_index)))
+        for row in session.execute(sharing)
+    ]
+    return sorted(related, key=lambda other: -other.shared_facts)[:limit]

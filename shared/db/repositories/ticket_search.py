@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_, select, tuple_
+from sqlalchemy import ColumnElement, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
@@ -50,6 +50,7 @@ class TicketQuery:
     urgent: bool | None = None
     submitted_before: datetime | None = None
     source: str | None = None
+    external_ref: str | None = None
     subjects: Sequence[str] = ()
     due: DueFilter = DueFilter()
     after: tuple[datetime, str] | None = None
@@ -67,6 +68,8 @@ def search(session: Session, tenant: str, query: TicketQuery) -> list[Ticket]:
         tickets = tickets.where(Ticket.submitted_at < query.submitted_before)
     if query.source is not None:
         tickets = tickets.where(Ticket.source == query.source)
+    if query.external_ref is not None:
+        tickets = tickets.where(Ticket.external_ref == query.external_ref)
     if query.subjects:
         tickets = tickets.where(Ticket.subject_index.overlap(list(query.subjects)))
     if query.due.is_set:
@@ -77,3 +80,9 @@ def search(session: Session, tenant: str, query: TicketQuery) -> list[Ticket]:
     if query.after is not None:
         tickets = tickets.where(tuple_(Ticket.submitted_at, Ticket.id) < tuple_(*query.after))
     return list(session.scalars(tickets.order_by(Ticket.submitted_at.desc(), Ticket.id.desc()).limit(query.limit)))
+
+
+def count_by_state(session: Session, tenant: str) -> dict[str, int]:
+    """How many tickets of the tenant are in each state; a state that none is in has no entry."""
+    counts = select(Ticket.state, func.count()).where(Ticket.tenant_id == tenant).group_by(Ticket.state)
+    return dict(session.execute(counts).all())

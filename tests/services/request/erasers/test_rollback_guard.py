@@ -15,7 +15,7 @@ from shared.artifacts.high_water_mark import HighWaterMark
 from shared.core.clock import utc_now
 from shared.crypto.keyring import KeyRing
 from shared.db.session import transaction
-from shared.errors import IntegrityFailure, StaleRestore
+from shared.errors import Conflict, IntegrityFailure, StaleRestore
 from shared.storage.local import LocalStore
 from tests.support.api import People
 from tests.support.databases import Databases

@@ -1,0 +1,48 @@
+"""The console as a whole: its pages, its static files, and `/`, which leads there."""
+
+from typing import Final
+
+from fastapi import FastAPI, Response
+from fastapi.responses import RedirectResponse
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from services.request.console import approvals, filing, queue, sign_in, ticket
+from services.request.console.rendering import FOLDER, SECURITY_HEADERS, STATIC
+from services.request.console.routing import HOME, console_router
+from services.request.console.visit import VisitDep
+from shared.errors import NotFound
+
+# In this order: /console/tickets/new is not a request of the number `new`.
+ROUTERS: Final = (sign_in.router, queue.router, filing.router, approvals.router, ticket.router)
+KEPT: Final = "public, max-age=31536000, immutable"  # the address of a file names its content (`static_url`)
+rest = console_router()
+
+
+class _StaticFiles(StaticFiles):
+    """Styles and scripts, which a browser keeps."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers.update({**SECURITY_HEADERS, "Cache-Control": KEPT})
+        return response
+
+
+def install_console(app: FastAPI) -> None:
+    """Add the console to the application, at `/console`."""
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount(STATIC, _StaticFiles(directory=FOLDER / "static"), name="console_static")
+    app.include_router(rest)
+
+
+@rest.get("/")
+def root() -> Response:
+    """To the console."""
+    return RedirectResponse(HOME, 303)
+
+
+@rest.get(f"{HOME}/{{path:path}}")
+def unknown(path: str, visit: VisitDep) -> Response:
+    """There is no such page."""
+    raise NotFound("There is no such page.")
