@@ -61,7 +61,7 @@ def begin_with_key(database: Engine, key: str) -> SignedIn:
 
 
 def begin_with_subject(database: Engine, principal: Principal) -> SignedIn:
-    """Begin a session of the person of a token (`Authenticator.authenticate`). Raises Forbidden as `begin_with_key` does."""
+    """Begin a session of whom `Authenticator` found for a token. Raises Forbidden as `begin_with_key` does."""
     _check_roles(principal.roles)
     now, secret = utc_now(), secrets.token_urlsafe(32)
     with transaction(database) as session:

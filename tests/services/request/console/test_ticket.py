@@ -8,7 +8,6 @@ from tests.support.api import People
 from tests.support.console import Browser, Fields
 from tests.support.workers import Worker
 
-
 NAMES = "Mara Lindqvist"
 
 
