@@ -22,12 +22,18 @@ down_revision = "0017"
 
 # What is not seen in a name: control characters, marks of direction, fillers, variation selectors, tags.
 UNSEEN = (
-    r"[\u0001-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
-    r"\u2028-\u202f\u205f-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]"
+    r"[\u0001-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f]"
+    r"|[\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3164]"
+    r"|[\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]"
 )
 
 TABLES = rf"""
 ALTER TABLE tenant ADD COLUMN set_up_at timestamptz;
+
+CREATE FUNCTION has_unseen(name text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT SET search_path = public, pg_temp AS $$
+    SELECT name ~ '{UNSEEN}'
+$$;
 
 CREATE TABLE person (
     id uuid PRIMARY KEY,
@@ -39,8 +45,8 @@ CREATE TABLE person (
     disabled_at timestamptz,
     UNIQUE (tenant_id, name),
     UNIQUE (tenant_id, skeleton),
-    CONSTRAINT person_name_is_seen CHECK (name <> '' AND length(name) <= 200 AND name !~ '[A-Z]'
-        AND name !~ '{UNSEEN}' AND name = btrim(name)),
+    CONSTRAINT person_name_is_plain CHECK (name <> '' AND length(name) <= 200 AND name !~ '[A-Z]'
+        AND name = btrim(name)),
     CONSTRAINT person_roles_known CHECK (
         roles <@ ARRAY['requester', 'officer', 'approver', 'auditor', 'operator', 'admin', 'client']),
     CONSTRAINT person_auditor_exclusive CHECK (NOT 'auditor' = ANY (roles) OR cardinality(roles) = 1),
@@ -146,6 +152,9 @@ CREATE FUNCTION guard_person() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
+        IF has_unseen(NEW.name) THEN
+            RAISE EXCEPTION 'the characters of a name are seen' USING ERRCODE = 'LC004';
+        END IF;
         IF is_set_up(NEW.tenant_id) AND NOT (is_granted_now('{person}', NEW.id) AND EXISTS (
             SELECT 1 FROM access_grant WHERE person_id = NEW.id AND kind = 'person' AND tenant_id = NEW.tenant_id
                 AND name = NEW.name AND roles @> NEW.roles AND confirmed_at IS NOT NULL)) THEN

@@ -36,7 +36,7 @@ def fill(old: psycopg.Connection[Any]) -> None:
     old.execute("INSERT INTO model (id, tenant_id, source) VALUES ('m', 'default', 's')")
     keys = [
         ("olivia", ["officer"]), ("OLIVIA", ["approver"]), ("adam", ["approver"]), ("Rosa B", ["admin"]),
-        ("ada", ["auditor"]), ("ADA", ["officer"]), ("clerk \u202e", ["admin"]), ("oidc:u-17", ["officer"]),
+        ("ada", ["auditor"]), ("ADA", ["officer"]), ("system \u202e", ["admin"]), ("oidc:u-17", ["officer"]),
     ]  # fmt: skip
     for owner, roles in keys:
         old.execute(
@@ -67,7 +67,7 @@ def test_each_skeleton_is_one_person_with_all_spellings(before: str) -> None:
     assert sorted(people["olivia"][1]) == ["approver", "officer"]
     assert owners["OLIVIA"] == owners["olivia"] == olivia
     assert "clerk" not in spellings
-    placeholder = next(name for name, (id_, _) in people.items() if id_ == owners["clerk \u202e"])
+    placeholder = next(name for name, (id_, _) in people.items() if id_ == owners["system \u202e"])
     assert placeholder.startswith("account ")
     assert {name for name in people if name != placeholder} == {
         "olivia", "adam", "rosa b", "ada", "oidc:u-17", "oidc:only"

@@ -88,6 +88,7 @@ def principal_of(database: Engine, secret: str) -> Principal:
             person = people.find_by_name(session, row.tenant_id, row.subject or "")
             if person is None or person.disabled_at is not None:
                 raise Unauthorized(OVER)
+            check_duties(row.roles or ())
             given = tuple(role for role in row.roles or () if role in person.roles)
             principal = Principal(row.tenant_id, person.name, given, person_id=person.id)
         else:
