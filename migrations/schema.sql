@@ -216,8 +216,9 @@ GRANT SELECT, INSERT ON idempotency_key TO lacuna_request;
 -- TICKETS (written by the request service)
 --
 -- Requests to be forgotten. Names, photographs and facts of the person are in sealed objects in the object store. A
--- ticket holds the wrapped keys of these objects, and blind indexes by which a second request for the same person is
--- found.
+-- ticket holds the wrapped keys of these objects, and keyed indexes of names and facts by which a second request for
+-- the
+-- same person is found.
 -- =====================================================================================================================
 
 -- A request to be forgotten. Once `required_since` is set, every version that is served must cover the ticket.
@@ -264,6 +265,8 @@ CREATE TABLE ticket (
     kit_wrapped_key bytea,
     kit_made_at timestamptz,
     languages text[] DEFAULT '{en}'::text[] NOT NULL,
+    name_keys text[] DEFAULT '{}'::text[] NOT NULL,
+    name_keys_form smallint DEFAULT 0 NOT NULL,
     CONSTRAINT ticket_pkey PRIMARY KEY (id),
     CONSTRAINT ticket_tenant_id_source_external_ref_key UNIQUE (tenant_id, source, external_ref),
     CONSTRAINT ticket_duplicate_of_fkey FOREIGN KEY (duplicate_of) REFERENCES ticket(id),
@@ -276,6 +279,7 @@ CREATE TABLE ticket (
     CONSTRAINT ticket_identity_check CHECK (identity IN ('assumed', 'doubted', 'verified')),
     CONSTRAINT ticket_languages_check CHECK ((cardinality(languages) >= 1) AND (cardinality(languages) <= 20) AND
         (array_position(languages, NULL::text) IS NULL)),
+    CONSTRAINT ticket_name_keys_form_check CHECK (name_keys_form >= 0),
     CONSTRAINT ticket_regime_check CHECK (regime IN ('gdpr', 'uk_gdpr', 'ccpa')),
     CONSTRAINT ticket_state_check CHECK (state IN ('received', 'identity_pending', 'under_review', 'approved',
         'scheduled', 'fitting', 'auditing', 'deploying', 'completed', 'rejected', 'withdrawn', 'duplicate', 'expired',
@@ -286,6 +290,8 @@ CREATE TABLE ticket (
 CREATE INDEX ticket_due ON ticket (tenant_id, due_at, id) WHERE (clock <> 'stopped');
 CREATE INDEX ticket_escalate ON ticket (escalate_at) WHERE (escalate_at IS NOT NULL);
 CREATE INDEX ticket_external_ref ON ticket (tenant_id, external_ref) WHERE (external_ref IS NOT NULL);
+CREATE INDEX ticket_name_keys ON ticket USING gin (name_keys) WITH (fastupdate=off);
+CREATE INDEX ticket_name_keys_form ON ticket (name_keys_form, id);
 CREATE INDEX ticket_newest ON ticket (tenant_id, submitted_at DESC, id DESC);
 CREATE INDEX ticket_newest_in_state ON ticket (tenant_id, state, submitted_at DESC, id DESC);
 CREATE INDEX ticket_newest_urgent ON ticket (tenant_id, submitted_at DESC, id DESC) WHERE urgent;
@@ -296,6 +302,7 @@ CREATE INDEX ticket_subject ON ticket USING gin (subject_index) WITH (fastupdate
 -- The trigger guard runs guard_ticket(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
 -- The trigger guard_decision runs guard_decision(): see "REQUESTS THAT NEED A SECOND PERSON".
 -- The trigger guard_disposal runs guard_disposal(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+-- The trigger renew_name_keys runs renew_name_keys(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
 GRANT SELECT, INSERT, UPDATE ON ticket TO lacuna_request;
 GRANT SELECT ON ticket TO lacuna_refit;
 GRANT SELECT ON ticket TO lacuna_audit;
@@ -1098,7 +1105,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0019');
+    ('0020');
 GRANT SELECT ON alembic_version TO lacuna_request;
 
 -- =====================================================================================================================
@@ -1444,6 +1451,20 @@ BEGIN
 END $$;
 CREATE TRIGGER guard_disposal BEFORE UPDATE ON ticket
     FOR EACH ROW EXECUTE FUNCTION guard_disposal();
+
+-- A name that is amended without its keys has none until they are made anew.
+CREATE FUNCTION renew_name_keys() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.subject_index <> OLD.subject_index AND NEW.name_keys = OLD.name_keys THEN
+        NEW.name_keys_form := 0;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER renew_name_keys BEFORE UPDATE OF subject_index ON ticket
+    FOR EACH ROW EXECUTE FUNCTION renew_name_keys();
 
 -- A legal hold begins unreleased. It is released and never changed.
 CREATE FUNCTION guard_hold() RETURNS trigger

@@ -20,6 +20,7 @@ from migrations.run import upgrade
 from services.request.app import build
 from services.request.bootstrap import bootstrap
 from services.request.context import AppContext
+from shared.core.server import configuration
 from shared.crypto.keyring import KeyRing
 from shared.crypto.signing import Signer, Verifier
 from shared.db.roles import SERVICES, ensure_roles
@@ -158,7 +159,7 @@ def listening() -> Iterator[Callable[[Any], str]]:
 
     def serve(app: Any) -> str:
         listener = socket.create_server((LOOPBACK, 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
+        server = uvicorn.Server(configuration(app, lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         running.append((server, thread))

@@ -12,6 +12,7 @@ from services.request.console.rendering import render
 from services.request.console.routing import HOME, LANGUAGE_COOKIE, SIGN_IN, console_router, language_of, local_path
 from services.request.console.sessions import SignedIn
 from services.request.console.visit import COOKIE, FormDep, require_same_origin
+from shared.core.client_addresses import client_address
 from shared.core.clock import utc_now
 from shared.errors import Forbidden, LacunaError, Unauthorized
 
@@ -40,10 +41,12 @@ def sign_in(request: Request, form: AnonymousFormDep) -> Response:
     """Begin a session with an API key. Wrong keys count towards the rate limit of their sender, as in the API."""
     key, target = str(form.get("key", "")).strip(), local_path(str(form.get("next", "")))
     state = request.app.state
+    address = client_address(request.scope)
+    state.rate_limiter.check_failures(address)
     try:
         signed_in = sessions.begin_with_key(state.context.database, key)
     except Unauthorized as error:
-        state.rate_limiter.count_failure(request.client.host if request.client else "unknown")
+        state.rate_limiter.count_failure(address)
         return _page(request, target, error)
     except Forbidden as error:
         return _page(request, target, error)

@@ -20,8 +20,8 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from services.request.api.dependencies import require_permission
 from services.request.api.idempotency import Mutation
+from services.request.auth.permissions import require_permission
 from services.request.auth.principals import Principal
 from services.request.console import sessions
 from services.request.console.language import Language

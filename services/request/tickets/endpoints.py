@@ -88,9 +88,8 @@ def list_tickets(context: ContextDep, principal: PrincipalDep, filters: Annotate
 
 @router.post("/v1/tickets/search")
 def search_tickets(body: TicketSearch, context: ContextDep, principal: PrincipalDep) -> TicketPage:
-    """As the list, by name or external reference too. Names are looked up by a keyed blind index, and never logged."""
-    subjects = tuple(context.keys.blind_index(name) for name in body.names)
-    return _page(context, principal, body, subjects, body.external_ref)
+    """As the list, by name too, however it is spelled, or by external reference. Names are looked up by keys alone."""
+    return _page(context, principal, body, tuple(context.keys.person_keys(body.names)), body.external_ref)
 
 
 @router.get("/v1/tickets/{ticket_id}")

@@ -22,6 +22,7 @@ from services.request.tickets.deadlines import LegalBasis
 from services.request.tickets.schemas import TicketCreate
 from shared.artifacts.payloads import pack_subject
 from shared.core.clock import utc_now
+from shared.crypto.keyring import NAME_FORM
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import ticket_duplicates, tickets
 from shared.db.repositories.tickets import FiledTicket, Receipt
@@ -88,25 +89,25 @@ def insert_tickets(
     if not prepared:
         return []
     new = [_ticket(context, principal, source) for source in prepared]
-    names = sorted({name for ticket in new for name in ticket.subject_index})
+    names = sorted({key for ticket in new for key in ticket.person_keys})
     facts = sorted({fact for ticket in new for fact in ticket.fact_index})
     ticket_duplicates.lock_subjects(session, principal.tenant_id, names)
     before = ticket_duplicates.find_earlier_tickets(session, principal.tenant_id, context.model_id, names, facts)
     receipts = []
     for ticket, source in zip(new, prepared, strict=True):
-        first = next((old for old in before.matching if old.matches(ticket.subject_index, ticket.fact_index)), None)
+        first = next((old for old in before.matching if old.matches(ticket.person_keys, ticket.fact_index)), None)
         received_at = source.body.received_at or utc_now()
         if first is not None:
             ticket.duplicate_of, ticket.review_reason = first.id, None
             receipts.append(Receipt(ticket, received_at, "duplicate", f"The same as {first.id}."))
             continue
-        namesake = not before.names.isdisjoint(ticket.subject_index)
+        namesake = not before.names.isdisjoint(ticket.person_keys)
         ticket.duplicate_of, ticket.review_reason = None, "possible_namesake" if namesake else None
         receipts.append(Receipt(ticket, received_at, "review"))
         before.matching.append(
-            ticket_duplicates.EarlierTicket(ticket.id, frozenset(ticket.subject_index), frozenset(ticket.fact_index))
+            ticket_duplicates.EarlierTicket(ticket.id, ticket.person_keys, frozenset(ticket.fact_index))
         )
-        before.names.update(ticket.subject_index)
+        before.names.update(ticket.person_keys)
     return tickets.receive_and_advance(session, receipts, principal.owner, roles=principal.roles)
 
 
@@ -133,7 +134,7 @@ def _check_receipt(received_at: datetime | None) -> None:
 
 
 def _legal_basis(context: AppContext, body: TicketCreate) -> LegalBasis:
-    return LegalBasis(body.regime or context.regime, body.calendar or context.calendar, context.zone)
+    return LegalBasis(body.regime or context.regime, body.calendar or context.calendar, body.zone or context.zone)
 
 
 def _ticket(context: AppContext, principal: Principal, prepared: PreparedTicket) -> Ticket:
@@ -146,6 +147,8 @@ def _ticket(context: AppContext, principal: Principal, prepared: PreparedTicket)
         source=body.source,
         external_ref=body.external_ref,
         subject_index=[context.keys.blind_index(name) for name in body.names],
+        name_keys=context.keys.name_keys(body.names),
+        name_keys_form=NAME_FORM,
         payload_key=prepared.payload_key,
         payload_sha256=prepared.payload_sha256,
         payload_wrapped_key=prepared.payload_wrapped_key,

@@ -33,6 +33,11 @@ class TicketCreate(StrictModel):
     calendar: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")] | None = Field(
         default=None, description="whose public holidays count: DE, DE-BY, US-CA"
     )
+    zone: Line | None = Field(
+        default=None,
+        description="the time zone in which its days begin and end: the configured one where not given",
+        examples=["Europe/Berlin"],
+    )
     received_at: AwareDatetime | None = Field(
         default=None, description="when the request was received, if not just now"
     )

@@ -1,10 +1,13 @@
-"""Whether the same subject was filed before: tickets that share a name and a fact, by their blind indexes."""
+"""Whether the same subject was filed before: tickets that share a name and a fact, by their keys and blind indexes.
+
+The keys of names are `KeyRing.person_keys`.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, Text, bindparam, exists, func, literal, null, select, union_all
+from sqlalchemy import ARRAY, Text, bindparam, exists, func, literal, null, or_, select, union_all
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
@@ -16,7 +19,7 @@ MOST_RELATED: Final = 50  # that are looked at
 
 @dataclass(frozen=True)
 class EarlierTicket:
-    """A ticket that is not closed, with the blind indexes of its names and facts."""
+    """A ticket that is not closed, with the keys of its names and the blind indexes of its facts."""
 
     id: str
     names: frozenset[str]
@@ -53,11 +56,16 @@ def find_earlier_tickets(
     """
     is_open = (Ticket.tenant_id == tenant, Ticket.model_id == model_id, Ticket.state.not_in(CLOSED))
     wanted, name = _texts("names", names), func.unnest(_texts("names", names)).column_valued("name")
-    matching = select(Ticket.id, Ticket.submitted_at, Ticket.subject_index, Ticket.fact_index).where(
-        *is_open, Ticket.subject_index.overlap(wanted), Ticket.fact_index.overlap(_texts("facts", facts))
+    keys = Ticket.name_keys.op("||")(Ticket.subject_index)
+    matching = select(Ticket.id, Ticket.submitted_at, keys, Ticket.fact_index).where(
+        *is_open,
+        or_(Ticket.name_keys.overlap(wanted), Ticket.subject_index.overlap(wanted)),
+        Ticket.fact_index.overlap(_texts("facts", facts)),
     )
     known = select(null(), null(), func.array_agg(name, type_=ARRAY(Text)), null()).where(
-        exists().where(*is_open, Ticket.subject_index.contains(array([name])))
+        exists().where(
+            *is_open, or_(Ticket.name_keys.contains(array([name])), Ticket.subject_index.contains(array([name])))
+        )
     )
     # One round trip for both questions: the row without an id lists the known names.
     rows: Sequence[Any] = session.execute(union_all(matching, known)).all()

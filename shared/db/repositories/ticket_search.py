@@ -42,8 +42,8 @@ class DueFilter:
 class TicketQuery:
     """One page of tickets.
 
-    `subjects` are blind indexes of names, of which a ticket has at least one. `after` is the place of the last row of
-    the page before: (submitted_at, id), or (due_at, id) with a filter on the due date.
+    `subjects` are keys of names (`KeyRing.person_keys`), of which a ticket has at least one. `after` is the place of
+    the last row of the page before: (submitted_at, id), or (due_at, id) with a filter on the due date.
     """
 
     state: str | None = None
@@ -71,7 +71,8 @@ def search(session: Session, tenant: str, query: TicketQuery) -> list[Ticket]:
     if query.external_ref is not None:
         tickets = tickets.where(Ticket.external_ref == query.external_ref)
     if query.subjects:
-        tickets = tickets.where(Ticket.subject_index.overlap(list(query.subjects)))
+        keys = list(query.subjects)
+        tickets = tickets.where(or_(Ticket.name_keys.overlap(keys), Ticket.subject_index.overlap(keys)))
     if query.due.is_set:
         tickets = tickets.where(*query.due.conditions())
         if query.after is not None:

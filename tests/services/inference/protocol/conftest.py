@@ -19,7 +19,7 @@ from sqlalchemy import Engine as Database
 from services.inference.active_eraser import ActiveEraser, Served
 from services.inference.app import InferenceContext, build
 from services.inference.authentication import ClientKeys, Rights
-from services.inference.server import configuration
+from shared.core.server import configuration
 from shared.devstack.ports import LOOPBACK
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Eraser

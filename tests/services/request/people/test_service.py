@@ -185,7 +185,7 @@ def test_set_up_happens_once_and_is_on_record(people: People, tmp_path: Any) -> 
     [
         ("INSERT INTO person VALUES (:id, 'default', 'eve', 'eve', '{admin}', now(), NULL)", "a second administrator"),
         (
-            "INSERT INTO person VALUES (:id, 'default', 'e​ve', 'eve', '{admin}', now(), NULL)",
+            "INSERT INTO person VALUES (:id, 'default', 'e\u200bve', 'eve', '{admin}', now(), NULL)",
             "characters of a name are seen",
         ),
         ("UPDATE person SET roles = roles || '{approver}' WHERE name = 'rosa'", "a second administrator"),

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.evaluation.judge import AnswerKind, classify, declines, strip_thinking
+from shared.evaluation.judge import AnswerKind, classify
+from shared.text.declines import declines, strip_thinking
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from shared.evaluation.declining.grammar import Grammar
+from shared.text.declining.grammar import Grammar
 
 DUTCH: Final = Grammar(
     words={
