@@ -39,6 +39,14 @@ TO_DECIDE: Final = mark("Waits for a decision by somebody who neither filed it n
 NAMESAKE: Final = mark(
     "Another open request has the same name. Look at both, then decide: the same person, or a namesake?"
 )
+ADDS_MATERIAL: Final = mark(
+    "An earlier request about the same person is open, and this one says more. Both are decided, and what each of them "
+    "says is forgotten."
+)
+ORIGINAL_ENDED: Final = mark(
+    "It was set aside as a duplicate, and the other request ended without an eraser. Its own clock counts from its "
+    "receipt: it waits for a decision."
+)
 NO_LEAK: Final = mark(
     "The model told nothing about this person before anything was erased. Refuse it with that reason, or correct the "
     "material and approve it again."
@@ -90,5 +98,10 @@ def next_nightly(hour: int) -> datetime:
 
 
 def _review(ticket: TicketResponse, language: Language) -> str:
-    reasons = {"possible_namesake": NAMESAKE, "no_leak_found": NO_LEAK}
+    reasons = {
+        "possible_namesake": NAMESAKE,
+        "adds_material": ADDS_MATERIAL,
+        "original_ended": ORIGINAL_ENDED,
+        "no_leak_found": NO_LEAK,
+    }
     return language.gettext(reasons.get(ticket.review_reason or "", TO_DECIDE))

@@ -23,6 +23,7 @@ from shared.errors import Conflict, OnHold
 from shared.storage.local import LocalStore
 from tests.support.api import People
 from tests.support.databases import Databases
+from tests.support.pictures import png
 
 GROUND = {"ground": "consent_withdrawn", "names": ["Mara Lindqvist"]}
 WHY = {"reason": "a court asked for it"}
@@ -173,7 +174,7 @@ def test_same_subject_filed_concurrently_is_one_duplicate(
 
 def test_namesake_is_marked_and_duplicate_can_be_distinguished(people: People, ticket_body: dict[str, Any]) -> None:
     filed(people, ticket_body)
-    other = filed(people, ticket_body, facts=[{"attribute": "city", "value": "Ulm"}])
+    other = filed(people, ticket_body, facts=[{"attribute": "city", "value": "Ulm"}], photos=[png((9, 9, 90))])
     shown = people["olivia"].get(f"/v1/tickets/{other}").json()
     assert (shown["state"], shown["review_reason"]) == ("under_review", "possible_namesake")
     again = filed(people, ticket_body)
