@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from services.request.api.schemas import StrictModel
+from services.request.api.schemas import Line, StrictModel
 from shared.domain.accounts import Role
 
 
@@ -18,7 +18,7 @@ class SubjectCreate(StrictModel):
 class PersonCreate(StrictModel):
     """A new person. The name is kept in lower case."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]  # as written: `check_name` refuses, not mends
+    name: Line
     roles: list[Role] = Field(min_length=1, max_length=7)
     subject: SubjectCreate | None = None
 

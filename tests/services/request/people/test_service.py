@@ -40,7 +40,7 @@ def test_name_that_looks_like_another_is_refused(people: People, name: str) -> N
 
 @pytest.mark.parametrize(
     "name",
-    ["o\u200blivia", "pau\u202ela", "pa\u00adula", "pau\x1bla", "pau\u3164la", "<b>", "=1+1", "-x", "clerk", "SYSTEM",
+    ["o\u200blivia", "pa\u00adula", "pau\x1bla", "pau\u3164la", "<b>", "=1+1", "-x", "clerk", "SYSTEM",
      "c1erk", "sys-tem", "lacuna", "control loop", "x" * 81, "\u115f"],
 )  # fmt: skip
 def test_name_outside_the_alphabet_or_of_the_system_is_refused(people: People, name: str) -> None:
