@@ -722,6 +722,7 @@ CREATE TABLE audit_run (
     started_at timestamptz NOT NULL,
     finished_at timestamptz,
     error text,
+    stage text,
     CONSTRAINT audit_run_pkey PRIMARY KEY (id),
     CONSTRAINT audit_run_version_id_fkey FOREIGN KEY (version_id) REFERENCES eraser_version(id),
     CONSTRAINT audit_run_status_check CHECK (status IN ('running', 'waiting', 'succeeded', 'failed')),
@@ -1105,7 +1106,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0020');
+    ('0021');
 GRANT SELECT ON alembic_version TO lacuna_request;
 
 -- =====================================================================================================================

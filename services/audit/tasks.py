@@ -55,6 +55,11 @@ def audit_version(context: AuditContext, audit_id: str, version_id: str) -> None
             audits.renew_lease(session, audit_id, fence, lease_s=context.lease_s)
         context.heartbeat()
 
+    def enter_stage(stage: str) -> None:
+        logger.info("audit %s: %s", audit_id, stage)
+        with transaction(context.database) as session:
+            audits.enter_stage(session, audit_id, fence, stage, lease_s=context.lease_s)
+
     try:
         with keep_alive(renew, context.lease_s / 3):
             with transaction(context.database) as session:
@@ -69,7 +74,7 @@ def audit_version(context: AuditContext, audit_id: str, version_id: str) -> None
             report = suite_for(context, version).audit(
                 eraser,
                 material.subjects,
-                lambda stage: logger.info("version %d: %s", version.number, stage),
+                enter_stage,
                 operator_set,
                 unchanged,
             )

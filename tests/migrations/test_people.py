@@ -1,4 +1,4 @@
-"""Migration 0019 makes a person of each name that looks different, and keeps every spelling as that person's."""
+"""Migration 0020 makes a person of each name that looks different, and keeps every spelling as that person's."""
 
 import uuid
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def before(database: Databases) -> Iterator[str]:
     with psycopg.connect(database.admin_url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(NAME)))
         try:
-            command.upgrade(alembic_config(url), "0018")
+            command.upgrade(alembic_config(url), "0019")
             with psycopg.connect(url) as old:
                 fill(old)
             yield url
@@ -55,7 +55,7 @@ def fill(old: psycopg.Connection[Any]) -> None:
 
 
 def test_each_skeleton_is_one_person_with_all_spellings(before: str) -> None:
-    command.upgrade(alembic_config(before), "0019")
+    command.upgrade(alembic_config(before), "0020")
     with psycopg.connect(before) as now:
         people = {name: (id_, roles) for id_, name, roles in now.execute("SELECT id, name, roles FROM person")}
         owners: dict[str, uuid.UUID] = dict(now.execute("SELECT owner, person_id FROM api_key"))
@@ -79,7 +79,7 @@ def test_each_skeleton_is_one_person_with_all_spellings(before: str) -> None:
 
 @pytest.mark.parametrize("approver", [*SPELLINGS, "clerk", "nobody"])
 def test_ticket_of_then_is_not_approved_under_another_spelling(before: str, approver: str) -> None:
-    command.upgrade(alembic_config(before), "0019")
+    command.upgrade(alembic_config(before), "0020")
     decide = "UPDATE ticket SET state = 'approved', decided_by = %s, decided_at = now(), ground = 'x'"
     with psycopg.connect(before) as now:
         with pytest.raises(psycopg.Error, match="neither filed nor edited"), now.transaction():

@@ -78,15 +78,17 @@ SET_ASIDE: Final = mark(
 
 def sentence(ticket: TicketResponse, around: Surroundings, language: Language) -> str:
     """What happens now with the ticket and what comes next."""
+    doubt = DOUBT_PAUSED if ticket.clock == "paused" else DOUBT_RUNNING
+    failure = SET_ASIDE if ticket.review_reason == "set_aside" else FAILED
     chosen: dict[str, Callable[[], str]] = {
         "under_review": lambda: _review(ticket, language),
-        "identity_pending": lambda: language.gettext(DOUBT_PAUSED if ticket.clock == "paused" else DOUBT_RUNNING),
+        "identity_pending": lambda: language.gettext(doubt),
         "duplicate": lambda: language.gettext(DUPLICATE) % {"other": ticket.duplicate_of},
         "approved": lambda: (
             language.gettext(APPROVED) % {"at": language.moment(next_nightly(around.nightly_hour), around.zone)}
         ),
         "deploying": lambda: language.gettext(DEPLOYING) % {"covering": around.covering, "replicas": around.replicas},
-        "failed": lambda: language.gettext(SET_ASIDE if ticket.review_reason == "set_aside" else FAILED),
+        "failed": lambda: language.gettext(failure),
     }
     special = chosen.get(ticket.state)
     return special() if special else language.gettext(SENTENCES[ticket.state])

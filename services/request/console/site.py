@@ -10,19 +10,28 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from services.request.auth.permissions import PERMISSIONS
-from services.request.console import approvals, filing, queue, sign_in, ticket
+from services.request.console import administration, approvals, erasers, filing, queue, sign_in, supervision, ticket
 from services.request.console.rendering import FOLDER, SECURITY_HEADERS, STATIC
 from services.request.console.routing import HOME, console_router
 from services.request.console.visit import VisitDep
 from shared.errors import NotFound
 
 # In this order: /console/tickets/new is not a request of the number `new`.
-ROUTERS: Final = (sign_in.router, queue.router, filing.router, approvals.router, ticket.router)
-# Forms with photographs are as large as the operation that they call allows; all others are small.
-LARGE_FORMS: Final = {"file": "submit", "edit": "edit_ticket"}
+ROUTERS: Final = (
+    sign_in.router,
+    queue.router,
+    filing.router,
+    approvals.router,
+    ticket.router,
+    erasers.router,
+    supervision.router,
+    administration.router,
+)
+# Forms with files are as large as the operation that they call allows; all others are small.
+LARGE_FORMS: Final = {"file": "submit", "edit": "edit_ticket", "add_retain_set": "add_retain_set"}
 FORM_BODIES: Final = tuple(
     (route.path_regex, replace(PERMISSIONS[LARGE_FORMS[route.name]].body, members=None))
-    for route in filing.router.routes
+    for route in (*filing.router.routes, *administration.router.routes)
     if isinstance(route, APIRoute) and route.name in LARGE_FORMS
 )
 KEPT: Final = "public, max-age=31536000, immutable"  # the address of a file names its content (`static_url`)

@@ -82,6 +82,9 @@ LABELS: Final = {
     "gdpr": mark("GDPR"),
     "uk_gdpr": mark("UK GDPR"),
     "ccpa": mark("CCPA"),
+    "fit": mark("fit"),
+    "calibration": mark("calibration"),
+    "held_out": mark("held out"),
     # refits, audits, replicas, deliveries
     "queued": mark("waits for its audit"),
     "waiting": mark("waiting"),

@@ -98,30 +98,30 @@ def _texts(name: str, values: Sequence[str]) -> object:
 
 @dataclass(frozen=True)
 class RelatedTicket:
-    """Another ticket with a name in common, and how many names and facts both have."""
+    """Another ticket with a name in common, which both may spell in the same way, and how many facts both have."""
 
     id: str
-    shared_names: int
+    same_spelling: bool
     shared_facts: int
 
 
 def related_tickets(session: Session, ticket: Ticket, limit: int) -> list[RelatedTicket]:
-    """The tickets that share a name with `ticket`, those with most facts in common first, then the newest; few at most.
+    """The tickets that share a name with `ticket`, those with most facts in common first, then the newest.
 
-    Names and facts are compared by their blind indexes: nobody learns which they are.
+    Names and facts are compared by their keys and blind indexes: nobody learns which they are.
     """
+    keys, names = list(ticket.name_keys), list(ticket.subject_index)
     sharing = (
         select(Ticket.id, Ticket.subject_index, Ticket.fact_index)
         .where(Ticket.tenant_id == ticket.tenant_id, Ticket.id != ticket.id)
-        .where(Ticket.subject_index.overlap(list(ticket.subject_index)))
+        .where(or_(Ticket.name_keys.overlap(keys), Ticket.subject_index.overlap(names)))
         .order_by(Ticket.submitted_at.desc())
         .limit(MOST_RELATED)
     )
-    names, facts = set(ticket.subject_index), set(ticket.fact_index)
     related = []
     for row in session.execute(sharing):
-        common = facts & set(row.fact_index)
+        common = set(ticket.fact_index).intersection(row.fact_index)
         photographs = sum(index.startswith(PHOTOGRAPH) for index in common)
-        shared_names = len(names & set(row.subject_index))
-        related.append(RelatedTicket(row.id, shared_names, len(common) - photographs))
+        same_spelling = not set(names).isdisjoint(row.subject_index)
+        related.append(RelatedTicket(row.id, same_spelling, len(common) - photographs))
     return sorted(related, key=lambda other: -other.shared_facts)[:limit]

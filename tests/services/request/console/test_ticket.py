@@ -151,9 +151,11 @@ def test_duplicate_and_namesake_are_shown_side_by_side_without_a_name(
     olivia = Browser(people).sign_in("olivia")
     page = olivia.open(path(again))
     assert f"duplicate of {ticket}" in page.words
-    assert "1 name, 1 fact" in page.words
-    assert "1 name, 0 facts" in olivia.open(path(namesake)).words
+    assert "the same name, 1 fact" in page.words
+    assert "the same name, 0 facts" in olivia.open(path(namesake)).words
     assert "Lindqvist" not in page.text
+    spelled = people["olivia"].post("/v1/tickets", ticket_body | {"names": ["LINDQVIST, Mara"], "facts": facts}).json()
+    assert "a name in another spelling, 0 facts" in olivia.open(path(spelled["id"])).words
     page = olivia.send(page, path(again, "distinguish"), reason="Another date of birth.")
     assert shown(people, again)["state"] == "under_review"
     assert "Waits for a decision" in page.words

@@ -17,8 +17,8 @@ from shared.domain.person_names import check_name
 from shared.errors import BadInput
 from shared.text.skeletons import skeleton
 
-revision = "0019"
-down_revision = "0018"
+revision = "0020"
+down_revision = "0019"
 
 # What is not seen in a name: control characters, marks of direction, fillers, variation selectors, tags.
 UNSEEN = (
