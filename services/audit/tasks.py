@@ -17,6 +17,7 @@ from shared.artifacts.erasers import load_verified_eraser
 from shared.artifacts.retain_sets import open_retain_set
 from shared.artifacts.subject_material import material_source, open_material
 from shared.core.leases import keep_alive
+from shared.core.messaging import is_stopping
 from shared.db.models.erasers import EraserVersion
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import audits, erasers
@@ -90,6 +91,10 @@ def audit_version(context: AuditContext, audit_id: str, version_id: str) -> None
         logger.warning("this worker gives up audit %s: %s", audit_id, exc.detail)
         return
     except Exception as exc:
+        if is_stopping():
+            logger.warning("audit %s is interrupted: the worker is stopped", audit_id)
+            _finish(context, audit_id, fence, "waiting", error="the worker was stopped")
+            return
         logger.exception("audit %s failed", audit_id)
         detail = exc.detail if isinstance(exc, LacunaError) else f"unexpected: {type(exc).__name__}"
         _finish(context, audit_id, fence, "failed", verdict=Verdict((detail,)), error=detail)

@@ -4,12 +4,12 @@ The same transitions are in the database (table `lifecycle_move`), where a trigg
 clock, a legal hold and whether the payload still exists are properties of a ticket of their own, not states.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, get_args
 
 from shared.domain.accounts import SYSTEM_ACTOR
-from shared.domain.four_eyes import find_conflict
+from shared.domain.four_eyes import Actor, find_conflict
 from shared.errors import (
     Conflict,
     Forbidden,
@@ -52,11 +52,13 @@ ROLLBACK_ROLES: Final = ("operator", "admin", SYSTEM_ACTOR)
 
 @dataclass(frozen=True)
 class TransitionContext:
-    """What the guards look at: who causes the event, and what is known of the ticket."""
+    """What the guards look at: who causes the event, and what is known of the ticket.
 
-    actor: str
-    submitted_by: str = ""
-    last_edited_by: str = ""
+    `material_by` says what was done to the ticket's material, such as "filed T-1", and by whom.
+    """
+
+    actor: Actor
+    material_by: Sequence[tuple[str, Actor]] = ()
     identity: str = "assumed"
     ground: str | None = None
     code: str | None = None
@@ -65,8 +67,7 @@ class TransitionContext:
 
 
 def _four_eyes(context: TransitionContext) -> LacunaError | None:
-    deeds = {"filed the ticket": context.submitted_by, "edited the ticket last": context.last_edited_by}
-    return find_conflict(context.actor, deeds, "approve it")
+    return find_conflict(context.actor, context.material_by, "approve it")
 
 
 def _identity(context: TransitionContext) -> LacunaError | None:

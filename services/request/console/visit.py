@@ -101,6 +101,10 @@ class Form:
         values = (value for value in self.fields.getlist(name) if isinstance(value, str))
         return [value.strip() for value in values if value.strip()]
 
+    def lines(self, name: str) -> list[str]:
+        """The lines of a field that are not blank."""
+        return [line.strip() for line in self.text(name).splitlines() if line.strip()]
+
     def files(self, name: str) -> list[UploadFile]:
         """The files of a field; a browser sends a nameless one where none was chosen."""
         return [value for value in self.fields.getlist(name) if isinstance(value, UploadFile) and value.filename]

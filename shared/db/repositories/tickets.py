@@ -12,10 +12,12 @@ from shared.core.clock import utc_now
 from shared.db.models.erasers import VersionTicket
 from shared.db.models.refits import RefitRun, RefitRunTicket
 from shared.db.models.tickets import Disposal, Ticket, TicketClock, TicketEvent
+from shared.db.repositories import people
 from shared.db.repositories.audit_log import NewLeaf, append_leaf, append_leaves
 from shared.db.repositories.ticket_clocks import record_clock_event, restart_clock, start_clock
 from shared.domain.accounts import SYSTEM_ACTOR
 from shared.domain.deadlines import Clock
+from shared.domain.four_eyes import Actor
 from shared.domain.ticket_lifecycle import (
     CLOSED,
     ENDED_WITHOUT_ERASER,
@@ -67,10 +69,11 @@ def advance(
 
     Raises what `transition` raises: Conflict, Forbidden, or the error of a guard (FourEyes, IdentityInDoubt, ...).
     """
+    deeds = people.changes_of_material(session, ticket) if event == "approve" else []
+    known = people.actors(session, ticket.tenant_id, [actor, *(name for _, name in deeds)]) if deeds else {}
     context = TransitionContext(
-        actor=actor,
-        submitted_by=ticket.submitted_by,
-        last_edited_by=ticket.last_edited_by,
+        actor=known.get(actor, Actor(actor, None)),
+        material_by=[(deed, known[name]) for deed, name in deeds],
         identity=ticket.identity,
         ground=ground,
         code=code,
@@ -143,7 +146,7 @@ def receive_and_advance(
         ticket.state, ticket.version = "received", 1
         history: list[tuple[str, str | None]] = [("received", None)]
         leaves.append(_state_leaf(ticket, actor))
-        _move(ticket, receipt.event, roles, TransitionContext(actor, actor, actor))
+        _move(ticket, receipt.event, roles, TransitionContext(Actor(actor, None)))
         history.append((ticket.state, receipt.note))
         leaves.append(_state_leaf(ticket, actor))
         started = start_clock(ticket, receipt.received_at, now, actor, stopped=_stops_clock(ticket.state))

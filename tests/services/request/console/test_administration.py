@@ -79,7 +79,7 @@ def test_retain_set_with_a_forgotten_person_or_a_bad_line_is_refused_by_its_row(
     people: People, ticket_body: dict[str, Any]
 ) -> None:
     ticket = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
-    people["adam"].post(f"/v1/tickets/{ticket}/approve", {"ground": "objection"})
+    people["adam"].post(f"/v1/tickets/{ticket}/approve", {"ground": "objection", "names": ["Mara Lindqvist"]})
     olivia = Browser(people).sign_in("olivia")
     rows = [person("Ida", split="fit"), person("Jon", split="fit"), person("Mara Lindqvist"), {"nonsense": 1}]
     page = olivia.send(olivia.open(SETS), SETS, files=[("rows", lines(*rows))], do="add")

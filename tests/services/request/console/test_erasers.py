@@ -27,7 +27,7 @@ def erased(people: People, worker: Worker, ticket_body: dict[str, Any]) -> str:
     """A ticket that is completed by version 1; version 0 is empty."""
     worker.publish()
     ticket = str(people["olivia"].post("/v1/tickets", ticket_body).json()["id"])
-    people["adam"].post(f"/v1/tickets/{ticket}/approve", {"ground": "objection"})
+    people["adam"].post(f"/v1/tickets/{ticket}/approve", {"ground": "objection", "names": ["Mara Lindqvist"]})
     worker.publish(ticket)
     run_jobs(people)
     worker.serve(1, 1)
