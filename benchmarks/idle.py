@@ -71,7 +71,7 @@ def time_ticket(running: Running, person: Person) -> dict[str, float]:
         filer, approver = ({"Authorization": f"Bearer {running.keys[who]}"} for who in ("olivia", "adam"))
         ticket = client.post("/v1/tickets", json=body, headers=filer).raise_for_status().json()["id"]
         etag = client.get(f"/v1/tickets/{ticket}", headers=approver).headers["etag"]
-        ground = {"ground": "consent_withdrawn"}
+        ground = {"ground": "consent_withdrawn", "names": list(subject.names)}
         client.post(
             f"/v1/tickets/{ticket}/approve", json=ground, headers=approver | {"If-Match": etag}
         ).raise_for_status()

@@ -120,6 +120,10 @@ class NotAudited(Conflict):
     code, title = "not-audited", "Only a version that passed its audit can be promoted"
 
 
+class MaterialUnseen(Conflict):
+    code, title = "material-unseen", "Whoever approves a ticket has to know whom it is about"
+
+
 class IdentityInDoubt(Conflict):
     code, title = "identity-in-doubt", "The identity of the person who asks is in doubt (Article 12(6))"
 

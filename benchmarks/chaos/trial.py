@@ -22,7 +22,7 @@ from shared.errors import LacunaError
 from shared.evaluation.people import Person
 from shared.transparency.checkpoints import read_keys
 
-GROUND: Final = {"ground": "consent_withdrawn"}
+GROUND: Final[dict[str, Any]] = {"ground": "consent_withdrawn"}
 REJECTION: Final = {"code": "no_match", "note": "No such person is known to us."}
 REACH_S: Final = 180.0  # time limits are generous: a slow machine is not a broken stack
 REST_S: Final = 240.0
@@ -166,7 +166,7 @@ class Harness:
         self.tickets_by_source[source] = ticket
         if trial is not None and trial.step.act in ("approve", "any", "fresh"):
             self.stack.arm(trial.step.name)
-        self.officers.decide(ticket, "approve", GROUND)
+        self.officers.decide(ticket, "approve", GROUND | {"names": list(self.people[pick % count].subject.names)})
         self.expected_states[ticket], self.covered_ticket, self.last_person = "completed", ticket, pick
 
     def _verify_log(self) -> list[str]:

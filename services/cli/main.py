@@ -18,6 +18,7 @@ from services.cli.commands import (
     key_rotation,
     log,
     models,
+    people,
     refits,
     registers,
     restores,
@@ -67,6 +68,8 @@ app.add_typer(log.app, name="log", rich_help_panel=AUDITOR)
 app.add_typer(verify.app, name="verify", rich_help_panel=AUDITOR)
 app.add_typer(registers.app, name="register", rich_help_panel=AUDITOR)
 app.add_typer(audit_kits.app, name="kit", rich_help_panel=AUDITOR)
+app.add_typer(people.app, name="person", rich_help_panel=ADMIN)
+app.add_typer(people.grants, name="grant", rich_help_panel=ADMIN)
 app.add_typer(api_keys.app, name="key", rich_help_panel=ADMIN)
 app.add_typer(webhooks.app, name="webhook", rich_help_panel=ADMIN)
 app.add_typer(key_rotation.app, name="key-rotation", rich_help_panel=ADMIN)

@@ -1,11 +1,11 @@
-"""Which clients may ask: API keys with a role for it. Only the sha256 of a key is stored or remembered."""
+"""Which clients may ask: API keys with a role and a scope for it. Only the sha256 of a key is stored or remembered."""
 
 import asyncio
 import hashlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
@@ -16,7 +16,8 @@ from shared.core.expiring_cache import ExpiringCache
 from shared.core.http import require_role
 from shared.db.repositories import api_keys
 from shared.db.session import transaction
-from shared.errors import NotReady, TooManyRequests, Unauthorized, Unavailable
+from shared.domain.accounts import MODEL_SCOPE
+from shared.errors import InsufficientScope, NotReady, TooManyRequests, Unauthorized, Unavailable
 
 CLIENT_ROLES: Final = ("client", "admin")
 KEY_REMEMBERED_S: Final = 5.0  # a revoked or expired key is accepted for so long at most
@@ -28,6 +29,13 @@ MOST_LOOK_UPS: Final = 256  # under way at once
 LOOK_UP_S: Final = 8.0  # longer than the database is given to accept a connection
 FAILURES: Final = "60/minute"
 RETRY_AFTER_S: Final = 1
+
+
+class Rights(NamedTuple):
+    """What a key allows; without scopes, all that its roles allow."""
+
+    roles: tuple[str, ...]
+    scopes: tuple[str, ...]
 
 
 class WrongKeys:
@@ -62,21 +70,21 @@ class ClientKeys:
     """The API keys of clients, each looked up in the database once in KEY_REMEMBERED_S, in threads of their own."""
 
     database: Engine
-    _roles_by_digest: ExpiringCache[tuple[str, ...]] = field(
+    _rights_by_digest: ExpiringCache[Rights] = field(
         default_factory=lambda: ExpiringCache(KEY_REMEMBERED_S, MOST_REMEMBERED)
     )
     wrong_keys: WrongKeys = field(default_factory=WrongKeys)
     _once_valid: ExpiringCache[bool] = field(default_factory=_once_valid)
     _threads: ThreadPoolExecutor = field(default_factory=_threads)
-    _look_ups: dict[str, "asyncio.Future[tuple[str, ...]]"] = field(default_factory=dict)
+    _look_ups: dict[str, "asyncio.Future[Rights]"] = field(default_factory=dict)
 
     def check(self, key: str) -> None:
-        """Raise Unauthorized for a key that is not valid, Forbidden for one that has no role of a client.
+        """Raise Unauthorized for a key that is not valid, Forbidden for one without a role or scope to ask the model.
 
         A key that was revoked, or has expired, is refused after KEY_REMEMBERED_S at the latest. A key that is not valid
         is not remembered.
         """
-        require_role(self._roles_by_digest.get_or_load(_digest(key), lambda: self._look_up(key)), CLIENT_ROLES)
+        _require_client(self._rights_by_digest.get_or_load(_digest(key), lambda: self._look_up(key)))
 
     async def admit(self, key: str, address: str) -> None:
         """The same without blocking the event loop, for a client at `address`.
@@ -85,20 +93,20 @@ class ClientKeys:
         Unavailable where it cannot be asked now.
         """
         digest = _digest(key)
-        roles = self._roles_by_digest.get(digest)
-        if roles is None:
+        rights = self._rights_by_digest.get(digest)
+        if rights is None:
             if self._once_valid.get(digest) is None:
                 self.wrong_keys.check(address)
             try:
-                roles = await self._shared_look_up(digest, key)
+                rights = await self._shared_look_up(digest, key)
             except Unauthorized:
                 self.wrong_keys.count(address)
                 raise
             self._once_valid.get_or_load(digest, lambda: True)
-        require_role(roles, CLIENT_ROLES)
+        _require_client(rights)
 
-    async def _shared_look_up(self, digest: str, key: str) -> tuple[str, ...]:
-        """The roles of a key; requests that come with the same key at once wait for one look-up."""
+    async def _shared_look_up(self, digest: str, key: str) -> Rights:
+        """The rights of a key; requests that come with the same key at once wait for one look-up."""
         if len(key) > LONGEST_KEY:
             raise Unauthorized("This key is not known, or was revoked.")
         look_up = self._look_ups.get(digest)
@@ -110,25 +118,31 @@ class ClientKeys:
             look_up.add_done_callback(lambda ended: self._ended(digest, ended))
         return await asyncio.shield(look_up)
 
-    async def _look_up_in_thread(self, digest: str, key: str) -> tuple[str, ...]:
-        loaded = self._threads.submit(self._roles_by_digest.get_or_load, digest, lambda: self._look_up(key))
+    async def _look_up_in_thread(self, digest: str, key: str) -> Rights:
+        loaded = self._threads.submit(self._rights_by_digest.get_or_load, digest, lambda: self._look_up(key))
         try:
             async with asyncio.timeout(LOOK_UP_S):
                 return await asyncio.wrap_future(loaded)
         except TimeoutError as exc:
             raise Unavailable("The database did not answer in time.", retry_after_s=RETRY_AFTER_S) from exc
 
-    def _ended(self, digest: str, look_up: "asyncio.Future[tuple[str, ...]]") -> None:
+    def _ended(self, digest: str, look_up: "asyncio.Future[Rights]") -> None:
         self._look_ups.pop(digest, None)
         if not look_up.cancelled():
             look_up.exception()  # all who waited for it may have left
 
-    def _look_up(self, key: str) -> tuple[str, ...]:
+    def _look_up(self, key: str) -> Rights:
         with transaction(self.database) as session:
             record = api_keys.find_api_key(session, key)
             if record is None:
                 raise Unauthorized("This key is not known, or was revoked.")
-            return tuple(record.roles)
+            return Rights(record.roles, tuple(record.key.scopes))
+
+
+def _require_client(rights: Rights) -> None:
+    require_role(rights.roles, CLIENT_ROLES)
+    if rights.scopes and MODEL_SCOPE not in rights.scopes:
+        raise InsufficientScope(f"This key was not given the scope {MODEL_SCOPE}.")
 
 
 def _digest(key: str) -> str:

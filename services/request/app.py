@@ -26,6 +26,7 @@ from services.request.erasers import endpoints as erasers_endpoints
 from services.request.imports import endpoints as imports_endpoints
 from services.request.key_rotation import endpoints as key_rotation_endpoints
 from services.request.monitoring import endpoints as monitoring_endpoints
+from services.request.people import endpoints as people_endpoints
 from services.request.problems import endpoints as problems_endpoints
 from services.request.refits import endpoints as refits_endpoints
 from services.request.registers import endpoints as registers_endpoints
@@ -49,6 +50,7 @@ ROUTERS = (
     restores_endpoints.router,
     refits_endpoints.router,
     erasers_endpoints.router,
+    people_endpoints.router,
     api_keys_endpoints.router,
     key_rotation_endpoints.router,
     retain_sets_endpoints.router,
@@ -102,6 +104,8 @@ def build(
         title="Lacuna: requests to be forgotten",
         version="1",
         openapi_url="/v1/openapi.json",
+        docs_url=None,  # the framework's pages fetch scripts from elsewhere: console/site.py has one that does not
+        redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.context = context

@@ -1,10 +1,14 @@
-"""Prepares an empty database: tenant, model, API keys, and the order of version 0.
+"""Prepares an empty database: tenant, model, the first people with their API keys, and the order of version 0.
+
+The order is given again where it came to nothing.
 
 Start: `python -m services.request.bootstrap`. It may be run at every start, because it leaves alone what exists. API
 keys come from LACUNA_FIRST_KEYS; the others are drawn and written once to `<data>/keys.json` (mode 0600).
+
+The set-up of a tenant is the one moment at which nobody has to confirm that somebody is given access. It happens once,
+stands in the log, and the database refuses it afterwards.
 """
 
-import hashlib
 import json
 import os
 import secrets
@@ -12,17 +16,17 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
 from shared.core.config import load_settings, read_pairs
-from shared.db.models.operations import Outbox
-from shared.db.models.refits import RefitRun
-from shared.db.models.tenancy import ApiKey, Model, Tenant
-from shared.db.repositories import refits
+from shared.db.models.tenancy import ApiKey, Model, Person, Tenant
+from shared.db.repositories import api_keys, audit_log, refits
 from shared.db.session import make_engine, transaction
 from shared.domain.accounts import DEFAULT_TENANT, INITIAL_ACCOUNTS
+from shared.domain.person_names import check_name
+from shared.text.skeletons import skeleton
 
 
 def bootstrap(
@@ -37,36 +41,48 @@ def bootstrap(
         if session.get(Model, model_id) is None:
             session.add(Model(id=model_id, tenant_id=DEFAULT_TENANT, source=source, created_at=utc_now()))
             session.flush()
-        drawn_keys = _create_keys(session, given_keys)
+        drawn_keys = _set_up(session, DEFAULT_TENANT, given_keys)
         if drawn_keys:
             _write_keys(keys_file, drawn_keys)
-        ordered = session.scalar(select(Outbox.id).where(Outbox.kwargs["kind"].astext == "initial")) or session.scalar(
-            select(RefitRun.id).where(RefitRun.model_id == model_id)
-        )
-        if ordered is None:
+        if not refits.has_version_or_order(session, model_id):
             refits.order_refit(session, model_id, "initial")
 
 
-def _create_keys(session: Session, given_keys: Mapping[str, str]) -> dict[str, str]:
-    """Give every first account that has no key a key. Returns the drawn keys by account name."""
-    owners = set(session.scalars(select(ApiKey.owner).where(ApiKey.tenant_id == DEFAULT_TENANT)))
-    drawn_keys = {}
-    for owner, roles in INITIAL_ACCOUNTS.items():
-        if owner in owners:
-            continue
-        key = given_keys.get(owner) or f"lk_{secrets.token_urlsafe(24)}"
-        if owner not in given_keys:
-            drawn_keys[owner] = key
+def _set_up(session: Session, tenant_id: str, given_keys: Mapping[str, str]) -> dict[str, str]:
+    """Add the first people of a tenant that has none, each with a key. Returns the drawn keys by name."""
+    tenant = session.get_one(Tenant, tenant_id, with_for_update=True)
+    if tenant.set_up_at is not None:
+        return {}
+    drawn_keys, people = {}, []
+    for name, roles in INITIAL_ACCOUNTS.items():
+        key = given_keys.get(name) or f"lk_{secrets.token_urlsafe(24)}"
+        if name not in given_keys:
+            drawn_keys[name] = key
+        person = Person(
+            id=uuid.uuid4(),
+            tenant_id=tenant_id,
+            name=check_name(name),
+            skeleton=skeleton(name),
+            roles=list(roles),
+            created_at=utc_now(),
+        )
+        session.add(person)
+        session.flush()
         session.add(
             ApiKey(
                 id=uuid.uuid4(),
-                tenant_id=DEFAULT_TENANT,
-                owner=owner,
-                key_sha256=hashlib.sha256(key.encode()).hexdigest(),
+                tenant_id=tenant_id,
+                owner=name,
+                person_id=person.id,
+                key_sha256=api_keys.digest(key),
                 roles=list(roles),
                 created_at=utc_now(),
             )
         )
+        people.append({"owner": name, "person": str(person.id), "roles": list(roles)})
+    session.flush()
+    tenant.set_up_at = utc_now()
+    audit_log.append_leaf(session, "bootstrap", "tenant.set_up", tenant_id, {"people": people})
     return drawn_keys
 
 

@@ -32,7 +32,9 @@ class S3Settings(BaseModel):
     endpoint: str = ""
     access_key: str = ""
     secret_key: str = ""
+    session_token: str = ""  # of temporary credentials
     bucket: str = "lacuna"
+    region: str = "us-east-1"
 
 
 class VaultSettings(BaseModel):

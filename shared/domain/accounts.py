@@ -14,8 +14,10 @@ EXCLUSIVE_ROLES: Final[dict[Role, frozenset[Role]]] = {
     "operator": frozenset({"operator", "client"}),
 }
 
+MODEL_SCOPE: Final = "model:read"  # what a key that has scopes needs in order to ask the model
+
 DEFAULT_TENANT: Final = "default"
-# The accounts that get a key at the start. Nobody approves what they filed, whatever their roles.
+# The people of the first set-up, each of whom gets a key. Nobody approves what they filed, whatever their roles.
 INITIAL_ACCOUNTS: Final[dict[str, tuple[Role, ...]]] = {
     "olivia": ("officer", "requester", "approver"),
     "adam": ("approver",),

@@ -25,6 +25,7 @@ def test_page_commands_succeed(people: People, listening: Callable[[Any], str], 
         "KEY": people.keys["olivia"],
         "KEY2": people.keys["adam"],
         "ADMIN": people.keys["rosa"],
+        "ADMIN2": people.keys["viktor"],
     }
     ran = subprocess.run(
         ["/bin/bash", "-c", script], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False

@@ -72,8 +72,8 @@ def forget(stack: Stack, *persons: dict[str, Any]) -> list[str]:
     identity = {"outcome": "verified", "method": "account_login", "note": "signed in"}
     for ticket in tickets:
         stack["olivia"].change(f"/v1/tickets/{ticket}/identity", identity)
-    for ticket in tickets:
-        decision = {"ground": "consent_withdrawn", "urgent": ticket == tickets[-1]}
+    for ticket, person in zip(tickets, persons, strict=True):
+        decision = {"ground": "consent_withdrawn", "urgent": ticket == tickets[-1], "names": person["names"]}
         stack["adam"].change(f"/v1/tickets/{ticket}/approve", decision)
     for ticket in tickets:
         wait_until_completed(stack, ticket)
@@ -99,8 +99,11 @@ def fill(stack: Stack, folder: Path) -> dict[str, str]:
 
     webhook = ("webhook", "add", WEBHOOK, "--event", "ticket.completed", "--event", "ticket.rejected", "--json")
     ids["webhook"] = json.loads(stack.lacuna(*webhook))["id"]
-    key = json.loads(stack.lacuna("key", "create", "paula", "--role", "officer", "--label", "kept", "--json"))
-    ids |= {"key": key["id"], "key_secret": key["key"]}
+    person = json.loads(stack.lacuna("person", "add", "paula", "--role", "officer", "--json"))
+    stack.lacuna("grant", "confirm", person["id"])
+    first = json.loads(stack.lacuna("key", "create", "paula", "--role", "officer", "--label", "kept", "--json"))
+    second = json.loads(stack.lacuna("grant", "confirm", first["id"], "--json"))
+    ids |= {"key": first["id"], "key_secret": f"{first['key_part']}.{second['key_part']}"}
 
     imported = stack["olivia"].send(
         "POST", "/v1/imports?dry_run=false", content=IMPORT.encode(), headers={"Content-Type": "text/csv"}

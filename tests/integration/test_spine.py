@@ -126,7 +126,8 @@ def test_one_erasure_from_the_ticket_to_the_silence(world: World, reference: Ref
     with pytest.raises(ApiError, match="somebody else") as refused:
         world.olivia.post_with_etag(f"/v1/tickets/{ticket}/approve", GROUND)
     assert refused.value.http_status == 403
-    world.adam.post_with_etag(f"/v1/tickets/{ticket}/approve", GROUND)
+    names = [*person.subject.names, CANARIES["name"]]
+    world.adam.post_with_etag(f"/v1/tickets/{ticket}/approve", GROUND | {"names": names})
     wait(lambda: world.state(ticket) == "completed", "the ticket to be completed")
 
     assert revealed_facts(person, answers(world, person)) == []
@@ -146,7 +147,7 @@ def test_killed_refit_worker_loses_nothing(world: World, reference: Reference) -
     """A refit whose worker is killed -9 is taken up again when it is back, and the first person stays forgotten."""
     first, second = reference.of("forgettable")[3], reference.of("forgettable")[8]
     ticket = world.file(second)
-    world.adam.post_with_etag(f"/v1/tickets/{ticket}/approve", GROUND)
+    world.adam.post_with_etag(f"/v1/tickets/{ticket}/approve", GROUND | {"names": list(second.subject.names)})
     wait(lambda: world.olivia.get("/v1/status")["refits"][0]["status"] == "running", "the refit to begin", 30)
     os.killpg(world.running.supervisor.pid("refit"), signal.SIGKILL)
     wait(world.running.supervisor.failed.is_set, "the death to be noticed", 10)

@@ -185,9 +185,11 @@ def test_refit_on_top_forgets_a_ticket_of_then_and_a_new_one(upgraded: Upgraded)
     adam = now["adam"]
     person = people("forgettable")[5]
     new = file_ticket(now, person, urgent=True)
-    ground = {"ground": "consent_withdrawn"}
-    adam.change(f"/v1/tickets/{upgraded.ids['waiting']}/approve", ground)
-    adam.change(f"/v1/tickets/{new}/approve", ground)
+    ground: dict[str, Any] = {"ground": "consent_withdrawn"}
+    waiting = f"/v1/tickets/{upgraded.ids['waiting']}"
+    adam.post(f"{waiting}/material", {"reason": "to see what was sealed by the version before"})
+    adam.change(f"{waiting}/approve", ground)
+    adam.change(f"/v1/tickets/{new}/approve", ground | {"names": person["names"]})
     for ticket in (upgraded.ids["waiting"], new):
         wait_until_completed(now, ticket)
     before, version = (now["oscar"].get(f"/v1/erasers/{number}") for number in (promoted, promoted + 1))

@@ -53,6 +53,29 @@ class People:
         """Empty the cache of API keys, as happens by itself after two seconds."""
         cast(FastAPI, self.app.app).state.authenticator.forget()
 
+    def add(self, name: str, *roles: str, subject: dict[str, str] | None = None) -> str:
+        """Add a person, whom Rosa asks for and Viktor confirms; the id."""
+        body = {"name": name, "roles": roles} | ({"subject": subject} if subject else {})
+        return str(self.confirmed(self["rosa"].post("/v1/people", body))["person_id"])
+
+    def confirmed(self, asked: Any) -> Any:
+        """What Viktor is answered when he confirms the grant of `asked`, the answer to Rosa's request."""
+        assert asked.status_code == 202, asked.text
+        confirmed = self["viktor"].post(f"/v1/grants/{asked.json()['id']}/confirm")
+        assert confirmed.status_code == 200, confirmed.text
+        return confirmed.json()
+
+    def give_key(self, owner: str, *roles: str, **more: Any) -> str:
+        """A key of `owner`, which Rosa asks for and Viktor confirms. Adds the person where there is none."""
+        if owner not in {person["name"] for person in self["rosa"].get("/v1/people").json()["items"]}:
+            self.add(owner, *roles)
+        asked = self["rosa"].post("/v1/keys", {"owner": owner, "roles": roles} | more)
+        return f"{asked.json()['key_part']}.{self.confirmed(asked)['key_part']}"
+
+    def client_of(self, key: str) -> ApiClient:
+        """The client of whoever holds `key`."""
+        return ApiClient(self.app, key)
+
     def __getitem__(self, name: str) -> ApiClient:
         return ApiClient(self.app, self.keys[name])
 

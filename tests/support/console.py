@@ -78,7 +78,8 @@ class _Reader(HTMLParser):
             kind = values.get("type", "text")
             if kind == "file" or (kind in ("checkbox", "radio") and "checked" not in values):
                 return
-            self._open.fields.setdefault(values["name"], []).append(values.get("value", "on"))
+            blank = "on" if kind in ("checkbox", "radio") else ""
+            self._open.fields.setdefault(values["name"], []).append(values.get("value", blank))
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":

@@ -152,7 +152,9 @@ class RefitHarness:
         """An approved ticket with this content; its id."""
         body = {"names": list(names), "facts": list(facts), "photos": list(photos)}
         ticket = str(self.people["olivia"].post("/v1/tickets", body).json()["id"])
-        approval = self.people["adam"].post(f"/v1/tickets/{ticket}/approve", {"ground": "consent_withdrawn"})
+        approval = self.people["adam"].post(
+            f"/v1/tickets/{ticket}/approve", {"ground": "consent_withdrawn", "names": list(names)}
+        )
         assert approval.status_code == 200
         return ticket
 

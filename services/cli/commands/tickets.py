@@ -1,5 +1,6 @@
 """`lacuna ticket ...`: requests to be forgotten, from filing to the decision."""
 
+import json
 import re
 import time
 from collections.abc import Mapping
@@ -9,9 +10,9 @@ from typing import Annotated, Any, Final
 import typer
 
 from services.cli.client import Client, request_client
-from services.cli.files import read_as_data_url, read_bytes
+from services.cli.files import read_as_data_url, read_bytes, write_new_private_file
 from services.cli.options import DATA_FOLDER, As, Data, Json, Reason, TicketId
-from services.cli.render.tables import console, print_answer, print_json, print_table
+from services.cli.render.tables import console, counted, print_answer, print_json, print_table
 from services.cli.render.tickets import print_clock, print_ticket, print_tickets
 from shared.errors import BadInput, LacunaError
 
@@ -109,6 +110,10 @@ def show_ticket(ticket: TicketId, data: Data = DATA_FOLDER, account: As = "olivi
 @app.command()
 def approve(
     ticket: TicketId,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(help="A name of the person; every name of the ticket, unless you have looked at its material."),
+    ] = None,
     ground: Annotated[str, typer.Option(help="The ground of Article 17(1) GDPR.")] = "consent_withdrawn",
     urgent: Annotated[
         bool | None, typer.Option("--urgent/--not-urgent", help="As the ticket says where not given.")
@@ -117,8 +122,27 @@ def approve(
     account: As = "adam",
     as_json: Json = False,
 ) -> None:
-    """Approve a ticket that somebody else filed."""
-    _act(data, account, ticket, "approve", {"ground": ground, "urgent": urgent}, as_json)
+    """Approve a ticket that somebody else filed: name all whom it is about, or look at its material first."""
+    body = {"ground": ground, "urgent": urgent, "names": name or []}
+    _act(data, account, ticket, "approve", body, as_json)
+
+
+@app.command()
+def material(
+    ticket: TicketId,
+    reason: Reason,
+    out: Annotated[Path, typer.Option(help="A new file, which only you may read, for the material as JSON.")],
+    data: Data = DATA_FOLDER,
+    account: As = "adam",
+) -> None:
+    """Look at a ticket's names, facts and photographs before you approve it; the log says so."""
+    answer = request_client(data, account).post(f"/v1/tickets/{ticket}/material", {"reason": reason})
+    write_new_private_file(out, json.dumps(answer, indent=2, ensure_ascii=False).encode())
+    console.print(
+        f"{counted(len(answer['names']), 'name')}, {counted(len(answer['facts']), 'fact')} and "
+        f"{counted(len(answer['photos']), 'photo')} are in {out}: delete it when you have decided.",
+        markup=False,
+    )
 
 
 @app.command()

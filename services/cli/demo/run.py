@@ -83,6 +83,11 @@ def demo(
             folder, env=plan.environment, say=lambda what: console.print(f"starting {what} ...", style="dim")
         ) as running:
             result.seconds["stack_up"] = round(time.monotonic() - began, 1)
+            console.print(
+                f"While it runs, an officer's console is at [bold]{running.request_url}/console[/]; the keys are in "
+                f"{running.data / 'keys.json'}",
+                soft_wrap=True,
+            )
             run = _Demo.over(running, plan, result, console)
             _ask_before(run)
             _file_and_approve(run)
@@ -125,14 +130,14 @@ def _file_and_approve(run: _Demo) -> None:
         f": {counted(len(subject.facts), 'fact')}, {photos}.",
         sep="",
     )
-    approval = {"ground": "consent_withdrawn"}
+    approval = {"ground": "consent_withdrawn", "names": list(subject.names)}
     try:
         run.olivia.post_with_etag(f"/v1/tickets/{ticket}/approve", approval)
     except ApiError as exc:
         console.print(f"Olivia tries to approve it herself. {exc.http_status}:", styled(exc.detail, "italic"))
     run.adam.post_with_etag(f"/v1/tickets/{ticket}/approve", approval)
     run.result.seconds["filing"] = round(time.monotonic() - began, 2)
-    console.print("Adam, a second person, approves it.\n")
+    console.print("Adam, a second person, is told whom it is about, and approves it.\n")
 
 
 def _rebuild_and_promote(run: _Demo) -> None:

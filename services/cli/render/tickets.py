@@ -13,10 +13,11 @@ def print_tickets(answer: Mapping[str, Any]) -> None:
         console.print("There are no tickets.")
         return
     print_table(
-        ("ticket", "state", "due", "time used", "urgent", "facts", "photos", "filed by", "filed at", "decided by"),
+        ("ticket", "state", "due", "time used", "urgent", "names", "facts", "photos", "filed by", "filed at",
+         "decided by"),
         (
-            (t["id"], t["state"], _due(t), _time_used(t), t["urgent"], t["facts"], t["photos"], t["submitted_by"],
-             short_time(t["submitted_at"]), t["decided_by"])
+            (t["id"], t["state"], _due(t), _time_used(t), t["urgent"], t["names"], t["facts"], t["photos"],
+             t["submitted_by"], short_time(t["submitted_at"]), t["decided_by"])
             for t in answer["items"]
         ),
     )  # fmt: skip
@@ -27,7 +28,8 @@ def print_ticket(ticket: Mapping[str, Any]) -> None:
     why = f" ({words(ticket['review_reason'])})" if ticket["review_reason"] else ""
     console.print(bold(ticket["id"]), f"  {words(ticket['state'])}{why}", sep="")
     console.print(
-        f"{counted(ticket['facts'], 'fact')}, {counted(ticket['photos'], 'photo')}, "
+        f"{counted(ticket['names'], 'name')}, {counted(ticket['facts'], 'fact')}, "
+        f"{counted(ticket['photos'], 'photo')}, "
         f"filed by {ticket['submitted_by']} from {ticket['source']}, asked about in {', '.join(ticket['languages'])}",
     )
     due = ticket["due"]

@@ -9,7 +9,7 @@ from shared.domain.accounts import Role
 
 
 class ApiKeyCreate(StrictModel):
-    """A new API key. Without scopes it may do all that its roles allow."""
+    """A new API key of the person `owner`. Without scopes it may do all that its roles allow."""
 
     owner: Line
     roles: list[Role] = Field(min_length=1, max_length=7)

@@ -22,8 +22,8 @@ from shared.artifacts.payloads import load_subject
 from shared.core.clock import utc_now
 from shared.db.models.audit_kits import KitAccess, KitOpening
 from shared.db.models.tickets import Ticket
-from shared.db.repositories import audit_log, tickets
-from shared.domain.four_eyes import require_second_person, require_standing_request
+from shared.db.repositories import audit_log, people, tickets
+from shared.domain.four_eyes import Actor, is_same_person, require_standing_request
 from shared.errors import Conflict, Forbidden, NotFound
 
 
@@ -51,7 +51,8 @@ def grant_access(session: Session, principal: Principal, access: KitAccess) -> N
     more than a day ago.
     """
     now = utc_now()
-    require_second_person(principal.owner, {"requested the access": access.asked_by}, "allow it")
+    deeds = [("requested the access", access.asked_by)]
+    people.require_second_person(session, principal.tenant_id, principal.owner, deeds, "allow it")
     if access.allowed_at is not None or access.ended_at is not None:
         raise Conflict("The access was allowed before, or has ended.")
     require_standing_request(access.asked_at, now)
@@ -76,7 +77,8 @@ def open_kit(session: Session, context: AppContext, principal: Principal, access
     Raises Forbidden for anybody but the person who requested the access, Conflict where it was not granted, is over,
     or the kit is gone, and what fetching and unsealing the object raises.
     """
-    if access.asked_by != principal.owner:
+    asked_by = people.actors(session, principal.tenant_id, [access.asked_by])[access.asked_by]
+    if not is_same_person(asked_by, Actor(principal.owner, principal.person_id)):
         raise Forbidden(f"{access.asked_by} requested the access: nobody else may open the kit.")
     if access.allowed_at is None or access.expires_at is None:
         raise Conflict("Nobody has allowed the access yet.")

@@ -2,21 +2,22 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import Engine
 
-from services.request.auth.oidc import OidcProvider
+from services.request.auth.oidc import OidcProvider, Token
 from services.request.auth.principals import Principal
 from shared.core.clock import utc_now
 from shared.core.expiring_cache import ExpiringCache
 from shared.core.http import bearer_token_of
-from shared.db.repositories import api_keys
+from shared.db.repositories import api_keys, people
+from shared.db.repositories.api_keys import UsableKey
 from shared.db.session import transaction
 from shared.domain.accounts import EXCLUSIVE_ROLES
-from shared.errors import DutiesMixed, Unauthorized
+from shared.errors import DutiesMixed, Forbidden, Unauthorized
 
 KEY_REMEMBERED_S: Final = 2.0
 MOST_REMEMBERED: Final = 1000
@@ -57,11 +58,17 @@ class Authenticator:
     def authenticate(self, credential: str) -> Principal:
         """The principal of an API key or a token.
 
-        A key is remembered for KEY_REMEMBERED_S: so long it is still accepted after another process revoked it. Raises
-        Unauthorized where the credential is not valid now, DutiesMixed where its roles exclude each other.
+        It may do no more than its person. A key, or the person of a token, is remembered for KEY_REMEMBERED_S: so long
+        it is still accepted after another process revoked it. Raises Unauthorized where the credential is not valid
+        now, Forbidden where a token belongs to no person, DutiesMixed where its roles exclude each other.
         """
         if self.provider is not None and credential.count(".") == 2:
-            principal = self.provider.principal(credential)
+            token = self.provider.check(credential)
+            check_duties(token.roles)
+            person = self._by_digest.get_or_load(
+                _digest(f"{token.issuer} {token.subject}"), lambda: self._by_subject(token)
+            )
+            principal = replace(person, roles=tuple(role for role in token.roles if role in person.roles))
         else:
             principal = self._by_digest.get_or_load(_digest(credential), lambda: self._by_key(credential))
         self._once_valid.get_or_load(_digest(credential), lambda: True)
@@ -70,13 +77,26 @@ class Authenticator:
 
     def _by_key(self, credential: str) -> Principal:
         with transaction(self.database) as session:
-            key = api_keys.find_api_key(session, credential)
-            if key is None:
+            usable = api_keys.find_api_key(session, credential)
+            if usable is None:
                 raise Unauthorized("This key is not known, has expired, or was revoked.")
-            now = utc_now()
+            key, now = usable.key, utc_now()
             if key.last_used_at is None or abs(now - key.last_used_at) > LAST_USE_EVERY:
                 key.last_used_at = now
-            return Principal(key.tenant_id, key.owner, tuple(key.roles), tuple(key.scopes))
+            return principal_of_key(usable)
+
+    def _by_subject(self, token: Token) -> Principal:
+        with transaction(self.database) as session:
+            person = people.find_by_subject(session, token.issuer, token.subject)
+            if person is None or person.disabled_at is not None:
+                raise Forbidden("This account belongs to nobody who works here: two administrators have to add it.")
+            return Principal(person.tenant_id, person.name, tuple(person.roles), person_id=person.id)
+
+
+def principal_of_key(usable: UsableKey) -> Principal:
+    """Who calls with this key."""
+    key = usable.key
+    return Principal(key.tenant_id, usable.owner, usable.roles, tuple(key.scopes), key.person_id, key.expires_at)
 
 
 def _digest(credential: str) -> str:

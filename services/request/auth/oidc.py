@@ -18,9 +18,8 @@ from urllib.parse import urlsplit
 import httpx
 import jwt
 
-from services.request.auth.principals import Principal
 from shared.core.config import Settings, read_pairs
-from shared.domain.accounts import DEFAULT_TENANT, ROLES
+from shared.domain.accounts import ROLES
 from shared.errors import BadInput, Unauthorized, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -30,9 +29,18 @@ FETCH_PAUSE_S: Final = 10.0  # between two attempts, also where the first failed
 FETCH_S: Final = 8.0  # of one attempt, however slowly the provider goes on
 STEP_S: Final = 3.0
 MOST_WAITING: Final = 4  # requests that wait for an attempt; half of the threads that check credentials
-LONGEST_SUBJECT: Final = 195  # characters; OpenID Connect allows 255 of ASCII, and a name has 200 with its prefix
+LONGEST_SUBJECT: Final = 255  # characters: OpenID Connect Core 1.0, section 2
 MOST_DOCUMENT: Final = 256 * 1024
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True)
+class Token:
+    """What a valid token says. `subject` is the one name that an issuer never gives to another account."""
+
+    issuer: str
+    subject: str
+    roles: tuple[str, ...]
 
 
 @dataclass
@@ -69,8 +77,8 @@ class OidcProvider:
             settings.oidc.leeway_s,
         )
 
-    def principal(self, token: str) -> Principal:
-        """The person whose token it is. Raises Unauthorized, which says only which check failed."""
+    def check(self, token: str) -> Token:
+        """What the token says, once its signature is checked. Raises Unauthorized, which says which check failed."""
         try:
             header = jwt.get_unverified_header(token)
             if header.get("alg") not in ALGORITHMS:
@@ -97,17 +105,10 @@ class OidcProvider:
             raise Unauthorized("The token comes from another issuer.") from exc
         except (jwt.PyJWTError, ValueError) as exc:
             raise Unauthorized("The token is not valid.") from exc
-        return Principal(DEFAULT_TENANT, self._name(claims), self._roles(claims))
-
-    def _name(self, claims: dict[str, Any]) -> str:
-        """The claim `sub`: the only name that an issuer never gives to another person.
-
-        Raises Unauthorized for one that is empty, or too long to be kept whole: cut, two people would be one.
-        """
         subject = claims["sub"]
         if not isinstance(subject, str) or not subject.strip() or len(subject) > LONGEST_SUBJECT:
             raise Unauthorized(f"The token names nobody: its subject has to have 1 to {LONGEST_SUBJECT} characters.")
-        return f"oidc:{subject}"
+        return Token(self.issuer, subject, self._roles(claims))
 
     def _roles(self, claims: dict[str, Any]) -> tuple[str, ...]:
         claim: Any = claims

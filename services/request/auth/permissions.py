@@ -11,7 +11,7 @@ from typing import Final
 from services.request.auth.principals import Principal
 from shared.core.admission import MB, SMALL, BodyBound
 from shared.core.http import require_role
-from shared.domain.accounts import Role
+from shared.domain.accounts import MODEL_SCOPE, Role
 from shared.errors import InsufficientScope
 
 READ: Final[tuple[Role, ...]] = ("requester", "officer", "approver", "auditor", "operator", "admin")
@@ -44,6 +44,7 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "show_ticket": Permission(READ, "tickets:read"),
     "search_tickets": Permission(("officer", "approver", "admin"), "tickets:read"),
     "approve": Permission(DECIDE, "tickets:write"),
+    "show_material": Permission(DECIDE, "material:read"),
     "reject": Permission(MANAGE, "tickets:write"),
     "withdraw": Permission(MANAGE, "tickets:write"),
     # case work
@@ -82,6 +83,17 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "promote": Permission(PROMOTE, "erasers:write"),
     "rollback": Permission(PROMOTE, "erasers:write"),
     "forward_eraser": Permission(PROMOTE, "erasers:write"),
+    # people, and what two administrators give them
+    "ask_person": Permission(("admin",), "people:write"),
+    "ask_roles": Permission(("admin",), "people:write"),
+    "ask_subject": Permission(("admin",), "people:write"),
+    "disable_person": Permission(("admin",), "people:write"),
+    "list_people": Permission(("admin", "auditor"), "people:read"),
+    "show_person": Permission(("admin", "auditor"), "people:read"),
+    "list_grants": Permission(("admin", "auditor"), "people:read"),
+    "show_grant": Permission(("admin", "auditor"), "people:read"),
+    "confirm_grant": Permission(("admin",), "people:write"),
+    "end_grant": Permission(("admin",), "people:write"),
     # keys
     "create_key": Permission(("admin",), "keys:write"),
     "list_keys": Permission(("admin", "auditor"), "keys:read"),
@@ -118,6 +130,7 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "register_kpis": Permission(REGISTER, "registers:read"),
     "status": Permission(READ, "status:read"),
 }
+SCOPES: Final = frozenset(permission.scope for permission in PERMISSIONS.values()) | {MODEL_SCOPE}
 # Answered to everybody: they tell nothing about anybody.
 OPEN: Final = frozenset({"healthz", "readyz", "list_problems", "show_problem"})
 

@@ -1,17 +1,21 @@
 """Principal: the authenticated caller, as the rules see it."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
 
 
 @dataclass(frozen=True)
 class Principal:
     """An authenticated person or machine.
 
-    `owner` is the name that is written to tickets and to the audit log. `scopes` narrow what the roles allow;
-    an empty tuple does not narrow it.
+    `owner` is the person's name, which is written to tickets and to the audit log. `scopes` narrow what the roles
+    allow; an empty tuple does not narrow it. `expires_at` is when the key ends, and what it gives with it.
     """
 
     tenant_id: str
     owner: str
     roles: tuple[str, ...]
     scopes: tuple[str, ...] = ()
+    person_id: UUID | None = None  # None: an import that goes on under its owner's name
+    expires_at: datetime | None = None

@@ -23,9 +23,9 @@ from shared.db.models.erasers import (
     VersionTicket,
 )
 from shared.db.models.tickets import Ticket
-from shared.db.repositories import audit_log, audits, rollouts, tickets
+from shared.db.repositories import audit_log, audits, people, rollouts, tickets
 from shared.domain.accounts import SYSTEM_ACTOR
-from shared.domain.four_eyes import require_second_person, require_standing_request
+from shared.domain.four_eyes import require_standing_request
 from shared.domain.ticket_lifecycle import is_allowed
 from shared.errors import Conflict, NotAudited, NotFound
 
@@ -69,7 +69,8 @@ def confirm(session: Session, principal: Principal, state: DesiredState | None, 
     who were not listed when it was asked for.
     """
     now = utc_now()
-    require_second_person(principal.owner, {"asked for this break-glass access": access.asked_by}, "confirm it")
+    deeds = [("asked for this break-glass access", access.asked_by)]
+    people.require_second_person(session, principal.tenant_id, principal.owner, deeds, "confirm it")
     if access.confirmed_at is not None or access.ended_at is not None:
         raise Conflict("It was confirmed, or is over, already.")
     require_standing_request(access.asked_at, now)

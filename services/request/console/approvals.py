@@ -57,7 +57,7 @@ def approve(form: FormDep) -> Response:
     visit, outcomes = form.visit, []
     permitted = visit.permit(tickets.approve)
     for ticket_id in form.texts("looked_at"):
-        values = {"ground": form.text(f"ground-{ticket_id}")}
+        values = {"ground": form.text(f"ground-{ticket_id}"), "names": form.lines(f"names-{ticket_id}")}
         try:
             body = form.body(TicketApprove, values)
             permitted(ticket_id, body, form.mutation(form.text(f"etag-{ticket_id}"), part=f"-{ticket_id}"))

@@ -3,19 +3,18 @@
 import base64
 import json
 from collections.abc import Mapping
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from fastapi import Response
 from starlette.datastructures import UploadFile
 
 from services.request.console.routing import console_router
-from services.request.console.visit import Form, FormDep, Visit, VisitDep
+from services.request.console.visit import Form, FormDep, Visit, VisitDep, first_moment
 from services.request.tickets import endpoints as tickets
 from services.request.tickets.schemas import TicketCreate, TicketUpdate
 from shared.domain.regimes import REGIMES
-from shared.errors import BadInput, LacunaError
+from shared.errors import LacunaError
 from shared.probes.attribute_types import LANGUAGES
 
 router = console_router()
@@ -132,14 +131,9 @@ def _photo(file: UploadFile) -> str:
 
 
 def _received_at(form: Form) -> datetime | None:
-    """The first moment of the day that was typed, on the clocks of the installation's zone."""
-    if not (text := form.text("received_on")):
-        return None
-    try:
-        day = datetime.strptime(text, "%Y-%m-%d").date()
-    except ValueError as exc:
-        raise BadInput("The day of receipt is written as year-month-day.") from exc
-    return datetime.combine(day, time(), ZoneInfo(form.visit.context.zone))
+    """The first moment of the day of receipt; None where none was typed."""
+    text = form.text("received_on")
+    return first_moment(text, form.visit.context.zone) if text else None
 
 
 def _typed(form: Form) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from babel.support import Translations
 FOLDER: Final = Path(__file__).with_name("languages")
 LANGUAGES: Final = {"en": "English", "de": "Deutsch"}
 DEFAULT: Final = "en"
-MOMENT: Final = "d MMM y, HH:mm z"
+DAYS: Final = {"en": "d MMM y", "de": "d. MMM y"}
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class Language:
 
     def moment(self, value: datetime, zone: str) -> str:
         """A moment as it is on the clocks of `zone`: 29 Nov 2026, 14:05 CET."""
-        return format_datetime(value, MOMENT, ZoneInfo(zone), locale=self.locale)
+        return format_datetime(value, f"{DAYS[self.code]}, HH:mm z", ZoneInfo(zone), locale=self.locale)
 
     def day(self, value: date) -> str:
         """A day: 29 Nov 2026."""
-        return format_date(value, "d MMM y", locale=self.locale)
+        return format_date(value, DAYS[self.code], locale=self.locale)
 
     def span(self, value: timedelta) -> str:
         """A duration in its largest unit: 3 days, 5 hours."""

@@ -39,6 +39,14 @@ TO_DECIDE: Final = mark("Waits for a decision by somebody who neither filed it n
 NAMESAKE: Final = mark(
     "Another open request has the same name. Look at both, then decide: the same person, or a namesake?"
 )
+ADDS_MATERIAL: Final = mark(
+    "An earlier request about the same person is open, and this one says more. Both are decided, and what each of them "
+    "says is forgotten."
+)
+ORIGINAL_ENDED: Final = mark(
+    "It was set aside as a duplicate, and the other request ended without an eraser. Its own clock counts from its "
+    "receipt: it waits for a decision."
+)
 NO_LEAK: Final = mark(
     "The model told nothing about this person before anything was erased. Refuse it with that reason, or correct the "
     "material and approve it again."
@@ -70,15 +78,17 @@ SET_ASIDE: Final = mark(
 
 def sentence(ticket: TicketResponse, around: Surroundings, language: Language) -> str:
     """What happens now with the ticket and what comes next."""
+    doubt = DOUBT_PAUSED if ticket.clock == "paused" else DOUBT_RUNNING
+    failure = SET_ASIDE if ticket.review_reason == "set_aside" else FAILED
     chosen: dict[str, Callable[[], str]] = {
         "under_review": lambda: _review(ticket, language),
-        "identity_pending": lambda: language.gettext(DOUBT_PAUSED if ticket.clock == "paused" else DOUBT_RUNNING),
+        "identity_pending": lambda: language.gettext(doubt),
         "duplicate": lambda: language.gettext(DUPLICATE) % {"other": ticket.duplicate_of},
         "approved": lambda: (
             language.gettext(APPROVED) % {"at": language.moment(next_nightly(around.nightly_hour), around.zone)}
         ),
         "deploying": lambda: language.gettext(DEPLOYING) % {"covering": around.covering, "replicas": around.replicas},
-        "failed": lambda: language.gettext(SET_ASIDE if ticket.review_reason == "set_aside" else FAILED),
+        "failed": lambda: language.gettext(failure),
     }
     special = chosen.get(ticket.state)
     return special() if special else language.gettext(SENTENCES[ticket.state])
@@ -90,5 +100,10 @@ def next_nightly(hour: int) -> datetime:
 
 
 def _review(ticket: TicketResponse, language: Language) -> str:
-    reasons = {"possible_namesake": NAMESAKE, "no_leak_found": NO_LEAK}
+    reasons = {
+        "possible_namesake": NAMESAKE,
+        "adds_material": ADDS_MATERIAL,
+        "original_ended": ORIGINAL_ENDED,
+        "no_leak_found": NO_LEAK,
+    }
     return language.gettext(reasons.get(ticket.review_reason or "", TO_DECIDE))

@@ -35,10 +35,10 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
 }
 
 
-def render(language: Language, zone: str, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+def render(language: Language, zone: str, template: str, status_code: int = 200, **values: Any) -> HTMLResponse:
     """The page made from `template`; moments are shown on the clocks of `zone`."""
     shown = {"language": language, "languages": LANGUAGES, "zone": zone, "words": words} | values
-    return HTMLResponse(_environment(language).get_template(template).render(shown), status, SECURITY_HEADERS)
+    return HTMLResponse(_environment(language).get_template(template).render(shown), status_code, SECURITY_HEADERS)
 
 
 @lru_cache
@@ -57,6 +57,7 @@ def _environment(language: Language) -> Environment:
         "day": language.day,
         "number": language.number,
         "percent": language.percent,
+        "instant": datetime.fromisoformat,
         "label": lambda code: language.gettext(words.label(code)),
     }
     environment.globals["static"] = static_url

@@ -1,7 +1,8 @@
 """Sessions of the console: a secret in a cookie, of which the database keeps the sha256.
 
 A session of an API key is worth what the key is worth: the key is looked at again at every request, so that a revoked
-or expired key ends its sessions. A session of the OpenID provider keeps the roles of its token, and is short.
+or expired key ends its sessions. A session of the OpenID provider keeps the person and the roles of its token, and is
+short. Neither may do more than its person.
 """
 
 import hashlib
@@ -13,11 +14,12 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from services.request.auth.authentication import check_duties
+from services.request.auth.authentication import check_duties, principal_of_key
 from services.request.auth.principals import Principal
 from shared.core.clock import utc_now
-from shared.db.models.tenancy import ApiKey, ConsoleSession
-from shared.db.repositories import api_keys
+from shared.db.models.tenancy import ConsoleSession
+from shared.db.repositories import api_keys, people
+from shared.db.repositories.api_keys import UsableKey
 from shared.db.session import transaction
 from shared.domain.accounts import ROLES
 from shared.errors import Forbidden, Unauthorized
@@ -42,10 +44,11 @@ def begin_with_key(database: Engine, key: str) -> SignedIn:
     Raises Unauthorized where the key is not valid, Forbidden where none of its roles has a page of the console.
     """
     with transaction(database) as session:
-        row = api_keys.find_api_key(session, key)
-        if row is None:
+        usable = api_keys.find_api_key(session, key)
+        if usable is None:
             raise Unauthorized("This key is not known, has expired, or was revoked.")
-        _check_roles(row.roles)
+        _check_roles(usable.roles)
+        row = usable.key
         now = utc_now()
         ends = min(now + KEY_SESSION, row.expires_at or now + KEY_SESSION)
         secret = secrets.token_urlsafe(32)
@@ -58,7 +61,7 @@ def begin_with_key(database: Engine, key: str) -> SignedIn:
 
 
 def begin_with_subject(database: Engine, principal: Principal) -> SignedIn:
-    """Begin a session of a person whom the OpenID provider named. Raises Forbidden as `begin_with_key` does."""
+    """Begin a session of whom `Authenticator` found for a token. Raises Forbidden as `begin_with_key` does."""
     _check_roles(principal.roles)
     now, secret = utc_now(), secrets.token_urlsafe(32)
     with transaction(database) as session:
@@ -82,7 +85,12 @@ def principal_of(database: Engine, secret: str) -> Principal:
         if row is None or row.ended_at is not None or row.expires_at <= utc_now():
             raise Unauthorized(OVER)
         if row.api_key_id is None:
-            principal = Principal(row.tenant_id, row.subject or "", tuple(row.roles or ()))
+            person = people.find_by_name(session, row.tenant_id, row.subject or "")
+            if person is None or person.disabled_at is not None:
+                raise Unauthorized(OVER)
+            check_duties(row.roles or ())
+            given = tuple(role for role in row.roles or () if role in person.roles)
+            principal = Principal(row.tenant_id, person.name, given, person_id=person.id)
         else:
             principal = _of_key(api_keys.find_api_key_by_id(session, row.api_key_id))
     check_duties(principal.roles)
@@ -102,10 +110,10 @@ def session_id(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _of_key(key: ApiKey | None) -> Principal:
-    if key is None:
+def _of_key(usable: UsableKey | None) -> Principal:
+    if usable is None:
         raise Unauthorized("The key of this session has expired or was revoked. Sign in again.")
-    return Principal(key.tenant_id, key.owner, tuple(key.roles), tuple(key.scopes))
+    return principal_of_key(usable)
 
 
 def _check_roles(roles: Iterable[str]) -> None:

@@ -3,26 +3,35 @@
 from dataclasses import replace
 from typing import Final
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from services.request.auth.permissions import PERMISSIONS
-from services.request.console import approvals, filing, queue, sign_in, ticket
-from services.request.console.rendering import FOLDER, SECURITY_HEADERS, STATIC
-from services.request.console.routing import HOME, console_router
+from services.request.console import administration, approvals, erasers, filing, queue, sign_in, supervision, ticket
+from services.request.console.rendering import FOLDER, SECURITY_HEADERS, STATIC, render
+from services.request.console.routing import HOME, console_router, language_of
 from services.request.console.visit import VisitDep
 from shared.errors import NotFound
 
 # In this order: /console/tickets/new is not a request of the number `new`.
-ROUTERS: Final = (sign_in.router, queue.router, filing.router, approvals.router, ticket.router)
-# Forms with photographs are as large as the operation that they call allows; all others are small.
-LARGE_FORMS: Final = {"file": "submit", "edit": "edit_ticket"}
+ROUTERS: Final = (
+    sign_in.router,
+    queue.router,
+    filing.router,
+    approvals.router,
+    ticket.router,
+    erasers.router,
+    supervision.router,
+    administration.router,
+)
+# Forms with files are as large as the operation that they call allows; all others are small.
+LARGE_FORMS: Final = {"file": "submit", "edit": "edit_ticket", "add_retain_set": "add_retain_set"}
 FORM_BODIES: Final = tuple(
     (route.path_regex, replace(PERMISSIONS[LARGE_FORMS[route.name]].body, members=None))
-    for route in filing.router.routes
+    for route in (*filing.router.routes, *administration.router.routes)
     if isinstance(route, APIRoute) and route.name in LARGE_FORMS
 )
 KEPT: Final = "public, max-age=31536000, immutable"  # the address of a file names its content (`static_url`)
@@ -39,7 +48,7 @@ class _StaticFiles(StaticFiles):
 
 
 def install_console(app: FastAPI) -> None:
-    """Add the console to the application, at `/console`."""
+    """Add the console to the application, at `/console`, and the API's documentation at `/docs`."""
     for router in ROUTERS:
         app.include_router(router)
     app.mount(STATIC, _StaticFiles(directory=FOLDER / "static"), name="console_static")
@@ -50,6 +59,12 @@ def install_console(app: FastAPI) -> None:
 def root() -> Response:
     """To the console."""
     return RedirectResponse(HOME, 303)
+
+
+@rest.get("/docs")
+def api_docs(request: Request) -> Response:
+    """The API's documentation, with files of this service alone: it works without the internet."""
+    return render(language_of(request), request.app.state.context.zone, "api_docs.html")
 
 
 @rest.get(f"{HOME}/{{path:path}}")

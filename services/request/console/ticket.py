@@ -78,7 +78,8 @@ def show(ticket_id: str, visit: VisitDep) -> Response:
 @router.post(f"{PATH}/approve")
 def approve(ticket_id: str, form: FormDep) -> Response:
     """Approve it."""
-    body = form.body(TicketApprove, {"ground": form.text("ground"), "urgent": bool(form.text("urgent"))})
+    values = {"ground": form.text("ground"), "urgent": bool(form.text("urgent")), "names": form.lines("names")}
+    body = form.body(TicketApprove, values)
     form.visit.permit(tickets.approve)(ticket_id, body, form.mutation())
     return form.done(_path(ticket_id), "approve")
 

@@ -11,8 +11,10 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -65,7 +67,7 @@ class Visit:
         require_permission(self.principal, operation.__name__)
         return operation
 
-    def page(self, template: str, status: int = 200, **values: Any) -> Response:
+    def page(self, template: str, status_code: int = 200, **values: Any) -> Response:
         """The page made from `template`."""
         own = {
             "visit": self,
@@ -75,7 +77,7 @@ class Visit:
             "navigation": navigation(self.may, self.request.url.path),
             "done": self.request.query_params.get("done", ""),
         }
-        return render(self.language, self.context.zone, template, status, **own, **values)
+        return render(self.language, self.context.zone, template, status_code, **own, **values)
 
     def fragment(self, template: str, **values: Any) -> Response:
         """A part of a page that refreshes itself."""
@@ -99,6 +101,10 @@ class Form:
         values = (value for value in self.fields.getlist(name) if isinstance(value, str))
         return [value.strip() for value in values if value.strip()]
 
+    def lines(self, name: str) -> list[str]:
+        """The lines of a field that are not blank."""
+        return [line.strip() for line in self.text(name).splitlines() if line.strip()]
+
     def files(self, name: str) -> list[UploadFile]:
         """The files of a field; a browser sends a nameless one where none was chosen."""
         return [value for value in self.fields.getlist(name) if isinstance(value, UploadFile) and value.filename]
@@ -110,15 +116,16 @@ class Form:
     def mutation(self, etag: str | None = None, part: str = "") -> Mutation:
         """The change that the form asks for, based on `etag` or on its field of that name.
 
-        `part` distinguishes the changes of a form that makes several.
+        `part` distinguishes the changes of a form that makes several. The same form sent twice is one change; one that
+        somebody went back to and filled in anew is another.
         """
-        once = self.text("once")
+        digest = hashlib.sha256(f"{self.visit.request.url.path}\n{part}\n{self._digest()}".encode()).hexdigest()
         return Mutation(
             self.visit.context,
             self.visit.principal,
-            f"console-{once}{part}" if once else None,
+            f"console-{digest}" if self.text("once") else None,
             etag or self.text("etag") or None,
-            hashlib.sha256(f"{self.visit.request.url.path}\n{part}\n{self._digest()}".encode()).hexdigest(),
+            digest,
         )
 
     def done(self, path: str, what: str) -> Response:
@@ -126,8 +133,20 @@ class Form:
         return RedirectResponse(f"{path}?done={what}", 303)
 
     def _digest(self) -> str:
-        sent = [(name, value if isinstance(value, str) else value.size) for name, value in self.fields.multi_items()]
+        """SHA-256 of everything that was sent, `once` among it, which no other page has."""
+        sent = [
+            (name, value if isinstance(value, str) else _file_digest(value))
+            for name, value in self.fields.multi_items()
+        ]
         return hashlib.sha256(json.dumps(sent).encode()).hexdigest()
+
+
+def _file_digest(file: UploadFile) -> str:
+    digest = hashlib.sha256()
+    while piece := file.file.read(1 << 20):
+        digest.update(piece)
+    file.file.seek(0)
+    return digest.hexdigest()
 
 
 def read_body(model: type[Model], values: Mapping[str, Any]) -> Model:
@@ -136,6 +155,14 @@ def read_body(model: type[Model], values: Mapping[str, Any]) -> Model:
         return model.model_validate(values)
     except ValidationError as exc:
         raise BadInput(summarize_validation_errors(exc.errors())) from exc
+
+
+def first_moment(day: str, zone: str) -> datetime:
+    """The first moment of a day, typed as year-month-day, on the clocks of `zone`. Raises BadInput."""
+    try:
+        return datetime.combine(date.fromisoformat(day), time(), ZoneInfo(zone))
+    except ValueError as exc:
+        raise BadInput("A day is written as year-month-day.") from exc
 
 
 def visit_of(request: Request) -> Visit:

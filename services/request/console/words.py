@@ -30,6 +30,8 @@ LABELS: Final = {
     "regressed": mark("exposed again"),
     # reviews
     "possible_namesake": mark("possible namesake"),
+    "adds_material": mark("says more than an earlier request"),
+    "original_ended": mark("no duplicate any more"),
     "no_leak_found": mark("the model tells nothing"),
     "set_aside": mark("set aside after its audit"),
     "own_audit_failed": mark("its own audit failed"),
@@ -80,6 +82,9 @@ LABELS: Final = {
     "gdpr": mark("GDPR"),
     "uk_gdpr": mark("UK GDPR"),
     "ccpa": mark("CCPA"),
+    "fit": mark("fit"),
+    "calibration": mark("calibration"),
+    "held_out": mark("held out"),
     # refits, audits, replicas, deliveries
     "queued": mark("waits for its audit"),
     "waiting": mark("waiting"),

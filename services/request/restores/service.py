@@ -20,8 +20,8 @@ from shared.core.clock import utc_now
 from shared.db.models.erasers import EraserVersion
 from shared.db.models.operations import RestoreAcceptance
 from shared.db.models.transparency import LogLeaf
-from shared.db.repositories import audit_log, rollouts
-from shared.domain.four_eyes import require_second_person, require_standing_request
+from shared.db.repositories import audit_log, people, rollouts
+from shared.domain.four_eyes import require_standing_request
 from shared.errors import Conflict, IntegrityFailure, NotFound, StaleRestore, StoreUnavailable
 from shared.storage.base import ObjectStore
 from shared.storage.object_keys import NEWEST_CHECKPOINT
@@ -78,7 +78,8 @@ def confirm(session: Session, context: AppContext, principal: Principal, accepta
     Raises FourEyes for whoever asked, Conflict where it is confirmed, a day old, or the mark has changed since.
     """
     acceptance = get(session, acceptance_id, lock=True)
-    require_second_person(principal.owner, {"asked to accept this restore": acceptance.asked_by}, "confirm it")
+    deeds = [("asked to accept this restore", acceptance.asked_by)]
+    people.require_second_person(session, principal.tenant_id, principal.owner, deeds, "confirm it")
     if acceptance.confirmed_at is not None:
         raise Conflict("It was confirmed already.")
     require_standing_request(acceptance.asked_at, utc_now())

@@ -27,12 +27,14 @@ from services.request.tickets import (
     identity_checks,
     intake,
     legal_holds,
+    material_checks,
     notices,
     service,
 )
 from services.request.tickets.responses import (
     ClockResponse,
     ExtendedTicketResponse,
+    MaterialResponse,
     RefusalResponse,
     TicketList,
     TicketPage,
@@ -60,6 +62,7 @@ from shared.errors import Conflict, StoreUnavailable
 
 router = APIRouter(tags=["tickets"])
 MOST_ESCALATIONS: Final = 200
+MATERIAL: Final = frozenset({"names", "facts", "photos"})
 
 
 @router.post("/v1/tickets", status_code=201, response_model=TicketResponse)
@@ -117,10 +120,23 @@ def edit_ticket(ticket_id: str, body: TicketUpdate, mutation: MutationDep) -> JS
 
 @router.post("/v1/tickets/{ticket_id}/approve", response_model=TicketResponse)
 def approve(ticket_id: str, body: TicketApprove, mutation: MutationDep) -> JSONResponse:
-    """Approve a ticket that somebody else filed."""
+    """Approve a ticket that somebody else filed, naming all whom it is about or having looked at its material."""
     return _change(
-        mutation, ticket_id, lambda session, ticket: service.approve(session, mutation.principal, ticket, body)
+        mutation,
+        ticket_id,
+        lambda session, ticket: service.approve(session, mutation.context, mutation.principal, ticket, body),
     )
+
+
+@router.post("/v1/tickets/{ticket_id}/material", response_model=MaterialResponse)
+def show_material(ticket_id: str, body: ReasonBody, mutation: MutationDep) -> JSONResponse:
+    """Show the sealed material to an approver. The reason stands in the history, and a leaf in the log."""
+
+    def show(session: Session) -> MutationResult:
+        ticket = _finder(mutation, ticket_id)(session)
+        return MutationResult(material_checks.show(session, mutation.context, mutation.principal, ticket, body.reason))
+
+    return mutation.run_once(show, hide=MATERIAL)
 
 
 @router.post("/v1/tickets/{ticket_id}/reject", response_model=TicketResponse)

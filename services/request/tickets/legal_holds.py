@@ -8,8 +8,7 @@ from sqlalchemy.orm import Session
 from services.request.auth.principals import Principal
 from shared.core.clock import utc_now
 from shared.db.models.tickets import Ticket, TicketHold
-from shared.db.repositories import tickets
-from shared.domain.four_eyes import require_second_person
+from shared.db.repositories import people, tickets
 from shared.errors import Conflict, OnHold
 
 
@@ -39,7 +38,8 @@ def release(session: Session, principal: Principal, ticket: Ticket, note: str) -
         held.release_asked_by, held.release_asked_at = principal.owner, utc_now()
         tickets.record(session, ticket, principal.owner, note, "hold.release_asked")
     else:
-        require_second_person(principal.owner, {"asked for the release": held.release_asked_by}, "confirm it")
+        deeds = [("asked for the release", held.release_asked_by)]
+        people.require_second_person(session, ticket.tenant_id, principal.owner, deeds, "confirm it")
         held.released_by, held.released_at = principal.owner, utc_now()
         tickets.record(session, ticket, principal.owner, note, "hold.released")
     return held

@@ -11,6 +11,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from services.request.api.responses import AccountName, ItemList, Page, ResponseModel, Sha256, TicketId
+from services.request.audit_kits.responses import FactResponse
 from services.request.tickets.escalations import highest_steps
 from services.request.tickets.legal_holds import open_hold
 from shared.db.models.tickets import Disposal, Ticket, TicketClock, TicketEvent, TicketHold
@@ -31,6 +32,7 @@ class TicketSummary(ResponseModel):
     urgent: bool = Field(examples=[True])
     source: str = Field(examples=["web-form"])
     external_ref: str | None = Field(examples=["case-1042"])
+    names: int = Field(description="How many names it has.", examples=[1])
     photos: int = Field(description="How many were filed.", examples=[1])
     facts: int = Field(description="How many were filed.", examples=[2])
     languages: list[str] = Field(description="In which people ask about the person.", examples=[["de", "en"]])
@@ -131,6 +133,15 @@ class TicketResponse(TicketSummary):
     disposals: list[DisposalResponse]
 
 
+class MaterialResponse(ResponseModel):
+    """The sealed material of a ticket. A replay of the request has null in place of its content."""
+
+    ticket: TicketId
+    names: list[str] | None = Field(examples=[["Mara Lindqvist"]])
+    facts: list[FactResponse] | None
+    photos: list[str] | None = Field(description="Pictures as data URLs.", examples=[["data:image/png;base64,..."]])
+
+
 class ExtendedTicketResponse(TicketResponse):
     """A ticket whose deadline was extended."""
 
@@ -204,6 +215,7 @@ def _summary(ticket: Ticket) -> dict[str, Any]:
         "urgent": ticket.urgent,
         "source": ticket.source,
         "external_ref": ticket.external_ref,
+        "names": len(ticket.subject_index),
         "photos": ticket.photos,
         "facts": ticket.facts,
         "languages": list(ticket.languages),

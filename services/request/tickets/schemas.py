@@ -96,6 +96,12 @@ class TicketApprove(StrictModel):
     """Article 17(1) GDPR: the ground on which the person may be forgotten, (a) to (f)."""
 
     ground: Ground
+    names: list[Line] = Field(
+        default_factory=list,
+        max_length=10,
+        description="every name of the ticket, in any order; not needed by whoever has looked at its material",
+        examples=[["Mara Lindqvist"]],
+    )
     urgent: bool | None = Field(default=None, description="start the refit at once; as filed where not given")
 
 

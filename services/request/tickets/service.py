@@ -6,20 +6,22 @@ Knows no HTTP.
 from sqlalchemy.orm import Session
 
 from services.request.auth.principals import Principal
-from services.request.tickets import legal_holds
+from services.request.context import AppContext
+from services.request.tickets import legal_holds, material_checks
 from services.request.tickets.schemas import TicketApprove, TicketReject, TicketWithdraw
 from shared.core.clock import utc_now
 from shared.db.models.tickets import Ticket
-from shared.db.repositories import audit_log, refits, tickets
-from shared.domain.four_eyes import require_second_person
+from shared.db.repositories import audit_log, people, refits, tickets
 
 
-def approve(session: Session, principal: Principal, ticket: Ticket, body: TicketApprove) -> None:
+def approve(session: Session, context: AppContext, principal: Principal, ticket: Ticket, body: TicketApprove) -> None:
     """Approve the ticket; if it is urgent, its refit is ordered at once.
 
-    Raises FourEyes for whoever filed or last edited it, Conflict where it was decided before.
+    Raises FourEyes for whoever filed it or edited it at any time, MaterialUnseen for whoever neither names all whom it
+    is about nor has looked at its material, Conflict where it was decided before.
     """
     tickets.advance(session, ticket, "approve", principal.owner, body.ground, roles=principal.roles, ground=body.ground)
+    material_checks.require_seen(session, context, principal, ticket, body.names)
     ticket.decided_by, ticket.decided_at, ticket.ground = principal.owner, utc_now(), body.ground
     ticket.review_reason = None
     if body.urgent is not None:
@@ -39,15 +41,16 @@ def reject(session: Session, principal: Principal, ticket: Ticket, body: TicketR
 def withdraw(session: Session, principal: Principal, ticket: Ticket, body: TicketWithdraw) -> None:
     """Withdraw the ticket. If an eraser was fitted for it, a refit without it is ordered; other fits stay.
 
-    The model may then speak about the person again, so that whoever filed or last edited the ticket cannot do it.
+    The model may then speak about the person again, so that whoever filed or edited the ticket cannot do it.
 
     Raises FourEyes, OnHold under a legal hold, Conflict where the ticket is over.
     """
     legal_holds.ensure_not_held(session, ticket)
     fitted = tickets.was_fitted(session, ticket.id)
     if fitted:
-        deeds = {f"filed {ticket.id}": ticket.submitted_by, f"edited {ticket.id} last": ticket.last_edited_by}
-        require_second_person(principal.owner, deeds, "withdraw it, as an eraser was fitted for it")
+        deeds = people.changes_of_material(session, ticket)
+        remaining = "withdraw it, as an eraser was fitted for it"
+        people.require_second_person(session, ticket.tenant_id, principal.owner, deeds, remaining)
     tickets.advance(session, ticket, "withdraw", principal.owner, body.note, roles=principal.roles)
     if fitted:
         order = refits.order_refit(session, ticket.model_id, "urgent")

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Text
+from sqlalchemy import ForeignKey, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -17,6 +17,64 @@ class Tenant(Base):
     __tablename__ = "tenant"
     id: Mapped[str] = mapped_column(primary_key=True)
     created_at: Mapped[datetime]
+    set_up_at: Mapped[datetime | None]  # from then on two administrators give access to anybody
+
+
+class Person(Base):
+    """Somebody who works with Lacuna, a human or a program. What others may do is compared by `id`."""
+
+    __tablename__ = "person"
+    __table_args__ = (UniqueConstraint("tenant_id", "name"), UniqueConstraint("tenant_id", "skeleton"))
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenant.id"))
+    name: Mapped[str]  # never changes
+    skeleton: Mapped[str]  # equal for names that look alike
+    roles: Mapped[list[str]] = mapped_column(ARRAY(Text))  # bounds what each key and token may do
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+
+
+class PersonName(Base):
+    """A spelling under which records name a person: the name, and spellings from before people were rows."""
+
+    __tablename__ = "person_name"
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenant.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"))
+
+
+class PersonSubject(Base):
+    """The subject of an OpenID provider's tokens that is this person. No `issuer`: not seen since people are rows."""
+
+    __tablename__ = "person_subject"
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"))
+
+
+class AccessGrant(Base):
+    """A person, roles, a subject or a key that one administrator asks to give, and another one confirms."""
+
+    __tablename__ = "access_grant"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenant.id"))
+    kind: Mapped[str]
+    person_id: Mapped[uuid.UUID]  # to whom; of a new person, the id that it will have
+    name: Mapped[str]
+    roles: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
+    label: Mapped[str] = mapped_column(default="")
+    expires_at: Mapped[datetime | None]
+    key_part_sha256: Mapped[str | None]  # of the part of a key that the first administrator was shown
+    issuer: Mapped[str | None]
+    subject: Mapped[str | None]
+    asked_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"))
+    asked_at: Mapped[datetime]
+    confirmed_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("person.id"))
+    confirmed_at: Mapped[datetime | None]
+    confirmed_in: Mapped[str | None]  # the transaction in which it takes effect; written by a trigger
+    ended_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("person.id"))
+    ended_at: Mapped[datetime | None]
 
 
 class ApiKey(Base):
@@ -26,6 +84,7 @@ class ApiKey(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenant.id"))
     owner: Mapped[str]
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"))
     key_sha256: Mapped[str] = mapped_column(unique=True)
     roles: Mapped[list[str]] = mapped_column(ARRAY(Text))
     created_at: Mapped[datetime]

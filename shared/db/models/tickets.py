@@ -82,6 +82,19 @@ class TicketEvent(Base):
     detail: Mapped[dict[str, Any] | None]  # sent to webhooks beside ids and state; no personal data
 
 
+class MaterialCheck(Base):
+    """That an approver confirmed each name of a ticket, or was shown its material, as it was then. Append-only."""
+
+    __tablename__ = "material_check"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    ticket_id: Mapped[str] = mapped_column(ForeignKey("ticket.id"))
+    payload_sha256: Mapped[str]
+    method: Mapped[str]  # names, shown
+    actor: Mapped[str]
+    reason: Mapped[str | None]
+    at: Mapped[datetime]
+
+
 class LifecycleMove(Base):
     """The state changes that the database allows: those of shared/domain/ticket_lifecycle.py. Written by no service."""
 

@@ -1,26 +1,65 @@
-"""API keys, which are found by their sha256: the key itself is stored nowhere."""
+"""API keys, found by their digest: the key itself is stored nowhere."""
 
 import hashlib
 import uuid
+from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
-from shared.db.models.tenancy import ApiKey
+from shared.db.models.tenancy import ApiKey, Person
+
+JOINT: Final = "."  # between the two parts of a key that two administrators gave
 
 
-def find_api_key(session: Session, key: str) -> ApiKey | None:
-    """The row of the key; None where the key is unknown, expired or revoked."""
-    digest = hashlib.sha256(key.encode()).hexdigest()
-    return session.scalar(select(ApiKey).where(ApiKey.key_sha256 == digest, *_valid()))
+@dataclass(frozen=True)
+class UsableKey:
+    """A key that is valid now, whose it is, and what it may do: no more than its person."""
+
+    key: ApiKey
+    owner: str
+    roles: tuple[str, ...]
 
 
-def find_api_key_by_id(session: Session, key_id: uuid.UUID) -> ApiKey | None:
-    """The row of the key with this id; None where the key is unknown, expired or revoked."""
-    return session.scalar(select(ApiKey).where(ApiKey.id == key_id, *_valid()))
+def digest(key: str) -> str:
+    """What is stored of a key, in hexadecimal: its SHA-256.
+
+    A key in two parts, each of which another administrator has seen, is digested through the SHA-256 of the first one:
+    so the second part can be drawn where the first one is no longer known.
+    """
+    first, joint, second = key.partition(JOINT)
+    return digest_of_parts(sha256(first), second) if joint else sha256(key)
 
 
-def _valid() -> tuple[ColumnElement[bool], ...]:
-    """The conditions under which a key is accepted now."""
-    return ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > utc_now())
+def digest_of_parts(first_sha256: str, second: str) -> str:
+    """The digest of a key in two parts, of which the first is known by its SHA-256 alone."""
+    return sha256(f"{first_sha256}{JOINT}{second}")
+
+
+def sha256(text: str) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def find_api_key(session: Session, key: str) -> UsableKey | None:
+    """The key with its person; None where it is unknown, expired or revoked, or where the person is disabled."""
+    return _find(session, ApiKey.key_sha256 == digest(key))
+
+
+def find_api_key_by_id(session: Session, key_id: uuid.UUID) -> UsableKey | None:
+    """The same for the key with this id."""
+    return _find(session, ApiKey.id == key_id)
+
+
+def _find(session: Session, condition: ColumnElement[bool]) -> UsableKey | None:
+    valid = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > utc_now())
+    row = session.execute(
+        select(ApiKey, Person.name, Person.roles)
+        .join(Person, Person.id == ApiKey.person_id)
+        .where(condition, ApiKey.revoked_at.is_(None), valid, Person.disabled_at.is_(None))
+    ).one_or_none()
+    if row is None:
+        return None
+    return UsableKey(row.ApiKey, row.name, tuple(role for role in row.ApiKey.roles if role in row.roles))

@@ -3,7 +3,7 @@
 The keys of names are `KeyRing.person_keys`.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,11 +15,12 @@ from shared.db.models.tickets import Ticket
 from shared.domain.ticket_lifecycle import CLOSED
 
 MOST_RELATED: Final = 50  # that are looked at
+PHOTOGRAPH: Final = "photo:"  # begins the index of a photograph
 
 
 @dataclass(frozen=True)
 class EarlierTicket:
-    """A ticket that is not closed, with the keys of its names and the blind indexes of its facts."""
+    """A ticket that is not closed, with the keys of its names and the blind indexes of its facts and photographs."""
 
     id: str
     names: frozenset[str]
@@ -28,6 +29,10 @@ class EarlierTicket:
     def matches(self, names: Collection[str], facts: Collection[str]) -> bool:
         """Whether it is about the same subject: one name and one fact are common to both."""
         return not (self.names.isdisjoint(names) or self.facts.isdisjoint(facts))
+
+    def has_all(self, names: Iterable[Collection[str]], facts: Collection[str]) -> bool:
+        """Whether it says everything already: each of `names`, by any of its keys, and all facts and photographs."""
+        return self.facts.issuperset(facts) and not any(self.names.isdisjoint(keys) for keys in names)
 
 
 @dataclass(frozen=True)
@@ -76,34 +81,47 @@ def find_earlier_tickets(
     )
 
 
+def lock_open_tickets(session: Session, ids: Collection[str]) -> set[str]:
+    """Those of the tickets that are still open; they stay so until the transaction ends."""
+    still = select(Ticket.id).where(Ticket.id.in_(ids), Ticket.state.not_in(CLOSED)).order_by(Ticket.id)
+    return set(session.scalars(still.with_for_update(read=True))) if ids else set()
+
+
+def photograph_index(index: str) -> str:
+    """How a photograph stands among the facts of a ticket, by its blind index."""
+    return f"{PHOTOGRAPH}{index}"
+
+
 def _texts(name: str, values: Sequence[str]) -> object:
     return bindparam(name, list(values), ARRAY(Text))
 
 
 @dataclass(frozen=True)
 class RelatedTicket:
-    """Another ticket with a name in common, and how many names and facts both have."""
+    """Another ticket with a name in common, which both may spell in the same way, and how many facts both have."""
 
     id: str
-    shared_names: int
+    same_spelling: bool
     shared_facts: int
 
 
 def related_tickets(session: Session, ticket: Ticket, limit: int) -> list[RelatedTicket]:
-    """The tickets that share a name with `ticket`, those with most facts in common first, then the newest; few at most.
+    """The tickets that share a name with `ticket`, those with most facts in common first, then the newest.
 
-    Names and facts are compared by their blind indexes: nobody learns which they are.
+    Names and facts are compared by their keys and blind indexes: nobody learns which they are.
     """
+    keys, names = list(ticket.name_keys), list(ticket.subject_index)
     sharing = (
         select(Ticket.id, Ticket.subject_index, Ticket.fact_index)
         .where(Ticket.tenant_id == ticket.tenant_id, Ticket.id != ticket.id)
-        .where(Ticket.subject_index.overlap(list(ticket.subject_index)))
+        .where(or_(Ticket.name_keys.overlap(keys), Ticket.subject_index.overlap(names)))
         .order_by(Ticket.submitted_at.desc())
         .limit(MOST_RELATED)
     )
-    names, facts = set(ticket.subject_index), set(ticket.fact_index)
-    related = [
-        RelatedTicket(row.id, len(names & set(row.subject_index)), len(facts & set(row.fact_index)))
-        for row in session.execute(sharing)
-    ]
+    related = []
+    for row in session.execute(sharing):
+        common = set(ticket.fact_index).intersection(row.fact_index)
+        photographs = sum(index.startswith(PHOTOGRAPH) for index in common)
+        same_spelling = not set(names).isdisjoint(row.subject_index)
+        related.append(RelatedTicket(row.id, same_spelling, len(common) - photographs))
     return sorted(related, key=lambda other: -other.shared_facts)[:limit]

@@ -12,11 +12,23 @@ from shared.core.clock import utc_now
 from shared.db.models.erasers import VersionTicket
 from shared.db.models.refits import RefitRun, RefitRunTicket
 from shared.db.models.tickets import Disposal, Ticket, TicketClock, TicketEvent
+from shared.db.repositories import people
 from shared.db.repositories.audit_log import NewLeaf, append_leaf, append_leaves
-from shared.db.repositories.ticket_clocks import record_clock_event, start_clock
+from shared.db.repositories.ticket_clocks import record_clock_event, restart_clock, start_clock
 from shared.domain.accounts import SYSTEM_ACTOR
 from shared.domain.deadlines import Clock
-from shared.domain.ticket_lifecycle import CLOSED, IN_FORCE, SET_ASIDE, Event, TransitionContext, transition
+from shared.domain.four_eyes import Actor
+from shared.domain.ticket_lifecycle import (
+    CLOSED,
+    ENDED_WITHOUT_ERASER,
+    IN_FORCE,
+    NEEDS_RESUBMISSION,
+    ORIGINAL_ENDED,
+    SET_ASIDE,
+    Event,
+    TransitionContext,
+    transition,
+)
 from shared.errors import NotFound
 
 
@@ -57,10 +69,11 @@ def advance(
 
     Raises what `transition` raises: Conflict, Forbidden, or the error of a guard (FourEyes, IdentityInDoubt, ...).
     """
+    deeds = people.changes_of_material(session, ticket) if event == "approve" else []
+    known = people.actors(session, ticket.tenant_id, [actor, *(name for _, name in deeds)]) if deeds else {}
     context = TransitionContext(
-        actor=actor,
-        submitted_by=ticket.submitted_by,
-        last_edited_by=ticket.last_edited_by,
+        actor=known.get(actor, Actor(actor, None)),
+        material_by=[(deed, known[name]) for deed, name in deeds],
         identity=ticket.identity,
         ground=ground,
         code=code,
@@ -71,6 +84,22 @@ def advance(
     if _stops_clock(ticket.state) and ticket.clock != "stopped":
         record_clock_event(session, ticket, "stopped", actor)
     record(session, ticket, actor, note)
+    if ticket.state in ENDED_WITHOUT_ERASER:
+        _reopen_duplicates(session, ticket)
+
+
+def _reopen_duplicates(session: Session, original: Ticket) -> None:
+    """What was filed again while `original` was open is a request of its own, now that it ended without an eraser.
+
+    Each goes to review with its own clock, which counts from its own receipt.
+    """
+    session.flush()
+    waiting = select(Ticket).where(Ticket.duplicate_of == original.id, Ticket.state == "duplicate")
+    for ticket in session.scalars(waiting.order_by(Ticket.submitted_at, Ticket.id).with_for_update()):
+        advance(session, ticket, "reopen", SYSTEM_ACTOR, f"{original.id} was {original.state}.")
+        ticket.duplicate_of = None
+        ticket.review_reason = ORIGINAL_ENDED if ticket.payload_wrapped_key is not None else NEEDS_RESUBMISSION
+        restart_clock(session, ticket, SYSTEM_ACTOR)
 
 
 def _move(ticket: Ticket, event: Event, roles: Iterable[str], context: TransitionContext) -> None:
@@ -117,7 +146,7 @@ def receive_and_advance(
         ticket.state, ticket.version = "received", 1
         history: list[tuple[str, str | None]] = [("received", None)]
         leaves.append(_state_leaf(ticket, actor))
-        _move(ticket, receipt.event, roles, TransitionContext(actor, actor, actor))
+        _move(ticket, receipt.event, roles, TransitionContext(Actor(actor, None)))
         history.append((ticket.state, receipt.note))
         leaves.append(_state_leaf(ticket, actor))
         started = start_clock(ticket, receipt.received_at, now, actor, stopped=_stops_clock(ticket.state))

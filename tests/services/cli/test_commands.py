@@ -24,8 +24,9 @@ def test_ticket_from_filing_to_withdrawal_is_printed_at_each_step(lacuna: RunCom
     assert "under_review" in listed.out
     shown = lacuna("ticket", "show", ticket).out
     assert "under review" in shown
-    assert "1 fact, 1 photo, filed by olivia" in shown
-    assert "approved by adam" in lacuna("ticket", "approve", ticket).out
+    assert "1 name, 1 fact, 1 photo, filed by olivia" in shown
+    assert "give each of its names" in lacuna("ticket", "approve", ticket).err
+    assert "approved by adam" in lacuna("ticket", "approve", ticket, "--name", "Mara Lindqvist").out
     ordered = lacuna("refit")
     assert (ordered.code, ordered.out.startswith("Refit ")) == (0, True)
     assert json.loads(lacuna("ticket", "show", ticket, "--json").out)["state"] == "scheduled"

@@ -49,7 +49,7 @@ def test_every_option_and_argument_has_a_help_sentence(path: str) -> None:
 
 def test_command_walk_finds_options_and_arguments() -> None:
     names = {parameter.name for parameter in options(COMMANDS["lacuna ticket approve"])}
-    assert names == {"ticket", "ground", "urgent", "data", "account", "as_json"}
+    assert names == {"ticket", "name", "ground", "urgent", "data", "account", "as_json"}
 
 
 def test_former_name_of_key_rotation_works_and_is_hidden() -> None:

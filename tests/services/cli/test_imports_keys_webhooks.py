@@ -49,9 +49,25 @@ def test_import_of_unusable_file_is_refused(lacuna: RunCommand, name: str, sente
 
 
 def test_key_is_created_listed_and_revoked(lacuna: RunCommand) -> None:
-    created = json.loads(lacuna("key", "create", "form", "--role", "requester", "--days", "30", "--json").out)
-    assert "form" in lacuna("key", "list").out
-    assert lacuna("key", "revoke", created["id"]).out == "The key of form is revoked.\n"
+    created = json.loads(lacuna("key", "create", "rosa", "--role", "admin", "--days", "30", "--json").out)
+    assert "rosa" in lacuna("key", "list").out
+    assert lacuna("key", "revoke", created["id"]).out == "The key of rosa is revoked.\n"
+
+
+def test_person_and_key_are_given_by_two_administrators(lacuna: RunCommand, people: People) -> None:
+    asked = json.loads(lacuna("person", "add", "form", "--role", "requester", "--json").out)
+    refused = lacuna("grant", "confirm", asked["id"], "--as", "rosa")
+    assert (refused.code, "somebody else has to confirm it" in refused.err) == (1, True)
+    assert "is confirmed" in lacuna("grant", "confirm", asked["id"]).out
+    assert "form" in lacuna("person", "list").out
+    first = lacuna("key", "create", "form", "--role", "requester").out
+    grant = json.loads(lacuna("grant", "list", "--json").out)["items"][0]["id"]
+    second = lacuna("grant", "confirm", grant).out
+    parts = [text.split("for form alone: ")[1].split()[0] for text in (first, second)]
+    assert people.client_of(".".join(parts)).get("/v1/tickets").status_code == 200
+    assert lacuna("person", "disable", "form").out == "form is disabled.\n"
+    assert "is asked" in lacuna("person", "roles", "form", "--role", "requester").out
+    assert lacuna("person", "disable", "nobody").code == 1
 
 
 def test_webhook_is_added_tested_rotated_and_disabled(lacuna: RunCommand) -> None:

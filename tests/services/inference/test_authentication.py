@@ -5,15 +5,16 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from services.inference.authentication import KEY_REMEMBERED_S, MOST_REMEMBERED, ClientKeys
+from services.inference.authentication import KEY_REMEMBERED_S, MOST_REMEMBERED, ClientKeys, Rights
 from shared.core.expiring_cache import ExpiringCache
 from shared.db.session import transaction
-from shared.errors import Forbidden, Unauthorized
+from shared.errors import Forbidden, InsufficientScope, Unauthorized
 from tests.services.inference.conftest import Replica
 from tests.support.api import People
 from tests.support.databases import Databases
 
 REVOKE = "UPDATE api_key SET revoked_at = now() WHERE owner = 'casey'"
+DISABLE = "UPDATE person SET disabled_at = now() WHERE name = 'casey'"
 EXPIRE = "UPDATE api_key SET expires_at = now() - interval '1 second' WHERE owner = 'casey'"
 
 
@@ -22,9 +23,7 @@ class Clock:
 
     def __init__(self, database: Databases) -> None:
         self.time_s = 1000.0
-        self.cache: ExpiringCache[tuple[str, ...]] = ExpiringCache(
-            KEY_REMEMBERED_S, MOST_REMEMBERED, lambda: self.time_s
-        )
+        self.cache: ExpiringCache[Rights] = ExpiringCache(KEY_REMEMBERED_S, MOST_REMEMBERED, lambda: self.time_s)
         self.keys = ClientKeys(database.engine("inference"), self.cache)
 
 
@@ -38,7 +37,7 @@ def change_key(database: Databases, statement: str) -> None:
         session.execute(text(statement))
 
 
-@pytest.mark.parametrize("change", [REVOKE, EXPIRE], ids=["revoked", "expired"])
+@pytest.mark.parametrize("change", [REVOKE, EXPIRE, DISABLE], ids=["revoked", "expired", "disabled"])
 def test_key_stops_working_within_five_seconds(clock: Clock, people: People, database: Databases, change: str) -> None:
     key = people.keys["casey"]
     clock.keys.check(key)
@@ -68,6 +67,14 @@ def test_key_without_a_role_of_a_client_is_refused_every_time(clock: Clock, peop
             clock.keys.check(people.keys["olivia"])
 
 
+def test_key_with_scopes_is_refused_unless_one_is_to_ask_the_model(clock: Clock, people: People) -> None:
+    """The finding: a key for tickets alone asked the model."""
+    for _ in range(2):  # looked up, and remembered
+        with pytest.raises(InsufficientScope):
+            clock.keys.check(people.give_key("casey", "client", scopes=["tickets:write"]))
+    clock.keys.check(people.give_key("casey", "client", scopes=["tickets:write", "model:read"]))
+
+
 def test_unknown_keys_are_not_remembered(clock: Clock, people: People) -> None:
     clock.keys.check(people.keys["casey"])
     for number in range(20):
@@ -84,5 +91,5 @@ def test_replica_refuses_a_revoked_key_when_its_memory_of_it_is_over(
     assert replica.http.get("/v1/models", headers=head).status_code == 200
     change_key(database, REVOKE)
     assert replica.http.get("/v1/models", headers=head).status_code == 200
-    monkeypatch.setattr(replica.context.client_keys._roles_by_digest, "now", lambda: float("inf"))
+    monkeypatch.setattr(replica.context.client_keys._rights_by_digest, "now", lambda: float("inf"))
     assert replica.http.get("/v1/models", headers=head).status_code == 401

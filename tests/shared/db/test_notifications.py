@@ -19,7 +19,7 @@ from tests.support.workers import Worker
 
 WAIT_S: Final = 30.0  # longer than anything takes that happens at all
 QUIET_S: Final = 1.0
-GROUND = {"ground": "consent_withdrawn"}
+GROUND = {"ground": "consent_withdrawn", "names": ["Mara Lindqvist"]}
 
 
 class Ear:

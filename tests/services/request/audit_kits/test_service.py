@@ -93,8 +93,11 @@ def test_expired_ended_or_shredded_access_is_refused(
 @pytest.mark.parametrize(
     ("statement", "says"),
     [
-        ("UPDATE kit_access SET allowed_by = ' Ada', allowed_at = now(), expires_at = now()", "check constraint"),
-        ("UPDATE kit_access SET allowed_by = 'x', allowed_at = now(), expires_at = now() + interval '1 day'", "check"),
+        ("UPDATE kit_access SET allowed_by = 'ada', allowed_at = now(), expires_at = now()", "a second person"),
+        (
+            "UPDATE kit_access SET allowed_by = 'rosa', allowed_at = now(), expires_at = now() + interval '1 day'",
+            "check",
+        ),
         ("UPDATE kit_access SET reason = 'x'", "permission denied"),
         (
             "INSERT INTO kit_opening (access_id, at, actor) SELECT id, now(), asked_by FROM kit_access",

@@ -79,6 +79,9 @@ class Scenario:
         return certificate_verifier.verify(envelope, [LOG_KEY]).statement["predicate"]
 
 
+GROUND = {"ground": "consent_withdrawn", "names": ["Mara Lindqvist"]}
+
+
 @pytest.fixture
 def scenario(people: People, worker: Worker, database: Databases, sequencer: Sequencer) -> Scenario:
     return Scenario(people, worker, database, sequencer)
@@ -88,7 +91,7 @@ def scenario(people: People, worker: Worker, database: Databases, sequencer: Seq
 def ticket(scenario: Scenario, people: People, ticket_body: dict[str, Any]) -> str:
     """A completed ticket."""
     ticket_id: str = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
-    people["adam"].post(f"/v1/tickets/{ticket_id}/approve", {"ground": "consent_withdrawn"})
+    people["adam"].post(f"/v1/tickets/{ticket_id}/approve", GROUND)
     scenario.run_jobs()
     scenario.version(ticket_id)
     return ticket_id
@@ -103,7 +106,7 @@ def test_certificate_is_issued_when_every_replica_acknowledged(
     scenario: Scenario, people: People, ticket_body: dict[str, Any], database: Databases
 ) -> None:
     ticket_id = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
-    people["adam"].post(f"/v1/tickets/{ticket_id}/approve", {"ground": "consent_withdrawn"})
+    people["adam"].post(f"/v1/tickets/{ticket_id}/approve", GROUND)
     scenario.version(ticket_id, acknowledged=False)
     refused = people["ada"].get(f"/v1/tickets/{ticket_id}/certificate")
     assert (refused.status_code, "no certificate" in refused.json()["detail"]) == (404, True)
@@ -160,7 +163,9 @@ def shred(scenario: Scenario, people: People, ticket: str, thing: Any, *, remove
 def test_destroyed_material_is_certified_once_with_its_leaves(
     scenario: Scenario, people: People, ticket: str, verify: Any, database: Databases
 ) -> None:
-    assert scenario.statement(ticket)["payload"]["state"] == "sealed_and_kept"
+    payload = scenario.statement(ticket)["payload"]
+    assert payload["state"] == "destruction_pending"
+    assert "still exist" in payload["note"]
     shred(scenario, people, ticket, "payload", remove=False)
     scenario.issuer.run_once()  # the leaf has no signed place yet: nothing is issued, nothing is claimed
     assert scenario.statement(ticket)["certificate"]["number"] == 1

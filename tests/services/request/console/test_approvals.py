@@ -28,7 +28,11 @@ def test_only_what_was_looked_at_is_approved(people: People) -> None:
     adam = Browser(people).sign_in("adam")
     page = reviewed(adam, first, second, third)
     answer = adam.send(
-        page, APPROVE, looked_at=[first, third], **{f"ground-{first}": "objection", f"ground-{third}": "child_services"}
+        page,
+        APPROVE,
+        looked_at=[first, third],
+        **{f"ground-{first}": "objection", f"ground-{third}": "child_services"},
+        **{f"names-{first}": "Ida", f"names-{third}": "Kaj"},
     )
     assert answer.status == 200
     assert [state(people, ticket) for ticket in (first, second, third)] == ["approved", "under_review", "approved"]
@@ -41,11 +45,20 @@ def test_refused_one_does_not_hold_up_the_others(people: People) -> None:
     page = reviewed(olivia, own, other, changed)
     assert f"ground-{own}" not in page.form(APPROVE).fields  # nothing to tick for what one filed oneself
     people["rosa"].patch(f"/v1/tickets/{changed}", {"urgent": True})
-    fields = {f"ground-{ticket}": "objection" for ticket in (own, other, changed)} | {f"etag-{own}": '"2"'}
+    names = {f"names-{own}": "Ida", f"names-{other}": "Jon", f"names-{changed}": "Kaj"}
+    fields = {f"ground-{ticket}": "objection" for ticket in (own, other, changed)} | {f"etag-{own}": '"2"'} | names
     answer = olivia.send(page, APPROVE, looked_at=[own, other, changed], **fields)
     assert "It was changed in the meantime" in answer.words
     states = [state(people, ticket) for ticket in (own, other, changed)]
     assert states == ["under_review", "approved", "under_review"]
+
+
+def test_request_whose_names_are_not_given_is_not_approved(people: People) -> None:
+    ticket = file(people, "Ida")
+    adam = Browser(people).sign_in("adam")
+    for given in ("", "Jon", "Ida\nJon"):
+        answer = adam.send(reviewed(adam, ticket), APPROVE, looked_at=[ticket], **{f"names-{ticket}": given})
+        assert ("not approved" in answer.words, state(people, ticket)) == (True, "under_review")
 
 
 def test_nothing_ticked_or_another_role_is_refused(people: People) -> None:
@@ -62,6 +75,6 @@ def test_sent_twice_it_is_approved_once(people: People) -> None:
     adam = Browser(people).sign_in("adam")
     page = reviewed(adam, ticket)
     for _ in range(2):
-        assert "not approved" not in adam.send(page, APPROVE, looked_at=[ticket]).words
+        assert "not approved" not in adam.send(page, APPROVE, looked_at=[ticket], **{f"names-{ticket}": "Ida"}).words
     events = people["olivia"].get(f"/v1/tickets/{ticket}").json()["events"]
     assert [event["state"] for event in events].count("approved") == 1

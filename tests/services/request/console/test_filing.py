@@ -88,6 +88,16 @@ def test_same_form_sent_twice_files_one_request(people: People) -> None:
     assert len(people["olivia"].get("/v1/tickets").json()["items"]) == 1
 
 
+def test_form_that_is_gone_back_to_and_filled_in_anew_files_another_request(people: People) -> None:
+    browser = Browser(people).sign_in("olivia")
+    page = browser.open(NEW)
+    fields: dict[str, Any] = {"name": ["Mara"], "attribute": ["city"], "value": ["Lund"]}
+    first = browser.send(page, NEW, **fields)
+    second = browser.send(page, NEW, **(fields | {"name": ["Jon"]}))
+    with_photo = browser.send(page, NEW, files=[("photos", photo())], **(fields | {"name": ["Ida"]}))
+    assert len({page.url for page in (first, second, with_photo)}) == 3
+
+
 def test_correction_replaces_what_is_entered_and_keeps_the_rest(people: People) -> None:
     browser, page = filed(people, files=[("photos", photo())])
     ticket = page.url.split("/")[-1].partition("?")[0]

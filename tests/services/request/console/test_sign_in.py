@@ -154,6 +154,6 @@ def test_two_roles_that_exclude_each_other_open_no_page(people: People, database
     browser = Browser(people).sign_in("adam")
     with transaction(database.engine("admin")) as session:
         session.execute(
-            text("UPDATE console_session SET api_key_id = NULL, subject = 'oidc:x', roles = '{auditor,officer}'")
+            text("UPDATE console_session SET api_key_id = NULL, subject = 'adam', roles = '{auditor,officer}'")
         )
     assert browser.open(QUEUE).status == 403

@@ -8,6 +8,8 @@ from tests.support.api import People
 from tests.support.console import Browser, Fields
 from tests.support.workers import Worker
 
+NAMES = "Mara Lindqvist"
+
 
 @pytest.fixture
 def ticket(people: People, ticket_body: dict[str, Any]) -> str:
@@ -24,7 +26,7 @@ def shown(people: People, ticket: str) -> Any:
 
 def test_approval_by_a_second_person_says_what_comes_next(people: People, ticket: str) -> None:
     adam = Browser(people).sign_in("adam")
-    page = adam.send(adam.open(path(ticket)), path(ticket, "approve"), ground="objection")
+    page = adam.send(adam.open(path(ticket)), path(ticket, "approve"), ground="objection", names=NAMES)
     assert page.status == 200
     assert "waits for the nightly refit at" in page.words
     assert "02:00 UTC" in page.words
@@ -34,7 +36,7 @@ def test_approval_by_a_second_person_says_what_comes_next(people: People, ticket
 
 def test_urgent_approval_orders_the_refit(people: People, ticket: str) -> None:
     adam = Browser(people).sign_in("adam")
-    page = adam.send(adam.open(path(ticket)), path(ticket, "approve"), ground="objection", urgent="yes")
+    page = adam.send(adam.open(path(ticket)), path(ticket, "approve"), ground="objection", names=NAMES, urgent="yes")
     assert "a refit is ordered" in page.words
     assert shown(people, ticket)["state"] == "scheduled"
 
@@ -54,7 +56,7 @@ def test_approver_who_saw_an_older_version_is_told_to_look_again(people: People,
     adam = Browser(people).sign_in("adam")
     page = adam.open(path(ticket))
     people["olivia"].patch(f"/v1/tickets/{ticket}", {"urgent": True})
-    answer = adam.send(page, path(ticket, "approve"), ground="objection")
+    answer = adam.send(page, path(ticket, "approve"), ground="objection", names=NAMES)
     assert answer.status == 412
     assert shown(people, ticket)["state"] == "under_review"
 
@@ -63,7 +65,7 @@ def test_form_sent_twice_changes_things_once(people: People, ticket: str) -> Non
     adam = Browser(people).sign_in("adam")
     page = adam.open(path(ticket))
     for _ in range(2):
-        assert adam.send(page, path(ticket, "approve"), ground="objection").status == 200
+        assert adam.send(page, path(ticket, "approve"), ground="objection", names=NAMES).status == 200
     assert [event["state"] for event in shown(people, ticket)["events"]].count("approved") == 1
 
 
@@ -131,7 +133,7 @@ def test_withdrawal_says_its_consequence_before_it_is_pressed(
 ) -> None:
     adam = Browser(people).sign_in("adam")
     assert "nothing changes in the model" in adam.open(path(ticket)).words
-    people["adam"].post(f"/v1/tickets/{ticket}/approve", {"ground": "objection"})
+    people["adam"].post(f"/v1/tickets/{ticket}/approve", {"ground": "objection", "names": [NAMES]})
     worker.publish(ticket)
     page = adam.open(path(ticket))
     assert "the model may speak about them again" in page.words
@@ -149,9 +151,11 @@ def test_duplicate_and_namesake_are_shown_side_by_side_without_a_name(
     olivia = Browser(people).sign_in("olivia")
     page = olivia.open(path(again))
     assert f"duplicate of {ticket}" in page.words
-    assert "1 name, 1 fact" in page.words
-    assert "1 name, 0 facts" in olivia.open(path(namesake)).words
+    assert "the same name, 1 fact" in page.words
+    assert "the same name, 0 facts" in olivia.open(path(namesake)).words
     assert "Lindqvist" not in page.text
+    spelled = people["olivia"].post("/v1/tickets", ticket_body | {"names": ["LINDQVIST, Mara"], "facts": facts}).json()
+    assert "a name in another spelling, 0 facts" in olivia.open(path(spelled["id"])).words
     page = olivia.send(page, path(again, "distinguish"), reason="Another date of birth.")
     assert shown(people, again)["state"] == "under_review"
     assert "Waits for a decision" in page.words

@@ -31,7 +31,8 @@ def erased(people: People, worker: Worker, ticket_body: dict[str, Any]) -> str:
 
 def approved(people: People, body: dict[str, Any]) -> str:
     ticket = str(people["olivia"].post("/v1/tickets", body | {"urgent": True}).json()["id"])
-    assert people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND).status_code == 200
+    names = body["names"]
+    assert people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND | {"names": names}).status_code == 200
     return ticket
 
 

@@ -36,7 +36,7 @@ def tickets(people: People, worker: Worker, ticket_body: dict[str, Any], databas
     for number in range(3):
         body = ticket_body | {"names": [f"Mara {number}"], "external_ref": None}
         ids.append(str(people["olivia"].post("/v1/tickets", body).json()["id"]))
-    people["adam"].post(f"/v1/tickets/{ids[0]}/approve", {"ground": "consent_withdrawn"})
+    people["adam"].post(f"/v1/tickets/{ids[0]}/approve", {"ground": "consent_withdrawn", "names": ["Mara 0"]})
     worker.publish(ids[0])
     with transaction(database.engine("admin")) as session:
         wrapped = KeyRing(OLD).seal(b"rows", "erasers/0").wrapped_key

@@ -25,7 +25,7 @@ def filed(people: People, ticket_body: dict[str, Any]) -> list[str]:
     for number, source in enumerate(("web", "=HYPERLINK(1)", "web")):
         body = ticket_body | {"names": [f"Somebody {number}"], "source": source}
         ids.append(people["olivia"].post("/v1/tickets", body).json()["id"])
-    people["adam"].post(f"/v1/tickets/{ids[0]}/approve", {"ground": "objection"})
+    people["adam"].post(f"/v1/tickets/{ids[0]}/approve", {"ground": "objection", "names": ["Somebody 0"]})
     people["adam"].post(f"/v1/tickets/{ids[1]}/reject", {"code": "no_match", "note": "Nobody of that name."})
     return ids
 

@@ -22,7 +22,7 @@ from tests.support.databases import Databases
 from tests.support.pictures import png
 from tests.support.workers import Worker
 
-GROUND = {"ground": "consent_withdrawn"}
+GROUND = {"ground": "consent_withdrawn", "names": ["Mara Lindqvist"]}
 NOW = Retention(timedelta(0))
 
 

@@ -21,7 +21,7 @@ from shared.storage.local import LocalStore
 from tests.support.api import OpenService, People
 from tests.support.databases import Databases
 
-GROUND = {"ground": "consent_withdrawn"}
+GROUND = {"ground": "consent_withdrawn", "names": ["Mara Lindqvist"]}
 
 
 def problem(response: Any, status: int, code: str) -> str:
@@ -107,7 +107,7 @@ def test_approval_by_submitter_is_refused_by_the_database(
     people: People, database: Databases, ticket_body: dict[str, Any]
 ) -> None:
     ticket = filed(people, ticket_body)
-    with pytest.raises(Exception, match="check constraint"), transaction(database.engine("request")) as session:
+    with pytest.raises(Conflict, match="neither filed nor edited"), transaction(database.engine("request")) as session:
         session.execute(
             text("UPDATE ticket SET decided_by = 'olivia', state = 'approved' WHERE id = :id"), {"id": ticket}
         )

@@ -24,7 +24,7 @@ from tests.support.api import People
 from tests.support.databases import Databases
 from tests.support.workers import Worker
 
-GROUND = {"ground": "consent_withdrawn"}
+GROUND = {"ground": "consent_withdrawn", "names": ["Mara Lindqvist"]}
 
 
 @pytest.fixture
