@@ -54,11 +54,11 @@ def main() -> None:
     if chosen.read:
         print(json.dumps(read_one(*chosen.read)))
         return
-    result = {"files": measure_files(), "flood": measure_flood()}
+    files, flooded = measure_files(), measure_flood()
+    result = {"files": files, "flood": flooded}
     chosen.json.parent.mkdir(parents=True, exist_ok=True)
     chosen.json.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result["flood"], indent=1))
-    files = result["files"]
+    print(json.dumps(flooded, indent=1))
     over = [each["name"] for each in files if each["cpu_s"] > MOST_CPU_S or each["mb"] > MOST_MB]
     print(f"{len(files)} files, most CPU {max(f['cpu_s'] for f in files):.2f} s, most memory "
           f"{max(f['mb'] for f in files):.0f} MB above rest, over a bound: {over or 'none'}")  # fmt: skip
@@ -154,7 +154,7 @@ def _service() -> Iterator[tuple[str, str, int]]:
             argv = [*command.argv[: command.argv.index("--workers")]]  # one process, so that its memory is seen
             process = subprocess.Popen(argv, env=env)
             try:
-                while not command.ready():
+                while command.ready is not None and not command.ready():
                     time.sleep(0.2)
                 yield f"http://{LOOPBACK}:{port}", json.loads((data / "keys.json").read_text())["olivia"], process.pid
             finally:
