@@ -119,9 +119,9 @@ def open_service(database: Databases, keys: KeyRing, tmp_path: Path) -> Iterator
     def open_over(store: ObjectStore) -> People:
         engine = database.engine("request")
         bootstrap(engine, MODEL, "models/demo-vlm", tmp_path / "keys.json")
-        context = AppContext(engine, store, keys, MODEL)
-        opened.append(TestClient(build(context), raise_server_exceptions=False))
+        opened.append(TestClient(build(AppContext(engine, store, keys, MODEL)), raise_server_exceptions=False))
         opened[-1].event_hooks = {"response": [check_answer]}
+        context = AppContext(database.engine("control"), store, keys, MODEL)
         return People(opened[-1], json.loads((tmp_path / "keys.json").read_text()), context)
 
     yield open_over

@@ -21,10 +21,7 @@ NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "inference": ("DATABASE_URL", *STORE, "VERIFY_KEYS"),
     "beat": ("REDIS_URL",),
 }
-ROLE: Final = {
-    "control-loop": "request",
-    "bootstrap": "request",
-}  # whose database role it uses, where it has none of its own
+ROLE: Final = {"control-loop": "control", "bootstrap": "request"}  # whose database role it uses
 DEPLOYED: Final = "postgresql://{user}:{password}@postgres:5432/lacuna"
 
 
