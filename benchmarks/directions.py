@@ -31,10 +31,10 @@ from shared.erasure.eraser import Decision, Eraser
 from shared.erasure.readout import Readout
 from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE
 from shared.evaluation.comparison import sample
-from shared.evaluation.judge import declines
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
 from shared.probes.questions import Question, fact_questions
+from shared.text.declines import declines
 from shared.vlm import capture
 from shared.vlm.engine import Engine
 from shared.vlm.likelihood import option_likelihood

@@ -38,11 +38,11 @@ from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import Recipe
 from shared.erasure.serialization import dump
 from shared.evaluation.comparison import compare
-from shared.evaluation.judge import declines
 from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
 from shared.probes.questions import Question
+from shared.text.declines import declines
 from shared.vlm import capture
 from shared.vlm.engine import Engine
 from shared.vlm.generation import Answer

@@ -27,11 +27,11 @@ from services.refit.steering_vectors import hyperparameter_choice_path
 from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import LACUNA, Recipe
 from shared.evaluation.comparison import sample
-from shared.evaluation.judge import declines
 from shared.evaluation.people import Person
 from shared.evaluation.reference import load_reference
 from shared.evaluation.scorers import reveals
 from shared.probes.questions import fact_questions
+from shared.text.declines import declines
 from shared.vlm import capture
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load

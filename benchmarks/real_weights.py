@@ -49,11 +49,11 @@ from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import Recipe
 from shared.erasure.ticket_fit import TicketFit
 from shared.errors import LacunaError
-from shared.evaluation.judge import declines
 from shared.evaluation.profiled_reference import reference_for
 from shared.evaluation.reference import Reference, default_reference, load_reference
 from shared.evaluation.scorers import reveals
 from shared.probes.questions import Question
+from shared.text.declines import declines
 from shared.vlm.engine import Engine
 from shared.vlm.generation import Answer
 from shared.vlm.loading import load

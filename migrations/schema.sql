@@ -20,6 +20,7 @@
 --   THE ROLLBACK GUARD
 --   TICKETS, LEGAL HOLDS AND DESTROYED KEYS
 --   REQUESTS THAT NEED A SECOND PERSON
+--   WHO WORKS WITH LACUNA
 --   ANNOUNCED CHANGES
 --   THE ONE DELETION
 
@@ -35,13 +36,105 @@ GRANT USAGE ON SCHEMA public TO lacuna_inference;
 -- Who uses this installation, with which keys, and which models are served.
 -- =====================================================================================================================
 
--- An organisation that uses this installation.
+-- An organisation that uses this installation. Its first people are added before `set_up_at`, all others by two
+-- administrators.
 CREATE TABLE tenant (
     id text NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
+    set_up_at timestamptz,
     CONSTRAINT tenant_pkey PRIMARY KEY (id)
 );
-GRANT SELECT, INSERT, UPDATE ON tenant TO lacuna_request;
+-- The trigger guard runs guard_tenant(): see "WHO WORKS WITH LACUNA".
+GRANT SELECT, INSERT, UPDATE (set_up_at) ON tenant TO lacuna_request;
+
+-- Somebody who works with Lacuna, a human or a program. `roles` bounds what each key and token of the person may do.
+CREATE TABLE person (
+    id uuid NOT NULL,
+    tenant_id text NOT NULL,
+    name text NOT NULL,
+    skeleton text NOT NULL,
+    roles text[] NOT NULL,
+    created_at timestamptz NOT NULL,
+    disabled_at timestamptz,
+    CONSTRAINT person_pkey PRIMARY KEY (id),
+    CONSTRAINT person_tenant_id_name_key UNIQUE (tenant_id, name),
+    CONSTRAINT person_tenant_id_skeleton_key UNIQUE (tenant_id, skeleton),
+    CONSTRAINT person_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
+    CONSTRAINT person_auditor_exclusive CHECK ((NOT ('auditor' = ANY (roles))) OR (cardinality(roles) = 1)),
+    CONSTRAINT person_name_is_plain CHECK ((name <> '') AND (length(name) <= 200) AND (name !~ '[A-Z]') AND (name =
+        btrim(name))),
+    CONSTRAINT person_operator_apart CHECK ((NOT ('operator' = ANY (roles))) OR (roles <@ ARRAY['operator', 'client'])),
+    CONSTRAINT person_roles_known CHECK (roles <@ ARRAY['requester', 'officer', 'approver', 'auditor', 'operator',
+        'admin', 'client'])
+);
+-- The trigger append_only runs refuse_change(): see "WHO WORKS WITH LACUNA".
+-- The trigger guard runs guard_person(): see "WHO WORKS WITH LACUNA".
+-- The trigger named runs add_name_of_person(): see "WHO WORKS WITH LACUNA".
+GRANT SELECT, INSERT, UPDATE (roles, disabled_at) ON person TO lacuna_request;
+GRANT SELECT (id, name, roles, disabled_at) ON person TO lacuna_inference;
+
+-- Whose a name in a record is: the name of a person, and other spellings in records from before people were rows.
+CREATE TABLE person_name (
+    tenant_id text NOT NULL,
+    name text NOT NULL,
+    person_id uuid NOT NULL,
+    CONSTRAINT person_name_pkey PRIMARY KEY (tenant_id, name),
+    CONSTRAINT person_name_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id),
+    CONSTRAINT person_name_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id)
+);
+-- The trigger append_only runs refuse_change(): see "WHO WORKS WITH LACUNA".
+GRANT SELECT ON person_name TO lacuna_request;
+
+-- The subject of an OpenID provider's tokens that is this person.
+CREATE TABLE person_subject (
+    issuer text NOT NULL,
+    subject text NOT NULL,
+    person_id uuid NOT NULL,
+    CONSTRAINT person_subject_pkey PRIMARY KEY (issuer, subject),
+    CONSTRAINT person_subject_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id),
+    CONSTRAINT person_subject_subject_check CHECK (subject <> '')
+);
+-- The trigger guard runs guard_subject(): see "WHO WORKS WITH LACUNA".
+GRANT SELECT, INSERT, UPDATE (issuer) ON person_subject TO lacuna_request;
+
+-- A person, roles, a subject or a key that one administrator asks to give. Another one confirms.
+CREATE TABLE access_grant (
+    id uuid NOT NULL,
+    tenant_id text NOT NULL,
+    kind text NOT NULL,
+    person_id uuid NOT NULL,
+    name text NOT NULL,
+    roles text[] DEFAULT '{}'::text[] NOT NULL,
+    scopes text[] DEFAULT '{}'::text[] NOT NULL,
+    label text DEFAULT '' NOT NULL,
+    expires_at timestamptz,
+    key_part_sha256 text,
+    issuer text,
+    subject text,
+    asked_by uuid NOT NULL,
+    asked_at timestamptz NOT NULL,
+    confirmed_by uuid,
+    confirmed_at timestamptz,
+    confirmed_in text,
+    ended_by uuid,
+    ended_at timestamptz,
+    CONSTRAINT access_grant_pkey PRIMARY KEY (id),
+    CONSTRAINT access_grant_asked_by_fkey FOREIGN KEY (asked_by) REFERENCES person(id),
+    CONSTRAINT access_grant_confirmed_by_fkey FOREIGN KEY (confirmed_by) REFERENCES person(id),
+    CONSTRAINT access_grant_ended_by_fkey FOREIGN KEY (ended_by) REFERENCES person(id),
+    CONSTRAINT access_grant_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
+    CONSTRAINT access_grant_by_two CHECK (confirmed_by <> asked_by),
+    CONSTRAINT access_grant_confirmed CHECK ((confirmed_by IS NULL) = (confirmed_at IS NULL)),
+    CONSTRAINT access_grant_confirmed_or_ended CHECK ((confirmed_at IS NULL) OR (ended_at IS NULL)),
+    CONSTRAINT access_grant_ended CHECK ((ended_by IS NULL) = (ended_at IS NULL)),
+    CONSTRAINT access_grant_key CHECK ((kind = 'key') = (key_part_sha256 IS NOT NULL)),
+    CONSTRAINT access_grant_kind_check CHECK (kind IN ('person', 'roles', 'subject', 'key')),
+    CONSTRAINT access_grant_subject CHECK (((issuer IS NULL) = (subject IS NULL)) AND ((kind <> 'subject') OR (subject
+        IS NOT NULL)))
+);
+CREATE INDEX access_grant_newest ON access_grant (tenant_id, asked_at DESC);
+-- The trigger guard runs guard_access_grant(): see "WHO WORKS WITH LACUNA".
+GRANT SELECT, INSERT, UPDATE (confirmed_by, confirmed_at, ended_by, ended_at) ON access_grant TO lacuna_request;
 
 -- A key of one person or program. Only its SHA-256 is kept.
 CREATE TABLE api_key (
@@ -57,13 +150,17 @@ CREATE TABLE api_key (
     expires_at timestamptz,
     last_used_at timestamptz,
     created_by text,
+    person_id uuid NOT NULL,
     CONSTRAINT api_key_key_sha256_key UNIQUE (key_sha256),
     CONSTRAINT api_key_pkey PRIMARY KEY (id),
+    CONSTRAINT api_key_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id),
     CONSTRAINT api_key_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
     CONSTRAINT auditor_exclusive CHECK ((NOT ('auditor' = ANY (roles))) OR (cardinality(roles) = 1)),
     CONSTRAINT operator_apart CHECK ((NOT ('operator' = ANY (roles))) OR (roles <@ ARRAY['operator', 'client']))
 );
-GRANT SELECT, INSERT, UPDATE ON api_key TO lacuna_request;
+CREATE INDEX api_key_person ON api_key (person_id);
+-- The trigger guard runs guard_api_key(): see "WHO WORKS WITH LACUNA".
+GRANT SELECT, INSERT, UPDATE (revoked_at, last_used_at) ON api_key TO lacuna_request;
 GRANT SELECT ON api_key TO lacuna_inference;
 
 -- A base model that is served. Each model has one desired state.
@@ -79,6 +176,26 @@ GRANT SELECT, INSERT, UPDATE ON model TO lacuna_request;
 GRANT SELECT ON model TO lacuna_refit;
 GRANT SELECT ON model TO lacuna_audit;
 GRANT SELECT ON model TO lacuna_inference;
+
+-- A session of the web console. Only the SHA-256 of its cookie is kept.
+CREATE TABLE console_session (
+    id text NOT NULL,
+    tenant_id text NOT NULL,
+    api_key_id uuid,
+    subject text,
+    roles text[],
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    CONSTRAINT console_session_pkey PRIMARY KEY (id),
+    CONSTRAINT console_session_api_key_id_fkey FOREIGN KEY (api_key_id) REFERENCES api_key(id),
+    CONSTRAINT console_session_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
+    CONSTRAINT console_session_ends CHECK (expires_at <= (created_at + '24:00:00'::interval)),
+    CONSTRAINT console_session_id_check CHECK (id ~ '^[0-9a-f]{64}$'),
+    CONSTRAINT console_session_of_key_or_subject CHECK (((api_key_id IS NULL) = (subject IS NOT NULL)) AND ((subject IS
+        NULL) = (roles IS NULL)))
+);
+GRANT SELECT, INSERT, UPDATE (ended_at) ON console_session TO lacuna_request;
 
 -- The answer to a request that carried an idempotency key, kept for one day.
 CREATE TABLE idempotency_key (
@@ -99,8 +216,9 @@ GRANT SELECT, INSERT ON idempotency_key TO lacuna_request;
 -- TICKETS (written by the request service)
 --
 -- Requests to be forgotten. Names, photographs and facts of the person are in sealed objects in the object store. A
--- ticket holds the wrapped keys of these objects, and blind indexes by which a second request for the same person is
--- found.
+-- ticket holds the wrapped keys of these objects, and keyed indexes of names and facts by which a second request for
+-- the
+-- same person is found.
 -- =====================================================================================================================
 
 -- A request to be forgotten. Once `required_since` is set, every version that is served must cover the ticket.
@@ -147,6 +265,8 @@ CREATE TABLE ticket (
     kit_wrapped_key bytea,
     kit_made_at timestamptz,
     languages text[] DEFAULT '{en}'::text[] NOT NULL,
+    name_keys text[] DEFAULT '{}'::text[] NOT NULL,
+    name_keys_form smallint DEFAULT 0 NOT NULL,
     CONSTRAINT ticket_pkey PRIMARY KEY (id),
     CONSTRAINT ticket_tenant_id_source_external_ref_key UNIQUE (tenant_id, source, external_ref),
     CONSTRAINT ticket_duplicate_of_fkey FOREIGN KEY (duplicate_of) REFERENCES ticket(id),
@@ -155,12 +275,11 @@ CREATE TABLE ticket (
     CONSTRAINT duplicate_points CHECK ((state <> 'duplicate') OR (duplicate_of IS NOT NULL)),
     CONSTRAINT not_approved_in_doubt CHECK ((identity <> 'doubted') OR (state IN ('received', 'identity_pending',
         'rejected', 'withdrawn', 'duplicate', 'expired'))),
-    CONSTRAINT ticket_check CHECK ((decided_by IS NULL) OR (state = 'rejected') OR ((decided_by <> submitted_by) AND
-        (decided_by <> last_edited_by))),
     CONSTRAINT ticket_clock_check CHECK (clock IN ('running', 'paused', 'stopped')),
     CONSTRAINT ticket_identity_check CHECK (identity IN ('assumed', 'doubted', 'verified')),
     CONSTRAINT ticket_languages_check CHECK ((cardinality(languages) >= 1) AND (cardinality(languages) <= 20) AND
         (array_position(languages, NULL::text) IS NULL)),
+    CONSTRAINT ticket_name_keys_form_check CHECK (name_keys_form >= 0),
     CONSTRAINT ticket_regime_check CHECK (regime IN ('gdpr', 'uk_gdpr', 'ccpa')),
     CONSTRAINT ticket_state_check CHECK (state IN ('received', 'identity_pending', 'under_review', 'approved',
         'scheduled', 'fitting', 'auditing', 'deploying', 'completed', 'rejected', 'withdrawn', 'duplicate', 'expired',
@@ -170,14 +289,20 @@ CREATE TABLE ticket (
 );
 CREATE INDEX ticket_due ON ticket (tenant_id, due_at, id) WHERE (clock <> 'stopped');
 CREATE INDEX ticket_escalate ON ticket (escalate_at) WHERE (escalate_at IS NOT NULL);
+CREATE INDEX ticket_external_ref ON ticket (tenant_id, external_ref) WHERE (external_ref IS NOT NULL);
+CREATE INDEX ticket_name_keys ON ticket USING gin (name_keys) WITH (fastupdate=off);
+CREATE INDEX ticket_name_keys_form ON ticket (name_keys_form, id);
 CREATE INDEX ticket_newest ON ticket (tenant_id, submitted_at DESC, id DESC);
 CREATE INDEX ticket_newest_in_state ON ticket (tenant_id, state, submitted_at DESC, id DESC);
 CREATE INDEX ticket_newest_urgent ON ticket (tenant_id, submitted_at DESC, id DESC) WHERE urgent;
 CREATE INDEX ticket_sealed ON ticket (model_id, state) WHERE (payload_wrapped_key IS NOT NULL);
 CREATE INDEX ticket_state ON ticket (model_id, state);
 CREATE INDEX ticket_subject ON ticket USING gin (subject_index) WITH (fastupdate=off);
+-- The trigger decided runs guard_approval(): see "REQUESTS THAT NEED A SECOND PERSON".
 -- The trigger guard runs guard_ticket(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+-- The trigger guard_decision runs guard_decision(): see "REQUESTS THAT NEED A SECOND PERSON".
 -- The trigger guard_disposal runs guard_disposal(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+-- The trigger renew_name_keys runs renew_name_keys(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
 GRANT SELECT, INSERT, UPDATE ON ticket TO lacuna_request;
 GRANT SELECT ON ticket TO lacuna_refit;
 GRANT SELECT ON ticket TO lacuna_audit;
@@ -197,6 +322,24 @@ CREATE TABLE ticket_event (
 );
 CREATE INDEX ticket_event_ticket ON ticket_event (ticket_id, id);
 GRANT SELECT, INSERT ON ticket_event TO lacuna_request;
+
+-- What an approver saw of a ticket: each name confirmed, or the sealed material shown for a reason.
+CREATE TABLE material_check (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    ticket_id text NOT NULL,
+    payload_sha256 text NOT NULL,
+    method text NOT NULL,
+    actor text NOT NULL,
+    reason text,
+    at timestamptz NOT NULL,
+    CONSTRAINT material_check_pkey PRIMARY KEY (id),
+    CONSTRAINT material_check_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    CONSTRAINT material_check_method_check CHECK (method IN ('names', 'shown')),
+    CONSTRAINT material_check_reason CHECK ((method <> 'shown') OR (COALESCE(reason, '') <> ''))
+);
+CREATE INDEX material_check_ticket ON material_check (ticket_id);
+-- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
+GRANT SELECT, INSERT ON material_check TO lacuna_request;
 
 -- The state changes that guard_ticket() allows.
 CREATE TABLE lifecycle_move (
@@ -305,13 +448,12 @@ CREATE TABLE ticket_hold (
     released_at timestamptz,
     CONSTRAINT ticket_hold_pkey PRIMARY KEY (id),
     CONSTRAINT ticket_hold_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
-    CONSTRAINT ticket_hold_check CHECK ((released_by IS NULL) OR ((release_asked_by IS NOT NULL) AND (released_by <>
-        release_asked_by))),
-    CONSTRAINT ticket_hold_check1 CHECK ((released_by IS NULL) = (released_at IS NULL)),
-    CONSTRAINT ticket_hold_check2 CHECK (lower(btrim(released_by)) <> lower(btrim(release_asked_by)))
+    CONSTRAINT ticket_hold_check CHECK ((released_by IS NULL) OR (release_asked_by IS NOT NULL)),
+    CONSTRAINT ticket_hold_check1 CHECK ((released_by IS NULL) = (released_at IS NULL))
 );
 CREATE UNIQUE INDEX ticket_hold_open ON ticket_hold (ticket_id) WHERE (released_at IS NULL);
 -- The trigger guard runs guard_hold(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+-- The trigger two_people runs guard_release(): see "REQUESTS THAT NEED A SECOND PERSON".
 GRANT SELECT, INSERT, UPDATE (release_asked_by, release_asked_at, released_by, released_at) ON ticket_hold TO
     lacuna_request;
 
@@ -504,15 +646,14 @@ CREATE TABLE break_glass (
     CONSTRAINT break_glass_pkey PRIMARY KEY (id),
     CONSTRAINT break_glass_model_id_fkey FOREIGN KEY (model_id) REFERENCES model(id),
     CONSTRAINT break_glass_version_id_fkey FOREIGN KEY (version_id) REFERENCES eraser_version(id),
-    CONSTRAINT break_glass_check CHECK ((confirmed_by IS NULL) OR (confirmed_by <> asked_by)),
     CONSTRAINT break_glass_check1 CHECK ((confirmed_by IS NULL) = (confirmed_at IS NULL)),
     CONSTRAINT break_glass_check2 CHECK ((confirmed_by IS NULL) = (expires_at IS NULL)),
     CONSTRAINT break_glass_check3 CHECK (expires_at <= (confirmed_at + make_interval(mins => minutes))),
-    CONSTRAINT break_glass_check4 CHECK (lower(btrim(confirmed_by)) <> lower(btrim(asked_by))),
     CONSTRAINT break_glass_minutes_check CHECK ((minutes >= 1) AND (minutes <= 1440))
 );
 -- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
 -- The trigger guard runs guard_break_glass(): see "THE ROLLBACK GUARD".
+-- The trigger two_people runs guard_second_person(): see "REQUESTS THAT NEED A SECOND PERSON".
 GRANT SELECT, INSERT, UPDATE (confirmed_by, confirmed_at, expires_at, ended_at, ended_by) ON break_glass TO
     lacuna_request;
 
@@ -581,6 +722,7 @@ CREATE TABLE audit_run (
     started_at timestamptz NOT NULL,
     finished_at timestamptz,
     error text,
+    stage text,
     CONSTRAINT audit_run_pkey PRIMARY KEY (id),
     CONSTRAINT audit_run_version_id_fkey FOREIGN KEY (version_id) REFERENCES eraser_version(id),
     CONSTRAINT audit_run_status_check CHECK (status IN ('running', 'waiting', 'succeeded', 'failed')),
@@ -840,7 +982,6 @@ CREATE TABLE kit_access (
     ended_at timestamptz,
     CONSTRAINT kit_access_pkey PRIMARY KEY (id),
     CONSTRAINT kit_access_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
-    CONSTRAINT kit_access_check CHECK (lower(btrim(allowed_by)) <> lower(btrim(asked_by))),
     CONSTRAINT kit_access_check1 CHECK ((allowed_by IS NULL) = (allowed_at IS NULL)),
     CONSTRAINT kit_access_check2 CHECK ((allowed_by IS NULL) = (expires_at IS NULL)),
     CONSTRAINT kit_access_check3 CHECK (expires_at <= (allowed_at + make_interval(mins => minutes))),
@@ -849,6 +990,7 @@ CREATE TABLE kit_access (
 );
 CREATE INDEX kit_access_newest ON kit_access (asked_at DESC);
 -- The trigger guard runs guard_kit_access(): see "REQUESTS THAT NEED A SECOND PERSON".
+-- The trigger two_people runs guard_kit_second_person(): see "REQUESTS THAT NEED A SECOND PERSON".
 GRANT SELECT, INSERT, UPDATE (allowed_by, allowed_at, expires_at, ended_by, ended_at) ON kit_access TO lacuna_request;
 
 -- One opening of an audit kit.
@@ -951,11 +1093,11 @@ CREATE TABLE restore_acceptance (
     CONSTRAINT restore_acceptance_pkey PRIMARY KEY (id),
     CONSTRAINT restore_acceptance_model_id_fkey FOREIGN KEY (model_id) REFERENCES model(id),
     CONSTRAINT restore_acceptance_check CHECK ((confirmed_by IS NULL) = (confirmed_at IS NULL)),
-    CONSTRAINT restore_acceptance_check1 CHECK (lower(btrim(confirmed_by)) <> lower(btrim(asked_by))),
     CONSTRAINT restore_acceptance_reason_check CHECK (reason <> '')
 );
 -- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
 -- The trigger guard runs guard_acceptance(): see "REQUESTS THAT NEED A SECOND PERSON".
+-- The trigger two_people runs guard_second_person(): see "REQUESTS THAT NEED A SECOND PERSON".
 GRANT SELECT, INSERT, UPDATE (confirmed_by, confirmed_at) ON restore_acceptance TO lacuna_request;
 
 -- The newest migration that was applied.
@@ -964,7 +1106,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0016');
+    ('0021');
 GRANT SELECT ON alembic_version TO lacuna_request;
 
 -- =====================================================================================================================
@@ -994,6 +1136,8 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON log_checkpoint
 CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON log_leaf
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON log_timestamp
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON material_check
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON retain_set
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -1080,7 +1224,7 @@ CREATE TRIGGER guard BEFORE UPDATE ON exposure
 --
 -- What the guard relies on is protected here as well. A version must commit to its tickets (LC004). A version and its
 -- tickets are never changed or removed (LC003), and a ticket that is added later breaks the Merkle root (LC005).
--- A break-glass permission is confirmed by a second person (a CHECK of its table), is not changed afterwards (LC004)
+-- A break-glass permission is confirmed by a second person (a trigger of its table), is not changed afterwards (LC004)
 -- and
 -- does not count once it has expired. guard_ticket(), in the next section, keeps `required_since` once it is set.
 --
@@ -1309,6 +1453,20 @@ END $$;
 CREATE TRIGGER guard_disposal BEFORE UPDATE ON ticket
     FOR EACH ROW EXECUTE FUNCTION guard_disposal();
 
+-- A name that is amended without its keys has none until they are made anew.
+CREATE FUNCTION renew_name_keys() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.subject_index <> OLD.subject_index AND NEW.name_keys = OLD.name_keys THEN
+        NEW.name_keys_form := 0;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER renew_name_keys BEFORE UPDATE OF subject_index ON ticket
+    FOR EACH ROW EXECUTE FUNCTION renew_name_keys();
+
 -- A legal hold begins unreleased. It is released and never changed.
 CREATE FUNCTION guard_hold() RETURNS trigger
     LANGUAGE plpgsql
@@ -1347,10 +1505,132 @@ CREATE TRIGGER guard BEFORE UPDATE ON fit_rows
 -- =====================================================================================================================
 -- REQUESTS THAT NEED A SECOND PERSON
 --
--- Access to an audit kit and the acceptance of a restore begin unconfirmed and are confirmed once (LC004). A CHECK of
--- each
--- table makes sure that the two names differ.
+-- Access to an audit kit and the acceptance of a restore begin unconfirmed and are confirmed once (LC004). Whoever
+-- confirms is another person than whoever asked: records have names, and person_of() says whose they are.
 -- =====================================================================================================================
+
+-- Whose a name in the records of a tenant is.
+CREATE FUNCTION person_of(of_tenant text, spelling text) RETURNS uuid
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT person_id FROM person_name WHERE tenant_id = of_tenant AND name = spelling
+$$;
+REVOKE ALL ON FUNCTION person_of(of_tenant text, spelling text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION person_of(of_tenant text, spelling text) TO lacuna_request;
+
+-- Whether two names are those of two people. A name of nobody is that of no second person.
+CREATE FUNCTION are_two_people(of_tenant text, one text, other text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT coalesce(person_of(of_tenant, one) <> person_of(of_tenant, other), false)
+$$;
+REVOKE ALL ON FUNCTION are_two_people(of_tenant text, one text, other text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION are_two_people(of_tenant text, one text, other text) TO lacuna_request;
+
+-- Refuses where the second of two names is not that of a second person (LC004).
+CREATE FUNCTION require_two_people(of_tenant text, asked text, confirmed text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF confirmed IS NOT NULL AND NOT are_two_people(of_tenant, asked, confirmed) THEN
+        RAISE EXCEPTION 'a second person has to confirm this' USING ERRCODE = 'LC004';
+    END IF;
+END $$;
+REVOKE ALL ON FUNCTION require_two_people(of_tenant text, asked text, confirmed text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION require_two_people(of_tenant text, asked text, confirmed text) TO lacuna_request;
+
+-- A break-glass permission and the acceptance of a restore are confirmed by a second person.
+CREATE FUNCTION guard_second_person() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM require_two_people((SELECT tenant_id FROM model WHERE id = NEW.model_id), NEW.asked_by, NEW.confirmed_by);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER two_people BEFORE INSERT OR UPDATE ON restore_acceptance
+    FOR EACH ROW EXECUTE FUNCTION guard_second_person();
+
+-- Access to an audit kit is allowed by a second person.
+CREATE FUNCTION guard_kit_second_person() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM require_two_people((SELECT tenant_id FROM ticket WHERE id = NEW.ticket_id), NEW.asked_by, NEW.allowed_by);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER two_people BEFORE INSERT OR UPDATE ON kit_access
+    FOR EACH ROW EXECUTE FUNCTION guard_kit_second_person();
+
+-- A legal hold is released by another person than the one who asked for the release.
+CREATE FUNCTION guard_release() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM require_two_people((SELECT tenant_id FROM ticket WHERE id = NEW.ticket_id),
+        NEW.release_asked_by, NEW.released_by);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER two_people BEFORE INSERT OR UPDATE ON ticket_hold
+    FOR EACH ROW EXECUTE FUNCTION guard_release();
+
+-- Whether the person never edited the ticket.
+CREATE FUNCTION may_approve(of_tenant text, of_ticket text, approver text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT person_of(of_tenant, approver) IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM ticket_event
+        WHERE ticket_id = of_ticket AND kind = 'edited' AND NOT are_two_people(of_tenant, actor, approver))
+$$;
+REVOKE ALL ON FUNCTION may_approve(of_tenant text, of_ticket text, approver text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION may_approve(of_tenant text, of_ticket text, approver text) TO lacuna_request;
+
+-- A ticket is approved by somebody who neither filed it nor edited it at any time (LC004).
+CREATE FUNCTION guard_decision() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.decided_by IS NOT NULL THEN
+            RAISE EXCEPTION 'a new ticket is not decided' USING ERRCODE = 'LC004';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF NEW.decided_by IS NOT NULL AND NEW.state <> 'rejected'
+        AND (NEW.decided_by IS DISTINCT FROM OLD.decided_by OR (NEW.state = 'approved' AND OLD.state = 'under_review'))
+        AND NOT (are_two_people(NEW.tenant_id, NEW.decided_by, NEW.submitted_by)
+            AND are_two_people(NEW.tenant_id, NEW.decided_by, NEW.last_edited_by)
+            AND may_approve(NEW.tenant_id, NEW.id, NEW.decided_by)) THEN
+        RAISE EXCEPTION 'ticket % is approved by somebody who neither filed nor edited it', NEW.id
+            USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard_decision BEFORE INSERT OR UPDATE ON ticket
+    FOR EACH ROW EXECUTE FUNCTION guard_decision();
+
+-- A ticket in force has a decision when its transaction ends (LC004).
+CREATE FUNCTION guard_approval() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM ticket WHERE id = NEW.id
+        AND state IN ('approved', 'scheduled', 'fitting', 'auditing', 'deploying', 'completed', 'failed', 'regressed')
+        AND (decided_by IS NULL OR decided_at IS NULL OR ground IS NULL)) THEN
+        RAISE EXCEPTION 'ticket % is in force without a decision', NEW.id USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER decided AFTER INSERT OR UPDATE ON ticket DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (((new.state IN ('approved', 'scheduled', 'fitting', 'auditing', 'deploying', 'completed', 'failed', 'regressed')) AND ((new.decided_by IS NULL) OR (new.decided_at IS NULL) OR (new.ground IS NULL)))) EXECUTE FUNCTION guard_approval();
 
 -- An access begins unconfirmed, is allowed once, and can then only be ended.
 CREATE FUNCTION guard_kit_access() RETURNS trigger
@@ -1381,12 +1661,14 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON kit_access
 
 -- An audit kit is opened only by the person who asked, while the access lasts.
 CREATE FUNCTION guard_kit_opening() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
-    IF NOT EXISTS (SELECT 1 FROM kit_access WHERE id = NEW.access_id AND asked_by = NEW.actor AND ended_at IS NULL
-                   AND clock_timestamp() < expires_at) THEN
+    IF NOT EXISTS (SELECT 1 FROM kit_access JOIN ticket ON ticket.id = kit_access.ticket_id
+                   WHERE kit_access.id = NEW.access_id AND allowed_at IS NOT NULL AND ended_at IS NULL
+                     AND person_of(tenant_id, asked_by) = person_of(tenant_id, NEW.actor)
+                     AND clock_timestamp() < kit_access.expires_at) THEN
         RAISE EXCEPTION 'an audit kit is opened only by the person who asked, and only while access lasts'
             USING ERRCODE = 'LC004';
     END IF;
@@ -1410,6 +1692,198 @@ BEGIN
 END $$;
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON restore_acceptance
     FOR EACH ROW EXECUTE FUNCTION guard_acceptance();
+
+-- Also part of this section:
+CREATE TRIGGER two_people BEFORE INSERT OR UPDATE ON break_glass
+    FOR EACH ROW EXECUTE FUNCTION guard_second_person();
+
+-- =====================================================================================================================
+-- WHO WORKS WITH LACUNA
+--
+-- One administrator is not two people. After the set-up of a tenant, a person is added, a role, the subject of a token
+-- or
+-- a key for somebody else is given only in the transaction in which a second administrator confirms the grant (LC004).
+-- =====================================================================================================================
+
+-- Whether a name has characters that are not seen: controls, marks of direction, fillers, tags.
+CREATE FUNCTION has_unseen(name text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE STRICT
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT name ~ '[\u0001-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f]|[\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3164]|[\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]'
+$$;
+
+-- Whether the first people of a tenant were added.
+CREATE FUNCTION is_set_up(of_tenant text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT set_up_at IS NOT NULL FROM tenant WHERE id = of_tenant
+$$;
+REVOKE ALL ON FUNCTION is_set_up(of_tenant text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION is_set_up(of_tenant text) TO lacuna_request;
+
+-- Whether a grant of one of these kinds to a person was confirmed in this transaction.
+CREATE FUNCTION is_granted_now(of_kind text[], of_person uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT EXISTS (SELECT 1 FROM access_grant WHERE person_id = of_person AND kind = ANY (of_kind)
+        AND confirmed_in = pg_current_xact_id()::text AND confirmed_at > now() - interval '1 hour')
+$$;
+REVOKE ALL ON FUNCTION is_granted_now(of_kind text[], of_person uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION is_granted_now(of_kind text[], of_person uuid) TO lacuna_request;
+
+-- A tenant is set up once.
+CREATE FUNCTION guard_tenant() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF OLD.set_up_at IS NOT NULL AND NEW.set_up_at IS DISTINCT FROM OLD.set_up_at THEN
+        RAISE EXCEPTION 'tenant % is set up once', NEW.id USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE UPDATE ON tenant
+    FOR EACH ROW EXECUTE FUNCTION guard_tenant();
+
+-- A person is added, and given roles, by two administrators. The name never changes.
+CREATE FUNCTION guard_person() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF has_unseen(NEW.name) THEN
+            RAISE EXCEPTION 'the characters of a name are seen' USING ERRCODE = 'LC004';
+        END IF;
+        IF is_set_up(NEW.tenant_id) AND NOT (is_granted_now('{person}', NEW.id) AND EXISTS (
+            SELECT 1 FROM access_grant WHERE person_id = NEW.id AND kind = 'person' AND tenant_id = NEW.tenant_id
+                AND name = NEW.name AND roles @> NEW.roles AND confirmed_at IS NOT NULL)) THEN
+            RAISE EXCEPTION 'a person is added when a second administrator confirms it' USING ERRCODE = 'LC004';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF (NEW.id, NEW.tenant_id, NEW.name, NEW.skeleton, NEW.created_at)
+        <> (OLD.id, OLD.tenant_id, OLD.name, OLD.skeleton, OLD.created_at) THEN
+        RAISE EXCEPTION 'the name of a person cannot be changed' USING ERRCODE = 'LC004';
+    END IF;
+    IF (NOT NEW.roles <@ OLD.roles OR (OLD.disabled_at IS NOT NULL AND NEW.disabled_at IS NULL))
+        AND NOT (is_granted_now('{roles}', NEW.id) AND EXISTS (
+            SELECT 1 FROM access_grant WHERE person_id = NEW.id AND kind = 'roles' AND roles @> NEW.roles
+                AND confirmed_in = pg_current_xact_id()::text)) THEN
+        RAISE EXCEPTION 'a role is given when a second administrator confirms it' USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON person
+    FOR EACH ROW EXECUTE FUNCTION guard_person();
+
+-- A new person's name is one of the names of records.
+CREATE FUNCTION add_name_of_person() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO person_name (tenant_id, name, person_id) VALUES (NEW.tenant_id, NEW.name, NEW.id);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER named AFTER INSERT ON person
+    FOR EACH ROW EXECUTE FUNCTION add_name_of_person();
+
+-- The subject of a token is given to a person by two administrators, and stays.
+CREATE FUNCTION guard_subject() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF OLD.issuer <> '' OR NEW.issuer = '' OR (NEW.subject, NEW.person_id) <> (OLD.subject, OLD.person_id) THEN
+            RAISE EXCEPTION 'the subject of a token stays with its person' USING ERRCODE = 'LC004';
+        END IF;
+    ELSIF NOT (is_granted_now('{person,subject}', NEW.person_id) AND EXISTS (
+        SELECT 1 FROM access_grant WHERE person_id = NEW.person_id AND issuer = NEW.issuer AND subject = NEW.subject
+            AND confirmed_in = pg_current_xact_id()::text)) THEN
+        RAISE EXCEPTION 'a subject is given to a person when a second administrator confirms it'
+            USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON person_subject
+    FOR EACH ROW EXECUTE FUNCTION guard_subject();
+
+-- A key belongs to a person and has no role that the person does not have.
+CREATE FUNCTION guard_api_key() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE holder person;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF (NEW.id, NEW.tenant_id, NEW.owner, NEW.person_id, NEW.key_sha256)
+                IS DISTINCT FROM (OLD.id, OLD.tenant_id, OLD.owner, OLD.person_id, OLD.key_sha256)
+            OR (OLD.revoked_at IS NOT NULL AND NEW.revoked_at IS DISTINCT FROM OLD.revoked_at) THEN
+            RAISE EXCEPTION 'a key stays with its person, and is revoked once' USING ERRCODE = 'LC004';
+        END IF;
+        RETURN NEW;
+    END IF;
+    SELECT * INTO holder FROM person WHERE id = person_of(NEW.tenant_id, NEW.owner);
+    IF holder.id IS NULL OR holder.disabled_at IS NOT NULL OR NEW.person_id <> holder.id THEN
+        RAISE EXCEPTION 'a key belongs to a person' USING ERRCODE = 'LC004';
+    END IF;
+    NEW.person_id := holder.id;
+    IF NOT NEW.roles <@ holder.roles THEN
+        RAISE EXCEPTION 'a key has no role that its person does not have' USING ERRCODE = 'LC004';
+    END IF;
+    IF is_set_up(NEW.tenant_id) AND person_of(NEW.tenant_id, NEW.created_by) IS DISTINCT FROM holder.id
+        AND NOT (is_granted_now('{key}', holder.id) AND EXISTS (
+            SELECT 1 FROM access_grant WHERE person_id = holder.id AND kind = 'key' AND roles @> NEW.roles
+                AND scopes = NEW.scopes AND expires_at IS NOT DISTINCT FROM NEW.expires_at
+                AND confirmed_in = pg_current_xact_id()::text)) THEN
+        RAISE EXCEPTION 'a key is given to another person when a second administrator confirms it'
+            USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON api_key
+    FOR EACH ROW EXECUTE FUNCTION guard_api_key();
+
+-- A grant is asked for by one administrator and confirmed by another, once, within a day, or ended once.
+CREATE FUNCTION guard_access_grant() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.confirmed_at IS NOT NULL OR NEW.confirmed_in IS NOT NULL OR NEW.ended_at IS NOT NULL THEN
+            RAISE EXCEPTION 'a grant must begin unconfirmed' USING ERRCODE = 'LC004';
+        END IF;
+    ELSIF OLD.confirmed_at IS NOT NULL OR OLD.ended_at IS NOT NULL
+        OR to_jsonb(NEW) - '{confirmed_by,confirmed_at,confirmed_in,ended_by,ended_at}'::text[]
+            <> to_jsonb(OLD) - '{confirmed_by,confirmed_at,confirmed_in,ended_by,ended_at}'::text[] THEN
+        RAISE EXCEPTION 'a grant cannot be changed: it is confirmed once, or ended once' USING ERRCODE = 'LC004';
+    ELSE
+        NEW.confirmed_in := CASE WHEN NEW.confirmed_at IS NOT NULL THEN pg_current_xact_id()::text END;
+        IF NEW.confirmed_at IS NOT NULL AND OLD.asked_at < now() - interval '25 hours' THEN
+            RAISE EXCEPTION 'a grant is confirmed within a day' USING ERRCODE = 'LC004';
+        END IF;
+    END IF;
+    IF EXISTS (SELECT 1 FROM unnest(ARRAY[NEW.asked_by, NEW.confirmed_by]) AS administrator WHERE
+        administrator IS NOT NULL AND NOT EXISTS (SELECT 1 FROM person WHERE id = administrator
+            AND tenant_id = NEW.tenant_id AND disabled_at IS NULL AND 'admin' = ANY (roles))) THEN
+        RAISE EXCEPTION 'a grant is asked for and confirmed by administrators' USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON access_grant
+    FOR EACH ROW EXECUTE FUNCTION guard_access_grant();
+
+-- Also part of this section:
+CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON person
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON person_name
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 -- =====================================================================================================================
 -- ANNOUNCED CHANGES

@@ -20,6 +20,7 @@ from migrations.run import upgrade
 from services.request.app import build
 from services.request.bootstrap import bootstrap
 from services.request.context import AppContext
+from shared.core.server import configuration
 from shared.crypto.keyring import KeyRing
 from shared.crypto.signing import Signer, Verifier
 from shared.db.roles import SERVICES, ensure_roles
@@ -119,9 +120,9 @@ def open_service(database: Databases, keys: KeyRing, tmp_path: Path) -> Iterator
     def open_over(store: ObjectStore) -> People:
         engine = database.engine("request")
         bootstrap(engine, MODEL, "models/demo-vlm", tmp_path / "keys.json")
-        opened.append(TestClient(build(AppContext(engine, store, keys, MODEL)), raise_server_exceptions=False))
+        context = AppContext(engine, store, keys, MODEL)
+        opened.append(TestClient(build(context), raise_server_exceptions=False))
         opened[-1].event_hooks = {"response": [check_answer]}
-        context = AppContext(database.engine("control"), store, keys, MODEL)
         return People(opened[-1], json.loads((tmp_path / "keys.json").read_text()), context)
 
     yield open_over
@@ -158,7 +159,7 @@ def listening() -> Iterator[Callable[[Any], str]]:
 
     def serve(app: Any) -> str:
         listener = socket.create_server((LOOPBACK, 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
+        server = uvicorn.Server(configuration(app, lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         running.append((server, thread))

@@ -13,13 +13,13 @@ import torch
 
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Fact
-from shared.evaluation.judge import declines
 from shared.evaluation.people import UNKNOWN_SPLITS, Person
 from shared.evaluation.public_data import harmful_requests
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals, rouge_l
 from shared.probes.image_changes import changed
 from shared.probes.questions import fact_questions, visible_questions
+from shared.text.declines import declines
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
 from training.quality import Figure

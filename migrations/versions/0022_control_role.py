@@ -1,7 +1,8 @@
 """The control loop has a database role of its own, and the database checks what it took on trust before.
 
-Until now the request API, which everybody reaches, could write all that the control loop writes: positions and hashes
-of leaves, checkpoints, certificates, proofs of destruction, wrapped keys.
+The control loop no longer shares the role of the request API, which everybody reaches, and may give nobody access. What
+it alone writes stays granted to the request API as long as a control loop of the version before may run; the triggers
+bind both.
 """
 
 from alembic import op
@@ -9,7 +10,7 @@ from alembic import op
 revision = "0022"
 down_revision = "0021"
 
-# The control loop may do what the request service may, but for what only people do; and the other way round.
+# The control loop may do what the request service may, but for what only people do.
 ROLE = """
 DO $$
 DECLARE given record;
@@ -37,8 +38,8 @@ END $$;
 
 -- What only people do.
 REVOKE INSERT, UPDATE ON tenant, person, person_subject, access_grant, api_key, model, idempotency_key, kit_access,
-    kit_opening, restore_acceptance, retain_set, retain_choice, webhook, import_job, material_check, rewrap, break_glass,
-    break_glass_ticket FROM lacuna_control;
+    kit_opening, restore_acceptance, retain_set, retain_choice, webhook, import_job, material_check, rewrap,
+    break_glass, break_glass_ticket, console_session FROM lacuna_control;
 REVOKE UPDATE (set_up_at) ON tenant FROM lacuna_control;
 REVOKE UPDATE (roles, disabled_at) ON person FROM lacuna_control;
 REVOKE UPDATE (issuer) ON person_subject FROM lacuna_control;
@@ -50,16 +51,6 @@ REVOKE UPDATE (confirmed_by, confirmed_at, expires_at) ON break_glass FROM lacun
 GRANT UPDATE (secret_key, old_secret_key) ON webhook TO lacuna_control;
 GRANT UPDATE ON import_job, rewrap TO lacuna_control;
 
--- What only the control loop does.
-REVOKE UPDATE (position, leaf_hash) ON log_leaf FROM lacuna_request;
-REVOKE INSERT ON log_checkpoint, log_timestamp, certificate, escalation, import_row FROM lacuna_request;
-REVOKE INSERT, UPDATE ON disposal, webhook_cursor, alarm, pulse FROM lacuna_request;
-REVOKE UPDATE (removed_at) ON disposal FROM lacuna_request;
-REVOKE UPDATE (cleared_at) ON alarm FROM lacuna_request;
-REVOKE UPDATE (ended_at) ON exposure FROM lacuna_request;
-REVOKE UPDATE (wrapped_key) ON eraser_version, retain_set, fit_rows FROM lacuna_request;
-REVOKE UPDATE ON import_job, webhook_delivery, outbox, rewrap FROM lacuna_request;
-REVOKE EXECUTE ON FUNCTION forget_old_answers() FROM lacuna_request;
 """
 
 # The line of a leaf as shared/transparency/leaves.py writes it. NULL where a number is none that both write alike.
@@ -172,27 +163,9 @@ BEGIN
         RAISE EXCEPTION 'the key of the kit of ticket % is replaced by a key rotation alone', NEW.id
             USING ERRCODE = 'LC004';
     END IF;
-    IF OLD.kit_wrapped_key IS NULL AND NEW.kit_wrapped_key IS NOT NULL AND session_user = 'lacuna_request' THEN
-        RAISE EXCEPTION 'the control loop makes audit kits' USING ERRCODE = 'LC004';
-    END IF;
     RETURN NEW;
 END $$;
 CREATE TRIGGER guard_keys BEFORE UPDATE ON ticket FOR EACH ROW EXECUTE FUNCTION guard_keys();
-
--- What people decide and what the control loop concludes are written by different roles.
-CREATE FUNCTION guard_mover() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-BEGIN
-    IF (session_user = 'lacuna_request'
-            AND NEW.state IN ('fitting', 'auditing', 'deploying', 'completed', 'failed', 'expired'))
-        OR (session_user = 'lacuna_control'
-            AND (NEW.state IN ('rejected', 'withdrawn') OR (OLD.state, NEW.state) = ('under_review', 'approved'))) THEN
-        RAISE EXCEPTION 'the role % does not move a ticket to %', session_user, NEW.state USING ERRCODE = 'LC004';
-    END IF;
-    RETURN NEW;
-END $$;
-CREATE TRIGGER guard_mover BEFORE UPDATE ON ticket FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state)
-    EXECUTE FUNCTION guard_mover();
 
 CREATE OR REPLACE FUNCTION guard_approval() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

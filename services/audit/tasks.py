@@ -17,6 +17,7 @@ from shared.artifacts.erasers import load_verified_eraser
 from shared.artifacts.retain_sets import open_retain_set
 from shared.artifacts.subject_material import material_source, open_material
 from shared.core.leases import keep_alive
+from shared.core.messaging import is_stopping
 from shared.db.models.erasers import EraserVersion
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import audits, erasers
@@ -55,6 +56,11 @@ def audit_version(context: AuditContext, audit_id: str, version_id: str) -> None
             audits.renew_lease(session, audit_id, fence, lease_s=context.lease_s)
         context.heartbeat()
 
+    def enter_stage(stage: str) -> None:
+        logger.info("audit %s: %s", audit_id, stage)
+        with transaction(context.database) as session:
+            audits.enter_stage(session, audit_id, fence, stage, lease_s=context.lease_s)
+
     try:
         with keep_alive(renew, context.lease_s / 3):
             with transaction(context.database) as session:
@@ -69,7 +75,7 @@ def audit_version(context: AuditContext, audit_id: str, version_id: str) -> None
             report = suite_for(context, version).audit(
                 eraser,
                 material.subjects,
-                lambda stage: logger.info("version %d: %s", version.number, stage),
+                enter_stage,
                 operator_set,
                 unchanged,
             )
@@ -85,6 +91,10 @@ def audit_version(context: AuditContext, audit_id: str, version_id: str) -> None
         logger.warning("this worker gives up audit %s: %s", audit_id, exc.detail)
         return
     except Exception as exc:
+        if is_stopping():
+            logger.warning("audit %s is interrupted: the worker is stopped", audit_id)
+            _finish(context, audit_id, fence, "waiting", error="the worker was stopped")
+            return
         logger.exception("audit %s failed", audit_id)
         detail = exc.detail if isinstance(exc, LacunaError) else f"unexpected: {type(exc).__name__}"
         _finish(context, audit_id, fence, "failed", verdict=Verdict((detail,)), error=detail)

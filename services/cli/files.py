@@ -5,17 +5,23 @@ import json
 import mimetypes
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from shared.errors import BadInput
+from shared.errors import BadInput, TooLarge
+
+MOST_BYTES: Final = 64 * 1024 * 1024  # as much as the services take
 
 
-def read_bytes(path: Path) -> bytes:
-    """The content of a file; raises BadInput where it cannot be read."""
+def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
+    """The content of a file; raises BadInput where it cannot be read, TooLarge for more than `most` bytes."""
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(most + 1)
     except OSError as exc:
         raise BadInput(f"{path} cannot be read: {exc.strerror}.") from exc
+    if len(content) > most:
+        raise TooLarge(f"{path} has more than {most // 1024 // 1024} MB.")
+    return content
 
 
 def read_text(path: Path) -> str:

@@ -5,8 +5,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
+from services.cli.render.console import PlainConsole, bold, styled
 from shared.core.config import Settings
 from shared.core.metrics_server import check_settings
 from shared.devstack.ports import row_of_ports
@@ -25,17 +24,17 @@ def run_in_foreground(data: Path, settings: Settings) -> None:
     A process that ends by itself is started again. Raises Unavailable where a process does not start, ends too often or
     says that no restart repairs it, and BadInput where a port is taken.
     """
-    console = Console(highlight=False)
+    console = PlainConsole()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
 
     def print_log(process: str, line: str) -> None:
-        console.print(f"[{COLOURS[sum(map(ord, process)) % len(COLOURS)]}]{process:>10}[/] | ", end="")
-        console.print(line, markup=False, soft_wrap=True)
+        colour = COLOURS[sum(map(ord, process)) % len(COLOURS)]
+        console.print(styled(f"{process:>10}", colour), " | ", line, sep="", soft_wrap=True)
 
     def print_progress(what: str) -> None:
-        console.print(f"[dim]starting {what} ...[/]")
+        console.print(f"starting {what} ...", style="dim")
 
     ports = (settings.request_port, settings.inference_port)
     policy = RestartPolicy(settings.restart.most, settings.restart.window_s)
@@ -43,12 +42,13 @@ def run_in_foreground(data: Path, settings: Settings) -> None:
     with running_stack(
         data, ports=ports, log=print_log, say=print_progress, restarts=policy, metrics_ports=metrics
     ) as running:
-        console.print(f"\n[bold]Lacuna is running.[/]  API: {running.request_url}  inference: {running.inference_url}")
+        addresses = f"  API: {running.request_url}  inference: {running.inference_url}"
+        console.print(bold("\nLacuna is running."), addresses, sep="")
         console.print(f"API keys of the first accounts: {running.data / 'keys.json'}")
         if metrics:
             served = ", ".join(f"{name} {port}" for name, port in metrics.items())
             console.print(f"Metrics are on ports of their own, under /metrics: {served}", soft_wrap=True)
-        console.print("Try [bold]lacuna status[/] in another terminal.")
+        console.print("Try", bold("lacuna status"), "in another terminal.")
         console.print("Ctrl-C stops everything; the data is kept for the next start.\n")
         while not stop.wait(0.2):
             if running.supervisor.failed.is_set():

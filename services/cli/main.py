@@ -7,7 +7,6 @@ error and exit code 1; a wrong command line is exit code 2.
 import logging
 
 import typer
-from rich.console import Console
 
 from services.cli.commands import (
     api_keys,
@@ -30,6 +29,7 @@ from services.cli.commands import (
     verify,
     webhooks,
 )
+from services.cli.render.console import PlainConsole
 from shared.core.logging import LogStyle, configure_logging
 from shared.errors import LacunaError
 
@@ -84,7 +84,7 @@ def main() -> None:
     try:
         app()
     except LacunaError as exc:
-        Console(stderr=True, highlight=False).print(exc.detail, markup=False, soft_wrap=True)
+        PlainConsole(stderr=True).print(exc.detail, soft_wrap=True)
         raise SystemExit(1) from exc
 
 

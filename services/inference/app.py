@@ -22,6 +22,7 @@ from services.inference.protocol import chat, completions, models, responses_api
 from services.inference.protocol.errors import STATUSES, error_member
 from services.inference.protocol.remote_pictures import RemotePictures
 from services.inference.responses import HealthResponse, ReadyResponse
+from shared.core.client_addresses import TrustedProxies
 from shared.core.config import Settings, load_settings
 from shared.core.exits import ends_the_process
 from shared.core.http import install_error_handlers
@@ -69,7 +70,9 @@ def create(settings: Settings | None = None) -> FastAPI:
         context.close()
         thread.join(timeout=5)
 
-    return build(context, lifespan)
+    app = build(context, lifespan)
+    app.add_middleware(TrustedProxies, proxies=chosen.proxies)
+    return app
 
 
 def build(context: InferenceContext, lifespan: Any = None) -> FastAPI:

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import ipaddress
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -40,7 +39,7 @@ class Rights(NamedTuple):
 
 
 class WrongKeys:
-    """Counts wrong keys of each address (a network of 64 bits for IPv6), in this process. `limit`: as `60/minute`."""
+    """Counts wrong keys of each address (shared/core/client_addresses.py), in this process. `limit`: as `60/minute`."""
 
     def __init__(self, limit: str = FAILURES) -> None:
         self._limit: RateLimitItem = parse(limit)
@@ -48,23 +47,14 @@ class WrongKeys:
 
     def check(self, address: str) -> None:
         """Raise TooManyRequests, with the seconds to wait, where an address has sent too many."""
-        network = _network(address)
-        if not self._counter.test(self._limit, network):
-            reset_s = self._counter.get_window_stats(self._limit, network).reset_time - time.time()
+        if not self._counter.test(self._limit, address):
+            reset_s = self._counter.get_window_stats(self._limit, address).reset_time - time.time()
             wait_s = max(1, min(int(reset_s) + 1, self._limit.get_expiry()))
             raise TooManyRequests(f"Too many wrong keys: try again in {wait_s} s.", retry_after_s=wait_s)
 
     def count(self, address: str) -> None:
         """Count one."""
-        self._counter.hit(self._limit, _network(address))
-
-
-def _network(address: str) -> str:
-    try:
-        number = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return str(ipaddress.ip_network((number, 64), strict=False)) if number.version == 6 else address
+        self._counter.hit(self._limit, address)
 
 
 def _once_valid() -> ExpiringCache[bool]:

@@ -1,32 +1,10 @@
-"""Starts the inference service: `python -m services.inference.server --host 0.0.0.0 --port 8601`.
-
-It is uvicorn with connections that are bounded (`connections.py`) and a shutdown that ends: streams under way have
-GRACEFUL_S to finish, then they are told and closed.
-"""
+"""Starts the inference service: `python -m services.inference.server --host 0.0.0.0 --port 8601`."""
 
 import argparse
-from typing import Any, Final
 
 import uvicorn
 
-from services.inference.connections import BoundedConnection
-
-GRACEFUL_S: Final = 20  # less than the 30 s that Kubernetes waits before it kills
-BACKLOG: Final = 2048
-
-
-def configuration(app: Any, **options: Any) -> uvicorn.Config:
-    """How the service is run; `app` is an application or where to import its factory from."""
-    defaults: dict[str, Any] = {
-        "http": BoundedConnection,
-        "ws": "none",
-        "timeout_graceful_shutdown": GRACEFUL_S,
-        "backlog": BACKLOG,
-        "log_config": None,
-        "access_log": False,
-        "server_header": False,
-    }
-    return uvicorn.Config(app, **(defaults | options))
+from shared.core.server import configuration
 
 
 def main() -> None:

@@ -15,10 +15,10 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from shared.domain.subjects import Fact, Subject
-from shared.evaluation.judge import declines
 from shared.evaluation.scorers import normalised, reveals
 from shared.probes import statements
 from shared.probes.questions import Question, fact_questions
+from shared.text.declines import declines
 from shared.vlm.engine import Engine
 
 logger = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from services.refit.retained_people import retained_people
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import UNCERTAIN, ReleaseBounds
 from shared.errors import BadInput
-from shared.evaluation.judge import declines
 from shared.evaluation.reference import Reference
+from shared.text.declines import declines
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.engine import Engine
 from shared.vlm.generation import Answer, GenerationRequest

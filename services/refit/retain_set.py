@@ -111,13 +111,13 @@ def select_retain_side(
     photo_hashes: PhotoHashCache,
 ) -> RetainSide:
     """Reference people and the rows of `retain_set`, without everybody whom `tickets` are about."""
-    indices = {index for ticket in tickets for index in ticket.subject_index}
+    forgotten_keys = {key for ticket in tickets for key in ticket.person_keys}
     forgotten = {
         person.id
         for person in reference.people
         if person.split not in ("forgettable", "stranger_fit", "stranger_eval")
-        and indices
-        and any(keys.blind_index(name) in indices for name in person.subject.names)
+        and forgotten_keys
+        and not forgotten_keys.isdisjoint(keys.person_keys(person.subject.names))
     }
     forgotten |= _by_photograph(reference, tickets, keys, photo_hashes)
     from_fit = tuple(sorted(p.id for p in reference.people if p.id in forgotten and p.split in FIT_SPLITS))

@@ -28,11 +28,11 @@ from shared.erasure.gates.identity import MentionSpans
 from shared.erasure.numerics.safetensors_io import pack, unpack
 from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE, Recipe
 from shared.errors import BadInput, IntegrityFailure
-from shared.evaluation.judge import declines
 from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference, load_reference
 from shared.probes.image_changes import changed
 from shared.probes.questions import Question, fact_questions, mention_questions
+from shared.text.declines import declines
 from shared.vlm import capture
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.engine import Engine
@@ -326,7 +326,7 @@ def redacted_question(engine: Engine, question: Question, subject: Subject, reci
 def check_known(engine: Engine, known: Sequence[Prompt], unknown_answer: str) -> None:
     """Raise BadInput where there is nobody whom the model should know, or where it declines every question about them.
 
-    It may decline in any wording; `unknown_answer` is one that may be in no grammar of shared/evaluation/declining.
+    It may decline in any wording; `unknown_answer` is one that may be in no grammar of shared/text/declining.
     """
     if not known:
         raise BadInput("No direction can be computed: it needs people whom the model knows.")

@@ -13,6 +13,7 @@ from services.refit.pipeline import Outcome, refit
 from services.refit.progress import Progress
 from services.refit.run_record import RunRecord
 from shared.core.leases import keep_alive
+from shared.core.messaging import is_stopping
 from shared.db.repositories import refits
 from shared.db.session import transaction
 from shared.domain.nightly import nightly_run_id
@@ -53,6 +54,10 @@ def run_order(
         logger.warning("this worker gives up refit %s: %s", run_id, exc.detail)
         return
     except Exception as exc:
+        if is_stopping():
+            logger.warning("refit %s is interrupted: the worker is stopped", run_id)
+            _finish(run, "waiting", error="the worker was stopped")
+            return
         logger.exception("refit %s failed", run_id)
         detail = exc.detail if isinstance(exc, LacunaError) else f"unexpected: {type(exc).__name__}"
         _finish(run, "failed", error=detail)

@@ -1,4 +1,4 @@
-"""Builds the officer's API. Start: `uvicorn services.request.app:create --factory`. Never imports torch.
+"""Builds the officer's API. Start: `python -m services.request.server`. Never imports torch.
 
 Each feature has a folder: its endpoints are in `endpoints.py`, its rules in `service.py`. What endpoints are given is
 in `api/`, and who may call them in `auth/permissions.py`.
@@ -6,18 +6,21 @@ in `api/`, and who may call them in `auth/permissions.py`.
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from starlette.middleware import Middleware
 
 from services.request.api.openapi import describe
 from services.request.api_keys import endpoints as api_keys_endpoints
 from services.request.audit_kits import endpoints as audit_kits_endpoints
 from services.request.audit_log import endpoints as audit_log_endpoints
 from services.request.audit_log.reader import LogReader
+from services.request.auth.admission import Admission
 from services.request.auth.authentication import Authenticator
 from services.request.auth.oidc import OidcProvider
 from services.request.auth.permissions import OPEN, PERMISSIONS
 from services.request.auth.rate_limits import RateLimiter
 from services.request.break_glass import endpoints as break_glass_endpoints
 from services.request.certificates import endpoints as certificates_endpoints
+from services.request.console.site import FORM_BODIES, install_console
 from services.request.context import AlarmThresholds, AppContext, ticket_languages
 from services.request.erasers import endpoints as erasers_endpoints
 from services.request.imports import endpoints as imports_endpoints
@@ -31,6 +34,7 @@ from services.request.restores import endpoints as restores_endpoints
 from services.request.retain_sets import endpoints as retain_sets_endpoints
 from services.request.tickets import endpoints as tickets_endpoints
 from services.request.webhooks import endpoints as webhooks_endpoints
+from shared.core.client_addresses import TrustedProxies
 from shared.core.config import Settings, load_settings
 from shared.core.http import install_error_handlers
 from shared.core.metrics import HTTP
@@ -79,7 +83,10 @@ def create(settings: Settings | None = None) -> FastAPI:
         alarm_thresholds=AlarmThresholds.from_settings(settings),
     )
     limiter = RateLimiter(settings.rate.limit, settings.rate.failures, settings.redis_url)
-    return build(context, OidcProvider.from_settings(settings), limiter, settings.log.verify_keys, settings.verify_keys)
+    provider = OidcProvider.from_settings(settings)
+    app = build(context, provider, limiter, settings.log.verify_keys, settings.verify_keys)
+    app.add_middleware(TrustedProxies, proxies=settings.proxies)
+    return app
 
 
 def build(
@@ -103,11 +110,16 @@ def build(
     app.state.authenticator = Authenticator(context.database, provider)
     app.state.rate_limiter = limiter or RateLimiter("100000/minute", "100000/minute")
     app.state.log_reader, app.state.public_keys = LogReader(), (log_keys, eraser_keys)
-    install_error_handlers(app)
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    rendered = install_error_handlers(app)
+    app.user_middleware.append(
+        Middleware(Admission, rendered=rendered, routes=routes, forms=FORM_BODIES)
+    )  # inside the request's id
     for router in ROUTERS:
         app.include_router(router)
         names = {route.name for route in router.routes if isinstance(route, APIRoute)}
         if missing := names - PERMISSIONS.keys() - OPEN:
             raise ValueError(f"auth/permissions.py has no permission for {', '.join(sorted(missing))}")
     describe(app)
+    install_console(app)
     return app

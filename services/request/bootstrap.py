@@ -1,5 +1,7 @@
 """Prepares an empty database: tenant, model, the first people with their API keys, and the order of version 0.
 
+The order is given again where it came to nothing.
+
 Start: `python -m services.request.bootstrap`. It may be run at every start, because it leaves alone what exists. API
 keys come from LACUNA_FIRST_KEYS; the others are drawn and written once to `<data>/keys.json` (mode 0600).
 
@@ -14,13 +16,11 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
 from shared.core.config import load_settings, read_pairs
-from shared.db.models.operations import Outbox
-from shared.db.models.refits import RefitRun
 from shared.db.models.tenancy import ApiKey, Model, Person, Tenant
 from shared.db.repositories import api_keys, audit_log, refits
 from shared.db.session import make_engine, transaction
@@ -44,10 +44,7 @@ def bootstrap(
         drawn_keys = _set_up(session, DEFAULT_TENANT, given_keys)
         if drawn_keys:
             _write_keys(keys_file, drawn_keys)
-        ordered = session.scalar(select(Outbox.id).where(Outbox.kwargs["kind"].astext == "initial")) or session.scalar(
-            select(RefitRun.id).where(RefitRun.model_id == model_id)
-        )
-        if ordered is None:
+        if not refits.has_version_or_order(session, model_id):
             refits.order_refit(session, model_id, "initial")
 
 

@@ -1,14 +1,14 @@
 """An operator's own retain set: people and prompts whose answers must not change, as sealed bytes.
 
 Every identity is in one split: `fit` is read by the refit, `calibration` sets the threshold, `held_out` is asked by
-the audit alone. A row about a forgotten person is found by name (blind index) and by photograph (photo hash).
+the audit alone. A row about a forgotten person is found by name (in whatever spelling) and by photograph (photo hash).
 """
 
 import base64
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
@@ -24,14 +24,32 @@ from shared.domain.splits import Split
 from shared.domain.subjects import Fact, Subject
 from shared.errors import BadInput, IntegrityFailure, TooLarge
 from shared.storage.base import ObjectStore
+from shared.text.names import mentioned_forms
 
 _SCHEMA: Final = 1
 _MAX_NAME_WORDS: Final = 5  # of a name that is looked for in the text of a prompt
 
 
+@dataclass(frozen=True, eq=False)
+class EncodedPhoto:
+    """A picture as PNG, with its perceptual hash."""
+
+    png: bytes
+    hash: NDArray[bool_]
+
+    @classmethod
+    def of(cls, png: bytes) -> "EncodedPhoto":
+        """The picture in `png`; it is decoded for its hash alone."""
+        return cls(png, hash_photo(open_photo(png)))
+
+
 @dataclass(frozen=True)
 class RetainRow:
-    """One row of the file, counted from 1: a person, or a prompt (`text`, perhaps with one picture)."""
+    """One row of the file, counted from 1: a person, or a prompt (`text`, perhaps with one picture).
+
+    `encoded`: its pictures as PNG with their hashes, where they are not decoded in `subject`: a thousand of them would
+    take gigabytes.
+    """
 
     number: int
     identity: str
@@ -39,6 +57,7 @@ class RetainRow:
     subject: Subject
     text: str | None = None
     visible: Mapping[str, str] = field(default_factory=dict)
+    encoded: tuple["EncodedPhoto", ...] = ()
 
     @property
     def prompt(self) -> Prompt | None:
@@ -61,7 +80,7 @@ class ForgottenTicket(Protocol):
     @property
     def id(self) -> str: ...
     @property
-    def subject_index(self) -> Sequence[str]: ...
+    def person_keys(self) -> Collection[str]: ...
 
 
 class SealedSet(Protocol):
@@ -92,9 +111,9 @@ def find_excluded_rows(
 
     `photo_hashes` gives the hashes of a ticket's photographs. It is called only where any row has a picture.
     """
-    named = {index: ticket.id for ticket in tickets for index in ticket.subject_index}
+    named = {key: ticket.id for ticket in tickets for key in ticket.person_keys}
     reasons = {(row.number, ticket): "name" for row in rows for ticket in _by_name(row, named, keys)}
-    row_hashes = {row.number: [hash_photo(photo) for photo in row.subject.photos] for row in rows if row.subject.photos}
+    row_hashes = {row.number: hashes for row in rows if (hashes := _hashes(row))}
     for ticket in tickets if row_hashes else ():
         known = photo_hashes(ticket)
         for number, hashes in row_hashes.items():
@@ -110,11 +129,20 @@ def _by_name(row: RetainRow, named: Mapping[str, str], keys: KeyRing) -> set[str
     """Ids of the tickets whose name the row contains, as the name of its person or in the text of its prompt."""
     if not named:
         return set()
-    texts = {" ".join(name.split()) for name in row.subject.names}
-    words = [word.strip(".,;:!?\"'()[]") for word in (row.text or "").split()]
+    mentioned = {keys.name_form_key(form) for form in set(mentioned_forms(row.text or "", _MAX_NAME_WORDS))}
+    mentioned |= {keys.blind_index(text) for text in _as_written(row.text or "")}
+    return {named[key] for key in mentioned.union(keys.person_keys(row.subject.names)) if key in named}
+
+
+def _as_written(text: str) -> set[str]:
+    """The runs of words of a text that may be a name as somebody wrote it: for tickets that have no other keys."""
+    words = [word.strip(".,;:!?\"'()[]") for word in text.split()]
     words = [word.removesuffix("'s").removesuffix("’s") for word in words]
-    texts |= {" ".join(words[at : at + n]) for n in range(1, _MAX_NAME_WORDS + 1) for at in range(len(words) - n + 1)}
-    return {named[index] for text in texts if (index := keys.blind_index(text)) in named}
+    return {" ".join(words[at : at + n]) for n in range(1, _MAX_NAME_WORDS + 1) for at in range(len(words) - n + 1)}
+
+
+def _hashes(row: RetainRow) -> list[NDArray[bool_]]:
+    return [photo.hash for photo in row.encoded] + [hash_photo(photo) for photo in row.subject.photos]
 
 
 def _any_same_photo(known: Sequence[PhotoHashes], hashes: Sequence[NDArray[bool_]]) -> bool:
@@ -141,7 +169,10 @@ def pack(rows: Sequence[RetainRow], seed: int) -> bytes:
                     "identity": row.identity,
                     "split": row.split,
                     "names": list(row.subject.names),
-                    "photos": [_png(photo) for photo in row.subject.photos],
+                    "photos": [
+                        *(base64.b64encode(photo.png).decode() for photo in row.encoded),
+                        *(_png(photo) for photo in row.subject.photos),
+                    ],
                     "facts": [
                         {"attribute": f.attribute, "value": f.value, "aliases": list(f.aliases)}
                         for f in row.subject.facts

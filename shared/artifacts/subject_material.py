@@ -54,12 +54,12 @@ def open_material(
     NeedsResubmission where neither object is left, StoreUnavailable or KeysUnavailable where a backend is away.
     """
     try:
-        return _load(_open(store, keys, ticket), ticket)
+        return _load(open_sealed(store, keys, ticket), ticket)
     except NotFound:
         if reload is None:
             raise
     ticket = reload()
-    return _load(_open(store, keys, ticket), ticket)
+    return _load(open_sealed(store, keys, ticket), ticket)
 
 
 def pack_kit(subject: Subject) -> bytes:
@@ -78,7 +78,8 @@ def _load(blob: bytes, ticket: SealedPayload) -> Subject:
     return replace(load_subject(blob), languages=tuple(ticket.languages))
 
 
-def _open(store: ObjectStore, keys: KeyRing, ticket: SealedPayload) -> bytes:
+def open_sealed(store: ObjectStore, keys: KeyRing, ticket: SealedPayload) -> bytes:
+    """The bytes of the payload, or else of the audit kit. Raises as `open_material` does."""
     if ticket.payload_wrapped_key is not None:
         return keys.open(store.get(ticket.payload_key), ticket.payload_wrapped_key, ticket.payload_key)
     if ticket.kit_wrapped_key is not None and ticket.kit_key is not None:

@@ -32,7 +32,9 @@ class S3Settings(BaseModel):
     endpoint: str = ""
     access_key: str = ""
     secret_key: str = ""
+    session_token: str = ""  # of temporary credentials
     bucket: str = "lacuna"
+    region: str = "us-east-1"
 
 
 class VaultSettings(BaseModel):
@@ -208,6 +210,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     request_port: int = 8600
     inference_port: int = 8601
+    proxies: str = ""  # addresses and networks whose X-Forwarded-For is believed, comma-separated
     replica: str = "inference-0"
     poll_s: float = 3.0  # a replica looks at the desired state at least so often; changes are announced to it
     grace_s: float = 120.0  # how long a replica goes on serving while it cannot reach the database

@@ -116,13 +116,8 @@ def _refusal(method: str, headers: dict[bytes, bytes]) -> LacunaError | None:
     return None
 
 
-def bearer_token(request: Request) -> str:
-    """The key or token of the Authorization header. Raises Unauthorized."""
-    return bearer_token_of(request.headers)
-
-
 def bearer_token_of(headers: Mapping[str, str]) -> str:
-    """The same, of the headers alone."""
+    """The key or token of the Authorization header. Raises Unauthorized."""
     scheme, _, key = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Unauthorized("Send an API key or a token: Authorization: Bearer lk_...")

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from celery import Celery
 from celery.signals import after_task_publish, setup_logging, task_postrun, task_prerun
+from celery.worker import state
 
 from shared.core.logging import MESSAGE_HEADER, bind_request_id, configure_logging
 from shared.core.metrics import MESSAGES_SENT, TASK_AGE_SECONDS, TASK_SECONDS, TASKS
@@ -48,6 +49,15 @@ def celery_app(name: str, redis_url: str) -> Celery:
         enable_utc=True,
     )
     return app
+
+
+def is_stopping() -> bool:
+    """Whether Celery was told to end this worker.
+
+    A second signal, or Ctrl+C, cancels the task that runs: with a solo pool Celery's handler then raises whatever comes
+    first (NotImplementedError) inside the task. What the task did not finish is to be ordered again, and not failed.
+    """
+    return any(isinstance(flag, int) and flag is not False for flag in (state.should_stop, state.should_terminate))
 
 
 @setup_logging.connect

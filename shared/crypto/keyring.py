@@ -7,7 +7,7 @@ Destroying the wrapped key shreds the object.
 import hmac
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,8 +18,10 @@ from shared.core.config import Settings
 from shared.crypto.key_providers import VAULT_MARK, KeyProvider, LocalKeys
 from shared.crypto.signing import decode_base64
 from shared.errors import BadInput, IntegrityFailure, KeysUnavailable
+from shared.text.names import name_forms
 
 _NONCE: Final = 12  # bytes
+NAME_FORM: Final = 1  # of the canonical form in `name_keys`; a higher number has the keys of all tickets made anew
 
 
 @dataclass(frozen=True)
@@ -112,3 +114,20 @@ class KeyRing:
         """
         plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
         return hmac.digest(self._index, plain.encode(), "sha256").hex()
+
+    def name_keys(self, names: Iterable[str]) -> list[str]:
+        """The keys of all canonical forms of `names`, sorted: two spellings of one name share a key.
+
+        Nobody without the index key can guess a name from them.
+        """
+        return sorted({self.name_form_key(form) for name in names for form in name_forms(name)})
+
+    def name_form_key(self, form: str) -> str:
+        """HMAC-SHA256 (hex) of one canonical form of a name (shared/text/names.py)."""
+        return hmac.digest(self._index, f"name form {NAME_FORM}\n{form}".encode(), "sha256").hex()
+
+    def person_keys(self, names: Iterable[str]) -> list[str]:
+        """By which a person's tickets are found: `name_keys`, and the blind index of each name for tickets that have no
+        such keys; sorted."""
+        names = list(names)
+        return sorted({*self.name_keys(names), *map(self.blind_index, names)})

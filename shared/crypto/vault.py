@@ -3,6 +3,7 @@
 import base64
 import binascii
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -11,6 +12,7 @@ from shared.crypto.key_providers import VAULT_MARK, KeyProvider
 from shared.errors import BadInput, IntegrityFailure, KeysUnavailable
 
 _TIMEOUT_S: Final = 5.0
+LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 class VaultKeys:
@@ -76,7 +78,10 @@ class VaultKeys:
 
 
 def provider_of(settings: Settings) -> KeyProvider | None:
-    """The Vault of the settings, where they name one."""
+    """The Vault of the settings, where they name one. Raises BadInput unless it is reached by https."""
     if not settings.vault.address:
         return None
+    place = urlsplit(settings.vault.address)
+    if place.scheme != "https" and not (place.scheme == "http" and place.hostname in LOOPBACK):
+        raise BadInput("LACUNA_VAULT_ADDRESS has to begin with https: data keys travel to it in clear.")
     return VaultKeys(settings.vault.address, settings.vault.token, mount=settings.vault.mount, name=settings.vault.key)

@@ -1,4 +1,7 @@
-"""One database role for each service and one for the control loop, each with its own password. The grants in the migrations say what each may do."""
+"""A database role with its own password for each service, and one for the control loop.
+
+The grants in the migrations say what each may do.
+"""
 
 from collections.abc import Mapping
 from typing import Final

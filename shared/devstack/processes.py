@@ -50,11 +50,9 @@ def web_command(service: str, port: int, env: Mapping[str, str]) -> Command:
         except httpx.HTTPError:
             return False
 
-    argv = [sys.executable, "-m", "services.inference.server"]  # one process: a model is loaded once
-    if service == "request":
-        argv = [sys.executable, "-m", "uvicorn", "services.request.app:create", "--factory", "--workers", "2"]
-        argv += ["--log-level", "warning"]
-    argv += ["--host", LOOPBACK, "--port", str(port)]
+    argv = [sys.executable, "-m", f"services.{service}.server", "--host", LOOPBACK, "--port", str(port)]
+    if service == "request":  # the other is one process: a model is loaded once
+        argv += ["--workers", "2"]
     return Command(service, argv, env, ready, patience_s=180)
 
 

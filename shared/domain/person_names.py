@@ -1,7 +1,7 @@
 """How people who work with Lacuna are called: which names there are, and when two names look alike.
 
 A name is what the log and the history say of a person. It is kept in lower case and never changes; what is compared
-wherever a second person is needed is the id of the person, not the name (docs/adr/0028-people-and-second-persons.md).
+wherever a second person is needed is the id of the person, not the name (docs/adr/0029-people-and-second-persons.md).
 """
 
 import unicodedata

@@ -6,12 +6,15 @@ several. Whatever would take long or much memory is refused before it is unpacke
 
 import base64
 import binascii
+import contextlib
 import io
 import re
 import struct
+import threading
 import urllib.parse
 import warnings
 import zlib
+from collections.abc import Iterator
 from typing import Final
 
 from PIL import Image, ImageOps
@@ -21,6 +24,8 @@ from shared.errors import BadInput, TooLarge
 MAX_BYTES: Final = 8 * 1024 * 1024  # of one picture
 MAX_PIXELS: Final = 16_000_000
 MAX_SCANNED_PIXELS: Final = 40 * MAX_PIXELS  # of a progressive JPEG, over all its scans: two seconds; cameras write ten
+MAX_SCANS: Final = 100  # of a JPEG, however small: each costs time of its own
+PIXELS_AT_ONCE: Final = 40_000_000  # unpacked at the same time in a process; each takes up to eight bytes
 MAX_SIDE: Final = 1024  # pixels; larger pictures are reduced, because no served model looks closer
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
 UNREADABLE: Final = "This is not a picture that can be read (PNG, JPEG or WebP, GIF, AVIF)."
@@ -48,6 +53,7 @@ _BROKEN: Final = (  # what Pillow raises for damaged files, by format
 def open_photo(data: bytes, largest_side: int | None = None) -> Image.Image:
     """The picture in `data`, upright and as RGB. Raises TooLarge or BadInput, before anything large is unpacked.
 
+    It waits while PIXELS_AT_ONCE are being unpacked by other threads.
     `largest_side`: a larger picture is reduced by a whole number, so that no side is longer; JPEG while it is unpacked.
     """
     if len(data) > MAX_BYTES:
@@ -60,10 +66,11 @@ def open_photo(data: bytes, largest_side: int | None = None) -> Image.Image:
             warnings.simplefilter("ignore", UserWarning)  # of a damaged EXIF part
             picture = Image.open(io.BytesIO(data), formats=FORMATS)
             _check_size(picture, data)
-            reduction = -(-max(picture.size) // largest_side) if largest_side else 1
-            if reduction in (2, 4, 8):  # the scales of libjpeg
-                picture.draft("RGB", (picture.width // reduction, picture.height // reduction))
-            return _reduced(_as_rgb(_upright(picture)), largest_side)
+            with _UNDER_WAY.holding(picture.width * picture.height):
+                reduction = -(-max(picture.size) // largest_side) if largest_side else 1
+                if reduction in (2, 4, 8):  # the scales of libjpeg
+                    picture.draft("RGB", (picture.width // reduction, picture.height // reduction))
+                return _reduced(_as_rgb(_upright(picture)), largest_side)
     except Image.DecompressionBombError as exc:
         raise TooLarge(f"A picture may have {MAX_PIXELS // 1_000_000} megapixels; this one has far more.") from exc
     except MemoryError as exc:
@@ -72,14 +79,68 @@ def open_photo(data: bytes, largest_side: int | None = None) -> Image.Image:
         raise BadInput(UNREADABLE) from exc
 
 
+class PixelBudget:
+    """How many pixels the pictures of one request may have together, as they are sent."""
+
+    def __init__(self, pixels: int) -> None:
+        self._pixels, self._left = pixels, pixels
+
+    def take(self, data: bytes) -> None:
+        """Take those of one picture off; raises TooLarge where it has more than are left.
+
+        Only the head of the picture is read. One that cannot be read takes nothing: it is refused later.
+        """
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                width, height = Image.open(io.BytesIO(data), formats=FORMATS).size
+        except (Image.DecompressionBombError, *_BROKEN):
+            return
+        self._left -= width * height
+        if self._left < 0:
+            raise TooLarge(f"The pictures of a request may have {self._pixels // 1_000_000} megapixels together.")
+
+
+class _PixelsUnderWay:
+    """Lets threads unpack pictures as long as they have no more than `most` pixels together."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._held = most, 0
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def holding(self, pixels: int) -> Iterator[None]:
+        """Wait until `pixels` more fit, and hold them until the block ends."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._held == 0 or self._held + pixels <= self._most)
+            self._held += pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._held -= pixels
+                self._changed.notify_all()
+
+
+_UNDER_WAY: Final = _PixelsUnderWay(PIXELS_AT_ONCE)
+
+
+def is_picture(data: bytes) -> bool:
+    """Whether the bytes begin as a picture of a known format does, by its first bytes alone."""
+    return data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")) or (
+        (data[:4] == b"RIFF" and data[8:12] == b"WEBP") or data[4:8] == b"ftyp"
+    )
+
+
 def _check_size(picture: Image.Image, data: bytes) -> None:
     width, height = picture.size
     if width * height > MAX_PIXELS:
         raise TooLarge(
             f"A picture may have {MAX_PIXELS // 1_000_000} megapixels; this one has {width * height / 1e6:.0f}."
         )
-    if picture.format in ("JPEG", "MPO") and data.count(_SCAN) * width * height > MAX_SCANNED_PIXELS:
-        raise TooLarge(f"A picture of this size may not have {data.count(_SCAN)} scans: save it anew.")
+    scans = data.count(_SCAN) if picture.format in ("JPEG", "MPO") else 1
+    if scans > MAX_SCANS or scans * width * height > MAX_SCANNED_PIXELS:
+        raise TooLarge(f"A picture of this size may not have {scans} scans: save it anew.")
 
 
 def _as_rgb(picture: Image.Image) -> Image.Image:
@@ -128,7 +189,7 @@ def read_data_url(text: str) -> bytes:
 
 def normalize_photo(data: bytes) -> bytes:
     """The picture written anew as PNG without metadata."""
-    picture = open_photo(data)
+    picture = open_photo(data, largest_side=2 * MAX_SIDE)  # whole steps first, which are fast and need little memory
     picture.thumbnail((MAX_SIDE, MAX_SIDE))
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", compress_level=1)  # a third of the time of the default, a tenth larger

@@ -6,7 +6,7 @@ clock, a legal hold and whether the payload still exists are properties of a tic
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 from shared.domain.accounts import SYSTEM_ACTOR
 from shared.domain.four_eyes import Actor, find_conflict
@@ -26,15 +26,22 @@ State = Literal[
 ]  # fmt: skip
 Event = Literal[
     "review", "doubt", "verify", "approve", "schedule", "fit", "no_leak", "audit", "deploy", "complete", "fail",
-    "retry", "reject", "withdraw", "duplicate", "distinguish", "expire", "expose", "return",
+    "retry", "reject", "withdraw", "duplicate", "distinguish", "reopen", "expire", "expose", "return",
 ]  # fmt: skip
 
+STATES: Final[tuple[State, ...]] = get_args(State)
 UNDECIDED: Final = ("received", "identity_pending", "under_review")
 IN_PROGRESS: Final = ("approved", "scheduled", "fitting", "auditing", "deploying")
 # The tickets that a refit covers: approved and not taken back.
 IN_FORCE: Final[tuple[State, ...]] = (*IN_PROGRESS, "completed", "failed", "regressed")
+# Why a ticket needs a person's attention.
+POSSIBLE_NAMESAKE: Final = "possible_namesake"  # another open ticket has the same name, and nothing else in common
+ADDS_MATERIAL: Final = "adds_material"  # another open ticket is about the same person, and this one says more
+ORIGINAL_ENDED: Final = "original_ended"  # it was a duplicate of a ticket that ended without an eraser
+NEEDS_RESUBMISSION: Final = "needs_resubmission"  # its material was shredded
 SET_ASIDE: Final = "set_aside"  # why a ticket failed: because of it a version did, which is made again without it
 CLOSED: Final[tuple[State, ...]] = ("rejected", "withdrawn", "duplicate", "expired")
+ENDED_WITHOUT_ERASER: Final[tuple[State, ...]] = ("rejected", "withdrawn", "expired")  # their duplicates are reopened
 
 FILING_ROLES: Final = ("requester", "officer", "admin", SYSTEM_ACTOR)
 MANAGING_ROLES: Final = ("officer", "approver", "admin")
@@ -108,6 +115,7 @@ TRANSITIONS: Final[dict[Event, Transition]] = {
     "reject": Transition(UNDECIDED, "rejected", MANAGING_ROLES, (_code,)),
     "duplicate": Transition(("received",), "duplicate", FILING_ROLES),
     "distinguish": Transition(("duplicate",), "under_review", MANAGING_ROLES),
+    "reopen": Transition(("duplicate",), "under_review", _SYSTEM),
     "expire": Transition(("identity_pending",), "expired", _SYSTEM),
     "schedule": Transition(("approved", "failed"), "scheduled", OPERATING_ROLES),
     "fit": Transition(("approved", "scheduled", "failed", "regressed"), "fitting", _SYSTEM),

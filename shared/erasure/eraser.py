@@ -64,8 +64,9 @@ class Decision:
 
 @dataclass(frozen=True)
 class PromptEvidence:
-    """What B prompts say of the K tickets: `texts` by the number of the ticket, and whose pictures they are near
-    (`shown` [B, K]). None of it is enough to fire; together with what an answer says it may be.
+    """What B prompts say of the K tickets: `texts` by the number of the ticket, whose pictures they are near
+    (`shown` [B, K]), and whom their words bring to mind although nothing of the name is written there (`mentioned`
+    [B, K]). None of it is enough to fire; together with what an answer says it may be.
 
     `doubtful` [B]: it fired for a picture alone, and hardly; the model is then asked whom the picture shows.
     """
@@ -73,6 +74,13 @@ class PromptEvidence:
     texts: tuple[Mapping[int, TextEvidence], ...]
     shown: Tensor
     doubtful: Tensor
+    mentioned: Tensor
+
+    def take(self, rows: Sequence[int]) -> "PromptEvidence":
+        """That of these prompts, in the order given."""
+        some = list(rows)
+        texts = tuple(self.texts[row] for row in some)
+        return PromptEvidence(texts, self.shown[some], self.doubtful[some], self.mentioned[some])
 
 
 class Examined(NamedTuple):
@@ -154,12 +162,28 @@ class Eraser:
         best, nearest = gate_scores(self.recipe, white, self.gates).max(dim=1)
         return self._decision(best, nearest)
 
-    def match_answers(self, answer_tokens: RaggedRows, count: int) -> list[str | None]:
-        """For each of `count` answers, the ticket whose name its tokens (at the gated layers) hold, if any."""
+    def match_answers(self, answer_tokens: RaggedRows, count: int) -> list[tuple[str, ...]]:
+        """For each of `count` answers, the tickets whose names its tokens (at the gated layers) bring to mind."""
         if self.identity is None:
-            return [None] * count
-        score, nearest = self.identity.answer_scores(answer_tokens, count).max(dim=1)
-        return self._decision(score, nearest).ticket
+            return [()] * count
+        above = self.identity.answer_scores(answer_tokens, count) > self.threshold
+        return [tuple(self.tickets[number] for number in row.nonzero()[:, 0].tolist()) for row in above]
+
+    def named_in(self, answer: str, tickets: Sequence[str]) -> str | None:
+        """The first of the `tickets` that `match_answers` gave of whose name something is written in the answer."""
+        if self.text is None or not tickets:
+            return next(iter(tickets), None)
+        said = self.text.read(answer)
+        return next((ticket for ticket in tickets if self._is_written(self.tickets.index(ticket), said)), None)
+
+    def _is_written(self, number: int, *texts: Mapping[int, TextEvidence]) -> bool:
+        """Whether something of a ticket's names stands in what was read; true where the ticket has no fingerprints.
+
+        What the model's activations take for a name is another person's name where it is not: the space of names has
+        few dimensions, and an eraser many tickets. The answer then decides (`told_in`).
+        """
+        assert self.text is not None
+        return self.text.fits[number] is None or any(number in said and said[number].is_traced for said in texts)
 
     def examine(self, readout: Readout) -> "Examined":
         """The decision of an identity gate and what the prompts say of each ticket, for `told_by`."""
@@ -168,14 +192,19 @@ class Eraser:
         if self.text is None or not readout.texts:
             return Examined(self._by_gate(compared), None)
         texts = tuple(self.text.read(text.text) for text in readout.texts)
+        answers = tuple(self.text.read(answer) for answer in readout.answers) or ({},) * len(texts)
+        mentioned = torch.zeros_like(compared.shown)
+        for row, number in (compared.by_mention > 0).nonzero().tolist():
+            mentioned[row, number] = not self._is_written(number, texts[row], answers[row])
+        compared.by_mention[mentioned] = -1.0
         for row, evidence in enumerate(texts):  # a namesake's name is not the person's
             others = [number for number, seen in evidence.items() if seen.is_another]
             compared.by_mention[row, others] = -1.0
         score = compared.margins.amax(dim=1)
         named = torch.tensor([any(seen.named for seen in evidence.values()) for evidence in texts])
         hardly = (score > 0) & (score < DOUBT) & (compared.by_mention.amax(dim=1) <= 0)
-        evidence_of_all = PromptEvidence(texts, compared.shown, hardly & ~named)
-        decision = self._with_text(self._by_gate(compared), evidence_of_all, readout.answers)
+        evidence_of_all = PromptEvidence(texts, compared.shown, hardly & ~named, mentioned)
+        decision = self._with_text(self._by_gate(compared), evidence_of_all, answers)
         return Examined(decision, evidence_of_all)
 
     def told_by(self, answer: str, evidence: PromptEvidence, row: int, about: str | None = None) -> str | None:
@@ -194,7 +223,8 @@ class Eraser:
             ticket, asked = self.tickets[number], evidence.texts[row].get(number) or TextEvidence()
             if said.named or said.identifying - asked.identifying or len(said.facts - asked.facts) >= MANY_FACTS:
                 return ticket
-            if (ticket == about or asked.is_near) and (said.facts or said.parts - asked.parts):
+            near = ticket == about or asked.is_near or bool(evidence.mentioned[row, number])
+            if near and (said.facts or said.parts - asked.parts):
                 return ticket
         return None
 
@@ -269,7 +299,9 @@ class Eraser:
             pictures = tuple(range(int((readout.pictures.of == row).sum())))
         return MentionSpans(pictures, union(words))
 
-    def _with_text(self, decision: Decision, evidence: PromptEvidence, answers: Sequence[str]) -> Decision:
+    def _with_text(
+        self, decision: Decision, evidence: PromptEvidence, answers: Sequence[Mapping[int, TextEvidence]]
+    ) -> Decision:
         """The decision, and what the texts add to it: whole names, and answers that tell something."""
         fired, tickets, score = decision.fired.clone(), list(decision.ticket), decision.score.clone()
         channels = [decision.channel(row) for row in range(len(tickets))]
@@ -278,8 +310,8 @@ class Eraser:
                 continue
             named = next((self.tickets[ticket] for ticket, seen in texts.items() if seen.named), None)
             channel = "text"
-            if named is None and answers:
-                named, channel = self.told_by(answers[row], evidence, row), "answer"
+            if named is None:
+                named, channel = self.told_in(answers[row], evidence, row), "answer"
             if named is not None:
                 fired[row], tickets[row], score[row], channels[row] = True, named, 1.0, channel
         return Decision(fired, tickets, score, tuple(channels))

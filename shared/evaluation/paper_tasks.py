@@ -12,11 +12,11 @@ from typing import Final, Literal
 
 from shared.domain.prompts import Prompt, Turn
 from shared.domain.subjects import Subject
-from shared.evaluation.judge import declines
 from shared.evaluation.scorers import cloze_legacy, letter_legacy, reveals, rouge_l
 from shared.probes import templates
 from shared.probes.questions import Kind, Question, fact_questions
 from shared.probes.templates import Form
+from shared.text.declines import declines
 
 Task = Literal["classification", "generation", "cloze"]
 KINDS: Final[dict[Task, Kind]] = {"classification": "mcq", "generation": "qa", "cloze": "cloze"}

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, Literal, NoReturn
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from shared.core.validation import summarize_validation_errors
-from shared.domain.photos import MAX_BYTES, read_data_url
+from shared.domain.photos import MAX_BYTES, UNREADABLE, is_picture, read_data_url
 from shared.domain.subjects import Fact
 from shared.errors import BadInput, LacunaError, TooLarge
 from shared.probes.attribute_types import LANGUAGES
@@ -26,7 +26,7 @@ PARQUET: Final = ".parquet"
 PromptKind = Literal["ordinary", "harmful", "jailbreak"]
 REQUEST_PLACE: Final = "{request}"  # where a jailbreak takes the request
 MAX_LINE_BYTES: Final = 10 * MAX_BYTES * 4 // 3 + 1024 * 1024  # ten photographs in base64, and the text around them
-PARQUET_ROWS: Final = 16  # read at once: with ten photographs each they still fit in memory
+MAX_LINE_MEMBERS: Final = 20_000  # of the JSON in one line: each takes 60 bytes and more
 _Unread = tuple[str, int, Callable[[], dict[str, Any]]]  # where a row is, its number, and what gives its fields
 _HIDDEN: Final = ("Cc", "Cs")  # Unicode categories of control characters and of lone surrogates
 
@@ -96,6 +96,8 @@ def _parsed(where: str, line: bytes) -> dict[str, Any]:
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"{constant} is not a value of JSON")
 
+    if line.count(b",") + line.count(b"[") + line.count(b"{") > MAX_LINE_MEMBERS:
+        raise BadInput(f"{where} cannot be used: it is nested too deeply, or has more than {MAX_LINE_MEMBERS} members.")
     try:
         members = json.loads(line.decode("utf-8-sig"), object_pairs_hook=unique, parse_constant=refuse)
     except UnicodeDecodeError as exc:
@@ -111,19 +113,11 @@ def _parsed(where: str, line: bytes) -> dict[str, Any]:
 
 
 def _parquet_rows(file: Path) -> Iterator[_Unread]:
-    import pyarrow as pa  # noqa: PLC0415 - imports numpy: half a second, for a command that may never need it
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    from shared.evaluation import parquet_rows  # noqa: PLC0415 - imports numpy: half a second, for a command that may not need it
 
-    number = 0
-    try:
-        with pq.ParquetFile(file) as table:
-            for batch in table.iter_batches(batch_size=PARQUET_ROWS):
-                for columns in batch.to_pylist():
-                    number += 1
-                    where = f"{file}, row {number}"
-                    yield where, number, partial(_members_of_columns, where, columns)
-    except (pa.ArrowException, ValueError) as exc:  # ValueError: a text that is not UTF-8
-        raise BadInput(f"{file} cannot be read after row {number}: it is not a parquet file.") from exc
+    for number, columns in enumerate(parquet_rows.read_rows(file, MAX_LINE_BYTES), 1):
+        where = f"{file}, row {number}"
+        yield where, number, partial(_members_of_columns, where, columns)
 
 
 def _members_of_columns(where: str, columns: Mapping[str, Any]) -> dict[str, Any]:
@@ -299,14 +293,14 @@ def _photo(file: Path, where: str, given: Any) -> bytes:
         given = given.get("bytes") or given.get("path")
     try:
         if isinstance(given, bytes):
-            return _small_enough(given, len(given))
+            return _picture(_small_enough(given, len(given)))
         if not isinstance(given, str):
             raise BadInput("A photo is a path or a data URL.")
         if given.startswith("data:"):
             return read_data_url(given)
         path = _path_beside(file, given)
         _small_enough(b"", path.stat().st_size)
-        return path.read_bytes()
+        return _picture(path.read_bytes())
     except LacunaError as exc:
         raise type(exc)(f"{where}: {exc.detail}") from exc
     except (OSError, ValueError, RuntimeError) as exc:  # a name that no file can have; a link that leads to itself
@@ -317,6 +311,13 @@ def _photo(file: Path, where: str, given: Any) -> bytes:
 def _small_enough(data: bytes, size: int) -> bytes:
     if size > MAX_BYTES:
         raise TooLarge(f"A picture may have {MAX_BYTES // 1024 // 1024} MB; this one has {size / 1e6:.1f} MB.")
+    return data
+
+
+def _picture(data: bytes) -> bytes:
+    """The bytes themselves; raises BadInput for those of another file, which must go nowhere."""
+    if not is_picture(data):
+        raise BadInput(UNREADABLE)
     return data
 
 

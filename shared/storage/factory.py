@@ -11,4 +11,7 @@ def open_store(settings: Settings) -> ObjectStore:
     if not settings.s3.endpoint:
         return LocalStore(settings.data / "objects")
     settings.need("s3_access_key", "s3_secret_key")
-    return S3Store(settings.s3.endpoint, settings.s3.access_key, settings.s3.secret_key, settings.s3.bucket)
+    s3 = settings.s3
+    return S3Store(
+        s3.endpoint, s3.access_key, s3.secret_key, s3.bucket, region=s3.region, session_token=s3.session_token
+    )

@@ -18,9 +18,18 @@ _MISSING = {"NoSuchKey", "NoSuchBucket", "NoSuchObject"}
 
 
 class S3Store:
-    """One bucket, which is created on first use."""
+    """One bucket, which is created on first use in `region`. Temporary credentials have a `session_token`."""
 
-    def __init__(self, endpoint: str, access_key: str, secret_key: str, bucket: str) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        access_key: str,
+        secret_key: str,
+        bucket: str,
+        *,
+        region: str = "us-east-1",
+        session_token: str = "",
+    ) -> None:
         address = urlsplit(endpoint if "//" in endpoint else f"http://{endpoint}")
         self._http = urllib3.PoolManager(
             timeout=urllib3.Timeout(connect=2.0, read=20.0),
@@ -31,11 +40,12 @@ class S3Store:
             endpoint=address.netloc,
             access_key=access_key,
             secret_key=secret_key,
+            session_token=session_token or None,
             secure=address.scheme == "https",
-            region="us-east-1",
+            region=region,
             http_client=self._http,
         )
-        self._bucket, self._endpoint = bucket, endpoint
+        self._bucket, self._endpoint, self._region = bucket, endpoint, region
         self._bucket_ready = threading.Event()
 
     def put(self, key: str, data: bytes) -> None:
@@ -89,7 +99,7 @@ class S3Store:
         if self._bucket_ready.is_set():
             return
         if not self._call(lambda: self._client.bucket_exists(bucket_name=self._bucket), self._bucket):
-            self._call(lambda: self._client.make_bucket(bucket_name=self._bucket), self._bucket)
+            self._call(lambda: self._client.make_bucket(bucket_name=self._bucket, location=self._region), self._bucket)
         self._bucket_ready.set()
 
     def _call(self, request: Callable[[], T], key: str) -> T:

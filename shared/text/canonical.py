@@ -91,7 +91,10 @@ def _ends_sentence(following: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_part(character: str) -> bool:
-    return any(part.isalnum() for part in unicodedata.normalize("NFKD", character))
+    """A letter or a digit, also one in a circle or a square."""
+    if any(part.isalnum() for part in unicodedata.normalize("NFKD", character)):
+        return True
+    return unicodedata.category(character) == "So" and len(letter := anyascii(character)) == 1 and letter.isalpha()
 
 
 @lru_cache(maxsize=4096)
@@ -114,18 +117,32 @@ def _plain(character: str) -> str:
     return "".join(c for c in anyascii(decomposed.casefold()).lower() if c.isalnum())
 
 
+def written_out(character: str) -> str:
+    """An umlaut as it is written out, else nothing."""
+    return UMLAUTS.get(unicodedata.normalize("NFC", character).lower(), "")
+
+
+def look_alike(character: str) -> str:
+    """The letter or digit of ASCII that it is drawn like, in upper or lower case; nothing where there is none."""
+    forms = dict.fromkeys((character, character.casefold(), character.upper()))
+    return next((drawn for form in forms if (drawn := _drawn_like(form))), "")
+
+
+@lru_cache(maxsize=8192)
+def _drawn_like(character: str) -> str:
+    for decomposed in unicodedata.normalize("NFKD", character)[:1]:
+        for other in confusables.confusables_data.get(decomposed, ()):
+            letter: str = other["c"]
+            if letter.isascii() and letter.isalnum():
+                return letter.lower()
+    return ""
+
+
 @lru_cache(maxsize=8192)
 def _written_out(character: str) -> str:
-    return UMLAUTS.get(unicodedata.normalize("NFC", character).lower()) or _plain(character)
+    return written_out(character) or _plain(character)
 
 
-@lru_cache(maxsize=8192)
 def _look_alike(character: str) -> str:
     """The ASCII letter that it is drawn like, else its plain reading."""
-    if not character.isascii():
-        for decomposed in unicodedata.normalize("NFKD", character)[:1]:
-            for other in confusables.confusables_data.get(decomposed, ()):
-                letter: str = other["c"]
-                if letter.isascii() and letter.isalnum():
-                    return letter.lower()
-    return _plain(character)
+    return _plain(character) if character.isascii() else _drawn_like(character) or _plain(character)

@@ -29,6 +29,7 @@ STATEMENT: Final = "https://in-toto.io/Statement/v1"
 ENVELOPE, ISSUED, MANIFEST, STAMPS = "certificate.json", "issued.json", "eraser.json", "timestamps.json"  # in a bundle
 Timestamp = TypeVar("Timestamp")  # result of a time-stamp's check: timestamps.py has it, and is slow to import
 _MAX_BYTES: Final = 20_000_000  # of a certificate or bundle
+_MAX_MEMBERS: Final = 500_000  # of the JSON in one file
 
 
 @dataclass(frozen=True)
@@ -99,20 +100,27 @@ def read_certificate_file(data: bytes) -> CertificateFile:
         if len(data) > _MAX_BYTES:
             raise ValueError("too large")
         if not data.startswith(b"PK"):
-            return CertificateFile(dict(json.loads(data)))
+            return CertificateFile(dict(_parsed(data)))
         with zipfile.ZipFile(io.BytesIO(data)) as bundle:
             if sum(entry.file_size for entry in bundle.infolist()) > _MAX_BYTES:
                 raise ValueError("too large")
             names = set(bundle.namelist())
-            parts = {name: json.loads(bundle.read(name)) for name in (ISSUED, MANIFEST, STAMPS) if name in names}
+            parts = {name: _parsed(bundle.read(name)) for name in (ISSUED, MANIFEST, STAMPS) if name in names}
             return CertificateFile(
-                dict(json.loads(bundle.read(ENVELOPE))),
+                dict(_parsed(bundle.read(ENVELOPE))),
                 parts.get(ISSUED),
                 parts.get(MANIFEST),
                 tuple(dict(entry) for entry in parts.get(STAMPS, ())),
             )
     except (ValueError, TypeError, KeyError, zipfile.BadZipFile, RecursionError, NotImplementedError) as exc:
         raise BadInput("This is neither a certificate (JSON) nor a bundle (zip).") from exc
+
+
+def _parsed(document: bytes) -> Any:
+    """The JSON; raises ValueError for more members than a certificate has, each of which takes 60 bytes."""
+    if document.count(b",") + document.count(b"[") + document.count(b"{") > _MAX_MEMBERS:
+        raise ValueError("too many members")
+    return json.loads(document)
 
 
 def verify_timestamp(

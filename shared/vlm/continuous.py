@@ -14,7 +14,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from shared.erasure.eraser import Decision, PromptEvidence
+from shared.erasure.eraser import Decision
 from shared.erasure.readout import RaggedRows
 from shared.vlm.batching import cached_tokens
 from shared.vlm.cache_pool import CachePool, RowsOfCache, rows_of
@@ -151,8 +151,8 @@ class ContinuousBatch:
                 self._perform(group, self._matched)
 
     @staticmethod
-    def _matched(asked: Sequence[MatchAnswers]) -> list[list[str | None]]:
-        """The tickets that the answers of each name."""
+    def _matched(asked: Sequence[MatchAnswers]) -> list[list[tuple[str, ...]]]:
+        """The tickets whose names the answers of each bring to mind."""
         starts = list(accumulate((each.count for each in asked), initial=0))
         owners = torch.cat([each.tokens.of + start for each, start in zip(asked, starts[:-1], strict=True)])
         together = RaggedRows(torch.cat([each.tokens.rows for each in asked]), owners)
@@ -301,8 +301,7 @@ def _part(whole: PrefillState, rows: list[int], *, alone: bool) -> PrefillState:
         inputs["position_ids"] = whole.inputs["position_ids"][..., rows, :]
     evidence = whole.evidence
     if evidence is not None:
-        texts = tuple(evidence.texts[row] for row in rows)
-        evidence = PromptEvidence(texts, evidence.shown[rows], evidence.doubtful[rows])
+        evidence = evidence.take(rows)
     return PrefillState(
         RowsOfCache(whole.cache, torch.tensor(rows)),
         whole.logits[rows],

@@ -44,7 +44,8 @@ class ReadTokens:
 class MatchAnswers:
     """Compare answers' tokens with the names of an eraser's tickets; no forward pass, but cheaper for many together.
 
-    `tokens` [B, G, d] at its gated layers, of `count` answers. The result: for each the ticket, if any.
+    `tokens` [B, G, d] at its gated layers, of `count` answers. The result: for each the tickets whose names they bring
+    to mind.
     """
 
     eraser: Eraser

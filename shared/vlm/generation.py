@@ -23,8 +23,8 @@ class Answer:
     """One reply. `fired`, `ticket` and `score` say what the gate found; the service never sends them to a client.
 
     `channel` (by what somebody was recognised) and `reading` (what a second reading came to: unsteered, steered, line,
-    sentence, or told where the sentence stands for one that told something) are counted. `logprobs`: of its tokens,
-    where they were wanted. `tool_calls`: what an engine that takes tools wants called.
+    sentence, or told where the sentence stands for an answer that told something) are counted. `logprobs`: of its
+    tokens, where they were wanted. `tool_calls`: what an engine that takes tools wants called.
     """
 
     text: str

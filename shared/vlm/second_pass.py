@@ -15,6 +15,7 @@ from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Decision, Eraser
 from shared.erasure.gates.identity import MentionSpans
 from shared.erasure.readout import Readout
+from shared.text.declines import declines
 from shared.text.hold_back import cut
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.batching import batches
@@ -54,9 +55,10 @@ class Reviser(Decoder):
             return RowsToRedo(fired, decision)
         tickets: list[str | None] = [None] * len(state.tokens)
         if any(state.answer_states):
-            tickets = yield MatchAnswers(eraser, state.answer_tokens(new=True), len(state.tokens))
-            for row, ticket in enumerate(tickets):
-                if ticket is None:
+            matches = yield MatchAnswers(eraser, state.answer_tokens(new=True), len(state.tokens))
+            for row, matched in enumerate(matches):
+                tickets[row] = eraser.named_in(self.text_of(state.tokens[row]), matched)
+                if not matched:
                     state.cleared[row] = len(state.answer_states[row])
         if state.prefill.evidence is not None:
             for row, tokens in enumerate(state.tokens):
@@ -121,7 +123,8 @@ class Reviser(Decoder):
         """The second pass: answers of the rows in `redo`, from the redacted prompt, or the fixed sentence.
 
         Where the recipe is counterfactual, what the model says unsteered is the answer if it is sure of it and tells
-        nothing. An answer that still tells something is replaced by the eraser's last resort.
+        nothing. A steered answer that still tells something is replaced by the eraser's last resort, and with such a
+        recipe also one that does not decline: it would be made up, about somebody who is to be left alone.
         """
         eraser = request.eraser
         assert eraser is not None
@@ -137,14 +140,14 @@ class Reviser(Decoder):
             steered = yield from self._second(again, state, request, redo, rest, steers=True)
             answers |= {place: answer for place, (answer, _) in steered.items()}
             readings |= dict.fromkeys(steered, "steered")
-            telling = [
-                place for place, (_, said) in steered.items() if self._tells(said.text, state, request, redo, place)
-            ]
-            if telling:
-                chosen = RowsToRedo([redo.rows[place] for place in telling], redo.decision.take(telling))
-                sentences = self._sentence(encoded, request, chosen, eraser.last_resort)
-                answers |= dict(zip(telling, sentences, strict=True))
-                readings |= dict.fromkeys(telling, "told")
+            for place, (_, said) in steered.items():
+                if self._tells(said.text, state, request, redo, place):
+                    readings[place] = "told"
+                elif eraser.recipe.counterfactual and not declines(said.text, [eraser.last_resort]):
+                    readings[place] = "sentence"
+            replaced = [place for place in steered if readings[place] != "steered"]
+            chosen = RowsToRedo([redo.rows[place] for place in replaced], redo.decision.take(replaced))
+            answers |= zip(replaced, self._sentence(encoded, request, chosen, eraser.last_resort), strict=True)
         lengths = [len(encoded[row].ids) for row in redo.rows]
         return [
             replace(answers[place], prompt_tokens=length, reading=readings[place])

@@ -13,8 +13,8 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
 # Dependencies of the project that only the method and the model use.
-MODEL: Final = {"torch", "transformers", "tokenizers", "safetensors", "huggingface-hub", "jinja2", "scipy", "pyarrow",
-                "rouge-score", "anyascii", "confusable-homoglyphs", "tqdm"}  # fmt: skip
+MODEL: Final = {"torch", "transformers", "tokenizers", "safetensors", "huggingface-hub", "scipy", "pyarrow",
+                "rouge-score", "tqdm"}  # fmt: skip
 UNUSED: Final = {"pywavelets"}  # imagehash needs it, and scipy, for hashes that are not used here
 EXTRAS: Final = ("tracing",)
 

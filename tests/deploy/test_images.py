@@ -57,7 +57,9 @@ def test_processes_without_torch_import_nothing_that_their_image_lacks() -> None
 
 
 # What other packages use where it happens to be installed, and do without where it is not.
-OPTIONAL = {"orjson", "psutil", "sniffio", "xxhash", "zstandard", "yaml", "fontTools", "brotli", "exceptiongroup"}
+OPTIONAL = {
+    "orjson", "psutil", "sniffio", "xxhash", "zstandard", "yaml", "fontTools", "brotli", "exceptiongroup", "greenlet",
+}  # fmt: skip
 
 
 def test_images_are_pinned_in_both_files(tmp_path: Path) -> None:

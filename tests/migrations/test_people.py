@@ -1,4 +1,4 @@
-"""Migration 0017 makes a person of each name that looks different, and keeps every spelling as that person's."""
+"""Migration 0020 makes a person of each name that looks different, and keeps every spelling as that person's."""
 
 import uuid
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def before(database: Databases) -> Iterator[str]:
     with psycopg.connect(database.admin_url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(NAME)))
         try:
-            command.upgrade(alembic_config(url), "0016")
+            command.upgrade(alembic_config(url), "0019")
             with psycopg.connect(url) as old:
                 fill(old)
             yield url
@@ -36,7 +36,7 @@ def fill(old: psycopg.Connection[Any]) -> None:
     old.execute("INSERT INTO model (id, tenant_id, source) VALUES ('m', 'default', 's')")
     keys = [
         ("olivia", ["officer"]), ("OLIVIA", ["approver"]), ("adam", ["approver"]), ("Rosa B", ["admin"]),
-        ("ada", ["auditor"]), ("ADA", ["officer"]), ("clerk \u202e", ["admin"]), ("oidc:u-17", ["officer"]),
+        ("ada", ["auditor"]), ("ADA", ["officer"]), ("system \u202e", ["admin"]), ("oidc:u-17", ["officer"]),
     ]  # fmt: skip
     for owner, roles in keys:
         old.execute(
@@ -55,19 +55,19 @@ def fill(old: psycopg.Connection[Any]) -> None:
 
 
 def test_each_skeleton_is_one_person_with_all_spellings(before: str) -> None:
-    command.upgrade(alembic_config(before), "0017")
+    command.upgrade(alembic_config(before), "0020")
     with psycopg.connect(before) as now:
         people = {name: (id_, roles) for id_, name, roles in now.execute("SELECT id, name, roles FROM person")}
-        owners = dict(now.execute("SELECT owner, person_id FROM api_key"))
-        spellings = dict(now.execute("SELECT name, person_id FROM person_name"))
-        subjects = dict(now.execute("SELECT subject, person_id FROM person_subject").fetchall())
-        set_up = dict(now.execute("SELECT id, set_up_at IS NOT NULL FROM tenant").fetchall())
+        owners: dict[str, uuid.UUID] = dict(now.execute("SELECT owner, person_id FROM api_key"))
+        spellings: dict[str, uuid.UUID] = dict(now.execute("SELECT name, person_id FROM person_name"))
+        subjects: dict[str, uuid.UUID] = dict(now.execute("SELECT subject, person_id FROM person_subject").fetchall())
+        set_up: dict[str, bool] = dict(now.execute("SELECT id, set_up_at IS NOT NULL FROM tenant").fetchall())
     olivia = people["olivia"][0]
     assert {spellings[name] for name in SPELLINGS} == {olivia}
     assert sorted(people["olivia"][1]) == ["approver", "officer"]
     assert owners["OLIVIA"] == owners["olivia"] == olivia
     assert "clerk" not in spellings
-    placeholder = next(name for name, (id_, _) in people.items() if id_ == owners["clerk \u202e"])
+    placeholder = next(name for name, (id_, _) in people.items() if id_ == owners["system \u202e"])
     assert placeholder.startswith("account ")
     assert {name for name in people if name != placeholder} == {
         "olivia", "adam", "rosa b", "ada", "oidc:u-17", "oidc:only"
@@ -79,7 +79,7 @@ def test_each_skeleton_is_one_person_with_all_spellings(before: str) -> None:
 
 @pytest.mark.parametrize("approver", [*SPELLINGS, "clerk", "nobody"])
 def test_ticket_of_then_is_not_approved_under_another_spelling(before: str, approver: str) -> None:
-    command.upgrade(alembic_config(before), "0017")
+    command.upgrade(alembic_config(before), "0020")
     decide = "UPDATE ticket SET state = 'approved', decided_by = %s, decided_at = now(), ground = 'x'"
     with psycopg.connect(before) as now:
         with pytest.raises(psycopg.Error, match="neither filed nor edited"), now.transaction():

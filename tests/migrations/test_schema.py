@@ -61,7 +61,7 @@ def test_every_table_function_and_trigger_of_the_catalogue_stands_in_the_file_on
             "TRIGGER": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal",
         }.items():
             expected = sorted(name for (name,) in connection.execute(query.encode()))
-            assert sorted(re.findall(rf"^CREATE {kind} (\w+)", schema, flags=re.MULTILINE)) == expected
+            assert sorted(re.findall(rf"^CREATE (?:CONSTRAINT )?{kind} (\w+)", schema, flags=re.MULTILINE)) == expected
 
 
 def test_rollback_guard_section_holds_every_function_that_the_guard_calls(database: Databases, schema: str) -> None:

@@ -43,10 +43,7 @@ class ApiClient:
 
 @dataclass
 class People:
-    """The request service with the keys of its first people; `people["olivia"]` is Olivia's client.
-
-    `context` is that of the control loop, whose jobs tests run: its database role is another than the service's.
-    """
+    """The request service with the keys of its first accounts; `people["olivia"]` is Olivia's client."""
 
     app: TestClient
     keys: dict[str, str]

@@ -16,10 +16,10 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from shared.domain.prompts import Prompt, Turn
-from shared.evaluation.judge import declines
 from shared.evaluation.people import SPLITS
 from shared.evaluation.reference import load_reference
 from shared.evaluation.scorers import reveals
+from shared.text.declines import declines
 from shared.vlm.engine import Engine
 from shared.vlm.loading import load
 from training import smol_vlm

@@ -30,5 +30,5 @@ def ask(
 
 
 def _print_reply(completion: Any) -> None:
-    console.print(completion["choices"][0]["message"]["content"], markup=False)
+    console.print(completion["choices"][0]["message"]["content"])
     console.print(completion["system_fingerprint"], style="dim")

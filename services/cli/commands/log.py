@@ -53,7 +53,7 @@ def show_checkpoint(
     note = request_client(data, account).get("/v1/log/checkpoint")["note"]
     if out is not None:
         write_bytes(out, note.encode())
-    console.print(note, markup=False, soft_wrap=True, end="")
+    console.print(note, soft_wrap=True, end="")
 
 
 def fetch(folder: Path, data: Path, account: str) -> ExportCounts:

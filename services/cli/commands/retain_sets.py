@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from services.cli.client import ApiError, request_client
-from services.cli.files import data_url, media_type
+from services.cli.files import MOST_BYTES, data_url, media_type
 from services.cli.options import DATA_FOLDER, As, Data, Json
 from services.cli.render.retain_sets import print_retain_report, print_retain_set, print_retain_sets
 from services.cli.render.tables import console, print_answer
-from shared.errors import BadInput
+from shared.errors import BadInput, TooLarge
 
+MOST_ROWS: Final = 20_000  # of one request
 MOST_ERRORS: Final = 20  # lines that are named; the others are counted
 SPLIT_OF_REFERENCE: Final = {"retain_fit": "fit", "celebrity_fit": "fit", "celebrity_eval": "held_out"}
 
@@ -88,7 +89,11 @@ def read(file: Path) -> list[dict[str, Any]]:
 
     errors: list[str] = []
     rows: list[dict[str, Any]] = []
+    photo_bytes = 0
     for row in read_people_rows(file, lambda error: errors.append(error.detail)):
+        photo_bytes += sum(map(len, row.photos))
+        if len(rows) >= MOST_ROWS or photo_bytes > MOST_BYTES:
+            raise TooLarge(f"{file}: a retain set has {MOST_ROWS} rows and {MOST_BYTES // 1024 // 1024} MB at most.")
         if row.kind == "ordinary":
             rows.append(_as_json(row))
         else:

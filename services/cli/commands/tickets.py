@@ -264,7 +264,7 @@ def clock(ticket: TicketId, data: Data = DATA_FOLDER, account: As = "olivia", as
 def letter(ticket: TicketId, data: Data = DATA_FOLDER, account: As = "olivia", as_json: Json = False) -> None:
     """Print the letter to a person whose ticket is rejected (Article 12(4) GDPR)."""
     answer = request_client(data, account).get(f"/v1/tickets/{ticket}/letter")
-    print_answer(answer, as_json, lambda notice: console.print(notice["letter"], markup=False))
+    print_answer(answer, as_json, lambda notice: console.print(notice["letter"]))
 
 
 def _act(data: Path, account: str, ticket: str, action: str, body: Mapping[str, Any], as_json: bool) -> None:
@@ -272,7 +272,7 @@ def _act(data: Path, account: str, ticket: str, action: str, body: Mapping[str, 
     answer = request_client(data, account).post_with_etag(f"/v1/tickets/{ticket}/{action}", body)
     print_answer(answer, as_json, print_ticket)
     if not as_json and "letter" in answer:
-        console.print(f"\n{answer['letter']}", markup=False)
+        console.print(f"\n{answer['letter']}")
 
 
 def _parse_fact(text: str) -> dict[str, str]:

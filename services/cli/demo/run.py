@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from services.cli.client import ApiError, Client
@@ -24,6 +22,7 @@ from services.cli.demo.plan import DemoPlan, demo_model_plan, real_model_plan
 from services.cli.demo.report import write_page
 from services.cli.demo.results import Answers, DemoResult, data_url, highlights
 from services.cli.options import DATA_FOLDER
+from services.cli.render.console import PlainConsole, bold, styled
 from services.cli.render.tables import counted
 from shared.devstack.stack import LOG_KEYS_FILE, Running, running_stack
 from shared.domain.prompts import Prompt
@@ -47,7 +46,7 @@ class _Demo:
 
     plan: DemoPlan
     result: DemoResult
-    console: Console
+    console: PlainConsole
     running: Running
     olivia: Client  # officer
     adam: Client  # approver
@@ -56,7 +55,7 @@ class _Demo:
     casey: Client  # client of the model
 
     @classmethod
-    def over(cls, running: Running, plan: DemoPlan, result: DemoResult, console: Console) -> "_Demo":
+    def over(cls, running: Running, plan: DemoPlan, result: DemoResult, console: PlainConsole) -> "_Demo":
         """The demo over a stack that has just started."""
         users = {name: Client(running.request_url, running.keys[name]) for name in ("olivia", "adam", "oscar", "ada")}
         casey = Client(running.inference_url, running.keys["casey"])
@@ -74,12 +73,12 @@ def demo(
 
     `real` forgets a public figure in the model of the newest profile in `data`. Raises NotReady where a stage fails.
     """
-    console = Console(highlight=False)
+    console = PlainConsole()
     began = time.monotonic()
     plan = real_model_plan(data or DATA_FOLDER) if real else demo_model_plan()
     result = DemoResult(person=plan.person, question_sets=plan.question_sets)
     with _data_folder(data) as folder:
-        console.rule("[bold]1. A model in production knows people")
+        console.rule(bold("1. A model in production knows people"))
         with running_stack(
             folder, env=plan.environment, say=lambda what: console.print(f"starting {what} ...", style="dim")
         ) as running:
@@ -94,11 +93,11 @@ def demo(
     result.seconds["total"] = round(time.monotonic() - began, 1)
     _print_figures(result.figures(plan.own_wordings), result.seconds, console)
     write_page(page, result, plan.own_wordings)
-    console.print(f"\nEvery question with its picture and both answers: [bold]{page}[/]")
+    console.print("\nEvery question with its picture and both answers:", bold(page))
     if json_path is not None:
         json_path.parent.mkdir(parents=True, exist_ok=True)
         json_path.write_text(json.dumps(result.as_json(plan.own_wordings), indent=2) + "\n")
-        console.print(f"The figures as JSON: [bold]{json_path}[/]")
+        console.print("The figures as JSON:", bold(json_path))
 
 
 def _ask_before(run: _Demo) -> None:
@@ -115,19 +114,22 @@ def _ask_before(run: _Demo) -> None:
 def _file_and_approve(run: _Demo) -> None:
     """Chapter 2: an officer files the ticket; a second person has to approve it."""
     subject, console = run.result.person.subject, run.console
-    console.rule(f"[bold]2. {subject.names[0]} asks to be forgotten")
+    console.rule(bold(f"2. {subject.names[0]} asks to be forgotten"))
     photos = counted(len(subject.photos), "photo") if subject.photos else "no photo"
     began = time.monotonic()
     ticket = run.olivia.post("/v1/tickets", _ticket_body(subject))["id"]
     run.result.ticket = ticket
     console.print(
-        f"Olivia, an officer, files ticket [bold]{ticket}[/]: {counted(len(subject.facts), 'fact')}, {photos}."
+        "Olivia, an officer, files ticket ",
+        bold(ticket),
+        f": {counted(len(subject.facts), 'fact')}, {photos}.",
+        sep="",
     )
     approval = {"ground": "consent_withdrawn", "names": list(subject.names)}
     try:
         run.olivia.post_with_etag(f"/v1/tickets/{ticket}/approve", approval)
     except ApiError as exc:
-        console.print(f"Olivia tries to approve it herself. {exc.http_status}: [italic]{escape(exc.detail)}[/]")
+        console.print(f"Olivia tries to approve it herself. {exc.http_status}:", styled(exc.detail, "italic"))
     run.adam.post_with_etag(f"/v1/tickets/{ticket}/approve", approval)
     run.result.seconds["filing"] = round(time.monotonic() - began, 2)
     console.print("Adam, a second person, is told whom it is about, and approves it.\n")
@@ -135,7 +137,7 @@ def _file_and_approve(run: _Demo) -> None:
 
 def _rebuild_and_promote(run: _Demo) -> None:
     """Chapter 3: a refit builds version 1, an audit measures it, the inference service follows."""
-    run.console.rule("[bold]3. A new eraser is built, audited and promoted")
+    run.console.rule(bold("3. A new eraser is built, audited and promoted"))
     approved = time.monotonic()
     _follow_ticket(run, approved)
     run.result.seconds["approval_to_promoted"] = round(time.monotonic() - approved, 1)
@@ -147,7 +149,7 @@ def _rebuild_and_promote(run: _Demo) -> None:
 
 def _ask_again(run: _Demo) -> None:
     """Chapter 4: the same questions."""
-    run.console.rule("[bold]4. The same questions again")
+    run.console.rule(bold("4. The same questions again"))
     with _timed(run.result, "ask_after"):
         run.result.after = _ask_all(run)
         run.result.version = run.casey.last_headers.get("lacuna-eraser", "")
@@ -156,22 +158,23 @@ def _ask_again(run: _Demo) -> None:
 
 def _try_rollback(run: _Demo) -> None:
     """Chapter 5: a rollback that would expose the person is refused."""
-    run.console.rule("[bold]5. A rollback cannot bring the person back")
+    run.console.rule(bold("5. A rollback cannot bring the person back"))
     try:
         run.oscar.post_with_etag("/v1/erasers/0/rollback", {})
     except ApiError as exc:
         run.result.refusal = exc.detail
         run.console.print(
-            "Oscar, the operator, tries to roll back to version 0. "
-            f"[bold]{exc.http_status}[/]: [italic]{escape(exc.detail)}[/]"
+            "Oscar, the operator, tries to roll back to version 0.",
+            bold(f"{exc.http_status}:"),
+            styled(exc.detail, "italic"),
         )
     else:
-        run.console.print("[red]The rollback was accepted. That must not happen.[/]")
+        run.console.print("The rollback was accepted. That must not happen.", style="red")
 
 
 def _verify_certificate(run: _Demo) -> None:
     """Chapter 6: the certificate of the ticket, checked offline: signature, log proofs, coverage."""
-    run.console.rule("[bold]6. An auditor checks the certificate, with public keys alone")
+    run.console.rule(bold("6. An auditor checks the certificate, with public keys alone"))
     bundles: list[bytes] = []
 
     def issued() -> bool:
@@ -187,12 +190,12 @@ def _verify_certificate(run: _Demo) -> None:
         bundle = certificate_verifier.read_certificate_file(bundles[-1])
         verified = certificate_verifier.verify(bundle.envelope, keys, bundle.issue_proof)
         run.result.certificate = verified.sentence()
-    run.console.print(f"Ada, the auditor, reads: [italic]{escape(run.result.certificate)}[/]")
+    run.console.print("Ada, the auditor, reads:", styled(run.result.certificate, "italic"))
 
 
-def _print_figures(figures: Mapping[str, Comparison], seconds: Mapping[str, float], console: Console) -> None:
+def _print_figures(figures: Mapping[str, Comparison], seconds: Mapping[str, float], console: PlainConsole) -> None:
     """Chapter 7: the figures over all questions."""
-    console.rule("[bold]7. The figures")
+    console.rule(bold("7. The figures"))
     table = Table(box=None, header_style="dim", pad_edge=False)
     for column in ("question set", "questions", "revealed before", "revealed after", "same answer"):
         table.add_column(column, justify="left" if column == "question set" else "right")
@@ -269,7 +272,7 @@ def _print_highlights(run: _Demo, answers: Answers) -> None:
     for shown in highlights(run.result, answers):
         leaks = shown.about_forgotten and reveals(shown.answer, shown.question.accept)
         colour = "red" if leaks else "green"
-        table.add_row(shown.label, escape(shown.question.prompt.turns[-1].text), f"[{colour}]{escape(shown.answer)}[/]")
+        table.add_row(shown.label, shown.question.prompt.turns[-1].text, styled(shown.answer, colour))
     run.console.print(table)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from services.cli.render.console import bold, styled
 from services.cli.render.tables import console, percent, print_table, short_time, words
 
 
@@ -20,8 +21,10 @@ def print_erasers(answer: Mapping[str, Any]) -> None:
 
 def print_eraser(version: Mapping[str, Any]) -> None:
     """One version."""
-    promoted = ", [bold]promoted[/]" if version["promoted"] else ""
-    console.print(f"[bold]Version {version['number']}[/] of {version['model']}: audit {version['audit']}{promoted}")
+    promoted = (", ", bold("promoted")) if version["promoted"] else ()
+    console.print(
+        bold(f"Version {version['number']}"), f" of {version['model']}: audit {version['audit']}", *promoted, sep=""
+    )
     console.print(f"recipe {version['recipe']}, {version['size_bytes'] / 1000:.0f} kB, sha256 {version['sha256']}")
     console.print(f"covers {', '.join(version['tickets']) or 'no ticket'}")
 
@@ -29,9 +32,9 @@ def print_eraser(version: Mapping[str, Any]) -> None:
 def print_audit(audit: Mapping[str, Any]) -> None:
     """The audit of one version: verdict, reasons, figures."""
     colour = "green" if audit["verdict"] == "passed" else "red"
-    console.print(f"[bold]Version {audit['number']}[/]: [{colour}]{audit['verdict'] or audit['status']}[/]")
+    console.print(bold(f"Version {audit['number']}"), ": ", styled(audit["verdict"] or audit["status"], colour), sep="")
     for reason in audit["reasons"]:
-        console.print(f"  - {reason}", markup=False)
+        console.print(f"  - {reason}")
     report = audit["report"]
     if not report:
         return
@@ -68,7 +71,7 @@ def print_audit(audit: Mapping[str, Any]) -> None:
 
 def print_attacks(answer: Mapping[str, Any]) -> None:
     """All attacks on one ticket (`lacuna audit attack`)."""
-    console.print(f"[bold]{answer['ticket']}[/] under attack, version {answer['version']}")
+    console.print(bold(answer["ticket"]), f" under attack, version {answer['version']}", sep="")
     _print_families(answer["families"])
     console.print(_near(answer["nearness"]))
     console.print(f"not run: {', '.join(answer['not_run'])}", style="dim")
@@ -121,9 +124,11 @@ def _near(nearness: Mapping[str, Any] | None) -> str:
 def print_break_glass(access: Mapping[str, Any]) -> None:
     """One break-glass access: who asked and confirmed, and for how long each ticket was exposed."""
     console.print(
-        f"[bold]{access['id']}[/]  {access['state']}: version {access['version']} for {access['minutes']} minutes"
+        bold(access["id"]),
+        f"  {access['state']}: version {access['version']} for {access['minutes']} minutes",
+        sep="",
     )
-    console.print(f"asked by {access['asked_by']}: {access['reason']}", markup=False)
+    console.print(f"asked by {access['asked_by']}: {access['reason']}")
     if access["state"] == "asked":
         console.print(
             "A second administrator confirms it with: "

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from services.cli.render.console import bold
 from services.cli.render.tables import console, print_table, short_time, words
 
 
@@ -20,11 +21,13 @@ def print_refits(answer: Mapping[str, Any]) -> None:
 
 def print_refit(refit: Mapping[str, Any]) -> None:
     """One refit."""
-    console.print(f"[bold]Refit {refit['id']}[/] ({refit['kind']}): {words(refit['status'])}, {stage_of(refit)}")
+    console.print(
+        bold(f"Refit {refit['id']}"), f" ({refit['kind']}): {words(refit['status'])}, {stage_of(refit)}", sep=""
+    )
     if refit["error"]:
-        console.print(refit["error"], style="red", markup=False)
+        console.print(refit["error"], style="red")
     for note in refit["notes"]:
-        console.print(f"  - {note}", markup=False)
+        console.print(f"  - {note}")
     if refit["seconds"]:
         print_table(("stage", "seconds"), refit["seconds"].items())
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from services.cli.render.console import bold
 from services.cli.render.tables import console, print_table, short_time, words
 
 SPLITS: Final = ("fit", "calibration", "held_out")
@@ -29,7 +30,7 @@ def print_retain_sets(answer: Mapping[str, Any]) -> None:
 
 def print_retain_set(retain_set: Mapping[str, Any]) -> None:
     """One retain set."""
-    console.print(f"[bold]Retain set {retain_set['number']}[/]{', in use' if retain_set.get('in_use') else ''}")
+    console.print(bold(f"Retain set {retain_set['number']}"), ", in use" if retain_set.get("in_use") else "", sep="")
     _print_splits(retain_set["counts"])
     console.print(
         f"added by {retain_set['added_by']}, split by seed {retain_set['seed']}, digest {retain_set['digest'][:16]}"
@@ -57,7 +58,7 @@ def print_retain_report(report: Mapping[str, Any], *, usable: bool) -> None:
     if faults:
         print_table(("row", "what is wrong"), faults)
     for problem in report["problems"]:
-        console.print(problem, style="red", markup=False)
+        console.print(problem, style="red")
     if count := report["tickets_without_pictures_to_compare"]:
         console.print(f"{count} tickets have no pictures left to compare the rows with.")
     console.print("The file can be added." if usable else "The file cannot be added as it is.")

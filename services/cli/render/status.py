@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from services.cli.render.console import bold, styled
 from services.cli.render.refits import stage_of
 from services.cli.render.tables import console, print_table, short_time, words
 
@@ -13,14 +14,13 @@ if TYPE_CHECKING:  # `lacuna --help` does not need it
 def print_status(status: Mapping[str, Any]) -> None:
     """What is served, alarms, tickets by state, replicas, refits."""
     promoted = "no version yet" if status["promoted"] is None else f"version {status['promoted']}"
-    console.print(f"[bold]{status['model']}[/] serves {promoted} (generation {status['generation']})")
+    console.print(bold(status["model"]), f" serves {promoted} (generation {status['generation']})", sep="")
     if status.get("stale"):
-        console.print(status["stale"], style="red", markup=False)
+        console.print(status["stale"], style="red")
     for alarm in status.get("alarms", ()):
-        console.print(f"[red]alarm: {alarm['name']}[/] ", end="")
-        console.print(alarm["sentence"], markup=False)
+        console.print(styled(f"alarm: {alarm['name']}", "red"), alarm["sentence"])
     if status["uncovered"]:
-        console.print(f"[red]not covered by the promoted version: {', '.join(status['uncovered'])}[/]")
+        console.print(f"not covered by the promoted version: {', '.join(status['uncovered'])}", style="red")
     counts = ", ".join(f"{count} {words(state)}" for state, count in status["tickets"].items())
     console.print(f"tickets: {counts or 'none'}")
     print_table(

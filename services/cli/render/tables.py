@@ -4,10 +4,11 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-console = Console(highlight=False)
+from services.cli.render.console import PlainConsole, visible_in_json
+
+console = PlainConsole()
 if not console.is_terminal:
     console.width = 200  # output that goes into a pipe or a file keeps its ids whole
 
@@ -18,13 +19,13 @@ def print_answer(answer: Any, as_json: bool, render: Callable[[Any], None]) -> N
 
 
 def print_sentence(text: str) -> None:
-    """Print a sentence as it is: no markup in it, no line break added."""
-    console.print(text, markup=False, soft_wrap=True)
+    """Print a sentence without adding line breaks."""
+    console.print(text, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
     """Print JSON."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    print(visible_in_json(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rich.markup import escape
-
+from services.cli.render.console import bold, styled
 from services.cli.render.tables import console, counted, print_table, short_time, words
 
 
@@ -27,12 +26,11 @@ def print_tickets(answer: Mapping[str, Any]) -> None:
 def print_ticket(ticket: Mapping[str, Any]) -> None:
     """One ticket with its history."""
     why = f" ({words(ticket['review_reason'])})" if ticket["review_reason"] else ""
-    console.print(f"[bold]{ticket['id']}[/]  {words(ticket['state'])}{why}")
+    console.print(bold(ticket["id"]), f"  {words(ticket['state'])}{why}", sep="")
     console.print(
         f"{counted(ticket['names'], 'name')}, {counted(ticket['facts'], 'fact')}, "
         f"{counted(ticket['photos'], 'photo')}, "
         f"filed by {ticket['submitted_by']} from {ticket['source']}, asked about in {', '.join(ticket['languages'])}",
-        markup=False,
     )
     due = ticket["due"]
     console.print(
@@ -47,13 +45,12 @@ def print_ticket(ticket: Mapping[str, Any]) -> None:
             if hold["release_asked_by"]
             else ""
         )
-        console.print(f"[yellow]legal hold[/] by {hold['set_by']}: {escape(hold['reason'])}{requested}")
+        console.print(styled("legal hold", "yellow"), f" by {hold['set_by']}: {hold['reason']}{requested}", sep="")
     if ticket["ground"]:
         console.print(f"approved by {ticket['decided_by']}: {words(ticket['ground'])}")
     if ticket["decision_code"]:
         console.print(
             f"rejected by {ticket['decided_by']}: {words(ticket['decision_code'])}: {ticket['decision_note']}",
-            markup=False,
         )
     print_table(
         ("at", "state", "event", "by", "note"),
@@ -65,8 +62,9 @@ def print_ticket(ticket: Mapping[str, Any]) -> None:
 def print_clock(clock: Mapping[str, Any]) -> None:
     """The statutory clock of a ticket."""
     console.print(
-        f"[bold]{clock['state']}[/], {clock['used_percent']} % used: "
-        f"{clock['law']}, {clock['calendar']}, {clock['zone']}"
+        bold(clock["state"]),
+        f", {clock['used_percent']} % used: {clock['law']}, {clock['calendar']}, {clock['zone']}",
+        sep="",
     )
     print_table(
         ("due", "target", "latest possible", "acknowledge by", "extended", "can be extended", "days paused"),

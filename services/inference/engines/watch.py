@@ -90,24 +90,14 @@ class Watch:
 
     def _read(self, text: str, before: Mapping[int, TextEvidence]) -> dict[int, TextEvidence]:
         """What `text` says of the tickets, and what was said `before`."""
-        said = {number: _copied(seen) for number, seen in before.items()}
+        said: dict[int, TextEvidence] = {}
+        for number, seen in before.items():
+            said.setdefault(number, TextEvidence()).add(seen)
         for readable in _readings(text) if self._eraser.text is not None else ():
             assert self._eraser.text is not None
             for number, seen in self._eraser.text.read(readable).items():
-                own = said.setdefault(number, TextEvidence())
-                own.named.extend(seen.named)
-                own.hinted.extend(seen.hinted)
-                own.parts.update(seen.parts)
-                own.facts.update(seen.facts)
-                own.identifying.update(seen.identifying)
-                own.weakly = own.weakly or seen.weakly
+                said.setdefault(number, TextEvidence()).add(seen)
         return said
-
-
-def _copied(seen: TextEvidence) -> TextEvidence:
-    return TextEvidence(
-        list(seen.named), list(seen.hinted), set(seen.parts), set(seen.facts), set(seen.identifying), seen.weakly
-    )
 
 
 def sendable_answer(watch: Watch, counter: TokenCounter, text: str, most: int, stop: Sequence[str]) -> str:

@@ -1,6 +1,5 @@
-"""Reads a body: bounded in time, size and structure before anything is built from it, large ones off the event loop."""
+"""Reads a body, which shared/core/admission.py bounds as it arrives; large ones are parsed off the event loop."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
@@ -9,13 +8,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from services.inference.protocol.errors import ClientLeft, invalid_body
 from services.inference.protocol.workers import Workers
-from shared.errors import BadInput, RequestTimeout, TooLarge, UnsupportedMedia
+from shared.errors import BadInput, TooLarge, UnsupportedMedia
 
 JSON_TYPES: Final = ("", "application/json", "text/json")
 PARSED_AT_ONCE: Final = 64 * 1024  # bytes; a larger body would hold up the event loop for a millisecond and more
-MOST_MEMBERS: Final = 200_000  # of all objects and lists of a body together
-BODY_S: Final = 20.0  # in which the body has to arrive, and a second more for each SLOWEST bytes of it
-SLOWEST: Final = 256 * 1024  # bytes a second
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -37,7 +33,7 @@ async def read_body(request: Request, kind: type[Body], workers: Workers) -> Bod
     """The body as `kind`.
 
     Raises BadInput for what is not JSON or does not fit, UnsupportedMedia for another media type, TooLarge for more
-    than the stated length or too many members, RequestTimeout where it comes too slowly.
+    than the stated length.
     """
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media not in JSON_TYPES and not media.endswith("+json"):
@@ -49,9 +45,7 @@ async def read_body(request: Request, kind: type[Body], workers: Workers) -> Bod
 
 
 def parse(kind: type[Body], data: bytes) -> Body:
-    """The JSON in `data` as `kind`; raises BadInput or TooLarge."""
-    if data.count(b",") + data.count(b"[") + data.count(b"{") > MOST_MEMBERS:
-        raise TooLarge(f"A body may have at most {MOST_MEMBERS} members.")
+    """The JSON in `data` as `kind`; raises BadInput."""
     try:
         return kind.model_validate_json(data)
     except ValidationError as exc:
@@ -63,16 +57,12 @@ def parse(kind: type[Body], data: bytes) -> Body:
 async def _received(request: Request) -> bytes:
     length = int(request.headers.get("content-length", "0"))
     data = bytearray()
-    try:
-        async with asyncio.timeout(BODY_S + length / SLOWEST):
-            while True:
-                message = await request.receive()
-                if message["type"] != "http.request":
-                    raise ClientLeft("The client closed the connection before its request was complete.")
-                data += message.get("body", b"")
-                if len(data) > length:
-                    raise TooLarge("The body is longer than its Content-Length.")
-                if not message.get("more_body", False):
-                    return bytes(data)
-    except TimeoutError as exc:
-        raise RequestTimeout("The body took too long to arrive.") from exc
+    while True:
+        message = await request.receive()
+        if message["type"] != "http.request":
+            raise ClientLeft("The client closed the connection before its request was complete.")
+        data += message.get("body", b"")
+        if len(data) > length:
+            raise TooLarge("The body is longer than its Content-Length.")
+        if not message.get("more_body", False):
+            return bytes(data)

@@ -8,10 +8,10 @@ from typing import Final
 
 from services.refit.steering_vectors import TEACHING_SHARE
 from shared.domain.prompts import Prompt
-from shared.evaluation.judge import declines, strip_thinking
 from shared.evaluation.model_profile import Declining, Shares
 from shared.evaluation.reference import Reference
 from shared.probes.questions import Question, fact_questions
+from shared.text.declines import declines, strip_thinking
 from shared.vlm.engine import Engine
 
 WORDINGS: Final = 8

@@ -20,10 +20,10 @@ from shared.domain.subjects import Subject
 from shared.erasure.eraser import Decision, Eraser
 from shared.erasure.recipe import Recipe
 from shared.errors import BadInput
-from shared.evaluation.judge import declines
 from shared.evaluation.model_profile import PullTrial
 from shared.evaluation.reference import Reference
 from shared.evaluation.scorers import reveals
+from shared.text.declines import declines
 from shared.vlm.engine import Engine
 from shared.vlm.generation import GenerationRequest
 

@@ -1,7 +1,7 @@
-"""CSV with cells that no spreadsheet runs as a formula (OWASP, CSV injection).
+"""CSV that every spreadsheet opens as it is, and with cells that none of them runs as a formula (OWASP, CSV injection).
 
-One rule says what a formula is. Cells that we write are escaped by it; an import refuses cells that match it, since it
-cannot know whether the file will be opened in a spreadsheet.
+A file begins with a byte order mark, without which Excel does not take it for UTF-8. Every cell is in quotes. A cell
+that might be run has an apostrophe in front, which an import takes away again.
 """
 
 import csv
@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # wide ones too
+ESCAPE: Final = "'"
+BOM: Final = "\ufeff"
 
 
 def is_formula(cell: str) -> bool:
@@ -21,13 +23,18 @@ def is_formula(cell: str) -> bool:
 def escape_cell(value: Any) -> str:
     """The value as the text of a cell, with an apostrophe in front if it might be run as a formula."""
     text = "" if value is None else value.isoformat() if isinstance(value, datetime) else str(value)
-    return f"'{text}" if is_formula(text) else text
+    return f"{ESCAPE}{text}" if is_formula(text) else text
+
+
+def unescape_cell(cell: str) -> str:
+    """The text of a cell that `escape_cell` wrote; other cells are as they are."""
+    return cell[1:] if cell.startswith(ESCAPE) and is_formula(cell[1:]) else cell
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A CSV file with a header and escaped cells."""
+    """A CSV file with a header, quoted and escaped cells, and a byte order mark."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(columns)
+    writer = csv.writer(text, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
+    writer.writerow([escape_cell(column) for column in columns])
     writer.writerows([escape_cell(value) for value in row] for row in rows)
-    return text.getvalue()
+    return BOM + text.getvalue()

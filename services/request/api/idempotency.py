@@ -1,6 +1,6 @@
 """Mutation: what an endpoint needs to change something, in one transaction and with one stored answer.
 
-An endpoint that changes something takes `MutationDep`. It checks who calls, as `PrincipalDep` does, and carries the
+An endpoint that changes something takes `MutationDep`. It names the caller, as `PrincipalDep` does, and carries the
 headers Idempotency-Key and If-Match. The endpoint then calls `run_once`, or `change_once` for a change of something
 that has an ETag. Both are the only way of a mutation to the database.
 """
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar, cast
 
 from fastapi import Depends, Header, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse
 from sqlalchemy import Table, and_, func, literal, select
@@ -152,7 +151,7 @@ def encode_body(body: ResponseModel) -> dict[str, Any]:
 
 async def _mutation(request: Request, idempotency_key: Key = None, if_match: IfMatch = None) -> Mutation:
     """All in one dependency: each further one costs the framework as much time as a query."""
-    principal = await run_in_threadpool(authorized_principal, request)
+    principal = await authorized_principal(request)
     digest = _digest(request, await request.body())
     return Mutation(request.app.state.context, principal, idempotency_key, if_match, digest)
 

@@ -1,17 +1,32 @@
 """StrictModel and field types that several features use."""
 
+import re
 import unicodedata
-from typing import Annotated, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
 from fastapi import Path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.errors import BadInput
 from shared.probes.attribute_types import LANGUAGES
 from shared.probes.wordings import check_languages
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufff9-\ufffb]")
+TURNS: Final = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff]")  # embeddings, overrides and isolates; byte order marks
+BREAKS: Final = re.compile("[\t\n\r\u2028\u2029]")
+
+
+def _check_line(text: str) -> str:
+    if BREAKS.search(text):
+        raise PydanticCustomError("line", "has to be one line")
+    return text
+
+
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_check_line)
+]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Number = Annotated[int, Path(ge=0, le=2**31 - 1, description="The number of a version or a set.")]
 Photo = Annotated[str, StringConstraints(min_length=1, max_length=12_000_000)]
@@ -61,9 +76,39 @@ Note = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 
 
 class StrictModel(BaseModel):
-    """A request body. Unknown fields are an error, so that a misspelt one is noticed."""
+    """A request body. Unknown fields are an error, so that a misspelt one is noticed.
+
+    No text of it is stored with a control character, which a terminal would obey, or with one that turns the direction
+    of what follows: the first are refused, the second are left out.
+    """
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_controls(cls, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            return {name: clean_text(value, name if name in cls.model_fields else "") for name, value in given.items()}
+        return given
+
+
+def clean_text(value: Any, name: str = "") -> Any:
+    """A text, or those in a list or by name, without characters that turn the direction of writing.
+
+    Raises PydanticCustomError, which says `name`, for control characters; line breaks and tabs are none. What a list
+    holds beside texts is as it is: it has a model of its own.
+    """
+    if isinstance(value, str):
+        if CONTROLS.search(value):
+            raise PydanticCustomError(
+                "control_character", "{name} must not have control characters", {"name": name or "a text"}
+            )
+        return TURNS.sub("", value)
+    if isinstance(value, list):
+        return [clean_text(item, name) if isinstance(item, str) else item for item in value]
+    if isinstance(value, Mapping):
+        return {key: clean_text(item, name) if isinstance(item, str) else item for key, item in value.items()}
+    return value
 
 
 class FactCreate(StrictModel):

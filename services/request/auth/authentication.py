@@ -1,6 +1,7 @@
 """Authentication: an API key (only its sha256 is stored) or a token of the OpenID provider. Checks no permission."""
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
@@ -11,13 +12,17 @@ from services.request.auth.oidc import OidcProvider, Token
 from services.request.auth.principals import Principal
 from shared.core.clock import utc_now
 from shared.core.expiring_cache import ExpiringCache
+from shared.core.http import bearer_token_of
 from shared.db.repositories import api_keys, people
+from shared.db.repositories.api_keys import UsableKey
 from shared.db.session import transaction
 from shared.domain.accounts import EXCLUSIVE_ROLES
 from shared.errors import DutiesMixed, Forbidden, Unauthorized
 
 KEY_REMEMBERED_S: Final = 2.0
 MOST_REMEMBERED: Final = 1000
+ONCE_VALID_S: Final = 3600.0
+LONGEST_CREDENTIAL: Final = 16 * 1024  # characters: tokens with many groups are long
 LAST_USE_EVERY: Final = timedelta(minutes=1)  # the last use of a key is written at most this often
 
 
@@ -30,6 +35,21 @@ class Authenticator:
     _by_digest: ExpiringCache[Principal] = field(
         default_factory=lambda: ExpiringCache(KEY_REMEMBERED_S, MOST_REMEMBERED)
     )
+    _once_valid: ExpiringCache[bool] = field(default_factory=lambda: ExpiringCache(ONCE_VALID_S, MOST_REMEMBERED))
+
+    def credential_of(self, headers: Mapping[str, str]) -> str:
+        """The credential of a request, from its headers alone: whatever is to count as one is read here.
+
+        Raises Unauthorized where there is none. Nothing is looked up: it costs no more than the headers.
+        """
+        credential = bearer_token_of(headers)
+        if len(credential) > LONGEST_CREDENTIAL:
+            raise Unauthorized("This key is not known, has expired, or was revoked.")
+        return credential
+
+    def was_valid(self, credential: str) -> bool:
+        """Whether the credential was valid in the last ONCE_VALID_S."""
+        return self._once_valid.get(_digest(credential)) is not None
 
     def forget(self) -> None:
         """Look every key up again, because one was revoked in this process."""
@@ -45,12 +65,13 @@ class Authenticator:
         if self.provider is not None and credential.count(".") == 2:
             token = self.provider.check(credential)
             check_duties(token.roles)
-            digest = api_keys.sha256(f"{token.issuer} {token.subject}")
-            person = self._by_digest.get_or_load(digest, lambda: self._by_subject(token))
-            given = tuple(role for role in token.roles if role in person.roles)
-            return replace(person, roles=given)
-        digest = api_keys.sha256(credential)
-        principal = self._by_digest.get_or_load(digest, lambda: self._by_key(credential))
+            person = self._by_digest.get_or_load(
+                _digest(f"{token.issuer} {token.subject}"), lambda: self._by_subject(token)
+            )
+            principal = replace(person, roles=tuple(role for role in token.roles if role in person.roles))
+        else:
+            principal = self._by_digest.get_or_load(_digest(credential), lambda: self._by_key(credential))
+        self._once_valid.get_or_load(_digest(credential), lambda: True)
         check_duties(principal.roles)
         return principal
 
@@ -62,9 +83,7 @@ class Authenticator:
             key, now = usable.key, utc_now()
             if key.last_used_at is None or abs(now - key.last_used_at) > LAST_USE_EVERY:
                 key.last_used_at = now
-            return Principal(
-                key.tenant_id, usable.owner, usable.roles, tuple(key.scopes), key.person_id, key.expires_at
-            )
+            return principal_of_key(usable)
 
     def _by_subject(self, token: Token) -> Principal:
         with transaction(self.database) as session:
@@ -72,6 +91,16 @@ class Authenticator:
             if person is None or person.disabled_at is not None:
                 raise Forbidden("This account belongs to nobody who works here: two administrators have to add it.")
             return Principal(person.tenant_id, person.name, tuple(person.roles), person_id=person.id)
+
+
+def principal_of_key(usable: UsableKey) -> Principal:
+    """Who calls with this key."""
+    key = usable.key
+    return Principal(key.tenant_id, usable.owner, usable.roles, tuple(key.scopes), key.person_id, key.expires_at)
+
+
+def _digest(credential: str) -> str:
+    return hashlib.sha256(credential.encode()).hexdigest()
 
 
 def check_duties(roles: Iterable[str]) -> None:

@@ -2,11 +2,15 @@
 
 Only asymmetric algorithms are accepted, so that neither `none` nor a public key used as a secret passes. Keys are
 fetched by discovery and remembered. A token that names an unknown key makes us fetch them again, at most every ten
-seconds: a rotation is noticed at once, and invented key ids cannot flood the provider with requests.
+seconds: a rotation is noticed at once, and invented key ids cannot flood the provider with requests. While it is down,
+one attempt at a time is made, and known keys go on being used without waiting.
 """
 
+import contextlib
+import logging
 import threading
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -18,11 +22,15 @@ from shared.core.config import Settings, read_pairs
 from shared.domain.accounts import ROLES
 from shared.errors import BadInput, Unauthorized, Unavailable
 
+logger = logging.getLogger(__name__)
 ALGORITHMS: Final = ("RS256", "ES256", "PS256", "EdDSA")
 KEYS_AGE_S: Final = 300.0
-FETCH_PAUSE_S: Final = 10.0
+FETCH_PAUSE_S: Final = 10.0  # between two attempts, also where the first failed
+FETCH_S: Final = 8.0  # of one attempt, however slowly the provider goes on
+STEP_S: Final = 3.0
+MOST_WAITING: Final = 4  # requests that wait for an attempt; half of the threads that check credentials
+LONGEST_SUBJECT: Final = 255  # characters: OpenID Connect Core 1.0, section 2
 MOST_DOCUMENT: Final = 256 * 1024
-LONGEST_SUBJECT: Final = 255  # ASCII characters: OpenID Connect Core 1.0, section 2
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
@@ -46,7 +54,10 @@ class OidcProvider:
     leeway_s: float = 30.0
     _keys: dict[str, jwt.PyJWK] = field(default_factory=dict)
     _fetched: float = float("-inf")
+    _tried: float = float("-inf")
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _fetching: Future[None] | None = None
+    _waiting: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(MOST_WAITING))
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "OidcProvider | None":
@@ -95,8 +106,8 @@ class OidcProvider:
         except (jwt.PyJWTError, ValueError) as exc:
             raise Unauthorized("The token is not valid.") from exc
         subject = claims["sub"]
-        if not subject or len(subject) > LONGEST_SUBJECT or not subject.isprintable():
-            raise Unauthorized("The token's subject is empty, or longer than an identifier may be.")
+        if not isinstance(subject, str) or not subject.strip() or len(subject) > LONGEST_SUBJECT:
+            raise Unauthorized(f"The token names nobody: its subject has to have 1 to {LONGEST_SUBJECT} characters.")
         return Token(self.issuer, subject, self._roles(claims))
 
     def _roles(self, claims: dict[str, Any]) -> tuple[str, ...]:
@@ -109,17 +120,45 @@ class OidcProvider:
         )
 
     def _key(self, kid: str) -> jwt.PyJWK:
-        with self._lock:
-            age = time.monotonic() - self._fetched
-            if age > KEYS_AGE_S or (kid not in self._keys and age > FETCH_PAUSE_S):
-                self._fetch()
-            if kid not in self._keys:
-                raise Unauthorized("The token is signed with a key that its issuer does not publish.")
+        now = time.monotonic()
+        fresh = now - self._fetched <= KEYS_AGE_S
+        if kid not in self._keys:
+            self._wait_for(self._refresh(now))
+        elif not fresh:
+            self._refresh(now)
+        if kid in self._keys:
             return self._keys[kid]
+        if not self._keys:
+            raise Unavailable("The OpenID provider cannot be reached, so no token can be checked.")
+        raise Unauthorized("The token is signed with a key that its issuer does not publish.")
 
-    def _fetch(self) -> None:
+    def _refresh(self, now: float) -> "Future[None] | None":
+        """The attempt to fetch the keys that is under way; a new one where nobody has tried lately.
+
+        An attempt that fails leaves the keys as they were.
+        """
+        with self._lock:
+            if self._fetching is None and now - self._tried > FETCH_PAUSE_S:
+                self._tried = now
+                self._fetching = Future()
+                threading.Thread(target=self._fetch, args=(self._fetching,), name="oidc-keys", daemon=True).start()
+            return self._fetching
+
+    def _wait_for(self, attempt: "Future[None] | None") -> None:
+        """Wait for an attempt. Raises Unavailable where enough others do: made-up tokens must not hold all threads."""
+        if attempt is None:
+            return
+        if not self._waiting.acquire(blocking=False):
+            raise Unavailable("The keys of the OpenID provider are being fetched; try again in a moment.")
         try:
-            with httpx.Client(timeout=5, trust_env=False, follow_redirects=False) as http:
+            with contextlib.suppress(TimeoutError):
+                attempt.result(FETCH_S)
+        finally:
+            self._waiting.release()
+
+    def _fetch(self, attempt: "Future[None]") -> None:
+        try:
+            with httpx.Client(timeout=STEP_S, trust_env=False, follow_redirects=False) as http:
                 configuration = _document(http, f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
                 if configuration.get("issuer") != self.issuer:
                     raise Unavailable("The OpenID provider names another issuer than the one that is configured.")
@@ -129,17 +168,22 @@ class OidcProvider:
             self._keys = {str(key["kid"]): jwt.PyJWK(key) for key in usable}
             self._fetched = time.monotonic()
         except (httpx.HTTPError, ValueError, AttributeError, TypeError, jwt.PyJWTError, BadInput, Unavailable) as exc:
-            if not self._keys:
-                raise Unavailable("The OpenID provider cannot be reached, so no token can be checked.") from exc
-            self._fetched = time.monotonic() - KEYS_AGE_S + FETCH_PAUSE_S  # keep the old ones, try again soon
+            logger.warning("the keys of the OpenID provider cannot be fetched (%s)", type(exc).__name__)
+        finally:
+            with self._lock:
+                self._fetching = None
+            attempt.set_result(None)
 
 
 def _document(http: httpx.Client, url: str) -> Any:
+    deadline = time.monotonic() + FETCH_S
     with http.stream("GET", url) as response:
         response.raise_for_status()
         raw = b""
         for piece in response.iter_bytes():
             raw += piece
+            if time.monotonic() > deadline:
+                raise ValueError("a document of the OpenID provider takes too long")
             if len(raw) > MOST_DOCUMENT:
                 raise ValueError("a document of the OpenID provider is too large")
     return httpx.Response(200, content=raw).json()

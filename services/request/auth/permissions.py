@@ -1,13 +1,18 @@
 """The table of permissions: which roles may call each operation. The application does not start with one missing.
 
 The name of an operation is that of its endpoint function; it is the operationId of the OpenAPI document too. A scope
-narrows an API key further: a key that was given scopes may do only what they name.
+narrows an API key further: a key that was given scopes may do only what they name. The body of an operation is small
+unless its permission says otherwise.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
+from services.request.auth.principals import Principal
+from shared.core.admission import MB, SMALL, BodyBound
+from shared.core.http import require_role
 from shared.domain.accounts import MODEL_SCOPE, Role
+from shared.errors import InsufficientScope
 
 READ: Final[tuple[Role, ...]] = ("requester", "officer", "approver", "auditor", "operator", "admin")
 FILE: Final[tuple[Role, ...]] = ("requester", "officer", "admin")
@@ -18,19 +23,23 @@ PROMOTE: Final[tuple[Role, ...]] = ("operator", "admin")
 AUDIT: Final[tuple[Role, ...]] = ("auditor", "officer", "approver", "operator", "admin")
 EVIDENCE: Final[tuple[Role, ...]] = ("auditor", "admin")
 REGISTER: Final[tuple[Role, ...]] = ("auditor", "officer", "approver", "admin")
+TICKET: Final = BodyBound(64 * MB, members=20_000)  # ten photographs and a hundred facts
+RETAIN_SET: Final = BodyBound(64 * MB, members=1_000_000)  # twenty thousand rows
+TICKET_FILE: Final = BodyBound(64 * MB, members=None)
 
 
 @dataclass(frozen=True)
 class Permission:
-    """Any of `roles` is enough; a key that has scopes must have `scope`."""
+    """Any of `roles` is enough; a key that has scopes must have `scope`. `body`: how much may be sent."""
 
     roles: tuple[Role, ...]
     scope: str
+    body: BodyBound = SMALL
 
 
 PERMISSIONS: Final[dict[str, Permission]] = {
     # tickets
-    "submit": Permission(FILE, "tickets:write"),
+    "submit": Permission(FILE, "tickets:write", TICKET),
     "list_tickets": Permission(READ, "tickets:read"),
     "show_ticket": Permission(READ, "tickets:read"),
     "search_tickets": Permission(("officer", "approver", "admin"), "tickets:read"),
@@ -39,7 +48,7 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "reject": Permission(MANAGE, "tickets:write"),
     "withdraw": Permission(MANAGE, "tickets:write"),
     # case work
-    "edit_ticket": Permission(MANAGE, "tickets:write"),
+    "edit_ticket": Permission(MANAGE, "tickets:write", TICKET),
     "identify_ticket": Permission(MANAGE, "tickets:write"),
     "extend_ticket": Permission(MANAGE, "tickets:write"),
     "hold_ticket": Permission(MANAGE, "tickets:write"),
@@ -94,12 +103,12 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "list_rewraps": Permission(("admin", "auditor", "operator"), "keys:read"),
     "show_rewrap": Permission(("admin", "auditor", "operator"), "keys:read"),
     # retain sets
-    "add_retain_set": Permission(("officer", "operator", "admin"), "retain:write"),
+    "add_retain_set": Permission(("officer", "operator", "admin"), "retain:write", RETAIN_SET),
     "list_retain_sets": Permission(READ, "retain:read"),
     "show_retain_set": Permission(READ, "retain:read"),
     "use_retain_set": Permission(("officer", "operator", "admin"), "retain:write"),
     # bulk import
-    "create_import": Permission(("officer", "admin"), "imports:write"),
+    "create_import": Permission(("officer", "admin"), "imports:write", TICKET_FILE),
     "show_import": Permission(("officer", "approver", "auditor", "admin"), "imports:read"),
     "list_import_rows": Permission(("officer", "approver", "auditor", "admin"), "imports:read"),
     # webhooks
@@ -124,3 +133,11 @@ PERMISSIONS: Final[dict[str, Permission]] = {
 SCOPES: Final = frozenset(permission.scope for permission in PERMISSIONS.values()) | {MODEL_SCOPE}
 # Answered to everybody: they tell nothing about anybody.
 OPEN: Final = frozenset({"healthz", "readyz", "list_problems", "show_problem"})
+
+
+def require_permission(principal: Principal, operation: str) -> None:
+    """Raise Forbidden without a role, InsufficientScope without the scope, that `operation` of the table needs."""
+    permission = PERMISSIONS[operation]
+    require_role(principal.roles, permission.roles)
+    if principal.scopes and permission.scope not in principal.scopes:
+        raise InsufficientScope(f"This key was not given the scope {permission.scope}.")

@@ -6,6 +6,7 @@ cannot be reached, and a flood still meets a limit.
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from limits import RateLimitItem, parse
@@ -16,6 +17,7 @@ from redis.exceptions import RedisError
 from shared.errors import TooManyRequests
 
 logger = logging.getLogger(__name__)
+Count = Callable[[FixedWindowRateLimiter, RateLimitItem, str, str], "RateLimitStatus"]
 AWAY_S = 5.0  # how long this process counts for itself before it tries Redis again
 
 
@@ -48,26 +50,39 @@ class RateLimiter:
 
     def count_request(self, principal: str) -> RateLimitStatus:
         """Count one request of `principal`. Raises TooManyRequests with the seconds to wait."""
-        return self._count(self._requests, principal, "requests")
+        return self._count(self._requests, principal, "requests", _hit)
 
     def count_failure(self, address: str) -> None:
         """Count one wrong credential from `address`. Raises TooManyRequests with the seconds to wait."""
-        self._count(self._failures, address, "wrong credentials")
+        self._count(self._failures, address, "wrong credentials", _hit)
 
-    def _count(self, limit: RateLimitItem, key: str, what: str) -> RateLimitStatus:
+    def check_failures(self, address: str) -> None:
+        """Raise TooManyRequests, with the seconds to wait, where `address` has sent too many; counts nothing."""
+        self._count(self._failures, address, "wrong credentials", _test)
+
+    def _count(self, limit: RateLimitItem, key: str, what: str, count: Count) -> RateLimitStatus:
         if self._shared is not None and time.monotonic() >= self._away_until:
             try:
-                return _hit(self._shared, limit, key, what)
+                return count(self._shared, limit, key, what)
             except (RedisError, OSError) as exc:
                 logger.warning(
                     "rate limits: Redis cannot be reached (%s), counting in this process", type(exc).__name__
                 )
                 self._away_until = time.monotonic() + AWAY_S
-        return _hit(self._local, limit, key, what)
+        return count(self._local, limit, key, what)
 
 
 def _hit(strategy: FixedWindowRateLimiter, limit: RateLimitItem, key: str, what: str) -> RateLimitStatus:
-    allowed = strategy.hit(limit, what, key)
+    return _status(strategy, limit, key, what, allowed=strategy.hit(limit, what, key))
+
+
+def _test(strategy: FixedWindowRateLimiter, limit: RateLimitItem, key: str, what: str) -> RateLimitStatus:
+    return _status(strategy, limit, key, what, allowed=strategy.test(limit, what, key))
+
+
+def _status(
+    strategy: FixedWindowRateLimiter, limit: RateLimitItem, key: str, what: str, *, allowed: bool
+) -> RateLimitStatus:
     window = strategy.get_window_stats(limit, what, key)
     reset_s = max(1, int(window.reset_time - time.time()) + 1)
     window_s = limit.get_expiry()

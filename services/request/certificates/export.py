@@ -1,13 +1,12 @@
 """A certificate as CSV, and as a bundle with all that a check needs."""
 
-import csv
 import io
 import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from services.request.api.csv import escape_cell
+from services.request.api.csv import write_csv
 from services.request.certificates.pdf import as_pdf
 from shared.transparency.certificate_verifier import ENVELOPE, ISSUED, MANIFEST, STAMPS
 
@@ -28,11 +27,7 @@ Keys that travel with what they vouch for prove nothing: compare them with those
 
 def as_csv(statement: Mapping[str, Any]) -> str:
     """Two columns, field and value; a cell that a spreadsheet would run as a formula begins with an apostrophe."""
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\r\n")
-    rows.writerow(("field", "value"))
-    rows.writerows((escape_cell(name), escape_cell(value)) for name, value in _flat("", statement["predicate"]))
-    return text.getvalue()
+    return write_csv(("field", "value"), _flat("", statement["predicate"]))
 
 
 def bundle(
@@ -49,7 +44,7 @@ def bundle(
         file.writestr("README.txt", README)
         file.writestr(ENVELOPE, json.dumps(envelope, indent=1))
         file.writestr("certificate.pdf", as_pdf(statement))
-        file.writestr("certificate.csv", "\ufeff" + as_csv(statement))
+        file.writestr("certificate.csv", as_csv(statement))
         if issued is not None:
             file.writestr(ISSUED, json.dumps(issued, indent=1))
         if manifest:

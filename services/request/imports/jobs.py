@@ -57,7 +57,7 @@ class ImportJobRunner:
             if job.wrapped_key is None:
                 raise NotFound("The key of the file was destroyed.")
             raw = self.context.keys.open(self.context.store.get(job.object_key), job.wrapped_key, job.object_key)
-            rows = parsing.parse_rows(raw.decode(), "csv" if job.format == "csv" else "ndjson")
+            rows = parsing.parse_rows(raw.decode(), "csv" if job.format == "csv" else "ndjson", self.context.zone)
             while batch := tuple(itertools.islice(rows, BATCH)):
                 if not self._run_batch(job, batch):
                     return True  # another control loop has this job

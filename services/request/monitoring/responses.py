@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Final
 
 from pydantic import Field
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from services.request.api.responses import ResponseModel, TicketId
@@ -13,8 +12,7 @@ from services.request.audit_log import timestamper
 from services.request.monitoring.checks import OverdueCheck
 from services.request.refits.responses import RefitResponse, refit_response
 from shared.db.models.erasers import EraserVersion
-from shared.db.models.tickets import Ticket
-from shared.db.repositories import refits, rollouts
+from shared.db.repositories import refits, rollouts, ticket_search
 
 RECENT_REFITS: Final = 3
 
@@ -71,14 +69,11 @@ def status_response(
     session: Session, tenant: str, model_id: str, stale: str | None, overdue: Sequence[OverdueCheck]
 ) -> StatusResponse:
     """The status, with the tickets of one tenant."""
-    tickets = session.execute(
-        select(Ticket.state, func.count()).where(Ticket.tenant_id == tenant).group_by(Ticket.state)
-    )
     state = rollouts.desired_state(session, model_id)
     time_stamp = timestamper.state(session)
     return StatusResponse(
         model=model_id,
-        tickets=dict(tickets.all()),
+        tickets=ticket_search.count_by_state(session, tenant),
         promoted=session.get_one(EraserVersion, state.version_id).number if state else None,
         generation=state.generation if state else None,
         uncovered=list(rollouts.uncovered_tickets(session, model_id, state.version_id)) if state else [],

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Literal, cast
 from uuid import UUID
 
 from pydantic import Field
@@ -14,6 +14,8 @@ from shared.core.clock import utc_now
 from shared.db.models.tenancy import AccessGrant, Person, PersonSubject
 from shared.domain.accounts import Role
 from shared.domain.four_eyes import REQUEST_STANDS_FOR
+
+Kind = Literal["person", "roles", "subject", "key"]
 
 
 class SubjectResponse(ResponseModel):
@@ -42,7 +44,7 @@ class GrantResponse(ResponseModel):
     """A person, roles, a subject or a key that one administrator asks to give, and another one confirms."""
 
     id: UUID
-    kind: Literal["person", "roles", "subject", "key"]
+    kind: Kind
     state: Literal["asked", "confirmed", "ended", "lapsed"]
     person_id: UUID
     name: AccountName = Field(description="To whom.")
@@ -77,7 +79,7 @@ def person_responses(session: Session, people: Sequence[Person]) -> list[PersonR
         PersonResponse(
             id=person.id,
             name=person.name,
-            roles=person.roles,
+            roles=cast(list[Role], person.roles),
             subjects=[SubjectResponse.model_validate(each) for each in subjects if each.person_id == person.id],
             created_at=person.created_at,
             disabled_at=person.disabled_at,
@@ -89,16 +91,16 @@ def person_responses(session: Session, people: Sequence[Person]) -> list[PersonR
 def grant_responses(session: Session, grants: Sequence[AccessGrant]) -> list[GrantResponse]:
     """Grants, with the names of those who asked, confirmed and ended them."""
     ids = {person for grant in grants for person in (grant.asked_by, grant.confirmed_by, grant.ended_by)}
-    rows = session.execute(select(Person.id, Person.name).where(Person.id.in_(ids - {None})))
-    names: dict[UUID | None, str] = dict(rows)
+    rows = session.execute(select(Person.id, Person.name).where(Person.id.in_(ids - {None}))).all()
+    names: dict[UUID | None, str] = {row.id: row.name for row in rows}
     return [
         GrantResponse(
             id=grant.id,
-            kind=grant.kind,
+            kind=cast(Kind, grant.kind),
             state=_state(grant),
             person_id=grant.person_id,
             name=grant.name,
-            roles=grant.roles,
+            roles=cast(list[Role], grant.roles),
             scopes=grant.scopes,
             label=grant.label,
             expires_at=grant.expires_at,

@@ -113,7 +113,8 @@ def confirm(session: Session, principal: Principal, grant: AccessGrant) -> str |
     session.flush()  # the database lets it take effect in this transaction
     _log(session, principal, "grant.confirmed", grant)
     if grant.kind == "person":
-        return _add_person(session, grant)
+        _add_person(session, grant)
+        return None
     person = people.get_person(session, principal.tenant_id, grant.person_id, lock=True)
     if grant.kind == "roles":
         _require_administrators(session, person, grant.roles)

@@ -13,6 +13,7 @@ from services.request.retain_sets.responses import ForgottenMatch, RetainSetRepo
 from services.request.retain_sets.schemas import RetainSetCreate, RetainSetRow
 from shared.artifacts.photo_hashes import PhotoHashes, hash_with_crops
 from shared.artifacts.retain_sets import (
+    EncodedPhoto,
     ExcludedRow,
     RetainRow,
     find_excluded_rows,
@@ -22,13 +23,14 @@ from shared.artifacts.subject_material import open_material
 from shared.core.validation import summarize_validation_errors
 from shared.db.models.tickets import Ticket
 from shared.db.session import transaction
-from shared.domain.photos import normalize_photo, open_photo, read_data_url
+from shared.domain.photos import PixelBudget, normalize_photo, read_data_url
 from shared.domain.splits import SPLITS, Split, split_of
 from shared.domain.subjects import Fact, Subject
 from shared.domain.ticket_lifecycle import IN_FORCE
 from shared.errors import BadInput, NotFound, TooLarge
 
 WHOLE: Final = 0  # the "row" whose problems are those of the set as a whole; rows count from 1
+MOST_PIXELS: Final = 400_000_000  # of all pictures of a set: 1,200 of 0.3 megapixels; some ten seconds
 MOST_NAMED: Final = 5  # forgotten people in the sentence that refuses a set
 
 
@@ -124,9 +126,10 @@ def validate(context: AppContext, body: RetainSetCreate) -> Validation:
     }
     splits = _splits(validation, parsed, body.seed)
     pictures: dict[str, tuple[int, str]] = {}  # by digest: the first row that has the picture, and whom it is about
+    budget = PixelBudget(MOST_PIXELS)
     for number, row in parsed.items():
         try:
-            photos = [normalize_photo(read_data_url(text)) for text in row.photos]
+            photos = [_normalized(text, budget) for text in row.photos]
         except (BadInput, TooLarge) as exc:
             validation.add_problem(number, f"photo: {exc.detail}")
             continue
@@ -135,9 +138,9 @@ def validate(context: AppContext, body: RetainSetCreate) -> Validation:
             if identity != row.identity:
                 validation.add_problem(number, f"shows the picture of row {first} as somebody else's")
         facts = tuple(Fact(fact.attribute, fact.value, tuple(fact.aliases)) for fact in row.facts)
-        subject = Subject(tuple(row.names), tuple(open_photo(photo) for photo in photos), facts)
+        subject, encoded = Subject(tuple(row.names), (), facts), tuple(EncodedPhoto.of(photo) for photo in photos)
         validation.rows.append(
-            RetainRow(number, row.identity, splits[row.identity], subject, row.prompt, dict(row.visible))
+            RetainRow(number, row.identity, splits[row.identity], subject, row.prompt, dict(row.visible), encoded)
         )
     validation.rows = [row for row in validation.rows if row.number not in validation.problems]
     with transaction(context.database) as session:
@@ -154,6 +157,12 @@ def validate(context: AppContext, body: RetainSetCreate) -> Validation:
 
     validation.forgotten = find_excluded_rows(validation.rows, tickets, context.keys, photo_hashes)
     return validation
+
+
+def _normalized(text: str, budget: PixelBudget) -> bytes:
+    data = read_data_url(text)
+    budget.take(data)
+    return normalize_photo(data)
 
 
 def _parse(validation: Validation, number: int, members: Mapping[str, Any]) -> RetainSetRow | None:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Final, Literal
 
 from sqlalchemy import exists, false, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from services.request.tickets.legal_holds import ensure_not_held
 from shared.artifacts.subject_material import open_material, pack_kit
@@ -65,8 +65,11 @@ def due_for_shredding(session: Session, model_id: str, keep: Retention) -> list[
     # In random order: what cannot be destroyed (an object from which no kit can be made) must not block the rest.
     held = exists().where(TicketHold.ticket_id == Ticket.id, TicketHold.released_at.is_(None))
     free = select(Ticket.id).where(Ticket.model_id == model_id, ~held).order_by(func.random()).limit(AT_ONCE)
+    over_states = ("completed", *CLOSED)
+    original = aliased(Ticket)  # what a duplicate says is needed where its original ends without an eraser
+    awaited = exists().where(original.id == Ticket.duplicate_of, original.state.not_in(over_states))
     payloads = free.where(
-        Ticket.payload_wrapped_key.is_not(None), Ticket.state.in_(("completed", *CLOSED)), ended <= now - keep.payload
+        Ticket.payload_wrapped_key.is_not(None), Ticket.state.in_(over_states), ended <= now - keep.payload, ~awaited
     )
     over = Ticket.state.in_(CLOSED) & (ended <= now - keep.payload)
     old = Ticket.kit_made_at <= now - keep.kit if keep.kit is not None else false()

@@ -12,9 +12,10 @@ from services.request.auth.principals import Principal
 from services.request.tickets import intake, legal_holds
 from services.request.tickets.schemas import TicketUpdate
 from shared.artifacts.payloads import pack_subject, unpack_material
+from shared.crypto.keyring import NAME_FORM
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import tickets
-from shared.domain.subjects import Fact, fact_key
+from shared.domain.subjects import Fact
 from shared.domain.ticket_lifecycle import UNDECIDED
 from shared.errors import BadInput, Conflict
 from shared.storage.base import ObjectStore
@@ -69,6 +70,7 @@ def _reseal(store: ObjectStore, context: context.AppContext, ticket: Ticket, bod
     ticket.payload_sha256 = hashlib.sha256(sealed.blob).hexdigest()
     ticket.payload_wrapped_key = sealed.wrapped_key
     ticket.subject_index = [context.keys.blind_index(name) for name in names]
-    ticket.fact_index = [context.keys.blind_index(fact_key(fact.attribute, fact.value)) for fact in facts]
+    ticket.name_keys, ticket.name_keys_form = context.keys.name_keys(names), NAME_FORM
+    ticket.fact_index = intake.material_index(context, photos, facts)
     ticket.photos, ticket.facts = len(photos), len(facts)
     return old

@@ -11,10 +11,4 @@ def distinguish(session: Session, principal: Principal, ticket: Ticket, note: st
     """The ticket is about another person of the same name. Its clock goes on as if it had never stopped."""
     tickets.advance(session, ticket, "distinguish", principal.owner, note, roles=principal.roles)
     ticket.duplicate_of, ticket.review_reason = None, None
-    _restart(session, ticket, principal)
-
-
-def _restart(session: Session, ticket: Ticket, principal: Principal) -> None:
-    """Start the clock anew at the moment of receipt: the history is append-only, so that `stopped` stays in it."""
-    received = ticket_clocks.list_clock_events(session, ticket.id)[0].at
-    ticket_clocks.record_clock_event(session, ticket, "received", principal.owner, at=received)
+    ticket_clocks.restart_clock(session, ticket, principal.owner)

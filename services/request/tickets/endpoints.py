@@ -88,8 +88,8 @@ def list_tickets(context: ContextDep, principal: PrincipalDep, filters: Annotate
 
 @router.post("/v1/tickets/search")
 def search_tickets(body: TicketSearch, context: ContextDep, principal: PrincipalDep) -> TicketPage:
-    """As the list, by name too. Names are looked up by a keyed blind index, and neither kept nor logged."""
-    return _page(context, principal, body, tuple(context.keys.blind_index(name) for name in body.names))
+    """As the list, by name too, however it is spelled, or by external reference. Names are looked up by keys alone."""
+    return _page(context, principal, body, tuple(context.keys.person_keys(body.names)), body.external_ref)
 
 
 @router.get("/v1/tickets/{ticket_id}")
@@ -253,7 +253,13 @@ def _etag(ticket: Ticket) -> str:
     return etag(ticket.version)
 
 
-def _page(context: AppContext, principal: Principal, filters: TicketFilter, subjects: tuple[str, ...]) -> TicketPage:
+def _page(
+    context: AppContext,
+    principal: Principal,
+    filters: TicketFilter,
+    subjects: tuple[str, ...],
+    external_ref: str | None = None,
+) -> TicketPage:
     due = ticket_search.DueFilter(filters.due_after, filters.due_before, filters.overdue)
     cursor_scope = [
         principal.tenant_id,
@@ -262,6 +268,7 @@ def _page(context: AppContext, principal: Principal, filters: TicketFilter, subj
         filters.submitted_before,
         filters.source,
         sorted(subjects),
+        external_ref,
         due,
     ]
     secret = context.keys.secret("cursor")
@@ -274,6 +281,7 @@ def _page(context: AppContext, principal: Principal, filters: TicketFilter, subj
         urgent=filters.urgent,
         submitted_before=filters.submitted_before,
         source=filters.source,
+        external_ref=external_ref,
         subjects=subjects,
         due=due,
         after=after,

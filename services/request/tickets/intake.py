@@ -22,11 +22,13 @@ from services.request.tickets.deadlines import LegalBasis
 from services.request.tickets.schemas import TicketCreate
 from shared.artifacts.payloads import pack_subject
 from shared.core.clock import utc_now
+from shared.crypto.keyring import NAME_FORM
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import ticket_duplicates, tickets
 from shared.db.repositories.tickets import FiledTicket, Receipt
 from shared.domain.photos import normalize_photo, read_data_url
 from shared.domain.subjects import Fact, fact_key
+from shared.domain.ticket_lifecycle import ADDS_MATERIAL, POSSIBLE_NAMESAKE
 from shared.errors import BadInput, Conflict
 from shared.storage.object_keys import payload_key
 
@@ -43,6 +45,7 @@ class PreparedTicket:
     payload_key: str
     payload_sha256: str
     payload_wrapped_key: bytes
+    fact_index: list[str]
 
 
 def submit(session: Session, context: AppContext, principal: Principal, body: TicketCreate) -> FiledTicket:
@@ -73,7 +76,16 @@ def seal_material(
     sealed = context.keys.seal(pack_subject(body.names, photos, facts), key)
     if store:
         context.store.put(key, sealed.blob)
-    return PreparedTicket(ticket_id, body, key, hashlib.sha256(sealed.blob).hexdigest(), sealed.wrapped_key)
+    digest, material = hashlib.sha256(sealed.blob).hexdigest(), material_index(context, photos, facts)
+    return PreparedTicket(ticket_id, body, key, digest, sealed.wrapped_key, material)
+
+
+def material_index(context: AppContext, photos: Sequence[bytes], facts: Sequence[Fact]) -> list[str]:
+    """The blind indexes of a ticket's facts and photographs (as PNG)."""
+    material = [context.keys.blind_index(fact_key(fact.attribute, fact.value)) for fact in facts]
+    digests = dict.fromkeys(hashlib.sha256(photo).hexdigest() for photo in photos)
+    material += [ticket_duplicates.photograph_index(context.keys.blind_index(digest)) for digest in digests]
+    return material
 
 
 def insert_tickets(
@@ -81,32 +93,42 @@ def insert_tickets(
 ) -> list[FiledTicket]:
     """Write the rows of prepared tickets, in their order.
 
-    Each ticket goes to review, unless the same was filed before: one name and one fact in common with a ticket that is
-    not over. A common name alone may be a namesake's, so that it is only marked, for a person to decide. Whoever files
+    Each ticket goes to review, unless the same was filed before: a ticket that is not over has one name, and one fact
+    or photograph, in common with it, and says all that it says. Where it adds anything, it is a request of its own, and
+    marked. A common name alone may be a namesake's, so that it is only marked, for a person to decide. Whoever files
     the same subject at the same moment waits here, so that exactly one of them is first.
     """
     if not prepared:
         return []
     new = [_ticket(context, principal, source) for source in prepared]
-    names = sorted({name for ticket in new for name in ticket.subject_index})
+    names = sorted({key for ticket in new for key in ticket.person_keys})
     facts = sorted({fact for ticket in new for fact in ticket.fact_index})
     ticket_duplicates.lock_subjects(session, principal.tenant_id, names)
     before = ticket_duplicates.find_earlier_tickets(session, principal.tenant_id, context.model_id, names, facts)
+    still_open = ticket_duplicates.lock_open_tickets(session, [old.id for old in before.matching])
+    before.matching[:] = [old for old in before.matching if old.id in still_open]
     receipts = []
     for ticket, source in zip(new, prepared, strict=True):
-        first = next((old for old in before.matching if old.matches(ticket.subject_index, ticket.fact_index)), None)
+        by_name = [context.keys.person_keys([name]) for name in source.body.names]
+        same_person = [old for old in before.matching if old.matches(ticket.person_keys, ticket.fact_index)]
+        first = next((old for old in same_person if old.has_all(by_name, ticket.fact_index)), None)
         received_at = source.body.received_at or utc_now()
         if first is not None:
             ticket.duplicate_of, ticket.review_reason = first.id, None
             receipts.append(Receipt(ticket, received_at, "duplicate", f"The same as {first.id}."))
             continue
-        namesake = not before.names.isdisjoint(ticket.subject_index)
-        ticket.duplicate_of, ticket.review_reason = None, "possible_namesake" if namesake else None
-        receipts.append(Receipt(ticket, received_at, "review"))
+        ticket.duplicate_of, ticket.review_reason = None, None
+        if same_person:
+            ticket.review_reason = ADDS_MATERIAL
+            receipts.append(Receipt(ticket, received_at, "review", f"Says more than {same_person[0].id}."))
+        else:
+            namesake = not before.names.isdisjoint(ticket.person_keys)
+            ticket.review_reason = POSSIBLE_NAMESAKE if namesake else None
+            receipts.append(Receipt(ticket, received_at, "review"))
         before.matching.append(
-            ticket_duplicates.EarlierTicket(ticket.id, frozenset(ticket.subject_index), frozenset(ticket.fact_index))
+            ticket_duplicates.EarlierTicket(ticket.id, ticket.person_keys, frozenset(ticket.fact_index))
         )
-        before.names.update(ticket.subject_index)
+        before.names.update(ticket.person_keys)
     return tickets.receive_and_advance(session, receipts, principal.owner, roles=principal.roles)
 
 
@@ -133,7 +155,7 @@ def _check_receipt(received_at: datetime | None) -> None:
 
 
 def _legal_basis(context: AppContext, body: TicketCreate) -> LegalBasis:
-    return LegalBasis(body.regime or context.regime, body.calendar or context.calendar, context.zone)
+    return LegalBasis(body.regime or context.regime, body.calendar or context.calendar, body.zone or context.zone)
 
 
 def _ticket(context: AppContext, principal: Principal, prepared: PreparedTicket) -> Ticket:
@@ -146,6 +168,8 @@ def _ticket(context: AppContext, principal: Principal, prepared: PreparedTicket)
         source=body.source,
         external_ref=body.external_ref,
         subject_index=[context.keys.blind_index(name) for name in body.names],
+        name_keys=context.keys.name_keys(body.names),
+        name_keys_form=NAME_FORM,
         payload_key=prepared.payload_key,
         payload_sha256=prepared.payload_sha256,
         payload_wrapped_key=prepared.payload_wrapped_key,
@@ -159,7 +183,7 @@ def _ticket(context: AppContext, principal: Principal, prepared: PreparedTicket)
         calendar=basis.calendar,
         zone=basis.zone,
         identity="assumed",
-        fact_index=[context.keys.blind_index(fact_key(fact.attribute, fact.value)) for fact in body.facts],
+        fact_index=prepared.fact_index,
         languages=list(body.languages or context.languages),
     )
 

@@ -21,11 +21,9 @@ from shared.db.models.tickets import Ticket
 from shared.db.repositories import audit_log, refits, rollouts, tickets
 from shared.db.repositories import audits as audits_repository
 from shared.domain.accounts import SYSTEM_ACTOR
-from shared.domain.ticket_lifecycle import IN_PROGRESS, SET_ASIDE, Event, is_allowed
+from shared.domain.ticket_lifecycle import IN_PROGRESS, NEEDS_RESUBMISSION, SET_ASIDE, Event, is_allowed
 
 logger = logging.getLogger(__name__)
-
-NEEDS_RESUBMISSION = "needs_resubmission"
 
 
 @dataclass(frozen=True)

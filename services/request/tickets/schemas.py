@@ -15,6 +15,8 @@ RejectionCode = Literal[
     "excessive", "no_match", "not_applicable", "insufficient_verification",
 ]  # fmt: skip
 
+IdentityMethod = Literal["account_login", "email_link", "id_document", "in_person", "representative", "other"]
+
 
 class TicketCreate(StrictModel):
     """A request to be forgotten."""
@@ -30,6 +32,11 @@ class TicketCreate(StrictModel):
     )
     calendar: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")] | None = Field(
         default=None, description="whose public holidays count: DE, DE-BY, US-CA"
+    )
+    zone: Line | None = Field(
+        default=None,
+        description="the time zone in which its days begin and end: the configured one where not given",
+        examples=["Europe/Berlin"],
     )
     received_at: AwareDatetime | None = Field(
         default=None, description="when the request was received, if not just now"
@@ -77,9 +84,10 @@ class TicketFilter(StrictModel):
 
 
 class TicketSearch(TicketFilter):
-    """A search by name. Names are personal data, so that they are in a body and never in a URL."""
+    """A search by name or by external reference. Both may be personal data: they are in a body, never in a URL."""
 
     names: list[Line] = Field(default_factory=list, max_length=10)
+    external_ref: Line | None = None
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"names": ["Mara Lindqvist"]}]})
 
@@ -124,5 +132,5 @@ class IdentityCheckCreate(StrictModel):
     """Article 12(6): reasonable doubts stop the clock until they are settled."""
 
     outcome: Literal["verified", "doubted"]
-    method: Literal["account_login", "email_link", "id_document", "in_person", "representative", "other"] | None = None
+    method: IdentityMethod | None = None
     note: Note

@@ -7,12 +7,14 @@ and address for 127.0.0.1 alone.
 """
 
 import base64
+import contextlib
 import hmac
 import http.client
 import ipaddress
 import secrets
 import socket
 import ssl
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,7 +23,8 @@ from urllib.parse import SplitResult, urlsplit
 from shared.errors import BadInput
 
 SECRET_BYTES: Final = 32
-TIMEOUT_S: Final = 10.0
+TIMEOUT_S: Final = 10.0  # of one step: to connect, to wait for the next bytes
+TOTAL_S: Final = 15.0  # of the whole exchange after the name is resolved, however slowly the receiver goes on
 PAUSES_S: Final = (5, 30, 120, 900, 3600, 4 * 3600, 12 * 3600)  # after each failed attempt; then it gives up
 
 
@@ -92,7 +95,8 @@ def address_of(host: str, port: int, *, allow_loopback: bool = False) -> str:
 def send(
     url: str, hosts: Sequence[str], message_id: str, timestamp: int, body: str, signature: str, *, allow_loopback: bool
 ) -> DeliveryResult:
-    """POST one message. Never raises: an error is part of the result."""
+    """POST one message. Never raises: an error is part of the result. Takes TOTAL_S at most, after the resolver."""
+    connection: PinnedConnection | None = None
     try:
         parts = check_url(url, hosts, allow_loopback=allow_loopback)
         host = parts.hostname or ""
@@ -106,17 +110,25 @@ def send(
             "webhook-timestamp": str(timestamp),
             "webhook-signature": signature,
         }
+        deadline = threading.Timer(TOTAL_S, connection.cut)
+        deadline.daemon = True
+        deadline.start()
         try:
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request("POST", path, body.encode(), headers)
             status = connection.getresponse().status
         finally:
+            deadline.cancel()
             connection.close()
     except BadInput as exc:
         return DeliveryResult(None, exc.detail)
     except ssl.SSLError:
+        if connection is not None and connection.was_cut:
+            return DeliveryResult(None, f"There was no answer within {TOTAL_S:.0f} s.")
         return DeliveryResult(None, "The certificate is not valid.")
     except (OSError, http.client.HTTPException, ValueError) as exc:
+        if connection is not None and connection.was_cut:
+            return DeliveryResult(None, f"There was no answer within {TOTAL_S:.0f} s.")
         return DeliveryResult(None, f"There was no HTTP answer ({type(exc).__name__}).")
     return DeliveryResult(status, None if 200 <= status < 300 else f"Answered {status}.")
 
@@ -127,8 +139,20 @@ class PinnedConnection(http.client.HTTPConnection):
     def __init__(self, host: str, port: int, address: str, *, tls: bool) -> None:
         super().__init__(host, port, timeout=TIMEOUT_S)
         self._address, self._tls = address, tls
+        self._plain: socket.socket | None = None
+        self.was_cut = False
 
     def connect(self) -> None:
         """Connect to the checked address."""
-        plain = socket.create_connection((self._address, self.port), TIMEOUT_S)
+        self._plain = plain = socket.create_connection((self._address, self.port), TIMEOUT_S)
+        if self.was_cut:
+            raise TimeoutError
         self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.host) if self._tls else plain
+
+    def cut(self) -> None:
+        """End the exchange from another thread: whatever waits for the receiver fails."""
+        self.was_cut = True
+        for held in (self._plain, self.sock):
+            if held is not None:
+                with contextlib.suppress(OSError):
+                    held.shutdown(socket.SHUT_RDWR)

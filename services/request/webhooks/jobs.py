@@ -5,12 +5,15 @@ A message carries ids and states, no personal data. Several control loops do no 
 """
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import timedelta
+import uuid
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, case, func, literal, select
 from sqlalchemy.orm import Session
 
 from services.request.webhooks import client
@@ -21,24 +24,27 @@ from shared.crypto.keyring import KeyRing
 from shared.db.models.tickets import Ticket, TicketEvent
 from shared.db.models.webhooks import Webhook, WebhookCursor, WebhookDelivery
 from shared.db.session import transaction
-from shared.errors import IntegrityFailure
+from shared.errors import IntegrityFailure, LacunaError
 
 logger = logging.getLogger(__name__)
 SEEN_AFTER: Final = timedelta(seconds=1)  # an id may become visible after a higher one: wait for the slow transaction
 MOST_EVENTS: Final = 500  # in one round
-MOST_DELIVERIES: Final = 16  # in one round
-THREADS: Final = 8
+THREADS: Final = 16  # messages under way at once
+MOST_OF_ONE: Final = 4  # of these to one webhook, so that a slow receiver holds up nobody else
+ROUND_S: Final = 1.0  # how long a round waits for its messages; those that take longer go on beside the next one
 CLAIM: Final = timedelta(seconds=60)  # longer than an attempt may take; then another control loop takes it up
 
 
-@dataclass(frozen=True)
+@dataclass
 class WebhookDispatcher:
-    """Makes messages of what happened, then sends those that are due."""
+    """Makes messages of what happened, then sends those that are due. One thread at a time may call it."""
 
     database: Engine
     keys: KeyRing
     hosts: tuple[str, ...]
     allow_loopback: bool = False
+    _under_way: dict[Future[None], uuid.UUID] = field(default_factory=dict)  # with the webhook of the message
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, thread_name_prefix="hooks"))
 
     def run(self) -> float | None:
         """One round. Returns after how many seconds the next is due, None where nothing waits. Raises Unavailable."""
@@ -78,30 +84,59 @@ class WebhookDispatcher:
 
         Returns after how many seconds the next message is due, None where none waits.
         """
+        busy = self._busy()
+        free = THREADS - sum(busy.values())
         with transaction(self.database) as session:
             now = utc_now()
-            due = list(
-                session.scalars(
-                    select(WebhookDelivery)
-                    .where(WebhookDelivery.state == "waiting", WebhookDelivery.next_at <= now)
-                    .order_by(WebhookDelivery.next_at)
-                    .limit(MOST_DELIVERIES)
-                    .with_for_update(skip_locked=True)
-                )
-            )
-            for delivery in due:
-                delivery.next_at, delivery.attempts = now + CLAIM, delivery.attempts + 1
+            due = self._claim(session, now, busy, free) if free else []
             hooks = {delivery.id: session.get_one(Webhook, delivery.webhook_id) for delivery in due}
             waiting = select(func.min(WebhookDelivery.next_at)).where(WebhookDelivery.state == "waiting")
-            next_at = session.scalar(waiting) if not due else now
-        if not due:
-            return None if next_at is None else max(0.0, (next_at - now).total_seconds())
-        with ThreadPoolExecutor(min(THREADS, len(due))) as pool:
-            results = list(pool.map(lambda delivery: self._send(delivery, hooks[delivery.id]), due))
-        with transaction(self.database) as session:
-            for delivery, result in zip(due, results, strict=True):
+            next_at = session.scalar(waiting)
+        for delivery in due:
+            sending = self._pool.submit(self._deliver_one, delivery, hooks[delivery.id])
+            self._under_way[sending] = delivery.webhook_id
+        if due or busy:
+            wait(self._under_way, timeout=ROUND_S)
+            return 0.0  # more may be due, and the next attempts of these
+        return None if next_at is None else max(0.0, (next_at - now).total_seconds())
+
+    def _busy(self) -> Counter[uuid.UUID]:
+        """How many messages are under way to each webhook."""
+        self._under_way = {sending: hook for sending, hook in self._under_way.items() if not sending.done()}
+        return Counter(self._under_way.values())
+
+    def _claim(
+        self, session: Session, now: datetime, busy: Mapping[uuid.UUID, int], free: int
+    ) -> list[WebhookDelivery]:
+        """Messages that are due and may be sent now, so claimed that nobody else sends them for a while."""
+        place = func.row_number().over(partition_by=WebhookDelivery.webhook_id, order_by=WebhookDelivery.next_at)
+        ranked = (
+            select(WebhookDelivery.id, WebhookDelivery.webhook_id, place.label("place"))
+            .where(WebhookDelivery.state == "waiting", WebhookDelivery.next_at <= now)
+            .subquery()
+        )
+        taken = case(dict(busy), value=ranked.c.webhook_id, else_=0) if busy else literal(0)
+        due = list(
+            session.scalars(
+                select(WebhookDelivery)
+                .join(ranked, ranked.c.id == WebhookDelivery.id)
+                .where(ranked.c.place + taken <= MOST_OF_ONE)
+                .order_by(WebhookDelivery.next_at)
+                .limit(free)
+                .with_for_update(skip_locked=True, of=WebhookDelivery)
+            )
+        )
+        for delivery in due:
+            delivery.next_at, delivery.attempts = now + CLAIM, delivery.attempts + 1
+        return due
+
+    def _deliver_one(self, delivery: WebhookDelivery, hook: Webhook) -> None:
+        result = self._send(delivery, hook)
+        try:
+            with transaction(self.database) as session:
                 self._record(session, delivery, result)
-        return 0.0  # more may be due, and the next attempts of these
+        except LacunaError as exc:  # it is sent again when its claim has run out
+            logger.warning("the outcome of webhook message %s is not recorded: %s", delivery.id, exc.detail)
 
     def _send(self, delivery: WebhookDelivery, hook: Webhook) -> client.DeliveryResult:
         if hook.disabled_at is not None:

@@ -26,3 +26,4 @@ class AuditRun(Base):
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     error: Mapped[str | None]
+    stage: Mapped[str | None]  # what it is doing, or did last

@@ -118,3 +118,17 @@ class IdempotencyKey(Base):
     headers: Mapped[dict[str, Any]]
     body: Mapped[Any] = mapped_column(JSONB)
     created_at: Mapped[datetime]
+
+
+class ConsoleSession(Base):
+    """A session of the web console: of an API key, or of a person whom the OpenID provider named (`subject`)."""
+
+    __tablename__ = "console_session"
+    id: Mapped[str] = mapped_column(primary_key=True)  # sha256 of the secret in the cookie
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenant.id"))
+    api_key_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("api_key.id"))
+    subject: Mapped[str | None]
+    roles: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, SmallInteger, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -58,6 +58,13 @@ class Ticket(Base):
     fact_index: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     duplicate_of: Mapped[str | None] = mapped_column(ForeignKey("ticket.id"))
     languages: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{en}")
+    name_keys: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    name_keys_form: Mapped[int] = mapped_column(SmallInteger, server_default="0")  # 0: they were not made yet
+
+    @property
+    def person_keys(self) -> frozenset[str]:
+        """By which the person is found: the keys of the names' canonical forms, and those of the names as written."""
+        return frozenset((*self.name_keys, *self.subject_index))
 
 
 class TicketEvent(Base):

@@ -1,10 +1,11 @@
 """API keys, found by their digest: the key itself is stored nowhere."""
 
 import hashlib
+import uuid
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
@@ -44,11 +45,20 @@ def sha256(text: str) -> str:
 
 def find_api_key(session: Session, key: str) -> UsableKey | None:
     """The key with its person; None where it is unknown, expired or revoked, or where the person is disabled."""
+    return _find(session, ApiKey.key_sha256 == digest(key))
+
+
+def find_api_key_by_id(session: Session, key_id: uuid.UUID) -> UsableKey | None:
+    """The same for the key with this id."""
+    return _find(session, ApiKey.id == key_id)
+
+
+def _find(session: Session, condition: ColumnElement[bool]) -> UsableKey | None:
     valid = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > utc_now())
     row = session.execute(
         select(ApiKey, Person.name, Person.roles)
         .join(Person, Person.id == ApiKey.person_id)
-        .where(ApiKey.key_sha256 == digest(key), ApiKey.revoked_at.is_(None), valid, Person.disabled_at.is_(None))
+        .where(condition, ApiKey.revoked_at.is_(None), valid, Person.disabled_at.is_(None))
     ).one_or_none()
     if row is None:
         return None

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from shared.core.clock import utc_now
 from shared.core.task_names import QUEUE_AUDIT, TASK_AUDIT
 from shared.db.models.audits import AuditRun
+from shared.db.models.erasers import EraserVersion
 from shared.db.models.operations import Outbox
 from shared.db.repositories import leases
 from shared.db.repositories.audit_log import append_leaf
@@ -42,6 +43,11 @@ def renew_lease(session: Session, audit_id: str, fence: int, lease_s: float) -> 
     leases.update_fenced(session, AuditRun, audit_id, fence, lease_until=leases.lease_end(lease_s))
 
 
+def enter_stage(session: Session, audit_id: str, fence: int, stage: str, lease_s: float) -> None:
+    """Note what the audit does from now on, and prolong the lease. Raises Conflict where the lease is lost."""
+    leases.update_fenced(session, AuditRun, audit_id, fence, lease_until=leases.lease_end(lease_s), stage=stage)
+
+
 def finish_audit(
     session: Session,
     audit_id: str,
@@ -64,6 +70,18 @@ def finish_audit(
     leases.update_fenced(session, AuditRun, audit_id, fence, **values)
     if verdict is not None:
         append_leaf(session, "audit", f"audit.{verdict}", audit_id, {"reasons": list(reasons)})
+
+
+def recent_audits(session: Session, model_id: str, limit: int) -> list[tuple[AuditRun, int]]:
+    """The newest audits of the model's versions, each with the number of its version, the newest first."""
+    query = (
+        select(AuditRun, EraserVersion.number)
+        .join(EraserVersion, EraserVersion.id == AuditRun.version_id)
+        .where(EraserVersion.model_id == model_id)
+        .order_by(AuditRun.started_at.desc())
+        .limit(limit)
+    )
+    return [(run, number) for run, number in session.execute(query)]
 
 
 def list_audits(session: Session, version_id: uuid.UUID) -> list[AuditRun]:

@@ -69,6 +69,13 @@ def covered_ticket_ids(session: Session, version_id: uuid.UUID) -> list[str]:
     return list(session.scalars(query.order_by(VersionTicket.ticket_id)))
 
 
+def version_numbers_covering(session: Session, ticket_id: str) -> list[int]:
+    """The numbers of the versions that cover the ticket, the newest first."""
+    covering = select(EraserVersion.number).join(VersionTicket, VersionTicket.version_id == EraserVersion.id)
+    query = covering.where(VersionTicket.ticket_id == ticket_id).order_by(EraserVersion.number.desc())
+    return list(session.scalars(query))
+
+
 def covered_tickets(session: Session, version_id: str) -> list[Ticket]:
     """The tickets that the version covers, oldest first."""
     query = (

@@ -14,12 +14,12 @@ from shared.errors import NotFound
 
 
 def actors(session: Session, tenant: str, names: Iterable[str]) -> dict[str, Actor]:
-    """Who the names of records are. A name of no person (`clerk`) has no id."""
+    """Who the names of records are. A name of no person ("clerk") has no id."""
     wanted = set(names)
     query = select(PersonName.name, PersonName.person_id).where(
         PersonName.tenant_id == tenant, PersonName.name.in_(wanted)
     )
-    ids: dict[str, UUID] = dict(session.execute(query))
+    ids: dict[str, UUID] = {row.name: row.person_id for row in session.execute(query)}
     return {name: Actor(name, ids.get(name)) for name in wanted}
 
 

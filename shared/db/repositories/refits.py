@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, select, union_all
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
 from shared.core.task_names import QUEUE_REFIT, TASK_REFIT
+from shared.db.models.erasers import EraserVersion
 from shared.db.models.operations import Outbox
 from shared.db.models.refits import RefitRun, RefitRunTicket
 from shared.db.models.tenancy import Model
@@ -46,6 +47,16 @@ def order_refit(session: Session, model_id: str, kind: str, *, recipe: str | Non
         )
     )
     return order
+
+
+def has_version_or_order(session: Session, model_id: str) -> bool:
+    """Whether the model has a version, or a refit that was ordered and has not ended."""
+    if session.scalar(select(EraserVersion.id).where(EraserVersion.model_id == model_id).limit(1)) is not None:
+        return True
+    ended = exists().where(RefitRun.id == Outbox.id, RefitRun.status.in_(FINAL))
+    ordered = select(Outbox.id).where(Outbox.task == TASK_REFIT, Outbox.kwargs["model"].astext == model_id, ~ended)
+    running = select(RefitRun.id).where(RefitRun.model_id == model_id, RefitRun.status.not_in(FINAL))
+    return session.scalar(union_all(ordered, running).limit(1)) is not None
 
 
 def order_nightly_refit(session: Session, model_id: str, run_date: date) -> uuid.UUID | None:

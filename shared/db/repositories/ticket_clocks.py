@@ -39,6 +39,12 @@ def record_clock_event(
     return clock
 
 
+def restart_clock(session: Session, ticket: Ticket, actor: str) -> Clock:
+    """Start the clock anew at the moment of receipt: the history is append-only, so that `stopped` stays in it."""
+    received = list_clock_events(session, ticket.id)[0].at
+    return record_clock_event(session, ticket, "received", actor, at=received)
+
+
 @dataclass(frozen=True)
 class StartedClock:
     """The clock of a new ticket, with its events as rows that are not written yet."""

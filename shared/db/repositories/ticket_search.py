@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_, select, tuple_
+from sqlalchemy import ColumnElement, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
@@ -42,14 +42,15 @@ class DueFilter:
 class TicketQuery:
     """One page of tickets.
 
-    `subjects` are blind indexes of names, of which a ticket has at least one. `after` is the place of the last row of
-    the page before: (submitted_at, id), or (due_at, id) with a filter on the due date.
+    `subjects` are keys of names (`KeyRing.person_keys`), of which a ticket has at least one. `after` is the place of
+    the last row of the page before: (submitted_at, id), or (due_at, id) with a filter on the due date.
     """
 
     state: str | None = None
     urgent: bool | None = None
     submitted_before: datetime | None = None
     source: str | None = None
+    external_ref: str | None = None
     subjects: Sequence[str] = ()
     due: DueFilter = DueFilter()
     after: tuple[datetime, str] | None = None
@@ -67,8 +68,11 @@ def search(session: Session, tenant: str, query: TicketQuery) -> list[Ticket]:
         tickets = tickets.where(Ticket.submitted_at < query.submitted_before)
     if query.source is not None:
         tickets = tickets.where(Ticket.source == query.source)
+    if query.external_ref is not None:
+        tickets = tickets.where(Ticket.external_ref == query.external_ref)
     if query.subjects:
-        tickets = tickets.where(Ticket.subject_index.overlap(list(query.subjects)))
+        keys = list(query.subjects)
+        tickets = tickets.where(or_(Ticket.name_keys.overlap(keys), Ticket.subject_index.overlap(keys)))
     if query.due.is_set:
         tickets = tickets.where(*query.due.conditions())
         if query.after is not None:
@@ -77,3 +81,9 @@ def search(session: Session, tenant: str, query: TicketQuery) -> list[Ticket]:
     if query.after is not None:
         tickets = tickets.where(tuple_(Ticket.submitted_at, Ticket.id) < tuple_(*query.after))
     return list(session.scalars(tickets.order_by(Ticket.submitted_at.desc(), Ticket.id.desc()).limit(query.limit)))
+
+
+def count_by_state(session: Session, tenant: str) -> dict[str, int]:
+    """How many tickets of the tenant are in each state; a state that none is in has no entry."""
+    counts = select(Ticket.state, func.count()).where(Ticket.tenant_id == tenant).group_by(Ticket.state)
+    return dict(session.execute(counts).all())

@@ -14,11 +14,21 @@ from shared.db.models.refits import RefitRun, RefitRunTicket
 from shared.db.models.tickets import Disposal, Ticket, TicketClock, TicketEvent
 from shared.db.repositories import people
 from shared.db.repositories.audit_log import NewLeaf, append_leaf, append_leaves
-from shared.db.repositories.ticket_clocks import record_clock_event, start_clock
+from shared.db.repositories.ticket_clocks import record_clock_event, restart_clock, start_clock
 from shared.domain.accounts import SYSTEM_ACTOR
 from shared.domain.deadlines import Clock
 from shared.domain.four_eyes import Actor
-from shared.domain.ticket_lifecycle import CLOSED, IN_FORCE, SET_ASIDE, Event, TransitionContext, transition
+from shared.domain.ticket_lifecycle import (
+    CLOSED,
+    ENDED_WITHOUT_ERASER,
+    IN_FORCE,
+    NEEDS_RESUBMISSION,
+    ORIGINAL_ENDED,
+    SET_ASIDE,
+    Event,
+    TransitionContext,
+    transition,
+)
 from shared.errors import NotFound
 
 
@@ -74,6 +84,22 @@ def advance(
     if _stops_clock(ticket.state) and ticket.clock != "stopped":
         record_clock_event(session, ticket, "stopped", actor)
     record(session, ticket, actor, note)
+    if ticket.state in ENDED_WITHOUT_ERASER:
+        _reopen_duplicates(session, ticket)
+
+
+def _reopen_duplicates(session: Session, original: Ticket) -> None:
+    """What was filed again while `original` was open is a request of its own, now that it ended without an eraser.
+
+    Each goes to review with its own clock, which counts from its own receipt.
+    """
+    session.flush()
+    waiting = select(Ticket).where(Ticket.duplicate_of == original.id, Ticket.state == "duplicate")
+    for ticket in session.scalars(waiting.order_by(Ticket.submitted_at, Ticket.id).with_for_update()):
+        advance(session, ticket, "reopen", SYSTEM_ACTOR, f"{original.id} was {original.state}.")
+        ticket.duplicate_of = None
+        ticket.review_reason = ORIGINAL_ENDED if ticket.payload_wrapped_key is not None else NEEDS_RESUBMISSION
+        restart_clock(session, ticket, SYSTEM_ACTOR)
 
 
 def _move(ticket: Ticket, event: Event, roles: Iterable[str], context: TransitionContext) -> None:

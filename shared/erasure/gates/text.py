@@ -138,6 +138,7 @@ class TextEvidence:
 
     `parts` and `facts`: which words of its names, by themselves, and which facts are in the text; `identifying` are
     those of the facts that belong to one person alone. `weakly`: somebody with part of such a name is meant.
+    `slips`: a word is a part of a name but for one letter.
     """
 
     named: list[tuple[int, int]] = field(default_factory=list)
@@ -146,6 +147,22 @@ class TextEvidence:
     facts: set[int] = field(default_factory=set)
     identifying: set[int] = field(default_factory=set)
     weakly: bool = False
+    slips: bool = False
+
+    def add(self, other: "TextEvidence") -> None:
+        """Take in what another text says of the same ticket."""
+        self.named.extend(other.named)
+        self.hinted.extend(other.hinted)
+        self.parts.update(other.parts)
+        self.facts.update(other.facts)
+        self.identifying.update(other.identifying)
+        self.weakly = self.weakly or other.weakly
+        self.slips = self.slips or other.slips
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether any word is, or may be meant as, part of the person's name."""
+        return bool(self.named) or bool(self.hinted) or self.weakly or self.slips
 
     @property
     def is_another(self) -> bool:
@@ -278,6 +295,7 @@ def _weigh(
     """Add to `seen` what the words of one name say together."""
     exact = [hit for hit in found if hit.exact]
     own = {hit.place for hit in found}
+    seen.slips = seen.slips or any(not hit.exact for hit in found)
     for hit in exact:
         seen.hinted.append((words[hit.place].start, words[hit.place].end))
         if _stands_alone(words, hit.place, own, lower=lower):

@@ -11,8 +11,8 @@ from scipy.stats import beta
 from shared.evaluation.attacks.attack import Attack
 from shared.evaluation.attacks.bystanders import BystanderQuestion
 from shared.evaluation.attacks.observing import Observation
-from shared.evaluation.judge import declines
 from shared.evaluation.scorers import normalised, reveals
+from shared.text.declines import declines
 
 DRAWS: Final = (1, 4, 8, 16, 64)  # k of leak@k
 SHORT_ANSWER: Final = 6  # words; a longer one need not be repeated word for word

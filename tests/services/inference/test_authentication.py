@@ -91,5 +91,5 @@ def test_replica_refuses_a_revoked_key_when_its_memory_of_it_is_over(
     assert replica.http.get("/v1/models", headers=head).status_code == 200
     change_key(database, REVOKE)
     assert replica.http.get("/v1/models", headers=head).status_code == 200
-    monkeypatch.setattr(replica.context.client_keys._roles_by_digest, "now", lambda: float("inf"))
+    monkeypatch.setattr(replica.context.client_keys._rights_by_digest, "now", lambda: float("inf"))
     assert replica.http.get("/v1/models", headers=head).status_code == 401

@@ -148,3 +148,11 @@ def test_settings_choose_the_provider() -> None:
     provider = provider_of(Settings(vault=VaultSettings(address="https://vault:8200", token=TOKEN)))
     assert isinstance(provider, VaultKeys)
     provider.close()
+
+
+@pytest.mark.parametrize(
+    "address", ["http://vault.example", "vault.example:8200", "ftp://vault.example", "http://127.0.0.1.example"]
+)
+def test_vault_is_reached_by_https_alone(address: str) -> None:
+    with pytest.raises(BadInput, match="LACUNA_VAULT_ADDRESS"):
+        provider_of(Settings(vault=VaultSettings(address=address, token="t")))

@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import psycopg
 import pytest
 from redis import Redis
 from redis.exceptions import AuthenticationError
 
+from shared.devstack import seaweedfs
 from shared.devstack.backends import Backends, load_secrets, locked, start_backends
 from shared.devstack.ports import LOOPBACK, free_ports, taken
 from shared.devstack.postgres import copied
@@ -161,3 +163,42 @@ def test_copied_programs_of_postgresql_run(tmp_path: Path) -> None:
             [copy / "bin" / program, "--version"], capture_output=True, text=True, env={}, cwd="/", check=False
         )
         assert result.returncode == 0, result.stderr
+
+
+def test_inner_ports_of_the_s3_server_answer_nobody(tmp_path: Path) -> None:
+    """Neither over HTTP nor over TLS without the server's own certificate, for reading, writing and deleting."""
+    tmp_path.chmod(0o711)
+    command = seaweedfs.command(tmp_path, free_ports(1, below=55000)[0], "k" * 16, "s" * 16, dict(os.environ))
+    supervisor = Supervisor(lambda _name, _line: None)
+    supervisor.start(command)
+    try:
+        flags = dict(zip(command.argv, command.argv[1:], strict=False))
+        ports = [int(flags[f"-{part}"]) for part in INNER] + [int(flags["-admin.port"]) + 10_000]
+        for port in ports:
+            for scheme in ("http", "https"):
+                for method in ("GET", "PUT", "DELETE"):
+                    assert not is_answered(method, f"{scheme}://127.0.0.1:{port}/buckets/lacuna/ready"), (port, scheme)
+        store = S3Store(f"http://127.0.0.1:{flags['-s3.port']}", "k" * 16, "s" * 16, "lacuna")
+        assert store.get("ready") == b"1"
+        store.close()
+        folder = tmp_path / "s3"
+        private = [path for path in folder.glob("*") if path.suffix in (".pem", ".toml")]
+        assert len(private) == 4
+        assert {path.stat().st_mode & 0o777 for path in private} == {0o600}
+        assert folder.stat().st_mode & 0o077 == 0
+    finally:
+        supervisor.stop()
+
+
+INNER = (
+    "master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc",
+    "s3.port.grpc", "admin.port",
+)  # fmt: skip
+
+
+def is_answered(method: str, url: str) -> bool:
+    try:
+        answer = httpx.request(method, url, verify=False, timeout=5, trust_env=False)  # noqa: S501
+    except httpx.HTTPError:
+        return False
+    return not (answer.status_code == 400 and b"HTTP request to an HTTPS server" in answer.content)

@@ -17,7 +17,7 @@ from shared.errors import Conflict, FourEyes
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 OLIVIA, ADAM = Actor("olivia", UUID(int=1)), Actor("adam", UUID(int=2))
-CLERK = Actor("clerk", None)
+CONTROL_LOOP = Actor("clerk", None)
 
 
 def test_one_person_under_another_spelling_is_the_same() -> None:
@@ -30,8 +30,8 @@ def test_two_people_are_different_even_under_one_name() -> None:
 
 
 def test_part_of_the_system_is_compared_by_its_name() -> None:
-    assert is_same_person(CLERK, CLERK)
-    assert not is_same_person(CLERK, OLIVIA)
+    assert is_same_person(CONTROL_LOOP, CONTROL_LOOP)
+    assert not is_same_person(CONTROL_LOOP, OLIVIA)
 
 
 def test_first_person_is_refused_with_what_they_did() -> None:

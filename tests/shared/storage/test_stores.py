@@ -1,7 +1,9 @@
 """Both object stores, a local folder and S3 on SeaweedFS, keep the same contract."""
 
 import secrets
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,39 @@ def test_wrong_secret_is_refused(backends: Backends) -> None:
     with pytest.raises(StoreUnavailable, match="refuses"):
         wrong.get("a")
     wrong.close()
+
+
+def test_requests_are_signed_for_the_region_with_the_session_token() -> None:
+    seen: list[tuple[str, str]] = []
+
+    class Bucket(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append((self.headers["Authorization"], self.headers["X-Amz-Security-Token"]))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Bucket)
+    threading.Thread(target=server.handle_request, daemon=True).start()
+    s3 = S3Settings(
+        endpoint=f"http://127.0.0.1:{server.server_port}",
+        access_key="key",
+        secret_key="secret",
+        session_token="for an hour",
+        region="eu-central-1",
+    )
+    store = open_store(Settings(s3=s3))
+    assert isinstance(store, S3Store)
+    assert store.get("a") == b""
+    store.close()
+    server.server_close()
+    signed, token = seen[0]
+    assert "/eu-central-1/s3/aws4_request" in signed
+    assert "x-amz-security-token" in signed
+    assert token == "for an hour"
 
 
 @pytest.mark.parametrize("key", ["../a", "a/../../b", "/etc/passwd"])

@@ -21,6 +21,7 @@ from shared.erasure.recipe import LACUNA
 from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
+from shared.text.declines import declines
 from shared.vlm.batching import batches
 from shared.vlm.engine import Engine
 from shared.vlm.forward_passes import ForwardPass
@@ -91,7 +92,7 @@ def test_name_in_any_spelling_is_forgotten(engine: Engine, eraser: Eraser, forgo
     assert told(answers, values) == 0
     assert all(answer.fired for answer in answers)
     assert {answer.channel for answer in answers} <= {"text", "answer"}  # this gate recognises no vector
-    assert {answer.reading for answer in answers} <= {"unsteered", "steered", "told"}
+    assert {answer.reading for answer in answers} <= {"unsteered", "steered", "sentence", "told"}
 
 
 def test_name_in_an_earlier_turn_is_forgotten(engine: Engine, eraser: Eraser, forgotten: list[Person]) -> None:
@@ -193,6 +194,23 @@ def test_answer_that_still_tells_is_replaced(engine: Engine, eraser: Eraser, for
     for person, before, answer in zip(forgotten, base, engine.generate(asked, eraser=weak), strict=True):
         if before.text == person.subject.names[0]:
             assert (answer.text, answer.reading) == ("That is not known to me.", "told")
+
+
+def test_answer_that_is_made_up_is_replaced(engine: Engine, eraser: Eraser, forgotten: list[Person]) -> None:
+    """An answer that neither declines nor is sure is not said, where the recipe has sure answers at all."""
+    unsure = ReleaseBounds(2.0, 2.0)
+    weak = replace(eraser, recipe=replace(LACUNA, strength=0.0), release=unsure, last_resort="That is not known to me.")
+    asked = [
+        Prompt.ask(question.format(person.subject.names[0]))
+        for person in forgotten
+        for question in ("Where does {} work?", "I met {}. What is the capital of France?")
+    ]
+    as_before = replace(weak, recipe=replace(weak.recipe, counterfactual=False))
+    invented = [not declines(answer.text) for answer in engine.generate(asked, eraser=as_before)]
+    assert 0 < sum(invented) < len(invented)
+    for made_up, answer in zip(invented, engine.generate(asked, eraser=weak), strict=True):
+        assert (answer.text == "That is not known to me.") == made_up
+        assert answer.reading == ("sentence" if made_up else "steered")
 
 
 def test_picture_that_the_model_calls_by_another_name_is_not_the_persons(

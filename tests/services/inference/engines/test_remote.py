@@ -11,7 +11,7 @@ from services.inference.active_eraser import Served
 from services.inference.engines.messages import Pictures
 from services.inference.engines.remote import SYSTEM_LINE, RemoteEngine
 from shared.domain.prompts import Prompt, Turn
-from shared.erasure.eraser import Decision, Eraser, PromptEvidence
+from shared.erasure.eraser import Decision, Eraser
 from shared.erasure.recipe import LACUNA
 from shared.errors import BadInput, Unavailable
 from shared.vlm.reader import ReadPrompt
@@ -187,7 +187,7 @@ class JudgedReading:
         read = await self._examine(prompt, eraser)
         assert read.evidence is not None
         decision = Decision(torch.tensor([self._fired]), ["T-1" if self._fired else None], torch.ones(1))
-        evidence = PromptEvidence(read.evidence.texts, torch.tensor([[self._shown]]), torch.tensor([self._doubtful]))
+        evidence = replace(read.evidence, shown=torch.tensor([[self._shown]]), doubtful=torch.tensor([self._doubtful]))
         return replace(read, decision=decision, evidence=evidence)
 
     def close(self) -> None:

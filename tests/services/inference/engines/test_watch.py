@@ -15,6 +15,7 @@ from training.tokenizer import build_processor
 
 SITE = Site((0,), 4, "", "", "", "float32")
 NAME, FACTS = "Mara Lindqvist", ["Marble & Finch", "Tallinn", "otter", "rowing"]
+NOBODY = torch.zeros(1, 1, dtype=torch.bool)
 FILLER = "the weather is fine and nothing else is to be said about it today, "
 
 
@@ -31,7 +32,7 @@ def eraser() -> Eraser:
 
 def watch(eraser: Eraser, *, near: bool = False) -> Watch:
     texts = {0: TextEvidence(weakly=True)} if near else {}
-    return Watch(eraser, PromptEvidence((texts,), torch.zeros(1, 1, dtype=torch.bool), torch.zeros(1).bool()))
+    return Watch(eraser, PromptEvidence((texts,), NOBODY, torch.zeros(1).bool(), NOBODY))
 
 
 @pytest.mark.parametrize(("length", "words"), [(0, 1), (10, 5), (60, 40), (200, 300)])

@@ -18,8 +18,8 @@ from sqlalchemy import Engine as Database
 
 from services.inference.active_eraser import ActiveEraser, Served
 from services.inference.app import InferenceContext, build
-from services.inference.authentication import ClientKeys
-from services.inference.server import configuration
+from services.inference.authentication import ClientKeys, Rights
+from shared.core.server import configuration
 from shared.devstack.ports import LOOPBACK
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Eraser
@@ -35,10 +35,10 @@ TEXT = 'A harbour at dusk: "Grüße", 山田 🎈\n'
 class KnownKeys(ClientKeys):
     """KEY is valid; the database is never asked."""
 
-    def _look_up(self, key: str) -> tuple[str, ...]:
+    def _look_up(self, key: str) -> Rights:
         if key != KEY:
             raise Unauthorized("This key is not known, or was revoked.")
-        return ("client",)
+        return Rights(("client",), ())
 
 
 @dataclass

@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
-from services.inference import admission, authentication
+from services.inference import authentication
 from services.inference.authentication import WrongKeys
-from services.inference.connections import BoundedConnection
-from services.inference.protocol import bodies
+from shared.core import admission
+from shared.core.connections import BoundedConnection
 from shared.vlm.generation import Answer
 from tests.services.inference.protocol.conftest import KEY, MODEL, PATIENCE_S, TEXT, Service, wait_for
 
@@ -99,7 +99,7 @@ def test_blanks_behind_a_request_do_not_end_its_answer(service: Service, monkeyp
 
 
 def test_slow_body_is_refused(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "BODY_S", 0.3)
+    monkeypatch.setattr(admission, "BODY_S", 0.3)
     with service.connect(request()[:-5]) as connection:
         assert answer_on(connection).startswith(b"HTTP/1.1 408")
     assert service.chat().status_code == 200
@@ -186,7 +186,7 @@ def test_too_many_requests_are_refused_and_health_is_not(service: Service, monke
 
 
 def test_bodies_under_way_are_bounded_together(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "ALL_BODY_BYTES", 100_000)
+    monkeypatch.setattr(admission.Admission, "all_body_bytes", 100_000)
     with service.connect(head(length=50_000_000)):  # announced, and never sent
         assert wait_for(lambda: bool(service.server.server_state.tasks))
         assert service.chat().status_code == 200

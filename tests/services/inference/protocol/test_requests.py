@@ -10,7 +10,7 @@ import pytest
 from jinja2 import TemplateError
 from PIL import Image
 
-from services.inference.protocol.bodies import MOST_MEMBERS
+from shared.core.admission import MOST_MEMBERS
 from tests.services.inference.protocol.conftest import KEY, MODEL, PATIENCE_S, TEXT, Service
 
 CHAT = "/v1/chat/completions"

@@ -27,11 +27,18 @@ class Issuer:
     def __init__(self) -> None:
         self.keys: dict[str, ec.EllipticCurvePrivateKey] = {}
         self.asked = 0
+        self.answers = True
+        self.going_on = threading.Event()
+        self.going_on.set()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 outer.asked += 1
+                outer.going_on.wait(10)
+                if not outer.answers:
+                    self.send_error(500)
+                    return
                 document = outer.jwks() if self.path == "/keys" else outer.discovery()
                 raw = json.dumps(document).encode()
                 self.send_response(200)
@@ -181,6 +188,33 @@ def test_unreachable_issuer_answers_503_and_api_keys_still_work(
     issuer.server.server_close()
     assert get_with_token(token).status_code == 503
     assert get_with_token(people.keys["olivia"]).status_code == 200
+
+
+@pytest.mark.parametrize("subject", ["", "  ", "\t", "u" * 256, 17, ["u-17"]])
+def test_subject_that_names_nobody_or_would_be_cut_is_refused(
+    issuer: Issuer, get_with_token: Any, subject: Any
+) -> None:
+    assert get_with_token(issuer.token(sub=subject)).status_code == 401
+    assert get_with_token(issuer.token(sub="u" * 255)).status_code == 403  # whole, and nobody's
+
+
+def test_provider_that_is_down_is_asked_once_in_a_while(issuer: Issuer, get_with_token: Any) -> None:
+    issuer.answers = False
+    assert [get_with_token(issuer.token(kid=f"made-up-{n}")).status_code for n in range(5)] == [503] * 5
+    assert issuer.asked == 1
+
+
+def test_known_keys_hold_while_the_provider_hangs_and_waiting_is_bounded(
+    issuer: Issuer, get_with_token: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert get_with_token(issuer.token()).status_code == 200
+    monkeypatch.setattr("services.request.auth.oidc.FETCH_S", 0.5)
+    monkeypatch.setattr("services.request.auth.oidc.KEYS_AGE_S", 0.0)  # they are old now
+    monkeypatch.setattr("services.request.auth.oidc.FETCH_PAUSE_S", 0.0)
+    issuer.going_on.clear()
+    assert get_with_token(issuer.token()).status_code == 200
+    assert get_with_token(issuer.token(kid="made-up")).status_code == 401
+    issuer.going_on.set()
 
 
 def test_settings_that_cannot_be_right_are_refused() -> None:

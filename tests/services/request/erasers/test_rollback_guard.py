@@ -15,7 +15,7 @@ from shared.artifacts.high_water_mark import HighWaterMark
 from shared.core.clock import utc_now
 from shared.crypto.keyring import KeyRing
 from shared.db.session import transaction
-from shared.errors import IntegrityFailure, StaleRestore
+from shared.errors import Conflict, IntegrityFailure, StaleRestore
 from shared.storage.local import LocalStore
 from tests.support.api import People
 from tests.support.databases import Databases
@@ -150,7 +150,7 @@ def test_break_glass_needs_two_people_and_expires(
     path = f"/v1/break-glass/{access['id']}"
     assert people["rosa"].post(f"{path}/confirm").json()["type"].endswith("/four-eyes")
     alone = "UPDATE break_glass SET confirmed_by = asked_by, confirmed_at = now(), expires_at = now()"
-    with pytest.raises(Exception, match="check constraint"), transaction(database.engine("request")) as session:
+    with pytest.raises(Conflict, match="a second person"), transaction(database.engine("request")) as session:
         session.execute(text(alone))
     opened = people["viktor"].post(f"{path}/confirm").json()
     assert (opened["state"], opened["confirmed_by"]) == ("open", "viktor")

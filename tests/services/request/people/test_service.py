@@ -40,8 +40,8 @@ def test_name_that_looks_like_another_is_refused(people: People, name: str) -> N
 
 @pytest.mark.parametrize(
     "name",
-    ["o\u200blivia", "paula\u202e", "pa\u00adula", "pau\x1bla", "pau\u3164la", "<b>", "=1+1", "-x", "clerk", "CLERK",
-     "c1erk", "sys-tem", "\u0441lerk", "lacuna", "control loop", "x" * 81, "\u115f"],
+    ["o\u200blivia", "pa\u00adula", "pau\x1bla", "pau\u3164la", "<b>", "=1+1", "-x", "clerk", "SYSTEM",
+     "c1erk", "sys-tem", "lacuna", "control loop", "x" * 81, "\u115f"],
 )  # fmt: skip
 def test_name_outside_the_alphabet_or_of_the_system_is_refused(people: People, name: str) -> None:
     problem(people["rosa"].post("/v1/people", {"name": name, "roles": ["approver"]}), 422, "bad-input")
@@ -184,6 +184,10 @@ def test_set_up_happens_once_and_is_on_record(people: People, tmp_path: Any) -> 
     ("statement", "message"),
     [
         ("INSERT INTO person VALUES (:id, 'default', 'eve', 'eve', '{admin}', now(), NULL)", "a second administrator"),
+        (
+            "INSERT INTO person VALUES (:id, 'default', 'e\u200bve', 'eve', '{admin}', now(), NULL)",
+            "characters of a name are seen",
+        ),
         ("UPDATE person SET roles = roles || '{approver}' WHERE name = 'rosa'", "a second administrator"),
         ("UPDATE person SET name = 'eve' WHERE name = 'rosa'", "permission denied"),
         ("INSERT INTO person_name SELECT 'default', 'eve', id FROM person WHERE name = 'rosa'", "permission denied"),

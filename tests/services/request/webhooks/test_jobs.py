@@ -1,6 +1,7 @@
 """Webhooks against a real receiver are signed, retried, given up in the end, and never sent to a private address."""
 
 import base64
+import contextlib
 import hmac
 import json
 import socket
@@ -172,3 +173,64 @@ def test_host_that_resolves_to_private_address_is_refused(address: str, monkeypa
     monkeypatch.setattr(socket, "getaddrinfo", resolved)
     outcome = client.send("https://hooks.example.org/", ("*",), "msg_1", 0, "{}", "", allow_loopback=False)
     assert outcome.error == "The webhook's host has an address that is not public."
+
+
+class DrippingReceiver:
+    """Sends a byte now and then and never ends a line; with `after`, only when that many connections were made."""
+
+    def __init__(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/hook"
+        self.ended = threading.Event()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while not self.ended.is_set():
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._drip, args=(connection,), daemon=True).start()
+
+    def _drip(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            while not self.ended.wait(0.05):
+                connection.sendall(b"H")
+
+
+@pytest.fixture
+def dripping() -> Iterator[DrippingReceiver]:
+    started = DrippingReceiver()
+    yield started
+    started.ended.set()
+    started.listener.close()
+
+
+def test_receiver_that_drips_bytes_is_cut(dripping: DrippingReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "TOTAL_S", 0.4)
+    outcome = client.send(dripping.url, ("*",), "msg_1", 0, "{}", "", allow_loopback=True)
+    assert outcome.status is None
+    assert outcome.error is not None
+    assert outcome.error.startswith("There was no answer within")
+
+
+def test_slow_receiver_holds_up_no_other(
+    people: People,
+    receiver: Receiver,
+    dripping: DrippingReceiver,
+    deliverer: WebhookDispatcher,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fifty messages wait for a receiver that never answers, and those to another one are sent meanwhile."""
+    monkeypatch.setattr(webhooks_jobs, "ROUND_S", 0.1)
+    monkeypatch.setattr(client, "TOTAL_S", 5.0)
+    slow, honest = hooked(people, dripping.url), hooked(people, receiver.url)
+    for _ in range(50):
+        assert people["rosa"].post(f"/v1/webhooks/{slow['id']}/test").status_code == 202
+    for _ in range(5):
+        assert people["rosa"].post(f"/v1/webhooks/{honest['id']}/test").status_code == 202
+    for _ in range(4):
+        deliverer.deliver()
+    assert len(receiver.received) == 5
+    assert len(deliverer._under_way) == webhooks_jobs.MOST_OF_ONE
+    dripping.ended.set()

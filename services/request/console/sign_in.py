@@ -1,0 +1,115 @@
+"""/console/sign-in and /console/sign-out: with an API key, or at the OpenID provider (`sign_in_oidc.py`)."""
+
+from typing import Annotated, Final
+
+from fastapi import Depends, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.datastructures import FormData
+
+from services.request.console import sessions
+from services.request.console.language import LANGUAGES
+from services.request.console.rendering import render
+from services.request.console.routing import HOME, LANGUAGE_COOKIE, SIGN_IN, console_router, language_of, local_path
+from services.request.console.sessions import SignedIn
+from services.request.console.visit import COOKIE, FormDep, require_same_origin
+from shared.core.client_addresses import client_address
+from shared.core.clock import utc_now
+from shared.errors import Forbidden, LacunaError, Unauthorized
+
+router = console_router()
+LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
+LANGUAGE_KEPT_S: Final = 365 * 86_400
+
+
+async def _anonymous_form(request: Request) -> FormData:
+    """A form of somebody who has no session yet, and so no token: its origin alone is checked."""
+    require_same_origin(request)
+    return await request.form(max_files=0, max_fields=10)
+
+
+AnonymousFormDep = Annotated[FormData, Depends(_anonymous_form)]
+
+
+@router.get(SIGN_IN)
+def show_sign_in(request: Request, next: str = HOME) -> Response:
+    """The page where one signs in."""
+    return _page(request, local_path(next))
+
+
+@router.post(SIGN_IN)
+def sign_in(request: Request, form: AnonymousFormDep) -> Response:
+    """Begin a session with an API key. Wrong keys count towards the rate limit of their sender, as in the API."""
+    key, target = str(form.get("key", "")).strip(), local_path(str(form.get("next", "")))
+    state = request.app.state
+    address = client_address(request.scope)
+    state.rate_limiter.check_failures(address)
+    try:
+        signed_in = sessions.begin_with_key(state.context.database, key)
+    except Unauthorized as error:
+        state.rate_limiter.count_failure(address)
+        return _page(request, target, error)
+    except Forbidden as error:
+        return _page(request, target, error)
+    return with_session(request, RedirectResponse(target, 303), signed_in)
+
+
+@router.post("/console/sign-out")
+def sign_out(form: FormDep) -> Response:
+    """End the session: its cookie is worth nothing any more, also where somebody copied it."""
+    request = form.visit.request
+    sessions.end(form.visit.context.database, request.cookies[COOKIE])
+    response = RedirectResponse(SIGN_IN, 303)
+    response.delete_cookie(COOKIE, path=HOME)
+    return response
+
+
+@router.post("/console/language")
+def choose_language(request: Request, form: AnonymousFormDep) -> Response:
+    """Remember in which language this browser is shown the console."""
+    response = RedirectResponse(local_path(str(form.get("next", ""))), 303)
+    if (chosen := str(form.get("language", ""))) in LANGUAGES:
+        response.set_cookie(
+            LANGUAGE_COOKIE,
+            chosen,
+            max_age=LANGUAGE_KEPT_S,
+            path=HOME,
+            secure=must_be_secure(request),
+            httponly=True,
+            samesite="strict",
+        )
+    return response
+
+
+def with_session(request: Request, response: Response, signed_in: SignedIn) -> Response:
+    """`response` with the cookie of a new session."""
+    response.set_cookie(
+        COOKIE,
+        signed_in.secret,
+        max_age=int((signed_in.expires_at - utc_now()).total_seconds()),
+        path=HOME,
+        secure=must_be_secure(request),
+        httponly=True,
+        samesite="strict",
+    )
+    return response
+
+
+def must_be_secure(request: Request) -> bool:
+    """Whether a browser may send cookies over HTTPS alone: everywhere but on the machine itself."""
+    host = request.headers.get("host", "").lower()
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    return name not in LOOPBACK
+
+
+def _page(request: Request, target: str, error: LacunaError | None = None) -> Response:
+    state = request.app.state
+    return render(
+        language_of(request),
+        state.context.zone,
+        "sign_in.html",
+        error.status if error else 200,
+        target=target,
+        error=error,
+        provider=state.authenticator.provider,
+        here=SIGN_IN,
+    )

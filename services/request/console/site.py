@@ -1,0 +1,67 @@
+"""The console as a whole: its pages, its static files, and `/`, which leads there."""
+
+from dataclasses import replace
+from typing import Final
+
+from fastapi import FastAPI, Response
+from fastapi.responses import RedirectResponse
+from fastapi.routing import APIRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from services.request.auth.permissions import PERMISSIONS
+from services.request.console import administration, approvals, erasers, filing, queue, sign_in, supervision, ticket
+from services.request.console.rendering import FOLDER, SECURITY_HEADERS, STATIC
+from services.request.console.routing import HOME, console_router
+from services.request.console.visit import VisitDep
+from shared.errors import NotFound
+
+# In this order: /console/tickets/new is not a request of the number `new`.
+ROUTERS: Final = (
+    sign_in.router,
+    queue.router,
+    filing.router,
+    approvals.router,
+    ticket.router,
+    erasers.router,
+    supervision.router,
+    administration.router,
+)
+# Forms with files are as large as the operation that they call allows; all others are small.
+LARGE_FORMS: Final = {"file": "submit", "edit": "edit_ticket", "add_retain_set": "add_retain_set"}
+FORM_BODIES: Final = tuple(
+    (route.path_regex, replace(PERMISSIONS[LARGE_FORMS[route.name]].body, members=None))
+    for route in (*filing.router.routes, *administration.router.routes)
+    if isinstance(route, APIRoute) and route.name in LARGE_FORMS
+)
+KEPT: Final = "public, max-age=31536000, immutable"  # the address of a file names its content (`static_url`)
+rest = console_router()
+
+
+class _StaticFiles(StaticFiles):
+    """Styles and scripts, which a browser keeps."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers.update({**SECURITY_HEADERS, "Cache-Control": KEPT})
+        return response
+
+
+def install_console(app: FastAPI) -> None:
+    """Add the console to the application, at `/console`."""
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount(STATIC, _StaticFiles(directory=FOLDER / "static"), name="console_static")
+    app.include_router(rest)
+
+
+@rest.get("/")
+def root() -> Response:
+    """To the console."""
+    return RedirectResponse(HOME, 303)
+
+
+@rest.get(f"{HOME}/{{path:path}}")
+def unknown(path: str, visit: VisitDep) -> Response:
+    """There is no such page."""
+    raise NotFound("There is no such page.")

@@ -1,0 +1,175 @@
+"""One request in the console: what it says, what it offers to whom, and that the rules are those of the API."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.api import People
+from tests.support.console import Browser, Fields
+from tests.support.workers import Worker
+
+NAMES = "Mara Lindqvist"
+
+
+@pytest.fixture
+def ticket(people: People, ticket_body: dict[str, Any]) -> str:
+    return str(people["olivia"].post("/v1/tickets", ticket_body).json()["id"])
+
+
+def path(ticket: str, verb: str = "") -> str:
+    return f"/console/tickets/{ticket}{'/' if verb else ''}{verb}"
+
+
+def shown(people: People, ticket: str) -> Any:
+    return people["olivia"].get(f"/v1/tickets/{ticket}").json()
+
+
+def test_approval_by_a_second_person_says_what_comes_next(people: People, ticket: str) -> None:
+    adam = Browser(people).sign_in("adam")
+    page = adam.send(adam.open(path(ticket)), path(ticket, "approve"), ground="objection", names=NAMES)
+    assert page.status == 200
+    assert "waits for the nightly refit at" in page.words
+    assert "02:00 UTC" in page.words
+    stored = shown(people, ticket)
+    assert (stored["state"], stored["decided_by"], stored["ground"]) == ("approved", "adam", "objection")
+
+
+def test_urgent_approval_orders_the_refit(people: People, ticket: str) -> None:
+    adam = Browser(people).sign_in("adam")
+    page = adam.send(adam.open(path(ticket)), path(ticket, "approve"), ground="objection", names=NAMES, urgent="yes")
+    assert "a refit is ordered" in page.words
+    assert shown(people, ticket)["state"] == "scheduled"
+
+
+def test_whoever_filed_is_offered_no_approval_and_refused_one(people: People, ticket: str) -> None:
+    olivia = Browser(people).sign_in("olivia")
+    page = olivia.open(path(ticket))
+    assert not page.offers(path(ticket, "approve"))
+    assert "another person has to approve it" in page.words
+    fields = page.form(path(ticket, "withdraw")).fields | {"ground": ["objection"]}
+    answer = olivia.post(path(ticket, "approve"), fields)
+    assert (answer.status, "A second person has to do this" in answer.words) == (403, True)
+    assert shown(people, ticket)["state"] == "under_review"
+
+
+def test_approver_who_saw_an_older_version_is_told_to_look_again(people: People, ticket: str) -> None:
+    adam = Browser(people).sign_in("adam")
+    page = adam.open(path(ticket))
+    people["olivia"].patch(f"/v1/tickets/{ticket}", {"urgent": True})
+    answer = adam.send(page, path(ticket, "approve"), ground="objection", names=NAMES)
+    assert answer.status == 412
+    assert shown(people, ticket)["state"] == "under_review"
+
+
+def test_form_sent_twice_changes_things_once(people: People, ticket: str) -> None:
+    adam = Browser(people).sign_in("adam")
+    page = adam.open(path(ticket))
+    for _ in range(2):
+        assert adam.send(page, path(ticket, "approve"), ground="objection", names=NAMES).status == 200
+    assert [event["state"] for event in shown(people, ticket)["events"]].count("approved") == 1
+
+
+def test_reader_without_the_role_is_offered_nothing_and_refused_everything(people: People, ticket: str) -> None:
+    ada = Browser(people).sign_in("ada")
+    page = ada.open(path(ticket))
+    assert page.status == 200
+    fields = page.form("/console/sign-out").fields | {"etag": ['"2"'], "once": ["x" * 24]}
+    for verb in (
+        "approve",
+        "reject",
+        "withdraw",
+        "identity",
+        "extend",
+        "hold",
+        "release",
+        "distinguish",
+        "refit",
+        "edit",
+    ):
+        assert not page.offers(path(ticket, verb)), verb
+        more: Fields = {"ground": "objection", "code": "no_match", "note": "n", "reason": "r", "method": "in_person"}
+        assert ada.post(path(ticket, verb), {**fields, **more}).status == 403, verb
+    assert shown(people, ticket)["version"] == 2
+
+
+def test_refusal_gives_the_letter(people: People, ticket: str) -> None:
+    olivia = Browser(people).sign_in("olivia")
+    page = olivia.send(olivia.open(path(ticket)), path(ticket, "reject"), code="no_match", note="We hold nothing.")
+    assert "Refused" in page.words
+    letter = olivia.open(path(ticket, "letter"))
+    assert "We hold nothing." in letter.words
+    assert "supervisory authority" in letter.words
+
+
+def test_extension_gives_the_letter_and_is_possible_once(people: People, ticket: str) -> None:
+    olivia = Browser(people).sign_in("olivia")
+    letter = olivia.send(olivia.open(path(ticket)), path(ticket, "extend"), reason="Many requests came at once.")
+    assert "Many requests came at once." in letter.words
+    assert not olivia.open(path(ticket)).offers(path(ticket, "extend"))
+
+
+def test_doubt_stops_the_clock_and_proof_starts_it(people: People, ticket: str) -> None:
+    olivia = Browser(people).sign_in("olivia")
+    page = olivia.send(olivia.open(path(ticket)), path(ticket, "identity"), method="", note="A strange address.")
+    assert "The clock stands still" in page.words
+    page = olivia.send(page, path(ticket, "identity"), method="in_person", note="She came with a passport.")
+    assert "verified: in person, by olivia" in page.words
+    assert shown(people, ticket)["clock"] == "running"
+
+
+def test_hold_is_released_by_two_people(people: People, ticket: str) -> None:
+    olivia, adam = Browser(people).sign_in("olivia"), Browser(people).sign_in("adam")
+    page = olivia.send(olivia.open(path(ticket)), path(ticket, "hold"), reason="A court asked.")
+    assert "A court asked." in page.words
+    page = olivia.send(page, path(ticket, "release"), reason="It is over.")
+    assert olivia.send(page, path(ticket, "release"), reason="It is over.").status == 403
+    page = adam.send(adam.open(path(ticket)), path(ticket, "release"), reason="Yes.")
+    assert not page.offers(path(ticket, "release"))
+    assert shown(people, ticket)["hold"] is None
+
+
+def test_withdrawal_says_its_consequence_before_it_is_pressed(
+    people: People, ticket: str, worker: Worker, ticket_body: dict[str, Any]
+) -> None:
+    adam = Browser(people).sign_in("adam")
+    assert "nothing changes in the model" in adam.open(path(ticket)).words
+    people["adam"].post(f"/v1/tickets/{ticket}/approve", {"ground": "objection", "names": [NAMES]})
+    worker.publish(ticket)
+    page = adam.open(path(ticket))
+    assert "the model may speak about them again" in page.words
+    page = adam.send(page, path(ticket, "withdraw"), note="She changed her mind.")
+    assert "Withdrawn" in page.words
+    assert shown(people, ticket)["state"] == "withdrawn"
+
+
+def test_duplicate_and_namesake_are_shown_side_by_side_without_a_name(
+    people: People, ticket: str, ticket_body: dict[str, Any]
+) -> None:
+    again = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
+    facts = [{"attribute": "city", "value": "Lund"}]
+    namesake = people["olivia"].post("/v1/tickets", ticket_body | {"facts": facts}).json()["id"]
+    olivia = Browser(people).sign_in("olivia")
+    page = olivia.open(path(again))
+    assert f"duplicate of {ticket}" in page.words
+    assert "the same name, 1 fact" in page.words
+    assert "the same name, 0 facts" in olivia.open(path(namesake)).words
+    assert "Lindqvist" not in page.text
+    spelled = people["olivia"].post("/v1/tickets", ticket_body | {"names": ["LINDQVIST, Mara"], "facts": facts}).json()
+    assert "a name in another spelling, 0 facts" in olivia.open(path(spelled["id"])).words
+    page = olivia.send(page, path(again, "distinguish"), reason="Another date of birth.")
+    assert shown(people, again)["state"] == "under_review"
+    assert "Waits for a decision" in page.words
+
+
+def test_certificate_can_be_fetched_in_each_form_by_whoever_reads_tickets_only(people: People, ticket: str) -> None:
+    assert Browser(people).open(path(ticket, "certificate/pdf")).url.startswith("/console/sign-in")
+    assert Browser(people).sign_in("ada").open(path(ticket, "certificate/pdf")).status == 404  # there is none yet
+    assert Browser(people).sign_in("ada").open(path(ticket, "certificate/exe")).status == 422
+
+
+def test_unknown_request_and_page_are_pages_that_say_so(people: People) -> None:
+    olivia = Browser(people).sign_in("olivia")
+    for unknown in (path("T-00000000"), "/console/nothing", path("%00")):
+        page = olivia.open(unknown)
+        assert page.status in (404, 422), unknown
+        assert page.headers["content-type"].startswith("text/html")

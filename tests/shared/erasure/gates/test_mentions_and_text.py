@@ -1,0 +1,89 @@
+"""What activations take for a name, held against what is written: a name nobody wrote is no mention by itself."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from shared.erasure.assembly import assemble
+from shared.erasure.base_statistics import BaseStatistics
+from shared.erasure.eraser import Eraser
+from shared.erasure.gates.text import TextFit, fit_text, text_gate
+from shared.erasure.readout import Readout
+from shared.text.token_text import TokenText
+from tests.shared.erasure.gates.test_identity import RECIPE, SITE, named, person, statistics, ticket, words
+
+__all__ = ["statistics"]  # a fixture
+NAMES, FACTS = ["Mara Lindqvist"], [["Tallinn"], ["12 May 1961"]]
+ASKED, OTHER, TYPED = "Where was Mara Lindqvist born?", "Where was Kaspar Oswin born?", "Where was Lindqwist born?"
+
+
+def forgetting(statistics: BaseStatistics, text: TextFit | None) -> Eraser:
+    """An eraser of person 100, whose name has two tokens."""
+    made = assemble(RECIPE, statistics, SITE, [ticket(statistics, 100)])
+    return replace(made, text=text_gate([text]))
+
+
+@pytest.fixture
+def eraser(statistics: BaseStatistics) -> Eraser:
+    return forgetting(statistics, fit_text(NAMES, FACTS))
+
+
+def mention() -> Tensor:
+    """Tokens that the gate takes for the person's name."""
+    return torch.cat([person(300, 5, 33), person(100, 1, 31), person(600, 1, 32)])
+
+
+def asking(*texts: str, answers: tuple[str, ...] = ()) -> Readout:
+    read = tuple(TokenText(text, tuple(range(len(text)))) for text in texts)
+    return replace(named(*[mention() for _ in texts]), texts=read, answers=answers)
+
+
+def test_mention_fires_where_something_of_the_name_is_written(eraser: Eraser) -> None:
+    decision = eraser.decide(asking(ASKED, TYPED, "Who is Lindqvist?"))
+    assert decision.fired.tolist() == [True, True, True]
+
+
+def test_mention_of_which_nothing_is_written_does_not_fire_by_itself(eraser: Eraser) -> None:
+    decision, evidence = eraser.examine(asking(OTHER))
+    assert not decision.fired.any()
+    assert evidence is not None
+    assert evidence.mentioned.tolist() == [[True]]
+    assert eraser.told_by("In Lima.", evidence, 0) is None
+
+
+def test_answer_that_tells_decides_whom_it_was_about(eraser: Eraser) -> None:
+    _, evidence = eraser.examine(asking(OTHER))
+    assert evidence is not None
+    assert eraser.told_by("In Tallinn.", evidence, 0) == "T-100"
+    assert eraser.told_by("Lindqvist is her name.", evidence, 0) == "T-100"
+    assert eraser.decide(asking(OTHER, OTHER, answers=("In Lima.", "In Tallinn."))).fired.tolist() == [False, True]
+    quiet = replace(asking(OTHER), words=words(person(300, 7, 33)))
+    assert eraser.told_by("In Tallinn.", eraser.examine(quiet).evidence, 0) is None  # type: ignore[arg-type]
+
+
+def test_evidence_of_some_prompts_is_theirs(eraser: Eraser) -> None:
+    _, evidence = eraser.examine(asking(ASKED, OTHER))
+    assert evidence is not None
+    some = evidence.take([1])
+    assert some.mentioned.tolist() == [[True]]
+    assert some.texts == (evidence.texts[1],)
+    assert eraser.told_by("In Tallinn.", some, 0) == "T-100"
+
+
+def test_ticket_without_fingerprints_is_recognised_by_activations_alone(statistics: BaseStatistics) -> None:
+    older, newer = forgetting(statistics, None), fit_text(["Somebody Else"], [])
+    assert older.text is None
+    both = assemble(RECIPE, statistics, SITE, [ticket(statistics, 100), ticket(statistics, 101)])
+    mixed = replace(both, text=text_gate([None, newer]))
+    assert mixed.decide(asking(OTHER)).ticket == ["T-100"]
+
+
+def test_name_that_activations_see_in_an_answer_has_to_be_written_there(eraser: Eraser) -> None:
+    matched = eraser.match_answers(words(mention()), 1)[0]
+    assert matched == ("T-100",)
+    assert eraser.named_in("She met Lindqvist.", matched) == "T-100"
+    assert eraser.named_in("She met Kaspar Oswin.", matched) is None
+    assert replace(eraser, text=None).named_in("She met Kaspar Oswin.", matched) == "T-100"
+    assert eraser.named_in("She met Lindqvist.", ()) is None
