@@ -40,15 +40,10 @@ END $$;
 REVOKE INSERT, UPDATE ON tenant, person, person_subject, access_grant, api_key, model, idempotency_key, kit_access,
     kit_opening, restore_acceptance, retain_set, retain_choice, webhook, import_job, material_check, rewrap,
     break_glass, break_glass_ticket, console_session FROM lacuna_control;
-REVOKE UPDATE (set_up_at) ON tenant FROM lacuna_control;
-REVOKE UPDATE (roles, disabled_at) ON person FROM lacuna_control;
-REVOKE UPDATE (issuer) ON person_subject FROM lacuna_control;
-REVOKE UPDATE (confirmed_by, confirmed_at, ended_by, ended_at) ON access_grant FROM lacuna_control;
-REVOKE UPDATE (revoked_at, last_used_at) ON api_key FROM lacuna_control;
-REVOKE UPDATE (allowed_by, allowed_at, expires_at, ended_by, ended_at) ON kit_access FROM lacuna_control;
-REVOKE UPDATE (confirmed_by, confirmed_at) ON restore_acceptance FROM lacuna_control;
-REVOKE UPDATE (confirmed_by, confirmed_at, expires_at) ON break_glass FROM lacuna_control;
+-- Of these it ends what is over, carries out imports and key rotations, and wraps keys anew.
+GRANT UPDATE (ended_at, ended_by) ON break_glass TO lacuna_control;
 GRANT UPDATE (secret_key, old_secret_key) ON webhook TO lacuna_control;
+GRANT UPDATE (wrapped_key) ON retain_set TO lacuna_control;
 GRANT UPDATE ON import_job, rewrap TO lacuna_control;
 
 """
