@@ -24,7 +24,7 @@ from shared.errors import Conflict, MaterialUnseen
 
 
 def show(session: Session, context: AppContext, principal: Principal, ticket: Ticket, reason: str) -> MaterialResponse:
-    """Show the sealed material to an approver. Raises Conflict where the ticket is decided, or its material shredded."""
+    """Show the sealed material to an approver. Raises Conflict where it was shredded, or the ticket is decided."""
     if ticket.state not in UNDECIDED:
         raise Conflict(
             f"{ticket.id} is {ticket.state.replace('_', ' ')}: its material is shown before the decision alone."
