@@ -44,6 +44,7 @@ def run_in_foreground(data: Path, settings: Settings) -> None:
     ) as running:
         addresses = f"  API: {running.request_url}  inference: {running.inference_url}"
         console.print(bold("\nLacuna is running."), addresses, sep="")
+        console.print("Console for officers:", bold(f"{running.request_url}/console"))
         console.print(f"API keys of the first accounts: {running.data / 'keys.json'}")
         if metrics:
             served = ", ".join(f"{name} {port}" for name, port in metrics.items())

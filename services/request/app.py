@@ -104,6 +104,8 @@ def build(
         title="Lacuna: requests to be forgotten",
         version="1",
         openapi_url="/v1/openapi.json",
+        docs_url=None,  # the framework's pages fetch scripts from elsewhere: console/site.py has one that does not
+        redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.context = context

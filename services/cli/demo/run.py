@@ -83,6 +83,11 @@ def demo(
             folder, env=plan.environment, say=lambda what: console.print(f"starting {what} ...", style="dim")
         ) as running:
             result.seconds["stack_up"] = round(time.monotonic() - began, 1)
+            console.print(
+                f"While it runs, an officer's console is at [bold]{running.request_url}/console[/]; the keys are in "
+                f"{running.data / 'keys.json'}",
+                soft_wrap=True,
+            )
             run = _Demo.over(running, plan, result, console)
             _ask_before(run)
             _file_and_approve(run)

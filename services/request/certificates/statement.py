@@ -16,6 +16,7 @@ from shared.db.models.audits import AuditRun
 from shared.db.models.erasers import DesiredState, EraserVersion, Promotion, Replica
 from shared.db.models.tickets import Ticket
 from shared.db.models.transparency import LogLeaf
+from shared.domain.ticket_lifecycle import CLOSED
 from shared.transparency.certificate_verifier import STATEMENT, LogEntryProof
 from shared.transparency.leaves import leaf_time
 from shared.transparency.media_types import PREDICATE_TYPE
@@ -136,6 +137,16 @@ def suspended(
     return _statement([_subject(ticket.id, log)], predicate)
 
 
+DISPOSALS: Final = {
+    "key_destroyed": "Whoever destroyed the key made the sealed object unreadable; copies of the key in backups of the "
+    "database last until those expire.",
+    "destruction_pending": "Photos and facts still exist, encrypted under a key of their own. That key is to be "
+    "destroyed when the time for which they are kept is over, unless a legal hold keeps them; another certificate then "
+    "says so.",
+    "sealed_and_kept": "Photos and facts are encrypted under a key of their own, until that key is destroyed.",
+}
+
+
 def log_part(note: str, size: int, entries: Sequence[LogEntryProof]) -> dict[str, Any]:
     """A checkpoint with leaves that it covers and their proofs; the first leaf is about the ticket's state."""
     return {"checkpoint": note, "size": size, "entries": [entry.as_json() for entry in entries]}
@@ -183,15 +194,11 @@ def destroyed(disposals: Sequence[LogLeaf]) -> list[dict[str, Any]]:
 
 def disposal(ticket: Ticket, disposals: Sequence[LogLeaf]) -> dict[str, Any]:
     """What became of the photos and facts that were filed, as far as the log proves it."""
-    lost = any(leaf.kind == "payload.destroyed" for leaf in disposals)
-    return {
-        "state": "key_destroyed" if lost else "sealed_and_kept",
-        "sha256": ticket.payload_sha256,
-        "note": "Whoever destroyed the key made the sealed object unreadable; copies of the key in backups of the "
-        "database last until those expire."
-        if lost
-        else "Photos and facts are encrypted under a key of their own, until that key is destroyed.",
-    }
+    if any(leaf.kind == "payload.destroyed" for leaf in disposals):
+        state = "key_destroyed"
+    else:
+        state = "destruction_pending" if ticket.state in ("completed", *CLOSED) else "sealed_and_kept"
+    return {"state": state, "sha256": ticket.payload_sha256, "note": DISPOSALS[state]}
 
 
 def _ticket(ticket: Ticket) -> dict[str, Any]:

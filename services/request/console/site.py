@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from starlette.staticfiles import StaticFiles
@@ -11,8 +11,8 @@ from starlette.types import Scope
 
 from services.request.auth.permissions import PERMISSIONS
 from services.request.console import administration, approvals, erasers, filing, queue, sign_in, supervision, ticket
-from services.request.console.rendering import FOLDER, SECURITY_HEADERS, STATIC
-from services.request.console.routing import HOME, console_router
+from services.request.console.rendering import FOLDER, SECURITY_HEADERS, STATIC, render
+from services.request.console.routing import HOME, console_router, language_of
 from services.request.console.visit import VisitDep
 from shared.errors import NotFound
 
@@ -48,7 +48,7 @@ class _StaticFiles(StaticFiles):
 
 
 def install_console(app: FastAPI) -> None:
-    """Add the console to the application, at `/console`."""
+    """Add the console to the application, at `/console`, and the API's documentation at `/docs`."""
     for router in ROUTERS:
         app.include_router(router)
     app.mount(STATIC, _StaticFiles(directory=FOLDER / "static"), name="console_static")
@@ -59,6 +59,12 @@ def install_console(app: FastAPI) -> None:
 def root() -> Response:
     """To the console."""
     return RedirectResponse(HOME, 303)
+
+
+@rest.get("/docs")
+def api_docs(request: Request) -> Response:
+    """The API's documentation, with files of this service alone: it works without the internet."""
+    return render(language_of(request), request.app.state.context.zone, "api_docs.html")
 
 
 @rest.get(f"{HOME}/{{path:path}}")

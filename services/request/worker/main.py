@@ -26,6 +26,7 @@ from services.request.restores.jobs import HighWaterMarkJob
 from services.request.retention.jobs import Shredder
 from services.request.retention.service import Retention
 from services.request.tickets import jobs as tickets_jobs
+from services.request.tickets.calendars import CalendarJob
 from services.request.tickets.name_keys import NameKeysJob
 from services.request.tickets.progress import Limits
 from services.request.webhooks.jobs import WebhookDispatcher
@@ -141,6 +142,7 @@ def background_jobs(settings: Settings, context: AppContext) -> list[Job]:
         Job("imports", ImportJobRunner(context).run_all),
         Job("key rotation", RewrapJob(context.database, context.store, context.keys).run),
         Job("names", NameKeysJob(context).run),
+        Job("calendars", CalendarJob(context).run),
     ]
     timestamper = Timestamper.from_settings(settings, context.database, context.store)
     if timestamper is not None:

@@ -163,7 +163,9 @@ def shred(scenario: Scenario, people: People, ticket: str, thing: Any, *, remove
 def test_destroyed_material_is_certified_once_with_its_leaves(
     scenario: Scenario, people: People, ticket: str, verify: Any, database: Databases
 ) -> None:
-    assert scenario.statement(ticket)["payload"]["state"] == "sealed_and_kept"
+    payload = scenario.statement(ticket)["payload"]
+    assert payload["state"] == "destruction_pending"
+    assert "still exist" in payload["note"]
     shred(scenario, people, ticket, "payload", remove=False)
     scenario.issuer.run_once()  # the leaf has no signed place yet: nothing is issued, nothing is claimed
     assert scenario.statement(ticket)["certificate"]["number"] == 1

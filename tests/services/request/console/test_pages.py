@@ -1,7 +1,10 @@
 """What holds for every page: the headers, the policy, labels, and that it opens for whoever may open it."""
 
+import hashlib
+import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -146,9 +149,19 @@ def test_first_page_weighs_little(people: People, filled: list[str]) -> None:
 
 
 def test_templates_and_scripts_ask_no_other_host() -> None:
-    for path in (*FOLDER.glob("templates/*"), *FOLDER.glob("static/*")):
+    own = (path for path in FOLDER.glob("static/*") if not path.name.startswith("swagger-ui"))
+    for path in (*FOLDER.glob("templates/*"), *own):
         addresses = set(re.findall(r"https?://[\w.-]+", path.read_text()))
         assert addresses <= {"http://www.w3.org", "https://hooks.example.org"}, path.name
+
+
+@pytest.mark.parametrize("folder", [FOLDER, Path(__file__).parents[3] / "support/axe"], ids=["console", "axe"])
+def test_files_of_others_are_those_that_were_recorded(folder: Path) -> None:
+    recorded = json.loads((folder / "vendored.json").read_text())
+    files = {name: entry for name, entry in recorded.items() if name != "about"}
+    assert files
+    for name, entry in files.items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == entry["sha256"], name
 
 
 def test_session_is_looked_at_before_a_body_is_read(people: People) -> None:

@@ -1,0 +1,50 @@
+"""A public holiday that a release brings moves the deadlines that end on it, and the history says so."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+
+from services.request.tickets.calendars import CalendarJob
+from shared.domain import deadlines
+from tests.services.request.tickets.test_case_work import filed
+from tests.support.api import People
+
+
+@pytest.fixture
+def new_holiday(monkeypatch: pytest.MonkeyPatch) -> Callable[[date], None]:
+    """A function that makes a day a holiday everywhere."""
+    known = deadlines._holidays
+
+    def add(day: date) -> None:
+        monkeypatch.setattr(deadlines, "_holidays", lambda code, year: known(code, year) | {day})
+
+    return add
+
+
+def shown(people: People, ticket: str) -> Any:
+    return people["olivia"].get(f"/v1/tickets/{ticket}").json()
+
+
+def test_deadline_on_a_new_holiday_moves(
+    people: People, ticket_body: dict[str, Any], new_holiday: Callable[[date], None]
+) -> None:
+    ticket = filed(people, ticket_body, calendar="DE-BE")
+    over = filed(people, ticket_body, calendar="DE-BE", names=["Ida Borg"])
+    people["olivia"].post(f"/v1/tickets/{over}/reject", {"code": "no_match", "note": "-"})
+    CalendarJob(people.context).run()
+    before = shown(people, ticket)
+    assert before["events"][-1]["kind"] == "state"
+    closed = shown(people, over)
+    new_holiday(date.fromisoformat(before["due"]["due"]))
+    job = CalendarJob(people.context)
+    job.run()
+    job.run()
+    after = shown(people, ticket)
+    assert job.moved == 1
+    assert after["due"]["due"] > before["due"]["due"]
+    [event] = [event for event in after["events"] if event["kind"] == "clock.recounted"]
+    assert before["due"]["due"] in event["note"]
+    assert after["due"]["due"] in event["note"]
+    assert shown(people, over)["version"] == closed["version"]
