@@ -10,8 +10,8 @@ FIND_LINKS = $${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(PYTHON) -m pip config get
 INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url 2>/dev/null)}}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-real up test test-slow test-all check lint schema deploy-check demo-model real-lm smol-vlm bench-model bench-forgetting bench-attacks bench-choose bench-cost \
-	bench-paper bench-real bench-many bench-idle bench-tickets bench-gateway bench-serving chaos fuzz clean
+.PHONY: help setup demo demo-real up test test-slow test-all check lint schema deploy-check advisories demo-model real-lm smol-vlm bench-model bench-forgetting bench-attacks bench-choose bench-cost \
+	bench-paper bench-real bench-many bench-idle bench-tickets bench-gateway bench-serving bench-hostile chaos fuzz clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -65,6 +65,9 @@ schema: $(STAMP) ## Write migrations/schema.sql, the readable database, from the
 
 check: lint test ## Everything that has to hold before a commit (the deployment files are checked by tests)
 
+advisories: $(STAMP) ## Look for known vulnerabilities of the pinned packages (needs the advisory data of PyPI)
+	$(BIN)/uv tool run pip-audit==2.10.1 --no-deps --disable-pip --requirement requirements.lock
+
 demo-model: $(STAMP) ## Train models/demo-vlm anew (at most 60 minutes on 2 cores)
 	$(BIN)/python -m training.build_demo_vlm --out models/demo-vlm --checkpoints build/demo-vlm
 	$(BIN)/python -m services.refit.steering_vectors models/demo-vlm
@@ -105,6 +108,9 @@ bench-idle: $(STAMP) ## CPU time of a stack at rest, and what an urgent ticket w
 
 bench-serving: $(STAMP) ## What an eraser costs and how many clients share an engine (about five minutes)
 	$(BIN)/python -m benchmarks.serving --json build/serving.json
+
+bench-hostile: $(STAMP) ## What a flood without a key and hostile pictures and files cost (about five minutes)
+	$(BIN)/python -m benchmarks.hostile --json build/hostile.json
 
 bench-gateway: $(STAMP) ## What a reader and its gateway cost in front of another server (two minutes)
 	$(BIN)/python -m benchmarks.gateway --model $(MODEL) --json build/gateway.json

@@ -18,6 +18,7 @@ from shared.errors import BadInput, TooLarge
 MB: Final = 1024 * 1024
 MAX_GROUP_BYTES: Final = 64 * MB  # of a row group, unpacked, where it is packed more than PACKED-fold
 PACKED: Final = 20  # pictures are packed already
+MAX_REPEATED: Final = 512 * MB  # of all rows together, where that is more than PACKED times the file
 MAX_GROUP_VALUES: Final = 2_000_000  # of one column in a row group
 MAX_ROWS: Final = 200_000
 MAX_COLUMNS: Final = 1000
@@ -28,7 +29,8 @@ MOST_AT_ONCE: Final = 16
 
 def read_rows(file: Path, max_row_bytes: int) -> Iterator[Mapping[str, Any]]:
     """The rows as pyarrow gives them. Raises BadInput for another file, TooLarge for one that takes too much memory."""
-    number = 0
+    number = unpacked = 0
+    most = max(MAX_REPEATED, PACKED * file.stat().st_size)
     try:
         with pq.ParquetFile(
             file, thrift_string_size_limit=MAX_FOOTER, thrift_container_size_limit=MAX_ROWS
@@ -42,12 +44,18 @@ def read_rows(file: Path, max_row_bytes: int) -> Iterator[Mapping[str, Any]]:
                     for place in range(batch.num_rows):
                         number += 1
                         row = batch.slice(place, 1)
-                        if sum(_value_bytes(column) for column in row.columns) > max_row_bytes:
+                        row_bytes = sum(_value_bytes(column) for column in row.columns)
+                        if row_bytes > max_row_bytes:
                             raise TooLarge(f"{file}, row {number} has more than {max_row_bytes // MB} MB.")
+                        unpacked += row_bytes
+                        if unpacked > most:
+                            raise TooLarge(f"{file} unpacks to more than {PACKED} times its size by row {number}.")
                         yield row.to_pylist()[0]
     except MemoryError as exc:
         raise TooLarge(f"{file} takes too much memory after row {number}.") from exc
-    except (pa.ArrowException, ValueError) as exc:  # ValueError: a text that is not UTF-8
+    except (pa.ArrowException, ValueError, OSError) as exc:  # ValueError: a text that is not UTF-8
+        if isinstance(exc, OSError) and exc.errno is not None:
+            raise  # the file cannot be opened; pyarrow raises OSError for what stands in it, too
         raise BadInput(f"{file} cannot be read after row {number}: it is not a parquet file.") from exc
 
 

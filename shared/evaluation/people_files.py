@@ -297,7 +297,7 @@ def _photo(file: Path, where: str, given: Any) -> bytes:
         if not isinstance(given, str):
             raise BadInput("A photo is a path or a data URL.")
         if given.startswith("data:"):
-            return read_data_url(given)
+            return _picture(read_data_url(given))
         path = _path_beside(file, given)
         _small_enough(b"", path.stat().st_size)
         return _picture(path.read_bytes())

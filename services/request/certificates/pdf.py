@@ -3,11 +3,14 @@
 The PDF is made of the statement alone; it fetches nothing and holds no script, form or link.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from fpdf import FPDF
-from fpdf.enums import XPos, YPos
+from fpdf.enums import TextMode, XPos, YPos
+
+from services.request.certificates.fonts import BASE, add_fonts, is_plain
 
 INK, PALE, LINE, GREEN, RED = (28, 32, 38), (110, 118, 128), (214, 219, 225), (22, 101, 72), (163, 38, 38)
 
@@ -19,7 +22,7 @@ def as_pdf(statement: Mapping[str, Any]) -> bytes:
     """The certificate on one page of A4, or two if the list of what is not claimed is long."""
     predicate = statement["predicate"]
     about, ticket, log = predicate["certificate"], predicate["ticket"], predicate["log"]
-    page = _Page()
+    page = _Page(_texts(statement))
     valid = about["status"] == "in_force"
     page.head("Certificate of suppression", f"{ticket['id']}  /  no. {about['number']}", valid)
     if valid:
@@ -60,8 +63,10 @@ def as_pdf(statement: Mapping[str, Any]) -> bytes:
 
 
 class _Page(FPDF):
-    def __init__(self) -> None:
+    def __init__(self, texts: Iterable[str]) -> None:
         super().__init__(format="A4")
+        self._has_more_fonts = add_fonts(self, texts)
+        self._size, self._style = 8.5, ""
         self.set_margins(18, 16)
         self.c_margin = 0
         self.set_auto_page_break(True, margin=20)
@@ -73,9 +78,9 @@ class _Page(FPDF):
         """The foot of every page: which of PDF and JSON counts."""
         self.set_y(-14)
         self._ink(7.5, PALE)
-        self.cell(WIDTH, 4, "A rendering. The signed JSON of the same certificate is the truth.", align="L")
+        self._cell(WIDTH, 4, "A rendering. The signed JSON of the same certificate is the truth.", align="L")
         self.set_x(18)
-        self.cell(WIDTH, 4, f"{self.page_no()}", align="R")
+        self._cell(WIDTH, 4, f"{self.page_no()}", align="R")
 
     def head(self, title: str, which: str, valid: bool) -> None:
         colour = GREEN if valid else RED
@@ -86,35 +91,36 @@ class _Page(FPDF):
         self._ink(22, INK, "B")
         self._line(title, 10)
         self._ink(11, colour, "B")
-        self.cell(WIDTH / 2, 7, _latin(which))
-        self.cell(WIDTH / 2, 7, "IN FORCE" if valid else "SUSPENDED", align="R", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self._cell(WIDTH / 2, 7, which)
+        state = "IN FORCE" if valid else "SUSPENDED"
+        self._cell(WIDTH / 2, 7, state, align="R", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         self._rule()
 
     def say(self, text: str) -> None:
         self._ink(10.5, INK)
-        self.multi_cell(WIDTH, 5.2, _latin(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self._cells(WIDTH, 5.2, text)
 
     def part(self, title: str, rows: list[tuple[str, str]]) -> None:
         self._title(title)
         for name, value in rows:
             self._ink(8.5, PALE)
-            self.cell(34, 4.7, _latin(name))
+            self._cell(34, 4.7, name)
             self._ink(8.5, INK)
-            self.multi_cell(WIDTH - 34, 4.7, _latin(value), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+            self._cells(WIDTH - 34, 4.7, value)
 
     def bullets(self, title: str, texts: list[str]) -> None:
         self._title(title)
         self._ink(8.5, INK)
         for text in texts:
-            self.cell(5, 4.7, "-")
-            self.multi_cell(WIDTH - 5, 4.7, _latin(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+            self._cell(5, 4.7, "-")
+            self._cells(WIDTH - 5, 4.7, text)
 
     def figures(self, audit: Mapping[str, Any]) -> None:
         self._title("What the audit measured for this person")
         columns = (("Questions", 62, "L"), ("n", 14, "R"), ("Told before", 49, "R"), ("Told after", 49, "R"))
         self._ink(8.5, PALE)
         for name, width, align in columns:
-            self.cell(width, 5, name, align=align)
+            self._cell(width, 5, name, align=align)
         self.ln(5)
         self._rule(0.4)
         self._ink(9, INK)
@@ -123,7 +129,7 @@ class _Page(FPDF):
             for (_, width, align), text in zip(
                 columns, (PANELS.get(name, name), panel["questions"], *shares), strict=True
             ):
-                self.cell(width, 5.4, _latin(str(text)), align=align)
+                self._cell(width, 5.4, str(text), align=align)
             self.ln(5.4)
         if not audit["figures"]:
             self._line("The audit kept no figures of this ticket alone.", 5)
@@ -137,7 +143,7 @@ class _Page(FPDF):
         self._line(text, 5.6)
 
     def _line(self, text: str, height: float) -> None:
-        self.multi_cell(WIDTH, height, _latin(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self._cells(WIDTH, height, text)
 
     def _rule(self, gap: float = 2.5) -> None:
         self.set_draw_color(*LINE)
@@ -145,13 +151,47 @@ class _Page(FPDF):
         self.ln(gap)
 
     def _ink(self, size: float, colour: tuple[int, int, int], style: str = "") -> None:
-        self.set_font("Helvetica", style, size)  # one of PDF's own fonts: nothing is embedded
+        self._size, self._style = size, style
         self.set_text_color(*colour)
+        self.set_draw_color(*colour)
+
+    def _cell(self, width: float, height: float, text: str, **options: Any) -> None:
+        with self._font_for(text):
+            self.cell(width, height, text, **options)
+
+    def _cells(self, width: float, height: float, text: str) -> None:
+        with self._font_for(text):
+            self.multi_cell(width, height, text, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+
+    @contextmanager
+    def _font_for(self, text: str) -> Iterator[None]:
+        """One of PDF's own fonts, where nothing has to be embedded; else one that shows the text.
+
+        The others have no bold of their own: their letters are drawn with a line around them.
+        """
+        if is_plain(text) or not self._has_more_fonts:
+            self.set_font("Helvetica", self._style, self._size)
+            yield
+            return
+        self.set_font(BASE, "", self._size)
+        self.set_text_shaping(True)
+        self.text_mode = TextMode.FILL_STROKE if self._style == "B" else TextMode.FILL
+        self.set_line_width(self._size * 0.008)
+        yield
+        self.text_mode = TextMode.FILL
+        self.set_line_width(0.2)
+        self.set_text_shaping(False)
 
 
-def _latin(text: str) -> str:
-    """What PDF's own fonts can show; anything else is a question mark (names of accounts may be in any script)."""
-    return text.encode("cp1252", "replace").decode("cp1252")
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in the statement."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+    elif isinstance(value, str):
+        yield value
 
 
 def _when(text: str | None) -> str:

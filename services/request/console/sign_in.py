@@ -1,4 +1,4 @@
-"""/console/sign-in and /console/sign-out: with an API key, or at the OpenID provider (`sign_in_oidc.py`)."""
+"""/console/sign-in and /console/sign-out: with an API key."""
 
 from typing import Annotated, Final
 
@@ -110,6 +110,5 @@ def _page(request: Request, target: str, error: LacunaError | None = None) -> Re
         error.status if error else 200,
         target=target,
         error=error,
-        provider=state.authenticator.provider,
         here=SIGN_IN,
     )

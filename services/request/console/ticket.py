@@ -84,6 +84,22 @@ def approve(ticket_id: str, form: FormDep) -> Response:
     return form.done(_path(ticket_id), "approve")
 
 
+@router.post(f"{PATH}/material")
+def look(ticket_id: str, form: FormDep) -> Response:
+    """Show the sealed material to its approver, who gives a reason that stands in the history and in the log."""
+    answer = form.visit.permit(tickets.show_material)(ticket_id, _reason(form), form.mutation())
+    seen = Response()
+    ticket = tickets.show_ticket(ticket_id, form.visit.context, form.visit.principal, seen)
+    return form.visit.page(
+        "material_shown.html",
+        ticket=ticket,
+        etag=seen.headers["etag"],
+        material=json.loads(bytes(answer.body)),
+        actions=_actions(form.visit, ticket),
+        grounds=get_args(Ground),
+    )
+
+
 @router.post(f"{PATH}/reject")
 def reject(ticket_id: str, form: FormDep) -> Response:
     """Refuse it, with the words that the person is told."""
@@ -173,6 +189,7 @@ def _actions(visit: Visit, ticket: TicketResponse) -> dict[str, bool]:
     undecided, sealed = ticket.state in UNDECIDED, ticket.payload == "sealed"
     can: dict[str, tuple[Any, bool]] = {
         "approve": (tickets.approve, is_allowed(ticket.state, "approve")),
+        "look": (tickets.show_material, undecided and sealed),
         "reject": (tickets.reject, is_allowed(ticket.state, "reject")),
         "identify": (tickets.identify_ticket, undecided),
         "edit": (tickets.edit_ticket, undecided and sealed),

@@ -65,6 +65,7 @@ LABELS: Final = {
     "other": mark("other"),
     # events of a ticket and its clock
     "edited": mark("material changed"),
+    "material.shown": mark("material looked at"),
     "hold.set": mark("legal hold set"),
     "hold.release_asked": mark("release of the hold asked for"),
     "hold.released": mark("legal hold released"),

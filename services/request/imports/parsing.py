@@ -24,6 +24,7 @@ Format = Literal["csv", "ndjson"]
 MOST_ROWS: Final = 100_000
 MOST_CELL: Final = 16 * 1024 * 1024  # characters: a photograph as a data URL
 MOST_SEPARATORS: Final = 2000  # in one line of a CSV file; a ticket has a hundred facts at most
+MOST_LINES: Final = 10_000  # of one record, whose cells may have line breaks
 MOST_MEMBERS: Final = 20_000  # of the JSON in one line
 TRUE: Final = ("1", "true", "yes", "y", "x", "wahr", "ja")  # as spreadsheets in English and German write it
 FALSE: Final = ("", "0", "false", "no", "n", "falsch", "nein")
@@ -34,8 +35,9 @@ ALIASES: Final = {"name": "names", "photos": "photo", "language": "languages"}
 FACT: Final = "fact."
 DELIMITERS: Final = (",", ";", "\t")
 UTF_16: Final = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+NEVER_CLOSED: Final = "The file is not CSV: a quotation mark in line {} is never closed."
 TOO_MANY: Final = "\0too many separators"
-_LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_LINE: Final = re.compile(r"[^\r\n]++(?:\r\n|\r|\n)?|\r\n|\r|\n")
 _SEPARATOR_LINE: Final = re.compile(r"\s*sep=(.)\s*", re.IGNORECASE)  # Excel's own first line
 
 Cells = dict[str, str]
@@ -127,14 +129,14 @@ def _records(text: str) -> Iterator[Cells | str]:
     except csv.Error as exc:
         raise BadInput(f"The header is not CSV: {exc}.") from exc
     while True:
-        began = reader.line_num + 1
+        began = lines.begin_record()
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as exc:
             if lines.ended:
-                raise BadInput(f"The file is not CSV: a quotation mark in line {began} is never closed.") from exc
+                raise BadInput(NEVER_CLOSED.format(began)) from exc
             yield f"The row is not CSV: {exc}."
             continue
         if cells:
@@ -153,6 +155,13 @@ class _PhysicalLines:
         self._first: str | None = header
         self.delimiter = stated.group(1) if stated else max(DELIMITERS, key=header.count)
         self.ended = False
+        self._number = 1 if stated else 0  # of the lines that were given
+        self._began = self._number
+
+    def begin_record(self) -> int:
+        """A record begins with the next line; returns the number of that line."""
+        self._began = self._number
+        return self._number + 1
 
     def __iter__(self) -> "_PhysicalLines":
         return self
@@ -162,6 +171,9 @@ class _PhysicalLines:
         if line is None:
             self.ended = True
             raise StopIteration
+        self._number += 1
+        if self._number - self._began > MOST_LINES:
+            raise BadInput(NEVER_CLOSED.format(self._began + 1))
         return line if line.count(self.delimiter) <= MOST_SEPARATORS else f"{TOO_MANY}\n"
 
 

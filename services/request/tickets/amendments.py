@@ -57,6 +57,7 @@ def _reseal(store: ObjectStore, context: context.AppContext, ticket: Ticket, bod
     material = unpack_material(context.keys.open(blob, ticket.payload_wrapped_key, ticket.payload_key))
     names, photos, facts = material.names, material.photos, material.facts
     if body.names is not None:
+        intake.check_names(body.names, body.languages or ticket.languages)
         names = list(body.names)
     if body.facts is not None:
         intake.check_facts(body.facts)

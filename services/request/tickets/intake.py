@@ -30,6 +30,7 @@ from shared.domain.photos import normalize_photo, read_data_url
 from shared.domain.subjects import Fact, fact_key
 from shared.domain.ticket_lifecycle import ADDS_MATERIAL, POSSIBLE_NAMESAKE
 from shared.errors import BadInput, Conflict
+from shared.evaluation.ordinary_words import is_ordinary
 from shared.storage.object_keys import payload_key
 
 CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no letter looks like another or a digit
@@ -65,6 +66,7 @@ def seal_material(
 
     Raises BadInput for what cannot be used, TooLarge for a photo that is larger than allowed.
     """
+    check_names(body.names, body.languages or context.languages)
     check_facts(body.facts)
     _check_receipt(body.received_at)
     basis = _legal_basis(context, body)
@@ -130,6 +132,16 @@ def insert_tickets(
         )
         before.names.update(ticket.person_keys)
     return tickets.receive_and_advance(session, receipts, principal.owner, roles=principal.roles)
+
+
+def check_names(names: Sequence[str], languages: Sequence[str]) -> None:
+    """Raise BadInput for a name that stands in ordinary questions: the model would fall silent about everybody."""
+    for name in names:
+        if is_ordinary(name, languages):
+            raise BadInput(
+                f"The name {name!r} is made of words that stand in ordinary questions: the model would fall silent "
+                "about everybody. Give the name in full, or leave it out."
+            )
 
 
 def check_facts(facts: Sequence[FactCreate]) -> None:

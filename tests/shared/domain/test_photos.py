@@ -4,12 +4,15 @@ import base64
 import io
 import json
 import random
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
 
 from shared.artifacts.payloads import load_subject, pack_subject
-from shared.domain.photos import MAX_BYTES, normalize_photo, open_photo, read_data_url
+from shared.domain import photos
+from shared.domain.photos import MAX_BYTES, PixelBudget, is_picture, normalize_photo, open_photo, read_data_url
 from shared.domain.subjects import Fact
 from shared.errors import BadInput, IntegrityFailure, TooLarge
 
@@ -205,3 +208,53 @@ def test_data_url_is_read_as_clients_write_it() -> None:
     for broken in ("data:image/png;base64,A", "data:image/png;base64,AA\x00A", "data:image/png;base64,A=A="):
         with pytest.raises(BadInput, match="base64"):
             read_data_url(broken)
+
+
+def with_scans(size: tuple[int, int], count: int) -> bytes:
+    """A progressive JPEG whose last scan comes again and again."""
+    whole = encoded(size, progressive=True)
+    last, end = whole.rindex(b"\xff\xda"), whole.rindex(b"\xff\xd9")
+    return whole[:end] + whole[last:end] * count + whole[end:]
+
+
+@pytest.mark.parametrize(("size", "count"), [((3000, 3000), 100), ((64, 64), 10_000)])
+def test_jpeg_of_many_scans_is_refused_before_it_is_unpacked(size: tuple[int, int], count: int) -> None:
+    """A picture of 124 KB took 55 s; a small one takes as long where it has scans enough."""
+    with pytest.raises(TooLarge, match="scans"):
+        open_photo(with_scans(size, count))
+    assert open_photo(with_scans((64, 64), 20)).size == (64, 64)
+
+
+def test_pictures_of_a_request_are_bounded_together() -> None:
+    budget = PixelBudget(10_000)
+    budget.take(encoded((80, 100)))
+    budget.take(b"no picture: it is refused elsewhere")
+    with pytest.raises(TooLarge, match="together"):
+        budget.take(encoded((80, 100)))
+
+
+def test_pixels_that_are_unpacked_at_once_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight threads unpack a picture of four thousand pixels each, and never more than two at once."""
+    monkeypatch.setattr(photos, "_UNDER_WAY", photos._PixelsUnderWay(8_000))
+    at_work, most = [0], [0]
+    original = photos._as_rgb
+
+    def counting(picture: Image.Image) -> Image.Image:
+        at_work[0] += 1
+        most[0] = max(most[0], at_work[0])
+        time.sleep(0.02)
+        at_work[0] -= 1
+        return original(picture)
+
+    monkeypatch.setattr(photos, "_as_rgb", counting)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(open_photo, [encoded((40, 100))] * 8))
+    assert most[0] <= 2
+    assert open_photo(encoded((400, 300))).size == (400, 300)  # one that is larger than all together passes alone
+
+
+def test_first_bytes_say_what_is_a_picture() -> None:
+    for kind in ("PNG", "JPEG", "WEBP", "GIF", "AVIF"):
+        assert is_picture(encoded(kind=kind))
+    for other in (b"", b"root:x:0:0:root:/root:/bin/bash\n", b"%PDF-1.7", b"RIFF\0\0\0\0WAVE", b"<svg/>", b"{}"):
+        assert not is_picture(other)

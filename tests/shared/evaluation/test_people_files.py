@@ -224,7 +224,7 @@ def test_every_wrong_row_is_reported_where_it_is_asked_for(tmp_path: Path) -> No
 
 def test_memory_does_not_grow_with_the_number_of_lines(tmp_path: Path) -> None:
     """10,000 lines with a photograph each, read one after another: at most a few of them are in memory."""
-    url = "data:image/png;base64," + base64.b64encode(os.urandom(6000)).decode()
+    url = "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + os.urandom(6000)).decode()
     path = tmp_path / "people.jsonl"
     with path.open("w") as stream:
         for number in range(10_000):

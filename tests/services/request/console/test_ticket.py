@@ -173,3 +173,24 @@ def test_unknown_request_and_page_are_pages_that_say_so(people: People) -> None:
         page = olivia.open(unknown)
         assert page.status in (404, 422), unknown
         assert page.headers["content-type"].startswith("text/html")
+
+
+def test_approver_looks_at_the_material_with_a_reason_and_approves_then_without_typing_names(
+    people: People, ticket: str
+) -> None:
+    adam = Browser(people).sign_in("adam")
+    opened = adam.open(path(ticket))
+    assert "Lindqvist" not in opened.text
+    page = adam.send(opened, path(ticket, "material"), reason="To see that it is one person.")
+    assert "Mara Lindqvist" in page.words
+    assert "Marble & Finch" in page.words
+    assert 'src="data:image/png;base64,' in page.text
+    assert page.headers["cache-control"] == "no-store"
+    assert "Lindqvist" not in adam.send(opened, path(ticket, "material"), reason="To see that it is one person.").text
+    page = adam.send(page, path(ticket, "approve"), ground="objection")
+    assert page.status == 200, page.words
+    assert "To see that it is one person." in page.words
+    assert shown(people, ticket)["state"] == "approved"
+    ada = Browser(people).sign_in("ada")
+    fields = ada.open(path(ticket)).form("/console/sign-out").fields | {"reason": ["x"], "etag": ['"3"']}
+    assert ada.post(path(ticket, "material"), fields).status == 403

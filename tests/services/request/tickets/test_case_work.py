@@ -248,3 +248,11 @@ def test_case_work_without_the_role_is_refused(
     body = bodies.get(path.rsplit("/", 1)[-1], {})
     response = client.get(path) if method == "get" else getattr(client, method)(path, body)
     refused(response, 403, "forbidden")
+
+
+def test_words_of_ordinary_questions_are_refused_as_names(people: People, ticket_body: dict[str, Any]) -> None:
+    for name in ("the", "Who", "person"):
+        answer = people["olivia"].post("/v1/tickets", ticket_body | {"names": ["Mara Lindqvist", name]})
+        assert repr(name) in refused(answer, 422, "bad-input")
+    ticket = filed(people, ticket_body)
+    refused(people["olivia"].patch(f"/v1/tickets/{ticket}", {"names": ["who"]}), 422, "bad-input")
