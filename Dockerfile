@@ -15,11 +15,11 @@ FROM ${PYTHON_IMAGE} AS build
 ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 VIRTUAL_ENV=/opt/lacuna
 RUN pip install --no-cache-dir uv==0.13.9 && uv venv /opt/lacuna
 WORKDIR /src
-COPY pyproject.toml requirements.lock requirements-api.lock README.md LICENSE ./
+COPY pyproject.toml requirements.lock requirements-api.sha256 README.md LICENSE ./
 
 FROM build AS build-api
-# Exactly what is listed: the project's own dependencies would bring torch.
-RUN uv pip install --no-deps --requirement requirements-api.lock
+# Exactly what is listed, byte for byte: the project's own dependencies would bring torch.
+RUN uv pip install --no-deps --require-hashes --requirement requirements-api.sha256
 COPY shared shared
 COPY services services
 COPY migrations migrations

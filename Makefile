@@ -10,7 +10,7 @@ FIND_LINKS = $${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(PYTHON) -m pip config get
 INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url 2>/dev/null)}}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-real up test test-slow test-all check lint schema deploy-check advisories demo-model real-lm smol-vlm bench-model bench-forgetting bench-attacks bench-choose bench-cost \
+.PHONY: help setup demo demo-real up test test-slow test-all check lint schema deploy-check hashes advisories demo-model real-lm smol-vlm bench-model bench-forgetting bench-attacks bench-choose bench-cost \
 	bench-paper bench-real bench-many bench-idle bench-tickets bench-gateway bench-serving bench-hostile chaos fuzz clean
 
 help: ## List what can be made
@@ -64,6 +64,11 @@ schema: $(STAMP) ## Write migrations/schema.sql, the readable database, from the
 	$(BIN)/python -m migrations.dump_schema
 
 check: lint test ## Everything that has to hold before a commit (the deployment files are checked by tests)
+
+hashes: $(STAMP) ## Write requirements-api.sha256, the hashes of what the image without torch installs
+	$(BIN)/python -m tests.deploy.api_requirements
+	@$(UV_SOURCES); $(BIN)/uv pip compile --quiet --no-deps --generate-hashes --no-annotate --no-header \
+	  requirements-api.lock --output-file requirements-api.sha256
 
 advisories: $(STAMP) ## Look for known vulnerabilities of the pinned packages (needs the advisory data of PyPI)
 	$(BIN)/uv tool run pip-audit==2.10.1 --no-deps --disable-pip --requirement requirements.lock

@@ -26,6 +26,14 @@ def test_list_of_the_image_without_torch_is_up_to_date() -> None:
     assert {"fastapi", "celery", "psycopg-binary", "opentelemetry-sdk", "prometheus-client"} <= names
 
 
+def test_image_without_torch_installs_nothing_whose_hash_is_not_known() -> None:
+    text = (ROOT / "requirements-api.sha256").read_text()
+    pins = [entry.split(" ")[0] for entry in text.splitlines() if "==" in entry]
+    assert pins == [line.split(" ")[0] for line in lines()], "make hashes"
+    assert all("--hash=sha256:" in entry for entry in text.replace("\\\n", "").splitlines())
+    assert "--require-hashes --requirement requirements-api.sha256" in (ROOT / "Dockerfile").read_text()
+
+
 def test_processes_without_torch_import_nothing_that_their_image_lacks() -> None:
     """Every module of the request service, the control loop, the beat, the migrations and the command line."""
     code = """
