@@ -1,8 +1,9 @@
 -- The database of Lacuna: every table, function, trigger and grant, as the newest migration leaves it.
 -- `make schema` generates this file from the migrations, so do not edit it. A test compares the two. The sentences and
 -- the order come from schema_layout.toml. The file loads into an empty database in which the roles lacuna_request,
--- lacuna_refit, lacuna_audit and lacuna_inference exist. No service may DELETE or TRUNCATE. Where a grant of SELECT or
--- UPDATE names columns, it holds for these columns only.
+-- lacuna_control, lacuna_refit, lacuna_audit and lacuna_inference exist. No service may DELETE or TRUNCATE. Where a
+-- grant
+-- of SELECT or UPDATE names columns, it holds for these columns only.
 --
 -- Contents:
 --   TENANCY (written by the request service)
@@ -29,6 +30,7 @@ GRANT USAGE ON SCHEMA public TO lacuna_request;
 GRANT USAGE ON SCHEMA public TO lacuna_refit;
 GRANT USAGE ON SCHEMA public TO lacuna_audit;
 GRANT USAGE ON SCHEMA public TO lacuna_inference;
+GRANT USAGE ON SCHEMA public TO lacuna_control;
 
 -- =====================================================================================================================
 -- TENANCY (written by the request service)
@@ -46,6 +48,7 @@ CREATE TABLE tenant (
 );
 -- The trigger guard runs guard_tenant(): see "WHO WORKS WITH LACUNA".
 GRANT SELECT, INSERT, UPDATE (set_up_at) ON tenant TO lacuna_request;
+GRANT SELECT ON tenant TO lacuna_control;
 
 -- Somebody who works with Lacuna, a human or a program. `roles` bounds what each key and token of the person may do.
 CREATE TABLE person (
@@ -71,6 +74,7 @@ CREATE TABLE person (
 -- The trigger guard runs guard_person(): see "WHO WORKS WITH LACUNA".
 -- The trigger named runs add_name_of_person(): see "WHO WORKS WITH LACUNA".
 GRANT SELECT, INSERT, UPDATE (roles, disabled_at) ON person TO lacuna_request;
+GRANT SELECT ON person TO lacuna_control;
 GRANT SELECT (id, name, roles, disabled_at) ON person TO lacuna_inference;
 
 -- Whose a name in a record is: the name of a person, and other spellings in records from before people were rows.
@@ -84,6 +88,7 @@ CREATE TABLE person_name (
 );
 -- The trigger append_only runs refuse_change(): see "WHO WORKS WITH LACUNA".
 GRANT SELECT ON person_name TO lacuna_request;
+GRANT SELECT ON person_name TO lacuna_control;
 
 -- The subject of an OpenID provider's tokens that is this person.
 CREATE TABLE person_subject (
@@ -96,6 +101,7 @@ CREATE TABLE person_subject (
 );
 -- The trigger guard runs guard_subject(): see "WHO WORKS WITH LACUNA".
 GRANT SELECT, INSERT, UPDATE (issuer) ON person_subject TO lacuna_request;
+GRANT SELECT ON person_subject TO lacuna_control;
 
 -- A person, roles, a subject or a key that one administrator asks to give. Another one confirms.
 CREATE TABLE access_grant (
@@ -135,6 +141,7 @@ CREATE TABLE access_grant (
 CREATE INDEX access_grant_newest ON access_grant (tenant_id, asked_at DESC);
 -- The trigger guard runs guard_access_grant(): see "WHO WORKS WITH LACUNA".
 GRANT SELECT, INSERT, UPDATE (confirmed_by, confirmed_at, ended_by, ended_at) ON access_grant TO lacuna_request;
+GRANT SELECT ON access_grant TO lacuna_control;
 
 -- A key of one person or program. Only its SHA-256 is kept.
 CREATE TABLE api_key (
@@ -162,6 +169,7 @@ CREATE INDEX api_key_person ON api_key (person_id);
 -- The trigger guard runs guard_api_key(): see "WHO WORKS WITH LACUNA".
 GRANT SELECT, INSERT, UPDATE (revoked_at, last_used_at) ON api_key TO lacuna_request;
 GRANT SELECT ON api_key TO lacuna_inference;
+GRANT SELECT ON api_key TO lacuna_control;
 
 -- A base model that is served. Each model has one desired state.
 CREATE TABLE model (
@@ -176,6 +184,7 @@ GRANT SELECT, INSERT, UPDATE ON model TO lacuna_request;
 GRANT SELECT ON model TO lacuna_refit;
 GRANT SELECT ON model TO lacuna_audit;
 GRANT SELECT ON model TO lacuna_inference;
+GRANT SELECT ON model TO lacuna_control;
 
 -- A session of the web console. Only the SHA-256 of its cookie is kept.
 CREATE TABLE console_session (
@@ -196,6 +205,7 @@ CREATE TABLE console_session (
         NULL) = (roles IS NULL)))
 );
 GRANT SELECT, INSERT, UPDATE (ended_at) ON console_session TO lacuna_request;
+GRANT SELECT ON console_session TO lacuna_control;
 
 -- The answer to a request that carried an idempotency key, kept for one day.
 CREATE TABLE idempotency_key (
@@ -211,6 +221,7 @@ CREATE TABLE idempotency_key (
 );
 CREATE INDEX idempotency_key_age ON idempotency_key (created_at);
 GRANT SELECT, INSERT ON idempotency_key TO lacuna_request;
+GRANT SELECT ON idempotency_key TO lacuna_control;
 
 -- =====================================================================================================================
 -- TICKETS (written by the request service)
@@ -302,10 +313,13 @@ CREATE INDEX ticket_subject ON ticket USING gin (subject_index) WITH (fastupdate
 -- The trigger guard runs guard_ticket(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
 -- The trigger guard_decision runs guard_decision(): see "REQUESTS THAT NEED A SECOND PERSON".
 -- The trigger guard_disposal runs guard_disposal(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+-- The trigger guard_keys runs guard_keys(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+-- The trigger rejected runs guard_approval(): see "REQUESTS THAT NEED A SECOND PERSON".
 -- The trigger renew_name_keys runs renew_name_keys(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
 GRANT SELECT, INSERT, UPDATE ON ticket TO lacuna_request;
 GRANT SELECT ON ticket TO lacuna_refit;
 GRANT SELECT ON ticket TO lacuna_audit;
+GRANT SELECT, INSERT, UPDATE ON ticket TO lacuna_control;
 
 -- The history of a ticket.
 CREATE TABLE ticket_event (
@@ -321,7 +335,9 @@ CREATE TABLE ticket_event (
     CONSTRAINT ticket_event_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id)
 );
 CREATE INDEX ticket_event_ticket ON ticket_event (ticket_id, id);
+-- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
 GRANT SELECT, INSERT ON ticket_event TO lacuna_request;
+GRANT SELECT, INSERT ON ticket_event TO lacuna_control;
 
 -- What an approver saw of a ticket: each name confirmed, or the sealed material shown for a reason.
 CREATE TABLE material_check (
@@ -340,6 +356,7 @@ CREATE TABLE material_check (
 CREATE INDEX material_check_ticket ON material_check (ticket_id);
 -- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
 GRANT SELECT, INSERT ON material_check TO lacuna_request;
+GRANT SELECT ON material_check TO lacuna_control;
 
 -- The state changes that guard_ticket() allows.
 CREATE TABLE lifecycle_move (
@@ -402,6 +419,7 @@ INSERT INTO lifecycle_move VALUES
     ('completed', 'regressed');
 -- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
 GRANT SELECT ON lifecycle_move TO lacuna_request;
+GRANT SELECT ON lifecycle_move TO lacuna_control;
 
 -- The events that start, pause, extend and stop the statutory clock of a ticket.
 CREATE TABLE ticket_clock (
@@ -419,6 +437,7 @@ CREATE TABLE ticket_clock (
 CREATE INDEX ticket_clock_ticket ON ticket_clock (ticket_id, id);
 -- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
 GRANT SELECT, INSERT ON ticket_clock TO lacuna_request;
+GRANT SELECT, INSERT ON ticket_clock TO lacuna_control;
 
 -- A notice that 50, 75, 90 or 100 per cent of the statutory time has passed. Each is written once per deadline.
 CREATE TABLE escalation (
@@ -433,6 +452,7 @@ CREATE TABLE escalation (
 );
 -- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
 GRANT SELECT, INSERT ON escalation TO lacuna_request;
+GRANT SELECT, INSERT ON escalation TO lacuna_control;
 
 -- A legal hold: the sealed objects of the ticket must not be destroyed. One person asks for its release and another
 -- releases it.
@@ -456,6 +476,8 @@ CREATE UNIQUE INDEX ticket_hold_open ON ticket_hold (ticket_id) WHERE (released_
 -- The trigger two_people runs guard_release(): see "REQUESTS THAT NEED A SECOND PERSON".
 GRANT SELECT, INSERT, UPDATE (release_asked_by, release_asked_at, released_by, released_at) ON ticket_hold TO
     lacuna_request;
+GRANT SELECT, INSERT, UPDATE (release_asked_by, release_asked_at, released_by, released_at) ON ticket_hold TO
+    lacuna_control;
 
 -- The proof that an object of a ticket was destroyed: first its key, then the object itself.
 CREATE TABLE disposal (
@@ -473,7 +495,9 @@ CREATE TABLE disposal (
     CONSTRAINT disposal_object_check CHECK (object IN ('payload', 'kit'))
 );
 CREATE INDEX disposal_waiting ON disposal (id) WHERE (removed_at IS NULL);
+-- The trigger guard runs guard_disposal_record(): see "RECORDS THAT NEVER CHANGE".
 GRANT SELECT, INSERT, UPDATE (removed_at) ON disposal TO lacuna_request;
+GRANT SELECT, INSERT, UPDATE (removed_at) ON disposal TO lacuna_control;
 
 -- =====================================================================================================================
 -- REFITS (written by the refit service)
@@ -509,6 +533,7 @@ CREATE TABLE refit_run (
 -- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
 GRANT SELECT ON refit_run TO lacuna_request;
 GRANT SELECT, INSERT, UPDATE ON refit_run TO lacuna_refit;
+GRANT SELECT ON refit_run TO lacuna_control;
 
 -- What a run did with a ticket.
 CREATE TABLE refit_run_ticket (
@@ -527,6 +552,7 @@ CREATE INDEX refit_run_ticket_again ON refit_run_ticket (ticket_id) WHERE (outco
 -- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
 GRANT SELECT ON refit_run_ticket TO lacuna_request;
 GRANT SELECT, INSERT, UPDATE ON refit_run_ticket TO lacuna_refit;
+GRANT SELECT ON refit_run_ticket TO lacuna_control;
 
 -- Where the sealed fit of a ticket is stored, for one state of the base statistics.
 CREATE TABLE fit_rows (
@@ -544,6 +570,7 @@ CREATE TABLE fit_rows (
 -- The trigger guard runs guard_fit_rows(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
 GRANT SELECT, UPDATE (wrapped_key) ON fit_rows TO lacuna_request;
 GRANT SELECT, INSERT, UPDATE ON fit_rows TO lacuna_refit;
+GRANT SELECT, UPDATE (wrapped_key) ON fit_rows TO lacuna_control;
 
 -- =====================================================================================================================
 -- ERASERS
@@ -580,6 +607,7 @@ GRANT SELECT, UPDATE (wrapped_key) ON eraser_version TO lacuna_request;
 GRANT SELECT, INSERT ON eraser_version TO lacuna_refit;
 GRANT SELECT ON eraser_version TO lacuna_audit;
 GRANT SELECT ON eraser_version TO lacuna_inference;
+GRANT SELECT, UPDATE (wrapped_key) ON eraser_version TO lacuna_control;
 
 -- The tickets that a version covers.
 CREATE TABLE version_ticket (
@@ -595,6 +623,7 @@ GRANT SELECT ON version_ticket TO lacuna_request;
 GRANT SELECT, INSERT ON version_ticket TO lacuna_refit;
 GRANT SELECT ON version_ticket TO lacuna_audit;
 GRANT SELECT ON version_ticket TO lacuna_inference;
+GRANT SELECT ON version_ticket TO lacuna_control;
 
 -- The version that every replica of a model must serve. THE ROLLBACK GUARD watches over this table.
 CREATE TABLE desired_state (
@@ -611,6 +640,7 @@ CREATE TABLE desired_state (
 -- The trigger guard runs guard_desired_state(): see "THE ROLLBACK GUARD".
 GRANT SELECT, INSERT, UPDATE ON desired_state TO lacuna_request;
 GRANT SELECT ON desired_state TO lacuna_inference;
+GRANT SELECT, INSERT, UPDATE ON desired_state TO lacuna_control;
 
 -- Every change of a desired state.
 CREATE TABLE promotion (
@@ -626,7 +656,10 @@ CREATE TABLE promotion (
     CONSTRAINT promotion_version_id_fkey FOREIGN KEY (version_id) REFERENCES eraser_version(id),
     CONSTRAINT promotion_kind_check CHECK (kind IN ('automatic', 'manual', 'rollback', 'break_glass', 'restore'))
 );
+-- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
+-- The trigger guard runs guard_promotion(): see "RECORDS THAT NEVER CHANGE".
 GRANT SELECT, INSERT ON promotion TO lacuna_request;
+GRANT SELECT, INSERT ON promotion TO lacuna_control;
 
 -- Permission to serve, for a limited time, a version that leaves tickets uncovered. One person asks and another
 -- confirms.
@@ -656,6 +689,7 @@ CREATE TABLE break_glass (
 -- The trigger two_people runs guard_second_person(): see "REQUESTS THAT NEED A SECOND PERSON".
 GRANT SELECT, INSERT, UPDATE (confirmed_by, confirmed_at, expires_at, ended_at, ended_by) ON break_glass TO
     lacuna_request;
+GRANT SELECT, UPDATE (ended_at, ended_by) ON break_glass TO lacuna_control;
 
 -- The tickets that a permission leaves uncovered.
 CREATE TABLE break_glass_ticket (
@@ -667,6 +701,7 @@ CREATE TABLE break_glass_ticket (
 );
 -- The trigger guard runs guard_break_glass_ticket(): see "THE ROLLBACK GUARD".
 GRANT SELECT, INSERT ON break_glass_ticket TO lacuna_request;
+GRANT SELECT ON break_glass_ticket TO lacuna_control;
 
 -- How long a ticket was uncovered under a permission, from the promotion until no replica served that version.
 CREATE TABLE exposure (
@@ -682,6 +717,7 @@ CREATE TABLE exposure (
 );
 -- The trigger guard runs guard_exposure(): see "RECORDS THAT NEVER CHANGE".
 GRANT SELECT, INSERT, UPDATE (ended_at) ON exposure TO lacuna_request;
+GRANT SELECT, INSERT, UPDATE (ended_at) ON exposure TO lacuna_control;
 
 -- What an inference replica last reported.
 CREATE TABLE replica (
@@ -701,6 +737,7 @@ CREATE TABLE replica (
 -- The trigger announced_first runs announce(): see "ANNOUNCED CHANGES".
 GRANT SELECT ON replica TO lacuna_request;
 GRANT SELECT, INSERT, UPDATE ON replica TO lacuna_inference;
+GRANT SELECT ON replica TO lacuna_control;
 
 -- =====================================================================================================================
 -- AUDITS (written by the audit service)
@@ -733,6 +770,7 @@ CREATE INDEX audit_run_version ON audit_run (version_id);
 GRANT SELECT ON audit_run TO lacuna_request;
 GRANT SELECT ON audit_run TO lacuna_refit;
 GRANT SELECT, INSERT, UPDATE ON audit_run TO lacuna_audit;
+GRANT SELECT ON audit_run TO lacuna_control;
 
 -- =====================================================================================================================
 -- RETAIN SETS (written by the request service)
@@ -762,6 +800,7 @@ CREATE TABLE retain_set (
 GRANT SELECT, INSERT, UPDATE (wrapped_key) ON retain_set TO lacuna_request;
 GRANT SELECT ON retain_set TO lacuna_refit;
 GRANT SELECT ON retain_set TO lacuna_audit;
+GRANT SELECT, UPDATE (wrapped_key) ON retain_set TO lacuna_control;
 
 -- The retain set that the next refit uses. NULL means none beside the reference people.
 CREATE TABLE retain_choice (
@@ -775,6 +814,7 @@ CREATE TABLE retain_choice (
 );
 GRANT SELECT, INSERT, UPDATE ON retain_choice TO lacuna_request;
 GRANT SELECT ON retain_choice TO lacuna_refit;
+GRANT SELECT ON retain_choice TO lacuna_control;
 
 -- =====================================================================================================================
 -- TRANSPARENCY
@@ -800,16 +840,19 @@ CREATE TABLE log_leaf (
 );
 CREATE INDEX log_leaf_disposed ON log_leaf (subject, "position") WHERE (kind IN ('payload.destroyed', 'payload.removed',
     'kit.destroyed', 'kit.removed', 'rows.destroyed'));
+CREATE UNIQUE INDEX log_leaf_hash ON log_leaf (leaf_hash) WHERE (leaf_hash IS NOT NULL);
 CREATE UNIQUE INDEX log_leaf_place ON log_leaf ("position") WHERE ("position" IS NOT NULL);
 CREATE INDEX log_leaf_subject ON log_leaf (subject, kind, id DESC);
 CREATE INDEX log_leaf_waiting ON log_leaf (id) WHERE ("position" IS NULL);
 -- The trigger announced runs announce_leaf(): see "ANNOUNCED CHANGES".
 -- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
 -- The trigger begins_unplaced runs guard_leaf(): see "RECORDS THAT NEVER CHANGE".
+-- The trigger placed_in_order runs guard_positions(): see "RECORDS THAT NEVER CHANGE".
 -- The trigger placed_once runs guard_leaf(): see "RECORDS THAT NEVER CHANGE".
 GRANT SELECT, INSERT, UPDATE ("position", leaf_hash) ON log_leaf TO lacuna_request;
 GRANT INSERT, SELECT (id) ON log_leaf TO lacuna_refit;
 GRANT INSERT, SELECT (id) ON log_leaf TO lacuna_audit;
+GRANT SELECT, INSERT, UPDATE ("position", leaf_hash) ON log_leaf TO lacuna_control;
 
 -- The signed root of the log at one size.
 CREATE TABLE log_checkpoint (
@@ -824,6 +867,7 @@ CREATE TABLE log_checkpoint (
 -- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
 -- The trigger grows runs guard_checkpoint(): see "RECORDS THAT NEVER CHANGE".
 GRANT SELECT, INSERT ON log_checkpoint TO lacuna_request;
+GRANT SELECT, INSERT ON log_checkpoint TO lacuna_control;
 
 -- The RFC 3161 token of an outside authority for a checkpoint.
 CREATE TABLE log_timestamp (
@@ -837,6 +881,7 @@ CREATE TABLE log_timestamp (
 );
 -- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
 GRANT SELECT, INSERT ON log_timestamp TO lacuna_request;
+GRANT SELECT, INSERT ON log_timestamp TO lacuna_control;
 
 -- A signed statement about a ticket. The one with the highest number is in force.
 CREATE TABLE certificate (
@@ -859,7 +904,9 @@ CREATE TABLE certificate (
     CONSTRAINT certificate_status_check CHECK (status IN ('in_force', 'suspended'))
 );
 -- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
+-- The trigger guard runs guard_certificate(): see "RECORDS THAT NEVER CHANGE".
 GRANT SELECT, INSERT ON certificate TO lacuna_request;
+GRANT SELECT, INSERT ON certificate TO lacuna_control;
 
 -- =====================================================================================================================
 -- WEBHOOKS (written by the request service)
@@ -885,6 +932,7 @@ CREATE TABLE webhook (
     CONSTRAINT webhook_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id)
 );
 GRANT SELECT, INSERT, UPDATE ON webhook TO lacuna_request;
+GRANT SELECT, UPDATE (secret_key, old_secret_key) ON webhook TO lacuna_control;
 
 -- A message to a webhook, and whether it arrived.
 CREATE TABLE webhook_delivery (
@@ -906,6 +954,7 @@ CREATE INDEX webhook_delivery_due ON webhook_delivery (next_at) WHERE (state = '
 CREATE INDEX webhook_delivery_log ON webhook_delivery (webhook_id, created_at DESC);
 -- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
 GRANT SELECT, INSERT, UPDATE ON webhook_delivery TO lacuna_request;
+GRANT SELECT, INSERT, UPDATE ON webhook_delivery TO lacuna_control;
 
 -- The last ticket event from which messages were made. The table has one row.
 CREATE TABLE webhook_cursor (
@@ -917,6 +966,7 @@ CREATE TABLE webhook_cursor (
 INSERT INTO webhook_cursor VALUES
     (1, 0);
 GRANT SELECT, INSERT, UPDATE ON webhook_cursor TO lacuna_request;
+GRANT SELECT, INSERT, UPDATE ON webhook_cursor TO lacuna_control;
 
 -- =====================================================================================================================
 -- IMPORTS (written by the request service)
@@ -949,6 +999,7 @@ CREATE TABLE import_job (
 CREATE INDEX import_job_waiting ON import_job (created_at) WHERE (status = 'waiting');
 -- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
 GRANT SELECT, INSERT, UPDATE ON import_job TO lacuna_request;
+GRANT SELECT, UPDATE ON import_job TO lacuna_control;
 
 -- The outcome of one row of a file: a ticket or a problem. It repeats nothing of the row's content.
 CREATE TABLE import_row (
@@ -960,6 +1011,7 @@ CREATE TABLE import_row (
     CONSTRAINT import_row_job_id_fkey FOREIGN KEY (job_id) REFERENCES import_job(id)
 );
 GRANT SELECT, INSERT ON import_row TO lacuna_request;
+GRANT SELECT, INSERT ON import_row TO lacuna_control;
 
 -- =====================================================================================================================
 -- AUDIT KITS (written by the request service)
@@ -992,6 +1044,7 @@ CREATE INDEX kit_access_newest ON kit_access (asked_at DESC);
 -- The trigger guard runs guard_kit_access(): see "REQUESTS THAT NEED A SECOND PERSON".
 -- The trigger two_people runs guard_kit_second_person(): see "REQUESTS THAT NEED A SECOND PERSON".
 GRANT SELECT, INSERT, UPDATE (allowed_by, allowed_at, expires_at, ended_by, ended_at) ON kit_access TO lacuna_request;
+GRANT SELECT ON kit_access TO lacuna_control;
 
 -- One opening of an audit kit.
 CREATE TABLE kit_opening (
@@ -1006,6 +1059,7 @@ CREATE INDEX kit_opening_access ON kit_opening (access_id);
 -- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
 -- The trigger guard runs guard_kit_opening(): see "REQUESTS THAT NEED A SECOND PERSON".
 GRANT SELECT, INSERT ON kit_opening TO lacuna_request;
+GRANT SELECT ON kit_opening TO lacuna_control;
 
 -- =====================================================================================================================
 -- OPERATIONS
@@ -1029,6 +1083,7 @@ CREATE INDEX outbox_unpublished ON outbox (created_at) WHERE (published_at IS NU
 -- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
 GRANT SELECT, INSERT, UPDATE ON outbox TO lacuna_request;
 GRANT INSERT ON outbox TO lacuna_refit;
+GRANT SELECT, INSERT, UPDATE ON outbox TO lacuna_control;
 
 -- When each recurring job last succeeded.
 CREATE TABLE pulse (
@@ -1039,6 +1094,7 @@ CREATE TABLE pulse (
 GRANT SELECT, INSERT, UPDATE ON pulse TO lacuna_request;
 GRANT SELECT, INSERT, UPDATE ON pulse TO lacuna_refit;
 GRANT SELECT, INSERT, UPDATE ON pulse TO lacuna_audit;
+GRANT SELECT, INSERT, UPDATE ON pulse TO lacuna_control;
 
 -- A recurring job that did not succeed in time. An alarm is raised once and cleared once.
 CREATE TABLE alarm (
@@ -1052,6 +1108,7 @@ CREATE TABLE alarm (
 );
 CREATE UNIQUE INDEX alarm_open ON alarm (name) WHERE (cleared_at IS NULL);
 GRANT SELECT, INSERT, UPDATE (cleared_at) ON alarm TO lacuna_request;
+GRANT SELECT, INSERT, UPDATE (cleared_at) ON alarm TO lacuna_control;
 
 -- An order to wrap all data keys with the newest key, and its progress.
 CREATE TABLE rewrap (
@@ -1075,6 +1132,7 @@ CREATE TABLE rewrap (
 CREATE UNIQUE INDEX rewrap_one ON rewrap ((true)) WHERE (finished_at IS NULL);
 -- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
 GRANT SELECT, INSERT, UPDATE ON rewrap TO lacuna_request;
+GRANT SELECT, UPDATE ON rewrap TO lacuna_control;
 
 -- The decision to go on with a database that is older than its high-water mark. One person asks and another confirms.
 CREATE TABLE restore_acceptance (
@@ -1099,6 +1157,7 @@ CREATE TABLE restore_acceptance (
 -- The trigger guard runs guard_acceptance(): see "REQUESTS THAT NEED A SECOND PERSON".
 -- The trigger two_people runs guard_second_person(): see "REQUESTS THAT NEED A SECOND PERSON".
 GRANT SELECT, INSERT, UPDATE (confirmed_by, confirmed_at) ON restore_acceptance TO lacuna_request;
+GRANT SELECT ON restore_acceptance TO lacuna_control;
 
 -- The newest migration that was applied.
 CREATE TABLE alembic_version (
@@ -1106,16 +1165,16 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0021');
+    ('0022');
 GRANT SELECT ON alembic_version TO lacuna_request;
+GRANT SELECT ON alembic_version TO lacuna_control;
 
 -- =====================================================================================================================
 -- RECORDS THAT NEVER CHANGE
 --
 -- Tables to which rows are only appended, with the few columns that may be filled in later. The triggers bind every
 -- role.
--- A refused change raises LC003 (LC004 for exposures). Other histories, such as ticket_event and promotion, have no
--- trigger: the grants alone protect them.
+-- A refused change raises LC003 (LC004 for exposures, disposals, promotions and certificates).
 -- =====================================================================================================================
 
 -- Refuses every statement that it is attached to.
@@ -1139,14 +1198,18 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON log_timestamp
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON material_check
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON promotion
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON retain_set
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ticket_clock
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ticket_event
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- Lets the sequencer assign position and hash to a leaf once, and nothing else.
+-- Lets the sequencer assign position and hash to a leaf once, and nothing else. The hash must be that of the leaf.
 CREATE FUNCTION guard_leaf() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
@@ -1158,6 +1221,9 @@ BEGIN
             IS DISTINCT FROM (OLD.id, OLD.at, OLD.actor, OLD.kind, OLD.subject, OLD.detail) THEN
         RAISE EXCEPTION 'log_leaf is append-only' USING ERRCODE = 'LC003';
     END IF;
+    IF NEW.leaf_hash <> leaf_hash_of(NEW) THEN
+        RAISE EXCEPTION 'the hash of leaf % is that of another', NEW.id USING ERRCODE = 'LC003';
+    END IF;
     RETURN NEW;
 END $$;
 CREATE TRIGGER begins_unplaced BEFORE INSERT ON log_leaf
@@ -1165,19 +1231,127 @@ CREATE TRIGGER begins_unplaced BEFORE INSERT ON log_leaf
 CREATE TRIGGER placed_once BEFORE UPDATE ON log_leaf
     FOR EACH ROW EXECUTE FUNCTION guard_leaf();
 
--- A checkpoint must be larger than every checkpoint before it.
+-- JSON as the line of a leaf has it: sorted keys, no blanks. NULL where a number is no integer.
+CREATE FUNCTION canonical_json(value jsonb) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE STRICT
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+DECLARE kind text := jsonb_typeof(value); parts text[]; missing boolean;
+BEGIN
+    IF kind = 'object' THEN
+        SELECT array_agg(to_json(key)::text || ':' || canonical_json(member) ORDER BY key COLLATE "C"),
+            bool_or(canonical_json(member) IS NULL)
+            INTO parts, missing FROM jsonb_each(value) AS each(key, member);
+        RETURN CASE WHEN missing THEN NULL ELSE '{' || coalesce(array_to_string(parts, ','), '') || '}' END;
+    ELSIF kind = 'array' THEN
+        SELECT array_agg(canonical_json(item) ORDER BY place), bool_or(canonical_json(item) IS NULL)
+            INTO parts, missing FROM jsonb_array_elements(value) WITH ORDINALITY AS each(item, place);
+        RETURN CASE WHEN missing THEN NULL ELSE '[' || coalesce(array_to_string(parts, ','), '') || ']' END;
+    ELSIF kind = 'number' AND value::text !~ '^-?[0-9]+$' THEN
+        RETURN NULL;
+    END IF;
+    RETURN CASE WHEN kind = 'string' THEN to_json(value #>> '{}')::text ELSE value::text END;
+END $_$;
+
+-- The hash of a leaf (RFC 6962, section 2.1), computed from its row. NULL where `canonical_json` is.
+CREATE FUNCTION leaf_hash_of(leaf public.log_leaf) RETURNS bytea
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT sha256('\x00'::bytea || convert_to(
+        '{"actor":' || to_json(leaf.actor)::text
+        || ',"at":"' || to_char(leaf.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || '+00:00"'
+        || ',"detail":' || canonical_json(leaf.detail)
+        || ',"id":' || leaf.id
+        || ',"kind":' || to_json(leaf.kind)::text
+        || ',"subject":' || to_json(leaf.subject)::text
+        || ',"v":1}', 'UTF8'))
+$$;
+
+-- Positions follow one another: leaves are placed where the log ended, without a gap.
+CREATE FUNCTION guard_positions() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE first bigint; placed bigint; last bigint;
+BEGIN
+    SELECT min(position), max(position), count(*) INTO first, last, placed FROM new_leaves
+        WHERE position IS NOT NULL;
+    IF placed > 0 AND (last - first + 1 <> placed
+        OR first <> coalesce((SELECT max(position) + 1 FROM log_leaf WHERE position < first), 0)
+        OR last <> (SELECT max(position) FROM log_leaf)) THEN
+        RAISE EXCEPTION 'the positions of leaves follow one another' USING ERRCODE = 'LC003';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER placed_in_order AFTER UPDATE ON log_leaf REFERENCING NEW TABLE AS new_leaves
+    FOR EACH STATEMENT EXECUTE FUNCTION guard_positions();
+
+-- A checkpoint must be larger than every checkpoint before it, and cover no more leaves than there are.
 CREATE FUNCTION guard_checkpoint() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
     IF NEW.size <= (SELECT coalesce(max(size), 0) FROM log_checkpoint) THEN
         RAISE EXCEPTION 'a new checkpoint must be larger than every earlier one' USING ERRCODE = 'LC003';
     END IF;
+    IF NEW.size > (SELECT coalesce(max(position) + 1, 0) FROM log_leaf) THEN
+        RAISE EXCEPTION 'a checkpoint covers leaves that there are' USING ERRCODE = 'LC003';
+    END IF;
     RETURN NEW;
 END $$;
 CREATE TRIGGER grows BEFORE INSERT ON log_checkpoint
     FOR EACH ROW EXECUTE FUNCTION guard_checkpoint();
+
+-- The removal of an object is recorded once.
+CREATE FUNCTION guard_disposal_record() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF OLD.removed_at IS NOT NULL THEN
+        RAISE EXCEPTION 'the removal of an object is recorded once' USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE UPDATE ON disposal
+    FOR EACH ROW EXECUTE FUNCTION guard_disposal_record();
+
+-- A promotion records what is desired.
+CREATE FUNCTION guard_promotion() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM desired_state WHERE model_id = NEW.model_id AND generation = NEW.generation
+        AND version_id = NEW.version_id) THEN
+        RAISE EXCEPTION 'a promotion records what is desired' USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT ON promotion
+    FOR EACH ROW EXECUTE FUNCTION guard_promotion();
+
+-- A certificate is in force for a completed ticket that its version covers, and has the next number.
+CREATE FUNCTION guard_certificate() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.status = 'in_force' AND NOT EXISTS (SELECT 1 FROM ticket JOIN version_ticket AS covered
+            ON covered.ticket_id = ticket.id AND covered.version_id = NEW.version_id
+        WHERE ticket.id = NEW.ticket_id AND state = 'completed') THEN
+        RAISE EXCEPTION 'a certificate is in force for a completed ticket that its version covers'
+            USING ERRCODE = 'LC004';
+    END IF;
+    IF NEW.number <> (SELECT coalesce(max(number), 0) + 1 FROM certificate WHERE ticket_id = NEW.ticket_id) THEN
+        RAISE EXCEPTION 'the numbers of certificates follow one another' USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT ON certificate
+    FOR EACH ROW EXECUTE FUNCTION guard_certificate();
 
 -- Lets the wrapping of a data key change, and nothing else of the row.
 CREATE FUNCTION guard_rewrap() RETURNS trigger
@@ -1284,6 +1458,7 @@ $$;
 REVOKE ALL ON FUNCTION uncovered_tickets(of_model text, by_version uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION uncovered_tickets(of_model text, by_version uuid) TO lacuna_request;
 GRANT EXECUTE ON FUNCTION uncovered_tickets(of_model text, by_version uuid) TO lacuna_inference;
+GRANT EXECUTE ON FUNCTION uncovered_tickets(of_model text, by_version uuid) TO lacuna_control;
 
 -- The root of a Merkle tree over leaf hashes (RFC 6962, section 2.1).
 CREATE FUNCTION merkle_root(level bytea[]) RETURNS text
@@ -1303,6 +1478,7 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION merkle_root(level bytea[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION merkle_root(level bytea[]) TO lacuna_request;
+GRANT EXECUTE ON FUNCTION merkle_root(level bytea[]) TO lacuna_control;
 
 -- The Merkle root over the tickets that a version covers.
 CREATE FUNCTION coverage_root_of(of_version uuid) RETURNS text
@@ -1315,6 +1491,7 @@ CREATE FUNCTION coverage_root_of(of_version uuid) RETURNS text
 $$;
 REVOKE ALL ON FUNCTION coverage_root_of(of_version uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION coverage_root_of(of_version uuid) TO lacuna_request;
+GRANT EXECUTE ON FUNCTION coverage_root_of(of_version uuid) TO lacuna_control;
 
 -- A new version must commit to its tickets. Versions older than migration 0005 have no commitment.
 CREATE FUNCTION guard_version() RETURNS trigger
@@ -1488,6 +1665,40 @@ END $$;
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON ticket_hold
     FOR EACH ROW EXECUTE FUNCTION guard_hold();
 
+-- A wrapped key is replaced together with its object, or by the control loop's key rotation; none under a hold.
+CREATE FUNCTION guard_keys() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE held boolean; rotates boolean;
+BEGIN
+    IF (NEW.payload_key, NEW.payload_sha256, NEW.payload_wrapped_key, NEW.kit_key, NEW.kit_sha256, NEW.kit_wrapped_key)
+        IS NOT DISTINCT FROM
+        (OLD.payload_key, OLD.payload_sha256, OLD.payload_wrapped_key, OLD.kit_key, OLD.kit_sha256, OLD.kit_wrapped_key)
+    THEN
+        RETURN NEW;
+    END IF;
+    held := EXISTS (SELECT 1 FROM ticket_hold WHERE ticket_id = NEW.id AND released_at IS NULL);
+    rotates := session_user <> 'lacuna_request' AND EXISTS (SELECT 1 FROM rewrap WHERE finished_at IS NULL);
+    IF NEW.payload_key = OLD.payload_key AND (NEW.payload_sha256 <> OLD.payload_sha256
+        OR (NEW.payload_wrapped_key <> OLD.payload_wrapped_key AND NOT rotates)) THEN
+        RAISE EXCEPTION 'the key of the payload of ticket % is replaced by a key rotation alone', NEW.id
+            USING ERRCODE = 'LC004';
+    END IF;
+    IF NEW.payload_key <> OLD.payload_key AND (held OR OLD.payload_wrapped_key IS NULL
+        OR OLD.state NOT IN ('received', 'identity_pending', 'under_review')) THEN
+        RAISE EXCEPTION 'the material of ticket % is kept as it is', NEW.id USING ERRCODE = 'LC004';
+    END IF;
+    IF OLD.kit_wrapped_key IS NOT NULL AND ((NEW.kit_key, NEW.kit_sha256) IS DISTINCT FROM (OLD.kit_key, OLD.kit_sha256)
+        OR (NEW.kit_wrapped_key <> OLD.kit_wrapped_key AND NOT rotates)) THEN
+        RAISE EXCEPTION 'the key of the kit of ticket % is replaced by a key rotation alone', NEW.id
+            USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard_keys BEFORE UPDATE ON ticket
+    FOR EACH ROW EXECUTE FUNCTION guard_keys();
+
 -- A destroyed key of a ticket's fit does not come back for the same object.
 CREATE FUNCTION guard_fit_rows() RETURNS trigger
     LANGUAGE plpgsql
@@ -1518,6 +1729,7 @@ CREATE FUNCTION person_of(of_tenant text, spelling text) RETURNS uuid
 $$;
 REVOKE ALL ON FUNCTION person_of(of_tenant text, spelling text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION person_of(of_tenant text, spelling text) TO lacuna_request;
+GRANT EXECUTE ON FUNCTION person_of(of_tenant text, spelling text) TO lacuna_control;
 
 -- Whether two names are those of two people. A name of nobody is that of no second person.
 CREATE FUNCTION are_two_people(of_tenant text, one text, other text) RETURNS boolean
@@ -1528,6 +1740,7 @@ CREATE FUNCTION are_two_people(of_tenant text, one text, other text) RETURNS boo
 $$;
 REVOKE ALL ON FUNCTION are_two_people(of_tenant text, one text, other text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION are_two_people(of_tenant text, one text, other text) TO lacuna_request;
+GRANT EXECUTE ON FUNCTION are_two_people(of_tenant text, one text, other text) TO lacuna_control;
 
 -- Refuses where the second of two names is not that of a second person (LC004).
 CREATE FUNCTION require_two_people(of_tenant text, asked text, confirmed text) RETURNS void
@@ -1541,6 +1754,7 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION require_two_people(of_tenant text, asked text, confirmed text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION require_two_people(of_tenant text, asked text, confirmed text) TO lacuna_request;
+GRANT EXECUTE ON FUNCTION require_two_people(of_tenant text, asked text, confirmed text) TO lacuna_control;
 
 -- A break-glass permission and the acceptance of a restore are confirmed by a second person.
 CREATE FUNCTION guard_second_person() RETURNS trigger
@@ -1590,6 +1804,7 @@ CREATE FUNCTION may_approve(of_tenant text, of_ticket text, approver text) RETUR
 $$;
 REVOKE ALL ON FUNCTION may_approve(of_tenant text, of_ticket text, approver text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION may_approve(of_tenant text, of_ticket text, approver text) TO lacuna_request;
+GRANT EXECUTE ON FUNCTION may_approve(of_tenant text, of_ticket text, approver text) TO lacuna_control;
 
 -- A ticket is approved by somebody who neither filed it nor edited it at any time (LC004).
 CREATE FUNCTION guard_decision() RETURNS trigger
@@ -1622,15 +1837,19 @@ CREATE FUNCTION guard_approval() RETURNS trigger
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
-    IF EXISTS (SELECT 1 FROM ticket WHERE id = NEW.id
-        AND state IN ('approved', 'scheduled', 'fitting', 'auditing', 'deploying', 'completed', 'failed', 'regressed')
-        AND (decided_by IS NULL OR decided_at IS NULL OR ground IS NULL)) THEN
-        RAISE EXCEPTION 'ticket % is in force without a decision', NEW.id USING ERRCODE = 'LC004';
+    IF EXISTS (SELECT 1 FROM ticket WHERE id = NEW.id AND (
+        (state IN ('approved', 'scheduled', 'fitting', 'auditing', 'deploying', 'completed', 'failed', 'regressed')
+            AND (decided_by IS NULL OR decided_at IS NULL OR ground IS NULL))
+        OR (state = 'rejected' AND (decided_by IS NULL OR decided_at IS NULL OR decision_code IS NULL
+            OR person_of(tenant_id, decided_by) IS NULL)))) THEN
+        RAISE EXCEPTION 'ticket % is in force, or rejected, without a decision', NEW.id USING ERRCODE = 'LC004';
     END IF;
     RETURN NULL;
 END $$;
 CREATE CONSTRAINT TRIGGER decided AFTER INSERT OR UPDATE ON ticket DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (((new.state IN ('approved', 'scheduled', 'fitting', 'auditing', 'deploying', 'completed', 'failed', 'regressed')) AND ((new.decided_by IS NULL) OR (new.decided_at IS NULL) OR (new.ground IS NULL)))) EXECUTE FUNCTION guard_approval();
+CREATE CONSTRAINT TRIGGER rejected AFTER UPDATE ON ticket DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN ((new.state = 'rejected')) EXECUTE FUNCTION guard_approval();
 
 -- An access begins unconfirmed, is allowed once, and can then only be ended.
 CREATE FUNCTION guard_kit_access() RETURNS trigger
@@ -1722,6 +1941,7 @@ CREATE FUNCTION is_set_up(of_tenant text) RETURNS boolean
 $$;
 REVOKE ALL ON FUNCTION is_set_up(of_tenant text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION is_set_up(of_tenant text) TO lacuna_request;
+GRANT EXECUTE ON FUNCTION is_set_up(of_tenant text) TO lacuna_control;
 
 -- Whether a grant of one of these kinds to a person was confirmed in this transaction.
 CREATE FUNCTION is_granted_now(of_kind text[], of_person uuid) RETURNS boolean
@@ -1733,6 +1953,7 @@ CREATE FUNCTION is_granted_now(of_kind text[], of_person uuid) RETURNS boolean
 $$;
 REVOKE ALL ON FUNCTION is_granted_now(of_kind text[], of_person uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION is_granted_now(of_kind text[], of_person uuid) TO lacuna_request;
+GRANT EXECUTE ON FUNCTION is_granted_now(of_kind text[], of_person uuid) TO lacuna_control;
 
 -- A tenant is set up once.
 CREATE FUNCTION guard_tenant() RETURNS trigger
@@ -1962,3 +2183,4 @@ CREATE FUNCTION forget_old_answers() RETURNS bigint
 $$;
 REVOKE ALL ON FUNCTION forget_old_answers() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION forget_old_answers() TO lacuna_request;
+GRANT EXECUTE ON FUNCTION forget_old_answers() TO lacuna_control;

@@ -1,4 +1,7 @@
-"""One database role for each service, with its own password. The grants in the migrations say what each may do."""
+"""A database role with its own password for each service, and one for the control loop.
+
+The grants in the migrations say what each may do.
+"""
 
 from collections.abc import Mapping
 from typing import Final
@@ -7,7 +10,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-SERVICES: Final = ("request", "refit", "audit", "inference")
+SERVICES: Final = ("request", "control", "refit", "audit", "inference")
 
 
 def role_name(service: str) -> str:

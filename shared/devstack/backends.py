@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.crypto.signing import Signer
+from shared.db.roles import SERVICES
 from shared.devstack import postgres, seaweedfs, valkey
 from shared.devstack.ports import LOOPBACK, free_ports
 from shared.devstack.supervisor import Supervisor
@@ -78,7 +79,7 @@ def load_secrets(data: Path) -> dict[str, str]:
             "engine_key",
         )
     }
-    fresh |= {f"role_{service}": secrets.token_hex(16) for service in ("request", "refit", "audit", "inference")}
+    fresh |= {f"role_{service}": secrets.token_hex(16) for service in SERVICES}
     fresh["kek"] = base64.b64encode(secrets.token_bytes(32)).decode()
     if "signing_key" not in known:
         fresh |= {

@@ -22,10 +22,7 @@ NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "inference": ("DATABASE_URL", *STORE, "VERIFY_KEYS"),
     "beat": ("REDIS_URL",),
 }
-ROLE: Final = {
-    "control-loop": "request",
-    "bootstrap": "request",
-}  # whose database role it uses, where it has none of its own
+ROLE: Final = {"control-loop": "control", "bootstrap": "request"}  # whose database role it uses
 S3_CONFIGURATION: Final = "/etc/seaweedfs"  # where the container of the S3 server finds its certificates
 DEPLOYED: Final = "postgresql://{user}:{password}@postgres:5432/lacuna"
 

@@ -164,7 +164,7 @@ def test_each_container_is_given_its_own_secrets_and_no_others(
 
 
 def test_each_service_speaks_to_the_database_as_itself(compose: dict[str, Any]) -> None:
-    roles = {"control-loop": "request", "bootstrap": "request"}
+    roles = {"control-loop": "control", "bootstrap": "request"}
     for name in SECRETS.keys() - {"beat", "migrate"}:
         assert f"//lacuna_{roles.get(name, name)}:" in compose[name]["environment"]["LACUNA_DATABASE_URL"]
 

@@ -1,6 +1,6 @@
 """Access to a sealed audit kit: an auditor requests it with a reason, another person grants it, for a limited time.
 
-This is the only way in which somebody is shown the person that a ticket is about. It shows the kit, never the payload.
+This is the only way in which somebody is shown the person of a decided ticket. It shows the kit, never the payload.
 Only the auditor who requested the access may open the kit, and each opening is a row and a leaf of the audit log,
 written before anything is shown. PostgreSQL enforces the same rules.
 """

@@ -19,11 +19,16 @@ from shared.core.clock import utc_now
 from shared.db.models.tickets import MaterialCheck, Ticket, TicketEvent
 from shared.db.repositories import audit_log, people
 from shared.domain.four_eyes import Actor, is_same_person
+from shared.domain.ticket_lifecycle import UNDECIDED
 from shared.errors import Conflict, MaterialUnseen
 
 
 def show(session: Session, context: AppContext, principal: Principal, ticket: Ticket, reason: str) -> MaterialResponse:
-    """Show the sealed material to an approver. Raises Conflict where it was shredded."""
+    """Show the sealed material to an approver. Raises Conflict where it was shredded, or the ticket is decided."""
+    if ticket.state not in UNDECIDED:
+        raise Conflict(
+            f"{ticket.id} is {ticket.state.replace('_', ' ')}: its material is shown before the decision alone."
+        )
     if ticket.payload_wrapped_key is None:
         raise Conflict(f"The material of {ticket.id} was shredded.")
     sealed = context.store.get(ticket.payload_key)

@@ -5,6 +5,8 @@ import signal
 from datetime import timedelta
 from functools import partial
 
+from sqlalchemy import Engine, text
+
 from services.request.api import jobs as api_jobs
 from services.request.audit_log import jobs as audit_log_jobs
 from services.request.audit_log.sequencer import Sequencer, log_signer
@@ -37,7 +39,8 @@ from shared.core.metrics import LOOP, MESSAGES
 from shared.core.observability import observe
 from shared.crypto.keyring import KeyRing
 from shared.db.notifications import WORK, Listener
-from shared.db.session import make_engine
+from shared.db.session import make_engine, transaction
+from shared.errors import BadInput
 from shared.storage.factory import open_store
 from shared.transparency.checkpoints import read_keys
 
@@ -51,6 +54,7 @@ def main() -> None:
         observe(settings, "control-loop", LOOP, MESSAGES)
         settings.need("database_url", "redis_url", "kek", "log_key", "log_verify_keys")
         context = make_context(settings)
+        check_role(context.database)
         loop = build(settings, context)
         LOOP.registry.register(DatabaseFigures(context))
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -75,6 +79,13 @@ def make_context(settings: Settings) -> AppContext:
         webhook_loopback=settings.webhook.allow_loopback,
         alarm_thresholds=AlarmThresholds.from_settings(settings),
     )
+
+
+def check_role(database: Engine) -> None:
+    """Raise BadInput unless the database role is one that may write what the control loop writes."""
+    with transaction(database) as session:
+        if not session.scalar(text("SELECT has_table_privilege('log_checkpoint', 'INSERT')")):
+            raise BadInput("LACUNA_DATABASE_URL of the control loop has to name its own role, lacuna_control.")
 
 
 def build(settings: Settings, context: AppContext) -> ControlLoop:

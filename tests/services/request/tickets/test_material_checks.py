@@ -57,6 +57,7 @@ def test_approver_who_looked_at_the_material_needs_no_names(people: People, tick
     assert [fact["attribute"] for fact in shown["facts"]] == ["employer"]
     assert shown["photos"][0].startswith("data:image/png;base64,")
     assert people["adam"].post(f"{ticket}/approve", GROUND).status_code == 200
+    problem(people["adam"].post(f"{ticket}/material", REASON), 409, "conflict")  # once it is decided, to nobody
     events = people["ada"].get(ticket).json()["events"]
     assert [(e["actor"], e["note"]) for e in events if e["kind"] == "material.shown"] == [("adam", REASON["reason"])]
     with transaction(people.context.database) as session:
