@@ -107,10 +107,18 @@ def test_attribute_in_words_and_fact_as_a_sentence_are_filed(
     assert (fact.attribute, fact.value) == (attribute, SENTENCE)
 
 
-@pytest.mark.parametrize("attribute", ["", " ", "{s}", "a\nb", "<b>", "___", "1234", "x" * 81, "a\u202eb", "Employer!"])
+@pytest.mark.parametrize("attribute", ["", " ", "{s}", "a\nb", "<b>", "___", "1234", "x" * 81, "a\u001bb", "Employer!"])
 def test_attribute_that_is_no_name_is_refused(people: People, ticket_body: dict[str, Any], attribute: str) -> None:
     body = ticket_body | {"facts": [{"attribute": attribute, "value": "x"}]}
     assert "attribute" in problem(people["olivia"].post("/v1/tickets", body), 422, "bad-input")
+
+
+def test_character_that_turns_the_direction_of_writing_is_left_out(people: People, ticket_body: dict[str, Any]) -> None:
+    filed(people, ticket_body | {"facts": [{"attribute": "employer", "value": "x"}]})
+    again = people["olivia"].post(
+        "/v1/tickets", ticket_body | {"facts": [{"attribute": "em\u202eployer", "value": "x"}]}
+    )
+    assert again.json()["state"] == "duplicate"
 
 
 def test_same_fact_in_words_and_in_snake_case_is_one(people: People, ticket_body: dict[str, Any]) -> None:
