@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from services.request.auth.permissions import PERMISSIONS
 from services.request.console import (
+    access,
     administration,
     approvals,
     erasers,
@@ -37,6 +38,7 @@ ROUTERS: Final = (
     erasers.router,
     supervision.router,
     administration.router,
+    access.router,
 )
 # Forms with files are as large as the operation that they call allows; all others are small.
 LARGE_FORMS: Final = {"file": "submit", "edit": "edit_ticket", "add_retain_set": "add_retain_set"}
