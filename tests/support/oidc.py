@@ -7,6 +7,7 @@ import threading
 import time
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -30,6 +31,7 @@ class Issuer:
         self.claims: dict[str, Any] = {}
         self.secret = ""
         self.denies = False
+        self.has_page = False  # where one clicks, instead of being sent back at once
         self.sign_in_asked: dict[str, str] = {}
         self.going_on = threading.Event()
         self.going_on.set()
@@ -38,9 +40,12 @@ class Issuer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 if self.path.startswith("/authorize?"):
-                    self.send_response(303)
-                    self.send_header("Location", outer.authorize(self.path))
+                    back = outer.authorize(self.path)
+                    self.send_response(200 if outer.has_page else 303)
+                    self.send_header("Content-Type", "text/html")
+                    self.send_header("Location", back)
                     self.end_headers()
+                    self.wfile.write(f'<a href="{escape(back)}">Let me in</a>'.encode())
                     return
                 outer.asked += 1
                 outer.going_on.wait(10)
