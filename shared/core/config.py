@@ -157,6 +157,8 @@ class OidcSettings(BaseModel):
     roles_claim: str = "roles"  # a dot leads into an object: realm_access.roles
     roles: str = ""  # group=role,group=role
     leeway_s: float = 30.0
+    client_id: str = ""  # of the console; empty: nobody signs in to it at the provider
+    client_secret: str = ""  # empty: a public client, which PKCE alone protects
 
 
 class AuditSettings(BaseModel):

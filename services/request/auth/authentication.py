@@ -63,17 +63,20 @@ class Authenticator:
         now, Forbidden where a token belongs to no person, DutiesMixed where its roles exclude each other.
         """
         if self.provider is not None and credential.count(".") == 2:
-            token = self.provider.check(credential)
-            check_duties(token.roles)
-            person = self._by_digest.get_or_load(
-                _digest(f"{token.issuer} {token.subject}"), lambda: self._by_subject(token)
-            )
-            principal = replace(person, roles=tuple(role for role in token.roles if role in person.roles))
+            principal = self.principal_of_token(self.provider.check(credential))
         else:
             principal = self._by_digest.get_or_load(_digest(credential), lambda: self._by_key(credential))
         self._once_valid.get_or_load(_digest(credential), lambda: True)
         check_duties(principal.roles)
         return principal
+
+    def principal_of_token(self, token: Token) -> Principal:
+        """Whose token it is, once the provider has checked it. Raises Forbidden and DutiesMixed as `authenticate`."""
+        check_duties(token.roles)
+        person = self._by_digest.get_or_load(
+            _digest(f"{token.issuer} {token.subject}"), lambda: self._by_subject(token)
+        )
+        return replace(person, roles=tuple(role for role in token.roles if role in person.roles))
 
     def _by_key(self, credential: str) -> Principal:
         with transaction(self.database) as session:

@@ -7,6 +7,7 @@ one attempt at a time is made, and known keys go on being used without waiting.
 """
 
 import contextlib
+import hmac
 import logging
 import threading
 import time
@@ -32,6 +33,7 @@ MOST_WAITING: Final = 4  # requests that wait for an attempt; half of the thread
 LONGEST_SUBJECT: Final = 255  # characters: OpenID Connect Core 1.0, section 2
 MOST_DOCUMENT: Final = 256 * 1024
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+AWAY: Final = "The OpenID provider cannot be reached, so nobody can sign in there now."
 
 
 @dataclass(frozen=True)
@@ -43,15 +45,30 @@ class Token:
     roles: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Endpoints:
+    """Where a browser signs in and a code is redeemed: from the discovery document, and not checked yet."""
+
+    authorization: str
+    token: str
+    secret_in_body: bool  # whether the provider takes a client secret in the body alone
+
+
 @dataclass
 class OidcProvider:
-    """One OpenID provider. `roles_map` gives the role of each group in the claim; other groups give no role."""
+    """One OpenID provider. `roles_map` gives the role of each group in the claim; other groups give no role.
+
+    `client_id` is that of the console, empty where nobody signs in to it at the provider.
+    """
 
     issuer: str
     audience: str
     roles_claim: str = "roles"
     roles_map: dict[str, str] = field(default_factory=dict)
     leeway_s: float = 30.0
+    client_id: str = ""
+    client_secret: str = ""
+    _endpoints: Endpoints | None = None
     _keys: dict[str, jwt.PyJWK] = field(default_factory=dict)
     _fetched: float = float("-inf")
     _tried: float = float("-inf")
@@ -75,10 +92,45 @@ class OidcProvider:
             settings.oidc.roles_claim,
             mapped,
             settings.oidc.leeway_s,
+            settings.oidc.client_id,
+            settings.oidc.client_secret,
         )
 
     def check(self, token: str) -> Token:
         """What the token says, once its signature is checked. Raises Unauthorized, which says which check failed."""
+        return self._read(self._claims(token, self.audience))
+
+    def check_id_token(self, token: str, nonce: str) -> Token:
+        """What an ID token says that was issued to the console (OpenID Connect Core 1.0, section 3.1.3.7).
+
+        Raises Unauthorized as `check` does, and where it was issued for another sign-in or another client.
+        """
+        claims = self._claims(token, self.client_id)
+        if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
+            raise Unauthorized("The token was issued for another sign-in.")
+        several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
+        if claims.get("azp", None if several else self.client_id) != self.client_id:
+            raise Unauthorized("The token was issued to another client.")
+        return self._read(claims)
+
+    def endpoints(self) -> Endpoints:
+        """Where one signs in. Raises Unavailable where the provider cannot be reached, or names no usable address."""
+        now = time.monotonic()
+        if self._endpoints is None:
+            self._wait_for(self._refresh(now))
+        elif now - self._fetched > KEYS_AGE_S:
+            self._refresh(now)
+        found = self._endpoints
+        if found is None:
+            raise Unavailable(AWAY)
+        try:
+            _check_secure(found.authorization)
+            _check_secure(found.token)
+        except (BadInput, ValueError) as exc:
+            raise Unavailable("The OpenID provider names no address where one can sign in.") from exc
+        return found
+
+    def _claims(self, token: str, audience: str) -> dict[str, Any]:
         try:
             header = jwt.get_unverified_header(token)
             if header.get("alg") not in ALGORITHMS:
@@ -86,11 +138,11 @@ class OidcProvider:
             key = self._key(str(header.get("kid", "")))
             if key.algorithm_name != header["alg"]:
                 raise Unauthorized("The token's algorithm is not that of its key.")
-            claims = jwt.decode(
+            claims: dict[str, Any] = jwt.decode(
                 token,
                 key,
                 algorithms=[key.algorithm_name],
-                audience=self.audience,
+                audience=audience,
                 issuer=self.issuer,
                 leeway=self.leeway_s,
                 options={"require": ["exp", "iat", "sub", "iss", "aud"]},
@@ -105,6 +157,9 @@ class OidcProvider:
             raise Unauthorized("The token comes from another issuer.") from exc
         except (jwt.PyJWTError, ValueError) as exc:
             raise Unauthorized("The token is not valid.") from exc
+        return claims
+
+    def _read(self, claims: dict[str, Any]) -> Token:
         subject = claims["sub"]
         if not isinstance(subject, str) or not subject.strip() or len(subject) > LONGEST_SUBJECT:
             raise Unauthorized(f"The token names nobody: its subject has to have 1 to {LONGEST_SUBJECT} characters.")
@@ -159,13 +214,16 @@ class OidcProvider:
     def _fetch(self, attempt: "Future[None]") -> None:
         try:
             with httpx.Client(timeout=STEP_S, trust_env=False, follow_redirects=False) as http:
-                configuration = _document(http, f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
+                configuration = read_document(
+                    http, "GET", f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
+                )
                 if configuration.get("issuer") != self.issuer:
                     raise Unavailable("The OpenID provider names another issuer than the one that is configured.")
-                published = _document(http, _check_secure(str(configuration.get("jwks_uri", ""))))
+                published = read_document(http, "GET", _check_secure(str(configuration.get("jwks_uri", ""))))
             signing = [key for key in published.get("keys", []) if key.get("use", "sig") == "sig" and key.get("kid")]
             usable = [key for key in signing if key.get("kty") in ("RSA", "EC", "OKP")]
             self._keys = {str(key["kid"]): jwt.PyJWK(key) for key in usable}
+            self._endpoints = _endpoints_of(configuration)
             self._fetched = time.monotonic()
         except (httpx.HTTPError, ValueError, AttributeError, TypeError, jwt.PyJWTError, BadInput, Unavailable) as exc:
             logger.warning("the keys of the OpenID provider cannot be fetched (%s)", type(exc).__name__)
@@ -175,9 +233,19 @@ class OidcProvider:
             attempt.set_result(None)
 
 
-def _document(http: httpx.Client, url: str) -> Any:
+def _endpoints_of(configuration: dict[str, Any]) -> Endpoints:
+    methods = configuration.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+    return Endpoints(
+        str(configuration.get("authorization_endpoint", "")),
+        str(configuration.get("token_endpoint", "")),
+        "client_secret_basic" not in methods and "client_secret_post" in methods,
+    )
+
+
+def read_document(http: httpx.Client, method: str, url: str, **request: Any) -> Any:
+    """The JSON that the provider answers. Raises httpx.HTTPError or ValueError: late, too large, or not JSON."""
     deadline = time.monotonic() + FETCH_S
-    with http.stream("GET", url) as response:
+    with http.stream(method, url, **request) as response:
         response.raise_for_status()
         raw = b""
         for piece in response.iter_bytes():

@@ -44,7 +44,7 @@ def create_key(form: FormDep) -> Response:
         "roles": form.texts("roles"),
         "scopes": form.texts("scopes"),
         "label": form.text("label"),
-        "expires_at": _end(form),
+        "expires_at": read_end(form),
     }
     answer = form.visit.permit(api_keys.create_key)(form.body(ApiKeyCreate, values), form.mutation())
     return _keys_page(form.visit, json.loads(bytes(answer.body)))
@@ -207,6 +207,7 @@ def _photo(photos: dict[str, str], entry: Any) -> Any:
     return f"data:image/png;base64,{photos[entry]}" if isinstance(entry, str) and entry in photos else entry
 
 
-def _end(form: Form) -> datetime | None:
+def read_end(form: Form) -> datetime | None:
+    """When the key of a form is to expire; None where it has no end. Raises BadInput."""
     text = form.text("expires_on")
     return first_moment(text, form.visit.context.zone) if text else None

@@ -10,6 +10,7 @@ from services.request.break_glass import endpoints as break_glass
 from services.request.console.language import mark
 from services.request.erasers import endpoints as erasers
 from services.request.monitoring import endpoints as monitoring
+from services.request.people import endpoints as people
 from services.request.registers import endpoints as registers
 from services.request.retain_sets import endpoints as retain_sets
 from services.request.tickets import endpoints as tickets
@@ -43,6 +44,7 @@ MENU: Final = (
     Entry("/console/figures", mark("Figures"), registers.register_kpis),
     Entry("/console/retain-sets", mark("Retain sets"), retain_sets.list_retain_sets),
     Entry("/console/webhooks", mark("Webhooks"), webhooks.list_webhooks),
+    Entry("/console/people", mark("People"), people.list_people),
     Entry("/console/keys", mark("Keys"), api_keys.list_keys),
     Entry("/console/log", mark("Audit log"), audit_log.log_leaves),
 )

@@ -1,4 +1,4 @@
-"""/console/sign-in and /console/sign-out: with an API key."""
+"""/console/sign-in and /console/sign-out: with an API key. provider_sign_in.py has the OpenID provider."""
 
 from typing import Annotated, Final
 
@@ -33,7 +33,7 @@ AnonymousFormDep = Annotated[FormData, Depends(_anonymous_form)]
 @router.get(SIGN_IN)
 def show_sign_in(request: Request, next: str = HOME) -> Response:
     """The page where one signs in."""
-    return _page(request, local_path(next))
+    return sign_in_page(request, local_path(next))
 
 
 @router.post(SIGN_IN)
@@ -47,9 +47,9 @@ def sign_in(request: Request, form: AnonymousFormDep) -> Response:
         signed_in = sessions.begin_with_key(state.context.database, key)
     except Unauthorized as error:
         state.rate_limiter.count_failure(address)
-        return _page(request, target, error)
+        return sign_in_page(request, target, error)
     except Forbidden as error:
-        return _page(request, target, error)
+        return sign_in_page(request, target, error)
     return with_session(request, RedirectResponse(target, 303), signed_in)
 
 
@@ -101,7 +101,8 @@ def must_be_secure(request: Request) -> bool:
     return name not in LOOPBACK
 
 
-def _page(request: Request, target: str, error: LacunaError | None = None) -> Response:
+def sign_in_page(request: Request, target: str, error: LacunaError | None = None) -> Response:
+    """The page where one signs in, with what was wrong the last time. `target`: where one then goes."""
     state = request.app.state
     return render(
         language_of(request),
@@ -111,4 +112,5 @@ def _page(request: Request, target: str, error: LacunaError | None = None) -> Re
         target=target,
         error=error,
         here=SIGN_IN,
+        provider=state.authenticator.provider is not None and bool(state.authenticator.provider.client_id),
     )

@@ -10,7 +10,18 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from services.request.auth.permissions import PERMISSIONS
-from services.request.console import administration, approvals, erasers, filing, queue, sign_in, supervision, ticket
+from services.request.console import (
+    access,
+    administration,
+    approvals,
+    erasers,
+    filing,
+    provider_sign_in,
+    queue,
+    sign_in,
+    supervision,
+    ticket,
+)
 from services.request.console.rendering import FOLDER, SECURITY_HEADERS, STATIC, render
 from services.request.console.routing import HOME, console_router, language_of
 from services.request.console.visit import VisitDep
@@ -19,6 +30,7 @@ from shared.errors import NotFound
 # In this order: /console/tickets/new is not a request of the number `new`.
 ROUTERS: Final = (
     sign_in.router,
+    provider_sign_in.router,
     queue.router,
     filing.router,
     approvals.router,
@@ -26,6 +38,7 @@ ROUTERS: Final = (
     erasers.router,
     supervision.router,
     administration.router,
+    access.router,
 )
 # Forms with files are as large as the operation that they call allows; all others are small.
 LARGE_FORMS: Final = {"file": "submit", "edit": "edit_ticket", "add_retain_set": "add_retain_set"}

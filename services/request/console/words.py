@@ -102,6 +102,8 @@ LABELS: Final = {
     "asked": mark("asked for"),
     "open": mark("open"),
     "ended": mark("ended"),
+    "confirmed": mark("confirmed"),
+    "lapsed": mark("lapsed"),
     # roles
     "requester": mark("requester"),
     "officer": mark("officer"),
@@ -129,6 +131,8 @@ DONE: Final = {
     "rollback": mark("The earlier version is promoted. The replicas follow within seconds."),
     "forward": mark("A new version by the older recipe is ordered."),
     "break-glass": mark("It is asked for. Another administrator has to confirm it."),
+    "grant": mark("It is asked for. Another administrator has to confirm it."),
+    "disable-person": mark("The account is disabled. Its keys and sessions are refused."),
     "confirm": mark("It is confirmed."),
     "end": mark("It is ended."),
     "revoke": mark("The key is revoked. Its sessions have ended."),
@@ -143,7 +147,7 @@ _TONES: Final[dict[str, Tone]] = {
     "auditing": "busy", "deploying": "busy", "completed": "good", "failed": "bad", "regressed": "bad",
     "passed": "good", "succeeded": "good", "serving": "good", "delivered": "good", "running": "busy",
     "waiting": "busy", "queued": "busy", "given_up": "bad", "open": "bad", "asked": "warn", "verified": "good",
-    "doubted": "warn", "possible_namesake": "warn", "loading": "busy",
+    "confirmed": "good", "doubted": "warn", "possible_namesake": "warn", "loading": "busy",
 }  # fmt: skip
 SIGNS: Final[dict[Tone, str]] = {"calm": "○", "good": "✓", "busy": "◔", "warn": "◆", "bad": "■"}
 SOON_S: Final = 7 * 86_400  # a week before the last day the light turns to amber

@@ -1,10 +1,7 @@
 """OIDC tokens against a real local issuer: discovery, key rotation, and every kind of invalid token."""
 
-import json
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import jwt
@@ -17,76 +14,10 @@ from services.request.auth.oidc import OidcProvider
 from shared.core.config import OidcSettings, Settings
 from shared.errors import BadInput
 from tests.support.api import People
+from tests.support.oidc import Issuer, issuer
 
+__all__ = ["issuer"]  # the fixture
 ROLES = "compliance=officer,second-pair=approver,auditors=auditor"
-
-
-class Issuer:
-    """Publishes keys and signs tokens."""
-
-    def __init__(self) -> None:
-        self.keys: dict[str, ec.EllipticCurvePrivateKey] = {}
-        self.asked = 0
-        self.answers = True
-        self.going_on = threading.Event()
-        self.going_on.set()
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.asked += 1
-                outer.going_on.wait(10)
-                if not outer.answers:
-                    self.send_error(500)
-                    return
-                document = outer.jwks() if self.path == "/keys" else outer.discovery()
-                raw = json.dumps(document).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(raw)))
-                self.end_headers()
-                self.wfile.write(raw)
-
-            def log_message(self, *_: Any) -> None:
-                """Quiet."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.rotate("first")
-
-    def rotate(self, kid: str) -> None:
-        self.keys = {kid: ec.generate_private_key(ec.SECP256R1())}
-
-    def discovery(self) -> dict[str, Any]:
-        return {"issuer": self.url, "jwks_uri": f"{self.url}/keys"}
-
-    def jwks(self) -> dict[str, Any]:
-        public = {
-            kid: json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key.public_key())) for kid, key in self.keys.items()
-        }
-        return {"keys": [key | {"kid": kid, "use": "sig", "alg": "ES256"} for kid, key in public.items()]}
-
-    def token(self, kid: str | None = None, key: Any = None, alg: str = "ES256", **claims: Any) -> str:
-        kid = kid or next(iter(self.keys))
-        now = int(time.time())
-        defaults = {
-            "iss": self.url,
-            "aud": "lacuna",
-            "sub": "u-17",
-            "iat": now,
-            "exp": now + 300,
-            "roles": ["compliance"],
-        }
-        kept = {name: value for name, value in (defaults | claims).items() if value is not None}
-        return jwt.encode(kept, key or self.keys.get(kid) or next(iter(self.keys.values())), alg, {"kid": kid})
-
-
-@pytest.fixture
-def issuer() -> Iterator[Issuer]:
-    started = Issuer()
-    yield started
-    started.server.shutdown()
-    started.server.server_close()
 
 
 @pytest.fixture

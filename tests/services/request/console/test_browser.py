@@ -5,21 +5,26 @@ The short walk runs with the other tests where there is a chromium; the pages on
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from fastapi import FastAPI
 from playwright.sync_api import Browser, Page
 
 from services.request.audit_log.sequencer import Sequencer
+from services.request.auth.authentication import Authenticator
+from services.request.auth.oidc import OidcProvider
 from services.request.erasers import promotions
 from services.request.tickets import progress
 from shared.db.session import transaction
 from shared.domain.photos import read_data_url
 from tests.support.api import People
 from tests.support.chromium import PHONE, WIDE, Tab, chromium, needs_chromium, open_tab
+from tests.support.oidc import CLIENT, Issuer, issuer
 from tests.support.pictures import png
 from tests.support.workers import Worker
 
+__all__ = ["issuer"]  # the fixture
 pytestmark = needs_chromium
 AXE = (Path(__file__).parents[3] / "support/axe/axe.min.js").read_text()
 GRAVE = ("serious", "critical")
@@ -106,6 +111,44 @@ def test_request_is_filed_by_one_person_and_approved_by_another_in_few_clicks(
         assert tab.bytes < 200_000
 
 
+def test_sign_in_at_a_provider_of_another_site_leads_to_the_page_that_was_asked_for(
+    browser: Browser, url: str, people: People, issuer: Issuer
+) -> None:
+    """The cookie of the session is strict: a redirect that begins at the provider arrives without it."""
+    issuer.has_page = True
+    issuer.url = issuer.url.replace("127.0.0.1", "localhost")
+    provider = OidcProvider(issuer.url, "lacuna", roles_map={"compliance": "officer"}, client_id=CLIENT)
+    cast(FastAPI, people.app.app).state.authenticator = Authenticator(people.context.database, provider)
+    people.add("uma", "officer", subject={"issuer": issuer.url, "subject": "u-17"})
+    tab = open_tab(browser, WIDE)
+    page = tab.page
+    page.goto(f"{url}/console/status")
+    assert faults(page) == []
+    page.get_by_role("link", name="Sign in with your organisation's account").click()
+    page.get_by_role("link", name="Let me in").click()
+    page.wait_for_url("**/console/status")
+    assert page.locator("h1").inner_text() == "Status"
+    assert "uma" in page.inner_text("header")
+    assert issuer.sign_in_asked["redirect_uri"] == f"{url}/console/sign-in/callback"
+    assert tab.complaints == []
+
+
+def test_pages_of_people_are_accessible(browser: Browser, url: str, people: People) -> None:
+    people["rosa"].post("/v1/people", {"name": "paula", "roles": ["officer"]})
+    tab = open_tab(browser, PHONE)
+    page = sign_in(tab, url, people, "viktor")
+    page.goto(f"{url}/console/people")
+    assert faults(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.get_by_role("button", name="Confirm", exact=True).click()
+    assert "It is confirmed for paula." in page.inner_text("main")
+    page.get_by_role("link", name="paula", exact=True).click()
+    assert page.locator("h1").inner_text() == "paula"
+    assert faults(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    check(tab)
+
+
 @pytest.mark.slow
 def test_twenty_requests_are_looked_at_and_approved_by_keyboard(browser: Browser, url: str, people: People) -> None:
     names = [f"Person {n}" for n in range(20)]
@@ -157,7 +200,7 @@ def test_every_page_is_accessible_and_fits_at_both_widths(
         "/console/tickets", f"/console/tickets/{ticket}", f"/console/tickets/{again}", "/console/tickets/new",
         f"/console/tickets/{ticket}/edit", "/console/erasers", "/console/erasers/0", "/console/break-glass",
         "/console/erasers/compare?older=0&newer=1", "/console/status", "/console/figures", "/console/retain-sets",
-        "/console/webhooks", "/console/keys", "/console/nothing",
+        "/console/webhooks", "/console/keys", "/console/people", "/console/nothing",
     ]  # fmt: skip
     auditors = ["/console/log", "/console/log/1"]
     found: list[str] = []

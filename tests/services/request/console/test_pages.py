@@ -84,13 +84,16 @@ def filled(people: People, worker: Worker, sequencer: Sequencer, ticket_body: di
     people["olivia"].post(f"/v1/tickets/{refused}/reject", {"code": "no_match", "note": "Nobody."})
     hook = people["rosa"].post("/v1/webhooks", {"url": "https://hooks.example.org/x", "events": ["*"]}).json()["id"]
     people["rosa"].post(f"/v1/webhooks/{hook}/test")
+    people["rosa"].post("/v1/people", {"name": "paula", "roles": ["officer"]})
+    person = people["rosa"].get("/v1/people").json()["items"][0]["id"]
     sequencer.run_once()
     return [
         TICKET, f"{TICKET}?view=all", f"{TICKET}/new", f"{TICKET}/{ticket}", f"{TICKET}/{again}", f"{TICKET}/{refused}",
         f"{TICKET}/{refused}/letter", f"{TICKET}/{ticket}/edit", "/console/erasers", "/console/erasers/0",
         "/console/erasers/compare?older=0&newer=0", "/console/break-glass", "/console/status", "/console/figures",
         "/console/figures?since=2026-01-01&until=2027-01-01", "/console/retain-sets", "/console/webhooks",
-        f"/console/webhooks/{hook}", "/console/keys", "/console/log", "/console/log?start=0", "/console/log/0",
+        f"/console/webhooks/{hook}", "/console/keys", "/console/people", f"/console/people/{person}",
+        "/console/log", "/console/log?start=0", "/console/log/0",
         "/console/nothing", "/console/sign-in",
     ]  # fmt: skip
 
