@@ -31,7 +31,7 @@ def import_jobs(people: People) -> Iterator[None]:
 @pytest.mark.usefixtures("import_jobs")
 def test_import_files_good_rows_and_names_refused_rows(lacuna: RunCommand, tmp_path: Path) -> None:
     file = tmp_path / "tickets.csv"
-    file.write_text("names,fact.city\nMara,Ulm\n=1+1,Ulm\n")
+    file.write_text("names,fact.city\nMara,Ulm\n,Ulm\n")
     assert "1 of 2 rows would be filed, 1 are refused." in lacuna("ticket", "import", str(file), "--dry-run").out
     assert json.loads(lacuna("ticket", "list", "--json").out)["items"] == []
     imported = lacuna("ticket", "import", str(file), "--json")

@@ -9,6 +9,7 @@ from PIL import Image
 from services.cli.commands.retain_sets import read
 from shared.devstack.processes import PROJECT_ROOT
 from shared.errors import BadInput
+from tests.support.pictures import png
 
 
 def test_jsonl_rows_are_read_with_their_photos(tmp_path: Path) -> None:
@@ -16,7 +17,7 @@ def test_jsonl_rows_are_read_with_their_photos(tmp_path: Path) -> None:
     lines = [
         {
             "name": "Mara",
-            "photos": ["mara.png", "data:image/png;base64,AAAA"],
+            "photos": ["mara.png", png()],
             "facts": {"city": "Ulm"},
             "split": "fit",
         },

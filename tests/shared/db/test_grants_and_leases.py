@@ -21,12 +21,12 @@ from tests.support.databases import Databases
 from tests.support.workers import Worker
 
 WRITERS = {
-    "ticket": {"request"},
-    "ticket_event": {"request"},
-    "disposal": {"request"},
+    "ticket": {"request", "control"},
+    "ticket_event": {"request", "control"},
+    "disposal": {"request", "control"},
     "api_key": {"request"},
-    "desired_state": {"request"},
-    "promotion": {"request"},
+    "desired_state": {"request", "control"},
+    "promotion": {"request", "control"},
     "idempotency_key": {"request"},
     "refit_run": {"refit"},
     "refit_run_ticket": {"refit"},
@@ -35,19 +35,19 @@ WRITERS = {
     "version_ticket": {"refit"},
     "audit_run": {"audit"},
     "replica": {"inference"},
-    "outbox": {"request", "refit"},
-    "log_leaf": {"request", "refit", "audit"},
-    "ticket_clock": {"request"},
-    "escalation": {"request"},
-    "ticket_hold": {"request"},
+    "outbox": {"request", "control", "refit"},
+    "log_leaf": {"request", "control", "refit", "audit"},
+    "ticket_clock": {"request", "control"},
+    "escalation": {"request", "control"},
+    "ticket_hold": {"request", "control"},
     "break_glass": {"request"},
     "break_glass_ticket": {"request"},
-    "exposure": {"request"},
+    "exposure": {"request", "control"},
     "lifecycle_move": set(),
-    "log_checkpoint": {"request"},
-    "certificate": {"request"},
-    "pulse": {"request", "refit", "audit"},  # each its own row
-    "alarm": {"request"},
+    "log_checkpoint": {"request", "control"},
+    "certificate": {"request", "control"},
+    "pulse": {"request", "control", "refit", "audit"},  # each its own row
+    "alarm": {"request", "control"},
 }
 
 

@@ -13,6 +13,7 @@ from shared.db.models.erasers import EraserVersion
 from shared.db.notifications import DESIRED_STATE, WORK, Listener
 from shared.db.repositories import audit_log, refits, rollouts
 from shared.db.session import transaction
+from shared.transparency.merkle_tree import leaf_hash
 from tests.support.api import MODEL, People
 from tests.support.databases import Databases
 from tests.support.workers import Worker
@@ -64,7 +65,8 @@ def sequence(database: Databases) -> None:
     with transaction(database.engine("request")) as session:
         leaves = audit_log.unsequenced(session, 1000)
         size = audit_log.sequenced_count(session)
-        audit_log.assign_positions(session, [leaf.id for leaf in leaves], size, [bytes(32)] * len(leaves))
+        hashes = [leaf_hash(audit_log.leaf_bytes(leaf)) for leaf in leaves]
+        audit_log.assign_positions(session, [leaf.id for leaf in leaves], size, hashes)
 
 
 def test_officers_approval_is_heard_by_the_control_loop(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -176,8 +177,10 @@ def test_session_is_looked_at_before_a_body_is_read(people: People) -> None:
 
 
 def test_log_lines_have_templates_of_addresses_only(
-    people: People, filled: list[str], caplog: pytest.LogCaptureFixture
+    people: People, filled: list[str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(logging.getLogger("lacuna.access"), "disabled", False)
+    caplog.set_level(logging.INFO, logger="lacuna.access")
     with caplog.at_level("INFO"):
         browser = Browser(people).sign_in("adam")
         browser.open(f"{TICKET}?source=Mara")

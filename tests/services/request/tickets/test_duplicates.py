@@ -11,7 +11,7 @@ from services.request.tickets import identity_checks
 from shared.core.clock import utc_now
 from shared.db.repositories import ticket_duplicates
 from shared.db.session import transaction
-from tests.services.request.tickets.test_case_work import GROUND, ago, filed
+from tests.services.request.tickets.test_case_work import GROUND, UNGUARDED, ago, filed
 from tests.support.api import People
 from tests.support.databases import Databases
 from tests.support.pictures import png
@@ -61,6 +61,7 @@ def test_duplicate_goes_to_review_when_its_original_ends_without_an_eraser(
     if end == "expire":
         people["olivia"].post(f"/v1/tickets/{first}/identity", {"outcome": "doubted", "note": "-"})
         with transaction(database.engine("admin")) as session:
+            session.execute(UNGUARDED)
             session.execute(text("UPDATE ticket_event SET at = at - interval '30 days'"))
         with transaction(people.context.database) as session:
             assert identity_checks.expire_unverified(session, people.context.model_id, timedelta(days=30)) == 1
@@ -108,6 +109,7 @@ def test_material_of_a_duplicate_is_kept_while_its_original_is_open(
 
     def due() -> set[str]:
         with transaction(database.engine("admin")) as session:
+            session.execute(UNGUARDED)
             session.execute(text("UPDATE ticket_event SET at = at - interval '40 days'"))
         with transaction(people.context.database) as session:
             items = due_for_shredding(session, people.context.model_id, Retention())
@@ -115,9 +117,8 @@ def test_material_of_a_duplicate_is_kept_while_its_original_is_open(
 
     assert due() == set()
     with transaction(database.engine("admin")) as session:
-        session.execute(text("ALTER TABLE ticket DISABLE TRIGGER USER"))
+        session.execute(UNGUARDED)
         session.execute(text("UPDATE ticket SET state = 'completed' WHERE id = :first"), {"first": first})
-        session.execute(text("ALTER TABLE ticket ENABLE TRIGGER USER"))
     assert due() == {first, second}
 
 
@@ -126,8 +127,7 @@ def test_duplicate_whose_material_is_gone_has_to_be_filed_again(
 ) -> None:
     first, second = filed(people, ticket_body), filed(people, ticket_body)
     with transaction(database.engine("admin")) as session:
-        session.execute(text("ALTER TABLE ticket DISABLE TRIGGER USER"))
+        session.execute(UNGUARDED)
         session.execute(text("UPDATE ticket SET payload_wrapped_key = NULL WHERE id = :second"), {"second": second})
-        session.execute(text("ALTER TABLE ticket ENABLE TRIGGER USER"))
     people["olivia"].post(f"/v1/tickets/{first}/reject", NO_MATCH)
     assert shown(people, second)["review_reason"] == "needs_resubmission"
