@@ -84,7 +84,7 @@ def demo(
         ) as running:
             result.seconds["stack_up"] = round(time.monotonic() - began, 1)
             console.print(
-                f"While it runs, an officer's console is at [bold]{running.request_url}/console[/]; the keys are in "
+                f"While it runs, an officer's console is at {running.request_url}/console; the keys are in "
                 f"{running.data / 'keys.json'}",
                 soft_wrap=True,
             )
