@@ -18,9 +18,9 @@ help: ## List what can be made
 
 setup: $(STAMP) ## Make the environment (done by all others when needed)
 
-# Run before `uv pip install`, in the same shell.
+# Run before `uv pip install`, in the same shell. The system's certificates are believed, as pip believes them.
 UV_SOURCES = links="$(FIND_LINKS)"; index="$(INDEX)"; \
-	  export UV_FIND_LINKS="$${links// /,}"; if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
+	  export UV_FIND_LINKS="$${links// /,}" UV_SYSTEM_CERTS="$${UV_SYSTEM_CERTS:-1}"; if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
 	  if [ -z "$$links" ]; then export UV_TORCH_BACKEND="$${UV_TORCH_BACKEND:-auto}"; fi
 
 $(STAMP): requirements.lock pyproject.toml

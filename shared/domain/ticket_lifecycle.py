@@ -37,7 +37,7 @@ IN_FORCE: Final[tuple[State, ...]] = (*IN_PROGRESS, "completed", "failed", "regr
 # Why a ticket needs a person's attention.
 POSSIBLE_NAMESAKE: Final = "possible_namesake"  # another open ticket has the same name, and nothing else in common
 ADDS_MATERIAL: Final = "adds_material"  # another open ticket is about the same person, and this one says more
-ORIGINAL_ENDED: Final = "original_ended"  # it was a duplicate of a ticket that ended without an eraser
+ORIGINAL_ENDED: Final = "original_ended"  # it was a duplicate of a ticket that ended, or was edited
 NEEDS_RESUBMISSION: Final = "needs_resubmission"  # its material was shredded
 SET_ASIDE: Final = "set_aside"  # why a ticket failed: because of it a version did, which is made again without it
 CLOSED: Final[tuple[State, ...]] = ("rejected", "withdrawn", "duplicate", "expired")

@@ -44,8 +44,8 @@ ADDS_MATERIAL: Final = mark(
     "says is forgotten."
 )
 ORIGINAL_ENDED: Final = mark(
-    "It was set aside as a duplicate, and the other request ended without an eraser. Its own clock counts from its "
-    "receipt: it waits for a decision."
+    "It was set aside as a duplicate of a request that ended without an eraser, or says less by now. Its own clock "
+    "counts from its receipt: it waits for a decision."
 )
 NO_LEAK: Final = mark(
     "The model told nothing about this person before anything was erased. Refuse it with that reason, or correct the "

@@ -46,6 +46,8 @@ def amend(
     ticket.last_edited_by = principal.owner
     ticket.version += 1
     tickets.record(session, ticket, principal.owner, ", ".join(sorted(body.model_fields_set)), "edited")
+    if replaced is not None:
+        tickets.reopen_duplicates(session, ticket)
     return replaced
 
 

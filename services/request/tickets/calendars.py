@@ -17,6 +17,7 @@ from shared.db.models.tickets import Ticket
 from shared.db.repositories import ticket_clocks, tickets
 from shared.db.session import transaction
 from shared.domain.accounts import SYSTEM_ACTOR
+from shared.errors import BadInput
 
 logger = logging.getLogger(__name__)
 BATCH: Final = 200
@@ -48,8 +49,12 @@ class CalendarJob:
 
 
 def _recount(session: Session, ticket: Ticket) -> bool:
-    """Whether the deadline moved; the history then says from when to when."""
-    clock = ticket_clocks.current_clock(session, ticket)
+    """Whether the deadline moved; the history then says from when to when. A calendar that is gone moves nothing."""
+    try:
+        clock = ticket_clocks.current_clock(session, ticket)
+    except BadInput as exc:
+        logger.warning("the deadline of %s cannot be counted again: %s", ticket.id, exc.detail)
+        return False
     before = ticket.due_at
     if before == clock.due_at:
         return False

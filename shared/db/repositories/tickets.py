@@ -85,21 +85,32 @@ def advance(
         record_clock_event(session, ticket, "stopped", actor)
     record(session, ticket, actor, note)
     if ticket.state in ENDED_WITHOUT_ERASER:
-        _reopen_duplicates(session, ticket)
+        reopen_duplicates(session, ticket)
 
 
-def _reopen_duplicates(session: Session, original: Ticket) -> None:
-    """What was filed again while `original` was open is a request of its own, now that it ended without an eraser.
+def reopen_duplicates(session: Session, original: Ticket) -> None:
+    """What was filed again is a request of its own where `original` does not stand for it any more.
 
-    Each goes to review with its own clock, which counts from its own receipt.
+    It has ended without an eraser, or it was edited and says less than its duplicate does. Each such duplicate goes to
+    review with its own clock, which counts from its own receipt.
     """
     session.flush()
+    ended = original.state in ENDED_WITHOUT_ERASER
+    why = f"{original.id} was {original.state}." if ended else f"{original.id} was edited, and does not say it all."
     waiting = select(Ticket).where(Ticket.duplicate_of == original.id, Ticket.state == "duplicate")
     for ticket in session.scalars(waiting.order_by(Ticket.submitted_at, Ticket.id).with_for_update()):
-        advance(session, ticket, "reopen", SYSTEM_ACTOR, f"{original.id} was {original.state}.")
+        if not ended and _says_all(original, ticket):
+            continue
+        advance(session, ticket, "reopen", SYSTEM_ACTOR, why)
         ticket.duplicate_of = None
         ticket.review_reason = ORIGINAL_ENDED if ticket.payload_wrapped_key is not None else NEEDS_RESUBMISSION
         restart_clock(session, ticket, SYSTEM_ACTOR)
+
+
+def _says_all(original: Ticket, ticket: Ticket) -> bool:
+    """Whether all names, facts and photographs of `ticket` are in `original`; names by all keys, so rather not."""
+    same_names = original.person_keys.issuperset(ticket.person_keys)
+    return same_names and set(original.fact_index).issuperset(ticket.fact_index)
 
 
 def _move(ticket: Ticket, event: Event, roles: Iterable[str], context: TransitionContext) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from services.request.tickets.calendars import CalendarJob
 from shared.domain import deadlines
+from shared.errors import BadInput
 from tests.services.request.tickets.test_case_work import filed
 from tests.support.api import People
 
@@ -48,3 +49,20 @@ def test_deadline_on_a_new_holiday_moves(
     assert before["due"]["due"] in event["note"]
     assert after["due"]["due"] in event["note"]
     assert shown(people, over)["version"] == closed["version"]
+
+
+def test_calendar_that_is_gone_stops_nobody_elses(
+    people: People, ticket_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A release may rename a region: its deadlines stay as they were counted, and the others are looked at."""
+    ticket = filed(people, ticket_body, calendar="DE-BE")
+    before = shown(people, ticket)
+
+    def gone(code: str, year: int) -> frozenset[date]:
+        raise BadInput(f"There is no calendar of public holidays for {code}.")
+
+    monkeypatch.setattr(deadlines, "_holidays", gone)
+    CalendarJob(people.context).run()
+    assert "cannot be counted again" in caplog.text
+    monkeypatch.undo()
+    assert shown(people, ticket) == before

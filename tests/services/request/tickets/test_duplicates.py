@@ -79,6 +79,19 @@ def test_duplicate_goes_to_review_when_its_original_ends_without_an_eraser(
     assert people["adam"].post(f"/v1/tickets/{second}/approve", GROUND).status_code == 200
 
 
+def test_duplicate_goes_to_review_when_its_original_says_less(people: People, ticket_body: dict[str, Any]) -> None:
+    """An officer who corrects the first request does not lose what the second one says."""
+    first = filed(people, ticket_body | more_facts(ticket_body))
+    second, third = filed(people, ticket_body | more_facts(ticket_body)), filed(people, ticket_body)
+    assert people["olivia"].patch(f"/v1/tickets/{first}", {"urgent": False}).status_code == 200
+    assert shown(people, second)["state"] == "duplicate"
+    assert people["olivia"].patch(f"/v1/tickets/{first}", {"facts": ticket_body["facts"]}).status_code == 200
+    after = shown(people, second)
+    assert (after["state"], after["review_reason"], after["clock"]) == ("under_review", "original_ended", "running")
+    assert f"{first} was edited" in after["events"][-1]["note"]
+    assert shown(people, third)["state"] == "duplicate"
+
+
 def test_duplicate_of_a_request_in_force_stays_one(people: People, ticket_body: dict[str, Any]) -> None:
     first = filed(people, ticket_body)
     second = filed(people, ticket_body)
