@@ -34,7 +34,7 @@ from shared.evaluation.ordinary_words import is_ordinary
 from shared.storage.object_keys import payload_key
 
 CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no letter looks like another or a digit
-FEWEST_LETTERS: Final = 2  # of a name
+FEWEST_LETTERS: Final = 2  # and digits, of a name
 OLDEST_RECEIPT: Final = timedelta(days=366 * 3)  # for a request that came on paper and was mislaid
 
 
@@ -138,11 +138,11 @@ def insert_tickets(
 def check_names(names: Sequence[str], languages: Sequence[str]) -> None:
     """Raise BadInput for a name that stands in ordinary questions: the model would fall silent about everybody.
 
-    A letter by itself, and a name without any, are none either.
+    A letter by itself, and marks without any, are no name either.
     """
     for name in names:
-        if sum(map(str.isalpha, name)) < FEWEST_LETTERS:
-            raise BadInput(f"The name {name!r} has fewer than {FEWEST_LETTERS} letters. Give the name in full.")
+        if sum(map(str.isalnum, name)) < FEWEST_LETTERS:
+            raise BadInput(f"The name {name!r} has fewer than {FEWEST_LETTERS} letters or digits. Give it in full.")
         if is_ordinary(name, languages):
             raise BadInput(
                 f"The name {name!r} is made of words that stand in ordinary questions: the model would fall silent "
