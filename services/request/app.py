@@ -80,6 +80,7 @@ def create(settings: Settings | None = None) -> FastAPI:
         languages=ticket_languages(settings),
         webhook_hosts=settings.webhook.host_list,
         webhook_loopback=settings.webhook.allow_loopback,
+        controller=settings.controller,
         alarm_thresholds=AlarmThresholds.from_settings(settings),
     )
     limiter = RateLimiter(settings.rate.limit, settings.rate.failures, settings.redis_url)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from fpdf import FPDF
 from fpdf.enums import TextMode, XPos, YPos
 
-from services.request.certificates.fonts import BASE, add_fonts, is_plain
+from services.request.documents.fonts import BASE, add_fonts, is_plain
 
 INK, PALE, LINE, GREEN, RED = (28, 32, 38), (110, 118, 128), (214, 219, 225), (22, 101, 72), (163, 38, 38)
 

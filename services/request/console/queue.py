@@ -10,7 +10,7 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
 from services.request.api.schemas import StrictModel
-from services.request.console.language import mark
+from services.request.documents.language import mark
 from services.request.console.navigation import navigation
 from services.request.console.routing import HOME, console_router
 from services.request.console.visit import FormDep, Visit, VisitDep, read_body

@@ -26,7 +26,7 @@ from services.request.api.idempotency import Mutation
 from services.request.auth.permissions import require_permission
 from services.request.auth.principals import Principal
 from services.request.console import sessions
-from services.request.console.language import Language
+from services.request.documents.language import Language
 from services.request.console.navigation import navigation
 from services.request.console.rendering import render
 from services.request.console.routing import language_of

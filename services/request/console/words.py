@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from services.request.console.language import mark
+from services.request.documents.language import mark
 
 Tone = Literal["calm", "good", "busy", "warn", "bad"]
 

@@ -77,6 +77,7 @@ def make_context(settings: Settings) -> AppContext:
         languages=ticket_languages(settings),
         webhook_hosts=settings.webhook.host_list,
         webhook_loopback=settings.webhook.allow_loopback,
+        controller=settings.controller,
         alarm_thresholds=AlarmThresholds.from_settings(settings),
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 import pypdfium2
 import pytest
 
-from services.request.certificates.fonts import BASE, CJK, is_plain
+from services.request.documents.fonts import BASE, CJK, is_plain
 from services.request.certificates.pdf import as_pdf
 
 NAMES = (
