@@ -23,7 +23,9 @@ from shared.core.config import ControllerSettings
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import certificates, ticket_clocks
 from shared.domain.deadlines import Calendar
+from shared.domain.regimes import regime
 from shared.domain.ticket_lifecycle import UNDECIDED
+from shared.domain.ticket_scope import scope
 from shared.errors import Conflict
 
 LetterKind = Literal["receipt", "extension", "information", "completion", "refusal"]
@@ -120,9 +122,10 @@ def draft(
         extendable=facts.extendable,
         reason=facts.extension_reason or "",
         needed=f"[{spoken.gettext(mark('what you need from the person, and how they can send it'))}]",
+        clock_said=ticket.clock == "paused" or not regime(ticket.regime).pausable,
         completed=_day(ticket, ticket.required_since, spoken),
         model=ticket.model_id,
-        scope=spoken.gettext(_scope(ticket)),
+        scope=_scope(ticket, spoken),
         payload=spoken.gettext(_payload(ticket)),
         certificate=facts.certificate,
         note=ticket.decision_note or spoken.gettext(mark("We asked you for a proof, and received none in time.")),
@@ -148,17 +151,9 @@ def _facts(session: Session, ticket: Ticket) -> _Facts:
     )
 
 
-def _scope(ticket: Ticket) -> str:
-    """What the suppression covers, by what the person gave."""
-    if ticket.photos:
-        return mark(
-            "This covers questions that name you in any spelling of the names that you gave us, and pictures of you like "
-            "those that you gave us."
-        )
-    return mark(
-        "This covers questions that name you in any spelling of the names that you gave us. You gave us no photograph: "
-        "pictures of you are covered only as far as an answer would tell the facts that you gave us."
-    )
+def _scope(ticket: Ticket, spoken: Language) -> str:
+    covered = scope(names=len(ticket.subject_index), photographs=ticket.photos, facts=ticket.facts)
+    return " ".join(spoken.gettext(sentence) for sentence in covered)
 
 
 def _payload(ticket: Ticket) -> str:
