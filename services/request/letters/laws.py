@@ -9,7 +9,7 @@ inserted Article 12A; California Civil Code, sections 1798.105, 1798.120, 1798.1
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Final
+from typing import Any, Final, cast
 
 from services.request.documents.language import mark
 from shared.domain.regimes import RegimeName, regime
@@ -53,8 +53,8 @@ _GDPR: Final = LetterLaw(
     right=mark("Article 17 GDPR"),
     period=mark("We tell you what we have done by %(due)s at the latest (Article 12(3) GDPR)."),
     extendable=mark(
-        "If your request is complex, or there are many, the law allows us two further months; we would tell you so, with "
-        "the reasons, before the first month is over."
+        "If your request is complex, or there are many, the law allows us two further months; we would tell you so, "
+        "with the reasons, before the first month is over."
     ),
     verification=mark(
         "Before we act, we make sure that it is you who asks. Only where we have reasonable doubts do we ask you for "
@@ -62,8 +62,8 @@ _GDPR: Final = LetterLaw(
     ),
     extension=mark("We therefore need more time, until %(due)s at the latest (Article 12(3) GDPR)."),
     information=mark(
-        "We ask because we have reasonable doubts whether it is you who asks (Article 12(6) GDPR). We use what you send "
-        "us for this check alone."
+        "We ask because we have reasonable doubts whether it is you who asks (Article 12(6) GDPR). We use what you "
+        "send us for this check alone."
     ),
     clock=mark("The time for our answer stands still until we have received it."),
     recipients=mark(
@@ -72,10 +72,12 @@ _GDPR: Final = LetterLaw(
     ),
     remedies=(
         mark(
-            "You may lodge a complaint with a supervisory authority, in particular where you live or work, or where you "
-            "think that your rights were infringed (Article 77 GDPR)."
+            "You may lodge a complaint with a supervisory authority, in particular where you live or work, or where "
+            "you think that your rights were infringed (Article 77 GDPR)."
         ),
-        mark("You may also bring the matter before a court (Article 79 GDPR)."),
+        mark(
+            "You also have the right to a judicial remedy: you may bring the matter before a court (Article 79 GDPR)."
+        ),
     ),
     record="",
     kept_data="",
@@ -125,7 +127,7 @@ def _in_the_uk(law: LetterLaw) -> LetterLaw:
         if isinstance(value := getattr(law, member.name), str)
     }
     reasons = {code: replace(r, provision=r.provision.replace("GDPR", "UK GDPR")) for code, r in law.reasons.items()}
-    return replace(law, **texts, reasons=reasons)
+    return replace(law, **cast(Any, texts), reasons=reasons)
 
 
 _UK_GDPR: Final = replace(
@@ -135,9 +137,13 @@ _UK_GDPR: Final = replace(
     remedies=(
         mark("You may complain to us, at the address above (section 164A of the Data Protection Act 2018)."),
         mark(
-            "You may complain to the Information Commissioner (ico.org.uk; section 165 of the Data Protection Act 2018)."
+            "You may complain to the Information Commissioner (ico.org.uk; section 165 of the Data Protection Act "
+            "2018)."
         ),
-        mark("You may also bring the matter before a court (Article 79 UK GDPR)."),
+        mark(
+            "You also have the right to a judicial remedy: you may bring the matter before a court (Article 79 UK "
+            "GDPR)."
+        ),
     ),
 )
 
@@ -149,21 +155,21 @@ _CCPA: Final = LetterLaw(
         "1798.130(a)(2); 11 CCR 7021)."
     ),
     extendable=mark(
-        "If it is reasonably necessary, the law allows us another 45 days; we would tell you so, with the reason, before "
-        "the first 45 days are over."
+        "If it is reasonably necessary, the law allows us another 45 days; we would tell you so, with the reason, "
+        "before the first 45 days are over."
     ),
     verification=mark(
-        "Before we act, we compare what you told us with what we already hold, to make sure that it is you who asks. If "
-        "that is not enough, we ask you for more, use it for this check alone and delete it afterwards (11 CCR 7060). We "
-        "may refuse a request if we cannot verify who asks (11 CCR 7022(a))."
+        "Before we act, we compare what you told us with what we already hold, to make sure that it is you who asks. "
+        "If that is not enough, we ask you for more, use it for this check alone and delete it afterwards (11 CCR "
+        "7060). We may refuse a request if we cannot verify who asks (11 CCR 7022(a))."
     ),
     extension=mark(
-        "We therefore need more time, until %(due)s at the latest (California Civil Code, section 1798.130(a)(2); 11 CCR "
-        "7021(b))."
+        "We therefore need more time, until %(due)s at the latest (California Civil Code, section 1798.130(a)(2); 11 "
+        "CCR 7021(b))."
     ),
     information=mark(
-        "We ask because what we hold is not enough to verify that it is you who asks (11 CCR 7060). We use what you send "
-        "us for this check alone, and delete it afterwards."
+        "We ask because what we hold is not enough to verify that it is you who asks (11 CCR 7060). We use what you "
+        "send us for this check alone, and delete it afterwards."
     ),
     clock=mark(
         "The time for our answer goes on meanwhile, until %(due)s. If we cannot verify by then who asks, we may refuse "
@@ -176,8 +182,8 @@ _CCPA: Final = LetterLaw(
     ),
     remedies=(
         mark(
-            "You may file a complaint with the California Privacy Protection Agency (cppa.ca.gov; California Civil Code, "
-            "section 1798.199.45)."
+            "You may file a complaint with the California Privacy Protection Agency (cppa.ca.gov; California Civil "
+            "Code, section 1798.199.45)."
         ),
         mark(
             "You may also report the matter to the California Attorney General (oag.ca.gov; California Civil Code, "
@@ -186,17 +192,19 @@ _CCPA: Final = LetterLaw(
     ),
     record=mark("We keep a record of your request for at least 24 months, as the law requires (11 CCR 7101)."),
     kept_data=mark(
-        "What we keep for this reason we use for no other purpose, and what the reason does not cover we delete (11 CCR "
-        "7022(f))."
+        "What we keep for this reason we use for no other purpose, and what the reason does not cover we delete (11 "
+        "CCR 7022(f))."
     ),
     opt_out=mark(
-        "Would you like to opt out of the sale and the sharing of your personal information? You can do so at any time: "
-        "%(opt_out)s (California Civil Code, section 1798.120; 11 CCR 7022(g))."
+        "Would you like to opt out of the sale and the sharing of your personal information? You can do so at any "
+        "time: %(opt_out)s (California Civil Code, section 1798.120; 11 CCR 7022(g))."
     ),
     reasons={
         "transaction": Reason(
             mark("California Civil Code, section 1798.105(d)(1)"),
-            mark("The information is reasonably necessary to complete a transaction or to perform a contract with you."),
+            mark(
+                "The information is reasonably necessary to complete a transaction or to perform a contract with you."
+            ),
             keeps_data=True,
         ),
         "security": Reason(

@@ -12,7 +12,8 @@ Ground = Literal[
 ]
 RejectionCode = Literal[
     "freedom_of_expression", "legal_obligation", "public_health", "archiving", "legal_claims", "manifestly_unfounded",
-    "excessive", "no_match", "not_applicable", "insufficient_verification",
+    "excessive", "no_match", "not_applicable", "insufficient_verification", "transaction", "security", "debugging",
+    "electronic_communications", "research", "internal_use",
 ]  # fmt: skip
 
 IdentityMethod = Literal["account_login", "email_link", "id_document", "in_person", "representative", "other"]
@@ -106,7 +107,7 @@ class TicketApprove(StrictModel):
 
 
 class TicketReject(StrictModel):
-    """Articles 17(3) and 12 GDPR: why not, and what the person is told."""
+    """Why not, and what the person is told. Each law has its own reasons (`letters/laws.py`)."""
 
     code: RejectionCode
     note: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]

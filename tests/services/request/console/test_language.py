@@ -7,9 +7,9 @@ import pytest
 from babel.messages.pofile import read_po
 
 from services.request.console.language import FOLDER, choose_language
+from services.request.console.messages import collect
 from services.request.documents.catalogs import missing
 from services.request.documents.language import language
-from services.request.console.messages import collect
 from tests.support.api import People
 from tests.support.console import Browser
 
