@@ -1,7 +1,8 @@
 """The sentences of the console: `python -m services.request.console.messages` adds new ones to `languages/*.po`.
 
-They are in the templates and the code, and in the titles and the advice of problems, which error pages show. A new one
-has an empty translation, which a test reports; one that is no longer used is removed.
+They are in the templates and the code, in the titles and the advice of problems, which error pages show, and in what is
+said of a ticket's scope. A new one has an empty translation, which a test reports; one that is no longer used is
+removed.
 """
 
 from pathlib import Path
@@ -13,6 +14,7 @@ from babel.messages.pofile import read_po, write_po
 
 from services.request.console.language import FOLDER
 from services.request.problems.catalogue import ADVICE
+from shared.domain.ticket_scope import SENTENCES
 from shared.errors import problem_types
 
 CODE: Final = Path(__file__).parent
@@ -27,8 +29,8 @@ def collect() -> Catalog:
         catalog.add(message, context=context)
     for kind in problem_types().values():
         catalog.add(kind.title)
-    for advice in ADVICE.values():
-        catalog.add(advice)
+    for sentence in (*ADVICE.values(), *SENTENCES):
+        catalog.add(sentence)
     return catalog
 
 
