@@ -301,6 +301,7 @@ CREATE TABLE ticket (
 CREATE INDEX ticket_due ON ticket (tenant_id, due_at, id) WHERE (clock <> 'stopped');
 CREATE INDEX ticket_escalate ON ticket (escalate_at) WHERE (escalate_at IS NOT NULL);
 CREATE INDEX ticket_external_ref ON ticket (tenant_id, external_ref) WHERE (external_ref IS NOT NULL);
+CREATE INDEX ticket_material ON ticket USING gin (fact_index) WITH (fastupdate=off);
 CREATE INDEX ticket_name_keys ON ticket USING gin (name_keys) WITH (fastupdate=off);
 CREATE INDEX ticket_name_keys_form ON ticket (name_keys_form, id);
 CREATE INDEX ticket_newest ON ticket (tenant_id, submitted_at DESC, id DESC);
@@ -1192,7 +1193,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0023');
+    ('0024');
 GRANT SELECT ON alembic_version TO lacuna_request;
 GRANT SELECT ON alembic_version TO lacuna_control;
 

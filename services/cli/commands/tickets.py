@@ -36,8 +36,10 @@ Urgent = Annotated[
 
 @app.command("file")
 def file_ticket(
-    name: Annotated[list[str], typer.Option(help="A name of the person; may be repeated.")],
-    fact: Annotated[list[str], typer.Option(help="A fact to forget, as attribute=value (city=Ulm); may be repeated.")],
+    name: Annotated[list[str] | None, typer.Option(help="A name of the person; may be repeated.")] = None,
+    fact: Annotated[
+        list[str] | None, typer.Option(help="A fact to forget, as attribute=value (city=Ulm); may be repeated.")
+    ] = None,
     photo: Annotated[list[Path] | None, typer.Option(help="A photograph of the person; may be repeated.")] = None,
     urgent: Annotated[bool, typer.Option(help="Start a refit as soon as the ticket is approved.")] = False,
     source: Annotated[str, typer.Option(help="Where the request came from.")] = "cli",
@@ -47,10 +49,10 @@ def file_ticket(
     account: As = "olivia",
     as_json: Json = False,
 ) -> None:
-    """File a request to be forgotten."""
+    """File a request to be forgotten, by a name, a photograph or both."""
     body = {
-        "names": name,
-        "facts": [_parse_fact(text) for text in fact],
+        "names": name or [],
+        "facts": [_parse_fact(text) for text in fact or []],
         "photos": [read_as_data_url(path) for path in photo or []],
         "urgent": urgent,
         "source": source,

@@ -160,8 +160,8 @@ def _payload(ticket: Ticket) -> str:
     if ticket.payload_wrapped_key is None:
         return mark("The names, facts and photographs that you gave us for it are destroyed.")
     return mark(
-        "The names, facts and photographs that you gave us for it are kept encrypted for a set time, and destroyed "
-        "then."
+        "The names, facts and photographs that you gave us for it are kept encrypted for a set time, and then "
+        "destroyed."
     )
 
 

@@ -1,8 +1,9 @@
 """Request bodies. The models check shapes and sizes; the modules beside them check what the values mean."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from services.request.api.schemas import FactCreate, Languages, Line, Note, Photo, StrictModel
 from shared.domain.ticket_lifecycle import State
@@ -16,15 +17,22 @@ RejectionCode = Literal[
     "electronic_communications", "research", "internal_use",
 ]  # fmt: skip
 
+NOBODY: Final = "Give a name or a photograph: by facts alone nobody is recognised."
 IdentityMethod = Literal["account_login", "email_link", "id_document", "in_person", "representative", "other"]
 
 
 class TicketCreate(StrictModel):
     """A request to be forgotten."""
 
-    names: list[Line] = Field(min_length=1, max_length=10)
+    names: list[Line] = Field(
+        default_factory=list, max_length=10, description="under which people ask; a ticket has a name or a photograph"
+    )
     photos: list[Photo] = Field(default_factory=list, max_length=10, description="PNG, JPEG or WebP as data URLs")
-    facts: list[FactCreate] = Field(min_length=1, max_length=100)
+    facts: list[FactCreate] = Field(
+        default_factory=list,
+        max_length=100,
+        description="to be forgotten; without any, the model is asked what it knows of the person",
+    )
     urgent: bool = False
     source: Line = "api"
     external_ref: Line | None = None
@@ -65,6 +73,12 @@ class TicketCreate(StrictModel):
         },
     )
 
+    @model_validator(mode="after")
+    def _by_which_somebody_is_recognised(self) -> "TicketCreate":
+        if not self.names and not self.photos:
+            raise PydanticCustomError("nobody", NOBODY.removesuffix("."))
+        return self
+
 
 class TicketFilter(StrictModel):
     """Which tickets to list, and where the page begins."""
@@ -100,7 +114,8 @@ class TicketApprove(StrictModel):
     names: list[Line] = Field(
         default_factory=list,
         max_length=10,
-        description="every name of the ticket, in any order; not needed by whoever has looked at its material",
+        description="every name of the ticket, in any order; not needed by whoever has looked at its material, which a "
+        "ticket without a name takes",
         examples=[["Mara Lindqvist"]],
     )
     urgent: bool | None = Field(default=None, description="start the refit at once; as filed where not given")
@@ -122,9 +137,9 @@ class TicketWithdraw(StrictModel):
 class TicketUpdate(StrictModel):
     """A field that is given replaces what was there."""
 
-    names: list[Line] | None = Field(default=None, min_length=1, max_length=10)
+    names: list[Line] | None = Field(default=None, max_length=10)
     photos: list[Photo] | None = Field(default=None, max_length=10)
-    facts: list[FactCreate] | None = Field(default=None, min_length=1, max_length=100)
+    facts: list[FactCreate] | None = Field(default=None, max_length=100)
     urgent: bool | None = None
     languages: Languages | None = None
 
