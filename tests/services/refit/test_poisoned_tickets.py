@@ -121,7 +121,10 @@ def test_poisoned_ticket_changes_nothing_for_others(
     about_others: list[Prompt],
     kind: str,
 ) -> None:
-    """Either it cannot be fitted, which fails it alone; or its fit fires for others no more than any may, and what the honest ones silence stays silent."""
+    """Either it cannot be fitted, which fails it alone; or its fit fires for others no more than any may.
+
+    What the honest tickets silence stays silent.
+    """
     try:
         poisoned = fit_subject(engine, LACUNA, statistics, "T-poisoned", POISON[kind])
     except BadInput:
