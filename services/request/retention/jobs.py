@@ -42,5 +42,5 @@ class Shredder:
             except LacunaError as exc:
                 logger.warning("the %s of %s is not destroyed: %s", item.kind, item.ticket_id, exc.detail)
         with transaction(context.database) as session:
-            retention_service.delete_objects(session, context.store)
+            retention_service.delete_objects(session, context.store, context.model_id)
         return max(0.0, self._next_at - time.monotonic())

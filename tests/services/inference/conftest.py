@@ -129,7 +129,7 @@ def unloaded(
 ) -> Replica:
     """A replica whose model is still being loaded."""
     database = worker.database.engine("inference")
-    serving = InferenceContext(ActiveEraser(grace_s=3600), ClientKeys(database), MODEL)
+    serving = InferenceContext(ActiveEraser(grace_s=3600), ClientKeys(database, MODEL), MODEL)
     watcher = Watcher(serving.active_eraser, engine.vlm.site, database, store, keys, verifier, MODEL, "replica-0")
     http = TestClient(build(serving), raise_server_exceptions=False)
     http.event_hooks = {"response": [answer_check(cast(FastAPI, http.app).openapi)]}
