@@ -19,7 +19,7 @@ from sqlalchemy import Engine as Database
 from services.inference.active_eraser import ActiveEraser, Served
 from shared.artifacts import high_water_mark
 from shared.artifacts.erasers import load_verified_eraser
-from shared.artifacts.high_water_mark import HighWaterMark
+from shared.artifacts.high_water_mark import NO_MARK, HighWaterMark
 from shared.core import metrics
 from shared.core.clock import utc_now
 from shared.crypto.keyring import KeyRing
@@ -113,24 +113,34 @@ class Watcher:
 
     def _stale(self, wanted: rollouts.DesiredVersion | None) -> str | None:
         """Why the database is not trusted, if so: it is behind the high-water mark in the object store or in memory."""
-        here = HighWaterMark(wanted.generation, wanted.newest, 0) if wanted else HighWaterMark(0, -1, 0)
+        here = HighWaterMark(wanted.generation, wanted.newest, 0) if wanted else NO_MARK
         try:
             if self._mark is None or self._mark.shortfalls(here):
-                self._mark = replace(high_water_mark.read(self.store, self.keys, self.model_id), log_size=0)
-            high_water_mark.check(self._mark, here)
-        except StaleRestore as exc:
+                self._mark = self._checked_mark(here)
+        except (StaleRestore, IntegrityFailure) as exc:
             logger.error("%s", exc.detail)
-            return exc.detail
-        except IntegrityFailure as exc:
-            logger.error("%s", exc.detail)
-            self._mark = None
             return exc.detail
         except Unavailable as exc:
             if self._mark is None:
                 return f"It cannot be known yet whether the database is the newest: {exc.detail}"
             return None if not self._mark.shortfalls(here) else "The database went back to an older state."
-        self._mark = self._mark.raised_to(here)
+        self._mark = self._mark.raised_to(replace(here, epoch=self._mark.epoch))
         return None
+
+    def _checked_mark(self, here: HighWaterMark) -> HighWaterMark:
+        """The mark in the object store, without the size of the log, which a replica does not see.
+
+        Raises StaleRestore where the database is below it, or below what this replica has seen and nobody accepted.
+        """
+        stored = high_water_mark.read(self.store, self.keys, self.model_id)
+        stored.check(replace(here, log_size=stored.highest().log_size))
+        if self._mark is not None and stored.lost(self._mark):
+            behind = ", ".join(self._mark.shortfalls(here))
+            raise StaleRestore(
+                f"The database is older than what this replica has served, and so is its mark: {behind}. "
+                f"{high_water_mark.WAY_OUT}"
+            )
+        return replace(stored.highest(), log_size=0)
 
     def _follow(self, wanted: rollouts.DesiredVersion, served: Served | None) -> Served | None:
         """Load and serve the desired version; where that fails, keep the one in memory if it covers everybody."""

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from shared.core.config import Settings
+from shared.core.config import ControllerSettings, Settings
 from shared.crypto.keyring import KeyRing
 from shared.db.tenants import of_installation, of_tenant
 from shared.errors import BadInput
@@ -61,6 +61,7 @@ class AppContext:
     languages: tuple[str, ...] = ("en",)
     webhook_hosts: tuple[str, ...] = ("*",)
     webhook_loopback: bool = False  # for tests: plain HTTP to 127.0.0.1
+    controller: ControllerSettings = field(default_factory=ControllerSettings)
     alarm_thresholds: AlarmThresholds = field(default_factory=AlarmThresholds)
 
     def of_tenant(self, tenant: str, model_id: str) -> "AppContext":

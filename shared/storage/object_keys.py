@@ -70,6 +70,16 @@ def highwater_key(model: str) -> str:
     return f"highwater/{model}"
 
 
+def highwater_companions(model: str) -> str:
+    """Where the companions of the high-water mark stand: one for each publication and promotion, written once."""
+    return f"highwater-companions/{model}/"
+
+
+def highwater_companion_key(model: str, epoch: int, generation: int, version: int) -> str:
+    """The companion of one mark; of two keys, the greater one is of the later mark. `version` is -1 before any."""
+    return f"{highwater_companions(model)}{epoch:06d}-{generation:010d}-{version + 1:08d}"
+
+
 def checkpoint_key(size: int) -> str:
     """The signed checkpoint at `size` leaves."""
     return f"{CHECKPOINTS}{size:012d}"

@@ -11,11 +11,12 @@ from typing import Any
 import psycopg
 import pytest
 
+from shared.db.roles import SERVICES, role_name
 from shared.devstack import postgres
 from shared.devstack.ports import LOOPBACK
 from shared.storage.s3 import S3Store
 from tests.integration import kept_stack
-from tests.integration.kept_stack import BUCKET, ROLES, SECRET_FILES, Stack, lacuna_up, wait_until
+from tests.integration.kept_stack import BUCKET, SECRET_FILES, Stack, lacuna_up, wait_until
 from tests.integration.make_kept_stack import file_ticket, people
 
 pytestmark = pytest.mark.timeout(900)
@@ -95,7 +96,7 @@ def restore(backup: Backup, data: Path) -> None:
         (data / name).chmod(0o600)
     with kept_stack._private_servers(data) as (backends, store):
         with psycopg.connect(backends.database_url, autocommit=True) as connection:
-            for role in ROLES:
+            for role in map(role_name, SERVICES):
                 connection.execute(f"CREATE ROLE {role}".encode())
         subprocess.run(
             [kept_stack._tool("pg_restore"), "--no-owner", "--exit-on-error", "--single-transaction",

@@ -98,6 +98,9 @@ def fill(tenant: TenantPeople, database: Databases, number: int) -> Holdings:
     worker = Worker(database, tenant.model)
     held = tenant["officer"].post(f"/v1/tickets/{ticket}/hold", {"reason": "a claim in court"})
     assert held.status_code == 200, held.text
+    text = {"kind": "receipt", "language": "en", "text": f"We have your request. {tenant.tenant}"}
+    letter = tenant["officer"].post(f"/v1/tickets/{ticket}/letters", text)
+    assert letter.status_code == 200, letter.text
     worker.publish(number=number)
     webhook = _made(admin.post("/v1/webhooks", {"url": f"https://{tenant.tenant}.example.org/hook", "events": ["*"]}))
     assert admin.post(f"/v1/webhooks/{webhook}/test").status_code == 202
@@ -106,6 +109,7 @@ def fill(tenant: TenantPeople, database: Databases, number: int) -> Holdings:
     everybody = [each["id"] for each in admin.get("/v1/people").json()["items"]]
     ids = {
         "ticket_id": (ticket,),
+        "letter_id": (letter.json()["id"],),
         "number": (str(number),),
         "webhook_id": (webhook,),
         "person_id": (everybody[0],),

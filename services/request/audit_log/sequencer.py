@@ -54,12 +54,15 @@ class Sequencer:
     origin: str
     _tree: Tree | None = None
     _published: int | None = None
+    _compared_with_list: bool = False
 
     def run_once(self) -> int:
         """Assign positions to the leaves that wait, sign and publish; return how many leaves that were.
 
         Raises IntegrityFailure where the past is not what was signed, Unavailable where a backend cannot be reached.
         """
+        if not self._compared_with_list:
+            self._put_newest_back()
         try:
             with transaction(self.database) as session:
                 count = self._assign_positions(session) if audit_log.try_sequencer_lock(session) else 0
@@ -121,6 +124,20 @@ class Sequencer:
             raise IntegrityFailure(
                 f"The checkpoint in the object store ({stored.size} leaves) belongs to another history."
             )
+
+    def _put_newest_back(self) -> None:
+        """Once after the start: where the store lists a checkpoint above the newest note, that is the newest note.
+
+        So whoever deletes the note, or puts an older one back, does not make an old database look like the newest.
+        """
+        listed = max(self.store.list(CHECKPOINTS), key=_size, default="")
+        stored = self._stored()
+        if _size(listed) > (stored.size if stored else 0):
+            note = self.store.get(listed)
+            checkpoints.read(note.decode(errors="replace"), self.keys)
+            logger.warning("the newest checkpoint was missing from the object store: it is put back from %s", listed)
+            self.store.put(NEWEST_CHECKPOINT, note)
+        self._compared_with_list = True
 
     def _abandon(self, newest: LogCheckpoint | None) -> None:
         """Keep apart what was signed after `newest`, as evidence of the past that two people gave up, and go on.

@@ -17,6 +17,7 @@ from shared.db.models.erasers import DesiredState, EraserVersion, Promotion, Rep
 from shared.db.models.tickets import Ticket
 from shared.db.models.transparency import LogLeaf
 from shared.domain.ticket_lifecycle import CLOSED
+from shared.domain.ticket_scope import scope
 from shared.transparency.certificate_verifier import STATEMENT, LogEntryProof
 from shared.transparency.leaves import leaf_time
 from shared.transparency.media_types import PREDICATE_TYPE
@@ -80,6 +81,7 @@ def in_force(header: CertificateHeader, facts: CertificateFacts) -> dict[str, An
         "claim": CLAIM,
         "not_claimed": [*NOT_CLAIMED, *(f"The audit did not run: {name}." for name in report.get("not_run", []))],
         "ticket": _ticket(ticket) | {"completed_at": _iso(facts.completed_at)},
+        "scope": list(scope(names=len(ticket.subject_index), photographs=ticket.photos, facts=ticket.facts)),
         "deadline": _deadline(ticket, facts.completed_at),
         "model": {"id": ticket.model_id, "site": version.manifest.get("site")},
         "method": {"recipe": version.recipe, "kind": "activation steering at inference time"},

@@ -1,15 +1,16 @@
 """Compare the database with the high-water mark in the object store; let two people accept an older database.
 
 A database below its mark is refused until a newer backup is restored, or until two people accept what is lost: one asks
-with a reason, another confirms, and only for the mark and the checkpoint that stand in the object store then. Only the
-control loop lowers the mark (`jobs.py`). The sequencer keeps the abandoned checkpoints apart, as evidence, and goes on.
+with a reason, another confirms, once, and only for the mark and the checkpoint that stand in the object store then. A
+mark that is missing or was replaced by an older one is accepted in the same way. Only the control loop lowers the mark
+(`jobs.py`). The sequencer keeps the abandoned checkpoints apart, as evidence, and goes on.
 """
 
 import uuid
-from dataclasses import asdict
+from contextlib import suppress
 from hashlib import sha256
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Text, cast, func, select
 from sqlalchemy.orm import Session
 
 from services.request.auth.principals import Principal
@@ -39,9 +40,8 @@ def present(session: Session, model_id: str) -> HighWaterMark:
 def stale_reason(session: Session, context: AppContext) -> str | None:
     """Why the database cannot be used, in a sentence for the status; None where it can, or where nobody can say."""
     try:
-        high_water_mark.check(
-            high_water_mark.read(context.store, context.keys, context.model_id), present(session, context.model_id)
-        )
+        stored = high_water_mark.read(context.store, context.keys, context.model_id)
+        stored.check(present(session, context.model_id))
     except (StaleRestore, IntegrityFailure) as exc:
         return exc.detail
     except StoreUnavailable:
@@ -59,20 +59,22 @@ def model_of(context: AppContext, tenant: str) -> str:
 
 
 def ask(session: Session, context: AppContext, principal: Principal, reason: str) -> RestoreAcceptance:
-    """The first person asks to go on with this older database, for the model of `context`.
+    """The first person asks to go on with this database, for the model of `context`.
 
-    Raises Conflict where it is not older.
+    Raises Conflict where its mark stands, and it is not older.
     """
-    mark, now = high_water_mark.read(context.store, context.keys, context.model_id), present(session, context.model_id)
-    if not mark.shortfalls(now):
+    stored = high_water_mark.read(context.store, context.keys, context.model_id)
+    now = present(session, context.model_id)
+    with suppress(StaleRestore):
+        stored.check(now)
         raise Conflict("The database is not older than its mark: there is nothing to accept.")
     note = _stored_note(context.store)
     acceptance = RestoreAcceptance(
         id=uuid.uuid4(),
         model_id=context.model_id,
-        mark_sha256=high_water_mark.text_digest(context.store, context.model_id),
-        mark=asdict(mark),
-        present=asdict(now),
+        mark_sha256=stored.digest(),
+        mark=stored.highest().numbers(),
+        present=now.numbers(),
         checkpoint=note.decode(errors="replace"),
         checkpoint_sha256=sha256(note).hexdigest(),
         reason=reason,
@@ -96,7 +98,8 @@ def confirm(session: Session, context: AppContext, principal: Principal, accepta
     if acceptance.confirmed_at is not None:
         raise Conflict("It was confirmed already.")
     require_standing_request(acceptance.asked_at, utc_now())
-    if acceptance.mark_sha256 != high_water_mark.text_digest(context.store, acceptance.model_id):
+    stored = high_water_mark.read(context.store, context.keys, acceptance.model_id)
+    if acceptance.mark_sha256 != stored.digest():
         raise Conflict("The mark in the object store has changed since: ask again.")
     acceptance.confirmed_by, acceptance.confirmed_at = principal.owner, utc_now()
     session.flush()
@@ -106,7 +109,7 @@ def confirm(session: Session, context: AppContext, principal: Principal, accepta
 
 def is_abandoned(session: Session, note: bytes) -> bool:
     """Whether two people accepted that the signed checkpoint `note` is of a past that is lost."""
-    return find_accepted(session, RestoreAcceptance.checkpoint_sha256 == sha256(note).hexdigest()) is not None
+    return _find_accepted(session, RestoreAcceptance.checkpoint_sha256 == sha256(note).hexdigest()) is not None
 
 
 def get(session: Session, acceptance_id: uuid.UUID, *, lock: bool = False) -> RestoreAcceptance:
@@ -117,7 +120,21 @@ def get(session: Session, acceptance_id: uuid.UUID, *, lock: bool = False) -> Re
     return acceptance
 
 
-def find_accepted(session: Session, *conditions: ColumnElement[bool]) -> RestoreAcceptance | None:
+def find_unused(session: Session, model_id: str, digest: str) -> RestoreAcceptance | None:
+    """The acceptance of what has this digest (`StoredMark.digest`). Each is used once."""
+    used = select(LogLeaf.id).where(
+        LogLeaf.kind == "restore.used",
+        LogLeaf.subject == func.concat(RestoreAcceptance.model_id, "/", cast(RestoreAcceptance.id, Text)),
+    )
+    return _find_accepted(
+        session,
+        RestoreAcceptance.model_id == model_id,
+        RestoreAcceptance.mark_sha256 == digest,
+        ~used.exists(),
+    )
+
+
+def _find_accepted(session: Session, *conditions: ColumnElement[bool]) -> RestoreAcceptance | None:
     """An acceptance that a second person confirmed and that meets the conditions."""
     accepted = select(RestoreAcceptance).where(*conditions, RestoreAcceptance.confirmed_at.is_not(None))
     return session.scalar(accepted.limit(1))

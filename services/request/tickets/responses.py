@@ -21,6 +21,7 @@ from shared.db.repositories.tickets import FiledTicket
 from shared.domain.deadlines import Clock
 from shared.domain.regimes import regime
 from shared.domain.ticket_lifecycle import State
+from shared.domain.ticket_scope import scope
 
 
 class TicketSummary(ResponseModel):
@@ -125,6 +126,10 @@ class DisposalResponse(ResponseModel):
 class TicketResponse(TicketSummary):
     """A ticket with its clock and its history."""
 
+    scope: list[str] = Field(
+        description="What is covered, in plain words: names, photographs, facts.",
+        examples=[["No photograph was given: pictures are covered only by what answers say."]],
+    )
     identity_by: AccountName | None
     identity_method: str | None
     due: ClockResponse
@@ -197,6 +202,7 @@ def _ticket(
     return TicketResponse(
         **_summary(ticket),
         escalation=escalation,
+        scope=list(scope(names=len(ticket.subject_index), photographs=ticket.photos, facts=ticket.facts)),
         identity_by=ticket.identity_by,
         identity_method=ticket.identity_method,
         due=due,

@@ -17,7 +17,9 @@ from services.inference.app import InferenceContext, build
 from services.inference.authentication import ClientKeys
 from services.inference.engines.local import LocalEngine
 from services.inference.watcher import Watcher
+from shared.artifacts import high_water_mark
 from shared.artifacts.erasers import canonical
+from shared.artifacts.high_water_mark import NO_MARK
 from shared.crypto.keyring import KeyRing
 from shared.crypto.signing import Signer, Verifier
 from shared.db.repositories import audits, rollouts
@@ -131,6 +133,7 @@ def unloaded(
     database = worker.database.engine("inference")
     serving = InferenceContext(ActiveEraser(grace_s=3600), ClientKeys(database, MODEL), MODEL)
     watcher = Watcher(serving.active_eraser, engine.vlm.site, database, store, keys, verifier, MODEL, "replica-0")
+    high_water_mark.write(store, keys, MODEL, NO_MARK)  # as the control loop does before anything is published
     http = TestClient(build(serving), raise_server_exceptions=False)
     http.event_hooks = {"response": [answer_check(cast(FastAPI, http.app).openapi)]}
     return Replica(http, serving, watcher, worker, people, signer)

@@ -175,6 +175,69 @@ def test_altered_high_water_mark_is_refused(replica: Replica, erasers: dict[str,
     watcher.look()
     with pytest.raises(NotReady, match="cannot be read"):
         replica.context.active_eraser.current()
-    watcher.store.delete(f"highwater/{watcher.model_id}")
+
+
+def test_missing_high_water_mark_is_refused_once_something_was_published(
+    replica: Replica, erasers: dict[str, Eraser]
+) -> None:
+    """With or without its companions; a replica that has seen the mark goes on, for the database is not below it."""
+    watcher, model = replica.watcher, replica.watcher.model_id
+    replica.publish(erasers["empty"])
+    replica.watcher.look()
+    kept = watcher.store.get(f"highwater/{model}")
+    watcher.store.delete(f"highwater/{model}")
     watcher.look()
     assert replica.context.active_eraser.current().number == 0
+    watcher._mark = None  # another replica, or this one after a restart
+    watcher.look()
+    with pytest.raises(NotReady, match=r"mark is missing .* Put highwater/demo-vlm back .*lacuna restore"):
+        replica.context.active_eraser.current()
+    for key in list(watcher.store.list("highwater-companions/")):
+        watcher.store.delete(key)
+    watcher.look()
+    with pytest.raises(NotReady, match="mark is missing"):
+        replica.context.active_eraser.current()
+    watcher.store.put(f"highwater/{model}", kept)
+    watcher.look()
+    assert replica.context.active_eraser.current().number == 0
+
+
+def test_older_high_water_mark_is_refused(replica: Replica, erasers: dict[str, Eraser]) -> None:
+    """Its companions show a restarted replica that it is older; without them, a running one remembers."""
+    watcher, model = replica.watcher, replica.watcher.model_id
+    replica.publish(erasers["empty"])
+    older = watcher.store.get(f"highwater/{model}")
+    high_water_mark.write(watcher.store, watcher.keys, model, HighWaterMark(1, 0, 0))
+    replica.publish(erasers["one"])
+    high_water_mark.write(watcher.store, watcher.keys, model, HighWaterMark(2, 1, 0))
+    watcher.look()
+    seen = watcher._mark
+    with transaction(replica.worker.database.engine("admin")) as session:  # the database goes back as well
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text("UPDATE desired_state SET generation = 1"))
+    watcher.store.put(f"highwater/{model}", older)
+    for mark in (seen, None):
+        watcher._mark = mark
+        watcher.look()
+        with pytest.raises(NotReady, match=r"generation 1 \(it was 2\)"):
+            replica.context.active_eraser.current()
+    for key in list(watcher.store.list("highwater-companions/")):
+        watcher.store.delete(key)
+    watcher._mark = seen
+    watcher.look()
+    with pytest.raises(NotReady, match=r"what this replica has served, and so is its mark: generation 1 \(it was 2\)"):
+        replica.context.active_eraser.current()
+
+
+def test_replica_without_its_memory_refuses_a_mark_that_is_older_than_its_companions(
+    replica: Replica, erasers: dict[str, Eraser]
+) -> None:
+    """The database is the newest and the mark is not: that nobody takes the next old database for the newest."""
+    watcher, model = replica.watcher, replica.watcher.model_id
+    replica.publish(erasers["empty"])
+    older = watcher.store.get(f"highwater/{model}")
+    high_water_mark.write(watcher.store, watcher.keys, model, HighWaterMark(1, 0, 0))
+    watcher.store.put(f"highwater/{model}", older)
+    watcher.look()
+    with pytest.raises(NotReady, match=r"replaced by an older one: generation 0 \(it was 1\)"):
+        replica.context.active_eraser.current()

@@ -159,3 +159,25 @@ def test_leaf_is_appended_by_one_statement(database: Databases) -> None:
         audit_log.append_leaf(first, "olivia", "k", "s", {})
         second.execute(text("SET LOCAL lock_timeout = '1s'"))
         audit_log.append_leaf(second, "adam", "k", "s", {})
+
+
+@pytest.mark.parametrize("newest_note", ["deleted", "older"])
+def test_old_database_is_found_where_the_newest_note_is_deleted_or_an_older_one(
+    database: Databases, store: LocalStore, sequencer: Sequencer, happen: Callable[[int], None], newest_note: str
+) -> None:
+    """The checkpoints that the store lists say how far the log was signed; without leaves that wait as well."""
+    happen(2)
+    sequencer.run_once()
+    older = store.get(NEWEST_CHECKPOINT)
+    happen(3)
+    sequencer.run_once()
+    as_owner(database, "DELETE FROM log_checkpoint WHERE size = 5", "DELETE FROM log_leaf WHERE position >= 2")
+    store.delete(NEWEST_CHECKPOINT)
+    if newest_note == "older":
+        store.put(NEWEST_CHECKPOINT, older)
+    restarted = Sequencer(sequencer.database, store, LOG_SIGNER, [LOG_KEY], LOG_NAME)
+    assert restarted.run_once() == 0
+    assert checkpoints.read(store.get(NEWEST_CHECKPOINT).decode(), [LOG_KEY]).size == 5
+    happen(1)
+    with pytest.raises(IntegrityFailure, match="signed at 5 leaves, and here it ends at 2"):
+        restarted.run_once()

@@ -96,7 +96,7 @@ def test_old_database_is_refused_until_two_people_accept_it(
     assert people["viktor"].post(f"{path}/confirm").json()["state"] == "accepted"
     assert people["viktor"].post(f"{path}/confirm").status_code == 409
     now = raise_mark()
-    assert high_water_mark.read(store, keys, MODEL) == now
+    assert high_water_mark.read(store, keys, MODEL).mark == now
     assert people["ada"].get("/v1/status").json()["stale"] is None
     assert sequencer.run_once() > 0
     newest = checkpoints.read(store.get(NEWEST_CHECKPOINT).decode(), [KEY])
@@ -118,7 +118,7 @@ def test_acceptance_holds_once_and_for_one_mark(
     sequencer: Sequencer,
 ) -> None:
     path = f"/v1/restores/{people['rosa'].post('/v1/restores', WHY).json()['id']}"
-    mark = high_water_mark.read(store, keys, MODEL)
+    mark = high_water_mark.read(store, keys, MODEL).highest()
     high_water_mark.write(store, keys, MODEL, mark, SIGNER)  # the same numbers at another time
     assert people["viktor"].post(f"{path}/confirm").status_code == 409
     two = f"/v1/restores/{people['rosa'].post('/v1/restores', WHY).json()['id']}"
