@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from shared.core.clock import utc_now
 from shared.core.task_names import QUEUE_AUDIT, TASK_AUDIT
 from shared.db.models.audits import AuditRun
-from shared.db.models.erasers import EraserVersion
+from shared.db.models.erasers import EraserVersion, VersionTicket
 from shared.db.models.operations import Outbox
 from shared.db.repositories import leases
 from shared.db.repositories.audit_log import append_leaf
@@ -88,3 +88,15 @@ def list_audits(session: Session, version_id: uuid.UUID) -> list[AuditRun]:
     """The audits of the version, newest first."""
     query = select(AuditRun).where(AuditRun.version_id == version_id)
     return list(session.scalars(query.order_by(AuditRun.started_at.desc())))
+
+
+def newest_leaks(session: Session, ticket_id: str) -> list[dict[str, Any]]:
+    """What the newest audit that asked about the ticket brought out, by kind of question; empty without an audit."""
+    newest = (
+        select(AuditRun.report["ticket_verdicts"][ticket_id]["leaks"])
+        .join(VersionTicket, VersionTicket.version_id == AuditRun.version_id)
+        .where(VersionTicket.ticket_id == ticket_id, AuditRun.report["ticket_verdicts"].has_key(ticket_id))
+        .order_by(AuditRun.started_at.desc())
+        .limit(1)
+    )
+    return list(session.scalar(newest) or [])
