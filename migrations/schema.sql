@@ -359,6 +359,33 @@ CREATE INDEX material_check_ticket ON material_check (ticket_id);
 GRANT SELECT, INSERT ON material_check TO lacuna_request;
 GRANT SELECT ON material_check TO lacuna_control;
 
+-- A letter to the person as it was recorded. Its text is sealed; its key and its text are destroyed with time.
+CREATE TABLE letter (
+    id uuid NOT NULL,
+    ticket_id text NOT NULL,
+    kind text NOT NULL,
+    regime text NOT NULL,
+    language text NOT NULL,
+    edited boolean NOT NULL,
+    sealed bytea,
+    wrapped_key bytea,
+    sha256 text NOT NULL,
+    recorded_by text NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    destroyed_at timestamptz,
+    CONSTRAINT letter_pkey PRIMARY KEY (id),
+    CONSTRAINT letter_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    CONSTRAINT letter_kind_check CHECK (kind IN ('receipt', 'extension', 'information', 'completion', 'refusal')),
+    CONSTRAINT letter_sealed_or_destroyed CHECK (((sealed IS NULL) = (wrapped_key IS NULL)) AND ((sealed IS NULL) =
+        (destroyed_at IS NOT NULL)))
+);
+CREATE INDEX letter_sealed ON letter (recorded_at) WHERE (wrapped_key IS NOT NULL);
+CREATE INDEX letter_ticket ON letter (ticket_id, recorded_at);
+-- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
+-- The trigger guard runs guard_letter(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+GRANT SELECT, INSERT ON letter TO lacuna_request;
+GRANT SELECT, UPDATE (sealed, wrapped_key, destroyed_at) ON letter TO lacuna_control;
+
 -- The state changes that guard_ticket() allows.
 CREATE TABLE lifecycle_move (
     origin text NOT NULL,
@@ -1167,7 +1194,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0024');
+    ('0025');
 GRANT SELECT ON alembic_version TO lacuna_request;
 GRANT SELECT ON alembic_version TO lacuna_control;
 
@@ -1189,6 +1216,8 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON certificate
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON escalation
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON kit_opening
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON letter
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON lifecycle_move
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -1645,6 +1674,36 @@ BEGIN
 END $$;
 CREATE TRIGGER renew_name_keys BEFORE UPDATE OF subject_index ON ticket
     FOR EACH ROW EXECUTE FUNCTION renew_name_keys();
+
+-- A letter stays as it was recorded, until its key and its text are destroyed; not under a legal hold (LC006).
+CREATE FUNCTION guard_letter() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.destroyed_at IS NOT NULL THEN
+            RAISE EXCEPTION 'a new letter is not destroyed yet' USING ERRCODE = 'LC004';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF to_jsonb(NEW) - '{sealed,wrapped_key,destroyed_at}'::text[]
+        <> to_jsonb(OLD) - '{sealed,wrapped_key,destroyed_at}'::text[]
+        OR (NEW.sealed IS NOT NULL AND NEW.sealed IS DISTINCT FROM OLD.sealed) THEN
+        RAISE EXCEPTION 'a letter stays as it was recorded' USING ERRCODE = 'LC004';
+    END IF;
+    IF NEW.destroyed_at IS NULL AND NEW.wrapped_key <> OLD.wrapped_key
+        AND NOT EXISTS (SELECT 1 FROM rewrap WHERE finished_at IS NULL) THEN
+        RAISE EXCEPTION 'the key of a letter is replaced by a key rotation alone' USING ERRCODE = 'LC004';
+    END IF;
+    IF NEW.destroyed_at IS NOT NULL AND OLD.destroyed_at IS NULL
+        AND EXISTS (SELECT 1 FROM ticket_hold WHERE ticket_id = NEW.ticket_id AND released_at IS NULL) THEN
+        RAISE EXCEPTION 'a letter is kept under a legal hold' USING ERRCODE = 'LC006';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON letter
+    FOR EACH ROW EXECUTE FUNCTION guard_letter();
 
 -- A legal hold begins unreleased. It is released and never changed.
 CREATE FUNCTION guard_hold() RETURNS trigger

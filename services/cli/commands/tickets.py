@@ -150,7 +150,7 @@ def material(
 @app.command()
 def reject(
     ticket: TicketId,
-    code: Annotated[str, typer.Option(help="The reason as a code (Article 17(3) or 12 GDPR), such as no_match.")],
+    code: Annotated[str, typer.Option(help="The reason as a code, such as no_match; each law has its own.")],
     note: Annotated[str, typer.Option(help="The reason in words, as the person reads it.")],
     data: Data = DATA_FOLDER,
     account: As = "olivia",
@@ -264,7 +264,7 @@ def clock(ticket: TicketId, data: Data = DATA_FOLDER, account: As = "olivia", as
 
 @app.command()
 def letter(ticket: TicketId, data: Data = DATA_FOLDER, account: As = "olivia", as_json: Json = False) -> None:
-    """Print the letter to a person whose ticket is rejected (Article 12(4) GDPR)."""
+    """Print the letter to a person whose ticket is rejected; `lacuna letter` has all letters."""
     answer = request_client(data, account).get(f"/v1/tickets/{ticket}/letter")
     print_answer(answer, as_json, lambda notice: console.print(notice["letter"]))
 

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 
 from services.request.context import AppContext
+from services.request.letters import service as letters_service
 from services.request.retention import service as retention_service
 from services.request.retention.service import Retention
 from shared.db.session import transaction
@@ -43,4 +44,6 @@ class Shredder:
                 logger.warning("the %s of %s is not destroyed: %s", item.kind, item.ticket_id, exc.detail)
         with transaction(context.database) as session:
             retention_service.delete_objects(session, context.store)
+            if self.retention.letters is not None:
+                letters_service.destroy_old(session, context.model_id, self.retention.letters)
         return max(0.0, self._next_at - time.monotonic())

@@ -35,10 +35,14 @@ SealedObject = Literal["payload", "kit"]
 
 @dataclass(frozen=True)
 class Retention:
-    """How long payloads are kept after the end of a ticket, and kits once made (None: while it is in force)."""
+    """How long payloads and letters are kept after the end of a ticket, and kits once made.
+
+    None: a kit is kept while its ticket is in force, a letter for good.
+    """
 
     payload: timedelta = timedelta(days=30)
     kit: timedelta | None = None
+    letters: timedelta | None = None
 
     @property
     def look_every_s(self) -> float:

@@ -13,7 +13,8 @@ Ground = Literal[
 ]
 RejectionCode = Literal[
     "freedom_of_expression", "legal_obligation", "public_health", "archiving", "legal_claims", "manifestly_unfounded",
-    "excessive", "no_match", "not_applicable", "insufficient_verification",
+    "excessive", "no_match", "not_applicable", "insufficient_verification", "transaction", "security", "debugging",
+    "electronic_communications", "research", "internal_use",
 ]  # fmt: skip
 
 NOBODY: Final = "Give a name or a photograph: by facts alone nobody is recognised."
@@ -121,7 +122,7 @@ class TicketApprove(StrictModel):
 
 
 class TicketReject(StrictModel):
-    """Articles 17(3) and 12 GDPR: why not, and what the person is told."""
+    """Why not, and what the person is told. Each law has its own reasons (`letters/laws.py`)."""
 
     code: RejectionCode
     note: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
