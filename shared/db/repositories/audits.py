@@ -120,3 +120,15 @@ def last_full_figures(session: Session, ticket_id: str) -> FullFigures | None:
     )
     found = session.execute(query).first()
     return FullFigures(found[0], found[1], dict(found[2])) if found is not None else None
+
+
+def newest_leaks(session: Session, ticket_id: str) -> list[dict[str, Any]]:
+    """What the newest audit that asked about the ticket brought out, by kind of question; empty without an audit."""
+    newest = (
+        select(AuditRun.report["ticket_verdicts"][ticket_id]["leaks"])
+        .join(VersionTicket, VersionTicket.version_id == AuditRun.version_id)
+        .where(VersionTicket.ticket_id == ticket_id, AuditRun.report["ticket_verdicts"].has_key(ticket_id))
+        .order_by(AuditRun.started_at.desc())
+        .limit(1)
+    )
+    return list(session.scalar(newest) or [])
