@@ -630,6 +630,7 @@ CREATE TABLE fit_rows (
     sha256 text NOT NULL,
     wrapped_key bytea,
     created_at timestamptz NOT NULL,
+    material text,
     CONSTRAINT fit_rows_pkey PRIMARY KEY (model_id, ticket_id, digest),
     CONSTRAINT fit_rows_model_id_fkey FOREIGN KEY (model_id) REFERENCES model(id),
     CONSTRAINT fit_rows_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id)
@@ -1235,7 +1236,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0025');
+    ('0026');
 GRANT SELECT ON alembic_version TO lacuna_request;
 GRANT SELECT ON alembic_version TO lacuna_control;
 

@@ -68,11 +68,12 @@ DEPLOYING: Final = mark(
     "do."
 )
 FAILED: Final = mark(
-    "Its own audit still found what should be forgotten, or the refit failed: the history says which. A new refit "
-    "tries again."
+    "Its own audit still found what should be forgotten, or the refit failed: the history says which. Each refit tries "
+    "it again as it is. If you correct its material, another person approves it, and it is fitted anew."
 )
 SET_ASIDE: Final = mark(
-    "A version failed its audit because of this request, and was built again without it. Order a refit to try it again."
+    "A version failed its audit because of this request, and was built again without it. Correct its material, which "
+    "another person then approves, or order a refit to try it again as it is."
 )
 
 

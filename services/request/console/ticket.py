@@ -183,10 +183,10 @@ def _actions(visit: Visit, ticket: TicketResponse) -> dict[str, bool]:
     undecided, sealed = ticket.state in UNDECIDED, ticket.payload == "sealed"
     can: dict[str, tuple[Any, bool]] = {
         "approve": (tickets.approve, is_allowed(ticket.state, "approve")),
-        "look": (tickets.show_material, undecided and sealed),
+        "look": (tickets.show_material, (undecided or ticket.state == "failed") and sealed),
         "reject": (tickets.reject, is_allowed(ticket.state, "reject")),
         "identify": (tickets.identify_ticket, undecided),
-        "edit": (tickets.edit_ticket, undecided and sealed),
+        "edit": (tickets.edit_ticket, (undecided or _may_be_corrected(ticket)) and sealed),
         "extend": (tickets.extend_ticket, ticket.due.extendable and ticket.clock != "stopped"),
         "distinguish": (tickets.distinguish_ticket, is_allowed(ticket.state, "distinguish")),
         "hold": (tickets.hold_ticket, ticket.hold is None and (sealed or ticket.kit)),
@@ -198,6 +198,10 @@ def _actions(visit: Visit, ticket: TicketResponse) -> dict[str, bool]:
         "certificate": (certificates.certificate, True),
     }
     return {name: possible and visit.may(operation) for name, (operation, possible) in can.items()}
+
+
+def _may_be_corrected(ticket: TicketResponse) -> bool:
+    return is_allowed(ticket.state, "amend") and ticket.required_since is None
 
 
 def _reason(form: FormDep) -> ReasonBody:

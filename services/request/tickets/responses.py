@@ -3,7 +3,7 @@
 No model holds personal data: a ticket is named by its id. Only a notice has the words that an officer wrote.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from services.request.audit_kits.responses import FactResponse
 from services.request.tickets.escalations import highest_steps
 from services.request.tickets.legal_holds import open_hold
 from shared.db.models.tickets import Disposal, Ticket, TicketClock, TicketEvent, TicketHold
-from shared.db.repositories import ticket_clocks
+from shared.db.repositories import audits, ticket_clocks
 from shared.db.repositories import tickets as tickets_repository
 from shared.db.repositories.tickets import FiledTicket
 from shared.domain.deadlines import Clock
@@ -113,6 +113,23 @@ class TicketEventResponse(ResponseModel):
     note: str | None
 
 
+class LeakResponse(ResponseModel):
+    """A kind of question that told something of the person in the last audit of a ticket that failed."""
+
+    questions: Literal["forget", "test", "attacks"] = Field(
+        description="In wordings of the fit (`forget`), in held-out ones (`test`), or as an attack."
+    )
+    by: str = Field(
+        description="How the person was meant: `name` or `portrait`; of attacks their family.", examples=["portrait"]
+    )
+    fact: int | None = Field(
+        description="The place of the fact in the ticket's material, from 1; null for an attack, and for what only the "
+        "model knows."
+    )
+    asked: int = Field(examples=[12])
+    told: int = Field(examples=[3])
+
+
 class DisposalResponse(ResponseModel):
     """An object of a ticket that was destroyed: its key first, then itself."""
 
@@ -129,6 +146,9 @@ class TicketResponse(TicketSummary):
     scope: list[str] = Field(
         description="What is covered, in plain words: names, photographs, facts.",
         examples=[["No photograph was given: pictures are covered only by what answers say."]],
+    )
+    leaks: list[LeakResponse] = Field(
+        description="Of a ticket that failed or is exposed again: which kinds of questions told something."
     )
     identity_by: AccountName | None
     identity_method: str | None
@@ -182,6 +202,7 @@ def ticket_response(session: Session, ticket: Ticket) -> TicketResponse:
         escalation=highest_steps(session, [ticket.id]).get(ticket.id),
         hold=open_hold(session, ticket.id),
         disposals=tickets_repository.list_disposals(session, ticket.id),
+        leaks=audits.newest_leaks(session, ticket.id) if ticket.state in ("failed", "regressed") else (),
     )
 
 
@@ -198,11 +219,13 @@ def _ticket(
     escalation: int | None = None,
     hold: TicketHold | None = None,
     disposals: Sequence[Disposal] = (),
+    leaks: Sequence[Mapping[str, Any]] = (),
 ) -> TicketResponse:
     return TicketResponse(
         **_summary(ticket),
         escalation=escalation,
         scope=list(scope(names=len(ticket.subject_index), photographs=ticket.photos, facts=ticket.facts)),
+        leaks=[LeakResponse(**leak) for leak in leaks],
         identity_by=ticket.identity_by,
         identity_method=ticket.identity_method,
         due=due,

@@ -119,7 +119,7 @@ def round_jobs(settings: Settings, context: AppContext, sequencer: Sequencer) ->
         return Job(name, PerTenant(context, make).run)
 
     def issue(of_tenant: AppContext) -> Run:
-        issuer = CertificateIssuer(sequencer, of_tenant.model_id, of_tenant.database)
+        issuer = CertificateIssuer(sequencer, of_tenant.model_id, of_tenant.database, of_tenant.controller)
         return partial(certificates_jobs.issue, issuer)
 
     jobs = [

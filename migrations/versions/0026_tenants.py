@@ -5,8 +5,8 @@ Everything that was written before belongs to the first tenant, `default`, whose
 
 from alembic import op
 
-revision = "0025"
-down_revision = "0024"
+revision = "0026"
+down_revision = "0025"
 
 MODELS = """
 ALTER TABLE model ADD COLUMN in_use boolean DEFAULT false NOT NULL;
