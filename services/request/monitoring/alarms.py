@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from services.request.context import AlarmThresholds
 from services.request.monitoring.checks import NAMES, OF_MODEL, find_overdue
-from services.request.webhooks.service import enqueue
+from services.request.webhooks.service import enqueue, wants
 from shared.core.clock import utc_now
 from shared.db.models.operations import Alarm
 from shared.db.models.webhooks import Webhook
@@ -54,6 +54,6 @@ def _record(session: Session, model_id: str, what: str, alarm: uuid.UUID, name: 
     tenant = models.tenant_of(session, model_id)
     hooks = select(Webhook).where(Webhook.tenant_id == tenant, Webhook.disabled_at.is_(None))
     for hook in session.scalars(hooks):
-        if f"alarm.{what}" in hook.events or "*" in hook.events:
+        if wants(hook, f"alarm.{what}"):
             data = {"alarm": name, "model": model_id, "sentence": sentence}
             enqueue(session, hook, f"alarm.{what}", data, utc_now().isoformat())

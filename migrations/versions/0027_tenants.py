@@ -5,8 +5,8 @@ Everything that was written before belongs to the first tenant, `default`, whose
 
 from alembic import op
 
-revision = "0026"
-down_revision = "0025"
+revision = "0027"
+down_revision = "0026"
 
 MODELS = """
 ALTER TABLE model ADD COLUMN in_use boolean DEFAULT false NOT NULL;
