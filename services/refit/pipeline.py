@@ -26,7 +26,6 @@ from shared.core.clock import utc_now
 from shared.db.models.refits import StoredTicketFit
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import erasers
-from shared.domain.accounts import DEFAULT_TENANT
 from shared.domain.prompts import Prompt
 from shared.erasure.assembly import assemble
 from shared.erasure.base_statistics import BaseStatistics
@@ -75,6 +74,7 @@ def refit(context: RefitContext, run: RunRecord, progress: Progress, recipe: str
     for note in retain_side.notes:
         logger.info("refit %s: %s", run.short_id, note)
     digest = context.statistics_digest(retain_side)
+    tickets = [*tickets, *run.tickets_to_retry(digest)]
     same_statistics = (
         recipe is None and latest is not None and latest.usable and latest.manifest.get("statistics") == digest
     )
@@ -197,7 +197,7 @@ def _fit_or_fail(
     key = rows_key(ticket.tenant_id, context.model_id, ticket.id, digest, f"{run.short_id}.{run.fence}")
     sealed = context.keys.seal(fit.to_bytes(), key)
     context.store.put(key, sealed.blob)
-    run.add_fit(ticket.id, digest, key, hashlib.sha256(sealed.blob).hexdigest(), sealed.wrapped_key)
+    run.add_fit(ticket, digest, key, hashlib.sha256(sealed.blob).hexdigest(), sealed.wrapped_key)
     return fit
 
 
@@ -280,7 +280,7 @@ def _publish(
         eraser,
         {
             "model": context.model_id,
-            "tenant": DEFAULT_TENANT,
+            "tenant": run.tenant,
             "number": number,
             "run": run.run_id,
             "created_at": utc_now().isoformat(),

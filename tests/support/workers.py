@@ -2,7 +2,9 @@
 
 import uuid
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from sqlalchemy.orm import Session
 
 from shared.db.repositories import audits, erasers, refits, rollouts
 from shared.db.session import transaction
@@ -18,28 +20,31 @@ class Claim(NamedTuple):
 
 
 class Worker:
-    """Writes the rows that the workers and a replica write, each under its own database role."""
+    """Writes the rows that the workers and a replica of `model` write, each under its own database role."""
 
-    def __init__(self, database: Databases) -> None:
-        self.database = database
+    def __init__(self, database: Databases, model: str = MODEL) -> None:
+        self.database, self.model = database, model
 
     def claim(self, run: str | None = None, kind: str = "urgent", lease_s: float = 30.0) -> Claim:
         """Claim a refit run; a new one if `run` is None."""
         run = run or str(uuid.uuid4())
         with transaction(self.database.engine("refit")) as session:
-            claim = refits.claim_run(session, run, MODEL, kind, lease_s=lease_s)
+            claim = refits.claim_run(session, run, self.model, kind, lease_s=lease_s)
         assert claim is not None
         return Claim(run, claim.fence)
 
-    def publish(self, *tickets: str, verdict: str | None = "passed") -> int:
-        """Publish a version that covers `tickets` and return its number; audited, unless `verdict` is None."""
+    def publish(self, *tickets: str, verdict: str | None = "passed", number: int | None = None) -> int:
+        """Publish a version that covers `tickets` and return its number; audited, unless `verdict` is None.
+
+        The number is the next one where none is given.
+        """
         run, fence = self.claim()
         with transaction(self.database.engine("refit")) as session:
-            number = erasers.next_version_number(session, MODEL)
+            number = erasers.next_version_number(session, self.model) if number is None else number
             for ticket in tickets:
                 refits.set_ticket_outcome(session, run, fence, ticket, "fitted")
             new = erasers.NewVersion(
-                model_id=MODEL,
+                model_id=self.model,
                 number=number,
                 recipe="lacuna",
                 object_key=f"erasers/{number}",
@@ -56,10 +61,21 @@ class Worker:
             self.audit(str(version.id), verdict)
         return number
 
-    def audit(self, version: str, verdict: str, revealed: float = 0.0, set_aside: Sequence[str] = ()) -> None:
+    def version_id(self, session: Session, number: int) -> uuid.UUID:
+        """The id of version `number`."""
+        return erasers.get_version(session, self.model, number).id
+
+    def audit(
+        self,
+        version: str,
+        verdict: str,
+        revealed: float = 0.0,
+        set_aside: Sequence[str] = (),
+        leaks: Sequence[dict[str, Any]] = (),
+    ) -> None:
         """Finish an audit of the version in which each ticket's facts are still revealed in the share `revealed`.
 
-        `set_aside`: the tickets because of which alone it failed.
+        `set_aside`: the tickets because of which alone it failed; `leaks`: by which kinds of questions, for each.
         """
         audit = str(uuid.uuid4())
         figures = {"forget": {"n": 8, "told_after": revealed}, "test": {"n": 8, "told_after": revealed}}
@@ -81,7 +97,9 @@ class Worker:
                     "claim": "",
                     "tickets": dict.fromkeys(covered, figures),
                     "set_aside": list(set_aside),
-                    "ticket_verdicts": {ticket: {"reason": f"{ticket} is weak"} for ticket in set_aside},
+                    "ticket_verdicts": {
+                        ticket: {"reason": f"{ticket} is weak", "leaks": list(leaks)} for ticket in set_aside
+                    },
                 },
             )
 
@@ -91,7 +109,7 @@ class Worker:
             rollouts.record_replica_state(
                 session,
                 "replica-0",
-                MODEL,
+                self.model,
                 generation=generation,
                 version_number=number,
                 state=state,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final, Literal
 
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from services.request.audit_log.sequencer import Sequencer
@@ -19,6 +19,7 @@ from services.request.certificates import statement as certificates_statement
 from services.request.certificates.statement import CertificateFacts, CertificateHeader
 from services.request.erasers.rollouts import is_rolled_out
 from shared.core.clock import utc_now
+from shared.core.config import ControllerSettings
 from shared.db.models.erasers import DesiredState, EraserVersion, Promotion, VersionTicket
 from shared.db.models.tickets import Ticket
 from shared.db.models.transparency import Certificate, LogCheckpoint, LogLeaf
@@ -70,12 +71,14 @@ class CertificateIssuer:
 
     sequencer: Sequencer
     model_id: str
+    database: Engine  # of the tenant for which the model is served
+    controller: ControllerSettings = field(default_factory=ControllerSettings)
     _settled: tuple[int, int] | None = None  # (leaves, generation) at which nothing was left to do
     _coverage: dict[uuid.UUID, Coverage] = field(default_factory=dict)
 
     def run_once(self) -> int:
         """Issue and suspend what is due, a batch at most; return how many certificates that were."""
-        with transaction(self.sequencer.database) as session:
+        with transaction(self.database) as session:
             state = rollouts.desired_state(session, self.model_id)
             if state is None:
                 return 0
@@ -85,7 +88,7 @@ class CertificateIssuer:
             due = certificates.tickets_to_certify(session, self.model_id, state.version_id, BATCH)
         issued = 0
         for ticket_id in due:
-            with transaction(self.sequencer.database) as session:
+            with transaction(self.database) as session:
                 issued += self._certify(session, ticket_id)
         if not due:
             self._settled = position
@@ -168,7 +171,14 @@ class CertificateIssuer:
             coverage=self._coverage_part(session, version.id, ticket.id),
             log=self._log_part(session, checkpoint, [*decisive, *logged.disposals]),
             disposals=logged.disposals,
+            in_full=audits_repository.last_full_figures(session, ticket.id),
+            controller=self._controller(),
         )
+
+    def _controller(self) -> dict[str, str] | None:
+        """Who is responsible, where the settings name somebody."""
+        named = {"name": self.controller.name, "address": self.controller.address, "contact": self.controller.contact}
+        return {name: text for name, text in named.items() if text} if self.controller.name else None
 
     def _issue(
         self,
