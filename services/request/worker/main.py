@@ -21,6 +21,7 @@ from services.request.key_rotation.jobs import RewrapJob
 from services.request.monitoring import jobs as monitoring_jobs
 from services.request.monitoring import pings
 from services.request.monitoring.figures import DatabaseFigures
+from services.request.refits import jobs as refits_jobs
 from services.request.refits.jobs import MissedNightlyRun, NightlySchedule
 from services.request.restores.jobs import HighWaterMarkJob
 from services.request.retention.jobs import Shredder
@@ -115,6 +116,7 @@ def round_jobs(settings: Settings, context: AppContext, sequencer: Sequencer) ->
     jobs = [
         Job("high-water mark", HighWaterMarkJob(context, sequencer.signer).run),
         Job("missed nightly refit", MissedNightlyRun(context, schedule).run),
+        Job("first refit", partial(refits_jobs.retry_first_refit, context)),
         Job("outbox", outbox.Relay(context.database, queue).run, heartbeat="relay"),
         Job("break-glass", partial(break_glass_jobs.expire, context)),
     ]
