@@ -67,7 +67,7 @@ def _reseal(store: ObjectStore, context: context.AppContext, ticket: Ticket, bod
     if body.photos is not None:
         photos = [intake.read_photo(number, text) for number, text in enumerate(body.photos, 1)]
     key = edited_key(ticket.tenant_id, ticket.id, ticket.version + 1)
-    sealed = context.keys.seal(pack_subject(names, photos, facts), key)
+    sealed = context.keys.seal(pack_subject(names, photos, facts), key, shreddable=True)
     store.put(key, sealed.blob)
     old, ticket.payload_key = ticket.payload_key, key
     ticket.payload_sha256 = hashlib.sha256(sealed.blob).hexdigest()

@@ -23,6 +23,8 @@ from services.request.monitoring import pings
 from services.request.monitoring.figures import DatabaseFigures
 from services.request.refits.jobs import MissedNightlyRun, NightlySchedule
 from services.request.restores.jobs import HighWaterMarkJob
+from services.request.retention.compaction import Compactor
+from services.request.retention.existing_keys import ExistingKeysJob
 from services.request.retention.jobs import Shredder
 from services.request.retention.service import Retention
 from services.request.tickets import jobs as tickets_jobs
@@ -142,6 +144,8 @@ def background_jobs(settings: Settings, context: AppContext) -> list[Job]:
         Job("imports", ImportJobRunner(context).run_all),
         Job("key rotation", RewrapJob(context.database, context.store, context.keys).run),
         Job("names", NameKeysJob(context).run),
+        Job("existing keys", ExistingKeysJob(context).run),
+        Job("compaction", Compactor(context.database, settings.s3.compact).run),
         Job("calendars", CalendarJob(context).run),
     ]
     timestamper = Timestamper.from_settings(settings, context.database, context.store)
