@@ -301,6 +301,7 @@ CREATE TABLE ticket (
 CREATE INDEX ticket_due ON ticket (tenant_id, due_at, id) WHERE (clock <> 'stopped');
 CREATE INDEX ticket_escalate ON ticket (escalate_at) WHERE (escalate_at IS NOT NULL);
 CREATE INDEX ticket_external_ref ON ticket (tenant_id, external_ref) WHERE (external_ref IS NOT NULL);
+CREATE INDEX ticket_material ON ticket USING gin (fact_index) WITH (fastupdate=off);
 CREATE INDEX ticket_name_keys ON ticket USING gin (name_keys) WITH (fastupdate=off);
 CREATE INDEX ticket_name_keys_form ON ticket (name_keys_form, id);
 CREATE INDEX ticket_newest ON ticket (tenant_id, submitted_at DESC, id DESC);
@@ -358,6 +359,34 @@ CREATE INDEX material_check_ticket ON material_check (ticket_id);
 -- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
 GRANT SELECT, INSERT ON material_check TO lacuna_request;
 GRANT SELECT ON material_check TO lacuna_control;
+
+-- A letter to the person as it was recorded. Its text is sealed; its key and its text are destroyed with time.
+CREATE TABLE letter (
+    id uuid NOT NULL,
+    ticket_id text NOT NULL,
+    kind text NOT NULL,
+    regime text NOT NULL,
+    language text NOT NULL,
+    edited boolean NOT NULL,
+    sealed bytea,
+    wrapped_key bytea,
+    sha256 text NOT NULL,
+    recorded_by text NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    destroyed_at timestamptz,
+    CONSTRAINT letter_pkey PRIMARY KEY (id),
+    CONSTRAINT letter_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    CONSTRAINT letter_kind_check CHECK (kind IN ('receipt', 'extension', 'information', 'completion', 'refusal')),
+    CONSTRAINT letter_sealed_or_destroyed CHECK (((sealed IS NULL) = (wrapped_key IS NULL)) AND ((sealed IS NULL) =
+        (destroyed_at IS NOT NULL)))
+);
+CREATE INDEX letter_sealed ON letter (recorded_at) WHERE (wrapped_key IS NOT NULL);
+CREATE INDEX letter_ticket ON letter (ticket_id, recorded_at);
+-- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
+-- The trigger guard runs guard_letter(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+-- The trigger retired runs retire_letter_key(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+GRANT SELECT, INSERT ON letter TO lacuna_request;
+GRANT SELECT, UPDATE (sealed, wrapped_key, destroyed_at) ON letter TO lacuna_control;
 
 -- The state changes that guard_ticket() allows.
 CREATE TABLE lifecycle_move (
@@ -515,7 +544,7 @@ CREATE TABLE retired_key (
     destroyed_at timestamptz,
     CONSTRAINT retired_key_name_key UNIQUE (name),
     CONSTRAINT retired_key_pkey PRIMARY KEY (id),
-    CONSTRAINT retired_key_object_check CHECK (object IN ('payload', 'kit', 'rows', 'import'))
+    CONSTRAINT retired_key_object_check CHECK (object IN ('payload', 'kit', 'rows', 'import', 'letter'))
 );
 CREATE INDEX retired_key_waiting ON retired_key (id) WHERE (destroyed_at IS NULL);
 -- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
@@ -1190,7 +1219,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0023');
+    ('0025');
 GRANT SELECT ON alembic_version TO lacuna_request;
 GRANT SELECT ON alembic_version TO lacuna_control;
 
@@ -1212,6 +1241,8 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON certificate
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON escalation
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON kit_opening
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON letter
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE INSERT OR DELETE OR UPDATE OR TRUNCATE ON lifecycle_move
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -1676,6 +1707,36 @@ END $$;
 CREATE TRIGGER renew_name_keys BEFORE UPDATE OF subject_index ON ticket
     FOR EACH ROW EXECUTE FUNCTION renew_name_keys();
 
+-- A letter stays as it was recorded, until its key and its text are destroyed; not under a legal hold (LC006).
+CREATE FUNCTION guard_letter() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.destroyed_at IS NOT NULL THEN
+            RAISE EXCEPTION 'a new letter is not destroyed yet' USING ERRCODE = 'LC004';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF to_jsonb(NEW) - '{sealed,wrapped_key,destroyed_at}'::text[]
+        <> to_jsonb(OLD) - '{sealed,wrapped_key,destroyed_at}'::text[]
+        OR (NEW.sealed IS NOT NULL AND NEW.sealed IS DISTINCT FROM OLD.sealed) THEN
+        RAISE EXCEPTION 'a letter stays as it was recorded' USING ERRCODE = 'LC004';
+    END IF;
+    IF NEW.destroyed_at IS NULL AND NEW.wrapped_key <> OLD.wrapped_key
+        AND NOT EXISTS (SELECT 1 FROM rewrap WHERE finished_at IS NULL) THEN
+        RAISE EXCEPTION 'the key of a letter is replaced by a key rotation alone' USING ERRCODE = 'LC004';
+    END IF;
+    IF NEW.destroyed_at IS NOT NULL AND OLD.destroyed_at IS NULL
+        AND EXISTS (SELECT 1 FROM ticket_hold WHERE ticket_id = NEW.ticket_id AND released_at IS NULL) THEN
+        RAISE EXCEPTION 'a letter is kept under a legal hold' USING ERRCODE = 'LC006';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON letter
+    FOR EACH ROW EXECUTE FUNCTION guard_letter();
+
 -- A legal hold begins unreleased. It is released and never changed.
 CREATE FUNCTION guard_hold() RETURNS trigger
     LANGUAGE plpgsql
@@ -1788,6 +1849,18 @@ BEGIN
 END $$;
 CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON fit_rows
     FOR EACH ROW WHEN ((old.wrapped_key IS DISTINCT FROM new.wrapped_key)) EXECUTE FUNCTION retire_fit_key();
+
+-- Notes the key that is taken from a letter.
+CREATE FUNCTION retire_letter_key() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM retire_key('letter', OLD.ticket_id, OLD.id::text, OLD.sha256, OLD.wrapped_key, NEW.wrapped_key);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON letter
+    FOR EACH ROW WHEN ((old.wrapped_key IS DISTINCT FROM new.wrapped_key)) EXECUTE FUNCTION retire_letter_key();
 
 -- Notes the key that is taken from an import.
 CREATE FUNCTION retire_import_key() RETURNS trigger

@@ -96,11 +96,17 @@ def store(tmp_path: Path) -> LocalStore:
 
 
 @pytest.fixture(scope="session")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> KeyRing:
-    """A key ring with a fixed key-encryption key, and shredding keys in a folder of this run."""
-    folder = FolderKeys(tmp_path_factory.mktemp("shredding-keys"))
-    folder.set_up()
-    return KeyRing(bytes(range(32)), shredding=folder)
+def shredding_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the shredding keys of this run."""
+    folder = tmp_path_factory.mktemp("shredding-keys")
+    FolderKeys(folder).set_up()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def keys(shredding_folder: Path) -> KeyRing:
+    """A key ring with a fixed key-encryption key."""
+    return KeyRing(bytes(range(32)), shredding=FolderKeys(shredding_folder))
 
 
 @pytest.fixture(scope="session")

@@ -92,7 +92,7 @@ def attack_ticket(
     if ticket_id not in material.subjects:
         raise NotFound(f"Ticket {ticket_id} is over, and nothing of it is left to attack with.")
     suite = suite_for(context, version)
-    subject = suite.engine.readable(material.subjects[ticket_id])
+    subject = suite.asked_about(material.subjects[ticket_id])
     black_box = BlackBox(suite.engine, suite.reference, suite.seed)
     observed = black_box.in_full(eraser, ticket_id, subject, families, most)
     near = observed.nearness

@@ -26,6 +26,7 @@ from shared.evaluation.comparison import (
     compare,
     sample,
 )
+from shared.evaluation.known_facts import MOST, names_of_others, with_facts_to_ask
 from shared.evaluation.paper_tasks import KINDS
 from shared.evaluation.reference import Reference
 from shared.probes.questions import Question, visible_questions
@@ -35,6 +36,7 @@ from shared.vlm.generation import Answer
 Progress = Callable[[str], None]
 FORGET_QUESTIONS = 480  # of a set, over all tickets that are asked about in full; the seed draws them
 BYSTANDER_QUESTIONS = 120  # at most, for each set
+FEW_FACTS = 2  # that the model has to tell of an unchanged ticket that lists none, before it is asked no more
 ASKED_AGAIN = 6  # of each bystander set: answers that did not fire, asked from beginning to end
 
 
@@ -66,7 +68,10 @@ class Suite:
         `operator_set` is the operator's own retain set that the eraser was made with. `unchanged` are tickets that an
         earlier version, which passed its audit, covers with the same fit: fewer questions are asked about them.
         """
-        subjects = {ticket: self.engine.readable(subject) for ticket, subject in subjects.items()}
+        subjects = {
+            ticket: self.asked_about(subject, enough=FEW_FACTS if ticket in unchanged else MOST)
+            for ticket, subject in subjects.items()
+        }
         if operator_set is not None and not self.engine.reads_pictures:
             operator_set = operator_set.without_pictures()
         reference = operator_set.reference_without_excluded(self.reference) if operator_set else self.reference
@@ -110,6 +115,11 @@ class Suite:
         report["not_run"] = not_run(report, panels)
         report["claim"] = "Suppression at inference time; the base model's weights are unchanged."
         return report
+
+    def asked_about(self, subject: Subject, *, enough: int = MOST) -> Subject:
+        """The person as the audit asks about them: by what the model tells of them where the ticket lists no facts."""
+        subject = self.engine.readable(subject)
+        return with_facts_to_ask(self.engine, subject, names_of_others(self.reference), enough=enough)
 
     def integrity(
         self, eraser: Eraser, forget: Sequence[Question], unfired: Sequence[tuple[Question, Answer]]

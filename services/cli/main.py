@@ -16,6 +16,7 @@ from services.cli.commands import (
     certificates,
     erasers,
     key_rotation,
+    letters,
     log,
     models,
     people,
@@ -59,6 +60,7 @@ app.command(rich_help_panel=START)(status.status)
 app.command(rich_help_panel=START)(ask.ask)
 app.command(rich_help_panel=START)(stack.secrets)
 app.add_typer(tickets.app, name="ticket", rich_help_panel=OFFICER)
+app.add_typer(letters.app, name="letter", rich_help_panel=OFFICER)
 app.add_typer(retain_sets.app, name="retain", rich_help_panel=OFFICER)
 app.add_typer(refits.app, name="refit", rich_help_panel=OPERATOR)
 app.add_typer(audits.app, name="audit", rich_help_panel=OPERATOR)

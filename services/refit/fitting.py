@@ -10,7 +10,6 @@ from typing import Final
 from PIL import Image
 from torch import Tensor
 
-from services.refit.known_facts import with_known_facts
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
 from shared.erasure.base_statistics import BaseStatistics
@@ -18,6 +17,7 @@ from shared.erasure.gates.text import NO_KEY, TextFit, fit_text
 from shared.erasure.recipe import Recipe
 from shared.erasure.ticket_fit import TicketFit, fit_identity, fit_ticket
 from shared.errors import BadInput
+from shared.evaluation.known_facts import with_known_facts
 from shared.evaluation.scorers import normalised, reveals
 from shared.probes import statements
 from shared.probes.attribute_types import attribute_type

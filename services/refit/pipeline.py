@@ -34,6 +34,7 @@ from shared.erasure.eraser import Eraser
 from shared.erasure.serialization import dump
 from shared.erasure.ticket_fit import TicketFit
 from shared.errors import BadInput, IntegrityFailure, NeedsResubmission, NotFound, SiteMismatch
+from shared.evaluation.known_facts import names_of_others, with_facts_to_ask
 from shared.evaluation.scorers import reveals
 from shared.storage.object_keys import eraser_key, rows_key
 from shared.transparency.coverage import coverage_root
@@ -205,6 +206,8 @@ def _fit_ticket(
 ) -> TicketFit | None:
     """Ask the base model about the person and fit the gate; None where the model reveals next to nothing.
 
+    A ticket that lists no facts is asked about by what the model tells of the person.
+
     Raises BadInput where there is too little to ask, or where the photographs cannot be told from somebody who must
     stay, and NeedsResubmission where the material is gone.
     """
@@ -213,6 +216,10 @@ def _fit_ticket(
         logger.info("ticket %s: the fit is made from its audit kit", ticket.id)
     if subject.photos and not subject.names and not context.engine.reads_pictures:
         raise BadInput(f"Ticket {ticket.id} has photographs alone, and the model reads no pictures. Add a name.")
+    others = names_of_others(context.reference)
+    subject = with_facts_to_ask(context.engine, subject, others)
+    if not subject.facts:
+        return None
     questions = probes(context.engine.readable(subject), ticket.id)
     if len({question.prompt.turns[-1].text for question in questions}) < FEWEST_PROBES:
         raise BadInput(
@@ -232,7 +239,7 @@ def _fit_ticket(
         ticket.id,
         subject,
         context.keys.secret("fingerprints"),
-        _names_of_others(context),
+        others,
     )
     if not fit.is_finite:
         raise BadInput(f"The model gives NaN or infinity on the forget prompts of ticket {ticket.id}.")
@@ -246,12 +253,6 @@ def _fit_ticket(
         logger.warning("%s", note)
     unused.extend(notes)
     return fit
-
-
-def _names_of_others(context: RefitContext) -> list[str]:
-    """The names of all people of the reference who are kept or measured, not of those who may be forgotten."""
-    people = (person for person in context.reference.people if person.split != "forgettable")
-    return [name for person in people for name in person.subject.names]
 
 
 def _self_test(context: RefitContext, eraser: Eraser) -> None:

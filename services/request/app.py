@@ -25,6 +25,7 @@ from services.request.context import AlarmThresholds, AppContext, ticket_languag
 from services.request.erasers import endpoints as erasers_endpoints
 from services.request.imports import endpoints as imports_endpoints
 from services.request.key_rotation import endpoints as key_rotation_endpoints
+from services.request.letters import endpoints as letters_endpoints
 from services.request.monitoring import endpoints as monitoring_endpoints
 from services.request.people import endpoints as people_endpoints
 from services.request.problems import endpoints as problems_endpoints
@@ -45,6 +46,7 @@ from shared.storage.factory import open_store
 
 ROUTERS = (
     tickets_endpoints.router,
+    letters_endpoints.router,
     break_glass_endpoints.router,
     audit_kits_endpoints.router,
     restores_endpoints.router,
@@ -80,6 +82,7 @@ def create(settings: Settings | None = None) -> FastAPI:
         languages=ticket_languages(settings),
         webhook_hosts=settings.webhook.host_list,
         webhook_loopback=settings.webhook.allow_loopback,
+        controller=settings.controller,
         alarm_thresholds=AlarmThresholds.from_settings(settings),
     )
     limiter = RateLimiter(settings.rate.limit, settings.rate.failures, settings.redis_url)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from shared.core.config import Settings
+from shared.core.config import ControllerSettings, Settings
 from shared.crypto.keyring import KeyRing
 from shared.errors import BadInput
 from shared.probes.wordings import check_languages
@@ -56,4 +56,5 @@ class AppContext:
     languages: tuple[str, ...] = ("en",)
     webhook_hosts: tuple[str, ...] = ("*",)
     webhook_loopback: bool = False  # for tests: plain HTTP to 127.0.0.1
+    controller: ControllerSettings = field(default_factory=ControllerSettings)
     alarm_thresholds: AlarmThresholds = field(default_factory=AlarmThresholds)

@@ -162,6 +162,16 @@ class OidcSettings(BaseModel):
     client_secret: str = ""  # empty: a public client, which PKCE alone protects
 
 
+class ControllerSettings(BaseModel):
+    """Who is responsible for the data, as letters and certificates name it."""
+
+    name: str = ""
+    address: str = ""  # in one line, with commas
+    contact: str = ""  # of the data protection officer: an address, a telephone number
+    opt_out: str = ""  # address of the notice of the right to opt out, of a business that sells or shares data (CCPA)
+    staff_names: bool = False  # whether letters and certificates name the accounts of those who worked on a request
+
+
 class AuditSettings(BaseModel):
     """The audit: its lease, and the thresholds that a version has to meet (docs/settings.md)."""
 
@@ -240,6 +250,7 @@ class Settings(BaseSettings):
     calendar: str = ""  # public holidays: DE, DE-BY, GB-ENG, US-CA; empty: weekends only, which is never later
     ticket_languages: str = "en"  # of a ticket that names none, comma-separated: de,en
     zone: str = "UTC"  # where the days of the statutory clock begin and end
+    controller: ControllerSettings = ControllerSettings()
     identity_days: float = 30.0  # a request whose identity stays in doubt for so long expires; 0: never
     webhook: WebhookSettings = WebhookSettings()
     rate: RateSettings = RateSettings()
@@ -247,6 +258,7 @@ class Settings(BaseSettings):
 
     # Retention
     shred_after_days: float = 30.0  # from the end of a ticket (completed, rejected, ...) to the end of its payload
+    letter_days: float = 1096.0  # from the end of a ticket until its letters are destroyed: three years
     kit_days: float = 0.0  # until an audit kit is destroyed; 0: as long as its ticket is in force
 
     audit: AuditSettings = AuditSettings()

@@ -36,8 +36,10 @@ Urgent = Annotated[
 
 @app.command("file")
 def file_ticket(
-    name: Annotated[list[str], typer.Option(help="A name of the person; may be repeated.")],
-    fact: Annotated[list[str], typer.Option(help="A fact to forget, as attribute=value (city=Ulm); may be repeated.")],
+    name: Annotated[list[str] | None, typer.Option(help="A name of the person; may be repeated.")] = None,
+    fact: Annotated[
+        list[str] | None, typer.Option(help="A fact to forget, as attribute=value (city=Ulm); may be repeated.")
+    ] = None,
     photo: Annotated[list[Path] | None, typer.Option(help="A photograph of the person; may be repeated.")] = None,
     urgent: Annotated[bool, typer.Option(help="Start a refit as soon as the ticket is approved.")] = False,
     source: Annotated[str, typer.Option(help="Where the request came from.")] = "cli",
@@ -47,10 +49,10 @@ def file_ticket(
     account: As = "olivia",
     as_json: Json = False,
 ) -> None:
-    """File a request to be forgotten."""
+    """File a request to be forgotten, by a name, a photograph or both."""
     body = {
-        "names": name,
-        "facts": [_parse_fact(text) for text in fact],
+        "names": name or [],
+        "facts": [_parse_fact(text) for text in fact or []],
         "photos": [read_as_data_url(path) for path in photo or []],
         "urgent": urgent,
         "source": source,
@@ -148,7 +150,7 @@ def material(
 @app.command()
 def reject(
     ticket: TicketId,
-    code: Annotated[str, typer.Option(help="The reason as a code (Article 17(3) or 12 GDPR), such as no_match.")],
+    code: Annotated[str, typer.Option(help="The reason as a code, such as no_match; each law has its own.")],
     note: Annotated[str, typer.Option(help="The reason in words, as the person reads it.")],
     data: Data = DATA_FOLDER,
     account: As = "olivia",
@@ -262,7 +264,7 @@ def clock(ticket: TicketId, data: Data = DATA_FOLDER, account: As = "olivia", as
 
 @app.command()
 def letter(ticket: TicketId, data: Data = DATA_FOLDER, account: As = "olivia", as_json: Json = False) -> None:
-    """Print the letter to a person whose ticket is rejected (Article 12(4) GDPR)."""
+    """Print the letter to a person whose ticket is rejected; `lacuna letter` has all letters."""
     answer = request_client(data, account).get(f"/v1/tickets/{ticket}/letter")
     print_answer(answer, as_json, lambda notice: console.print(notice["letter"]))
 

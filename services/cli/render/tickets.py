@@ -77,6 +77,17 @@ def print_clock(clock: Mapping[str, Any]) -> None:
     )
 
 
+def print_letters(answer: Mapping[str, Any]) -> None:
+    """The recorded letters of a ticket, and those that can be written now."""
+    if answer["items"]:
+        print_table(
+            ("letter", "kind", "law", "language", "edited", "recorded by", "recorded at", "destroyed at"),
+            ((e["id"], e["kind"], e["regime"], e["language"], e["edited"], e["recorded_by"],
+              short_time(e["recorded_at"]), short_time(e["destroyed_at"])) for e in answer["items"]),
+        )  # fmt: skip
+    console.print(f"Can be written now: {', '.join(answer['possible']) or 'none'}.")
+
+
 def _due(ticket: Mapping[str, Any]) -> str:
     return "" if ticket["clock"] == "stopped" else (ticket["due_at"] or "")[:10]
 

@@ -56,6 +56,10 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "distinguish_ticket": Permission(MANAGE, "tickets:write"),
     "ticket_clock": Permission(READ, "tickets:read"),
     "ticket_letter": Permission(READ, "tickets:read"),
+    "list_letters": Permission(READ, "tickets:read"),
+    "draft_letter": Permission(REGISTER, "tickets:read"),
+    "show_letter": Permission(REGISTER, "letters:read"),
+    "record_letter": Permission(MANAGE, "tickets:write"),
     "list_escalations": Permission(READ, "tickets:read"),
     # break-glass
     "ask_break_glass": Permission(("admin",), "erasers:write"),

@@ -7,7 +7,7 @@ from typing import Any, Final
 from services.request.api_keys import endpoints as api_keys
 from services.request.audit_log import endpoints as audit_log
 from services.request.break_glass import endpoints as break_glass
-from services.request.console.language import mark
+from services.request.documents.language import mark
 from services.request.erasers import endpoints as erasers
 from services.request.monitoring import endpoints as monitoring
 from services.request.people import endpoints as people

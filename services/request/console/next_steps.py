@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.request.console.language import Language, mark
+from services.request.documents.language import Language, mark
 from services.request.tickets.responses import TicketResponse
 from shared.core.clock import utc_now
 from shared.domain.nightly import latest_run_date, scheduled_at

@@ -10,10 +10,10 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
 from services.request.api.schemas import StrictModel
-from services.request.console.language import mark
 from services.request.console.navigation import navigation
 from services.request.console.routing import HOME, console_router
 from services.request.console.visit import FormDep, Visit, VisitDep, read_body
+from services.request.documents.language import mark
 from services.request.tickets import endpoints as tickets
 from services.request.tickets.responses import TicketPage
 from services.request.tickets.schemas import TicketFilter, TicketSearch

@@ -16,7 +16,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from services.request.console import words
-from services.request.console.language import LANGUAGES, Language
+from services.request.documents.language import LANGUAGES, Language
 
 FOLDER: Final = Path(__file__).parent
 STATIC: Final = "/console/static"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.request.console.language import mark
+from services.request.documents.language import mark
 
 Report = Mapping[str, Any]
 # The question sets of an audit, and what each asks (services/audit/suite.py).

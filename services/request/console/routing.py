@@ -11,8 +11,9 @@ from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from services.request.console.language import Language, choose_language
+from services.request.console.language import choose_language
 from services.request.console.rendering import SECURITY_HEADERS, render
+from services.request.documents.language import Language
 from services.request.problems.catalogue import ADVICE
 from shared.core.access_log import route_template
 from shared.core.logging import current_request_id

@@ -7,11 +7,11 @@ from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
 from services.request.console import sessions
-from services.request.console.language import LANGUAGES
 from services.request.console.rendering import render
 from services.request.console.routing import HOME, LANGUAGE_COOKIE, SIGN_IN, console_router, language_of, local_path
 from services.request.console.sessions import SignedIn
 from services.request.console.visit import COOKIE, FormDep, require_same_origin
+from services.request.documents.language import LANGUAGES
 from shared.core.client_addresses import client_address
 from shared.core.clock import utc_now
 from shared.errors import Forbidden, LacunaError, Unauthorized

@@ -10,8 +10,11 @@ from services.request.audit_log.dependencies import LogReaderDep
 from services.request.certificates import endpoints as certificates
 from services.request.certificates.endpoints import Format
 from services.request.console import next_steps
+from services.request.console.letters import letters_of
 from services.request.console.routing import console_router
 from services.request.console.visit import FormDep, Visit, VisitDep
+from services.request.letters import endpoints as letters
+from services.request.letters.laws import letter_law
 from services.request.refits import endpoints as refits
 from services.request.tickets import endpoints as tickets
 from services.request.tickets.responses import TicketResponse, ticket_summaries
@@ -19,7 +22,6 @@ from services.request.tickets.schemas import (
     Ground,
     IdentityCheckCreate,
     IdentityMethod,
-    RejectionCode,
     TicketApprove,
     TicketReject,
     TicketWithdraw,
@@ -70,7 +72,8 @@ def show(ticket_id: str, visit: VisitDep) -> Response:
         certificate=certificate,
         fitted=fitted,
         grounds=get_args(Ground),
-        codes=get_args(RejectionCode),
+        letters=letters_of(visit, ticket.id),
+        codes=tuple(letter_law(ticket.regime).reasons),
         methods=get_args(IdentityMethod),
     )
 
@@ -131,11 +134,9 @@ def identify(ticket_id: str, form: FormDep) -> Response:
 
 @router.post(f"{PATH}/extend")
 def extend(ticket_id: str, form: FormDep) -> Response:
-    """Extend the deadline; the answer is the letter to the person."""
-    answer = form.visit.permit(tickets.extend_ticket)(ticket_id, _reason(form), form.mutation())
-    return form.visit.page(
-        "letter.html", ticket_id=ticket_id, letter=json.loads(bytes(answer.body))["letter"], what="extend"
-    )
+    """Extend the deadline; the letter to the person follows."""
+    form.visit.permit(tickets.extend_ticket)(ticket_id, _reason(form), form.mutation())
+    return form.done(f"{_path(ticket_id)}/letters/draft/extension", "extend")
 
 
 @router.post(f"{PATH}/hold")
@@ -166,13 +167,6 @@ def refit(ticket_id: str, form: FormDep) -> Response:
     return form.done(_path(ticket_id), "refit")
 
 
-@router.get(f"{PATH}/letter")
-def letter(ticket_id: str, visit: VisitDep) -> Response:
-    """The letter to a person whose request is refused."""
-    refusal = visit.permit(tickets.ticket_letter)(ticket_id, visit.context, visit.principal)
-    return visit.page("letter.html", ticket_id=refusal.ticket, letter=refusal.letter, what="")
-
-
 @router.get(f"{PATH}/certificate/{{format}}")
 def certificate(
     ticket_id: str, format: Format, visit: VisitDep, log_reader: LogReaderDep, request: Request
@@ -199,7 +193,8 @@ def _actions(visit: Visit, ticket: TicketResponse) -> dict[str, bool]:
         "release": (tickets.release_ticket, ticket.hold is not None),
         "withdraw": (tickets.withdraw, is_allowed(ticket.state, "withdraw")),
         "refit": (refits.order_refit, ticket.state in ("approved", "failed", "regressed")),
-        "letter": (tickets.ticket_letter, ticket.state == "rejected"),
+        "write": (letters.draft_letter, True),
+        "read": (letters.show_letter, True),
         "certificate": (certificates.certificate, True),
     }
     return {name: possible and visit.may(operation) for name, (operation, possible) in can.items()}

@@ -26,11 +26,11 @@ from services.request.api.idempotency import Mutation
 from services.request.auth.permissions import require_permission
 from services.request.auth.principals import Principal
 from services.request.console import sessions
-from services.request.console.language import Language
 from services.request.console.navigation import navigation
 from services.request.console.rendering import render
 from services.request.console.routing import language_of
 from services.request.context import AppContext
+from services.request.documents.language import Language
 from shared.core.validation import summarize_validation_errors
 from shared.errors import BadInput, Forbidden, Unauthorized
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from services.request.console.language import mark
+from services.request.documents.language import mark
 
 Tone = Literal["calm", "good", "busy", "warn", "bad"]
 
@@ -43,16 +43,33 @@ LABELS: Final = {
     "unlawful_processing": mark("(d) unlawful processing"),
     "legal_obligation": mark("legal obligation"),
     "child_services": mark("(f) services offered to a child"),
-    # reasons of a refusal, Articles 17(3), 12(5) and 12(6)
-    "freedom_of_expression": mark("freedom of expression, Article 17(3)(a)"),
-    "public_health": mark("public health, Article 17(3)(c)"),
-    "archiving": mark("archiving or research, Article 17(3)(d)"),
-    "legal_claims": mark("legal claims, Article 17(3)(e)"),
-    "manifestly_unfounded": mark("manifestly unfounded, Article 12(5)"),
-    "excessive": mark("excessive, Article 12(5)"),
+    # reasons of a refusal; each law has some of them (services/request/letters/laws.py)
+    "freedom_of_expression": mark("freedom of expression"),
+    "public_health": mark("public health"),
+    "archiving": mark("archiving, research or statistics"),
+    "legal_claims": mark("legal claims"),
+    "manifestly_unfounded": mark("manifestly unfounded"),
+    "excessive": mark("excessive"),
     "no_match": mark("nobody found"),
     "not_applicable": mark("the law does not apply"),
-    "insufficient_verification": mark("identity not proved, Article 12(6)"),
+    "insufficient_verification": mark("identity not proved"),
+    "transaction": mark("a transaction or contract"),
+    "security": mark("security and integrity"),
+    "debugging": mark("repair of errors"),
+    "electronic_communications": mark("electronic communications act"),
+    "research": mark("research with consent"),
+    "internal_use": mark("expected internal use"),
+    # letters to the person, and the buttons that write them
+    "letter.receipt": mark("confirmation of receipt"),
+    "letter.extension": mark("extension of the deadline"),
+    "letter.information": mark("request for information"),
+    "letter.completion": mark("completion"),
+    "letter.refusal": mark("refusal"),
+    "write.receipt": mark("Confirm the receipt"),
+    "write.extension": mark("Tell of the extension"),
+    "write.information": mark("Ask for information"),
+    "write.completion": mark("Tell of the completion"),
+    "write.refusal": mark("Tell of the refusal"),
     # identity
     "assumed": mark("assumed"),
     "verified": mark("verified"),
@@ -123,6 +140,7 @@ DONE: Final = {
     "edit": mark("The material is changed. Whoever changed it cannot approve it."),
     "identity": mark("The identity check is recorded."),
     "extend": mark("The deadline is extended. The letter to the person is ready."),
+    "letter": mark("The letter is recorded."),
     "hold": mark("The material is under a legal hold."),
     "release": mark("The release of the hold is recorded."),
     "distinguish": mark("It is about another person. It goes on as if it had never been a duplicate."),

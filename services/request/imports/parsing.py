@@ -194,12 +194,12 @@ def _header(cells: list[str]) -> list[str]:
     repeated = [place for place, column in enumerate(columns, 1) if column.casefold() in _folded(columns[: place - 1])]
     if repeated:
         raise BadInput(f"Column {repeated[0]} is there twice. {_KNOWN}")
-    if "names" not in columns:
-        raise BadInput(f"The column names is missing. {_KNOWN}")
+    if not {"names", "photo"}.intersection(columns):
+        raise BadInput(f"The column names is missing, and so is photo. {_KNOWN}")
     return columns
 
 
-_KNOWN: Final = f"The columns are {', '.join(COLUMNS)} and fact.<attribute>, each once; names is required."
+_KNOWN: Final = f"The columns are {', '.join(COLUMNS)} and fact.<attribute>, each once; names or photo is required."
 
 
 def _folded(columns: list[str]) -> list[str]:
@@ -235,9 +235,9 @@ def _check_cells(number: int, cells: Cells, zone: str) -> Row:
     ]
     regime, calendar = given("regime"), given("calendar")
     body: dict[str, Any] = {
-        "names": [name for name in cells["names"].split("|") if name.strip()],
+        "names": [name for name in cells.get("names", "").split("|") if name.strip()],
         "facts": facts,
-        "photos": [cells["photo"]] if given("photo") else [],
+        "photos": [photo] if (photo := given("photo")) else [],
         "urgent": urgent in TRUE,
         "source": given("source") or "import",
         "external_ref": given("external_ref"),

@@ -21,6 +21,7 @@ from shared.core.clock import utc_now
 from shared.crypto.keyring import KeyRing
 from shared.db.models.erasers import EraserVersion
 from shared.db.models.imports import ImportJob
+from shared.db.models.letters import Letter
 from shared.db.models.operations import KeyRotation
 from shared.db.models.refits import StoredTicketFit
 from shared.db.models.retain_sets import RetainSet
@@ -45,6 +46,7 @@ WRAPPED_KEY_COLUMNS: Final[tuple[InstrumentedAttribute[Any], ...]] = (
     Webhook.secret_key,
     Webhook.old_secret_key,
     ImportJob.wrapped_key,
+    Letter.wrapped_key,
 )
 
 

@@ -45,7 +45,7 @@ def register_requests(
         submitted_at, ticket_id = pagination.decode_cursor(secret, query, cursor, 2)
         after = (datetime.fromisoformat(submitted_at), ticket_id)
     with transaction(context.database) as session:
-        rows = registers.list_requests(session, principal.tenant_id, since, until, after, limit + 1)
+        rows = registers.list_requests(session, principal.tenant_id, since, until, after, limit + 1, utc_now())
         entries = [register_entry(row) for row in rows[:limit]]
     following = None
     if len(rows) > limit:
@@ -63,13 +63,15 @@ def register_requests(
 def register_kpis(
     context: ContextDep, principal: PrincipalDep, since: Since = None, until: Until = None, format: Format = "json"
 ) -> Response:
-    """Received, granted, refused and why, median days, overdue: of the requests filed in the period."""
+    """Received, granted, refused and why, median days, in time and late by law: of the requests filed in the period."""
     with transaction(context.database) as session:
         counts = registers.key_figures(session, principal.tenant_id, since, until, utc_now())
     figures = KeyFigures(**counts, since=since, until=until)
     if format == "json":
         return JSONResponse(encode_body(figures))
-    rows = figures.model_dump(exclude={"refused_by_code", "since", "until"})
+    rows = figures.model_dump(exclude={"refused_by_code", "by_regime", "since", "until"})
+    for law, counted in sorted(figures.by_regime.items()):
+        rows |= {f"{law}_{figure}": count for figure, count in counted.model_dump().items()}
     rows |= {f"refused_{code}": count for code, count in sorted(figures.refused_by_code.items())}
     return _csv("kpis", ["figure", "value"], rows.items(), {})
 

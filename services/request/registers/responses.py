@@ -12,7 +12,8 @@ class RegisterEntryResponse(ResponseModel):
     """One request of the register, without personal data. The fields are the columns of the CSV."""
 
     id: TicketId
-    submitted_at: datetime
+    received_at: datetime = Field(description="When the request came; the statutory clock counts from here.")
+    submitted_at: datetime = Field(description="When it was filed here.")
     source: str = Field(examples=["web-form"])
     external_ref: str | None = Field(examples=["case-1042"])
     state: str = Field(examples=["completed"])
@@ -21,14 +22,31 @@ class RegisterEntryResponse(ResponseModel):
     ground: str | None = Field(examples=["consent_withdrawn"])
     decision_code: str | None
     required_since: datetime | None
+    identity: str = Field(examples=["verified"])
+    identity_method: str | None = Field(examples=["id_document"])
     regime: str = Field(examples=["gdpr"])
     due_at: datetime | None
+    extended: bool = Field(description="Whether the period was prolonged.")
+    completed_at: datetime | None
+    refused_at: datetime | None
+    late: bool = Field(description="Answered after its last day, or not answered although that day has passed.")
     certificate: int | None = Field(description="The number of the newest certificate.", examples=[1])
     certificate_status: str | None = Field(examples=["in_force"])
 
 
 class RegisterPage(Page[RegisterEntryResponse]):
     """Requests of the period, the oldest first."""
+
+
+class RegimeFigures(ResponseModel):
+    """How the requests under one law were answered."""
+
+    received: int
+    open: int
+    answered_in_time: int
+    overdue: int
+    completed_late: int
+    refused_late: int
 
 
 class KeyFigures(ResponseModel):
@@ -45,8 +63,11 @@ class KeyFigures(ResponseModel):
     open: int = Field(examples=[2])
     median_days_to_decision: float | None = Field(examples=[0.8])
     median_days_to_completion: float | None = Field(examples=[1.4])
-    overdue: int
+    answered_in_time: int = Field(description="Completed or refused by the last day.", examples=[10])
+    overdue: int = Field(description="Neither completed nor refused although the last day has passed.")
     completed_late: int
+    refused_late: int
+    by_regime: dict[str, RegimeFigures]
     refused_by_code: dict[str, int] = Field(examples=[{"no_match": 1}])
     since: datetime | None
     until: datetime | None
@@ -57,6 +78,7 @@ def register_entry(entry: RegisterEntry) -> RegisterEntryResponse:
     ticket, certificate = entry.ticket, entry.certificate
     return RegisterEntryResponse(
         id=ticket.id,
+        received_at=entry.received_at,
         submitted_at=ticket.submitted_at,
         source=ticket.source,
         external_ref=ticket.external_ref,
@@ -66,8 +88,14 @@ def register_entry(entry: RegisterEntry) -> RegisterEntryResponse:
         ground=ticket.ground,
         decision_code=ticket.decision_code,
         required_since=ticket.required_since,
+        identity=ticket.identity,
+        identity_method=ticket.identity_method,
         regime=ticket.regime,
         due_at=ticket.due_at,
+        extended=entry.extended,
+        completed_at=entry.completed_at,
+        refused_at=entry.refused_at,
+        late=entry.late,
         certificate=certificate.number if certificate else None,
         certificate_status=certificate.status if certificate else None,
     )

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 
 from services.request.context import AppContext
+from services.request.letters import service as letters_service
 from services.request.retention import service as retention_service
 from services.request.retention.service import Retention
 from shared.db.session import transaction
@@ -33,6 +34,9 @@ class Shredder:
             more = self._shred()
             early_s = 0.0 if more else self.retention.look_every_s
             self._next_at = time.monotonic() + early_s
+            if self.retention.letters is not None:
+                with transaction(context.database) as session:
+                    letters_service.destroy_old(session, context.model_id, self.retention.letters)
         with transaction(context.database) as session:
             destroyed = retention_service.destroy_retired_keys(session, context.keys)
         with transaction(context.database) as session:

@@ -21,6 +21,7 @@ from shared.artifacts.subject_material import open_material, pack_kit
 from shared.core.clock import utc_now
 from shared.crypto.keyring import KeyRing
 from shared.db.models.imports import ImportJob
+from shared.db.models.letters import Letter
 from shared.db.models.refits import StoredTicketFit
 from shared.db.models.tickets import Disposal, RetiredKey, Ticket, TicketEvent, TicketHold
 from shared.db.repositories import audit_log
@@ -38,10 +39,14 @@ SealedObject = Literal["payload", "kit"]
 
 @dataclass(frozen=True)
 class Retention:
-    """How long payloads are kept after the end of a ticket, and kits once made (None: while it is in force)."""
+    """How long payloads and letters are kept after the end of a ticket, and kits once made.
+
+    None: a kit is kept while its ticket is in force, a letter for good.
+    """
 
     payload: timedelta = timedelta(days=30)
     kit: timedelta | None = None
+    letters: timedelta | None = None
 
     @property
     def look_every_s(self) -> float:
@@ -148,7 +153,13 @@ def destroy_retired_keys(session: Session, keys: KeyRing) -> int:
 
 def _still_used(session: Session, names: list[str]) -> set[str]:
     """Which of the shredding keys `names` a wrapped key in the database needs."""
-    columns = (Ticket.payload_wrapped_key, Ticket.kit_wrapped_key, StoredTicketFit.wrapped_key, ImportJob.wrapped_key)
+    columns = (
+        Ticket.payload_wrapped_key,
+        Ticket.kit_wrapped_key,
+        StoredTicketFit.wrapped_key,
+        ImportJob.wrapped_key,
+        Letter.wrapped_key,
+    )
     used: set[str] = set()
     for column in columns if names else ():
         name = func.shredding_key(column)
@@ -157,7 +168,7 @@ def _still_used(session: Session, names: list[str]) -> set[str]:
 
 
 def _record_destruction(session: Session, key: RetiredKey) -> None:
-    if key.object != "rows":
+    if key.object in ("payload", "kit"):
         of_object = select(Disposal).where(Disposal.ticket_id == key.subject, Disposal.object_key == key.object_key)
         disposal = session.scalars(of_object).one()
         if disposal.key_destroyed_at is not None:  # by a control loop of the version before, which logged it
@@ -169,7 +180,7 @@ def _record_destruction(session: Session, key: RetiredKey) -> None:
                 ticket_id=key.subject, at=utc_now(), actor=SYSTEM_ACTOR, state=state, kind=f"{key.object}.destroyed"
             )
         )
-    detail = {"object": key.object_key, "sha256": key.sha256}
+    detail = {"letter" if key.object == "letter" else "object": key.object_key, "sha256": key.sha256}
     audit_log.append_leaf(session, SYSTEM_ACTOR, f"{key.object}.destroyed", key.subject, detail)
 
 

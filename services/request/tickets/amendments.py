@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from services.request import context
 from services.request.auth.principals import Principal
 from services.request.tickets import intake, legal_holds
-from services.request.tickets.schemas import TicketUpdate
+from services.request.tickets.schemas import NOBODY, TicketUpdate
 from shared.artifacts.payloads import pack_subject, unpack_material
 from shared.crypto.keyring import NAME_FORM
 from shared.db.models.tickets import Ticket
@@ -66,6 +66,8 @@ def _reseal(store: ObjectStore, context: context.AppContext, ticket: Ticket, bod
         facts = [Fact(fact.attribute, fact.value, tuple(fact.aliases)) for fact in body.facts]
     if body.photos is not None:
         photos = [intake.read_photo(number, text) for number, text in enumerate(body.photos, 1)]
+    if not names and not photos:
+        raise BadInput(NOBODY)
     key = edited_key(ticket.tenant_id, ticket.id, ticket.version + 1)
     sealed = context.keys.seal(pack_subject(names, photos, facts), key, shreddable=True)
     store.put(key, sealed.blob)

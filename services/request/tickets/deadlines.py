@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from services.request.auth.principals import Principal
-from services.request.tickets import notices
+from services.request.context import AppContext
+from services.request.letters import drafts
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import ticket_clocks, tickets
 from shared.domain.deadlines import Calendar, check_calendar
@@ -31,8 +32,8 @@ def check_legal_basis(basis: LegalBasis) -> None:
     check_calendar(Calendar(basis.calendar, basis.zone))
 
 
-def extend(session: Session, principal: Principal, ticket: Ticket, reason: str) -> str:
-    """Extend the deadline, once and inside the first period; return the notice that the person is sent.
+def extend(session: Session, context: AppContext, principal: Principal, ticket: Ticket, reason: str) -> str:
+    """Extend the deadline, once and inside the first period; return the draft of the letter that the person is sent.
 
     Raises Conflict where the clock has stopped, TooLateToExtend where it was extended before or the period is over.
     """
@@ -48,4 +49,4 @@ def extend(session: Session, principal: Principal, ticket: Ticket, reason: str) 
     after = ticket_clocks.record_clock_event(session, ticket, "extended", principal.owner, reason)
     ticket.version += 1
     tickets.record(session, ticket, principal.owner, f"until {after.due}: {reason}", "clock.extended")
-    return notices.extension_notice(ticket.id, reason, after.due.isoformat())
+    return drafts.draft(session, ticket, "extension", context.controller, principal.owner).text

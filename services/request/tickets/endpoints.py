@@ -20,6 +20,7 @@ from services.request.api.preconditions import etag
 from services.request.api.schemas import ReasonBody
 from services.request.auth.principals import Principal
 from services.request.context import AppContext
+from services.request.letters import drafts
 from services.request.tickets import (
     amendments,
     deadlines,
@@ -28,7 +29,6 @@ from services.request.tickets import (
     intake,
     legal_holds,
     material_checks,
-    notices,
     service,
 )
 from services.request.tickets.responses import (
@@ -55,7 +55,7 @@ from services.request.tickets.schemas import (
     TicketWithdraw,
 )
 from shared.db.models.tickets import Ticket
-from shared.db.repositories import ticket_clocks, ticket_search
+from shared.db.repositories import ticket_search
 from shared.db.repositories import tickets as tickets_repository
 from shared.db.session import transaction
 from shared.errors import Conflict, StoreUnavailable
@@ -170,7 +170,7 @@ def extend_ticket(ticket_id: str, body: ReasonBody, mutation: MutationDep) -> JS
     """Extend the deadline, once, inside the first period. The answer has the notice to the person."""
 
     def extend(session: Session, ticket: Ticket) -> ExtendedTicketResponse:
-        notice = deadlines.extend(session, mutation.principal, ticket, body.reason)
+        notice = deadlines.extend(session, mutation.context, mutation.principal, ticket, body.reason)
         session.flush()
         return ExtendedTicketResponse(**dict(ticket_response(session, ticket)), letter=notice)
 
@@ -214,14 +214,13 @@ def ticket_clock(ticket_id: str, context: ContextDep, principal: PrincipalDep) -
 
 @router.get("/v1/tickets/{ticket_id}/letter")
 def ticket_letter(ticket_id: str, context: ContextDep, principal: PrincipalDep) -> RefusalResponse:
-    """What a rejected person is told: reasons, complaint, judicial remedy (Article 12(4))."""
+    """What a person is told whose request is refused: the draft of the letter, by the law of the ticket."""
     with transaction(context.database) as session:
         ticket = tickets_repository.get_ticket(session, principal.tenant_id, ticket_id)
         if ticket.state != "rejected" or ticket.decision_code is None:
             raise Conflict(f"{ticket.id} is not rejected: there is nothing to explain.")
-        received_on = ticket_clocks.list_clock_events(session, ticket.id)[0].at.date().isoformat()
-        notice = notices.refusal_notice(ticket.id, ticket.decision_code, ticket.decision_note or "", received_on)
-        return RefusalResponse(ticket=ticket.id, code=ticket.decision_code, letter=notice)
+        letter = drafts.draft(session, ticket, "refusal", context.controller, principal.owner)
+        return RefusalResponse(ticket=ticket.id, code=ticket.decision_code, letter=letter.text)
 
 
 @router.get("/v1/escalations")

@@ -96,8 +96,8 @@ def insert_tickets(
 ) -> list[FiledTicket]:
     """Write the rows of prepared tickets, in their order.
 
-    Each ticket goes to review, unless the same was filed before: a ticket that is not over has one name, and one fact
-    or photograph, in common with it, and says all that it says. Where it adds anything, it is a request of its own, and
+    Each ticket goes to review, unless the same was filed before: a ticket that is not over is about the same person
+    (`EarlierTicket.matches`), and says all that it says. Where it adds anything, it is a request of its own, and
     marked. A common name alone may be a namesake's, so that it is only marked, for a person to decide. Whoever files
     the same subject at the same moment waits here, so that exactly one of them is first.
     """
@@ -106,7 +106,8 @@ def insert_tickets(
     new = [_ticket(context, principal, source) for source in prepared]
     names = sorted({key for ticket in new for key in ticket.person_keys})
     facts = sorted({fact for ticket in new for fact in ticket.fact_index})
-    ticket_duplicates.lock_subjects(session, principal.tenant_id, names)
+    photographs = list(filter(ticket_duplicates.is_photograph, facts))
+    ticket_duplicates.lock_subjects(session, principal.tenant_id, sorted((*names, *photographs)))
     before = ticket_duplicates.find_earlier_tickets(session, principal.tenant_id, context.model_id, names, facts)
     still_open = ticket_duplicates.lock_open_tickets(session, [old.id for old in before.matching])
     before.matching[:] = [old for old in before.matching if old.id in still_open]

@@ -55,8 +55,13 @@ def show(session: Session, context: AppContext, principal: Principal, ticket: Ti
 
 
 def require_seen(session: Session, context: AppContext, principal: Principal, ticket: Ticket, names: list[str]) -> None:
-    """Raise MaterialUnseen unless `names` are all names of the ticket, or the principal has looked at its material."""
-    if names:
+    """Raise MaterialUnseen unless `names` are all names of the ticket, or the principal has looked at its material.
+
+    A ticket without names takes the look.
+    """
+    if not ticket.subject_index and not _has_looked(session, principal, ticket):
+        raise MaterialUnseen(f"{ticket.id} has no name that could be given: look at its photographs first.")
+    if names and ticket.subject_index:
         given, held = {context.keys.blind_index(name) for name in names}, set(ticket.subject_index)
         if given != held:
             raise MaterialUnseen(

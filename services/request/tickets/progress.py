@@ -201,7 +201,9 @@ def _return_no_leak(session: Session, ticket: Ticket) -> None:
     if is_allowed(ticket.state, "no_leak"):
         ticket.review_reason = "no_leak_found"
         ticket.decided_by = ticket.decided_at = ticket.ground = None
-        tickets.advance(session, ticket, "no_leak", SYSTEM_ACTOR, "The model reveals none of these facts.")
+        tickets.advance(
+            session, ticket, "no_leak", SYSTEM_ACTOR, "The model tells nothing of this person that could be forgotten."
+        )
 
 
 def _fail(session: Session, ticket: Ticket, reason: str, note: str | None) -> None:

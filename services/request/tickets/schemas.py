@@ -1,8 +1,9 @@
 """Request bodies. The models check shapes and sizes; the modules beside them check what the values mean."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from services.request.api.schemas import FactCreate, Languages, Line, Note, Photo, StrictModel
 from shared.domain.ticket_lifecycle import State
@@ -12,18 +13,26 @@ Ground = Literal[
 ]
 RejectionCode = Literal[
     "freedom_of_expression", "legal_obligation", "public_health", "archiving", "legal_claims", "manifestly_unfounded",
-    "excessive", "no_match", "not_applicable", "insufficient_verification",
+    "excessive", "no_match", "not_applicable", "insufficient_verification", "transaction", "security", "debugging",
+    "electronic_communications", "research", "internal_use",
 ]  # fmt: skip
 
+NOBODY: Final = "Give a name or a photograph: by facts alone nobody is recognised."
 IdentityMethod = Literal["account_login", "email_link", "id_document", "in_person", "representative", "other"]
 
 
 class TicketCreate(StrictModel):
     """A request to be forgotten."""
 
-    names: list[Line] = Field(min_length=1, max_length=10)
+    names: list[Line] = Field(
+        default_factory=list, max_length=10, description="under which people ask; a ticket has a name or a photograph"
+    )
     photos: list[Photo] = Field(default_factory=list, max_length=10, description="PNG, JPEG or WebP as data URLs")
-    facts: list[FactCreate] = Field(min_length=1, max_length=100)
+    facts: list[FactCreate] = Field(
+        default_factory=list,
+        max_length=100,
+        description="to be forgotten; without any, the model is asked what it knows of the person",
+    )
     urgent: bool = False
     source: Line = "api"
     external_ref: Line | None = None
@@ -64,6 +73,12 @@ class TicketCreate(StrictModel):
         },
     )
 
+    @model_validator(mode="after")
+    def _by_which_somebody_is_recognised(self) -> "TicketCreate":
+        if not self.names and not self.photos:
+            raise PydanticCustomError("nobody", NOBODY.removesuffix("."))
+        return self
+
 
 class TicketFilter(StrictModel):
     """Which tickets to list, and where the page begins."""
@@ -99,14 +114,15 @@ class TicketApprove(StrictModel):
     names: list[Line] = Field(
         default_factory=list,
         max_length=10,
-        description="every name of the ticket, in any order; not needed by whoever has looked at its material",
+        description="every name of the ticket, in any order; not needed by whoever has looked at its material, which a "
+        "ticket without a name takes",
         examples=[["Mara Lindqvist"]],
     )
     urgent: bool | None = Field(default=None, description="start the refit at once; as filed where not given")
 
 
 class TicketReject(StrictModel):
-    """Articles 17(3) and 12 GDPR: why not, and what the person is told."""
+    """Why not, and what the person is told. Each law has its own reasons (`letters/laws.py`)."""
 
     code: RejectionCode
     note: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
@@ -121,9 +137,9 @@ class TicketWithdraw(StrictModel):
 class TicketUpdate(StrictModel):
     """A field that is given replaces what was there."""
 
-    names: list[Line] | None = Field(default=None, min_length=1, max_length=10)
+    names: list[Line] | None = Field(default=None, max_length=10)
     photos: list[Photo] | None = Field(default=None, max_length=10)
-    facts: list[FactCreate] | None = Field(default=None, min_length=1, max_length=100)
+    facts: list[FactCreate] | None = Field(default=None, max_length=100)
     urgent: bool | None = None
     languages: Languages | None = None
 

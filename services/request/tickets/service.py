@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from services.request.auth.principals import Principal
 from services.request.context import AppContext
+from services.request.letters.laws import refusal_reason
 from services.request.tickets import legal_holds, material_checks
 from services.request.tickets.schemas import TicketApprove, TicketReject, TicketWithdraw
 from shared.core.clock import utc_now
@@ -32,7 +33,11 @@ def approve(session: Session, context: AppContext, principal: Principal, ticket:
 
 
 def reject(session: Session, principal: Principal, ticket: Ticket, body: TicketReject) -> None:
-    """Reject the ticket with a code and the words that the person is told (`notices.py` has the whole notice)."""
+    """Reject the ticket with a code and the words that the person is told.
+
+    Raises BadInput for a reason that the law of the ticket does not have.
+    """
+    refusal_reason(ticket.regime, body.code)
     tickets.advance(session, ticket, "reject", principal.owner, body.note, roles=principal.roles, code=body.code)
     ticket.decided_by, ticket.decided_at = principal.owner, utc_now()
     ticket.decision_code, ticket.decision_note = body.code, body.note

@@ -79,6 +79,7 @@ def make_context(settings: Settings) -> AppContext:
         languages=ticket_languages(settings),
         webhook_hosts=settings.webhook.host_list,
         webhook_loopback=settings.webhook.allow_loopback,
+        controller=settings.controller,
         alarm_thresholds=AlarmThresholds.from_settings(settings),
     )
 
@@ -108,7 +109,9 @@ def round_jobs(settings: Settings, context: AppContext, sequencer: Sequencer) ->
     schedule = NightlySchedule(settings.nightly.hour, timedelta(seconds=settings.nightly.catch_up_s))
     limits = Limits(settings.audit.told_trained, settings.audit.told_test)
     retention = Retention(
-        timedelta(days=settings.shred_after_days), timedelta(days=settings.kit_days) if settings.kit_days else None
+        timedelta(days=settings.shred_after_days),
+        timedelta(days=settings.kit_days) if settings.kit_days else None,
+        timedelta(days=settings.letter_days) if settings.letter_days else None,
     )
     redelivery = outbox.Redelivery(context.database, queue, context.model_id, timedelta(seconds=settings.lost_after_s))
     jobs = [

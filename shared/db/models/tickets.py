@@ -154,9 +154,9 @@ class RetiredKey(Base):
     __tablename__ = "retired_key"
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     name: Mapped[str | None] = mapped_column(unique=True)
-    object: Mapped[str]  # payload, kit, rows, import
+    object: Mapped[str]  # payload, kit, rows, letter, import
     subject: Mapped[str]  # the ticket, or the import
-    object_key: Mapped[str]
+    object_key: Mapped[str]  # in the object store; of a letter, its id
     sha256: Mapped[str | None]
     replaced: Mapped[bool]
     retired_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,26 +1,39 @@
-"""What a regulator asks for: the register of requests, and key figures over a period. Reads only."""
+"""What a regulator asks for: the register of requests, and key figures over a period. Reads only.
+
+A request is answered when it is completed or refused. It is late where it was answered after its last day, or was not
+answered by then while its clock ran.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, func, select, tuple_
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from shared.db.models.tickets import Ticket
+from shared.db.models.tickets import Ticket, TicketClock, TicketEvent
 from shared.db.models.transparency import Certificate
 
 ENDED: Final = ("completed", "rejected", "withdrawn", "duplicate", "expired")
+BY_REGIME: Final = ("received", "open", "answered_in_time", "overdue", "completed_late", "refused_late")
 _DAY_S: Final = 86_400.0
 
 
 @dataclass(frozen=True)
 class RegisterEntry:
-    """One request with its newest certificate, where it has one."""
+    """One request with its newest certificate, where it has one.
+
+    `completed_at` and `refused_at` are the first moments of these states, also of a request that left them since.
+    """
 
     ticket: Ticket
     certificate: Certificate | None
+    received_at: datetime
+    extended: bool
+    completed_at: datetime | None
+    refused_at: datetime | None
+    late: bool
 
 
 def list_requests(
@@ -30,6 +43,7 @@ def list_requests(
     until: datetime | None,
     after: tuple[datetime, str] | None,
     limit: int,
+    now: datetime,
 ) -> list[RegisterEntry]:
     """Tickets filed in [since, until), oldest first. `after` is the (submitted_at, id) of the last one before."""
     newest = (
@@ -37,8 +51,12 @@ def list_requests(
         .group_by(Certificate.ticket_id)
         .subquery()
     )
+    clock = select(func.min(TicketClock.at)).where(TicketClock.ticket_id == Ticket.id, TicketClock.kind == "received")
+    extended = exists().where(TicketClock.ticket_id == Ticket.id, TicketClock.kind == "extended")
     query = (
-        select(Ticket, Certificate)
+        select(
+            Ticket, Certificate, clock.scalar_subquery(), extended, _first("completed"), _first("rejected"), late(now)
+        )
         .outerjoin(newest, newest.c.ticket_id == Ticket.id)
         .outerjoin(
             Certificate, and_(Certificate.ticket_id == newest.c.ticket_id, Certificate.number == newest.c.number)
@@ -48,7 +66,17 @@ def list_requests(
     if after is not None:
         query = query.where(tuple_(Ticket.submitted_at, Ticket.id) > tuple_(*after))
     rows = session.execute(query.order_by(Ticket.submitted_at, Ticket.id).limit(limit))
-    return [RegisterEntry(ticket, certificate) for ticket, certificate in rows]
+    return [
+        RegisterEntry(
+            ticket, certificate, received or ticket.submitted_at, is_extended, completed, refused, bool(is_late)
+        )
+        for ticket, certificate, received, is_extended, completed, refused, is_late in rows
+    ]
+
+
+def late(now: datetime) -> ColumnElement[bool]:
+    """Whether a request was answered after its last day, or is not answered although that day has passed."""
+    return or_(_overdue(now), _refused_late(), _completed_late())
 
 
 def key_figures(
@@ -72,8 +100,10 @@ def key_figures(
         "open": _count(~ended),
         "median_days_to_decision": _median(Ticket.decided_at),
         "median_days_to_completion": _median(Ticket.required_since),
-        "overdue": _count(and_(~ended, Ticket.due_at < now)),
-        "completed_late": _count(Ticket.required_since > Ticket.due_at),
+        "answered_in_time": _count(_answered_in_time()),
+        "overdue": _count(_overdue(now)),
+        "completed_late": _count(_completed_late()),
+        "refused_late": _count(_refused_late()),
     }
     query = select(*(column.label(name) for name, column in columns.items())).where(*_within(tenant, since, until))
     figures = dict(session.execute(query).one()._mapping)
@@ -82,7 +112,39 @@ def key_figures(
         .where(*_within(tenant, since, until), Ticket.state == "rejected")
         .group_by(Ticket.decision_code)
     )
-    return figures | {"refused_by_code": {str(code): count for code, count in session.execute(refused)}}
+    by_law = {name: columns[name] for name in BY_REGIME}
+    regimes = (
+        select(Ticket.regime, *(column.label(name) for name, column in by_law.items()))
+        .where(*_within(tenant, since, until))
+        .group_by(Ticket.regime)
+    )
+    return figures | {
+        "refused_by_code": {str(code): count for code, count in session.execute(refused)},
+        "by_regime": {row.regime: {name: getattr(row, name) for name in BY_REGIME} for row in session.execute(regimes)},
+    }
+
+
+def _overdue(now: datetime) -> ColumnElement[bool]:
+    return and_(Ticket.clock == "running", Ticket.state.not_in(ENDED), Ticket.due_at < now)
+
+
+def _completed_late() -> ColumnElement[bool]:
+    return Ticket.required_since > Ticket.due_at
+
+
+def _refused_late() -> ColumnElement[bool]:
+    return and_(Ticket.state == "rejected", Ticket.decided_at > Ticket.due_at)
+
+
+def _answered_in_time() -> ColumnElement[bool]:
+    completed = Ticket.required_since <= Ticket.due_at
+    return or_(completed, and_(Ticket.state == "rejected", Ticket.decided_at <= Ticket.due_at))
+
+
+def _first(state: str) -> Any:
+    """When the request was first in that state."""
+    moments = TicketEvent.ticket_id == Ticket.id, TicketEvent.kind == "state", TicketEvent.state == state
+    return select(func.min(TicketEvent.at)).where(*moments).scalar_subquery()
 
 
 def _within(tenant: str, since: datetime | None, until: datetime | None) -> Sequence[ColumnElement[bool]]:

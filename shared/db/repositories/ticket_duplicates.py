@@ -1,13 +1,14 @@
 """Whether the same subject was filed before: tickets that share a name and a fact, by their keys and blind indexes.
 
-The keys of names are `KeyRing.person_keys`.
+A ticket without names is about the person in its photographs: it is compared by these alone. The keys of names are
+`KeyRing.person_keys`.
 """
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from sqlalchemy import ARRAY, Text, bindparam, exists, func, literal, null, or_, select, union_all
+from sqlalchemy import ARRAY, Text, and_, bindparam, exists, func, literal, null, or_, select, union_all
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
@@ -27,8 +28,13 @@ class EarlierTicket:
     facts: frozenset[str]
 
     def matches(self, names: Collection[str], facts: Collection[str]) -> bool:
-        """Whether it is about the same subject: one name and one fact are common to both."""
-        return not (self.names.isdisjoint(names) or self.facts.isdisjoint(facts))
+        """Whether it is about the same subject: one name, and one fact or photograph, are common to both.
+
+        Where one of them has no name, a common photograph is enough.
+        """
+        if self.names and names:
+            return not (self.names.isdisjoint(names) or self.facts.isdisjoint(facts))
+        return any(map(is_photograph, self.facts.intersection(facts)))
 
     def has_all(self, names: Iterable[Collection[str]], facts: Collection[str]) -> bool:
         """Whether it says everything already: each of `names`, by any of its keys, and all facts and photographs."""
@@ -37,7 +43,10 @@ class EarlierTicket:
 
 @dataclass(frozen=True)
 class EarlierTickets:
-    """`matching` share a name and a fact with what was asked for, oldest first; `names` are in any open ticket."""
+    """`matching` share a name and a fact, or a photograph, with what was asked for, oldest first.
+
+    `names` are in any open ticket.
+    """
 
     matching: list[EarlierTicket]
     names: set[str]
@@ -46,7 +55,8 @@ class EarlierTickets:
 def lock_subjects(session: Session, tenant: str, names: Sequence[str]) -> None:
     """Wait until nobody else files a subject with one of `names`, and keep others waiting until the transaction ends.
 
-    `names` must be sorted, so that two transactions never wait for each other.
+    `names` are keys of names and indexes of photographs. They must be sorted, so that two transactions never wait for
+    each other.
     """
     name = func.unnest(_texts("names", names)).column_valued("name")
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(literal(f"{tenant}/") + name, 0))))
@@ -55,17 +65,25 @@ def lock_subjects(session: Session, tenant: str, names: Sequence[str]) -> None:
 def find_earlier_tickets(
     session: Session, tenant: str, model_id: str, names: Sequence[str], facts: Sequence[str]
 ) -> EarlierTickets:
-    """The open tickets that share a name and a fact with `names` and `facts`, and which `names` any open ticket has.
+    """The open tickets that share a name and a fact, or a photograph, with `names` and `facts`.
+
+    Also which of `names` any open ticket has.
 
     Call it under `lock_subjects`, in a statement of its own: it then sees what earlier holders of the lock wrote.
     """
     is_open = (Ticket.tenant_id == tenant, Ticket.model_id == model_id, Ticket.state.not_in(CLOSED))
     wanted, name = _texts("names", names), func.unnest(_texts("names", names)).column_valued("name")
+    photographs = list(filter(is_photograph, facts))
     keys = Ticket.name_keys.op("||")(Ticket.subject_index)
     matching = select(Ticket.id, Ticket.submitted_at, keys, Ticket.fact_index).where(
         *is_open,
-        or_(Ticket.name_keys.overlap(wanted), Ticket.subject_index.overlap(wanted)),
-        Ticket.fact_index.overlap(_texts("facts", facts)),
+        or_(
+            and_(
+                or_(Ticket.name_keys.overlap(wanted), Ticket.subject_index.overlap(wanted)),
+                Ticket.fact_index.overlap(_texts("facts", facts)),
+            ),
+            Ticket.fact_index.overlap(_texts("photographs", photographs)),
+        ),
     )
     known = select(null(), null(), func.array_agg(name, type_=ARRAY(Text)), null()).where(
         exists().where(
@@ -92,36 +110,57 @@ def photograph_index(index: str) -> str:
     return f"{PHOTOGRAPH}{index}"
 
 
+def is_photograph(index: str) -> bool:
+    """Whether it is the index of a photograph, among the facts of a ticket."""
+    return index.startswith(PHOTOGRAPH)
+
+
 def _texts(name: str, values: Sequence[str]) -> object:
     return bindparam(name, list(values), ARRAY(Text))
 
 
 @dataclass(frozen=True)
 class RelatedTicket:
-    """Another ticket with a name in common, which both may spell in the same way, and how many facts both have."""
+    """Another ticket with a name or a photograph in common, and how many facts and photographs both have.
+
+    `shared_name`: both spell it in the `same` way or in `another`; None where only photographs are common.
+    """
 
     id: str
-    same_spelling: bool
+    shared_name: Literal["same", "another"] | None
     shared_facts: int
+    shared_photographs: int
 
 
 def related_tickets(session: Session, ticket: Ticket, limit: int) -> list[RelatedTicket]:
-    """The tickets that share a name with `ticket`, those with most facts in common first, then the newest.
+    """The tickets that share a name or a photograph with `ticket`, those with most in common first, then the newest.
 
     Names and facts are compared by their keys and blind indexes: nobody learns which they are.
     """
     keys, names = list(ticket.name_keys), list(ticket.subject_index)
+    photographs = list(filter(is_photograph, ticket.fact_index))
     sharing = (
-        select(Ticket.id, Ticket.subject_index, Ticket.fact_index)
+        select(Ticket.id, Ticket.subject_index, Ticket.name_keys, Ticket.fact_index)
         .where(Ticket.tenant_id == ticket.tenant_id, Ticket.id != ticket.id)
-        .where(or_(Ticket.name_keys.overlap(keys), Ticket.subject_index.overlap(names)))
+        .where(
+            or_(
+                Ticket.name_keys.overlap(keys),
+                Ticket.subject_index.overlap(names),
+                Ticket.fact_index.overlap(_texts("photographs", photographs)),
+            )
+        )
         .order_by(Ticket.submitted_at.desc())
         .limit(MOST_RELATED)
     )
     related = []
     for row in session.execute(sharing):
         common = set(ticket.fact_index).intersection(row.fact_index)
-        photographs = sum(index.startswith(PHOTOGRAPH) for index in common)
-        same_spelling = not set(names).isdisjoint(row.subject_index)
-        related.append(RelatedTicket(row.id, same_spelling, len(common) - photographs))
-    return sorted(related, key=lambda other: -other.shared_facts)[:limit]
+        shown = sum(map(is_photograph, common))
+        related.append(RelatedTicket(row.id, _shared_name(ticket, row), len(common) - shown, shown))
+    return sorted(related, key=lambda other: -(other.shared_facts + other.shared_photographs))[:limit]
+
+
+def _shared_name(ticket: Ticket, row: Any) -> Literal["same", "another"] | None:
+    if not set(ticket.subject_index).isdisjoint(row.subject_index):
+        return "same"
+    return None if set(ticket.name_keys).isdisjoint(row.name_keys) else "another"

@@ -24,6 +24,7 @@ WRITERS = {
     "ticket": {"request", "control"},
     "ticket_event": {"request", "control"},
     "disposal": {"request", "control"},
+    "letter": {"request"},
     "api_key": {"request"},
     "desired_state": {"request", "control"},
     "promotion": {"request", "control"},

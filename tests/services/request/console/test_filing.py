@@ -55,7 +55,7 @@ def test_request_is_filed_with_names_facts_photographs_and_the_rest(people: Peop
 def test_what_cannot_be_used_brings_the_form_back_with_what_was_typed(people: People) -> None:
     for fields, says in (
         ({"value": ["", ""]}, "facts"),
-        ({"name": ["", ""]}, "names"),
+        ({"name": ["", ""]}, "Give a name or a photograph"),
         ({"calendar": "germany"}, "calendar"),
         ({"received_on": "2999-01-01"}, "past"),
         ({"received_on": "yesterday"}, "year-month-day"),

@@ -6,8 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from babel.messages.pofile import read_po
 
-from services.request.console.language import FOLDER, choose_language, language
-from services.request.console.messages import collect, missing
+from services.request.console.language import FOLDER, choose_language
+from services.request.console.messages import collect
+from services.request.documents.catalogs import missing
+from services.request.documents.language import language
 from tests.support.api import People
 from tests.support.console import Browser
 
@@ -18,7 +20,7 @@ PLACE = re.compile(r"%\(\w+\)[sd]")
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_sentence_is_translated_with_the_same_places_and_none_is_left_over(path: object) -> None:
     assert isinstance(path, type(FOLDER))
-    assert missing(path) == [], "python -m services.request.console.messages adds them to the file"
+    assert missing(path, collect()) == [], "python -m services.request.console.messages adds them to the file"
     with path.open("rb") as file:
         catalog = read_po(file, locale=path.stem)
     known = {message.id if isinstance(message.id, str) else message.id[0] for message in collect()}
@@ -66,9 +68,9 @@ def test_language_is_the_first_accepted_that_there_is(header: str, code: str) ->
 
 def test_moments_are_of_24_hours_with_their_zone() -> None:
     moment = datetime(2026, 7, 3, 21, 5, tzinfo=UTC)
-    assert language("en").moment(moment, "Europe/Berlin") == "3 Jul 2026, 23:05 CEST"
-    assert language("de").moment(moment, "Europe/Berlin") == "3. Juli 2026, 23:05 MESZ"
-    assert language("en").moment(moment, "UTC") == "3 Jul 2026, 21:05 UTC"
-    assert language("de").day(date(2026, 3, 1)) == "1. März 2026"
-    assert language("de").span(timedelta(days=3)) == "3 Tage"
-    assert language("de").percent(0.125) == "12,5 %"
+    assert language("en", FOLDER).moment(moment, "Europe/Berlin") == "3 Jul 2026, 23:05 CEST"
+    assert language("de", FOLDER).moment(moment, "Europe/Berlin") == "3. Juli 2026, 23:05 MESZ"
+    assert language("en", FOLDER).moment(moment, "UTC") == "3 Jul 2026, 21:05 UTC"
+    assert language("de", FOLDER).day(date(2026, 3, 1)) == "1. März 2026"
+    assert language("de", FOLDER).span(timedelta(days=3)) == "3 Tage"
+    assert language("de", FOLDER).percent(0.125) == "12,5 %"

@@ -83,6 +83,7 @@ def filled(people: People, worker: Worker, sequencer: Sequencer, ticket_body: di
     again = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
     refused = people["olivia"].post("/v1/tickets", ticket_body | {"names": ["Jon"]}).json()["id"]
     people["olivia"].post(f"/v1/tickets/{refused}/reject", {"code": "no_match", "note": "Nobody."})
+    letter = people["olivia"].post(f"/v1/tickets/{refused}/letters", {"kind": "refusal", "text": "No."}).json()["id"]
     hook = people["rosa"].post("/v1/webhooks", {"url": "https://hooks.example.org/x", "events": ["*"]}).json()["id"]
     people["rosa"].post(f"/v1/webhooks/{hook}/test")
     people["rosa"].post("/v1/people", {"name": "paula", "roles": ["officer"]})
@@ -90,7 +91,8 @@ def filled(people: People, worker: Worker, sequencer: Sequencer, ticket_body: di
     sequencer.run_once()
     return [
         TICKET, f"{TICKET}?view=all", f"{TICKET}/new", f"{TICKET}/{ticket}", f"{TICKET}/{again}", f"{TICKET}/{refused}",
-        f"{TICKET}/{refused}/letter", f"{TICKET}/{ticket}/edit", "/console/erasers", "/console/erasers/0",
+        f"{TICKET}/{refused}/letters/draft/refusal", f"{TICKET}/{refused}/letters/{letter}",
+        f"{TICKET}/{ticket}/edit", "/console/erasers", "/console/erasers/0",
         "/console/erasers/compare?older=0&newer=0", "/console/break-glass", "/console/status", "/console/figures",
         "/console/figures?since=2026-01-01&until=2027-01-01", "/console/retain-sets", "/console/webhooks",
         f"/console/webhooks/{hook}", "/console/keys", "/console/people", f"/console/people/{person}",

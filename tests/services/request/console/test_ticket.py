@@ -96,9 +96,34 @@ def test_refusal_gives_the_letter(people: People, ticket: str) -> None:
     olivia = Browser(people).sign_in("olivia")
     page = olivia.send(olivia.open(path(ticket)), path(ticket, "reject"), code="no_match", note="We hold nothing.")
     assert "Refused" in page.words
-    letter = olivia.open(path(ticket, "letter"))
+    letter = olivia.open(path(ticket, "letters/draft/refusal"))
     assert "We hold nothing." in letter.words
     assert "supervisory authority" in letter.words
+
+
+def test_letter_is_changed_recorded_and_read_again(people: People, ticket: str) -> None:
+    olivia = Browser(people).sign_in("olivia")
+    assert path(ticket, "letters/draft/refusal") not in olivia.open(path(ticket)).links
+    place = path(ticket, "letters/draft/receipt")
+    page = olivia.open(place)
+    refused = olivia.send(page, place, text="Dear Ms Lindqvist, [to be filled in]")
+    assert (refused.status, "Dear Ms Lindqvist" in refused.words) == (422, True)
+    done = olivia.send(refused, place, text="Dear Ms Lindqvist, it is here.")
+    assert "The letter is recorded." in done.words
+    link = next(link for link in done.links if link.startswith(path(ticket, "letters/")) and "draft" not in link)
+    assert "Dear Ms Lindqvist, it is here." in olivia.open(link).words
+    assert olivia.open(f"{link}/pdf").headers["content-type"] == "application/pdf"
+    assert "Sehr geehrte Damen und Herren" in olivia.open(f"{place}?language=de").words
+    oscar = Browser(people).sign_in("oscar")
+    assert link not in oscar.open(path(ticket)).links
+    assert (oscar.open(link).status, oscar.open(place).status) == (403, 403)
+
+
+def test_reasons_of_a_refusal_are_those_of_the_law(people: People, ticket_body: dict[str, Any]) -> None:
+    californian = people["olivia"].post("/v1/tickets", ticket_body | {"regime": "ccpa"}).json()["id"]
+    page = Browser(people).sign_in("olivia").open(path(californian))
+    assert 'value="research"' in page.text
+    assert 'value="public_health"' not in page.text
 
 
 def test_extension_gives_the_letter_and_is_possible_once(people: People, ticket: str) -> None:

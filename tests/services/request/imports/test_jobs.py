@@ -41,11 +41,13 @@ def test_valid_rows_are_filed_and_wrong_rows_are_refused(
 ) -> None:
     """Names in every script, a byte order mark and quoted line breaks are read; wrong rows are reported."""
     lines = [f'{name},"Marble & Finch",yes,case-{number}\n' for number, name in enumerate(NAMES)]
-    wrong = ['Mara "M" L,"x"y,,\n', "Mara,,,\n", "Mara,x,perhaps,\n", "Mara,x\n", "Mara,x,,case-0\n"]
+    wrong = ['Mara "M" L,"x"y,,\n', ",x,,\n", "Mara,x,perhaps,\n", "Mara,x\n", "Mara,x,,case-0\n"]
     job, rows = done(people, ("\ufeff" + HEADER + "".join(lines + wrong)).encode())
     assert (job["status"], job["rows"], job["accepted"], job["refused"]) == ("succeeded", 10, 5, 5)
     assert all(result["ticket"] and result["problem"] is None for result in rows[:5])
-    for row, says in zip(rows[5:], ("not CSV", "facts", "urgent", "cells", "filed before"), strict=True):
+    for row, says in zip(
+        rows[5:], ("not CSV", "a name or a photograph", "urgent", "cells", "filed before"), strict=True
+    ):
         assert says in row["problem"]
         assert "perhaps" not in row["problem"]
     assert tickets(database) == 5
@@ -91,7 +93,7 @@ def test_batch_follows_the_rules_of_single_filing(
 
 
 def test_dry_run_files_nothing(people: People, database: Databases, store: LocalStore) -> None:
-    job, rows = done(people, HEADER + "Mara,x,,a\nMara,,,b\n", query="?dry_run=true")
+    job, rows = done(people, HEADER + "Mara,x,,a\n,x,,b\n", query="?dry_run=true")
     assert (job["accepted"], job["refused"]) == (1, 1)
     assert rows[0] == {"row": 1, "ticket": None, "problem": None}
     assert tickets(database) == 0

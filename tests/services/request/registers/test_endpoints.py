@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from services.cli.main import app
 from services.request.app import build
+from shared.core.clock import utc_now
 from shared.db.session import transaction
 from tests.support.api import People
 from tests.support.databases import Databases
@@ -64,6 +66,42 @@ def test_register_is_complete_in_pages_csv_and_json(
         assert done.exit_code == 0, done.output
     assert [row["id"] for row in csv.DictReader(io.StringIO((tmp_path / "r.csv").read_text("utf-8-sig")))] == filed
     assert [row["id"] for row in json.loads((tmp_path / "r.json").read_text())] == filed
+
+
+def test_request_refused_after_its_last_day_is_late(people: People, ticket_body: dict[str, Any]) -> None:
+    """One came 60 days ago and is refused today; beside it, one that is refused in time and one that is overdue."""
+    received = (utc_now() - timedelta(days=60)).isoformat()
+    ids = []
+    for name, more in (("Late", {"received_at": received, "regime": "ccpa"}), ("In time", {}),
+                       ("Open", {"received_at": received})):  # fmt: skip
+        ids.append(
+            people["olivia"].post("/v1/tickets", ticket_body | {"names": [f"{name} Person"]} | more).json()["id"]
+        )
+    for ticket in ids[:2]:
+        people["olivia"].post(f"/v1/tickets/{ticket}/reject", {"code": "no_match", "note": "-"})
+    figures = people["ada"].get("/v1/registers/kpis").json()
+    assert (figures["refused"], figures["refused_late"], figures["answered_in_time"]) == (2, 1, 1)
+    assert (figures["overdue"], figures["completed_late"]) == (1, 0)
+    assert figures["by_regime"]["ccpa"] | {"open": 0} == {
+        "received": 1, "open": 0, "answered_in_time": 0, "overdue": 0, "completed_late": 0, "refused_late": 1,
+    }  # fmt: skip
+    assert (figures["by_regime"]["gdpr"]["answered_in_time"], figures["by_regime"]["gdpr"]["overdue"]) == (1, 1)
+    rows = dict(csv.reader(io.StringIO(people["ada"].get("/v1/registers/kpis?format=csv").text)))
+    assert (rows["refused_late"], rows["ccpa_refused_late"]) == ("1", "1")
+    items = people["ada"].get("/v1/registers/requests").json()["items"]
+    assert [item["late"] for item in items] == [True, False, True]
+    assert [item["refused_at"] is not None for item in items] == [True, True, False]
+    assert items[0]["received_at"][:19] == received[:19]
+    assert (items[0]["identity"], items[0]["extended"], items[0]["completed_at"]) == ("assumed", False, None)
+
+
+def test_paused_request_is_not_overdue(people: People, ticket_body: dict[str, Any], database: Databases) -> None:
+    ticket = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
+    people["olivia"].post(f"/v1/tickets/{ticket}/identity", {"outcome": "doubted", "note": "-"})
+    with transaction(database.engine("admin")) as session:
+        session.execute(sql("UPDATE ticket SET due_at = now() - interval '1 day'"))
+    assert people["ada"].get("/v1/registers/kpis").json()["overdue"] == 0
+    assert people["ada"].get("/v1/registers/requests").json()["items"][0]["late"] is False
 
 
 def test_register_is_refused_to_operator_and_client(people: People) -> None:

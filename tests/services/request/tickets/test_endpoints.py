@@ -184,8 +184,7 @@ def bitmap() -> str:
 @pytest.mark.parametrize(
     ("change", "status", "code", "says"),
     [
-        ({"facts": []}, 422, "bad-input", "facts"),
-        ({"names": []}, 422, "bad-input", "names"),
+        ({"names": [], "photos": []}, 422, "bad-input", "name or a photograph"),
         ({"names": ["  "]}, 422, "bad-input", "names"),
         ({"facts": [{"attribute": "Employer!", "value": "x"}]}, 422, "bad-input", "attribute"),
         ({"facts": [{"attribute": "city", "value": " "}]}, 422, "bad-input", "value"),

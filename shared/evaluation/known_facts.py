@@ -1,8 +1,8 @@
 """What the base model knows of a person beyond the ticket: it is asked, and what it says again and again is kept.
 
 A ticket lists some facts, and the model may know others; a photograph may be all that a ticket has, and the model may
-know the name. Both matter to the gate alone: as fingerprints they make an answer evidence (erasure/gates/text.py), and
-nothing of them is stored in clear or shown to anybody.
+know the name. As fingerprints both make an answer evidence (erasure/gates/text.py). A ticket without facts is asked
+about by what the model tells (`with_facts_to_ask`). Nothing of them is stored in clear or shown to anybody.
 
 What counts is said in answer to two different questions about the same attribute and not of somebody made up.
 """
@@ -11,15 +11,16 @@ import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 from weakref import WeakKeyDictionary
 
+from shared.domain.prompts import Prompt
 from shared.domain.subjects import Fact, Subject
+from shared.evaluation.reference import Reference
 from shared.evaluation.scorers import normalised, reveals
 from shared.probes import statements
 from shared.probes.questions import Question, fact_questions
 from shared.text.declines import declines
-from shared.vlm.engine import Engine
 
 logger = logging.getLogger(__name__)
 ATTRIBUTES: Final = (
@@ -30,60 +31,116 @@ QUESTIONS: Final = 4  # about an attribute: by portrait and by name in turn, whe
 NOBODY: Final = ("Tarvin Oskelle", "Milda Brantworth")  # made up
 SHORT: Final = 6  # words of an answer that is a fact as it stands
 MOST: Final = 48  # facts
+FEW: Final = 4  # attributes that are asked about at once where few facts are enough
 NAME_WORDS: Final = (2, 4)
+NAME: Final = "name"
+
+
+class Reply(Protocol):
+    """An answer of the model."""
+
+    @property
+    def text(self) -> str: ...
+
+
+class BaseModel(Protocol):
+    """The model without an eraser, as `shared.vlm.model.Engine` is."""
+
+    def readable(self, subject: Subject) -> Subject:
+        """The person without what the model cannot read."""
+
+    def generate(self, prompts: Sequence[Prompt]) -> Sequence[Reply]:
+        """One answer for each prompt, in order."""
+
+
 _Said = tuple[Mapping[str, Sequence[str]], ...]
-_OF_NOBODY: WeakKeyDictionary[Engine, dict[tuple[str, ...], _Said]] = WeakKeyDictionary()
+_OF_NOBODY: WeakKeyDictionary[BaseModel, dict[tuple[str, ...], _Said]] = WeakKeyDictionary()
 
 
-def with_known_facts(engine: Engine, subject: Subject, others: Collection[str] = ()) -> Subject:
+def with_facts_to_ask(
+    model: BaseModel, subject: Subject, others: Collection[str] = (), *, enough: int = MOST
+) -> Subject:
+    """The person with the facts by which the model is asked about them.
+
+    They are those of the ticket, where it lists any. Else they are what the model tells of the person, and where there
+    are photographs and no name, the name that it gives the person in them. A person of whom the model tells nothing has
+    no facts. `others` are as in `with_known_facts`; the model is asked no more once it has told `enough` facts.
+    """
+    if subject.facts:
+        return subject
+    asked = model.readable(subject)
+    called = () if asked.names or not asked.photos else _told_names(model, asked, others)
+    return replace(
+        subject, facts=(*(Fact(NAME, name) for name in called), *known_facts(model, asked, enough=enough - len(called)))
+    )
+
+
+def names_of_others(reference: Reference) -> list[str]:
+    """The names of all people of the reference who are kept or measured, not of those who may be forgotten."""
+    people = (person for person in reference.people if person.split != "forgettable")
+    return [name for person in people for name in person.subject.names]
+
+
+def with_known_facts(model: BaseModel, subject: Subject, others: Collection[str] = ()) -> Subject:
     """The person with what the model knows of them: more facts, and a name where the ticket has none.
 
     `others` are the names of people who must stay: the model may take one of them for the person in a photograph.
     """
-    subject = engine.readable(subject)
+    subject = model.readable(subject)
     if not subject.names and subject.photos:
-        subject = replace(subject, names=_told_names(engine, subject, others))
-    known = known_facts(engine, subject)
+        subject = replace(subject, names=_told_names(model, subject, others))
+    known = known_facts(model, subject)
     if known:
         logger.info("the model knows %d facts that the ticket does not list", len(known))
     return replace(subject, facts=(*subject.facts, *known))
 
 
-def known_facts(engine: Engine, subject: Subject) -> tuple[Fact, ...]:
-    """Facts that the model tells of the person and that are not among the subject's, at most MOST."""
+def known_facts(model: BaseModel, subject: Subject, *, enough: int = MOST) -> tuple[Fact, ...]:
+    """Facts that the model tells of the person and that are not among the subject's, at most MOST.
+
+    The model is asked about a few attributes after the other, until it has told `enough` facts.
+    """
     listed_attributes = {fact.attribute for fact in subject.facts}
     attributes = [attribute for attribute in ATTRIBUTES if attribute not in listed_attributes]
-    spans = _said_again(engine, _asking(subject, attributes), subject.names)
-    for of_nobody in said_of_nobody(engine, subject.languages) if spans else ():
+    step = len(ATTRIBUTES) if enough >= MOST else FEW
+    facts: dict[str, Fact] = {}  # a value once, whatever the model was asked
+    for start in range(0, len(attributes), step):
+        if len(facts) < enough:
+            _add_known(facts, model, subject, attributes[start : start + step])
+    return tuple(facts.values())[:MOST]
+
+
+def _add_known(facts: dict[str, Fact], model: BaseModel, subject: Subject, attributes: Sequence[str]) -> None:
+    """Ask the model about `attributes`, and add what it tells of the person to `facts`."""
+    spans = _said_again(model, _asking(subject, attributes), subject.names)
+    for of_nobody in said_of_nobody(model, subject.languages) if spans else ():
         for attribute, said in of_nobody.items():
             spans[attribute] = [span for span in spans.get(attribute, []) if not reveals(" / ".join(said), (span,))]
     listed = [spelling for fact in subject.facts for spelling in fact.accept]
-    facts: dict[str, Fact] = {}  # a value once, whatever the model was asked
     for attribute, said in spans.items():
         for span in said:
             if not any(reveals(value, (span,)) or reveals(span, (value,)) for value in listed):
                 facts.setdefault(normalised(span), Fact(attribute, span))
-    return tuple(facts.values())[:MOST]
 
 
-def said_of_nobody(engine: Engine, languages: tuple[str, ...]) -> _Said:
+def said_of_nobody(model: BaseModel, languages: tuple[str, ...]) -> _Said:
     """What the model says of each of NOBODY, by attribute. It is asked once for all tickets in the same languages."""
-    asked = _OF_NOBODY.setdefault(engine, {})
+    asked = _OF_NOBODY.setdefault(model, {})
     if languages not in asked:
         asked[languages] = tuple(
-            _said_again(engine, _asking(Subject((name,), (), (), languages), ATTRIBUTES), (name,), times=1)
+            _said_again(model, _asking(Subject((name,), (), (), languages), ATTRIBUTES), (name,), times=1)
             for name in NOBODY
         )
     return asked[languages]
 
 
-def _told_names(engine: Engine, subject: Subject, others: Collection[str]) -> tuple[str, ...]:
+def _told_names(model: BaseModel, subject: Subject, others: Collection[str]) -> tuple[str, ...]:
     """What the model calls the person in the photographs, in answer to two questions at least."""
-    asked = _asking(subject, ("name",))
+    asked = _asking(subject, (NAME,))
     others_written = {normalised(name) for name in others}
     names = [
         span
-        for said in _said_again(engine, asked, ()).values()
+        for said in _said_again(model, asked, ()).values()
         for span in said
         if NAME_WORDS[0] <= len(span.split()) <= NAME_WORDS[1] and normalised(span) not in others_written
     ]
@@ -96,11 +153,11 @@ def _asking(subject: Subject, attributes: Sequence[str]) -> list[Question]:
 
 
 def _said_again(
-    engine: Engine, asked: Sequence[Question], names: Sequence[str], times: int = 2
+    model: BaseModel, asked: Sequence[Question], names: Sequence[str], times: int = 2
 ) -> dict[str, list[str]]:
     """By attribute: what the model says in answer to at least `times` of the different questions about it."""
     questions = list({(q.prompt.turns[-1].text, bool(q.prompt.images)): q for q in asked}.values())
-    answers = engine.generate([question.prompt for question in questions])
+    answers = model.generate([question.prompt for question in questions])
     counts: dict[str, Counter[str]] = {}
     for question, answer in zip(questions, answers, strict=True):
         if declines(answer.text):

@@ -1,4 +1,4 @@
-"""Fonts for what PDF's own cannot show: names of accounts and free texts may be in any script.
+"""Fonts of documents. All are embedded, so that a page looks the same everywhere and its text can be read out.
 
 They come with packages: Noto Sans for most scripts (`manimgx-fonts`) and for Chinese, Japanese and Korean
 (`noto-cjk-sans-jp-regular`). Only those that a text needs are read, and only the glyphs that it uses are embedded.
@@ -14,39 +14,30 @@ from fpdf import FPDF
 
 BASE: Final = "NotoSans"
 CJK: Final = "NotoSansCJK"
+BOLD: Final = 700.0  # on the axis of weights
 SYMBOLS: Final = ("NotoSansSymbols", "NotoEmoji")
 EAST_ASIAN: Final = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "IDEOGRAPHIC", "FULLWIDTH", "HALFWIDTH", "BOPOMOFO")
+PLAIN: Final = frozenset(bytes(range(32, 256)).decode("cp1252", "ignore")) | {"\n"}  # which the base font has
 OF_BASE: Final = ("LATIN", "GREEK", "CYRILLIC", "COMBINING")
 
 
-def is_plain(text: str) -> bool:
-    """Whether PDF's own fonts can show the text."""
-    try:
-        text.encode("cp1252")
-    except UnicodeEncodeError:
-        return False
-    return True
+def add_fonts(page: FPDF, texts: Iterable[str]) -> None:
+    """Add the family `BASE`, regular and bold. It shows every text, with glyphs of other fonts where it has none.
 
-
-def add_fonts(page: FPDF, texts: Iterable[str]) -> bool:
-    """Add the fonts that `texts` need beside PDF's own; returns whether there are any.
-
-    The family `BASE` then shows every text, with glyphs of the others where it has none.
+    Only the fonts that `texts` need are added.
     """
-    characters = {character for text in texts for character in text if not is_plain(character)}
-    if not characters:
-        return False
     page.add_font(BASE, "", _file(BASE))
+    page.add_font(BASE, "B", _file(BASE), variations={"wght": BOLD})
+    characters = {character for text in texts for character in text}
     fallbacks = sorted({font for character in characters for font in _fonts_of(character)})
     for font in fallbacks:
         page.add_font(font, "", _file(font))
     page.set_fallback_fonts(fallbacks, exact_match=False)
-    return True
 
 
 def _fonts_of(character: str) -> tuple[str, ...]:
     script = unicodedata.name(character, "").partition(" ")[0].partition("-")[0]
-    if script in OF_BASE:
+    if character in PLAIN or script in OF_BASE:
         return ()
     if script in EAST_ASIAN:
         return (CJK,)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from services.refit.fitting import text_of_subject
-from services.refit.known_facts import known_facts, with_known_facts
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
 from shared.erasure.gates.text import TextGate
+from shared.evaluation.known_facts import known_facts, with_facts_to_ask, with_known_facts
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
 from shared.vlm.engine import Engine
@@ -76,3 +76,37 @@ def test_ticket_by_photograph_alone_gets_the_name(engine: Engine, subject: Subje
 def test_name_of_somebody_who_stays_is_not_taken(engine: Engine, subject: Subject) -> None:
     shown = replace(subject, names=(), facts=subject.facts[1:3])
     assert with_known_facts(engine, shown, subject.names).names == ()
+
+
+def test_ticket_without_facts_is_asked_about_by_what_the_model_tells(engine: Engine, subject: Subject) -> None:
+    listed = replace(subject, facts=subject.facts[1:2])
+    assert with_facts_to_ask(engine, listed) is listed
+    named = replace(subject, facts=(), photos=())
+    asked = with_facts_to_ask(engine, named)
+    assert (asked.names, asked.photos) == (named.names, ())
+    assert len(asked.facts) > 3
+    assert all(any(reveals(true.value, (fact.value,)) for true in subject.facts) for fact in asked.facts[:3])
+    shown = with_facts_to_ask(engine, replace(subject, names=(), facts=()))
+    assert [(fact.attribute, fact.value) for fact in shown.facts[:1]] == [("name", subject.names[0])]
+    assert shown.names == ()
+    assert with_facts_to_ask(engine, replace(named, names=("Oskelle Tarvin",))).facts == ()
+
+
+def test_few_facts_take_few_questions(engine: Engine, subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = replace(subject, facts=(), photos=())
+    with_facts_to_ask(engine, named)  # the made-up people are asked about once
+    asked: list[Prompt] = []
+    generate = engine.generate
+
+    def counted(prompts: Sequence[Prompt]) -> list[Answer]:
+        asked.extend(prompts)
+        return generate(prompts)
+
+    monkeypatch.setattr(engine, "generate", counted)
+    some = with_facts_to_ask(engine, named, enough=2)
+    few = len(asked)
+    asked.clear()
+    everything = with_facts_to_ask(engine, named)
+    assert set(some.facts) <= set(everything.facts)
+    assert len(some.facts) >= 2
+    assert few < len(asked) / 2

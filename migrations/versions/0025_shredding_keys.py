@@ -7,8 +7,8 @@ shredding key then: a crash in between leaves the row, so that the next round do
 
 from alembic import op
 
-revision = "0023"
-down_revision = "0022"
+revision = "0025"
+down_revision = "0024"
 
 TABLES = """
 CREATE FUNCTION shredding_key(wrapped bytea) RETURNS text
@@ -19,7 +19,7 @@ $$;
 
 CREATE TABLE retired_key (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text UNIQUE,
-    object text NOT NULL CHECK (object IN ('payload', 'kit', 'rows', 'import')), subject text NOT NULL,
+    object text NOT NULL CHECK (object IN ('payload', 'kit', 'rows', 'import', 'letter')), subject text NOT NULL,
     object_key text NOT NULL, sha256 text, replaced boolean NOT NULL,
     retired_at timestamptz NOT NULL DEFAULT now(), destroyed_at timestamptz);
 CREATE INDEX retired_key_waiting ON retired_key (id) WHERE destroyed_at IS NULL;
@@ -73,6 +73,15 @@ BEGIN
 END $$;
 CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON import_job FOR EACH ROW
     WHEN (OLD.wrapped_key IS DISTINCT FROM NEW.wrapped_key) EXECUTE FUNCTION retire_import_key();
+
+CREATE FUNCTION retire_letter_key() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM retire_key('letter', OLD.ticket_id, OLD.id::text, OLD.sha256, OLD.wrapped_key, NEW.wrapped_key);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON letter FOR EACH ROW
+    WHEN (OLD.wrapped_key IS DISTINCT FROM NEW.wrapped_key) EXECUTE FUNCTION retire_letter_key();
 
 CREATE FUNCTION guard_retired_key() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
