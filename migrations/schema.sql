@@ -1794,14 +1794,6 @@ END $$;
 CREATE TRIGGER guard_keys BEFORE UPDATE ON ticket
     FOR EACH ROW EXECUTE FUNCTION guard_keys();
 
--- Whether a wrapped key that needed no shredding key needs one from now on.
-CREATE FUNCTION gets_shredding_key(before bytea, after bytea) RETURNS boolean
-    LANGUAGE sql STABLE
-    SET search_path TO 'public', 'pg_temp'
-    AS $$
-    SELECT session_user <> 'lacuna_request' AND shredding_key(before) IS NULL AND shredding_key(after) IS NOT NULL
-$$;
-
 -- The name of the shredding key that a wrapped key needs; NULL where it needs none. The key is not in the database.
 CREATE FUNCTION shredding_key(wrapped bytea) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -1809,6 +1801,14 @@ CREATE FUNCTION shredding_key(wrapped bytea) RETURNS text
     AS $$
     SELECT CASE WHEN substring(wrapped FROM 1 FOR 6) = '\x73687265643a'::bytea  -- shred:
         THEN encode(substring(wrapped FROM 7 FOR 32), 'escape') END
+$$;
+
+-- Whether a wrapped key that needed no shredding key needs one from now on.
+CREATE FUNCTION gets_shredding_key(before bytea, after bytea) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT session_user <> 'lacuna_request' AND shredding_key(before) IS NULL AND shredding_key(after) IS NOT NULL
 $$;
 
 -- Notes the shredding key that a wrapped key needed which is taken away or replaced.
