@@ -542,7 +542,6 @@ CREATE TABLE retired_key (
     replaced boolean NOT NULL,
     retired_at timestamptz DEFAULT now() NOT NULL,
     destroyed_at timestamptz,
-    CONSTRAINT retired_key_name_key UNIQUE (name),
     CONSTRAINT retired_key_pkey PRIMARY KEY (id),
     CONSTRAINT retired_key_object_check CHECK (object IN ('payload', 'kit', 'rows', 'import', 'letter'))
 );
@@ -1820,7 +1819,6 @@ CREATE FUNCTION retire_key(kind text, of_subject text, of_object text, digest te
     SELECT shredding_key(before), kind, of_subject, of_object, digest, after IS NOT NULL
     WHERE before IS NOT NULL AND (after IS NULL OR (shredding_key(before) IS NOT NULL
         AND shredding_key(before) IS DISTINCT FROM shredding_key(after)))
-    ON CONFLICT (name) DO NOTHING
 $$;
 REVOKE ALL ON FUNCTION retire_key(kind text, of_subject text, of_object text, digest text, before bytea, after bytea) FROM PUBLIC;
 

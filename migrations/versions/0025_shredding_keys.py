@@ -18,7 +18,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 CREATE TABLE retired_key (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text UNIQUE,
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text,
     object text NOT NULL CHECK (object IN ('payload', 'kit', 'rows', 'import', 'letter')), subject text NOT NULL,
     object_key text NOT NULL, sha256 text, replaced boolean NOT NULL,
     retired_at timestamptz NOT NULL DEFAULT now(), destroyed_at timestamptz);
@@ -40,7 +40,6 @@ LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT shredding_key(before), kind, of_subject, of_object, digest, after IS NOT NULL
     WHERE before IS NOT NULL AND (after IS NULL OR (shredding_key(before) IS NOT NULL
         AND shredding_key(before) IS DISTINCT FROM shredding_key(after)))
-    ON CONFLICT (name) DO NOTHING
 $$;
 REVOKE ALL ON FUNCTION retire_key(text, text, text, text, bytea, bytea) FROM PUBLIC;
 

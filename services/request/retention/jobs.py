@@ -29,16 +29,13 @@ class Shredder:
         Raises Unavailable where a store is away.
         """
         context = self.context
-        more = False
-        if (early_s := self._next_at - time.monotonic()) <= 0:
-            more = self._shred()
-            early_s = 0.0 if more else self.retention.look_every_s
-            self._next_at = time.monotonic() + early_s
-            if self.retention.letters is not None:
-                with transaction(context.database) as session:
-                    letters_service.destroy_old(session, context.model_id, self.retention.letters)
-        with transaction(context.database) as session:
-            destroyed = retention_service.destroy_retired_keys(session, context.keys)
+        try:
+            if self._next_at <= time.monotonic():
+                more = self._shred()
+                self._next_at = time.monotonic() + (0.0 if more else self.retention.look_every_s)
+        finally:  # also while the object store is away
+            with transaction(context.database) as session:
+                destroyed = retention_service.destroy_retired_keys(session, context.keys)
         with transaction(context.database) as session:
             retention_service.delete_objects(session, context.store)
         return 0.0 if destroyed >= retention_service.AT_ONCE else max(0.0, self._next_at - time.monotonic())
@@ -56,4 +53,7 @@ class Shredder:
                 raise
             except LacunaError as exc:
                 logger.warning("the %s of %s is not destroyed: %s", item.kind, item.ticket_id, exc.detail)
+        if self.retention.letters is not None:
+            with transaction(context.database) as session:
+                letters_service.destroy_old(session, context.model_id, self.retention.letters)
         return len(due) >= retention_service.AT_ONCE

@@ -133,7 +133,8 @@ def destroy_retired_keys(session: Session, keys: KeyRing) -> int:
     Raises KeysUnavailable where their store is away; what was destroyed before is destroyed again in the next round. A
     key that a row still needs is left alone.
     """
-    waiting = select(RetiredKey).where(RetiredKey.destroyed_at.is_(None)).order_by(RetiredKey.id).limit(AT_ONCE)
+    # In random order: a key that is still needed must not block the rest.
+    waiting = select(RetiredKey).where(RetiredKey.destroyed_at.is_(None)).order_by(func.random()).limit(AT_ONCE)
     retired = list(session.scalars(waiting.with_for_update(skip_locked=True)))
     in_use = _still_used(session, [key.name for key in retired if key.name is not None])
     destroyed = [key for key in retired if key.name not in in_use]

@@ -153,7 +153,7 @@ class RetiredKey(Base):
 
     __tablename__ = "retired_key"
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    name: Mapped[str | None] = mapped_column(unique=True)
+    name: Mapped[str | None]
     object: Mapped[str]  # payload, kit, rows, letter, import
     subject: Mapped[str]  # the ticket, or the import
     object_key: Mapped[str]  # in the object store; of a letter, its id

@@ -162,6 +162,30 @@ def test_key_that_another_row_needs_is_not_destroyed(
     run(people)
     assert waiting(people) == ["payload"]
     assert open_material(store, people.context.keys, ticket_of(people, victim)).names == ("Mara Lindqvist",)
+    people["adam"].post(f"/v1/tickets/{victim}/reject", {"code": "no_match", "note": "-"})
+    run(people)
+    assert waiting(people) == []
+    assert show(people, victim)["disposals"][0]["removed_at"] is not None
+
+
+def test_keys_are_destroyed_while_the_object_store_is_away(
+    people: People,
+    erased: str,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(KeyRing, "shred", away)
+        with pytest.raises(KeysUnavailable):
+            run(people)
+
+    def store_away(*_: Any) -> None:
+        raise StoreUnavailable("The object store cannot be reached.")
+
+    monkeypatch.setattr(retention_service, "due_for_shredding", store_away)
+    with pytest.raises(StoreUnavailable):
+        run(people)
+    assert waiting(people) == []
+    assert kinds(people, erased) == ["payload.shredding_begun", "payload.destroyed"]
 
 
 def test_earlier_tickets_get_shredding_keys_also_under_a_legal_hold(
