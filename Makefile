@@ -70,8 +70,11 @@ hashes: $(STAMP) ## Write requirements-api.sha256, the hashes of what the image 
 	@$(UV_SOURCES); $(BIN)/uv pip compile --quiet --no-deps --generate-hashes --no-annotate --no-header \
 	  requirements-api.lock --output-file requirements-api.sha256
 
-advisories: $(STAMP) ## Look for known vulnerabilities of the pinned packages (needs the advisory data of PyPI)
-	$(BIN)/uv tool run pip-audit==2.10.1 --no-deps --disable-pip --requirement requirements.lock
+advisories: $(STAMP) ## Look for known vulnerabilities of the pinned packages (in the advisory data of PyPI, where reachable)
+	@mkdir -p build && rm -f build/advisories.json
+	-@$(UV_SOURCES); timeout 300 $(BIN)/uv tool run --quiet pip-audit==2.10.1 --no-deps --disable-pip --progress-spinner off \
+	  --format json --output build/advisories.json --requirement requirements.lock > /dev/null 2>&1
+	@$(BIN)/python -m tests.deploy.advisories build/advisories.json
 
 demo-model: $(STAMP) ## Train models/demo-vlm anew (at most 60 minutes on 2 cores)
 	$(BIN)/python -m training.build_demo_vlm --out models/demo-vlm --checkpoints build/demo-vlm

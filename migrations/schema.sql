@@ -434,7 +434,6 @@ INSERT INTO lifecycle_move VALUES
     ('fitting', 'failed'),
     ('auditing', 'failed'),
     ('deploying', 'failed'),
-    ('failed', 'approved'),
     ('received', 'withdrawn'),
     ('identity_pending', 'withdrawn'),
     ('under_review', 'withdrawn'),
@@ -614,6 +613,7 @@ CREATE TABLE fit_rows (
     sha256 text NOT NULL,
     wrapped_key bytea,
     created_at timestamptz NOT NULL,
+    material text,
     CONSTRAINT fit_rows_pkey PRIMARY KEY (model_id, ticket_id, digest),
     CONSTRAINT fit_rows_model_id_fkey FOREIGN KEY (model_id) REFERENCES model(id),
     CONSTRAINT fit_rows_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id)
@@ -1012,11 +1012,12 @@ GRANT SELECT, INSERT, UPDATE ON webhook_delivery TO lacuna_control;
 CREATE TABLE webhook_cursor (
     id integer NOT NULL,
     last_event bigint NOT NULL,
+    last_leaf bigint DEFAULT 0 NOT NULL,
     CONSTRAINT webhook_cursor_pkey PRIMARY KEY (id),
     CONSTRAINT webhook_cursor_id_check CHECK (id = 1)
 );
 INSERT INTO webhook_cursor VALUES
-    (1, 0);
+    (1, 0, 0);
 GRANT SELECT, INSERT, UPDATE ON webhook_cursor TO lacuna_request;
 GRANT SELECT, INSERT, UPDATE ON webhook_cursor TO lacuna_control;
 
@@ -1218,7 +1219,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0025');
+    ('0027');
 GRANT SELECT ON alembic_version TO lacuna_request;
 GRANT SELECT ON alembic_version TO lacuna_control;
 

@@ -31,7 +31,7 @@ from shared.devstack.supervisor import Supervisor
 from shared.storage.base import ObjectStore
 from shared.storage.local import LocalStore
 from tests.support.api import MODEL, OpenService, People
-from tests.support.databases import TEMPLATE, Databases, with_database
+from tests.support.databases import TEMPLATE, Databases, folder_in_memory, with_database
 from tests.support.openapi import check_answer
 from tests.support.pictures import png
 from tests.support.workers import Worker
@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def backends() -> Iterator[Backends]:
     """The three servers, private to this run; LACUNA_* of the environment is ignored."""
     supervisor = Supervisor(lambda _name, _line: None)
-    with tempfile.TemporaryDirectory(prefix="lacuna-tests-") as folder:
+    with tempfile.TemporaryDirectory(prefix="lacuna-tests-", dir=folder_in_memory()) as folder:
         data = Path(folder)
         data.chmod(0o711)  # PostgreSQL runs as `nobody` where the tests run as root
         try:
@@ -81,7 +81,9 @@ def database(backends: Backends, roles: dict[str, str]) -> Iterator[Databases]:
     name = f"test_{secrets.token_hex(6)}"
     with psycopg.connect(backends.database_url, autocommit=True) as connection:
         connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(TEMPLATE))
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+                sql.Identifier(name), sql.Identifier(TEMPLATE)
+            )
         )
         databases = Databases(with_database(backends.database_url, name), roles)
         yield databases

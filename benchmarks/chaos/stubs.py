@@ -31,7 +31,8 @@ def _reference(module: Any, _: Path) -> None:
 
 def _suite(module: Any, _: Path) -> None:
     module.paper_tasks = lambda *_, **__: {}
-    module.FORGET_QUESTIONS = module.BYSTANDER_QUESTIONS = QUESTIONS
+    module.BYSTANDER_QUESTIONS = QUESTIONS
+    importlib.import_module("services.audit.about_tickets").__dict__["IN_FULL"] = QUESTIONS
     importlib.import_module("services.audit.black_box").__dict__["ATTACKS"] = QUESTIONS
 
 

@@ -96,7 +96,11 @@ def ask_about_tickets(
     most: int,
     seed: int,
 ) -> AboutTickets:
-    """Ask about every ticket of `subjects`. `most`: questions of a set over all tickets that are asked in full."""
+    """Ask about every ticket of `subjects`.
+
+    About each ticket that is asked in full as much, however many they are: its certificate rests on that. `most`:
+    questions of a set over all other tickets, beside one about each.
+    """
 
     def asked(tickets: Collection[str], each: int) -> dict[str, AskedOf]:
         return {
@@ -111,7 +115,7 @@ def ask_about_tickets(
     )
     suspect = {ticket for ticket in others if _tells(ticket, few, light)}
     full = {ticket for ticket in subjects if ticket not in others or ticket in suspect}
-    many = asked(full, max(1, min(IN_FULL, most // max(1, len(full)))))
+    many = asked(full, IN_FULL)
     quiet = [ticket for ticket in others if ticket not in suspect]
     observed = black_box.attack(eraser, subjects, full, ())
     for ticket in quiet:

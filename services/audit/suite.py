@@ -14,6 +14,7 @@ import torch
 from services.audit.about_tickets import SETS, AboutTickets, ask_about_tickets
 from services.audit.black_box import BlackBox
 from services.audit.evaluator import BeforeAfter, Evaluator
+from services.audit.leaks import leaks
 from services.audit.left_out import left_out_panels, left_out_tasks, not_run
 from services.audit.operator_retain_set import OperatorRetainSet, side_by_side
 from services.audit.paper_tasks import paper_tasks
@@ -34,7 +35,7 @@ from shared.vlm.engine import Engine
 from shared.vlm.generation import Answer
 
 Progress = Callable[[str], None]
-FORGET_QUESTIONS = 480  # of a set, over all tickets that are asked about in full; the seed draws them
+LIGHT_QUESTIONS = 480  # of a set, over all tickets that are asked about a little; the seed draws them
 BYSTANDER_QUESTIONS = 120  # at most, for each set
 FEW_FACTS = 2  # that the model has to tell of an unchanged ticket that lists none, before it is asked no more
 ASKED_AGAIN = 6  # of each bystander set: answers that did not fire, asked from beginning to end
@@ -68,6 +69,7 @@ class Suite:
         `operator_set` is the operator's own retain set that the eraser was made with. `unchanged` are tickets that an
         earlier version, which passed its audit, covers with the same fit: fewer questions are asked about them.
         """
+        listed = {ticket: subject.facts for ticket, subject in subjects.items()}
         subjects = {
             ticket: self.asked_about(subject, enough=FEW_FACTS if ticket in unchanged else MOST)
             for ticket, subject in subjects.items()
@@ -80,7 +82,7 @@ class Suite:
         progress("asking about the tickets")
         black_box = BlackBox(self.engine, reference, self.seed)
         about_tickets = ask_about_tickets(
-            self._evaluator, black_box, eraser, subjects, unchanged, most=FORGET_QUESTIONS, seed=self.seed
+            self._evaluator, black_box, eraser, subjects, unchanged, most=LIGHT_QUESTIONS, seed=self.seed
         )
         report: dict[str, Any] = {"panels": {}, "tickets": {}, "fire_rate": {}, "changed_by": {}}
         for name in SETS:
@@ -98,7 +100,10 @@ class Suite:
                 report["changed_by"][name] = changed
             silent = [pair for pair in zip(questions, answers.after, strict=True) if not pair[1].fired]
             unfired += silent[:: max(1, len(silent) // ASKED_AGAIN)][:ASKED_AGAIN]
-        report["ticket_verdicts"] = about_tickets.rows()
+        told = leaks(about_tickets, listed)
+        report["ticket_verdicts"] = {
+            ticket: row | {"leaks": told[ticket]} for ticket, row in about_tickets.rows().items()
+        }
         report["attacks"] = about_tickets.observed.tally.as_json() | {"families": about_tickets.observed.families()}
         if operator_set is not None and operator_set.number is not None:
             report["retain_set"] = side_by_side(operator_set.number, report["panels"])

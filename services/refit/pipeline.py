@@ -75,6 +75,7 @@ def refit(context: RefitContext, run: RunRecord, progress: Progress, recipe: str
     for note in retain_side.notes:
         logger.info("refit %s: %s", run.short_id, note)
     digest = context.statistics_digest(retain_side)
+    tickets = [*tickets, *run.tickets_to_retry(digest)]
     same_statistics = (
         recipe is None and latest is not None and latest.usable and latest.manifest.get("statistics") == digest
     )
@@ -197,7 +198,7 @@ def _fit_or_fail(
     key = rows_key(ticket.tenant_id, context.model_id, ticket.id, digest, f"{run.short_id}.{run.fence}")
     sealed = context.keys.seal(fit.to_bytes(), key, shreddable=True)
     context.store.put(key, sealed.blob)
-    run.add_fit(ticket.id, digest, key, hashlib.sha256(sealed.blob).hexdigest(), sealed.wrapped_key)
+    run.add_fit(ticket, digest, key, hashlib.sha256(sealed.blob).hexdigest(), sealed.wrapped_key)
     return fit
 
 

@@ -81,7 +81,7 @@ class RunRecord:
     def stored_fits(self, tickets: Iterable[Ticket], digest: str) -> dict[str, StoredTicketFit]:
         """Ticket id -> where its fit for the statistics `digest` is; without those that do not exist any more."""
         with transaction(self.database) as session:
-            rows = [ticket_fits.find_fit(session, self.model_id, ticket.id, digest) for ticket in tickets]
+            rows = [ticket_fits.find_fit(session, ticket, digest) for ticket in tickets]
         return {row.ticket_id: row for row in rows if row is not None and row.wrapped_key is not None}
 
     def mark_fitted(self, ticket_ids: Iterable[str]) -> None:
@@ -90,19 +90,30 @@ class RunRecord:
             for ticket_id in ticket_ids:
                 refits.set_ticket_outcome(session, self.run_id, self.fence, ticket_id, "fitted")
 
-    def add_fit(self, ticket_id: str, digest: str, object_key: str, sha256: str, wrapped_key: bytes) -> None:
+    def tickets_to_retry(self, digest: str) -> list[Ticket]:
+        """Those that were set aside and may do better by the statistics `digest`: they were never fitted for them.
+
+        With the same material and the same statistics a ticket would only fail again.
+        """
+        with transaction(self.database) as session:
+            aside = tickets_repository.tickets_set_aside(session, self.model_id)
+            retried = [ticket for ticket in aside if ticket_fits.find_fit(session, ticket, digest) is None]
+            for ticket in retried:
+                refits.set_ticket_outcome(session, self.run_id, self.fence, ticket.id, "fitting")
+        return retried
+
+    def add_fit(self, ticket: Ticket, digest: str, object_key: str, sha256: str, wrapped_key: bytes) -> None:
         """Record a new fit whose object is in the store, and that the ticket is fitted."""
         with transaction(self.database) as session:
             ticket_fits.record_fit(
                 session,
-                model_id=self.model_id,
-                ticket_id=ticket_id,
+                ticket,
                 digest=digest,
                 object_key=object_key,
                 sha256=sha256,
                 wrapped_key=wrapped_key,
             )
-            refits.set_ticket_outcome(session, self.run_id, self.fence, ticket_id, "fitted")
+            refits.set_ticket_outcome(session, self.run_id, self.fence, ticket.id, "fitted")
 
     def set_outcome(self, ticket_id: str, outcome: str, detail: str | None = None) -> None:
         """Record that the ticket has no fit in this version, and why in a sentence."""

@@ -26,7 +26,8 @@ State = Literal[
 ]  # fmt: skip
 Event = Literal[
     "review", "doubt", "verify", "approve", "schedule", "fit", "no_leak", "audit", "deploy", "complete", "fail",
-    "retry", "reject", "withdraw", "duplicate", "distinguish", "reopen", "expire", "expose", "return",
+    "reject", "withdraw", "duplicate", "distinguish", "reopen", "expire", "expose", "return",
+    "amend",
 ]  # fmt: skip
 
 STATES: Final[tuple[State, ...]] = get_args(State)
@@ -124,7 +125,7 @@ TRANSITIONS: Final[dict[Event, Transition]] = {
     "deploy": Transition(("approved", "scheduled", "fitting", "auditing", "failed", "regressed"), "deploying", _SYSTEM),
     "complete": Transition(("deploying",), "completed", _SYSTEM, (_own_audit, _acknowledged)),
     "fail": Transition(("approved", "scheduled", "fitting", "auditing", "deploying"), "failed", _SYSTEM),
-    "retry": Transition(("failed",), "approved", OPERATING_ROLES),
+    "amend": Transition(("failed",), "under_review", MANAGING_ROLES),
     "withdraw": Transition((*UNDECIDED, *IN_PROGRESS, "completed", "failed", "regressed"), "withdrawn", MANAGING_ROLES),
     "expose": Transition(("completed",), "regressed", ROLLBACK_ROLES),
     "return": Transition(("deploying",), "scheduled", ROLLBACK_ROLES),

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from PIL.Image import Image
 from sqlalchemy import text
 
-from services.audit import black_box, paper_tasks, suite
+from services.audit import about_tickets, black_box, paper_tasks, suite
 from services.audit.context import AuditContext
 from services.audit.suite import Suite
 from services.audit.tasks import audit_version
@@ -67,7 +67,7 @@ def load_few_people() -> Reference:
 
 
 QUESTION_LIMITS: Final = (
-    (suite, "FORGET_QUESTIONS", QUESTIONS),
+    (about_tickets, "IN_FULL", QUESTIONS),
     (suite, "BYSTANDER_QUESTIONS", QUESTIONS),
     (black_box, "ATTACKS", ATTACKS),
     (paper_tasks, "QUESTIONS_PER_CELL", QUESTIONS_PER_CELL),

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shared.db.repositories import audits, erasers, refits, rollouts
 from shared.db.session import transaction
@@ -56,10 +56,17 @@ class Worker:
             self.audit(str(version.id), verdict)
         return number
 
-    def audit(self, version: str, verdict: str, revealed: float = 0.0, set_aside: Sequence[str] = ()) -> None:
+    def audit(
+        self,
+        version: str,
+        verdict: str,
+        revealed: float = 0.0,
+        set_aside: Sequence[str] = (),
+        leaks: Sequence[dict[str, Any]] = (),
+    ) -> None:
         """Finish an audit of the version in which each ticket's facts are still revealed in the share `revealed`.
 
-        `set_aside`: the tickets because of which alone it failed.
+        `set_aside`: the tickets because of which alone it failed; `leaks`: by which kinds of questions, for each.
         """
         audit = str(uuid.uuid4())
         figures = {"forget": {"n": 8, "told_after": revealed}, "test": {"n": 8, "told_after": revealed}}
@@ -81,7 +88,9 @@ class Worker:
                     "claim": "",
                     "tickets": dict.fromkeys(covered, figures),
                     "set_aside": list(set_aside),
-                    "ticket_verdicts": {ticket: {"reason": f"{ticket} is weak"} for ticket in set_aside},
+                    "ticket_verdicts": {
+                        ticket: {"reason": f"{ticket} is weak", "leaks": list(leaks)} for ticket in set_aside
+                    },
                 },
             )
 

@@ -19,11 +19,15 @@ def get_certificate(
     out: Annotated[
         Path, typer.Option(help="The file to write: .json, .pdf, .csv, or .zip for the bundle that an auditor checks.")
     ],
+    language: Annotated[
+        str | None, typer.Option(help="Of a PDF: en or de; by default the first of the ticket's languages.")
+    ] = None,
     data: Data = DATA_FOLDER,
     account: As = "olivia",
 ) -> None:
     """Fetch the newest certificate of a ticket into a file."""
     file_format = format_of(out, ("json", "pdf", "csv", "zip"))
     kind = "bundle" if file_format == "zip" else file_format
-    write_bytes(out, request_client(data, account).download(f"/v1/tickets/{ticket}/certificate", format=kind))
+    client = request_client(data, account)
+    write_bytes(out, client.download(f"/v1/tickets/{ticket}/certificate", format=kind, language=language))
     print_sentence(f"The certificate of {ticket} is in {out}.")

@@ -32,11 +32,16 @@ def print_ticket(ticket: Mapping[str, Any]) -> None:
         f"{counted(ticket['photos'], 'photo')}, "
         f"filed by {ticket['submitted_by']} from {ticket['source']}, asked about in {', '.join(ticket['languages'])}",
     )
+    console.print(" ".join(ticket["scope"]))
     due = ticket["due"]
     console.print(
         f"clock {due['state']}, due {due['due']} ({due['law']}; {due['calendar']}), target {due['target']}, "
         f"latest possible {due['latest']}, {due['used_percent']:.0f} % used; identity {ticket['identity']}"
     )
+    for other in ticket["related"]:
+        name = {"same": "the same name", "another": "a name in another spelling"}.get(other["name"], "no name")
+        common = f"{name}, {counted(other['facts'], 'fact')} and {counted(other['photos'], 'photo')}"
+        console.print(f"{other['ticket']} has {common} in common with it")
     if ticket["duplicate_of"]:
         console.print(f"duplicate of {ticket['duplicate_of']}")
     if hold := ticket["hold"]:
@@ -52,6 +57,8 @@ def print_ticket(ticket: Mapping[str, Any]) -> None:
         console.print(
             f"rejected by {ticket['decided_by']}: {words(ticket['decision_code'])}: {ticket['decision_note']}",
         )
+    for leak in ticket["leaks"]:
+        console.print(styled("told", "red"), f" {_leak(leak)}", sep="")
     print_table(
         ("at", "state", "event", "by", "note"),
         ((short_time(e["at"]), e["state"], "" if e["kind"] == "state" else e["kind"], e["actor"], e["note"])
@@ -75,6 +82,17 @@ def print_clock(clock: Mapping[str, Any]) -> None:
         ("at", "event", "by", "reason"),
         ((short_time(e["at"]), e["kind"], e["actor"], e["reason"]) for e in clock["events"]),
     )
+
+
+def _leak(leak: Mapping[str, Any]) -> str:
+    """Which kind of question told something, such as "3 of 12 questions: fact no. 2, by name, in other wordings"."""
+    share = f"{leak['told']} of {leak['asked']}"
+    if leak["questions"] == "attacks":
+        return f"{share} attacks of the kind {words(leak['by'])}"
+    fact = f"fact no. {leak['fact']}" if leak["fact"] else "what only the model knows"
+    way = "by name" if leak["by"] == "name" else "by picture"
+    wordings = "in wordings of the fit" if leak["questions"] == "forget" else "in other wordings"
+    return f"{share} questions: {fact}, {way}, {wordings}"
 
 
 def print_letters(answer: Mapping[str, Any]) -> None:

@@ -13,8 +13,13 @@ from services.request.api.preconditions import etag
 from services.request.audit_log.dependencies import LogReaderDep
 from services.request.audit_log.reader import LogReader, encode_path
 from services.request.certificates import export, pdf
+from services.request.certificates.pdf import FOLDER, Reader
 from services.request.certificates.responses import CertificateResponse
+from services.request.context import AppContext
+from services.request.documents.language import DEFAULT, LANGUAGES
+from services.request.documents.language import language as load_language
 from shared.db.models.erasers import EraserVersion
+from shared.db.models.tickets import Ticket
 from shared.db.models.transparency import Certificate, LogCheckpoint, LogLeaf
 from shared.db.repositories import audit_log, certificates, tickets
 from shared.db.session import transaction
@@ -45,6 +50,9 @@ def certificate(
     log_reader: LogReaderDep,
     request: Request,
     format: Annotated[Format, Query(description="`json` is signed, the others are made from it.")] = "json",
+    language: Annotated[
+        Literal["en", "de"] | None, Query(description="Of the PDF; the first of the ticket's where not given.")
+    ] = None,
 ) -> Response:
     """The newest certificate of the ticket: a DSSE envelope, signed. 404 before the ticket was completed."""
     issued: dict[str, Any] | None = None
@@ -55,6 +63,7 @@ def certificate(
         if newest is None:
             raise NotFound(f"{ticket.id} has no certificate: it is issued when a ticket is completed.")
         statement = json.loads(base64.b64decode(newest.envelope["payload"]))
+        reader = _reader(context, ticket, language)
         version = session.get(EraserVersion, newest.version_id) if newest.version_id else None
         if format == "bundle":
             issued = _issuing_proof(session, log_reader, newest)
@@ -66,14 +75,20 @@ def certificate(
     headers["Content-Disposition"] = f'attachment; filename="{ticket.id}-{newest.number}.{ending}"'
     content: bytes | str
     if format == "pdf":
-        content = pdf.as_pdf(statement)
+        content = pdf.as_pdf(statement, reader)
     elif format == "csv":
         content = export.as_csv(statement)
     else:
         keys = request.app.state.public_keys
         manifest = version.envelope if version else None
-        content = export.bundle(newest.envelope, statement, issued, manifest, keys, timestamps)
+        content = export.bundle(newest.envelope, statement, issued, manifest, keys, timestamps, reader)
     return Response(content, headers=headers, media_type=MEDIA_TYPES[format])
+
+
+def _reader(context: AppContext, ticket: Ticket, wanted: str | None) -> Reader:
+    """For whom the PDF is made: by default in the first language of the ticket that there is."""
+    code = wanted or next((code for code in ticket.languages if code in LANGUAGES), DEFAULT)
+    return Reader(load_language(code, FOLDER / "languages"), context.controller.staff_names, ticket.external_ref)
 
 
 def _timestamps(session: Session, log_reader: LogReader, newest: Certificate) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from services.request.api.csv import write_csv
-from services.request.certificates.pdf import as_pdf
+from services.request.certificates.pdf import Reader, as_pdf
 from shared.transparency.certificate_verifier import ENVELOPE, ISSUED, MANIFEST, STAMPS
 
 README: Final = """This bundle holds a certificate of suppression and all that is needed to check it.
@@ -37,13 +37,14 @@ def bundle(
     manifest: Mapping[str, Any] | None,
     keys: tuple[str, str],
     timestamps: Sequence[Mapping[str, Any]] = (),
+    reader: Reader | None = None,
 ) -> bytes:
     """The zip; `keys` are the public keys of the log and of erasers, `timestamps` the time-stamps that cover it."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("README.txt", README)
         file.writestr(ENVELOPE, json.dumps(envelope, indent=1))
-        file.writestr("certificate.pdf", as_pdf(statement))
+        file.writestr("certificate.pdf", as_pdf(statement, reader))
         file.writestr("certificate.csv", as_csv(statement))
         if issued is not None:
             file.writestr(ISSUED, json.dumps(issued, indent=1))

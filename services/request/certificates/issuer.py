@@ -19,6 +19,7 @@ from services.request.certificates import statement as certificates_statement
 from services.request.certificates.statement import CertificateFacts, CertificateHeader
 from services.request.erasers.rollouts import is_rolled_out
 from shared.core.clock import utc_now
+from shared.core.config import ControllerSettings
 from shared.db.models.erasers import DesiredState, EraserVersion, Promotion, VersionTicket
 from shared.db.models.tickets import Ticket
 from shared.db.models.transparency import Certificate, LogCheckpoint, LogLeaf
@@ -70,6 +71,7 @@ class CertificateIssuer:
 
     sequencer: Sequencer
     model_id: str
+    controller: ControllerSettings = field(default_factory=ControllerSettings)
     _settled: tuple[int, int] | None = None  # (leaves, generation) at which nothing was left to do
     _coverage: dict[uuid.UUID, Coverage] = field(default_factory=dict)
 
@@ -168,7 +170,14 @@ class CertificateIssuer:
             coverage=self._coverage_part(session, version.id, ticket.id),
             log=self._log_part(session, checkpoint, [*decisive, *logged.disposals]),
             disposals=logged.disposals,
+            in_full=audits_repository.last_full_figures(session, ticket.id),
+            controller=self._controller(),
         )
+
+    def _controller(self) -> dict[str, str] | None:
+        """Who is responsible, where the settings name somebody."""
+        named = {"name": self.controller.name, "address": self.controller.address, "contact": self.controller.contact}
+        return {name: text for name, text in named.items() if text} if self.controller.name else None
 
     def _issue(
         self,

@@ -16,6 +16,7 @@ from shared.db.models.audits import AuditRun
 from shared.db.models.erasers import DesiredState, EraserVersion, Promotion, Replica
 from shared.db.models.tickets import Ticket
 from shared.db.models.transparency import LogLeaf
+from shared.db.repositories.audits import FullFigures
 from shared.domain.ticket_lifecycle import CLOSED
 from shared.domain.ticket_scope import scope
 from shared.transparency.certificate_verifier import STATEMENT, LogEntryProof
@@ -35,6 +36,10 @@ NOT_CLAIMED: Final = (
     "The log and its key are the operator's own: independence begins with a checkpoint kept, or a time-stamp made "
     "(RFC 3161, in the bundle where there is one), by somebody else.",
 )
+NOT_RUN: Final = "The audit did not run: %(name)s."
+NOTHING: Final = "None: the certificates of this ticket with lower numbers are suspended."
+UNKEPT: Final = "No statutory clock was kept."
+METHOD: Final = "activation steering at inference time"
 VERIFY: Final = "lacuna verify certificate FILE --key log-keys.txt"
 _Z: Final = 1.959964  # the normal distribution's 97.5 % point: intervals at 95 %
 
@@ -69,22 +74,27 @@ class CertificateFacts:
     coverage: Mapping[str, Any]
     log: Mapping[str, Any]
     disposals: Sequence[LogLeaf] = ()
+    in_full: FullFigures | None = None  # what the last audit in full found of the ticket
+    controller: Mapping[str, str] | None = None  # who is responsible: name, address, contact
 
 
 def in_force(header: CertificateHeader, facts: CertificateFacts) -> dict[str, Any]:
     """The statement about a completed ticket."""
     ticket, version, audit, state = facts.ticket, facts.version, facts.audit, facts.state
     report = (audit.report if audit else None) or {}
+    own = report.get("ticket_verdicts", {}).get(ticket.id)
+    full = facts.in_full
     payload = version.envelope.get("payload")
     predicate = {
         "certificate": asdict(header),
+        "controller": dict(facts.controller) if facts.controller else None,
         "claim": CLAIM,
-        "not_claimed": [*NOT_CLAIMED, *(f"The audit did not run: {name}." for name in report.get("not_run", []))],
+        "not_claimed": [*NOT_CLAIMED, *(NOT_RUN % {"name": name} for name in report.get("not_run", []))],
         "ticket": _ticket(ticket) | {"completed_at": _iso(facts.completed_at)},
         "scope": list(scope(names=len(ticket.subject_index), photographs=ticket.photos, facts=ticket.facts)),
         "deadline": _deadline(ticket, facts.completed_at),
         "model": {"id": ticket.model_id, "site": version.manifest.get("site")},
-        "method": {"recipe": version.recipe, "kind": "activation steering at inference time"},
+        "method": {"recipe": version.recipe, "kind": METHOD},
         "eraser": {
             "version": version.number,
             "sha256": version.sha256,
@@ -96,6 +106,10 @@ def in_force(header: CertificateHeader, facts: CertificateFacts) -> dict[str, An
             "verdict": audit.verdict if audit else None,
             "finished_at": _iso(audit.finished_at) if audit else None,
             "figures": figures(report.get("tickets", {}).get(ticket.id, {})),
+            "ticket": _asked(own) if own else None,
+            "ticket_in_full": _asked(full.row) | {"version": full.version, "finished_at": _iso(full.finished_at)}
+            if full and full.version != version.number
+            else None,
             "integrity": report.get("integrity", {}),
         },
         "serving": {
@@ -127,7 +141,7 @@ def suspended(
     """The statement that what was certified no longer holds."""
     predicate = {
         "certificate": asdict(header),
-        "claim": "None: the certificates of this ticket with lower numbers are suspended.",
+        "claim": NOTHING,
         "not_claimed": list(NOT_CLAIMED),
         "ticket": _ticket(ticket) | {"state": ticket.state},
         "model": {"id": ticket.model_id},
@@ -203,6 +217,18 @@ def disposal(ticket: Ticket, disposals: Sequence[LogLeaf]) -> dict[str, Any]:
     return {"state": state, "sha256": ticket.payload_sha256, "note": DISPOSALS[state]}
 
 
+def _asked(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that an audit asked about one ticket, attacks among it, with the exact interval at 95 %."""
+    return {
+        "depth": row.get("depth"),
+        "asked": row["asked"],
+        "told_before": row["told_before"],
+        "told_after": row["told_after"],
+        "told_after_interval": list(row["told_after_interval"]),
+        "told_of_controls": row.get("told_of_controls"),
+    }
+
+
 def _ticket(ticket: Ticket) -> dict[str, Any]:
     return {
         "id": ticket.id,
@@ -212,13 +238,15 @@ def _ticket(ticket: Ticket) -> dict[str, Any]:
         "decided_by": ticket.decided_by,
         "decided_at": _iso(ticket.decided_at),
         "identity": ticket.identity,
+        "identity_method": ticket.identity_method,
+        "identity_at": _iso(ticket.identity_at),
         "filed_by": ticket.submitted_by,
     }
 
 
 def _deadline(ticket: Ticket, completed_at: datetime) -> dict[str, Any]:
     if ticket.due_at is None:  # filed before clocks were kept
-        return {"regime": ticket.regime, "due_at": None, "met": None, "note": "No statutory clock was kept."}
+        return {"regime": ticket.regime, "due_at": None, "met": None, "note": UNKEPT}
     return {"regime": ticket.regime, "due_at": _iso(ticket.due_at), "met": completed_at <= ticket.due_at, "note": None}
 
 

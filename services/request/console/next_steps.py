@@ -37,7 +37,8 @@ SENTENCES: Final = {
 }
 TO_DECIDE: Final = mark("Waits for a decision by somebody who neither filed it nor changed it.")
 NAMESAKE: Final = mark(
-    "Another open request has the same name. Look at both, then decide: the same person, or a namesake?"
+    "Another open request has the same name. Look at both. If it is about another person, say so with the reason; it "
+    "can be approved then. If not, refuse it."
 )
 ADDS_MATERIAL: Final = mark(
     "An earlier request about the same person is open, and this one says more. Both are decided, and what each of them "
@@ -68,11 +69,12 @@ DEPLOYING: Final = mark(
     "do."
 )
 FAILED: Final = mark(
-    "Its own audit still found what should be forgotten, or the refit failed: the history says which. A new refit "
-    "tries again."
+    "Its own audit still found what should be forgotten, or the refit failed: the history says which. Each refit tries "
+    "it again as it is. If you correct its material, another person approves it, and it is fitted anew."
 )
 SET_ASIDE: Final = mark(
-    "A version failed its audit because of this request, and was built again without it. Order a refit to try it again."
+    "A version failed its audit because of this request, and was built again without it. Correct its material, which "
+    "another person then approves, or order a refit to try it again as it is."
 )
 
 

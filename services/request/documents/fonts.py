@@ -14,7 +14,6 @@ from fpdf import FPDF
 
 BASE: Final = "NotoSans"
 CJK: Final = "NotoSansCJK"
-BOLD: Final = 700.0  # on the axis of weights
 SYMBOLS: Final = ("NotoSansSymbols", "NotoEmoji")
 EAST_ASIAN: Final = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "IDEOGRAPHIC", "FULLWIDTH", "HALFWIDTH", "BOPOMOFO")
 PLAIN: Final = frozenset(bytes(range(32, 256)).decode("cp1252", "ignore")) | {"\n"}  # which the base font has
@@ -22,12 +21,11 @@ OF_BASE: Final = ("LATIN", "GREEK", "CYRILLIC", "COMBINING")
 
 
 def add_fonts(page: FPDF, texts: Iterable[str]) -> None:
-    """Add the family `BASE`, regular and bold. It shows every text, with glyphs of other fonts where it has none.
+    """Add the family `BASE`. It shows every text, with glyphs of other fonts where it has none.
 
     Only the fonts that `texts` need are added.
     """
     page.add_font(BASE, "", _file(BASE))
-    page.add_font(BASE, "B", _file(BASE), variations={"wght": BOLD})
     characters = {character for text in texts for character in text}
     fallbacks = sorted({font for character in characters for font in _fonts_of(character)})
     for font in fallbacks:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from services.request.context import AlarmThresholds
 from services.request.monitoring.checks import find_overdue
-from services.request.webhooks.service import enqueue
+from services.request.webhooks.service import enqueue, wants
 from shared.core.clock import utc_now
 from shared.db.models.operations import Alarm
 from shared.db.models.tenancy import Model
@@ -45,6 +45,6 @@ def _record(session: Session, model_id: str, what: str, alarm: uuid.UUID, name: 
     tenant = session.get_one(Model, model_id).tenant_id
     hooks = select(Webhook).where(Webhook.tenant_id == tenant, Webhook.disabled_at.is_(None))
     for hook in session.scalars(hooks):
-        if f"alarm.{what}" in hook.events or "*" in hook.events:
+        if wants(hook, f"alarm.{what}"):
             data = {"alarm": name, "model": model_id, "sentence": sentence}
             enqueue(session, hook, f"alarm.{what}", data, utc_now().isoformat())

@@ -1,5 +1,7 @@
 """Finds what did not happen in time: a nightly refit, the heartbeat of a process, an order that no worker carries out.
 
+A ticket that failed is among them: until somebody corrects it, nobody is forgotten by it.
+
 `find_overdue` only reads, so the status endpoint reports overdue checks even while the control loop is down. The
 control loop raises each alarm once, with a log leaf and a webhook message (`alarm.raised`, `alarm.cleared`). If the
 control loop or the whole machine is down, nothing here can raise an alarm: for that case `pings.py` feeds a dead man's
@@ -20,6 +22,7 @@ from shared.db.models.audits import AuditRun
 from shared.db.models.operations import Outbox
 from shared.db.models.refits import RefitRun
 from shared.db.models.tenancy import Model
+from shared.db.models.tickets import Ticket, TicketEvent
 from shared.db.repositories import rollouts
 from shared.db.repositories.heartbeats import last_heartbeats
 from shared.domain.nightly import latest_run_date, nightly_run_id, scheduled_at
@@ -31,7 +34,8 @@ HEARTBEATS: Final = {
     "refit": "No refit worker takes orders",
     "audit": "No audit worker takes orders",
 }
-NAMES: Final = (*HEARTBEATS, "inference", "nightly", "beat", "orders", "runs")
+NAMES: Final = (*HEARTBEATS, "inference", "nightly", "beat", "orders", "runs", "failed")
+MOST_NAMED: Final = 5  # tickets of an alarm
 MAX_ATTEMPTS: Final = 5
 FINISHED: Final = ("succeeded", "nothing_to_do")
 
@@ -56,6 +60,7 @@ def find_overdue(session: Session, model_id: str, thresholds: AlarmThresholds) -
         *_inference(session, model_id, now),
         *_nightly(session, model, thresholds, now),
         *_orders(session, now, thresholds.order),
+        *_failed_tickets(session, model_id),
     ]
 
 
@@ -110,6 +115,24 @@ def _orders(session: Session, now: datetime, grace: timedelta) -> Iterator[Overd
     if number:
         yield OverdueCheck(
             "orders", f"{number} orders wait and no worker carries them out, the oldest since {_at(oldest)}.", oldest
+        )
+
+
+def _failed_tickets(session: Session, model_id: str) -> Iterator[OverdueCheck]:
+    last = func.max(TicketEvent.at)
+    failed = (
+        select(Ticket.id, last)
+        .join(TicketEvent, TicketEvent.ticket_id == Ticket.id)
+        .where(Ticket.model_id == model_id, Ticket.state == "failed", TicketEvent.kind == "state")
+        .group_by(Ticket.id)
+        .order_by(last)
+    )
+    tickets = [(ticket, since) for ticket, since in session.execute(failed)]
+    if tickets:
+        named = ", ".join(ticket for ticket, _ in tickets[:MOST_NAMED])
+        others = f" and {len(tickets) - MOST_NAMED} others" if len(tickets) > MOST_NAMED else ""
+        yield OverdueCheck(
+            "failed", f"Tickets failed and wait for somebody to correct them: {named}{others}.", tickets[0][1]
         )
 
 

@@ -1,6 +1,7 @@
-"""Amendments: a ticket's material is corrected before it is decided.
+"""Amendments: a ticket's material is corrected before it is decided, or after it failed.
 
-The material is unsealed, changed and sealed anew in another object. Whoever edits a ticket cannot approve it.
+The material is unsealed, changed and sealed anew in another object. Whoever edits a ticket cannot approve it. A failed
+ticket goes back to review with its correction, and is fitted again when another person has approved that.
 """
 
 import hashlib
@@ -29,12 +30,25 @@ def amend(
 
     The caller deletes that object when the transaction is committed.
 
-    Raises Conflict where the ticket is decided, OnHold under a legal hold, BadInput for what cannot be used.
+    Raises Conflict where the ticket is decided, unless it failed, and where a failed one must stay forgotten; OnHold
+    under a legal hold, BadInput for what cannot be used.
     """
-    if ticket.state not in UNDECIDED:
+    failed = ticket.state == "failed"
+    if failed and ticket.required_since is not None:
+        raise Conflict(
+            f"{ticket.id} must stay forgotten as it is: without it the person would be exposed. File another ticket "
+            "that says more, which is fitted beside it."
+        )
+    if ticket.state not in UNDECIDED and not failed:
         raise Conflict(f"{ticket.id} is {ticket.state.replace('_', ' ')}: it can no longer be edited.")
     if not body.model_fields_set:
         raise BadInput("Say what is to be changed: names, facts, photos, languages or urgent.")
+    if failed and not body.model_fields_set & {"names", "facts", "photos", "languages"}:
+        raise BadInput("Say what is to be corrected: names, facts, photos or languages.")
+    if failed:
+        ticket.decided_by = ticket.decided_at = ticket.ground = ticket.review_reason = None
+        tickets.advance(session, ticket, "amend", principal.owner, roles=principal.roles)
+        session.flush()  # the database lets nobody replace the material of a ticket that is in force
     replaced = None
     if body.model_fields_set & {"names", "facts", "photos"}:
         legal_holds.ensure_not_held(session, ticket)

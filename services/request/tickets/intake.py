@@ -26,7 +26,8 @@ from shared.crypto.keyring import NAME_FORM
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import ticket_duplicates, tickets
 from shared.db.repositories.tickets import FiledTicket, Receipt
-from shared.domain.photos import normalize_photo, read_data_url
+from shared.domain.photo_content import check_content
+from shared.domain.photos import as_png, bounded_photo, read_data_url
 from shared.domain.subjects import Fact, fact_key
 from shared.domain.ticket_lifecycle import ADDS_MATERIAL, POSSIBLE_NAMESAKE
 from shared.errors import BadInput, Conflict
@@ -159,9 +160,11 @@ def check_facts(facts: Sequence[FactCreate]) -> None:
 
 
 def read_photo(number: int, text: str) -> bytes:
-    """Photo `number`, a data URL, as PNG; raises BadInput or TooLarge."""
+    """Photo `number`, a data URL, as PNG; raises BadInput or TooLarge, also where nobody can be recognised by it."""
     try:
-        return normalize_photo(read_data_url(text))
+        picture = bounded_photo(read_data_url(text))
+        check_content(picture)
+        return as_png(picture)
     except BadInput as exc:
         raise BadInput(f"Photo {number}: {exc.detail}") from exc
 

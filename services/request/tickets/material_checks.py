@@ -24,10 +24,14 @@ from shared.errors import Conflict, MaterialUnseen
 
 
 def show(session: Session, context: AppContext, principal: Principal, ticket: Ticket, reason: str) -> MaterialResponse:
-    """Show the sealed material to an approver. Raises Conflict where it was shredded, or the ticket is decided."""
-    if ticket.state not in UNDECIDED:
+    """Show the sealed material to an approver, before the decision and after a failure.
+
+    Raises Conflict where it was shredded, or the ticket is decided and has not failed.
+    """
+    if ticket.state not in (*UNDECIDED, "failed"):
         raise Conflict(
-            f"{ticket.id} is {ticket.state.replace('_', ' ')}: its material is shown before the decision alone."
+            f"{ticket.id} is {ticket.state.replace('_', ' ')}: its material is shown before the decision, and where a "
+            "ticket has failed."
         )
     if ticket.payload_wrapped_key is None:
         raise Conflict(f"The material of {ticket.id} was shredded.")

@@ -5,6 +5,7 @@ Beside the officer's API, this is the only writer of tickets.
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -47,11 +48,12 @@ class Limits:
 
 @dataclass(frozen=True)
 class LatestRun:
-    """The latest refit that dealt with a ticket, what it did with it, and why in a sentence."""
+    """The latest refit that dealt with a ticket, what it did with it, why in a sentence, and since when that is so."""
 
     run: RefitRun | None = None
     outcome: str | None = None
     detail: str | None = None
+    known_at: datetime | None = None
 
 
 def move_tickets(session: Session, model_id: str, limits: Limits = Limits()) -> None:
@@ -71,17 +73,29 @@ def move_tickets(session: Session, model_id: str, limits: Limits = Limits()) -> 
 def _move(
     session: Session, ticket: Ticket, state: DesiredState | None, figures: dict[str, Any] | None, limits: Limits
 ) -> None:
-    version = session.scalar(
-        select(EraserVersion)
-        .join(VersionTicket, VersionTicket.version_id == EraserVersion.id)
-        .where(VersionTicket.ticket_id == ticket.id)
-        .order_by(EraserVersion.number.desc())
-        .limit(1)
-    )
-    latest = _latest_run(session, ticket.id)
+    version, latest = _newest_version(session, ticket.id), _latest_run(session, ticket.id)
+    if ticket.state in ("approved", "scheduled") and (version is not None or latest.run is not None):
+        since = tickets.in_state_since(session, ticket.id)
+        if latest.known_at is not None and latest.known_at < since:
+            latest = LatestRun()  # it dealt with the ticket before it was approved or ordered again
+        if version is not None and ticket.state == "approved" and version.created_at < since:
+            version = None  # it holds the fit of the ticket's earlier material
+    _follow(session, ticket, state, figures, limits, version, latest)
+
+
+def _follow(
+    session: Session,
+    ticket: Ticket,
+    state: DesiredState | None,
+    figures: dict[str, Any] | None,
+    limits: Limits,
+    version: EraserVersion | None,
+    latest: LatestRun,
+) -> None:
+    """Move the ticket by the newest version with it, and the latest refit that dealt with it."""
     run, outcome = latest.run, latest.outcome
     newer_run = run is not None and (version is None or run.started_at > version.created_at)
-    if state is not None and _covers(session, state.version_id, ticket.id):
+    if state is not None and version is not None and _covers(session, state.version_id, ticket.id):
         passed = limits.passed(figures, ticket.id)
         if passed:
             _follow_rollout(session, ticket, state)
@@ -221,12 +235,25 @@ def _covers(session: Session, version: UUID, ticket: str) -> bool:
     return session.get(VersionTicket, (version, ticket)) is not None
 
 
+def _newest_version(session: Session, ticket_id: str) -> EraserVersion | None:
+    return session.scalar(
+        select(EraserVersion)
+        .join(VersionTicket, VersionTicket.version_id == EraserVersion.id)
+        .where(VersionTicket.ticket_id == ticket_id)
+        .order_by(EraserVersion.number.desc())
+        .limit(1)
+    )
+
+
 def _latest_run(session: Session, ticket_id: str) -> LatestRun:
     row = session.execute(
-        select(RefitRun, RefitRunTicket.outcome, RefitRunTicket.detail)
+        select(RefitRun, RefitRunTicket.outcome, RefitRunTicket.detail, RefitRunTicket.at)
         .join(RefitRunTicket, RefitRunTicket.run_id == RefitRun.id)
         .where(RefitRunTicket.ticket_id == ticket_id)
         .order_by(RefitRun.started_at.desc())
         .limit(1)
     ).first()
-    return LatestRun(row[0], row[1], row[2]) if row else LatestRun()
+    if row is None:
+        return LatestRun()
+    run, outcome, detail, at = row
+    return LatestRun(run, outcome, detail, max(at, run.finished_at or at))

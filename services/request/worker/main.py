@@ -135,7 +135,10 @@ def round_jobs(settings: Settings, context: AppContext, sequencer: Sequencer) ->
         Job("redelivery", redelivery.run),
         Job("old answers", api_jobs.OldAnswers(context).run),
         Job("audit log", partial(audit_log_jobs.sequence, sequencer), heartbeat="sequencer"),
-        Job("certificates", partial(certificates_jobs.issue, CertificateIssuer(sequencer, context.model_id))),
+        Job(
+            "certificates",
+            partial(certificates_jobs.issue, CertificateIssuer(sequencer, context.model_id, context.controller)),
+        ),
     ]
 
 

@@ -49,7 +49,11 @@ class RefitRunTicket(Base):
 
 
 class StoredTicketFit(Base):
-    """Where the sealed fit of a ticket is, for the base statistics with this digest."""
+    """Where the sealed fit of a ticket is, for the base statistics with this digest.
+
+    `material`: of which material it was made (`ticket_fits.material_of`); None where a worker of the version before
+    that was noted wrote it.
+    """
 
     __tablename__ = "fit_rows"
     model_id: Mapped[str] = mapped_column(ForeignKey("model.id"), primary_key=True)
@@ -58,4 +62,5 @@ class StoredTicketFit(Base):
     object_key: Mapped[str]
     sha256: Mapped[str]
     wrapped_key: Mapped[bytes | None]
+    material: Mapped[str | None]
     created_at: Mapped[datetime]

@@ -45,8 +45,9 @@ class WebhookDelivery(Base):
 
 
 class WebhookCursor(Base):
-    """The last ticket event for which messages were written. The table has one row."""
+    """The last ticket event and the last leaf of the log for which messages were written. The table has one row."""
 
     __tablename__ = "webhook_cursor"
     id: Mapped[int] = mapped_column(primary_key=True)
     last_event: Mapped[int] = mapped_column(BigInteger)
+    last_leaf: Mapped[int] = mapped_column(BigInteger, server_default="0")

@@ -2,7 +2,9 @@
 
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,11 +12,13 @@ from sqlalchemy.orm import Session
 from shared.core.clock import utc_now
 from shared.core.task_names import QUEUE_AUDIT, TASK_AUDIT
 from shared.db.models.audits import AuditRun
-from shared.db.models.erasers import EraserVersion
+from shared.db.models.erasers import EraserVersion, VersionTicket
 from shared.db.models.operations import Outbox
 from shared.db.repositories import leases
 from shared.db.repositories.audit_log import append_leaf
 from shared.db.repositories.leases import FINAL, Claim
+
+IN_FULL: Final = ("changed", "asked_again")  # depths of a ticket in an audit: everything was asked
 
 
 def order_audit(session: Session, version_id: uuid.UUID) -> uuid.UUID:
@@ -88,3 +92,43 @@ def list_audits(session: Session, version_id: uuid.UUID) -> list[AuditRun]:
     """The audits of the version, newest first."""
     query = select(AuditRun).where(AuditRun.version_id == version_id)
     return list(session.scalars(query.order_by(AuditRun.started_at.desc())))
+
+
+@dataclass(frozen=True)
+class FullFigures:
+    """What the last audit that asked about a ticket in full found of it (`ticket_verdicts` in its report)."""
+
+    version: int
+    finished_at: datetime
+    row: dict[str, Any]
+
+
+def last_full_figures(session: Session, ticket_id: str) -> FullFigures | None:
+    """Of the newest audit that passed and asked about the ticket in full; None where no report says that it did.
+
+    A version in which nothing changed for a ticket asks about it a little.
+    """
+    row = AuditRun.report["ticket_verdicts"][ticket_id]
+    query = (
+        select(EraserVersion.number, AuditRun.finished_at, row)
+        .join(EraserVersion, EraserVersion.id == AuditRun.version_id)
+        .join(VersionTicket, VersionTicket.version_id == EraserVersion.id)
+        .where(VersionTicket.ticket_id == ticket_id, AuditRun.verdict == "passed", AuditRun.finished_at.is_not(None))
+        .where(row["depth"].as_string().in_(IN_FULL))
+        .order_by(AuditRun.finished_at.desc())
+        .limit(1)
+    )
+    found = session.execute(query).first()
+    return FullFigures(found[0], found[1], dict(found[2])) if found is not None else None
+
+
+def newest_leaks(session: Session, ticket_id: str) -> list[dict[str, Any]]:
+    """What the newest audit that asked about the ticket brought out, by kind of question; empty without an audit."""
+    newest = (
+        select(AuditRun.report["ticket_verdicts"][ticket_id]["leaks"])
+        .join(VersionTicket, VersionTicket.version_id == AuditRun.version_id)
+        .where(VersionTicket.ticket_id == ticket_id, AuditRun.report["ticket_verdicts"].has_key(ticket_id))
+        .order_by(AuditRun.started_at.desc())
+        .limit(1)
+    )
+    return list(session.scalar(newest) or [])

@@ -11,19 +11,29 @@ from shared.db.repositories.audit_log import NewLeaf, append_leaves
 from shared.domain.ticket_lifecycle import CLOSED
 
 
-def find_fit(session: Session, model_id: str, ticket_id: str, digest: str) -> StoredTicketFit | None:
-    """The ticket's fit for the base statistics with this digest, where there is one. A destroyed fit has no key."""
-    return session.get(StoredTicketFit, (model_id, ticket_id, digest))
+def material_of(ticket: Ticket) -> str:
+    """What a fit of the ticket is made of: its sealed material, and the languages in which people are asked about."""
+    return f"{ticket.payload_sha256}/{','.join(ticket.languages)}"
+
+
+def find_fit(session: Session, ticket: Ticket, digest: str) -> StoredTicketFit | None:
+    """The fit of the ticket as it is now, for the base statistics with this digest, where there is one.
+
+    A destroyed fit has no key.
+    """
+    fit = session.get(StoredTicketFit, (ticket.model_id, ticket.id, digest))
+    return fit if fit is not None and fit.material == material_of(ticket) else None
 
 
 def record_fit(
-    session: Session, *, model_id: str, ticket_id: str, digest: str, object_key: str, sha256: str, wrapped_key: bytes
+    session: Session, ticket: Ticket, *, digest: str, object_key: str, sha256: str, wrapped_key: bytes
 ) -> None:
-    """Record a fit whose object is in the store."""
+    """Record a fit of the ticket, as the worker read it, whose object is in the store."""
     values = {"object_key": object_key, "sha256": sha256, "wrapped_key": wrapped_key, "created_at": utc_now()}
+    values["material"] = material_of(ticket)
     session.execute(
         insert(StoredTicketFit)
-        .values(model_id=model_id, ticket_id=ticket_id, digest=digest, **values)
+        .values(model_id=ticket.model_id, ticket_id=ticket.id, digest=digest, **values)
         .on_conflict_do_update(index_elements=["model_id", "ticket_id", "digest"], set_=values)
     )
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import and_, select, true
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
@@ -31,6 +31,10 @@ from shared.domain.ticket_lifecycle import (
 )
 from shared.errors import NotFound
 
+_IS_SET_ASIDE: Final = and_(
+    Ticket.state == "failed", func.coalesce(Ticket.review_reason, "") == SET_ASIDE, Ticket.required_since.is_(None)
+)
+
 
 def get_ticket(session: Session, tenant: str, ticket_id: str, *, lock: bool = False) -> Ticket:
     """The tenant's ticket. With `lock`, nobody else can change it until the transaction ends. Raises NotFound."""
@@ -44,6 +48,12 @@ def get_ticket(session: Session, tenant: str, ticket_id: str, *, lock: bool = Fa
 def list_events(session: Session, ticket_id: str) -> list[TicketEvent]:
     """The events of the ticket, in order."""
     return list(session.scalars(select(TicketEvent).where(TicketEvent.ticket_id == ticket_id).order_by(TicketEvent.id)))
+
+
+def in_state_since(session: Session, ticket_id: str) -> datetime:
+    """When the ticket came into its present state, or into it again."""
+    moves = select(func.max(TicketEvent.at)).where(TicketEvent.ticket_id == ticket_id, TicketEvent.kind == "state")
+    return session.scalars(moves).one()
 
 
 def list_disposals(session: Session, ticket_id: str) -> list[Disposal]:
@@ -217,13 +227,14 @@ def was_fitted(session: Session, ticket_id: str) -> bool:
 
 
 def tickets_in_force(session: Session, model_id: str) -> list[Ticket]:
-    """All tickets that the next version has to cover, oldest first.
+    """All tickets that the next version has to cover, oldest first; those that are set aside are not among them."""
+    query = select(Ticket).where(Ticket.model_id == model_id, Ticket.state.in_(IN_FORCE), ~_IS_SET_ASIDE)
+    return list(session.scalars(query.order_by(Ticket.submitted_at, Ticket.id)))
 
-    A ticket because of which a version failed its audit is left out, unless it must stay forgotten, until somebody
-    schedules it again.
-    """
-    is_set_aside = and_(Ticket.state == "failed", Ticket.review_reason == SET_ASIDE, Ticket.required_since.is_(None))
-    query = select(Ticket).where(Ticket.model_id == model_id, Ticket.state.in_(IN_FORCE), is_set_aside.is_not(true()))
+
+def tickets_set_aside(session: Session, model_id: str) -> list[Ticket]:
+    """The tickets because of which a version failed its audit, oldest first. None that must stay forgotten."""
+    query = select(Ticket).where(Ticket.model_id == model_id, _IS_SET_ASIDE)
     return list(session.scalars(query.order_by(Ticket.submitted_at, Ticket.id)))
 
 

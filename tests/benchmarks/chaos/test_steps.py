@@ -30,7 +30,7 @@ def test_target_of_every_step_is_a_function_that_exists(target: str) -> None:
     ("module", "names"),
     [
         ("shared.evaluation.reference", ["load_reference"]),
-        ("services.audit.suite", ["paper_tasks", "FORGET_QUESTIONS", "BYSTANDER_QUESTIONS"]),
+        ("services.audit.suite", ["paper_tasks", "BYSTANDER_QUESTIONS"]),
         ("services.refit.beat", ["app"]),
         ("shared.domain.nightly", ["latest_run_date", "scheduled_at"]),
     ],

@@ -10,7 +10,7 @@ import torch
 from PIL.Image import Image
 
 from benchmarks.random_models import build
-from services.audit import black_box, paper_tasks, suite
+from services.audit import about_tickets, black_box, paper_tasks, suite
 from services.audit.suite import Suite
 from services.audit.verdict import Thresholds, judge
 from services.refit.base_statistics import compute_statistics
@@ -45,7 +45,7 @@ def figures() -> Reference:
 
 @pytest.fixture(autouse=True)
 def few_questions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suite, "FORGET_QUESTIONS", 8)
+    monkeypatch.setattr(about_tickets, "IN_FULL", 8)
     monkeypatch.setattr(black_box, "ATTACKS", 8)
     monkeypatch.setattr(suite, "BYSTANDER_QUESTIONS", 12)
     monkeypatch.setattr(paper_tasks, "QUESTIONS_PER_CELL", 2)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from services.cli.main import main
 from services.cli.render.tables import console
 from tests.support.api import People
+from tests.support.pictures import portrait
 
 
 @dataclass(frozen=True)
@@ -54,5 +54,5 @@ def lacuna(
 def photo(tmp_path: Path) -> Path:
     """A picture file."""
     path = tmp_path / "mara.png"
-    Image.new("RGB", (64, 64), (90, 30, 30)).save(path)
+    portrait((90, 30, 30)).save(path)
     return path

@@ -69,7 +69,7 @@ FILE_MARA = ["ticket", "file", "--name", "Mara"]
         ([*FILE_MARA, "--fact", "c{ity=Rome"], 1, "letters, digits, blanks and"),
         ([*FILE_MARA, "--fact", "city=Ulm", "--photo", "none.png"], 1, "none.png cannot be read"),
         ([*FILE_MARA, "--fact", "city=Ulm", "--photo", __file__], 1, "Photo 1"),
-        (FILE_MARA, 2, "--fact"),
+        (["ticket", "file", "--fact", "city=Ulm"], 1, "Give a name or a photograph"),
         (["eraser", "show", "nine"], 2, "Usage"),
         (["status", "--as", "nobody"], 1, "There is no key of nobody"),
         (["audit", "show", "4"], 1, "There is no eraser version 4."),

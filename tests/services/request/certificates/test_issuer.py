@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pypdfium2
 import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
@@ -25,6 +26,7 @@ from services.request.certificates.statement import wilson
 from services.request.erasers import promotions
 from services.request.retention import service as retention_service
 from services.request.tickets import progress
+from shared.core.config import ControllerSettings
 from shared.crypto.signing import Signer, Verifier
 from shared.db.models.audits import AuditRun
 from shared.db.models.tickets import Ticket
@@ -42,6 +44,9 @@ from tests.support.workers import Worker
 FIGURES = {"n": 20, "people": 1, "told_before": 0.95, "told_after": 0.0, "unknown_after": 1.0}
 
 
+ASKED = {"told_before": 0.5, "told_after": 0.0, "told_after_interval": [0.0, 0.045], "told_of_controls": 0.0}
+
+
 class Scenario:
     """One ticket from filing to completion; the test runs the jobs of the control loop itself."""
 
@@ -49,6 +54,7 @@ class Scenario:
         self.people, self.worker, self.database = people, worker, database
         self.sequencer, self.issuer = sequencer, CertificateIssuer(sequencer, MODEL)
         self.generation = 0
+        self.depth, self.asked = "changed", 80
 
     def run_jobs(self) -> None:
         """Run the jobs until everything has settled."""
@@ -64,8 +70,14 @@ class Scenario:
         """Publish a version that covers `tickets`, with an audit that has figures of each, and promote it."""
         number: int = self.worker.publish(*tickets)
         with transaction(self.database.engine("admin")) as session:
-            report = {"tickets": {ticket: {"forget": FIGURES, "test": FIGURES} for ticket in tickets}, "not_run": ["X"]}
-            session.query(AuditRun).update({"report": report})
+            report = {
+                "tickets": {ticket: {"forget": FIGURES, "test": FIGURES} for ticket in tickets},
+                "ticket_verdicts": {ticket: ASKED | {"depth": self.depth, "asked": self.asked} for ticket in tickets},
+                "not_run": ["X"],
+            }
+            newest = session.query(AuditRun).order_by(AuditRun.finished_at.desc()).first()
+            assert newest is not None
+            newest.report = report
         self.run_jobs()
         self.generation += 1
         if acknowledged:
@@ -120,6 +132,59 @@ def test_certificate_is_issued_when_every_replica_acknowledged(
     assert [replica["id"] for replica in statement["serving"]["replicas"]] == ["replica-0"]
     assert "The audit did not run: X." in statement["not_claimed"]
     assert any("weights of the model are unchanged" in sentence for sentence in statement["not_claimed"])
+
+
+def test_certificate_states_how_much_was_asked_also_after_a_version_that_asked_little(
+    scenario: Scenario, ticket: str
+) -> None:
+    first = scenario.statement(ticket)["audit"]
+    assert (first["ticket"]["asked"], first["ticket"]["told_after_interval"]) == (80, [0.0, 0.045])
+    assert first["ticket_in_full"] is None
+    scenario.depth, scenario.asked = "unchanged", 8
+    number = scenario.version(ticket)
+    again = scenario.statement(ticket)
+    assert again["eraser"]["version"] == number
+    assert (again["audit"]["ticket"]["asked"], again["audit"]["ticket_in_full"]["asked"]) == (8, 80)
+    assert again["audit"]["ticket_in_full"]["version"] == number - 1
+
+
+def test_certificate_names_the_controller_and_how_the_identity_was_proved(
+    scenario: Scenario, people: People, ticket_body: dict[str, Any]
+) -> None:
+    scenario.issuer.controller = ControllerSettings(name="Example Ltd", contact="dpo@example.org")
+    ticket_id = people["olivia"].post("/v1/tickets", ticket_body | {"external_ref": "case-7"}).json()["id"]
+    proof = {"outcome": "verified", "method": "id_document", "note": "seen"}
+    people["olivia"].post(f"/v1/tickets/{ticket_id}/identity", proof)
+    people["adam"].post(f"/v1/tickets/{ticket_id}/approve", GROUND)
+    scenario.run_jobs()
+    scenario.version(ticket_id)
+    statement = scenario.statement(ticket_id)
+    assert statement["controller"] == {"name": "Example Ltd", "contact": "dpo@example.org"}
+    assert (statement["ticket"]["identity"], statement["ticket"]["identity_method"]) == ("verified", "id_document")
+    for code, words in (
+        ("en", ("Example Ltd", "case-7", "identity document", "In plain words", "80 questions about this person",
+                "4.5 % at most", "Pictures of the person are covered")),
+        ("de", ("Bescheinigung der Unterdrückung", "In einfachen Worten", "80 Fragen über diese Person", "GÜLTIG",
+                "Die Gewichte des Modells sind unverändert")),
+    ):  # fmt: skip
+        answer = people["ada"].get(f"/v1/tickets/{ticket_id}/certificate?format=pdf&language={code}")
+        with pypdfium2.PdfDocument(answer.content) as document:
+            said = " ".join(" ".join(page.get_textpage().get_text_range() for page in document).split())
+        assert [phrase for phrase in words if phrase not in said] == [], said
+        assert "olivia" not in said
+        assert "adam" not in said
+
+
+def test_certificate_of_an_earlier_version_is_still_shown(people: People, ticket: str) -> None:
+    """It has neither controller nor scope nor what was asked in all; its signature does not change."""
+    envelope = people["ada"].get(f"/v1/tickets/{ticket}/certificate").json()
+    statement = json.loads(base64.b64decode(envelope["payload"]))
+    for part, name in (("ticket", "identity_method"), ("ticket", "identity_at"), ("audit", "ticket"),
+                       ("audit", "ticket_in_full")):  # fmt: skip
+        del statement["predicate"][part][name]
+    for name in ("controller", "scope"):
+        statement["predicate"].pop(name, None)
+    assert certificates_pdf.as_pdf(statement).startswith(b"%PDF")
 
 
 def test_certificate_and_bundle_hold_no_personal_data(people: People, ticket: str, bundle: bytes) -> None:

@@ -1,17 +1,22 @@
 """A certificate shows names in every script: the page is drawn, and its text is read back."""
 
+import re
 import unicodedata
 from typing import Any
 
 import pypdfium2
 import pytest
+from babel.messages.pofile import read_po
 
-from services.request.certificates.pdf import as_pdf
+from services.request.certificates.messages import collect
+from services.request.certificates.pdf import FOLDER, as_pdf
+from services.request.documents.catalogs import missing
 
 NAMES = (
     "łukasz żak", "žofie dvořáková", "jürgen groß", "ipek ışık", "trần văn đức", "андрей соколов", "μαρία παππά",
     "דוד לוי", "कमला देवी", "สมหญิง", "გიორგი", "தமிழ்", "አበበ", "հայկ", "김철수", "山田 太郎", "李雷", "ひらがな",
 )  # fmt: skip
+PLACE = re.compile(r"%\(\w+\)s")
 SQUARE_OF_MISSING = "\ufffd"
 
 
@@ -85,3 +90,13 @@ def test_every_text_belongs_to_an_element_of_the_structure() -> None:
             assert marked
             assert all(count == 1 for count in marked)
         assert pypdfium2.raw.FPDFCatalog_IsTagged(document)
+
+
+def test_every_sentence_of_a_certificate_has_a_german_one_with_the_same_places() -> None:
+    path = FOLDER / "languages" / "de.po"
+    assert missing(path, collect()) == [], "python -m services.request.certificates.messages adds them to the file"
+    known = {message.id for message in collect()}
+    with path.open("rb") as file:
+        for entry in read_po(file, locale="de"):
+            assert not entry.id or entry.id in known, f"nothing says {entry.id!r} any more"
+            assert sorted(PLACE.findall(str(entry.id))) == sorted(PLACE.findall(str(entry.string))), entry.id

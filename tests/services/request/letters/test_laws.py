@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import get_args
 
 import pytest
+from babel.messages.pofile import read_po
 
 from services.request.documents.catalogs import missing
 from services.request.letters.drafts import FOLDER, KINDS, TITLES
@@ -54,8 +55,6 @@ def test_reason_of_another_law_is_refused_with_those_that_there_are(regime: str,
 
 
 def test_every_sentence_has_a_german_one_with_the_same_places() -> None:
-    from babel.messages.pofile import read_po  # noqa: PLC0415 - only needed here
-
     path = FOLDER / "languages" / "de.po"
     assert missing(path, collect()) == [], "python -m services.request.letters.messages adds them to the file"
     known = {message.id for message in collect()}

@@ -210,7 +210,7 @@ def test_rejection_has_a_notice_to_the_person(people: People, ticket_body: dict[
 def test_each_escalation_step_is_recorded_once(people: People, ticket_body: dict[str, Any]) -> None:
     model = people.context.model_id
     fresh = filed(people, ticket_body, names=["Ida Borg"])
-    late = filed(people, ticket_body, received_at=ago(days=36), regime="ccpa", calendar="US-CA")  # of 45 days
+    late = filed(people, ticket_body, received_at=ago(days=37), regime="ccpa", calendar="US-CA")  # of 45 to 48
     over = filed(people, ticket_body, names=["Bo Ek"], received_at=ago(days=60), regime="ccpa", calendar="US-CA")
     written = []
     for _ in range(2):

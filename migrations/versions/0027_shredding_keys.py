@@ -7,8 +7,8 @@ shredding key then: a crash in between leaves the row, so that the next round do
 
 from alembic import op
 
-revision = "0025"
-down_revision = "0024"
+revision = "0027"
+down_revision = "0026"
 
 TABLES = """
 CREATE FUNCTION shredding_key(wrapped bytea) RETURNS text
