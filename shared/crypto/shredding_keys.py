@@ -6,7 +6,7 @@ the shredding key is destroyed, the object cannot be opened by whatever else is 
 each object of a living ticket, and every entry can be destroyed alone: either a folder of files, which are overwritten
 and removed, or keys of Vault's transit engine (vault.py), which Vault deletes.
 
-A wrapped key that needs a shredding key begins with `shred:` and the key's name (docs/adr/0031-shredding-keys.md).
+A wrapped key that needs a shredding key begins with `shred:` and the key's name (docs/adr/0032-shredding-keys.md).
 """
 
 import os

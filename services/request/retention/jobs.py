@@ -37,7 +37,7 @@ class Shredder:
             with transaction(context.database) as session:
                 destroyed = retention_service.destroy_retired_keys(session, context.keys)
         with transaction(context.database) as session:
-            retention_service.delete_objects(session, context.store)
+            retention_service.delete_objects(session, context.store, context.model_id)
         return 0.0 if destroyed >= retention_service.AT_ONCE else max(0.0, self._next_at - time.monotonic())
 
     def _shred(self) -> bool:

@@ -13,16 +13,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
 
-from sqlalchemy import exists, false, func, or_, select
+from sqlalchemy import exists, false, func, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
 from services.request.tickets.legal_holds import ensure_not_held
 from shared.artifacts.subject_material import open_material, pack_kit
 from shared.core.clock import utc_now
 from shared.crypto.keyring import KeyRing
-from shared.db.models.imports import ImportJob
-from shared.db.models.letters import Letter
-from shared.db.models.refits import StoredTicketFit
 from shared.db.models.tickets import Disposal, RetiredKey, Ticket, TicketEvent, TicketHold
 from shared.db.repositories import audit_log
 from shared.domain.accounts import SYSTEM_ACTOR
@@ -35,6 +32,20 @@ logger = logging.getLogger(__name__)
 AT_ONCE: Final = 20
 
 SealedObject = Literal["payload", "kit"]
+
+# As text, because a statement of the ORM would see the tenant of the transaction alone.
+_NEEDED: Final = text(
+    " UNION ".join(
+        f"SELECT shredding_key({column}) FROM {table} WHERE shredding_key({column}) = ANY(:names)"  # noqa: S608
+        for table, column in (
+            ("ticket", "payload_wrapped_key"),
+            ("ticket", "kit_wrapped_key"),
+            ("fit_rows", "wrapped_key"),
+            ("letter", "wrapped_key"),
+            ("import_job", "wrapped_key"),
+        )
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -153,19 +164,8 @@ def destroy_retired_keys(session: Session, keys: KeyRing) -> int:
 
 
 def _still_used(session: Session, names: list[str]) -> set[str]:
-    """Which of the shredding keys `names` a wrapped key in the database needs."""
-    columns = (
-        Ticket.payload_wrapped_key,
-        Ticket.kit_wrapped_key,
-        StoredTicketFit.wrapped_key,
-        ImportJob.wrapped_key,
-        Letter.wrapped_key,
-    )
-    used: set[str] = set()
-    for column in columns if names else ():
-        name = func.shredding_key(column)
-        used.update(session.scalars(select(name).where(column.is_not(None), name.in_(names))))
-    return used
+    """Which of the shredding keys `names` a wrapped key in the database needs, whichever tenant's."""
+    return set(session.scalars(_NEEDED, {"names": names})) if names else set()
 
 
 def _record_destruction(session: Session, key: RetiredKey) -> None:
@@ -193,9 +193,10 @@ def _make_kit(store: ObjectStore, keys: KeyRing, ticket: Ticket) -> None:
     ticket.kit_sha256 = hashlib.sha256(sealed.blob).hexdigest()
 
 
-def delete_objects(session: Session, store: ObjectStore) -> None:
-    """Delete the objects whose keys are destroyed, and record when."""
-    waiting = select(Disposal).where(Disposal.removed_at.is_(None), Disposal.key_destroyed_at.is_not(None))
+def delete_objects(session: Session, store: ObjectStore, model_id: str) -> None:
+    """Delete the objects whose keys are destroyed, of tickets of the model, and record when."""
+    of_model = exists().where(Ticket.id == Disposal.ticket_id, Ticket.model_id == model_id)
+    waiting = select(Disposal).where(Disposal.removed_at.is_(None), Disposal.key_destroyed_at.is_not(None), of_model)
     for disposal in session.scalars(waiting.limit(AT_ONCE).with_for_update(skip_locked=True)):
         store.delete(disposal.object_key)
         disposal.removed_at = utc_now()

@@ -8,10 +8,10 @@ from sqlalchemy import BigInteger, ForeignKey, SmallInteger, Text, UniqueConstra
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db.models.base import Base
+from shared.db.models.base import Base, OfTenant
 
 
-class Ticket(Base):
+class Ticket(OfTenant, Base):
     """A request to be forgotten. It contains no personal data: those are in the sealed payload."""
 
     __tablename__ = "ticket"
@@ -145,7 +145,7 @@ class Disposal(Base):
     removed_at: Mapped[datetime | None]
 
 
-class RetiredKey(Base):
+class RetiredKey(OfTenant, Base):
     """A wrapped key that was taken away, and the shredding key that is to be destroyed for it. Written by triggers.
 
     `name` is NULL where there was no shredding key; `replaced`: another key took its place, as when a ticket is edited.

@@ -7,10 +7,10 @@ from sqlalchemy import BigInteger, ForeignKey, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db.models.base import Base
+from shared.db.models.base import Base, OfTenant
 
 
-class Webhook(Base):
+class Webhook(OfTenant, Base):
     """An address that receives messages about tickets. Its secrets are sealed."""
 
     __tablename__ = "webhook"

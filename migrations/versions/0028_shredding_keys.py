@@ -7,8 +7,8 @@ shredding key then: a crash in between leaves the row, so that the next round do
 
 from alembic import op
 
-revision = "0027"
-down_revision = "0026"
+revision = "0028"
+down_revision = "0027"
 
 TABLES = """
 CREATE FUNCTION shredding_key(wrapped bytea) RETURNS text
@@ -18,7 +18,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 CREATE TABLE retired_key (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text,
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant_id text NOT NULL REFERENCES tenant, name text,
     object text NOT NULL CHECK (object IN ('payload', 'kit', 'rows', 'import', 'letter')), subject text NOT NULL,
     object_key text NOT NULL, sha256 text, replaced boolean NOT NULL,
     retired_at timestamptz NOT NULL DEFAULT now(), destroyed_at timestamptz);
@@ -33,22 +33,23 @@ ALTER TABLE disposal ALTER key_destroyed_at DROP NOT NULL,
 GUARDS = """
 -- What takes a wrapped key away says so. A key rotation does not, nor does a key that gets its first shredding key.
 CREATE FUNCTION retire_key(
-    kind text, of_subject text, of_object text, digest text, before bytea, after bytea
+    of_tenant text, kind text, of_subject text, of_object text, digest text, before bytea, after bytea
 ) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    INSERT INTO retired_key (name, object, subject, object_key, sha256, replaced)
-    SELECT shredding_key(before), kind, of_subject, of_object, digest, after IS NOT NULL
+    INSERT INTO retired_key (tenant_id, name, object, subject, object_key, sha256, replaced)
+    SELECT of_tenant, shredding_key(before), kind, of_subject, of_object, digest, after IS NOT NULL
     WHERE before IS NOT NULL AND (after IS NULL OR (shredding_key(before) IS NOT NULL
         AND shredding_key(before) IS DISTINCT FROM shredding_key(after)))
 $$;
-REVOKE ALL ON FUNCTION retire_key(text, text, text, text, bytea, bytea) FROM PUBLIC;
+REVOKE ALL ON FUNCTION retire_key(text, text, text, text, text, bytea, bytea) FROM PUBLIC;
 
 CREATE FUNCTION retire_ticket_keys() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    PERFORM retire_key('payload', OLD.id, OLD.payload_key, OLD.payload_sha256, OLD.payload_wrapped_key,
+    PERFORM retire_key(OLD.tenant_id, 'payload', OLD.id, OLD.payload_key, OLD.payload_sha256, OLD.payload_wrapped_key,
         NEW.payload_wrapped_key);
-    PERFORM retire_key('kit', OLD.id, OLD.kit_key, OLD.kit_sha256, OLD.kit_wrapped_key, NEW.kit_wrapped_key);
+    PERFORM retire_key(OLD.tenant_id, 'kit', OLD.id, OLD.kit_key, OLD.kit_sha256, OLD.kit_wrapped_key,
+        NEW.kit_wrapped_key);
     RETURN NULL;
 END $$;
 CREATE TRIGGER retired AFTER UPDATE OF payload_wrapped_key, kit_wrapped_key ON ticket FOR EACH ROW
@@ -58,7 +59,8 @@ CREATE TRIGGER retired AFTER UPDATE OF payload_wrapped_key, kit_wrapped_key ON t
 CREATE FUNCTION retire_fit_key() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    PERFORM retire_key('rows', OLD.ticket_id, OLD.object_key, OLD.sha256, OLD.wrapped_key, NEW.wrapped_key);
+    PERFORM retire_key((SELECT tenant_id FROM ticket WHERE id = OLD.ticket_id), 'rows', OLD.ticket_id, OLD.object_key,
+        OLD.sha256, OLD.wrapped_key, NEW.wrapped_key);
     RETURN NULL;
 END $$;
 CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON fit_rows FOR EACH ROW
@@ -67,7 +69,7 @@ CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON fit_rows FOR EACH ROW
 CREATE FUNCTION retire_import_key() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    PERFORM retire_key('import', OLD.id::text, OLD.object_key, NULL, OLD.wrapped_key, NEW.wrapped_key);
+    PERFORM retire_key(OLD.tenant_id, 'import', OLD.id::text, OLD.object_key, NULL, OLD.wrapped_key, NEW.wrapped_key);
     RETURN NULL;
 END $$;
 CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON import_job FOR EACH ROW
@@ -76,7 +78,8 @@ CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON import_job FOR EACH ROW
 CREATE FUNCTION retire_letter_key() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    PERFORM retire_key('letter', OLD.ticket_id, OLD.id::text, OLD.sha256, OLD.wrapped_key, NEW.wrapped_key);
+    PERFORM retire_key((SELECT tenant_id FROM ticket WHERE id = OLD.ticket_id), 'letter', OLD.ticket_id, OLD.id::text,
+        OLD.sha256, OLD.wrapped_key, NEW.wrapped_key);
     RETURN NULL;
 END $$;
 CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON letter FOR EACH ROW
