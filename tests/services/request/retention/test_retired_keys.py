@@ -246,7 +246,7 @@ def test_ticket_that_had_no_shredding_key_is_shredded_all_the_same(
     [
         ("request", "UPDATE retired_key SET destroyed_at = now()", "permission denied"),
         ("request", "INSERT INTO retired_key (name) VALUES ('x')", "permission denied"),
-        ("request", "SELECT retire_key('payload', 'T', 'o', 's', 'shred:aaaa', NULL)", "permission denied"),
+        ("request", "SELECT retire_key('default', 'payload', 'T', 'o', 's', 'shred:a', NULL)", "permission denied"),
         ("control", "UPDATE retired_key SET name = 'x'", "permission denied"),
         ("control", "DELETE FROM retired_key", "permission denied"),
         ("admin", "UPDATE retired_key SET destroyed_at = NULL", "recorded once"),
