@@ -60,7 +60,7 @@ def create_import(
     def create(session: Session) -> MutationResult:
         job_id = uuid.uuid4()
         key = import_key(mutation.principal.tenant_id, str(job_id))
-        sealed = mutation.context.keys.seal(text.encode(), key)
+        sealed = mutation.context.keys.seal(text.encode(), key, shreddable=True)
         mutation.context.store.put(key, sealed.blob)
         job = ImportJob(
             id=job_id,

@@ -25,6 +25,8 @@ from services.request.monitoring.figures import DatabaseFigures
 from services.request.refits import jobs as refits_jobs
 from services.request.refits.jobs import MissedNightlyRun, NightlySchedule
 from services.request.restores.jobs import HighWaterMarkJob
+from services.request.retention.compaction import Compactor
+from services.request.retention.existing_keys import ExistingKeysJob
 from services.request.retention.jobs import Shredder
 from services.request.retention.service import Retention
 from services.request.tickets import jobs as tickets_jobs
@@ -158,6 +160,8 @@ def background_jobs(settings: Settings, context: AppContext) -> list[Job]:
         Job("key rotation", RewrapJob(context.database, context.store, context.keys).run),
         Job("names", PerTenant(context, lambda each: NameKeysJob(each).run).run),
         Job("calendars", PerTenant(context, lambda each: CalendarJob(each).run).run),
+        Job("existing keys", ExistingKeysJob(context).run),
+        Job("compaction", Compactor(context.database, settings.s3.compact).run),
     ]
     timestamper = Timestamper.from_settings(settings, context.database, context.store)
     if timestamper is not None:
