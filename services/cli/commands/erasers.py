@@ -38,10 +38,8 @@ def report(
 ) -> None:
     """Write the report of a version's audit to a file that needs nothing else to be read."""
     client = request_client(data, account)
-    if format_of(out, ("html", "json")) == "json":
-        content = client.download(f"/v1/erasers/{number}/audit")
-    else:
-        content = client.download(f"/v1/erasers/{number}/report", against=against, language=language)
+    query = {"format": format_of(out, ("html", "json")), "against": against, "language": language}
+    content = client.download(f"/v1/erasers/{number}/report", **query)
     write_bytes(out, content)
     print_sentence(f"The report of version {number} is in {out}.")
 

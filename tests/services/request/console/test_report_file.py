@@ -71,6 +71,9 @@ def test_file_has_everything_and_asks_for_nothing(people: People, ticket: str) -
     assert re.findall(r"passed|failed|not covered", strip.group()) == ["passed", "failed", "not covered"]
     assert "Bericht zu Version 2" in people["oscar"].get("/v1/erasers/2/report?language=de").text
     assert "What changed since" not in people["oscar"].get("/v1/erasers/2/report").text
+    figures = people["oscar"].get("/v1/erasers/2/report?against=1&format=json").json()
+    assert (figures["columns"], figures["tickets"]) == ([2, 1, 0], {ticket: [True, False, None]})
+    assert [point["told"] for point in figures["versions"]] == [0.0, 0.5]
 
 
 def test_file_is_for_those_who_read_audits(people: People, ticket: str) -> None:
