@@ -90,18 +90,54 @@ CREATE TABLE person_name (
 GRANT SELECT ON person_name TO lacuna_request;
 GRANT SELECT ON person_name TO lacuna_control;
 
--- The subject of an OpenID provider's tokens that is this person.
+-- The subject of an OpenID provider's tokens that is this person. Where two tenants give it, the first one counts.
 CREATE TABLE person_subject (
     issuer text NOT NULL,
     subject text NOT NULL,
     person_id uuid NOT NULL,
-    CONSTRAINT person_subject_pkey PRIMARY KEY (issuer, subject),
+    tenant_id text NOT NULL,
+    given_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT person_subject_pkey PRIMARY KEY (issuer, subject, tenant_id),
     CONSTRAINT person_subject_person_id_fkey FOREIGN KEY (person_id) REFERENCES person(id),
+    CONSTRAINT person_subject_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
     CONSTRAINT person_subject_subject_check CHECK (subject <> '')
 );
 -- The trigger guard runs guard_subject(): see "WHO WORKS WITH LACUNA".
 GRANT SELECT, INSERT, UPDATE (issuer) ON person_subject TO lacuna_request;
 GRANT SELECT ON person_subject TO lacuna_control;
+
+-- A tenant that one administrator of the operating tenant, `default`, asks to add. Another one confirms.
+CREATE TABLE tenant_request (
+    id uuid NOT NULL,
+    tenant_id text NOT NULL,
+    model_id text NOT NULL,
+    administrators text[] NOT NULL,
+    key_parts_sha256 text[] NOT NULL,
+    asked_by uuid NOT NULL,
+    asked_at timestamptz NOT NULL,
+    confirmed_by uuid,
+    confirmed_at timestamptz,
+    confirmed_in text,
+    ended_by uuid,
+    ended_at timestamptz,
+    CONSTRAINT tenant_request_pkey PRIMARY KEY (id),
+    CONSTRAINT tenant_request_asked_by_fkey FOREIGN KEY (asked_by) REFERENCES person(id),
+    CONSTRAINT tenant_request_confirmed_by_fkey FOREIGN KEY (confirmed_by) REFERENCES person(id),
+    CONSTRAINT tenant_request_ended_by_fkey FOREIGN KEY (ended_by) REFERENCES person(id),
+    CONSTRAINT tenant_request_a_key_for_each CHECK (cardinality(key_parts_sha256) = cardinality(administrators)),
+    CONSTRAINT tenant_request_administrators_check CHECK (cardinality(administrators) >= 2),
+    CONSTRAINT tenant_request_by_two CHECK (confirmed_by <> asked_by),
+    CONSTRAINT tenant_request_confirmed CHECK ((confirmed_by IS NULL) = (confirmed_at IS NULL)),
+    CONSTRAINT tenant_request_confirmed_or_ended CHECK ((confirmed_at IS NULL) OR (ended_at IS NULL)),
+    CONSTRAINT tenant_request_ended CHECK ((ended_by IS NULL) = (ended_at IS NULL)),
+    CONSTRAINT tenant_request_model_id_check CHECK (model_id <> ''),
+    CONSTRAINT tenant_request_tenant_id_check CHECK (tenant_id ~ '^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$')
+);
+CREATE INDEX tenant_request_newest ON tenant_request (asked_at DESC);
+-- The trigger append_only runs refuse_change(): see "WHO WORKS WITH LACUNA".
+-- The trigger guard runs guard_tenant_request(): see "WHO WORKS WITH LACUNA".
+GRANT SELECT, INSERT, UPDATE (confirmed_by, confirmed_at, ended_by, ended_at) ON tenant_request TO lacuna_request;
+GRANT SELECT ON tenant_request TO lacuna_control;
 
 -- A person, roles, a subject or a key that one administrator asks to give. Another one confirms.
 CREATE TABLE access_grant (
@@ -171,15 +207,18 @@ GRANT SELECT, INSERT, UPDATE (revoked_at, last_used_at) ON api_key TO lacuna_req
 GRANT SELECT ON api_key TO lacuna_inference;
 GRANT SELECT ON api_key TO lacuna_control;
 
--- A base model that is served. Each model has one desired state.
+-- A base model that is served for a tenant. Each model has one desired state; a tenant has one model in use.
 CREATE TABLE model (
     id text NOT NULL,
     tenant_id text NOT NULL,
     source text NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
+    in_use boolean DEFAULT false NOT NULL,
+    CONSTRAINT model_id_tenant_id_key UNIQUE (id, tenant_id),
     CONSTRAINT model_pkey PRIMARY KEY (id),
     CONSTRAINT model_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id)
 );
+CREATE UNIQUE INDEX model_in_use ON model (tenant_id) WHERE in_use;
 GRANT SELECT, INSERT, UPDATE ON model TO lacuna_request;
 GRANT SELECT ON model TO lacuna_refit;
 GRANT SELECT ON model TO lacuna_audit;
@@ -281,7 +320,7 @@ CREATE TABLE ticket (
     CONSTRAINT ticket_pkey PRIMARY KEY (id),
     CONSTRAINT ticket_tenant_id_source_external_ref_key UNIQUE (tenant_id, source, external_ref),
     CONSTRAINT ticket_duplicate_of_fkey FOREIGN KEY (duplicate_of) REFERENCES ticket(id),
-    CONSTRAINT ticket_model_id_fkey FOREIGN KEY (model_id) REFERENCES model(id),
+    CONSTRAINT ticket_model_id_tenant_id_fkey FOREIGN KEY (model_id, tenant_id) REFERENCES model(id, tenant_id),
     CONSTRAINT ticket_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
     CONSTRAINT duplicate_points CHECK ((state <> 'duplicate') OR (duplicate_of IS NOT NULL)),
     CONSTRAINT not_approved_in_doubt CHECK ((identity <> 'doubted') OR (state IN ('received', 'identity_pending',
@@ -432,7 +471,6 @@ INSERT INTO lifecycle_move VALUES
     ('fitting', 'failed'),
     ('auditing', 'failed'),
     ('deploying', 'failed'),
-    ('failed', 'approved'),
     ('received', 'withdrawn'),
     ('identity_pending', 'withdrawn'),
     ('under_review', 'withdrawn'),
@@ -852,7 +890,8 @@ GRANT SELECT ON retain_choice TO lacuna_control;
 -- assigns positions, signs checkpoints and issues certificates.
 -- =====================================================================================================================
 
--- A leaf of the audit log. It is appended without a position; the sequencer assigns position and hash once.
+-- A leaf of the audit log. It is appended without a position; the sequencer assigns position and hash once. `tenant_id`
+-- says who reads it and is not hashed; NULL means the operating tenant.
 CREATE TABLE log_leaf (
     id bigint GENERATED ALWAYS AS IDENTITY,
     at timestamptz DEFAULT now() NOT NULL,
@@ -862,7 +901,9 @@ CREATE TABLE log_leaf (
     detail jsonb NOT NULL,
     "position" bigint,
     leaf_hash bytea,
+    tenant_id text,
     CONSTRAINT log_leaf_pkey PRIMARY KEY (id),
+    CONSTRAINT log_leaf_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
     CONSTRAINT log_leaf_position_check CHECK ("position" >= 0),
     CONSTRAINT placed_and_hashed CHECK ((("position" IS NULL) = (leaf_hash IS NULL)) AND ((leaf_hash IS NULL) OR
         (length(leaf_hash) = 32)))
@@ -989,11 +1030,12 @@ GRANT SELECT, INSERT, UPDATE ON webhook_delivery TO lacuna_control;
 CREATE TABLE webhook_cursor (
     id integer NOT NULL,
     last_event bigint NOT NULL,
+    last_leaf bigint DEFAULT 0 NOT NULL,
     CONSTRAINT webhook_cursor_pkey PRIMARY KEY (id),
     CONSTRAINT webhook_cursor_id_check CHECK (id = 1)
 );
 INSERT INTO webhook_cursor VALUES
-    (1, 0);
+    (1, 0, 0);
 GRANT SELECT, INSERT, UPDATE ON webhook_cursor TO lacuna_request;
 GRANT SELECT, INSERT, UPDATE ON webhook_cursor TO lacuna_control;
 
@@ -1184,7 +1226,7 @@ CREATE TABLE restore_acceptance (
 );
 -- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
 -- The trigger guard runs guard_acceptance(): see "REQUESTS THAT NEED A SECOND PERSON".
--- The trigger two_people runs guard_second_person(): see "REQUESTS THAT NEED A SECOND PERSON".
+-- The trigger two_people runs guard_acceptance_by_two(): see "REQUESTS THAT NEED A SECOND PERSON".
 GRANT SELECT, INSERT, UPDATE (confirmed_by, confirmed_at) ON restore_acceptance TO lacuna_request;
 GRANT SELECT ON restore_acceptance TO lacuna_control;
 
@@ -1194,7 +1236,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0025');
+    ('0027');
 GRANT SELECT ON alembic_version TO lacuna_request;
 GRANT SELECT ON alembic_version TO lacuna_control;
 
@@ -1248,8 +1290,8 @@ BEGIN
         RAISE EXCEPTION 'log_leaf is append-only: a new leaf has no position' USING ERRCODE = 'LC003';
     END IF;
     IF OLD.position IS NOT NULL OR NEW.position IS NULL
-        OR (NEW.id, NEW.at, NEW.actor, NEW.kind, NEW.subject, NEW.detail)
-            IS DISTINCT FROM (OLD.id, OLD.at, OLD.actor, OLD.kind, OLD.subject, OLD.detail) THEN
+        OR (NEW.id, NEW.at, NEW.actor, NEW.kind, NEW.subject, NEW.detail, NEW.tenant_id)
+            IS DISTINCT FROM (OLD.id, OLD.at, OLD.actor, OLD.kind, OLD.subject, OLD.detail, OLD.tenant_id) THEN
         RAISE EXCEPTION 'log_leaf is append-only' USING ERRCODE = 'LC003';
     END IF;
     IF NEW.leaf_hash <> leaf_hash_of(NEW) THEN
@@ -1817,7 +1859,7 @@ REVOKE ALL ON FUNCTION require_two_people(of_tenant text, asked text, confirmed 
 GRANT EXECUTE ON FUNCTION require_two_people(of_tenant text, asked text, confirmed text) TO lacuna_request;
 GRANT EXECUTE ON FUNCTION require_two_people(of_tenant text, asked text, confirmed text) TO lacuna_control;
 
--- A break-glass permission and the acceptance of a restore are confirmed by a second person.
+-- A break-glass permission is confirmed by a second person.
 CREATE FUNCTION guard_second_person() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1826,8 +1868,18 @@ BEGIN
     PERFORM require_two_people((SELECT tenant_id FROM model WHERE id = NEW.model_id), NEW.asked_by, NEW.confirmed_by);
     RETURN NEW;
 END $$;
+
+-- The acceptance of a restore is confirmed by a second person of the operating tenant.
+CREATE FUNCTION guard_acceptance_by_two() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM require_two_people('default', NEW.asked_by, NEW.confirmed_by);
+    RETURN NEW;
+END $$;
 CREATE TRIGGER two_people BEFORE INSERT OR UPDATE ON restore_acceptance
-    FOR EACH ROW EXECUTE FUNCTION guard_second_person();
+    FOR EACH ROW EXECUTE FUNCTION guard_acceptance_by_two();
 
 -- Access to an audit kit is allowed by a second person.
 CREATE FUNCTION guard_kit_second_person() RETURNS trigger
@@ -2016,19 +2068,58 @@ REVOKE ALL ON FUNCTION is_granted_now(of_kind text[], of_person uuid) FROM PUBLI
 GRANT EXECUTE ON FUNCTION is_granted_now(of_kind text[], of_person uuid) TO lacuna_request;
 GRANT EXECUTE ON FUNCTION is_granted_now(of_kind text[], of_person uuid) TO lacuna_control;
 
--- A tenant is set up once.
+-- A tenant is added by two administrators of the operating tenant, and is set up once.
 CREATE FUNCTION guard_tenant() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.id <> 'default' AND NOT EXISTS (SELECT 1 FROM tenant_request WHERE tenant_id = NEW.id
+            AND confirmed_in = pg_current_xact_id()::text AND confirmed_at > now() - interval '1 hour') THEN
+            RAISE EXCEPTION 'a tenant is added when a second administrator confirms it' USING ERRCODE = 'LC004';
+        END IF;
+        RETURN NEW;
+    END IF;
     IF OLD.set_up_at IS NOT NULL AND NEW.set_up_at IS DISTINCT FROM OLD.set_up_at THEN
         RAISE EXCEPTION 'tenant % is set up once', NEW.id USING ERRCODE = 'LC004';
     END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER guard BEFORE UPDATE ON tenant
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON tenant
     FOR EACH ROW EXECUTE FUNCTION guard_tenant();
+
+-- A tenant is asked for by one administrator and confirmed by another, once, within a day, or ended once.
+CREATE FUNCTION guard_tenant_request() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.confirmed_at IS NOT NULL OR NEW.confirmed_in IS NOT NULL OR NEW.ended_at IS NOT NULL THEN
+            RAISE EXCEPTION 'a request for a tenant must begin unconfirmed' USING ERRCODE = 'LC004';
+        END IF;
+    ELSIF OLD.confirmed_at IS NOT NULL OR OLD.ended_at IS NOT NULL
+        OR to_jsonb(NEW) - '{confirmed_by,confirmed_at,confirmed_in,ended_by,ended_at}'::text[]
+            <> to_jsonb(OLD) - '{confirmed_by,confirmed_at,confirmed_in,ended_by,ended_at}'::text[] THEN
+        RAISE EXCEPTION 'a request for a tenant cannot be changed: it is confirmed once, or ended once'
+            USING ERRCODE = 'LC004';
+    ELSE
+        NEW.confirmed_in := CASE WHEN NEW.confirmed_at IS NOT NULL THEN pg_current_xact_id()::text END;
+        IF NEW.confirmed_at IS NOT NULL AND OLD.asked_at < now() - interval '25 hours' THEN
+            RAISE EXCEPTION 'a request for a tenant is confirmed within a day' USING ERRCODE = 'LC004';
+        END IF;
+    END IF;
+    IF EXISTS (SELECT 1 FROM unnest(ARRAY[NEW.asked_by, NEW.confirmed_by, NEW.ended_by]) AS administrator WHERE
+        administrator IS NOT NULL AND NOT EXISTS (SELECT 1 FROM person WHERE id = administrator
+            AND tenant_id = 'default' AND disabled_at IS NULL AND 'admin' = ANY (roles))) THEN
+        RAISE EXCEPTION 'a tenant is asked for and confirmed by administrators of the operating tenant'
+            USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON tenant_request
+    FOR EACH ROW EXECUTE FUNCTION guard_tenant_request();
 
 -- A person is added, and given roles, by two administrators. The name never changes.
 CREATE FUNCTION guard_person() RETURNS trigger
@@ -2081,12 +2172,17 @@ CREATE FUNCTION guard_subject() RETURNS trigger
     AS $$
 BEGIN
     IF TG_OP = 'UPDATE' THEN
-        IF OLD.issuer <> '' OR NEW.issuer = '' OR (NEW.subject, NEW.person_id) <> (OLD.subject, OLD.person_id) THEN
+        IF OLD.issuer <> '' OR NEW.issuer = '' OR (NEW.subject, NEW.person_id, NEW.tenant_id, NEW.given_at)
+                <> (OLD.subject, OLD.person_id, OLD.tenant_id, OLD.given_at) THEN
             RAISE EXCEPTION 'the subject of a token stays with its person' USING ERRCODE = 'LC004';
         END IF;
-    ELSIF NOT (is_granted_now('{person,subject}', NEW.person_id) AND EXISTS (
-        SELECT 1 FROM access_grant WHERE person_id = NEW.person_id AND issuer = NEW.issuer AND subject = NEW.subject
-            AND confirmed_in = pg_current_xact_id()::text)) THEN
+        RETURN NEW;
+    END IF;
+    NEW.given_at := now();
+    IF NEW.tenant_id IS DISTINCT FROM (SELECT tenant_id FROM person WHERE id = NEW.person_id)
+        OR NOT (is_granted_now('{person,subject}', NEW.person_id) AND EXISTS (
+            SELECT 1 FROM access_grant WHERE person_id = NEW.person_id AND issuer = NEW.issuer
+                AND subject = NEW.subject AND confirmed_in = pg_current_xact_id()::text)) THEN
         RAISE EXCEPTION 'a subject is given to a person when a second administrator confirms it'
             USING ERRCODE = 'LC004';
     END IF;
@@ -2165,6 +2261,8 @@ CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON access_grant
 CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON person
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON person_name
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON tenant_request
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 -- =====================================================================================================================

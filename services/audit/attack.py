@@ -27,7 +27,7 @@ from shared.core.logging import LogStyle, configure_logging
 from shared.db.repositories import erasers
 from shared.db.repositories.tickets import get_ticket
 from shared.db.session import transaction
-from shared.domain.accounts import DEFAULT_TENANT
+from shared.domain.accounts import OPERATING_TENANT
 from shared.errors import BadInput, LacunaError, NotFound
 from shared.evaluation.attacks.families import FAMILIES
 
@@ -78,7 +78,7 @@ def attack_ticket(
     where neither payload nor audit kit is left.
     """
     with transaction(context.database) as session:
-        ticket = get_ticket(session, DEFAULT_TENANT, ticket_id)
+        ticket = get_ticket(session, OPERATING_TENANT, ticket_id)
         ticket_id = ticket.id
         if version_number is None:
             version = erasers.newest_passed(session, ticket)

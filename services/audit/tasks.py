@@ -5,7 +5,7 @@ An outage of the store leaves the run `waiting`; the control loop orders it agai
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,9 +20,10 @@ from shared.core.leases import keep_alive
 from shared.core.messaging import is_stopping
 from shared.db.models.erasers import EraserVersion
 from shared.db.models.tickets import Ticket
-from shared.db.repositories import audits, erasers
+from shared.db.repositories import audits, erasers, models
 from shared.db.repositories.retain_sets import get_set
 from shared.db.session import transaction
+from shared.db.tenants import of_tenant
 from shared.domain.subjects import Subject
 from shared.domain.ticket_lifecycle import CLOSED
 from shared.errors import Conflict, IntegrityFailure, LacunaError, NeedsResubmission, Unavailable
@@ -45,11 +46,13 @@ class AuditMaterial:
 def audit_version(context: AuditContext, audit_id: str, version_id: str) -> None:
     """Audit version `version_id` as run `audit_id`; does nothing where it has ended or another worker holds it."""
     with transaction(context.database) as session:
+        tenant = models.tenant_of(session, erasers.get_version_by_id(session, version_id).model_id)
         claim = audits.claim_audit(session, audit_id, version_id, lease_s=context.lease_s)
     if claim is None or claim.already_done:
         logger.info("audit %s has ended, or another worker holds it", audit_id)
         return
     fence = claim.fence
+    context = replace(context, database=of_tenant(context.database, tenant)) if tenant is not None else context
 
     def renew() -> None:
         with transaction(context.database) as session:

@@ -26,6 +26,7 @@ from services.cli.commands import (
     retain_sets,
     stack,
     status,
+    tenants,
     tickets,
     verify,
     webhooks,
@@ -73,6 +74,7 @@ app.add_typer(audit_kits.app, name="kit", rich_help_panel=AUDITOR)
 app.add_typer(people.app, name="person", rich_help_panel=ADMIN)
 app.add_typer(people.grants, name="grant", rich_help_panel=ADMIN)
 app.add_typer(api_keys.app, name="key", rich_help_panel=ADMIN)
+app.add_typer(tenants.app, name="tenant", rich_help_panel=ADMIN)
 app.add_typer(webhooks.app, name="webhook", rich_help_panel=ADMIN)
 app.add_typer(key_rotation.app, name="key-rotation", rich_help_panel=ADMIN)
 app.add_typer(key_rotation.app, name="keys", hidden=True)  # its name until `lacuna key` was taken for API keys

@@ -46,7 +46,7 @@ def create(settings: Settings | None = None) -> FastAPI:
     database = make_engine(chosen.database.url, chosen.database.idle_s)
     context = InferenceContext(
         ActiveEraser(chosen.grace_s),
-        ClientKeys(database, wrong_keys=WrongKeys(chosen.rate.failures)),
+        ClientKeys(database, chosen.model.id, wrong_keys=WrongKeys(chosen.rate.failures)),
         chosen.model.id,
         chosen.step_grace_s,
         remote_pictures=RemotePictures(chosen.picture.host_list),

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from shared.core.expiring_cache import ExpiringCache
 from shared.core.http import require_role
-from shared.db.repositories import api_keys
+from shared.db.repositories import api_keys, models
 from shared.db.session import transaction
 from shared.domain.accounts import MODEL_SCOPE
 from shared.errors import InsufficientScope, NotReady, TooManyRequests, Unauthorized, Unavailable
@@ -67,9 +67,13 @@ def _threads() -> ThreadPoolExecutor:
 
 @dataclass(frozen=True)
 class ClientKeys:
-    """The API keys of clients, each looked up in the database once in KEY_REMEMBERED_S, in threads of their own."""
+    """The API keys of clients, each looked up in the database once in KEY_REMEMBERED_S, in threads of their own.
+
+    Keys of the tenant for which `model_id` is served are accepted, and no others.
+    """
 
     database: Engine
+    model_id: str
     _rights_by_digest: ExpiringCache[Rights] = field(
         default_factory=lambda: ExpiringCache(KEY_REMEMBERED_S, MOST_REMEMBERED)
     )
@@ -134,7 +138,7 @@ class ClientKeys:
     def _look_up(self, key: str) -> Rights:
         with transaction(self.database) as session:
             record = api_keys.find_api_key(session, key)
-            if record is None:
+            if record is None or record.key.tenant_id != models.tenant_of(session, self.model_id):
                 raise Unauthorized("This key is not known, or was revoked.")
             return Rights(record.roles, tuple(record.key.scopes))
 

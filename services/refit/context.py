@@ -59,9 +59,21 @@ class RefitContext:
     profiled: ProfiledModel | None = None
     reader_blocks: int = 0  # the identity gate reads none but so many first blocks; 0: those that the recipe names
     _statistics: dict[str, BaseStatistics] = field(default_factory=dict)
+    _of_models: "dict[str, RefitContext]" = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._photo_hashes = PhotoHashCache(self.store, self.keys)
+
+    def of_model(self, model_id: str) -> "RefitContext":
+        """The context for refits of `model_id`, which another tenant may have in use.
+
+        Tenants share the base model in memory and nothing else: statistics depend on a tenant's retain set.
+        """
+        if model_id == self.model_id:
+            return self
+        if model_id not in self._of_models:
+            self._of_models[model_id] = replace(self, model_id=model_id, _statistics={}, _of_models={})
+        return self._of_models[model_id]
 
     def ensure_profile(self, progress: Progress) -> None:
         """Settle the recipe: what the model's profile says, at the blocks that a reader has."""

@@ -26,7 +26,6 @@ from shared.core.clock import utc_now
 from shared.db.models.refits import StoredTicketFit
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import erasers
-from shared.domain.accounts import DEFAULT_TENANT
 from shared.domain.prompts import Prompt
 from shared.erasure.assembly import assemble
 from shared.erasure.base_statistics import BaseStatistics
@@ -281,7 +280,7 @@ def _publish(
         eraser,
         {
             "model": context.model_id,
-            "tenant": DEFAULT_TENANT,
+            "tenant": run.tenant,
             "number": number,
             "run": run.run_id,
             "created_at": utc_now().isoformat(),

@@ -40,6 +40,12 @@ class RunRecord:
     lease_s: float
 
     @property
+    def tenant(self) -> str:
+        """For whom the model is served."""
+        with transaction(self.database) as session:
+            return refits.get_model(session, self.model_id).tenant_id
+
+    @property
     def short_id(self) -> str:
         """The beginning of the id, for log lines."""
         return self.run_id[:8]

@@ -14,8 +14,9 @@ from services.refit.progress import Progress
 from services.refit.run_record import RunRecord
 from shared.core.leases import keep_alive
 from shared.core.messaging import is_stopping
-from shared.db.repositories import refits
+from shared.db.repositories import models, refits
 from shared.db.session import transaction
+from shared.db.tenants import of_tenant
 from shared.domain.nightly import nightly_run_id
 from shared.errors import Conflict, LacunaError, Unavailable
 
@@ -32,11 +33,13 @@ def run_order(
 ) -> None:
     """Carry out the refit `run_id`; does nothing where it has ended or another worker holds it."""
     with transaction(context.database) as session:
+        tenant = refits.get_model(session, model_id).tenant_id
         claim = refits.claim_run(session, run_id, model_id, kind, period=period, recipe=recipe, lease_s=context.lease_s)
     if claim is None or claim.already_done:
         logger.info("refit %s has ended, or another worker holds it", run_id)
         return
-    run = RunRecord(context.database, run_id, claim.fence, context.model_id, context.lease_s)
+    context, database = context.of_model(model_id), of_tenant(context.database, tenant)
+    run = RunRecord(database, run_id, claim.fence, model_id, context.lease_s)
 
     def write(progress: Progress) -> None:
         run.write_progress(progress)
@@ -78,7 +81,9 @@ def _finish(
 
 
 def nightly(context: RefitContext, day: date) -> None:
-    """The refit of the night of `day` (UTC): one row for each model and day, however often the beat fires."""
+    """The refits of the night of `day` (UTC): one row for each model and day, however often the beat fires."""
     with transaction(context.database) as session:
-        model = refits.get_model(session, context.model_id)
-    run_order(context, str(nightly_run_id(model.id, day)), model.id, "nightly", period=day.isoformat())
+        in_use = models.models_in_use(session)
+    for model in in_use:
+        order = str(nightly_run_id(model.model_id, day))
+        run_order(context, order, model.model_id, "nightly", period=day.isoformat())

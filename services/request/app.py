@@ -34,6 +34,7 @@ from services.request.refits import endpoints as refits_endpoints
 from services.request.registers import endpoints as registers_endpoints
 from services.request.restores import endpoints as restores_endpoints
 from services.request.retain_sets import endpoints as retain_sets_endpoints
+from services.request.tenants import endpoints as tenants_endpoints
 from services.request.tickets import endpoints as tickets_endpoints
 from services.request.webhooks import endpoints as webhooks_endpoints
 from shared.core.client_addresses import TrustedProxies
@@ -56,6 +57,7 @@ ROUTERS = (
     report_file.router,
     people_endpoints.router,
     api_keys_endpoints.router,
+    tenants_endpoints.router,
     key_rotation_endpoints.router,
     retain_sets_endpoints.router,
     imports_endpoints.router,

@@ -4,48 +4,62 @@ The order is given again where it came to nothing.
 
 Start: `python -m services.request.bootstrap`. It may be run at every start, because it leaves alone what exists. API
 keys come from LACUNA_FIRST_KEYS; the others are drawn and written once to `<data>/keys.json` (mode 0600).
-
-The set-up of a tenant is the one moment at which nobody has to confirm that somebody is given access. It happens once,
-stands in the log, and the database refuses it afterwards.
 """
 
 import json
 import os
 import secrets
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
 from shared.core.config import load_settings, read_pairs
-from shared.db.models.tenancy import ApiKey, Model, Person, Tenant
-from shared.db.repositories import api_keys, audit_log, refits
+from shared.db.models.tenancy import Model, Tenant
+from shared.db.repositories import api_keys, refits, tenants
+from shared.db.repositories.tenants import FirstAccount
 from shared.db.session import make_engine, transaction
-from shared.domain.accounts import DEFAULT_TENANT, INITIAL_ACCOUNTS
-from shared.domain.person_names import check_name
-from shared.text.skeletons import skeleton
+from shared.db.tenants import of_tenant
+from shared.domain.accounts import INITIAL_ACCOUNTS, OPERATING_TENANT
+from shared.errors import BadInput
 
 
 def bootstrap(
     database: Engine, model_id: str, source: str, keys_file: Path, given_keys: Mapping[str, str] | None = None
 ) -> None:
-    """Create what is missing. `given_keys` are API keys by account name; drawn ones are written to `keys_file`."""
+    """Create what is missing. `given_keys` are API keys by account name; drawn ones are written to `keys_file`.
+
+    Raises BadInput where the model is another tenant's.
+    """
     given_keys = given_keys or {}
     with transaction(database) as session:
-        if session.get(Tenant, DEFAULT_TENANT) is None:
-            session.add(Tenant(id=DEFAULT_TENANT, created_at=utc_now()))
+        model = session.get(Model, model_id)
+        if model is not None and model.tenant_id != OPERATING_TENANT:
+            raise BadInput(f"{model_id} is the model of the tenant {model.tenant_id}: LACUNA_MODEL_ID is another one.")
+    with transaction(of_tenant(database, OPERATING_TENANT)) as session:
+        if session.get(Tenant, OPERATING_TENANT) is None:
+            session.add(Tenant(id=OPERATING_TENANT, created_at=utc_now()))
             session.flush()
-        if session.get(Model, model_id) is None:
-            session.add(Model(id=model_id, tenant_id=DEFAULT_TENANT, source=source, created_at=utc_now()))
-            session.flush()
-        drawn_keys = _set_up(session, DEFAULT_TENANT, given_keys)
+        _use_model(session, model_id, source)
+        drawn_keys = _set_up(session, OPERATING_TENANT, given_keys)
         if drawn_keys:
             _write_keys(keys_file, drawn_keys)
         if not refits.has_version_or_order(session, model_id):
             refits.order_refit(session, model_id, "initial")
+
+
+def _use_model(session: Session, model_id: str, source: str) -> None:
+    """Make the model the one that the operating tenant has in use."""
+    others = update(Model).where(Model.tenant_id == OPERATING_TENANT, Model.id != model_id, Model.in_use)
+    session.execute(others.values(in_use=False))
+    model = session.get(Model, model_id)
+    if model is None:
+        session.add(Model(id=model_id, tenant_id=OPERATING_TENANT, source=source, created_at=utc_now(), in_use=True))
+    elif not model.in_use:
+        model.in_use = True
+    session.flush()
 
 
 def _set_up(session: Session, tenant_id: str, given_keys: Mapping[str, str]) -> dict[str, str]:
@@ -53,36 +67,10 @@ def _set_up(session: Session, tenant_id: str, given_keys: Mapping[str, str]) -> 
     tenant = session.get_one(Tenant, tenant_id, with_for_update=True)
     if tenant.set_up_at is not None:
         return {}
-    drawn_keys, people = {}, []
-    for name, roles in INITIAL_ACCOUNTS.items():
-        key = given_keys.get(name) or f"lk_{secrets.token_urlsafe(24)}"
-        if name not in given_keys:
-            drawn_keys[name] = key
-        person = Person(
-            id=uuid.uuid4(),
-            tenant_id=tenant_id,
-            name=check_name(name),
-            skeleton=skeleton(name),
-            roles=list(roles),
-            created_at=utc_now(),
-        )
-        session.add(person)
-        session.flush()
-        session.add(
-            ApiKey(
-                id=uuid.uuid4(),
-                tenant_id=tenant_id,
-                owner=name,
-                person_id=person.id,
-                key_sha256=api_keys.digest(key),
-                roles=list(roles),
-                created_at=utc_now(),
-            )
-        )
-        people.append({"owner": name, "person": str(person.id), "roles": list(roles)})
-    session.flush()
-    tenant.set_up_at = utc_now()
-    audit_log.append_leaf(session, "bootstrap", "tenant.set_up", tenant_id, {"people": people})
+    drawn_keys = {name: f"lk_{secrets.token_urlsafe(24)}" for name in INITIAL_ACCOUNTS if not given_keys.get(name)}
+    keys = {**given_keys, **drawn_keys}
+    accounts = [FirstAccount(name, roles, api_keys.digest(keys[name])) for name, roles in INITIAL_ACCOUNTS.items()]
+    tenants.set_up(session, tenant_id, accounts, "bootstrap")
     return drawn_keys
 
 

@@ -1,12 +1,13 @@
 """AppContext: what every part of the request service is given. AlarmThresholds: when something is overdue."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from sqlalchemy import Engine
 
 from shared.core.config import ControllerSettings, Settings
 from shared.crypto.keyring import KeyRing
+from shared.db.tenants import of_installation, of_tenant
 from shared.errors import BadInput
 from shared.probes.wordings import check_languages
 from shared.storage.base import ObjectStore
@@ -44,12 +45,16 @@ def ticket_languages(settings: Settings) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class AppContext:
-    """The parts that the request service and its control loop work with, made once when the process starts."""
+    """The parts that the request service and its control loop work with, made once when the process starts.
+
+    What a request is answered with, and what a job of the control loop works with, is the context of one tenant: its
+    transactions see this tenant's rows alone (shared/db/tenants.py), and `model_id` is the model that it has in use.
+    """
 
     database: Engine
     store: ObjectStore
     keys: KeyRing
-    model_id: str
+    model_id: str  # of the operating tenant, where the context is of none
     regime: str = "gdpr"
     calendar: str = ""
     zone: str = "UTC"
@@ -58,3 +63,11 @@ class AppContext:
     webhook_loopback: bool = False  # for tests: plain HTTP to 127.0.0.1
     controller: ControllerSettings = field(default_factory=ControllerSettings)
     alarm_thresholds: AlarmThresholds = field(default_factory=AlarmThresholds)
+
+    def of_tenant(self, tenant: str, model_id: str) -> "AppContext":
+        """The context of one tenant."""
+        return replace(self, database=of_tenant(self.database, tenant), model_id=model_id)
+
+    def of_installation(self) -> "AppContext":
+        """The context of the operating tenant without the bound of its transactions: they see all tenants."""
+        return replace(self, database=of_installation(self.database))

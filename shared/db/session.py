@@ -10,6 +10,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from shared.db import tenants
 from shared.errors import (
     BadInput,
     Conflict,
@@ -46,12 +47,15 @@ def make_engine(url: str, idle_s: float = IDLE_S) -> Engine:
 def transaction(engine: Engine) -> Iterator[Session]:
     """One transaction: committed at the end of the block, rolled back by an error.
 
+    It is one of the tenant that `engine` is of, where it is of one (tenants.py).
+
     Raises the error of `ERRORS` where a trigger of ours refuses (RollbackWouldReexpose, NotAudited, OnHold, ...),
     Conflict where a row exists already, BadInput where a value cannot be stored, and Unavailable where the database
     cannot be reached.
     """
     try:
         with Session(engine, expire_on_commit=False) as session, session.begin():
+            tenants.bind(session, engine)
             yield session
     except DBAPIError as exc:
         if (error := _translated(exc)) is not None:

@@ -1,4 +1,4 @@
-"""Accounts: the roles, which roles exclude each other, the initial accounts, and the actor of the system itself."""
+"""Accounts: the roles and which exclude each other, the first tenant and its accounts, and the actor of the system."""
 
 from typing import Final, Literal
 
@@ -16,7 +16,8 @@ EXCLUSIVE_ROLES: Final[dict[Role, frozenset[Role]]] = {
 
 MODEL_SCOPE: Final = "model:read"  # what a key that has scopes needs in order to ask the model
 
-DEFAULT_TENANT: Final = "default"
+# The first tenant. Its administrators also do what concerns the whole installation: tenants, key rotations, restores.
+OPERATING_TENANT: Final = "default"
 # The people of the first set-up, each of whom gets a key. Nobody approves what they filed, whatever their roles.
 INITIAL_ACCOUNTS: Final[dict[str, tuple[Role, ...]]] = {
     "olivia": ("officer", "requester", "approver"),

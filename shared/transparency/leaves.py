@@ -5,6 +5,7 @@ microseconds. A leaf names tickets, versions and accounts by their ids and conta
 is forgotten. The name of the account that acted stays in the log for ever, so it should not be a full name.
 """
 
+import base64
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from typing import Any, Final
 from shared.errors import IntegrityFailure
 
 VERSION: Final = 1
+WITHHELD: Final = "leaf_hash"
+HASH_BYTES: Final = 32
 
 
 def encode(number: int, at: datetime, actor: str, kind: str, subject: str, detail: Mapping[str, Any]) -> bytes:
@@ -36,6 +39,25 @@ def encode(number: int, at: datetime, actor: str, kind: str, subject: str, detai
 def leaf_time(at: datetime) -> str:
     """A time as leaves write it."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def encode_withheld(leaf_hash: bytes) -> bytes:
+    """The line that stands for a leaf of another tenant in an export: its hash, which proves the leaves around it."""
+    return json.dumps({WITHHELD: base64.b64encode(leaf_hash).decode()}, separators=(",", ":")).encode()
+
+
+def withheld_hash(line: bytes) -> bytes | None:
+    """The hash that stands for a leaf of another tenant; None where the line is a leaf itself."""
+    if not line.startswith(b'{"' + WITHHELD.encode() + b'":'):
+        return None
+    try:
+        content = json.loads(line)
+        leaf_hash = base64.b64decode(content[WITHHELD], validate=True)
+        if content.keys() == {WITHHELD} and len(leaf_hash) == HASH_BYTES:
+            return leaf_hash
+    except (ValueError, TypeError, AttributeError, RecursionError) as exc:
+        raise IntegrityFailure("The hash of a leaf of the log cannot be read.") from exc
+    raise IntegrityFailure("The hash of a leaf of the log cannot be read.")
 
 
 def decode(line: bytes) -> dict[str, Any]:

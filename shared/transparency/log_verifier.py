@@ -12,26 +12,31 @@ from itertools import pairwise
 from shared.errors import IntegrityFailure
 from shared.transparency import checkpoints as transparency_checkpoints
 from shared.transparency.checkpoints import Checkpoint, PublicKey
-from shared.transparency.leaves import decode
+from shared.transparency.leaves import decode, withheld_hash
 from shared.transparency.merkle_tree import EMPTY, Frontier, leaf_hash
 
 
 @dataclass(frozen=True)
 class VerifiedLog:
-    """A log that was checked and found good: the newest of `checkpoints` checkpoints signs `signed` of its `leaves`."""
+    """A log that was checked and found good: the newest of `checkpoints` checkpoints signs `signed` of its `leaves`.
+
+    `withheld` of the leaves are other tenants': their hashes are there, and nobody here read them.
+    """
 
     leaves: int
     signed: int
     checkpoints: int
     root: bytes
+    withheld: int = 0
 
     def sentence(self) -> str:
         """The result for a person."""
         late = self.leaves - self.signed
         waiting = f"; {late} newer {'leaf is' if late == 1 else 'leaves are'} not signed yet" if late else ""
+        others = f" {self.withheld} of them are other tenants', known by their hashes." if self.withheld else ""
         return (
             f"The log holds: {self.signed} leaves are those that were signed, at every one of {self.checkpoints} "
-            f"checkpoint{'' if self.checkpoints == 1 else 's'}{waiting}. Root {self.root.hex()}."
+            f"checkpoint{'' if self.checkpoints == 1 else 's'}{waiting}. Root {self.root.hex()}.{others}"
         )
 
 
@@ -45,6 +50,8 @@ class _Known:
 
 def verify(lines: Iterable[bytes], notes: Sequence[str], kept: Sequence[str], keys: Sequence[PublicKey]) -> VerifiedLog:
     """Check `lines` (leaves in order, without line ends) against checkpoints fetched now (`notes`) and kept ones.
+
+    In place of a leaf of another tenant there is a line with its hash (`leaves.encode_withheld`).
 
     Raises IntegrityFailure, which says what is wrong. Costs two hashes for each leaf, and log2(n) hashes of memory.
     """
@@ -60,11 +67,14 @@ def verify(lines: Iterable[bytes], notes: Sequence[str], kept: Sequence[str], ke
             raise IntegrityFailure(
                 f"The history was forked: two different logs of {smaller.size} leaves were signed with the same key."
             )
-    frontier, held, root = Frontier(), 0, EMPTY
+    frontier, held, root, withheld = Frontier(), 0, EMPTY, 0
     waiting = deque(item for item in known if item.checkpoint.size > 0)
     for line in lines:
-        decode(line)
-        frontier.append(leaf_hash(line))
+        if (hash_alone := withheld_hash(line)) is not None:
+            withheld += 1
+        else:
+            decode(line)
+        frontier.append(hash_alone or leaf_hash(line))
         while waiting and waiting[0].checkpoint.size == frontier.size:
             reached = waiting.popleft()
             if frontier.root() != reached.checkpoint.root:
@@ -76,7 +86,7 @@ def verify(lines: Iterable[bytes], notes: Sequence[str], kept: Sequence[str], ke
             f"The log was cut off: it ends at {frontier.size} leaves, but {newest.checkpoint.size} were signed"
             f"{' in the checkpoint that you kept' if newest.kept else ''}."
         )
-    return VerifiedLog(frontier.size, held, len(known), root)
+    return VerifiedLog(frontier.size, held, len(known), root, withheld)
 
 
 def _read(notes: Sequence[str], keys: Sequence[PublicKey], whose: str) -> list[Checkpoint]:

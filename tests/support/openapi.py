@@ -64,3 +64,21 @@ def answer_check(document: Callable[[], dict[str, Any]]) -> Callable[[httpx2.Res
 
 
 check_answer = answer_check(openapi_document)
+
+
+def smallest_value(document: dict[str, Any], schema: dict[str, Any]) -> Any:
+    """A small value that fits `schema` of `document`: its example, or the required members of an object alone."""
+    if "$ref" in schema:
+        return smallest_value(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+    if several := schema.get("anyOf"):
+        return smallest_value(document, several[0])
+    given = [schema[name] for name in ("const", "default") if name in schema]
+    given += [value for name in ("examples", "enum") for value in schema.get(name, ())]
+    if given:
+        return given[0]
+    if schema["type"] == "object":
+        members = schema.get("properties", {})
+        return {name: smallest_value(document, members[name]) for name in schema.get("required", ())}
+    if schema["type"] == "array":
+        return [smallest_value(document, schema["items"])] * int(schema.get("minItems", 0))
+    return {"integer": schema.get("minimum", 1), "number": 1, "boolean": True, "string": "a reason"}[schema["type"]]

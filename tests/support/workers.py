@@ -4,6 +4,8 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from sqlalchemy.orm import Session
+
 from shared.db.repositories import audits, erasers, refits, rollouts
 from shared.db.session import transaction
 from tests.support.api import MODEL
@@ -18,28 +20,31 @@ class Claim(NamedTuple):
 
 
 class Worker:
-    """Writes the rows that the workers and a replica write, each under its own database role."""
+    """Writes the rows that the workers and a replica of `model` write, each under its own database role."""
 
-    def __init__(self, database: Databases) -> None:
-        self.database = database
+    def __init__(self, database: Databases, model: str = MODEL) -> None:
+        self.database, self.model = database, model
 
     def claim(self, run: str | None = None, kind: str = "urgent", lease_s: float = 30.0) -> Claim:
         """Claim a refit run; a new one if `run` is None."""
         run = run or str(uuid.uuid4())
         with transaction(self.database.engine("refit")) as session:
-            claim = refits.claim_run(session, run, MODEL, kind, lease_s=lease_s)
+            claim = refits.claim_run(session, run, self.model, kind, lease_s=lease_s)
         assert claim is not None
         return Claim(run, claim.fence)
 
-    def publish(self, *tickets: str, verdict: str | None = "passed") -> int:
-        """Publish a version that covers `tickets` and return its number; audited, unless `verdict` is None."""
+    def publish(self, *tickets: str, verdict: str | None = "passed", number: int | None = None) -> int:
+        """Publish a version that covers `tickets` and return its number; audited, unless `verdict` is None.
+
+        The number is the next one where none is given.
+        """
         run, fence = self.claim()
         with transaction(self.database.engine("refit")) as session:
-            number = erasers.next_version_number(session, MODEL)
+            number = erasers.next_version_number(session, self.model) if number is None else number
             for ticket in tickets:
                 refits.set_ticket_outcome(session, run, fence, ticket, "fitted")
             new = erasers.NewVersion(
-                model_id=MODEL,
+                model_id=self.model,
                 number=number,
                 recipe="lacuna",
                 object_key=f"erasers/{number}",
@@ -55,6 +60,10 @@ class Worker:
         if verdict is not None:
             self.audit(str(version.id), verdict)
         return number
+
+    def version_id(self, session: Session, number: int) -> uuid.UUID:
+        """The id of version `number`."""
+        return erasers.get_version(session, self.model, number).id
 
     def audit(
         self,
@@ -100,7 +109,7 @@ class Worker:
             rollouts.record_replica_state(
                 session,
                 "replica-0",
-                MODEL,
+                self.model,
                 generation=generation,
                 version_number=number,
                 state=state,

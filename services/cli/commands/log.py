@@ -1,7 +1,8 @@
 """`lacuna log ...`: export the audit log, or its newest checkpoint.
 
-An exported log is a folder: `leaves.ndjson` (one leaf a line, exactly the bytes that were hashed), `checkpoints/` (one
-signed note each) and `timestamps/` (tokens of a time-stamping authority on some of them).
+An exported log is a folder: `leaves.ndjson` (one leaf a line, exactly the bytes that were hashed, or the hash of a leaf
+of another tenant), `checkpoints/` (one signed note each) and `timestamps/` (tokens of a time-stamping authority on some
+of them).
 """
 
 import base64
@@ -16,6 +17,7 @@ from services.cli.client import Client, request_client
 from services.cli.files import write_bytes
 from services.cli.options import DATA_FOLDER, As, Data
 from services.cli.render.tables import console
+from shared.transparency.leaves import encode_withheld
 
 app = typer.Typer(no_args_is_help=True, help="Export the audit log, for a check with `lacuna verify log`.")
 
@@ -98,9 +100,15 @@ def _fetch_leaves(client: Client, path: Path) -> int:
     count = 0
     with path.open("wb") as file:
         for leaf in _items(client, "/v1/log/leaves", "start"):
-            file.write(leaf["line"].encode() + b"\n")
+            file.write(_line(leaf) + b"\n")
             count += 1
     return count
+
+
+def _line(leaf: Any) -> bytes:
+    if leaf["line"] is None:
+        return encode_withheld(base64.b64decode(leaf["leaf_hash"]))
+    return str(leaf["line"]).encode()
 
 
 def _items(client: Client, path: str, position_name: str) -> Iterator[Any]:

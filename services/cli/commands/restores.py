@@ -17,12 +17,14 @@ app = typer.Typer(
 @app.command()
 def ask(
     reason: Annotated[str, typer.Option(help="Why there is no newer backup; it is logged.")],
+    tenant: Annotated[str | None, typer.Option(help="For whose model; by default the operating tenant's.")] = None,
     data: Data = DATA_FOLDER,
     account: As = "rosa",
     as_json: Json = False,
 ) -> None:
     """Ask for the older database to be accepted; nothing happens until a second administrator confirms."""
-    print_answer(request_client(data, account).post("/v1/restores", {"reason": reason}), as_json, _print_acceptance)
+    body = {"reason": reason} | ({"tenant": tenant} if tenant else {})
+    print_answer(request_client(data, account).post("/v1/restores", body), as_json, _print_acceptance)
 
 
 @app.command()

@@ -252,7 +252,7 @@ def extend(
 def distinguish(
     ticket: TicketId, reason: Reason, data: Data = DATA_FOLDER, account: As = "olivia", as_json: Json = False
 ) -> None:
-    """Record that a ticket is not a duplicate: it is about another person with the same name."""
+    """Record that a duplicate or possible namesake is about another person than the ticket with the same name."""
     _act(data, account, ticket, "distinguish", {"reason": reason}, as_json)
 
 

@@ -38,6 +38,10 @@ def print_ticket(ticket: Mapping[str, Any]) -> None:
         f"clock {due['state']}, due {due['due']} ({due['law']}; {due['calendar']}), target {due['target']}, "
         f"latest possible {due['latest']}, {due['used_percent']:.0f} % used; identity {ticket['identity']}"
     )
+    for other in ticket["related"]:
+        name = {"same": "the same name", "another": "a name in another spelling"}.get(other["name"], "no name")
+        common = f"{name}, {counted(other['facts'], 'fact')} and {counted(other['photos'], 'photo')}"
+        console.print(f"{other['ticket']} has {common} in common with it")
     if ticket["duplicate_of"]:
         console.print(f"duplicate of {ticket['duplicate_of']}")
     if hold := ticket["hold"]:

@@ -11,9 +11,15 @@ from services.request.auth.principals import Principal
 from services.request.context import AppContext
 
 
-async def _context(request: Request) -> AppContext:  # async although nothing is awaited: no thread is needed
+def context_of(request: Request) -> AppContext:
+    """The context of the caller's tenant; the whole installation's for an operation that is answered to everybody."""
     context: AppContext = request.app.state.context
-    return context
+    principal: Principal | None = getattr(request.state, "principal", None)
+    return context if principal is None else context.of_tenant(principal.tenant_id, principal.model_id)
+
+
+async def _context(request: Request) -> AppContext:  # async although nothing is awaited: no thread is needed
+    return context_of(request)
 
 
 ContextDep = Annotated[AppContext, Depends(_context)]

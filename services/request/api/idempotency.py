@@ -17,7 +17,7 @@ from sqlalchemy import Table, and_, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.request.api.dependencies import authorized_principal
+from services.request.api.dependencies import authorized_principal, context_of
 from services.request.api.preconditions import IfMatch, require_match
 from services.request.api.responses import ResponseModel
 from services.request.auth.principals import Principal
@@ -153,7 +153,7 @@ async def _mutation(request: Request, idempotency_key: Key = None, if_match: IfM
     """All in one dependency: each further one costs the framework as much time as a query."""
     principal = await authorized_principal(request)
     digest = _digest(request, await request.body())
-    return Mutation(request.app.state.context, principal, idempotency_key, if_match, digest)
+    return Mutation(context_of(request), principal, idempotency_key, if_match, digest)
 
 
 def _digest(request: Request, body: bytes) -> str:

@@ -100,11 +100,11 @@ def open_kit(session: Session, context: AppContext, principal: Principal, access
 
 def get_access(session: Session, tenant: str, access_id: uuid.UUID, *, lock: bool = False) -> KitAccess:
     """A request for access to a kit of this tenant. Raises NotFound."""
-    query = select(KitAccess).where(KitAccess.id == access_id)
-    access = session.scalar(query.with_for_update() if lock else query)
+    own = select(Ticket.id).where(Ticket.tenant_id == tenant)
+    query = select(KitAccess).where(KitAccess.id == access_id, KitAccess.ticket_id.in_(own))
+    access = session.scalar(query.with_for_update(of=KitAccess) if lock else query)
     if access is None:
         raise NotFound(f"There is no request for access {access_id}.")
-    tickets.get_ticket(session, tenant, access.ticket_id)
     return access
 
 

@@ -22,8 +22,10 @@ from services.request.audit_log.responses import (
     LogTimestampResponse,
     SignedCheckpointResponse,
 )
+from shared.db.models.transparency import LogLeaf
 from shared.db.repositories import audit_log
 from shared.db.session import transaction
+from shared.domain.accounts import OPERATING_TENANT
 from shared.errors import BadInput, NotFound, Unavailable
 from shared.storage.object_keys import NEWEST_CHECKPOINT
 
@@ -87,19 +89,28 @@ def log_timestamps(
 
 @router.get("/v1/log/leaves")
 def log_leaves(context: ContextDep, principal: PrincipalDep, start: Position = 0, limit: PageSize = 100) -> LeafPage:
-    """Leaves from position `start` on, each as the line that is hashed; `next` is the `start` of the next page."""
+    """Leaves from position `start` on, each as the line that is hashed; `next` is the `start` of the next page.
+
+    Of a leaf of another tenant there is the hash alone, so that the log as a whole can still be checked.
+    """
     with transaction(context.database) as session:
         leaves = audit_log.leaves(session, start, limit)
         size = audit_log.sequenced_count(session)
         end = start + len(leaves)
         return LeafPage(
             items=[
-                LeafResponse(position=leaf.position, line=audit_log.leaf_bytes(leaf).decode())
+                _leaf_response(leaf, leaf.position, own=(leaf.tenant_id or OPERATING_TENANT) == principal.tenant_id)
                 for leaf in leaves
                 if leaf.position is not None
             ],
             next=end if leaves and end < size else None,
         )
+
+
+def _leaf_response(leaf: LogLeaf, position: int, *, own: bool) -> LeafResponse:
+    if own:
+        return LeafResponse(position=position, line=audit_log.leaf_bytes(leaf).decode())
+    return LeafResponse(position=position, line=None, leaf_hash=base64.b64encode(leaf.leaf_hash or b"").decode())
 
 
 @router.get("/v1/log/proof")

@@ -49,10 +49,15 @@ class LogTimestampPage(ItemList[LogTimestampResponse]):
 
 
 class LeafResponse(ResponseModel):
-    """A leaf of the log as the line that is hashed."""
+    """A leaf of the log as the line that is hashed; of another tenant's leaf, the hash alone."""
 
     position: int
-    line: str = Field(examples=['{"kind":"ticket.received",...}'])
+    line: str | None = Field(
+        description="Null for a leaf of another tenant.", examples=['{"kind":"ticket.received",...}']
+    )
+    leaf_hash: Hash | None = Field(
+        default=None, description="Of another tenant's leaf: its RFC 6962 hash, which the proofs are made of."
+    )
 
 
 class LeafPage(ItemList[LeafResponse]):

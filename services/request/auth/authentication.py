@@ -7,13 +7,15 @@ from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from services.request.auth.oidc import OidcProvider, Token
 from services.request.auth.principals import Principal
 from shared.core.clock import utc_now
 from shared.core.expiring_cache import ExpiringCache
 from shared.core.http import bearer_token_of
-from shared.db.repositories import api_keys, people
+from shared.db.models.tenancy import Person
+from shared.db.repositories import api_keys, models, people
 from shared.db.repositories.api_keys import UsableKey
 from shared.db.session import transaction
 from shared.domain.accounts import EXCLUSIVE_ROLES
@@ -93,13 +95,20 @@ class Authenticator:
             person = people.find_by_subject(session, token.issuer, token.subject)
             if person is None or person.disabled_at is not None:
                 raise Forbidden("This account belongs to nobody who works here: two administrators have to add it.")
-            return Principal(person.tenant_id, person.name, tuple(person.roles), person_id=person.id)
+            return principal_of_person(session, person, person.roles)
 
 
 def principal_of_key(usable: UsableKey) -> Principal:
     """Who calls with this key."""
     key = usable.key
-    return Principal(key.tenant_id, usable.owner, usable.roles, tuple(key.scopes), key.person_id, key.expires_at)
+    scopes = tuple(key.scopes)
+    return Principal(key.tenant_id, usable.owner, usable.roles, scopes, key.person_id, key.expires_at, usable.model_id)
+
+
+def principal_of_person(session: Session, person: Person, roles: Iterable[str]) -> Principal:
+    """The person as a caller with these roles."""
+    model_id = models.model_in_use(session, person.tenant_id)
+    return Principal(person.tenant_id, person.name, tuple(roles), person_id=person.id, model_id=model_id)
 
 
 def _digest(credential: str) -> str:

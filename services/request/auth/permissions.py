@@ -12,7 +12,7 @@ from services.request.auth.principals import Principal
 from shared.core.admission import MB, SMALL, BodyBound
 from shared.core.http import require_role
 from shared.domain.accounts import MODEL_SCOPE, Role
-from shared.errors import InsufficientScope
+from shared.errors import Forbidden, InsufficientScope
 
 READ: Final[tuple[Role, ...]] = ("requester", "officer", "approver", "auditor", "operator", "admin")
 FILE: Final[tuple[Role, ...]] = ("requester", "officer", "admin")
@@ -30,11 +30,15 @@ TICKET_FILE: Final = BodyBound(64 * MB, members=None)
 
 @dataclass(frozen=True)
 class Permission:
-    """Any of `roles` is enough; a key that has scopes must have `scope`. `body`: how much may be sent."""
+    """Any of `roles` is enough; a key that has scopes must have `scope`. `body`: how much may be sent.
+
+    What concerns all tenants (`operating`) is for people of the tenant that operates the installation.
+    """
 
     roles: tuple[Role, ...]
     scope: str
     body: BodyBound = SMALL
+    operating: bool = False
 
 
 PERMISSIONS: Final[dict[str, Permission]] = {
@@ -68,8 +72,8 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "list_break_glass": Permission(READ, "erasers:read"),
     "show_break_glass": Permission(READ, "erasers:read"),
     # restores
-    "ask_restore": Permission(("admin",), "erasers:write"),
-    "confirm_restore": Permission(("admin",), "erasers:write"),
+    "ask_restore": Permission(("admin",), "erasers:write", operating=True),
+    "confirm_restore": Permission(("admin",), "erasers:write", operating=True),
     "list_restores": Permission(("admin", "auditor", "operator"), "erasers:read"),
     # sealed audit kits: the auditor who requests access opens the kit, another person allows it; operators do neither
     "ask_kit": Permission(("auditor",), "kits:read"),
@@ -104,9 +108,16 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "list_keys": Permission(("admin", "auditor"), "keys:read"),
     "show_key": Permission(("admin", "auditor"), "keys:read"),
     "revoke_key": Permission(("admin",), "keys:write"),
-    "order_rewrap": Permission(("admin",), "keys:write"),
-    "list_rewraps": Permission(("admin", "auditor", "operator"), "keys:read"),
-    "show_rewrap": Permission(("admin", "auditor", "operator"), "keys:read"),
+    "order_rewrap": Permission(("admin",), "keys:write", operating=True),
+    "list_rewraps": Permission(("admin", "auditor", "operator"), "keys:read", operating=True),
+    "show_rewrap": Permission(("admin", "auditor", "operator"), "keys:read", operating=True),
+    # tenants
+    "ask_tenant": Permission(("admin",), "tenants:write", operating=True),
+    "list_tenants": Permission(("admin", "auditor"), "tenants:read", operating=True),
+    "list_tenant_requests": Permission(("admin", "auditor"), "tenants:read", operating=True),
+    "show_tenant_request": Permission(("admin", "auditor"), "tenants:read", operating=True),
+    "confirm_tenant": Permission(("admin",), "tenants:write", operating=True),
+    "end_tenant_request": Permission(("admin",), "tenants:write", operating=True),
     # retain sets
     "add_retain_set": Permission(("officer", "operator", "admin"), "retain:write", RETAIN_SET),
     "list_retain_sets": Permission(READ, "retain:read"),
@@ -144,5 +155,7 @@ def require_permission(principal: Principal, operation: str) -> None:
     """Raise Forbidden without a role, InsufficientScope without the scope, that `operation` of the table needs."""
     permission = PERMISSIONS[operation]
     require_role(principal.roles, permission.roles)
+    if permission.operating and not principal.operates:
+        raise Forbidden("This concerns all tenants: the people of the tenant that operates the installation do it.")
     if principal.scopes and permission.scope not in principal.scopes:
         raise InsufficientScope(f"This key was not given the scope {permission.scope}.")

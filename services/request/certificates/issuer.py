@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final, Literal
 
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from services.request.audit_log.sequencer import Sequencer
@@ -71,13 +71,14 @@ class CertificateIssuer:
 
     sequencer: Sequencer
     model_id: str
+    database: Engine  # of the tenant for which the model is served
     controller: ControllerSettings = field(default_factory=ControllerSettings)
     _settled: tuple[int, int] | None = None  # (leaves, generation) at which nothing was left to do
     _coverage: dict[uuid.UUID, Coverage] = field(default_factory=dict)
 
     def run_once(self) -> int:
         """Issue and suspend what is due, a batch at most; return how many certificates that were."""
-        with transaction(self.sequencer.database) as session:
+        with transaction(self.database) as session:
             state = rollouts.desired_state(session, self.model_id)
             if state is None:
                 return 0
@@ -87,7 +88,7 @@ class CertificateIssuer:
             due = certificates.tickets_to_certify(session, self.model_id, state.version_id, BATCH)
         issued = 0
         for ticket_id in due:
-            with transaction(self.sequencer.database) as session:
+            with transaction(self.database) as session:
                 issued += self._certify(session, ticket_id)
         if not due:
             self._settled = position

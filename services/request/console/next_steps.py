@@ -37,7 +37,8 @@ SENTENCES: Final = {
 }
 TO_DECIDE: Final = mark("Waits for a decision by somebody who neither filed it nor changed it.")
 NAMESAKE: Final = mark(
-    "Another open request has the same name. Look at both, then decide: the same person, or a namesake?"
+    "Another open request has the same name. Look at both. If it is about another person, say so with the reason; it "
+    "can be approved then. If not, refuse it."
 )
 ADDS_MATERIAL: Final = mark(
     "An earlier request about the same person is open, and this one says more. Both are decided, and what each of them "

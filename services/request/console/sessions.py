@@ -14,7 +14,7 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from services.request.auth.authentication import check_duties, principal_of_key
+from services.request.auth.authentication import check_duties, principal_of_key, principal_of_person
 from services.request.auth.principals import Principal
 from shared.core.clock import utc_now
 from shared.db.models.tenancy import ConsoleSession
@@ -90,7 +90,7 @@ def principal_of(database: Engine, secret: str) -> Principal:
                 raise Unauthorized(OVER)
             check_duties(row.roles or ())
             given = tuple(role for role in row.roles or () if role in person.roles)
-            principal = Principal(row.tenant_id, person.name, given, person_id=person.id)
+            principal = principal_of_person(session, person, given)
         else:
             principal = _of_key(api_keys.find_api_key_by_id(session, row.api_key_id))
     check_duties(principal.roles)

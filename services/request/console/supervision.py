@@ -58,7 +58,7 @@ def show_log(visit: VisitDep, start: Annotated[int | None, Query(ge=0, le=LARGES
     size = checkpoint.size if checkpoint else 0
     begin = max(0, size - LEAVES) if start is None else start
     page = visit.permit(audit_log.log_leaves)(visit.context, visit.principal, begin, LEAVES)
-    leaves = [(leaf.position, json.loads(leaf.line)) for leaf in reversed(page.items)]
+    leaves = [(leaf.position, json.loads(leaf.line)) for leaf in reversed(page.items) if leaf.line is not None]
     return visit.page(
         "log.html",
         leaves=leaves,
@@ -81,6 +81,8 @@ def show_leaf(position: int, visit: VisitDep, log_reader: LogReaderDep) -> Respo
         visit.context, visit.principal, log_reader, checkpoint.size, position=position
     )
     line = page.items[0].line
+    if line is None:
+        raise NotFound(f"There is no leaf {position} that is this tenant's.")
     path = [base64.b64decode(step) for step in proof.path]
     holds = is_included(leaf_hash(line.encode()), position, checkpoint.size, path, base64.b64decode(checkpoint.root))
     return visit.page(

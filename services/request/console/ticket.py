@@ -33,7 +33,7 @@ from shared.db.repositories import erasers as erasers_repository
 from shared.db.repositories import rollouts, ticket_duplicates
 from shared.db.repositories import tickets as tickets_repository
 from shared.db.session import transaction
-from shared.domain.ticket_lifecycle import UNDECIDED, is_allowed
+from shared.domain.ticket_lifecycle import POSSIBLE_NAMESAKE, UNDECIDED, is_allowed
 
 router = console_router()
 PATH: Final = "/console/tickets/{ticket_id}"
@@ -188,7 +188,10 @@ def _actions(visit: Visit, ticket: TicketResponse) -> dict[str, bool]:
         "identify": (tickets.identify_ticket, undecided),
         "edit": (tickets.edit_ticket, (undecided or _may_be_corrected(ticket)) and sealed),
         "extend": (tickets.extend_ticket, ticket.due.extendable and ticket.clock != "stopped"),
-        "distinguish": (tickets.distinguish_ticket, is_allowed(ticket.state, "distinguish")),
+        "distinguish": (
+            tickets.distinguish_ticket,
+            is_allowed(ticket.state, "distinguish") or _is_undecided_namesake(ticket),
+        ),
         "hold": (tickets.hold_ticket, ticket.hold is None and (sealed or ticket.kit)),
         "release": (tickets.release_ticket, ticket.hold is not None),
         "withdraw": (tickets.withdraw, is_allowed(ticket.state, "withdraw")),
@@ -198,6 +201,10 @@ def _actions(visit: Visit, ticket: TicketResponse) -> dict[str, bool]:
         "certificate": (certificates.certificate, True),
     }
     return {name: possible and visit.may(operation) for name, (operation, possible) in can.items()}
+
+
+def _is_undecided_namesake(ticket: TicketResponse) -> bool:
+    return ticket.review_reason == POSSIBLE_NAMESAKE and ticket.state in UNDECIDED
 
 
 def _may_be_corrected(ticket: TicketResponse) -> bool:

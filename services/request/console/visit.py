@@ -174,7 +174,8 @@ def visit_of(request: Request) -> Visit:
     principal = sessions.principal_of(state.context.database, secret)
     state.rate_limiter.count_request(f"{principal.tenant_id}/{principal.owner}")
     token = csrf_token(state.context, secret)
-    return Visit(request, state.context, principal, language_of(request), token)
+    context = state.context.of_tenant(principal.tenant_id, principal.model_id)
+    return Visit(request, context, principal, language_of(request), token)
 
 
 def csrf_token(context: AppContext, secret: str) -> str:

@@ -82,6 +82,7 @@ LABELS: Final = {
     "other": mark("other"),
     # events of a ticket and its clock
     "edited": mark("material changed"),
+    "distinguished": mark("decided to be another person"),
     "material.shown": mark("material looked at"),
     "hold.set": mark("legal hold set"),
     "hold.release_asked": mark("release of the hold asked for"),
@@ -143,7 +144,7 @@ DONE: Final = {
     "letter": mark("The letter is recorded."),
     "hold": mark("The material is under a legal hold."),
     "release": mark("The release of the hold is recorded."),
-    "distinguish": mark("It is about another person. It goes on as if it had never been a duplicate."),
+    "distinguish": mark("It is recorded that it is about another person."),
     "refit": mark("A refit is ordered."),
     "promote": mark("The version is promoted. The replicas follow within seconds."),
     "rollback": mark("The earlier version is promoted. The replicas follow within seconds."),

@@ -8,7 +8,7 @@ import itertools
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import select, tuple_
@@ -25,6 +25,7 @@ from shared.core.logging import bind_request_id
 from shared.db.bulk_insert import bulk_insert
 from shared.db.models.imports import ImportJob, ImportRow
 from shared.db.models.tickets import Ticket
+from shared.db.repositories import models
 from shared.db.session import transaction
 from shared.errors import BadInput, IntegrityFailure, LacunaError, NotFound, TooLarge
 
@@ -53,6 +54,12 @@ class ImportJobRunner:
         if job is None:
             return False
         bind_request_id(job.correlation)
+        with transaction(self.context.database) as session:
+            model_id = models.model_in_use(session, job.tenant_id)
+        return replace(self, context=self.context.of_tenant(job.tenant_id, model_id)).carry_out(job)
+
+    def carry_out(self, job: ImportJob) -> bool:
+        """Carry the job to its end, in the context of its tenant. Returns True."""
         try:
             if job.wrapped_key is None:
                 raise NotFound("The key of the file was destroyed.")

@@ -25,6 +25,7 @@ from shared.db.models.tenancy import Model
 from shared.db.models.tickets import Ticket, TicketEvent
 from shared.db.repositories import rollouts
 from shared.db.repositories.heartbeats import last_heartbeats
+from shared.domain.accounts import OPERATING_TENANT
 from shared.domain.nightly import latest_run_date, nightly_run_id, scheduled_at
 
 HEARTBEATS: Final = {
@@ -34,7 +35,8 @@ HEARTBEATS: Final = {
     "refit": "No refit worker takes orders",
     "audit": "No audit worker takes orders",
 }
-NAMES: Final = (*HEARTBEATS, "inference", "nightly", "beat", "orders", "runs", "failed")
+OF_MODEL: Final = ("inference", "nightly", "beat", "failed")
+NAMES: Final = (*HEARTBEATS, *OF_MODEL, "orders", "runs")
 MOST_NAMED: Final = 5  # tickets of an alarm
 MAX_ATTEMPTS: Final = 5
 FINISHED: Final = ("succeeded", "nothing_to_do")
@@ -50,18 +52,24 @@ class OverdueCheck:
 
 
 def find_overdue(session: Session, model_id: str, thresholds: AlarmThresholds) -> list[OverdueCheck]:
-    """Everything that is overdue for the model at this moment."""
+    """Everything that is overdue for the model at this moment.
+
+    For another tenant than the operating one that is what concerns its model alone, and the processes, which all
+    tenants share: how many orders there are is not its business.
+    """
     model = session.get(Model, model_id)
     if model is None:
         return []
     now = utc_now()
-    return [
+    overdue = [
         *_heartbeats(session, model, now - thresholds.pulse),
         *_inference(session, model_id, now),
         *_nightly(session, model, thresholds, now),
-        *_orders(session, now, thresholds.order),
         *_failed_tickets(session, model_id),
     ]
+    if model.tenant_id == OPERATING_TENANT:
+        overdue += _orders(session, now, thresholds.order)
+    return overdue
 
 
 def _heartbeats(session: Session, model: Model, oldest: datetime) -> Iterator[OverdueCheck]:

@@ -8,7 +8,7 @@ and the other figures are absent, so that no rule takes an old figure for a new 
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -29,6 +29,7 @@ from shared.db.models.refits import RefitRun
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import rollouts
 from shared.db.repositories.heartbeats import last_heartbeats
+from shared.db.repositories.models import models_in_use
 from shared.db.session import transaction
 from shared.domain.ticket_lifecycle import IN_PROGRESS, UNDECIDED
 from shared.errors import LacunaError
@@ -77,8 +78,9 @@ class DatabaseFigures(Collector):
 
 
 def read_figures(session: Session, context: AppContext) -> Iterator[Figure]:
-    """Every figure of DATABASE_GAUGES but the first."""
-    yield from _tickets(session, context.model_id)
+    """Every figure of DATABASE_GAUGES but the first, over all tenants: who scrapes operates the installation."""
+    models = [each.model_id for each in models_in_use(session)]
+    yield from _tickets(session, models)
     for queue, run in ((QUEUE_REFIT, RefitRun), (QUEUE_AUDIT, AuditRun)):
         yield from _orders(session, queue, run)
     now = utc_now()
@@ -86,14 +88,14 @@ def read_figures(session: Session, context: AppContext) -> Iterator[Figure]:
     for name in HEARTBEATS:
         if name in known:
             yield "lacuna_heartbeat_age_seconds", (name,), (now - known[name]).total_seconds()
-    raised = {check.name for check in find_overdue(session, context.model_id, context.alarm_thresholds)}
+    raised = {check.name for each in models for check in find_overdue(session, each, context.alarm_thresholds)}
     yield from (("lacuna_alarm", (name,), float(name in raised)) for name in NAMES)
-    yield from _rollout(session, context.model_id)
+    yield from _rollout(session, context.model_id, models)
     yield from _exposure(session)
 
 
-def _tickets(session: Session, model_id: str) -> Iterator[Figure]:
-    own = Ticket.model_id == model_id
+def _tickets(session: Session, models: Sequence[str]) -> Iterator[Figure]:
+    own = Ticket.model_id.in_(models)
     for state, count in session.execute(select(Ticket.state, func.count()).where(own).group_by(Ticket.state)).all():
         yield "lacuna_tickets", (state,), float(count)
     now = utc_now()
@@ -104,9 +106,9 @@ def _tickets(session: Session, model_id: str) -> Iterator[Figure]:
 
     yield "lacuna_tickets_due_soon", (), count_of(Ticket.due_at >= now, Ticket.due_at < now + SOON)
     yield "lacuna_tickets_overdue", (), count_of(Ticket.due_at < now)
-    desired = rollouts.desired_state(session, model_id)
-    missed = rollouts.uncovered_tickets(session, model_id, desired.version_id) if desired else ()
-    yield "lacuna_tickets_uncovered", (), float(len(missed))
+    desired = [promoted for name in models if (promoted := rollouts.desired_state(session, name)) is not None]
+    missed = sum(len(rollouts.uncovered_tickets(session, each.model_id, each.version_id)) for each in desired)
+    yield "lacuna_tickets_uncovered", (), float(missed)
 
 
 def _orders(session: Session, queue: str, run: type[RefitRun] | type[AuditRun]) -> Iterator[Figure]:
@@ -120,17 +122,22 @@ def _orders(session: Session, queue: str, run: type[RefitRun] | type[AuditRun]) 
     yield "lacuna_run_age_seconds", (queue,), (now - began).total_seconds() if began else 0.0
 
 
-def _rollout(session: Session, model_id: str) -> Iterator[Figure]:
-    state, replicas = rollouts.desired_state(session, model_id), rollouts.live_replicas(session, model_id)
-    current = [each for each in replicas if state is not None and each.generation == state.generation]
-    serving = [each for each in current if each.state == "serving"]
-    behind = len(replicas) - len(serving)
-    number = session.get_one(EraserVersion, state.version_id).number if state else -1
+def _rollout(session: Session, operating: str, models: Sequence[str]) -> Iterator[Figure]:
+    """The promoted version is that of the `operating` tenant's model; replicas are those of all models."""
+    promoted = rollouts.desired_state(session, operating)
+    number = session.get_one(EraserVersion, promoted.version_id).number if promoted else -1
+    serving, behind, late_s = 0, 0, 0.0
+    for model_id in models:
+        state, replicas = rollouts.desired_state(session, model_id), rollouts.live_replicas(session, model_id)
+        current = [each for each in replicas if state is not None and each.generation == state.generation]
+        there = sum(each.state == "serving" for each in current)
+        serving, behind = serving + there, behind + len(replicas) - there
+        if state is not None and len(replicas) > there:
+            late_s = max(late_s, (utc_now() - state.changed_at).total_seconds())
     yield "lacuna_promoted_version", (), float(number)
-    yield "lacuna_replicas", ("yes",), float(len(serving))
+    yield "lacuna_replicas", ("yes",), float(serving)
     yield "lacuna_replicas", ("no",), float(behind)
-    late = (utc_now() - state.changed_at).total_seconds() if state is not None and behind else 0.0
-    yield "lacuna_rollout_age_seconds", (), late
+    yield "lacuna_rollout_age_seconds", (), late_s
 
 
 def _exposure(session: Session) -> Iterator[Figure]:

@@ -9,7 +9,9 @@ from typing import Final
 from services.request.context import AppContext
 from services.request.monitoring import alarms, checks, pings
 from shared.db.repositories.heartbeats import record_heartbeat
+from shared.db.repositories.models import models_in_use
 from shared.db.session import transaction
+from shared.db.tenants import of_tenant
 
 logger = logging.getLogger(__name__)
 EVERY_S: Final = 5.0
@@ -31,11 +33,15 @@ class Watch:
         if time.monotonic() < self._next_at:
             return
         self._next_at = time.monotonic() + EVERY_S
-        thresholds = self.context.alarm_thresholds
-        with transaction(self.context.database) as session:
+        context = self.context
+        with transaction(context.database) as session:
             record_heartbeat(session, heartbeats)
-            if time.monotonic() - self._started >= thresholds.pulse.total_seconds():
-                alarms.update_alarms(session, self.context.model_id, thresholds)
+            tenants = models_in_use(session)
+        if time.monotonic() - self._started < context.alarm_thresholds.pulse.total_seconds():
+            return
+        for tenant in tenants:
+            with transaction(of_tenant(context.database, tenant.tenant_id)) as session:
+                alarms.update_alarms(session, tenant.model_id, context.alarm_thresholds)
 
 
 @dataclass
@@ -53,7 +59,11 @@ class Pinger:
         context = self.context
         self._next_at = time.monotonic() + context.alarm_thresholds.ping_every_s
         with transaction(context.database) as session:
-            overdue = checks.find_overdue(session, context.model_id, context.alarm_thresholds)
+            overdue = [
+                check
+                for tenant in models_in_use(session)
+                for check in checks.find_overdue(session, tenant.model_id, context.alarm_thresholds)
+            ]
         for name, result in pings.ping(self.urls, overdue, allow_loopback=context.webhook_loopback).items():
             if not result.delivered:
                 logger.warning("the monitor of %s could not be pinged: %s", name, result.error)

@@ -11,8 +11,10 @@ from shared.domain.accounts import Role
 class SubjectCreate(StrictModel):
     """An account at an OpenID provider: issuer and `sub` of its tokens."""
 
-    issuer: Annotated[str, StringConstraints(pattern=r"^https?://[!-~]{1,300}$")]
-    subject: Annotated[str, StringConstraints(pattern=r"^[ -~]{1,255}$")]
+    issuer: Annotated[
+        str, StringConstraints(pattern=r"^https?://[!-~]{1,300}$"), Field(examples=["https://login.example.org"])
+    ]
+    subject: Annotated[str, StringConstraints(pattern=r"^[ -~]{1,255}$"), Field(examples=["248289761001"])]
 
 
 class PersonCreate(StrictModel):

@@ -198,7 +198,7 @@ def _add_person(session: Session, grant: AccessGrant) -> None:
 def _add_subject(session: Session, grant: AccessGrant) -> None:
     issuer, subject = grant.issuer or "", grant.subject or ""
     _require_new_subject(session, issuer, subject)
-    session.add(PersonSubject(issuer=issuer, subject=subject, person_id=grant.person_id))
+    session.add(PersonSubject(issuer=issuer, subject=subject, tenant_id=grant.tenant_id, person_id=grant.person_id))
     session.flush()
 
 

@@ -30,6 +30,7 @@ class RestoreResponse(ResponseModel):
 
     id: UUID
     state: Literal["asked", "accepted"]
+    model: str = Field(description="Whose mark is lowered.", examples=["demo-vlm"])
     reason: str = Field(examples=["The primary and its newest backup are lost."])
     mark: MarkResponse = Field(description="How far the database had come.")
     present: MarkResponse = Field(description="How far it had come when the acceptance was asked for.")
@@ -50,6 +51,7 @@ def restore_response(acceptance: RestoreAcceptance) -> RestoreResponse:
     """One acceptance."""
     return RestoreResponse(
         id=acceptance.id,
+        model=acceptance.model_id,
         state="accepted" if acceptance.confirmed_at else "asked",
         reason=acceptance.reason,
         mark=MarkResponse(**acceptance.mark),

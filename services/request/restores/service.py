@@ -21,7 +21,8 @@ from shared.core.clock import utc_now
 from shared.db.models.erasers import EraserVersion
 from shared.db.models.operations import RestoreAcceptance
 from shared.db.models.transparency import LogLeaf
-from shared.db.repositories import audit_log, people, rollouts
+from shared.db.repositories import audit_log, models, people, rollouts
+from shared.db.session import transaction
 from shared.domain.four_eyes import require_standing_request
 from shared.errors import Conflict, IntegrityFailure, NotFound, StaleRestore, StoreUnavailable
 from shared.storage.base import ObjectStore
@@ -48,8 +49,20 @@ def stale_reason(session: Session, context: AppContext) -> str | None:
     return None
 
 
+def model_of(context: AppContext, tenant: str) -> str:
+    """The model that a tenant has in use. Raises NotFound."""
+    with transaction(context.of_installation().database) as session:
+        model_id = models.model_in_use(session, tenant)
+    if not model_id:
+        raise NotFound(f"There is no tenant {tenant}.")
+    return model_id
+
+
 def ask(session: Session, context: AppContext, principal: Principal, reason: str) -> RestoreAcceptance:
-    """The first person asks to go on with this database. Raises Conflict where its mark stands, and it is not older."""
+    """The first person asks to go on with this database, for the model of `context`.
+
+    Raises Conflict where its mark stands, and it is not older.
+    """
     stored = high_water_mark.read(context.store, context.keys, context.model_id)
     now = present(session, context.model_id)
     with suppress(StaleRestore):
@@ -85,7 +98,7 @@ def confirm(session: Session, context: AppContext, principal: Principal, accepta
     if acceptance.confirmed_at is not None:
         raise Conflict("It was confirmed already.")
     require_standing_request(acceptance.asked_at, utc_now())
-    stored = high_water_mark.read(context.store, context.keys, context.model_id)
+    stored = high_water_mark.read(context.store, context.keys, acceptance.model_id)
     if acceptance.mark_sha256 != stored.digest():
         raise Conflict("The mark in the object store has changed since: ask again.")
     acceptance.confirmed_by, acceptance.confirmed_at = principal.owner, utc_now()

@@ -78,6 +78,8 @@ def use_retain_set(number: Number, mutation: MutationDep) -> JSONResponse:
 
     def use(session: Session) -> MutationResult:
         model_id = mutation.context.model_id
+        if number:
+            retain_sets.get_set(session, model_id, number)
         mutation.require_match(_etag(session, model_id, lock=True))
         in_use = service.activate(session, mutation.principal.owner, model_id, number)
         return MutationResult(in_use, etag=_etag(session, model_id))

@@ -43,7 +43,7 @@ class Shredder:
             except LacunaError as exc:
                 logger.warning("the %s of %s is not destroyed: %s", item.kind, item.ticket_id, exc.detail)
         with transaction(context.database) as session:
-            retention_service.delete_objects(session, context.store)
+            retention_service.delete_objects(session, context.store, context.model_id)
             if self.retention.letters is not None:
                 letters_service.destroy_old(session, context.model_id, self.retention.letters)
         return max(0.0, self._next_at - time.monotonic())

@@ -132,9 +132,10 @@ def _make_kit(store: ObjectStore, keys: KeyRing, ticket: Ticket) -> None:
     ticket.kit_sha256 = hashlib.sha256(sealed.blob).hexdigest()
 
 
-def delete_objects(session: Session, store: ObjectStore) -> None:
-    """Delete the objects whose keys are destroyed, and record when."""
-    waiting = select(Disposal).where(Disposal.removed_at.is_(None)).limit(AT_ONCE)
+def delete_objects(session: Session, store: ObjectStore, model_id: str) -> None:
+    """Delete the objects whose keys are destroyed, of tickets of the model, and record when."""
+    of_model = exists().where(Ticket.id == Disposal.ticket_id, Ticket.model_id == model_id)
+    waiting = select(Disposal).where(Disposal.removed_at.is_(None), of_model).limit(AT_ONCE)
     for disposal in session.scalars(waiting.with_for_update(skip_locked=True)):
         store.delete(disposal.object_key)
         disposal.removed_at = utc_now()

@@ -1,14 +1,38 @@
-"""Duplicates: decide that a ticket is not a duplicate after all."""
+"""Duplicates and namesakes: decide that a ticket is about another person than those of the same name."""
 
 from sqlalchemy.orm import Session
 
 from services.request.auth.principals import Principal
 from shared.db.models.tickets import Ticket
-from shared.db.repositories import ticket_clocks, tickets
+from shared.db.repositories import ticket_clocks, ticket_duplicates, tickets
+from shared.domain.ticket_lifecycle import POSSIBLE_NAMESAKE, UNDECIDED
+from shared.errors import Conflict
+
+MOST_NAMED = 5
 
 
 def distinguish(session: Session, principal: Principal, ticket: Ticket, note: str) -> None:
-    """The ticket is about another person of the same name. Its clock goes on as if it had never stopped."""
+    """The ticket is about another person of the same name. The decision stands in the history.
+
+    A duplicate goes to review, and its clock goes on as if it had never stopped. A possible namesake can be approved.
+    Raises Conflict for any other ticket.
+    """
+    if ticket.review_reason == POSSIBLE_NAMESAKE and ticket.state in UNDECIDED:
+        ticket.review_reason = None
+        ticket.version += 1
+        tickets.record(session, ticket, principal.owner, note, "distinguished")
+        return
     tickets.advance(session, ticket, "distinguish", principal.owner, note, roles=principal.roles)
     ticket.duplicate_of, ticket.review_reason = None, None
     ticket_clocks.restart_clock(session, ticket, principal.owner)
+
+
+def ensure_distinguished(session: Session, ticket: Ticket) -> None:
+    """Raise Conflict, which names the others, where nobody has decided whether the ticket is about a namesake."""
+    if ticket.review_reason != POSSIBLE_NAMESAKE:
+        return
+    others = ", ".join(other.id for other in ticket_duplicates.related_tickets(session, ticket, MOST_NAMED))
+    raise Conflict(
+        f"{ticket.id} has the same name as {others or 'another ticket'}: say first that it is about another person "
+        "(distinguish), or reject it."
+    )

@@ -5,7 +5,7 @@ No model holds personal data: a ticket is named by its id. Only a notice has the
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 from sqlalchemy.orm import Session
@@ -15,13 +15,15 @@ from services.request.audit_kits.responses import FactResponse
 from services.request.tickets.escalations import highest_steps
 from services.request.tickets.legal_holds import open_hold
 from shared.db.models.tickets import Disposal, Ticket, TicketClock, TicketEvent, TicketHold
-from shared.db.repositories import audits, ticket_clocks
+from shared.db.repositories import audits, ticket_clocks, ticket_duplicates
 from shared.db.repositories import tickets as tickets_repository
 from shared.db.repositories.tickets import FiledTicket
 from shared.domain.deadlines import Clock
 from shared.domain.regimes import regime
-from shared.domain.ticket_lifecycle import State
+from shared.domain.ticket_lifecycle import UNDECIDED, State
 from shared.domain.ticket_scope import scope
+
+MOST_RELATED: Final = 10
 
 
 class TicketSummary(ResponseModel):
@@ -113,6 +115,17 @@ class TicketEventResponse(ResponseModel):
     note: str | None
 
 
+class RelatedTicketResponse(ResponseModel):
+    """Another ticket with a name or a photograph in common, compared by keyed digests."""
+
+    ticket: TicketId
+    name: Literal["same", "another"] | None = Field(
+        description="A common name, spelled in the `same` way or in `another`; null where only photographs are common."
+    )
+    facts: int = Field(description="How many facts both have.", examples=[0])
+    photos: int = Field(description="How many photographs both have.", examples=[0])
+
+
 class LeakResponse(ResponseModel):
     """A kind of question that told something of the person in the last audit of a ticket that failed."""
 
@@ -146,6 +159,9 @@ class TicketResponse(TicketSummary):
     scope: list[str] = Field(
         description="What is covered, in plain words: names, photographs, facts.",
         examples=[["No photograph was given: pictures are covered only by what answers say."]],
+    )
+    related: list[RelatedTicketResponse] = Field(
+        description="Before the decision, and of a duplicate: other tickets that may be about the same person."
     )
     leaks: list[LeakResponse] = Field(
         description="Of a ticket that failed or is exposed again: which kinds of questions told something."
@@ -202,6 +218,7 @@ def ticket_response(session: Session, ticket: Ticket) -> TicketResponse:
         escalation=highest_steps(session, [ticket.id]).get(ticket.id),
         hold=open_hold(session, ticket.id),
         disposals=tickets_repository.list_disposals(session, ticket.id),
+        related=_related(session, ticket),
         leaks=audits.newest_leaks(session, ticket.id) if ticket.state in ("failed", "regressed") else (),
     )
 
@@ -220,11 +237,13 @@ def _ticket(
     hold: TicketHold | None = None,
     disposals: Sequence[Disposal] = (),
     leaks: Sequence[Mapping[str, Any]] = (),
+    related: Sequence[RelatedTicketResponse] = (),
 ) -> TicketResponse:
     return TicketResponse(
         **_summary(ticket),
         escalation=escalation,
         scope=list(scope(names=len(ticket.subject_index), photographs=ticket.photos, facts=ticket.facts)),
+        related=list(related),
         leaks=[LeakResponse(**leak) for leak in leaks],
         identity_by=ticket.identity_by,
         identity_method=ticket.identity_method,
@@ -233,6 +252,17 @@ def _ticket(
         events=[TicketEventResponse.model_validate(event) for event in events],
         disposals=[DisposalResponse.model_validate(disposal) for disposal in disposals],
     )
+
+
+def _related(session: Session, ticket: Ticket) -> list[RelatedTicketResponse]:
+    if ticket.state not in (*UNDECIDED, "duplicate"):
+        return []
+    return [
+        RelatedTicketResponse(
+            ticket=other.id, name=other.shared_name, facts=other.shared_facts, photos=other.shared_photographs
+        )
+        for other in ticket_duplicates.related_tickets(session, ticket, MOST_RELATED)
+    ]
 
 
 def _summary(ticket: Ticket) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from services.request.auth.principals import Principal
 from services.request.context import AppContext
 from services.request.letters.laws import refusal_reason
-from services.request.tickets import legal_holds, material_checks
+from services.request.tickets import duplicates, legal_holds, material_checks
 from services.request.tickets.schemas import TicketApprove, TicketReject, TicketWithdraw
 from shared.core.clock import utc_now
 from shared.db.models.tickets import Ticket
@@ -19,8 +19,9 @@ def approve(session: Session, context: AppContext, principal: Principal, ticket:
     """Approve the ticket; if it is urgent, its refit is ordered at once.
 
     Raises FourEyes for whoever filed it or edited it at any time, MaterialUnseen for whoever neither names all whom it
-    is about nor has looked at its material, Conflict where it was decided before.
+    is about nor has looked at its material, Conflict where it was decided before or may be about a namesake.
     """
+    duplicates.ensure_distinguished(session, ticket)
     tickets.advance(session, ticket, "approve", principal.owner, body.ground, roles=principal.roles, ground=body.ground)
     material_checks.require_seen(session, context, principal, ticket, body.names)
     ticket.decided_by, ticket.decided_at, ticket.ground = principal.owner, utc_now(), body.ground

@@ -1,6 +1,7 @@
 """Job of the control loop: makes messages to webhooks of what happened, sends them, tries again, gives up.
 
-Messages are made from the tickets' history by a cursor, so that the code that moves a ticket knows nothing of webhooks.
+Messages are made from the tickets' history and from the log by a cursor, so that the code that moves a ticket or
+promotes a version knows nothing of webhooks.
 A message carries ids and states, no personal data. Several control loops do no harm: rows are claimed with SKIP LOCKED.
 """
 
@@ -17,8 +18,9 @@ from sqlalchemy import Engine, case, func, literal, select
 from sqlalchemy.orm import Session
 
 from services.request.webhooks import client
+from services.request.webhooks.leaves import collect_leaves
 from services.request.webhooks.responses import message_id
-from services.request.webhooks.service import enqueue
+from services.request.webhooks.service import enqueue, wants
 from shared.core.clock import utc_now
 from shared.crypto.keyring import KeyRing
 from shared.db.models.tickets import Ticket, TicketEvent
@@ -73,11 +75,12 @@ class WebhookDispatcher:
                 kind = f"ticket.{event.state if event.kind == 'state' else event.kind}"
                 data: dict[str, Any] = {"ticket": event.ticket_id, "state": event.state, "actor": event.actor}
                 for hook in hooks:
-                    if hook.tenant_id == tenant and (kind in hook.events or "*" in hook.events):
+                    if hook.tenant_id == tenant and wants(hook, kind):
                         enqueue(session, hook, kind, data | (event.detail or {}), event.at.isoformat())
                 cursor.last_event = event.id
             newest = session.scalar(select(func.max(TicketEvent.id)))
-            return newest is not None and newest > cursor.last_event
+            more_leaves = collect_leaves(session, cursor, hooks, utc_now() - SEEN_AFTER)
+            return more_leaves or (newest is not None and newest > cursor.last_event)
 
     def deliver(self) -> float | None:
         """Send the messages that are due, several at a time; after each failed attempt the pause is longer.

@@ -2,6 +2,7 @@
 
 import logging
 import signal
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -32,6 +33,7 @@ from services.request.tickets.progress import Limits
 from services.request.webhooks.jobs import WebhookDispatcher
 from services.request.worker import outbox
 from services.request.worker.loop import LONGEST_PAUSE_S, ControlLoop, Job
+from services.request.worker.per_tenant import PerTenant, Run
 from shared.core.config import Settings, load_settings
 from shared.core.exits import ends_the_process
 from shared.core.messaging import celery_app
@@ -111,32 +113,37 @@ def round_jobs(settings: Settings, context: AppContext, sequencer: Sequencer) ->
         timedelta(days=settings.kit_days) if settings.kit_days else None,
         timedelta(days=settings.letter_days) if settings.letter_days else None,
     )
-    redelivery = outbox.Redelivery(context.database, queue, context.model_id, timedelta(seconds=settings.lost_after_s))
+    lost_after = timedelta(seconds=settings.lost_after_s)
+
+    def per_tenant(name: str, make: Callable[[AppContext], Run]) -> Job:
+        return Job(name, PerTenant(context, make).run)
+
+    def issue(of_tenant: AppContext) -> Run:
+        issuer = CertificateIssuer(sequencer, of_tenant.model_id, of_tenant.database, of_tenant.controller)
+        return partial(certificates_jobs.issue, issuer)
+
     jobs = [
-        Job("high-water mark", HighWaterMarkJob(context, sequencer.signer).run),
-        Job("missed nightly refit", MissedNightlyRun(context, schedule).run),
+        per_tenant("high-water mark", lambda each: HighWaterMarkJob(each, sequencer.signer).run),
+        per_tenant("missed nightly refit", lambda each: MissedNightlyRun(each, schedule).run),
         Job("outbox", outbox.Relay(context.database, queue).run, heartbeat="relay"),
-        Job("break-glass", partial(break_glass_jobs.expire, context)),
+        per_tenant("break-glass", lambda each: partial(break_glass_jobs.expire, each)),
     ]
     if settings.auto_promote:
-        jobs.append(Job("promotion", partial(erasers_jobs.promote, context)))
+        jobs.append(per_tenant("promotion", lambda each: partial(erasers_jobs.promote, each)))
     jobs += [
-        Job("ticket progress", partial(tickets_jobs.move, context, limits)),
-        Job("escalations", partial(tickets_jobs.escalate, context)),
+        per_tenant("ticket progress", lambda each: partial(tickets_jobs.move, each, limits)),
+        per_tenant("escalations", lambda each: partial(tickets_jobs.escalate, each)),
     ]
     if settings.identity_days:
         patience = timedelta(days=settings.identity_days)
-        jobs.append(Job("identity checks", partial(tickets_jobs.expire_unverified, context, patience)))
+        jobs.append(per_tenant("identity checks", lambda each: partial(tickets_jobs.expire_unverified, each, patience)))
     return [
         *jobs,
-        Job("retention", Shredder(context, retention).run),
-        Job("redelivery", redelivery.run),
+        per_tenant("retention", lambda each: Shredder(each, retention).run),
+        Job("redelivery", outbox.Redelivery(context.database, queue, lost_after).run),
         Job("old answers", api_jobs.OldAnswers(context).run),
         Job("audit log", partial(audit_log_jobs.sequence, sequencer), heartbeat="sequencer"),
-        Job(
-            "certificates",
-            partial(certificates_jobs.issue, CertificateIssuer(sequencer, context.model_id, context.controller)),
-        ),
+        per_tenant("certificates", issue),
     ]
 
 
@@ -147,8 +154,8 @@ def background_jobs(settings: Settings, context: AppContext) -> list[Job]:
         Job("webhooks", webhooks.run),
         Job("imports", ImportJobRunner(context).run_all),
         Job("key rotation", RewrapJob(context.database, context.store, context.keys).run),
-        Job("names", NameKeysJob(context).run),
-        Job("calendars", CalendarJob(context).run),
+        Job("names", PerTenant(context, lambda each: NameKeysJob(each).run).run),
+        Job("calendars", PerTenant(context, lambda each: CalendarJob(each).run).run),
     ]
     timestamper = Timestamper.from_settings(settings, context.database, context.store)
     if timestamper is not None:

@@ -83,7 +83,6 @@ class Redelivery:
 
     database: Engine
     queue: Celery
-    model_id: str
     lost_after: timedelta = LOST_AFTER
     _full_search_at: float = 0.0
     _retries: dict[str, tuple[float, float]] = field(default_factory=dict)  # id -> (not before, pause)
@@ -94,7 +93,7 @@ class Redelivery:
         if full_search := now >= self._full_search_at:
             self._full_search_at = now + FULL_SEARCH_EVERY_S
         with transaction(self.database) as session:
-            lost = lost_messages(session, self.model_id, self.lost_after, None if full_search else RECENT)
+            lost = lost_messages(session, self.lost_after, None if full_search else RECENT)
         self._retries = {message.id: self._retries.get(message.id, (now, FIRST_RETRY_S)) for message in lost.messages}
         for message in lost.messages:
             not_before, pause = self._retries[message.id]
@@ -115,9 +114,7 @@ class LostMessages:
     next_at: datetime | None
 
 
-def lost_messages(
-    session: Session, model_id: str, after: timedelta = LOST_AFTER, within: timedelta | None = None
-) -> LostMessages:
+def lost_messages(session: Session, after: timedelta = LOST_AFTER, within: timedelta | None = None) -> LostMessages:
     """Runs and audits that wait for another try, whose worker is gone, or whose message never arrived.
 
     `after` is how long a message may be under way. `within` looks for messages that never arrived only among the
@@ -126,7 +123,7 @@ def lost_messages(
     now = utc_now()
     messages: list[OutboxMessage] = []
     later: list[datetime] = []
-    runs = select(RefitRun).where(RefitRun.model_id == model_id, RefitRun.status.in_(UNFINISHED))
+    runs = select(RefitRun).where(RefitRun.status.in_(UNFINISHED))
     for run in session.scalars(runs):
         if _held(run, now):
             later.append(run.lease_until or now)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import DateTime, Text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Base(DeclarativeBase):
@@ -21,3 +21,9 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSONB,
         list[Any]: JSONB,
     }
+
+
+class OfTenant:
+    """A table whose rows belong to one tenant each: a transaction of a tenant sees its own rows alone (tenants.py)."""
+
+    tenant_id: Mapped[str] = mapped_column()

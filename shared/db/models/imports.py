@@ -7,10 +7,10 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.core.logging import current_request_id
-from shared.db.models.base import Base
+from shared.db.models.base import Base, OfTenant
 
 
-class ImportJob(Base):
+class ImportJob(OfTenant, Base):
     """A file of tickets, which is sealed in the object store until the import is done."""
 
     __tablename__ = "import_job"

@@ -4,15 +4,15 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Text, UniqueConstraint, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db.models.base import Base
+from shared.db.models.base import Base, OfTenant
 
 
 class Tenant(Base):
-    """An organisation that uses this installation."""
+    """An organisation that uses this installation. The people of the first one, `default`, operate it."""
 
     __tablename__ = "tenant"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -20,7 +20,7 @@ class Tenant(Base):
     set_up_at: Mapped[datetime | None]  # from then on two administrators give access to anybody
 
 
-class Person(Base):
+class Person(OfTenant, Base):
     """Somebody who works with Lacuna, a human or a program. What others may do is compared by `id`."""
 
     __tablename__ = "person"
@@ -34,7 +34,7 @@ class Person(Base):
     disabled_at: Mapped[datetime | None]
 
 
-class PersonName(Base):
+class PersonName(OfTenant, Base):
     """A spelling under which records name a person: the name, and spellings from before people were rows."""
 
     __tablename__ = "person_name"
@@ -43,16 +43,39 @@ class PersonName(Base):
     person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"))
 
 
-class PersonSubject(Base):
-    """The subject of an OpenID provider's tokens that is this person. No `issuer`: not seen since people are rows."""
+class PersonSubject(OfTenant, Base):
+    """The subject of an OpenID provider's tokens that is this person. No `issuer`: not seen since people are rows.
+
+    Two tenants may give the same one, and neither learns it: the first one counts.
+    """
 
     __tablename__ = "person_subject"
     issuer: Mapped[str] = mapped_column(primary_key=True)
     subject: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenant.id"), primary_key=True)
     person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"))
+    given_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class AccessGrant(Base):
+class TenantRequest(Base):
+    """A tenant that one administrator of the operating tenant asks to add, and another one confirms."""
+
+    __tablename__ = "tenant_request"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str]  # that it will have
+    model_id: Mapped[str]
+    administrators: Mapped[list[str]] = mapped_column(ARRAY(Text))  # the names of its first people
+    key_parts_sha256: Mapped[list[str]] = mapped_column(ARRAY(Text))  # of the first parts of their keys
+    asked_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("person.id"))
+    asked_at: Mapped[datetime]
+    confirmed_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("person.id"))
+    confirmed_at: Mapped[datetime | None]
+    confirmed_in: Mapped[str | None]  # the transaction in which it takes effect; written by a trigger
+    ended_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("person.id"))
+    ended_at: Mapped[datetime | None]
+
+
+class AccessGrant(OfTenant, Base):
     """A person, roles, a subject or a key that one administrator asks to give, and another one confirms."""
 
     __tablename__ = "access_grant"
@@ -77,7 +100,7 @@ class AccessGrant(Base):
     ended_at: Mapped[datetime | None]
 
 
-class ApiKey(Base):
+class ApiKey(OfTenant, Base):
     """A key of one person or program. Only its sha256 is stored."""
 
     __tablename__ = "api_key"
@@ -96,17 +119,18 @@ class ApiKey(Base):
     created_by: Mapped[str | None]
 
 
-class Model(Base):
-    """A base model that is served. Each has one desired state."""
+class Model(OfTenant, Base):
+    """A base model that is served for a tenant. Each has one desired state; a tenant has one model in use."""
 
     __tablename__ = "model"
     id: Mapped[str] = mapped_column(primary_key=True)
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenant.id"))
     source: Mapped[str]
     created_at: Mapped[datetime]
+    in_use: Mapped[bool] = mapped_column(default=False)
 
 
-class IdempotencyKey(Base):
+class IdempotencyKey(OfTenant, Base):
     """A client's Idempotency-Key with the answer to its request."""
 
     __tablename__ = "idempotency_key"
@@ -120,7 +144,7 @@ class IdempotencyKey(Base):
     created_at: Mapped[datetime]
 
 
-class ConsoleSession(Base):
+class ConsoleSession(OfTenant, Base):
     """A session of the web console: of an API key, or of a person whom the OpenID provider named (`subject`)."""
 
     __tablename__ = "console_session"

@@ -8,10 +8,10 @@ from sqlalchemy import BigInteger, ForeignKey, SmallInteger, Text, UniqueConstra
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db.models.base import Base
+from shared.db.models.base import Base, OfTenant
 
 
-class Ticket(Base):
+class Ticket(OfTenant, Base):
     """A request to be forgotten. It contains no personal data: those are in the sealed payload."""
 
     __tablename__ = "ticket"

@@ -22,6 +22,7 @@ class LogLeaf(Base):
     detail: Mapped[dict[str, Any]]
     position: Mapped[int | None] = mapped_column(BigInteger)
     leaf_hash: Mapped[bytes | None]
+    tenant_id: Mapped[str | None] = mapped_column(ForeignKey("tenant.id"))  # who reads it; None: the operating tenant
 
 
 class LogCheckpoint(Base):

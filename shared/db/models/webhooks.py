@@ -7,10 +7,10 @@ from sqlalchemy import BigInteger, ForeignKey, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.db.models.base import Base
+from shared.db.models.base import Base, OfTenant
 
 
-class Webhook(Base):
+class Webhook(OfTenant, Base):
     """An address that receives messages about tickets. Its secrets are sealed."""
 
     __tablename__ = "webhook"
@@ -45,8 +45,9 @@ class WebhookDelivery(Base):
 
 
 class WebhookCursor(Base):
-    """The last ticket event for which messages were written. The table has one row."""
+    """The last ticket event and the last leaf of the log for which messages were written. The table has one row."""
 
     __tablename__ = "webhook_cursor"
     id: Mapped[int] = mapped_column(primary_key=True)
     last_event: Mapped[int] = mapped_column(BigInteger)
+    last_leaf: Mapped[int] = mapped_column(BigInteger, server_default="0")

@@ -5,22 +5,26 @@ import uuid
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
-from shared.db.models.tenancy import ApiKey, Person
+from shared.db.models.tenancy import ApiKey, Model, Person
 
 JOINT: Final = "."  # between the two parts of a key that two administrators gave
 
 
 @dataclass(frozen=True)
 class UsableKey:
-    """A key that is valid now, whose it is, and what it may do: no more than its person."""
+    """A key that is valid now, whose it is, and what it may do: no more than its person.
+
+    `model_id` is the model that the key's tenant has in use, where it has one.
+    """
 
     key: ApiKey
     owner: str
     roles: tuple[str, ...]
+    model_id: str
 
 
 def digest(key: str) -> str:
@@ -56,10 +60,12 @@ def find_api_key_by_id(session: Session, key_id: uuid.UUID) -> UsableKey | None:
 def _find(session: Session, condition: ColumnElement[bool]) -> UsableKey | None:
     valid = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > utc_now())
     row = session.execute(
-        select(ApiKey, Person.name, Person.roles)
+        select(ApiKey, Person.name, Person.roles, Model.id.label("model_id"))
         .join(Person, Person.id == ApiKey.person_id)
+        .outerjoin(Model, and_(Model.tenant_id == ApiKey.tenant_id, Model.in_use))
         .where(condition, ApiKey.revoked_at.is_(None), valid, Person.disabled_at.is_(None))
     ).one_or_none()
     if row is None:
         return None
-    return UsableKey(row.ApiKey, row.name, tuple(role for role in row.ApiKey.roles if role in row.roles))
+    roles = tuple(role for role in row.ApiKey.roles if role in row.roles)
+    return UsableKey(row.ApiKey, row.name, roles, row.model_id or "")

@@ -1,4 +1,8 @@
-"""The audit log: append leaves, give them their positions, read leaves, checkpoints and time-stamps. Signs nothing."""
+"""The audit log: append leaves, give them their positions, read leaves, checkpoints and time-stamps. Signs nothing.
+
+A leaf is its tenant's, whose transaction appended it (shared/db/tenants.py); one that a transaction of the installation
+appended is the operating tenant's. Whose it is decides who may read it, and is no part of what is hashed.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +17,7 @@ from shared.core.clock import utc_now
 from shared.db.bulk_insert import bulk_insert
 from shared.db.models.base import Base
 from shared.db.models.transparency import LogCheckpoint, LogLeaf, LogTimestamp
+from shared.db.tenants import tenant_of
 from shared.transparency.leaves import encode
 from shared.transparency.merkle_tree import Tree
 
@@ -37,9 +42,15 @@ class NewLeaf:
     detail: dict[str, Any]
 
 
-def append_leaf(session: Session, actor: str, kind: str, subject: str, detail: dict[str, Any]) -> None:
-    """Append a leaf to the log. It has no position until the sequencer gives it one."""
-    session.execute(insert(LogLeaf).values(at=utc_now(), actor=actor, kind=kind, subject=subject, detail=detail))
+def append_leaf(
+    session: Session, actor: str, kind: str, subject: str, detail: dict[str, Any], *, tenant: str | None = None
+) -> None:
+    """Append a leaf to the log, of `tenant` or of the tenant whose transaction it is.
+
+    It has no position until the sequencer gives it one.
+    """
+    leaf = {"at": utc_now(), "actor": actor, "kind": kind, "subject": subject, "detail": detail}
+    session.execute(insert(LogLeaf).values(**leaf, tenant_id=tenant or tenant_of(session)))
 
 
 def append_leaves(
@@ -53,9 +64,10 @@ def append_leaves(
 
     `along_with` has one sequence of rows for each table, as `bulk_insert` takes them.
     """
-    now = at or utc_now()
+    now, tenant = at or utc_now(), tenant_of(session)
     rows = [
-        LogLeaf(at=now, actor=leaf.actor, kind=leaf.kind, subject=leaf.subject, detail=leaf.detail) for leaf in leaves
+        LogLeaf(at=now, actor=each.actor, kind=each.kind, subject=each.subject, detail=each.detail, tenant_id=tenant)
+        for each in leaves
     ]
     bulk_insert(session, *along_with, rows)
 

@@ -58,11 +58,11 @@ def find_by_name(session: Session, tenant: str, name: str) -> Person | None:
 
 
 def find_by_subject(session: Session, issuer: str, subject: str) -> Person | None:
-    """The person whose tokens of `issuer` have this subject.
+    """The person whose tokens of `issuer` have this subject. Where two tenants gave it, the first one counts.
 
     A subject that was seen before people were rows has no issuer yet: it gets the first one that vouches for it.
     """
-    query = select(Person).join(PersonSubject, PersonSubject.person_id == Person.id)
+    query = select(Person).join(PersonSubject, PersonSubject.person_id == Person.id).order_by(PersonSubject.given_at)
     person = session.scalar(query.where(PersonSubject.issuer == issuer, PersonSubject.subject == subject))
     if person is None:
         earlier = (PersonSubject.issuer == "", PersonSubject.subject == subject)

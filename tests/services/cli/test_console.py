@@ -16,7 +16,7 @@ TICKET = {
     "submitted_by": HOSTILE, "source": HOSTILE, "languages": ["en"], "duplicate_of": HOSTILE, "identity": "assumed",
     "ground": "objection",
     "decided_by": HOSTILE, "decision_code": "no_match", "decision_note": HOSTILE,
-    "scope": [HOSTILE],
+    "scope": [HOSTILE], "related": [{"ticket": HOSTILE, "name": "same", "facts": 0, "photos": 0}],
     "leaks": [{"questions": "attacks", "by": HOSTILE, "fact": None, "asked": 2, "told": 1},
               {"questions": "test", "by": "name", "fact": 2, "asked": 9, "told": 3}],
     "hold": {"set_by": HOSTILE, "reason": HOSTILE, "release_asked_by": HOSTILE},

@@ -131,7 +131,7 @@ def unloaded(
 ) -> Replica:
     """A replica whose model is still being loaded."""
     database = worker.database.engine("inference")
-    serving = InferenceContext(ActiveEraser(grace_s=3600), ClientKeys(database), MODEL)
+    serving = InferenceContext(ActiveEraser(grace_s=3600), ClientKeys(database, MODEL), MODEL)
     watcher = Watcher(serving.active_eraser, engine.vlm.site, database, store, keys, verifier, MODEL, "replica-0")
     high_water_mark.write(store, keys, MODEL, NO_MARK)  # as the control loop does before anything is published
     http = TestClient(build(serving), raise_server_exceptions=False)

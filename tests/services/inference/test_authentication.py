@@ -10,7 +10,7 @@ from shared.core.expiring_cache import ExpiringCache
 from shared.db.session import transaction
 from shared.errors import Forbidden, InsufficientScope, Unauthorized
 from tests.services.inference.conftest import Replica
-from tests.support.api import People
+from tests.support.api import MODEL, People
 from tests.support.databases import Databases
 
 REVOKE = "UPDATE api_key SET revoked_at = now() WHERE owner = 'casey'"
@@ -24,7 +24,7 @@ class Clock:
     def __init__(self, database: Databases) -> None:
         self.time_s = 1000.0
         self.cache: ExpiringCache[Rights] = ExpiringCache(KEY_REMEMBERED_S, MOST_REMEMBERED, lambda: self.time_s)
-        self.keys = ClientKeys(database.engine("inference"), self.cache)
+        self.keys = ClientKeys(database.engine("inference"), MODEL, self.cache)
 
 
 @pytest.fixture

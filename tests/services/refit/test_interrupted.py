@@ -31,6 +31,7 @@ def outcome(database: Databases, people: People) -> tuple[str, str]:
     context = SimpleNamespace(
         database=database.engine("refit"), model_id=people.context.model_id, lease_s=30.0, heartbeat=lambda: None
     )
+    context.of_model = lambda _: context
     run_id = str(uuid.uuid4())
     tasks.run_order(cast(RefitContext, context), run_id, people.context.model_id, "initial")
     with transaction(database.engine("admin")) as session:

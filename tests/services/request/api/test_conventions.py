@@ -24,7 +24,18 @@ from tests.support.databases import Databases
 
 GROUND = {"ground": "consent_withdrawn", "names": ["Mara Lindqvist"]}
 FILLED = {"ticket_id": "T-00000000", "number": "7", "code": "conflict", "kind": "receipt"} | dict.fromkeys(
-    ("key_id", "person_id", "grant_id", "webhook_id", "job_id", "rewrap_id", "access_id", "acceptance_id", "letter_id"),
+    [
+        "key_id",
+        "person_id",
+        "grant_id",
+        "webhook_id",
+        "job_id",
+        "rewrap_id",
+        "access_id",
+        "acceptance_id",
+        "letter_id",
+        "request_id",
+    ],
     str(UUID(int=7)),
 )
 

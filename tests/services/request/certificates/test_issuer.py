@@ -52,7 +52,7 @@ class Scenario:
 
     def __init__(self, people: People, worker: Worker, database: Databases, sequencer: Sequencer) -> None:
         self.people, self.worker, self.database = people, worker, database
-        self.sequencer, self.issuer = sequencer, CertificateIssuer(sequencer, MODEL)
+        self.sequencer, self.issuer = sequencer, CertificateIssuer(sequencer, MODEL, sequencer.database)
         self.generation = 0
         self.depth, self.asked = "changed", 80
 
@@ -222,7 +222,7 @@ def shred(scenario: Scenario, people: People, ticket: str, thing: Any, *, remove
         retention_service.shred_key(session, context.store, context.keys, ticket, thing)
     if remove:
         with transaction(database) as session:
-            retention_service.delete_objects(session, context.store)
+            retention_service.delete_objects(session, context.store, MODEL)
 
 
 def test_destroyed_material_is_certified_once_with_its_leaves(
@@ -244,7 +244,7 @@ def test_destroyed_material_is_certified_once_with_its_leaves(
         [row] = tickets_repository.list_disposals(session, ticket)
     assert statement["destroyed"][0]["sha256"] == row.sha256
     with transaction(database.engine("request")) as session:
-        retention_service.delete_objects(session, people.context.store)
+        retention_service.delete_objects(session, people.context.store, MODEL)
     for _ in range(3):
         scenario.run_jobs()
     statement = scenario.statement(ticket)  # told, once

@@ -75,6 +75,21 @@ def test_same_name_alone_may_be_a_namesakes(people: People) -> None:
     assert file(people, names=[NAME], facts=[FACT])["review_reason"] == "possible_namesake"
 
 
+def test_possible_namesake_is_approved_once_it_is_distinguished(people: People) -> None:
+    first = file(people, names=[NAME])["id"]
+    second = file(people, names=["Lindqvist, Mara"])["id"]
+    shown = people["adam"].get(f"/v1/tickets/{second}").json()
+    assert shown["related"] == [{"ticket": first, "name": "another", "facts": 0, "photos": 0}]
+    approval = GROUND | {"names": ["Lindqvist, Mara"]}
+    assert first in problem(people["adam"].post(f"/v1/tickets/{second}/approve", approval), 409, "conflict")
+    reason = {"reason": "born in another year"}
+    decided = people["olivia"].post(f"/v1/tickets/{second}/distinguish", reason).json()
+    assert (decided["state"], decided["review_reason"]) == ("under_review", None)
+    assert (decided["events"][-1]["kind"], decided["events"][-1]["note"]) == ("distinguished", reason["reason"])
+    assert people["adam"].post(f"/v1/tickets/{second}/approve", approval).status_code == 200
+    problem(people["olivia"].post(f"/v1/tickets/{first}/distinguish", reason), 409, "conflict")
+
+
 def test_name_alone_is_approved_by_typing_it(people: People) -> None:
     ticket = file(people, names=[NAME])["id"]
     problem(people["adam"].post(f"/v1/tickets/{ticket}/approve", GROUND | {"names": ["Ida"]}), 409, "material-unseen")

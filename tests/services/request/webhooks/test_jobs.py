@@ -100,8 +100,9 @@ def test_escalation_event_reports_percent_used_and_due_date(
     people: People, ticket_body: dict[str, Any], receiver: Receiver, deliverer: WebhookDispatcher
 ) -> None:
     hooked(people, receiver.url, "ticket.clock.escalated")
-    received = (utc_now() - timedelta(days=24.5)).isoformat()
-    ticket = people["olivia"].post("/v1/tickets", ticket_body | {"received_at": received}).json()
+    received = (utc_now() - timedelta(days=36)).isoformat()  # of 45
+    law = {"received_at": received, "regime": "ccpa", "calendar": "US-CA"}
+    ticket = people["olivia"].post("/v1/tickets", ticket_body | law).json()
     with transaction(people.context.database) as session:
         escalations.escalate(session, people.context.model_id)
     deliverer.collect()

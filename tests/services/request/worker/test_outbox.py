@@ -61,7 +61,7 @@ def control_loop(people: People, queue: Celery) -> ControlLoop:
     context = people.context
     jobs = [
         Job("outbox", Relay(context.database, queue).run),
-        Job("redelivery", Redelivery(context.database, queue, context.model_id).run),
+        Job("redelivery", Redelivery(context.database, queue).run),
     ]
     return ControlLoop(jobs, report=lambda _: None)
 
