@@ -67,7 +67,7 @@ def in_state_since(session: Session, ticket_id: str) -> datetime:
 def list_disposals(session: Session, ticket_id: str) -> list[Disposal]:
     """The objects of the ticket that were destroyed, in order."""
     query = select(Disposal).where(Disposal.ticket_id == ticket_id)
-    return list(session.scalars(query.order_by(Disposal.key_destroyed_at)))
+    return list(session.scalars(query.order_by(Disposal.begun_at)))
 
 
 def advance(

@@ -37,6 +37,11 @@ def test_import_files_good_rows_and_names_refused_rows(lacuna: RunCommand, tmp_p
     imported = lacuna("ticket", "import", str(file), "--json")
     job = json.loads(imported.out)
     assert (imported.code, job["accepted"], [row["row"] for row in job["refused_rows"]]) == (1, 1, [2])
+    original = job["items"][0]["ticket"]
+    file.write_text("names,fact.city,external_ref\nMara,Ulm,case-7\n")
+    again = lacuna("ticket", "import", str(file))
+    assert (again.code, original in again.out) == (0, True)  # the row, its ticket, and whose duplicate that is
+    assert "case-7" in lacuna("ticket", "list").out
 
 
 @pytest.mark.parametrize(
