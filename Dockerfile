@@ -35,11 +35,14 @@ RUN uv pip install --constraint requirements.lock ".[tracing]"
 
 # hadolint ignore=DL3006
 FROM ${PYTHON_IMAGE} AS run
-RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin lacuna
+# A volume that is mounted on the folder of shredding keys takes its owner from here.
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin lacuna \
+    && install --directory --owner=10001 --mode=0700 /var/lib/lacuna/shredding-keys
 # TOKENIZERS_PARALLELISM is no secret.
 # hadolint ignore=DL3064
 ENV PATH=/opt/lacuna/bin:$PATH PYTHONUNBUFFERED=1 TOKENIZERS_PARALLELISM=false \
-    HOME=/tmp HF_HOME=/tmp/huggingface LACUNA_DATA=/tmp/lacuna LACUNA_LOG_FORMAT=json
+    HOME=/tmp HF_HOME=/tmp/huggingface LACUNA_DATA=/tmp/lacuna LACUNA_LOG_FORMAT=json \
+    LACUNA_SHREDDING_KEYS=/var/lib/lacuna/shredding-keys
 USER 10001
 WORKDIR /tmp
 CMD ["lacuna", "--help"]

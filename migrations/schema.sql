@@ -356,6 +356,7 @@ CREATE INDEX ticket_subject ON ticket USING gin (subject_index) WITH (fastupdate
 -- The trigger guard_keys runs guard_keys(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
 -- The trigger rejected runs guard_approval(): see "REQUESTS THAT NEED A SECOND PERSON".
 -- The trigger renew_name_keys runs renew_name_keys(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+-- The trigger retired runs retire_ticket_keys(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
 GRANT SELECT, INSERT, UPDATE ON ticket TO lacuna_request;
 GRANT SELECT ON ticket TO lacuna_refit;
 GRANT SELECT ON ticket TO lacuna_audit;
@@ -422,6 +423,7 @@ CREATE INDEX letter_sealed ON letter (recorded_at) WHERE (wrapped_key IS NOT NUL
 CREATE INDEX letter_ticket ON letter (ticket_id, recorded_at);
 -- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
 -- The trigger guard runs guard_letter(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+-- The trigger retired runs retire_letter_key(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
 GRANT SELECT, INSERT ON letter TO lacuna_request;
 GRANT SELECT, UPDATE (sealed, wrapped_key, destroyed_at) ON letter TO lacuna_control;
 
@@ -545,7 +547,7 @@ GRANT SELECT, INSERT, UPDATE (release_asked_by, release_asked_at, released_by, r
 GRANT SELECT, INSERT, UPDATE (release_asked_by, release_asked_at, released_by, released_at) ON ticket_hold TO
     lacuna_control;
 
--- The proof that an object of a ticket was destroyed: first its key, then the object itself.
+-- The proof that an object of a ticket was destroyed: first its keys, then the object itself.
 CREATE TABLE disposal (
     id uuid NOT NULL,
     ticket_id text NOT NULL,
@@ -553,17 +555,40 @@ CREATE TABLE disposal (
     object_key text NOT NULL,
     sha256 text NOT NULL,
     reason text NOT NULL,
-    key_destroyed_at timestamptz NOT NULL,
+    key_destroyed_at timestamptz,
     removed_at timestamptz,
+    begun_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT disposal_pkey PRIMARY KEY (id),
     CONSTRAINT disposal_ticket_id_object_key UNIQUE (ticket_id, object),
     CONSTRAINT disposal_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    CONSTRAINT disposal_check CHECK ((removed_at IS NULL) OR (key_destroyed_at IS NOT NULL)),
     CONSTRAINT disposal_object_check CHECK (object IN ('payload', 'kit'))
 );
 CREATE INDEX disposal_waiting ON disposal (id) WHERE (removed_at IS NULL);
 -- The trigger guard runs guard_disposal_record(): see "RECORDS THAT NEVER CHANGE".
 GRANT SELECT, INSERT, UPDATE (removed_at) ON disposal TO lacuna_request;
-GRANT SELECT, INSERT, UPDATE (removed_at) ON disposal TO lacuna_control;
+GRANT SELECT, INSERT, UPDATE (key_destroyed_at, removed_at) ON disposal TO lacuna_control;
+
+-- A wrapped key that was taken away, and when the shredding key that it needed was destroyed. Written by triggers.
+CREATE TABLE retired_key (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    tenant_id text NOT NULL,
+    name text,
+    object text NOT NULL,
+    subject text NOT NULL,
+    object_key text NOT NULL,
+    sha256 text,
+    replaced boolean NOT NULL,
+    retired_at timestamptz DEFAULT now() NOT NULL,
+    destroyed_at timestamptz,
+    CONSTRAINT retired_key_pkey PRIMARY KEY (id),
+    CONSTRAINT retired_key_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
+    CONSTRAINT retired_key_object_check CHECK (object IN ('payload', 'kit', 'rows', 'import', 'letter'))
+);
+CREATE INDEX retired_key_waiting ON retired_key (id) WHERE (destroyed_at IS NULL);
+-- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
+-- The trigger guard runs guard_retired_key(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+GRANT SELECT, UPDATE (destroyed_at) ON retired_key TO lacuna_control;
 
 -- =====================================================================================================================
 -- REFITS (written by the refit service)
@@ -635,6 +660,7 @@ CREATE TABLE fit_rows (
     CONSTRAINT fit_rows_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id)
 );
 -- The trigger guard runs guard_fit_rows(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+-- The trigger retired runs retire_fit_key(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
 GRANT SELECT, UPDATE (wrapped_key) ON fit_rows TO lacuna_request;
 GRANT SELECT, INSERT, UPDATE ON fit_rows TO lacuna_refit;
 GRANT SELECT, UPDATE (wrapped_key) ON fit_rows TO lacuna_control;
@@ -1069,6 +1095,7 @@ CREATE TABLE import_job (
 );
 CREATE INDEX import_job_waiting ON import_job (created_at) WHERE (status = 'waiting');
 -- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
+-- The trigger retired runs retire_import_key(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
 GRANT SELECT, INSERT, UPDATE ON import_job TO lacuna_request;
 GRANT SELECT, UPDATE ON import_job TO lacuna_control;
 
@@ -1236,7 +1263,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0027');
+    ('0028');
 GRANT SELECT ON alembic_version TO lacuna_request;
 GRANT SELECT ON alembic_version TO lacuna_control;
 
@@ -1274,6 +1301,8 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON material_check
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON promotion
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON retain_set
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON retired_key
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ticket_clock
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -1377,14 +1406,19 @@ END $$;
 CREATE TRIGGER grows BEFORE INSERT ON log_checkpoint
     FOR EACH ROW EXECUTE FUNCTION guard_checkpoint();
 
--- The removal of an object is recorded once.
+-- The destruction of a key and the removal of an object are recorded once, the first when it is done.
 CREATE FUNCTION guard_disposal_record() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
-    IF OLD.removed_at IS NOT NULL THEN
+    IF OLD.removed_at IS NOT NULL
+        OR (OLD.key_destroyed_at IS NOT NULL AND NEW.key_destroyed_at IS DISTINCT FROM OLD.key_destroyed_at) THEN
         RAISE EXCEPTION 'the removal of an object is recorded once' USING ERRCODE = 'LC004';
+    END IF;
+    IF OLD.key_destroyed_at IS NULL AND NEW.key_destroyed_at IS NOT NULL AND EXISTS (SELECT 1 FROM retired_key
+        WHERE object_key = NEW.object_key AND destroyed_at IS NULL) THEN
+        RAISE EXCEPTION 'the key of an object is not destroyed yet' USING ERRCODE = 'LC004';
     END IF;
     RETURN NEW;
 END $$;
@@ -1784,7 +1818,8 @@ BEGIN
     held := EXISTS (SELECT 1 FROM ticket_hold WHERE ticket_id = NEW.id AND released_at IS NULL);
     rotates := session_user <> 'lacuna_request' AND EXISTS (SELECT 1 FROM rewrap WHERE finished_at IS NULL);
     IF NEW.payload_key = OLD.payload_key AND (NEW.payload_sha256 <> OLD.payload_sha256
-        OR (NEW.payload_wrapped_key <> OLD.payload_wrapped_key AND NOT rotates)) THEN
+        OR (NEW.payload_wrapped_key <> OLD.payload_wrapped_key AND NOT rotates
+            AND NOT gets_shredding_key(OLD.payload_wrapped_key, NEW.payload_wrapped_key))) THEN
         RAISE EXCEPTION 'the key of the payload of ticket % is replaced by a key rotation alone', NEW.id
             USING ERRCODE = 'LC004';
     END IF;
@@ -1793,7 +1828,8 @@ BEGIN
         RAISE EXCEPTION 'the material of ticket % is kept as it is', NEW.id USING ERRCODE = 'LC004';
     END IF;
     IF OLD.kit_wrapped_key IS NOT NULL AND ((NEW.kit_key, NEW.kit_sha256) IS DISTINCT FROM (OLD.kit_key, OLD.kit_sha256)
-        OR (NEW.kit_wrapped_key <> OLD.kit_wrapped_key AND NOT rotates)) THEN
+        OR (NEW.kit_wrapped_key <> OLD.kit_wrapped_key AND NOT rotates
+            AND NOT gets_shredding_key(OLD.kit_wrapped_key, NEW.kit_wrapped_key))) THEN
         RAISE EXCEPTION 'the key of the kit of ticket % is replaced by a key rotation alone', NEW.id
             USING ERRCODE = 'LC004';
     END IF;
@@ -1801,6 +1837,103 @@ BEGIN
 END $$;
 CREATE TRIGGER guard_keys BEFORE UPDATE ON ticket
     FOR EACH ROW EXECUTE FUNCTION guard_keys();
+
+-- The name of the shredding key that a wrapped key needs; NULL where it needs none. The key is not in the database.
+CREATE FUNCTION shredding_key(wrapped bytea) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT CASE WHEN substring(wrapped FROM 1 FOR 6) = '\x73687265643a'::bytea  -- shred:
+        THEN encode(substring(wrapped FROM 7 FOR 32), 'escape') END
+$$;
+
+-- Whether a wrapped key that needed no shredding key needs one from now on.
+CREATE FUNCTION gets_shredding_key(before bytea, after bytea) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT session_user <> 'lacuna_request' AND shredding_key(before) IS NULL AND shredding_key(after) IS NOT NULL
+$$;
+
+-- Notes the shredding key that a wrapped key needed which is taken away or replaced.
+CREATE FUNCTION retire_key(of_tenant text, kind text, of_subject text, of_object text, digest text, before bytea, after bytea) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    INSERT INTO retired_key (tenant_id, name, object, subject, object_key, sha256, replaced)
+    SELECT of_tenant, shredding_key(before), kind, of_subject, of_object, digest, after IS NOT NULL
+    WHERE before IS NOT NULL AND (after IS NULL OR (shredding_key(before) IS NOT NULL
+        AND shredding_key(before) IS DISTINCT FROM shredding_key(after)))
+$$;
+REVOKE ALL ON FUNCTION retire_key(of_tenant text, kind text, of_subject text, of_object text, digest text, before bytea, after bytea) FROM PUBLIC;
+
+-- Notes the keys that are taken from a ticket.
+CREATE FUNCTION retire_ticket_keys() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM retire_key(OLD.tenant_id, 'payload', OLD.id, OLD.payload_key, OLD.payload_sha256, OLD.payload_wrapped_key,
+        NEW.payload_wrapped_key);
+    PERFORM retire_key(OLD.tenant_id, 'kit', OLD.id, OLD.kit_key, OLD.kit_sha256, OLD.kit_wrapped_key,
+        NEW.kit_wrapped_key);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER retired AFTER UPDATE OF payload_wrapped_key, kit_wrapped_key ON ticket
+    FOR EACH ROW WHEN (((old.payload_wrapped_key IS DISTINCT FROM new.payload_wrapped_key) OR (old.kit_wrapped_key IS DISTINCT FROM new.kit_wrapped_key))) EXECUTE FUNCTION retire_ticket_keys();
+
+-- Notes the key that is taken from a fit.
+CREATE FUNCTION retire_fit_key() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM retire_key((SELECT tenant_id FROM ticket WHERE id = OLD.ticket_id), 'rows', OLD.ticket_id, OLD.object_key,
+        OLD.sha256, OLD.wrapped_key, NEW.wrapped_key);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON fit_rows
+    FOR EACH ROW WHEN ((old.wrapped_key IS DISTINCT FROM new.wrapped_key)) EXECUTE FUNCTION retire_fit_key();
+
+-- Notes the key that is taken from a letter.
+CREATE FUNCTION retire_letter_key() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM retire_key((SELECT tenant_id FROM ticket WHERE id = OLD.ticket_id), 'letter', OLD.ticket_id, OLD.id::text,
+        OLD.sha256, OLD.wrapped_key, NEW.wrapped_key);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON letter
+    FOR EACH ROW WHEN ((old.wrapped_key IS DISTINCT FROM new.wrapped_key)) EXECUTE FUNCTION retire_letter_key();
+
+-- Notes the key that is taken from an import.
+CREATE FUNCTION retire_import_key() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM retire_key(OLD.tenant_id, 'import', OLD.id::text, OLD.object_key, NULL, OLD.wrapped_key, NEW.wrapped_key);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON import_job
+    FOR EACH ROW WHEN ((old.wrapped_key IS DISTINCT FROM new.wrapped_key)) EXECUTE FUNCTION retire_import_key();
+
+-- The destruction of a key is recorded once.
+CREATE FUNCTION guard_retired_key() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF OLD.destroyed_at IS NOT NULL OR NEW.destroyed_at IS NULL
+        OR to_jsonb(NEW) - 'destroyed_at' <> to_jsonb(OLD) - 'destroyed_at' THEN
+        RAISE EXCEPTION 'the destruction of a key is recorded once' USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard BEFORE UPDATE ON retired_key
+    FOR EACH ROW EXECUTE FUNCTION guard_retired_key();
 
 -- A destroyed key of a ticket's fit does not come back for the same object.
 CREATE FUNCTION guard_fit_rows() RETURNS trigger

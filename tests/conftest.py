@@ -22,6 +22,7 @@ from services.request.bootstrap import bootstrap
 from services.request.context import AppContext
 from shared.core.server import configuration
 from shared.crypto.keyring import KeyRing
+from shared.crypto.shredding_keys import FolderKeys
 from shared.crypto.signing import Signer, Verifier
 from shared.db.roles import SERVICES, ensure_roles
 from shared.devstack.backends import Backends, load_secrets, start_backends
@@ -97,9 +98,17 @@ def store(tmp_path: Path) -> LocalStore:
 
 
 @pytest.fixture(scope="session")
-def keys() -> KeyRing:
+def shredding_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the shredding keys of this run."""
+    folder = tmp_path_factory.mktemp("shredding-keys")
+    FolderKeys(folder).set_up()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def keys(shredding_folder: Path) -> KeyRing:
     """A key ring with a fixed key-encryption key."""
-    return KeyRing(bytes(range(32)))
+    return KeyRing(bytes(range(32)), shredding=FolderKeys(shredding_folder))
 
 
 @pytest.fixture(scope="session")
@@ -116,16 +125,16 @@ def verifier(signer: Signer) -> Verifier:
 
 @pytest.fixture
 def open_service(database: Databases, keys: KeyRing, tmp_path: Path) -> Iterator[OpenService]:
-    """A function that opens the request service over a given object store."""
+    """A function that opens the request service over a given object store, and under a given key ring."""
     opened: list[TestClient] = []
 
-    def open_over(store: ObjectStore) -> People:
+    def open_over(store: ObjectStore, ring: KeyRing = keys) -> People:
         engine = database.engine("request")
         bootstrap(engine, MODEL, "models/demo-vlm", tmp_path / "keys.json")
-        context = AppContext(engine, store, keys, MODEL)
+        context = AppContext(engine, store, ring, MODEL)
         opened.append(TestClient(build(context), raise_server_exceptions=False))
         opened[-1].event_hooks = {"response": [check_answer]}
-        return People(opened[-1], json.loads((tmp_path / "keys.json").read_text()), context)
+        return People(opened[-1], json.loads((tmp_path / "keys.json").read_text()), context, database.engine("control"))
 
     yield open_over
     for client in opened:

@@ -64,7 +64,7 @@ def refit(context: RefitContext, run: RunRecord, progress: Progress, recipe: str
     progress.enter("gathering")
     gathered = run.gather()
     tickets, latest = gathered.tickets, gathered.latest
-    _delete_destroyed_fits(context, gathered.destroyed_objects)
+    _delete_retired_fits(context, gathered.retired_objects)
     _check_model(context, latest)
     context.ensure_profile(progress)
     if recipe is not None:
@@ -101,12 +101,12 @@ def refit(context: RefitContext, run: RunRecord, progress: Progress, recipe: str
     return Outcome.PUBLISHED
 
 
-def _delete_destroyed_fits(context: RefitContext, object_keys: Sequence[str]) -> None:
-    """Delete the objects of fits whose keys are destroyed: nobody can read them any more."""
+def _delete_retired_fits(context: RefitContext, object_keys: Sequence[str]) -> None:
+    """Delete the objects of fits whose keys were taken away: no process reads them any more."""
     for key in object_keys:
         context.store.delete(key)
     if object_keys:
-        logger.info("the fits of tickets that are over are destroyed: %d", len(object_keys))
+        logger.info("the fits of tickets that are over are removed: %d", len(object_keys))
 
 
 def _check_model(context: RefitContext, latest: erasers.LatestVersion | None) -> None:
@@ -195,7 +195,7 @@ def _fit_or_fail(
         run.set_outcome(ticket.id, "no_leak_found")
         return None
     key = rows_key(ticket.tenant_id, context.model_id, ticket.id, digest, f"{run.short_id}.{run.fence}")
-    sealed = context.keys.seal(fit.to_bytes(), key)
+    sealed = context.keys.seal(fit.to_bytes(), key, shreddable=True)
     context.store.put(key, sealed.blob)
     run.add_fit(ticket, digest, key, hashlib.sha256(sealed.blob).hexdigest(), sealed.wrapped_key)
     return fit

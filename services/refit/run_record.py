@@ -21,12 +21,12 @@ from shared.db.session import transaction
 
 @dataclass(frozen=True)
 class Gathered:
-    """What a run starts from. `destroyed_objects` are keys in the object store whose encryption keys are gone."""
+    """What a run starts from. `retired_objects` are keys in the object store whose wrapped keys were taken away."""
 
     tickets: Sequence[Ticket]
     latest: erasers.LatestVersion | None
     retain_set: RetainSet | None
-    destroyed_objects: Sequence[str]
+    retired_objects: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class RunRecord:
                 tickets=tickets,
                 latest=erasers.latest_version(session, self.model_id),
                 retain_set=active_set(session, self.model_id),
-                destroyed_objects=ticket_fits.destroy_fits_of_closed_tickets(session, self.model_id),
+                retired_objects=ticket_fits.retire_fits_of_closed_tickets(session, self.model_id),
             )
 
     def write_progress(self, progress: Progress) -> None:

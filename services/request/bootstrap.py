@@ -1,6 +1,6 @@
 """Prepares an empty database: tenant, model, the first people with their API keys, and the order of version 0.
 
-The order is given again where it came to nothing.
+The order is given again where it came to nothing. Sets up the folder of shredding keys too, where it is new.
 
 Start: `python -m services.request.bootstrap`. It may be run at every start, because it leaves alone what exists. API
 keys come from LACUNA_FIRST_KEYS; the others are drawn and written once to `<data>/keys.json` (mode 0600).
@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
 from shared.core.config import load_settings, read_pairs
+from shared.core.exits import ends_the_process
+from shared.crypto.shredding_keys import folder_of
 from shared.db.models.tenancy import Model, Tenant
 from shared.db.repositories import api_keys, refits, tenants
 from shared.db.repositories.tenants import FirstAccount
@@ -83,9 +85,12 @@ def _write_keys(path: Path, keys: dict[str, str]) -> None:
 
 
 def main() -> None:
-    """Prepare the database that the settings name."""
+    """Prepare the database and the folder of shredding keys that the settings name."""
     settings = load_settings()
     settings.need("database_url")
+    if (folder := folder_of(settings)) is not None:
+        with ends_the_process("the shredding keys cannot be kept"):
+            folder.set_up()
     bootstrap(
         make_engine(settings.database.url, settings.database.idle_s),
         settings.model.id,

@@ -35,6 +35,7 @@ class S3Settings(BaseModel):
     session_token: str = ""  # of temporary credentials
     bucket: str = "lacuna"
     region: str = "us-east-1"
+    compact: str = ""  # a shell command that has the server drop deleted objects from its files
 
 
 class VaultSettings(BaseModel):
@@ -205,6 +206,7 @@ class Settings(BaseSettings):
     old_keks: str = ""  # key-encryption keys from before a rotation, comma-separated; they still open what they wrapped
     index_key: str = ""  # keys blind indices and tags; needed with OLD_KEKS: the very first KEK, for ever
     vault: VaultSettings = VaultSettings()
+    shredding_keys: str = ""  # a folder that every process sees, or `vault`; empty: below DATA
     signing_key: str = ""  # private: signs erasers; the refit worker alone has it
     verify_keys: str = ""  # public: comma-separated, the newest first
     log: LogSettings = LogSettings()

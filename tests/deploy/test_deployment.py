@@ -169,6 +169,37 @@ def test_each_service_speaks_to_the_database_as_itself(compose: dict[str, Any]) 
         assert f"//lacuna_{roles.get(name, name)}:" in compose[name]["environment"]["LACUNA_DATABASE_URL"]
 
 
+def test_shredding_keys_are_seen_by_who_opens_material_and_outlive_every_container(
+    compose: dict[str, Any], objects: list[dict[str, Any]]
+) -> None:
+    """Audit only reads them; `bootstrap` sets the volume up; without it nothing is sealed."""
+    place = "/var/lib/lacuna/shredding-keys"
+    expected = {"bootstrap": False, "request": False, "control-loop": False, "refit": False, "audit": True}
+    mounted = {
+        name: volume.get("read_only", False)
+        for name, service in compose.items()
+        for volume in service.get("volumes", [])
+        if volume["target"] == place
+    }
+    assert mounted == expected
+    in_pods = {
+        container["name"]: mount.get("readOnly", False)
+        for thing in objects
+        if thing["kind"] in {"Deployment", "Job"}
+        for container in thing["spec"]["template"]["spec"]["containers"]
+        for mount in container["volumeMounts"]
+        if mount["mountPath"] == place
+    }
+    assert in_pods == expected
+    claims = {
+        thing["metadata"]["name"]: thing["spec"]["accessModes"]
+        for thing in objects
+        if thing["kind"] == "PersistentVolumeClaim"
+    }
+    assert claims["shredding-keys"] == ["ReadWriteMany"]
+    assert f"LACUNA_SHREDDING_KEYS={place}" in (PROJECT_ROOT / "Dockerfile").read_text()
+
+
 def test_no_container_runs_as_root_or_writes_to_its_image(objects: list[dict[str, Any]]) -> None:
     for workload in workloads(objects).values():
         assert workload["pod"]["securityContext"]["runAsNonRoot"]

@@ -83,6 +83,7 @@ def backup(tmp_path_factory: pytest.TempPathFactory) -> Backup:
         )  # fmt: skip
         file_ticket(stack, people("forgettable")[6])
         copy_bucket(stack, folder / "bucket")
+        shutil.copytree(data / "shredding-keys", folder / "shredding-keys")
     for name in SECRET_FILES:
         shutil.copy(data / name, folder / name)
     return Backup(folder, tickets, answers, size)
@@ -94,6 +95,7 @@ def restore(backup: Backup, data: Path) -> None:
     for name in SECRET_FILES:
         shutil.copy(backup.folder / name, data / name)
         (data / name).chmod(0o600)
+    shutil.copytree(backup.folder / "shredding-keys", data / "shredding-keys")
     with kept_stack._private_servers(data) as (backends, store):
         with psycopg.connect(backends.database_url, autocommit=True) as connection:
             for role in map(role_name, SERVICES):

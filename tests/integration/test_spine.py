@@ -19,6 +19,7 @@ from services.cli.client import ApiError, Client
 from services.cli.demo.results import data_url
 from shared.artifacts.payloads import pack_subject
 from shared.crypto.keyring import KeyRing
+from shared.crypto.shredding_keys import FolderKeys
 from shared.devstack.backends import load_secrets
 from shared.devstack.processes import PROJECT_ROOT
 from shared.devstack.stack import Running, running_stack
@@ -48,7 +49,8 @@ class World:
         self.running = running
         backends = running.backends
         self.store = S3Store(backends.s3_endpoint, backends.s3_access_key, backends.s3_secret_key, "lacuna")
-        self.keys = KeyRing(base64.b64decode(load_secrets(running.data)["kek"]))
+        kek = base64.b64decode(load_secrets(running.data)["kek"])
+        self.keys = KeyRing(kek, shredding=FolderKeys(running.data / "shredding-keys"))
         self.olivia, self.adam, self.oscar = (
             Client(running.request_url, running.keys[who]) for who in ("olivia", "adam", "oscar")
         )
@@ -203,7 +205,12 @@ def test_personal_data_are_found_nowhere(world: World, reference: Reference) -> 
     for name, picture in (("photo as sent", photo), ("photo as kept", normalize_photo(photo))):
         secrets[name] = spellings(picture[len(picture) // 2 :][:48])
     ticket = world.olivia.get("/v1/tickets")["items"][-1]["id"]
-    wait(lambda: world.olivia.get(f"/v1/tickets/{ticket}")["disposals"] != [], "the payload to be destroyed", 30)
+
+    def removed() -> bool:
+        disposals = world.olivia.get(f"/v1/tickets/{ticket}")["disposals"]
+        return any(disposal["removed_at"] is not None for disposal in disposals)
+
+    wait(removed, "the payload to be destroyed", 30)
     with psycopg.connect(world.running.backends.database_url) as connection:
         row = connection.execute(
             "SELECT kit_key, kit_wrapped_key, payload_key, payload_wrapped_key FROM ticket WHERE id = %s", (ticket,)

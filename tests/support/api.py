@@ -1,14 +1,14 @@
 """Test clients of the officer's API, one for each person."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import Engine
 
 from services.request.context import AppContext
-from shared.storage.base import ObjectStore
 
 MODEL = "demo-vlm"
 
@@ -48,6 +48,12 @@ class People:
     app: TestClient
     keys: dict[str, str]
     context: AppContext
+    control_database: Engine
+
+    @property
+    def control(self) -> AppContext:
+        """What the jobs of the control loop work with: the same, under its own database role."""
+        return replace(self.context, database=self.control_database)
 
     def forget_keys(self) -> None:
         """Empty the cache of API keys, as happens by itself after two seconds."""
@@ -80,4 +86,4 @@ class People:
         return ApiClient(self.app, self.keys[name])
 
 
-OpenService = Callable[[ObjectStore], People]
+OpenService = Callable[..., People]  # over an object store, and a key ring where it is not that of all tests

@@ -154,8 +154,8 @@ def suspended(
 
 
 DISPOSALS: Final = {
-    "key_destroyed": "Whoever destroyed the key made the sealed object unreadable; copies of the key in backups of the "
-    "database last until those expire.",
+    "key_destroyed": "Whoever destroyed the key made the sealed object unreadable; copies of the key in backups last "
+    "until those expire.",
     "destruction_pending": "Photos and facts still exist, encrypted under a key of their own. That key is to be "
     "destroyed when the time for which they are kept is over, unless a legal hold keeps them; another certificate then "
     "says so.",

@@ -30,7 +30,7 @@ from shared.db.models.webhooks import Webhook
 from shared.db.repositories import audit_log
 from shared.db.session import transaction
 from shared.domain.accounts import SYSTEM_ACTOR
-from shared.errors import IntegrityFailure
+from shared.errors import IntegrityFailure, NeedsResubmission
 from shared.storage.base import ObjectStore
 from shared.storage.object_keys import STATISTICS
 
@@ -128,7 +128,7 @@ class RewrapJob:
             if wrapping_key == rotation.target:
                 return None
             rewrapped = self.keys.rewrap(wrapped)
-        except IntegrityFailure:
+        except (IntegrityFailure, NeedsResubmission):
             rotation.unreadable = [*rotation.unreadable, name]
             return None
         rotation.changed += 1

@@ -5,7 +5,6 @@ under a key of its own; the log has the digest of the sealed text.
 """
 
 import hashlib
-import logging
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,7 +23,6 @@ from shared.db.repositories import audit_log, letters
 from shared.domain.accounts import SYSTEM_ACTOR
 from shared.errors import BadInput, NotFound
 
-logger = logging.getLogger(__name__)
 AT_ONCE: Final = 50
 
 
@@ -55,7 +53,7 @@ def record(
     if gap := GAP.search(said):
         raise BadInput(f"Fill in what stands in square brackets: {gap.group()}")
     letter_id = uuid.uuid4()
-    sealed = context.keys.seal(said.encode(), _place(letter_id))
+    sealed = context.keys.seal(said.encode(), _place(letter_id), shreddable=True)
     letter = Letter(
         id=letter_id,
         ticket_id=ticket.id,
@@ -91,14 +89,16 @@ def open_letter(session: Session, keys: KeyRing, ticket: Ticket, letter_id: uuid
 
 
 def destroy_old(session: Session, model_id: str, keep: timedelta) -> int:
-    """Destroy letters of tickets that ended so long ago, a batch at most; return how many."""
+    """Take the text and the key from letters of tickets that ended so long ago, a batch at most; return how many.
+
+    The control loop destroys their shredding keys, with a leaf for each (retention/service.py).
+    """
     over = letters.letters_over(session, model_id, utc_now() - keep, AT_ONCE)
     for letter in over:
         letter.sealed = letter.wrapped_key = None
         letter.destroyed_at = utc_now()
         detail = {"letter": str(letter.id), "sha256": letter.sha256}
-        audit_log.append_leaf(session, SYSTEM_ACTOR, "letter.destroyed", letter.ticket_id, detail)
-        logger.info("a letter of %s is destroyed", letter.ticket_id)
+        audit_log.append_leaf(session, SYSTEM_ACTOR, "letter.shredding_begun", letter.ticket_id, detail)
     return len(over)
 
 

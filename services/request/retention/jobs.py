@@ -25,15 +25,26 @@ class Shredder:
     def run(self) -> float | None:
         """Destroy what is due. An object that cannot be destroyed stops no other.
 
+        Keys that were taken away are destroyed in every round, whoever took them: shredding, a refit, an edited ticket.
         Raises Unavailable where a store is away.
         """
-        if (early_s := self._next_at - time.monotonic()) > 0:
-            return early_s
+        context = self.context
+        try:
+            if self._next_at <= time.monotonic():
+                more = self._shred()
+                self._next_at = time.monotonic() + (0.0 if more else self.retention.look_every_s)
+        finally:  # also while the object store is away
+            with transaction(context.database) as session:
+                destroyed = retention_service.destroy_retired_keys(session, context.keys)
+        with transaction(context.database) as session:
+            retention_service.delete_objects(session, context.store, context.model_id)
+        return 0.0 if destroyed >= retention_service.AT_ONCE else max(0.0, self._next_at - time.monotonic())
+
+    def _shred(self) -> bool:
+        """Take the keys of what is due; whether more is due than is done in one round."""
         context = self.context
         with transaction(context.database) as session:
             due = retention_service.due_for_shredding(session, context.model_id, self.retention)
-        more = len(due) >= retention_service.AT_ONCE
-        self._next_at = time.monotonic() + (0.0 if more else self.retention.look_every_s)
         for item in due:
             try:
                 with transaction(context.database) as session:
@@ -42,8 +53,7 @@ class Shredder:
                 raise
             except LacunaError as exc:
                 logger.warning("the %s of %s is not destroyed: %s", item.kind, item.ticket_id, exc.detail)
-        with transaction(context.database) as session:
-            retention_service.delete_objects(session, context.store, context.model_id)
-            if self.retention.letters is not None:
+        if self.retention.letters is not None:
+            with transaction(context.database) as session:
                 letters_service.destroy_old(session, context.model_id, self.retention.letters)
-        return max(0.0, self._next_at - time.monotonic())
+        return len(due) >= retention_service.AT_ONCE

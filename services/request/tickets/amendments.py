@@ -83,7 +83,7 @@ def _reseal(store: ObjectStore, context: context.AppContext, ticket: Ticket, bod
     if not names and not photos:
         raise BadInput(NOBODY)
     key = edited_key(ticket.tenant_id, ticket.id, ticket.version + 1)
-    sealed = context.keys.seal(pack_subject(names, photos, facts), key)
+    sealed = context.keys.seal(pack_subject(names, photos, facts), key, shreddable=True)
     store.put(key, sealed.blob)
     old, ticket.payload_key = ticket.payload_key, key
     ticket.payload_sha256 = hashlib.sha256(sealed.blob).hexdigest()

@@ -77,7 +77,7 @@ def seal_material(
     facts = [Fact(fact.attribute, fact.value, tuple(fact.aliases)) for fact in body.facts]
     ticket_id = "T-" + "".join(secrets.choice(CROCKFORD) for _ in range(8))
     key = payload_key(principal.tenant_id, ticket_id)
-    sealed = context.keys.seal(pack_subject(body.names, photos, facts), key)
+    sealed = context.keys.seal(pack_subject(body.names, photos, facts), key, shreddable=store)
     if store:
         context.store.put(key, sealed.blob)
     digest, material = hashlib.sha256(sealed.blob).hexdigest(), material_index(context, photos, facts)

@@ -144,12 +144,13 @@ class LeakResponse(ResponseModel):
 
 
 class DisposalResponse(ResponseModel):
-    """An object of a ticket that was destroyed: its key first, then itself."""
+    """An object of a ticket that is destroyed: its keys first, then itself."""
 
     object: str = Field(examples=["payload"])
     sha256: Sha256
     reason: str
-    key_destroyed_at: datetime
+    begun_at: datetime = Field(description="When its wrapped key was taken from the ticket.")
+    key_destroyed_at: datetime | None = Field(description="When its shredding key was destroyed; null until then.")
     removed_at: datetime | None
 
 

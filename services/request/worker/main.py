@@ -22,8 +22,11 @@ from services.request.key_rotation.jobs import RewrapJob
 from services.request.monitoring import jobs as monitoring_jobs
 from services.request.monitoring import pings
 from services.request.monitoring.figures import DatabaseFigures
+from services.request.refits import jobs as refits_jobs
 from services.request.refits.jobs import MissedNightlyRun, NightlySchedule
 from services.request.restores.jobs import HighWaterMarkJob
+from services.request.retention.compaction import Compactor
+from services.request.retention.existing_keys import ExistingKeysJob
 from services.request.retention.jobs import Shredder
 from services.request.retention.service import Retention
 from services.request.tickets import jobs as tickets_jobs
@@ -125,6 +128,7 @@ def round_jobs(settings: Settings, context: AppContext, sequencer: Sequencer) ->
     jobs = [
         per_tenant("high-water mark", lambda each: HighWaterMarkJob(each, sequencer.signer).run),
         per_tenant("missed nightly refit", lambda each: MissedNightlyRun(each, schedule).run),
+        per_tenant("first refit", lambda each: partial(refits_jobs.retry_first_refit, each)),
         Job("outbox", outbox.Relay(context.database, queue).run, heartbeat="relay"),
         per_tenant("break-glass", lambda each: partial(break_glass_jobs.expire, each)),
     ]
@@ -156,6 +160,8 @@ def background_jobs(settings: Settings, context: AppContext) -> list[Job]:
         Job("key rotation", RewrapJob(context.database, context.store, context.keys).run),
         Job("names", PerTenant(context, lambda each: NameKeysJob(each).run).run),
         Job("calendars", PerTenant(context, lambda each: CalendarJob(each).run).run),
+        Job("existing keys", ExistingKeysJob(context).run),
+        Job("compaction", Compactor(context.database, settings.s3.compact).run),
     ]
     timestamper = Timestamper.from_settings(settings, context.database, context.store)
     if timestamper is not None:

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, SmallInteger, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, SmallInteger, Text, UniqueConstraint, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -127,7 +127,10 @@ class Escalation(Base):
 
 
 class Disposal(Base):
-    """The proof that one object of a ticket was destroyed: first its key, then the object itself."""
+    """The proof that one object of a ticket was destroyed: first its keys, then the object itself.
+
+    `begun_at`: when its wrapped key was taken from the ticket, after which the rest is only a matter of time.
+    """
 
     __tablename__ = "disposal"
     __table_args__ = (UniqueConstraint("ticket_id", "object"),)
@@ -137,8 +140,27 @@ class Disposal(Base):
     object_key: Mapped[str]
     sha256: Mapped[str]
     reason: Mapped[str]
-    key_destroyed_at: Mapped[datetime]
+    begun_at: Mapped[datetime]
+    key_destroyed_at: Mapped[datetime | None]
     removed_at: Mapped[datetime | None]
+
+
+class RetiredKey(OfTenant, Base):
+    """A wrapped key that was taken away, and the shredding key that is to be destroyed for it. Written by triggers.
+
+    `name` is NULL where there was no shredding key; `replaced`: another key took its place, as when a ticket is edited.
+    """
+
+    __tablename__ = "retired_key"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    name: Mapped[str | None]
+    object: Mapped[str]  # payload, kit, rows, letter, import
+    subject: Mapped[str]  # the ticket, or the import
+    object_key: Mapped[str]  # in the object store; of a letter, its id
+    sha256: Mapped[str | None]
+    replaced: Mapped[bool]
+    retired_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    destroyed_at: Mapped[datetime | None]
 
 
 class TicketHold(Base):

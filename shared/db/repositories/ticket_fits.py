@@ -38,13 +38,13 @@ def record_fit(
     )
 
 
-def destroy_fits_of_closed_tickets(session: Session, model_id: str) -> list[str]:
-    """Destroy the keys of the fits of closed tickets, with a log leaf for each.
+def retire_fits_of_closed_tickets(session: Session, model_id: str) -> list[str]:
+    """Take the keys of the fits of closed tickets away; the control loop destroys them, with a leaf for each.
 
-    Returns the keys of the objects, which nobody can open any more and which can be removed from the store.
+    Returns the keys of the objects, which no process reads any more and which can be removed from the store.
     """
     closed = select(Ticket.id).where(Ticket.model_id == model_id, Ticket.state.in_(CLOSED))
-    destroyed = session.execute(
+    retired = session.execute(
         update(StoredTicketFit)
         .where(
             StoredTicketFit.model_id == model_id,
@@ -57,8 +57,8 @@ def destroy_fits_of_closed_tickets(session: Session, model_id: str) -> list[str]
     append_leaves(
         session,
         [
-            NewLeaf("refit", "rows.destroyed", ticket_id, {"object": object_key, "sha256": digest})
-            for ticket_id, object_key, digest in destroyed
+            NewLeaf("refit", "rows.shredding_begun", ticket_id, {"object": object_key, "sha256": digest})
+            for ticket_id, object_key, digest in retired
         ],
     )
-    return [object_key for _, object_key, _ in destroyed]
+    return [object_key for _, object_key, _ in retired]

@@ -27,7 +27,7 @@ def promote_and_move(harness: RefitHarness) -> None:
 
 def shred(harness: RefitHarness, retention: Retention) -> None:
     """Destroy what is due, as the control loop does."""
-    Shredder(harness.people.context, retention).run()
+    Shredder(harness.people.control, retention).run()
 
 
 def delete_fit(harness: RefitHarness, ticket: str) -> None:
@@ -96,4 +96,6 @@ def test_ticket_without_payload_and_kit_stops_publication_and_says_why(harness: 
     fit = harness.row("SELECT object_key, wrapped_key FROM fit_rows WHERE ticket_id = :id", id=second)
     assert fit.wrapped_key is None
     assert not harness.context.store.exists(fit.object_key)
+    assert harness.scalar("SELECT subject FROM log_leaf WHERE kind = 'rows.shredding_begun'") == second
+    shred(harness, Retention())
     assert harness.scalar("SELECT subject FROM log_leaf WHERE kind = 'rows.destroyed'") == second

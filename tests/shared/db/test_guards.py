@@ -1,6 +1,7 @@
 """What the database refuses on its own, whichever role asks: it does not take our services' word for it."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import text
 from services.request.audit_log.sequencer import Sequencer
 from services.request.key_rotation.jobs import RewrapJob
 from shared.crypto.keyring import KeyRing
+from shared.crypto.shredding_keys import FolderKeys
 from shared.db.models.transparency import LogLeaf
 from shared.db.repositories import audit_log
 from shared.db.session import transaction
@@ -89,11 +91,12 @@ def test_key_of_held_material_is_not_written_over(held: str, database: Databases
 
 
 def test_key_rotation_wraps_held_material_anew_under_the_role_of_the_control_loop_alone(
-    people: People, held: str, database: Databases, keys: KeyRing
+    people: People, held: str, database: Databases, keys: KeyRing, shredding_folder: Path
 ) -> None:
     assert people["rosa"].post("/v1/rewraps").status_code == 202
     refused(database, "request", "UPDATE ticket SET payload_wrapped_key = '\\x00'", "key rotation alone")
-    new = KeyRing(bytes(range(1, 33)), old=[bytes(range(32))], index=bytes(range(32)))
+    shredding = FolderKeys(shredding_folder)
+    new = KeyRing(bytes(range(1, 33)), old=[bytes(range(32))], index=bytes(range(32)), shredding=shredding)
     RewrapJob(database.engine("control"), people.context.store, new).run()
     with transaction(database.engine("request")) as session:
         wrapped = session.scalar(text("SELECT payload_wrapped_key FROM ticket"))

@@ -217,9 +217,11 @@ def test_certificate_is_reissued_for_a_new_version_and_suspended_at_the_end(
 
 
 def shred(scenario: Scenario, people: People, ticket: str, thing: Any, *, remove: bool = True) -> None:
-    context, database = people.context, scenario.database.engine("request")
+    context, database = people.control, people.control.database
     with transaction(database) as session:
         retention_service.shred_key(session, context.store, context.keys, ticket, thing)
+    with transaction(database) as session:
+        retention_service.destroy_retired_keys(session, context.keys)
     if remove:
         with transaction(database) as session:
             retention_service.delete_objects(session, context.store, MODEL)
@@ -280,7 +282,7 @@ def test_suspended_certificate_names_destroyed_material(
     assert scenario.statement(ticket)["certificate"]["number"] == 2
     shred(scenario, people, ticket, "payload")
     with transaction(database.engine("refit")) as session:
-        ticket_fits.destroy_fits_of_closed_tickets(session, MODEL)
+        ticket_fits.retire_fits_of_closed_tickets(session, MODEL)
     for _ in range(3):
         scenario.run_jobs()
     statement = scenario.statement(ticket)

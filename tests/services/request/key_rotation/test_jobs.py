@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from services.request.key_rotation.jobs import RewrapJob
 from services.request.retention import service as retention_service
 from shared.core.config import Settings
 from shared.crypto.keyring import KeyRing
+from shared.crypto.shredding_keys import FolderKeys
 from shared.db.models.erasers import EraserVersion
 from shared.db.models.tickets import Ticket
 from shared.db.session import transaction
@@ -26,7 +28,12 @@ from tests.support.databases import Databases
 from tests.support.workers import Worker
 
 OLD, NEW = bytes(range(32)), bytes(range(1, 33))
-ROTATED = KeyRing(NEW, old=[OLD], index=OLD)
+
+
+@pytest.fixture
+def rotated(shredding_folder: Path) -> KeyRing:
+    """The key ring of a process that has the new key."""
+    return KeyRing(NEW, old=[OLD], index=OLD, shredding=FolderKeys(shredding_folder))
 
 
 @pytest.fixture
@@ -47,8 +54,8 @@ def tickets(people: People, worker: Worker, ticket_body: dict[str, Any], databas
 
 
 @pytest.fixture
-def rewrapper(database: Databases, store: LocalStore) -> RewrapJob:
-    return RewrapJob(database.engine("control"), store, ROTATED)
+def rewrapper(database: Databases, store: LocalStore, rotated: KeyRing) -> RewrapJob:
+    return RewrapJob(database.engine("control"), store, rotated)
 
 
 def to_the_end(rewrapper: RewrapJob) -> int:
@@ -66,7 +73,13 @@ def opened(database: Databases, store: LocalStore, ring: KeyRing, ticket: str) -
 
 
 def test_rotation_rewraps_every_key_and_frees_the_old_one(
-    people: People, tickets: list[str], rewrapper: RewrapJob, database: Databases, store: LocalStore
+    people: People,
+    tickets: list[str],
+    rewrapper: RewrapJob,
+    database: Databases,
+    store: LocalStore,
+    keys: KeyRing,
+    shredding_folder: Path,
 ) -> None:
     before = {key: store.get(key) for key in store.list("payloads/")}
     assert people["olivia"].post("/v1/rewraps").status_code == 403
@@ -80,11 +93,11 @@ def test_rotation_rewraps_every_key_and_frees_the_old_one(
     assert rotation["in_use"] == {new: rotation["total"]}
     assert rotation["before"] == {old: rotation["total"]}
     assert (rotation["rewrapped"], rotation["unreadable"], rotation["passes"]) == (rotation["total"], [], 2)
-    alone = KeyRing(NEW, index=OLD)
+    alone = KeyRing(NEW, index=OLD, shredding=FolderKeys(shredding_folder))
     for ticket in tickets:
         assert b"Mara" in opened(database, store, alone, ticket)
         with pytest.raises(IntegrityFailure):
-            opened(database, store, KeyRing(OLD), ticket)
+            opened(database, store, keys, ticket)
     assert {key: store.get(key) for key in store.list("payloads/")} == before
     with transaction(database.engine("admin")) as session:
         [version] = session.query(EraserVersion).all()
@@ -99,7 +112,13 @@ def ring_name(ring: KeyRing) -> str:
 
 
 def test_interrupted_rotation_goes_on_where_it_was(
-    people: People, tickets: list[str], database: Databases, store: LocalStore, monkeypatch: pytest.MonkeyPatch
+    people: People,
+    tickets: list[str],
+    database: Databases,
+    store: LocalStore,
+    monkeypatch: pytest.MonkeyPatch,
+    rotated: KeyRing,
+    shredding_folder: Path,
 ) -> None:
     monkeypatch.setattr(jobs, "BATCH", 1)
     people["rosa"].post("/v1/rewraps")
@@ -113,18 +132,19 @@ def test_interrupted_rotation_goes_on_where_it_was(
                 raise KeysUnavailable("away")
             return super().rewrap(wrapped_key)
 
-    flaky = RewrapJob(database.engine("control"), store, Away(NEW, old=[OLD], index=OLD))
+    away = Away(NEW, old=[OLD], index=OLD, shredding=FolderKeys(shredding_folder))
+    flaky = RewrapJob(database.engine("control"), store, away)
     with pytest.raises(KeysUnavailable):
         to_the_end(flaky)
     done = people["rosa"].get("/v1/rewraps").json()["items"][0]
     assert (done["rewrapped"], done["done"], done["state"]) == (2, 2, "running")
-    to_the_end(RewrapJob(database.engine("control"), store, ROTATED))  # another process
+    to_the_end(RewrapJob(database.engine("control"), store, rotated))  # another process
     rotation = people["rosa"].get("/v1/rewraps").json()["items"][0]
     assert (rotation["state"], rotation["rewrapped"]) == ("finished", rotation["total"])
 
 
 def test_destroyed_key_stays_destroyed_and_unreadable_key_is_named(
-    people: People, tickets: list[str], rewrapper: RewrapJob, database: Databases, store: LocalStore
+    people: People, tickets: list[str], database: Databases, store: LocalStore, shredding_folder: Path
 ) -> None:
     people["adam"].post(f"/v1/tickets/{tickets[1]}/withdraw", {"note": "no"})
     with transaction(database.engine("admin")) as session:
@@ -142,7 +162,8 @@ def test_destroyed_key_stays_destroyed_and_unreadable_key_is_named(
             return super().rewrap(wrapped_key)
 
     people["rosa"].post("/v1/rewraps")
-    to_the_end(RewrapJob(database.engine("control"), store, Slow(NEW, old=[OLD], index=OLD)))
+    slow = Slow(NEW, old=[OLD], index=OLD, shredding=FolderKeys(shredding_folder))
+    to_the_end(RewrapJob(database.engine("control"), store, slow))
     rotation = people["rosa"].get("/v1/rewraps").json()["items"][0]
     assert rotation["unreadable"] == [f"ticket/{tickets[2]}"]
     with transaction(database.engine("request")) as session:
@@ -160,12 +181,14 @@ def test_destroyed_key_stays_destroyed_and_unreadable_key_is_named(
 
 def test_old_key_without_index_key_is_refused_and_command_reports_rotation(
     people: People, tickets: list[str], database: Databases, store: LocalStore, listening: Callable[[Any], str],
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, shredding_folder: Path,
 ) -> None:  # fmt: skip
     text_old, text_new = (base64.b64encode(key).decode() for key in (OLD, NEW))
     with pytest.raises(BadInput, match="LACUNA_INDEX_KEY"):
         KeyRing.from_settings(Settings(kek=text_new, old_keks=text_old))
-    ring = KeyRing.from_settings(Settings(kek=text_new, old_keks=f"{text_old}, ", index_key=text_old))
+    folder = str(shredding_folder)
+    settings = Settings(kek=text_new, old_keks=f"{text_old}, ", index_key=text_old, shredding_keys=folder)
+    ring = KeyRing.from_settings(settings)
     assert (ring.current_wrapping_key(), ring.secret("x")) == (ring_name(KeyRing(NEW)), KeyRing(OLD).secret("x"))
     monkeypatch.setenv("LACUNA_URL", listening(build(people.context)))
     monkeypatch.setenv("LACUNA_KEY", people.keys["rosa"])

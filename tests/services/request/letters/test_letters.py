@@ -13,6 +13,7 @@ from services.cli.main import app
 from services.request.app import build
 from services.request.context import AppContext
 from services.request.letters import service as letters_service
+from services.request.retention import service as retention_service
 from shared.core.clock import utc_now
 from shared.core.config import ControllerSettings
 from shared.crypto.keyring import KeyRing
@@ -242,6 +243,9 @@ def test_letter_is_destroyed_when_its_time_is_over_and_never_changed(
     assert people["ada"].get(f"{path}/letters").json()["items"][0]["destroyed_at"] is not None
     with transaction(control.database) as session:
         assert session.query(Letter).one().sealed is None
+        assert retention_service.destroy_retired_keys(session, keys) == 1
+        kinds = session.scalars(text("SELECT kind FROM log_leaf WHERE kind ~ '^letter' ORDER BY id")).all()
+    assert kinds == ["letter.recorded", "letter.shredding_begun", "letter.destroyed"]
 
 
 def test_command_line_writes_and_records_letters(

@@ -1,0 +1,56 @@
+"""Background job: have the S3 server drop deleted objects from its files, where it is told how.
+
+Without their keys these bytes open nothing. Many S3 servers free them by themselves, sooner or later; the private one
+of a local stack does not, and LACUNA_S3_COMPACT is the command for it.
+"""
+
+import logging
+import subprocess
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Engine, func, select
+
+from shared.db.models.tickets import Disposal, RetiredKey
+from shared.db.session import transaction
+from shared.errors import StoreUnavailable
+
+logger = logging.getLogger(__name__)
+AT_MOST_EVERY_S: Final = 60.0
+PATIENCE_S: Final = 600.0
+
+
+@dataclass
+class Compactor:
+    """Runs `command` once after the start and then after objects were destroyed; nothing where there is no command."""
+
+    database: Engine
+    command: str
+    _seen: datetime | None = None
+    _done_at: float | None = None
+
+    def run(self) -> float | None:
+        """Compact where something was destroyed since the last time; after how many seconds to look again.
+
+        Raises StoreUnavailable where the command fails; it is run again then.
+        """
+        if not self.command:
+            return None
+        if self._done_at is not None and (early_s := self._done_at + AT_MOST_EVERY_S - time.monotonic()) > 0:
+            return early_s
+        with transaction(self.database) as session:
+            columns = (RetiredKey.destroyed_at, Disposal.removed_at)
+            times = [session.scalar(select(func.max(column))) for column in columns]
+        newest = max((at for at in times if at is not None), default=None)
+        if newest is None or newest == self._seen:
+            return None
+        self._done_at = time.monotonic()
+        try:
+            subprocess.run(["/bin/sh", "-c", self.command], check=True, capture_output=True, timeout=PATIENCE_S)
+        except (subprocess.SubprocessError, OSError) as exc:
+            raise StoreUnavailable(f"LACUNA_S3_COMPACT failed ({type(exc).__name__}).") from exc
+        self._seen = newest
+        logger.info("the object store dropped deleted objects from its files")
+        return None
