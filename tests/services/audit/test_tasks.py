@@ -1,6 +1,8 @@
 """Audits on the demo model: an empty version, an altered one, and one that was made with an operator's retain set."""
 
 import json
+import random
+import secrets
 from typing import Any
 
 import pytest
@@ -52,12 +54,15 @@ def test_operator_set_is_asked_in_sample_and_held_out(harness: RefitHarness) -> 
     assert not any(person.subject.names[0] in json.dumps(report) for person in people)
 
 
-def test_each_ticket_has_a_row_and_an_eraser_with_a_hole_fails_naming_it(harness: RefitHarness) -> None:
+def test_each_ticket_has_a_row_and_an_eraser_with_a_hole_fails_naming_it(
+    harness: RefitHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In the second version the first ticket is unchanged, and asked less; nothing that a row says names anybody.
 
     A ticket that the eraser does not cover is the hole. It counts as unchanged, so that the few questions have to find
     it; the other ticket passes all the same.
     """
+    monkeypatch.setattr(secrets, "choice", random.Random(1).choice)  # which attacks are drawn depends on the id
     people = harness.reference.of("forgettable")
     first = harness.file_and_approve(people[0])
     harness.refit()
