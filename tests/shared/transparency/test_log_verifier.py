@@ -120,7 +120,7 @@ def test_history_forked_with_the_right_key_is_detected_with_an_earlier_checkpoin
         "DELETE FROM log_checkpoint",
     )
     store.delete(NEWEST_CHECKPOINT)
-    Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME).run_once()
+    Sequencer(database.engine("control"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME).run_once()
     assert "9 leaves are those that were signed" in check()
     assert check(kept).startswith(
         "Among leaves 0 to 6 the log is not what the checkpoint that you kept at 7 leaves says"
