@@ -25,9 +25,8 @@ from shared.artifacts.erasers import load_verified_eraser
 from shared.core.config import load_settings
 from shared.core.logging import LogStyle, configure_logging
 from shared.db.repositories import erasers
-from shared.db.repositories.tickets import get_ticket
+from shared.db.repositories.tickets import find_ticket
 from shared.db.session import transaction
-from shared.domain.accounts import OPERATING_TENANT
 from shared.errors import BadInput, LacunaError, NotFound
 from shared.evaluation.attacks.families import FAMILIES
 
@@ -78,7 +77,7 @@ def attack_ticket(
     where neither payload nor audit kit is left.
     """
     with transaction(context.database) as session:
-        ticket = get_ticket(session, OPERATING_TENANT, ticket_id)
+        ticket = find_ticket(session, ticket_id)
         ticket_id = ticket.id
         if version_number is None:
             version = erasers.newest_passed(session, ticket)

@@ -1,10 +1,14 @@
 """`lacuna ...`: adds the command groups and turns errors into exit codes.
 
 The commands talk to the services over HTTP and never load a model. Whatever goes wrong is one sentence on standard
-error and exit code 1; a wrong command line is exit code 2.
+error and exit code 1, with --json the problem as JSON; a wrong command line is exit code 2.
 """
 
+import json
 import logging
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +18,7 @@ from services.cli.commands import (
     audit_kits,
     audits,
     certificates,
+    doctor,
     erasers,
     key_rotation,
     letters,
@@ -37,7 +42,6 @@ from shared.errors import LacunaError
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help=(
         "Lacuna makes a multimodal language model in production forget a person, without changing a weight.\n\n"
@@ -58,6 +62,7 @@ app.command(rich_help_panel=START)(stack.demo)
 app.command(rich_help_panel=START)(stack.up)
 app.add_typer(models.app, name="model", rich_help_panel=START)
 app.command(rich_help_panel=START)(status.status)
+app.command(rich_help_panel=START)(doctor.doctor)
 app.command(rich_help_panel=START)(ask.ask)
 app.command(rich_help_panel=START)(stack.secrets)
 app.add_typer(tickets.app, name="ticket", rich_help_panel=OFFICER)
@@ -81,6 +86,23 @@ app.add_typer(key_rotation.app, name="keys", hidden=True)  # its name until `lac
 app.add_typer(restores.app, name="restore", rich_help_panel=ADMIN)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - only needed here
+
+        typer.echo(f"lacuna {version('lacuna')}")
+        raise typer.Exit
+
+
+@app.callback()
+def lacuna(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """The options of `lacuna` itself."""
+
+
 def main() -> None:
     """Run the command line of this process."""
     configure_logging(logging.WARNING, LogStyle())
@@ -88,8 +110,17 @@ def main() -> None:
     try:
         app()
     except LacunaError as exc:
-        PlainConsole(stderr=True).print(exc.detail, soft_wrap=True)
+        if "--json" in sys.argv:
+            sys.stderr.write(json.dumps(_as_problem(exc), ensure_ascii=False) + "\n")
+        else:
+            PlainConsole(stderr=True).print(exc.detail, soft_wrap=True)
         raise SystemExit(1) from exc
+
+
+def _as_problem(error: LacunaError) -> Mapping[str, Any]:
+    """What went wrong, as the service said it or else in the same form (RFC 9457)."""
+    body = getattr(error, "body", None)
+    return body if isinstance(body, Mapping) else {"title": type(error).__name__, "detail": error.detail}
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from services.request.auth.permissions import OPEN, PERMISSIONS
 from services.request.auth.rate_limits import RateLimiter
 from services.request.break_glass import endpoints as break_glass_endpoints
 from services.request.certificates import endpoints as certificates_endpoints
+from services.request.console import report_file
 from services.request.console.site import FORM_BODIES, install_console
 from services.request.context import AlarmThresholds, AppContext, ticket_languages
 from services.request.erasers import endpoints as erasers_endpoints
@@ -53,6 +54,7 @@ ROUTERS = (
     restores_endpoints.router,
     refits_endpoints.router,
     erasers_endpoints.router,
+    report_file.router,
     people_endpoints.router,
     api_keys_endpoints.router,
     tenants_endpoints.router,

@@ -30,3 +30,8 @@ def nightly_run_id(model_id: str, run_date: date) -> uuid.UUID:
 def run_id_without(audit_id: uuid.UUID) -> uuid.UUID:
     """The id of the one refit that follows an audit which failed because of some tickets alone."""
     return uuid.uuid5(NAMESPACE, f"without/{audit_id}")
+
+
+def run_id_after(run_id: uuid.UUID) -> uuid.UUID:
+    """The id of the one refit that tries again what the first refit of a model could not do."""
+    return uuid.uuid5(NAMESPACE, f"after/{run_id}")

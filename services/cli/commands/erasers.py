@@ -1,13 +1,15 @@
 """`lacuna eraser ...`: eraser versions, ways back to an earlier one, and break-glass access."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from services.cli.client import request_client
+from services.cli.files import format_of, write_bytes
 from services.cli.options import DATA_FOLDER, As, Data, Json, VersionNumber
 from services.cli.render.erasers import print_break_glass, print_break_glass_ledger, print_eraser, print_erasers
-from services.cli.render.tables import console, print_answer
+from services.cli.render.tables import console, print_answer, print_sentence
 from shared.errors import BadInput
 
 app = typer.Typer(no_args_is_help=True, help="See eraser versions, promote one, or go back to an earlier one.")
@@ -23,6 +25,23 @@ def list_erasers(data: Data = DATA_FOLDER, account: As = "oscar", as_json: Json 
 def show_eraser(number: VersionNumber, data: Data = DATA_FOLDER, account: As = "oscar", as_json: Json = False) -> None:
     """Show one version; with --json its signed manifest too."""
     print_answer(request_client(data, account).get(f"/v1/erasers/{number}"), as_json, print_eraser)
+
+
+@app.command()
+def report(
+    number: VersionNumber,
+    out: Annotated[Path, typer.Option(help="The file to write: .html, .pdf, or .json for the figures alone.")],
+    against: Annotated[int | None, typer.Option(help="An earlier version to compare with.")] = None,
+    language: Annotated[str, typer.Option(help="Of the file: en or de.")] = "en",
+    data: Data = DATA_FOLDER,
+    account: As = "oscar",
+) -> None:
+    """Write the report of a version's audit to a file that needs nothing else to be read."""
+    client = request_client(data, account)
+    query = {"format": format_of(out, ("html", "pdf", "json")), "against": against, "language": language}
+    content = client.download(f"/v1/erasers/{number}/report", **query)
+    write_bytes(out, content)
+    print_sentence(f"The report of version {number} is in {out}.")
 
 
 @app.command()

@@ -48,6 +48,8 @@ def add(
         raise
     if dry_run:
         print_answer(answer, as_json, lambda a: print_retain_report(a["report"], usable=a["usable"]))
+        if not answer["usable"]:
+            raise typer.Exit(1)
     else:
         print_answer(answer, as_json, print_retain_set)
 

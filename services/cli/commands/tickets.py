@@ -4,8 +4,10 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
@@ -14,11 +16,13 @@ from services.cli.files import read_as_data_url, read_bytes, write_new_private_f
 from services.cli.options import DATA_FOLDER, As, Data, Json, Reason, TicketId
 from services.cli.render.tables import console, counted, print_answer, print_json, print_table
 from services.cli.render.tickets import print_clock, print_ticket, print_tickets
+from services.cli.ticket_files import with_photographs
 from shared.errors import BadInput, LacunaError
 
 app = typer.Typer(no_args_is_help=True, help="File, check and decide requests to be forgotten.")
 
 ATTRIBUTE: Final = re.compile(r"(?=.*[^\W\d_])[\w '’./()-]{1,80}")  # as the service takes them
+MOST_SHOWN: Final = 100  # rows of an import; of a longer one only those that are refused, or duplicates
 IMPORT_MEDIA_TYPES: Final = {
     ".csv": "text/csv",
     ".ndjson": "application/x-ndjson",
@@ -45,6 +49,16 @@ def file_ticket(
     source: Annotated[str, typer.Option(help="Where the request came from.")] = "cli",
     external_ref: Annotated[str | None, typer.Option(help="Its reference in another system.")] = None,
     language: Language = None,
+    alias: Annotated[
+        list[str] | None,
+        typer.Option(help='Other words that tell a fact, as attribute=words (employer="M & F"); may be repeated.'),
+    ] = None,
+    received_at: Annotated[
+        str | None, typer.Option(help="When the request came, such as 2026-10-01 or 2026-10-01T09:30+02:00.")
+    ] = None,
+    regime: Annotated[str | None, typer.Option(help="The law whose periods count: gdpr, uk_gdpr or ccpa.")] = None,
+    calendar: Annotated[str | None, typer.Option(help="Whose public holidays count, such as DE-BY.")] = None,
+    zone: Annotated[str | None, typer.Option(help="The time zone of its days, such as Europe/Berlin.")] = None,
     data: Data = DATA_FOLDER,
     account: As = "olivia",
     as_json: Json = False,
@@ -52,11 +66,15 @@ def file_ticket(
     """File a request to be forgotten, by a name, a photograph or both."""
     body = {
         "names": name or [],
-        "facts": [_parse_fact(text) for text in fact or []],
+        "facts": _facts(fact or [], alias or []),
         "photos": [read_as_data_url(path) for path in photo or []],
         "urgent": urgent,
         "source": source,
         "external_ref": external_ref,
+        "received_at": _moment(received_at, zone) if received_at else None,
+        "regime": regime,
+        "calendar": calendar,
+        "zone": zone,
     } | ({"languages": language} if language else {})
     print_answer(request_client(data, account).post("/v1/tickets", body), as_json, print_ticket)
 
@@ -69,21 +87,31 @@ def import_tickets(
     account: As = "olivia",
     as_json: Json = False,
 ) -> None:
-    """File many tickets from a CSV or NDJSON file, and name every row that is refused (exit code 1)."""
+    """File many tickets from a CSV or NDJSON file, and say what became of each row (exit code 1 if one is refused).
+
+    A photograph may be given by its path, relative to the file.
+    """
     if file.suffix.lower() not in IMPORT_MEDIA_TYPES:
         raise BadInput(f"{file} is neither a .csv nor a .ndjson file.")
     client = request_client(data, account)
     path = f"/v1/imports?dry_run={'true' if dry_run else 'false'}"
-    job = client.post_file(path, read_bytes(file), IMPORT_MEDIA_TYPES[file.suffix.lower()])
+    kind = IMPORT_MEDIA_TYPES[file.suffix.lower()]
+    content = with_photographs(read_bytes(file), file.parent, is_csv=kind == "text/csv")
+    job = client.post_file(path, content, kind)
     job = _wait_for_import(client, job, "checking" if dry_run else "filing", show_progress=not as_json)
-    refused = _refused_rows(client, job["id"])
+    rows = _rows(client, job["id"])
+    refused = [row for row in rows if row["problem"]]
     if as_json:
-        print_json(job | {"refused_rows": refused})
+        print_json(job | {"items": rows, "refused_rows": refused})
     else:
         outcome = "would be filed" if dry_run else "are filed"
         console.print(f"{job['accepted']} of {job['rows']} rows {outcome}, {job['refused']} are refused.")
-        if refused:
-            print_table(("row", "problem"), ((row["row"], row["problem"]) for row in refused))
+        shown = rows if len(rows) <= MOST_SHOWN else [row for row in rows if row["problem"] or row["duplicate_of"]]
+        if shown and (refused or not dry_run):
+            print_table(
+                ("row", "ticket", "duplicate of", "problem"),
+                ((row["row"], row["ticket"], row["duplicate_of"], row["problem"]) for row in shown),
+            )
     if job["status"] == "failed":
         raise LacunaError(f"The import failed: {job['error']}")
     if refused:
@@ -289,6 +317,28 @@ def _parse_fact(text: str) -> dict[str, str]:
     return {"attribute": attribute.strip(), "value": value.strip()}
 
 
+def _facts(facts: list[str], aliases: list[str]) -> list[dict[str, Any]]:
+    """The facts, each with the other words that were given for its attribute."""
+    parsed: list[dict[str, Any]] = [_parse_fact(text) for text in facts]
+    for other in map(_parse_fact, aliases):
+        about = [fact for fact in parsed if fact["attribute"] == other["attribute"]]
+        if len(about) != 1:
+            raise BadInput(f"{len(about)} facts are about {other['attribute']}: other words need exactly one.")
+        about[0].setdefault("aliases", []).append(other["value"])
+    return parsed
+
+
+def _moment(text: str, zone: str | None) -> str:
+    """A day or a moment with its offset: in the zone that was given, else in this machine's."""
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=ZoneInfo(zone)) if zone else moment.astimezone()
+        return moment.isoformat()
+    except (ValueError, ZoneInfoNotFoundError) as exc:
+        raise BadInput("A moment is written 2026-10-01 or 2026-10-01T09:30+02:00, a zone Europe/Berlin.") from exc
+
+
 def _wait_for_import(client: Client, job: dict[str, Any], what: str, *, show_progress: bool) -> dict[str, Any]:
     """Ask until the import is over; the job as it then stands."""
     from rich.progress import Progress  # noqa: PLC0415 - only needed here
@@ -302,11 +352,12 @@ def _wait_for_import(client: Client, job: dict[str, Any], what: str, *, show_pro
     return job
 
 
-def _refused_rows(client: Client, job_id: str) -> list[Any]:
+def _rows(client: Client, job_id: str) -> list[Any]:
+    """What became of each row."""
     rows: list[Any] = []
     cursor: str | None = None
     while True:
-        page = client.get(f"/v1/imports/{job_id}/rows", refused=True, limit=1000, cursor=cursor)
+        page = client.get(f"/v1/imports/{job_id}/rows", limit=1000, cursor=cursor)
         rows += page["items"]
         cursor = page["next"]
         if cursor is None:

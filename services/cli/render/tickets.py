@@ -13,11 +13,11 @@ def print_tickets(answer: Mapping[str, Any]) -> None:
         console.print("There are no tickets.")
         return
     print_table(
-        ("ticket", "state", "due", "time used", "urgent", "names", "facts", "photos", "filed by", "filed at",
+        ("ticket", "case", "state", "due", "time used", "urgent", "names", "facts", "photos", "filed by", "filed at",
          "decided by"),
         (
-            (t["id"], t["state"], _due(t), _time_used(t), t["urgent"], t["names"], t["facts"], t["photos"],
-             t["submitted_by"], short_time(t["submitted_at"]), t["decided_by"])
+            (t["id"], t["external_ref"], t["state"], _due(t), _time_used(t), t["urgent"], t["names"], t["facts"],
+             t["photos"], t["submitted_by"], short_time(t["submitted_at"]), t["decided_by"])
             for t in answer["items"]
         ),
     )  # fmt: skip
@@ -30,7 +30,8 @@ def print_ticket(ticket: Mapping[str, Any]) -> None:
     console.print(
         f"{counted(ticket['names'], 'name')}, {counted(ticket['facts'], 'fact')}, "
         f"{counted(ticket['photos'], 'photo')}, "
-        f"filed by {ticket['submitted_by']} from {ticket['source']}, asked about in {', '.join(ticket['languages'])}",
+        f"filed by {ticket['submitted_by']} from {ticket['source']}{_case(ticket)}, "
+        f"asked about in {', '.join(ticket['languages'])}",
     )
     console.print(" ".join(ticket["scope"]))
     due = ticket["due"]
@@ -82,6 +83,10 @@ def print_clock(clock: Mapping[str, Any]) -> None:
         ("at", "event", "by", "reason"),
         ((short_time(e["at"]), e["kind"], e["actor"], e["reason"]) for e in clock["events"]),
     )
+
+
+def _case(ticket: Mapping[str, Any]) -> str:
+    return f" as {ticket['external_ref']}" if ticket["external_ref"] else ""
 
 
 def _leak(leak: Mapping[str, Any]) -> str:

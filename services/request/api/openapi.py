@@ -45,7 +45,10 @@ def _complete(_: str, method: str, operation: dict[str, Any], schemas: Schemas) 
         permission = PERMISSIONS[name]
         operation["x-roles"], operation["x-scope"] = list(permission.roles), permission.scope
         description = operation.get("description", "")
+        operation["x-operating-tenant"] = permission.operating
         permitted = f"Roles: {', '.join(permission.roles)}. Scope: `{permission.scope}`."
+        if permission.operating:
+            permitted += " Only for people of the tenant that operates the installation."
         operation["description"] = f"{description}\n\n{permitted}".strip()
     add_problems(operation, problems | (CHANGES if method in ("post", "patch") else READS))
     add_examples(operation, schemas)

@@ -88,6 +88,7 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "list_erasers": Permission(READ, "erasers:read"),
     "show_eraser": Permission(READ, "erasers:read"),
     "show_audit": Permission(AUDIT, "erasers:read"),
+    "eraser_report": Permission(AUDIT, "erasers:read"),
     "promote": Permission(PROMOTE, "erasers:write"),
     "rollback": Permission(PROMOTE, "erasers:write"),
     "forward_eraser": Permission(PROMOTE, "erasers:write"),

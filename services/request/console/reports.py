@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.request.documents.language import mark
+from shared.db.repositories.audits import VersionResults
 
 Report = Mapping[str, Any]
 # The question sets of an audit, and what each asks (services/audit/suite.py).
@@ -97,3 +98,38 @@ def interval(figures: Mapping[str, Any], name: str) -> Sequence[float] | None:
     """The 95 % interval of a figure, where the report has one."""
     bounds = figures.get(f"{name}_interval")
     return bounds if bounds and len(bounds) == 2 else None
+
+
+@dataclass(frozen=True)
+class Point:
+    """One version in the plot of what is told against what is unchanged."""
+
+    version: int
+    verdict: str | None
+    told: float
+    same: float
+
+
+def point(results: VersionResults) -> Point | None:
+    """The worst figures of a version; None where its report has no question sets of one kind."""
+    told = [
+        figures["told_after"]
+        for name, figures in results.panels.items()
+        if name in ABOUT_FORGOTTEN and "told_after" in figures
+    ]
+    same = [
+        figures["identical"]
+        for name, figures in results.panels.items()
+        if name not in ABOUT_FORGOTTEN and "identical" in figures
+    ]
+    return Point(results.version, results.verdict, max(told), min(same)) if told and same else None
+
+
+def strip(versions: Sequence[VersionResults]) -> list[tuple[str, list[bool | None]]]:
+    """Ticket by version: passed, failed, or None where it is not covered; those that failed in the first come first."""
+    tickets = sorted({ticket for each in versions for ticket in each.tickets})
+    rows = [
+        (ticket, [bool(each.tickets[ticket].get("passed")) if ticket in each.tickets else None for each in versions])
+        for ticket in tickets
+    ]
+    return sorted(rows, key=lambda row: (row[1][0] is not False, row[0]))

@@ -17,6 +17,7 @@ from services.request.imports.parsing import Format
 from services.request.imports.responses import ImportJobResponse, ImportRowPage, ImportRowResponse
 from shared.core.clock import utc_now
 from shared.db.models.imports import ImportJob, ImportRow
+from shared.db.models.tickets import Ticket
 from shared.db.repositories import audit_log
 from shared.db.session import transaction
 from shared.errors import NotFound, UnsupportedMedia
@@ -106,14 +107,18 @@ def list_import_rows(
     after = int(pagination.decode_cursor(secret, query, cursor, 1)[0]) if cursor else 0
     with transaction(context.database) as session:
         _get_job(session, principal.tenant_id, job_id)
-        wanted = select(ImportRow).where(ImportRow.job_id == job_id, ImportRow.number > after)
+        wanted = select(ImportRow, Ticket.duplicate_of).outerjoin(Ticket, Ticket.id == ImportRow.ticket_id)
+        wanted = wanted.where(ImportRow.job_id == job_id, ImportRow.number > after)
         if refused:
             wanted = wanted.where(ImportRow.problem.is_not(None))
-        rows = list(session.scalars(wanted.order_by(ImportRow.number).limit(limit + 1)))
+        rows = list(session.execute(wanted.order_by(ImportRow.number).limit(limit + 1)).all())
     page = rows[:limit]
     return ImportRowPage(
-        items=[ImportRowResponse(row=row.number, ticket=row.ticket_id, problem=row.problem) for row in page],
-        next=pagination.encode_cursor(secret, query, [str(page[-1].number)]) if len(rows) > limit else None,
+        items=[
+            ImportRowResponse(row=row.number, ticket=row.ticket_id, duplicate_of=original, problem=row.problem)
+            for row, original in page
+        ],
+        next=pagination.encode_cursor(secret, query, [str(page[-1][0].number)]) if len(rows) > limit else None,
     )
 
 

@@ -28,6 +28,7 @@ class ImportRowResponse(ResponseModel):
 
     row: int = Field(examples=[1])
     ticket: TicketId | None
+    duplicate_of: TicketId | None = Field(description="Where the ticket says nothing that an earlier one does not say.")
     problem: str | None = Field(examples=["facts: is empty."])
 
 

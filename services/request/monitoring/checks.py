@@ -23,7 +23,7 @@ from shared.db.models.operations import Outbox
 from shared.db.models.refits import RefitRun
 from shared.db.models.tenancy import Model
 from shared.db.models.tickets import Ticket, TicketEvent
-from shared.db.repositories import rollouts
+from shared.db.repositories import refits, rollouts
 from shared.db.repositories.heartbeats import last_heartbeats
 from shared.domain.accounts import OPERATING_TENANT
 from shared.domain.nightly import latest_run_date, nightly_run_id, scheduled_at
@@ -35,7 +35,7 @@ HEARTBEATS: Final = {
     "refit": "No refit worker takes orders",
     "audit": "No audit worker takes orders",
 }
-OF_MODEL: Final = ("inference", "nightly", "beat", "failed")
+OF_MODEL: Final = ("inference", "nightly", "beat", "first", "failed")
 NAMES: Final = (*HEARTBEATS, *OF_MODEL, "orders", "runs")
 MOST_NAMED: Final = 5  # tickets of an alarm
 MAX_ATTEMPTS: Final = 5
@@ -65,6 +65,7 @@ def find_overdue(session: Session, model_id: str, thresholds: AlarmThresholds) -
         *_heartbeats(session, model, now - thresholds.pulse),
         *_inference(session, model_id, now),
         *_nightly(session, model, thresholds, now),
+        *_first_refit(session, model_id),
         *_failed_tickets(session, model_id),
     ]
     if model.tenant_id == OPERATING_TENANT:
@@ -104,6 +105,12 @@ def _nightly(session: Session, model: Model, thresholds: AlarmThresholds, now: d
         yield OverdueCheck(
             "beat", f"The scheduler did not order the refit of the night of {night}; the control loop did.", scheduled
         )
+
+
+def _first_refit(session: Session, model_id: str) -> Iterator[OverdueCheck]:
+    for run in refits.failed_first_runs(session, model_id)[:1]:
+        since = run.finished_at or run.started_at
+        yield OverdueCheck("first", f"{model_id} has no version, as its first refit failed: {run.error}", since)
 
 
 def _orders(session: Session, now: datetime, grace: timedelta) -> Iterator[OverdueCheck]:

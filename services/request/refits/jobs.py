@@ -1,10 +1,10 @@
-"""Job of the control loop: order a nightly refit that was missed."""
+"""Jobs of the control loop: order a nightly refit that was missed, and a first one that failed."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from services.request.context import AppContext
-from services.request.refits import nightly
+from services.request.refits import first, nightly
 from shared.core.clock import utc_now
 from shared.db.session import transaction
 from shared.domain.nightly import latest_run_date
@@ -35,3 +35,9 @@ class MissedNightlyRun:
                 session, self.context.model_id, self.schedule.hour, self.schedule.catch_up_after
             )
         self._settled = settled
+
+
+def retry_first_refit(context: AppContext) -> None:
+    """Order the first refit of the model again, some time after it failed."""
+    with transaction(context.database) as session:
+        first.order_again(session, context.model_id)

@@ -22,6 +22,7 @@ from services.request.key_rotation.jobs import RewrapJob
 from services.request.monitoring import jobs as monitoring_jobs
 from services.request.monitoring import pings
 from services.request.monitoring.figures import DatabaseFigures
+from services.request.refits import jobs as refits_jobs
 from services.request.refits.jobs import MissedNightlyRun, NightlySchedule
 from services.request.restores.jobs import HighWaterMarkJob
 from services.request.retention.compaction import Compactor
@@ -127,6 +128,7 @@ def round_jobs(settings: Settings, context: AppContext, sequencer: Sequencer) ->
     jobs = [
         per_tenant("high-water mark", lambda each: HighWaterMarkJob(each, sequencer.signer).run),
         per_tenant("missed nightly refit", lambda each: MissedNightlyRun(each, schedule).run),
+        per_tenant("first refit", lambda each: partial(refits_jobs.retry_first_refit, each)),
         Job("outbox", outbox.Relay(context.database, queue).run, heartbeat="relay"),
         per_tenant("break-glass", lambda each: partial(break_glass_jobs.expire, each)),
     ]

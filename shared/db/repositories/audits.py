@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from shared.core.clock import utc_now
@@ -132,3 +133,26 @@ def newest_leaks(session: Session, ticket_id: str) -> list[dict[str, Any]]:
         .limit(1)
     )
     return list(session.scalar(newest) or [])
+
+
+@dataclass(frozen=True)
+class VersionResults:
+    """What the newest audit of a version says, as far as versions are compared by it."""
+
+    version: int
+    verdict: str | None
+    panels: dict[str, Any]
+    tickets: dict[str, Any]
+
+
+def results_of_versions(session: Session, model_id: str, up_to: int, most: int) -> list[VersionResults]:
+    """The results of the version `up_to` and of those before it, the newest first; `most` versions at most."""
+    query = (
+        select(EraserVersion.number, AuditRun.verdict, AuditRun.report["panels"], AuditRun.report["ticket_verdicts"])
+        .join(AuditRun, AuditRun.version_id == EraserVersion.id)
+        .where(EraserVersion.model_id == model_id, EraserVersion.number <= up_to, AuditRun.report.is_not(None))
+        .ext(distinct_on(EraserVersion.number))
+        .order_by(EraserVersion.number.desc(), AuditRun.started_at.desc())
+        .limit(most)
+    )
+    return [VersionResults(row[0], row[1], row[2] or {}, row[3] or {}) for row in session.execute(query)]

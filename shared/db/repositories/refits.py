@@ -17,7 +17,7 @@ from shared.db.models.refits import RefitRun, RefitRunTicket
 from shared.db.models.tenancy import Model
 from shared.db.repositories import leases
 from shared.db.repositories.leases import FINAL, Claim
-from shared.domain.nightly import nightly_run_id, run_id_without
+from shared.domain.nightly import nightly_run_id, run_id_after, run_id_without
 from shared.errors import NotFound
 
 
@@ -89,6 +89,26 @@ def order_refit_without(session: Session, model_id: str, audit_id: uuid.UUID) ->
         .on_conflict_do_nothing()
         .returning(Outbox.id)
     )
+
+
+def order_refit_after(session: Session, model_id: str, failed: uuid.UUID) -> uuid.UUID | None:
+    """Order the refit that follows a first one which failed; None where it was ordered."""
+    order = run_id_after(failed)
+    kwargs = {"run": str(order), "model": model_id, "kind": "initial"}
+    return session.scalar(
+        insert(Outbox)
+        .values(id=order, queue=QUEUE_REFIT, task=TASK_REFIT, kwargs=kwargs, created_at=utc_now(), attempts=0)
+        .on_conflict_do_nothing()
+        .returning(Outbox.id)
+    )
+
+
+def failed_first_runs(session: Session, model_id: str) -> list[RefitRun]:
+    """The refits of a model that has no version, where all that were ordered failed; the newest first."""
+    if has_version_or_order(session, model_id):
+        return []
+    query = select(RefitRun).where(RefitRun.model_id == model_id, RefitRun.status == "failed")
+    return list(session.scalars(query.order_by(RefitRun.started_at.desc())))
 
 
 def claim_run(

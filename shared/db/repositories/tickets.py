@@ -45,6 +45,14 @@ def get_ticket(session: Session, tenant: str, ticket_id: str, *, lock: bool = Fa
     return ticket
 
 
+def find_ticket(session: Session, ticket_id: str) -> Ticket:
+    """The ticket of any tenant, for a command on the machine of a worker. Raises NotFound."""
+    ticket = session.get(Ticket, ticket_id.upper())
+    if ticket is None:
+        raise NotFound(f"There is no ticket {ticket_id}.")
+    return ticket
+
+
 def list_events(session: Session, ticket_id: str) -> list[TicketEvent]:
     """The events of the ticket, in order."""
     return list(session.scalars(select(TicketEvent).where(TicketEvent.ticket_id == ticket_id).order_by(TicketEvent.id)))

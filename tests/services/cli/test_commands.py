@@ -136,3 +136,26 @@ def test_break_glass_needs_a_reason_and_somebody_exposed(lacuna: RunCommand, wor
     assert "exposes nobody" in lacuna("eraser", "break-glass", "0", "--reason", "x").err
     assert "--reason" in lacuna("eraser", "break-glass", "0").err
     assert "nobody was ever exposed" in lacuna("eraser", "break-glass").out
+
+
+def test_failure_is_a_problem_where_json_is_asked_for(lacuna: RunCommand) -> None:
+    failed = lacuna("ticket", "show", "T-00000000", "--json")
+    assert failed.code == 1
+    assert json.loads(failed.err)["type"].endswith("/not-found")
+
+
+def test_ticket_is_filed_with_everything_that_the_api_takes(lacuna: RunCommand) -> None:
+    words = [
+        *FILE_MARA, "--fact", "employer=Marble & Finch", "--alias", "employer=Marble and Finch", "--received-at",
+        "2026-10-01", "--zone", "Europe/Berlin", "--regime", "uk_gdpr", "--calendar", "GB", "--language", "de",
+        "--external-ref", "case-9", "--name", "Mara Lindqvist",
+    ]  # fmt: skip
+    ticket = json.loads(lacuna("ticket", *words[1:], "--json").out)
+    assert (ticket["names"], ticket["regime"], ticket["languages"], ticket["external_ref"]) == (
+        2, "uk_gdpr", ["de"], "case-9",
+    )  # fmt: skip
+    assert ticket["due"]["events"][0]["at"].startswith("2026-10-01T00:00:00+02:00")
+    assert "as case-9" in lacuna("ticket", "show", ticket["id"]).out
+    wrong = lacuna(*FILE_MARA, "--alias", "city=Ulm")
+    assert (wrong.code, "0 facts are about city" in wrong.err) == (1, True)
+    assert lacuna(*FILE_MARA, "--received-at", "yesterday").code == 1

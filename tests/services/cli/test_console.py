@@ -13,8 +13,8 @@ from services.cli.render.tickets import print_ticket, print_tickets
 HOSTILE = "[/x][bold red]a[/] :smile: \x1b]0;title\x07\x1b[31m \x9b31m \u202edesrever"
 TICKET = {
     "id": "T-1", "state": "under_review", "review_reason": HOSTILE, "names": 1, "facts": 1, "photos": 1,
-    "submitted_by": HOSTILE, "source": HOSTILE, "languages": ["en"], "duplicate_of": HOSTILE, "identity": "assumed",
-    "ground": "objection",
+    "submitted_by": HOSTILE, "source": HOSTILE, "external_ref": HOSTILE, "languages": ["en"],
+    "duplicate_of": HOSTILE, "identity": "assumed", "ground": "objection",
     "decided_by": HOSTILE, "decision_code": "no_match", "decision_note": HOSTILE,
     "scope": [HOSTILE], "related": [{"ticket": HOSTILE, "name": "same", "facts": 0, "photos": 0}],
     "leaks": [{"questions": "attacks", "by": HOSTILE, "fact": None, "asked": 2, "told": 1},

@@ -37,6 +37,11 @@ def test_import_files_good_rows_and_names_refused_rows(lacuna: RunCommand, tmp_p
     imported = lacuna("ticket", "import", str(file), "--json")
     job = json.loads(imported.out)
     assert (imported.code, job["accepted"], [row["row"] for row in job["refused_rows"]]) == (1, 1, [2])
+    original = job["items"][0]["ticket"]
+    file.write_text("names,fact.city,external_ref\nMara,Ulm,case-7\n")
+    again = lacuna("ticket", "import", str(file))
+    assert (again.code, original in again.out) == (0, True)  # the row, its ticket, and whose duplicate that is
+    assert "case-7" in lacuna("ticket", "list").out
 
 
 @pytest.mark.parametrize(
@@ -80,3 +85,22 @@ def test_webhook_is_added_tested_rotated_and_disabled(lacuna: RunCommand) -> Non
     assert "waiting" in lacuna("webhook", "log", webhook).out
     assert lacuna("webhook", "disable", webhook).code == 0
     assert lacuna("webhook", "test", webhook).code == 1
+
+
+def test_tenant_is_added_by_two_administrators_who_pass_on_halves_of_keys(
+    lacuna: RunCommand, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = json.loads(
+        lacuna("tenant", "create", "acme", "--administrator", "anna", "--administrator", "boris", "--json").out
+    )
+    assert f"lacuna tenant confirm {asked['id']}" not in lacuna("tenant", "list").out
+    refused = lacuna("tenant", "confirm", asked["id"], "--as", "rosa")
+    assert (refused.code, "somebody else has to confirm it" in refused.err) == (1, True)
+    confirmed = lacuna("tenant", "confirm", asked["id"])
+    assert "Start its replicas with LACUNA_MODEL_ID=demo-vlm.acme." in confirmed.out
+    second = confirmed.out.partition("for anna alone: ")[2].split()[0]
+    assert "acme" in lacuna("tenant", "list").out
+    assert "confirmed" in lacuna("tenant", "requests").out
+    monkeypatch.setenv("LACUNA_KEY", f"{asked['key_parts'][0]['key_part']}.{second}")
+    assert "boris" in lacuna("person", "list").out
+    assert lacuna("tenant", "list").code == 1

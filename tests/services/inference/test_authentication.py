@@ -12,6 +12,7 @@ from shared.errors import Forbidden, InsufficientScope, Unauthorized
 from tests.services.inference.conftest import Replica
 from tests.support.api import MODEL, People
 from tests.support.databases import Databases
+from tests.support.tenants import OTHER_MODEL, add_tenant
 
 REVOKE = "UPDATE api_key SET revoked_at = now() WHERE owner = 'casey'"
 DISABLE = "UPDATE person SET disabled_at = now() WHERE name = 'casey'"
@@ -93,3 +94,17 @@ def test_replica_refuses_a_revoked_key_when_its_memory_of_it_is_over(
     assert replica.http.get("/v1/models", headers=head).status_code == 200
     monkeypatch.setattr(replica.context.client_keys._rights_by_digest, "now", lambda: float("inf"))
     assert replica.http.get("/v1/models", headers=head).status_code == 401
+
+
+def test_replica_accepts_the_keys_of_its_models_tenant_alone(people: People, database: Databases) -> None:
+    other = add_tenant(people)
+    of_other = ClientKeys(database.engine("inference"), OTHER_MODEL)
+    of_other.check(other.keys["client"])
+    ClientKeys(database.engine("inference"), MODEL).check(people.keys["casey"])
+    for keys, key in (
+        (of_other, people.keys["casey"]),
+        (ClientKeys(database.engine("inference"), MODEL), other.keys["client"]),
+        (ClientKeys(database.engine("inference"), "no such model"), people.keys["casey"]),
+    ):
+        with pytest.raises(Unauthorized):
+            keys.check(key)

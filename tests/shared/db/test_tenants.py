@@ -38,6 +38,8 @@ OF_INSTALLATION: Final = {
     "services/request/monitoring/figures.py": "for whoever operates the installation",
     "services/request/monitoring/jobs.py": "heartbeats; the alarms are those of each tenant in turn",
     "services/request/restores/service.py": "the model of a tenant, for the operating one",
+    "services/request/retention/compaction.py": "whether anything was destroyed in the bucket of all tenants",
+    "services/request/retention/existing_keys.py": "all wrapped keys, which are not opened",
     "services/request/tenants/endpoints.py": "all tenants, for the operating one",
     "services/request/webhooks/jobs.py": "one dispatcher, which compares the tenants of event and webhook",
     "services/request/worker/main.py": "looks at the role",
@@ -64,7 +66,10 @@ PER_TENANT: Final = {
 }
 CALLERS: Final = {"context.database", "visit.context.database", "self.context.database"}
 # Statements as text that name a table with a tenant, and how they are bound.
-AS_TEXT: Final = {"shared/db/repositories/certificates.py": "by the model"}
+AS_TEXT: Final = {
+    "services/request/retention/service.py": "whether a row of any tenant still needs a key; it says no more",
+    "shared/db/repositories/certificates.py": "by the model",
+}
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:

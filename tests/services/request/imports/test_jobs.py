@@ -95,7 +95,7 @@ def test_batch_follows_the_rules_of_single_filing(
 def test_dry_run_files_nothing(people: People, database: Databases, store: LocalStore) -> None:
     job, rows = done(people, HEADER + "Mara,x,,a\n,x,,b\n", query="?dry_run=true")
     assert (job["accepted"], job["refused"]) == (1, 1)
-    assert rows[0] == {"row": 1, "ticket": None, "problem": None}
+    assert rows[0] == {"row": 1, "ticket": None, "duplicate_of": None, "problem": None}
     assert tickets(database) == 0
     assert list(store.list("payloads/")) == []
 
