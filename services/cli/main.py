@@ -18,6 +18,7 @@ from services.cli.commands import (
     audit_kits,
     audits,
     certificates,
+    doctor,
     erasers,
     key_rotation,
     letters,
@@ -61,6 +62,7 @@ app.command(rich_help_panel=START)(stack.demo)
 app.command(rich_help_panel=START)(stack.up)
 app.add_typer(models.app, name="model", rich_help_panel=START)
 app.command(rich_help_panel=START)(status.status)
+app.command(rich_help_panel=START)(doctor.doctor)
 app.command(rich_help_panel=START)(ask.ask)
 app.command(rich_help_panel=START)(stack.secrets)
 app.add_typer(tickets.app, name="ticket", rich_help_panel=OFFICER)

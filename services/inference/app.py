@@ -17,6 +17,7 @@ from services.inference import openapi
 from services.inference.active_eraser import ActiveEraser
 from services.inference.admission import Admission
 from services.inference.authentication import ClientKeys, WrongKeys
+from services.inference.client_limits import ClientLimits
 from services.inference.context import ContextDep, InferenceContext
 from services.inference.protocol import chat, completions, models, responses_api
 from services.inference.protocol.errors import STATUSES, error_member
@@ -49,6 +50,7 @@ def create(settings: Settings | None = None) -> FastAPI:
         ClientKeys(database, chosen.model.id, wrong_keys=WrongKeys(chosen.rate.failures)),
         chosen.model.id,
         chosen.step_grace_s,
+        client_limits=ClientLimits(chosen.rate.client, chosen.rate.client_at_once),
         remote_pictures=RemotePictures(chosen.picture.host_list),
     )
     done = threading.Event()

@@ -88,7 +88,7 @@ class ClientKeys:
         A key that was revoked, or has expired, is refused after KEY_REMEMBERED_S at the latest. A key that is not valid
         is not remembered.
         """
-        _require_client(self._rights_by_digest.get_or_load(_digest(key), lambda: self._look_up(key)))
+        _require_client(self._rights_by_digest.get_or_load(digest_of(key), lambda: self._look_up(key)))
 
     async def admit(self, key: str, address: str) -> None:
         """The same without blocking the event loop, for a client at `address`.
@@ -96,7 +96,7 @@ class ClientKeys:
         Raises TooManyRequests where the address has sent too many wrong keys, before the database is asked; NotReady or
         Unavailable where it cannot be asked now.
         """
-        digest = _digest(key)
+        digest = digest_of(key)
         rights = self._rights_by_digest.get(digest)
         if rights is None:
             if self._once_valid.get(digest) is None:
@@ -149,5 +149,6 @@ def _require_client(rights: Rights) -> None:
         raise InsufficientScope(f"This key was not given the scope {MODEL_SCOPE}.")
 
 
-def _digest(key: str) -> str:
+def digest_of(key: str) -> str:
+    """The sha256 of a key, by which it is remembered and counted."""
     return hashlib.sha256(key.encode()).hexdigest()

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from services.inference.active_eraser import ActiveEraser, Served
 from services.inference.authentication import ClientKeys
+from services.inference.client_limits import ClientLimits
 from services.inference.engines.base import AnswerEngine
 from services.inference.protocol.pictures import PictureReader
 from services.inference.protocol.remote_pictures import RemotePictures
@@ -31,6 +32,7 @@ class InferenceContext:
     step_grace_s: float = 15.0
     engine: AnswerEngine | None = None
     workers: Workers = field(default_factory=Workers)
+    client_limits: ClientLimits = field(default_factory=ClientLimits)
     remote_pictures: RemotePictures = field(default_factory=RemotePictures)
 
     def __post_init__(self) -> None:

@@ -144,10 +144,12 @@ class PictureSettings(BaseModel):
 
 
 class RateSettings(BaseModel):
-    """Rate limits of the API."""
+    """Rate limits."""
 
     limit: str = "12000/minute"  # of one caller; 200 a second, as much as one process answers
     failures: str = "60/minute"  # wrong credentials of one address
+    client: str = "6000/minute"  # requests of one key to the model, of each replica
+    client_at_once: int = 256  # of these, under way at once
 
 
 class OidcSettings(BaseModel):

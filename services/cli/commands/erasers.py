@@ -30,15 +30,15 @@ def show_eraser(number: VersionNumber, data: Data = DATA_FOLDER, account: As = "
 @app.command()
 def report(
     number: VersionNumber,
-    out: Annotated[Path, typer.Option(help="The file to write: .html, or .json for the figures alone.")],
+    out: Annotated[Path, typer.Option(help="The file to write: .html, .pdf, or .json for the figures alone.")],
     against: Annotated[int | None, typer.Option(help="An earlier version to compare with.")] = None,
-    language: Annotated[str, typer.Option(help="Of an HTML file: en or de.")] = "en",
+    language: Annotated[str, typer.Option(help="Of the file: en or de.")] = "en",
     data: Data = DATA_FOLDER,
     account: As = "oscar",
 ) -> None:
     """Write the report of a version's audit to a file that needs nothing else to be read."""
     client = request_client(data, account)
-    query = {"format": format_of(out, ("html", "json")), "against": against, "language": language}
+    query = {"format": format_of(out, ("html", "pdf", "json")), "against": against, "language": language}
     content = client.download(f"/v1/erasers/{number}/report", **query)
     write_bytes(out, content)
     print_sentence(f"The report of version {number} is in {out}.")

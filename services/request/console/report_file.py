@@ -16,7 +16,7 @@ from services.request.api.idempotency import encode_body
 from services.request.api.responses import ResponseModel, TicketId
 from services.request.api.schemas import Number
 from services.request.auth.principals import Principal
-from services.request.console import reports
+from services.request.console import report_pdf, reports
 from services.request.console.language import FOLDER as TRANSLATIONS
 from services.request.console.rendering import FOLDER, render
 from services.request.console.routing import console_router
@@ -33,7 +33,8 @@ router = APIRouter(tags=["erasers"])
 pages = console_router()
 VERSIONS: Final = 12  # that are compared at most, the newest first
 MOST_ROWS: Final = 200  # requests that are listed by version
-Format = Annotated[Literal["html", "json"], Query(description="`html` is one file with everything in it.")]
+Format = Annotated[Literal["html", "pdf", "json"], Query(description="`html` is one file with everything in it.")]
+FileFormat = Literal["html", "pdf"]
 Against = Annotated[int | None, Query(ge=0, le=2**31 - 1, description="An earlier version to compare with.")]
 
 
@@ -62,7 +63,7 @@ class EraserReport(ResponseModel):
 
 
 DESCRIBED: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"model": EraserReport, "content": {"text/html": {}}, "description": "The report"}
+    200: {"model": EraserReport, "content": {"text/html": {}, "application/pdf": {}}, "description": "The report"}
 }
 
 
@@ -77,8 +78,8 @@ def eraser_report(
 ) -> Response:
     """The report of a version: verdict, figures, intervals, requests, attacks, what was not run; as one HTML file."""
     facts = _facts(context, principal, number, against)
-    if format == "html":
-        return _file(context, facts, language(language_code, TRANSLATIONS))
+    if format != "json":
+        return _file(context, facts, language(language_code, TRANSLATIONS), format)
     points = [VersionPoint(**asdict(point)) for point in facts.points]
     report = EraserReport(
         audit=facts.audit,
@@ -93,10 +94,10 @@ def eraser_report(
 
 
 @pages.get("/console/erasers/{number}/report")
-def download(number: Number, visit: VisitDep, against: Against = None) -> Response:
+def download(number: Number, visit: VisitDep, against: Against = None, format: FileFormat = "html") -> Response:
     """The same file in the language of the console."""
     visit.permit(eraser_report)
-    return _file(visit.context, _facts(visit.context, visit.principal, number, against), visit.language)
+    return _file(visit.context, _facts(visit.context, visit.principal, number, against), visit.language, format)
 
 
 @dataclass(frozen=True)
@@ -135,8 +136,14 @@ def _facts(context: AppContext, principal: Principal, number: int, against: int 
     )
 
 
-def _file(context: AppContext, facts: _Facts, spoken: Language) -> Response:
+def _file(context: AppContext, facts: _Facts, spoken: Language, format: FileFormat) -> Response:
     before, after = (facts.first.report if facts.first else None) or {}, facts.audit.report or {}
+    rows = reports.compared(before, after) if facts.first else []
+    name = f"version-{facts.version.number}" + (f"-against-{facts.first.number}" if facts.first else "")
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{format}"'}
+    if format == "pdf":
+        content = report_pdf.as_pdf(facts.version, facts.audit, facts.first, spoken)
+        return Response(content, media_type="application/pdf", headers=headers)
     page = render(
         spoken,
         context.zone,
@@ -147,7 +154,7 @@ def _file(context: AppContext, facts: _Facts, spoken: Language) -> Response:
         audit=facts.audit,
         report=facts.audit.report,
         first=facts.first,
-        rows=reports.compared(before, after) if facts.first else [],
+        rows=rows,
         matrix=reports.matrix(before, after) if facts.first else [],
         came=facts.came,
         went=facts.went,
@@ -158,6 +165,5 @@ def _file(context: AppContext, facts: _Facts, spoken: Language) -> Response:
         style=(FOLDER / "static" / "console.css").read_text(),
         now=utc_now(),
     )
-    name = f"version-{facts.version.number}" + (f"-against-{facts.first.number}" if facts.first else "")
-    page.headers["Content-Disposition"] = f'attachment; filename="{name}.html"'
+    page.headers.update(headers)
     return page

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pypdfium2
 import pytest
 from typer.testing import CliRunner
 
@@ -76,6 +77,17 @@ def test_file_has_everything_and_asks_for_nothing(people: People, ticket: str) -
     assert [point["told"] for point in figures["versions"]] == [0.0, 0.5]
 
 
+@pytest.mark.parametrize(("code", "title"), [("en", "Report of version 2"), ("de", "Bericht zu Version 2")])
+def test_pdf_has_the_tables_of_the_file(people: People, ticket: str, code: str, title: str) -> None:
+    answer = people["oscar"].get(f"/v1/erasers/2/report?against=1&format=pdf&language={code}")
+    assert answer.headers["content-disposition"] == 'attachment; filename="version-2-against-1.pdf"'
+    with pypdfium2.PdfDocument(answer.content) as document:
+        said = " ".join(page.get_textpage().get_text_range() for page in document)
+        assert pypdfium2.raw.FPDFCatalog_IsTagged(document)
+    for phrase in (title, ticket, "by spelling", "speech", "What was asked is all that is claimed."):
+        assert phrase in said, phrase
+
+
 def test_file_is_for_those_who_read_audits(people: People, ticket: str) -> None:
     assert people["ada"].get("/v1/erasers/2/report").status_code == 200
     assert people["casey"].get("/v1/erasers/2/report").status_code == 403
@@ -98,11 +110,11 @@ def test_command_line_writes_the_file(
 ) -> None:
     monkeypatch.setenv("LACUNA_URL", listening(build(people.context)))
     monkeypatch.setenv("LACUNA_KEY", people.keys["oscar"])
-    for name in ("report.html", "report.json"):
+    for name in ("report.html", "report.json", "report.pdf"):
         out = tmp_path / name
         done = CliRunner().invoke(app, ["eraser", "report", "2", "--against", "1", "--out", str(out)])
         assert done.exit_code == 0, done.output
-        assert ticket in out.read_text()
+        assert out.read_bytes().startswith(b"%PDF") if name.endswith("pdf") else ticket in out.read_text()
 
 
 def test_version_without_sets_is_no_point_and_strip_has_failures_first() -> None:
