@@ -945,7 +945,7 @@ CREATE INDEX log_leaf_waiting ON log_leaf (id) WHERE ("position" IS NULL);
 -- The trigger begins_unplaced runs guard_leaf(): see "RECORDS THAT NEVER CHANGE".
 -- The trigger placed_in_order runs guard_positions(): see "RECORDS THAT NEVER CHANGE".
 -- The trigger placed_once runs guard_leaf(): see "RECORDS THAT NEVER CHANGE".
-GRANT SELECT, INSERT, UPDATE ("position", leaf_hash) ON log_leaf TO lacuna_request;
+GRANT SELECT, INSERT ON log_leaf TO lacuna_request;
 GRANT INSERT, SELECT (id) ON log_leaf TO lacuna_refit;
 GRANT INSERT, SELECT (id) ON log_leaf TO lacuna_audit;
 GRANT SELECT, INSERT, UPDATE ("position", leaf_hash) ON log_leaf TO lacuna_control;
@@ -962,7 +962,7 @@ CREATE TABLE log_checkpoint (
 );
 -- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
 -- The trigger grows runs guard_checkpoint(): see "RECORDS THAT NEVER CHANGE".
-GRANT SELECT, INSERT ON log_checkpoint TO lacuna_request;
+GRANT SELECT ON log_checkpoint TO lacuna_request;
 GRANT SELECT, INSERT ON log_checkpoint TO lacuna_control;
 
 -- The RFC 3161 token of an outside authority for a checkpoint.
@@ -976,7 +976,7 @@ CREATE TABLE log_timestamp (
     CONSTRAINT log_timestamp_token_check CHECK (length(token) <= 65536)
 );
 -- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
-GRANT SELECT, INSERT ON log_timestamp TO lacuna_request;
+GRANT SELECT ON log_timestamp TO lacuna_request;
 GRANT SELECT, INSERT ON log_timestamp TO lacuna_control;
 
 -- A signed statement about a ticket. The one with the highest number is in force.
@@ -1001,7 +1001,7 @@ CREATE TABLE certificate (
 );
 -- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
 -- The trigger guard runs guard_certificate(): see "RECORDS THAT NEVER CHANGE".
-GRANT SELECT, INSERT ON certificate TO lacuna_request;
+GRANT SELECT ON certificate TO lacuna_request;
 GRANT SELECT, INSERT ON certificate TO lacuna_control;
 
 -- =====================================================================================================================
@@ -1263,7 +1263,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0028');
+    ('0029');
 GRANT SELECT ON alembic_version TO lacuna_request;
 GRANT SELECT ON alembic_version TO lacuna_control;
 

@@ -120,6 +120,9 @@ def test_tickets_keep_their_states_clocks_and_history(upgraded: Upgraded) -> Non
     assert listed == [ticket["id"] for ticket in upgraded.then["tickets"]]
     for then in upgraded.then["tickets"]:
         now = olivia.get(f"/v1/tickets/{then['id']}")
+        now["disposals"] = [
+            some_of(disposal, before) for disposal, before in zip(now["disposals"], then["disposals"], strict=True)
+        ]  # an answer may have more members than then
         assert some_of(now, STABLE_OF_TICKET) == some_of(then, STABLE_OF_TICKET)
         assert some_of(now["due"], STABLE_OF_CLOCK) == some_of(then["due"], STABLE_OF_CLOCK)
         for history, before in ((now["events"], then["events"]), (now["due"]["events"], then["due"]["events"])):

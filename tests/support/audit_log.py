@@ -20,7 +20,7 @@ LOG_KEY = PublicKey(LOG_NAME, LOG_SIGNER.public)
 @pytest.fixture
 def sequencer(database: Databases, store: LocalStore) -> Sequencer:
     """A sequencer over the test's own database and store."""
-    return Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME)
+    return Sequencer(database.engine("control"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME)
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_database_computes_the_hash_of_a_leaf_as_the_log_does(
             assert computed == expected, leaf.detail
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", ["control", "admin"])
 def test_leaf_with_the_hash_of_another_or_out_of_place_is_refused(
     people: People, database: Databases, sequencer: Sequencer, happen: Callable[[int], None], role: str
 ) -> None:
@@ -71,7 +71,7 @@ def test_leaf_with_the_hash_of_another_or_out_of_place_is_refused(
     assert sequencer.run_once() == 2
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", ["control", "admin"])
 @pytest.mark.parametrize("size", [2, 2**53, 2**63 - 1])
 def test_checkpoint_over_leaves_that_there_are_not_is_refused(
     people: People, database: Databases, sequencer: Sequencer, role: str, size: int

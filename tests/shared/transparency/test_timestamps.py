@@ -49,7 +49,7 @@ def anchor(
     tsa: StandInAuthority, database: Databases, store: LocalStore, listening: Callable[[Any], str]
 ) -> Timestamper:
     authority = TimestampAuthority.read(tsa.ca_file.read_bytes())
-    return Timestamper(database.engine("request"), store, f"{listening(tsa.app())}/tsr", authority, timedelta(hours=1))
+    return Timestamper(database.engine("control"), store, f"{listening(tsa.app())}/tsr", authority, timedelta(hours=1))
 
 
 def again(anchor: Timestamper) -> int | None:

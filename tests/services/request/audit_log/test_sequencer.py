@@ -58,7 +58,7 @@ def test_leaf_of_a_slow_transaction_follows_leaves_committed_before(
 def test_concurrent_sequencers_assign_no_position_twice(
     database: Databases, store: LocalStore, sequencer: Sequencer, happen: Callable[[int], None]
 ) -> None:
-    other = Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME)
+    other = Sequencer(database.engine("control"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME)
     for number in range(1, 5):
         happen(number)
         (sequencer if number % 2 else other).run_once()
@@ -122,7 +122,7 @@ def test_changed_past_stops_the_signing(
     as_owner(database, statement)
     happen(1)
     with pytest.raises(IntegrityFailure, match=reason):
-        Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME).run_once()
+        Sequencer(database.engine("control"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME).run_once()
 
 
 def test_database_older_than_the_object_store_stops_the_signing(
@@ -133,7 +133,7 @@ def test_database_older_than_the_object_store_stops_the_signing(
     as_owner(database, "DELETE FROM log_leaf", "DELETE FROM log_checkpoint")
     happen(1)
     with pytest.raises(IntegrityFailure, match=r"older than the object store.* 4 leaves.* ends at 0"):
-        Sequencer(database.engine("request"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME).run_once()
+        Sequencer(database.engine("control"), store, LOG_SIGNER, [LOG_KEY], LOG_NAME).run_once()
 
 
 def test_foreign_checkpoint_in_the_store_stops_the_signing(

@@ -35,7 +35,7 @@ WHY = {"reason": "The newer backups burned."}
 
 @pytest.fixture
 def sequencer(database: Databases, store: LocalStore) -> Sequencer:
-    return Sequencer(database.engine("request"), store, SIGNER, [KEY], LOG_NAME)
+    return Sequencer(database.engine("control"), store, SIGNER, [KEY], LOG_NAME)
 
 
 def size_of(sequencer: Sequencer) -> int:
