@@ -144,7 +144,9 @@ def approve(
         list[str] | None,
         typer.Option(help="A name of the person; every name of the ticket, unless you have looked at its material."),
     ] = None,
-    ground: Annotated[str, typer.Option(help="The ground of Article 17(1) GDPR.")] = "consent_withdrawn",
+    ground: Annotated[
+        str | None, typer.Option(help="The ground; under the GDPR one of Article 17(1), by default consent_withdrawn.")
+    ] = None,
     urgent: Annotated[
         bool | None, typer.Option("--urgent/--not-urgent", help="As the ticket says where not given.")
     ] = None,
@@ -153,8 +155,10 @@ def approve(
     as_json: Json = False,
 ) -> None:
     """Approve a ticket that somebody else filed: name all whom it is about, or look at its material first."""
-    body = {"ground": ground, "urgent": urgent, "names": name or []}
-    _act(data, account, ticket, "approve", body, as_json)
+    client = request_client(data, account)
+    if ground is None and client.get(f"/v1/tickets/{ticket}")["regime"] != "ccpa":
+        ground = "consent_withdrawn"
+    _act(data, account, ticket, "approve", {"ground": ground, "urgent": urgent, "names": name or []}, as_json)
 
 
 @app.command()

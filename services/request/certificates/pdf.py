@@ -50,6 +50,7 @@ WORDS: Final = {
     "unlawful_processing": mark("unlawful processing"),
     "legal_obligation": mark("legal obligation"),
     "child_services": mark("services offered to a child"),
+    "deletion_request": mark("the request itself"),
     # why it was issued or suspended
     "completed": mark("completed"),
     "completed_again": mark("completed again"),

@@ -1,7 +1,8 @@
 """/console/tickets/review: several requests are looked at one by one and approved together, each by its own rules."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, get_args
+from typing import Final
 
 from fastapi import Response
 
@@ -9,8 +10,9 @@ from services.request.console.routing import console_router
 from services.request.console.visit import FormDep
 from services.request.tickets import endpoints as tickets
 from services.request.tickets.responses import TicketResponse
-from services.request.tickets.schemas import Ground, TicketApprove
+from services.request.tickets.schemas import TicketApprove
 from shared.core.clock import utc_now
+from shared.domain.regimes import regime
 from shared.errors import BadInput, LacunaError
 
 router = console_router()
@@ -24,6 +26,7 @@ class Candidate:
 
     ticket: TicketResponse
     etag: str
+    grounds: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,8 @@ def review(form: FormDep) -> Response:
     for ticket_id in ids:
         seen = Response()
         ticket = visit.permit(tickets.show_ticket)(ticket_id, visit.context, visit.principal, seen)
-        candidates.append(Candidate(ticket, seen.headers["etag"]))
-    return visit.page("review.html", candidates=candidates, grounds=get_args(Ground), now=utc_now())
+        candidates.append(Candidate(ticket, seen.headers["etag"], regime(ticket.regime).grounds))
+    return visit.page("review.html", candidates=candidates, now=utc_now())
 
 
 @router.post("/console/tickets/approve")

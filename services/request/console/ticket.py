@@ -19,7 +19,6 @@ from services.request.refits import endpoints as refits
 from services.request.tickets import endpoints as tickets
 from services.request.tickets.responses import TicketResponse, ticket_summaries
 from services.request.tickets.schemas import (
-    Ground,
     IdentityCheckCreate,
     IdentityMethod,
     TicketApprove,
@@ -33,6 +32,7 @@ from shared.db.repositories import erasers as erasers_repository
 from shared.db.repositories import rollouts, ticket_duplicates
 from shared.db.repositories import tickets as tickets_repository
 from shared.db.session import transaction
+from shared.domain.regimes import regime
 from shared.domain.ticket_lifecycle import POSSIBLE_NAMESAKE, UNDECIDED, is_allowed
 
 router = console_router()
@@ -71,7 +71,7 @@ def show(ticket_id: str, visit: VisitDep) -> Response:
         versions=versions,
         certificate=certificate,
         fitted=fitted,
-        grounds=get_args(Ground),
+        grounds=regime(ticket.regime).grounds,
         letters=letters_of(visit, ticket.id),
         codes=tuple(letter_law(ticket.regime).reasons),
         methods=get_args(IdentityMethod),
@@ -99,7 +99,7 @@ def look(ticket_id: str, form: FormDep) -> Response:
         etag=seen.headers["etag"],
         material=json.loads(bytes(answer.body)),
         actions=_actions(form.visit, ticket),
-        grounds=get_args(Ground),
+        grounds=regime(ticket.regime).grounds,
     )
 
 

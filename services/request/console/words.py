@@ -43,6 +43,7 @@ LABELS: Final = {
     "unlawful_processing": mark("(d) unlawful processing"),
     "legal_obligation": mark("legal obligation"),
     "child_services": mark("(f) services offered to a child"),
+    "deletion_request": mark("the request itself"),
     # reasons of a refusal; each law has some of them (services/request/letters/laws.py)
     "freedom_of_expression": mark("freedom of expression"),
     "public_health": mark("public health"),

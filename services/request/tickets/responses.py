@@ -43,7 +43,7 @@ class TicketSummary(ResponseModel):
     submitted_at: datetime
     decided_by: AccountName | None
     decided_at: datetime | None
-    ground: str | None = Field(description="Of an approval: Article 17(1) GDPR.")
+    ground: str | None = Field(description="Of an approval: Article 17(1) GDPR, or deletion_request (CCPA).")
     decision_code: str | None = Field(description="Of a rejection.")
     decision_note: str | None
     required_since: datetime | None = Field(description="Since when every version that is served has to cover it.")

@@ -9,8 +9,9 @@ from services.request.api.schemas import FactCreate, Languages, Line, Note, Phot
 from shared.domain.ticket_lifecycle import State
 
 Ground = Literal[
-    "no_longer_necessary", "consent_withdrawn", "objection", "unlawful_processing", "legal_obligation", "child_services"
-]
+    "no_longer_necessary", "consent_withdrawn", "objection", "unlawful_processing", "legal_obligation",
+    "child_services", "deletion_request",
+]  # fmt: skip
 RejectionCode = Literal[
     "freedom_of_expression", "legal_obligation", "public_health", "archiving", "legal_claims", "manifestly_unfounded",
     "excessive", "no_match", "not_applicable", "insufficient_verification", "transaction", "security", "debugging",
@@ -108,9 +109,11 @@ class TicketSearch(TicketFilter):
 
 
 class TicketApprove(StrictModel):
-    """Article 17(1) GDPR: the ground on which the person may be forgotten, (a) to (f)."""
+    """The ground on which the person may be forgotten: Article 17(1) GDPR, (a) to (f), or the request itself (CCPA)."""
 
-    ground: Ground
+    ground: Ground | None = Field(
+        default=None, description="one of those of the ticket's law; not needed where that has one alone"
+    )
     names: list[Line] = Field(
         default_factory=list,
         max_length=10,

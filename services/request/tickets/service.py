@@ -13,6 +13,7 @@ from services.request.tickets.schemas import TicketApprove, TicketReject, Ticket
 from shared.core.clock import utc_now
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import audit_log, people, refits, tickets
+from shared.domain.regimes import regime
 
 
 def approve(session: Session, context: AppContext, principal: Principal, ticket: Ticket, body: TicketApprove) -> None:
@@ -20,11 +21,13 @@ def approve(session: Session, context: AppContext, principal: Principal, ticket:
 
     Raises FourEyes for whoever filed it or edited it at any time, MaterialUnseen for whoever neither names all whom it
     is about nor has looked at its material, Conflict where it was decided before or may be about a namesake.
+    ReasonMissing or BadInput says that the law of the request wants another ground.
     """
     duplicates.ensure_distinguished(session, ticket)
-    tickets.advance(session, ticket, "approve", principal.owner, body.ground, roles=principal.roles, ground=body.ground)
+    ground = regime(ticket.regime).ground(body.ground)
+    tickets.advance(session, ticket, "approve", principal.owner, ground, roles=principal.roles, ground=ground)
     material_checks.require_seen(session, context, principal, ticket, body.names)
-    ticket.decided_by, ticket.decided_at, ticket.ground = principal.owner, utc_now(), body.ground
+    ticket.decided_by, ticket.decided_at, ticket.ground = principal.owner, utc_now(), ground
     ticket.review_reason = None
     if body.urgent is not None:
         ticket.urgent = body.urgent

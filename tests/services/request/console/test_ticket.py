@@ -121,6 +121,9 @@ def test_letter_is_changed_recorded_and_read_again(people: People, ticket: str) 
 
 def test_reasons_of_a_refusal_are_those_of_the_law(people: People, ticket_body: dict[str, Any]) -> None:
     californian = people["olivia"].post("/v1/tickets", ticket_body | {"regime": "ccpa"}).json()["id"]
+    page = Browser(people).sign_in("adam").open(path(californian))
+    assert 'value="deletion_request"' in page.text
+    assert 'value="consent_withdrawn"' not in page.text
     page = Browser(people).sign_in("olivia").open(path(californian))
     assert 'value="research"' in page.text
     assert 'value="public_health"' not in page.text

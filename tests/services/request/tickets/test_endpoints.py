@@ -113,6 +113,22 @@ def test_approval_by_submitter_is_refused_by_the_database(
         )
 
 
+def test_ground_of_an_approval_is_one_of_the_law(people: People, ticket_body: dict[str, Any]) -> None:
+    """Under the GDPR it has to be named; under the CCPA the request is the ground, and no other is taken."""
+    names = ticket_body["names"]
+    european = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
+    californian = (
+        people["olivia"].post("/v1/tickets", ticket_body | {"names": ["Ida Borg"], "regime": "ccpa"}).json()["id"]
+    )
+    unnamed = people["adam"].post(f"/v1/tickets/{european}/approve", {"names": names})
+    assert (unnamed.status_code, unnamed.json()["type"].split("/")[-1]) == (422, "reason-missing")
+    for ticket, ground in ((european, "deletion_request"), (californian, "consent_withdrawn")):
+        answer = people["adam"].post(f"/v1/tickets/{ticket}/approve", {"ground": ground, "names": ["Ida Borg", *names]})
+        assert (answer.status_code, answer.json()["type"].split("/")[-1]) == (422, "bad-input")
+    approved = people["adam"].post(f"/v1/tickets/{californian}/approve", {"names": ["Ida Borg"]}).json()
+    assert (approved["state"], approved["ground"]) == ("approved", "deletion_request")
+
+
 def test_second_approval_is_refused(people: People, ticket_body: dict[str, Any], database: Databases) -> None:
     """Of two approvals at the same moment one is refused, and one refit is ordered."""
     ticket = filed(people, ticket_body, urgent=True)
