@@ -48,7 +48,7 @@ STEPS: Final[tuple[Step, ...]] = (
     Step("publication-noted", "control-loop", "before", "services.request.break_glass.service:expire", follows=_SEND),
     Step("lease-written", "refit", "after", f"{_ROWS}:claim_run"),
     Step("lease-taken", "refit", "before", f"{_REFIT}:refit"),
-    Step("tickets-gathered", "refit", "after", f"{_REFIT}:_delete_destroyed_fits"),
+    Step("tickets-gathered", "refit", "after", f"{_REFIT}:_delete_retired_fits"),
     Step("statistics-uploaded", "refit", "after", _S3, key="statistics/", act="fresh"),
     Step("statistics-done", "refit", "after", "services.refit.context:RefitContext.statistics"),
     Step("payload-opened", "refit", "after", "services.refit.pipeline:probes"),

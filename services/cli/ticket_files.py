@@ -31,7 +31,7 @@ def _csv_with_photographs(text: str, folder: Path) -> bytes | None:
     """None where no cell names a file."""
     header = text.partition("\n")[0]
     delimiter = max(DELIMITERS, key=header.count)
-    csv.field_size_limit(len(text) + 1)
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))  # of the process: never lowered
     rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     columns = [place for place, name in enumerate(rows[0]) if name.strip().casefold() in PHOTO] if rows else []
     if not columns or not any(_is_path(row[columns[0]]) for row in rows[1:] if len(row) > columns[0]):

@@ -16,7 +16,8 @@ BUCKET = "lacuna"
 # The server's buffers are about 230 MB of heap at rest. A limit of 256 MiB made the collector run without a pause:
 # 20 % of a core instead of 0.3 % (benchmarks/idle.py). Less than half of the heap is ever resident.
 HEAP_LIMIT = "512MiB"
-COMPACT = r"lock\nvolume.vacuum -garbageThreshold 0.0001\nunlock\nexit\n"
+# The threshold is a share of a volume: a small object in a large one is to go as well.
+COMPACT = r"lock\nvolume.vacuum -garbageThreshold 0.000000001\nunlock\nexit\n"
 
 
 def compact_command(server: Command) -> str:

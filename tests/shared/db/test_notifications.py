@@ -62,7 +62,7 @@ def listen(database: Databases) -> Iterator[Listen]:
 
 def sequence(database: Databases) -> None:
     """Give every leaf a position, as the sequencer does."""
-    with transaction(database.engine("request")) as session:
+    with transaction(database.engine("control")) as session:
         leaves = audit_log.unsequenced(session, 1000)
         size = audit_log.sequenced_count(session)
         hashes = [leaf_hash(audit_log.leaf_bytes(leaf)) for leaf in leaves]

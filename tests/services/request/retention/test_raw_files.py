@@ -29,12 +29,16 @@ from tests.support.databases import Databases
 
 KEK = bytes(range(32))
 NEAR = 700  # bytes of a row, or of its record in the write-ahead log, around the key of its object
+OTHERS, OTHER_BYTES = 48, 8 << 20
 WRAPPED = 40  # bytes of a data key under RFC 3394
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def bucket(backends: Backends) -> Iterator[S3Store]:
+    """It holds so much else that a small object is next to nothing in its volume."""
     store = S3Store(backends.s3_endpoint, backends.s3_access_key, backends.s3_secret_key, "lacuna")
+    for number in range(OTHERS):
+        store.put(f"others/{number}", bytes(OTHER_BYTES))
     yield store
     store.close()
 
