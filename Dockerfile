@@ -15,7 +15,7 @@ FROM ${PYTHON_IMAGE} AS build
 ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 VIRTUAL_ENV=/opt/lacuna
 RUN pip install --no-cache-dir uv==0.13.9 && uv venv /opt/lacuna
 WORKDIR /src
-COPY pyproject.toml requirements.lock requirements-api.sha256 README.md LICENSE ./
+COPY pyproject.toml requirements.lock requirements-api.sha256 requirements-model.sha256 README.md LICENSE ./
 
 FROM build AS build-api
 # Exactly what is listed, byte for byte: the project's own dependencies would bring torch.
@@ -28,10 +28,13 @@ RUN uv pip install --no-deps .
 FROM build AS build-model
 ARG TORCH_BACKEND=cpu
 ENV UV_TORCH_BACKEND=${TORCH_BACKEND}
+# By hash, but for torch: its wheel, and the libraries that it brings, depend on the device.
+RUN uv pip install --no-deps --require-hashes --requirement requirements-model.sha256 \
+    && uv pip install --constraint requirements.lock torch
 COPY shared shared
 COPY services services
 COPY migrations migrations
-RUN uv pip install --constraint requirements.lock ".[tracing]"
+RUN uv pip install --no-deps .
 
 # hadolint ignore=DL3006
 FROM ${PYTHON_IMAGE} AS run

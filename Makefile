@@ -65,10 +65,11 @@ schema: $(STAMP) ## Write migrations/schema.sql, the readable database, from the
 
 check: lint test ## Everything that has to hold before a commit (the deployment files are checked by tests)
 
-hashes: $(STAMP) ## Write requirements-api.sha256, the hashes of what the image without torch installs
+hashes: $(STAMP) ## Write requirements-api.sha256 and requirements-model.sha256, the hashes of what the images install
 	$(BIN)/python -m tests.deploy.api_requirements
-	@$(UV_SOURCES); $(BIN)/uv pip compile --quiet --no-deps --generate-hashes --no-annotate --no-header \
-	  requirements-api.lock --output-file requirements-api.sha256
+	@$(UV_SOURCES); for image in api model; do \
+	  $(BIN)/uv pip compile --quiet --no-deps --generate-hashes --no-annotate --no-header \
+	    requirements-$$image.lock --output-file requirements-$$image.sha256 || exit 1; done
 
 advisories: $(STAMP) ## Look for known vulnerabilities of the pinned packages (in the advisory data of PyPI, where reachable)
 	@mkdir -p build && rm -f build/advisories.json

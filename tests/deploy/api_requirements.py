@@ -1,10 +1,12 @@
-"""Which pinned packages the image without torch needs: `python -m tests.deploy.api_requirements`.
+"""Which pinned packages the images need: `python -m tests.deploy.api_requirements`.
 
-It writes requirements-api.lock: of requirements.lock, what the project's dependencies without those of the model need.
+It writes requirements-api.lock and requirements-model.lock: of requirements.lock, what the project's dependencies need,
+without those of the model, and with them. torch is in neither: its wheel, and with it its hash, depends on the device.
 """
 
 import re
 import tomllib
+from collections.abc import Collection
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -24,8 +26,8 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def lines() -> list[str]:
-    """The lines of requirements-api.lock, in the order of requirements.lock."""
+def lines(left_out: Collection[str] = MODEL | UNUSED) -> list[str]:
+    """The lines of requirements-api.lock, in the order of requirements.lock; without `left_out` and what they need."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *(each for extra in EXTRAS for each in project["optional-dependencies"][extra])]
     waiting = [Requirement(each) for each in wanted]
@@ -33,7 +35,7 @@ def lines() -> list[str]:
     while waiting:
         requirement = waiting.pop()
         name = normal(requirement.name)
-        if name in MODEL | UNUSED or (name in needed and requirement.extras <= needed[name]):
+        if name in left_out or (name in needed and requirement.extras <= needed[name]):
             continue
         extras = needed.setdefault(name, set())
         extras |= requirement.extras
@@ -45,5 +47,11 @@ def lines() -> list[str]:
     return [line for line in pinned if line.partition("==")[0] in needed]
 
 
+def model_lines() -> list[str]:
+    """The lines of requirements-model.lock: with what torch needs on every device, without torch."""
+    return [line for line in lines(left_out=()) if line.partition("==")[0] != "torch"]
+
+
 if __name__ == "__main__":
     (ROOT / "requirements-api.lock").write_text("\n".join(lines()) + "\n")
+    (ROOT / "requirements-model.lock").write_text("\n".join(model_lines()) + "\n")

@@ -11,7 +11,7 @@ import yaml
 
 from shared.devstack.images import FOREIGN, name_of, pin, resolve
 from shared.errors import BadInput, Unavailable
-from tests.deploy.api_requirements import ROOT, lines
+from tests.deploy.api_requirements import ROOT, lines, model_lines
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 OWN = {"api": "registry.example.org:5000/lacuna-api:1.0", "model": "registry.example.org:5000/lacuna-model:1.0"}
@@ -26,12 +26,20 @@ def test_list_of_the_image_without_torch_is_up_to_date() -> None:
     assert {"fastapi", "celery", "psycopg-binary", "opentelemetry-sdk", "prometheus-client"} <= names
 
 
-def test_image_without_torch_installs_nothing_whose_hash_is_not_known() -> None:
-    text = (ROOT / "requirements-api.sha256").read_text()
+@pytest.mark.parametrize(("image", "listed"), [("api", lines()), ("model", model_lines())], ids=["api", "model"])
+def test_images_install_nothing_whose_hash_is_not_known(image: str, listed: list[str]) -> None:
+    """But for torch, whose wheel depends on the device."""
+    text = (ROOT / f"requirements-{image}.sha256").read_text()
     pins = [entry.split(" ")[0] for entry in text.splitlines() if "==" in entry]
-    assert pins == [line.split(" ")[0] for line in lines()], "make hashes"
+    assert pins == [line.split(" ")[0] for line in listed], "make hashes"
     assert all("--hash=sha256:" in entry for entry in text.replace("\\\n", "").splitlines())
-    assert "--require-hashes --requirement requirements-api.sha256" in (ROOT / "Dockerfile").read_text()
+    assert f"--require-hashes --requirement requirements-{image}.sha256" in (ROOT / "Dockerfile").read_text()
+
+
+def test_image_of_the_model_has_all_that_the_project_needs() -> None:
+    names = {line.partition("==")[0] for line in model_lines()}
+    assert {"transformers", "tokenizers", "safetensors", "scipy", "pyarrow", "sympy"} <= names
+    assert not {"torch", "pytest", "celery-types"} & names
 
 
 def test_processes_without_torch_import_nothing_that_their_image_lacks() -> None:
