@@ -17,7 +17,8 @@ from typing import Annotated, Any, Final, Literal, NoReturn
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from shared.core.validation import summarize_validation_errors
-from shared.domain.photos import MAX_BYTES, UNREADABLE, is_picture, read_data_url
+from shared.domain.photo_files import check_size, checked_picture, read_beside
+from shared.domain.photos import MAX_BYTES, read_data_url
 from shared.domain.subjects import Fact
 from shared.errors import BadInput, LacunaError, TooLarge
 from shared.probes.attribute_types import LANGUAGES
@@ -293,44 +294,10 @@ def _photo(file: Path, where: str, given: Any) -> bytes:
         given = given.get("bytes") or given.get("path")
     try:
         if isinstance(given, bytes):
-            return _picture(_small_enough(given, len(given)))
+            check_size(len(given))
+            return checked_picture(given)
         if not isinstance(given, str):
             raise BadInput("A photo is a path or a data URL.")
-        if given.startswith("data:"):
-            return _picture(read_data_url(given))
-        path = _path_beside(file, given)
-        _small_enough(b"", path.stat().st_size)
-        return _picture(path.read_bytes())
+        return checked_picture(read_data_url(given)) if given.startswith("data:") else read_beside(file, given)
     except LacunaError as exc:
         raise type(exc)(f"{where}: {exc.detail}") from exc
-    except (OSError, ValueError, RuntimeError) as exc:  # a name that no file can have; a link that leads to itself
-        reason = exc.strerror if isinstance(exc, OSError) else "its name is not valid"
-        raise BadInput(f"{where}: the file cannot be read: {reason}.") from exc
-
-
-def _small_enough(data: bytes, size: int) -> bytes:
-    if size > MAX_BYTES:
-        raise TooLarge(f"A picture may have {MAX_BYTES // 1024 // 1024} MB; this one has {size / 1e6:.1f} MB.")
-    return data
-
-
-def _picture(data: bytes) -> bytes:
-    """The bytes themselves; raises BadInput for those of another file, which must go nowhere."""
-    if not is_picture(data):
-        raise BadInput(UNREADABLE)
-    return data
-
-
-def _path_beside(file: Path, given: str) -> Path:
-    """The ordinary file that `given` names relative to the folder of `file`; raises BadInput for any other place."""
-    if "://" in given[:16]:
-        raise BadInput("A photo is a path or a data URL, not an address: nothing is fetched.")
-    if "\0" in given or Path(given).is_absolute():
-        raise BadInput("A path must be relative to the file that names it.")
-    folder = file.parent.resolve()
-    path = (folder / given).resolve()
-    if not path.is_relative_to(folder):
-        raise BadInput("A path must lead to a file below the folder of the file that names it.")
-    if not path.is_file():
-        raise BadInput("There is no such file.")
-    return path

@@ -96,7 +96,7 @@ def import_tickets(
     client = request_client(data, account)
     path = f"/v1/imports?dry_run={'true' if dry_run else 'false'}"
     kind = IMPORT_MEDIA_TYPES[file.suffix.lower()]
-    content = with_photographs(read_bytes(file), file.parent, is_csv=kind == "text/csv")
+    content = with_photographs(read_bytes(file), file, is_csv=kind == "text/csv")
     job = client.post_file(path, content, kind)
     job = _wait_for_import(client, job, "checking" if dry_run else "filing", show_progress=not as_json)
     rows = _rows(client, job["id"])

@@ -141,7 +141,7 @@ PERSON = {"name": "Mara", "facts": {"city": "Ulm"}}
         (PERSON | {"photos": [5]}, r"photos\.0: A photo is a path or a data URL"),
         (PERSON | {"photos": ["none.png"]}, r"photos\.0: There is no such file"),
         (PERSON | {"photos": ["."]}, r"photos\.0: There is no such file"),
-        (PERSON | {"photos": ["x" * 5000]}, r"photos\.0: the file cannot be read"),
+        (PERSON | {"photos": ["x" * 5000]}, r"photos\.0: The file cannot be read"),
         (PERSON | {"photos": ["data:image/png;base64,!"]}, r"photos\.0: The picture is not valid base64"),
         (PERSON | {"kind": "harmful"}, "kind and topic are of prompts"),
         ({"prompt": ""}, "prompt"),
