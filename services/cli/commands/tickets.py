@@ -17,11 +17,13 @@ from services.cli.options import DATA_FOLDER, As, Data, Json, Reason, TicketId
 from services.cli.render.tables import console, counted, print_answer, print_json, print_table
 from services.cli.render.tickets import print_clock, print_ticket, print_tickets
 from services.cli.ticket_files import with_photographs
+from shared.domain.regimes import regime
 from shared.errors import BadInput, LacunaError
 
 app = typer.Typer(no_args_is_help=True, help="File, check and decide requests to be forgotten.")
 
 ATTRIBUTE: Final = re.compile(r"(?=.*[^\W\d_])[\w '’./()-]{1,80}")  # as the service takes them
+USUAL_GROUND: Final = "consent_withdrawn"
 MOST_SHOWN: Final = 100  # rows of an import; of a longer one only those that are refused, or duplicates
 IMPORT_MEDIA_TYPES: Final = {
     ".csv": "text/csv",
@@ -156,8 +158,8 @@ def approve(
 ) -> None:
     """Approve a ticket that somebody else filed: name all whom it is about, or look at its material first."""
     client = request_client(data, account)
-    if ground is None and client.get(f"/v1/tickets/{ticket}")["regime"] != "ccpa":
-        ground = "consent_withdrawn"
+    if ground is None and USUAL_GROUND in regime(client.get(f"/v1/tickets/{ticket}")["regime"]).grounds:
+        ground = USUAL_GROUND
     _act(data, account, ticket, "approve", {"ground": ground, "urgent": urgent, "names": name or []}, as_json)
 
 
