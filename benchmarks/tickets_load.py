@@ -13,6 +13,7 @@ import base64
 import io
 import json
 import os
+import random
 import statistics
 import sys
 import tempfile
@@ -24,11 +25,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
-from PIL import Image
 
 from migrations.run import upgrade
 from services.request.bootstrap import bootstrap
+from shared.crypto.shredding_keys import FolderKeys
 from shared.db.roles import SERVICES, ensure_roles, service_url
 from shared.db.session import make_engine
 from shared.devstack.backends import load_secrets, start_backends
@@ -37,6 +37,7 @@ from shared.devstack.ports import LOOPBACK, free_ports
 from shared.devstack.processes import web_command
 from shared.devstack.secrets import secrets_of
 from shared.devstack.supervisor import Supervisor
+from shared.evaluation.synthetic_portraits import draw, random_features
 
 
 def ticket(number: int, photo: str) -> bytes:
@@ -50,11 +51,10 @@ def ticket(number: int, photo: str) -> bytes:
     ).encode()
 
 
-def photograph(side: int = 128) -> str:
-    """A noisy picture as a data URL; a picture of one colour would compress to nothing."""
-    pixels = np.random.default_rng(0).integers(0, 255, (side // 8, side // 8, 3), np.uint8)
+def photograph() -> str:
+    """A drawn portrait as a data URL."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).resize((side, side)).save(buffer, "PNG")
+    draw(random_features(random.Random(0))).save(buffer, "PNG")
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
@@ -192,6 +192,8 @@ def run(seconds: float, clients: int, number: int) -> dict[str, Any]:
             bootstrap(engine, "demo-vlm", "models/demo-vlm", data / "keys.json")
             engine.dispose()
             (port,) = free_ports(1)
+            FolderKeys(data / "shredding-keys").set_up()
+            plain |= {"LACUNA_SHREDDING_KEYS": str(data / "shredding-keys")}
             env = plain | secrets_of("request", backends, known)
             env |= {"LACUNA_S3_ENDPOINT": backends.s3_endpoint, "LACUNA_RATE_LIMIT": "1000000/minute"}
             supervisor.start(web_command("request", port, env))

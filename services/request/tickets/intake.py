@@ -107,9 +107,10 @@ def insert_tickets(
     new = [_ticket(context, principal, source) for source in prepared]
     names = sorted({key for ticket in new for key in ticket.person_keys})
     facts = sorted({fact for ticket in new for fact in ticket.fact_index})
-    photographs = list(filter(ticket_duplicates.is_photograph, facts))
-    ticket_duplicates.lock_subjects(session, principal.tenant_id, sorted((*names, *photographs)))
-    before = ticket_duplicates.find_earlier_tickets(session, principal.tenant_id, context.model_id, names, facts)
+    nameless = (fact for ticket in new if not ticket.person_keys for fact in ticket.fact_index)
+    filed = ticket_duplicates.Filed(names, facts, frozenset(filter(ticket_duplicates.is_photograph, nameless)))
+    ticket_duplicates.lock_subjects(session, principal.tenant_id, filed)
+    before = ticket_duplicates.find_earlier_tickets(session, principal.tenant_id, context.model_id, filed)
     still_open = ticket_duplicates.lock_open_tickets(session, [old.id for old in before.matching])
     before.matching[:] = [old for old in before.matching if old.id in still_open]
     receipts = []

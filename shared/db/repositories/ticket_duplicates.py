@@ -8,7 +8,23 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import ARRAY, Text, and_, bindparam, exists, func, literal, null, or_, select, union_all
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    column,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
@@ -43,7 +59,7 @@ class EarlierTicket:
 
 @dataclass(frozen=True)
 class EarlierTickets:
-    """`matching` share a name and a fact, or a photograph, with what was asked for, oldest first.
+    """`matching` may be about the same people as what was filed, oldest first.
 
     `names` are in any open ticket.
     """
@@ -52,37 +68,63 @@ class EarlierTickets:
     names: set[str]
 
 
-def lock_subjects(session: Session, tenant: str, names: Sequence[str]) -> None:
-    """Wait until nobody else files a subject with one of `names`, and keep others waiting until the transaction ends.
+@dataclass(frozen=True)
+class Filed:
+    """What is filed together: all keys of names and all indexes of facts and photographs.
 
-    `names` are keys of names and indexes of photographs. They must be sorted, so that two transactions never wait for
-    each other.
+    `alone` are the photographs of tickets without a name, which are compared by these alone. Those of a ticket with a
+    name count only against one without: many people may come with one photograph, such as a placeholder.
     """
-    name = func.unnest(_texts("names", names)).column_valued("name")
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(literal(f"{tenant}/") + name, 0))))
+
+    names: Sequence[str]
+    facts: Sequence[str]
+    alone: Collection[str]
+
+    @property
+    def photographs(self) -> list[str]:
+        """All indexes of photographs."""
+        return list(filter(is_photograph, self.facts))
 
 
-def find_earlier_tickets(
-    session: Session, tenant: str, model_id: str, names: Sequence[str], facts: Sequence[str]
-) -> EarlierTickets:
-    """The open tickets that share a name and a fact, or a photograph, with `names` and `facts`.
+def lock_subjects(session: Session, tenant: str, filed: Filed) -> None:
+    """Wait until nobody else files one of these subjects, and keep others waiting until the transaction ends.
 
-    Also which of `names` any open ticket has.
+    Tickets with names do not wait for each other because of a photograph. All locks are taken in one order, so that two
+    transactions never wait for each other.
+    """
+    keys = sorted({*filed.names, *filed.photographs})
+    shared = [is_photograph(key) and key not in filed.alone for key in keys]
+    flags = bindparam("shared", shared, ARRAY(Boolean))
+    columns = (column("key", Text), column("shared", Boolean))
+    each = func.unnest(_texts("keys", keys), flags).table_valued(*columns).render_derived()
+    number = func.hashtextextended(literal(f"{tenant}/") + each.c.key, 0)
+    lock = case(
+        (each.c.shared, cast(func.pg_advisory_xact_lock_shared(number), Text)),
+        else_=cast(func.pg_advisory_xact_lock(number), Text),
+    )
+    session.execute(select(lock))
+
+
+def find_earlier_tickets(session: Session, tenant: str, model_id: str, filed: Filed) -> EarlierTickets:
+    """The open tickets that may be about the same people as what is filed (`EarlierTicket.matches` tells which are).
+
+    Also which of the names any open ticket has.
 
     Call it under `lock_subjects`, in a statement of its own: it then sees what earlier holders of the lock wrote.
     """
     is_open = (Ticket.tenant_id == tenant, Ticket.model_id == model_id, Ticket.state.not_in(CLOSED))
-    wanted, name = _texts("names", names), func.unnest(_texts("names", names)).column_valued("name")
-    photographs = list(filter(is_photograph, facts))
+    wanted, name = _texts("names", filed.names), func.unnest(_texts("names", filed.names)).column_valued("name")
+    nameless = and_(func.cardinality(Ticket.name_keys) == 0, func.cardinality(Ticket.subject_index) == 0)
     keys = Ticket.name_keys.op("||")(Ticket.subject_index)
     matching = select(Ticket.id, Ticket.submitted_at, keys, Ticket.fact_index).where(
         *is_open,
         or_(
             and_(
                 or_(Ticket.name_keys.overlap(wanted), Ticket.subject_index.overlap(wanted)),
-                Ticket.fact_index.overlap(_texts("facts", facts)),
+                Ticket.fact_index.overlap(_texts("facts", filed.facts)),
             ),
-            Ticket.fact_index.overlap(_texts("photographs", photographs)),
+            and_(nameless, Ticket.fact_index.overlap(_texts("photographs", filed.photographs))),
+            Ticket.fact_index.overlap(_texts("alone", sorted(filed.alone))),
         ),
     )
     known = select(null(), null(), func.array_agg(name, type_=ARRAY(Text)), null()).where(

@@ -3,8 +3,13 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 
 from services.request.imports import parsing
+from shared.db.models.tickets import Ticket
+from shared.db.repositories import ticket_duplicates
+from shared.db.session import transaction
 from shared.domain import ticket_scope
 from tests.services.request.tickets.test_endpoints import problem
 from tests.support.api import People
@@ -123,3 +128,27 @@ def test_rows_of_a_file_need_a_name_or_a_photograph() -> None:
     (named,) = parsing.parse_rows("names\nMara Lindqvist\n", "csv")
     assert named.body is not None
     assert named.body.facts == []
+
+
+def test_named_people_with_one_photograph_are_not_compared_by_it(people: People) -> None:
+    """As with a placeholder that another tool exports for everybody: nobody is locked or read because of it."""
+    photo, filed = png((1, 2, 3)), []
+    for name in ("Mara Lindqvist", "Ida Borg", "Bo Ek"):
+        ticket = people["olivia"].post("/v1/tickets", {"names": [name], "photos": [photo]}).json()
+        filed.append(ticket)
+        assert (ticket["state"], ticket["duplicate_of"], ticket["review_reason"]) == ("under_review", None, None)
+    with transaction(people.context.database) as session:
+        rows = session.scalars(select(Ticket)).all()
+        photographs = frozenset(rows[0].fact_index)
+        keys = sorted(key for row in rows for key in row.person_keys)
+        tenant, model = rows[0].tenant_id, rows[0].model_id
+        named = ticket_duplicates.Filed(["another"], sorted(photographs), frozenset())
+        assert ticket_duplicates.find_earlier_tickets(session, tenant, model, named).matching == []
+        alone = ticket_duplicates.Filed([], sorted(photographs), photographs)
+        assert len(ticket_duplicates.find_earlier_tickets(session, tenant, model, alone).matching) == len(filed)
+        ticket_duplicates.lock_subjects(session, tenant, named)
+        with transaction(people.context.database) as other:  # neither waits for the other
+            other.execute(text("SET LOCAL lock_timeout = '2s'"))
+            ticket_duplicates.lock_subjects(other, tenant, ticket_duplicates.Filed(keys, sorted(photographs), ()))
+            with pytest.raises(OperationalError):
+                ticket_duplicates.lock_subjects(other, tenant, alone)
