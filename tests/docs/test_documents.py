@@ -286,7 +286,9 @@ def test_readme_is_short_before_the_first_link_to_a_page() -> None:
 def test_every_procedure_of_a_runbook_ends_with_a_check(name: str) -> None:
     """Under each heading with numbered steps stands what shows that they worked."""
     sections = re.split(r"^#+ ", (ROOT / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
-    unchecked = [section.partition("\n")[0] for section in sections if "\n1. " in section and "**Check.**" not in section]
+    unchecked = [
+        section.partition("\n")[0] for section in sections if "\n1. " in section and "**Check.**" not in section
+    ]
     assert not unchecked, "\n".join(unchecked)
 
 
