@@ -18,6 +18,7 @@ import yaml
 from services.request.monitoring.checks import HEARTBEATS
 from shared.core import metrics
 from shared.devstack.processes import OBSERVED
+from tests.docs import markdown
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 PROMETHEUS = PROJECT_ROOT / "monitoring/prometheus"
@@ -78,6 +79,21 @@ def test_alert_says_how_bad_it_is_and_is_explained_in_the_manual(rule: dict[str,
     labels = OF_TARGETS | set(row.labels if row is not None else ())
     assert set(re.findall(r"\$labels\.([a-z]+)", summary)) <= labels
     assert f"| `{rule['alert']}` |" in MANUAL
+    page, _, anchor = rule["annotations"]["runbook"].partition("#")
+    document = markdown.parse(Path(page), (PROJECT_ROOT / page).read_text())
+    assert not anchor or anchor in document.anchors
+
+
+def test_runbooks_name_the_alerts_that_lead_to_them() -> None:
+    """The table of docs/runbooks/README.md, and the annotations of the rules: one says what the other does."""
+    table = (PROJECT_ROOT / "docs/runbooks/README.md").read_text()
+    named = {
+        (f"docs/runbooks/{page}", alert)
+        for page, cells in re.findall(r"^\| \[([a-z-]+\.md)\]\([^|]*\|[^|]*\|([^|]*)\|", table, re.MULTILINE)
+        for alert in re.findall(r"`(\w+)`", cells)
+    }
+    linked = {(rule["annotations"]["runbook"].partition("#")[0], rule["alert"]) for rule in rules()}
+    assert named == {(page, alert) for page, alert in linked if page.startswith("docs/runbooks/")}
 
 
 def test_manual_explains_no_alert_that_does_not_exist() -> None:
