@@ -82,6 +82,8 @@ LABELS: Final = {
     "representative": mark("representative"),
     "other": mark("other"),
     # events of a ticket and its clock
+    "assigned": mark("assigned"),
+    "unassigned": mark("assigned to nobody"),
     "edited": mark("material changed"),
     "distinguished": mark("decided to be another person"),
     "material.shown": mark("material looked at"),
@@ -164,6 +166,9 @@ DONE: Final = {
     "hold": mark("The material is under a legal hold."),
     "release": mark("The release of the hold is recorded."),
     "distinguish": mark("It is recorded that it is about another person."),
+    "assign": mark("It is recorded who handles it."),
+    "view": mark("The view is saved."),
+    "end-view": mark("The view is deleted."),
     "refit": mark("A refit is ordered."),
     "promote": mark("The version is promoted. The replicas follow within seconds."),
     "rollback": mark("The earlier version is promoted. The replicas follow within seconds."),
