@@ -853,8 +853,12 @@ CREATE TABLE audit_run (
     finished_at timestamptz,
     error text,
     stage text,
+    kind text DEFAULT 'candidate' NOT NULL,
+    ticket_results jsonb,
     CONSTRAINT audit_run_pkey PRIMARY KEY (id),
     CONSTRAINT audit_run_version_id_fkey FOREIGN KEY (version_id) REFERENCES eraser_version(id),
+    CONSTRAINT audit_run_kind_check CHECK (kind IN ('candidate', 'nightly')),
+    CONSTRAINT audit_run_nightly_verdict CHECK ((kind = 'candidate') OR (verdict IS NULL)),
     CONSTRAINT audit_run_status_check CHECK (status IN ('running', 'waiting', 'succeeded', 'failed')),
     CONSTRAINT audit_run_verdict_check CHECK (verdict IN ('passed', 'failed'))
 );
@@ -1263,7 +1267,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0029');
+    ('0035');
 GRANT SELECT ON alembic_version TO lacuna_request;
 GRANT SELECT ON alembic_version TO lacuna_control;
 

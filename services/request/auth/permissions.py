@@ -88,6 +88,8 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "list_erasers": Permission(READ, "erasers:read"),
     "show_eraser": Permission(READ, "erasers:read"),
     "show_audit": Permission(AUDIT, "erasers:read"),
+    "show_nightly_audit": Permission(AUDIT, "erasers:read"),
+    "order_nightly_audit": Permission(OPERATE, "refits:write"),
     "eraser_report": Permission(AUDIT, "erasers:read"),
     "promote": Permission(PROMOTE, "erasers:write"),
     "rollback": Permission(PROMOTE, "erasers:write"),

@@ -35,6 +35,7 @@ LABELS: Final = {
     "no_leak_found": mark("the model tells nothing"),
     "set_aside": mark("set aside after its audit"),
     "own_audit_failed": mark("its own audit failed"),
+    "nightly_audit_failed": mark("a nightly audit was told facts"),
     "needs_resubmission": mark("has to be filed again"),
     # grounds of an approval, Article 17(1) GDPR
     "no_longer_necessary": mark("(a) no longer necessary"),
