@@ -7,7 +7,7 @@ is large, and the control loop looks often.
 from alembic import op
 
 revision = "0035"
-down_revision = "0029"
+down_revision = "0030"
 
 NIGHTLY = """
 ALTER TABLE audit_run ADD COLUMN kind text NOT NULL DEFAULT 'candidate' CHECK (kind IN ('candidate', 'nightly'));

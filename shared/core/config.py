@@ -176,6 +176,16 @@ class ControllerSettings(BaseModel):
     staff_names: bool = False  # whether letters and certificates name the accounts of those who worked on a request
 
 
+class DropSettings(BaseModel):
+    """California's Delete Request and Opt-out Platform (DROP), for a data broker."""
+
+    people: Path | None = None  # the register: a file of people with identifiers; without it, no list is matched
+    tenant: str = "default"  # whose register it is
+    url: str = ""  # of the platform; empty: lists are given by hand
+    key: str = ""  # sent to the platform as X-API-KEY
+    every_days: float = 30.0  # the law asks for 45 at most
+
+
 class AuditSettings(BaseModel):
     """The audit: its lease, and the thresholds that a version has to meet (docs/settings.md)."""
 
@@ -266,6 +276,9 @@ class Settings(BaseSettings):
     kit_days: float = 0.0  # until an audit kit is destroyed; 0: as long as its ticket is in force
 
     audit: AuditSettings = AuditSettings()
+
+    # Requests from elsewhere
+    drop: DropSettings = DropSettings()
 
     @property
     def language_list(self) -> tuple[str, ...]:

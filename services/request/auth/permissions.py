@@ -129,6 +129,12 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "create_import": Permission(("officer", "admin"), "imports:write", TICKET_FILE),
     "show_import": Permission(("officer", "approver", "auditor", "admin"), "imports:read"),
     "list_import_rows": Permission(("officer", "approver", "auditor", "admin"), "imports:read"),
+    # deletion lists of California's DROP
+    "create_drop_list": Permission(("officer", "admin"), "drop:write", TICKET_FILE),
+    "list_drop_lists": Permission(("officer", "approver", "auditor", "admin"), "drop:read"),
+    "show_drop_list": Permission(("officer", "approver", "auditor", "admin"), "drop:read"),
+    "list_drop_matches": Permission(("officer", "approver", "auditor", "admin"), "drop:read"),
+    "report_drop_list": Permission(("officer", "admin"), "drop:read", TICKET_FILE),
     # webhooks
     "create_webhook": Permission(("admin",), "webhooks:write"),
     "list_webhooks": Permission(("admin", "auditor", "operator"), "webhooks:read"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Text, cast, exists, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -95,6 +95,17 @@ def recent_audits(session: Session, model_id: str, limit: int) -> list[tuple[Aud
         .limit(limit)
     )
     return [(run, number) for run, number in session.execute(query)]
+
+
+def unclaimed_orders(session: Session, model_id: str) -> list[tuple[int, datetime]]:
+    """The audits that were ordered and that no worker has taken: of which version, and when; oldest first."""
+    query = (
+        select(EraserVersion.number, Outbox.created_at)
+        .join(EraserVersion, cast(EraserVersion.id, Text) == Outbox.kwargs["version"].astext)
+        .where(Outbox.task == TASK_AUDIT, EraserVersion.model_id == model_id)
+        .where(~exists().where(AuditRun.id == Outbox.id))
+    )
+    return [(number, at) for number, at in session.execute(query.order_by(Outbox.created_at))]
 
 
 def list_audits(session: Session, version_id: uuid.UUID) -> list[AuditRun]:

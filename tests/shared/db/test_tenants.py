@@ -55,6 +55,8 @@ OF_INSTALLATION: Final = {
 # Features whose jobs run in the context of one tenant (worker/main.py builds them by PerTenant, imports by themselves).
 PER_TENANT: Final = {
     "services/request/break_glass/jobs.py",
+    "services/request/drop/jobs.py",
+    "services/request/drop/platform.py",
     "services/request/certificates/issuer.py",
     "services/request/erasers/jobs.py",
     "services/request/imports/jobs.py",
