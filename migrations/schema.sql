@@ -879,8 +879,12 @@ CREATE TABLE audit_run (
     finished_at timestamptz,
     error text,
     stage text,
+    kind text DEFAULT 'candidate' NOT NULL,
+    ticket_results jsonb,
     CONSTRAINT audit_run_pkey PRIMARY KEY (id),
     CONSTRAINT audit_run_version_id_fkey FOREIGN KEY (version_id) REFERENCES eraser_version(id),
+    CONSTRAINT audit_run_kind_check CHECK (kind IN ('candidate', 'nightly')),
+    CONSTRAINT audit_run_nightly_verdict CHECK ((kind = 'candidate') OR (verdict IS NULL)),
     CONSTRAINT audit_run_status_check CHECK (status IN ('running', 'waiting', 'succeeded', 'failed')),
     CONSTRAINT audit_run_verdict_check CHECK (verdict IN ('passed', 'failed'))
 );
@@ -1136,6 +1140,61 @@ CREATE TABLE import_row (
 );
 GRANT SELECT, INSERT ON import_row TO lacuna_request;
 GRANT SELECT, INSERT ON import_row TO lacuna_control;
+
+-- A download of California's DROP, kept sealed until it is matched with the operator's register.
+CREATE TABLE drop_list (
+    id uuid NOT NULL,
+    tenant_id text NOT NULL,
+    owner text NOT NULL,
+    fetched boolean NOT NULL,
+    sha256 text NOT NULL,
+    status text NOT NULL,
+    object_key text NOT NULL,
+    wrapped_key bytea,
+    received_at timestamptz NOT NULL,
+    rows integer NOT NULL,
+    matched integer DEFAULT 0 NOT NULL,
+    removed integer DEFAULT 0 NOT NULL,
+    tickets integer DEFAULT 0 NOT NULL,
+    error text,
+    correlation text,
+    created_at timestamptz NOT NULL,
+    finished_at timestamptz,
+    CONSTRAINT drop_list_pkey PRIMARY KEY (id),
+    CONSTRAINT drop_list_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
+    CONSTRAINT drop_list_status_check CHECK (status IN ('waiting', 'succeeded', 'failed'))
+);
+CREATE INDEX drop_list_of_tenant ON drop_list (tenant_id, created_at);
+CREATE INDEX drop_list_waiting ON drop_list (created_at) WHERE (status = 'waiting');
+-- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
+-- The trigger retired runs retire_drop_list_key(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+GRANT SELECT, INSERT ON drop_list TO lacuna_request;
+GRANT SELECT, INSERT, UPDATE ON drop_list TO lacuna_control;
+
+-- A work item of DROP that somebody in the register has: its ticket, and what was reported. Neither hash nor
+-- identifier.
+CREATE TABLE drop_match (
+    tenant_id text NOT NULL,
+    item_id text NOT NULL,
+    person_key text NOT NULL,
+    list_id uuid NOT NULL,
+    file text NOT NULL,
+    ticket_id text,
+    problem text,
+    removed_at timestamptz,
+    reported smallint,
+    reported_at timestamptz,
+    CONSTRAINT drop_match_pkey PRIMARY KEY (tenant_id, item_id, person_key),
+    CONSTRAINT drop_match_list_id_fkey FOREIGN KEY (list_id) REFERENCES drop_list(id),
+    CONSTRAINT drop_match_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
+    CONSTRAINT drop_match_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    CONSTRAINT drop_match_check CHECK ((ticket_id IS NULL) <> (problem IS NULL)),
+    CONSTRAINT drop_match_check1 CHECK ((reported IS NULL) = (reported_at IS NULL)),
+    CONSTRAINT drop_match_reported_check CHECK (reported IN (2, 3, 4, 5))
+);
+CREATE INDEX drop_match_ticket ON drop_match (ticket_id);
+GRANT SELECT ON drop_match TO lacuna_request;
+GRANT SELECT, INSERT, UPDATE ON drop_match TO lacuna_control;
 
 -- =====================================================================================================================
 -- AUDIT KITS (written by the request service)
@@ -1948,6 +2007,18 @@ END $$;
 CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON import_job
     FOR EACH ROW WHEN ((old.wrapped_key IS DISTINCT FROM new.wrapped_key)) EXECUTE FUNCTION retire_import_key();
 
+-- Notes the key that is taken from a list of DROP.
+CREATE FUNCTION retire_drop_list_key() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM retire_key(OLD.tenant_id, 'import', OLD.id::text, OLD.object_key, NULL, OLD.wrapped_key, NEW.wrapped_key);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON drop_list
+    FOR EACH ROW WHEN ((old.wrapped_key IS DISTINCT FROM new.wrapped_key)) EXECUTE FUNCTION retire_drop_list_key();
+
 -- The destruction of a key is recorded once.
 CREATE FUNCTION guard_retired_key() RETURNS trigger
     LANGUAGE plpgsql
@@ -2454,6 +2525,8 @@ CREATE TRIGGER announced AFTER UPDATE ON break_glass
     FOR EACH STATEMENT EXECUTE FUNCTION announce('lacuna_work', 'lacuna_desired_state');
 CREATE TRIGGER announced AFTER INSERT OR UPDATE ON desired_state
     FOR EACH STATEMENT EXECUTE FUNCTION announce('lacuna_work', 'lacuna_desired_state');
+CREATE TRIGGER announced AFTER INSERT ON drop_list
+    FOR EACH STATEMENT EXECUTE FUNCTION announce('lacuna_work');
 CREATE TRIGGER announced AFTER INSERT ON import_job
     FOR EACH STATEMENT EXECUTE FUNCTION announce('lacuna_work');
 CREATE TRIGGER announced AFTER INSERT ON outbox

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0032"
-down_revision = "0029"
+down_revision = "0035"
 
 ASSIGNMENT = """
 ALTER TABLE person ADD CONSTRAINT person_id_tenant_id_key UNIQUE (id, tenant_id);

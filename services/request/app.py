@@ -23,6 +23,7 @@ from services.request.certificates import endpoints as certificates_endpoints
 from services.request.console import report_file
 from services.request.console.site import FORM_BODIES, install_console
 from services.request.context import AlarmThresholds, AppContext, ticket_languages
+from services.request.drop import endpoints as drop_endpoints
 from services.request.erasers import endpoints as erasers_endpoints
 from services.request.imports import endpoints as imports_endpoints
 from services.request.key_rotation import endpoints as key_rotation_endpoints
@@ -63,6 +64,7 @@ ROUTERS = (
     key_rotation_endpoints.router,
     retain_sets_endpoints.router,
     imports_endpoints.router,
+    drop_endpoints.router,
     webhooks_endpoints.router,
     audit_log_endpoints.router,
     certificates_endpoints.router,

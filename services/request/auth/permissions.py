@@ -94,6 +94,8 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "list_erasers": Permission(READ, "erasers:read"),
     "show_eraser": Permission(READ, "erasers:read"),
     "show_audit": Permission(AUDIT, "erasers:read"),
+    "show_nightly_audit": Permission(AUDIT, "erasers:read"),
+    "order_nightly_audit": Permission(OPERATE, "refits:write"),
     "eraser_report": Permission(AUDIT, "erasers:read"),
     "promote": Permission(PROMOTE, "erasers:write"),
     "rollback": Permission(PROMOTE, "erasers:write"),
@@ -133,6 +135,12 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "create_import": Permission(("officer", "admin"), "imports:write", TICKET_FILE),
     "show_import": Permission(("officer", "approver", "auditor", "admin"), "imports:read"),
     "list_import_rows": Permission(("officer", "approver", "auditor", "admin"), "imports:read"),
+    # deletion lists of California's DROP
+    "create_drop_list": Permission(("officer", "admin"), "drop:write", TICKET_FILE),
+    "list_drop_lists": Permission(("officer", "approver", "auditor", "admin"), "drop:read"),
+    "show_drop_list": Permission(("officer", "approver", "auditor", "admin"), "drop:read"),
+    "list_drop_matches": Permission(("officer", "approver", "auditor", "admin"), "drop:read"),
+    "report_drop_list": Permission(("officer", "admin"), "drop:read", TICKET_FILE),
     # webhooks
     "create_webhook": Permission(("admin",), "webhooks:write"),
     "list_webhooks": Permission(("admin", "auditor", "operator"), "webhooks:read"),

@@ -35,6 +35,7 @@ LABELS: Final = {
     "no_leak_found": mark("the model tells nothing"),
     "set_aside": mark("set aside after its audit"),
     "own_audit_failed": mark("its own audit failed"),
+    "nightly_audit_failed": mark("a nightly audit was told facts"),
     "needs_resubmission": mark("has to be filed again"),
     # grounds of an approval, Article 17(1) GDPR
     "no_longer_necessary": mark("(a) no longer necessary"),
@@ -131,6 +132,7 @@ LABELS: Final = {
     "tickets": mark("requests"),
     "opening the material": mark("opening the material"),
     "asking about the tickets": mark("asking about the requests"),
+    "asking near the tickets": mark("asking near the requests"),
     "asking the visible set": mark("asking what anybody sees in the photographs"),
     "integrity": mark("checking that other answers stay the same"),
     "the paper's tasks": mark("asking the paper's tasks"),
