@@ -19,6 +19,7 @@ from services.cli.commands import (
     audits,
     certificates,
     doctor,
+    drop,
     erasers,
     key_rotation,
     letters,
@@ -68,6 +69,7 @@ app.command(rich_help_panel=START)(stack.secrets)
 app.add_typer(tickets.app, name="ticket", rich_help_panel=OFFICER)
 app.add_typer(letters.app, name="letter", rich_help_panel=OFFICER)
 app.add_typer(retain_sets.app, name="retain", rich_help_panel=OFFICER)
+app.add_typer(drop.app, name="drop", rich_help_panel=OFFICER)
 app.add_typer(refits.app, name="refit", rich_help_panel=OPERATOR)
 app.add_typer(audits.app, name="audit", rich_help_panel=OPERATOR)
 app.add_typer(erasers.app, name="eraser", rich_help_panel=OPERATOR)

@@ -23,6 +23,7 @@ from services.request.certificates import endpoints as certificates_endpoints
 from services.request.console import report_file
 from services.request.console.site import FORM_BODIES, install_console
 from services.request.context import AlarmThresholds, AppContext, ticket_languages
+from services.request.drop import endpoints as drop_endpoints
 from services.request.erasers import endpoints as erasers_endpoints
 from services.request.imports import endpoints as imports_endpoints
 from services.request.key_rotation import endpoints as key_rotation_endpoints
@@ -36,6 +37,7 @@ from services.request.restores import endpoints as restores_endpoints
 from services.request.retain_sets import endpoints as retain_sets_endpoints
 from services.request.tenants import endpoints as tenants_endpoints
 from services.request.tickets import endpoints as tickets_endpoints
+from services.request.views import endpoints as views_endpoints
 from services.request.webhooks import endpoints as webhooks_endpoints
 from shared.core.client_addresses import TrustedProxies
 from shared.core.config import Settings, load_settings
@@ -48,6 +50,7 @@ from shared.storage.factory import open_store
 
 ROUTERS = (
     tickets_endpoints.router,
+    views_endpoints.router,
     letters_endpoints.router,
     break_glass_endpoints.router,
     audit_kits_endpoints.router,
@@ -61,6 +64,7 @@ ROUTERS = (
     key_rotation_endpoints.router,
     retain_sets_endpoints.router,
     imports_endpoints.router,
+    drop_endpoints.router,
     webhooks_endpoints.router,
     audit_log_endpoints.router,
     certificates_endpoints.router,

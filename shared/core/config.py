@@ -99,9 +99,11 @@ class EngineSettings(BaseModel):
 
 
 class NightlySettings(BaseModel):
-    """The nightly refit."""
+    """The nightly refit, and the nightly audit."""
 
     hour: int = 2  # UTC
+    audit_hour: int = 4  # UTC
+    audit_s: float = 10800.0  # the nightly audit begins with no other ticket after that time; 0: there is none
     catch_up_s: float = 900.0  # the control loop orders the refit where the scheduler has not ordered it by then
     grace_s: float = 7200.0  # an alarm is raised where the refit has not finished by then
 
@@ -172,6 +174,16 @@ class ControllerSettings(BaseModel):
     contact: str = ""  # of the data protection officer: an address, a telephone number
     opt_out: str = ""  # address of the notice of the right to opt out, of a business that sells or shares data (CCPA)
     staff_names: bool = False  # whether letters and certificates name the accounts of those who worked on a request
+
+
+class DropSettings(BaseModel):
+    """California's Delete Request and Opt-out Platform (DROP), for a data broker."""
+
+    people: Path | None = None  # the register: a file of people with identifiers; without it, no list is matched
+    tenant: str = "default"  # whose register it is
+    url: str = ""  # of the platform; empty: lists are given by hand
+    key: str = ""  # sent to the platform as X-API-KEY
+    every_days: float = 30.0  # the law asks for 45 at most
 
 
 class AuditSettings(BaseModel):
@@ -264,6 +276,9 @@ class Settings(BaseSettings):
     kit_days: float = 0.0  # until an audit kit is destroyed; 0: as long as its ticket is in force
 
     audit: AuditSettings = AuditSettings()
+
+    # Requests from elsewhere
+    drop: DropSettings = DropSettings()
 
     @property
     def language_list(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ import yaml
 from services.request.monitoring.checks import HEARTBEATS
 from shared.core import metrics
 from shared.devstack.processes import OBSERVED
+from tests.docs import markdown
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 PROMETHEUS = PROJECT_ROOT / "monitoring/prometheus"
@@ -78,6 +79,21 @@ def test_alert_says_how_bad_it_is_and_is_explained_in_the_manual(rule: dict[str,
     labels = OF_TARGETS | set(row.labels if row is not None else ())
     assert set(re.findall(r"\$labels\.([a-z]+)", summary)) <= labels
     assert f"| `{rule['alert']}` |" in MANUAL
+    page, _, anchor = rule["annotations"]["runbook"].partition("#")
+    document = markdown.parse(Path(page), (PROJECT_ROOT / page).read_text())
+    assert not anchor or anchor in document.anchors
+
+
+def test_runbooks_name_the_alerts_that_lead_to_them() -> None:
+    """The table of docs/runbooks/README.md, and the annotations of the rules: one says what the other does."""
+    table = (PROJECT_ROOT / "docs/runbooks/README.md").read_text()
+    named = {
+        (f"docs/runbooks/{page}", alert)
+        for page, cells in re.findall(r"^\| \[([a-z-]+\.md)\]\([^|]*\|[^|]*\|([^|]*)\|", table, re.MULTILINE)
+        for alert in re.findall(r"`(\w+)`", cells)
+    }
+    linked = {(rule["annotations"]["runbook"].partition("#")[0], rule["alert"]) for rule in rules()}
+    assert named == {(page, alert) for page, alert in linked if page.startswith("docs/runbooks/")}
 
 
 def test_manual_explains_no_alert_that_does_not_exist() -> None:
@@ -137,13 +153,21 @@ def test_each_alert_is_raised_by_what_it_names_and_by_nothing_else() -> None:
 
 
 @needs_promtool
-@pytest.mark.parametrize(("where", "expression"), EXPRESSIONS)
-def test_promtool_parses_every_expression(where: str, expression: str, tmp_path: Path) -> None:
-    """Those of the dashboard too, with an interval in the place of Grafana's variable."""
+def test_promtool_parses_every_expression(tmp_path: Path) -> None:
+    """Those of the dashboard too, with an interval in the place of Grafana's variable; all in one file."""
+    assert promtool_errors(tmp_path, EXPRESSIONS) == ""
+    assert "broken" in promtool_errors(tmp_path, [("broken", "sum(lacuna_tickets")])
+
+
+def promtool_errors(folder: Path, expressions: list[tuple[str, str]]) -> str:
+    """What promtool says against a file of rules with these expressions; empty where it accepts all of them."""
     assert PROMTOOL is not None
-    rule = {"alert": "Probe", "expr": expression.replace("$__rate_interval", "1m")}
-    (tmp_path / "rule.yml").write_text(yaml.safe_dump({"groups": [{"name": "probe", "rules": [rule]}]}))
+    probes = [
+        {"alert": where, "expr": expression.replace("$__rate_interval", "1m"), "labels": {"number": str(number)}}
+        for number, (where, expression) in enumerate(expressions)  # a panel may have two expressions that are equal
+    ]
+    (folder / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "probe", "rules": probes}]}))
     done = subprocess.run(
-        [PROMTOOL, "check", "rules", "rule.yml"], cwd=tmp_path, capture_output=True, text=True, check=False
+        [PROMTOOL, "check", "rules", "rules.yml"], cwd=folder, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, f"{where}: {done.stdout}{done.stderr}"
+    return "" if done.returncode == 0 else done.stdout + done.stderr

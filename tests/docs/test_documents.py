@@ -282,6 +282,16 @@ def test_readme_is_short_before_the_first_link_to_a_page() -> None:
     assert words <= MOST_README_WORDS
 
 
+@pytest.mark.parametrize("name", [name for name in DOCUMENTS if name.startswith("docs/runbooks/")])
+def test_every_procedure_of_a_runbook_ends_with_a_check(name: str) -> None:
+    """Under each heading with numbered steps stands what shows that they worked."""
+    sections = re.split(r"^#+ ", (ROOT / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    unchecked = [
+        section.partition("\n")[0] for section in sections if "\n1. " in section and "**Check.**" not in section
+    ]
+    assert not unchecked, "\n".join(unchecked)
+
+
 def test_pre_commit_hooks_run_what_make_lint_runs() -> None:
     makefile = (ROOT / "Makefile").read_text().replace("$(BIN)", ".venv/bin")
     recipe = re.search(r"^lint:[^\n]*\n((?:\t[^\n]*\n)+)", makefile, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Backup and restore as docs/deployment.md says: taken while the stack runs, restored into an empty data folder."""
+"""Backup and restore as docs/runbooks/backup-and-restore.md says: taken while the stack runs, restored elsewhere."""
 
 import json
 import shutil

@@ -6,6 +6,7 @@ Foreign keys name other tables by text, so SQLAlchemy needs all tables to order 
 from shared.db.models import (
     audit_kits,
     audits,
+    drop_lists,
     erasers,
     imports,
     letters,
@@ -21,6 +22,7 @@ from shared.db.models import (
 __all__ = [
     "audit_kits",
     "audits",
+    "drop_lists",
     "erasers",
     "imports",
     "letters",
