@@ -17,6 +17,7 @@ import hashlib
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -62,7 +63,7 @@ from shared.vlm.loading import load
 logger = logging.getLogger(__name__)
 ANSWER_TOKENS: Final = 32
 PAUSE: Final = 20.0  # seconds between two reports of progress
-EXAMPLES: Final = 6  # answers of each set that are written out
+EXAMPLES: Final = 6  # answers of each set that are written out, those first that are not as they should be
 WITHOUT_STEERING: Final = "lacuna-without-steering"
 FIXED_SENTENCE: Final = "linear-fixed-sentence"
 SYSTEMS: Final = ("lacuna", WITHOUT_STEERING, FIXED_SENTENCE, "paper", *BASELINES)
@@ -289,7 +290,11 @@ def measure(benchmark: RealWeightsBenchmark, name: str, draw: Draw, settings: Se
         for of, questions in draw.forgotten.items():
             before, after = benchmark.base(questions), benchmark.ask(questions, eraser)
             figures["told"][of] = _told(questions, before, after, draw.others[STRANGERS], benchmark)
-            figures["told"][of]["examples"] = _examples(questions, before, after, wanted=of == VISIBLE)
+            rows = _rows(questions, before, after, benchmark.reference.own_wordings)
+            wanted = of == VISIBLE
+            figures["told"][of]["examples"] = sorted(
+                rows, key=lambda row: (row["told"] is wanted, row["declines"] is not wanted)
+            )[:EXAMPLES]
         for of, questions in draw.others.items():
             before, after = benchmark.base(questions), benchmark.ask(questions, eraser)
             same = [a.tokens == b.tokens for a, b in zip(before, after, strict=True)]
@@ -327,25 +332,27 @@ def _told(
         "chance": _share(by_chance),
         "fired": _share([answer.fired for answer in after]),
         "declines": _share([declines(answer.text, benchmark.reference.own_wordings) for answer in after]),
+        "readings": dict(Counter(answer.reading for answer in after)),
     }
 
 
-def _examples(
-    questions: Sequence[Question], before: Sequence[Answer], after: Sequence[Answer], *, wanted: bool
+def _rows(
+    questions: Sequence[Question], before: Sequence[Answer], after: Sequence[Answer], own_wordings: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Some answers; those that are not as they should be come first."""
-    rows = [
+    """Each question with both answers and what the second one does."""
+    return [
         {
             "question": q.prompt.turns[-1].text,
             "person": q.person,
             "before": b.text,
             "after": a.text,
             "told": reveals(a.text, q.accept),
+            "declines": declines(a.text, own_wordings),
+            "reading": a.reading,
             "fired": a.fired,
         }
         for q, b, a in zip(questions, before, after, strict=True)
     ]
-    return sorted(rows, key=lambda row: row["told"] is wanted)[:EXAMPLES]
 
 
 def _key(question: Question) -> str:
