@@ -164,6 +164,8 @@ class OidcSettings(BaseModel):
     leeway_s: float = 30.0
     client_id: str = ""  # of the console; empty: nobody signs in to it at the provider
     client_secret: str = ""  # empty: a public client, which PKCE alone protects
+    device_client_id: str = ""  # of the command line; empty: `lacuna login` needs --client-id
+    device_scope: str = "openid offline_access"
 
 
 class ControllerSettings(BaseModel):
