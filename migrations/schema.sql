@@ -60,6 +60,7 @@ CREATE TABLE person (
     roles text[] NOT NULL,
     created_at timestamptz NOT NULL,
     disabled_at timestamptz,
+    CONSTRAINT person_id_tenant_id_key UNIQUE (id, tenant_id),
     CONSTRAINT person_pkey PRIMARY KEY (id),
     CONSTRAINT person_tenant_id_name_key UNIQUE (tenant_id, name),
     CONSTRAINT person_tenant_id_skeleton_key UNIQUE (tenant_id, skeleton),
@@ -247,6 +248,25 @@ CREATE TABLE console_session (
 GRANT SELECT, INSERT, UPDATE (ended_at) ON console_session TO lacuna_request;
 GRANT SELECT ON console_session TO lacuna_control;
 
+-- A view of the list of tickets that a person saved by a name. Name and filters go when it ends.
+CREATE TABLE saved_view (
+    id uuid NOT NULL,
+    tenant_id text NOT NULL,
+    person_id uuid NOT NULL,
+    name text NOT NULL,
+    filters jsonb NOT NULL,
+    created_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    CONSTRAINT saved_view_pkey PRIMARY KEY (id),
+    CONSTRAINT saved_view_person_id_tenant_id_fkey FOREIGN KEY (person_id, tenant_id) REFERENCES person(id, tenant_id),
+    CONSTRAINT saved_view_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
+    CONSTRAINT saved_view_empty_at_its_end CHECK ((ended_at IS NULL) OR (filters = '{}'::jsonb)),
+    CONSTRAINT saved_view_named_until_its_end CHECK ((ended_at IS NULL) = (name <> ''))
+);
+CREATE UNIQUE INDEX saved_view_name ON saved_view (person_id, name) WHERE (ended_at IS NULL);
+-- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
+GRANT SELECT, INSERT, UPDATE (name, filters, ended_at) ON saved_view TO lacuna_request;
+
 -- The answer to a request that carried an idempotency key, kept for one day.
 CREATE TABLE idempotency_key (
     tenant_id text NOT NULL,
@@ -318,8 +338,10 @@ CREATE TABLE ticket (
     languages text[] DEFAULT '{en}'::text[] NOT NULL,
     name_keys text[] DEFAULT '{}'::text[] NOT NULL,
     name_keys_form smallint DEFAULT 0 NOT NULL,
+    assigned_to uuid,
     CONSTRAINT ticket_pkey PRIMARY KEY (id),
     CONSTRAINT ticket_tenant_id_source_external_ref_key UNIQUE (tenant_id, source, external_ref),
+    CONSTRAINT ticket_assigned_to_tenant_id_fkey FOREIGN KEY (assigned_to, tenant_id) REFERENCES person(id, tenant_id),
     CONSTRAINT ticket_duplicate_of_fkey FOREIGN KEY (duplicate_of) REFERENCES ticket(id),
     CONSTRAINT ticket_model_id_tenant_id_fkey FOREIGN KEY (model_id, tenant_id) REFERENCES model(id, tenant_id),
     CONSTRAINT ticket_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
@@ -338,6 +360,10 @@ CREATE TABLE ticket (
     CONSTRAINT verified_by_somebody CHECK ((identity <> 'verified') OR ((identity_by IS NOT NULL) AND (identity_method
         IS NOT NULL) AND (identity_at IS NOT NULL)))
 );
+CREATE INDEX ticket_assigned_due ON ticket (tenant_id, assigned_to, due_at, id) WHERE ((assigned_to IS NOT NULL) AND
+    (clock <> 'stopped'));
+CREATE INDEX ticket_assigned_newest ON ticket (tenant_id, assigned_to, submitted_at DESC, id DESC) WHERE (assigned_to IS
+    NOT NULL);
 CREATE INDEX ticket_due ON ticket (tenant_id, due_at, id) WHERE (clock <> 'stopped');
 CREATE INDEX ticket_escalate ON ticket (escalate_at) WHERE (escalate_at IS NOT NULL);
 CREATE INDEX ticket_external_ref ON ticket (tenant_id, external_ref) WHERE (external_ref IS NOT NULL);
@@ -855,8 +881,12 @@ CREATE TABLE audit_run (
     finished_at timestamptz,
     error text,
     stage text,
+    kind text DEFAULT 'candidate' NOT NULL,
+    ticket_results jsonb,
     CONSTRAINT audit_run_pkey PRIMARY KEY (id),
     CONSTRAINT audit_run_version_id_fkey FOREIGN KEY (version_id) REFERENCES eraser_version(id),
+    CONSTRAINT audit_run_kind_check CHECK (kind IN ('candidate', 'nightly')),
+    CONSTRAINT audit_run_nightly_verdict CHECK ((kind = 'candidate') OR (verdict IS NULL)),
     CONSTRAINT audit_run_status_check CHECK (status IN ('running', 'waiting', 'succeeded', 'failed')),
     CONSTRAINT audit_run_verdict_check CHECK (verdict IN ('passed', 'failed'))
 );
@@ -1483,6 +1513,8 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON promotion
 CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON retain_set
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON retired_key
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON saved_view
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ticket_clock
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -7,7 +7,7 @@ ticket, and its key is destroyed with that of the ticket's payload.
 from alembic import op
 
 revision = "0031"
-down_revision = "0030"
+down_revision = "0032"
 
 CONTACTS = """
 CREATE TABLE ticket_contact (

@@ -39,6 +39,7 @@ from services.request.restores import endpoints as restores_endpoints
 from services.request.retain_sets import endpoints as retain_sets_endpoints
 from services.request.tenants import endpoints as tenants_endpoints
 from services.request.tickets import endpoints as tickets_endpoints
+from services.request.views import endpoints as views_endpoints
 from services.request.webhooks import endpoints as webhooks_endpoints
 from shared.core.client_addresses import TrustedProxies
 from shared.core.config import FormSettings, Settings, load_settings
@@ -51,6 +52,7 @@ from shared.storage.factory import open_store
 
 ROUTERS = (
     tickets_endpoints.router,
+    views_endpoints.router,
     letters_endpoints.router,
     contacts_endpoints.router,
     break_glass_endpoints.router,

@@ -99,9 +99,11 @@ class EngineSettings(BaseModel):
 
 
 class NightlySettings(BaseModel):
-    """The nightly refit."""
+    """The nightly refit, and the nightly audit."""
 
     hour: int = 2  # UTC
+    audit_hour: int = 4  # UTC
+    audit_s: float = 10800.0  # the nightly audit begins with no other ticket after that time; 0: there is none
     catch_up_s: float = 900.0  # the control loop orders the refit where the scheduler has not ordered it by then
     grace_s: float = 7200.0  # an alarm is raised where the refit has not finished by then
 

@@ -11,6 +11,7 @@ from services.request.certificates import endpoints as certificates
 from services.request.certificates.endpoints import Format
 from services.request.console import next_steps
 from services.request.console.letters import letters_of
+from services.request.console.queue import assignment
 from services.request.console.routing import console_router
 from services.request.console.visit import FormDep, Visit, VisitDep
 from services.request.contacts import endpoints as contacts
@@ -79,6 +80,7 @@ def show(ticket_id: str, visit: VisitDep) -> Response:
         letters=letters_of(visit, ticket.id),
         codes=tuple(letter_law(ticket.regime).reasons),
         methods=get_args(IdentityMethod),
+        people=visit.permit(tickets.list_assignees)(visit.context, visit.principal).items,
     )
 
 
@@ -164,6 +166,13 @@ def distinguish(ticket_id: str, form: FormDep) -> Response:
     return form.done(_path(ticket_id), "distinguish")
 
 
+@router.post(f"{PATH}/assign")
+def assign(ticket_id: str, form: FormDep) -> Response:
+    """Say who handles it."""
+    form.visit.permit(tickets.assign_ticket)(ticket_id, assignment(form), form.mutation())
+    return form.done(_path(ticket_id), "assign")
+
+
 @router.post(f"{PATH}/refit")
 def refit(ticket_id: str, form: FormDep) -> Response:
     """Start a refit now, with every request that is approved."""
@@ -207,6 +216,7 @@ def _actions(visit: Visit, ticket: TicketResponse) -> dict[str, bool]:
         "release": (tickets.release_ticket, ticket.hold is not None),
         "withdraw": (tickets.withdraw, is_allowed(ticket.state, "withdraw")),
         "refit": (refits.order_refit, ticket.state in ("approved", "failed", "regressed")),
+        "assign": (tickets.assign_ticket, True),
         "write": (letters.draft_letter, True),
         "read": (letters.show_letter, True),
         "certificate": (certificates.certificate, True),

@@ -19,6 +19,7 @@ from services.request.context import AlarmThresholds, AppContext, ticket_languag
 from services.request.drop.jobs import DropListRunner
 from services.request.drop.platform import DropPlatform, PlatformClient
 from services.request.erasers import jobs as erasers_jobs
+from services.request.erasers.jobs import NightlyAudit
 from services.request.imports.jobs import ImportJobRunner
 from services.request.key_rotation.jobs import RewrapJob
 from services.request.monitoring import jobs as monitoring_jobs
@@ -132,6 +133,7 @@ def round_jobs(settings: Settings, context: AppContext, sequencer: Sequencer) ->
     jobs = [
         per_tenant("high-water mark", lambda each: HighWaterMarkJob(each, sequencer.signer).run),
         per_tenant("missed nightly refit", lambda each: MissedNightlyRun(each, schedule).run),
+        per_tenant("nightly audit", lambda each: NightlyAudit(each, settings.nightly).run),
         per_tenant("first refit", lambda each: partial(refits_jobs.retry_first_refit, each)),
         Job("outbox", outbox.Relay(context.database, queue).run, heartbeat="relay"),
         per_tenant("break-glass", lambda each: partial(break_glass_jobs.expire, each)),

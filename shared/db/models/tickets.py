@@ -60,6 +60,7 @@ class Ticket(OfTenant, Base):
     languages: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{en}")
     name_keys: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     name_keys_form: Mapped[int] = mapped_column(SmallInteger, server_default="0")  # 0: they were not made yet
+    assigned_to: Mapped[uuid.UUID | None]  # a person of the tenant (a foreign key with the tenant)
 
     @property
     def person_keys(self) -> frozenset[str]:

@@ -49,6 +49,7 @@ OF_INSTALLATION: Final = {
     "services/request/worker/per_tenant.py": "which tenants there are",
     "services/audit/attack.py": "a command on the machine of the audit worker",
     "services/audit/tasks.py": "the version's tenant; from there on a transaction of that tenant",
+    "services/audit/nightly_task.py": "the version's tenant from then on; whether a candidate of any tenant waits",
     "services/refit/run_record.py": "its engine is that of the model's tenant (tasks.py)",
     "services/refit/tasks.py": "the model's tenant; from there on a transaction of that tenant",
     "shared/db/repositories/heartbeats.py": "heartbeats of processes",
