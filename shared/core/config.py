@@ -188,6 +188,25 @@ class DropSettings(BaseModel):
     every_days: float = 30.0  # the law asks for 45 at most
 
 
+class MailSettings(BaseModel):
+    """How mails are sent: to people who file a request by the public form."""
+
+    url: str = ""  # smtps://user:password@host:465, smtp://host:587 (STARTTLS), or file:/folder for tests
+    sender: str = ""  # the address in From
+
+
+class FormSettings(BaseModel):
+    """The public form, by which people file a request themselves."""
+
+    enabled: bool = False
+    tenant: str = "default"  # whose tickets its requests become
+    url: str = ""  # of this service as people reach it, for the link in mails: https://forget.example.org
+    rate: str = "30/hour"  # forms, codes and requests from one network address
+    total: str = "300/hour"  # forms that are begun, by everybody
+    most_open: int = 500  # forms under way at once
+    most_waiting: int = 1000  # requests of the form that nobody has decided
+
+
 class AuditSettings(BaseModel):
     """The audit: its lease, and the thresholds that a version has to meet (docs/settings.md)."""
 
@@ -281,6 +300,8 @@ class Settings(BaseSettings):
 
     # Requests from elsewhere
     drop: DropSettings = DropSettings()
+    form: FormSettings = FormSettings()
+    mail: MailSettings = MailSettings()
 
     @property
     def language_list(self) -> tuple[str, ...]:

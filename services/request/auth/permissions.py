@@ -49,6 +49,7 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "search_tickets": Permission(("officer", "approver", "admin"), "tickets:read"),
     "approve": Permission(DECIDE, "tickets:write"),
     "show_material": Permission(DECIDE, "material:read"),
+    "show_contact": Permission(MANAGE, "contacts:read"),
     "reject": Permission(MANAGE, "tickets:write"),
     "withdraw": Permission(MANAGE, "tickets:write"),
     # case work
