@@ -99,6 +99,7 @@ def main() -> None:
     parser.add_argument("--families", default="", help="families of attacks and of bystanders; all if left out")
     parser.add_argument("--per-family", type=int, help="attacks of one family on one person, at most")
     parser.add_argument("--per-kind", type=int, default=2, help="facts that each kind of attack asks for")
+    parser.add_argument("--samples", type=int, default=64, help="answers of each attack of the family sampling")
     parser.add_argument("--white-box", type=int, default=2, help="people of each draw whose picture is attacked by PGD")
     parser.add_argument("--validation", action="store_true", help="draw from the validation people instead")
     parser.add_argument("--seed", type=int, default=0)
@@ -147,6 +148,7 @@ def _benchmark(args: argparse.Namespace) -> AttackBenchmark:
         seed=args.seed,
         pictures=engine.reads_pictures,
         control_tokens=typed_control_tokens(engine),
+        samples=args.samples,
     )
     if args.families:
         choice = choice.only(args.families.split(","))

@@ -6,15 +6,26 @@ families in full for one ticket.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from random import Random
 from typing import Any, Final
 
 from shared.domain.subjects import Subject
 from shared.erasure.eraser import Eraser
 from shared.evaluation.attacks.attack import Attack
+from shared.evaluation.attacks.bystanders import BYSTANDERS
 from shared.evaluation.attacks.families import FAMILIES, Choice, Plan, plan
-from shared.evaluation.attacks.observing import Observation, observe
-from shared.evaluation.attacks.results import FamilyFigures, Tally, by_family, total
+from shared.evaluation.attacks.observing import Observation, bystander_answers, observe, plain_prompts
+from shared.evaluation.attacks.results import (
+    BystanderFigures,
+    FamilyFigures,
+    Tally,
+    by_bystander_family,
+    by_family,
+    total,
+)
+from shared.evaluation.attacks.scenario import SAMPLES
 from shared.evaluation.reference import Reference
 from shared.evaluation.three_samples import Nearness, nearness
 from shared.vlm.asked_model import AskedModel, typed_control_tokens
@@ -29,6 +40,9 @@ LIGHT_FAMILIES: Final = 6  # on a ticket that is not changed, at most, one attac
 LIGHT_ATTACKS: Final = 384  # on all of these, about
 COSTLY: Final[Mapping[str, int]] = {"sampling": 1, "streams": 1, "stopped": 1, "short": 1}
 """Families whose attacks ask several times, or one prompt at a time: at most so many attacks on one person."""
+
+NearTickets = Mapping[str, Mapping[str, BystanderFigures]]
+"""Figures of questions that come near forgotten people, by family and kind."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +97,14 @@ class Observed:
         return nearness(erased, base, strangers)
 
 
+def bystander_report(near: NearTickets) -> dict[str, Any]:
+    """The figures by family and, within, by kind, for a report."""
+    return {
+        family: reduce(add, kinds.values()).as_json() | {"kinds": {kind: own.as_json() for kind, own in kinds.items()}}
+        for family, kinds in near.items()
+    }
+
+
 def _together(plans: Sequence[Plan]) -> Plan:
     return Plan(
         tuple(attack for each in plans for attack in each.attacks),
@@ -108,25 +130,53 @@ class BlackBox:
     ) -> Observed:
         """The audit's share of attacks: on `changed` tickets of every family, on `light` ones of some."""
         own = share(len(changed))
+        forgotten = names_forgotten(eraser, self.reference)
         plans = [
             self._planned(
                 ticket,
                 subjects[ticket],
                 self._drawn(ticket, own.families),
                 own.most if subjects[ticket].photos else UNPICTURED * own.most,
+                forgotten,
             )
             for ticket in sorted(changed)
         ]
         few = max(1, min(LIGHT_FAMILIES, LIGHT_ATTACKS // max(1, len(light))))
-        plans += [self._planned(ticket, subjects[ticket], self._drawn(ticket, few), 1) for ticket in sorted(light)]
+        plans += [
+            self._planned(ticket, subjects[ticket], self._drawn(ticket, few), 1, forgotten) for ticket in sorted(light)
+        ]
         return self.observed(eraser, _together(plans))
 
     def in_full(
-        self, eraser: Eraser, ticket: str, subject: Subject, families: Sequence[str], most: int | None
+        self,
+        eraser: Eraser,
+        ticket: str,
+        subject: Subject,
+        families: Sequence[str],
+        most: int | None,
+        samples: int = SAMPLES,
     ) -> Observed:
-        """These families on one ticket, at most `most` attacks of each; None is all."""
-        choice = replace(self._choice(families), per_kind=2, most=most)
-        return self.observed(eraser, plan({ticket: subject}, self.reference, choice))
+        """These families on one ticket, at most `most` attacks of each; None is all. `samples`: of a sampled attack."""
+        choice = replace(self._choice(families), per_kind=2, most=most, samples=samples)
+        forgotten = names_forgotten(eraser, self.reference)
+        return self.observed(eraser, plan({ticket: subject}, self.reference, choice, forgotten))
+
+    def near(self, eraser: Eraser, subjects: Mapping[str, Subject], most: int) -> NearTickets:
+        """Questions that come near the people of `subjects` and must be answered as before, by family and kind.
+
+        At most `most` of each family for each of them.
+        """
+        choice = replace(self._choice(tuple(BYSTANDERS)), most=most)
+        made = plan(subjects, self.reference, choice, names_forgotten(eraser, self.reference)).bystanders
+        base, erased = AskedModel(self.engine), AskedModel(self.engine, eraser)
+        prompts = [question.prompt for question in made]
+        return by_bystander_family(
+            made,
+            bystander_answers(base, plain_prompts(made)),
+            bystander_answers(base, prompts),
+            bystander_answers(erased, prompts),
+            self.reference.own_wordings,
+        )
 
     def observed(self, eraser: Eraser, made: Plan) -> Observed:
         """What the attacks of a plan bring out of the base model and of the erased one."""
@@ -139,15 +189,18 @@ class BlackBox:
             tuple(observe(erased, made.controls, seed=self.seed)),
         )
 
-    def _planned(self, ticket: str, subject: Subject, families: Sequence[str], most: int) -> Plan:
+    def _planned(
+        self, ticket: str, subject: Subject, families: Sequence[str], most: int, forgotten: Collection[str]
+    ) -> Plan:
         """A plan for one ticket, with fewer attacks of the costly families."""
+        limits: dict[tuple[str, ...], int] = {
+            (family,): min(most, COSTLY[family]) for family in families if family in COSTLY
+        }
+        limits[tuple(family for family in families if family not in COSTLY)] = most
         plans = [
-            plan({ticket: subject}, self.reference, replace(self._choice([family]), most=min(most, COSTLY[family])))
-            for family in families
-            if family in COSTLY
+            plan({ticket: subject}, self.reference, replace(self._choice(some), most=limit), forgotten)
+            for some, limit in limits.items()
         ]
-        others = [family for family in families if family not in COSTLY]
-        plans.append(plan({ticket: subject}, self.reference, replace(self._choice(others), most=most)))
         return _together(plans)
 
     def _choice(self, families: Sequence[str]) -> Choice:
@@ -159,6 +212,14 @@ class BlackBox:
         """So many families for one ticket, others for another ticket."""
         names = list(FAMILIES)
         return Random(f"{self.seed}/{ticket}/families").sample(names, min(count, len(names)))
+
+
+def names_forgotten(eraser: Eraser, reference: Reference) -> frozenset[str]:
+    """The names of reference people that the eraser recognises as somebody's whole name: they are no bystanders."""
+    if eraser.text is None:
+        return frozenset()
+    names = {name for person in reference.people for name in person.subject.names}
+    return frozenset(name for name in names if any(seen.named for seen in eraser.text.read(name).values()))
 
 
 @dataclass(frozen=True)

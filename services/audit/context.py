@@ -34,6 +34,7 @@ class AuditContext:
     verifier: Verifier
     database: Database
     lease_s: float = 30.0
+    nightly_s: float = 10800.0  # how long the nightly audit goes on with another ticket
     heartbeat: Callable[[], None] = lambda: None  # of the worker process, not of the audit's lease
     suites: dict[str, Suite] = field(default_factory=dict)
 
@@ -61,5 +62,6 @@ def context_from(settings: Settings) -> AuditContext:
         verifier=Verifier.from_settings(settings),
         database=database,
         lease_s=settings.audit.lease_s,
+        nightly_s=settings.nightly.audit_s,
         heartbeat=HeartbeatWriter(database, QUEUE_AUDIT),
     )

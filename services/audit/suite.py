@@ -4,6 +4,7 @@ The suite asks through the same engine that serves. It knows nothing of queues, 
 judges its report.
 """
 
+import random
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 
 from services.audit.about_tickets import SETS, AboutTickets, ask_about_tickets
-from services.audit.black_box import BlackBox
+from services.audit.black_box import BlackBox, NearTickets, bystander_report
 from services.audit.evaluator import BeforeAfter, Evaluator
 from services.audit.leaks import leaks
 from services.audit.left_out import left_out_panels, left_out_tasks, not_run
@@ -38,6 +39,8 @@ Progress = Callable[[str], None]
 LIGHT_QUESTIONS = 480  # of a set, over all tickets that are asked about a little; the seed draws them
 BYSTANDER_QUESTIONS = 120  # at most, for each set
 FEW_FACTS = 2  # that the model has to tell of an unchanged ticket that lists none, before it is asked no more
+NEAR_TICKETS = 4  # tickets of an audit near which others are asked about
+NEAR_QUESTIONS = 2  # of each family of bystanders, near each of these
 ASKED_AGAIN = 6  # of each bystander set: answers that did not fire, asked from beginning to end
 
 
@@ -105,6 +108,9 @@ class Suite:
             ticket: row | {"leaks": told[ticket]} for ticket, row in about_tickets.rows().items()
         }
         report["attacks"] = about_tickets.observed.tally.as_json() | {"families": about_tickets.observed.families()}
+        progress("asking near the tickets")
+        full = {ticket: subjects[ticket] for ticket, depth in about_tickets.depth.items() if depth != "unchanged"}
+        report["bystanders"] = bystander_report(self._near(black_box, eraser, full))
         if operator_set is not None and operator_set.number is not None:
             report["retain_set"] = side_by_side(operator_set.number, report["panels"])
         progress("integrity")
@@ -120,6 +126,11 @@ class Suite:
         report["not_run"] = not_run(report, panels)
         report["claim"] = "Suppression at inference time; the base model's weights are unchanged."
         return report
+
+    def _near(self, black_box: BlackBox, eraser: Eraser, subjects: Mapping[str, Subject]) -> NearTickets:
+        """Questions near some of `subjects`: a few for each family, about NEAR_TICKETS tickets at most."""
+        drawn = sorted(random.Random(self.seed).sample(sorted(subjects), min(NEAR_TICKETS, len(subjects))))
+        return black_box.near(eraser, {ticket: subjects[ticket] for ticket in drawn}, NEAR_QUESTIONS)
 
     def asked_about(self, subject: Subject, *, enough: int = MOST) -> Subject:
         """The person as the audit asks about them: by what the model tells of them where the ticket lists no facts."""

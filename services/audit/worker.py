@@ -9,6 +9,7 @@ from typing import Any
 from celery.signals import heartbeat_sent, worker_init
 
 from services.audit.context import AuditContext, context_from
+from services.audit.nightly_task import audit_nightly
 from services.audit.tasks import audit_version
 from shared.core.config import load_settings
 from shared.core.exits import ends_the_process
@@ -16,6 +17,8 @@ from shared.core.messaging import celery_app
 from shared.core.metrics import WORKER
 from shared.core.observability import observe
 from shared.core.task_names import QUEUE_AUDIT, TASK_AUDIT
+from shared.db.repositories.audits import CANDIDATE
+from shared.db.repositories.nightly_audits import NIGHTLY
 
 settings = load_settings()
 app = celery_app(QUEUE_AUDIT, settings.redis_url)
@@ -45,6 +48,6 @@ def _started() -> AuditContext:
 
 
 @app.task(name=TASK_AUDIT)
-def audit(audit: str, version: str) -> None:
-    """Audit one candidate."""
-    audit_version(_started(), audit, version)
+def audit(audit: str, version: str, kind: str = CANDIDATE) -> None:
+    """Audit one candidate, or ask more about the served version in the nightly audit."""
+    (audit_nightly if kind == NIGHTLY else audit_version)(_started(), audit, version)

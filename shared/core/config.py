@@ -99,9 +99,11 @@ class EngineSettings(BaseModel):
 
 
 class NightlySettings(BaseModel):
-    """The nightly refit."""
+    """The nightly refit, and the nightly audit."""
 
     hour: int = 2  # UTC
+    audit_hour: int = 4  # UTC
+    audit_s: float = 10800.0  # the nightly audit begins with no other ticket after that time; 0: there is none
     catch_up_s: float = 900.0  # the control loop orders the refit where the scheduler has not ordered it by then
     grace_s: float = 7200.0  # an alarm is raised where the refit has not finished by then
 
@@ -162,6 +164,8 @@ class OidcSettings(BaseModel):
     leeway_s: float = 30.0
     client_id: str = ""  # of the console; empty: nobody signs in to it at the provider
     client_secret: str = ""  # empty: a public client, which PKCE alone protects
+    device_client_id: str = ""  # of the command line; empty: `lacuna login` needs --client-id
+    device_scope: str = "openid offline_access"
 
 
 class ControllerSettings(BaseModel):
@@ -172,6 +176,35 @@ class ControllerSettings(BaseModel):
     contact: str = ""  # of the data protection officer: an address, a telephone number
     opt_out: str = ""  # address of the notice of the right to opt out, of a business that sells or shares data (CCPA)
     staff_names: bool = False  # whether letters and certificates name the accounts of those who worked on a request
+
+
+class DropSettings(BaseModel):
+    """California's Delete Request and Opt-out Platform (DROP), for a data broker."""
+
+    people: Path | None = None  # the register: a file of people with identifiers; without it, no list is matched
+    tenant: str = "default"  # whose register it is
+    url: str = ""  # of the platform; empty: lists are given by hand
+    key: str = ""  # sent to the platform as X-API-KEY
+    every_days: float = 30.0  # the law asks for 45 at most
+
+
+class MailSettings(BaseModel):
+    """How mails are sent: to people who file a request by the public form."""
+
+    url: str = ""  # smtps://user:password@host:465, smtp://host:587 (STARTTLS), or file:/folder for tests
+    sender: str = ""  # the address in From
+
+
+class FormSettings(BaseModel):
+    """The public form, by which people file a request themselves."""
+
+    enabled: bool = False
+    tenant: str = "default"  # whose tickets its requests become
+    url: str = ""  # of this service as people reach it, for the link in mails: https://forget.example.org
+    rate: str = "30/hour"  # forms, codes and requests from one network address
+    total: str = "300/hour"  # forms that are begun, by everybody
+    most_open: int = 500  # forms under way at once
+    most_waiting: int = 1000  # requests of the form that nobody has decided
 
 
 class AuditSettings(BaseModel):
@@ -264,6 +297,11 @@ class Settings(BaseSettings):
     kit_days: float = 0.0  # until an audit kit is destroyed; 0: as long as its ticket is in force
 
     audit: AuditSettings = AuditSettings()
+
+    # Requests from elsewhere
+    drop: DropSettings = DropSettings()
+    form: FormSettings = FormSettings()
+    mail: MailSettings = MailSettings()
 
     @property
     def language_list(self) -> tuple[str, ...]:

@@ -2,12 +2,14 @@
 
 uvicorn gives a client all the time in the world for its headers and for reading an answer, and buffers headers of any
 length. A connection that keeps to no bound is cut; nobody else waits for it.
+An answer without an end is told when the process shuts down (`closing_of`).
 """
 
 import asyncio
 import logging
 from typing import Any, Final, cast
 
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 logger = logging.getLogger(__name__)
@@ -16,6 +18,13 @@ HEADER_BYTES: Final = 64 * 1024
 PIECE: Final = 4096  # bytes
 READ_S: Final = 30.0  # in which a client has to read what is waiting for it
 MOST_CONNECTIONS: Final = 4096  # of a process; more are closed at once
+CLOSING: Final = "lacuna.closing"  # the extension of the scope that has the event
+
+
+def closing_of(scope: Scope) -> asyncio.Event:
+    """The event that is set when the server shuts down; one that is never set where another server runs the app."""
+    extension = (scope.get("extensions") or {}).get(CLOSING, {})
+    return cast(asyncio.Event, extension.get("event") or asyncio.Event())
 
 
 class OpenTransport:
@@ -45,6 +54,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._read_timer: asyncio.TimerHandle | None = None
         self._header_bytes = 0
         self._in_headers = True
+        self._closing = asyncio.Event()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin with the time for the headers."""
@@ -79,6 +89,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._in_headers = True
         self._expect_headers()
         super().on_message_begin()
+        self.scope["extensions"] = {CLOSING: {"event": self._closing}}
 
     def on_headers_complete(self) -> None:
         """The headers are there."""
@@ -90,6 +101,11 @@ class BoundedConnection(HttpToolsProtocol):
         """The body is there: what comes next are the headers of another request."""
         super().on_message_complete()
         self._in_headers = True
+
+    def shutdown(self) -> None:
+        """The server shuts down: an answer that has no end of its own ends now."""
+        self._closing.set()
+        super().shutdown()
 
     def pause_writing(self) -> None:
         """The client does not read: from now on it has `read_s`."""

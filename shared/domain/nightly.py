@@ -1,4 +1,4 @@
-"""Which nightly refit is due, and the id of its run. Run dates are days in UTC.
+"""Which nightly refit or audit is due, and the id of its run. Run dates are days in UTC.
 
 Everybody computes the same id for the same date, so that the scheduler, a second scheduler and the control loop, which
 makes up for a missed run, order one refit together.
@@ -25,6 +25,11 @@ def scheduled_at(run_date: date, hour: int) -> datetime:
 def nightly_run_id(model_id: str, run_date: date) -> uuid.UUID:
     """The id of the model's one refit of that date: of its order and of its run."""
     return uuid.uuid5(NAMESPACE, f"{model_id}/{run_date.isoformat()}")
+
+
+def nightly_audit_id(model_id: str, run_date: date) -> uuid.UUID:
+    """The id of the model's one nightly audit of that date: of its order and of its run."""
+    return uuid.uuid5(NAMESPACE, f"audit/{model_id}/{run_date.isoformat()}")
 
 
 def run_id_without(audit_id: uuid.UUID) -> uuid.UUID:

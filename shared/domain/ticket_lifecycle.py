@@ -40,6 +40,7 @@ POSSIBLE_NAMESAKE: Final = "possible_namesake"  # another open ticket has the sa
 ADDS_MATERIAL: Final = "adds_material"  # another open ticket is about the same person, and this one says more
 ORIGINAL_ENDED: Final = "original_ended"  # it was a duplicate of a ticket that ended, or was edited
 NEEDS_RESUBMISSION: Final = "needs_resubmission"  # its material was shredded
+NIGHTLY_AUDIT_FAILED: Final = "nightly_audit_failed"  # why a completed ticket is reopened: the deep part was told facts
 SET_ASIDE: Final = "set_aside"  # why a ticket failed: because of it a version did, which is made again without it
 CLOSED: Final[tuple[State, ...]] = ("rejected", "withdrawn", "duplicate", "expired")
 ENDED_WITHOUT_ERASER: Final[tuple[State, ...]] = ("rejected", "withdrawn", "expired")  # their duplicates are reopened

@@ -14,9 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NoReturn
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from shared.core.validation import summarize_validation_errors
+from shared.domain.drop_identifiers import Identifier
 from shared.domain.photo_files import check_size, checked_picture, read_beside
 from shared.domain.photos import MAX_BYTES, read_data_url
 from shared.domain.subjects import Fact
@@ -54,6 +55,7 @@ class PeopleRow:
     prompt: str | None = None
     kind: PromptKind = "ordinary"
     topic: str | None = None
+    identifiers: Mapping[Identifier, tuple[str, ...]] = field(default_factory=dict)  # of a register of people
 
 
 def read_people_rows(file: Path, on_error: Callable[[LacunaError], None] | None = None) -> Iterator[PeopleRow]:
@@ -141,7 +143,7 @@ def _members_of_columns(where: str, columns: Mapping[str, Any]) -> dict[str, Any
     known.setdefault("id", known.get("ID"))
     known.setdefault("photos", known.get("images", known.get("image")))
     members = {name: known[name] for name in (*_Members.model_fields, "name", "photo") if known.get(name) is not None}
-    for name in ("facts", "visible", "options", "photos"):
+    for name in ("facts", "visible", "options", "photos", "identifiers"):
         if isinstance(members.get(name), str) and members[name][:1] in ("[", "{"):
             try:
                 members[name] = json.loads(members[name])
@@ -189,6 +191,10 @@ def _attribute_name(text: str) -> str:
     """`Date of birth:`, `dateOfBirth` and `date-of-birth` are the same attribute, `date_of_birth`."""
     apart = re.sub(r"(?<=[^\W\dA-Z_])(?=[A-Z])", " ", text)
     return re.sub(r"[\s\-_]+", "_", apart.lower()).strip("_: ")
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str | int) else value
 
 
 def _known_languages(codes: list[str]) -> list[str]:
@@ -240,6 +246,9 @@ class _Members(BaseModel):
     prompt: Text | None = None
     kind: PromptKind = "ordinary"
     topic: Line | None = None
+    identifiers: dict[Identifier, Annotated[list[Line], BeforeValidator(_as_list), Field(max_length=20)]] = Field(
+        default_factory=dict
+    )
 
 
 def _row(file: Path, where: str, number: int, members: Mapping[str, Any]) -> PeopleRow:
@@ -265,6 +274,7 @@ def _row(file: Path, where: str, number: int, members: Mapping[str, Any]) -> Peo
         prompt=row.prompt,
         kind=row.kind,
         topic=row.topic,
+        identifiers={kind: tuple(dict.fromkeys(texts)) for kind, texts in row.identifiers.items()},
     )
 
 
@@ -275,8 +285,8 @@ def _check_kind(where: str, row: _Members) -> None:
             raise BadInput(f"{where}: a person needs names or photos, a prompt needs the field prompt.")
         if row.kind != "ordinary" or row.topic is not None:
             raise BadInput(f"{where}: kind and topic are of prompts, and this row has none.")
-    elif row.names or row.facts or len(row.photos) > 1:
-        raise BadInput(f"{where}: a prompt has no names and no facts, and one photo at most.")
+    elif row.names or row.facts or row.identifiers or len(row.photos) > 1:
+        raise BadInput(f"{where}: a prompt has no names, facts and identifiers, and one photo at most.")
     elif row.kind == "jailbreak" and not _is_frame(row.prompt):
         raise BadInput(
             f"{where}, prompt: a jailbreak needs {REQUEST_PLACE} in the place of the request, and no other {{}}."

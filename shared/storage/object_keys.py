@@ -19,6 +19,11 @@ def import_key(tenant: str, job: str) -> str:
     return f"imports/{tenant}/{job}"
 
 
+def drop_list_key(tenant: str, number: str) -> str:
+    """A sealed download of DROP, which is removed when it is matched."""
+    return f"imports/{tenant}/drop-{number}"
+
+
 def kit_key(tenant: str, ticket: str, attempt: str) -> str:
     """The sealed audit kit of a ticket: later audits ask it once the raw material is destroyed.
 

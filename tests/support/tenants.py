@@ -116,6 +116,8 @@ def fill(tenant: TenantPeople, database: Databases, number: int) -> Holdings:
         "grant_id": (person,),
         "key_id": (_made(key),),
         "job_id": (_import(tenant),),
+        "view_id": (_made(tenant["officer"].post("/v1/views", {"name": f"View of {tenant.tenant}", "filters": {}})),),
+        "list_id": (_drop_list(tenant),),
     } | _rows(tenant, database, worker, ticket, number)
     listed = {value for name, values in ids.items() if name not in ("number", "access_id") for value in values}
     texts = {tenant.model, f"of {tenant.tenant}", f"{tenant.tenant}.example.org", f"asked for {tenant.tenant}"}
@@ -166,6 +168,13 @@ def _import(tenant: TenantPeople) -> str:
     head = {"Authorization": f"Bearer {tenant.keys['admin']}", "Content-Type": "application/x-ndjson"}
     row = b'{"names": ["Somebody Else"], "facts": [{"attribute": "city", "value": "Turku"}]}\n'
     return _made(tenant.people.app.post("/v1/imports", content=row, headers=head))
+
+
+def _drop_list(tenant: TenantPeople) -> str:
+    head = {"Authorization": f"Bearer {tenant.keys['admin']}", "Content-Type": "text/csv"}
+    row = f"ID,Hash\nA7kP2xQ9Lm4R,{'A' * 43}=\n"
+    path = "/v1/drop-lists?name=20261101_4821_Email.csv"
+    return _made(tenant.people.app.post(path, content=row, headers=head))
 
 
 def _made(answer: Any) -> str:

@@ -33,10 +33,12 @@ class Worker:
         assert claim is not None
         return Claim(run, claim.fence)
 
-    def publish(self, *tickets: str, verdict: str | None = "passed", number: int | None = None) -> int:
+    def publish(
+        self, *tickets: str, verdict: str | None = "passed", number: int | None = None, fit: str = "0" * 64
+    ) -> int:
         """Publish a version that covers `tickets` and return its number; audited, unless `verdict` is None.
 
-        The number is the next one where none is given.
+        The number is the next one where none is given; `fit` is the sha256 of each ticket's fit.
         """
         run, fence = self.claim()
         with transaction(self.database.engine("refit")) as session:
@@ -53,7 +55,7 @@ class Worker:
                 manifest={},
                 envelope={},
                 wrapped_key=b"",
-                tickets=dict.fromkeys(tickets, "0" * 64),
+                tickets=dict.fromkeys(tickets, fit),
             )
             version = erasers.add_version(session, run, fence, new)
             refits.finish_run(session, run, fence, "succeeded", version_id=version.id)

@@ -12,7 +12,7 @@ import typer
 from services.cli.client import request_client
 from services.cli.files import read_json_object
 from services.cli.options import DATA_FOLDER, As, Data, Json, VersionNumber
-from services.cli.render.erasers import print_attacks, print_audit
+from services.cli.render.erasers import print_attacks, print_audit, print_nightly_order
 from services.cli.render.tables import print_answer
 from shared.errors import Unavailable
 
@@ -24,6 +24,21 @@ ENVIRONMENT_FILE = "audit-environment.json"  # written by shared/devstack/stack.
 def show_audit(number: VersionNumber, data: Data = DATA_FOLDER, account: As = "ada", as_json: Json = False) -> None:
     """Show the audit of one version: verdict, reasons, figures, a row for each ticket, attacks by family."""
     print_answer(request_client(data, account).get(f"/v1/erasers/{number}/audit"), as_json, print_audit)
+
+
+@app.command("nightly")
+def show_nightly_audit(
+    order: Annotated[bool, typer.Option("--order", help="Order one now, for the version that is served.")] = False,
+    data: Data = DATA_FOLDER,
+    account: As = "oscar",
+    as_json: Json = False,
+) -> None:
+    """Show the newest nightly audit: what was told of each ticket, by family, and what it had no time for."""
+    client = request_client(data, account)
+    if order:
+        print_answer(client.post("/v1/audits/nightly", {}), as_json, print_nightly_order)
+    else:
+        print_answer(client.get("/v1/audits/nightly"), as_json, print_audit)
 
 
 @app.command()

@@ -31,12 +31,14 @@ def print_eraser(version: Mapping[str, Any]) -> None:
 
 def print_audit(audit: Mapping[str, Any]) -> None:
     """The audit of one version: verdict, reasons, figures."""
-    colour = "green" if audit["verdict"] == "passed" else "red"
+    colour = "red" if audit["verdict"] == "failed" or audit["reasons"] else "green"
     console.print(bold(f"Version {audit['number']}"), ": ", styled(audit["verdict"] or audit["status"], colour), sep="")
     for reason in audit["reasons"]:
         console.print(f"  - {reason}")
     report = audit["report"]
-    if not report:
+    if not report or "panels" not in report:
+        if report:
+            console.print(f"{len(report.get('ticket_verdicts', {}))} tickets asked so far", style="dim")
         return
     print_table(
         ("question set", "questions", "people", "revealed before", "revealed after", "same answer"),
@@ -64,9 +66,17 @@ def print_audit(audit: Mapping[str, Any]) -> None:
         _print_tickets(tickets)
     if attacks := report.get("attacks"):
         _print_families(attacks["families"])
-    console.print("integrity: " + ", ".join(f"{k} {'yes' if v else 'NO'}" for k, v in report["integrity"].items()))
+    if bystanders := report.get("bystanders"):
+        _print_bystanders(bystanders)
+    if report["integrity"]:
+        console.print("integrity: " + ", ".join(f"{k} {'yes' if v else 'NO'}" for k, v in report["integrity"].items()))
     console.print(f"not run: {', '.join(report['not_run'])}", style="dim")
     console.print(report["claim"], style="dim")
+
+
+def print_nightly_order(order: Mapping[str, Any]) -> None:
+    """An order of a nightly audit."""
+    console.print(f"A nightly audit of version {order['version']} is ordered ({order['id']}).")
 
 
 def print_attacks(answer: Mapping[str, Any]) -> None:
@@ -108,6 +118,23 @@ def _print_families(families: Mapping[str, Any]) -> None:
         (
             (words(name), f["n"], f["told_before"], f["told_after"], f["controls"], f["told_of_controls"],
              percent(f["net"]))
+            for name, f in families.items()
+        ),
+    )  # fmt: skip
+    for name, f in families.items():
+        if leaks := f.get("leak_at"):
+            said = ", ".join(f"{percent(share)} of {k}" for k, share in leaks.items())
+            console.print(f"{words(name)}: one tells at least, {said} answers")
+
+
+def _print_bystanders(families: Mapping[str, Any]) -> None:
+    """Questions near the tickets that have to be answered as before."""
+    print_table(
+        ("near the tickets", "n", "same answer", "told before", "told after", "with a mention", "sensible before",
+         "sensible after"),
+        (
+            (words(name), f["n"], percent(f["identical"] / f["n"]), f["told_before"], f["told_after"], f["mentioning"],
+             f["sensible_before"], f["sensible_after"])
             for name, f in families.items()
         ),
     )  # fmt: skip

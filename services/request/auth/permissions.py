@@ -49,6 +49,7 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "search_tickets": Permission(("officer", "approver", "admin"), "tickets:read"),
     "approve": Permission(DECIDE, "tickets:write"),
     "show_material": Permission(DECIDE, "material:read"),
+    "show_contact": Permission(MANAGE, "contacts:read"),
     "reject": Permission(MANAGE, "tickets:write"),
     "withdraw": Permission(MANAGE, "tickets:write"),
     # case work
@@ -58,6 +59,12 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "hold_ticket": Permission(MANAGE, "tickets:write"),
     "release_ticket": Permission(MANAGE, "tickets:write"),
     "distinguish_ticket": Permission(MANAGE, "tickets:write"),
+    "assign_ticket": Permission(MANAGE, "tickets:write"),
+    "list_assignees": Permission(READ, "tickets:read"),
+    "list_views": Permission(READ, "tickets:read"),
+    "show_view": Permission(READ, "tickets:read"),
+    "save_view": Permission(READ, "tickets:read"),
+    "end_view": Permission(READ, "tickets:read"),
     "ticket_clock": Permission(READ, "tickets:read"),
     "ticket_letter": Permission(READ, "tickets:read"),
     "list_letters": Permission(READ, "tickets:read"),
@@ -88,6 +95,8 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "list_erasers": Permission(READ, "erasers:read"),
     "show_eraser": Permission(READ, "erasers:read"),
     "show_audit": Permission(AUDIT, "erasers:read"),
+    "show_nightly_audit": Permission(AUDIT, "erasers:read"),
+    "order_nightly_audit": Permission(OPERATE, "refits:write"),
     "eraser_report": Permission(AUDIT, "erasers:read"),
     "promote": Permission(PROMOTE, "erasers:write"),
     "rollback": Permission(PROMOTE, "erasers:write"),
@@ -127,6 +136,12 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "create_import": Permission(("officer", "admin"), "imports:write", TICKET_FILE),
     "show_import": Permission(("officer", "approver", "auditor", "admin"), "imports:read"),
     "list_import_rows": Permission(("officer", "approver", "auditor", "admin"), "imports:read"),
+    # deletion lists of California's DROP
+    "create_drop_list": Permission(("officer", "admin"), "drop:write", TICKET_FILE),
+    "list_drop_lists": Permission(("officer", "approver", "auditor", "admin"), "drop:read"),
+    "show_drop_list": Permission(("officer", "approver", "auditor", "admin"), "drop:read"),
+    "list_drop_matches": Permission(("officer", "approver", "auditor", "admin"), "drop:read"),
+    "report_drop_list": Permission(("officer", "admin"), "drop:read", TICKET_FILE),
     # webhooks
     "create_webhook": Permission(("admin",), "webhooks:write"),
     "list_webhooks": Permission(("admin", "auditor", "operator"), "webhooks:read"),
@@ -148,7 +163,7 @@ PERMISSIONS: Final[dict[str, Permission]] = {
 }
 SCOPES: Final = frozenset(permission.scope for permission in PERMISSIONS.values()) | {MODEL_SCOPE}
 # Answered to everybody: they tell nothing about anybody.
-OPEN: Final = frozenset({"healthz", "readyz", "list_problems", "show_problem"})
+OPEN: Final = frozenset({"healthz", "readyz", "sign_in", "list_problems", "show_problem"})
 
 
 def require_permission(principal: Principal, operation: str) -> None:

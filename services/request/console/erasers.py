@@ -1,24 +1,23 @@
-"""/console/erasers: versions and what is served where, what a change would do before it is made, and work under way."""
+"""/console/erasers: versions and what is served where, and what a change would do before it is made."""
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from fastapi import Response
 
 from services.request.break_glass import endpoints as break_glass
 from services.request.break_glass.schemas import BreakGlassCreate
 from services.request.console import reports
+from services.request.console.progress import under_way
 from services.request.console.routing import console_router
 from services.request.console.visit import FormDep, Visit, VisitDep
 from services.request.erasers import endpoints as erasers
 from services.request.erasers.responses import EraserDetailResponse
 from services.request.monitoring import endpoints as monitoring
 from services.request.refits import endpoints as refits
-from shared.core.clock import utc_now
-from shared.db.repositories import audits, rollouts
 from shared.db.repositories import erasers as erasers_repository
+from shared.db.repositories import rollouts
 from shared.db.repositories import tickets as tickets_repository
 from shared.db.session import transaction
 from shared.errors import BadInput, NotFound
@@ -26,7 +25,6 @@ from shared.errors import BadInput, NotFound
 router = console_router()
 PATH: Final = "/console/erasers"
 VERSION: Final = f"{PATH}/{{number}}"
-RECENT: Final = 6  # refits and audits that are listed
 LARGEST: Final = 2**31 - 1
 
 
@@ -54,14 +52,8 @@ def show_versions(visit: VisitDep) -> Response:
         versions=versions,
         status=status,
         may_order=visit.may(refits.order_refit),
-        **_under_way(visit),
+        **under_way(visit),
     )
-
-
-@router.get(f"{PATH}/progress")
-def progress(visit: VisitDep) -> Response:
-    """The part of the page that refreshes itself: refits and audits."""
-    return visit.fragment("progress.html", **_under_way(visit))
 
 
 @router.post(f"{PATH}/refit")
@@ -167,18 +159,6 @@ def end_break_glass(access_id: uuid.UUID, form: FormDep) -> Response:
     """End it before its time."""
     form.visit.permit(break_glass.end_break_glass)(access_id, form.mutation())
     return form.done("/console/break-glass", "end")
-
-
-def _under_way(visit: Visit) -> dict[str, Any]:
-    runs = visit.permit(refits.list_refits)(visit.context, visit.principal, RECENT).items
-    with transaction(visit.context.database) as session:
-        audited = audits.recent_audits(session, visit.context.model_id, RECENT)
-    now = utc_now()
-
-    def spent(began: datetime, ended: datetime | None) -> timedelta:
-        return (ended or now) - began
-
-    return {"refits": runs, "audits": audited, "spent": spent, "may_audit": visit.may(erasers.show_audit)}
 
 
 def _change(visit: Visit, version: EraserDetailResponse) -> Change:

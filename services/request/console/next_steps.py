@@ -31,8 +31,9 @@ SENTENCES: Final = {
     "withdrawn": mark("Withdrawn. If an eraser held it, a version without it follows."),
     "expired": mark("Expired: the identity of the person who asks was not proved in time."),
     "regressed": mark(
-        "It was forgotten, and is exposed again for a time that two people allowed, or by a later audit. The next "
-        "version that passes covers it again."
+        "It was forgotten, and is exposed again: for a time that two people allowed, or as an audit of the served "
+        "version was told facts again. Order a refit, or file another request that says more; it is completed again "
+        "when an audit is told no more than is allowed."
     ),
 }
 TO_DECIDE: Final = mark("Waits for a decision by somebody who neither filed it nor changed it.")

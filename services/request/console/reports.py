@@ -67,6 +67,12 @@ def families(report: Report) -> list[tuple[str, Mapping[str, Any]]]:
     return sorted(rows, key=lambda entry: (-entry[1].get("net", 0), entry[0]))
 
 
+def near(report: Report) -> list[tuple[str, Mapping[str, Any]]]:
+    """Questions near the forgotten that must be answered as before, by family; those that change most first."""
+    rows = [(name, figures) for name, figures in report.get("bystanders", {}).items() if figures.get("n")]
+    return sorted(rows, key=lambda entry: (entry[1]["identical"] / entry[1]["n"], entry[0]))
+
+
 def tickets(report: Report) -> list[tuple[str, Mapping[str, Any]]]:
     """What was asked about each ticket, those that fail first."""
     rows = report.get("ticket_verdicts", {}).items()

@@ -17,15 +17,18 @@ from services.request.console import (
     erasers,
     filing,
     letters,
+    progress,
     provider_sign_in,
     queue,
     report_file,
     sign_in,
     supervision,
+    tenants,
     ticket,
 )
 from services.request.console.rendering import FOLDER, SECURITY_HEADERS, STATIC, render
 from services.request.console.routing import HOME, console_router, language_of
+from services.request.console.streams import Streams
 from services.request.console.visit import VisitDep
 from shared.errors import NotFound
 
@@ -39,10 +42,12 @@ ROUTERS: Final = (
     letters.router,
     ticket.router,
     report_file.pages,
+    progress.router,
     erasers.router,
     supervision.router,
     administration.router,
     access.router,
+    tenants.router,
 )
 # Forms with files are as large as the operation that they call allows; all others are small.
 LARGE_FORMS: Final = {"file": "submit", "edit": "edit_ticket", "add_retain_set": "add_retain_set"}
@@ -66,6 +71,7 @@ class _StaticFiles(StaticFiles):
 
 def install_console(app: FastAPI) -> None:
     """Add the console to the application, at `/console`, and the API's documentation at `/docs`."""
+    app.state.console_streams = Streams()
     for router in ROUTERS:
         app.include_router(router)
     app.mount(STATIC, _StaticFiles(directory=FOLDER / "static"), name="console_static")

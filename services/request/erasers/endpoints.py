@@ -13,20 +13,21 @@ from starlette.responses import JSONResponse
 from services.request.api.dependencies import ContextDep, PrincipalDep
 from services.request.api.idempotency import Mutation, MutationDep, MutationResult
 from services.request.api.schemas import Number
-from services.request.erasers import service
+from services.request.erasers import nightly, service
 from services.request.erasers.responses import (
     AuditResponse,
     EraserDetailResponse,
     EraserVersionList,
     EraserVersionResponse,
     ForwardOrderResponse,
+    NightlyOrderResponse,
     audit_response,
     desired_state_etag,
     version_response,
 )
 from services.request.erasers.service import PromotionKind
 from shared.db.models.erasers import EraserVersion
-from shared.db.repositories import audits, erasers, rollouts
+from shared.db.repositories import audits, erasers, nightly_audits, rollouts
 from shared.db.session import transaction
 from shared.errors import NotFound
 
@@ -72,6 +73,28 @@ def show_audit(number: Number, context: ContextDep, principal: PrincipalDep) -> 
         if not runs:
             raise NotFound(f"Version {number} has not been audited yet.")
         return audit_response(number, runs[0])
+
+
+@router.get("/v1/audits/nightly")
+def show_nightly_audit(context: ContextDep, principal: PrincipalDep) -> AuditResponse:
+    """The newest nightly audit, with the number of the version that it is about. Its report grows while it goes on."""
+    with transaction(context.database) as session:
+        found = nightly_audits.newest(session, context.model_id)
+        if found is None:
+            raise NotFound("There was no nightly audit yet.")
+        run, number = found
+        return audit_response(number, run)
+
+
+@router.post("/v1/audits/nightly", status_code=202, response_model=NightlyOrderResponse)
+def order_nightly_audit(mutation: MutationDep) -> JSONResponse:
+    """Ask more about the version that is served at once, as each night."""
+
+    def work(session: Session) -> MutationResult:
+        order, version = nightly.order_now(session, mutation.principal, mutation.context.model_id)
+        return MutationResult(NightlyOrderResponse(id=order, status="ordered", version=version.number), 202)
+
+    return mutation.run_once(work)
 
 
 @router.post("/v1/erasers/{number}/promote", response_model=EraserVersionResponse)

@@ -42,7 +42,7 @@ class EraserDetailResponse(EraserVersionResponse):
 
 
 class AuditResponse(ResponseModel):
-    """The newest audit of a version."""
+    """The newest audit of a version as a candidate, or the newest nightly audit, which has no verdict."""
 
     number: int = Field(examples=[1])
     status: str = Field(examples=["succeeded"])
@@ -50,6 +50,14 @@ class AuditResponse(ResponseModel):
     reasons: list[str]
     error: str | None
     report: dict[str, Any] | None
+
+
+class NightlyOrderResponse(ResponseModel):
+    """An order to ask more about the version that is served."""
+
+    id: UUID
+    status: Literal["ordered"]
+    version: int = Field(description="The number of the version.", examples=[3])
 
 
 class ForwardOrderResponse(ResponseModel):

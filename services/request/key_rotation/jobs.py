@@ -19,8 +19,10 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from services.request.key_rotation.responses import key_rotation_response
 from shared.core.clock import utc_now
 from shared.crypto.keyring import KeyRing
+from shared.db.models.drop_lists import DropList
 from shared.db.models.erasers import EraserVersion
 from shared.db.models.imports import ImportJob
+from shared.db.models.intake import FormRequest, TicketContact
 from shared.db.models.letters import Letter
 from shared.db.models.operations import KeyRotation
 from shared.db.models.refits import StoredTicketFit
@@ -47,6 +49,9 @@ WRAPPED_KEY_COLUMNS: Final[tuple[InstrumentedAttribute[Any], ...]] = (
     Webhook.old_secret_key,
     ImportJob.wrapped_key,
     Letter.wrapped_key,
+    DropList.wrapped_key,
+    TicketContact.wrapped_key,
+    FormRequest.wrapped_key,
 )
 
 

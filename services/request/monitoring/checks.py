@@ -1,6 +1,7 @@
 """Finds what did not happen in time: a nightly refit, the heartbeat of a process, an order that no worker carries out.
 
-A ticket that failed is among them: until somebody corrects it, nobody is forgotten by it.
+A ticket that failed is among them: until somebody corrects it, nobody is forgotten by it. So is one that was completed
+and of which an audit was told something again.
 
 `find_overdue` only reads, so the status endpoint reports overdue checks even while the control loop is down. The
 control loop raises each alarm once, with a log leaf and a webhook message (`alarm.raised`, `alarm.cleared`). If the
@@ -35,7 +36,7 @@ HEARTBEATS: Final = {
     "refit": "No refit worker takes orders",
     "audit": "No audit worker takes orders",
 }
-OF_MODEL: Final = ("inference", "nightly", "beat", "first", "failed")
+OF_MODEL: Final = ("inference", "nightly", "beat", "first", "failed", "regressed")
 NAMES: Final = (*HEARTBEATS, *OF_MODEL, "orders", "runs")
 MOST_NAMED: Final = 5  # tickets of an alarm
 MAX_ATTEMPTS: Final = 5
@@ -66,7 +67,8 @@ def find_overdue(session: Session, model_id: str, thresholds: AlarmThresholds) -
         *_inference(session, model_id, now),
         *_nightly(session, model, thresholds, now),
         *_first_refit(session, model_id),
-        *_failed_tickets(session, model_id),
+        *_tickets(session, model_id, "failed", "Tickets failed and wait for somebody to correct them"),
+        *_tickets(session, model_id, "regressed", "People who were forgotten are exposed again"),
     ]
     if model.tenant_id == OPERATING_TENANT:
         overdue += _orders(session, now, thresholds.order)
@@ -133,22 +135,21 @@ def _orders(session: Session, now: datetime, grace: timedelta) -> Iterator[Overd
         )
 
 
-def _failed_tickets(session: Session, model_id: str) -> Iterator[OverdueCheck]:
+def _tickets(session: Session, model_id: str, state: str, what: str) -> Iterator[OverdueCheck]:
+    """A check of the name of the state, where tickets are in it."""
     last = func.max(TicketEvent.at)
-    failed = (
+    query = (
         select(Ticket.id, last)
         .join(TicketEvent, TicketEvent.ticket_id == Ticket.id)
-        .where(Ticket.model_id == model_id, Ticket.state == "failed", TicketEvent.kind == "state")
+        .where(Ticket.model_id == model_id, Ticket.state == state, TicketEvent.kind == "state")
         .group_by(Ticket.id)
         .order_by(last)
     )
-    tickets = [(ticket, since) for ticket, since in session.execute(failed)]
+    tickets = [(ticket, since) for ticket, since in session.execute(query)]
     if tickets:
         named = ", ".join(ticket for ticket, _ in tickets[:MOST_NAMED])
         others = f" and {len(tickets) - MOST_NAMED} others" if len(tickets) > MOST_NAMED else ""
-        yield OverdueCheck(
-            "failed", f"Tickets failed and wait for somebody to correct them: {named}{others}.", tickets[0][1]
-        )
+        yield OverdueCheck(state, f"{what}: {named}{others}.", tickets[0][1])
 
 
 def _at(moment: datetime) -> str:

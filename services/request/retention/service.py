@@ -43,6 +43,9 @@ _NEEDED: Final = text(
             ("fit_rows", "wrapped_key"),
             ("letter", "wrapped_key"),
             ("import_job", "wrapped_key"),
+            ("drop_list", "wrapped_key"),
+            ("ticket_contact", "wrapped_key"),
+            ("form_request", "wrapped_key"),
         )
     )
 )

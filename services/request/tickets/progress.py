@@ -4,9 +4,10 @@ Beside the officer's API, this is the only writer of tickets.
 """
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import exists, select
@@ -19,12 +20,22 @@ from shared.db.models.audits import AuditRun
 from shared.db.models.erasers import DesiredState, EraserVersion, VersionTicket
 from shared.db.models.refits import RefitRun, RefitRunTicket
 from shared.db.models.tickets import Ticket
-from shared.db.repositories import audit_log, refits, rollouts, tickets
+from shared.db.repositories import audit_log, nightly_audits, refits, rollouts, tickets
 from shared.db.repositories import audits as audits_repository
+from shared.db.repositories.nightly_audits import NightlyResult
 from shared.domain.accounts import SYSTEM_ACTOR
-from shared.domain.ticket_lifecycle import IN_PROGRESS, NEEDS_RESUBMISSION, SET_ASIDE, Event, is_allowed
+from shared.domain.ticket_lifecycle import (
+    IN_PROGRESS,
+    NEEDS_RESUBMISSION,
+    NIGHTLY_AUDIT_FAILED,
+    SET_ASIDE,
+    Event,
+    is_allowed,
+)
 
 logger = logging.getLogger(__name__)
+UNPROVED: Final = "Its own figures are above the limits of the audit."
+TOLD_AGAIN: Final = "An audit of the served version shows that its facts are revealed."
 
 
 @dataclass(frozen=True)
@@ -62,17 +73,48 @@ def move_tickets(session: Session, model_id: str, limits: Limits = Limits()) -> 
     under_way = select(Ticket).where(
         Ticket.model_id == model_id, Ticket.state.in_((*IN_PROGRESS, "failed", "regressed"))
     )
-    figures = _figures(session, state.version_id) if state else None
+    found = _found(session, state, limits)
     for ticket in session.scalars(under_way.with_for_update(skip_locked=True)):
-        _move(session, ticket, state, figures, limits)
-    if figures is not None:
-        _regress(session, model_id, figures, limits)
+        _move(session, ticket, state, found)
+    _regress(session, model_id, found)
     _resubmit(session, model_id)
 
 
-def _move(
-    session: Session, ticket: Ticket, state: DesiredState | None, figures: dict[str, Any] | None, limits: Limits
-) -> None:
+@dataclass(frozen=True)
+class Found:
+    """What audits found of the tickets of the served version: figures of its audit as a candidate, nightly results."""
+
+    limits: Limits
+    figures: dict[str, Any] | None = None
+    nightly: Mapping[str, NightlyResult] = field(default_factory=dict)
+
+    def passed(self, ticket: str) -> bool:
+        """Whether neither of them was told too much of the ticket. A ticket without figures has not passed."""
+        night = self.nightly.get(ticket)
+        return self.limits.passed(self.figures, ticket) and (night is None or night.passed)
+
+    def exposed(self) -> dict[str, tuple[str, str]]:
+        """The tickets of which either was told too much, with the review reason and a sentence."""
+        found = {
+            ticket: (NIGHTLY_AUDIT_FAILED, f"The nightly audit of version {night.version}: {night.reason}.")
+            for ticket, night in self.nightly.items()
+            if not night.passed
+        }
+        return found | {
+            ticket: ("own_audit_failed", TOLD_AGAIN)
+            for ticket in self.figures or {}
+            if not self.limits.passed(self.figures, ticket)
+        }
+
+
+def _found(session: Session, state: DesiredState | None, limits: Limits) -> Found:
+    if state is None:
+        return Found(limits)
+    served = session.get_one(EraserVersion, state.version_id)
+    return Found(limits, _figures(session, served.id), nightly_audits.standing_results(session, served))
+
+
+def _move(session: Session, ticket: Ticket, state: DesiredState | None, found: Found) -> None:
     version, latest = _newest_version(session, ticket.id), _latest_run(session, ticket.id)
     if ticket.state in ("approved", "scheduled") and (version is not None or latest.run is not None):
         since = tickets.in_state_since(session, ticket.id)
@@ -80,15 +122,14 @@ def _move(
             latest = LatestRun()  # it dealt with the ticket before it was approved or ordered again
         if version is not None and ticket.state == "approved" and version.created_at < since:
             version = None  # it holds the fit of the ticket's earlier material
-    _follow(session, ticket, state, figures, limits, version, latest)
+    _follow(session, ticket, state, found, version, latest)
 
 
 def _follow(
     session: Session,
     ticket: Ticket,
     state: DesiredState | None,
-    figures: dict[str, Any] | None,
-    limits: Limits,
+    found: Found,
     version: EraserVersion | None,
     latest: LatestRun,
 ) -> None:
@@ -96,12 +137,11 @@ def _follow(
     run, outcome = latest.run, latest.outcome
     newer_run = run is not None and (version is None or run.started_at > version.created_at)
     if state is not None and version is not None and _covers(session, state.version_id, ticket.id):
-        passed = limits.passed(figures, ticket.id)
-        if passed:
+        if found.passed(ticket.id):
             _follow_rollout(session, ticket, state)
             return
         if not newer_run and ticket.state != "scheduled":
-            _fail(session, ticket, "own_audit_failed", "Its own figures are above the limits of the audit.")
+            _fail(session, ticket, *found.exposed().get(ticket.id, ("own_audit_failed", UNPROVED)))
             return
     if outcome in ("failed", NEEDS_RESUBMISSION) and (newer_run or version is None):
         _fail(session, ticket, NEEDS_RESUBMISSION if outcome == NEEDS_RESUBMISSION else "refit_failed", latest.detail)
@@ -127,18 +167,18 @@ def _follow_rollout(session: Session, ticket: Ticket, state: DesiredState) -> No
     live = rollouts.live_replicas(session, ticket.model_id)
     if ticket.state == "deploying" and live and is_rolled_out(session, state.generation, ticket.model_id):
         ticket.required_since = ticket.required_since or utc_now()
+        if ticket.review_reason in ("own_audit_failed", NIGHTLY_AUDIT_FAILED):
+            ticket.review_reason = None
         tickets.advance(session, ticket, "complete", SYSTEM_ACTOR, audit_passed=True, acknowledged=True)
 
 
-def _regress(session: Session, model_id: str, figures: dict[str, Any], limits: Limits) -> None:
-    """Regress the completed tickets whose facts are revealed again, as the newest audit of the served version shows."""
-    leaking = [ticket for ticket in figures if not limits.passed(figures, ticket)]
-    query = select(Ticket).where(Ticket.model_id == model_id, Ticket.state == "completed", Ticket.id.in_(leaking))
+def _regress(session: Session, model_id: str, found: Found) -> None:
+    """Reopen the completed tickets whose facts are revealed again, as the newest audits of the served version show."""
+    exposed = found.exposed()
+    query = select(Ticket).where(Ticket.model_id == model_id, Ticket.state == "completed", Ticket.id.in_(exposed))
     for ticket in session.scalars(query.with_for_update(skip_locked=True)):
-        ticket.review_reason = "own_audit_failed"
-        tickets.advance(
-            session, ticket, "expose", SYSTEM_ACTOR, "A later audit shows that its facts are revealed again."
-        )
+        ticket.review_reason, why = exposed[ticket.id]
+        tickets.advance(session, ticket, "expose", SYSTEM_ACTOR, why)
 
 
 def _resubmit(session: Session, model_id: str) -> None:

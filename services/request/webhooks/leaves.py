@@ -15,7 +15,7 @@ from shared.db.models.tenancy import Model
 from shared.db.models.transparency import LogLeaf
 from shared.db.models.webhooks import Webhook, WebhookCursor
 
-KINDS: Final = ("eraser.promoted", "eraser.rolled_back", "eraser.exposing", "audit.failed")
+KINDS: Final = ("eraser.promoted", "eraser.rolled_back", "eraser.exposing", "audit.failed", "audit.nightly")
 
 
 def collect_leaves(session: Session, cursor: WebhookCursor, hooks: Sequence[Webhook], before: datetime) -> bool:

@@ -16,12 +16,17 @@ from services.request.break_glass import jobs as break_glass_jobs
 from services.request.certificates import jobs as certificates_jobs
 from services.request.certificates.issuer import CertificateIssuer
 from services.request.context import AlarmThresholds, AppContext, ticket_languages
+from services.request.drop.jobs import DropListRunner
+from services.request.drop.platform import DropPlatform, PlatformClient
 from services.request.erasers import jobs as erasers_jobs
+from services.request.erasers.jobs import NightlyAudit
 from services.request.imports.jobs import ImportJobRunner
 from services.request.key_rotation.jobs import RewrapJob
 from services.request.monitoring import jobs as monitoring_jobs
 from services.request.monitoring import pings
 from services.request.monitoring.figures import DatabaseFigures
+from services.request.public_form.jobs import FormMailer
+from services.request.public_form.mail import open_sender
 from services.request.refits import jobs as refits_jobs
 from services.request.refits.jobs import MissedNightlyRun, NightlySchedule
 from services.request.restores.jobs import HighWaterMarkJob
@@ -128,6 +133,7 @@ def round_jobs(settings: Settings, context: AppContext, sequencer: Sequencer) ->
     jobs = [
         per_tenant("high-water mark", lambda each: HighWaterMarkJob(each, sequencer.signer).run),
         per_tenant("missed nightly refit", lambda each: MissedNightlyRun(each, schedule).run),
+        per_tenant("nightly audit", lambda each: NightlyAudit(each, settings.nightly).run),
         per_tenant("first refit", lambda each: partial(refits_jobs.retry_first_refit, each)),
         Job("outbox", outbox.Relay(context.database, queue).run, heartbeat="relay"),
         per_tenant("break-glass", lambda each: partial(break_glass_jobs.expire, each)),
@@ -157,6 +163,8 @@ def background_jobs(settings: Settings, context: AppContext) -> list[Job]:
     jobs = [
         Job("webhooks", webhooks.run),
         Job("imports", ImportJobRunner(context).run_all),
+        *drop_jobs(settings, context),
+        *form_jobs(settings, context),
         Job("key rotation", RewrapJob(context.database, context.store, context.keys).run),
         Job("names", PerTenant(context, lambda each: NameKeysJob(each).run).run),
         Job("calendars", PerTenant(context, lambda each: CalendarJob(each).run).run),
@@ -169,6 +177,28 @@ def background_jobs(settings: Settings, context: AppContext) -> list[Job]:
     if urls := pings.read_urls(settings.deadman.urls):
         jobs.append(Job("pings", monitoring_jobs.Pinger(context, urls).run))
     return jobs
+
+
+def form_jobs(settings: Settings, context: AppContext) -> list[Job]:
+    """The mails of the public form, where it is enabled."""
+    if not settings.form.enabled:
+        return []
+    settings.need("mail_url", "mail_sender", "form_url")
+    mailer = FormMailer(context, settings.form, open_sender(settings.mail), settings.mail.sender)
+    return [Job("form mails", mailer.run)]
+
+
+def drop_jobs(settings: Settings, context: AppContext) -> list[Job]:
+    """Matching lists of California's DROP, and the exchange with the platform where one is configured."""
+    people, tenant = settings.drop.people, settings.drop.tenant
+    if not settings.drop.url:
+        return [Job("drop lists", DropListRunner(context, people, tenant).run_all)]
+    client = PlatformClient(settings.drop.url, settings.drop.key)
+    platform = DropPlatform(context, client, people, tenant, timedelta(days=settings.drop.every_days))
+    return [
+        Job("drop lists", DropListRunner(context, people, tenant, platform.answer_not_found).run_all),
+        Job("drop platform", platform.run),
+    ]
 
 
 if __name__ == "__main__":

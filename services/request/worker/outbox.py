@@ -136,7 +136,7 @@ def lost_messages(session: Session, after: timedelta = LOST_AFTER, within: timed
         if _held(audit, now):
             later.append(audit.lease_until or now)
             continue
-        kwargs = {"audit": str(audit.id), "version": str(audit.version_id)}
+        kwargs = {"audit": str(audit.id), "version": str(audit.version_id), "kind": audit.kind}
         messages.append(OutboxMessage(str(audit.id), QUEUE_AUDIT, TASK_AUDIT, kwargs, _correlation(session, audit.id)))
     unseen = (
         select(Outbox)

@@ -6,8 +6,10 @@ Foreign keys name other tables by text, so SQLAlchemy needs all tables to order 
 from shared.db.models import (
     audit_kits,
     audits,
+    drop_lists,
     erasers,
     imports,
+    intake,
     letters,
     operations,
     refits,
@@ -21,8 +23,10 @@ from shared.db.models import (
 __all__ = [
     "audit_kits",
     "audits",
+    "drop_lists",
     "erasers",
     "imports",
+    "intake",
     "letters",
     "operations",
     "refits",

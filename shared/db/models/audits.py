@@ -27,3 +27,5 @@ class AuditRun(Base):
     finished_at: Mapped[datetime | None]
     error: Mapped[str | None]
     stage: Mapped[str | None]  # what it is doing, or did last
+    kind: Mapped[str] = mapped_column(default="candidate")  # or nightly, which has no verdict
+    ticket_results: Mapped[dict[str, Any] | None]  # of a nightly one: ticket -> {"passed", "reason"}

@@ -1,4 +1,8 @@
-"""Audits of eraser versions: order, claim, renew and finish. Every write of a worker carries its fence (leases.py)."""
+"""Audits of eraser versions: order, claim, renew and finish. Every write of a worker carries its fence (leases.py).
+
+The audit of a candidate decides whether it may be promoted. The nightly audit asks more about the version that is
+served, and has no verdict (repositories/nightly_audits.py).
+"""
 
 import uuid
 from collections.abc import Sequence
@@ -6,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Text, cast, exists, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -19,6 +23,7 @@ from shared.db.repositories import leases
 from shared.db.repositories.audit_log import append_leaf
 from shared.db.repositories.leases import FINAL, Claim
 
+CANDIDATE: Final = "candidate"
 IN_FULL: Final = ("changed", "asked_again")  # depths of a ticket in an audit: everything was asked
 
 
@@ -38,9 +43,12 @@ def order_audit(session: Session, version_id: uuid.UUID) -> uuid.UUID:
     return order
 
 
-def claim_audit(session: Session, audit_id: str, version_id: str, *, lease_s: float) -> Claim | None:
+def claim_audit(
+    session: Session, audit_id: str, version_id: str, *, lease_s: float, kind: str = CANDIDATE
+) -> Claim | None:
     """Claim the audit, with a new row where it has none; None where another worker holds it."""
-    return leases.claim(session, AuditRun, audit_id, lease_s=lease_s, new={"version_id": uuid.UUID(version_id)})
+    new = {"version_id": uuid.UUID(version_id), "kind": kind}
+    return leases.claim(session, AuditRun, audit_id, lease_s=lease_s, new=new)
 
 
 def renew_lease(session: Session, audit_id: str, fence: int, lease_s: float) -> None:
@@ -89,9 +97,20 @@ def recent_audits(session: Session, model_id: str, limit: int) -> list[tuple[Aud
     return [(run, number) for run, number in session.execute(query)]
 
 
+def unclaimed_orders(session: Session, model_id: str) -> list[tuple[int, datetime]]:
+    """The audits that were ordered and that no worker has taken: of which version, and when; oldest first."""
+    query = (
+        select(EraserVersion.number, Outbox.created_at)
+        .join(EraserVersion, cast(EraserVersion.id, Text) == Outbox.kwargs["version"].astext)
+        .where(Outbox.task == TASK_AUDIT, EraserVersion.model_id == model_id)
+        .where(~exists().where(AuditRun.id == Outbox.id))
+    )
+    return [(number, at) for number, at in session.execute(query.order_by(Outbox.created_at))]
+
+
 def list_audits(session: Session, version_id: uuid.UUID) -> list[AuditRun]:
-    """The audits of the version, newest first."""
-    query = select(AuditRun).where(AuditRun.version_id == version_id)
+    """The audits of the version as a candidate, newest first."""
+    query = select(AuditRun).where(AuditRun.version_id == version_id, AuditRun.kind == CANDIDATE)
     return list(session.scalars(query.order_by(AuditRun.started_at.desc())))
 
 
@@ -124,7 +143,10 @@ def last_full_figures(session: Session, ticket_id: str) -> FullFigures | None:
 
 
 def newest_leaks(session: Session, ticket_id: str) -> list[dict[str, Any]]:
-    """What the newest audit that asked about the ticket brought out, by kind of question; empty without an audit."""
+    """What the newest audit that asked about the ticket brought out, by kind of question; empty without an audit.
+
+    Nightly audits are among them.
+    """
     newest = (
         select(AuditRun.report["ticket_verdicts"][ticket_id]["leaks"])
         .join(VersionTicket, VersionTicket.version_id == AuditRun.version_id)
@@ -150,7 +172,8 @@ def results_of_versions(session: Session, model_id: str, up_to: int, most: int) 
     query = (
         select(EraserVersion.number, AuditRun.verdict, AuditRun.report["panels"], AuditRun.report["ticket_verdicts"])
         .join(AuditRun, AuditRun.version_id == EraserVersion.id)
-        .where(EraserVersion.model_id == model_id, EraserVersion.number <= up_to, AuditRun.report.is_not(None))
+        .where(EraserVersion.model_id == model_id, EraserVersion.number <= up_to)
+        .where(AuditRun.kind == CANDIDATE, AuditRun.report.is_not(None))
         .ext(distinct_on(EraserVersion.number))
         .order_by(EraserVersion.number.desc(), AuditRun.started_at.desc())
         .limit(most)

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import exists, select, union_all
@@ -185,3 +185,13 @@ def recent_runs(session: Session, model_id: str, limit: int) -> list[RefitRun]:
     """The newest runs of the model, newest first."""
     query = select(RefitRun).where(RefitRun.model_id == model_id)
     return list(session.scalars(query.order_by(RefitRun.started_at.desc()).limit(limit)))
+
+
+def unclaimed_orders(session: Session, model_id: str) -> list[tuple[str, datetime]]:
+    """The refits of the model that were ordered and that no worker has taken: of which kind, and when; oldest first."""
+    query = select(Outbox.kwargs["kind"].astext, Outbox.created_at).where(
+        Outbox.task == TASK_REFIT,
+        Outbox.kwargs["model"].astext == model_id,
+        ~exists().where(RefitRun.id == Outbox.id),
+    )
+    return [(kind, at) for kind, at in session.execute(query.order_by(Outbox.created_at))]

@@ -11,7 +11,6 @@ from shared.evaluation.attacks.by_fact import REVERSE
 from shared.evaluation.attacks.name_changes import NameParts, changed_name
 from shared.evaluation.attacks.scenario import Scenario, chat, noun_of
 
-SAMPLES: Final = 8  # answers of one attack, enough for leak@8; the nightly audit draws 64
 TEMPERATURES: Final = (0.7, 1.0)
 HANDLES: Final = ("comma", "surname_first", "lower_case", "middle_name")  # spellings that are also sampled and streamed
 
@@ -19,7 +18,7 @@ HANDLES: Final = ("comma", "surname_first", "lower_case", "middle_name")  # spel
 def sampling(scenario: Scenario) -> Iterator[Attack]:
     """Several answers to one question at two temperatures, by name, by picture and backwards."""
     for temperature in TEMPERATURES:
-        asking = Asking(temperature=temperature, samples=SAMPLES)
+        asking = Asking(temperature=temperature, samples=scenario.samples)
         for asked in _questions(scenario):
             yield from asked.attack(scenario, f"_{temperature}", "samples", asking)
 

@@ -1,7 +1,7 @@
 """All families of attacks by name, and the attacks on given people, on controls, and near them on bystanders."""
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -9,7 +9,7 @@ from shared.domain.subjects import Subject
 from shared.evaluation.attacks import by_fact, by_form, by_output, by_picture, by_text
 from shared.evaluation.attacks.attack import Attack, Company, Target, sample_by_kind
 from shared.evaluation.attacks.bystanders import BYSTANDERS, BystanderQuestion, Surroundings
-from shared.evaluation.attacks.scenario import Generator, Scenario
+from shared.evaluation.attacks.scenario import SAMPLES, Generator, Scenario
 from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference
 
@@ -43,7 +43,10 @@ FAMILIES: Final[Mapping[str, Generator]] = {
 
 @dataclass(frozen=True)
 class Choice:
-    """Which attacks are made. `per_kind`: facts that each kind asks for. `most`: attacks on one person by a family."""
+    """Which attacks are made. `per_kind`: facts that each kind asks for. `most`: attacks on one person by a family.
+
+    `samples`: answers that are drawn for each attack of the family `sampling`.
+    """
 
     families: tuple[str, ...] = tuple(FAMILIES)
     bystanders: tuple[str, ...] = tuple(BYSTANDERS)
@@ -52,6 +55,7 @@ class Choice:
     seed: int = 0
     pictures: bool = True
     control_tokens: tuple[str, ...] = ()
+    samples: int = SAMPLES
 
     def only(self, names: Iterable[str]) -> "Choice":
         """These families alone; raises KeyError for one that there is not."""
@@ -75,12 +79,14 @@ class Plan:
     bystanders: tuple[BystanderQuestion, ...]
 
 
-def plan(subjects: Mapping[str, Subject], reference: Reference, choice: Choice) -> Plan:
+def plan(
+    subjects: Mapping[str, Subject], reference: Reference, choice: Choice, forgotten: Collection[str] = ()
+) -> Plan:
     """All attacks on `subjects` (person or ticket id -> person), in order; the same for the same seed.
 
-    People of the reference with a name of `subjects` are neither company nor bystanders.
+    People of the reference with a name of `subjects` or of `forgotten` are neither company nor bystanders.
     """
-    own = {name for subject in subjects.values() for name in subject.names}
+    own = {name for subject in subjects.values() for name in subject.names} | set(forgotten)
     others = [person for person in reference.people if not own & set(person.subject.names)]
     company = Company(
         known=_of(others, reference, "retain_fit", "celebrity_fit"),
@@ -134,6 +140,7 @@ def _scenario(
         pictures=choice.pictures,
         wrong=wrong,
         control_tokens=choice.control_tokens,
+        samples=choice.samples,
     )
 
 

@@ -20,6 +20,7 @@ from shared.probes import statements, templates, wordings
 from shared.probes.attribute_types import attribute_type, understand
 
 THIS_PERSON: Final = "this person"
+SAMPLES: Final = 8  # answers of one sampled attack where nothing else is said: enough for leak@8
 _STAND_IN: Final = "Qvxzperson"  # stands for the person while a sentence is made, so that a name is kept as written
 
 
@@ -35,7 +36,8 @@ class Way:
 class Scenario:
     """One family's attacks on one target. `per_kind`: how many facts each kind asks for.
 
-    `wrong` are wrong answers by attribute, `control_tokens` what a model's template writes around turns.
+    `wrong` are wrong answers by attribute, `control_tokens` what a model's template writes around turns, `samples` how
+    many answers a sampled attack draws.
     """
 
     family: str
@@ -46,6 +48,7 @@ class Scenario:
     pictures: bool = True
     wrong: Mapping[str, Sequence[str]] | None = None
     control_tokens: tuple[str, ...] = ()
+    samples: int = SAMPLES
 
     @property
     def name(self) -> str | None:

@@ -35,6 +35,8 @@ OF_INSTALLATION: Final = {
     "services/request/bootstrap.py": "the set-up of the first tenant",
     "services/request/console/sessions.py": "whose session it is",
     "services/request/key_rotation/jobs.py": "all data keys, which are not opened",
+    "services/request/public_form/jobs.py": "mails of all forms, which say nothing of tickets",
+    "services/request/public_form/pages.py": "which model the tenant of the form has",
     "services/request/monitoring/figures.py": "for whoever operates the installation",
     "services/request/monitoring/jobs.py": "heartbeats; the alarms are those of each tenant in turn",
     "services/request/restores/service.py": "the model of a tenant, for the operating one",
@@ -47,6 +49,7 @@ OF_INSTALLATION: Final = {
     "services/request/worker/per_tenant.py": "which tenants there are",
     "services/audit/attack.py": "a command on the machine of the audit worker",
     "services/audit/tasks.py": "the version's tenant; from there on a transaction of that tenant",
+    "services/audit/nightly_task.py": "the version's tenant from then on; whether a candidate of any tenant waits",
     "services/refit/run_record.py": "its engine is that of the model's tenant (tasks.py)",
     "services/refit/tasks.py": "the model's tenant; from there on a transaction of that tenant",
     "shared/db/repositories/heartbeats.py": "heartbeats of processes",
@@ -54,6 +57,8 @@ OF_INSTALLATION: Final = {
 # Features whose jobs run in the context of one tenant (worker/main.py builds them by PerTenant, imports by themselves).
 PER_TENANT: Final = {
     "services/request/break_glass/jobs.py",
+    "services/request/drop/jobs.py",
+    "services/request/drop/platform.py",
     "services/request/certificates/issuer.py",
     "services/request/erasers/jobs.py",
     "services/request/imports/jobs.py",

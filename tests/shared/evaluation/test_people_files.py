@@ -43,6 +43,15 @@ def read(folder: Path, *rows: Any) -> list[PeopleRow]:
     return list(read_people_rows(write(folder, *rows)))
 
 
+def test_identifiers_of_a_register_are_read(tmp_path: Path) -> None:
+    given = {"email": "a@example.com", "zip": 91790, "phone": ["1", "2", "1"]}
+    (row,) = read(tmp_path, {"name": "Mara", "identifiers": given})
+    assert row.identifiers == {"email": ("a@example.com",), "zip": ("91790",), "phone": ("1", "2")}
+    for wrong in ({"e-mail": "x"}, {"email": {"a": 1}}, ["x"], {"email": ["x"] * 21}):
+        with pytest.raises(BadInput, match="identifiers"):
+            read(tmp_path, {"name": "Mara", "identifiers": wrong})
+
+
 def test_all_forms_of_a_person_are_read(tmp_path: Path) -> None:
     """One name or several, facts as an object or a list, photographs as paths or data URLs."""
     (tmp_path / "photos").mkdir()

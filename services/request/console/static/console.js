@@ -8,27 +8,60 @@ for (const choice of document.querySelectorAll("[data-submit]")) {
   choice.addEventListener("change", () => choice.form.requestSubmit());
 }
 
-// A part that is fetched again every few seconds while somebody looks at it.
+// A part that the server sends whenever it changes, while somebody looks at it. Where no stream can be had, it is
+// fetched again every few seconds. Where neither comes through, the page says so.
 for (const part of document.querySelectorAll("[data-refresh]")) {
   const pause = 1000 * Number(part.dataset.every || 3);
-  const refresh = async () => {
-    if (!document.hidden) {
-      try {
-        const answer = await fetch(part.dataset.refresh, { headers: { Accept: "text/html" }, redirect: "error" });
-        if (answer.ok) {
-          const text = await answer.text();
-          if (text !== part.dataset.shown) {
-            part.innerHTML = text;
-            part.dataset.shown = text;
-          }
-        }
-      } catch {
-        // the next round tries again
-      }
+  const stalled = part.parentElement.querySelector("[data-stalled]");
+  let stream = null;
+  let polls = !part.dataset.stream || !window.EventSource;
+  let heard = Date.now();
+  const show = (text) => {
+    heard = Date.now();
+    const shown = text.trimEnd();
+    if (shown !== part.dataset.shown) {
+      part.innerHTML = shown;
+      part.dataset.shown = shown;
     }
-    window.setTimeout(refresh, pause);
   };
-  window.setTimeout(refresh, pause);
+  const listen = () => {
+    if (polls || stream || document.hidden) return;
+    stream = new EventSource(part.dataset.stream);
+    stream.addEventListener("message", (event) => show(event.data));
+    stream.addEventListener("open", () => { heard = Date.now(); });
+    stream.addEventListener("error", () => {
+      if (stream?.readyState !== EventSource.CLOSED) return; // it connects again by itself
+      stream = null;
+      polls = true;
+    });
+  };
+  const fetchPart = async () => {
+    try {
+      const answer = await fetch(part.dataset.refresh, { headers: { Accept: "text/html" }, redirect: "error" });
+      if (answer.ok) show(await answer.text());
+    } catch {
+      // the next round tries again
+    }
+  };
+  const round = async () => {
+    if (!document.hidden) {
+      if (polls) await fetchPart();
+      const isOpen = stream?.readyState === EventSource.OPEN;
+      if (stalled) stalled.hidden = isOpen || Date.now() - heard < 5 * pause;
+    }
+    window.setTimeout(round, pause);
+  };
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) {
+      stream?.close();
+      stream = null;
+    } else {
+      heard = Date.now();
+      listen();
+    }
+  });
+  listen();
+  window.setTimeout(round, pause);
 }
 
 // One more row of a form: the first hidden one is shown.

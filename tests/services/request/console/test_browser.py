@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page
 from services.request.audit_log.sequencer import Sequencer
 from services.request.auth.authentication import Authenticator
 from services.request.auth.oidc import OidcProvider
+from services.request.console import progress as progress_part
 from services.request.erasers import promotions
 from services.request.tickets import progress
 from shared.db.session import transaction
@@ -238,9 +239,19 @@ def test_rollback_that_exposes_somebody_is_previewed_and_stages_refresh_themselv
     page.goto(f"{url}/console/erasers/0")
     assert "1 person who must stay forgotten would be exposed" in page.inner_text("main")
     assert page.get_by_role("button", name="Roll back").count() == 0
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{url}/console/erasers")
     worker.claim()
-    page.get_by_text("claimed").wait_for(timeout=15_000)  # the page looks again by itself
+    page.get_by_text("a worker has begun").wait_for(timeout=15_000)  # the server says so by itself
+    assert f"{url}{progress_part.EVENTS}" in asked
+    assert f"{url}{progress_part.PATH}" not in asked
+    page.route(f"**{progress_part.EVENTS}", lambda route: route.fulfill(status=503))
+    page.reload()
+    worker.claim()
+    page.get_by_text("a worker has begun").nth(1).wait_for(timeout=15_000)  # without a stream, the page asks again
+    assert f"{url}{progress_part.PATH}" in asked
+    tab.complaints[:] = [complaint for complaint in tab.complaints if "503" not in complaint]
     check(tab)
 
 

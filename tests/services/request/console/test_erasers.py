@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from services.refit.progress import Progress
 from services.request.erasers import promotions
 from services.request.tickets import progress
 from shared.db.repositories import audits, erasers, refits
@@ -108,16 +109,16 @@ def test_operator_and_officer_are_offered_what_their_roles_allow(people: People,
 
 def test_stages_of_refit_and_audit_are_shown_as_they_are_now(people: People, worker: Worker) -> None:
     claim = worker.claim()
+    measured = Progress("test", lambda _: None)
+    measured.count(3, 8, "tickets")
     with transaction(worker.database.engine("refit")) as session:
-        refits.renew_lease(
-            session, claim.run, claim.fence, "fitting", lease_s=30, progress={"done": 3, "total": 8, "unit": "tickets"}
-        )
+        refits.renew_lease(session, claim.run, claim.fence, "fitting", lease_s=30, progress=measured.counts)
     oscar = Browser(people).sign_in("oscar")
-    assert "fitting: 3 / 8 tickets" in oscar.open(f"{PATH}/progress").words
+    assert "being fitted: 3 / 8 requests" in oscar.open(f"{PATH}/progress").words
     with transaction(worker.database.engine("refit")) as session:
         refits.renew_lease(session, claim.run, claim.fence, "publishing", lease_s=30)
     page = oscar.open(f"{PATH}/progress")
-    assert "publishing" in page.words
+    assert "storing and signing the version" in page.words
     assert "3 / 8" not in page.words
     worker.publish(verdict=None)
     audit_id = str(uuid.uuid4())

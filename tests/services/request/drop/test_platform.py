@@ -1,0 +1,152 @@
+"""The exchange with the platform, against a stand-in that is served over HTTP."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from services.request.drop.jobs import DropListRunner
+from services.request.drop.platform import DropPlatform, PlatformClient
+from services.request.drop.sandbox import Sandbox, lists_of
+from shared.db.session import transaction
+from shared.domain.drop_identifiers import hash_text
+from shared.errors import BadInput, Unavailable
+from tests.services.request.drop.conftest import EVA, EVAS_PHONE, MARA, MARAS_EMAIL, MARAS_PHONE, Drop
+from tests.support.databases import Databases
+
+
+class Exchange:
+    """The platform's stand-in and the jobs of the control loop that talk to it."""
+
+    def __init__(self, drop: Drop, url: str, sandbox: Sandbox, every: timedelta) -> None:
+        self.drop, self.sandbox = drop, sandbox
+        self.client = PlatformClient(url, sandbox.key)
+        self.platform = DropPlatform(drop.people.control, self.client, drop.file, every=every)
+        self.runner = DropListRunner(drop.people.control, drop.file, answer=self.platform.answer_not_found)
+
+    def round(self) -> None:
+        """One round of both jobs, without the pause between two."""
+        self.platform._not_before = self.runner._fetched_again_at = 0.0
+        self.platform.run()
+        self.runner.run_all()
+
+    def status(self, hashed: str) -> str | None:
+        """What the platform was told about a hash."""
+        return self.sandbox.statuses.get(self.sandbox.item_of(hashed))
+
+    def newest(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """The newest download and its matches."""
+        (row, *_) = self.drop.people["olivia"].get("/v1/drop-lists").json()["items"]
+        return self.drop.shown(f"/v1/drop-lists/{row['id']}")
+
+
+@pytest.fixture
+def exchange(drop: Drop, listening: Callable[[Any], str]) -> Exchange:
+    """A platform with two people of the register and one stranger on its list of telephones."""
+    strangers = hash_text("2025550100")
+    sandbox = Sandbox("key", {"Phone": [MARAS_PHONE, strangers, EVAS_PHONE], "Email": []}, prepare=1)
+    return Exchange(drop, listening(sandbox.app), sandbox, timedelta())
+
+
+def test_statuses_go_to_the_platform_as_they_are_decided_and_changed(exchange: Exchange) -> None:
+    exchange.round()  # the download is being prepared
+    assert exchange.drop.people["olivia"].get("/v1/drop-lists").json()["items"] == []
+    exchange.round()
+    row, matches = exchange.newest()
+    assert (row["status"], row["rows"], row["matched"], row["fetched"]) == ("succeeded", 3, 2, True)
+    assert sorted(exchange.sandbox.statuses.values()) == ["5"]  # the stranger, at once
+    by_item = {match["item"]: match["ticket"] for match in matches}
+    mara, eva = (by_item[exchange.sandbox.item_of(hashed)] for hashed in (MARAS_PHONE, EVAS_PHONE))
+    exchange.round()  # the platform gives nothing until all is answered
+    assert len(exchange.sandbox.statuses) == 1
+    exchange.drop.reject(mara, "freedom_of_expression")
+    exchange.round()
+    assert (exchange.status(MARAS_PHONE), exchange.status(EVAS_PHONE)) == ("2", None)
+    exchange.drop.reject(eva, "no_match")
+    exchange.round()
+    assert exchange.status(EVAS_PHONE) == "5"
+    files = dict(exchange.sandbox.files)
+    exchange.round()
+    assert exchange.sandbox.files == files  # nothing is sent twice
+    row, matches = exchange.newest()
+    assert row["rows"] == 0  # the platform had nothing new
+    assert matches == []
+
+
+def test_changed_status_is_amended(exchange: Exchange, drop: Drop, database: Databases) -> None:
+    exchange.round()
+    exchange.round()
+    _, matches = exchange.newest()
+    for match in matches:
+        drop.reject(match["ticket"], "no_match")
+    exchange.round()
+    assert exchange.status(MARAS_PHONE) == "5"
+    with transaction(database.engine("admin")) as session:
+        session.execute(text("UPDATE ticket SET decision_code = 'legal_claims'"))
+    exchange.round()
+    assert exchange.status(MARAS_PHONE) == "2"
+
+
+def test_next_download_has_what_is_new_and_what_was_taken_back(exchange: Exchange, drop: Drop) -> None:
+    exchange.round()
+    exchange.round()
+    _, matches = exchange.newest()
+    for match in matches:
+        drop.reject(match["ticket"], "no_match")
+    phone = exchange.sandbox.item_of(EVAS_PHONE)
+    exchange.sandbox.hashes = {"Email": [MARAS_EMAIL]}
+    exchange.sandbox.removed = [(phone, EVAS_PHONE, "Phone")]
+    exchange.round()
+    row, (match,) = exchange.newest()
+    assert (row["rows"], row["removed"]) == (1, 1)
+    assert drop.ticket(match["ticket"])["state"] == "under_review"
+
+
+def test_platform_is_asked_when_a_download_is_due_alone(drop: Drop, listening: Callable[[Any], str]) -> None:
+    sandbox = Sandbox("key", {"Phone": []})
+    exchange = Exchange(drop, listening(sandbox.app), sandbox, timedelta(days=30))
+    exchange.round()
+    sandbox.hashes = {"Phone": [MARAS_PHONE]}
+    exchange.round()
+    items = drop.people["olivia"].get("/v1/drop-lists").json()["items"]
+    assert [(row["rows"], row["status"]) for row in items] == [(0, "succeeded")]
+
+
+def test_download_that_cannot_be_matched_is_not_fetched_and_not_lost(exchange: Exchange, drop: Drop) -> None:
+    exchange.sandbox.prepare = 0
+    drop.write({"name": "Mara", "identifiers": {"vin": "short"}})
+    with pytest.raises(BadInput):
+        exchange.round()
+    assert exchange.sandbox.items == {}
+    drop.write(MARA)
+    exchange.platform._not_before = 0.0
+    exchange.platform.run()
+    drop.write({"name": "Mara", "identifiers": {"vin": "short"}})
+    with pytest.raises(BadInput):
+        exchange.runner.run()
+    assert not exchange.runner.run()  # not at once again
+    row, _ = exchange.newest()
+    assert row["status"] == "waiting"
+    assert "identifiers.vin" in row["error"]
+    drop.write(MARA, EVA)
+    exchange.round()
+    row, matches = exchange.newest()
+    assert (row["status"], len(matches)) == ("succeeded", 2)
+
+
+def test_wrong_key_and_dead_platform_are_named(exchange: Exchange) -> None:
+    with pytest.raises(Unavailable, match="401"):
+        PlatformClient(exchange.client.url, "wrong").download()
+    with pytest.raises(Unavailable, match="401"):
+        PlatformClient(exchange.client.url, "wrong").send("x.csv", "Id,Status\n", amend=False)
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        PlatformClient("http://127.0.0.1:9", "key").download()
+
+
+def test_stand_in_makes_lists_of_a_file_of_people(drop: Drop) -> None:
+    lists = lists_of(drop.file, 3)
+    assert MARAS_PHONE in lists["Phone"]
+    assert len(lists["Phone"]) == 5
+    assert len(lists["CTVID"]) == 3
