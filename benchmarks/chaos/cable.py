@@ -41,7 +41,7 @@ class Cable:
         """From now on nothing passes."""
         self._whole.clear()
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Let connections pass again. Those from before are reset, as a firewall does that has forgotten them."""
         self._reset()
         self._whole.set()

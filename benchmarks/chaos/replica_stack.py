@@ -59,7 +59,7 @@ class ReplicaStack:
     client_key: str
     model_id: str
     lease_s: float = LEASE_S
-    mended_at: float = 0.0
+    repaired_at: float = 0.0
     _killed: dict[str, Command] = field(default_factory=dict)
 
     def kill(self, name: str) -> None:
@@ -75,10 +75,10 @@ class ReplicaStack:
         """Cut a replica off from `database` or `store`."""
         self.cables[name, server].cut()
 
-    def mend(self, name: str, server: str) -> None:
-        """Mend what was cut."""
-        self.mended_at = time.monotonic()
-        self.cables[name, server].mend()
+    def repair(self, name: str, server: str) -> None:
+        """Repair what was cut."""
+        self.repaired_at = time.monotonic()
+        self.cables[name, server].repair()
 
     @contextmanager
     def without_announcements(self, name: str) -> Iterator[None]:

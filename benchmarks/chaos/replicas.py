@@ -78,7 +78,7 @@ class Phase:
     name: str
     last_acknowledged_s: list[float] = field(default_factory=list)  # by the replicas that were well
     rolled_out_s: list[float] = field(default_factory=list)  # by all that may be alive
-    recovered_s: float | None = None  # from the mending until the replica serves the newest version
+    recovered_s: float | None = None  # from the repair until the replica serves the newest version
     refused_s: float | None = None  # from the cut until the replica answers nothing any more
     answers: int = 0
     refused: dict[str, int] = field(default_factory=dict)
@@ -175,8 +175,8 @@ class Trial:
             self._swap(phase, self.swaps, REPLICAS)
         with self._phase("cut off from the store", HURT) as phase:
             self.stack.cut(HURT, "store")
-            self._swap(phase, 1, _others(HURT), mended_after_s=2 * self.stack.lease_s)
-            self._recovered(phase, self.stack.mended_at)
+            self._swap(phase, 1, _others(HURT), repaired_after_s=2 * self.stack.lease_s)
+            self._recovered(phase, self.stack.repaired_at)
         with self._phase("cut off from the database", HURT) as phase:
             cut = time.monotonic()
             self.stack.cut(HURT, "database")
@@ -188,7 +188,7 @@ class Trial:
                     f"answered {phase.refused_s} s after the cut, with a lease of {self.stack.lease_s}"
                 )
             began = time.monotonic()
-            self.stack.mend(HURT, "database")
+            self.stack.repair(HURT, "database")
             self._recovered(phase, began)
         return self.phases
 
@@ -208,13 +208,13 @@ class Trial:
         self.phases.append(phase)
         print(json.dumps(phase.as_json()), flush=True)
 
-    def _swap(self, phase: Phase, count: int, well: Sequence[str], mended_after_s: float | None = None) -> None:
+    def _swap(self, phase: Phase, count: int, well: Sequence[str], repaired_after_s: float | None = None) -> None:
         for _ in range(count):
-            self._promote(phase, well, mended_after_s)
+            self._promote(phase, well, repaired_after_s)
             time.sleep(0.3)
 
-    def _promote(self, phase: Phase, well: Sequence[str], mended_after_s: float | None = None) -> None:
-        """Promote the next version and wait until it is rolled out; a cable is mended meanwhile where that is asked."""
+    def _promote(self, phase: Phase, well: Sequence[str], repaired_after_s: float | None = None) -> None:
+        """Promote the next version and wait until it is rolled out; a cable is repaired meanwhile where that is asked."""
         eraser = self.versions.erasers[len(self.promoted) % 2]
         published = self.stack.publisher.publish(eraser)
         began = time.monotonic()
@@ -226,9 +226,9 @@ class Trial:
                 acknowledged = passed_s
             if self.stack.rolled_out(published.generation):
                 break
-            if mended_after_s is not None and passed_s > mended_after_s:
-                self.stack.mend(HURT, "store")
-                mended_after_s = None
+            if repaired_after_s is not None and passed_s > repaired_after_s:
+                self.stack.repair(HURT, "store")
+                repaired_after_s = None
             if passed_s > ROLLED_OUT_WITHIN_S:
                 phase.problems.append(f"version {published.number} was not rolled out: {self.stack.states()}")
                 return
@@ -236,9 +236,11 @@ class Trial:
         self.rolled_out_at[published.generation] = time.monotonic()
         phase.rolled_out_s.append(time.monotonic() - began)
         phase.last_acknowledged_s.append(phase.rolled_out_s[-1] if acknowledged is None else acknowledged)
-        if mended_after_s is not None:  # it was rolled out without the replica that is cut off: what does that answer?
-            time.sleep(max(0.0, began + mended_after_s - time.monotonic()))
-            self.stack.mend(HURT, "store")
+        if (
+            repaired_after_s is not None
+        ):  # it was rolled out without the replica that is cut off: what does that answer?
+            time.sleep(max(0.0, began + repaired_after_s - time.monotonic()))
+            self.stack.repair(HURT, "store")
 
     def _recovered(self, phase: Phase, began: float) -> None:
         self._wait_well((HURT,))

@@ -52,7 +52,7 @@ def test_cut_cable_is_silent_and_a_mended_one_resets_what_was_open(echo: tuple[s
         client.settimeout(0.3)
         with pytest.raises(TimeoutError):
             client.recv(10)
-    cable.mend()
+    cable.repair()
     for client in (before, during):
         client.settimeout(10)
         assert client.recv(10) == b""
