@@ -238,7 +238,7 @@ class Trial:
         phase.last_acknowledged_s.append(phase.rolled_out_s[-1] if acknowledged is None else acknowledged)
         if (
             repaired_after_s is not None
-        ):  # it was rolled out without the replica that is cut off: what does that answer?
+        ):  # rolled out without the replica that is cut off: what does that answer?
             time.sleep(max(0.0, began + repaired_after_s - time.monotonic()))
             self.stack.repair(HURT, "store")
 

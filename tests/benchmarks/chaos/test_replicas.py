@@ -40,7 +40,7 @@ def echo() -> Iterator[tuple[str, int]]:
         yield listener.getsockname()
 
 
-def test_cut_cable_is_silent_and_a_mended_one_resets_what_was_open(echo: tuple[str, int]) -> None:
+def test_cut_cable_is_silent_and_a_repaired_one_resets_what_was_open(echo: tuple[str, int]) -> None:
     cable = Cable(echo)
     before = socket.create_connection(("127.0.0.1", cable.port))
     before.sendall(b"one")
