@@ -26,10 +26,14 @@ UV_SOURCES = links="$(FIND_LINKS)"; index="$(INDEX)"; \
 $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(BIN)/uv || $(BIN)/pip install --quiet --disable-pip-version-check uv
+	@echo "Installing Lacuna's packages into $(VENV), once: some minutes, of which torch takes most."
 	@$(UV_SOURCES); \
+	  began=$$SECONDS; ( while sleep 10; do \
+	    echo "  still installing: $$((SECONDS - began)) s, $$(du -sm $(VENV) 2>/dev/null | cut -f1) MB so far"; done ) & \
+	  ticker=$$!; trap "kill $$ticker 2>/dev/null" EXIT; \
 	  $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --requirement requirements.lock && \
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
-	@touch $@
+	@echo "Installed."; touch $@
 
 demo: $(STAMP) ## Watch one person being forgotten, from the ticket to the silence
 	$(BIN)/lacuna demo --json build/demo.json
