@@ -214,7 +214,7 @@ class Trial:
             time.sleep(0.3)
 
     def _promote(self, phase: Phase, well: Sequence[str], repaired_after_s: float | None = None) -> None:
-        """Promote the next version and wait until it is rolled out; a cable is repaired meanwhile where that is asked."""
+        """Promote the next version and wait until it is rolled out; meanwhile repair a cable where that is asked."""
         eraser = self.versions.erasers[len(self.promoted) % 2]
         published = self.stack.publisher.publish(eraser)
         began = time.monotonic()
@@ -236,9 +236,7 @@ class Trial:
         self.rolled_out_at[published.generation] = time.monotonic()
         phase.rolled_out_s.append(time.monotonic() - began)
         phase.last_acknowledged_s.append(phase.rolled_out_s[-1] if acknowledged is None else acknowledged)
-        if (
-            repaired_after_s is not None
-        ):  # rolled out without the replica that is cut off: what does that answer?
+        if repaired_after_s is not None:  # rolled out without the replica that is cut off: what does that answer?
             time.sleep(max(0.0, began + repaired_after_s - time.monotonic()))
             self.stack.repair(HURT, "store")
 
