@@ -38,6 +38,7 @@ from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import Recipe
 from shared.erasure.serialization import dump
 from shared.evaluation.comparison import compare
+from shared.evaluation.known_facts import other_people
 from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference, load_reference
 from shared.evaluation.scorers import reveals
@@ -101,7 +102,10 @@ class ForgettingBenchmark:
         if recipe.name not in self._statistics:
             self._statistics[recipe.name] = compute_statistics(self.engine, self.reference, recipe, lambda _: None)
         statistics = self._statistics[recipe.name]
-        fits = [fit_subject(self.engine, recipe, statistics, person.id, person.subject) for person in people]
+        others = other_people(self.reference)
+        fits = [
+            fit_subject(self.engine, recipe, statistics, person.id, person.subject, others=others) for person in people
+        ]
         return assemble(recipe, statistics, self.engine.vlm.site, fits)
 
 

@@ -33,6 +33,7 @@ from shared.erasure.serialization import dump
 from shared.erasure.ticket_fit import TicketFit
 from shared.errors import BadInput
 from shared.evaluation.comparison import sample
+from shared.evaluation.known_facts import other_people
 from shared.evaluation.people import Person
 from shared.evaluation.reference import load_reference
 from shared.evaluation.scorers import reveals
@@ -87,7 +88,12 @@ class ManyTickets:
         began = time.monotonic()
         try:
             self.fits[person.id] = fit_subject(
-                self.benchmark.engine, self.recipe, self.statistics, person.id, ticket_material(person.subject, kind)
+                self.benchmark.engine,
+                self.recipe,
+                self.statistics,
+                person.id,
+                ticket_material(person.subject, kind),
+                others=other_people(self.benchmark.reference),
             )
         except BadInput as exc:
             self.refused[person.id] = exc.detail

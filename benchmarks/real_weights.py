@@ -49,6 +49,7 @@ from shared.erasure.eraser import Eraser
 from shared.erasure.recipe import Recipe
 from shared.erasure.ticket_fit import TicketFit
 from shared.errors import LacunaError
+from shared.evaluation.known_facts import other_people
 from shared.evaluation.profiled_reference import reference_for
 from shared.evaluation.reference import Reference, default_reference, load_reference
 from shared.evaluation.scorers import reveals
@@ -127,8 +128,7 @@ class RealWeightsBenchmark:
         """One eraser for all `people`, made as a refit makes it."""
         statistics = self.statistics(recipe)
         digest = statistics_digest(self.engine, self.reference, recipe)
-        others = [name for person in self.reference.people for name in person.subject.names[:1]]
-        others = [name for name in others if name not in {s.names[0] for s in people.values()}]
+        others = other_people(self.reference, without=[s.names[0] for s in people.values()])
         fits = []
         for person, subject in people.items():
             key = hashlib.sha256(f"{digest}/{person}".encode()).hexdigest()[:32]

@@ -15,6 +15,7 @@
 --   TRANSPARENCY
 --   WEBHOOKS (written by the request service)
 --   IMPORTS (written by the request service)
+--   REQUESTS THAT PEOPLE FILE THEMSELVES (written by the request service)
 --   AUDIT KITS (written by the request service)
 --   OPERATIONS
 --   RECORDS THAT NEVER CHANGE
@@ -59,6 +60,7 @@ CREATE TABLE person (
     roles text[] NOT NULL,
     created_at timestamptz NOT NULL,
     disabled_at timestamptz,
+    CONSTRAINT person_id_tenant_id_key UNIQUE (id, tenant_id),
     CONSTRAINT person_pkey PRIMARY KEY (id),
     CONSTRAINT person_tenant_id_name_key UNIQUE (tenant_id, name),
     CONSTRAINT person_tenant_id_skeleton_key UNIQUE (tenant_id, skeleton),
@@ -246,6 +248,25 @@ CREATE TABLE console_session (
 GRANT SELECT, INSERT, UPDATE (ended_at) ON console_session TO lacuna_request;
 GRANT SELECT ON console_session TO lacuna_control;
 
+-- A view of the list of tickets that a person saved by a name. Name and filters go when it ends.
+CREATE TABLE saved_view (
+    id uuid NOT NULL,
+    tenant_id text NOT NULL,
+    person_id uuid NOT NULL,
+    name text NOT NULL,
+    filters jsonb NOT NULL,
+    created_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    CONSTRAINT saved_view_pkey PRIMARY KEY (id),
+    CONSTRAINT saved_view_person_id_tenant_id_fkey FOREIGN KEY (person_id, tenant_id) REFERENCES person(id, tenant_id),
+    CONSTRAINT saved_view_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
+    CONSTRAINT saved_view_empty_at_its_end CHECK ((ended_at IS NULL) OR (filters = '{}'::jsonb)),
+    CONSTRAINT saved_view_named_until_its_end CHECK ((ended_at IS NULL) = (name <> ''))
+);
+CREATE UNIQUE INDEX saved_view_name ON saved_view (person_id, name) WHERE (ended_at IS NULL);
+-- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
+GRANT SELECT, INSERT, UPDATE (name, filters, ended_at) ON saved_view TO lacuna_request;
+
 -- The answer to a request that carried an idempotency key, kept for one day.
 CREATE TABLE idempotency_key (
     tenant_id text NOT NULL,
@@ -317,8 +338,10 @@ CREATE TABLE ticket (
     languages text[] DEFAULT '{en}'::text[] NOT NULL,
     name_keys text[] DEFAULT '{}'::text[] NOT NULL,
     name_keys_form smallint DEFAULT 0 NOT NULL,
+    assigned_to uuid,
     CONSTRAINT ticket_pkey PRIMARY KEY (id),
     CONSTRAINT ticket_tenant_id_source_external_ref_key UNIQUE (tenant_id, source, external_ref),
+    CONSTRAINT ticket_assigned_to_tenant_id_fkey FOREIGN KEY (assigned_to, tenant_id) REFERENCES person(id, tenant_id),
     CONSTRAINT ticket_duplicate_of_fkey FOREIGN KEY (duplicate_of) REFERENCES ticket(id),
     CONSTRAINT ticket_model_id_tenant_id_fkey FOREIGN KEY (model_id, tenant_id) REFERENCES model(id, tenant_id),
     CONSTRAINT ticket_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
@@ -337,6 +360,10 @@ CREATE TABLE ticket (
     CONSTRAINT verified_by_somebody CHECK ((identity <> 'verified') OR ((identity_by IS NOT NULL) AND (identity_method
         IS NOT NULL) AND (identity_at IS NOT NULL)))
 );
+CREATE INDEX ticket_assigned_due ON ticket (tenant_id, assigned_to, due_at, id) WHERE ((assigned_to IS NOT NULL) AND
+    (clock <> 'stopped'));
+CREATE INDEX ticket_assigned_newest ON ticket (tenant_id, assigned_to, submitted_at DESC, id DESC) WHERE (assigned_to IS
+    NOT NULL);
 CREATE INDEX ticket_due ON ticket (tenant_id, due_at, id) WHERE (clock <> 'stopped');
 CREATE INDEX ticket_escalate ON ticket (escalate_at) WHERE (escalate_at IS NOT NULL);
 CREATE INDEX ticket_external_ref ON ticket (tenant_id, external_ref) WHERE (external_ref IS NOT NULL);
@@ -349,6 +376,7 @@ CREATE INDEX ticket_newest_urgent ON ticket (tenant_id, submitted_at DESC, id DE
 CREATE INDEX ticket_sealed ON ticket (model_id, state) WHERE (payload_wrapped_key IS NOT NULL);
 CREATE INDEX ticket_state ON ticket (model_id, state);
 CREATE INDEX ticket_subject ON ticket USING gin (subject_index) WITH (fastupdate=off);
+-- The trigger contact_destroyed runs destroy_contact(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
 -- The trigger decided runs guard_approval(): see "REQUESTS THAT NEED A SECOND PERSON".
 -- The trigger guard runs guard_ticket(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
 -- The trigger guard_decision runs guard_decision(): see "REQUESTS THAT NEED A SECOND PERSON".
@@ -583,7 +611,7 @@ CREATE TABLE retired_key (
     destroyed_at timestamptz,
     CONSTRAINT retired_key_pkey PRIMARY KEY (id),
     CONSTRAINT retired_key_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
-    CONSTRAINT retired_key_object_check CHECK (object IN ('payload', 'kit', 'rows', 'import', 'letter'))
+    CONSTRAINT retired_key_object_check CHECK (object IN ('payload', 'kit', 'rows', 'import', 'letter', 'contact'))
 );
 CREATE INDEX retired_key_waiting ON retired_key (id) WHERE (destroyed_at IS NULL);
 -- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
@@ -1171,6 +1199,129 @@ GRANT SELECT ON drop_match TO lacuna_request;
 GRANT SELECT, INSERT, UPDATE ON drop_match TO lacuna_control;
 
 -- =====================================================================================================================
+-- REQUESTS THAT PEOPLE FILE THEMSELVES (written by the request service)
+--
+-- The public form, and agents of the Data Rights Protocol. The control loop sends mails and callbacks.
+-- =====================================================================================================================
+
+-- How the person of a ticket is reached, sealed. Its key is destroyed with that of the ticket's payload.
+CREATE TABLE ticket_contact (
+    ticket_id text NOT NULL,
+    tenant_id text NOT NULL,
+    sealed bytea,
+    wrapped_key bytea,
+    added_at timestamptz NOT NULL,
+    CONSTRAINT ticket_contact_pkey PRIMARY KEY (ticket_id),
+    CONSTRAINT ticket_contact_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
+    CONSTRAINT ticket_contact_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    CONSTRAINT ticket_contact_check CHECK ((sealed IS NULL) = (wrapped_key IS NULL))
+);
+-- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
+-- The trigger retired runs retire_contact_key(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+GRANT SELECT, INSERT ON ticket_contact TO lacuna_request;
+GRANT SELECT, UPDATE (wrapped_key) ON ticket_contact TO lacuna_control;
+
+-- A public form that somebody has begun. The mail address is sealed until it is filed or too old.
+CREATE TABLE form_request (
+    id uuid NOT NULL,
+    tenant_id text NOT NULL,
+    address_index text NOT NULL,
+    sealed bytea,
+    wrapped_key bytea,
+    language text NOT NULL,
+    mail_next_at timestamptz,
+    mail_attempts smallint DEFAULT 0 NOT NULL,
+    tries smallint DEFAULT 0 NOT NULL,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    proved_at timestamptz,
+    ticket_id text,
+    CONSTRAINT form_request_pkey PRIMARY KEY (id),
+    CONSTRAINT form_request_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
+    CONSTRAINT form_request_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    CONSTRAINT form_request_check CHECK ((sealed IS NULL) = (wrapped_key IS NULL))
+);
+CREATE INDEX form_request_address ON form_request (tenant_id, address_index, created_at);
+CREATE INDEX form_request_mail ON form_request (mail_next_at) WHERE (mail_next_at IS NOT NULL);
+CREATE INDEX form_request_open ON form_request (created_at) WHERE (ticket_id IS NULL);
+CREATE INDEX form_request_ticket ON form_request (ticket_id) WHERE (ticket_id IS NOT NULL);
+-- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
+-- The trigger retired runs retire_form_key(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+GRANT SELECT, INSERT, UPDATE ON form_request TO lacuna_request;
+GRANT SELECT, UPDATE (wrapped_key, mail_next_at, mail_attempts) ON form_request TO lacuna_control;
+
+-- A bearer token of an agent. Only its SHA-256 is kept.
+CREATE TABLE drp_token (
+    token_sha256 text NOT NULL,
+    tenant_id text NOT NULL,
+    agent_id text NOT NULL,
+    created_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    CONSTRAINT drp_token_pkey PRIMARY KEY (token_sha256),
+    CONSTRAINT drp_token_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id)
+);
+CREATE INDEX drp_token_agent ON drp_token (tenant_id, agent_id) WHERE (ended_at IS NULL);
+GRANT SELECT, INSERT, UPDATE (ended_at) ON drp_token TO lacuna_request;
+
+-- A signed message that was carried out, so that it is carried out once. Forgotten a day after it expired.
+CREATE TABLE drp_message (
+    tenant_id text NOT NULL,
+    message_sha256 text NOT NULL,
+    expires_at timestamptz NOT NULL,
+    CONSTRAINT drp_message_pkey PRIMARY KEY (tenant_id, message_sha256),
+    CONSTRAINT drp_message_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id)
+);
+GRANT SELECT, INSERT ON drp_message TO lacuna_request;
+
+-- A request that an agent sent, with its ticket and the status that the agent was last told.
+CREATE TABLE drp_request (
+    id uuid NOT NULL,
+    tenant_id text NOT NULL,
+    agent_id text NOT NULL,
+    agent_request_id text,
+    ticket_id text NOT NULL,
+    status_callback text,
+    received_at timestamptz NOT NULL,
+    revoked_at timestamptz,
+    told text,
+    callback_next_at timestamptz,
+    callback_attempts smallint DEFAULT 0 NOT NULL,
+    CONSTRAINT drp_request_pkey PRIMARY KEY (id),
+    CONSTRAINT drp_request_tenant_id_agent_id_agent_request_id_key UNIQUE (tenant_id, agent_id, agent_request_id),
+    CONSTRAINT drp_request_ticket_id_key UNIQUE (ticket_id),
+    CONSTRAINT drp_request_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
+    CONSTRAINT drp_request_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id)
+);
+CREATE INDEX drp_request_callback ON drp_request (callback_next_at) WHERE (status_callback IS NOT NULL);
+GRANT SELECT, INSERT, UPDATE (revoked_at) ON drp_request TO lacuna_request;
+GRANT SELECT, UPDATE (told, callback_next_at, callback_attempts) ON drp_request TO lacuna_control;
+
+-- Takes addresses away that are not needed any more, and forms that nobody filed. Only the control loop may call it.
+CREATE FUNCTION forget_old_forms() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    UPDATE form_request SET sealed = NULL, wrapped_key = NULL, mail_next_at = NULL
+        WHERE wrapped_key IS NOT NULL AND (ticket_id IS NOT NULL OR expires_at < now());
+    WITH gone AS (
+        DELETE FROM form_request WHERE ticket_id IS NULL AND expires_at < now() - interval '1 day' RETURNING 1)
+    SELECT count(*) FROM gone
+$$;
+REVOKE ALL ON FUNCTION forget_old_forms() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION forget_old_forms() TO lacuna_control;
+
+-- Deletes messages a day after they expired. Only the control loop may call it.
+CREATE FUNCTION forget_old_messages() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH gone AS (DELETE FROM drp_message WHERE expires_at < now() - interval '1 day' RETURNING 1)
+    SELECT count(*) FROM gone
+$$;
+REVOKE ALL ON FUNCTION forget_old_messages() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION forget_old_messages() TO lacuna_control;
+
+-- =====================================================================================================================
 -- AUDIT KITS (written by the request service)
 --
 -- Who opened the sealed evidence of a ticket, and who allowed it.
@@ -1322,7 +1473,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0035');
+    ('0031');
 GRANT SELECT ON alembic_version TO lacuna_request;
 GRANT SELECT ON alembic_version TO lacuna_control;
 
@@ -1363,7 +1514,11 @@ CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON retain_set
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON retired_key
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON saved_view
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ticket_clock
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON ticket_contact
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ticket_event
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -1991,6 +2146,44 @@ END $$;
 CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON drop_list
     FOR EACH ROW WHEN ((old.wrapped_key IS DISTINCT FROM new.wrapped_key)) EXECUTE FUNCTION retire_drop_list_key();
 
+-- Notes the key that is taken from the contact of a ticket.
+CREATE FUNCTION retire_contact_key() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM retire_key(OLD.tenant_id, 'contact', OLD.ticket_id, 'contact/' || OLD.ticket_id, NULL, OLD.wrapped_key,
+        NEW.wrapped_key);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON ticket_contact
+    FOR EACH ROW WHEN ((old.wrapped_key IS DISTINCT FROM new.wrapped_key)) EXECUTE FUNCTION retire_contact_key();
+
+-- Notes the key that is taken from a form.
+CREATE FUNCTION retire_form_key() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM retire_key(OLD.tenant_id, 'import', OLD.id::text, 'form/' || OLD.id, NULL, OLD.wrapped_key,
+        NEW.wrapped_key);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON form_request
+    FOR EACH ROW WHEN ((old.wrapped_key IS DISTINCT FROM new.wrapped_key)) EXECUTE FUNCTION retire_form_key();
+
+-- With the key of a ticket's payload goes that of its contact.
+CREATE FUNCTION destroy_contact() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE ticket_contact SET sealed = NULL, wrapped_key = NULL WHERE ticket_id = NEW.id AND wrapped_key IS NOT NULL;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER contact_destroyed AFTER UPDATE OF payload_wrapped_key ON ticket
+    FOR EACH ROW WHEN (((old.payload_wrapped_key IS NOT NULL) AND (new.payload_wrapped_key IS NULL))) EXECUTE FUNCTION destroy_contact();
+
 -- The destruction of a key is recorded once.
 CREATE FUNCTION guard_retired_key() RETURNS trigger
     LANGUAGE plpgsql
@@ -2498,6 +2691,8 @@ CREATE TRIGGER announced AFTER UPDATE ON break_glass
 CREATE TRIGGER announced AFTER INSERT OR UPDATE ON desired_state
     FOR EACH STATEMENT EXECUTE FUNCTION announce('lacuna_work', 'lacuna_desired_state');
 CREATE TRIGGER announced AFTER INSERT ON drop_list
+    FOR EACH STATEMENT EXECUTE FUNCTION announce('lacuna_work');
+CREATE TRIGGER announced AFTER INSERT ON form_request
     FOR EACH STATEMENT EXECUTE FUNCTION announce('lacuna_work');
 CREATE TRIGGER announced AFTER INSERT ON import_job
     FOR EACH STATEMENT EXECUTE FUNCTION announce('lacuna_work');

@@ -25,6 +25,7 @@ from shared.erasure.prepare import IdentityTrainingSet, prepare, prepare_identit
 from shared.erasure.recipe import LACUNA, PAPER, PROTOTYPE, Recipe
 from shared.erasure.serialization import dump
 from shared.erasure.ticket_fit import TicketFit
+from shared.evaluation.known_facts import other_people
 from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference
 from shared.vlm import capture
@@ -143,7 +144,9 @@ class PaperBenchmark:
         key = "raw" if raw else same.get(recipe.gate, recipe.digest)
         fit = self.compute_once(
             f"rows {key} {person.id}",
-            lambda: fit_subject(self.engine, recipe, statistics, person.id, person.subject),
+            lambda: fit_subject(
+                self.engine, recipe, statistics, person.id, person.subject, others=other_people(self.reference)
+            ),
         )
         return replace(fit, recipe=recipe.digest)
 

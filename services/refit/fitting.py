@@ -3,7 +3,7 @@
 This module knows the engine and the probes; it knows nothing of stores, databases or queues.
 """
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -13,11 +13,11 @@ from torch import Tensor
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
 from shared.erasure.base_statistics import BaseStatistics
-from shared.erasure.gates.text import NO_KEY, TextFit, fit_text
+from shared.erasure.gates.text import NO_KEY, TextFit, TextGate, fit_text, with_common_facts
 from shared.erasure.recipe import Recipe
 from shared.erasure.ticket_fit import TicketFit, fit_identity, fit_ticket
 from shared.errors import BadInput
-from shared.evaluation.known_facts import with_known_facts
+from shared.evaluation.known_facts import NO_OTHERS, OtherPeople, said_of_others, with_known_facts
 from shared.evaluation.scorers import normalised, reveals
 from shared.probes import statements
 from shared.probes.attribute_types import attribute_type
@@ -48,12 +48,13 @@ def fit_subject(
     ticket: str,
     subject: Subject,
     fingerprint_key: bytes = NO_KEY,
-    others: Collection[str] = (),
+    others: OtherPeople = NO_OTHERS,
 ) -> TicketFit:
     """The fit of `ticket`; raises BadInput where nothing about the person can be recognised.
 
     Names and facts are kept under `fingerprint_key` (32 bytes), where the recipe reads text. What the gate cannot
-    compare is not used: `unused_material` says so. `others` are names of people who must stay.
+    compare is not used: `unused_material` says so. `others` are people who must stay: what the model tells of them too
+    is weak evidence.
     """
     unused = unused_material(engine, statistics, ticket, subject)
     subject = engine.readable(subject)
@@ -81,7 +82,8 @@ def fit_subject(
                 names.append(capture.mention_states(engine, prompts, [name] * len(prompts), layers=layers))
         text = None
         if recipe.read_text:
-            text = text_of_subject(with_known_facts(engine, subject, others), fingerprint_key)
+            text = text_of_subject(with_known_facts(engine, subject, others.names), fingerprint_key)
+            text = with_common_facts(text, _said_of_others(engine, text, subject, others.compared))
         return fit_identity(recipe, statistics, ticket, photos, names, text, sightings)
     return fit_ticket(
         recipe,
@@ -99,6 +101,13 @@ def text_of_subject(subject: Subject, fingerprint_key: bytes = NO_KEY) -> TextFi
     same = {normalised(name) for name in names}
     facts = [statements.spellings(fact, names) for fact in subject.facts if normalised(fact.value) not in same]
     return fit_text(names, facts, fingerprint_key)
+
+
+def _said_of_others(engine: Engine, text: TextFit, subject: Subject, names: Sequence[str]) -> list[tuple[str, ...]]:
+    """What the model says of each of `names`; of one that is the person's own nothing is asked."""
+    own = TextGate((text,))
+    others = [name for name in names if not any(seen.named for seen in own.read(name).values())]
+    return said_of_others(engine, others, subject.languages)
 
 
 def _is_name(attribute: str) -> bool:

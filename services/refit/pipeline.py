@@ -33,7 +33,7 @@ from shared.erasure.eraser import Eraser
 from shared.erasure.serialization import dump
 from shared.erasure.ticket_fit import TicketFit
 from shared.errors import BadInput, IntegrityFailure, NeedsResubmission, NotFound, SiteMismatch
-from shared.evaluation.known_facts import names_of_others, with_facts_to_ask
+from shared.evaluation.known_facts import other_people, with_facts_to_ask
 from shared.evaluation.scorers import reveals
 from shared.storage.object_keys import eraser_key, rows_key
 from shared.transparency.coverage import coverage_root
@@ -216,8 +216,8 @@ def _fit_ticket(
         logger.info("ticket %s: the fit is made from its audit kit", ticket.id)
     if subject.photos and not subject.names and not context.engine.reads_pictures:
         raise BadInput(f"Ticket {ticket.id} has photographs alone, and the model reads no pictures. Add a name.")
-    others = names_of_others(context.reference)
-    subject = with_facts_to_ask(context.engine, subject, others)
+    others = other_people(context.reference)
+    subject = with_facts_to_ask(context.engine, subject, others.names)
     if not subject.facts:
         return None
     questions = probes(context.engine.readable(subject), ticket.id)

@@ -103,7 +103,7 @@ UNCERTAIN: Final = ReleaseBounds(0.9, 0.95)  # where nothing was measured
 LAST_RESORT: Final = "I do not know."
 LONGEST_NAME: Final = 4  # words
 DOUBT: Final = 0.12  # cosine above a threshold below which a picture alone is doubtful
-MANY_FACTS: Final = 3  # of one person in an answer: enough, whoever was asked about
+MANY_FACTS: Final = 3  # of one person and of nobody else in an answer: enough, whoever was asked about
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ class Eraser:
         """`told_by` of an answer that was read as text already, or in parts."""
         for number, said in answered.items():
             ticket, asked = self.tickets[number], evidence.texts[row].get(number) or TextEvidence()
-            if said.named or said.identifying - asked.identifying or len(said.facts - asked.facts) >= MANY_FACTS:
+            if said.named or said.identifying - asked.identifying or len(said.own_facts(asked)) >= MANY_FACTS:
                 return ticket
             near = ticket == about or asked.is_near or bool(evidence.mentioned[row, number])
             if near and (said.facts or said.parts - asked.parts):

@@ -10,7 +10,7 @@ What counts is said in answer to two different questions about the same attribut
 import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 from weakref import WeakKeyDictionary
 
@@ -34,6 +34,8 @@ MOST: Final = 48  # facts
 FEW: Final = 4  # attributes that are asked about at once where few facts are enough
 NAME_WORDS: Final = (2, 4)
 NAME: Final = "name"
+COMPARED: Final = 24  # other people of whom the model is asked what it tells of them too
+COMPARED_SPLITS: Final = ("retain_fit", "celebrity_fit", "calibration")  # those that a fit may read
 
 
 class Reply(Protocol):
@@ -53,8 +55,18 @@ class BaseModel(Protocol):
         """One answer for each prompt, in order."""
 
 
+@dataclass(frozen=True)
+class OtherPeople:
+    """People who must stay. `names`: of all of them; `compared`: of those of whom the model is asked what it tells."""
+
+    names: Sequence[str] = ()
+    compared: Sequence[str] = ()
+
+
+NO_OTHERS: Final = OtherPeople()
 _Said = tuple[Mapping[str, Sequence[str]], ...]
 _OF_NOBODY: WeakKeyDictionary[BaseModel, dict[tuple[str, ...], _Said]] = WeakKeyDictionary()
+_OF_OTHERS: WeakKeyDictionary[BaseModel, dict[tuple[tuple[str, ...], str], tuple[str, ...]]] = WeakKeyDictionary()
 
 
 def with_facts_to_ask(
@@ -79,6 +91,20 @@ def names_of_others(reference: Reference) -> list[str]:
     """The names of all people of the reference who are kept or measured, not of those who may be forgotten."""
     people = (person for person in reference.people if person.split != "forgettable")
     return [name for person in people for name in person.subject.names]
+
+
+def other_people(reference: Reference, without: Collection[str] = ()) -> OtherPeople:
+    """The people of the reference who must stay, but for those with a name of `without`.
+
+    Compared are COMPARED of those that a fit may read, spread over them; the people of an evaluation are not.
+    """
+    people = (person.subject for split in COMPARED_SPLITS for person in reference.of(split))
+    named = [
+        name for name in dict.fromkeys(person.names[0] for person in people if person.names) if name not in without
+    ]
+    step = max(1, len(named) / COMPARED)
+    compared = [named[int(number * step)] for number in range(min(COMPARED, len(named)))]
+    return OtherPeople([name for name in names_of_others(reference) if name not in without], compared)
 
 
 def with_known_facts(model: BaseModel, subject: Subject, others: Collection[str] = ()) -> Subject:
@@ -134,6 +160,20 @@ def said_of_nobody(model: BaseModel, languages: tuple[str, ...]) -> _Said:
     return asked[languages]
 
 
+def said_of_others(model: BaseModel, names: Sequence[str], languages: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """What the model says of each of `names`, one answer for each attribute. It is asked once for all tickets."""
+    asked = _OF_OTHERS.setdefault(model, {})
+    questions = {
+        name: _asking(Subject((name,), (), (), languages), ATTRIBUTES, per_attribute=1)
+        for name in names
+        if (languages, name) not in asked
+    }
+    answers = iter(model.generate([question.prompt for each in questions.values() for question in each]))
+    for name, each in questions.items():
+        asked[languages, name] = tuple(next(answers).text for _ in each)
+    return [asked[languages, name] for name in names]
+
+
 def _told_names(model: BaseModel, subject: Subject, others: Collection[str]) -> tuple[str, ...]:
     """What the model calls the person in the photographs, in answer to two questions at least."""
     asked = _asking(subject, (NAME,))
@@ -147,9 +187,9 @@ def _told_names(model: BaseModel, subject: Subject, others: Collection[str]) -> 
     return tuple(names[:1])
 
 
-def _asking(subject: Subject, attributes: Sequence[str]) -> list[Question]:
+def _asking(subject: Subject, attributes: Sequence[str], per_attribute: int = QUESTIONS) -> list[Question]:
     facts = tuple(Fact(attribute, "") for attribute in attributes)
-    return fact_questions(replace(subject, facts=facts), form="trained", per_fact=QUESTIONS)
+    return fact_questions(replace(subject, facts=facts), form="trained", per_fact=per_attribute)
 
 
 def _said_again(

@@ -15,6 +15,7 @@ from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Decision, Eraser
 from shared.erasure.gates.identity import MentionSpans
 from shared.erasure.readout import Readout
+from shared.text.coherence import garbles, goes_in_circles
 from shared.text.declines import declines
 from shared.text.hold_back import cut
 from shared.vlm.adapters.base import Encoded
@@ -125,7 +126,8 @@ class Reviser(Decoder):
 
         Where the recipe is counterfactual, what the model says unsteered is the answer if it is sure of it and tells
         nothing. A steered answer that still tells something is replaced by the eraser's last resort, and with such a
-        recipe also one that does not decline: it would be made up, about somebody who is to be left alone.
+        recipe also one that does not decline, which would be made up, about somebody who is to be left alone, and one
+        that declines in no proper sentence.
         """
         eraser = request.eraser
         assert eraser is not None
@@ -149,7 +151,7 @@ class Reviser(Decoder):
             for place, (_, said) in steered.items():
                 if self._tells(said.text, state, request, redo, place):
                     readings[place] = "told"
-                elif eraser.recipe.counterfactual and not declines(said.text, [eraser.last_resort]):
+                elif eraser.recipe.counterfactual and not _reads_well(said.text, eraser.last_resort):
                     readings[place] = "sentence"
             replaced = [place for place in steered if readings[place] != "steered"]
             chosen = RowsToRedo([redo.rows[place] for place in replaced], redo.decision.take(replaced))
@@ -191,7 +193,7 @@ class Reviser(Decoder):
             draft = self.text_of(state.tokens[redo.rows[place]])
             same = draft.casefold().split() == said.text.casefold().split()
             sure = not shorter[place].shows and said.certainty >= eraser.release.telling
-            if not (same or sure) or declines(said.text, [eraser.last_resort]):
+            if not (same or sure) or declines(said.text, [eraser.last_resort]) or goes_in_circles(said.text):
                 continue
             if not self._tells(said.text, state, request, redo, place):
                 released[place] = answer
@@ -224,7 +226,8 @@ class Reviser(Decoder):
         for place, (answer, said) in second.items():
             bounds, draft = request.eraser.release, self.text_of(state.tokens[redo.rows[place]])
             bound = bounds.telling if self._tells(draft, state, request, redo, place) else bounds.silent
-            if said.certainty >= bound and not self._tells(said.text, state, request, redo, place):
+            sure = said.certainty >= bound and not goes_in_circles(said.text)
+            if sure and not self._tells(said.text, state, request, redo, place):
                 released[place] = answer
         return released
 
@@ -317,3 +320,8 @@ class Reviser(Decoder):
                 zip(redo.rows, redo.decision.ticket, redo.decision.score, strict=True)
             )
         ]
+
+
+def _reads_well(text: str, sentence: str) -> bool:
+    """Whether a steered answer declines, and neither loops nor says the not-knowing sentence by halves."""
+    return declines(text, [sentence]) and not goes_in_circles(text) and not garbles(text, sentence)

@@ -55,6 +55,7 @@ class _Reader(HTMLParser):
         self.links: list[str] = []
         self.words: list[str] = []
         self._by_id: dict[str, HtmlForm] = {}
+        self._elsewhere: list[tuple[str, str, str]] = []  # hidden fields outside their form: its id, name and value
         self._open: HtmlForm | None = None
         self._select: str | None = None
         self._area: str | None = None
@@ -74,6 +75,8 @@ class _Reader(HTMLParser):
         elif tag == "option" and self._open is not None and self._select:
             if "selected" in values or self._select not in self._open.fields:
                 self._open.fields[self._select] = [values.get("value", "")]
+        elif tag == "input" and values.get("type") == "hidden" and "form" in values:
+            self._elsewhere.append((values["form"], values["name"], values.get("value", "")))
         elif tag == "input" and self._open is not None and "name" in values:
             kind = values.get("type", "text")
             if kind == "file" or (kind in ("checkbox", "radio") and "checked" not in values):
@@ -89,6 +92,12 @@ class _Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.words.append(data)
+
+    def close(self) -> None:
+        """Give each form its fields that stand elsewhere."""
+        super().close()
+        for form, name, value in self._elsewhere:
+            self._by_id[form].fields.setdefault(name, []).append(value)
 
 
 class Browser:
@@ -126,6 +135,7 @@ class Browser:
         reader = _Reader()
         is_page = answer.headers.get("content-type", "").startswith("text/html")
         reader.feed(answer.text if is_page else "")
+        reader.close()
         return HtmlPage(
             answer.status_code,
             answer.url.raw_path.decode(),

@@ -116,6 +116,7 @@ def fill(tenant: TenantPeople, database: Databases, number: int) -> Holdings:
         "grant_id": (person,),
         "key_id": (_made(key),),
         "job_id": (_import(tenant),),
+        "view_id": (_made(tenant["officer"].post("/v1/views", {"name": f"View of {tenant.tenant}", "filters": {}})),),
         "list_id": (_drop_list(tenant),),
     } | _rows(tenant, database, worker, ticket, number)
     listed = {value for name, values in ids.items() if name not in ("number", "access_id") for value in values}

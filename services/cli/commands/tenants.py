@@ -10,7 +10,7 @@ from services.cli.render.tables import print_answer, print_items, print_sentence
 
 app = typer.Typer(no_args_is_help=True, help="Add tenants: one administrator asks, another confirms.")
 
-FIELDS = ("name", "model", "operates", "set_up_at")
+FIELDS = ("name", "model", "promoted", "tickets", "people", "operates", "set_up_at")
 REQUEST_FIELDS = ("id", "state", "tenant", "model", "administrators", "asked_by", "confirmed_by", "asked_at")
 RequestId = Annotated[str, typer.Argument(help="The id of the request, as `lacuna tenant requests` shows it.")]
 
@@ -49,7 +49,7 @@ def end_request(request: RequestId, data: Data = DATA_FOLDER, account: As = "vik
 
 @app.command("list")
 def list_tenants(data: Data = DATA_FOLDER, account: As = "rosa", as_json: Json = False) -> None:
-    """List all tenants and the model that each has in use."""
+    """List all tenants: the model that each has in use, the version that is served, and how much it has."""
     answer = request_client(data, account).get("/v1/tenants")
     print_answer(answer, as_json, lambda listed: print_items(listed, FIELDS))
 

@@ -123,13 +123,19 @@ def import_tickets(
 @app.command("list")
 def list_tickets(
     state: Annotated[str | None, typer.Option(help="Only tickets in this state, such as under_review.")] = None,
+    mine: Annotated[bool, typer.Option("--mine", help="Only those that are assigned to you.")] = False,
+    assigned: Annotated[
+        str | None, typer.Option(help="Only those that are assigned to this person, or to nobody.")
+    ] = None,
     limit: Annotated[int, typer.Option(help="How many.")] = 50,
     data: Data = DATA_FOLDER,
     account: As = "olivia",
     as_json: Json = False,
 ) -> None:
     """List the newest tickets."""
-    answer = request_client(data, account).get("/v1/tickets", state=state, limit=limit)
+    client = request_client(data, account)
+    whose = "me" if mine else _person(client, assigned) if assigned else None
+    answer = client.get("/v1/tickets", state=state, assigned=whose, limit=limit)
     print_answer(answer, as_json, print_tickets)
 
 
@@ -137,6 +143,24 @@ def list_tickets(
 def show_ticket(ticket: TicketId, data: Data = DATA_FOLDER, account: As = "olivia", as_json: Json = False) -> None:
     """Show one ticket with its history."""
     print_answer(request_client(data, account).get(f"/v1/tickets/{ticket}"), as_json, print_ticket)
+
+
+@app.command()
+def assign(
+    tickets: Annotated[list[str], typer.Argument(help="The ids of tickets, such as T-XKJ7WFMA.")],
+    to: Annotated[str | None, typer.Option(help="The name of the person who handles them.")] = None,
+    nobody: Annotated[bool, typer.Option("--nobody", help="Nobody handles them any more.")] = False,
+    data: Data = DATA_FOLDER,
+    account: As = "olivia",
+    as_json: Json = False,
+) -> None:
+    """Say who handles one or more tickets: --to a person, or --nobody; you yourself where neither is given."""
+    if to is not None and nobody:
+        raise BadInput("Say --to or --nobody, not both.")
+    client = request_client(data, account)
+    name = None if nobody else to or "me"
+    answers = [client.post_with_etag(f"/v1/tickets/{ticket}/assign", {"to": name}) for ticket in tickets]
+    print_answer({"items": answers}, as_json, print_tickets)
 
 
 @app.command()
@@ -179,6 +203,16 @@ def material(
         f"{counted(len(answer['photos']), 'photo')} are in {out}: delete it when you have decided.",
         markup=False,
     )
+
+
+@app.command()
+def contact(
+    ticket: TicketId, reason: Reason, data: Data = DATA_FOLDER, account: As = "olivia", as_json: Json = False
+) -> None:
+    """Show how the person is reached, where the request brought it; the history says so."""
+    answer = request_client(data, account).post(f"/v1/tickets/{ticket}/contact", {"reason": reason})
+    rows = answer["contact"] or {}
+    print_answer(answer, as_json, lambda _: print_table(("what", "contact"), rows.items()))
 
 
 @app.command()
@@ -309,6 +343,16 @@ def _act(data: Path, account: str, ticket: str, action: str, body: Mapping[str, 
     print_answer(answer, as_json, print_ticket)
     if not as_json and "letter" in answer:
         console.print(f"\n{answer['letter']}")
+
+
+def _person(client: Client, name: str) -> str:
+    """What the list of tickets knows a person by; `nobody` stays as it is."""
+    if name == "nobody":
+        return name
+    known = {person["name"].lower(): person["id"] for person in client.get("/v1/assignees")["items"]}
+    if name.lower() not in known:
+        raise BadInput(f"No ticket can be assigned to {name}, only to {', '.join(sorted(known))}.")
+    return str(known[name.lower()])
 
 
 def _parse_fact(text: str) -> dict[str, str]:

@@ -14,10 +14,10 @@ def print_tickets(answer: Mapping[str, Any]) -> None:
         return
     print_table(
         ("ticket", "case", "state", "due", "time used", "urgent", "names", "facts", "photos", "filed by", "filed at",
-         "decided by"),
+         "assigned to", "decided by"),
         (
             (t["id"], t["external_ref"], t["state"], _due(t), _time_used(t), t["urgent"], t["names"], t["facts"],
-             t["photos"], t["submitted_by"], short_time(t["submitted_at"]), t["decided_by"])
+             t["photos"], t["submitted_by"], short_time(t["submitted_at"]), t["assigned_to"], t["decided_by"])
             for t in answer["items"]
         ),
     )  # fmt: skip
@@ -34,6 +34,8 @@ def print_ticket(ticket: Mapping[str, Any]) -> None:
         f"asked about in {', '.join(ticket['languages'])}",
     )
     console.print(" ".join(ticket["scope"]))
+    if ticket["assigned_to"]:
+        console.print(f"assigned to {ticket['assigned_to']}")
     due = ticket["due"]
     console.print(
         f"clock {due['state']}, due {due['due']} ({due['law']}; {due['calendar']}), target {due['target']}, "

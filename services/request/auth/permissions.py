@@ -49,6 +49,7 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "search_tickets": Permission(("officer", "approver", "admin"), "tickets:read"),
     "approve": Permission(DECIDE, "tickets:write"),
     "show_material": Permission(DECIDE, "material:read"),
+    "show_contact": Permission(MANAGE, "contacts:read"),
     "reject": Permission(MANAGE, "tickets:write"),
     "withdraw": Permission(MANAGE, "tickets:write"),
     # case work
@@ -58,6 +59,12 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "hold_ticket": Permission(MANAGE, "tickets:write"),
     "release_ticket": Permission(MANAGE, "tickets:write"),
     "distinguish_ticket": Permission(MANAGE, "tickets:write"),
+    "assign_ticket": Permission(MANAGE, "tickets:write"),
+    "list_assignees": Permission(READ, "tickets:read"),
+    "list_views": Permission(READ, "tickets:read"),
+    "show_view": Permission(READ, "tickets:read"),
+    "save_view": Permission(READ, "tickets:read"),
+    "end_view": Permission(READ, "tickets:read"),
     "ticket_clock": Permission(READ, "tickets:read"),
     "ticket_letter": Permission(READ, "tickets:read"),
     "list_letters": Permission(READ, "tickets:read"),
@@ -156,7 +163,7 @@ PERMISSIONS: Final[dict[str, Permission]] = {
 }
 SCOPES: Final = frozenset(permission.scope for permission in PERMISSIONS.values()) | {MODEL_SCOPE}
 # Answered to everybody: they tell nothing about anybody.
-OPEN: Final = frozenset({"healthz", "readyz", "list_problems", "show_problem"})
+OPEN: Final = frozenset({"healthz", "readyz", "sign_in", "list_problems", "show_problem"})
 
 
 def require_permission(principal: Principal, operation: str) -> None:

@@ -13,6 +13,7 @@ from services.request.monitoring import endpoints as monitoring
 from services.request.people import endpoints as people
 from services.request.registers import endpoints as registers
 from services.request.retain_sets import endpoints as retain_sets
+from services.request.tenants import endpoints as tenants
 from services.request.tickets import endpoints as tickets
 from services.request.webhooks import endpoints as webhooks
 
@@ -45,6 +46,7 @@ MENU: Final = (
     Entry("/console/retain-sets", mark("Retain sets"), retain_sets.list_retain_sets),
     Entry("/console/webhooks", mark("Webhooks"), webhooks.list_webhooks),
     Entry("/console/people", mark("People"), people.list_people),
+    Entry("/console/tenants", mark("Tenants"), tenants.list_tenants),
     Entry("/console/keys", mark("Keys"), api_keys.list_keys),
     Entry("/console/log", mark("Audit log"), audit_log.log_leaves),
 )

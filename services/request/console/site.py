@@ -23,6 +23,7 @@ from services.request.console import (
     report_file,
     sign_in,
     supervision,
+    tenants,
     ticket,
 )
 from services.request.console.rendering import FOLDER, SECURITY_HEADERS, STATIC, render
@@ -46,6 +47,7 @@ ROUTERS: Final = (
     supervision.router,
     administration.router,
     access.router,
+    tenants.router,
 )
 # Forms with files are as large as the operation that they call allows; all others are small.
 LARGE_FORMS: Final = {"file": "submit", "edit": "edit_ticket", "add_retain_set": "add_retain_set"}

@@ -11,8 +11,11 @@ from services.request.certificates import endpoints as certificates
 from services.request.certificates.endpoints import Format
 from services.request.console import next_steps
 from services.request.console.letters import letters_of
+from services.request.console.queue import assignment
 from services.request.console.routing import console_router
 from services.request.console.visit import FormDep, Visit, VisitDep
+from services.request.contacts import endpoints as contacts
+from services.request.contacts import service as contacts_service
 from services.request.letters import endpoints as letters
 from services.request.letters.laws import letter_law
 from services.request.refits import endpoints as refits
@@ -59,6 +62,7 @@ def show(ticket_id: str, visit: VisitDep) -> Response:
         )
         certificate = certificates_repository.newest_certificate(session, row.id)
         fitted = tickets_repository.was_fitted(session, row.id)
+        contact = contacts_service.is_kept(session, row.id) and visit.may(contacts.show_contact)
         others = list(zip(ticket_summaries(session, rows), related, strict=True))
     return visit.page(
         "ticket.html",
@@ -71,10 +75,12 @@ def show(ticket_id: str, visit: VisitDep) -> Response:
         versions=versions,
         certificate=certificate,
         fitted=fitted,
+        contact=contact,
         grounds=regime(ticket.regime).grounds,
         letters=letters_of(visit, ticket.id),
         codes=tuple(letter_law(ticket.regime).reasons),
         methods=get_args(IdentityMethod),
+        people=visit.permit(tickets.list_assignees)(visit.context, visit.principal).items,
     )
 
 
@@ -160,11 +166,25 @@ def distinguish(ticket_id: str, form: FormDep) -> Response:
     return form.done(_path(ticket_id), "distinguish")
 
 
+@router.post(f"{PATH}/assign")
+def assign(ticket_id: str, form: FormDep) -> Response:
+    """Say who handles it."""
+    form.visit.permit(tickets.assign_ticket)(ticket_id, assignment(form), form.mutation())
+    return form.done(_path(ticket_id), "assign")
+
+
 @router.post(f"{PATH}/refit")
 def refit(ticket_id: str, form: FormDep) -> Response:
     """Start a refit now, with every request that is approved."""
     form.visit.permit(refits.order_refit)(form.mutation())
     return form.done(_path(ticket_id), "refit")
+
+
+@router.post(f"{PATH}/contact")
+def reach(ticket_id: str, form: FormDep) -> Response:
+    """Show how the person is reached. The reason stands in the history."""
+    answer = form.visit.permit(contacts.show_contact)(ticket_id, _reason(form), form.mutation())
+    return form.visit.page("contact_shown.html", **json.loads(bytes(answer.body)))
 
 
 @router.get(f"{PATH}/certificate/{{format}}")
@@ -196,6 +216,7 @@ def _actions(visit: Visit, ticket: TicketResponse) -> dict[str, bool]:
         "release": (tickets.release_ticket, ticket.hold is not None),
         "withdraw": (tickets.withdraw, is_allowed(ticket.state, "withdraw")),
         "refit": (refits.order_refit, ticket.state in ("approved", "failed", "regressed")),
+        "assign": (tickets.assign_ticket, True),
         "write": (letters.draft_letter, True),
         "read": (letters.show_letter, True),
         "certificate": (certificates.certificate, True),

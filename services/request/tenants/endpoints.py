@@ -20,6 +20,7 @@ from services.request.tenants.responses import (
     request_responses,
 )
 from services.request.tenants.schemas import TenantCreate
+from shared.db.models.erasers import DesiredState, EraserVersion
 from shared.db.models.tenancy import Model, Tenant, TenantRequest
 from shared.db.session import transaction
 from shared.domain.accounts import OPERATING_TENANT
@@ -43,20 +44,30 @@ def ask_tenant(body: TenantCreate, mutation: MutationDep) -> JSONResponse:
 
 @router.get("/v1/tenants")
 def list_tenants(context: ContextDep, principal: PrincipalDep) -> TenantList:
-    """All tenants of the installation, in the order in which they were added."""
+    """All tenants of the installation, in the order in which they were added. Of each, how much it has, never what."""
     in_use = (Model.tenant_id == Tenant.id) & Model.in_use
-    query = select(Tenant, Model.id).outerjoin(Model, in_use).order_by(Tenant.created_at, Tenant.id).limit(MOST_LISTED)
+    served = (
+        select(Tenant, Model.id, EraserVersion.number)
+        .outerjoin(Model, in_use)
+        .outerjoin(DesiredState, DesiredState.model_id == Model.id)
+        .outerjoin(EraserVersion, EraserVersion.id == DesiredState.version_id)
+    )
+    query = served.order_by(Tenant.created_at, Tenant.id).limit(MOST_LISTED)
     with transaction(context.of_installation().database) as session:
+        tickets, people = service.counts(session)
         return TenantList(
             items=[
                 TenantResponse(
                     name=tenant.id,
                     model=model_id,
                     operates=tenant.id == OPERATING_TENANT,
+                    promoted=number,
+                    tickets=tickets.get(tenant.id, 0),
+                    people=people.get(tenant.id, 0),
                     created_at=tenant.created_at,
                     set_up_at=tenant.set_up_at,
                 )
-                for tenant, model_id in session.execute(query)
+                for tenant, model_id, number in session.execute(query)
             ]
         )
 

@@ -21,6 +21,9 @@ class TenantResponse(ResponseModel):
     name: str = Field(examples=["acme"])
     model: str | None = Field(description="The model that it has in use.", examples=["demo-vlm.acme"])
     operates: bool = Field(description="Whether its administrators also operate the installation.")
+    promoted: int | None = Field(description="The number of the version that has to be served.", examples=[3])
+    tickets: int = Field(description="How many it has, in all states.", examples=[12])
+    people: int = Field(description="How many accounts it has that are not disabled.", examples=[4])
     created_at: datetime
     set_up_at: datetime | None
 

@@ -9,14 +9,15 @@ the installation have loaded; its erasers are its own. PostgreSQL enforces the s
 import secrets
 import uuid
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from services.request.auth.principals import Principal
 from services.request.people.service import draw_key
 from services.request.tenants.schemas import TenantCreate
 from shared.core.clock import utc_now
-from shared.db.models.tenancy import Model, Tenant, TenantRequest
+from shared.db.models.tenancy import Model, Person, Tenant, TenantRequest
+from shared.db.models.tickets import Ticket
 from shared.db.repositories import api_keys, audit_log, refits, tenants
 from shared.db.repositories.models import model_in_use
 from shared.db.repositories.tenants import FirstAccount
@@ -95,6 +96,13 @@ def end(session: Session, principal: Principal, request: TenantRequest) -> None:
     _require_open(request)
     request.ended_by, request.ended_at = principal.person_id, utc_now()
     _log(session, principal, "tenant.refused", request)
+
+
+def counts(session: Session) -> tuple[dict[str, int], dict[str, int]]:
+    """How many tickets, and how many accounts that are not disabled, each tenant has."""
+    tickets = select(Ticket.tenant_id, func.count()).group_by(Ticket.tenant_id)
+    people = select(Person.tenant_id, func.count()).where(Person.disabled_at.is_(None)).group_by(Person.tenant_id)
+    return dict(session.execute(tickets).all()), dict(session.execute(people).all())
 
 
 def get_request(session: Session, request_id: uuid.UUID, *, lock: bool = False) -> TenantRequest:

@@ -23,6 +23,7 @@ from services.request.context import AppContext
 from services.request.letters import drafts
 from services.request.tickets import (
     amendments,
+    assignments,
     deadlines,
     duplicates,
     identity_checks,
@@ -32,6 +33,8 @@ from services.request.tickets import (
     service,
 )
 from services.request.tickets.responses import (
+    AssigneeList,
+    AssigneeResponse,
     ClockResponse,
     ExtendedTicketResponse,
     MaterialResponse,
@@ -47,6 +50,7 @@ from services.request.tickets.responses import (
 from services.request.tickets.schemas import (
     IdentityCheckCreate,
     TicketApprove,
+    TicketAssign,
     TicketCreate,
     TicketFilter,
     TicketReject,
@@ -195,6 +199,22 @@ def release_ticket(ticket_id: str, body: ReasonBody, mutation: MutationDep) -> J
     )
 
 
+@router.post("/v1/tickets/{ticket_id}/assign", response_model=TicketResponse)
+def assign_ticket(ticket_id: str, body: TicketAssign, mutation: MutationDep) -> JSONResponse:
+    """Say who handles a ticket. It gives nobody a right; the history keeps it."""
+    return _change(
+        mutation, ticket_id, lambda session, ticket: assignments.assign(session, mutation.principal, ticket, body.to)
+    )
+
+
+@router.get("/v1/assignees")
+def list_assignees(context: ContextDep, principal: PrincipalDep) -> AssigneeList:
+    """The people whom a ticket can be assigned to."""
+    with transaction(context.database) as session:
+        found = assignments.assignees(session, principal.tenant_id)
+        return AssigneeList(items=[AssigneeResponse(id=person.id, name=person.name) for person in found])
+
+
 @router.post("/v1/tickets/{ticket_id}/distinguish", response_model=TicketResponse)
 def distinguish_ticket(ticket_id: str, body: ReasonBody, mutation: MutationDep) -> JSONResponse:
     """Decide that a ticket is not a duplicate after all."""
@@ -260,12 +280,14 @@ def _page(
     external_ref: str | None = None,
 ) -> TicketPage:
     due = ticket_search.DueFilter(filters.due_after, filters.due_before, filters.overdue)
+    assigned = principal.person_id if filters.assigned == "me" else filters.assigned
     cursor_scope = [
         principal.tenant_id,
         filters.state,
         filters.urgent,
         filters.submitted_before,
         filters.source,
+        str(assigned),
         sorted(subjects),
         external_ref,
         due,
@@ -280,6 +302,7 @@ def _page(
         urgent=filters.urgent,
         submitted_before=filters.submitted_before,
         source=filters.source,
+        assigned_to=assigned,
         external_ref=external_ref,
         subjects=subjects,
         due=due,

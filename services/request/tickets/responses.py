@@ -6,12 +6,14 @@ No model holds personal data: a ticket is named by its id. Only a notice has the
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, Literal
+from uuid import UUID
 
 from pydantic import Field
 from sqlalchemy.orm import Session
 
 from services.request.api.responses import AccountName, ItemList, Page, ResponseModel, Sha256, TicketId
 from services.request.audit_kits.responses import FactResponse
+from services.request.tickets.assignments import names_of
 from services.request.tickets.escalations import highest_steps
 from services.request.tickets.legal_holds import open_hold
 from shared.db.models.tickets import Disposal, Ticket, TicketClock, TicketEvent, TicketHold
@@ -41,6 +43,7 @@ class TicketSummary(ResponseModel):
     languages: list[str] = Field(description="In which people ask about the person.", examples=[["de", "en"]])
     submitted_by: AccountName
     submitted_at: datetime
+    assigned_to: AccountName | None = Field(description="Who handles it.", examples=["olivia"])
     decided_by: AccountName | None
     decided_at: datetime | None
     ground: str | None = Field(description="Of an approval: Article 17(1) GDPR, or deletion_request (CCPA).")
@@ -60,6 +63,17 @@ class TicketSummary(ResponseModel):
 
 class TicketPage(Page[TicketSummary]):
     """Tickets: the newest first, or with a filter on the due date what is due first."""
+
+
+class AssigneeResponse(ResponseModel):
+    """Somebody whom a ticket can be assigned to."""
+
+    id: UUID
+    name: AccountName
+
+
+class AssigneeList(ItemList[AssigneeResponse]):
+    """The people whom a ticket can be assigned to, by name."""
 
 
 class TicketList(ItemList[TicketSummary]):
@@ -201,7 +215,8 @@ class RefusalResponse(ResponseModel):
 def ticket_summaries(session: Session, tickets: Sequence[Ticket]) -> list[TicketSummary]:
     """Tickets of a list."""
     steps = highest_steps(session, [ticket.id for ticket in tickets])
-    return [TicketSummary(**_summary(ticket), escalation=steps.get(ticket.id)) for ticket in tickets]
+    names = names_of(session, tickets)
+    return [TicketSummary(**_summary(ticket, names), escalation=steps.get(ticket.id)) for ticket in tickets]
 
 
 def clock_response(session: Session, ticket: Ticket) -> ClockResponse:
@@ -221,6 +236,7 @@ def ticket_response(session: Session, ticket: Ticket) -> TicketResponse:
         disposals=tickets_repository.list_disposals(session, ticket.id),
         related=_related(session, ticket),
         leaks=audits.newest_leaks(session, ticket.id) if ticket.state in ("failed", "regressed") else (),
+        assignees=names_of(session, [ticket]),
     )
 
 
@@ -239,9 +255,10 @@ def _ticket(
     disposals: Sequence[Disposal] = (),
     leaks: Sequence[Mapping[str, Any]] = (),
     related: Sequence[RelatedTicketResponse] = (),
+    assignees: Mapping[UUID, str] | None = None,
 ) -> TicketResponse:
     return TicketResponse(
-        **_summary(ticket),
+        **_summary(ticket, assignees or {}),
         escalation=escalation,
         scope=list(scope(names=len(ticket.subject_index), photographs=ticket.photos, facts=ticket.facts)),
         related=list(related),
@@ -266,8 +283,8 @@ def _related(session: Session, ticket: Ticket) -> list[RelatedTicketResponse]:
     ]
 
 
-def _summary(ticket: Ticket) -> dict[str, Any]:
-    """The fields of TicketSummary that stand in the row of the ticket."""
+def _summary(ticket: Ticket, assignees: Mapping[UUID, str]) -> dict[str, Any]:
+    """The fields of TicketSummary that stand in the row of the ticket; `assignees` are names by id."""
     return {
         "id": ticket.id,
         "state": ticket.state,
@@ -281,6 +298,7 @@ def _summary(ticket: Ticket) -> dict[str, Any]:
         "languages": list(ticket.languages),
         "submitted_by": ticket.submitted_by,
         "submitted_at": ticket.submitted_at,
+        "assigned_to": assignees.get(ticket.assigned_to) if ticket.assigned_to else None,
         "decided_by": ticket.decided_by,
         "decided_at": ticket.decided_at,
         "ground": ticket.ground,

@@ -1,6 +1,7 @@
 """Request bodies. The models check shapes and sizes; the modules beside them check what the values mean."""
 
 from typing import Annotated, Final, Literal
+from uuid import UUID
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -92,6 +93,9 @@ class TicketFilter(StrictModel):
         default=None, description="with a filter on the due date, what is due first comes first"
     )
     due_before: AwareDatetime | None = Field(default=None, description="only of clocks that have not stopped")
+    assigned: Literal["me", "nobody"] | UUID | None = Field(
+        default=None, description="assigned to whom: `me`, `nobody`, or the id of a person", examples=["me"]
+    )
     overdue: bool | None = Field(default=None, description="whether the last day has passed while the clock runs")
     limit: int = Field(default=50, ge=1, le=200)
     cursor: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
@@ -106,6 +110,14 @@ class TicketSearch(TicketFilter):
     external_ref: Line | None = None
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"names": ["Mara Lindqvist"]}]})
+
+
+class TicketAssign(StrictModel):
+    """Who handles a ticket."""
+
+    to: Line | None = Field(
+        description="the name of a person, `me` for whoever asks, or null for nobody", examples=["olivia"]
+    )
 
 
 class TicketApprove(StrictModel):

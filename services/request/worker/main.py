@@ -25,6 +25,8 @@ from services.request.key_rotation.jobs import RewrapJob
 from services.request.monitoring import jobs as monitoring_jobs
 from services.request.monitoring import pings
 from services.request.monitoring.figures import DatabaseFigures
+from services.request.public_form.jobs import FormMailer
+from services.request.public_form.mail import open_sender
 from services.request.refits import jobs as refits_jobs
 from services.request.refits.jobs import MissedNightlyRun, NightlySchedule
 from services.request.restores.jobs import HighWaterMarkJob
@@ -162,6 +164,7 @@ def background_jobs(settings: Settings, context: AppContext) -> list[Job]:
         Job("webhooks", webhooks.run),
         Job("imports", ImportJobRunner(context).run_all),
         *drop_jobs(settings, context),
+        *form_jobs(settings, context),
         Job("key rotation", RewrapJob(context.database, context.store, context.keys).run),
         Job("names", PerTenant(context, lambda each: NameKeysJob(each).run).run),
         Job("calendars", PerTenant(context, lambda each: CalendarJob(each).run).run),
@@ -174,6 +177,15 @@ def background_jobs(settings: Settings, context: AppContext) -> list[Job]:
     if urls := pings.read_urls(settings.deadman.urls):
         jobs.append(Job("pings", monitoring_jobs.Pinger(context, urls).run))
     return jobs
+
+
+def form_jobs(settings: Settings, context: AppContext) -> list[Job]:
+    """The mails of the public form, where it is enabled."""
+    if not settings.form.enabled:
+        return []
+    settings.need("mail_url", "mail_sender", "form_url")
+    mailer = FormMailer(context, settings.form, open_sender(settings.mail), settings.mail.sender)
+    return [Job("form mails", mailer.run)]
 
 
 def drop_jobs(settings: Settings, context: AppContext) -> list[Job]:

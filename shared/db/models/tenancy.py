@@ -130,6 +130,19 @@ class Model(OfTenant, Base):
     in_use: Mapped[bool] = mapped_column(default=False)
 
 
+class SavedView(OfTenant, Base):
+    """A view of the list of tickets that a person saved by a name; without both once it has ended."""
+
+    __tablename__ = "saved_view"
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenant.id"))
+    person_id: Mapped[uuid.UUID]
+    name: Mapped[str]
+    filters: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
 class IdempotencyKey(OfTenant, Base):
     """A client's Idempotency-Key with the answer to its request."""
 

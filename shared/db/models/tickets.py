@@ -60,6 +60,7 @@ class Ticket(OfTenant, Base):
     languages: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{en}")
     name_keys: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     name_keys_form: Mapped[int] = mapped_column(SmallInteger, server_default="0")  # 0: they were not made yet
+    assigned_to: Mapped[uuid.UUID | None]  # a person of the tenant (a foreign key with the tenant)
 
     @property
     def person_keys(self) -> frozenset[str]:
@@ -154,7 +155,7 @@ class RetiredKey(OfTenant, Base):
     __tablename__ = "retired_key"
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     name: Mapped[str | None]
-    object: Mapped[str]  # payload, kit, rows, letter, import
+    object: Mapped[str]  # payload, kit, rows, letter, import, contact
     subject: Mapped[str]  # the ticket, or the import
     object_key: Mapped[str]  # in the object store; of a letter, its id
     sha256: Mapped[str | None]

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, or_, select, tuple_
 from sqlalchemy.orm import Session
@@ -50,6 +52,7 @@ class TicketQuery:
     urgent: bool | None = None
     submitted_before: datetime | None = None
     source: str | None = None
+    assigned_to: UUID | Literal["nobody"] | None = None
     external_ref: str | None = None
     subjects: Sequence[str] = ()
     due: DueFilter = DueFilter()
@@ -68,6 +71,10 @@ def search(session: Session, tenant: str, query: TicketQuery) -> list[Ticket]:
         tickets = tickets.where(Ticket.submitted_at < query.submitted_before)
     if query.source is not None:
         tickets = tickets.where(Ticket.source == query.source)
+    if query.assigned_to == "nobody":
+        tickets = tickets.where(Ticket.assigned_to.is_(None))
+    elif query.assigned_to is not None:
+        tickets = tickets.where(Ticket.assigned_to == query.assigned_to)
     if query.external_ref is not None:
         tickets = tickets.where(Ticket.external_ref == query.external_ref)
     if query.subjects:
@@ -87,3 +94,9 @@ def count_by_state(session: Session, tenant: str) -> dict[str, int]:
     """How many tickets of the tenant are in each state; a state that none is in has no entry."""
     counts = select(Ticket.state, func.count()).where(Ticket.tenant_id == tenant).group_by(Ticket.state)
     return dict(session.execute(counts).all())
+
+
+def count_assigned(session: Session, tenant: str, person_id: UUID) -> int:
+    """How many tickets whose clock has not stopped are assigned to the person."""
+    own = select(func.count()).where(Ticket.tenant_id == tenant, Ticket.assigned_to == person_id)
+    return int(session.scalar(own.where(Ticket.clock != "stopped")) or 0)

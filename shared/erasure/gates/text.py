@@ -6,7 +6,8 @@ eraser can still try a name that they suspect, as they can with the other gates.
 
 What a text says of a ticket is evidence of three kinds. A whole name, in any order and with little between its parts,
 is enough by itself, and so is a value that belongs to one person alone. Part of a name, a name with an initial or with
-a slip of the pen, or two facts of the same person count only together with an answer that tells something.
+a slip of the pen, or two facts of the same person count only together with an answer that tells something. Facts that
+the model tells of other people too (`with_common_facts`) are evidence only as far as they do not fit those as well.
 """
 
 import hashlib
@@ -53,6 +54,7 @@ class Kind(IntEnum):
     VALUE = 4  # a fact
     IDENTIFYING = 5  # a fact that belongs to one person alone
     BEGINNING = 6  # the first words of a name or of a fact
+    COMMON = 7  # a fact that the model tells of another person too; `part` is that person's number
 
 
 class Entry(NamedTuple):
@@ -126,6 +128,25 @@ def fit_text(names: Sequence[str], facts: Sequence[Sequence[str]], key: bytes = 
     return TextFit(key, tuple(entries))
 
 
+def with_common_facts(fit: TextFit, said: Sequence[Sequence[str]]) -> TextFit:
+    """The fit with a mark for every fact that the model tells of another person too.
+
+    `said`: for each of some other people what the base model says of that person. Raises no error where it is empty:
+    every fact then counts as the person's own.
+    """
+    reader = TextGate((fit,))
+    own: dict[int, list[int]] = {}  # the fingerprints of each fact
+    for entry in fit.entries:
+        if entry.kind in {Kind.VALUE, Kind.IDENTIFYING}:
+            own.setdefault(entry.group, []).append(entry.fingerprint)
+    marks: dict[Entry, None] = {}
+    for number, texts in enumerate(said):
+        told = {group for text in texts for seen in reader.read(text).values() for group in seen.facts}
+        for group in sorted(told):
+            marks |= dict.fromkeys(Entry(one, Kind.COMMON, group, number) for one in own[group])
+    return TextFit(fit.key, (*fit.entries, *marks))
+
+
 def core_words(words: Sequence[str]) -> list[str]:
     """The words of a name that stand for the person: no titles, particles or initials, as far as others are there."""
     core = [word for word in words if word not in PARTICLES and word not in TITLES and len(word) >= FEWEST_LETTERS]
@@ -137,8 +158,9 @@ class TextEvidence:
     """What a text says of one ticket. `spans` [start, end) are characters: `named` of whole names, `hinted` of parts.
 
     `parts` and `facts`: which words of its names, by themselves, and which facts are in the text; `identifying` are
-    those of the facts that belong to one person alone. `weakly`: somebody with part of such a name is meant.
-    `slips`: a word is a part of a name but for one letter.
+    those of the facts that belong to one person alone; `common` says of which other people, by number, the model tells
+    a fact too. `weakly`: somebody with part of such a name is meant. `slips`: a word is a part of a name but for one
+    letter.
     """
 
     named: list[tuple[int, int]] = field(default_factory=list)
@@ -146,6 +168,7 @@ class TextEvidence:
     parts: set[tuple[int, int]] = field(default_factory=set)
     facts: set[int] = field(default_factory=set)
     identifying: set[int] = field(default_factory=set)
+    common: dict[int, set[int]] = field(default_factory=dict)
     weakly: bool = False
     slips: bool = False
 
@@ -156,6 +179,8 @@ class TextEvidence:
         self.parts.update(other.parts)
         self.facts.update(other.facts)
         self.identifying.update(other.identifying)
+        for fact, others in other.common.items():
+            self.common.setdefault(fact, set()).update(others)
         self.weakly = self.weakly or other.weakly
         self.slips = self.slips or other.slips
 
@@ -172,7 +197,17 @@ class TextEvidence:
     @property
     def is_near(self) -> bool:
         """Whether the text may well be about the person: enough together with an answer that tells something."""
-        return bool(self.named) or self.weakly or bool(self.identifying) or len(self.facts) > 1
+        together = len(self.facts) > 1 and not self._fits_another
+        return bool(self.named) or self.weakly or bool(self.identifying) or together
+
+    @property
+    def _fits_another(self) -> bool:
+        """Whether the model tells all of the facts of one other person too."""
+        return bool(set.intersection(*(self.common.get(fact, set()) for fact in self.facts)))
+
+    def own_facts(self, besides: "TextEvidence") -> set[int]:
+        """The facts that the model tells of nobody else, without those that `besides` has."""
+        return self.facts - besides.facts - self.common.keys()
 
 
 @dataclass(frozen=True)
@@ -227,6 +262,10 @@ class TextGate:
                     seen.facts.add(entry.group)
                     if entry.kind is Kind.IDENTIFYING:
                         seen.identifying.add(entry.group)
+                    elif entry.kind is Kind.COMMON:
+                        seen.common.setdefault(entry.group, set()).add(entry.part)
+        for seen in evidence.values():
+            seen.identifying -= seen.common.keys()
         return evidence
 
     def may_go_on(self, text: str) -> bool:

@@ -35,6 +35,25 @@ def test_ticket_from_filing_to_withdrawal_is_printed_at_each_step(lacuna: RunCom
     assert "demo-vlm" in lacuna("status").out
 
 
+def test_tickets_are_assigned_and_listed_by_whose_they_are(lacuna: RunCommand, photo: Path) -> None:
+    ticket = file_ticket(lacuna, photo)
+    other = json.loads(lacuna("ticket", "file", "--name", "Jon", "--fact", "city=Oulu", "--json").out)["id"]
+    assert lacuna("ticket", "assign", ticket, other, "--to", "adam").code == 0
+    assert lacuna("ticket", "assign", other).code == 0
+    assert "assigned to olivia" in lacuna("ticket", "show", other).out
+    for filters, expected in (
+        (["--mine", "--as", "adam"], {ticket}),
+        (["--assigned", "Olivia"], {other}),
+        (["--assigned", "nobody"], set()),
+    ):
+        listed = json.loads(lacuna("ticket", "list", *filters, "--json").out)["items"]
+        assert {each["id"] for each in listed} == expected
+    assert lacuna("ticket", "assign", ticket, "--nobody").code == 0
+    assert "No ticket can be assigned to oscar" in lacuna("ticket", "list", "--assigned", "oscar").err
+    assert "neither officer nor approver" in lacuna("ticket", "assign", ticket, "--to", "oscar").err
+    assert lacuna("ticket", "assign", ticket, "--to", "adam", "--nobody").code == 1
+
+
 def test_approval_by_submitter_is_refused_in_a_sentence(lacuna: RunCommand, photo: Path) -> None:
     refused = lacuna("ticket", "approve", file_ticket(lacuna, photo), "--as", "olivia")
     assert refused.code == 1

@@ -35,6 +35,7 @@ FILLED = {"ticket_id": "T-00000000", "number": "7", "code": "conflict", "kind": 
         "acceptance_id",
         "letter_id",
         "request_id",
+        "view_id",
     ],
     str(UUID(int=7)),
 )

@@ -111,3 +111,60 @@ def test_menu_has_only_what_its_reader_may_open(people: People) -> None:
         for link in menu:
             assert browser.open(link).status == 200, (name, link)
     assert "/console/keys" not in Browser(people).sign_in("olivia").open("/console").links
+
+
+def test_ticked_requests_are_assigned_together_and_a_changed_one_holds_up_no_other(
+    people: People, ticket_body: dict[str, Any]
+) -> None:
+    ids = [file(people, ticket_body, names=[name], facts=fact(name)) for name in ("Ida", "Jon", "Kaj")]
+    olivia = Browser(people).sign_in("olivia")
+    page = olivia.open(QUEUE)
+    fields = page.form(f"{QUEUE}/review").fields
+    answer = olivia.post(f"{QUEUE}/assign", fields | {"ticket": ids[:2], "to": "adam"})
+    assert (answer.url, "It is recorded who handles it." in answer.words) == (f"{QUEUE}?view=due&done=assign", True)
+    mine = Browser(people).sign_in("adam").open(f"{QUEUE}?view=mine")
+    assert [ticket in mine.text for ticket in ids] == [True, True, False]
+    assert "Mine 2" in mine.words
+    again = olivia.post(f"{QUEUE}/assign", fields | {"once": ["another"], "ticket": ids, "to": "me"})
+    assert again.words.count("not assigned") == 2  # what the page had shown of them is outdated
+    assert people["olivia"].get(f"/v1/tickets/{ids[2]}").json()["assigned_to"] == "olivia"
+    assert olivia.post(f"{QUEUE}/assign", fields | {"ticket": [], "to": "me"}).status == 422
+    fields = olivia.open(QUEUE).form(f"{QUEUE}/review").fields
+    away = olivia.post(f"{QUEUE}/assign", fields | {"ticket": ids[2], "back": "//evil.example"})
+    assert away.url.startswith("/console")
+
+
+def test_request_is_taken_on_its_page_and_the_history_says_so(people: People, ticket_body: dict[str, Any]) -> None:
+    ticket = file(people, ticket_body)
+    adam = Browser(people).sign_in("adam")
+    page = adam.open(f"{QUEUE}/{ticket}")
+    assert "Assigned to: nobody" in page.words
+    page = adam.send(page, f"{QUEUE}/{ticket}/assign", to="me")
+    assert "Assigned to: adam" in page.words
+    assert people["adam"].get(f"/v1/tickets/{ticket}").json()["events"][-1]["kind"] == "assigned"
+    reader = Browser(people).sign_in("oscar").open(f"{QUEUE}/{ticket}")
+    assert "Assigned to: adam" in reader.words
+    assert not reader.offers(f"{QUEUE}/{ticket}/assign")
+
+
+def test_saved_view_is_shown_by_its_name_to_its_person_and_its_address_has_an_id_alone(
+    people: People, ticket_body: dict[str, Any]
+) -> None:
+    urgent = file(people, ticket_body, urgent=True, source="Mara's lawyer")
+    other = file(people, ticket_body, names=["Jon"], facts=fact("Oulu"))
+    olivia = Browser(people).sign_in("olivia")
+    page = olivia.open(f"{QUEUE}?view=all&urgent=true&source=Mara%27s+lawyer")
+    shown = olivia.send(page, "/console/views", name="Mara Lindqvist <b>")
+    assert ("Mara" in shown.url, "saved=" in shown.url) == (False, True)
+    assert (urgent in shown.text, other in shown.text) == (True, False)
+    assert "The view is saved." in shown.words
+    assert "Mara Lindqvist &lt;b&gt;" in shown.text
+    link = next(link for link in olivia.open(QUEUE).links if "saved=" in link)
+    assert urgent in olivia.open(link).text
+    adam = Browser(people).sign_in("adam")
+    assert not any("saved=" in each for each in adam.open(QUEUE).links)
+    assert adam.open(link).status == 404
+    view = link.rpartition("=")[2]
+    ended = olivia.send(olivia.open(link), f"/console/views/{view}/end")
+    assert "The view is deleted." in ended.words
+    assert olivia.open(link).status == 404

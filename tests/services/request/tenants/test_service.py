@@ -34,6 +34,7 @@ def test_confirmed_tenant_has_a_model_of_its_own_and_orders_its_first_version(
         ("default", MODEL, True),
         (OTHER, f"{MODEL}.{OTHER}", False),
     ]
+    assert [(each["promoted"], each["tickets"], each["people"]) for each in listed] == [(None, 0, 7), (None, 0, 2)]
     with transaction(database.engine("request")) as session:
         orders = session.scalars(select(Outbox.kwargs["model"].astext).order_by(Outbox.created_at)).all()
         assert orders[-1] == f"{MODEL}.{OTHER}"

@@ -1,0 +1,34 @@
+"""Does an answer read as language? Two ways in which steered small models fail to: loops and a sentence half said."""
+
+import re
+from difflib import SequenceMatcher
+from typing import Final
+
+TAIL: Final = 400  # characters at the end of an answer that are read for a loop
+REPEATED: Final = re.compile(r"(.{1,60}?)\1{3,}.{0,60}\Z", re.DOTALL)  # the last time round may be cut off
+LOOP: Final = 8  # characters that a loop has at least
+ALIKE: Final = 0.7  # share of words that a half said sentence has in common with the whole one
+
+
+def goes_in_circles(text: str) -> bool:
+    """Whether the answer ends in the same words, letters or full stops at least four times over."""
+    found = REPEATED.search(text.strip()[-TAIL:])
+    if found is None:
+        return False
+    again = found[1]
+    rest = found[0][: len(found[0]) - len(found[0]) % len(again)]
+    speaks = any(character.isalpha() for character in again) or not again.strip(".,!? ")
+    in_step = found[0] == (again * (len(found[0]) // len(again) + 1))[: len(found[0])]
+    return speaks and in_step and len(rest) >= LOOP
+
+
+def garbles(text: str, sentence: str) -> bool:
+    """Whether the answer is `sentence` with words left out, doubled or strange, and not the sentence or its beginning.
+
+    "I do not know person person" garbles "I do not know this person." Words are compared (the ratio of
+    Ratcliff and Obershelp, `difflib`); an answer that goes on after the sentence says something else.
+    """
+    said, whole = (re.findall(r"\w+", part.casefold()) for part in (text, sentence))
+    if not said or said == whole[: len(said)]:
+        return False
+    return SequenceMatcher(None, said, whole, autojunk=False).ratio() >= ALIKE
