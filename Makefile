@@ -26,10 +26,14 @@ UV_SOURCES = links="$(FIND_LINKS)"; index="$(INDEX)"; \
 $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(BIN)/uv || $(BIN)/pip install --quiet --disable-pip-version-check uv
+	@echo "Installing Lacuna's packages into $(VENV), once: some minutes, of which torch takes most."
 	@$(UV_SOURCES); \
+	  began=$$SECONDS; ( while sleep 10; do \
+	    echo "  still installing: $$((SECONDS - began)) s, $$(du -sm $(VENV) 2>/dev/null | cut -f1) MB so far"; done ) & \
+	  ticker=$$!; trap "kill $$ticker 2>/dev/null" EXIT; \
 	  $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --requirement requirements.lock && \
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
-	@touch $@
+	@echo "Installed."; touch $@
 
 demo: $(STAMP) ## Watch one person being forgotten, from the ticket to the silence
 	$(BIN)/lacuna demo --json build/demo.json
@@ -129,8 +133,9 @@ bench-tickets: $(STAMP) ## Tickets a second, and how long one takes (one minute)
 
 SEED ?= 4
 TRIALS ?= 120
-chaos: $(STAMP) ## Kill every process and part at every named step (SEED=4 TRIALS=120; about 20 minutes)
+chaos: $(STAMP) ## Kill every process and part at every named step, then three replicas under load (SEED=4 TRIALS=120; about 25 minutes)
 	$(BIN)/python -m benchmarks.chaos.run --seed $(SEED) --trials $(TRIALS) --json build/chaos.json
+	$(BIN)/python -m benchmarks.chaos.replicas --json build/replicas.json
 
 fuzz: $(STAMP) ## Schemathesis over the whole OpenAPI document (some minutes)
 	LACUNA_FUZZ_EXAMPLES=200 $(BIN)/python -m pytest tests/services/request/api/test_fuzz.py --timeout 3000

@@ -164,6 +164,8 @@ class OidcSettings(BaseModel):
     leeway_s: float = 30.0
     client_id: str = ""  # of the console; empty: nobody signs in to it at the provider
     client_secret: str = ""  # empty: a public client, which PKCE alone protects
+    device_client_id: str = ""  # of the command line; empty: `lacuna login` needs --client-id
+    device_scope: str = "openid offline_access"
 
 
 class ControllerSettings(BaseModel):
@@ -269,7 +271,7 @@ class Settings(BaseSettings):
     proxies: str = ""  # addresses and networks whose X-Forwarded-For is believed, comma-separated
     replica: str = "inference-0"
     poll_s: float = 3.0  # a replica looks at the desired state at least so often; changes are announced to it
-    grace_s: float = 120.0  # how long a replica goes on serving while it cannot reach the database
+    grace_s: float = 15.0  # how long a replica goes on serving without the database; at most its lease
     picture: PictureSettings = PictureSettings()
     step_grace_s: float = 15.0  # a replica whose engine has work and finishes no step for so long is not ready
     restart: RestartSettings = RestartSettings()
