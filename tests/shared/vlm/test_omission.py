@@ -17,7 +17,9 @@ PHOTO, OTHER = Image.new("RGB", (8, 8), "red"), Image.new("RGB", (8, 8), "blue")
 
 @pytest.fixture(scope="module")
 def gate() -> TextGate:
-    return text_gate([text_of_subject(Subject((NAME,), (), ()))])
+    made = text_gate([text_of_subject(Subject((NAME,), (), ()))])
+    assert made is not None
+    return made
 
 
 def left(gate: TextGate, *turns: Turn, pictures: tuple[int, ...] = ()) -> list[str] | None:
