@@ -133,8 +133,9 @@ bench-tickets: $(STAMP) ## Tickets a second, and how long one takes (one minute)
 
 SEED ?= 4
 TRIALS ?= 120
-chaos: $(STAMP) ## Kill every process and part at every named step (SEED=4 TRIALS=120; about 20 minutes)
+chaos: $(STAMP) ## Kill every process and part at every named step, then three replicas under load (SEED=4 TRIALS=120; about 25 minutes)
 	$(BIN)/python -m benchmarks.chaos.run --seed $(SEED) --trials $(TRIALS) --json build/chaos.json
+	$(BIN)/python -m benchmarks.chaos.replicas --json build/replicas.json
 
 fuzz: $(STAMP) ## Schemathesis over the whole OpenAPI document (some minutes)
 	LACUNA_FUZZ_EXAMPLES=200 $(BIN)/python -m pytest tests/services/request/api/test_fuzz.py --timeout 3000
