@@ -188,6 +188,15 @@ class DropSettings(BaseModel):
     every_days: float = 30.0  # the law asks for 45 at most
 
 
+class DrpSettings(BaseModel):
+    """The Data Rights Protocol, by which agents send requests."""
+
+    agents: Path | None = None  # the registry: a JSON list of agents; without it, nobody can send one
+    business: str = ""  # our id in the directory of businesses
+    tenant: str = "default"  # whose tickets the requests become
+    rate: str = "600/hour"  # requests of one agent
+
+
 class MailSettings(BaseModel):
     """How mails are sent: to people who file a request by the public form."""
 
@@ -300,6 +309,7 @@ class Settings(BaseSettings):
 
     # Requests from elsewhere
     drop: DropSettings = DropSettings()
+    drp: DrpSettings = DrpSettings()
     form: FormSettings = FormSettings()
     mail: MailSettings = MailSettings()
 
