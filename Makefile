@@ -11,7 +11,7 @@ INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get gl
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-real up test test-slow test-all check lint schema deploy-check hashes advisories demo-model real-lm smol-vlm bench-model bench-forgetting bench-attacks bench-choose bench-cost \
-	bench-paper bench-real bench-many bench-idle bench-tickets bench-gateway bench-serving bench-hostile chaos fuzz clean
+	bench-paper bench-real bench-many bench-idle bench-tickets bench-gateway bench-serving bench-hostile soak chaos fuzz clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -121,6 +121,9 @@ bench-idle: $(STAMP) ## CPU time of a stack at rest, and what an urgent ticket w
 
 bench-serving: $(STAMP) ## What an eraser costs and how many clients share an engine (about five minutes)
 	$(BIN)/python -m benchmarks.serving --json build/serving.json
+
+soak: $(STAMP) ## 300 clients, hostile and honest, for 20 minutes: memory stays flat, no honest request fails
+	$(BIN)/python -m benchmarks.soak --json build/soak.json
 
 bench-hostile: $(STAMP) ## What a flood without a key and hostile pictures and files cost (about five minutes)
 	$(BIN)/python -m benchmarks.hostile --json build/hostile.json

@@ -130,7 +130,7 @@ class ReplicaStack:
 
 
 @contextmanager
-def open_replica_stack(data: Path, model: Path) -> Iterator[ReplicaStack]:
+def open_replica_stack(data: Path, model: Path, names: Sequence[str] = REPLICAS) -> Iterator[ReplicaStack]:
     """The servers and the replicas over the folder `data`, ready but without a version; all end with the block."""
     model_id = ModelSettings().id
     known = load_secrets(data)
@@ -158,7 +158,7 @@ def open_replica_stack(data: Path, model: Path) -> Iterator[ReplicaStack]:
 
         cables: dict[tuple[str, str], Cable] = {}
         addresses: dict[str, str] = {}
-        for name, port in zip(REPLICAS, free_ports(len(REPLICAS)), strict=True):
+        for name, port in zip(names, free_ports(len(names)), strict=True):
             for server, url in (("database", backends.database_url), ("store", backends.s3_endpoint)):
                 address = urlsplit(url)
                 assert address.hostname is not None
@@ -168,7 +168,7 @@ def open_replica_stack(data: Path, model: Path) -> Iterator[ReplicaStack]:
             environment = _environment(specs, name, cables)
             addresses[name] = f"http://{LOOPBACK}:{port}"
             supervisor.start(replace(web_command("inference", port, environment), name=name), wait=False)
-        for name in REPLICAS:
+        for name in names:
             supervisor.wait(name)
         signer = Signer(base64.b64decode(known["signing_key"]))
         client_key = json.loads((data / "keys.json").read_text())["casey"]

@@ -33,21 +33,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-import torch
-
 from benchmarks.chaos.asking import Asked, Askers, Exchange
 from benchmarks.chaos.replica_stack import REPLICAS, ReplicaStack, open_replica_stack
-from benchmarks.chaos.versions import Published
-from services.refit.fitting import text_of_subject
+from benchmarks.chaos.versions import Published, eraser_by_names
 from shared.devstack.processes import PROJECT_ROOT
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Eraser
-from shared.erasure.gates.identity import IdentityGate
-from shared.erasure.gates.identity_fit import IdentityFit, IdentitySpaces
-from shared.erasure.gates.text import text_gate
-from shared.erasure.numerics.whitening import Whitener
-from shared.erasure.recipe import Recipe
-from shared.evaluation.people import Person
 from shared.evaluation.reference import load_reference
 from shared.evaluation.scorers import reveals
 from shared.vlm.engine import Engine
@@ -104,7 +95,7 @@ def make_versions() -> Versions:
     engine = Engine(load(str(MODEL_FOLDER)))
     reference = load_reference(MODEL_FOLDER / "reference")
     first, second = reference.of("forgettable")[:2]
-    erasers = (_eraser_of(engine, (first,)), _eraser_of(engine, (first, second)))
+    erasers = (eraser_by_names(engine.vlm.site, (first,)), eraser_by_names(engine.vlm.site, (first, second)))
     questions = [
         form.format(one.subject.names[0])
         for one in (first, second, *reference.of("held_out")[:3])
@@ -118,30 +109,6 @@ def make_versions() -> Versions:
 
     secrets = tuple(fact.value for fact in first.subject.facts if fact.attribute in ("employer", "city"))
     return Versions(erasers, tuple(questions), (answers(erasers[0]), answers(erasers[1])), secrets)
-
-
-def _eraser_of(engine: Engine, people: Sequence[Person]) -> Eraser:
-    """The text gate knows these people; the identity gate has tickets that recognise nobody."""
-    site, tickets = engine.vlm.site, tuple(person.id for person in people)
-    layers, width = len(site.layers), site.hidden_size
-
-    def whitener() -> Whitener:
-        return Whitener(
-            torch.zeros(layers, width), torch.zeros(layers, width, 1), torch.ones(layers, 1), torch.ones(layers)
-        )
-
-    def nobody() -> IdentityFit:
-        windows, lengths = torch.zeros(0, 4, layers, width), torch.zeros(0).long()
-        return IdentityFit(torch.zeros(0, layers, width), windows, lengths, lengths.clone(), torch.ones(2))
-
-    def bounds() -> torch.Tensor:
-        return torch.full((len(tickets), 2), 2.0)
-
-    spaces = IdentitySpaces(whitener(), whitener(), None)
-    gate = IdentityGate(tickets, tuple(nobody() for _ in tickets), bounds(), bounds(), spaces, bounds())
-    texts = text_gate(text_of_subject(person.subject) for person in people)
-    blocks, vector = tuple(range(layers)), torch.zeros(layers, width)
-    return Eraser(Recipe.named("lacuna"), site, vector, blocks, tickets, threshold=0.0, identity=gate, text=texts)
 
 
 @dataclass

@@ -1,13 +1,18 @@
-"""Publishes and promotes a version without a refit worker, an audit worker and a control loop: their writes alone."""
+"""Publishes and promotes a version without a refit worker, an audit worker and a control loop: their writes alone.
+
+Such a version may know people by their texts alone, so that nothing has to be fitted.
+"""
 
 import hashlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from sqlalchemy import Engine as Database
 
+from services.refit.fitting import text_of_subject
 from shared.artifacts.erasers import canonical
 from shared.crypto.keyring import KeyRing
 from shared.crypto.signing import Signer
@@ -15,7 +20,14 @@ from shared.db.repositories import audits, refits, rollouts
 from shared.db.repositories import erasers as erasers_repository
 from shared.db.session import transaction
 from shared.erasure.eraser import Eraser
+from shared.erasure.gates.identity import IdentityGate
+from shared.erasure.gates.identity_fit import IdentityFit, IdentitySpaces
+from shared.erasure.gates.text import text_gate
+from shared.erasure.numerics.whitening import Whitener
+from shared.erasure.recipe import Recipe
 from shared.erasure.serialization import dump
+from shared.erasure.site import Site
+from shared.evaluation.people import Person
 from shared.storage.base import ObjectStore
 from shared.transparency.media_types import MANIFEST_TYPE
 
@@ -73,3 +85,27 @@ class Publisher:
             state = rollouts.desired_state(session, self.model_id)
             generation = rollouts.set_desired_state(session, state, version, "manual", "oscar").generation
         return Published(number, generation, key)
+
+
+def eraser_by_names(site: Site, people: Sequence[Person]) -> Eraser:
+    """An eraser whose text gate knows these people, and whose identity gate recognises nobody: nothing is fitted."""
+    tickets = tuple(person.id for person in people)
+    layers, width = len(site.layers), site.hidden_size
+
+    def whitener() -> Whitener:
+        return Whitener(
+            torch.zeros(layers, width), torch.zeros(layers, width, 1), torch.ones(layers, 1), torch.ones(layers)
+        )
+
+    def nobody() -> IdentityFit:
+        windows, lengths = torch.zeros(0, 4, layers, width), torch.zeros(0).long()
+        return IdentityFit(torch.zeros(0, layers, width), windows, lengths, lengths.clone(), torch.ones(2))
+
+    def bounds() -> torch.Tensor:
+        return torch.full((len(tickets), 2), 2.0)
+
+    spaces = IdentitySpaces(whitener(), whitener(), None)
+    gate = IdentityGate(tickets, tuple(nobody() for _ in tickets), bounds(), bounds(), spaces, bounds())
+    texts = text_gate(text_of_subject(person.subject) for person in people)
+    blocks, vector = tuple(range(layers)), torch.zeros(layers, width)
+    return Eraser(Recipe.named("lacuna"), site, vector, blocks, tickets, threshold=0.0, identity=gate, text=texts)
