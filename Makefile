@@ -11,7 +11,7 @@ INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get gl
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-real up test test-slow test-all check lint schema deploy-check hashes advisories demo-model real-lm smol-vlm bench-model bench-forgetting bench-attacks bench-choose bench-cost \
-	bench-paper bench-real bench-many bench-idle bench-tickets bench-gateway bench-serving bench-hostile chaos fuzz clean
+	bench-paper bench-real bench-many bench-idle bench-tickets bench-gateway bench-serving bench-hostile soak chaos fuzz clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -26,10 +26,14 @@ UV_SOURCES = links="$(FIND_LINKS)"; index="$(INDEX)"; \
 $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(BIN)/uv || $(BIN)/pip install --quiet --disable-pip-version-check uv
+	@echo "Installing Lacuna's packages into $(VENV), once: some minutes, of which torch takes most."
 	@$(UV_SOURCES); \
+	  began=$$SECONDS; ( while sleep 10; do \
+	    echo "  still installing: $$((SECONDS - began)) s, $$(du -sm $(VENV) 2>/dev/null | cut -f1) MB so far"; done ) & \
+	  ticker=$$!; trap "kill $$ticker 2>/dev/null" EXIT; \
 	  $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --requirement requirements.lock && \
 	  $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
-	@touch $@
+	@echo "Installed."; touch $@
 
 demo: $(STAMP) ## Watch one person being forgotten, from the ticket to the silence
 	$(BIN)/lacuna demo --json build/demo.json
@@ -118,6 +122,9 @@ bench-idle: $(STAMP) ## CPU time of a stack at rest, and what an urgent ticket w
 bench-serving: $(STAMP) ## What an eraser costs and how many clients share an engine (about five minutes)
 	$(BIN)/python -m benchmarks.serving --json build/serving.json
 
+soak: $(STAMP) ## 300 clients, hostile and honest, for 20 minutes: memory stays flat, no honest request fails
+	$(BIN)/python -m benchmarks.soak --json build/soak.json
+
 bench-hostile: $(STAMP) ## What a flood without a key and hostile pictures and files cost (about five minutes)
 	$(BIN)/python -m benchmarks.hostile --json build/hostile.json
 
@@ -129,8 +136,9 @@ bench-tickets: $(STAMP) ## Tickets a second, and how long one takes (one minute)
 
 SEED ?= 4
 TRIALS ?= 120
-chaos: $(STAMP) ## Kill every process and part at every named step (SEED=4 TRIALS=120; about 20 minutes)
+chaos: $(STAMP) ## Kill every process and part at every named step, then three replicas under load (SEED=4 TRIALS=120; about 25 minutes)
 	$(BIN)/python -m benchmarks.chaos.run --seed $(SEED) --trials $(TRIALS) --json build/chaos.json
+	$(BIN)/python -m benchmarks.chaos.replicas --json build/replicas.json
 
 fuzz: $(STAMP) ## Schemathesis over the whole OpenAPI document (some minutes)
 	LACUNA_FUZZ_EXAMPLES=200 $(BIN)/python -m pytest tests/services/request/api/test_fuzz.py --timeout 3000

@@ -23,6 +23,7 @@ from services.request.app import build
 from services.request.bootstrap import bootstrap
 from services.request.context import AppContext
 from shared.crypto.keyring import KeyRing
+from shared.crypto.shredding_keys import FolderKeys
 from shared.db.roles import SERVICES, ensure_roles, service_url
 from shared.db.session import make_engine
 from shared.devstack.backends import load_secrets, start_backends
@@ -76,7 +77,10 @@ def _measure(supervisor: Supervisor, data: Path, count: int, times: int) -> dict
     engine = make_engine(service_url(backends.database_url, "request", secrets["role_request"]))
     bootstrap(engine, MODEL, "models/demo-vlm", data / "keys.json")
     keys = json.loads((data / "keys.json").read_text())
-    app = build(AppContext(engine, LocalStore(data / "objects"), KeyRing(bytes(range(32))), MODEL))
+    shredding = FolderKeys(data / "shredding-keys")
+    shredding.set_up()
+    keyring = KeyRing(bytes(range(32)), shredding=shredding)
+    app = build(AppContext(engine, LocalStore(data / "objects"), keyring, MODEL))
     client = TestClient(app, base_url="http://127.0.0.1:8600")
     body = {"names": ["Mara Lindqvist"], "facts": [{"attribute": "city", "value": "Lund"}]}
     filed = client.post("/v1/tickets", json=body, headers={"Authorization": f"Bearer {keys['olivia']}"}).json()["id"]

@@ -15,6 +15,7 @@
 --   TRANSPARENCY
 --   WEBHOOKS (written by the request service)
 --   IMPORTS (written by the request service)
+--   REQUESTS THAT PEOPLE FILE THEMSELVES (written by the request service)
 --   AUDIT KITS (written by the request service)
 --   OPERATIONS
 --   RECORDS THAT NEVER CHANGE
@@ -375,6 +376,7 @@ CREATE INDEX ticket_newest_urgent ON ticket (tenant_id, submitted_at DESC, id DE
 CREATE INDEX ticket_sealed ON ticket (model_id, state) WHERE (payload_wrapped_key IS NOT NULL);
 CREATE INDEX ticket_state ON ticket (model_id, state);
 CREATE INDEX ticket_subject ON ticket USING gin (subject_index) WITH (fastupdate=off);
+-- The trigger contact_destroyed runs destroy_contact(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
 -- The trigger decided runs guard_approval(): see "REQUESTS THAT NEED A SECOND PERSON".
 -- The trigger guard runs guard_ticket(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
 -- The trigger guard_decision runs guard_decision(): see "REQUESTS THAT NEED A SECOND PERSON".
@@ -609,7 +611,7 @@ CREATE TABLE retired_key (
     destroyed_at timestamptz,
     CONSTRAINT retired_key_pkey PRIMARY KEY (id),
     CONSTRAINT retired_key_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
-    CONSTRAINT retired_key_object_check CHECK (object IN ('payload', 'kit', 'rows', 'import', 'letter'))
+    CONSTRAINT retired_key_object_check CHECK (object IN ('payload', 'kit', 'rows', 'import', 'letter', 'contact'))
 );
 CREATE INDEX retired_key_waiting ON retired_key (id) WHERE (destroyed_at IS NULL);
 -- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
@@ -1197,6 +1199,129 @@ GRANT SELECT ON drop_match TO lacuna_request;
 GRANT SELECT, INSERT, UPDATE ON drop_match TO lacuna_control;
 
 -- =====================================================================================================================
+-- REQUESTS THAT PEOPLE FILE THEMSELVES (written by the request service)
+--
+-- The public form, and agents of the Data Rights Protocol. The control loop sends mails and callbacks.
+-- =====================================================================================================================
+
+-- How the person of a ticket is reached, sealed. Its key is destroyed with that of the ticket's payload.
+CREATE TABLE ticket_contact (
+    ticket_id text NOT NULL,
+    tenant_id text NOT NULL,
+    sealed bytea,
+    wrapped_key bytea,
+    added_at timestamptz NOT NULL,
+    CONSTRAINT ticket_contact_pkey PRIMARY KEY (ticket_id),
+    CONSTRAINT ticket_contact_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
+    CONSTRAINT ticket_contact_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    CONSTRAINT ticket_contact_check CHECK ((sealed IS NULL) = (wrapped_key IS NULL))
+);
+-- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
+-- The trigger retired runs retire_contact_key(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+GRANT SELECT, INSERT ON ticket_contact TO lacuna_request;
+GRANT SELECT, UPDATE (wrapped_key) ON ticket_contact TO lacuna_control;
+
+-- A public form that somebody has begun. The mail address is sealed until it is filed or too old.
+CREATE TABLE form_request (
+    id uuid NOT NULL,
+    tenant_id text NOT NULL,
+    address_index text NOT NULL,
+    sealed bytea,
+    wrapped_key bytea,
+    language text NOT NULL,
+    mail_next_at timestamptz,
+    mail_attempts smallint DEFAULT 0 NOT NULL,
+    tries smallint DEFAULT 0 NOT NULL,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    proved_at timestamptz,
+    ticket_id text,
+    CONSTRAINT form_request_pkey PRIMARY KEY (id),
+    CONSTRAINT form_request_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
+    CONSTRAINT form_request_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id),
+    CONSTRAINT form_request_check CHECK ((sealed IS NULL) = (wrapped_key IS NULL))
+);
+CREATE INDEX form_request_address ON form_request (tenant_id, address_index, created_at);
+CREATE INDEX form_request_mail ON form_request (mail_next_at) WHERE (mail_next_at IS NOT NULL);
+CREATE INDEX form_request_open ON form_request (created_at) WHERE (ticket_id IS NULL);
+CREATE INDEX form_request_ticket ON form_request (ticket_id) WHERE (ticket_id IS NOT NULL);
+-- The trigger announced runs announce(): see "ANNOUNCED CHANGES".
+-- The trigger retired runs retire_form_key(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+GRANT SELECT, INSERT, UPDATE ON form_request TO lacuna_request;
+GRANT SELECT, UPDATE (wrapped_key, mail_next_at, mail_attempts) ON form_request TO lacuna_control;
+
+-- A bearer token of an agent. Only its SHA-256 is kept.
+CREATE TABLE drp_token (
+    token_sha256 text NOT NULL,
+    tenant_id text NOT NULL,
+    agent_id text NOT NULL,
+    created_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    CONSTRAINT drp_token_pkey PRIMARY KEY (token_sha256),
+    CONSTRAINT drp_token_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id)
+);
+CREATE INDEX drp_token_agent ON drp_token (tenant_id, agent_id) WHERE (ended_at IS NULL);
+GRANT SELECT, INSERT, UPDATE (ended_at) ON drp_token TO lacuna_request;
+
+-- A signed message that was carried out, so that it is carried out once. Forgotten a day after it expired.
+CREATE TABLE drp_message (
+    tenant_id text NOT NULL,
+    message_sha256 text NOT NULL,
+    expires_at timestamptz NOT NULL,
+    CONSTRAINT drp_message_pkey PRIMARY KEY (tenant_id, message_sha256),
+    CONSTRAINT drp_message_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id)
+);
+GRANT SELECT, INSERT ON drp_message TO lacuna_request;
+
+-- A request that an agent sent, with its ticket and the status that the agent was last told.
+CREATE TABLE drp_request (
+    id uuid NOT NULL,
+    tenant_id text NOT NULL,
+    agent_id text NOT NULL,
+    agent_request_id text,
+    ticket_id text NOT NULL,
+    status_callback text,
+    received_at timestamptz NOT NULL,
+    revoked_at timestamptz,
+    told text,
+    callback_next_at timestamptz,
+    callback_attempts smallint DEFAULT 0 NOT NULL,
+    CONSTRAINT drp_request_pkey PRIMARY KEY (id),
+    CONSTRAINT drp_request_tenant_id_agent_id_agent_request_id_key UNIQUE (tenant_id, agent_id, agent_request_id),
+    CONSTRAINT drp_request_ticket_id_key UNIQUE (ticket_id),
+    CONSTRAINT drp_request_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
+    CONSTRAINT drp_request_ticket_id_fkey FOREIGN KEY (ticket_id) REFERENCES ticket(id)
+);
+CREATE INDEX drp_request_callback ON drp_request (callback_next_at) WHERE (status_callback IS NOT NULL);
+GRANT SELECT, INSERT, UPDATE (revoked_at) ON drp_request TO lacuna_request;
+GRANT SELECT, UPDATE (told, callback_next_at, callback_attempts) ON drp_request TO lacuna_control;
+
+-- Takes addresses away that are not needed any more, and forms that nobody filed. Only the control loop may call it.
+CREATE FUNCTION forget_old_forms() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    UPDATE form_request SET sealed = NULL, wrapped_key = NULL, mail_next_at = NULL
+        WHERE wrapped_key IS NOT NULL AND (ticket_id IS NOT NULL OR expires_at < now());
+    WITH gone AS (
+        DELETE FROM form_request WHERE ticket_id IS NULL AND expires_at < now() - interval '1 day' RETURNING 1)
+    SELECT count(*) FROM gone
+$$;
+REVOKE ALL ON FUNCTION forget_old_forms() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION forget_old_forms() TO lacuna_control;
+
+-- Deletes messages a day after they expired. Only the control loop may call it.
+CREATE FUNCTION forget_old_messages() RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    WITH gone AS (DELETE FROM drp_message WHERE expires_at < now() - interval '1 day' RETURNING 1)
+    SELECT count(*) FROM gone
+$$;
+REVOKE ALL ON FUNCTION forget_old_messages() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION forget_old_messages() TO lacuna_control;
+
+-- =====================================================================================================================
 -- AUDIT KITS (written by the request service)
 --
 -- Who opened the sealed evidence of a ticket, and who allowed it.
@@ -1348,7 +1473,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0032');
+    ('0031');
 GRANT SELECT ON alembic_version TO lacuna_request;
 GRANT SELECT ON alembic_version TO lacuna_control;
 
@@ -1392,6 +1517,8 @@ CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON retired_key
 CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON saved_view
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ticket_clock
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON ticket_contact
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON ticket_event
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -2019,6 +2146,44 @@ END $$;
 CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON drop_list
     FOR EACH ROW WHEN ((old.wrapped_key IS DISTINCT FROM new.wrapped_key)) EXECUTE FUNCTION retire_drop_list_key();
 
+-- Notes the key that is taken from the contact of a ticket.
+CREATE FUNCTION retire_contact_key() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM retire_key(OLD.tenant_id, 'contact', OLD.ticket_id, 'contact/' || OLD.ticket_id, NULL, OLD.wrapped_key,
+        NEW.wrapped_key);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON ticket_contact
+    FOR EACH ROW WHEN ((old.wrapped_key IS DISTINCT FROM new.wrapped_key)) EXECUTE FUNCTION retire_contact_key();
+
+-- Notes the key that is taken from a form.
+CREATE FUNCTION retire_form_key() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM retire_key(OLD.tenant_id, 'import', OLD.id::text, 'form/' || OLD.id, NULL, OLD.wrapped_key,
+        NEW.wrapped_key);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON form_request
+    FOR EACH ROW WHEN ((old.wrapped_key IS DISTINCT FROM new.wrapped_key)) EXECUTE FUNCTION retire_form_key();
+
+-- With the key of a ticket's payload goes that of its contact.
+CREATE FUNCTION destroy_contact() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE ticket_contact SET sealed = NULL, wrapped_key = NULL WHERE ticket_id = NEW.id AND wrapped_key IS NOT NULL;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER contact_destroyed AFTER UPDATE OF payload_wrapped_key ON ticket
+    FOR EACH ROW WHEN (((old.payload_wrapped_key IS NOT NULL) AND (new.payload_wrapped_key IS NULL))) EXECUTE FUNCTION destroy_contact();
+
 -- The destruction of a key is recorded once.
 CREATE FUNCTION guard_retired_key() RETURNS trigger
     LANGUAGE plpgsql
@@ -2526,6 +2691,8 @@ CREATE TRIGGER announced AFTER UPDATE ON break_glass
 CREATE TRIGGER announced AFTER INSERT OR UPDATE ON desired_state
     FOR EACH STATEMENT EXECUTE FUNCTION announce('lacuna_work', 'lacuna_desired_state');
 CREATE TRIGGER announced AFTER INSERT ON drop_list
+    FOR EACH STATEMENT EXECUTE FUNCTION announce('lacuna_work');
+CREATE TRIGGER announced AFTER INSERT ON form_request
     FOR EACH STATEMENT EXECUTE FUNCTION announce('lacuna_work');
 CREATE TRIGGER announced AFTER INSERT ON import_job
     FOR EACH STATEMENT EXECUTE FUNCTION announce('lacuna_work');

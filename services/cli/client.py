@@ -1,17 +1,20 @@
 """HTTP client of the request service and the inference service; problems become sentences.
 
 The addresses and API keys of a stack on this machine stand in its data folder; `LACUNA_URL`, `LACUNA_INFERENCE_URL` and
-`LACUNA_KEY` replace them.
+`LACUNA_KEY` replace them. After `lacuna login` the token of that sign-in stands in the place of a key.
 """
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from services.cli import logins
 from services.cli.files import read_json_object
 from shared.errors import BadInput, LacunaError, Unavailable
+
+UNAUTHORIZED: Final = 401
 
 
 class ApiError(LacunaError):
@@ -28,9 +31,13 @@ class Client:
     Each request raises ApiError where the service refuses it, and Unavailable where no service of ours answers.
     """
 
-    def __init__(self, url: str, key: str = "", *, keep_alive: bool = True) -> None:
+    def __init__(
+        self, url: str, key: str = "", *, keep_alive: bool = True, renew: Callable[[str], str | None] | None = None
+    ) -> None:
+        """`renew` is given a key that was refused and returns another one, with which a request is sent once more."""
         import httpx  # noqa: PLC0415 - a tenth of a second that `lacuna --help` does not spend
 
+        self._key, self._renew = key, renew
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         limits = httpx.Limits() if keep_alive else httpx.Limits(max_keepalive_connections=0)
         self._http = httpx.Client(base_url=url, headers=headers, timeout=120, trust_env=False, limits=limits)
@@ -84,6 +91,10 @@ class Client:
     def _send(self, method: str, path: str, **options: Any) -> Any:
         try:
             response = self._http.request(method, path, **options)
+            if response.status_code == UNAUTHORIZED and self._renew and (key := self._renew(self._key)):
+                self._key = key
+                self._http.headers["Authorization"] = f"Bearer {key}"
+                response = self._http.request(method, path, **options)
         except self._http_error as exc:
             raise Unavailable(f"No service answers at {self._url}. Is the stack running (`lacuna up`)?") from exc
         self.last_headers = dict(response.headers)
@@ -100,9 +111,16 @@ class Client:
 
 
 def request_client(data: Path, account: str, *, keep_alive: bool = False) -> Client:
-    """A client of the officer's API of the stack over `data`, with the key of `account`."""
-    url = os.environ.get("LACUNA_URL") or _addresses(data)["request_url"]
+    """A client of the officer's API of the stack over `data`, with the key of `account`, or whoever is signed in."""
+    url = request_url(data)
+    if not os.environ.get("LACUNA_KEY") and (token := logins.access_token(url)):
+        return Client(url, token, keep_alive=keep_alive, renew=lambda old: logins.access_token(url, refused=old))
     return Client(url, _api_key(data, account), keep_alive=keep_alive)
+
+
+def request_url(data: Path) -> str:
+    """The address of the officer's API of the stack over `data`."""
+    return os.environ.get("LACUNA_URL") or str(_addresses(data)["request_url"])
 
 
 def inference_client(data: Path, account: str) -> Client:

@@ -24,6 +24,7 @@ from services.cli.commands import (
     key_rotation,
     letters,
     log,
+    login,
     models,
     people,
     refits,
@@ -47,7 +48,8 @@ app = typer.Typer(
     help=(
         "Lacuna makes a multimodal language model in production forget a person, without changing a weight.\n\n"
         "`lacuna demo` shows it from end to end. `lacuna up` starts everything on this machine; the other commands "
-        "then talk to it over HTTP, each with the API key of the account that --as names."
+        "then talk to it over HTTP, each with the API key of the account that --as names, or with your organisation's "
+        "account after `lacuna login`."
     ),
 )
 
@@ -64,6 +66,8 @@ app.command(rich_help_panel=START)(stack.up)
 app.add_typer(models.app, name="model", rich_help_panel=START)
 app.command(rich_help_panel=START)(status.status)
 app.command(rich_help_panel=START)(doctor.doctor)
+app.command(rich_help_panel=START)(login.login)
+app.command(rich_help_panel=START)(login.logout)
 app.command(rich_help_panel=START)(ask.ask)
 app.command(rich_help_panel=START)(stack.secrets)
 app.add_typer(tickets.app, name="ticket", rich_help_panel=OFFICER)

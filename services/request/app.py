@@ -22,8 +22,10 @@ from services.request.break_glass import endpoints as break_glass_endpoints
 from services.request.certificates import endpoints as certificates_endpoints
 from services.request.console import report_file
 from services.request.console.site import FORM_BODIES, install_console
+from services.request.contacts import endpoints as contacts_endpoints
 from services.request.context import AlarmThresholds, AppContext, ticket_languages
 from services.request.drop import endpoints as drop_endpoints
+from services.request.drp.endpoints import install_drp
 from services.request.erasers import endpoints as erasers_endpoints
 from services.request.imports import endpoints as imports_endpoints
 from services.request.key_rotation import endpoints as key_rotation_endpoints
@@ -31,6 +33,7 @@ from services.request.letters import endpoints as letters_endpoints
 from services.request.monitoring import endpoints as monitoring_endpoints
 from services.request.people import endpoints as people_endpoints
 from services.request.problems import endpoints as problems_endpoints
+from services.request.public_form.pages import form_bodies, install_public_form
 from services.request.refits import endpoints as refits_endpoints
 from services.request.registers import endpoints as registers_endpoints
 from services.request.restores import endpoints as restores_endpoints
@@ -40,7 +43,7 @@ from services.request.tickets import endpoints as tickets_endpoints
 from services.request.views import endpoints as views_endpoints
 from services.request.webhooks import endpoints as webhooks_endpoints
 from shared.core.client_addresses import TrustedProxies
-from shared.core.config import Settings, load_settings
+from shared.core.config import DrpSettings, FormSettings, Settings, load_settings
 from shared.core.http import install_error_handlers
 from shared.core.metrics import HTTP
 from shared.core.observability import observe
@@ -52,6 +55,7 @@ ROUTERS = (
     tickets_endpoints.router,
     views_endpoints.router,
     letters_endpoints.router,
+    contacts_endpoints.router,
     break_glass_endpoints.router,
     audit_kits_endpoints.router,
     restores_endpoints.router,
@@ -95,7 +99,7 @@ def create(settings: Settings | None = None) -> FastAPI:
     )
     limiter = RateLimiter(settings.rate.limit, settings.rate.failures, settings.redis_url)
     provider = OidcProvider.from_settings(settings)
-    app = build(context, provider, limiter, settings.log.verify_keys, settings.verify_keys)
+    app = build(context, provider, limiter, settings.log.verify_keys, settings.verify_keys, settings.form, settings.drp)
     app.add_middleware(TrustedProxies, proxies=settings.proxies)
     return app
 
@@ -106,6 +110,8 @@ def build(
     limiter: RateLimiter | None = None,
     log_keys: str = "",
     eraser_keys: str = "",
+    form: FormSettings | None = None,
+    drp: DrpSettings | None = None,
 ) -> FastAPI:
     """The application over `context`; the public keys are added to certificate bundles.
 
@@ -126,7 +132,7 @@ def build(
     routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
     rendered = install_error_handlers(app)
     app.user_middleware.append(
-        Middleware(Admission, rendered=rendered, routes=routes, forms=FORM_BODIES)
+        Middleware(Admission, rendered=rendered, routes=routes, forms=[*FORM_BODIES, *form_bodies()])
     )  # inside the request's id
     for router in ROUTERS:
         app.include_router(router)
@@ -134,5 +140,9 @@ def build(
         if missing := names - PERMISSIONS.keys() - OPEN:
             raise ValueError(f"auth/permissions.py has no permission for {', '.join(sorted(missing))}")
     describe(app)
+    if drp is not None:
+        install_drp(app, drp)
+    if form is not None:
+        install_public_form(app, form)
     install_console(app)
     return app

@@ -164,6 +164,8 @@ class OidcSettings(BaseModel):
     leeway_s: float = 30.0
     client_id: str = ""  # of the console; empty: nobody signs in to it at the provider
     client_secret: str = ""  # empty: a public client, which PKCE alone protects
+    device_client_id: str = ""  # of the command line; empty: `lacuna login` needs --client-id
+    device_scope: str = "openid offline_access"
 
 
 class ControllerSettings(BaseModel):
@@ -184,6 +186,35 @@ class DropSettings(BaseModel):
     url: str = ""  # of the platform; empty: lists are given by hand
     key: str = ""  # sent to the platform as X-API-KEY
     every_days: float = 30.0  # the law asks for 45 at most
+
+
+class DrpSettings(BaseModel):
+    """The Data Rights Protocol, by which agents send requests."""
+
+    agents: Path | None = None  # the registry: a JSON list of agents; without it, nobody can send one
+    business: str = ""  # our id in the directory of businesses
+    tenant: str = "default"  # whose tickets the requests become
+    rate: str = "600/hour"  # requests of one agent
+    most_waiting: int = 1000  # requests of one agent that nobody has decided
+
+
+class MailSettings(BaseModel):
+    """How mails are sent: to people who file a request by the public form."""
+
+    url: str = ""  # smtps://user:password@host:465, smtp://host:587 (STARTTLS), or file:/folder for tests
+    sender: str = ""  # the address in From
+
+
+class FormSettings(BaseModel):
+    """The public form, by which people file a request themselves."""
+
+    enabled: bool = False
+    tenant: str = "default"  # whose tickets its requests become
+    url: str = ""  # of this service as people reach it, for the link in mails: https://forget.example.org
+    rate: str = "30/hour"  # forms, codes and requests from one network address
+    total: str = "300/hour"  # forms that are begun, by everybody
+    most_open: int = 500  # forms under way at once
+    most_waiting: int = 1000  # requests of the form that nobody has decided
 
 
 class AuditSettings(BaseModel):
@@ -241,7 +272,7 @@ class Settings(BaseSettings):
     proxies: str = ""  # addresses and networks whose X-Forwarded-For is believed, comma-separated
     replica: str = "inference-0"
     poll_s: float = 3.0  # a replica looks at the desired state at least so often; changes are announced to it
-    grace_s: float = 120.0  # how long a replica goes on serving while it cannot reach the database
+    grace_s: float = 15.0  # how long a replica goes on serving without the database; at most its lease
     picture: PictureSettings = PictureSettings()
     step_grace_s: float = 15.0  # a replica whose engine has work and finishes no step for so long is not ready
     restart: RestartSettings = RestartSettings()
@@ -279,6 +310,9 @@ class Settings(BaseSettings):
 
     # Requests from elsewhere
     drop: DropSettings = DropSettings()
+    drp: DrpSettings = DrpSettings()
+    form: FormSettings = FormSettings()
+    mail: MailSettings = MailSettings()
 
     @property
     def language_list(self) -> tuple[str, ...]:

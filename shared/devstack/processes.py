@@ -21,7 +21,7 @@ PROJECT_ROOT: Final = Path(shared.__file__).resolve().parents[1]
 
 OBSERVED: Final = ("request", "inference", "control-loop", "refit", "audit", "beat")  # in the order of their ports
 SHARED_COUNTS: Final = "metrics"  # folder in which the workers of the request API count together
-GIVEN: Final = {"control-loop": "DROP_KEY"}  # secrets of the operator's for one process alone
+GIVEN: Final = {"control-loop": ("DROP_KEY", "MAIL_URL")}  # secrets of the operator's for one process alone
 SECRET_NAMES: Final = (
     "ROLE_PASSWORDS",
     "FIRST_KEYS",
@@ -38,7 +38,7 @@ SECRET_NAMES: Final = (
     "LOG_KEY",
     "LOG_VERIFY_KEYS",
     "ENGINE_KEY",
-    *GIVEN.values(),
+    *(name for names in GIVEN.values() for name in names),
 )
 
 
@@ -102,9 +102,8 @@ class ProcessSpecs:
             env["LACUNA_S3_COMPACT"] = self.backends.s3_compact
         if process == "inference" and self.base.get("LACUNA_ENGINE_KEY"):
             env["LACUNA_ENGINE_KEY"] = self.base["LACUNA_ENGINE_KEY"]
-        given = f"LACUNA_{GIVEN.get(process, '')}"
-        if self.base.get(given):
-            env[given] = self.base[given]
+        given = (f"LACUNA_{name}" for name in GIVEN.get(process, ()))
+        env |= {name: self.base[name] for name in given if self.base.get(name)}
         return env
 
     def commands(self) -> StackCommands:

@@ -17,7 +17,7 @@ from typing import Final
 from migrations.run import upgrade
 from shared.db.roles import SERVICES, ensure_roles
 from shared.devstack.backends import Backends, load_secrets, locked, start_backends
-from shared.devstack.ports import LOOPBACK, free_ports, taken
+from shared.devstack.ports import LOOPBACK, free_ports, reserve, taken
 from shared.devstack.processes import SHARED_COUNTS, ProcessSpecs
 from shared.devstack.restarts import STATES_FILE, RestartPolicy, write_states
 from shared.devstack.supervisor import Log, Supervisor
@@ -63,7 +63,7 @@ def running_stack(
     data = data.resolve()
     merged = {**os.environ, **(env or {})}
     for port in ports or ():
-        if taken(port):
+        if taken(port) or not reserve(port):
             raise BadInput(f"Port {port} is taken; choose others with LACUNA_REQUEST_PORT and LACUNA_INFERENCE_PORT.")
     request_port, inference_port = ports or tuple(free_ports(2))
     with locked(data), (data / "stack.log").open("a", buffering=1) as file:

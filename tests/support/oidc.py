@@ -16,7 +16,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-CLIENT = "lacuna-console"
+CLIENT, DEVICE = "lacuna-console", "lacuna-cli"
 MARKUP = "<script>alert(1)</script>"
 
 
@@ -31,6 +31,13 @@ class Issuer:
         self.claims: dict[str, Any] = {}
         self.secret = ""
         self.denies = False
+        self.ends_sessions, self.has_devices = False, True
+        self.device_answers: list[dict[str, Any]] = []  # what the token endpoint says before it gives tokens
+        self.device: dict[str, Any] = {}  # replaces members of the answer with the code
+        self.lasts_s = 300
+        self.refresh_tokens: set[str] = set()
+        self.refreshed = 0
+        self.revoked: list[str] = []
         self.has_page = False  # where one clicks, instead of being sent back at once
         self.sign_in_asked: dict[str, str] = {}
         self.going_on = threading.Event()
@@ -56,6 +63,9 @@ class Issuer:
 
             def do_POST(self) -> None:
                 form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                if (special := outer.device_flow(self.path, dict(parse_qsl(form)))) is not None:
+                    self.answer(400 if "error" in special else 200, special)
+                    return
                 answer = outer.redeem(dict(parse_qsl(form)), self.headers.get("Authorization", ""))
                 self.answer(200 if "id_token" in answer else 400, answer)
 
@@ -83,6 +93,9 @@ class Issuer:
             "jwks_uri": f"{self.url}/keys",
             "authorization_endpoint": f"{self.url}/authorize?tenant=9",
             "token_endpoint": f"{self.url}/token",
+            "end_session_endpoint": f"{self.url}/end" if self.ends_sessions else None,
+            "device_authorization_endpoint": f"{self.url}/device" if self.has_devices else None,
+            "revocation_endpoint": f"{self.url}/revoke",
         }
 
     def authorize(self, path: str) -> str:
@@ -110,6 +123,34 @@ class Issuer:
             return {"error": "invalid_grant", "error_description": MARKUP}
         claims = {"aud": CLIENT, "nonce": asked["nonce"]} | self.claims
         return {"access_token": "a", "token_type": "Bearer", "id_token": self.token(**claims)}
+
+    def device_flow(self, path: str, form: dict[str, str]) -> dict[str, Any] | None:
+        """The answers of the device authorization flow, of refreshing and of revoking; None for another request."""
+        if path == "/device":
+            begun = {"device_code": "d-1", "user_code": "ABCD-EFGH", "verification_uri": f"{self.url}/code"}
+            return begun | {"expires_in": 60, "interval": 0} | self.device
+        if path == "/revoke":
+            self.revoked.append(form["token"])
+            self.refresh_tokens.discard(form["token"])
+            return {}
+        if form.get("grant_type", "").endswith(":device_code"):
+            assert (form["device_code"], form["client_id"]) == ("d-1", DEVICE)
+            return self.device_answers.pop(0) if self.device_answers else self.tokens()
+        if form.get("grant_type") == "refresh_token":
+            if form["refresh_token"] not in self.refresh_tokens:
+                return {"error": "invalid_grant"}
+            self.refresh_tokens.discard(form["refresh_token"])  # each is taken once
+            self.refreshed += 1
+            return self.tokens()
+        return None
+
+    def tokens(self) -> dict[str, Any]:
+        """An access token for the API, and a token to refresh it with."""
+        refresh = secrets.token_urlsafe(8)
+        self.refresh_tokens.add(refresh)
+        now = int(time.time())
+        access = self.token(exp=now + self.lasts_s, jti=secrets.token_urlsafe(8), **self.claims)
+        return {"access_token": access, "token_type": "Bearer", "expires_in": self.lasts_s, "refresh_token": refresh}
 
     def jwks(self) -> dict[str, Any]:
         public = {

@@ -206,6 +206,16 @@ def material(
 
 
 @app.command()
+def contact(
+    ticket: TicketId, reason: Reason, data: Data = DATA_FOLDER, account: As = "olivia", as_json: Json = False
+) -> None:
+    """Show how the person is reached, where the request brought it; the history says so."""
+    answer = request_client(data, account).post(f"/v1/tickets/{ticket}/contact", {"reason": reason})
+    rows = answer["contact"] or {}
+    print_answer(answer, as_json, lambda _: print_table(("what", "contact"), rows.items()))
+
+
+@app.command()
 def reject(
     ticket: TicketId,
     code: Annotated[str, typer.Option(help="The reason as a code, such as no_match; each law has its own.")],

@@ -27,7 +27,7 @@ from services.cli.render.tables import counted
 from shared.devstack.stack import LOG_KEYS_FILE, Running, running_stack
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
-from shared.errors import NotReady
+from shared.errors import LacunaError, NotReady
 from shared.evaluation.comparison import (
     Comparison,
 )
@@ -38,6 +38,7 @@ from shared.transparency.checkpoints import read_keys
 CONCURRENT_REQUESTS: Final = 16  # the service answers in batches those that arrive together
 BYSTANDER_QUESTIONS: Final = 96  # of each question set about people who must not change
 LONGEST_WAIT_S: Final = 1800.0  # for each stage; a machine with two busy cores takes two minutes for the longest
+TOLD_EVERY_S: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,8 @@ def _ask_before(run: _Demo) -> None:
     """Chapter 1: the base model is served, and reveals what it knows."""
     run.console.print("waiting for version 0, which forgets nobody, and its audit ...", style="dim")
     with _timed(run.result, "version_0"):
-        _wait(lambda: _promoted_version(run) is not None, "version 0 to be promoted")
-        _wait(lambda: _is_ready(run.casey), "the inference service")
+        _wait(run, lambda: _promoted_version(run) is not None, "version 0 to be promoted")
+        _wait(run, lambda: _is_ready(run.casey), "the inference service")
     with _timed(run.result, "ask_before"):
         run.result.before = _ask_all(run)
     _print_highlights(run, run.result.before)
@@ -190,7 +191,7 @@ def _verify_certificate(run: _Demo) -> None:
         return True
 
     with _timed(run.result, "certificate"):
-        _wait(issued, "the certificate")
+        _wait(run, issued, "the certificate")
         keys = read_keys((run.running.data / LOG_KEYS_FILE).read_text())
         bundle = certificate_verifier.read_certificate_file(bundles[-1])
         verified = certificate_verifier.verify(bundle.envelope, keys, bundle.issue_proof)
@@ -243,7 +244,7 @@ def _follow_ticket(run: _Demo, since: float) -> None:
             raise NotReady(f"Ticket {run.result.ticket} is {ticket['state']}: {reason}.")
         return bool(ticket["state"] == "completed")
 
-    _wait(completed, "the ticket to be completed")
+    _wait(run, completed, "the ticket to be completed")
 
 
 def _ask_all(run: _Demo) -> dict[str, list[str]]:
@@ -299,15 +300,33 @@ def _is_ready(client: Client) -> bool:
     return True
 
 
-def _wait(done: Callable[[], bool], what: str) -> None:
-    deadline, pause = time.monotonic() + LONGEST_WAIT_S, threading.Event()
+def _wait(run: _Demo, done: Callable[[], bool], what: str) -> None:
+    """Wait until `done`, and say every few seconds how far it is. Raises NotReady after LONGEST_WAIT_S."""
+    began = told = time.monotonic()
+    deadline, pause = began + LONGEST_WAIT_S, threading.Event()
     while not done():
+        if time.monotonic() - told > TOLD_EVERY_S:
+            told = time.monotonic()
+            run.console.print(f"  {told - began:.0f} s: waiting for {what}{_stage(run)}", style="dim")
         if time.monotonic() > deadline:
             raise NotReady(
                 f"Waited {LONGEST_WAIT_S:.0f} s for {what}, in vain. "
                 "`lacuna demo --data FOLDER` keeps the log of the processes, FOLDER/stack.log."
             )
         pause.wait(0.25)
+
+
+def _stage(run: _Demo) -> str:
+    """What the newest refit does at this moment, as words behind a sentence; empty where nobody says it."""
+    try:
+        refits = run.oscar.get("/v1/status")["refits"]
+    except LacunaError:
+        return ""
+    if not refits or refits[0]["status"] != "running":
+        return ""
+    counts = refits[0]["progress"] or {}
+    done = f", {counts['done']} of {counts['total']} {counts['what']}" if counts else ""
+    return f" (refit: {refits[0]['stage']}{done})"
 
 
 @contextmanager

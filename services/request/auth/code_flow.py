@@ -11,13 +11,14 @@ from base64 import urlsafe_b64encode
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Final
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlencode
 
 import httpx
 import jwt
 
-from services.request.auth.oidc import AWAY, STEP_S, OidcProvider, Token, read_document
+from services.request.auth.oidc import AWAY, OidcProvider, Token
 from shared.core.clock import utc_now
+from shared.core.openid import STEP_S, read_document
 from shared.errors import Unauthorized, Unavailable
 
 ATTEMPT: Final = timedelta(minutes=10)  # from the first page of the provider to its answer
@@ -72,7 +73,31 @@ def authorization_url(provider: OidcProvider, attempt: Attempt, redirect_uri: st
     return str(httpx.URL(provider.endpoints().authorization).copy_merge_params(question))
 
 
-def redeem(provider: OidcProvider, attempt: Attempt, code: str, redirect_uri: str) -> Token:
+@dataclass(frozen=True)
+class SignedInAt:
+    """Who signed in at the provider, and the ID token that says so: the hint with which one signs out there."""
+
+    token: Token
+    id_token: str
+
+
+def sign_out_url(provider: OidcProvider, id_token: str, redirect_uri: str) -> str | None:
+    """The page of the provider where one signs out (OpenID Connect RP-Initiated Logout 1.0); None where it has none.
+
+    Raises Unavailable where the provider cannot be reached.
+    """
+    address = provider.endpoints().end_session
+    if not address:
+        return None
+    question = {
+        "client_id": provider.client_id,
+        "post_logout_redirect_uri": redirect_uri,
+        "id_token_hint": id_token,
+    }
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(question)}"
+
+
+def redeem(provider: OidcProvider, attempt: Attempt, code: str, redirect_uri: str) -> SignedInAt:
     """Who signed in: the code's ID token, checked.
 
     Raises Unauthorized where the provider or a check refuses it, Unavailable where the provider cannot be reached.
@@ -104,4 +129,4 @@ def redeem(provider: OidcProvider, attempt: Attempt, code: str, redirect_uri: st
     token = answer.get("id_token") if isinstance(answer, dict) else None
     if not isinstance(token, str):
         raise Unauthorized(REFUSED)
-    return provider.check_id_token(token, attempt.nonce)
+    return SignedInAt(provider.check_id_token(token, attempt.nonce), token)

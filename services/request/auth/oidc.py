@@ -14,12 +14,12 @@ import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx
 import jwt
 
 from shared.core.config import Settings, read_pairs
+from shared.core.openid import FETCH_S, STEP_S, check_secure, read_document
 from shared.domain.accounts import ROLES
 from shared.errors import BadInput, Unauthorized, Unavailable
 
@@ -27,12 +27,8 @@ logger = logging.getLogger(__name__)
 ALGORITHMS: Final = ("RS256", "ES256", "PS256", "EdDSA")
 KEYS_AGE_S: Final = 300.0
 FETCH_PAUSE_S: Final = 10.0  # between two attempts, also where the first failed
-FETCH_S: Final = 8.0  # of one attempt, however slowly the provider goes on
-STEP_S: Final = 3.0
 MOST_WAITING: Final = 4  # requests that wait for an attempt; half of the threads that check credentials
 LONGEST_SUBJECT: Final = 255  # characters: OpenID Connect Core 1.0, section 2
-MOST_DOCUMENT: Final = 256 * 1024
-LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 AWAY: Final = "The OpenID provider cannot be reached, so nobody can sign in there now."
 
 
@@ -47,10 +43,11 @@ class Token:
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Where a browser signs in and a code is redeemed: from the discovery document, and not checked yet."""
+    """Where a browser signs in and out and a code is redeemed: from the discovery document, and not checked yet."""
 
     authorization: str
     token: str
+    end_session: str  # empty where the provider has none
     secret_in_body: bool  # whether the provider takes a client secret in the body alone
 
 
@@ -58,7 +55,8 @@ class Endpoints:
 class OidcProvider:
     """One OpenID provider. `roles_map` gives the role of each group in the claim; other groups give no role.
 
-    `client_id` is that of the console, empty where nobody signs in to it at the provider.
+    `client_id` is that of the console, empty where nobody signs in to it at the provider. `device_client_id` is that of
+    the command line, for the device authorization flow.
     """
 
     issuer: str
@@ -68,6 +66,8 @@ class OidcProvider:
     leeway_s: float = 30.0
     client_id: str = ""
     client_secret: str = ""
+    device_client_id: str = ""
+    device_scope: str = ""
     _endpoints: Endpoints | None = None
     _keys: dict[str, jwt.PyJWK] = field(default_factory=dict)
     _fetched: float = float("-inf")
@@ -85,7 +85,7 @@ class OidcProvider:
         mapped = read_pairs("LACUNA_OIDC_ROLES", settings.oidc.roles)
         if unknown := set(mapped.values()) - set(ROLES):
             raise BadInput(f"LACUNA_OIDC_ROLES names unknown roles: {', '.join(sorted(unknown))}.")
-        _check_secure(settings.oidc.issuer)
+        check_secure(settings.oidc.issuer)
         return cls(
             settings.oidc.issuer,
             settings.oidc.audience,
@@ -94,6 +94,8 @@ class OidcProvider:
             settings.oidc.leeway_s,
             settings.oidc.client_id,
             settings.oidc.client_secret,
+            settings.oidc.device_client_id,
+            settings.oidc.device_scope,
         )
 
     def check(self, token: str) -> Token:
@@ -124,8 +126,9 @@ class OidcProvider:
         if found is None:
             raise Unavailable(AWAY)
         try:
-            _check_secure(found.authorization)
-            _check_secure(found.token)
+            check_secure(found.authorization)
+            check_secure(found.token)
+            check_secure(found.end_session or found.token)
         except (BadInput, ValueError) as exc:
             raise Unavailable("The OpenID provider names no address where one can sign in.") from exc
         return found
@@ -219,7 +222,7 @@ class OidcProvider:
                 )
                 if configuration.get("issuer") != self.issuer:
                     raise Unavailable("The OpenID provider names another issuer than the one that is configured.")
-                published = read_document(http, "GET", _check_secure(str(configuration.get("jwks_uri", ""))))
+                published = read_document(http, "GET", check_secure(str(configuration.get("jwks_uri", ""))))
             signing = [key for key in published.get("keys", []) if key.get("use", "sig") == "sig" and key.get("kid")]
             usable = [key for key in signing if key.get("kty") in ("RSA", "EC", "OKP")]
             self._keys = {str(key["kid"]): jwt.PyJWK(key) for key in usable}
@@ -238,28 +241,6 @@ def _endpoints_of(configuration: dict[str, Any]) -> Endpoints:
     return Endpoints(
         str(configuration.get("authorization_endpoint", "")),
         str(configuration.get("token_endpoint", "")),
+        str(configuration.get("end_session_endpoint") or ""),
         "client_secret_basic" not in methods and "client_secret_post" in methods,
     )
-
-
-def read_document(http: httpx.Client, method: str, url: str, **request: Any) -> Any:
-    """The JSON that the provider answers. Raises httpx.HTTPError or ValueError: late, too large, or not JSON."""
-    deadline = time.monotonic() + FETCH_S
-    with http.stream(method, url, **request) as response:
-        response.raise_for_status()
-        raw = b""
-        for piece in response.iter_bytes():
-            raw += piece
-            if time.monotonic() > deadline:
-                raise ValueError("a document of the OpenID provider takes too long")
-            if len(raw) > MOST_DOCUMENT:
-                raise ValueError("a document of the OpenID provider is too large")
-    return httpx.Response(200, content=raw).json()
-
-
-def _check_secure(url: str) -> str:
-    """The URL itself. Raises BadInput unless it is HTTPS or leads to this machine."""
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
-        raise BadInput("The URL of the OpenID provider has to begin with https.")
-    return url

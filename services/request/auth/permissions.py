@@ -49,6 +49,7 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "search_tickets": Permission(("officer", "approver", "admin"), "tickets:read"),
     "approve": Permission(DECIDE, "tickets:write"),
     "show_material": Permission(DECIDE, "material:read"),
+    "show_contact": Permission(MANAGE, "contacts:read"),
     "reject": Permission(MANAGE, "tickets:write"),
     "withdraw": Permission(MANAGE, "tickets:write"),
     # case work
@@ -162,7 +163,7 @@ PERMISSIONS: Final[dict[str, Permission]] = {
 }
 SCOPES: Final = frozenset(permission.scope for permission in PERMISSIONS.values()) | {MODEL_SCOPE}
 # Answered to everybody: they tell nothing about anybody.
-OPEN: Final = frozenset({"healthz", "readyz", "list_problems", "show_problem"})
+OPEN: Final = frozenset({"healthz", "readyz", "sign_in", "list_problems", "show_problem"})
 
 
 def require_permission(principal: Principal, operation: str) -> None:

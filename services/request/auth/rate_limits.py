@@ -60,6 +60,10 @@ class RateLimiter:
         """Raise TooManyRequests, with the seconds to wait, where `address` has sent too many; counts nothing."""
         self._count(self._failures, address, "wrong credentials", _test)
 
+    def count(self, limit: RateLimitItem, key: str, what: str) -> RateLimitStatus:
+        """Count one `what` of `key` under a limit of its own. Raises TooManyRequests with the seconds to wait."""
+        return self._count(limit, key, what, _hit)
+
     def _count(self, limit: RateLimitItem, key: str, what: str, count: Count) -> RateLimitStatus:
         if self._shared is not None and time.monotonic() >= self._away_until:
             try:

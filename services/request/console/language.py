@@ -11,11 +11,14 @@ from services.request.documents.language import DEFAULT, LANGUAGES, Language, la
 FOLDER: Final = Path(__file__).with_name("languages")
 
 
-def choose_language(chosen: str | None, accepted: str) -> Language:
-    """The language that somebody `chosen`, else the first that their browser's Accept-Language `accepted` names."""
+def choose_language(chosen: str | None, accepted: str, folder: Path = FOLDER) -> Language:
+    """The language that somebody `chosen`, else the first that their browser's Accept-Language `accepted` names.
+
+    `folder` has the translations.
+    """
     if chosen in LANGUAGES:
-        return language(chosen, FOLDER)
-    return language(negotiate_locale(_preferred(accepted), list(LANGUAGES), sep="-") or DEFAULT, FOLDER)
+        return language(chosen, folder)
+    return language(negotiate_locale(_preferred(accepted), list(LANGUAGES), sep="-") or DEFAULT, folder)
 
 
 def _preferred(header: str) -> Sequence[str]:

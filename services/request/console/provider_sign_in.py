@@ -11,13 +11,21 @@ from services.request.auth.oidc import OidcProvider
 from services.request.console import sessions
 from services.request.console.rendering import render
 from services.request.console.routing import HOME, SIGN_IN, console_router, language_of, local_path
-from services.request.console.sign_in import must_be_secure, sign_in_page, with_session
+from services.request.console.sign_in import (
+    HINT_COOKIE,
+    SIGN_OUT,
+    must_be_secure,
+    own_address,
+    sign_in_page,
+    with_session,
+)
 from shared.core.client_addresses import client_address
 from shared.errors import LacunaError, NotFound, Unauthorized
 
 router = console_router()
 ATTEMPT_COOKIE: Final = "lacuna_sign_in"
 CALLBACK: Final = f"{SIGN_IN}/callback"
+LONGEST_KEPT: Final = 3800  # bytes: browsers keep no longer cookies
 DENIED: Final = "The OpenID provider did not let you in."
 
 
@@ -70,11 +78,21 @@ def come_from_provider(request: Request, state: str = "", code: str = "", error:
 
 def _signed_in(request: Request, provider: OidcProvider, attempt: Attempt, code: str) -> Response:
     state = request.app.state
-    token = code_flow.redeem(provider, attempt, code, _redirect_uri(request))
-    principal = state.authenticator.principal_of_token(token)
+    found = code_flow.redeem(provider, attempt, code, _redirect_uri(request))
+    principal = state.authenticator.principal_of_token(found.token)
     signed_in = sessions.begin_with_subject(state.context.database, principal)
     page = render(language_of(request), state.context.zone, "signed_in.html", target=local_path(attempt.target))
-    return with_session(request, page, signed_in)
+    response = with_session(request, page, signed_in)
+    if len(found.id_token) <= LONGEST_KEPT:
+        response.set_cookie(
+            HINT_COOKIE,
+            found.id_token,
+            path=SIGN_OUT,
+            secure=must_be_secure(request),
+            httponly=True,
+            samesite="strict",
+        )
+    return response
 
 
 def _provider(request: Request) -> OidcProvider:
@@ -86,8 +104,7 @@ def _provider(request: Request) -> OidcProvider:
 
 def _redirect_uri(request: Request) -> str:
     """The address that has to be registered at the provider, which answers to no other."""
-    scheme = "https" if must_be_secure(request) else request.url.scheme
-    return f"{scheme}://{request.headers.get('host', '')}{CALLBACK}"
+    return own_address(request, CALLBACK)
 
 
 def _key(request: Request) -> bytes:

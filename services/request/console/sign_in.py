@@ -6,6 +6,8 @@ from fastapi import Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import FormData
 
+from services.request.auth import code_flow
+from services.request.auth.oidc import OidcProvider
 from services.request.console import sessions
 from services.request.console.rendering import render
 from services.request.console.routing import HOME, LANGUAGE_COOKIE, SIGN_IN, console_router, language_of, local_path
@@ -14,10 +16,12 @@ from services.request.console.visit import COOKIE, FormDep, require_same_origin
 from services.request.documents.language import LANGUAGES
 from shared.core.client_addresses import client_address
 from shared.core.clock import utc_now
-from shared.errors import Forbidden, LacunaError, Unauthorized
+from shared.errors import Forbidden, LacunaError, Unauthorized, Unavailable
 
 router = console_router()
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
+SIGN_OUT: Final = "/console/sign-out"
+HINT_COOKIE: Final = "lacuna_id_token"  # of the browser alone: the provider asks for it when one signs out there
 LANGUAGE_KEPT_S: Final = 365 * 86_400
 
 
@@ -53,14 +57,39 @@ def sign_in(request: Request, form: AnonymousFormDep) -> Response:
     return with_session(request, RedirectResponse(target, 303), signed_in)
 
 
-@router.post("/console/sign-out")
+@router.post(SIGN_OUT)
 def sign_out(form: FormDep) -> Response:
-    """End the session: its cookie is worth nothing any more, also where somebody copied it."""
+    """End the session: its cookie is worth nothing any more, also where somebody copied it.
+
+    Whoever signed in at the OpenID provider is led to its page where one signs out, if it has one.
+    """
     request = form.visit.request
     sessions.end(form.visit.context.database, request.cookies[COOKIE])
-    response = RedirectResponse(SIGN_IN, 303)
+    target = _sign_out_at_provider(request)
+    response: Response = RedirectResponse(SIGN_IN, 303)
+    if target is not None:
+        response = render(language_of(request), form.visit.context.zone, "signed_out.html", target=target)
     response.delete_cookie(COOKIE, path=HOME)
+    response.delete_cookie(HINT_COOKIE, path=SIGN_OUT)
     return response
+
+
+def _sign_out_at_provider(request: Request) -> str | None:
+    """Where the provider ends the sign-in of this browser; None where it was none of its, or it has no such page."""
+    provider: OidcProvider | None = request.app.state.authenticator.provider
+    id_token = request.cookies.get(HINT_COOKIE)
+    if provider is None or not provider.client_id or not id_token:
+        return None
+    try:
+        return code_flow.sign_out_url(provider, id_token, own_address(request, SIGN_IN))
+    except Unavailable:
+        return None
+
+
+def own_address(request: Request, path: str) -> str:
+    """The address of a page of this console, as the browser sees it."""
+    scheme = "https" if must_be_secure(request) else request.url.scheme
+    return f"{scheme}://{request.headers.get('host', '')}{path}"
 
 
 @router.post("/console/language")

@@ -14,6 +14,8 @@ from services.request.console.letters import letters_of
 from services.request.console.queue import assignment
 from services.request.console.routing import console_router
 from services.request.console.visit import FormDep, Visit, VisitDep
+from services.request.contacts import endpoints as contacts
+from services.request.contacts import service as contacts_service
 from services.request.letters import endpoints as letters
 from services.request.letters.laws import letter_law
 from services.request.refits import endpoints as refits
@@ -60,6 +62,7 @@ def show(ticket_id: str, visit: VisitDep) -> Response:
         )
         certificate = certificates_repository.newest_certificate(session, row.id)
         fitted = tickets_repository.was_fitted(session, row.id)
+        contact = contacts_service.is_kept(session, row.id) and visit.may(contacts.show_contact)
         others = list(zip(ticket_summaries(session, rows), related, strict=True))
     return visit.page(
         "ticket.html",
@@ -72,6 +75,7 @@ def show(ticket_id: str, visit: VisitDep) -> Response:
         versions=versions,
         certificate=certificate,
         fitted=fitted,
+        contact=contact,
         grounds=regime(ticket.regime).grounds,
         letters=letters_of(visit, ticket.id),
         codes=tuple(letter_law(ticket.regime).reasons),
@@ -174,6 +178,13 @@ def refit(ticket_id: str, form: FormDep) -> Response:
     """Start a refit now, with every request that is approved."""
     form.visit.permit(refits.order_refit)(form.mutation())
     return form.done(_path(ticket_id), "refit")
+
+
+@router.post(f"{PATH}/contact")
+def reach(ticket_id: str, form: FormDep) -> Response:
+    """Show how the person is reached. The reason stands in the history."""
+    answer = form.visit.permit(contacts.show_contact)(ticket_id, _reason(form), form.mutation())
+    return form.visit.page("contact_shown.html", **json.loads(bytes(answer.body)))
 
 
 @router.get(f"{PATH}/certificate/{{format}}")

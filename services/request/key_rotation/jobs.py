@@ -22,6 +22,7 @@ from shared.crypto.keyring import KeyRing
 from shared.db.models.drop_lists import DropList
 from shared.db.models.erasers import EraserVersion
 from shared.db.models.imports import ImportJob
+from shared.db.models.intake import FormRequest, TicketContact
 from shared.db.models.letters import Letter
 from shared.db.models.operations import KeyRotation
 from shared.db.models.refits import StoredTicketFit
@@ -49,6 +50,8 @@ WRAPPED_KEY_COLUMNS: Final[tuple[InstrumentedAttribute[Any], ...]] = (
     ImportJob.wrapped_key,
     Letter.wrapped_key,
     DropList.wrapped_key,
+    TicketContact.wrapped_key,
+    FormRequest.wrapped_key,
 )
 
 

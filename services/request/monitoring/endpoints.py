@@ -1,11 +1,12 @@
-"""/healthz, /readyz, /v1/status: whether the service is alive and ready, and the installation at a glance."""
+"""/healthz, /readyz, /v1/sign-in, /v1/status: whether the service is alive, how one signs in, and the installation."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from sqlalchemy import text
 
 from services.request.api.dependencies import ContextDep, PrincipalDep
+from services.request.auth.oidc import OidcProvider
 from services.request.monitoring import checks
-from services.request.monitoring.responses import HealthResponse, StatusResponse, status_response
+from services.request.monitoring.responses import HealthResponse, SignInResponse, StatusResponse, status_response
 from services.request.restores import service as restores_service
 from shared.db.session import transaction
 
@@ -24,6 +25,15 @@ def readyz(context: ContextDep) -> HealthResponse:
     with transaction(context.database) as session:
         session.execute(text("SELECT 1"))
     return HealthResponse(status="ready")
+
+
+@router.get("/v1/sign-in")
+def sign_in(request: Request) -> SignInResponse:
+    """At which OpenID provider, and as which of its clients, a command line signs in (RFC 8628)."""
+    provider: OidcProvider | None = request.app.state.authenticator.provider
+    if provider is None or not provider.device_client_id:
+        return SignInResponse(issuer=None, client_id=None, scope=None)
+    return SignInResponse(issuer=provider.issuer, client_id=provider.device_client_id, scope=provider.device_scope)
 
 
 @router.get("/v1/status")

@@ -23,6 +23,14 @@ class HealthResponse(ResponseModel):
     status: str = Field(description="alive or ready", examples=["alive"])
 
 
+class SignInResponse(ResponseModel):
+    """How a command line signs in at the OpenID provider; all null where it does not."""
+
+    issuer: str | None = Field(examples=["https://accounts.example.org"])
+    client_id: str | None = Field(examples=["lacuna-cli"])
+    scope: str | None = Field(examples=["openid offline_access"])
+
+
 class ReplicaResponse(ResponseModel):
     """A live replica of the inference service and the version that it serves."""
 

@@ -44,6 +44,8 @@ _NEEDED: Final = text(
             ("letter", "wrapped_key"),
             ("import_job", "wrapped_key"),
             ("drop_list", "wrapped_key"),
+            ("ticket_contact", "wrapped_key"),
+            ("form_request", "wrapped_key"),
         )
     )
 )

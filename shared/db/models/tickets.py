@@ -155,7 +155,7 @@ class RetiredKey(OfTenant, Base):
     __tablename__ = "retired_key"
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     name: Mapped[str | None]
-    object: Mapped[str]  # payload, kit, rows, letter, import
+    object: Mapped[str]  # payload, kit, rows, letter, import, contact
     subject: Mapped[str]  # the ticket, or the import
     object_key: Mapped[str]  # in the object store; of a letter, its id
     sha256: Mapped[str | None]

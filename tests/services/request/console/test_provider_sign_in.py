@@ -2,6 +2,7 @@
 
 import time
 from typing import Any, cast
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import jwt
@@ -238,3 +239,48 @@ def test_cookie_and_way_back_are_for_https_on_any_other_host(browser: Browser) -
     assert "Secure" in answer.headers["set-cookie"]
     asked = httpx.URL(answer.headers["location"]).params
     assert asked["redirect_uri"] == f"https://lacuna.example.org{CALLBACK}"
+
+
+def signed_out(browser: Browser) -> HtmlPage:
+    fields = browser.open(QUEUE).form("/console/sign-out").fields
+    return browser.post("/console/sign-out", fields)
+
+
+def test_signing_out_leads_to_the_providers_page_where_it_has_one(browser: Browser, issuer: Issuer) -> None:
+    issuer.ends_sessions = True
+    browser.open(go(browser))
+    page = signed_out(browser)
+    assert "You are signed out here." in page.words
+    assert "form-action 'self'" in page.headers["content-security-policy"]
+    link = next(link for link in page.links if link.startswith(f"{issuer.url}/end?"))
+    asked = dict(parse_qsl(urlsplit(link).query))
+    assert asked["client_id"] == CLIENT
+    assert asked["post_logout_redirect_uri"] == f"{ADDRESS}/console/sign-in"
+    assert jwt.decode(asked["id_token_hint"], options={"verify_signature": False})["sub"] == "u-17"
+    assert browser.open(QUEUE).url.startswith("/console/sign-in")
+    assert "lacuna_id_token" not in {cookie.name for cookie in browser.client.cookies.jar}
+
+
+def test_without_such_a_page_or_with_a_key_one_is_signed_out_here_alone(
+    browser: Browser, people: People, issuer: Issuer
+) -> None:
+    browser.open(go(browser))
+    assert signed_out(browser).url == "/console/sign-in"
+    issuer.ends_sessions = True
+    configure(people, issuer)
+    browser.sign_in("olivia")
+    assert signed_out(browser).url == "/console/sign-in"
+    browser.open(go(browser))
+    issuer.answers = False
+    configure(people, issuer)
+    assert signed_out(browser).url == "/console/sign-in"
+
+
+def test_address_to_sign_out_that_is_not_safe_is_not_used(
+    browser: Browser, issuer: Issuer, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser.open(go(browser))
+    document = issuer.discovery() | {"end_session_endpoint": "http://evil.example/end"}
+    monkeypatch.setattr(issuer, "discovery", lambda: document)
+    configure(people, issuer)
+    assert signed_out(browser).url == "/console/sign-in"
