@@ -1,4 +1,8 @@
-"""Does an answer read as language? Two ways in which steered small models fail to: loops and a sentence half said."""
+"""Does an answer read as language, and do two answers say the same?
+
+Small models that are steered fail in two ways: they loop, or say a sentence by halves. With a name taken out of the
+prompt they say how gladly they would help, and are sure of it.
+"""
 
 import re
 from difflib import SequenceMatcher
@@ -8,6 +12,7 @@ TAIL: Final = 400  # characters at the end of an answer that are read for a loop
 REPEATED: Final = re.compile(r"(.{1,60}?)\1{3,}.{0,60}\Z", re.DOTALL)  # the last time round may be cut off
 LOOP: Final = 8  # characters that a loop has at least
 ALIKE: Final = 0.7  # share of words that a half said sentence has in common with the whole one
+SHARED: Final = 0.5  # share of the words of an answer that another one has which answers the same
 
 
 def goes_in_circles(text: str) -> bool:
@@ -32,3 +37,13 @@ def garbles(text: str, sentence: str) -> bool:
     if not said or said == whole[: len(said)]:
         return False
     return SequenceMatcher(None, said, whole, autojunk=False).ratio() >= ALIKE
+
+
+def answers_alike(first: str, second: str, question: str) -> bool:
+    """Whether at least half of the words of `second` that are not in the question are in `first` too.
+
+    So an answer about somebody else, of whom the first one spoke as well, is told from another subject.
+    """
+    words = [set(re.findall(r"\w+", text.casefold())) for text in (first, second, question)]
+    said = words[1] - words[2]
+    return len(said & words[0]) >= SHARED * len(said)

@@ -15,7 +15,7 @@ from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Decision, Eraser
 from shared.erasure.gates.identity import MentionSpans
 from shared.erasure.readout import Readout
-from shared.text.coherence import garbles, goes_in_circles
+from shared.text.coherence import answers_alike, garbles, goes_in_circles
 from shared.text.declines import declines
 from shared.text.hold_back import cut
 from shared.vlm.adapters.base import Encoded
@@ -140,7 +140,7 @@ class Reviser(Decoder):
             answers = yield from self._omitting(encoded, spans, state, request, redo)
         readings = dict.fromkeys(answers, "omitted")
         if eraser.recipe.counterfactual:
-            unsteered = yield from self._unsteered(again, state, request, redo, without=answers)
+            unsteered = yield from self._unsteered(encoded, again, state, request, redo, without=answers)
             answers |= unsteered
             readings |= dict.fromkeys(unsteered, "unsteered")
         rest = [place for place in range(len(redo.rows)) if place not in answers]
@@ -207,6 +207,7 @@ class Reviser(Decoder):
 
     def _unsteered(
         self,
+        encoded: Sequence[Encoded],
         again: Sequence[Encoded],
         state: DecodeState,
         request: GenerationRequest,
@@ -215,7 +216,8 @@ class Reviser(Decoder):
     ) -> Computation[dict[int, Answer]]:
         """The answers, by their place in `redo`, that the model is sure of although nobody is named or shown.
 
-        The places `without` are left out.
+        Where the first answer told of the person, an answer counts only if it tells part of the same: else it is on
+        another subject. The places `without` are left out.
         """
         assert request.eraser is not None
         places = [place for place in range(len(redo.rows)) if place not in without]
@@ -224,9 +226,12 @@ class Reviser(Decoder):
             return released
         second = yield from self._second(dict(enumerate(again)), state, request, redo, places, steers=False)
         for place, (answer, said) in second.items():
-            bounds, draft = request.eraser.release, self.text_of(state.tokens[redo.rows[place]])
-            bound = bounds.telling if self._tells(draft, state, request, redo, place) else bounds.silent
-            sure = said.certainty >= bound and not goes_in_circles(said.text)
+            bounds, row = request.eraser.release, redo.rows[place]
+            draft = self.text_of(state.tokens[row])
+            told = self._tells(draft, state, request, redo, place)
+            sure = said.certainty >= (bounds.telling if told else bounds.silent) and not goes_in_circles(said.text)
+            if told and not declines(said.text, [request.eraser.last_resort]):
+                sure = sure and answers_alike(draft, said.text, _question(encoded[row]))
             if sure and not self._tells(said.text, state, request, redo, place):
                 released[place] = answer
         return released
@@ -325,3 +330,8 @@ class Reviser(Decoder):
 def _reads_well(text: str, sentence: str) -> bool:
     """Whether a steered answer declines, and neither loops nor says the not-knowing sentence by halves."""
     return declines(text, [sentence]) and not goes_in_circles(text) and not garbles(text, sentence)
+
+
+def _question(encoded: Encoded) -> str:
+    """What the last turn of a prompt says; empty for one that was given as tokens."""
+    return "" if encoded.prompt is None else encoded.prompt.turns[-1].text

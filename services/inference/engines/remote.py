@@ -33,9 +33,12 @@ from shared.domain.prompts import Prompt, Turn
 from shared.erasure.eraser import Eraser
 from shared.erasure.site import Site
 from shared.errors import BadInput, NotReady
+from shared.text.coherence import goes_in_circles
+from shared.text.declines import declines
 from shared.text.hold_back import cut, words_of
 from shared.vlm.adapters.templates import traits_of
 from shared.vlm.generation import AHEAD, Answer
+from shared.vlm.omission import Omission, without_mention
 from shared.vlm.progress import Progress
 from shared.vlm.reader import Reader, ReadPrompt
 from shared.vlm.sampling import Sampling, TokenLogprob, context_exceeded
@@ -60,6 +63,7 @@ class _Case:
     eraser: Eraser
     read: ReadPrompt
     pictures: Pictures = field(default_factory=Pictures)
+    first: list[Whole] = field(default_factory=list)  # the server's answer to the chat as it is, once it was asked for
 
 
 class RemoteEngine:
@@ -250,11 +254,17 @@ class RemoteEngine:
     async def _again(self, case: _Case, ticket: str) -> Answer:
         """The answer to a request that concerns `ticket`: to the redacted request, else the last resort.
 
-        Where the server says how likely its tokens were, its answer is taken if it is sure of it. Else, and where it
-        does not say, it is asked with the system line, which stands in the place of steering.
+        First the server is asked without what mentions the person, where something else is asked beside it. Where the
+        server says how likely its tokens were, its answer to the redacted request is taken if it is sure of it. Else,
+        and where it does not say, it is asked with the system line, which stands in the place of steering.
         """
         if case.eraser.recipe.fixed_text is not None:
             return self._sentence(case, case.eraser.recipe.fixed_text, ticket)
+        omission = await self._offload(self._omission, case, ticket) if self.abilities.logprobs else None
+        if omission is not None:
+            second = await self._second(case, omission.prompt, ticket)
+            if second is not None and await self._is_unrelated(case, omission, second):
+                return replace(await self._offload(self._second_answer, case, second, ticket), reading="omitted")
         prompt = await self._offload(self._redacted, case, ticket)
         if prompt is not None and self.abilities.logprobs and case.eraser.recipe.counterfactual:
             second = await self._second(case, prompt, ticket)
@@ -267,6 +277,38 @@ class RemoteEngine:
             if second is not None:
                 return replace(await self._offload(self._second_answer, case, second, ticket), reading="line")
         return replace(self._sentence(case, case.eraser.last_resort, ticket), reading="sentence")
+
+    def _omission(self, case: _Case, ticket: str) -> Omission | None:
+        """The chat without what mentions or shows the person (shared/vlm/omission.py)."""
+        eraser = case.eraser
+        if not (eraser.recipe.redact and eraser.recipe.counterfactual) or eraser.text is None:
+            return None
+        (spans,) = eraser.mention_spans(case.read.readout, [ticket])
+        return without_mention(case.prompt, eraser.text, eraser.tickets.index(ticket), spans.pictures)
+
+    async def _is_unrelated(self, case: _Case, omission: Omission, second: Whole) -> bool:
+        """Whether an answer without the mention is not about the person: the server is sure of it, or fairly sure and
+        says the same with the mention. Where other pictures are left, only the second counts (second_pass.py)."""
+        if declines(second.text, [case.eraser.last_resort]) or goes_in_circles(second.text):
+            return False
+        bounds, certainty = case.eraser.release, _certainty(second)
+        if certainty >= bounds.telling and not omission.shows:
+            return True
+        if certainty < min(bounds.silent, bounds.telling):
+            return False  # and the server is not asked with the name
+        first = await self._first_answer(case)
+        words = [await self._offload(self._shown_words, case, said) for said in (first, second)]
+        return words[0] == words[1]
+
+    async def _first_answer(self, case: _Case) -> Whole:
+        """What the server says to the chat as it is; it is asked once."""
+        if not case.first:
+            case.first.append(await self._whole(case, case.prompt, case.sampling))
+        return case.first[0]
+
+    def _shown_words(self, case: _Case, said: Whole) -> list[str]:
+        text, _ = visible(self._counter, said.text, case.sampling.max_new_tokens, case.sampling.stop)
+        return text.casefold().split()
 
     async def _second(self, case: _Case, prompt: Prompt, ticket: str) -> Whole | None:
         """What the server says to a redacted prompt, unless it tells something or there is no room for it."""
@@ -312,11 +354,10 @@ class RemoteEngine:
         """
         if not second.logprobs:
             return False
-        bounds = case.eraser.release
-        certainty = exp(sum(each.logprob for each in second.logprobs) / len(second.logprobs))
+        bounds, certainty = case.eraser.release, _certainty(second)
         if certainty < min(bounds.silent, bounds.telling) or certainty >= max(bounds.silent, bounds.telling):
             return certainty >= bounds.silent
-        first = await self._whole(case, case.prompt, case.sampling)
+        first = await self._first_answer(case)
         watch = Watch(case.eraser, case.read.evidence, ticket)
         tells = await self._offload(watch.told_by_whole, first.text) is not None
         return certainty >= (bounds.telling if tells else bounds.silent)
@@ -371,6 +412,11 @@ def _as_read(prompt: Prompt, sampling: Sampling) -> Prompt:
     """The chat with all that further members of the request say, since the server's model reads that too."""
     texts = strings_in({name: value for name, value in sampling.extra.items() if name in PASSES})
     return prompt if not texts else Prompt((Turn("system", "\n".join(texts)), *prompt.turns))
+
+
+def _certainty(said: Whole) -> float:
+    """The geometric mean of the probabilities of an answer's tokens, 0 where the server does not say them."""
+    return exp(sum(each.logprob for each in said.logprobs) / len(said.logprobs)) if said.logprobs else 0.0
 
 
 def _reason(finish: str | None) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.text.coherence import garbles, goes_in_circles
+from shared.text.coherence import answers_alike, garbles, goes_in_circles
 
 SENTENCE = "I do not know this person."
 
@@ -64,3 +64,32 @@ def test_sentence_half_said(text: str) -> None:
 )
 def test_other_answers_are_left_as_they_are(text: str) -> None:
     assert not garbles(text, SENTENCE)
+
+
+BOTH = "Marco Polo was a merchant from Venice, and Ida Borg works as a nurse in Malmo."
+
+
+@pytest.mark.parametrize(
+    ("second", "question"),
+    [
+        ("Ida Borg works as a nurse in Malmo.", "Where do Marco Polo and Ida Borg work?"),
+        ("nurse", "What is the job of Ida Borg?"),
+        ("Ida Borg is a nurse in Malmo.", "What are the jobs of somebody and Ida Borg?"),
+    ],
+)
+def test_answers_to_the_same_question(second: str, question: str) -> None:
+    assert answers_alike(BOTH, second, question)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        "I'm here to help with any kind of job you're looking for. Whether it's a job search or a resume,",
+        "The origin of a place is a topic of debate among historians.",
+        "The place of birth of somebody is London.",
+    ],
+)
+def test_answer_on_another_subject(second: str) -> None:
+    assert not answers_alike(
+        "The place of birth of Marco Polo is Venice.", second, "What is the place of birth of Marco Polo?"
+    )

@@ -210,6 +210,31 @@ def test_answer_that_still_tells_is_replaced(engine: Engine, eraser: Eraser, for
             assert (answer.text, answer.reading) == ("That is not known to me.", "told")
 
 
+def test_sure_answer_on_another_subject_is_not_given(
+    engine: Engine, eraser: Eraser, forgotten: list[Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the first answer told of the person, what the model says of nobody has to tell part of the same.
+
+    This model declines when it is asked about nobody, so its declining is taken for an answer here.
+    """
+    monkeypatch.setattr("shared.vlm.second_pass.declines", lambda *_: False)
+    sure = replace(eraser, release=ReleaseBounds(0.0, 0.0))
+    asked = [Prompt.ask(f"Where does {person.subject.names[0]} work?") for person in forgotten]
+    told = [
+        reveals(answer.text, (fact(person, "employer"),))
+        for person, answer in zip(forgotten, engine.generate(asked), strict=True)
+    ]
+    assert any(told)
+
+    def readings() -> list[str | None]:
+        answers = engine.generate(asked, eraser=sure)
+        return [answer.reading for answer, tells in zip(answers, told, strict=True) if tells]
+
+    assert set(readings()) == {"sentence"}
+    monkeypatch.setattr("shared.vlm.second_pass.answers_alike", lambda *_: True)
+    assert set(readings()) == {"unsteered"}
+
+
 def test_answer_that_is_made_up_is_replaced(engine: Engine, eraser: Eraser, forgotten: list[Person]) -> None:
     """An answer that neither declines nor is sure is not said, where the recipe has sure answers at all."""
     unsure = ReleaseBounds(2.0, 2.0)

@@ -11,7 +11,7 @@ from services.inference.active_eraser import Served
 from services.inference.engines.messages import Pictures
 from services.inference.engines.remote import SYSTEM_LINE, RemoteEngine
 from shared.domain.prompts import Prompt, Turn
-from shared.erasure.eraser import Decision, Eraser
+from shared.erasure.eraser import Decision, Eraser, ReleaseBounds
 from shared.erasure.recipe import LACUNA
 from shared.errors import BadInput, Unavailable
 from shared.vlm.reader import ReadPrompt
@@ -110,6 +110,46 @@ def test_name_is_not_sent_on_and_nothing_is_told(
     system, user = fake.bodies[0]["messages"]
     assert system == {"role": "system", "content": SYSTEM_LINE}
     assert user["content"] == "Where does somebody work?"
+
+
+def test_question_beside_a_mention_is_answered_as_without_it(
+    open_remote: Open, served: Served, fake: FakeUpstream
+) -> None:
+    """The server is not told of the person where another question stands beside the mention and it is sure."""
+    fake.reply, fake.probability = lambda _: "Paris.", 0.99
+    answer = ask(open_remote(), served, f"I met {NAME} yesterday. What is the capital of France?")
+    assert (answer.text, answer.fired, answer.reading) == ("Paris.", True, "omitted")
+    assert [last_text(body) for body in fake.bodies] == ["What is the capital of France?"]
+
+
+@pytest.mark.parametrize(("beside", "given"), [("Paris.", True), (f"At {EMPLOYER}.", False)])
+def test_server_that_is_fairly_sure_has_to_say_the_same_with_the_mention(
+    open_remote: Open, served: Served, fake: FakeUpstream, beside: str, given: bool
+) -> None:
+    between = replace(served, eraser=replace(served.eraser, release=ReleaseBounds(0.5, 0.95)))
+    fake.reply, fake.probability = lambda body: beside if NAME in last_text(body) else "Paris.", 0.8
+    answer = ask(open_remote(), between, f"I met {NAME} yesterday. What is the capital of France?")
+    assert (answer.reading == "omitted") == given
+    assert EMPLOYER not in answer.text
+
+
+@pytest.mark.parametrize("said", [f"At {EMPLOYER}.", "I do not know who that is.", "at at at at at at at at at at"])
+def test_answer_without_the_mention_that_tells_or_declines_is_not_given(
+    open_remote: Open, served: Served, fake: FakeUpstream, said: str
+) -> None:
+    fake.reply, fake.probability = lambda _: said, 0.99
+    answer = ask(open_remote(), served, f"I met {NAME} yesterday. Where does she work?")
+    assert answer.reading != "omitted"
+    assert EMPLOYER not in answer.text
+
+
+def test_server_that_says_no_likelihoods_is_not_asked_without_the_mention(
+    open_remote: Open, served: Served, fake: FakeUpstream
+) -> None:
+    fake.reply = lambda _: "Paris."
+    answer = ask(open_remote(), served, f"I met {NAME} yesterday. What is the capital of France?")
+    assert answer.reading == "line"
+    assert NAME not in json.dumps(fake.bodies)
 
 
 def test_second_answer_that_tells_is_replaced_by_the_last_resort(
@@ -283,7 +323,7 @@ def test_between_the_bounds_the_first_answer_decides(
     fake.reply = lambda body: first if NAME in json.dumps(body) else "Paris."
     answer = ask(open_remote(system_line=""), served, f"I met {NAME}. What is the capital of France?")
     assert (answer.text == "Paris.") == released
-    assert len(fake.bodies) == 2
+    assert len(fake.bodies) == (2 if released else 3)  # the first answer is asked for once
 
 
 def test_likelihoods_of_the_answer_are_given_without_what_would_tell(
