@@ -195,6 +195,7 @@ class DrpSettings(BaseModel):
     business: str = ""  # our id in the directory of businesses
     tenant: str = "default"  # whose tickets the requests become
     rate: str = "600/hour"  # requests of one agent
+    most_waiting: int = 1000  # requests of one agent that nobody has decided
 
 
 class MailSettings(BaseModel):

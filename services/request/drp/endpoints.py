@@ -42,6 +42,7 @@ class Network:
     business: str
     tenant: str
     rate: RateLimitItem
+    most_waiting: int
 
 
 class DrpRoute(APIRoute):
@@ -78,7 +79,9 @@ def install_drp(app: FastAPI, settings: DrpSettings) -> None:
         rate = parse(settings.rate)
     except ValueError as exc:
         raise BadInput("LACUNA_DRP_RATE is written as 600/hour.") from exc
-    app.state.drp = Network(read_registry(settings.agents), settings.business, settings.tenant, rate)
+    app.state.drp = Network(
+        read_registry(settings.agents), settings.business, settings.tenant, rate, settings.most_waiting
+    )
     app.include_router(router)
 
 
@@ -146,7 +149,8 @@ def _exercise(request: Request, agent: Agent, raw: bytes) -> Response:
     network = _network(request)
     message = open_message(raw, agent)
     expires = check_claims(message, agent, network.business, utc_now())
-    return _answer(service.exercise(_context(request), network.tenant, agent, message, expires))
+    context = _context(request)
+    return _answer(service.exercise(context, network.tenant, agent, message, expires, network.most_waiting))
 
 
 def _revoke(request: Request, agent: Agent, request_id: str, raw: bytes) -> Response:

@@ -32,7 +32,8 @@ from shared.db.models.tickets import Ticket
 from shared.db.repositories import audit_log, tickets
 from shared.db.session import transaction
 from shared.domain.accounts import SYSTEM_ACTOR
-from shared.errors import BadInput, Conflict, Forbidden, LacunaError, Unauthorized
+from shared.domain.ticket_lifecycle import UNDECIDED
+from shared.errors import BadInput, Conflict, Forbidden, LacunaError, NotReady, Unauthorized
 
 SOURCE: Final = "drp"
 DELETION: Final = "deletion"
@@ -104,11 +105,13 @@ def agent_of_token(context: AppContext, tenant: str, agents: Mapping[str, Agent]
     return agent
 
 
-def exercise(context: AppContext, tenant: str, agent: Agent, message: Message, expires: datetime) -> Status:
+def exercise(
+    context: AppContext, tenant: str, agent: Agent, message: Message, expires: datetime, most_waiting: int = 1000
+) -> Status:
     """File the request as a ticket. The same agent-request-id, or the same message, files none again.
 
     Raises BadInput for a right that is not deletion, another law, a person without a name, or a callback that cannot
-    be called.
+    be called; NotReady where `most_waiting` requests of the agent wait.
     """
     reference = message.text("agent-request-id")
     if (known := _known(context, tenant, agent, message, reference)) is not None:
@@ -139,6 +142,7 @@ def exercise(context: AppContext, tenant: str, agent: Agent, message: Message, e
         _lock(session, tenant, agent)
         if (row := _find(session, tenant, agent, reference)) is not None:
             return _status(session, row)  # sent twice at once
+        _require_room(session, tenant, agent, most_waiting)
         _take_once(session, tenant, message, expires)
         (filed,) = intake.insert_tickets(session, context, principal, [prepared])
         session.flush()
@@ -249,6 +253,14 @@ def _take_once(session: Session, tenant: str, message: Message, expires: datetim
     taken = insert(DrpMessage).values(tenant_id=tenant, message_sha256=message.digest, expires_at=expires)
     if session.scalar(taken.on_conflict_do_nothing().returning(DrpMessage.message_sha256)) is None:
         raise Forbidden("This message was sent before.")
+
+
+def _require_room(session: Session, tenant: str, agent: Agent, most: int) -> None:
+    """Raise NotReady where so many requests of the agent wait for a decision."""
+    waiting = select(func.count()).select_from(DrpRequest).join(Ticket, Ticket.id == DrpRequest.ticket_id)
+    of_agent = DrpRequest.tenant_id == tenant, DrpRequest.agent_id == agent.id
+    if (session.scalar(waiting.where(*of_agent, Ticket.state.in_((*UNDECIDED, "duplicate")))) or 0) >= most:
+        raise NotReady(f"{most} requests of this agent wait for a decision; send no more.", retry_after_s=3600)
 
 
 def _lock(session: Session, tenant: str, agent: Agent) -> None:

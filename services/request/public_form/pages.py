@@ -42,7 +42,7 @@ from shared.core.validation import summarize_validation_errors
 from shared.db.repositories.models import model_in_use
 from shared.db.session import transaction
 from shared.domain.regimes import REGIMES
-from shared.errors import BadInput, HttpError, LacunaError, NotReady, TooManyRequests
+from shared.errors import BadInput, HttpError, LacunaError, NotReady, RequestTimeout, TooManyRequests
 
 logger = logging.getLogger(__name__)
 FOLDER: Final = Path(__file__).parent
@@ -50,7 +50,8 @@ NAME_ROWS, FACT_ROWS, MOST_PHOTOS = 3, 5, 3
 MOST_FIELDS: Final = 60
 BODY: Final = BodyBound(26 * MB, members=None)  # three photographs of 8 MB and what is typed
 STEP_S = 1.0  # seconds; filing takes a fifth of it, for a duplicate 40 ms less
-AT_ONCE: Final = 4  # requests with photographs that are being read
+AT_ONCE: Final = 3  # requests with photographs that are being read: they leave room for the officers' bodies
+BODY_S: Final = 60.0  # in which the body of one has to arrive
 TOO_MANY: Final = "Too many form requests: try again later."
 CSS: Final = "text/css; charset=utf-8"
 HEADERS: Final = {
@@ -178,11 +179,24 @@ async def file_request(token: str, request: Request) -> Response:
     context = await run_in_threadpool(_context, request)
     number = links.form_of(context.keys, token)
     await run_in_threadpool(service.require_proved, context, number)
-    async with _place(request), request.form(max_files=MOST_PHOTOS + 1, max_fields=MOST_FIELDS) as fields:
-        began = time.monotonic()
-        answer = await run_in_threadpool(_file, request, context, token, fields)
+    async with _place(request):
+        fields = await _read_form(request)
+        try:
+            began = time.monotonic()
+            answer = await run_in_threadpool(_file, request, context, token, fields)
+        finally:
+            await fields.close()
     await asyncio.sleep(_left_of_step(time.monotonic() - began))
     return answer
+
+
+async def _read_form(request: Request) -> FormData:
+    """The form that was sent; raises RequestTimeout where it takes too long to arrive."""
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await request.form(max_files=MOST_PHOTOS + 1, max_fields=MOST_FIELDS)
+    except TimeoutError as exc:
+        raise RequestTimeout("The body took too long to arrive.") from exc
 
 
 def _left_of_step(taken_s: float) -> float:

@@ -202,6 +202,8 @@ def drop_jobs(settings: Settings, context: AppContext) -> list[Job]:
     people, tenant = settings.drop.people, settings.drop.tenant
     if not settings.drop.url:
         return [Job("drop lists", DropListRunner(context, people, tenant).run_all)]
+    if not settings.drop.url.startswith(("https://", "http://127.0.0.1:")) or not settings.drop.key:
+        raise BadInput("LACUNA_DROP_URL has to be an https address, and LACUNA_DROP_KEY the key for it.")
     client = PlatformClient(settings.drop.url, settings.drop.key)
     platform = DropPlatform(context, client, people, tenant, timedelta(days=settings.drop.every_days))
     return [

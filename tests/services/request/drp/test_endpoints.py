@@ -5,9 +5,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -194,6 +195,16 @@ def test_tokens_are_stored_as_digests_and_logs_have_neither_names_nor_tokens(
     for secret in (agent.token, "Mara", "mara@"):
         assert not any(secret in row for row in stored)
         assert not any(secret in record.getMessage() for record in caplog.records)
+
+
+def test_agent_whose_requests_nobody_decides_sends_no_more(agent: TestAgent, people: People, decide: Decide) -> None:
+    network = cast(FastAPI, agent.client.app).state.drp
+    cast(FastAPI, agent.client.app).state.drp = replace(network, most_waiting=1)
+    assert agent.send().status_code == 200
+    full = agent.send(name="Ida Borg")
+    assert (full.status_code, "fatal" in full.json(), full.headers["retry-after"]) == (503, False, "3600")
+    decide(tickets(people)[0]["id"], "reject", {"code": "no_match", "note": "x"})
+    assert agent.send(name="Ida Borg").status_code == 200
 
 
 def test_large_bodies_are_refused(agent: TestAgent) -> None:

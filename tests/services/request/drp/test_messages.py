@@ -31,6 +31,15 @@ def test_message_of_rfc_8032_is_opened() -> None:
         open_message(base64.b64encode(signature + bytes.fromhex("af83")), agent)
 
 
+def test_message_is_the_one_that_libsodium_writes() -> None:
+    """By PyNaCl 1.6.2, `SigningKey(bytes(range(32))).sign(b'{"a": "b"}')` in base64."""
+    by_libsodium = (
+        b"TUivMNZyMytf/AMXVHbRvMFiAXa9kXuuaxzYXD5JVNO9gMU4AJcQsgXwmzshnNRzErnQyaC2aqa6gyzAzeumC3siYSI6ICJiIn0="
+    )
+    assert signed(KEY, {"a": "b"}) == by_libsodium
+    assert open_message(by_libsodium, AGENT).members == {"a": "b"}
+
+
 def test_message_is_read_with_line_breaks_in_its_base64() -> None:
     raw = signed(KEY, {"a": "b"})
     assert open_message(raw[:40] + b"\r\n" + raw[40:], AGENT).members == {"a": "b"}
