@@ -11,7 +11,7 @@ INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get gl
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-real up test test-slow test-all check lint schema deploy-check hashes advisories demo-model real-lm smol-vlm bench-model bench-forgetting bench-attacks bench-choose bench-cost \
-	bench-paper bench-real bench-many bench-idle bench-tickets bench-gateway bench-serving bench-hostile soak chaos fuzz clean
+	bench-paper bench-real bench-many bench-idle bench-tickets bench-gateway bench-serving bench-hostile bench-llama bench-side-channel soak chaos fuzz clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -130,6 +130,12 @@ bench-hostile: $(STAMP) ## What a flood without a key and hostile pictures and f
 
 bench-gateway: $(STAMP) ## What a reader and its gateway cost in front of another server (two minutes)
 	$(BIN)/python -m benchmarks.gateway --model $(MODEL) --json build/gateway.json
+
+bench-llama: real-lm ## What the gateway costs in front of llama.cpp's server, eight clients (builds the server at first)
+	$(BIN)/python -m benchmarks.gateway_llama --json build/gateway_llama.json
+
+bench-side-channel: $(STAMP) ## Can a client tell a forgotten person from a stranger by form and time (some minutes)
+	$(BIN)/python -m benchmarks.side_channel --json build/side_channel.json
 
 bench-tickets: $(STAMP) ## Tickets a second, and how long one takes (one minute)
 	$(BIN)/python -m benchmarks.tickets_load --json build/tickets_load.json
