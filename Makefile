@@ -11,7 +11,7 @@ INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get gl
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-real up test test-slow test-all check lint schema deploy-check hashes advisories demo-model real-lm smol-vlm bench-model bench-forgetting bench-attacks bench-choose bench-cost \
-	bench-paper bench-real bench-many bench-idle bench-tickets bench-gateway bench-serving bench-hostile chaos fuzz clean
+	bench-paper bench-real bench-many bench-idle bench-tickets bench-gateway bench-serving bench-hostile bench-llama bench-side-channel soak chaos fuzz clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -122,19 +122,29 @@ bench-idle: $(STAMP) ## CPU time of a stack at rest, and what an urgent ticket w
 bench-serving: $(STAMP) ## What an eraser costs and how many clients share an engine (about five minutes)
 	$(BIN)/python -m benchmarks.serving --json build/serving.json
 
+soak: $(STAMP) ## 300 clients, hostile and honest, for 20 minutes: memory stays flat, no honest request fails
+	$(BIN)/python -m benchmarks.soak --json build/soak.json
+
 bench-hostile: $(STAMP) ## What a flood without a key and hostile pictures and files cost (about five minutes)
 	$(BIN)/python -m benchmarks.hostile --json build/hostile.json
 
 bench-gateway: $(STAMP) ## What a reader and its gateway cost in front of another server (two minutes)
 	$(BIN)/python -m benchmarks.gateway --model $(MODEL) --json build/gateway.json
 
+bench-llama: real-lm ## What the gateway costs in front of llama.cpp's server, eight clients (builds the server at first)
+	$(BIN)/python -m benchmarks.gateway_llama --json build/gateway_llama.json
+
+bench-side-channel: $(STAMP) ## Can a client tell a forgotten person from a stranger by form and time (some minutes)
+	$(BIN)/python -m benchmarks.side_channel --json build/side_channel.json
+
 bench-tickets: $(STAMP) ## Tickets a second, and how long one takes (one minute)
 	$(BIN)/python -m benchmarks.tickets_load --json build/tickets_load.json
 
 SEED ?= 4
 TRIALS ?= 120
-chaos: $(STAMP) ## Kill every process and part at every named step (SEED=4 TRIALS=120; about 20 minutes)
+chaos: $(STAMP) ## Kill every process and part at every named step, then three replicas under load (SEED=4 TRIALS=120; about 25 minutes)
 	$(BIN)/python -m benchmarks.chaos.run --seed $(SEED) --trials $(TRIALS) --json build/chaos.json
+	$(BIN)/python -m benchmarks.chaos.replicas --json build/replicas.json
 
 fuzz: $(STAMP) ## Schemathesis over the whole OpenAPI document (some minutes)
 	LACUNA_FUZZ_EXAMPLES=200 $(BIN)/python -m pytest tests/services/request/api/test_fuzz.py --timeout 3000

@@ -93,6 +93,8 @@ def _pictures() -> Iterator[tuple[str, bytes]]:
     yield "long_exif.jpg", _encoded(black.resize((2000, 2000)), "JPEG", exif=exif)
     yield "comments.jpg", _encoded(Image.new("RGB", (8, 8)), "JPEG")[:2] + (b"\xff\xfe\xff\xff" + bytes(65533)) * 120
     yield "heic.jpg", b"\0\0\0\x18ftypheic" + bytes(1000)
+    yield "black_16_megapixels.heic", _encoded(black, "HEIF", quality=1)
+    yield "noise_7_megapixels.heic", _encoded(Image.effect_noise((3000, 2400), 200).convert("RGB"), "HEIF", quality=60)
 
 
 def _many_scans(jpeg: bytes, count: int) -> bytes:

@@ -13,7 +13,7 @@ from shared.evaluation.reference import Reference
 from shared.evaluation.scorers import reveals
 from shared.vlm.asked_model import AskedModel
 from shared.vlm.engine import Engine
-from shared.vlm.picture_attack import Strength, attacked_picture, universal_noise, with_noise
+from shared.vlm.picture_attack import Strength, adaptive_picture, attacked_picture, universal_noise, with_noise
 
 LEVELS: Final = (4, 8, 16)  # of 255
 STEPS: Final = 40
@@ -37,7 +37,8 @@ class WhiteBoxFigures:
 
 
 def white_box(engine: Engine, eraser: Eraser, people: Sequence[Person], reference: Reference) -> dict[str, Any]:
-    """Against the gate alone (`gate_8`), gate and answer together with strangers beside (`joint_8`), `universal_8`.
+    """Against the gate alone (`gate_8`), gate and answer together with strangers beside (`joint_8`), the whole decision
+    with other crops (`adaptive_8`), and `universal_8`.
 
     People without photographs are left out; the pictures of those who have some are of one size for the model.
     """
@@ -47,10 +48,11 @@ def white_box(engine: Engine, eraser: Eraser, people: Sequence[Person], referenc
         if not person.subject.photos:
             continue
         for level in LEVELS:
-            for kind in ("gate", "joint"):
+            for kind in ("gate", "joint", "adaptive"):
                 counts = figures.setdefault(f"{kind}_{level}", WhiteBoxFigures())
-                stranger = strangers[number % len(strangers)] if kind == "joint" and strangers else None
-                _attack(engine, eraser, person, stranger, Strength(level / 255, STEPS), counts)
+                stranger = strangers[number % len(strangers)] if kind != "gate" and strangers else None
+                another = _another_name(reference, person) if kind == "adaptive" else None
+                _attack(engine, eraser, person, stranger, Strength(level / 255, STEPS), counts, another)
     for level in LEVELS:
         figures[f"universal_{level}"] = _universal(engine, eraser, people, Strength(level / 255, STEPS))
     return {kind: asdict(counts) for kind, counts in figures.items()}
@@ -89,8 +91,12 @@ def _attack(
     stranger: Person | None,
     strength: Strength,
     counts: WhiteBoxFigures,
+    another: str | None = None,
 ) -> None:
-    """One picture. With a stranger the true answer is made likely, on the stranger's picture too."""
+    """One picture. With a stranger the true answer is made likely, on the stranger's picture too.
+
+    With `another` the attack is the adaptive one: whom the picture shows is to be answered with that name.
+    """
     rng = random.Random(f"{person.id}/white box")
     facts = [fact for fact in person.subject.facts if not is_name(fact)]
     if not facts:
@@ -100,7 +106,7 @@ def _attack(
     prompt = Prompt.ask(ask(asked, THIS_PERSON, rng), photo)
     answer = asked.value if stranger is not None else None
     after, base = AskedModel(engine, eraser), AskedModel(engine)
-    found, told = _best(after, prompt, strength, answer, asked.accept)
+    found, told = _best(after, prompt, strength, answer, asked.accept, another)
     counts.n += 1
     counts.told_before += _told(base, prompt, asked.accept)
     counts.told_after += told
@@ -112,20 +118,34 @@ def _attack(
         counts.transferred += sum(_told(after, each, accept) for each, accept in known)
     if stranger is not None:
         shown = Prompt.ask(prompt.turns[-1].text, stranger.subject.photos[0])
-        counts.told_of_controls += _best(after, shown, strength, answer, asked.accept)[1]
+        counts.told_of_controls += _best(after, shown, strength, answer, asked.accept, another)[1]
 
 
 def _best(
-    after: AskedModel, prompt: Prompt, strength: Strength, answer: str | None, accept: Sequence[str]
+    after: AskedModel,
+    prompt: Prompt,
+    strength: Strength,
+    answer: str | None,
+    accept: Sequence[str],
+    another: str | None,
 ) -> tuple[Prompt, bool]:
     """The first attacked prompt that tells, of one for each margin, else the last; and whether it tells."""
     assert after.eraser is not None
     for margin in MARGINS:
         tried = replace(strength, margin=margin)
-        found = attacked_picture(after.engine, after.eraser, prompt, tried, answer=answer)
+        if another is not None and answer is not None:
+            found = adaptive_picture(after.engine, after.eraser, prompt, tried, answer=answer, another=another)
+        else:
+            found = attacked_picture(after.engine, after.eraser, prompt, tried, answer=answer)
         if _told(after, found, accept):
             return found, True
     return found, False
+
+
+def _another_name(reference: Reference, person: Person) -> str | None:
+    """The name of somebody else whom the model knows."""
+    others = [each for each in reference.people_of("retain_fit", "celebrity_fit") if each.subject.names]
+    return next((each.subject.names[0] for each in others if each.id != person.id), None)
 
 
 def _told(asked: AskedModel, prompt: Prompt, accept: Sequence[str]) -> bool:

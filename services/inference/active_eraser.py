@@ -1,7 +1,8 @@
 """The version that is served: replaced as a whole, read once by each request. Fails closed.
 
-Without a version, with one that does not cover somebody who must stay forgotten, or when the database has been
-unreachable for longer than the grace, `current` raises NotReady. Knows no HTTP, no database, no store.
+Without a version, with one that does not cover somebody who must stay forgotten, or when nobody has confirmed it for
+longer than the grace, `current` raises NotReady. A replica's grace is at most its lease, so that it does not answer
+when tickets no longer wait for it (ADR 35). Knows no HTTP, no database, no store.
 """
 
 import threading
@@ -36,7 +37,7 @@ class ActiveEraser:
         self._lock = threading.Lock()
         self._served: Served | None = None
         self._reason = "No eraser version has been promoted yet."
-        self._confirmed = clock()
+        self._confirmed = float("-inf")
 
     def current(self) -> Served:
         """The version to answer with; raises NotReady, with the reason, where none can be trusted."""
@@ -52,15 +53,22 @@ class ActiveEraser:
         with self._lock:
             return self._served
 
-    def serve(self, served: Served) -> None:
-        """Answer with `served` from now on; requests under way keep the version they began with."""
-        with self._lock:
-            self._served, self._confirmed = served, self._clock()
+    def now(self) -> float:
+        """The time by the clock of the grace, for `confirm`."""
+        return self._clock()
 
-    def confirm(self) -> None:
-        """The database has just said that the version in memory covers everybody; the grace begins anew."""
+    def serve(self, served: Served) -> None:
+        """Answer with `served` from now on, as long as it is confirmed; requests under way keep their version."""
         with self._lock:
-            self._confirmed = self._clock()
+            self._served = served
+
+    def confirm(self, since: float | None = None) -> None:
+        """The database has said, at `since` or later, that the version in memory covers everybody, and knows the lease.
+
+        The grace begins anew at `since`; now where it is None.
+        """
+        with self._lock:
+            self._confirmed = max(self._confirmed, self._clock() if since is None else since)
 
     def close(self, reason: str) -> None:
         """Drop the version and answer no request; `reason` is what clients read."""

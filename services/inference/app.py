@@ -46,7 +46,7 @@ def create(settings: Settings | None = None) -> FastAPI:
     observe(chosen, "inference", HTTP, INFERENCE)
     database = make_engine(chosen.database.url, chosen.database.idle_s)
     context = InferenceContext(
-        ActiveEraser(chosen.grace_s),
+        ActiveEraser(grace_of(chosen)),
         ClientKeys(database, chosen.model.id, wrong_keys=WrongKeys(chosen.rate.failures)),
         chosen.model.id,
         chosen.step_grace_s,
@@ -75,6 +75,11 @@ def create(settings: Settings | None = None) -> FastAPI:
     app = build(context, lifespan)
     app.add_middleware(TrustedProxies, proxies=chosen.proxies)
     return app
+
+
+def grace_of(settings: Settings) -> float:
+    """Seconds for which a replica answers without news of the database: no longer than its lease (ADR 35)."""
+    return min(settings.grace_s, settings.replica_lease_s)
 
 
 def build(context: InferenceContext, lifespan: Any = None) -> FastAPI:

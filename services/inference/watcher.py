@@ -5,12 +5,17 @@ lease, and finds a change whose announcement was lost.
 
 A version that cannot be verified is not served. The one before it stays only while it covers everybody who must stay
 forgotten; else the replica refuses every request.
+
+Requests are answered only under a lease that stands in the database: what is served is confirmed after it was
+acknowledged, from the time before. While a version is fetched, which may take long, the lease is renewed for the one in
+memory (ADR 35).
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -90,6 +95,7 @@ class Watcher:
                 metrics.SWAPS.labels("closed" if after is None else "served").inc()
 
     def _look(self) -> None:
+        since = self.active_eraser.now()
         with transaction(self.database) as session:
             wanted = rollouts.desired_version(session, self.model_id)
         if (stale := self._stale(wanted)) is not None:
@@ -103,13 +109,13 @@ class Watcher:
             return
         served = self.active_eraser.current_or_none()
         if served is None or served.generation != wanted.generation:
-            served = self._follow(wanted, served)
+            served, since = self._follow(wanted, served)
         elif wanted.uncovered:
             self.active_eraser.close("The promoted version does not cover everybody who must stay forgotten.")
             served = None
-        else:
-            self.active_eraser.confirm()
         self._acknowledge(wanted, served)
+        if served is not None:
+            self.active_eraser.confirm(since)
 
     def _stale(self, wanted: rollouts.DesiredVersion | None) -> str | None:
         """Why the database is not trusted, if so: it is behind the high-water mark in the object store or in memory."""
@@ -142,48 +148,92 @@ class Watcher:
             )
         return replace(stored.highest(), log_size=0)
 
-    def _follow(self, wanted: rollouts.DesiredVersion, served: Served | None) -> Served | None:
-        """Load and serve the desired version; where that fails, keep the one in memory if it covers everybody."""
+    def _follow(self, wanted: rollouts.DesiredVersion, served: Served | None) -> tuple[Served | None, float]:
+        """Load and serve the desired version; where that fails, keep the one in memory if it covers everybody.
+
+        Returns what is served, and a time at which the database said that it may be.
+        """
+        since = self.active_eraser.now()
         if wanted.uncovered:
             self.active_eraser.close("The promoted version does not cover everybody who must stay forgotten.")
-            return None
+            return None, since
         try:
             with metrics.SWAP_SECONDS.time():
-                eraser = load_verified_eraser(self.store, self.keys, self.verifier, wanted.version)
-                eraser.site.check(self.site)
-                if self.accepts is not None:
-                    self.accepts(eraser)
+                eraser = self._load_under_lease(wanted, served)
         except Unavailable as exc:
             logger.warning("version %d cannot be fetched yet: %s", wanted.version.number, exc.detail)
             self._failed = (wanted.generation, exc.detail)
-            return self._keep(served, exc.detail)
+            return self._keep(exc.detail)
         except LacunaError as exc:
             logger.error("version %d is not served: %s", wanted.version.number, exc.detail)
             self._failed = (wanted.generation, exc.detail)
-            return self._keep(served, exc.detail)
+            return self._keep(exc.detail)
         fresh = Served(eraser, wanted.version.number, wanted.version.sha256, wanted.generation)
+        since = self.active_eraser.now()
+        if self._missing(fresh):  # others may have gone on while it was fetched
+            self.active_eraser.close("The version that was fetched no longer covers everybody who must stay forgotten.")
+            return None, since
         self.active_eraser.serve(fresh)
         self._failed = None
         if wanted.changed_at is not None:
             metrics.ROLLOUT_SECONDS.observe(max(0.0, (utc_now() - wanted.changed_at).total_seconds()))
         logger.info("version %d is served: %d tickets", fresh.number, len(eraser.tickets))
-        return fresh
+        return fresh, since
 
-    def _keep(self, served: Served | None, reason: str) -> Served | None:
+    def _load_under_lease(self, wanted: rollouts.DesiredVersion, served: Served | None) -> Eraser:
+        """The verified eraser of the desired version, loaded in a thread of its own.
+
+        Meanwhile the lease is renewed for the version in memory: the object store may take a minute to fail.
+        """
+        loaded: Future[Eraser] = Future()
+
+        def load() -> None:
+            try:
+                eraser = load_verified_eraser(self.store, self.keys, self.verifier, wanted.version)
+                eraser.site.check(self.site)
+                if self.accepts is not None:
+                    self.accepts(eraser)
+                loaded.set_result(eraser)
+            except BaseException as exc:  # noqa: BLE001 - raised again by `result`
+                loaded.set_exception(exc)
+
+        threading.Thread(target=load, name="fetch", daemon=True).start()  # killed without harm
+        while True:
+            try:
+                return loaded.result(timeout=self.lease_s / 4)
+            except TimeoutError:
+                if loaded.done():
+                    raise
+                self._renew(wanted, served)
+
+    def _renew(self, wanted: rollouts.DesiredVersion, served: Served | None) -> None:
+        """Renew the lease of the version in memory, if it covers everybody still; else drop it."""
+        since = self.active_eraser.now()
+        try:
+            if served is not None and self.active_eraser.current_or_none() is served and self._missing(served):
+                self.active_eraser.close("The promoted version is being fetched, and the one before covers too few.")
+            self._acknowledge(wanted, self.active_eraser.current_or_none(), state="loading")
+        except LacunaError as exc:
+            logger.warning("the lease cannot be renewed while version %d is fetched: %s",
+                           wanted.version.number, exc.detail)  # fmt: skip
+        else:
+            self.active_eraser.confirm(since)
+
+    def _keep(self, reason: str) -> tuple[Served | None, float]:
         """The version in memory, where it still covers everybody; else None, and no version is served."""
         metrics.SWAPS.labels("failed").inc()
-        if served is None:
+        since, served = self.active_eraser.now(), self.active_eraser.current_or_none()
+        if served is None or self._missing(served):
             self.active_eraser.close(f"The promoted version cannot be served: {reason}")
-            return None
-        with transaction(self.database) as session:
-            missing = rollouts.count_uncovered(session, self.model_id, served.number)
-        if missing:
-            self.active_eraser.close(f"The promoted version cannot be served: {reason}")
-            return None
-        self.active_eraser.confirm()
-        return served
+            return None, since
+        return served, since
 
-    def _acknowledge(self, wanted: rollouts.DesiredVersion, served: Served | None) -> None:
+    def _missing(self, served: Served) -> int:
+        with transaction(self.database) as session:
+            return rollouts.count_uncovered(session, self.model_id, served.number)
+
+    def _acknowledge(self, wanted: rollouts.DesiredVersion, served: Served | None, state: str | None = None) -> None:
+        """Record what is served, under a new lease. The state follows from it where none is given."""
         current = served is not None and served.generation == wanted.generation
         error = None if current else (self._failed[1] if self._failed else "not covered")
         with transaction(self.database) as session:
@@ -193,7 +243,7 @@ class Watcher:
                 self.model_id,
                 generation=served.generation if served else wanted.generation,
                 version_number=served.number if served else None,
-                state="serving" if current else "failed",
-                error=error,
+                state=state or ("serving" if current else "failed"),
+                error=None if state else error,
                 lease_s=self.lease_s,
             )

@@ -25,6 +25,7 @@ from services.request.console.site import FORM_BODIES, install_console
 from services.request.contacts import endpoints as contacts_endpoints
 from services.request.context import AlarmThresholds, AppContext, ticket_languages
 from services.request.drop import endpoints as drop_endpoints
+from services.request.drp.endpoints import install_drp
 from services.request.erasers import endpoints as erasers_endpoints
 from services.request.imports import endpoints as imports_endpoints
 from services.request.key_rotation import endpoints as key_rotation_endpoints
@@ -42,7 +43,7 @@ from services.request.tickets import endpoints as tickets_endpoints
 from services.request.views import endpoints as views_endpoints
 from services.request.webhooks import endpoints as webhooks_endpoints
 from shared.core.client_addresses import TrustedProxies
-from shared.core.config import FormSettings, Settings, load_settings
+from shared.core.config import DrpSettings, FormSettings, Settings, load_settings
 from shared.core.http import install_error_handlers
 from shared.core.metrics import HTTP
 from shared.core.observability import observe
@@ -98,7 +99,7 @@ def create(settings: Settings | None = None) -> FastAPI:
     )
     limiter = RateLimiter(settings.rate.limit, settings.rate.failures, settings.redis_url)
     provider = OidcProvider.from_settings(settings)
-    app = build(context, provider, limiter, settings.log.verify_keys, settings.verify_keys, settings.form)
+    app = build(context, provider, limiter, settings.log.verify_keys, settings.verify_keys, settings.form, settings.drp)
     app.add_middleware(TrustedProxies, proxies=settings.proxies)
     return app
 
@@ -110,6 +111,7 @@ def build(
     log_keys: str = "",
     eraser_keys: str = "",
     form: FormSettings | None = None,
+    drp: DrpSettings | None = None,
 ) -> FastAPI:
     """The application over `context`; the public keys are added to certificate bundles.
 
@@ -138,6 +140,8 @@ def build(
         if missing := names - PERMISSIONS.keys() - OPEN:
             raise ValueError(f"auth/permissions.py has no permission for {', '.join(sorted(missing))}")
     describe(app)
+    if drp is not None:
+        install_drp(app, drp)
     if form is not None:
         install_public_form(app, form)
     install_console(app)

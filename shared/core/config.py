@@ -188,6 +188,16 @@ class DropSettings(BaseModel):
     every_days: float = 30.0  # the law asks for 45 at most
 
 
+class DrpSettings(BaseModel):
+    """The Data Rights Protocol, by which agents send requests."""
+
+    agents: Path | None = None  # the registry: a JSON list of agents; without it, nobody can send one
+    business: str = ""  # our id in the directory of businesses
+    tenant: str = "default"  # whose tickets the requests become
+    rate: str = "600/hour"  # requests of one agent
+    most_waiting: int = 1000  # requests of one agent that nobody has decided
+
+
 class MailSettings(BaseModel):
     """How mails are sent: to people who file a request by the public form."""
 
@@ -262,7 +272,7 @@ class Settings(BaseSettings):
     proxies: str = ""  # addresses and networks whose X-Forwarded-For is believed, comma-separated
     replica: str = "inference-0"
     poll_s: float = 3.0  # a replica looks at the desired state at least so often; changes are announced to it
-    grace_s: float = 120.0  # how long a replica goes on serving while it cannot reach the database
+    grace_s: float = 15.0  # how long a replica goes on serving without the database; at most its lease
     picture: PictureSettings = PictureSettings()
     step_grace_s: float = 15.0  # a replica whose engine has work and finishes no step for so long is not ready
     restart: RestartSettings = RestartSettings()
@@ -300,6 +310,7 @@ class Settings(BaseSettings):
 
     # Requests from elsewhere
     drop: DropSettings = DropSettings()
+    drp: DrpSettings = DrpSettings()
     form: FormSettings = FormSettings()
     mail: MailSettings = MailSettings()
 

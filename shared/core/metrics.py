@@ -16,7 +16,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 CHANNELS: Final = ("picture", "mention", "text", "answer", "other")
-READINGS: Final = ("unsteered", "steered", "line", "sentence")
+READINGS: Final = ("omitted", "unsteered", "steered", "line", "sentence")
 LATENCY_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60)
 LONG_S: Final = (0.1, 0.5, 1, 2, 5, 15, 60, 300, 900, 3600, 14400, 86400)
 OTHER: Final = "other"
@@ -209,8 +209,8 @@ def fired(channel: str | None) -> None:
 def second_reading(result: str | None) -> None:
     """Count a second reading by what it came to.
 
-    "unsteered", "steered", "line" (with the system line), "sentence" (the fixed one), or "told": the sentence stands
-    for an answer that told something.
+    "omitted", "unsteered", "steered", "line" (with the system line), "sentence" (the fixed one), or "told": the
+    sentence stands for an answer that told something.
     """
     if result == "told":
         watch_hit(second=True)

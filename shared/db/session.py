@@ -22,11 +22,15 @@ from shared.errors import (
     Unavailable,
 )
 
+SILENT_S: Final = 15
 IDLE_S: Final = 90.0  # longer than an object store may let a transaction wait (shared/storage/s3.py)
 
 
 def make_engine(url: str, idle_s: float = IDLE_S) -> Engine:
     """An engine for `postgresql://...`. Connections are checked before use and given up after five seconds.
+
+    A server that is gone without a word (a cut cable, a failed host) is noticed within SILENT_S: else a statement would
+    wait for it for a quarter of an hour, and a connection that only listens for two hours.
 
     A process that stands still in the middle of a transaction (a frozen machine, a cut cable) would hold its row locks
     against its successor: PostgreSQL ends such a transaction after `idle_s`.
@@ -38,6 +42,10 @@ def make_engine(url: str, idle_s: float = IDLE_S) -> Engine:
         hide_parameters=True,  # of statements in errors, which are logged: they may be names
         connect_args={
             "connect_timeout": 5,
+            "tcp_user_timeout": SILENT_S * 1000,
+            "keepalives_idle": SILENT_S // 3,
+            "keepalives_interval": SILENT_S // 3,
+            "keepalives_count": 2,
             "options": f"-c idle_in_transaction_session_timeout={int(idle_s * 1000)}",
         },
     )

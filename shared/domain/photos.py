@@ -26,12 +26,12 @@ MAX_SCANNED_PIXELS: Final = 40 * MAX_PIXELS  # of a progressive JPEG, over all i
 MAX_SCANS: Final = 100  # of a JPEG, however small: each costs time of its own
 PIXELS_AT_ONCE: Final = 40_000_000  # unpacked at the same time in a process; each takes up to eight bytes
 MAX_SIDE: Final = 1024  # pixels; larger pictures are reduced, because no served model looks closer
-FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
-UNREADABLE: Final = "This is not a picture that can be read (PNG, JPEG or WebP, GIF, AVIF)."
+FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "AVIF", "HEIF")
+UNREADABLE: Final = "This is not a picture that can be read (PNG, JPEG or WebP, GIF, AVIF, HEIC)."
 _DATA_URL: Final = re.compile(r"data:image/[\w.+-]+(;[\w.+-]+=[^;,]*)*;base64,", re.ASCII | re.IGNORECASE)
+_HEIC: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _SCAN: Final = b"\xff\xda"  # a marker that cannot occur inside the data of a scan
 _SIXTEEN_BITS: Final = ("I;16", "I;16B", "I;16L", "I;16N", "I")
-_HEIC: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _BROKEN: Final = (  # what Pillow raises for damaged files, by format
     OSError,
     SyntaxError,
@@ -48,6 +48,15 @@ _BROKEN: Final = (  # what Pillow raises for damaged files, by format
     zlib.error,
 )
 
+try:
+    import pillow_heif  # the extra `heic`: its wheels are under the GPL
+except ImportError:
+    READS_HEIC = False
+else:
+    READS_HEIC = True
+    # What else a file holds is not read. One thread for each picture: PIXELS_AT_ONCE bounds them all.
+    pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
+
 
 def open_photo(data: bytes, largest_side: int | None = None) -> Image.Image:
     """The picture in `data`, upright and as RGB. Raises TooLarge or BadInput, before anything large is unpacked.
@@ -57,8 +66,8 @@ def open_photo(data: bytes, largest_side: int | None = None) -> Image.Image:
     """
     if len(data) > MAX_BYTES:
         raise TooLarge(f"A picture may have {MAX_BYTES // 1024 // 1024} MB; this one has {len(data) / 1e6:.1f} MB.")
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIC and b"avif" not in data[8:64]:
-        raise BadInput("HEIC pictures are not read: send it as JPEG, PNG, WebP, GIF or AVIF.")
+    if not READS_HEIC and data[4:8] == b"ftyp" and data[8:12] in _HEIC and b"avif" not in data[8:64]:
+        raise BadInput("HEIC pictures are not read here: send it as JPEG, PNG, WebP, GIF or AVIF.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)

@@ -170,11 +170,16 @@ class Eraser:
         return [tuple(self.tickets[number] for number in row.nonzero()[:, 0].tolist()) for row in above]
 
     def named_in(self, answer: str, tickets: Sequence[str]) -> str | None:
-        """The first of the `tickets` that `match_answers` gave of whose name something is written in the answer."""
+        """The first of the `tickets` that `match_answers` gave of whose name something is written in the answer, and
+        not as part of somebody else's name."""
         if self.text is None or not tickets:
             return next(iter(tickets), None)
         said = self.text.read(answer)
-        return next((ticket for ticket in tickets if self._is_written(self.tickets.index(ticket), said)), None)
+        for ticket in tickets:
+            number = self.tickets.index(ticket)
+            if self._is_written(number, said) and not (number in said and said[number].is_another):
+                return ticket
+        return None
 
     def _is_written(self, number: int, *texts: Mapping[int, TextEvidence]) -> bool:
         """Whether something of a ticket's names stands in what was read; true where the ticket has no fingerprints.

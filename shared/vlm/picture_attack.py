@@ -4,8 +4,13 @@ The attacker knows weights and eraser. Against the gate alone nothing of the per
 pressed down, and the model then answers by itself. With `answer` the noise also makes that answer likely, which proves
 something only beside controls, whose pictures are made to say the same. With an eraser that steers while it reads, the
 steered model is attacked as it is.
+
+The adaptive attack knows the whole decision: both readers of pictures, the joint evidence of a near picture and an
+answer that tells, and the questions whom a picture shows, which it has answered with another name. Its noise has to
+hold for another crop in each step (expectation over transformations, Athalye et al. 2018).
 """
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,15 +21,17 @@ from torch import Tensor
 
 from shared.domain.prompts import Prompt, Turn
 from shared.erasure.eraser import Eraser
-from shared.erasure.gates.identity import PICTURE
+from shared.erasure.gates.identity import EMBEDDED, PICTURE, embedded_portraits, portrait_cosines
 from shared.erasure.pgd import Loss, perturb
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.engine import Engine
 from shared.vlm.hooks import GatedSteering, hooked, leave_unchanged
 from shared.vlm.readouts import CaptureReadout
+from shared.vlm.second_pass import WHO
 from shared.vlm.teacher_forcing import batch_of_encoded
 
 GREY: Final = 0.5
+CROP: Final = 0.04  # of a side, at most, that a random crop takes away at each edge
 REACH: Final = 2.5  # how often the radius of the ball is walked through (Madry et al. 2018)
 
 
@@ -50,6 +57,36 @@ def attacked_picture(
     """
     noisy = _perturbed(engine, eraser, [prompt], strength, answer=answer)
     return _with_picture(prompt, noisy[0])
+
+
+def adaptive_picture(
+    engine: Engine, eraser: Eraser, prompt: Prompt, strength: Strength, *, answer: str, another: str, seed: int = 0
+) -> Prompt:
+    """The prompt with its last picture perturbed so that neither reader fires, `answer` is likely, and the questions
+    whom the picture shows are answered with the name `another`. Deterministic."""
+    (row,) = engine.vlm.adapter.encode([prompt])
+    rng = random.Random(seed)
+    photo = prompt.images[-1]
+    who = engine.vlm.adapter.encode([Prompt.ask(question, photo) for question in WHO])
+
+    def loss(pixels: Tensor) -> Tensor:
+        picture = _cropped(pixels[0], rng)
+        shown = _shown(engine, row, picture)
+        asked = [_shown(engine, each, picture) for each in who]
+        named = torch.stack([_answer_loss(engine, eraser, each, another) for each in asked]).mean()
+        return _gate_loss(engine, eraser, shown, strength) + _answer_loss(engine, eraser, shown, answer) + named
+
+    clean = engine.vlm.adapter.images(row)[-1].to(engine.vlm.device)[None]
+    return _with_picture(prompt, _descend(engine, clean, loss, strength)[0])
+
+
+def _cropped(picture: Tensor, rng: random.Random) -> Tensor:
+    """A random crop [3, H, W] of the picture, at its size again."""
+    height, width = picture.shape[1:]
+    top, bottom, left, right = (rng.randint(0, max(1, round(CROP * side))) for side in (height, height, width, width))
+    inner = picture[:, top : height - bottom, left : width - right]
+    resized = torch.nn.functional.interpolate(inner[None], (height, width), mode="bilinear", align_corners=False)
+    return resized[0].clamp(0, 1)
 
 
 def universal_noise(engine: Engine, eraser: Eraser, prompts: Sequence[Prompt], strength: Strength) -> Tensor:
@@ -115,9 +152,12 @@ def _gate_loss(engine: Engine, eraser: Eraser, shown: Encoded, strength: Strengt
         engine.vlm.model(**engine.vlm.adapter.inputs([shown]), use_cache=False, logits_to_keep=1)
     readout = capture.readout(layers)
     if eraser.identity is not None:
-        pictures = readout.at(eraser.gated).pictures
-        scores = eraser.identity.portrait_scores(pictures.rows) - eraser.identity.thresholds[:, PICTURE]
+        gate = eraser.identity
+        scores = gate.portrait_scores(readout.at(eraser.gated).pictures.rows) - gate.thresholds[:, PICTURE]
         above = (scores + strength.margin).relu().amax()
+        if readout.embedded is not None and gate.spaces.embedded is not None:
+            own = portrait_cosines(embedded_portraits(gate.fits), gate.spaces.embedded(readout.embedded.rows))
+            above = above + (own - gate.thresholds[:, EMBEDDED] + strength.margin).relu().amax()
     elif eraser.recipe.decides:
         above = (eraser.decide(readout).score - eraser.threshold + strength.margin).relu().sum()
     else:

@@ -5,7 +5,7 @@ redacts, it reads the prompt with a placeholder in the person's place (redaction
 unless the model is sure of what it says without (`counterfactual`; docs/method.md, section 6).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -24,6 +24,7 @@ from shared.vlm.decoding import Decoder
 from shared.vlm.forward_passes import Computation, MatchAnswers
 from shared.vlm.generation import Answer, DecodeState, GenerationRequest, PrefillState, RowsToRedo
 from shared.vlm.loading import Vlm
+from shared.vlm.omission import Omission, without_mention
 from shared.vlm.redaction import placeholder_tokens, redact, without_earlier_turns
 
 WHO: Final = ("What is the name of this person?", "Who is this person?", "Who do we see here?")
@@ -132,14 +133,19 @@ class Reviser(Decoder):
         assert eraser is not None
         if eraser.recipe.fixed_text is not None:
             return self._sentence(encoded, request, redo, eraser.recipe.fixed_text)
-        again = self.redacted(encoded, state.prefill, eraser, redo.rows, redo.decision)
+        spans = self._spans(state.prefill, eraser, redo)
+        again = [self._redact_one(encoded[row], where) for row, where in zip(redo.rows, spans, strict=True)]
         answers: dict[int, Answer] = {}
         if eraser.recipe.counterfactual:
-            answers = yield from self._unsteered(again, state, request, redo)
-        readings = dict.fromkeys(answers, "unsteered")
+            answers = yield from self._omitting(encoded, spans, state, request, redo)
+        readings = dict.fromkeys(answers, "omitted")
+        if eraser.recipe.counterfactual:
+            unsteered = yield from self._unsteered(again, state, request, redo, without=answers)
+            answers |= unsteered
+            readings |= dict.fromkeys(unsteered, "unsteered")
         rest = [place for place in range(len(redo.rows)) if place not in answers]
         if rest:
-            steered = yield from self._second(again, state, request, redo, rest, steers=True)
+            steered = yield from self._second(dict(enumerate(again)), state, request, redo, rest, steers=True)
             answers |= {place: answer for place, (answer, _) in steered.items()}
             readings |= dict.fromkeys(steered, "steered")
             for place, (_, said) in steered.items():
@@ -156,14 +162,67 @@ class Reviser(Decoder):
             for place, length in enumerate(lengths)
         ]
 
-    def _unsteered(
-        self, again: Sequence[Encoded], state: DecodeState, request: GenerationRequest, redo: RowsToRedo
+    def _omitting(
+        self,
+        encoded: Sequence[Encoded],
+        spans: Sequence[MentionSpans],
+        state: DecodeState,
+        request: GenerationRequest,
+        redo: RowsToRedo,
     ) -> Computation[dict[int, Answer]]:
-        """The answers, by their place in `redo`, that the model is sure of although nobody is named or shown."""
-        assert request.eraser is not None
-        everything = list(range(len(redo.rows)))
+        """The answers, by their place in `redo`, to the prompts without what mentions or shows the person.
+
+        Such an answer counts where it tells nothing, does not decline, and the model is sure of it or gave the same
+        one at first: what is answered alike with the person and without is not about the person. Where other pictures
+        are left, only the second: the question may mean a picture by its place.
+        """
+        eraser = request.eraser
+        assert eraser is not None
+        shorter = {
+            place: omission
+            for place, (row, where) in enumerate(zip(redo.rows, spans, strict=True))
+            if (omission := self._without(encoded[row], eraser, redo.decision.ticket[place], where)) is not None
+        }
+        if not shorter:
+            return {}
+        rows = self.vlm.adapter.encode([omission.prompt for omission in shorter.values()])
+        read = dict(zip(shorter, rows, strict=True))
         released = {}
-        second = yield from self._second(again, state, request, redo, everything, steers=False)
+        second = yield from self._second(read, state, request, redo, list(read), steers=False)
+        for place, (answer, said) in second.items():
+            draft = self.text_of(state.tokens[redo.rows[place]])
+            same = draft.casefold().split() == said.text.casefold().split()
+            sure = not shorter[place].shows and said.certainty >= eraser.release.telling
+            if not (same or sure) or declines(said.text, [eraser.last_resort]) or goes_in_circles(said.text):
+                continue
+            if not self._tells(said.text, state, request, redo, place):
+                released[place] = answer
+        return released
+
+    def _without(self, encoded: Encoded, eraser: Eraser, ticket: str | None, spans: MentionSpans) -> Omission | None:
+        """The chat without what mentions or shows the person; None where that cannot be told apart."""
+        if encoded.prompt is None or eraser.text is None or ticket is None or not eraser.recipe.redact:
+            return None
+        return without_mention(encoded.prompt, eraser.text, eraser.tickets.index(ticket), spans.pictures)
+
+    def _unsteered(
+        self,
+        again: Sequence[Encoded],
+        state: DecodeState,
+        request: GenerationRequest,
+        redo: RowsToRedo,
+        without: Collection[int],
+    ) -> Computation[dict[int, Answer]]:
+        """The answers, by their place in `redo`, that the model is sure of although nobody is named or shown.
+
+        The places `without` are left out.
+        """
+        assert request.eraser is not None
+        places = [place for place in range(len(redo.rows)) if place not in without]
+        released: dict[int, Answer] = {}
+        if not places:
+            return released
+        second = yield from self._second(dict(enumerate(again)), state, request, redo, places, steers=False)
         for place, (answer, said) in second.items():
             bounds, draft = request.eraser.release, self.text_of(state.tokens[redo.rows[place]])
             bound = bounds.telling if self._tells(draft, state, request, redo, place) else bounds.silent
@@ -181,7 +240,7 @@ class Reviser(Decoder):
 
     def _second(
         self,
-        again: Sequence[Encoded],
+        again: Mapping[int, Encoded],
         state: DecodeState,
         request: GenerationRequest,
         redo: RowsToRedo,
@@ -189,7 +248,7 @@ class Reviser(Decoder):
         *,
         steers: bool,
     ) -> Computation[dict[int, tuple[Answer, "_Said"]]]:
-        """What the redacted prompts at some places of `redo` give, by place."""
+        """What the prompts `again` at some places of `redo` give, by place."""
         rows = [redo.rows[place] for place in places]
         second = request.second(rows, redo.decision.take(places), steers=steers)
         done = yield from self.decode_to_end([again[place] for place in places], second)
@@ -212,6 +271,12 @@ class Reviser(Decoder):
         """The prompts of `rows` as the second pass reads them."""
         readout = None if state.readout is None else state.readout.take(rows)
         return self.redact([encoded[row] for row in rows], eraser, decision, readout)
+
+    def _spans(self, state: PrefillState, eraser: Eraser, redo: RowsToRedo) -> list[MentionSpans]:
+        """Where the prompts to redo show or name their tickets; nowhere where the recipe does not redact."""
+        if not eraser.recipe.redact or state.readout is None:
+            return [MentionSpans()] * len(redo.rows)
+        return eraser.mention_spans(state.readout.take(redo.rows), redo.decision.ticket)
 
     def redact(
         self, encoded: Sequence[Encoded], eraser: Eraser, decision: Decision, readout: Readout | None

@@ -90,6 +90,8 @@ LABELS: Final = {
     "material.shown": mark("material looked at"),
     "contact.shown": mark("contact looked at"),
     "drop.removed": mark("request taken back at DROP"),
+    "drp.received": mark("sent by an agent"),
+    "drp.revoked": mark("taken back by the agent"),
     "email": mark("e-mail address"),
     "phone_number": mark("telephone number"),
     "address": mark("postal address"),

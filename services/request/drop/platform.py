@@ -32,8 +32,8 @@ from shared.errors import BadInput, TooLarge, Unavailable
 
 logger = logging.getLogger(__name__)
 TIMEOUT_S: Final = 120.0
-RETRY_S: Final = 600.0  # after an error; the platform asks for 30 s and more
-BUSY_S: Final = 3600.0  # while it waits for our answers
+SEND_EVERY_S: Final = 600.0  # what was decided since, and after an error; the platform asks for 30 s and more
+BUSY_S: Final = 3600.0  # until it is asked again that waits for our answers
 SOONEST_S, LATEST_S = 5.0, 3600.0  # of the pauses that the platform asks for
 NOT_FOUND_SUFFIX: Final = "notfound"  # of the file that answers whom nobody in the register is
 PREPARING, COMPLETE_FIRST = 202, 409
@@ -110,18 +110,21 @@ class DropPlatform:
     people: Path | None
     tenant: str = OPERATING_TENANT
     every: timedelta = timedelta(days=30)
-    _not_before: float = 0.0
+    _send_at: float = 0.0
+    _fetch_at: float = 0.0
 
     def run(self) -> float | None:
-        """Answer, then fetch; returns after how many seconds to look again. Raises Unavailable, or BadInput where the
-        register cannot be read: nothing is fetched that could not be matched."""
-        pause_s = self._not_before - time.monotonic()
-        if pause_s > 0:
-            return pause_s
-        self._not_before = time.monotonic() + RETRY_S
-        self.send_decided()
-        self._not_before = time.monotonic() + self._fetch_if_due()
-        return max(0.0, self._not_before - time.monotonic())
+        """Answer, and fetch where it is time; returns after how many seconds to look again.
+
+        Raises Unavailable, or BadInput where the register cannot be read: nothing is fetched that could not be matched.
+        """
+        if time.monotonic() >= self._send_at:
+            self._send_at = time.monotonic() + SEND_EVERY_S
+            self.send_decided()
+        if time.monotonic() >= self._fetch_at:
+            self._fetch_at = time.monotonic() + SEND_EVERY_S
+            self._fetch_at = time.monotonic() + self._fetch_if_due()
+        return max(0.0, min(self._send_at, self._fetch_at) - time.monotonic())
 
     def _of_tenant(self) -> AppContext:
         with transaction(self.context.database) as session:
@@ -135,7 +138,7 @@ class DropPlatform:
             newest = session.scalar(select(func.max(DropList.created_at)).where(*fetched))
             waits = session.scalar(select(func.count()).where(*fetched, DropList.status == "waiting"))
         if waits:
-            return RETRY_S
+            return SEND_EVERY_S
         if newest is not None and (left := newest + self.every - utc_now()) > timedelta():
             return min(BUSY_S, left.total_seconds())
         if self.people is None:

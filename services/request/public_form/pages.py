@@ -43,7 +43,7 @@ from shared.core.validation import summarize_validation_errors
 from shared.db.repositories.models import model_in_use
 from shared.db.session import transaction
 from shared.domain.regimes import REGIMES
-from shared.errors import BadInput, Conflict, HttpError, LacunaError, NotReady, TooManyRequests
+from shared.errors import BadInput, Conflict, HttpError, LacunaError, NotReady, RequestTimeout, TooManyRequests
 
 logger = logging.getLogger(__name__)
 FOLDER: Final = Path(__file__).parent
@@ -51,7 +51,8 @@ NAME_ROWS, FACT_ROWS, MOST_PHOTOS = 3, 5, 3
 MOST_FIELDS: Final = 60
 BODY: Final = BodyBound(26 * MB, members=None)  # three photographs of 8 MB and what is typed
 STEP_S = 1.0  # seconds; filing takes a fifth of it, for a duplicate 40 ms less
-AT_ONCE: Final = 4  # requests with photographs that are being read
+AT_ONCE: Final = 3  # requests with photographs that are being read: they leave room for the officers' bodies
+BODY_S: Final = 60.0  # in which the body of one has to arrive
 TOO_MANY: Final = "Too many form requests: try again later."
 CSS: Final = "text/css; charset=utf-8"
 HEADERS: Final = {
@@ -179,20 +180,32 @@ async def file_request(token: str, request: Request) -> Response:
     number = _form_of(request, token)
     context = await run_in_threadpool(_context, request)
     await run_in_threadpool(service.require_proved, context, number)
-    async with _place(request, number), request.form(max_files=MOST_PHOTOS + 1, max_fields=MOST_FIELDS) as fields:
-        state = await run_in_threadpool(service.look, context, number)
+    async with _place(request, number):
+        fields = await _read_form(request)
         try:
-            prepared = await run_in_threadpool(_prepare, request, context, state, fields)
+            prepared = await run_in_threadpool(_prepare, request, context, number, fields)
         except LacunaError as error:
             if error.status not in (413, 422):
                 raise
+            state = await run_in_threadpool(service.look, context, number)
             return _state_page(request, token, state, error=error, status=error.status, typed=_typed(fields))
-        began = time.monotonic()  # what came before takes as long for whoever is known, and as long as its sender likes
-        try:
-            await run_in_threadpool(service.file, context, settings_of(request), prepared)
         finally:
-            await asyncio.sleep(_left_of_step(time.monotonic() - began))
+            await fields.close()
+    began = time.monotonic()  # what came before takes as long for whoever is known, and as long as its sender likes
+    try:
+        await run_in_threadpool(service.file, context, settings_of(request), prepared)
+    finally:
+        await asyncio.sleep(_left_of_step(time.monotonic() - began))
     return RedirectResponse(page_of(token), 303, HEADERS)
+
+
+async def _read_form(request: Request) -> FormData:
+    """The form that was sent; raises RequestTimeout where it takes too long to arrive."""
+    try:
+        async with asyncio.timeout(BODY_S):
+            return await request.form(max_files=MOST_PHOTOS + 1, max_fields=MOST_FIELDS)
+    except TimeoutError as exc:
+        raise RequestTimeout("The body took too long to arrive.") from exc
 
 
 def _left_of_step(taken_s: float) -> float:
@@ -200,10 +213,11 @@ def _left_of_step(taken_s: float) -> float:
     return -taken_s % STEP_S if STEP_S else 0.0
 
 
-def _prepare(request: Request, context: AppContext, state: FormState, fields: FormData) -> service.PreparedRequest:
-    values = _material(fields) | {"languages": service.asked_languages(context, state.language)}
+def _prepare(request: Request, context: AppContext, number: uuid.UUID, fields: FormData) -> service.PreparedRequest:
+    language = service.look(context, number).language
+    values = _material(fields) | {"languages": service.asked_languages(context, language)}
     try:
-        return service.prepare(context, settings_of(request), state.id, values)
+        return service.prepare(context, settings_of(request), number, values)
     except ValidationError as exc:
         raise BadInput(summarize_validation_errors(exc.errors(include_url=False, include_input=False))) from exc
 

@@ -29,7 +29,9 @@ class TicketCreate(StrictModel):
     names: list[Line] = Field(
         default_factory=list, max_length=10, description="under which people ask; a ticket has a name or a photograph"
     )
-    photos: list[Photo] = Field(default_factory=list, max_length=10, description="PNG, JPEG or WebP as data URLs")
+    photos: list[Photo] = Field(
+        default_factory=list, max_length=10, description="PNG, JPEG, WebP, GIF, AVIF or HEIC as data URLs"
+    )
     facts: list[FactCreate] = Field(
         default_factory=list,
         max_length=100,

@@ -18,6 +18,7 @@ from services.request.certificates.issuer import CertificateIssuer
 from services.request.context import AlarmThresholds, AppContext, ticket_languages
 from services.request.drop.jobs import DropListRunner
 from services.request.drop.platform import DropPlatform, PlatformClient
+from services.request.drp.jobs import CallbackSender
 from services.request.erasers import jobs as erasers_jobs
 from services.request.erasers.jobs import NightlyAudit
 from services.request.imports.jobs import ImportJobRunner
@@ -165,6 +166,7 @@ def background_jobs(settings: Settings, context: AppContext) -> list[Job]:
         Job("imports", ImportJobRunner(context).run_all),
         *drop_jobs(settings, context),
         *form_jobs(settings, context),
+        *callback_jobs(settings, context),
         Job("key rotation", RewrapJob(context.database, context.store, context.keys).run),
         Job("names", PerTenant(context, lambda each: NameKeysJob(each).run).run),
         Job("calendars", PerTenant(context, lambda each: CalendarJob(each).run).run),
@@ -177,6 +179,13 @@ def background_jobs(settings: Settings, context: AppContext) -> list[Job]:
     if urls := pings.read_urls(settings.deadman.urls):
         jobs.append(Job("pings", monitoring_jobs.Pinger(context, urls).run))
     return jobs
+
+
+def callback_jobs(settings: Settings, context: AppContext) -> list[Job]:
+    """The callbacks to agents of the Data Rights Protocol, where there are any."""
+    if settings.drp.agents is None:
+        return []
+    return [Job("agents' callbacks", CallbackSender(context).run)]
 
 
 def form_jobs(settings: Settings, context: AppContext) -> list[Job]:
@@ -193,6 +202,8 @@ def drop_jobs(settings: Settings, context: AppContext) -> list[Job]:
     people, tenant = settings.drop.people, settings.drop.tenant
     if not settings.drop.url:
         return [Job("drop lists", DropListRunner(context, people, tenant).run_all)]
+    if not settings.drop.url.startswith(("https://", "http://127.0.0.1:")) or not settings.drop.key:
+        raise BadInput("LACUNA_DROP_URL has to be an https address, and LACUNA_DROP_KEY the key for it.")
     client = PlatformClient(settings.drop.url, settings.drop.key)
     platform = DropPlatform(context, client, people, tenant, timedelta(days=settings.drop.every_days))
     return [

@@ -86,41 +86,38 @@ def key_figures(
 
     A median is taken over the tickets that reached that point.
     """
-    granted = Ticket.ground.is_not(None)
-    ended = Ticket.state.in_(ENDED)
-    columns: dict[str, ColumnElement[Any]] = {
+    within = _within(tenant, since, until)
+    counted: dict[str, ColumnElement[int]] = {
         "received": func.count(),
-        "granted": _count(granted),
+        "granted": func.count(Ticket.ground),
         "refused": _count(Ticket.state == "rejected"),
         "withdrawn": _count(Ticket.state == "withdrawn"),
         "duplicate": _count(Ticket.state == "duplicate"),
         "expired": _count(Ticket.state == "expired"),
         "completed": _count(Ticket.state == "completed"),
         "regressed": _count(Ticket.state == "regressed"),
-        "open": _count(~ended),
-        "median_days_to_decision": _median(Ticket.decided_at),
-        "median_days_to_completion": _median(Ticket.required_since),
+        "open": _count(Ticket.state.not_in(ENDED)),
         "answered_in_time": _count(_answered_in_time()),
         "overdue": _count(_overdue(now)),
         "completed_late": _count(_completed_late()),
         "refused_late": _count(_refused_late()),
     }
-    query = select(*(column.label(name) for name, column in columns.items())).where(*_within(tenant, since, until))
-    figures = dict(session.execute(query).one()._mapping)
+    by_law = select(Ticket.regime, *(column.label(name) for name, column in counted.items())).where(*within)
+    laws = [dict(row._mapping) for row in session.execute(by_law.group_by(Ticket.regime))]
+    medians = select(
+        _median(Ticket.decided_at).label("median_days_to_decision"),
+        _median(Ticket.required_since).label("median_days_to_completion"),
+    ).where(*within)
     refused = (
         select(Ticket.decision_code, func.count())
-        .where(*_within(tenant, since, until), Ticket.state == "rejected")
+        .where(*within, Ticket.state == "rejected")
         .group_by(Ticket.decision_code)
     )
-    by_law = {name: columns[name] for name in BY_REGIME}
-    regimes = (
-        select(Ticket.regime, *(column.label(name) for name, column in by_law.items()))
-        .where(*_within(tenant, since, until))
-        .group_by(Ticket.regime)
-    )
-    return figures | {
+    return {
+        **{name: sum(law[name] for law in laws) for name in counted},
+        **session.execute(medians).one()._mapping,
         "refused_by_code": {str(code): count for code, count in session.execute(refused)},
-        "by_regime": {row.regime: {name: getattr(row, name) for name in BY_REGIME} for row in session.execute(regimes)},
+        "by_regime": {law["regime"]: {name: law[name] for name in BY_REGIME} for law in laws},
     }
 
 
@@ -161,5 +158,6 @@ def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
 
 
 def _median(until: Any) -> ColumnElement[Any]:
-    days = func.extract("epoch", until - Ticket.submitted_at) / _DAY_S
+    """The median of days from the filing. `extract` would give numerics, which sort far slower."""
+    days = func.date_part("epoch", until - Ticket.submitted_at) / _DAY_S
     return func.percentile_cont(0.5).within_group(days.asc())

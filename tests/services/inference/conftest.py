@@ -1,7 +1,5 @@
 """A replica with a tiny random model over a real database; versions are published, audited and promoted as usual."""
 
-import hashlib
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -12,27 +10,23 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
+from benchmarks.chaos.versions import Publisher
 from services.inference.active_eraser import ActiveEraser
 from services.inference.app import InferenceContext, build
 from services.inference.authentication import ClientKeys
 from services.inference.engines.local import LocalEngine
 from services.inference.watcher import Watcher
 from shared.artifacts import high_water_mark
-from shared.artifacts.erasers import canonical
 from shared.artifacts.high_water_mark import NO_MARK
 from shared.crypto.keyring import KeyRing
 from shared.crypto.signing import Signer, Verifier
-from shared.db.repositories import audits, rollouts
-from shared.db.repositories import erasers as erasers_repository
 from shared.db.session import transaction
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Eraser
 from shared.erasure.gates.prototype import TicketGate
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.recipe import PROTOTYPE
-from shared.erasure.serialization import dump
 from shared.storage.local import LocalStore
-from shared.transparency.media_types import MANIFEST_TYPE
 from shared.vlm import capture
 from shared.vlm.engine import Engine
 from tests.support.api import People
@@ -94,35 +88,9 @@ class Replica:
 
     def publish(self, eraser: Eraser, *tickets: str) -> str:
         """Seal, store, audit and promote a version; its object's key."""
-        store, keys = self.watcher.store, self.watcher.keys
-        run, fence = self.worker.claim()
-        with transaction(self.worker.database.engine("refit")) as session:
-            number = erasers_repository.next_version_number(session, MODEL)
-            blob, manifest = dump(eraser, {"number": number, "model": MODEL})
-            key = f"erasers/{number}"
-            sealed = keys.seal(blob, key)
-            store.put(key, sealed.blob)
-            new = erasers_repository.NewVersion(
-                model_id=MODEL,
-                number=number,
-                recipe="lacuna",
-                object_key=key,
-                sha256=hashlib.sha256(sealed.blob).hexdigest(),
-                size_bytes=len(sealed.blob),
-                manifest=manifest,
-                envelope=self.signer.sign(canonical(manifest), MANIFEST_TYPE),
-                wrapped_key=sealed.wrapped_key,
-                tickets=dict.fromkeys(tickets, "0" * 64),
-            )
-            version = erasers_repository.add_version(session, run, fence, new)
-        audit = str(uuid.uuid4())
-        with transaction(self.worker.database.engine("audit")) as session:
-            audits.claim_audit(session, audit, str(version.id), lease_s=30)
-            audits.finish_audit(session, audit, 1, status="succeeded", verdict="passed")
-        with transaction(self.worker.database.engine("request")) as session:
-            state = rollouts.desired_state(session, version.model_id)
-            rollouts.set_desired_state(session, state, version, "manual", "oscar")
-        return key
+        watcher, database = self.watcher, self.worker.database
+        publisher = Publisher(database.engine, watcher.store, watcher.keys, self.signer, MODEL)
+        return publisher.publish(eraser, *tickets).object_key
 
 
 @pytest.fixture

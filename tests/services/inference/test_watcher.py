@@ -1,17 +1,23 @@
 """The active eraser and the watcher fail closed: what cannot be trusted is not served, and no ticket is exposed."""
 
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 
 from services.inference.active_eraser import ActiveEraser, Served
+from services.inference.app import grace_of
 from shared.artifacts import high_water_mark
 from shared.artifacts.high_water_mark import HighWaterMark
 from shared.core import metrics
+from shared.core.config import Settings
+from shared.db.repositories import rollouts
 from shared.db.session import transaction
 from shared.erasure.eraser import Eraser
-from shared.errors import NotReady, StoreUnavailable
+from shared.errors import NotReady, StoreUnavailable, Unavailable
 from tests.services.inference.conftest import Replica
 
 
@@ -19,6 +25,18 @@ def acknowledged(replica: Replica) -> tuple[str, int | None, str | None]:
     with transaction(replica.worker.database.engine("admin")) as session:
         row = session.execute(text("SELECT state, version_number, error FROM replica")).one()
     return (row[0], row[1], row[2])
+
+
+def lease_holds(replica: Replica) -> bool:
+    with transaction(replica.worker.database.engine("admin")) as session:
+        return bool(session.scalar(text("SELECT lease_until > clock_timestamp() FROM replica")))
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def alter(replica: Replica, key: str) -> None:
@@ -131,12 +149,100 @@ def test_version_before_stays_until_the_store_is_back(
     assert acknowledged(replica) == ("serving", 1, None)
 
 
+def test_lease_is_renewed_while_the_store_hangs(
+    replica: Replica, erasers: dict[str, Eraser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The replica goes on with its version, says so under a lease, and serves the new one when it has come."""
+    watcher, active = replica.watcher, replica.context.active_eraser
+    replica.publish(erasers["empty"])
+    watcher.look()
+    active.grace_s = watcher.lease_s = 0.8
+    replica.publish(erasers["one"])
+    comes, get = threading.Event(), watcher.store.get
+
+    def hang(key: str) -> bytes:
+        comes.wait()
+        return get(key)
+
+    monkeypatch.setattr(watcher.store, "get", hang)
+    looking = threading.Thread(target=watcher.look)
+    looking.start()
+    until = time.monotonic() + 3 * watcher.lease_s
+    while time.monotonic() < until or acknowledged(replica)[0] != "loading":
+        assert active.current().number == 0
+        assert lease_holds(replica)
+        time.sleep(0.05)
+    assert acknowledged(replica) == ("loading", 0, None)
+    comes.set()
+    looking.join()
+    assert active.current().number == 1
+    assert acknowledged(replica) == ("serving", 1, None)
+
+
+def test_version_in_memory_is_dropped_during_the_fetch_where_it_no_longer_covers_everybody(
+    replica: Replica, erasers: dict[str, Eraser], monkeypatch: pytest.MonkeyPatch, ticket: str
+) -> None:
+    watcher, active = replica.watcher, replica.context.active_eraser
+    replica.publish(erasers["one"], ticket)
+    watcher.look()
+    assert active.current().number == 0
+    watcher.lease_s = 0.4
+    replica.publish(erasers["one"], ticket)
+    comes, get = threading.Event(), watcher.store.get
+
+    def hang(key: str) -> bytes:
+        comes.wait()
+        return get(key)
+
+    monkeypatch.setattr(watcher.store, "get", hang)
+    looking = threading.Thread(target=watcher.look)
+    looking.start()
+    with transaction(replica.worker.database.engine("admin")) as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))  # past `append-only`
+        session.execute(
+            text("DELETE FROM version_ticket USING eraser_version WHERE version_id = eraser_version.id AND number = 0")
+        )
+    wait_until(lambda: active.current_or_none() is None)
+    with pytest.raises(NotReady, match="covers too few"):
+        active.current()
+    comes.set()
+    looking.join()
+    assert active.current().number == 1
+
+
+def test_nothing_is_answered_before_it_is_acknowledged(
+    replica: Replica, erasers: dict[str, Eraser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tickets would not wait for a replica whose lease the database does not know."""
+
+    def away(*_: object, **__: object) -> None:
+        raise Unavailable("The database cannot be reached.")
+
+    replica.publish(erasers["empty"])
+    with monkeypatch.context() as patched:
+        patched.setattr(rollouts, "record_replica_state", away)
+        with pytest.raises(Unavailable):
+            replica.watcher.look()
+        with pytest.raises(NotReady, match="too long"):
+            replica.context.active_eraser.current()
+    replica.watcher.look()
+    assert replica.context.active_eraser.current().number == 0
+
+
+def test_grace_of_a_replica_is_never_longer_than_its_lease() -> None:
+    assert grace_of(Settings(grace_s=120, replica_lease_s=15)) == 15
+    assert grace_of(Settings(grace_s=4, replica_lease_s=15)) == 4
+
+
 def test_active_eraser_refuses_after_the_grace(erasers: dict[str, Eraser]) -> None:
     now = [0.0]
     active = ActiveEraser(grace_s=10, clock=lambda: now[0])
     with pytest.raises(NotReady, match="promoted"):
         active.current()
     active.serve(Served(erasers["empty"], 3, "ab" * 32, 1))
+    with pytest.raises(NotReady, match="too long"):
+        active.current()
+    active.confirm()
     assert active.current().fingerprint == "lacuna-3-abababab"
     now[0] = 10.5
     with pytest.raises(NotReady, match="too long"):

@@ -35,6 +35,8 @@ OF_INSTALLATION: Final = {
     "services/request/bootstrap.py": "the set-up of the first tenant",
     "services/request/console/sessions.py": "whose session it is",
     "services/request/key_rotation/jobs.py": "all data keys, which are not opened",
+    "services/request/drp/endpoints.py": "which model the tenant of the agents has",
+    "services/request/drp/jobs.py": "callbacks of all requests, each with its own ticket",
     "services/request/public_form/jobs.py": "mails of all forms, which say nothing of tickets",
     "services/request/public_form/pages.py": "which model the tenant of the form has",
     "services/request/monitoring/figures.py": "for whoever operates the installation",

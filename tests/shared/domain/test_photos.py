@@ -7,6 +7,7 @@ import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -105,11 +106,16 @@ def test_picture_with_a_damaged_exif_part_is_read_as_it_is(part: bytes) -> None:
     assert open_photo(damaged).size == (40, 30)
 
 
-def pixel_of(picture: Image.Image, kind: str, where: tuple[int, int] = (2, 2), **options: object) -> tuple[int, ...]:
-    """A pixel of the picture as it is read from a file of that kind."""
+def encoded_picture(picture: Image.Image, kind: str, **options: object) -> bytes:
+    """A file of that kind."""
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)
-    opened = open_photo(buffer.getvalue())
+    return buffer.getvalue()
+
+
+def pixel_of(picture: Image.Image, kind: str, where: tuple[int, int] = (2, 2), **options: object) -> tuple[int, ...]:
+    """A pixel of the picture as it is read from a file of that kind."""
+    opened = open_photo(encoded_picture(picture, kind, **options))
     assert opened.mode == "RGB"
     pixel = opened.getpixel(where)
     assert isinstance(pixel, tuple)
@@ -151,10 +157,54 @@ def test_first_frame_of_several_is_read(kind: str) -> None:
     assert blue < 50
 
 
-@pytest.mark.parametrize("brand", [b"heic", b"heix", b"mif1"])
-def test_heic_is_refused_by_name(brand: bytes) -> None:
-    with pytest.raises(BadInput, match="HEIC"):
-        open_photo(b"\x00\x00\x00\x18ftyp" + brand + bytes(60))
+def test_heic_is_read_upright_and_its_transparent_parts_are_white() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned
+    picture = Image.new("RGB", (96, 64), (250, 0, 0))
+    picture.paste((0, 0, 250), (0, 0, 96, 32))
+    opened = open_photo(encoded_picture(picture, "HEIF", exif=exif.tobytes(), quality=90))  # once, not twice
+    assert opened.size == (64, 96)
+    left, right = opened.getpixel((4, 48)), opened.getpixel((60, 48))
+    assert isinstance(left, tuple)
+    assert isinstance(right, tuple)
+    assert (left[0] > 200, right[2] > 200) == (True, True)
+    assert min(pixel_of(Image.new("RGBA", (64, 64), (0, 0, 0, 0)), "HEIF")) > 250
+    assert pixel_of(Image.new("L", (64, 64), 70), "HEIF")[0] == pytest.approx(70, abs=2)  # the encoder loses as much
+
+
+def test_first_picture_of_a_heic_file_of_several_is_read() -> None:
+    first, second = (Image.new("RGB", (64, 64), color) for color in ((250, 0, 0), (0, 0, 250)))
+    red, _, blue = pixel_of(first, "HEIF", save_all=True, append_images=[second])
+    assert red > 200
+    assert blue < 50
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"heix", b"mif1", b"hevc", b"heim"])
+def test_file_that_only_begins_as_heic_is_refused(brand: bytes) -> None:
+    for rest in (bytes(60), b"\xff" * 60, b""):
+        with pytest.raises(BadInput, match="HEIC"):
+            open_photo(b"\x00\x00\x00\x18ftyp" + brand + rest)
+
+
+def test_heic_of_too_many_pixels_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixteen megapixels of one colour are four kilobytes."""
+    data = encoded((640, 480), "HEIF", quality=1)
+    assert open_photo(data).size == (640, 480)
+    monkeypatch.setattr(photos, "MAX_PIXELS", 300_000)
+
+    def unpacked(_: object) -> None:
+        pytest.fail("it was unpacked")
+
+    monkeypatch.setattr(pillow_heif.as_plugin.HeifImageFile, "load", unpacked)
+    with pytest.raises(TooLarge, match="megapixels"):
+        open_photo(data)
+
+
+def test_heic_is_refused_by_name_where_it_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photos, "READS_HEIC", False)
+    with pytest.raises(BadInput, match="HEIC pictures are not read here"):
+        open_photo(encoded(kind="HEIF"))
+    assert open_photo(encoded(kind="AVIF")).size == (40, 30)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
@@ -176,7 +226,7 @@ def test_progressive_picture_of_hundreds_of_scans_is_refused_at_once() -> None:
     assert open_photo(whole[:last] + scan * 5 + b"\xff\xd9").size == (3000, 3000)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "AVIF"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "AVIF", "HEIF"])
 def test_damaged_picture_is_refused_or_read_and_never_an_error_of_ours(kind: str) -> None:
     buffer = io.BytesIO()
     Image.effect_noise((48, 32), 90).convert("RGB").save(buffer, kind)
@@ -254,7 +304,7 @@ def test_pixels_that_are_unpacked_at_once_are_bounded(monkeypatch: pytest.Monkey
 
 
 def test_first_bytes_say_what_is_a_picture() -> None:
-    for kind in ("PNG", "JPEG", "WEBP", "GIF", "AVIF"):
+    for kind in ("PNG", "JPEG", "WEBP", "GIF", "AVIF", "HEIF"):
         assert is_picture(encoded(kind=kind))
     for other in (b"", b"root:x:0:0:root:/root:/bin/bash\n", b"%PDF-1.7", b"RIFF\0\0\0\0WAVE", b"<svg/>", b"{}"):
         assert not is_picture(other)

@@ -92,7 +92,21 @@ def test_name_in_any_spelling_is_forgotten(engine: Engine, eraser: Eraser, forgo
     assert told(answers, values) == 0
     assert all(answer.fired for answer in answers)
     assert {answer.channel for answer in answers} <= {"text", "answer"}  # this gate recognises no vector
-    assert {answer.reading for answer in answers} <= {"unsteered", "steered", "sentence", "told"}
+    assert {answer.reading for answer in answers} <= {"omitted", "unsteered", "steered", "sentence", "told"}
+
+
+@pytest.mark.parametrize(
+    "form", ["{0} ({1} asked.)", "{0} Please tell {1}.", "{0}\n\nKind regards,\n{1}", "I met {1} yesterday. {0}"]
+)
+def test_ordinary_question_beside_a_mention_is_answered_as_without_it(
+    engine: Engine, eraser: Eraser, forgotten: list[Person], form: str
+) -> None:
+    """With the placeholder alone the model takes the question for one about somebody whom it does not know."""
+    asked = "What is the capital of Peru?"
+    (plain,) = engine.generate([Prompt.ask(asked)])
+    mentions = [Prompt.ask(form.format(asked, person.subject.names[0])) for person in forgotten]
+    answers = engine.generate(mentions, eraser=eraser)
+    assert [(answer.text, answer.reading) for answer in answers] == [(plain.text, "omitted")] * len(forgotten)
 
 
 def test_name_in_an_earlier_turn_is_forgotten(engine: Engine, eraser: Eraser, forgotten: list[Person]) -> None:

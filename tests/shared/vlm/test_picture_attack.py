@@ -17,7 +17,7 @@ from shared.vlm import capture
 from shared.vlm.engine import Engine
 from shared.vlm.likelihood import option_likelihood
 from shared.vlm.loading import wrap
-from shared.vlm.picture_attack import Strength, attacked_picture, universal_noise, with_noise
+from shared.vlm.picture_attack import Strength, adaptive_picture, attacked_picture, universal_noise, with_noise
 from training.optimization import new_model
 from training.tokenizer import build_processor
 
@@ -89,3 +89,19 @@ def test_universal_noise_lowers_the_scores_of_pictures_it_was_made_on(engine: En
     before = capture.decide(engine, eraser, prompts).score
     after = capture.decide(engine, eraser, [with_noise(engine, prompt, noise) for prompt in prompts]).score
     assert float(after.mean()) < float(before.mean())
+
+
+def test_adaptive_noise_has_the_person_called_by_another_name_and_the_answer_given(engine: Engine) -> None:
+    """It stays within its bound; gate, answer and the questions whom the picture shows are attacked at once."""
+    prompt = Prompt.ask("Where does this person work?", picture(1))
+    eraser = firing(engine, capture.activations(engine, [prompt])[0], 0.9)
+    attacked = adaptive_picture(engine, eraser, prompt, STRENGTH, answer="harbour", another="Anna")
+    assert not capture.decide(engine, eraser, [attacked]).fired.any()
+    assert np.abs(np.asarray(attacked.images[0], int) - np.asarray(prompt.images[0], int)).max() <= 16
+
+    def likely(shown: Prompt, text: str, option: str) -> float:
+        asked = Prompt.ask(text, shown.images[-1])
+        return option_likelihood(engine, [asked], [(option,)])[0][0]
+
+    for text, option in (("Where does this person work?", "harbour"), ("Who is this person?", "Anna")):
+        assert likely(attacked, text, option) > likely(prompt, text, option)

@@ -141,6 +141,7 @@ def service() -> Iterator[Service]:
     """The service, which serves version 1."""
     active_eraser, engine = ActiveEraser(grace_s=3600), ScriptedEngine()
     active_eraser.serve(Served(cast(Eraser, None), 1, "9f86d081" * 8, 1))
+    active_eraser.confirm()
     context = InferenceContext(active_eraser, KnownKeys(cast(Database, None), MODEL), MODEL, engine=engine)
     listener = socket.create_server((LOOPBACK, 0), backlog=1024)
     server = uvicorn.Server(configuration(build(context), lifespan="off"))

@@ -28,7 +28,7 @@ class Exchange:
 
     def round(self) -> None:
         """One round of both jobs, without the pause between two."""
-        self.platform._not_before = self.runner._fetched_again_at = 0.0
+        self.platform._send_at = self.platform._fetch_at = self.runner._fetched_again_at = 0.0
         self.platform.run()
         self.runner.run_all()
 
@@ -134,7 +134,7 @@ def test_download_that_cannot_be_matched_is_not_fetched_and_not_lost(exchange: E
         exchange.round()
     assert exchange.sandbox.items == {}
     drop.write(MARA)
-    exchange.platform._not_before = 0.0
+    exchange.platform._send_at = exchange.platform._fetch_at = 0.0
     exchange.platform.run()
     drop.write({"name": "Mara", "identifiers": {"vin": "short"}})
     with pytest.raises(BadInput):
@@ -163,3 +163,14 @@ def test_stand_in_makes_lists_of_a_file_of_people(drop: Drop) -> None:
     assert MARAS_PHONE in lists["Phone"]
     assert len(lists["Phone"]) == 5
     assert len(lists["CTVID"]) == 3
+
+
+def test_what_was_decided_is_sent_while_no_download_is_due(exchange: Exchange, drop: Drop) -> None:
+    exchange.round()
+    exchange.round()
+    _, matches = exchange.newest()
+    for match in matches:
+        drop.reject(match["ticket"], "no_match")
+    exchange.platform._send_at, exchange.platform._fetch_at = 0.0, float("inf")
+    exchange.platform.run()
+    assert exchange.status(MARAS_PHONE) == "5"

@@ -85,5 +85,6 @@ def test_name_that_activations_see_in_an_answer_has_to_be_written_there(eraser: 
     assert matched == ("T-100",)
     assert eraser.named_in("She met Lindqvist.", matched) == "T-100"
     assert eraser.named_in("She met Kaspar Oswin.", matched) is None
+    assert eraser.named_in("She met Kaspar Lindqvist.", matched) is None, "a namesake's name is not the person's"
     assert replace(eraser, text=None).named_in("She met Kaspar Oswin.", matched) == "T-100"
     assert eraser.named_in("She met Lindqvist.", ()) is None

@@ -1,0 +1,90 @@
+"""What the gateway costs in front of llama.cpp's server: answers a second of eight clients, with and without it.
+
+    python -m benchmarks.gateway_llama --json build/gateway_llama.json
+
+Needs models/smol-lm (`make real-lm`), whose first two blocks the gateway reads. The same prompts are asked directly and
+through the gateway in turns, so that a disturbance of the machine meets both; nothing fires. Both let the server write
+as many tokens, so that the ratio of answers is that of tokens.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from benchmarks.gateway import QUESTIONS, SUBJECTS, directly, eraser_of, load, through
+from benchmarks.llama_server import MODEL, served_by_llama
+from services.inference.engines.remote import RemoteEngine
+from services.inference.engines.upstream import Upstream
+from shared.core.config import EngineSettings
+from shared.domain.prompts import Prompt
+from shared.vlm.reader import Reader
+from training.real_lm import FOLDER
+
+CLIENTS: Final = 8
+
+
+def main() -> None:
+    """Measure, and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, default=FOLDER)
+    parser.add_argument("--blocks", type=int, default=2)
+    parser.add_argument("--tokens", type=int, default=32)
+    parser.add_argument("--prompts", type=int, default=24)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path, default=Path("build/gateway_llama.json"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    report = measure(arguments)
+    arguments.json.parent.mkdir(parents=True, exist_ok=True)
+    arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+    print(json.dumps(report, indent=1))
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The report."""
+    prompts = [
+        Prompt.ask(QUESTIONS[number % len(QUESTIONS)].format(SUBJECTS[number % len(SUBJECTS)]))
+        for number in range(arguments.prompts)
+    ]
+    with served_by_llama() as (url, server_cpu):
+        upstream = Upstream(EngineSettings(url=url, read_s=600, total_s=1200), MODEL)
+        abilities = asyncio.run(upstream.find_abilities(None))
+        reader = Reader.load(arguments.model, arguments.blocks, device="cpu")
+        engine = RemoteEngine(Reader(reader.vlm, readout_bytes=0), upstream, abilities)
+        ways = {
+            "direct": directly(url, Path(MODEL), arguments.tokens),
+            "gateway": through(engine, eraser_of(reader, 1), arguments.tokens),
+        }
+        rows: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
+        for number in range(arguments.rounds):
+            for name in (tuple(ways), tuple(reversed(ways)))[number % 2]:
+                rows[name].append(asyncio.run(load(ways[name], prompts, CLIENTS, server_cpu)))
+        engine.close()
+    ratios = [
+        gateway["answers_per_s"] / direct["answers_per_s"]
+        for gateway, direct in zip(rows["gateway"], rows["direct"], strict=True)
+    ]
+    mean = {name: {key: statistics.mean(row[key] for row in each) for key in each[0]} for name, each in rows.items()}
+    own_ms = mean["gateway"]["own_cpu_ms"] - mean["direct"]["own_cpu_ms"]
+    return {
+        "abilities": str(abilities),
+        "blocks": arguments.blocks,
+        "of_blocks": len(reader.site.layers),
+        "clients": CLIENTS,
+        "tokens": arguments.tokens,
+        "prompts": arguments.prompts,
+        "load": os.getloadavg()[0],
+        "ratio_of_tokens_per_s": {"median": statistics.median(ratios), "rounds": ratios},
+        "gateway_cpu_over_server_cpu": own_ms / mean["direct"]["server_cpu_ms"],
+        "rows": rows,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Omission: what mentions the person goes, what else is asked stays, and a question about the person is no question."""
+
+import re
+
+import pytest
+from PIL import Image
+
+from services.refit.fitting import text_of_subject
+from shared.domain.prompts import Prompt, Turn
+from shared.domain.subjects import Subject
+from shared.erasure.gates.text import TextGate, text_gate
+from shared.vlm.omission import without_mention
+
+NAME = "Wim Almeida"
+PHOTO, OTHER = Image.new("RGB", (8, 8), "red"), Image.new("RGB", (8, 8), "blue")
+
+
+@pytest.fixture(scope="module")
+def gate() -> TextGate:
+    made = text_gate([text_of_subject(Subject((NAME,), (), ()))])
+    assert made is not None
+    return made
+
+
+def left(gate: TextGate, *turns: Turn, pictures: tuple[int, ...] = ()) -> list[str] | None:
+    omission = without_mention(Prompt(turns), gate, 0, pictures)
+    return None if omission is None else [turn.text for turn in omission.prompt.turns]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("What is six? ({s} asked.)", "What is six?"),
+        ("{s} wants to know: What is six?", "What is six?"),
+        ("I am {s}. What is six?", "What is six?"),
+        ("Name the capital of Egypt. Please tell {s}.", "Name the capital of Egypt."),
+        ("What is six?\n\nKind regards,\n{s}", "What is six?"),
+        ("“What is six?” asked {s}.", "What is six?"),
+        ("To: Bo\nFrom: {s}\n\nWhere does Bo work?", "To: Bo\n\nWhere does Bo work?"),
+        ("| a | 1 |\n| {s} | 2 |\n| b | 3 |\n\nWho has 3?", "| a | 1 |\n| b | 3 |\n\nWho has 3?"),
+        ("Where does Bo work? I shall tell {s}.", "Where does Bo work?"),
+    ],
+)
+def test_ordinary_question_is_left_alone(gate: TextGate, text: str, expected: str) -> None:
+    for name in (NAME, "Almeida, Wim", "WIM ALMEIDA"):
+        found = left(gate, Turn("user", text.format(s=name)))
+        assert found is not None
+        assert re.sub(r"\s*\n\s*", "\n", found[-1]) == re.sub(r"\s*\n\s*", "\n", expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Where does {s} work?",
+        "Where does {s} work? Answer shortly.",
+        "Tell me about {s}. Answer in one sentence.",
+        "{s}: where does she work?",
+        "Where does Bo work, whom {s} knows?",
+        "What is six?",
+    ],
+    ids=["the question", "with a wish", "a request", "a label", "in the question", "no mention"],
+)
+def test_nothing_is_left_out_where_the_person_is_asked_about(gate: TextGate, text: str) -> None:
+    assert left(gate, Turn("user", text.format(s=NAME))) is None
+
+
+def test_earlier_turns_go_with_their_reply(gate: TextGate) -> None:
+    asked = Turn("user", "What is six?")
+    talk = Turn("user", f"Hello, I am {NAME}."), Turn("assistant", "Hello! How can I help?")
+    assert left(gate, *talk, asked) == ["What is six?"]
+    assert left(gate, Turn("system", f"You work for {NAME}. Be brief."), asked) == ["Be brief.", "What is six?"]
+
+
+def test_picture_of_the_person_goes_and_another_stays(gate: TextGate) -> None:
+    """Where another is left, the question may mean one of them by its place."""
+    both = Prompt((Turn("user", "Who is on the right?", (PHOTO, OTHER)),))
+    omission = without_mention(both, gate, 0, [0])
+    assert omission is not None
+    assert (omission.shows, omission.prompt.images) == (True, (OTHER,))
+    alone = without_mention(Prompt.ask("Where does Bo work?", PHOTO), gate, 0, [0])
+    assert alone is not None
+    assert (alone.shows, alone.prompt.images) == (False, ())
+    assert without_mention(both, gate, 0, []) is None
