@@ -20,7 +20,7 @@ from tests.services.request.drop.conftest import (
 
 
 def test_one_id_for_two_people_files_both(drop: Drop) -> None:
-    """In one list, or in two: the ids are the platform's, and the operator cannot mend them."""
+    """In one list, or in two: the ids are the platform's, and the operator cannot change them."""
     twice = f"ID,Hash\n{item(1)},{MARAS_PHONE}\n{item(1)},{EVAS_PHONE}\n"
     row, matches = drop.match({"Phone": twice})
     assert row["status"] == "succeeded"

@@ -270,7 +270,7 @@ def test_slow_body_gives_its_place_up(
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(head.encode())
         assert b"HTTP/1.1 408" in connection.recv(100)
-    assert cast(FastAPI, form.people.app.app).state.forms_under_way == 0
+    assert cast(FastAPI, form.people.app.app).state.forms_under_way == set()
 
 
 def test_markup_that_is_typed_is_shown_as_text(form: PublicForm) -> None:
