@@ -35,7 +35,9 @@ ELSEWHERE: Final = ("modeling_*.py", "processing_*.py")
 # Written by a program, which does not break lines.
 GENERATED: Final = ("docs/results/*",)
 # Variables that are read by the command line and by a test, not by a service.
-NO_SETTINGS: Final = frozenset({"LACUNA_KEY", "LACUNA_URL", "LACUNA_INFERENCE_URL", "LACUNA_FUZZ_EXAMPLES"})
+NO_SETTINGS: Final = frozenset(
+    {"LACUNA_KEY", "LACUNA_URL", "LACUNA_INFERENCE_URL", "LACUNA_FUZZ_EXAMPLES", "LACUNA_FIGURES", "LACUNA_SCREENSHOTS"}
+)
 # What keys are derived for, stored with what they sealed; they begin like the command.
 NO_COMMANDS: Final = frozenset({"lacuna tag", "lacuna secret v1"})
 

@@ -112,8 +112,8 @@ class _Page(DocumentPage):
             (_("Eraser sha256"), predicate["eraser"]["sha256"]),
             (_("Serving since"), f"{self._when(serving['this_version_since'])}"),
             (_("Acknowledged by"), replicas),
-            (_("Covers"), _("this request at place %(place)s of %(all)s")
-             % {"place": coverage["position"], "all": coverage["tickets"]}),
+            (_("Covers"), _("this request, no. %(place)s of %(all)s")
+             % {"place": coverage["position"] + 1, "all": coverage["tickets"]}),
             (_("Completed"), self._when(ticket["completed_at"])),
         ])  # fmt: skip
         self._figures(predicate["audit"])
