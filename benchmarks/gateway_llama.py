@@ -62,9 +62,15 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             "gateway": through(engine, eraser_of(reader, 1), arguments.tokens),
         }
         rows: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
-        for number in range(arguments.rounds):
-            for name in (tuple(ways), tuple(reversed(ways)))[number % 2]:
-                rows[name].append(asyncio.run(load(ways[name], prompts, CLIENTS, server_cpu)))
+
+        async def rounds() -> None:  # one event loop: the clients keep their connections
+            for number in range(arguments.rounds):
+                for name in (tuple(ways), tuple(reversed(ways)))[number % 2]:
+                    rows[name].append(await load(ways[name], prompts, CLIENTS, server_cpu))
+                    print(name, rows[name][-1], flush=True)
+            await upstream.let_go()
+
+        asyncio.run(rounds())
         engine.close()
     ratios = [
         gateway["answers_per_s"] / direct["answers_per_s"]

@@ -1473,7 +1473,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0031');
+    ('0037');
 GRANT SELECT ON alembic_version TO lacuna_request;
 GRANT SELECT ON alembic_version TO lacuna_control;
 
@@ -2303,6 +2303,20 @@ END $$;
 CREATE TRIGGER two_people BEFORE INSERT OR UPDATE ON ticket_hold
     FOR EACH ROW EXECUTE FUNCTION guard_release();
 
+-- Whether the person did not file the ticket; of one that the system filed, not who verified the identity.
+CREATE FUNCTION may_decide(of_tenant text, filed_by text, verified_by text, decider text) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT CASE WHEN filed_by = 'clerk' AND person_of(of_tenant, filed_by) IS NULL
+        THEN person_of(of_tenant, decider) IS NOT NULL
+            AND (verified_by IS NULL OR are_two_people(of_tenant, decider, verified_by))
+        ELSE are_two_people(of_tenant, decider, filed_by) END
+$$;
+REVOKE ALL ON FUNCTION may_decide(of_tenant text, filed_by text, verified_by text, decider text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION may_decide(of_tenant text, filed_by text, verified_by text, decider text) TO lacuna_request;
+GRANT EXECUTE ON FUNCTION may_decide(of_tenant text, filed_by text, verified_by text, decider text) TO lacuna_control;
+
 -- Whether the person never edited the ticket.
 CREATE FUNCTION may_approve(of_tenant text, of_ticket text, approver text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -2330,8 +2344,8 @@ BEGIN
     END IF;
     IF NEW.decided_by IS NOT NULL AND NEW.state <> 'rejected'
         AND (NEW.decided_by IS DISTINCT FROM OLD.decided_by OR (NEW.state = 'approved' AND OLD.state = 'under_review'))
-        AND NOT (are_two_people(NEW.tenant_id, NEW.decided_by, NEW.submitted_by)
-            AND are_two_people(NEW.tenant_id, NEW.decided_by, NEW.last_edited_by)
+        AND NOT (may_decide(NEW.tenant_id, NEW.submitted_by, NEW.identity_by, NEW.decided_by)
+            AND may_decide(NEW.tenant_id, NEW.last_edited_by, NULL, NEW.decided_by)
             AND may_approve(NEW.tenant_id, NEW.id, NEW.decided_by)) THEN
         RAISE EXCEPTION 'ticket % is approved by somebody who neither filed nor edited it', NEW.id
             USING ERRCODE = 'LC004';

@@ -26,11 +26,13 @@ from shared.db.repositories.leases import FINAL
 from shared.db.session import transaction
 from shared.db.tenants import of_installation, of_tenant
 from shared.domain.subjects import Subject
-from shared.errors import Conflict, LacunaError, NeedsResubmission, Unavailable
+from shared.errors import Conflict, IntegrityFailure, LacunaError, NeedsResubmission, NotFound, Unavailable
 
 logger = logging.getLogger(__name__)
 CANDIDATE_FIRST = "the audit of a candidate comes first"
 NO_TIME = "the time of the night was over"
+NOTHING_LEFT = "nothing of it is left to ask with"
+UNREADABLE = "its material cannot be read"
 
 
 def audit_nightly(context: AuditContext, audit_id: str, version_id: str) -> None:
@@ -97,8 +99,8 @@ class _Run:
                 self.keep()
                 return "waiting", CANDIDATE_FIRST
             subject = self.material(version, tickets[ticket])
-            if subject is None:
-                left[ticket] = "nothing of it is left to ask with"
+            if isinstance(subject, str):
+                left[ticket] = subject
                 continue
             began = time.monotonic()
             self.enter_stage(f"ticket {place + 1 + len(done)} of {len(tickets)}")
@@ -155,13 +157,21 @@ class _Run:
         with transaction(of_installation(self.context.database)) as session:
             return nightly_audits.candidate_waits(session)
 
-    def material(self, version: EraserVersion, ticket: Ticket) -> Subject | None:
-        """Whom the ticket is about; None where neither payload nor audit kit is left."""
+    def material(self, version: EraserVersion, ticket: Ticket) -> Subject | str:
+        """Whom the ticket is about; why not, where neither payload nor audit kit is left or can be read.
+
+        The others are asked about all the same: the ticket, which nobody asks about, would be the first every night.
+        """
         try:
             opened: Mapping[str, Subject] = open_tickets(self.context, str(version.id), [ticket]).subjects
         except NeedsResubmission:
-            return None
-        return opened.get(ticket.id)
+            return NOTHING_LEFT
+        except (IntegrityFailure, NotFound) as exc:
+            logger.error(
+                "nightly audit %s: the material of %s cannot be read: %s", self.audit_id, ticket.id, exc.detail
+            )
+            return UNREADABLE
+        return opened.get(ticket.id, NOTHING_LEFT)
 
     def seed(self) -> int:
         """Another one each night, and the same after an interruption."""

@@ -35,9 +35,14 @@ def read_answer(http: httpx.Client, method: str, url: str, **request: Any) -> ht
     return httpx.Response(response.status_code, content=raw, request=response.request)
 
 
+def is_secure(url: str) -> bool:
+    """Whether the URL is HTTPS or leads to this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+
+
 def check_secure(url: str) -> str:
     """The URL itself. Raises BadInput unless it is HTTPS or leads to this machine."""
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+    if not is_secure(url):
         raise BadInput("The URL of the OpenID provider has to begin with https.")
     return url

@@ -111,7 +111,7 @@ class Transition(NamedTuple):
 _SYSTEM: Final = (SYSTEM_ACTOR,)
 TRANSITIONS: Final[dict[Event, Transition]] = {
     "review": Transition(("received",), "under_review", FILING_ROLES),
-    "doubt": Transition(("received", "under_review"), "identity_pending", MANAGING_ROLES),
+    "doubt": Transition(("received", "under_review"), "identity_pending", (*MANAGING_ROLES, SYSTEM_ACTOR)),
     "verify": Transition(("identity_pending",), "under_review", MANAGING_ROLES),
     "approve": Transition(("under_review",), "approved", DECIDING_ROLES, (_four_eyes, _identity, _ground)),
     "reject": Transition(UNDECIDED, "rejected", MANAGING_ROLES, (_code,)),

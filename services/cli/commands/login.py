@@ -27,8 +27,11 @@ def login(
 ) -> None:
     """Sign in with your organisation's account: open the address that is printed, and type the code there."""
     from services.cli import device_flow  # noqa: PLC0415 - a tenth of a second that `lacuna --help` does not spend
+    from shared.core.openid import is_secure  # noqa: PLC0415 - as above
 
     url = request_url(data)
+    if not is_secure(url):
+        raise BadInput(f"{url} is not https: whoever listens would have the token, and could name another provider.")
     told = Client(url, keep_alive=False).get("/v1/sign-in")
     issuer, client_id = issuer or told["issuer"], client_id or told["client_id"]
     if not issuer or not client_id:

@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 RETRY_S: Final = 60.0
 BATCH: Final = 20  # people of one transaction
 SOURCE: Final = "drop"
-ITEM_AND_PERSON: Final = 8  # characters of a person's key in the reference of an item that names several people
+OF_KEY: Final = 8  # characters of a person's key in the reference: one item may name several people
 NO_REGISTER: Final = "LACUNA_DROP_PEOPLE names no register of this tenant with which the list could be matched."
 Answer = Callable[[DropList, Download, Mapping[str, int | None]], None]  # sends the platform what is known at once
 
@@ -57,9 +57,8 @@ class _Person:
 
     @property
     def reference(self) -> str:
-        """The external reference of the ticket: the same for the same item and person."""
-        first = self.items[0]
-        return first.item_id if len(first.rows) == 1 else f"{first.item_id}-{self.key[:ITEM_AND_PERSON]}"
+        """The external reference of the ticket: the same for the same item and person, and for no other person."""
+        return f"{self.items[0].item_id}-{self.key[:OF_KEY]}"
 
 
 @dataclass
@@ -81,7 +80,7 @@ class DropListRunner:
         """Match the oldest download that waits. Returns whether there was one.
 
         One that was fetched waits on where it cannot be matched: the platform does not give it twice. The error is
-        raised.
+        raised. So is one that nobody expects, and the list has failed by it: it keeps back no other.
         """
         with transaction(self.context.database) as session:
             waiting = select(DropList).where(DropList.status == "waiting")
@@ -95,14 +94,18 @@ class DropListRunner:
         of_tenant = replace(self, context=self.context.of_tenant(row.tenant_id, model_id))
         try:
             of_tenant.match(row)
-        except (BadInput, TooLarge, IntegrityFailure, NotFound, Unavailable) as exc:
+        except Exception as exc:
+            foreseen = isinstance(exc, LacunaError)
+            detail = exc.detail if isinstance(exc, LacunaError) else f"Unexpected: {type(exc).__name__}."
             if row.fetched and not isinstance(exc, IntegrityFailure | NotFound):
                 self._fetched_again_at = time.monotonic() + RETRY_S
-                of_tenant.note_error(row, exc.detail)
+                of_tenant.note_error(row, detail)
                 raise
             if isinstance(exc, Unavailable):
                 raise
-            of_tenant.finish(row, "failed", exc.detail)
+            of_tenant.finish(row, "failed", detail)
+            if not foreseen:
+                raise
         return True
 
     def match(self, row: DropList) -> None:

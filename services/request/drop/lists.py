@@ -30,6 +30,7 @@ NAMES: Final = (
 )
 SUFFIX: Final = re.compile(r"[A-Za-z0-9]{1,10}", re.ASCII)
 _ARCHIVE: Final = b"PK"
+_LINE: Final = re.compile(r"\S[^\n]*")  # one that is not blank, found without a copy of the text
 _ROW: Final = re.compile(r'"?([A-Za-z0-9]{12})"?,"?([A-Za-z0-9+/]{43}=)"?(?:,"?(\w+)"?)?', re.ASCII)
 _HEADERS: Final = {False: "id,hash", True: "id,hash,listtype"}
 
@@ -54,14 +55,14 @@ class DeletionList:
     def items(self) -> Iterator[WorkItem]:
         """Its rows; raises BadInput, naming file and line, where one is not as the platform writes it."""
         removed = self.kind is None
-        lines = io.StringIO(self.text)
-        if next(lines, "").strip().replace('"', "").lower() != _HEADERS[removed]:
+        lines = _LINE.finditer(self.text)
+        header = next(lines, None)
+        if header is None or header[0].strip().replace('"', "").lower() != _HEADERS[removed]:
             raise BadInput(f"{self.stem}.csv: the header is not {'ID,Hash,ListType' if removed else 'ID,Hash'}.")
-        for number, line in enumerate(lines, 2):
-            if not (row := line.strip()):
-                continue
-            match = _ROW.fullmatch(row)
+        for line in lines:
+            match = _ROW.fullmatch(line[0].rstrip())
             if match is None or (match.group(3) is not None) != removed:
+                number = self.text.count("\n", 0, line.start()) + 1
                 raise BadInput(f"{self.stem}.csv, line {number}: it is not an id of 12 and a hash of 44 characters.")
             yield WorkItem(match.group(1), match.group(2))
 

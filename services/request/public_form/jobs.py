@@ -50,6 +50,8 @@ class FormMailer:
                 self._send(number)
             except Unavailable as exc:
                 failed = exc
+            except Exception as exc:  # noqa: BLE001 - one that cannot be written must not keep back others
+                logger.error("the mail of a form cannot be written (%s)", type(exc).__name__)
         if failed is not None:
             raise failed
         return 0.0 if len(due) >= AT_ONCE else FORGET_EVERY_S

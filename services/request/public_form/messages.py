@@ -17,6 +17,7 @@ REFUSALS: Final = (
     mark("This is not the code."),
     mark("There is no such page."),
     mark("This request is filed already."),
+    mark("This request is being sent already. Open this page again in a moment."),
     mark("Type the code from the e-mail first."),
     mark("No more requests can be taken at the moment. Try again later, or write to us."),
     mark("Something went wrong on the server."),

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import logging
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import date
@@ -42,7 +43,7 @@ from shared.core.validation import summarize_validation_errors
 from shared.db.repositories.models import model_in_use
 from shared.db.session import transaction
 from shared.domain.regimes import REGIMES
-from shared.errors import BadInput, HttpError, LacunaError, NotReady, RequestTimeout, TooManyRequests
+from shared.errors import BadInput, Conflict, HttpError, LacunaError, NotReady, RequestTimeout, TooManyRequests
 
 logger = logging.getLogger(__name__)
 FOLDER: Final = Path(__file__).parent
@@ -109,7 +110,7 @@ def install_public_form(app: FastAPI, settings: FormSettings) -> None:
         except ValueError as exc:
             raise BadInput(f"LACUNA_FORM_{name} is written as 30/hour.") from exc
     app.state.form_settings = settings
-    app.state.forms_under_way = 0
+    app.state.forms_under_way = set()
     app.include_router(router)
 
 
@@ -156,38 +157,46 @@ async def begin(request: Request) -> Response:
 @router.get(f"{START}/{{token}}")
 def show(token: str, request: Request) -> Response:
     """Where the form stands: the code, what to fill in, or how far the request is."""
-    context = _context(request)
-    return _state_page(request, context, token, service.look(context, links.form_of(context.keys, token)))
+    number = _form_of(request, token)
+    return _state_page(request, token, service.look(_context(request), number))
 
 
 @router.post(f"{START}/{{token}}/code")
 async def prove(token: str, request: Request) -> Response:
     """Look at the code."""
+    number = _form_of(request, token)
     context = await run_in_threadpool(_context, request)
-    number = links.form_of(context.keys, token)
     async with request.form(max_files=0, max_fields=MOST_FIELDS) as fields:
         code = _text(fields, "code")
     if await run_in_threadpool(service.prove, context, number, code):
         return RedirectResponse(page_of(token), 303, HEADERS)
     state = await run_in_threadpool(service.look, context, number)
-    return _state_page(request, context, token, state, error=BadInput("This is not the code."), status=422)
+    return _state_page(request, token, state, error=BadInput("This is not the code."), status=422)
 
 
 @router.post(f"{START}/{{token}}/file")
 async def file_request(token: str, request: Request) -> Response:
     """File the request, once."""
+    number = _form_of(request, token)
     context = await run_in_threadpool(_context, request)
-    number = links.form_of(context.keys, token)
     await run_in_threadpool(service.require_proved, context, number)
-    async with _place(request):
+    async with _place(request, number):
         fields = await _read_form(request)
         try:
-            began = time.monotonic()
-            answer = await run_in_threadpool(_file, request, context, token, fields)
+            prepared = await run_in_threadpool(_prepare, request, context, number, fields)
+        except LacunaError as error:
+            if error.status not in (413, 422):
+                raise
+            state = await run_in_threadpool(service.look, context, number)
+            return _state_page(request, token, state, error=error, status=error.status, typed=_typed(fields))
         finally:
             await fields.close()
-    await asyncio.sleep(_left_of_step(time.monotonic() - began))
-    return answer
+    began = time.monotonic()  # what came before takes as long for whoever is known, and as long as its sender likes
+    try:
+        await run_in_threadpool(service.file, context, settings_of(request), prepared)
+    finally:
+        await asyncio.sleep(_left_of_step(time.monotonic() - began))
+    return RedirectResponse(page_of(token), 303, HEADERS)
 
 
 async def _read_form(request: Request) -> FormData:
@@ -204,21 +213,13 @@ def _left_of_step(taken_s: float) -> float:
     return -taken_s % STEP_S if STEP_S else 0.0
 
 
-def _file(request: Request, context: AppContext, token: str, fields: FormData) -> Response:
-    number = links.form_of(context.keys, token)
-    state = service.look(context, number)
+def _prepare(request: Request, context: AppContext, number: uuid.UUID, fields: FormData) -> service.PreparedRequest:
+    language = service.look(context, number).language
+    values = _material(fields) | {"languages": service.asked_languages(context, language)}
     try:
-        values = _material(fields) | {"languages": service.asked_languages(context, state.language)}
-        service.file(context, settings_of(request), number, values)
+        return service.prepare(context, settings_of(request), number, values)
     except ValidationError as exc:
-        error: LacunaError = BadInput(summarize_validation_errors(exc.errors(include_url=False, include_input=False)))
-    except LacunaError as exc:
-        if exc.status not in (413, 422):
-            raise
-        error = exc
-    else:
-        return RedirectResponse(page_of(token), 303, HEADERS)
-    return _state_page(request, context, token, state, error=error, status=error.status, typed=_typed(fields))
+        raise BadInput(summarize_validation_errors(exc.errors(include_url=False, include_input=False))) from exc
 
 
 def _material(fields: FormData) -> dict[str, Any]:
@@ -255,20 +256,30 @@ def _texts(fields: FormData, name: str) -> list[str]:
 
 
 @asynccontextmanager
-async def _place(request: Request) -> AsyncIterator[None]:
-    """A place among the requests with photographs that are read at once; raises NotReady where all are taken."""
-    state = request.app.state
-    if state.forms_under_way >= AT_ONCE:
+async def _place(request: Request, number: uuid.UUID) -> AsyncIterator[None]:
+    """A place among the requests with photographs that are read at once, one for each form.
+
+    Raises NotReady where all are taken, Conflict where the form has one: whoever sends slowly holds no more.
+    """
+    under_way: set[uuid.UUID] = request.app.state.forms_under_way
+    if number in under_way:
+        raise Conflict(service.BEING_SENT)
+    if len(under_way) >= AT_ONCE:
         raise NotReady(service.FULL, retry_after_s=10)
-    state.forms_under_way += 1
+    under_way.add(number)
     try:
         yield
     finally:
-        state.forms_under_way -= 1
+        under_way.discard(number)
 
 
 def _count(request: Request, rate: str, key: str) -> None:
     request.app.state.rate_limiter.count(parse(rate), key, "form requests")
+
+
+def _form_of(request: Request, token: str) -> uuid.UUID:
+    """The form of a link. Raises NotFound for a forged one, before the database is asked."""
+    return links.form_of(request.app.state.context.keys, token)
 
 
 def _context(request: Request) -> AppContext:
@@ -287,7 +298,6 @@ def _language(request: Request, chosen: str = "") -> Language:
 
 def _state_page(
     request: Request,
-    context: AppContext,
     token: str,
     state: FormState,
     error: LacunaError | None = None,

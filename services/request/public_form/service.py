@@ -21,6 +21,7 @@ from services.request.contacts import service as contacts
 from services.request.context import AppContext
 from services.request.public_form import links
 from services.request.tickets import identity_checks, intake
+from services.request.tickets.intake import PreparedTicket
 from services.request.tickets.schemas import IdentityCheckCreate, TicketCreate
 from shared.core.clock import utc_now
 from shared.core.config import FormSettings
@@ -35,12 +36,13 @@ SOURCE: Final = "public-form"
 OPEN_FOR: Final = timedelta(hours=2)  # from the address to the request
 LONGEST_ADDRESS: Final = 254  # RFC 5321, section 4.5.3.1
 ADDRESS: Final = re.compile(
-    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}", re.ASCII
+    r"(?!.*=\?)[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}", re.ASCII
 )
 MOST_TRIES: Final = 5  # wrong codes of one form
 CODES_OF_ADDRESS: Final = ((3, timedelta(hours=1)), (10, timedelta(days=1)))
 UNDECIDED_OF_ADDRESS: Final = 5  # requests of one address that nobody has decided
 FULL: Final = "No more requests can be taken at the moment. Try again later, or write to us."
+BEING_SENT: Final = "This request is being sent already. Open this page again in a moment."
 UNPROVED: Final = "Filed by the public form. A code proved the mail address, and nothing that it is the person's."
 Stage = Literal["checking", "working", "done", "answered", "withdrawn", "expired"]
 
@@ -130,8 +132,10 @@ def look(context: AppContext, number: uuid.UUID) -> FormState:
         if form.ticket_id is None:
             return FormState(form.id, form.language, proved, left)
         ticket = session.get_one(Ticket, form.ticket_id)
-        due = ticket.due_at.date().isoformat() if ticket.clock == "running" and ticket.due_at else None
-        return FormState(form.id, form.language, proved, left, _stage(session, ticket), due)
+        stage = _stage(session, ticket)
+        tells = stage != "checking" and ticket.clock == "running"  # the clock of a duplicate stands still
+        due = ticket.due_at.date().isoformat() if tells and ticket.due_at else None
+        return FormState(form.id, form.language, proved, left, stage, due)
 
 
 def _stage(session: Session, ticket: Ticket) -> Stage:
@@ -149,6 +153,8 @@ def _stage(session: Session, ticket: Ticket) -> Stage:
 def prove(context: AppContext, number: uuid.UUID, code: str) -> bool:
     """Whether `code` is that of the form. Wrong ones are counted; after MOST_TRIES none is right any more.
 
+    Nor is one that was never sent: who is right about it has guessed.
+
     Raises NotFound where the form is too old.
     """
     digits = "".join(c for c in code if c in "0123456789")
@@ -156,7 +162,8 @@ def prove(context: AppContext, number: uuid.UUID, code: str) -> bool:
         form = _open_form(session, number)
         if form.proved_at is not None:
             return True
-        right = form.tries < MOST_TRIES and hmac.compare_digest(digits, links.code_of(context.keys, number))
+        may_know = form.tries < MOST_TRIES and form.mail_attempts > 0
+        right = may_know and hmac.compare_digest(digits, links.code_of(context.keys, number))
         if right:
             form.proved_at = utc_now()
         else:
@@ -170,15 +177,35 @@ def require_proved(context: AppContext, number: uuid.UUID) -> None:
         _require_fillable(_open_form(session, number))
 
 
-def file(context: AppContext, settings: FormSettings, number: uuid.UUID, values: Mapping[str, object]) -> None:
-    """File the request as a ticket that waits for an identity check. Once for each form, however often it is sent.
+@dataclass(frozen=True)
+class PreparedRequest:
+    """A request whose material is checked and sealed, before it is a ticket."""
 
-    Raises what filing a ticket raises, NotReady where too many requests wait.
+    form: uuid.UUID
+    principal: Principal
+    ticket: PreparedTicket
+
+
+def prepare(
+    context: AppContext, settings: FormSettings, number: uuid.UUID, values: Mapping[str, object]
+) -> PreparedRequest:
+    """Check and seal what was typed. Nothing of it depends on whether the person is known, nor does its time.
+
+    Raises pydantic's ValidationError, and what `intake.seal_material` raises.
     """
     body = TicketCreate.model_validate({**values, "source": SOURCE, "external_ref": str(number)})
     principal = Principal(settings.tenant, SYSTEM_ACTOR, (SYSTEM_ACTOR, "officer"))
     require_proved(context, number)
-    prepared = intake.seal_material(context, principal, body)
+    return PreparedRequest(number, principal, intake.seal_material(context, principal, body))
+
+
+def file(context: AppContext, settings: FormSettings, prepared: PreparedRequest) -> None:
+    """File the request as a ticket that waits for an identity check. Once for each form, however often it is sent.
+
+    A duplicate is in doubt as well: it waits for the check once it is a request of its own. Raises what filing a ticket
+    raises, NotReady where too many requests wait.
+    """
+    number, principal = prepared.form, prepared.principal
     with transaction(context.database) as session:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"form {settings.tenant}", 0))))
         form = _open_form(session, number)
@@ -187,12 +214,14 @@ def file(context: AppContext, settings: FormSettings, number: uuid.UUID, values:
             raise NotFound(links.NO_PAGE)
         if _undecided(session, settings.tenant) >= settings.most_waiting:
             raise NotReady(FULL, retry_after_s=600)
-        (filed,) = intake.insert_tickets(session, context, principal, [prepared])
+        (filed,) = intake.insert_tickets(session, context, principal, [prepared.ticket])
         session.flush()
         ticket = session.get_one(Ticket, filed.ticket.id, with_for_update=True)
         if ticket.state in UNDECIDED:
             doubt = IdentityCheckCreate(outcome="doubted", note=UNPROVED)
             identity_checks.identify(session, principal, ticket, doubt)
+        else:
+            ticket.identity = "doubted"
         address = context.keys.open(form.sealed, form.wrapped_key, form_key(number)).decode()
         contacts.add(session, context, ticket, {"email": address})
         form.ticket_id, form.sealed, form.wrapped_key, form.mail_next_at = ticket.id, None, None, None

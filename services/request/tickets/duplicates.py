@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from services.request.auth.principals import Principal
 from shared.db.models.tickets import Ticket
-from shared.db.repositories import ticket_clocks, ticket_duplicates, tickets
+from shared.db.repositories import ticket_duplicates, tickets
 from shared.domain.ticket_lifecycle import POSSIBLE_NAMESAKE, UNDECIDED
 from shared.errors import Conflict
 
@@ -14,17 +14,15 @@ MOST_NAMED = 5
 def distinguish(session: Session, principal: Principal, ticket: Ticket, note: str) -> None:
     """The ticket is about another person of the same name. The decision stands in the history.
 
-    A duplicate goes to review, and its clock goes on as if it had never stopped. A possible namesake can be approved.
-    Raises Conflict for any other ticket.
+    A duplicate goes to review, or to the check of its identity where that is in doubt. A possible namesake can be
+    approved. Raises Conflict for any other ticket.
     """
     if ticket.review_reason == POSSIBLE_NAMESAKE and ticket.state in UNDECIDED:
         ticket.review_reason = None
         ticket.version += 1
         tickets.record(session, ticket, principal.owner, note, "distinguished")
         return
-    tickets.advance(session, ticket, "distinguish", principal.owner, note, roles=principal.roles)
-    ticket.duplicate_of, ticket.review_reason = None, None
-    ticket_clocks.restart_clock(session, ticket, principal.owner)
+    tickets.take_up_duplicate(session, ticket, "distinguish", principal.owner, note, roles=principal.roles)
 
 
 def ensure_distinguished(session: Session, ticket: Ticket) -> None:

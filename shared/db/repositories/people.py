@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from shared.db.models.tenancy import Person, PersonName, PersonSubject
 from shared.db.models.tickets import Ticket, TicketEvent
 from shared.domain import four_eyes
+from shared.domain.accounts import SYSTEM_ACTOR
 from shared.domain.four_eyes import Actor
 from shared.errors import NotFound
 
@@ -33,10 +34,17 @@ def require_second_person(session: Session, tenant: str, actor: str, deeds: Deed
 
 
 def changes_of_material(session: Session, ticket: Ticket) -> Deeds:
-    """Who filed the ticket, and who edited it at any time."""
+    """Who filed the ticket, and who edited it at any time.
+
+    Where nobody of the operator filed it, whoever verified the identity of the person who asks stands for the filer:
+    else one person alone could file a request by a public form and approve it.
+    """
     edited = select(TicketEvent.actor).where(TicketEvent.ticket_id == ticket.id, TicketEvent.kind == "edited")
     editors = {ticket.last_edited_by, *session.scalars(edited.distinct())} - {ticket.submitted_by}
-    return [(f"filed {ticket.id}", ticket.submitted_by), *((f"edited {ticket.id}", name) for name in sorted(editors))]
+    deeds = [(f"filed {ticket.id}", ticket.submitted_by), *((f"edited {ticket.id}", name) for name in sorted(editors))]
+    if ticket.submitted_by == SYSTEM_ACTOR and ticket.identity_by is not None:
+        deeds.append((f"verified the identity of {ticket.id}", ticket.identity_by))
+    return deeds
 
 
 def get_person(session: Session, tenant: str, person_id: UUID, *, lock: bool = False) -> Person:

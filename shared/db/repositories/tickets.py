@@ -18,6 +18,7 @@ from shared.db.repositories.ticket_clocks import record_clock_event, restart_clo
 from shared.domain.accounts import SYSTEM_ACTOR
 from shared.domain.deadlines import Clock
 from shared.domain.four_eyes import Actor
+from shared.domain.regimes import regime
 from shared.domain.ticket_lifecycle import (
     CLOSED,
     ENDED_WITHOUT_ERASER,
@@ -31,6 +32,7 @@ from shared.domain.ticket_lifecycle import (
 )
 from shared.errors import NotFound
 
+STILL_IN_DOUBT: Final = "Nobody has verified the identity of the person who asks yet."
 _IS_SET_ASIDE: Final = and_(
     Ticket.state == "failed", func.coalesce(Ticket.review_reason, "") == SET_ASIDE, Ticket.required_since.is_(None)
 )
@@ -119,10 +121,34 @@ def reopen_duplicates(session: Session, original: Ticket) -> None:
     for ticket in session.scalars(waiting.order_by(Ticket.submitted_at, Ticket.id).with_for_update()):
         if not ended and _says_all(original, ticket):
             continue
-        advance(session, ticket, "reopen", SYSTEM_ACTOR, why)
-        ticket.duplicate_of = None
+        take_up_duplicate(session, ticket, "reopen", SYSTEM_ACTOR, why)
         ticket.review_reason = ORIGINAL_ENDED if ticket.payload_wrapped_key is not None else NEEDS_RESUBMISSION
-        restart_clock(session, ticket, SYSTEM_ACTOR)
+
+
+def take_up_duplicate(
+    session: Session,
+    ticket: Ticket,
+    event: Event,
+    actor: str,
+    note: str,
+    *,
+    roles: Iterable[str] = (SYSTEM_ACTOR,),
+) -> None:
+    """A duplicate becomes a request of its own: its clock counts from its own receipt, as if it had never stopped.
+
+    Where its identity is in doubt, it waits for the check, as it would have without the other request.
+    """
+    in_doubt = ticket.identity == "doubted"
+    if in_doubt:
+        ticket.identity = "assumed"  # nothing that is under review is in doubt, as a constraint of the table says
+    advance(session, ticket, event, actor, note, roles=roles)
+    ticket.duplicate_of = ticket.review_reason = None
+    restart_clock(session, ticket, actor)
+    if in_doubt:
+        advance(session, ticket, "doubt", actor, STILL_IN_DOUBT)
+        ticket.identity = "doubted"
+        if regime(ticket.regime).pausable:
+            record_clock_event(session, ticket, "paused", actor, STILL_IN_DOUBT)
 
 
 def _says_all(original: Ticket, ticket: Ticket) -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 from services.audit import nightly
 from services.audit.nightly import DeepAudit, reasons_of, summarised, with_families, with_ticket
-from services.audit.nightly_task import CANDIDATE_FIRST, NO_TIME, audit_nightly
+from services.audit.nightly_task import CANDIDATE_FIRST, NO_TIME, UNREADABLE, audit_nightly
 from services.audit.verdict import Thresholds
 from shared.artifacts.erasers import load_verified_eraser
 from shared.evaluation.attacks.results import Tally
@@ -115,3 +115,17 @@ def test_a_night_that_is_too_short_names_what_it_left(
     report = harness.row("SELECT report FROM audit_run WHERE id = :id", id=run)[0]
     assert report["left"] == {ticket: NO_TIME}
     object.__setattr__(harness.audit_context, "nightly_s", 60.0)
+
+
+def test_material_that_cannot_be_read_is_named_and_holds_up_no_night(harness: RefitHarness, shallow: None) -> None:
+    """A ticket that nobody could ask about comes first every night: an error would keep all others from their turn."""
+    ticket = harness.file_and_approve(harness.reference.of("forgettable")[0])
+    harness.refit()
+    harness.audit()
+    (key,) = harness.row("SELECT payload_key FROM ticket WHERE id = :id", id=ticket)
+    harness.audit_context.store.put(key, b"another")
+    run = str(uuid.uuid4())
+    audit_nightly(harness.audit_context, run, str(harness.version(0).id))
+    status, report = harness.row("SELECT status, report FROM audit_run WHERE id = :id", id=run)
+    assert (status, report["left"]) == ("succeeded", {ticket: UNREADABLE})
+    assert report["not_run"][0].startswith("1 of 1 tickets")

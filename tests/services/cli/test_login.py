@@ -146,6 +146,15 @@ def test_service_without_a_provider_asks_for_one_and_says_so(lacuna: RunCommand,
     assert "https" in lacuna("login", "--issuer", "http://accounts.example.org", "--client-id", "x").err
 
 
+def test_nobody_signs_in_at_a_service_without_https(
+    lacuna: RunCommand, configured: People, settings_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever answers in its place would name a provider, and be given the token."""
+    monkeypatch.setenv("LACUNA_URL", "http://lacuna.example.org")
+    assert "http://lacuna.example.org is not https" in lacuna("login").err
+    assert not settings_folder.exists()
+
+
 def test_provider_without_the_flow_or_away_is_a_sentence(
     lacuna: RunCommand, configured: People, issuer: Issuer
 ) -> None:

@@ -75,6 +75,19 @@ def test_statuses_go_to_the_platform_as_they_are_decided_and_changed(exchange: E
     assert matches == []
 
 
+def test_what_was_fetched_can_be_approved(exchange: Exchange) -> None:
+    """Nobody of the operator filed it, so that anybody who may approve is a second person."""
+    for _ in range(2):
+        exchange.round()
+    _, (match, *_) = exchange.newest()
+    ticket = exchange.drop.ticket(match["ticket"])
+    assert ticket["submitted_by"] == "clerk"
+    adam = exchange.drop.people["adam"]
+    assert adam.post(f"/v1/tickets/{match['ticket']}/material", {"reason": "To decide."}).is_success
+    approved = adam.post(f"/v1/tickets/{match['ticket']}/approve", {})
+    assert approved.status_code == 200, approved.text
+
+
 def test_changed_status_is_amended(exchange: Exchange, drop: Drop, database: Databases) -> None:
     exchange.round()
     exchange.round()
