@@ -15,7 +15,7 @@ TICKET = {
     "id": "T-1", "state": "under_review", "review_reason": HOSTILE, "names": 1, "facts": 1, "photos": 1,
     "submitted_by": HOSTILE, "source": HOSTILE, "external_ref": HOSTILE, "languages": ["en"],
     "duplicate_of": HOSTILE, "identity": "assumed", "ground": "objection",
-    "decided_by": HOSTILE, "decision_code": "no_match", "decision_note": HOSTILE,
+    "assigned_to": HOSTILE, "decided_by": HOSTILE, "decision_code": "no_match", "decision_note": HOSTILE,
     "scope": [HOSTILE], "related": [{"ticket": HOSTILE, "name": "same", "facts": 0, "photos": 0}],
     "leaks": [{"questions": "attacks", "by": HOSTILE, "fact": None, "asked": 2, "told": 1},
               {"questions": "test", "by": "name", "fact": 2, "asked": 9, "told": 3}],
