@@ -8,6 +8,7 @@ Ports are chosen outside the range from which the system takes the ports of outg
 connection of anybody could have the port before its server does.
 """
 
+import atexit
 import errno
 import random
 import socket
@@ -22,6 +23,13 @@ FIRST: Final = 15_000  # below are the ports that people choose
 USUAL_LAST: Final = 32_767
 OUTGOING: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 RESERVED: Final[dict[int, socket.socket]] = {}  # those of this process
+
+
+@atexit.register
+def _release() -> None:
+    """Close what reserves the ports; the system would do so too, and Python warn of it."""
+    for mark in RESERVED.values():
+        mark.close()
 
 
 def free_ports(count: int, below: int = 65536) -> list[int]:

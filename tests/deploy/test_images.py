@@ -75,6 +75,7 @@ def test_processes_without_torch_import_nothing_that_their_image_lacks() -> None
 # What other packages use where it happens to be installed, and do without where it is not.
 OPTIONAL = {
     "orjson", "psutil", "sniffio", "xxhash", "zstandard", "yaml", "fontTools", "brotli", "exceptiongroup", "greenlet",
+    "pillow_heif", "_pillow_heif",
 }  # fmt: skip
 
 

@@ -184,7 +184,7 @@ def lacuna_up(data: Path, env: Mapping[str, str] | None = None) -> Iterator[Stac
     """`lacuna up` over `data` until the block ends. The officer's API answers; a version may not be served yet."""
     data.mkdir(parents=True, exist_ok=True)
     given = {"LACUNA_DATA": str(data), "LACUNA_MODEL_SOURCE": "models/demo-vlm", **STEADY, **(env or {})}
-    given |= dict(zip(("LACUNA_REQUEST_PORT", "LACUNA_INFERENCE_PORT"), map(str, _free_ports()), strict=True))
+    given |= dict(zip(("LACUNA_REQUEST_PORT", "LACUNA_INFERENCE_PORT"), map(str, free_ports()), strict=True))
     output = data / "up.log"
     with output.open("w") as file:
         process = subprocess.Popen(
@@ -220,7 +220,8 @@ def _dies_with_this_process() -> list[str]:
     return [tool, "--pdeathsig", "INT", "--"] if tool else []
 
 
-def _free_ports() -> tuple[int, int]:
+def free_ports() -> tuple[int, int]:
+    """Two ports for a stack of another process; not reserved by this one, which would keep that stack from them."""
     with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
         return first.getsockname()[1], second.getsockname()[1]
 

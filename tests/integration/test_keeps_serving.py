@@ -15,8 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.devstack.ports import free_ports
-from tests.integration.kept_stack import LACUNA, Stack, lacuna_up, restore, wait_until
+from tests.integration.kept_stack import LACUNA, Stack, free_ports, lacuna_up, restore, wait_until
 
 pytestmark = pytest.mark.timeout(600)
 KEPT = Path(__file__).parent / "data" / "before_move"
@@ -155,7 +154,7 @@ def test_process_that_cannot_be_repaired_ends_the_stack_with_a_sentence(tmp_path
     restore(KEPT, data)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LACUNA_")}
     environment |= {"LACUNA_DATA": str(data), "LACUNA_MODEL_SOURCE": "models/demo-vlm", "LACUNA_RECIPE": "none-of-ours"}
-    for service, port in zip(("REQUEST", "INFERENCE"), free_ports(2), strict=True):
+    for service, port in zip(("REQUEST", "INFERENCE"), free_ports(), strict=True):
         environment[f"LACUNA_{service}_PORT"] = str(port)
     done = subprocess.run(
         [str(LACUNA), "up"], capture_output=True, text=True, check=False, cwd=tmp_path, timeout=300, env=environment

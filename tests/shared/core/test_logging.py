@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shared.core import logging as logging_module
 from shared.core.logging import LogStyle, bind_request_id, configure_logging, current_request_id
 from shared.errors import Unavailable
 
@@ -21,6 +22,7 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """`configure_logging` for a process that has no handlers yet; pytest has its own during a test."""
     root = logging.getLogger()
     level = root.level
+    no_request = logging_module._current.set(None)  # of an earlier test in this process
 
     def run(**options: Any) -> None:
         monkeypatch.setattr(root, "handlers", [])
@@ -28,6 +30,7 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
 
     yield run
     root.setLevel(level)
+    logging_module._current.reset(no_request)
 
 
 def _bound(request_id: str | None, traceparent: str | None = None) -> str:
