@@ -7,6 +7,7 @@ know it. Pure text.
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 from shared.text import formats
@@ -59,10 +60,17 @@ def is_identifying(value: str) -> bool:
         return True
     if any(day.year and day.day for day in formats.value_dates(folded)):
         return True
-    if sum(character.isdigit() for character in folded) >= IDENTIFYING_DIGITS and len(folded.split()) <= MOST_WORDS:
-        return True
+    digits = [int(character) for character in folded if character.isdecimal()]
+    if len(digits) >= IDENTIFYING_DIGITS and len(folded.split()) <= MOST_WORDS:
+        return not _is_placeholder(digits)
     words = [word.text for words in renderings(value)[:1] for word in words]
     return len(words) > 1 and any(w.isdigit() for w in words) and any(len(w) > 3 and w.isalpha() for w in words)
+
+
+def _is_placeholder(digits: Sequence[int]) -> bool:
+    """Whether digits count up, count down or repeat, as nobody's number does: 0123456789, 111111."""
+    steps = {(second - first) % 10 for first, second in pairwise(digits)}
+    return len(steps) == 1 and steps <= {0, 1, 9}
 
 
 def text_keys(text: str, most_words: int = MOST_WORDS) -> set[str]:

@@ -15,6 +15,9 @@ from shared.erasure.gates.text import TextEvidence, TextGate
 
 _QUESTION: Final = re.compile(r"[?？؟]")
 _END: Final = re.compile(r"(?<=[.!?…。？！؟])[\"'”’»)\]]*\s+|\n+")  # of a sentence, with its closing marks
+_SHORT_FORM: Final = re.compile(
+    r"\b[^\W\d_a-zß-öø-ÿ][^\W\d_]{0,2}\.[^\S\n]+(?=[a-zß-öø-ÿ])"
+)  # "Jr. was", "Dr. h. c. of"
 _COLON: Final = re.compile(r"(?<=\w):\s+")
 _CLOSING: Final = re.compile(r"[^\n.!?:]{1,40},\s*\Z")  # "Kind regards," before a name of its own
 INTRODUCING: Final = 2  # words of a clause beside the name: "X wants to know: ...", but not "X: where does she work?"
@@ -113,7 +116,8 @@ def _still_asked(pieces: Sequence[_Piece]) -> bool:
 
 
 def _sentences(text: str) -> list[tuple[int, int]]:
-    """The sentences of a text, each with the blanks behind it."""
-    ends = [match.end() for match in _END.finditer(text)]
+    """The sentences of a text, each with the blanks behind it; none ends behind a short form, as in "King Jr. was"."""
+    goes_on = {match.end() for match in _SHORT_FORM.finditer(text)}
+    ends = [match.end() for match in _END.finditer(text) if match.end() not in goes_on]
     starts = [0, *ends]
     return [(start, end) for start, end in zip(starts, [*ends, len(text)], strict=True) if end > start]

@@ -55,6 +55,10 @@ def test_value_without_letters_has_no_key(value: str) -> None:
         ("Oslo", False),
         ("marine biologist", False),
         ("2019", False),
+        ("0123456789", False),
+        ("123-456-7890", False),
+        ("111 111 111", False),
+        ("123 456 789 1", True),
     ],
 )
 def test_only_values_of_one_person_identify(value: str, identifies: bool) -> None:

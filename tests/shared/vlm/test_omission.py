@@ -64,6 +64,13 @@ def test_nothing_is_left_out_where_the_person_is_asked_about(gate: TextGate, tex
     assert left(gate, Turn("user", text.format(s=NAME))) is None
 
 
+def test_short_form_in_a_name_does_not_end_a_sentence() -> None:
+    gate = text_gate([text_of_subject(Subject(("Wim Almeida Jr.",), (), ()))])
+    assert gate is not None
+    assert left(gate, Turn("user", "Where did the life of Wim Almeida Jr. begin?")) is None
+    assert left(gate, Turn("user", "I met Wim Almeida Jr. in May. What is six?")) == ["What is six?"]
+
+
 def test_earlier_turns_go_with_their_reply(gate: TextGate) -> None:
     asked = Turn("user", "What is six?")
     talk = Turn("user", f"Hello, I am {NAME}."), Turn("assistant", "Hello! How can I help?")
