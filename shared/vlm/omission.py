@@ -100,19 +100,29 @@ def _after(text: str, start: int, end: int, mentions: Sequence[tuple[int, int]])
     own = [mention for mention in mentions if mention[0] < end and start < mention[1]]
     if not own:
         return text[start:end]
-    colon = _COLON.search(text, max(stop for _, stop in own), end)
-    if colon is None:
-        return ""
+    named_until = max(stop for _, stop in own)
+    colon = _COLON.search(text, named_until, end)
+    if colon is None or not re.search(r"\w", text[named_until : colon.start()]):
+        return ""  # "One detail about X: team" is about X
     words = [word.span() for word in re.compile(r"\w+").finditer(text, start, colon.start())]
     beside = [word for word in words if not any(word[0] < stop and begin < word[1] for begin, stop in own)]
     return text[colon.end() : end] if len(beside) >= INTRODUCING else ""
 
 
 def _still_asked(pieces: Sequence[_Piece]) -> bool:
-    """Whether a question stands in what is left; without any in the whole text, whether its first sentence does."""
+    """Whether a question stands in what is left.
+
+    Where the whole text has none, its first sentence has to be left, and as many words as go: "Hello! Tell me about X."
+    asks for nothing without the person.
+    """
     if any(piece.asked for piece in pieces):
         return True
-    return not pieces[0].is_dropped and not any(_QUESTION.search(piece.text) for piece in pieces)
+    kept, dropped = (
+        sum(len(re.findall(r"\w+", piece.text)) for piece in pieces if piece.is_dropped is gone)
+        for gone in (False, True)
+    )
+    asks = any(_QUESTION.search(piece.text) for piece in pieces)
+    return not asks and not pieces[0].is_dropped and kept >= dropped
 
 
 def _sentences(text: str) -> list[tuple[int, int]]:

@@ -27,12 +27,12 @@ from shared.core.clock import utc_now
 from shared.core.config import FormSettings
 from shared.db.models.intake import FormRequest
 from shared.db.models.tickets import Ticket
+from shared.db.repositories.ticket_duplicates import PUBLIC_FORM
 from shared.db.session import transaction
 from shared.domain.accounts import SYSTEM_ACTOR
 from shared.domain.ticket_lifecycle import UNDECIDED
 from shared.errors import BadInput, Conflict, NotFound, NotReady
 
-SOURCE: Final = "public-form"
 OPEN_FOR: Final = timedelta(hours=2)  # from the address to the request
 LONGEST_ADDRESS: Final = 254  # RFC 5321, section 4.5.3.1
 ADDRESS: Final = re.compile(
@@ -193,7 +193,7 @@ def prepare(
 
     Raises pydantic's ValidationError, and what `intake.seal_material` raises.
     """
-    body = TicketCreate.model_validate({**values, "source": SOURCE, "external_ref": str(number)})
+    body = TicketCreate.model_validate({**values, "source": PUBLIC_FORM, "external_ref": str(number)})
     principal = Principal(settings.tenant, SYSTEM_ACTOR, (SYSTEM_ACTOR, "officer"))
     require_proved(context, number)
     return PreparedRequest(number, principal, intake.seal_material(context, principal, body))

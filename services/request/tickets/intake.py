@@ -99,8 +99,10 @@ def insert_tickets(
 
     Each ticket goes to review, unless the same was filed before: a ticket that is not over is about the same person
     (`EarlierTicket.matches`), and says all that it says. Where it adds anything, it is a request of its own, and
-    marked. A common name alone may be a namesake's, so that it is only marked, for a person to decide. Whoever files
-    the same subject at the same moment waits here, so that exactly one of them is first.
+    marked. So is one that says the same as a ticket of the public form that nobody has proved: it might be by somebody
+    else, who would hold the person's own request up. A common name alone may be a namesake's, so that it is only
+    marked, for a person to decide. Whoever files the same subject at the same moment waits here, so that exactly one of
+    them is first.
     """
     if not prepared:
         return []
@@ -117,7 +119,9 @@ def insert_tickets(
     for ticket, source in zip(new, prepared, strict=True):
         by_name = [context.keys.person_keys([name]) for name in source.body.names]
         same_person = [old for old in before.matching if old.matches(ticket.person_keys, ticket.fact_index)]
-        first = next((old for old in same_person if old.has_all(by_name, ticket.fact_index)), None)
+        by_form = source.body.source == ticket_duplicates.PUBLIC_FORM
+        whole = [old for old in same_person if old.has_all(by_name, ticket.fact_index)]
+        first = next((old for old in whole if by_form or not old.unproved), None)
         received_at = source.body.received_at or utc_now()
         if first is not None:
             ticket.duplicate_of, ticket.review_reason = first.id, None
@@ -126,7 +130,12 @@ def insert_tickets(
         ticket.duplicate_of, ticket.review_reason = None, None
         if same_person:
             ticket.review_reason = ADDS_MATERIAL
-            receipts.append(Receipt(ticket, received_at, "review", f"Says more than {same_person[0].id}."))
+            note = (
+                f"The same as {whole[0].id}, which nobody has proved."
+                if whole
+                else f"Says more than {same_person[0].id}."
+            )
+            receipts.append(Receipt(ticket, received_at, "review", note))
         else:
             namesake = not before.names.isdisjoint(ticket.person_keys)
             ticket.review_reason = POSSIBLE_NAMESAKE if namesake else None

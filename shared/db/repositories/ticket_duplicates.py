@@ -33,15 +33,20 @@ from shared.domain.ticket_lifecycle import CLOSED
 
 MOST_RELATED: Final = 50  # that are looked at
 PHOTOGRAPH: Final = "photo:"  # begins the index of a photograph
+PUBLIC_FORM: Final = "public-form"  # the source of tickets that anybody may file
 
 
 @dataclass(frozen=True)
 class EarlierTicket:
-    """A ticket that is not closed, with the keys of its names and the blind indexes of its facts and photographs."""
+    """A ticket that is not closed, with the keys of its names and the blind indexes of its facts and photographs.
+
+    `unproved`: anybody may have filed it, by the public form, and nobody has verified who it was.
+    """
 
     id: str
     names: frozenset[str]
     facts: frozenset[str]
+    unproved: bool = False
 
     def matches(self, names: Collection[str], facts: Collection[str]) -> bool:
         """Whether it is about the same subject: one name, and one fact or photograph, are common to both.
@@ -116,7 +121,8 @@ def find_earlier_tickets(session: Session, tenant: str, model_id: str, filed: Fi
     wanted, name = _texts("names", filed.names), func.unnest(_texts("names", filed.names)).column_valued("name")
     nameless = and_(func.cardinality(Ticket.name_keys) == 0, func.cardinality(Ticket.subject_index) == 0)
     keys = Ticket.name_keys.op("||")(Ticket.subject_index)
-    matching = select(Ticket.id, Ticket.submitted_at, keys, Ticket.fact_index).where(
+    unproved = and_(Ticket.source == PUBLIC_FORM, Ticket.state == "identity_pending")
+    matching = select(Ticket.id, Ticket.submitted_at, keys, Ticket.fact_index, unproved).where(
         *is_open,
         or_(
             and_(
@@ -127,7 +133,7 @@ def find_earlier_tickets(session: Session, tenant: str, model_id: str, filed: Fi
             Ticket.fact_index.overlap(_texts("alone", sorted(filed.alone))),
         ),
     )
-    known = select(null(), null(), func.array_agg(name, type_=ARRAY(Text)), null()).where(
+    known = select(null(), null(), func.array_agg(name, type_=ARRAY(Text)), null(), null()).where(
         exists().where(
             *is_open, or_(Ticket.name_keys.contains(array([name])), Ticket.subject_index.contains(array([name])))
         )
@@ -136,7 +142,7 @@ def find_earlier_tickets(session: Session, tenant: str, model_id: str, filed: Fi
     rows: Sequence[Any] = session.execute(union_all(matching, known)).all()
     tickets = sorted((row for row in rows if row[0] is not None), key=lambda row: (row[1], row[0]))
     return EarlierTickets(
-        [EarlierTicket(row[0], frozenset(row[2]), frozenset(row[3])) for row in tickets],
+        [EarlierTicket(row[0], frozenset(row[2]), frozenset(row[3]), row[4]) for row in tickets],
         {text for row in rows if row[0] is None for text in row[2] or ()},
     )
 

@@ -55,10 +55,21 @@ def test_ordinary_question_is_left_alone(gate: TextGate, text: str, expected: st
         "Where does {s} work? Answer shortly.",
         "Tell me about {s}. Answer in one sentence.",
         "{s}: where does she work?",
+        "I have a question. Tell me something about {s}.",
+        "Hello! I am looking for one detail about {s}: team.",
         "Where does Bo work, whom {s} knows?",
         "What is six?",
     ],
-    ids=["the question", "with a wish", "a request", "a label", "in the question", "no mention"],
+    ids=[
+        "the question",
+        "with a wish",
+        "a request",
+        "a label",
+        "an opening",
+        "a field",
+        "in the question",
+        "no mention",
+    ],
 )
 def test_nothing_is_left_out_where_the_person_is_asked_about(gate: TextGate, text: str) -> None:
     assert left(gate, Turn("user", text.format(s=NAME))) is None

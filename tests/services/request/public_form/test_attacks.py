@@ -34,6 +34,33 @@ def test_no_law_tells_a_duplicate(form: PublicForm, law: str) -> None:
     assert known.words.replace(known.url, "") == unknown.words.replace(unknown.url, "")
 
 
+def test_a_form_in_another_persons_name_holds_up_nobody(form: PublicForm) -> None:
+    """What an officer files is a request of its own until the form's is proved; then it is a duplicate, as always."""
+    olivia, adam = form.people["olivia"], form.people["adam"]
+    form.filed(form.browser())
+    (by_form,) = (item["id"] for item in form.tickets())
+    body = {"names": ["Mara Lindqvist"], "facts": FACTS}
+    own = olivia.post("/v1/tickets", body).json()
+    assert (own["state"], own["duplicate_of"]) == ("under_review", None)
+    assert by_form in olivia.get(f"/v1/tickets/{own['id']}").json()["events"][-1]["note"]
+    approved = adam.post(f"/v1/tickets/{own['id']}/approve", {"names": ["Mara Lindqvist"], "ground": "objection"})
+    assert approved.status_code == 200, approved.text
+    again = olivia.post("/v1/tickets", body).json()
+    assert (again["state"], again["duplicate_of"]) == ("duplicate", own["id"])
+
+
+def test_a_form_that_is_proved_counts_as_the_earlier_request(form: PublicForm) -> None:
+    olivia = form.people["olivia"]
+    form.filed(form.browser())
+    (by_form,) = (item["id"] for item in form.tickets())
+    checked = olivia.post(
+        f"/v1/tickets/{by_form}/identity", {"outcome": "verified", "method": "email_link", "note": "x"}
+    )
+    assert checked.status_code == 200, checked.text
+    again = olivia.post("/v1/tickets", {"names": ["Mara Lindqvist"], "facts": FACTS}).json()
+    assert (again["state"], again["duplicate_of"]) == ("duplicate", by_form)
+
+
 @pytest.mark.parametrize("way", ["rejected", "distinguished"])
 def test_duplicate_that_becomes_a_request_of_its_own_waits_for_an_identity_check(form: PublicForm, way: str) -> None:
     olivia, adam = form.people["olivia"], form.people["adam"]
