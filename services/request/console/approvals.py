@@ -70,4 +70,4 @@ def approve(form: FormDep) -> Response:
             outcomes.append(Outcome(ticket_id, None))
     if not outcomes:
         raise BadInput("Say of each request that you looked at it.")
-    return visit.page("approved.html", outcomes=outcomes)
+    return visit.page("outcomes.html", action="approve", outcomes=outcomes, back="/console/tickets?view=review")

@@ -164,7 +164,7 @@ def assign(form: FormDep) -> Response:
     back = local_path(form.text("back"))
     if all(outcome.refusal is None for outcome in outcomes):
         return RedirectResponse(f"{back}{'&' if '?' in back else '?'}done=assign", 303)
-    return visit.page("assigned.html", outcomes=outcomes, back=back)
+    return visit.page("outcomes.html", action="assign", outcomes=outcomes, back=back)
 
 
 @router.post("/console/tickets/search")

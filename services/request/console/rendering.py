@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
 from services.request.console import words
 from services.request.documents.language import LANGUAGES, Language
+from services.request.documents.templates import open_templates
 
 FOLDER: Final = Path(__file__).parent
 STATIC: Final = "/console/static"
@@ -43,15 +44,7 @@ def render(language: Language, zone: str, template: str, status_code: int = 200,
 
 @lru_cache
 def _environment(language: Language) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-    )
-    environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]
+    environment = open_templates(FOLDER / "templates", language)
     environment.filters |= {
         "moment": _moment,
         "day": language.day,

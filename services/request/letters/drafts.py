@@ -13,10 +13,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from sqlalchemy.orm import Session
 
 from services.request.documents.language import DEFAULT, LANGUAGES, Language, language, mark
+from services.request.documents.templates import open_templates
 from services.request.letters.laws import letter_law, refusal_reason
 from shared.core.clock import utc_now
 from shared.core.config import ControllerSettings
@@ -182,13 +183,4 @@ def _sayer(spoken: Language, places: dict[str, Any]) -> Callable[[str], str]:
 
 @lru_cache
 def _environment(spoken: Language) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER / "templates"),
-        autoescape=False,  # noqa: S701 - plain text
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-    )
-    environment.install_gettext_translations(spoken.translations, newstyle=True)  # type: ignore[attr-defined]
-    return environment
+    return open_templates(FOLDER / "templates", spoken, escapes=False)

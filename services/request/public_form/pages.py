@@ -20,7 +20,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from limits import parse
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
@@ -30,6 +30,7 @@ from starlette.responses import HTMLResponse
 from services.request.console.language import choose_language
 from services.request.context import AppContext
 from services.request.documents.language import LANGUAGES, Language
+from services.request.documents.templates import open_templates
 from services.request.public_form import links, service
 from services.request.public_form.language import FOLDER as TRANSLATIONS
 from services.request.public_form.paths import START, page_of
@@ -349,14 +350,6 @@ def _style() -> str:
 
 @lru_cache
 def _environment(language: Language) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
-    )
-    environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]
+    environment = open_templates(FOLDER / "templates", language)
     environment.filters["day"] = lambda text: language.date(date.fromisoformat(text))
     return environment
