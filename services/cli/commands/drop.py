@@ -1,6 +1,7 @@
 """`lacuna drop ...`: deletion lists of California's Delete Request and Opt-out Platform."""
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -30,9 +31,10 @@ def import_list(file: DropFile, data: Data = DATA_FOLDER, account: As = "olivia"
     """
     client = request_client(data, account)
     row = _send(client, "/v1/drop-lists", file)
-    while row["status"] == "waiting" and not row["error"]:
-        time.sleep(POLL_S)
-        row = client.get(f"/v1/drop-lists/{row['id']}")
+    with nullcontext() if as_json else console.status("the control loop matches the list with the register ..."):
+        while row["status"] == "waiting" and not row["error"]:
+            time.sleep(POLL_S)
+            row = client.get(f"/v1/drop-lists/{row['id']}")
     matches = client.get(f"/v1/drop-lists/{row['id']}/matches")["items"]
     if as_json:
         print_json(row | {"items": matches})
