@@ -16,6 +16,11 @@ BUCKET = "lacuna"
 # The server's buffers are about 230 MB of heap at rest. A limit of 256 MiB made the collector run without a pause:
 # 20 % of a core instead of 0.3 % (benchmarks/idle.py). Less than half of the heap is ever resident.
 HEAP_LIMIT = "512MiB"
+# Every gRPC port is named: one that is not is that of HTTP plus 10,000, and the server ends where another has it.
+INNER_PORTS = (
+    *("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc"),
+    *("s3.port.grpc", "admin.port", "admin.port.grpc"),
+)
 # The threshold is a share of a volume: a small object in a large one is to go as well.
 COMPACT = r"lock\nvolume.vacuum -garbageThreshold 0.000000001\nunlock\nexit\n"
 
@@ -39,8 +44,7 @@ def command(data: Path, port: int, access_key: str, secret_key: str, env: Mappin
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     write_mutual_tls(folder, str(folder.resolve()))  # read from the working directory
-    inner = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc")
-    ports = dict(zip((*inner, "s3.port.grpc", "admin.port"), free_ports(8, below=55000), strict=True))
+    ports = dict(zip(INNER_PORTS, free_ports(len(INNER_PORTS), below=55000), strict=True))
     store = S3Store(f"http://{LOOPBACK}:{port}", access_key, secret_key, BUCKET)
 
     def ready() -> bool:

@@ -19,7 +19,7 @@ from redis.exceptions import AuthenticationError
 
 from shared.devstack import seaweedfs
 from shared.devstack.backends import Backends, load_secrets, locked, start_backends
-from shared.devstack.ports import LOOPBACK, free_ports, taken
+from shared.devstack.ports import LOOPBACK, free_ports, reserve, taken
 from shared.devstack.postgres import copied
 from shared.devstack.processes import PROJECT_ROOT
 from shared.devstack.stack import running_stack
@@ -173,7 +173,7 @@ def test_inner_ports_of_the_s3_server_answer_nobody(tmp_path: Path) -> None:
     supervisor.start(command)
     try:
         flags = dict(zip(command.argv, command.argv[1:], strict=False))
-        ports = [int(flags[f"-{part}"]) for part in INNER] + [int(flags["-admin.port"]) + 10_000]
+        ports = [int(flags[f"-{part}"]) for part in seaweedfs.INNER_PORTS]
         for port in ports:
             for scheme in ("http", "https"):
                 for method in ("GET", "PUT", "DELETE"):
@@ -190,10 +190,24 @@ def test_inner_ports_of_the_s3_server_answer_nobody(tmp_path: Path) -> None:
         supervisor.stop()
 
 
-INNER = (
-    "master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc",
-    "s3.port.grpc", "admin.port",
-)  # fmt: skip
+def test_s3_server_starts_on_ports_that_are_ten_thousand_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server takes a gRPC port that is not named to be that of HTTP plus 10,000, and ends where that is another."""
+    while True:
+        base, *others = free_ports(len(seaweedfs.INNER_PORTS) - 1, below=22_000)
+        if not taken(base + 10_000) and reserve(base + 10_000):
+            break
+    chosen = iter(others)
+    ports = [
+        {"volume.port": base + 10_000, "admin.port": base}.get(name) or next(chosen) for name in seaweedfs.INNER_PORTS
+    ]
+    monkeypatch.setattr(seaweedfs, "free_ports", lambda _count, below: ports)
+    command = seaweedfs.command(tmp_path, free_ports(1, below=55000)[0], "k" * 16, "s" * 16, dict(os.environ))
+    supervisor = Supervisor(lambda _name, _line: None)
+    try:
+        supervisor.start(command, wait=False)
+        supervisor.wait("s3")
+    finally:
+        supervisor.stop()
 
 
 def is_answered(method: str, url: str) -> bool:
