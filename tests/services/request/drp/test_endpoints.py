@@ -262,3 +262,28 @@ def test_completed_ticket_is_fulfilled(agent: TestAgent, people: People, databas
         session.execute(text("UPDATE ticket SET state = 'completed', clock = 'stopped'"))
     status = agent.show(number).json()
     assert (status["status"], "expected_by" in status) == ("fulfilled", False)
+
+
+def test_agent_learns_nothing_of_an_earlier_request_before_the_identity_is_verified(
+    agent: TestAgent, people: People, database: Databases, decide: Decide
+) -> None:
+    """Else an agent sends a name, and the answer says whether somebody has asked for that person, and what came of it.
+
+    What an agent sends has a name alone and is set aside as a duplicate by nothing today, so the row is changed here.
+    """
+    earlier = people["olivia"].post("/v1/tickets", {"names": ["Mara Lindqvist"]}).json()["id"]
+    number = agent.send().json()["request_id"]
+    own = tickets(people)[0]["id"]
+    before = agent.show(number).json()
+    with transaction(database.engine("admin")) as session:
+        session.execute(text("ALTER TABLE ticket DISABLE TRIGGER USER"))
+        session.execute(
+            text("UPDATE ticket SET state = 'duplicate', clock = 'stopped', duplicate_of = :earlier WHERE id = :own"),
+            {"earlier": earlier, "own": own},
+        )
+        session.execute(text("UPDATE ticket SET state = 'completed' WHERE id = :earlier"), {"earlier": earlier})
+        session.execute(text("ALTER TABLE ticket ENABLE TRIGGER USER"))
+    assert agent.show(number).json() == before
+    assert before["status"] == "in_progress"
+    decide(own, "identity", {"outcome": "verified", "method": "email_link", "note": "x"})
+    assert agent.show(number).json()["status"] == "fulfilled"
