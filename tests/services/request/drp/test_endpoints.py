@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from services.request.drp.jobs import CallbackSender
 from services.request.letters.laws import LAWS
+from services.request.webhooks import client
 from shared.core.clock import utc_now
 from shared.db.session import transaction
 from tests.services.request.drp.conftest import REQUESTS, Decide, TestAgent, signed
@@ -253,6 +254,32 @@ def test_agent_is_told_each_change_once_and_again_after_a_failure(
     round_()
     round_()
     assert [(each["request_id"], each["reason"]) for each in heard] == [(number, "no_match")] * 2
+
+
+def test_second_control_loop_calls_no_agent_again(
+    agents: tuple[TestAgent, TestAgent],
+    people: People,
+    decide: Decide,
+    callbacks: tuple[str, list[Any], list[int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second one has seen the change before the first one began to tell it, and comes while it is being told."""
+    url, heard, _ = callbacks
+    agents[0].ready().send(status_callback=f"{url}/status")
+    decide(tickets(people)[0]["id"], "reject", {"code": "no_match", "note": "x"})
+    first, second = CallbackSender(people.control), CallbackSender(people.control)
+    (waiting,) = second._waiting()
+    send = client.send
+
+    def sending(*what: Any, **more: Any) -> client.DeliveryResult:
+        monkeypatch.setattr(client, "send", send)
+        second._tell(waiting)
+        return send(*what, **more)
+
+    monkeypatch.setattr(client, "send", sending)
+    first.run()
+    second._tell(waiting)
+    assert [each["status"] for each in heard] == ["denied"]
 
 
 def test_completed_ticket_is_fulfilled(agent: TestAgent, people: People, database: Databases, worker: Worker) -> None:
