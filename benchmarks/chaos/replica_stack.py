@@ -174,7 +174,7 @@ def open_replica_stack(
                 assert address.port is not None
                 cables[name, server] = Cable((address.hostname, address.port))
                 opened.callback(cables[name, server].close)
-            environment = _environment(specs, name, cables) | settings.get(name, {})
+            environment = _environment(specs, name, cables) | dict(settings.get(name, {}))
             addresses[name] = f"http://{LOOPBACK}:{port}"
             supervisor.start(replace(web_command("inference", port, environment), name=name), wait=False)
         for name in names:
