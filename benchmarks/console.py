@@ -31,20 +31,25 @@ from shared.devstack.supervisor import Supervisor
 from shared.storage.local import LocalStore
 
 MODEL: Final = "demo-vlm"
-# One in ten is open, as after a year of work; names are random, and a hundred tickets share one.
+# One in ten is open, as after a year of work; names are random, and a hundred tickets share one. Laws, days before the
+# filing and minutes to decision and completion are spread, the last two without order: a sorted median would be cheap.
 SEED: Final = """
 INSERT INTO ticket (id, tenant_id, model_id, state, source, external_ref, subject_index, name_keys, name_keys_form,
     fact_index, payload_key, payload_sha256, payload_wrapped_key, photos, facts, urgent, submitted_by, submitted_at,
-    last_edited_by, version, clock, due_at, required_since, decided_by, decided_at, ground)
+    received_at, last_edited_by, version, regime, clock, due_at, required_since, decided_by, decided_at, ground)
 SELECT 'T-' || upper(substr(md5(n::text), 1, 8)), 'default', %(model)s,
     CASE WHEN n %% 20 = 0 THEN 'under_review' WHEN n %% 20 = 1 THEN 'approved' ELSE 'completed' END,
     CASE n %% 3 WHEN 0 THEN 'web-form' WHEN 1 THEN 'letter' ELSE 'phone' END, 'case-' || n,
     ARRAY[md5((n / 100)::text)], ARRAY[md5((n / 100)::text)], 1, ARRAY[md5('f' || n)], 'k', repeat('0', 64), '\\x00',
-    1, 3, n %% 50 = 0, 'olivia', now() - make_interval(mins => n * 5), 'olivia', 2,
-    CASE WHEN n %% 20 < 2 THEN 'running' ELSE 'stopped' END, now() - make_interval(mins => n * 5) + interval '30 days',
-    CASE WHEN n %% 20 > 1 THEN now() END, CASE WHEN n %% 20 > 0 THEN 'adam' END,
-    CASE WHEN n %% 20 > 0 THEN now() END, CASE WHEN n %% 20 > 0 THEN 'objection' END
-FROM generate_series(1, %(count)s) AS n ON CONFLICT DO NOTHING
+    1, 3, n %% 50 = 0, 'olivia', filed, filed - make_interval(days => n %% 5), 'olivia', 2,
+    (ARRAY['gdpr', 'gdpr', 'uk_gdpr', 'ccpa'])[1 + n %% 4], CASE WHEN n %% 20 < 2 THEN 'running' ELSE 'stopped' END,
+    filed + interval '30 days',
+    CASE WHEN n %% 20 > 1 THEN filed + make_interval(mins => hashtext('c' || n) & 65535) END,
+    CASE WHEN n %% 20 > 0 THEN 'adam' END,
+    CASE WHEN n %% 20 > 0 THEN filed + make_interval(mins => hashtext('d' || n) & 32767) END,
+    CASE WHEN n %% 20 > 0 THEN 'objection' END
+FROM (SELECT n, now() - make_interval(mins => n * 5) AS filed FROM generate_series(1, %(count)s) AS n) AS filings
+ON CONFLICT DO NOTHING
 """
 
 

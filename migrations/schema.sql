@@ -339,6 +339,7 @@ CREATE TABLE ticket (
     name_keys text[] DEFAULT '{}'::text[] NOT NULL,
     name_keys_form smallint DEFAULT 0 NOT NULL,
     assigned_to uuid,
+    received_at timestamptz NOT NULL,
     CONSTRAINT ticket_pkey PRIMARY KEY (id),
     CONSTRAINT ticket_tenant_id_source_external_ref_key UNIQUE (tenant_id, source, external_ref),
     CONSTRAINT ticket_assigned_to_tenant_id_fkey FOREIGN KEY (assigned_to, tenant_id) REFERENCES person(id, tenant_id),
@@ -382,6 +383,7 @@ CREATE INDEX ticket_subject ON ticket USING gin (subject_index) WITH (fastupdate
 -- The trigger guard_decision runs guard_decision(): see "REQUESTS THAT NEED A SECOND PERSON".
 -- The trigger guard_disposal runs guard_disposal(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
 -- The trigger guard_keys runs guard_keys(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
+-- The trigger guard_receipt runs guard_receipt(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
 -- The trigger rejected runs guard_approval(): see "REQUESTS THAT NEED A SECOND PERSON".
 -- The trigger renew_name_keys runs renew_name_keys(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
 -- The trigger retired runs retire_ticket_keys(): see "TICKETS, LEGAL HOLDS AND DESTROYED KEYS".
@@ -1476,7 +1478,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0040');
+    ('0041');
 GRANT SELECT ON alembic_version TO lacuna_request;
 GRANT SELECT ON alembic_version TO lacuna_control;
 
@@ -1953,6 +1955,20 @@ BEGIN
 END $$;
 CREATE TRIGGER guard_disposal BEFORE UPDATE ON ticket
     FOR EACH ROW EXECUTE FUNCTION guard_disposal();
+
+-- When a request was received never changes: the statutory clock and the key figures count from it.
+CREATE FUNCTION guard_receipt() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    IF NEW.received_at <> OLD.received_at THEN
+        RAISE EXCEPTION 'when the request of ticket % was received cannot be changed', OLD.id USING ERRCODE = 'LC004';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER guard_receipt BEFORE UPDATE OF received_at ON ticket
+    FOR EACH ROW EXECUTE FUNCTION guard_receipt();
 
 -- A name that is amended without its keys has none until they are made anew.
 CREATE FUNCTION renew_name_keys() RETURNS trigger

@@ -38,7 +38,17 @@ class RegisterPage(Page[RegisterEntryResponse]):
     """Requests of the period, the oldest first."""
 
 
-class RegimeFigures(ResponseModel):
+class DaysTaken(ResponseModel):
+    """How many days the requests took that were decided, or completed, so far. They count from the receipt."""
+
+    median_days_to_decision: float | None = Field(examples=[0.8])
+    median_days_to_completion: float | None = Field(examples=[1.4])
+    p95_days_to_completion: float | None = Field(
+        description="Within so many days, 95 of 100 were completed.", examples=[6.5]
+    )
+
+
+class RegimeFigures(DaysTaken):
     """How the requests under one law were answered."""
 
     received: int
@@ -49,7 +59,7 @@ class RegimeFigures(ResponseModel):
     refused_late: int
 
 
-class KeyFigures(ResponseModel):
+class KeyFigures(DaysTaken):
     """Key figures of the requests filed in the period."""
 
     received: int = Field(examples=[12])
@@ -61,8 +71,6 @@ class KeyFigures(ResponseModel):
     completed: int = Field(examples=[9])
     regressed: int
     open: int = Field(examples=[2])
-    median_days_to_decision: float | None = Field(examples=[0.8])
-    median_days_to_completion: float | None = Field(examples=[1.4])
     answered_in_time: int = Field(description="Completed or refused by the last day.", examples=[10])
     overdue: int = Field(description="Neither completed nor refused although the last day has passed.")
     completed_late: int
@@ -78,7 +86,7 @@ def register_entry(entry: RegisterEntry) -> RegisterEntryResponse:
     ticket, certificate = entry.ticket, entry.certificate
     return RegisterEntryResponse(
         id=ticket.id,
-        received_at=entry.received_at,
+        received_at=ticket.received_at,
         submitted_at=ticket.submitted_at,
         source=ticket.source,
         external_ref=ticket.external_ref,

@@ -36,6 +36,7 @@ class Ticket(OfTenant, Base):
     urgent: Mapped[bool]
     submitted_by: Mapped[str]
     submitted_at: Mapped[datetime]
+    received_at: Mapped[datetime]  # from when the law counts; before `submitted_at` where it came by letter
     last_edited_by: Mapped[str]
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None]

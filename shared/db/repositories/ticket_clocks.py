@@ -55,6 +55,7 @@ class StartedClock:
 
 def start_clock(ticket: Ticket, received_at: datetime, now: datetime, actor: str, *, stopped: bool) -> StartedClock:
     """Start the clock of a ticket that has no row yet, and with `stopped` stop it at once. Writes nothing."""
+    ticket.received_at = received_at
     events = [ClockEvent("received", received_at)] + ([ClockEvent("stopped", now)] if stopped else [])
     clock = compute_clock(regime(ticket.regime), Calendar(ticket.calendar, ticket.zone), events, now)
     ticket.clock, ticket.due_at = "stopped" if stopped else "running", clock.due_at

@@ -97,6 +97,7 @@ def test_figures_count_and_are_files_too(people: People, ticket_body: dict[str, 
     ada = Browser(people).sign_in("ada")
     assert "nobody found" in ada.open("/console/figures").words
     assert "nobody found" not in ada.open("/console/figures?since=2999-01-01").words
+    assert "days to completion, 95th percentile" in ada.open("/console/figures").words
     answer = ada.client.get("/console/figures/requests.csv")
     assert ticket in answer.text
     assert "attachment" in answer.headers["content-disposition"]

@@ -193,6 +193,27 @@ def test_alarm_and_its_end_are_recorded_once(old: People, database: Databases) -
     assert [tuple(row) for row in leaves] == [("alarm.raised", "nightly"), ("alarm.cleared", "nightly")]
 
 
+def test_alarm_of_a_list_of_drop_goes_out_like_the_others(old: People, database: Databases) -> None:
+    """It is raised after an attempt in vain, and cleared when the list is matched."""
+    hook = {"url": "https://hooks.example.org/x", "events": ["alarm.raised", "alarm.cleared"]}
+    assert old["rosa"].post("/v1/webhooks", hook).status_code == 201
+    refitted(database, date(2026, 11, 24))
+    waiting = """INSERT INTO drop_list (id, tenant_id, owner, fetched, sha256, status, object_key, received_at, rows,
+        created_at, error) VALUES (gen_random_uuid(), 'default', 'olivia', true, 's', 'waiting', 'k', now(), 1, now(),
+        'It cannot be read.')"""
+    changes = waiting, "UPDATE drop_list SET attempts = 1", "UPDATE drop_list SET status = 'succeeded'"
+    sent = []
+    for change in changes:
+        with transaction(database.engine("admin")) as session:
+            session.execute(text(change))
+        with transaction(old.context.database) as session:
+            update_alarms(session, MODEL, EARLY)
+        bodies = (json.loads(row[0]) for row in sql(old, "SELECT body FROM webhook_delivery ORDER BY created_at"))
+        sent.append([(body["type"], body["data"]["alarm"]) for body in bodies])
+    raised, cleared = ("alarm.raised", "drop"), ("alarm.cleared", "drop")
+    assert sent == [[], [raised], [raised, cleared]]
+
+
 def test_status_without_a_control_loop_names_overdue_checks(people: People, database: Databases) -> None:
     assert people["oscar"].get("/v1/status").json()["alarms"] == []
     with transaction(database.engine("admin")) as session:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from sqlalchemy import text as sql
@@ -16,8 +16,11 @@ from services.cli.main import app
 from services.request.app import build
 from shared.core.clock import utc_now
 from shared.db.session import transaction
+from shared.errors import LacunaError
 from tests.support.api import People
 from tests.support.databases import Databases
+
+TAKEN: Final = (("median", "decision"), ("median", "completion"), ("p95", "completion"))
 
 
 @pytest.fixture
@@ -82,8 +85,10 @@ def test_request_refused_after_its_last_day_is_late(people: People, ticket_body:
     figures = people["ada"].get("/v1/registers/kpis").json()
     assert (figures["refused"], figures["refused_late"], figures["answered_in_time"]) == (2, 1, 1)
     assert (figures["overdue"], figures["completed_late"]) == (1, 0)
-    assert figures["by_regime"]["ccpa"] | {"open": 0} == {
+    assert figures["by_regime"]["ccpa"] == {
         "received": 1, "open": 0, "answered_in_time": 0, "overdue": 0, "completed_late": 0, "refused_late": 1,
+        "median_days_to_decision": pytest.approx(60, abs=0.01), "median_days_to_completion": None,
+        "p95_days_to_completion": None,
     }  # fmt: skip
     assert (figures["by_regime"]["gdpr"]["answered_in_time"], figures["by_regime"]["gdpr"]["overdue"]) == (1, 1)
     rows = dict(csv.reader(io.StringIO(people["ada"].get("/v1/registers/kpis?format=csv").text)))
@@ -93,6 +98,45 @@ def test_request_refused_after_its_last_day_is_late(people: People, ticket_body:
     assert [item["refused_at"] is not None for item in items] == [True, True, False]
     assert items[0]["received_at"][:19] == received[:19]
     assert (items[0]["identity"], items[0]["extended"], items[0]["completed_at"]) == ("assumed", False, None)
+
+
+def test_days_count_from_the_receipt_by_law(people: People, ticket_body: dict[str, Any], database: Databases) -> None:
+    """Two under the GDPR, filed alike and received ten days apart, and one under the CCPA that came three days ago."""
+    now = utc_now()
+    for name, before, law in (("Mara", 0, "gdpr"), ("Eva", 10, "gdpr"), ("Ida", 3, "ccpa")):
+        more = {"received_at": (now - timedelta(days=before)).isoformat(), "regime": law}
+        sent = people["olivia"].post("/v1/tickets", ticket_body | {"names": [f"{name} Lindqvist"]} | more)
+        assert sent.status_code == 201, sent.text
+        if name != "Mara":
+            people["olivia"].post(f"/v1/tickets/{sent.json()['id']}/reject", {"code": "no_match", "note": "-"})
+    with transaction(database.engine("admin")) as session:
+        session.execute(sql("SET session_replication_role = replica"))
+        session.execute(sql("UPDATE ticket SET required_since = submitted_at + interval '2 days'"))
+    figures = people["ada"].get("/v1/registers/kpis").json()
+
+    def days(of: dict[str, Any]) -> list[float]:
+        return [of[f"{name}_days_to_{end}"] for name, end in TAKEN]
+
+    assert days(figures) == pytest.approx([6.5, 5, 11.3], abs=0.01)
+    assert days(figures["by_regime"]["gdpr"]) == pytest.approx([10, 7, 11.5], abs=0.01)  # 2 and 12 days to completion
+    assert days(figures["by_regime"]["ccpa"]) == pytest.approx([3, 5, 5], abs=0.01)
+    rows = dict(csv.reader(io.StringIO(people["ada"].get("/v1/registers/kpis?format=csv").text)))
+    assert float(rows["gdpr_median_days_to_completion"]) == pytest.approx(7, abs=0.01)
+    entries = people["ada"].get("/v1/registers/requests").json()["items"]
+    assert [entry["received_at"][:16] for entry in entries] == [
+        (now - timedelta(days=before)).isoformat()[:16] for before in (0, 10, 3)
+    ]
+
+
+def test_receipt_of_a_ticket_never_changes(people: People, ticket_body: dict[str, Any], database: Databases) -> None:
+    people["olivia"].post("/v1/tickets", ticket_body)
+    with (
+        pytest.raises(LacunaError, match="received cannot be changed"),
+        transaction(database.engine("request")) as session,
+    ):
+        session.execute(sql("UPDATE ticket SET received_at = received_at + interval '1 day'"))
+    with transaction(database.engine("request")) as session:
+        session.execute(sql("UPDATE ticket SET received_at = received_at, urgent = true"))
 
 
 def test_paused_request_is_not_overdue(people: People, ticket_body: dict[str, Any], database: Databases) -> None:
