@@ -512,7 +512,8 @@ INSERT INTO lifecycle_move VALUES
     ('completed', 'withdrawn'),
     ('failed', 'withdrawn'),
     ('regressed', 'withdrawn'),
-    ('completed', 'regressed');
+    ('completed', 'regressed'),
+    ('duplicate', 'expired');
 -- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
 GRANT SELECT ON lifecycle_move TO lacuna_request;
 GRANT SELECT ON lifecycle_move TO lacuna_control;
@@ -1473,7 +1474,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0037');
+    ('0038');
 GRANT SELECT ON alembic_version TO lacuna_request;
 GRANT SELECT ON alembic_version TO lacuna_control;
 

@@ -21,7 +21,7 @@ from services.request.contacts import service as contacts
 from services.request.context import AppContext
 from services.request.drp.messages import Agent, Message
 from services.request.letters.laws import refusal_reason
-from services.request.tickets import intake
+from services.request.tickets import duplicates, intake
 from services.request.tickets import service as tickets_service
 from services.request.tickets.schemas import TicketCreate, TicketWithdraw
 from services.request.webhooks import client
@@ -206,8 +206,7 @@ def _status(session: Session, row: DrpRequest) -> Status:
         return Status(row.id, row.received_at, "revoked")
     ticket = session.get_one(Ticket, row.ticket_id)
     due = ticket.due_at
-    if ticket.state == "duplicate" and ticket.duplicate_of is not None:
-        ticket = session.get_one(Ticket, ticket.duplicate_of)
+    ticket = duplicates.told_ticket(session, ticket)
     if ticket.state == "completed":
         return Status(row.id, row.received_at, "fulfilled")
     if ticket.state == "withdrawn":
