@@ -15,7 +15,8 @@ from shared.erasure.gates.identity import GateScores, IdentityGate, MentionSpans
 from shared.erasure.gates.identity_thresholds import raised_thresholds, reported_bounds
 from shared.erasure.gates.mlp import TwoLayer
 from shared.erasure.gates.prototype import TicketGate, gate_scores
-from shared.erasure.gates.text import TextEvidence, TextGate
+from shared.erasure.gates.text import TextGate
+from shared.erasure.gates.text_evidence import TextEvidence
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.readout import RaggedRows, Readout
 from shared.erasure.recipe import Recipe
