@@ -512,7 +512,8 @@ INSERT INTO lifecycle_move VALUES
     ('completed', 'withdrawn'),
     ('failed', 'withdrawn'),
     ('regressed', 'withdrawn'),
-    ('completed', 'regressed');
+    ('completed', 'regressed'),
+    ('duplicate', 'expired');
 -- The trigger append_only runs refuse_change(): see "RECORDS THAT NEVER CHANGE".
 GRANT SELECT ON lifecycle_move TO lacuna_request;
 GRANT SELECT ON lifecycle_move TO lacuna_control;
@@ -1473,7 +1474,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0037');
+    ('0039');
 GRANT SELECT ON alembic_version TO lacuna_request;
 GRANT SELECT ON alembic_version TO lacuna_control;
 
@@ -2158,6 +2159,18 @@ BEGIN
 END $$;
 CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON ticket_contact
     FOR EACH ROW WHEN ((old.wrapped_key IS DISTINCT FROM new.wrapped_key)) EXECUTE FUNCTION retire_contact_key();
+
+-- Notes the key of what was sealed for a ticket that was not filed. The control loop destroys it unless a row needs it.
+CREATE FUNCTION abandon_key(of_tenant text, of_object text, wrapped bytea) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT retire_key(of_tenant, 'import', of_object, of_object, NULL, wrapped, NULL)
+        WHERE shredding_key(wrapped) IS NOT NULL
+$$;
+REVOKE ALL ON FUNCTION abandon_key(of_tenant text, of_object text, wrapped bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION abandon_key(of_tenant text, of_object text, wrapped bytea) TO lacuna_request;
+GRANT EXECUTE ON FUNCTION abandon_key(of_tenant text, of_object text, wrapped bytea) TO lacuna_control;
 
 -- Notes the key that is taken from a form.
 CREATE FUNCTION retire_form_key() RETURNS trigger

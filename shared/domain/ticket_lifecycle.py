@@ -118,7 +118,7 @@ TRANSITIONS: Final[dict[Event, Transition]] = {
     "duplicate": Transition(("received",), "duplicate", FILING_ROLES),
     "distinguish": Transition(("duplicate",), "under_review", MANAGING_ROLES),
     "reopen": Transition(("duplicate",), "under_review", _SYSTEM),
-    "expire": Transition(("identity_pending",), "expired", _SYSTEM),
+    "expire": Transition(("identity_pending", "duplicate"), "expired", _SYSTEM),
     "schedule": Transition(("approved", "failed"), "scheduled", OPERATING_ROLES),
     "fit": Transition(("approved", "scheduled", "failed", "regressed"), "fitting", _SYSTEM),
     "no_leak": Transition(("approved", "scheduled", "fitting", "failed"), "under_review", _SYSTEM),

@@ -56,6 +56,10 @@ NO_LEAK: Final = mark(
 DUPLICATE: Final = mark(
     "Set aside as a duplicate of %(other)s: its clock has stopped. If it is another person, say so."
 )
+DUPLICATE_IN_DOUBT: Final = mark(
+    "Set aside as a duplicate of %(other)s, and it is in doubt who asks. If it is another person, say so. Record how "
+    "the identity was proved, and the person is shown what becomes of the other request; unproved, this one expires."
+)
 DOUBT_PAUSED: Final = mark(
     "It is in doubt who asks. The clock stands still until you record how the identity was proved; unproved, the "
     "request expires."
@@ -82,11 +86,12 @@ SET_ASIDE: Final = mark(
 def sentence(ticket: TicketResponse, around: Surroundings, language: Language) -> str:
     """What happens now with the ticket and what comes next."""
     doubt = DOUBT_PAUSED if ticket.clock == "paused" else DOUBT_RUNNING
+    repeated = DUPLICATE_IN_DOUBT if ticket.identity == "doubted" else DUPLICATE
     failure = SET_ASIDE if ticket.review_reason == "set_aside" else FAILED
     chosen: dict[str, Callable[[], str]] = {
         "under_review": lambda: _review(ticket, language),
         "identity_pending": lambda: language.gettext(doubt),
-        "duplicate": lambda: language.gettext(DUPLICATE) % {"other": ticket.duplicate_of},
+        "duplicate": lambda: language.gettext(repeated) % {"other": ticket.duplicate_of},
         "approved": lambda: (
             language.gettext(APPROVED) % {"at": language.moment(next_nightly(around.nightly_hour), around.zone)}
         ),

@@ -205,7 +205,7 @@ def _actions(visit: Visit, ticket: TicketResponse) -> dict[str, bool]:
         "approve": (tickets.approve, is_allowed(ticket.state, "approve")),
         "look": (tickets.show_material, (undecided or ticket.state == "failed") and sealed),
         "reject": (tickets.reject, is_allowed(ticket.state, "reject")),
-        "identify": (tickets.identify_ticket, undecided),
+        "identify": (tickets.identify_ticket, undecided or ticket.state == "duplicate"),
         "edit": (tickets.edit_ticket, (undecided or _may_be_corrected(ticket)) and sealed),
         "extend": (tickets.extend_ticket, ticket.due.extendable and ticket.clock != "stopped"),
         "distinguish": (

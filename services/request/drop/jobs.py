@@ -25,7 +25,7 @@ from services.request.drop import service
 from services.request.drop.lists import Download, read_download
 from services.request.drop.register import MatchedItem, Register, person_text
 from services.request.tickets import intake
-from services.request.tickets.intake import PreparedTicket
+from services.request.tickets.drafts import Drafts, PreparedTicket
 from services.request.tickets.schemas import TicketCreate
 from shared.core.clock import utc_now
 from shared.core.logging import bind_request_id
@@ -155,7 +155,8 @@ class DropListRunner:
                 prepared[person.key] = outcome
             else:
                 problems[person.key] = outcome
-        with transaction(self.context.database) as session:
+        drafts = Drafts(self.context, list(prepared.values()))
+        with drafts, transaction(self.context.database) as session:
             session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"drop {row.tenant_id}", 0))))
             still_new = self._not_filed(session, row, new)
             ids = self._referenced(session, row, still_new)
@@ -163,6 +164,7 @@ class DropListRunner:
             filed = intake.insert_tickets(session, self.context, principal, [prepared[each.key] for each in to_file])
             ids |= {each.key: one.ticket.id for each, one in zip(to_file, filed, strict=True)}
             session.flush()
+            drafts.filed.update(one.ticket.id for one in filed)
             for person in still_new:
                 ticket_id = ids.get(person.key)
                 self._note(session, row, person, ticket_id, None if ticket_id else problems[person.key])

@@ -6,10 +6,10 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from services.request.context import AppContext
 from services.request.drp import service
@@ -21,6 +21,7 @@ from shared.db.session import transaction
 logger = logging.getLogger(__name__)
 THREADS: Final = 8
 AT_ONCE: Final = 200
+CLAIM: Final = timedelta(seconds=60)  # longer than a call may take; another control loop leaves it alone
 LOOK_EVERY_S: Final = 30.0
 FORGET_EVERY_S: Final = 3600.0
 OVER: Final = tuple(f"{status}%" for status in service.FINAL)
@@ -53,7 +54,7 @@ class CallbackSender:
         with transaction(self.context.database) as session:
             open_ones = select(DrpRequest).where(
                 DrpRequest.status_callback.is_not(None),
-                or_(DrpRequest.callback_next_at.is_(None), DrpRequest.callback_next_at <= now),
+                _is_due(now),
                 *(DrpRequest.told.not_like(over) for over in OVER),
             )
             rows = session.scalars(open_ones.order_by(DrpRequest.received_at)).all()
@@ -61,7 +62,8 @@ class CallbackSender:
 
     def _tell(self, number: uuid.UUID) -> None:
         with transaction(self.context.database) as session:
-            row = session.scalar(select(DrpRequest).where(DrpRequest.id == number).with_for_update(skip_locked=True))
+            due = select(DrpRequest).where(DrpRequest.id == number, _is_due(utc_now()))
+            row = session.scalar(due.with_for_update(skip_locked=True))
             if row is None or row.status_callback is None:
                 return
             status = service.status_of(session, row)
@@ -69,7 +71,7 @@ class CallbackSender:
                 return
             row.callback_attempts += 1
             attempts, address = row.callback_attempts, row.status_callback
-            row.callback_next_at = utc_now() + timedelta(seconds=60)  # another control loop leaves it alone
+            row.callback_next_at = utc_now() + CLAIM
         result = client.send(
             address,
             self.context.webhook_hosts,
@@ -81,9 +83,16 @@ class CallbackSender:
         )
         with transaction(self.context.database) as session:
             row = session.get_one(DrpRequest, number, with_for_update=True)
+            if row.callback_attempts != attempts:  # another control loop has taken it up since
+                return
             if result.delivered or attempts > len(client.PAUSES_S):
                 row.told, row.callback_attempts, row.callback_next_at = status.word, 0, None
                 if not result.delivered:
                     logger.warning("the callback of request %s is given up after %d attempts", number, attempts)
             else:
                 row.callback_next_at = utc_now() + timedelta(seconds=client.PAUSES_S[attempts - 1])
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    """Whether a request waits for no other attempt, and no other control loop is calling."""
+    return or_(DrpRequest.callback_next_at.is_(None), DrpRequest.callback_next_at <= now)

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from services.request.auth.principals import Principal
 from services.request.contacts import service as contacts
 from services.request.context import AppContext
 from services.request.public_form import links
-from services.request.tickets import identity_checks, intake
-from services.request.tickets.intake import PreparedTicket
+from services.request.tickets import duplicates, identity_checks, intake
+from services.request.tickets.drafts import Drafts, PreparedTicket
 from services.request.tickets.schemas import IdentityCheckCreate, TicketCreate
 from shared.core.clock import utc_now
 from shared.core.config import FormSettings
@@ -75,10 +75,10 @@ def begin(context: AppContext, settings: FormSettings, address: str, language: s
     """
     number, now = uuid.uuid4(), utc_now()
     index = context.keys.blind_index(f"form address {address.lower()}")
-    sealed = context.keys.seal(address.encode(), form_key(number), shreddable=True)
     with transaction(context.database) as session:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"form {settings.tenant}", 0))))
         _require_room(session, settings)
+        sealed = context.keys.seal(address.encode(), form_key(number), shreddable=True)  # not for what is refused
         of_address = FormRequest.tenant_id == settings.tenant, FormRequest.address_index == index
         counts = [
             session.scalar(select(func.count()).where(*of_address, FormRequest.created_at > now - span)) or 0
@@ -116,7 +116,8 @@ def _require_room(session: Session, settings: FormSettings) -> None:
 def _undecided(session: Session, tenant: str, index: str | None = None) -> int:
     """How many requests of the form nobody has decided, of one address or of all."""
     waiting = select(func.count()).select_from(FormRequest).join(Ticket, Ticket.id == FormRequest.ticket_id)
-    waiting = waiting.where(FormRequest.tenant_id == tenant, Ticket.state.in_((*UNDECIDED, "duplicate")))
+    in_doubt = and_(Ticket.state == "duplicate", Ticket.identity == "doubted")
+    waiting = waiting.where(FormRequest.tenant_id == tenant, or_(Ticket.state.in_(UNDECIDED), in_doubt))
     if index is not None:
         waiting = waiting.where(FormRequest.address_index == index)
     return session.scalar(waiting) or 0
@@ -140,14 +141,11 @@ def look(context: AppContext, number: uuid.UUID) -> FormState:
 
 def _stage(session: Session, ticket: Ticket) -> Stage:
     """What the person is told of a ticket. Before the identity is verified, nothing of another request shows."""
-    if ticket.state == "identity_pending" or (ticket.state == "duplicate" and ticket.identity != "verified"):
-        return "checking"
-    if ticket.state == "duplicate" and ticket.duplicate_of is not None:
-        return _stage(session, session.get_one(Ticket, ticket.duplicate_of))
     stages: Mapping[str, Stage] = {
-        "completed": "done", "rejected": "answered", "withdrawn": "withdrawn", "expired": "expired",
+        "identity_pending": "checking", "duplicate": "checking", "completed": "done", "rejected": "answered",
+        "withdrawn": "withdrawn", "expired": "expired",
     }  # fmt: skip
-    return stages.get(ticket.state, "working")
+    return stages.get(duplicates.told_ticket(session, ticket).state, "working")
 
 
 def prove(context: AppContext, number: uuid.UUID, code: str) -> bool:
@@ -202,11 +200,11 @@ def prepare(
 def file(context: AppContext, settings: FormSettings, prepared: PreparedRequest) -> None:
     """File the request as a ticket that waits for an identity check. Once for each form, however often it is sent.
 
-    A duplicate is in doubt as well: it waits for the check once it is a request of its own. Raises what filing a ticket
+    A duplicate is in doubt as well: it waits for the check, too, and expires without one. Raises what filing a ticket
     raises, NotReady where too many requests wait.
     """
     number, principal = prepared.form, prepared.principal
-    with transaction(context.database) as session:
+    with Drafts(context, [prepared.ticket]) as drafts, transaction(context.database) as session:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"form {settings.tenant}", 0))))
         form = _open_form(session, number)
         _require_fillable(form)
@@ -225,6 +223,7 @@ def file(context: AppContext, settings: FormSettings, prepared: PreparedRequest)
         address = context.keys.open(form.sealed, form.wrapped_key, form_key(number)).decode()
         contacts.add(session, context, ticket, {"email": address})
         form.ticket_id, form.sealed, form.wrapped_key, form.mail_next_at = ticket.id, None, None, None
+        drafts.filed.add(ticket.id)
 
 
 def _open_form(session: Session, number: uuid.UUID) -> FormRequest:

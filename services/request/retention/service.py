@@ -89,7 +89,9 @@ def due_for_shredding(session: Session, model_id: str, keep: Retention) -> list[
     free = select(Ticket.id).where(Ticket.model_id == model_id, ~held).order_by(func.random()).limit(AT_ONCE)
     over_states = ("completed", *CLOSED)
     original = aliased(Ticket)  # what a duplicate says is needed where its original ends without an eraser
-    awaited = exists().where(original.id == Ticket.duplicate_of, original.state.not_in(over_states))
+    awaited = (Ticket.state == "duplicate") & exists().where(
+        original.id == Ticket.duplicate_of, original.state.not_in(over_states)
+    )
     payloads = free.where(
         Ticket.payload_wrapped_key.is_not(None), Ticket.state.in_(over_states), ended <= now - keep.payload, ~awaited
     )

@@ -1,4 +1,4 @@
-"""Duplicates and namesakes: decide that a ticket is about another person than those of the same name."""
+"""Duplicates and namesakes: that a ticket is about another person, and what the requester of a duplicate is told."""
 
 from sqlalchemy.orm import Session
 
@@ -34,3 +34,14 @@ def ensure_distinguished(session: Session, ticket: Ticket) -> None:
         f"{ticket.id} has the same name as {others or 'another ticket'}: say first that it is about another person "
         "(distinguish), or reject it."
     )
+
+
+def told_ticket(session: Session, ticket: Ticket) -> Ticket:
+    """The ticket whose state is told to whoever filed `ticket`: of a duplicate, the earlier one.
+
+    Before the identity is verified a duplicate is told as itself, like a request that waits: nobody learns by filing
+    that somebody else has filed for the same person, nor what became of that.
+    """
+    if ticket.state == "duplicate" and ticket.identity == "verified" and ticket.duplicate_of is not None:
+        return session.get_one(Ticket, ticket.duplicate_of)
+    return ticket

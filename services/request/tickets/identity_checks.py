@@ -21,11 +21,13 @@ from shared.domain.ticket_lifecycle import UNDECIDED
 from shared.errors import BadInput, Conflict
 
 AT_ONCE = 200
+IN_DOUBT = ("identity_pending", "duplicate")
 
 
 def expire_unverified(session: Session, model_id: str, patience: timedelta) -> int:
     """Expire the tickets whose identity has been in doubt for `patience`; return how many.
 
+    A duplicate in doubt expires as every other one does: when it ends must not tell that there is an earlier request.
     Safe to repeat, and for two processes at once.
     """
     now = utc_now()
@@ -37,7 +39,7 @@ def expire_unverified(session: Session, model_id: str, patience: timedelta) -> i
     unstoppable = [name for name, law in REGIMES.items() if not law.pausable]
     unproved = (
         select(Ticket)
-        .where(Ticket.model_id == model_id, Ticket.state == "identity_pending")
+        .where(Ticket.model_id == model_id, Ticket.identity == "doubted", Ticket.state.in_(IN_DOUBT))
         .where(or_(doubted <= now - patience, Ticket.regime.in_(unstoppable) & (Ticket.due_at < now)))
         .where(~exists().where(TicketHold.ticket_id == Ticket.id, TicketHold.released_at.is_(None)))
         .limit(AT_ONCE)
@@ -53,12 +55,14 @@ def expire_unverified(session: Session, model_id: str, patience: timedelta) -> i
 def identify(session: Session, principal: Principal, ticket: Ticket, body: IdentityCheckCreate) -> None:
     """Record whether the person who asks is the person whom the ticket names.
 
-    `doubted` stops the clock where the law allows it; `verified`, by a method, lets it run on.
+    `doubted` stops the clock where the law allows it; `verified`, by a method, lets it run on. A duplicate can be
+    verified, and stays one: whoever filed it is then told what becomes of the earlier ticket.
 
-    Raises Conflict where the ticket is decided, BadInput for a verification without a method.
+    Raises Conflict where the ticket is decided, or a duplicate is doubted; BadInput for a verification without a
+    method.
     """
     note = body.note
-    if ticket.state not in UNDECIDED:
+    if ticket.state not in UNDECIDED and (ticket.state, body.outcome) != ("duplicate", "verified"):
         raise Conflict(f"{ticket.id} is {ticket.state.replace('_', ' ')}: the identity is no longer checked.")
     if body.outcome == "doubted":
         tickets_repository.advance(session, ticket, "doubt", principal.owner, note, roles=principal.roles)

@@ -124,6 +124,8 @@ class WebhookDispatcher:
                 select(WebhookDelivery)
                 .join(ranked, ranked.c.id == WebhookDelivery.id)
                 .where(ranked.c.place + taken <= MOST_OF_ONE)
+                # Once more of the row that is locked: another control loop may have claimed it since it was ranked.
+                .where(WebhookDelivery.state == "waiting", WebhookDelivery.next_at <= now)
                 .order_by(WebhookDelivery.next_at)
                 .limit(free)
                 .with_for_update(skip_locked=True, of=WebhookDelivery)

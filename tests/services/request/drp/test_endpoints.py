@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from services.request.drp.jobs import CallbackSender
 from services.request.letters.laws import LAWS
+from services.request.webhooks import client
 from shared.core.clock import utc_now
 from shared.db.session import transaction
 from tests.services.request.drp.conftest import REQUESTS, Decide, TestAgent, signed
@@ -255,6 +256,32 @@ def test_agent_is_told_each_change_once_and_again_after_a_failure(
     assert [(each["request_id"], each["reason"]) for each in heard] == [(number, "no_match")] * 2
 
 
+def test_second_control_loop_calls_no_agent_again(
+    agents: tuple[TestAgent, TestAgent],
+    people: People,
+    decide: Decide,
+    callbacks: tuple[str, list[Any], list[int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second one has seen the change before the first one began to tell it, and comes while it is being told."""
+    url, heard, _ = callbacks
+    agents[0].ready().send(status_callback=f"{url}/status")
+    decide(tickets(people)[0]["id"], "reject", {"code": "no_match", "note": "x"})
+    first, second = CallbackSender(people.control), CallbackSender(people.control)
+    (waiting,) = second._waiting()
+    send = client.send
+
+    def sending(*what: Any, **more: Any) -> client.DeliveryResult:
+        monkeypatch.setattr(client, "send", send)
+        second._tell(waiting)
+        return send(*what, **more)
+
+    monkeypatch.setattr(client, "send", sending)
+    first.run()
+    second._tell(waiting)
+    assert [each["status"] for each in heard] == ["denied"]
+
+
 def test_completed_ticket_is_fulfilled(agent: TestAgent, people: People, database: Databases, worker: Worker) -> None:
     number = agent.send().json()["request_id"]
     with transaction(database.engine("admin")) as session:
@@ -262,3 +289,28 @@ def test_completed_ticket_is_fulfilled(agent: TestAgent, people: People, databas
         session.execute(text("UPDATE ticket SET state = 'completed', clock = 'stopped'"))
     status = agent.show(number).json()
     assert (status["status"], "expected_by" in status) == ("fulfilled", False)
+
+
+def test_agent_learns_nothing_of_an_earlier_request_before_the_identity_is_verified(
+    agent: TestAgent, people: People, database: Databases, decide: Decide
+) -> None:
+    """Else an agent sends a name, and the answer says whether somebody has asked for that person, and what came of it.
+
+    What an agent sends has a name alone and is set aside as a duplicate by nothing today, so the row is changed here.
+    """
+    earlier = people["olivia"].post("/v1/tickets", {"names": ["Mara Lindqvist"]}).json()["id"]
+    number = agent.send().json()["request_id"]
+    own = tickets(people)[0]["id"]
+    before = agent.show(number).json()
+    with transaction(database.engine("admin")) as session:
+        session.execute(text("ALTER TABLE ticket DISABLE TRIGGER USER"))
+        session.execute(
+            text("UPDATE ticket SET state = 'duplicate', clock = 'stopped', duplicate_of = :earlier WHERE id = :own"),
+            {"earlier": earlier, "own": own},
+        )
+        session.execute(text("UPDATE ticket SET state = 'completed' WHERE id = :earlier"), {"earlier": earlier})
+        session.execute(text("ALTER TABLE ticket ENABLE TRIGGER USER"))
+    assert agent.show(number).json() == before
+    assert before["status"] == "in_progress"
+    decide(own, "identity", {"outcome": "verified", "method": "email_link", "note": "x"})
+    assert agent.show(number).json()["status"] == "fulfilled"

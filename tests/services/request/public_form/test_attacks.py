@@ -1,15 +1,22 @@
 """What somebody tries who wants more of the form than to file a request of their own."""
 
 import threading
+from collections.abc import Callable
+from datetime import timedelta
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from services.request.public_form import links
 from services.request.public_form.mail import compose
+from services.request.retention.jobs import Shredder
+from services.request.retention.service import Retention
+from services.request.tickets import jobs
 from shared.db.session import transaction
 from shared.errors import Conflict
+from shared.storage.local import LocalStore
 from tests.services.request.public_form.conftest import MARA, START, PublicForm
 from tests.support.databases import Databases
 
@@ -82,6 +89,60 @@ def test_duplicate_that_becomes_a_request_of_its_own_waits_for_an_identity_check
     assert checked.status_code == 200, checked.text
     approved = adam.post(f"/v1/tickets/{own}/approve", {"names": ["Mara Lindqvist"], "ground": "objection"})
     assert approved.status_code == 200, approved.text
+
+
+@pytest.mark.parametrize("law", ["gdpr", "ccpa"])
+def test_unproved_duplicate_ends_as_every_unproved_request_does(
+    form: PublicForm, database: Databases, law: str
+) -> None:
+    """Its page must tell nothing of the earlier request, not even by never changing."""
+    form.people["olivia"].post("/v1/tickets", {"names": ["Mara Lindqvist"], "facts": FACTS})
+    browser = form.browser()
+    known, unknown = form.filed(browser, law=law), form.filed(browser, name=["Ida Borg", "", ""], law=law)
+    assert jobs.expire_unverified(form.people.control, timedelta(days=30)) is None
+    assert {item["state"] for item in form.tickets()} == {"under_review", "duplicate", "identity_pending"}
+    with transaction(database.engine("admin")) as session:
+        session.execute(text("ALTER TABLE ticket DISABLE TRIGGER USER"))
+        session.execute(text("ALTER TABLE ticket_event DISABLE TRIGGER USER"))
+        if law == "ccpa":
+            session.execute(text("UPDATE ticket SET due_at = now() - interval '1 day'"))
+        else:
+            session.execute(text("UPDATE ticket_event SET at = at - interval '31 days'"))
+        session.execute(text("ALTER TABLE ticket ENABLE TRIGGER USER"))
+    jobs.expire_unverified(form.people.control, timedelta(days=30))
+    assert sorted(item["state"] for item in form.tickets()) == ["expired", "expired", "under_review"]
+    first, second = browser.open(known.url).words, browser.open(unknown.url).words
+    assert first.replace(known.url, "") == second.replace(unknown.url, "")
+    assert "not shown in time that it is you" in first
+
+
+def test_whoever_is_proved_is_shown_what_becomes_of_the_earlier_request(form: PublicForm) -> None:
+    olivia, adam = form.people["olivia"], form.people["adam"]
+    earlier = olivia.post("/v1/tickets", {"names": ["Mara Lindqvist"], "facts": FACTS}).json()["id"]
+    page = form.filed(form.browser())
+    (own,) = (item["id"] for item in form.tickets() if item["id"] != earlier)
+    doubt = olivia.post(f"/v1/tickets/{own}/identity", {"outcome": "doubted", "note": "x"})
+    assert (doubt.status_code, "no longer checked" in doubt.json()["detail"]) == (409, True)
+    checked = olivia.post(f"/v1/tickets/{own}/identity", {"outcome": "verified", "method": "email_link", "note": "x"})
+    assert checked.status_code == 200, checked.text
+    assert (checked.json()["state"], checked.json()["identity"]) == ("duplicate", "verified")
+    assert "We are working at your request" in form.browser().open(page.url).words
+    adam.post(f"/v1/tickets/{earlier}/approve", {"names": ["Mara Lindqvist"], "ground": "objection"})
+    olivia.post(f"/v1/tickets/{earlier}/withdraw", {"note": "x"})
+    shown = olivia.get(f"/v1/tickets/{own}").json()
+    assert (shown["state"], shown["identity"]) == ("under_review", "verified")  # a request of its own, and proved
+    assert "We are working at your request" in form.browser().open(page.url).words
+
+
+def test_duplicates_that_ended_leave_room_for_others(open_form: Callable[..., PublicForm]) -> None:
+    form = open_form(most_waiting=1)
+    olivia = form.people["olivia"]
+    earlier = olivia.post("/v1/tickets", {"names": ["Mara Lindqvist"], "facts": FACTS}).json()["id"]
+    form.filed(form.browser())
+    assert form.begun(form.browser()).status == 503
+    (own,) = (item["id"] for item in form.tickets() if item["id"] != earlier)
+    olivia.post(f"/v1/tickets/{own}/identity", {"outcome": "verified", "method": "email_link", "note": "x"})
+    assert form.begun(form.browser()).status == 200
 
 
 def test_who_verified_the_identity_cannot_approve_alone(form: PublicForm, database: Databases) -> None:
@@ -173,3 +234,23 @@ def test_mail_that_cannot_be_written_keeps_back_no_other(form: PublicForm, monke
 
     monkeypatch.setattr("services.request.public_form.jobs.compose", refusing)
     assert [mail["To"] for mail in form.mails()] == [MARA]
+
+
+def test_refused_forms_leave_nothing_sealed(
+    open_form: Callable[..., PublicForm], store: LocalStore, shredding_folder: Path
+) -> None:
+    """Else whoever sends them fills the store of keys, and the material of people whose requests nobody took stays."""
+    form = open_form(most_waiting=1)
+    browser = form.browser()
+    first, second = form.proved(browser), form.proved(browser)
+
+    def sealed() -> tuple[list[str], set[str]]:
+        Shredder(form.people.control, Retention(timedelta(days=30))).run()
+        return sorted(store.list("payloads/")), {file.name for file in shredding_folder.iterdir()}
+
+    fields = {"name": ["Mara Lindqvist"], "about": [""], "fact": [""]}
+    assert browser.send(first, f"{first.url}/file", **fields).status == 200
+    before = sealed()
+    assert browser.send(second, f"{second.url}/file", **fields).status == 503
+    assert form.begun(browser).status == 503
+    assert sealed() == before

@@ -3,6 +3,8 @@
 import re
 import socket
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -15,6 +17,7 @@ from services.request.public_form import jobs
 from services.request.public_form.language import FOLDER
 from services.request.public_form.mail import FolderSender, SmtpSender, compose, open_sender
 from services.request.public_form.messages import collect
+from shared.core.clock import utc_now
 from shared.core.config import MailSettings
 from shared.errors import BadInput, Unavailable
 from tests.services.request.public_form.conftest import PublicForm
@@ -76,15 +79,73 @@ class Failing:
 
 
 def test_mail_is_tried_again_and_given_up(form: PublicForm, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "CLAIM", timedelta())
+    later = utc_now()
+    monkeypatch.setattr(jobs, "utc_now", lambda: later)
     failing = Failing()
     form.mailer.mails = failing
     form.begun(form.browser())
     for _ in range(jobs.MOST_ATTEMPTS):
+        later += jobs.PAUSE * jobs.MOST_ATTEMPTS
         with pytest.raises(Unavailable):
             form.mailer.run()
+        form.mailer.run()  # the next attempt is not due yet
+    later += jobs.CLAIM
     form.mailer.run()
     assert failing.tried == jobs.MOST_ATTEMPTS
+
+
+class Slow:
+    """A mail server that takes longer than the mails that wait may be claimed; calls `meanwhile` during the first."""
+
+    def __init__(self) -> None:
+        self.now = utc_now()
+        self.sent: list[str] = []
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def send(self, mail: EmailMessage) -> None:
+        """It takes three minutes."""
+        self.sent.append(mail["To"])
+        self.now += timedelta(minutes=3)
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
+
+
+def test_second_control_loop_sends_no_mail_again(form: PublicForm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one begins while the first one waits for the server: it sends those that the first has not begun."""
+    addresses = [f"person-{number}@example.com" for number in range(3)]
+    for address in addresses:
+        form.begun(form.browser(), address)
+    slow = Slow()
+    monkeypatch.setattr(jobs, "utc_now", lambda: slow.now)
+    slow.meanwhile = replace(form.mailer, mails=slow).run
+    replace(form.mailer, mails=slow).run()
+    assert sorted(slow.sent) == addresses
+
+
+def test_two_control_loops_at_once_send_each_mail_once(form: PublicForm) -> None:
+    addresses = [f"person-{number}@example.com" for number in range(8)]
+    for address in addresses:
+        form.begun(form.browser(), address)
+    slow = Slow()
+    loops = [threading.Thread(target=replace(form.mailer, mails=slow).run) for _ in range(2)]
+    for loop in loops:
+        loop.start()
+    for loop in loops:
+        loop.join()
+    assert sorted(slow.sent) == addresses
+
+
+def test_mail_of_a_loop_that_died_is_sent_by_another(form: PublicForm, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow()
+    monkeypatch.setattr(jobs, "utc_now", lambda: slow.now)
+    form.begun(form.browser())
+    form.mailer._claim()
+    other = replace(form.mailer, mails=slow)
+    other.run()
+    assert slow.sent == []
+    slow.now += jobs.CLAIM
+    other.run()
+    assert len(slow.sent) == 1
 
 
 def test_every_sentence_is_translated_with_the_same_places_and_none_is_left_over() -> None:

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from services.request.tickets import escalations
 from services.request.webhooks import client
@@ -77,6 +77,35 @@ def verified(head: dict[str, str], body: str, secret: str) -> bool:
     signed = f"{head['webhook-id']}.{head['webhook-timestamp']}.{body}".encode()
     wanted = "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
     return wanted in head["webhook-signature"].split(" ")
+
+
+def test_second_control_loop_sends_no_message_again(
+    people: People,
+    ticket_body: dict[str, Any],
+    receiver: Receiver,
+    deliverer: WebhookDispatcher,
+    database: Databases,
+) -> None:
+    """The statement by which the second one claims begins before the first one claims, and comes to the row after."""
+    hooked(people, receiver.url, "ticket.under_review")
+    people["olivia"].post("/v1/tickets", ticket_body)
+    deliverer.collect()
+    slow = database.engine("control")
+
+    @event.listens_for(slow, "before_cursor_execute", retval=True)
+    def sleep_in_it(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> tuple[str, Any]:
+        return statement.replace(" AS place", " + length(CAST(pg_sleep(2) AS text)) AS place"), parameters
+
+    other = WebhookDispatcher(slow, deliverer.keys, deliverer.hosts, allow_loopback=True)
+    thread = threading.Thread(target=other.deliver)
+    thread.start()
+    sleeping = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%AS place%'")
+    with database.engine("admin").connect() as connection:
+        while not connection.execute(sleeping).scalar():
+            connection.rollback()
+    deliverer.deliver()
+    thread.join()
+    assert len(receiver.received) == 1
 
 
 def test_event_is_delivered_once_and_signed(
