@@ -97,7 +97,7 @@ def test_parts_of_two_other_people_are_no_name(gate: TextGate, text: str) -> Non
 def test_both_parts_with_a_slip_are_near_where_they_are_side_by_side() -> None:
     gate = TextGate((fit_text(["Marina Lindqvist"], [], KEY),))
     assert said(gate, "Powiedz coś o Marinie Lindqvista.").is_near
-    assert not said(gate, "Marino is near the house of Lindqvista.").is_near
+    assert not said(gate, "Marino is near the lake of Lindqvista.").is_near
 
 
 def test_name_as_ordinary_words_is_no_name() -> None:
