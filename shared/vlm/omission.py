@@ -5,13 +5,12 @@ nothing else is in them, and a picture of the person as a picture. What is answe
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
 from shared.domain.prompts import Prompt, Turn
-from shared.erasure.gates.text import TextGate
 from shared.erasure.gates.text_evidence import TextEvidence
 
 _QUESTION: Final = re.compile(r"[?？؟]")
@@ -33,11 +32,15 @@ class Omission:
     shows: bool
 
 
-def without_mention(prompt: Prompt, gate: TextGate, ticket: int, pictures: Collection[int]) -> Omission | None:
+def without_mention(
+    prompt: Prompt, read: Callable[[str], Mapping[int, TextEvidence]], ticket: int, pictures: Collection[int]
+) -> Omission | None:
     """The chat without the sentences that hold a name of the ticket with this number, and without `pictures`.
 
+    `read`: what a text gate says of a turn's text.
+
     None where nothing is left out, or where what is asked would be left out too: the user's last turn, which the
-    beginning of an answer or the result of a tool may follow.
+    beginning of an answer may follow.
     """
     kept: list[Turn] = []
     first, changed, drops_reply = 0, False, False
@@ -47,7 +50,7 @@ def without_mention(prompt: Prompt, gate: TextGate, ticket: int, pictures: Colle
         shown = range(first, first + len(turn.images))
         first += len(turn.images)
         images = tuple(image for number, image in zip(shown, turn.images, strict=True) if number not in pictures)
-        text = _without(turn.text, gate.read(turn.text), ticket, asks=place == asking)
+        text = _without(turn.text, read(turn.text), ticket, asks=place == asking)
         if text is None:
             return None
         changed = changed or text != turn.text or len(images) < len(turn.images)
