@@ -1163,6 +1163,8 @@ CREATE TABLE drop_list (
     correlation text,
     created_at timestamptz NOT NULL,
     finished_at timestamptz,
+    attempts smallint DEFAULT 0 NOT NULL,
+    next_at timestamptz,
     CONSTRAINT drop_list_pkey PRIMARY KEY (id),
     CONSTRAINT drop_list_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
     CONSTRAINT drop_list_status_check CHECK (status IN ('waiting', 'succeeded', 'failed'))
@@ -1474,7 +1476,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0039');
+    ('0040');
 GRANT SELECT ON alembic_version TO lacuna_request;
 GRANT SELECT ON alembic_version TO lacuna_control;
 

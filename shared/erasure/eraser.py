@@ -16,7 +16,8 @@ from shared.erasure.gates.identity_thresholds import raised_thresholds, reported
 from shared.erasure.gates.mlp import TwoLayer
 from shared.erasure.gates.prototype import TicketGate, gate_scores
 from shared.erasure.gates.read_text import evidence_of
-from shared.erasure.gates.text import TextEvidence, TextGate
+from shared.erasure.gates.text import TextGate
+from shared.erasure.gates.text_evidence import TextEvidence
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.readout import RaggedRows, Readout
 from shared.erasure.recipe import Recipe

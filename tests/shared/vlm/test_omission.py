@@ -99,3 +99,9 @@ def test_picture_of_the_person_goes_and_another_stays(gate: TextGate) -> None:
     assert alone is not None
     assert (alone.shows, alone.prompt.images) == (False, ())
     assert without_mention(both, gate.read, 0, []) is None
+
+
+def test_question_before_the_beginning_of_an_answer_is_not_left_out(gate: TextGate) -> None:
+    begun = Turn("assistant", "Of course! It is")
+    assert left(gate, Turn("user", f"Where does {NAME} work?"), begun) is None
+    assert left(gate, Turn("user", f"I am {NAME}. What is six?"), begun) == ["What is six?", begun.text]
