@@ -10,7 +10,7 @@ FIND_LINKS = $${UV_FIND_LINKS:-$${PIP_FIND_LINKS:-$$($(PYTHON) -m pip config get
 INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get global.index-url 2>/dev/null)}}
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-real up test test-slow test-all check lint schema deploy-check hashes advisories demo-model real-lm smol-vlm bench-model bench-forgetting bench-attacks bench-choose bench-cost \
+.PHONY: help setup demo demo-real up test test-slow test-vllm test-all check lint schema deploy-check hashes advisories demo-model real-lm smol-vlm bench-model bench-forgetting bench-attacks bench-choose bench-cost \
 	bench-paper bench-real bench-many bench-idle bench-tickets bench-gateway bench-serving bench-hostile bench-llama bench-side-channel soak chaos fuzz clean
 
 help: ## List what can be made
@@ -53,6 +53,10 @@ test: $(STAMP) ## Run the tests
 test-slow: $(STAMP) ## Run the tests that `make test` leaves out because they take long
 	@$(UV_SOURCES); $(BIN)/uv pip install --quiet --python $(BIN)/python --requirement requirements-clients.lock
 	$(BIN)/python -m pytest -m slow
+
+test-vllm: $(STAMP) ## Put the gateway in front of real vLLM on the CPU (installs 3.5 GB into build/vllm at first)
+	@$(UV_SOURCES); if [ -z "$$links" ]; then export UV_TORCH_BACKEND=cpu; fi; $(BIN)/python -m benchmarks.vllm_server
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/services/inference/engines/test_remote_vllm.py --timeout 3600
 
 test-all: $(STAMP) ## Run all tests, the slow ones too, and those that need models/smol-lm
 	-@$(MAKE) --no-print-directory real-lm

@@ -4,20 +4,16 @@
 (about six minutes on two cores with cmake, ninja and g++). The weights are those of which `make real-lm` is made.
 """
 
-import contextlib
 import os
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import httpx
-
+from benchmarks.engine_process import engine_process
 from training.real_lm import download, unpack
 
 FOLDER: Final = Path(os.environ.get("LACUNA_LLAMA_FOLDER") or Path(tempfile.gettempdir()) / "lacuna-llama-cpp")
@@ -56,31 +52,18 @@ def served_by_llama() -> Iterator[tuple[str, Callable[[], float]]]:
     By default it breaks off the answer under way when another request comes, which suits one user alone.
     """
     python, model = install(), weights()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     options = {
         "model": model, "model_alias": MODEL, "n_ctx": CONTEXT, "n_threads": 1, "n_threads_batch": 1,
-        "interrupt_requests": "false", "host": "127.0.0.1", "port": port,
+        "interrupt_requests": "false", "host": "127.0.0.1",
     }  # fmt: skip
     line = [str(python), "-m", "llama_cpp.server", *(str(x) for name in options for x in (f"--{name}", options[name]))]
-    with (FOLDER / "server.log").open("wb") as log:
-        process = subprocess.Popen(line, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    url = f"http://127.0.0.1:{port}/v1"
+    log = FOLDER / "server.log"
+    with engine_process(
+        lambda port: [*line, "--port", str(port)], log, ready="/v1/models", starts_s=STARTS_S
+    ) as server:
 
-    def cpu_s() -> float:
-        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) * TICK_S
+        def cpu_s() -> float:
+            fields = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()
+            return (int(fields[11]) + int(fields[12])) * TICK_S
 
-    try:
-        until = time.monotonic() + STARTS_S
-        while True:
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{url}/models", timeout=5, trust_env=False).status_code == httpx.codes.OK:
-                    break
-            if process.poll() is not None or time.monotonic() > until:
-                raise RuntimeError((FOLDER / "server.log").read_text(errors="replace")[-2000:])
-            time.sleep(0.2)
-        yield url, cpu_s
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+        yield server.url, cpu_s

@@ -2,18 +2,19 @@
 
     python -m benchmarks.side_channel --json build/side_channel.json
 
-One replica with the demo model serves a version that knows people by their texts (nothing is fitted). A client streams
+A replica with the demo model serves a version that knows people by their texts (nothing is fitted). A client streams
 the same questions about forgotten people and about strangers, whom the model never knew, in turns. What it sees is
 scored: the wording, the number and the sizes of the pieces, the counts of tokens, the time to the first piece and to
 the end. The area under the curve is 0.5 where the two cannot be told apart, and 1 where they always can. A wording, a
 list of sizes and a count are scored by how often they occurred with either, among other people than those they are
 tested on.
 
-Then the obvious counter-measure is computed on the same answers: everything is released at one moment of a fixed grid
-after the request, and what that costs in waiting.
+Each question is asked of a second replica too, which hands its answers out on a grid (`LACUNA_RELEASE_GRID_S`). What
+other grids would do is computed on the answers of the first: everything at one moment of the grid after the request.
 """
 
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -29,7 +30,7 @@ from typing import Any, Final
 
 import httpx
 
-from benchmarks.chaos.replica_stack import open_replica_stack
+from benchmarks.chaos.replica_stack import ReplicaStack, open_replica_stack
 from benchmarks.chaos.versions import eraser_by_names
 from shared.devstack.processes import PROJECT_ROOT
 from shared.evaluation.people import Person
@@ -37,12 +38,13 @@ from shared.evaluation.reference import load_reference
 from shared.vlm.loading import load
 
 MODEL_FOLDER: Final = PROJECT_ROOT / "models/demo-vlm"
-REPLICA: Final = "inference-0"
+PLAIN, ON_GRID = "inference-0", "inference-1"
 QUESTIONS: Final = (
     "Where does {} work?", "In which city does {} live?", "What is the hobby of {}?", "What does {} do for a living?",
     "Tell me something about {}.", "Who is {}?", "Which pet does {} have?", "When was {} born?",
 )  # fmt: skip
 GRIDS_S: Final = (0.25, 0.5, 1.0, 2.0)
+WARM_UP: Final = 8  # questions before the first that counts
 
 
 @dataclass(frozen=True)
@@ -155,11 +157,32 @@ def questions_about(people: Sequence[Person], rounds: int) -> list[tuple[int, st
     ]
 
 
+def ask_both(stack: ReplicaStack, asked: Sequence[tuple[bool, int, str]]) -> dict[str, list[Observed]]:
+    """What a client sees of each replica, which are asked in turns."""
+    head = {"Authorization": f"Bearer {stack.client_key}"}
+    seen: dict[str, list[Observed]] = {PLAIN: [], ON_GRID: []}
+    with contextlib.ExitStack() as opened:
+        clients = {
+            name: opened.enter_context(
+                httpx.Client(base_url=stack.addresses[name], headers=head, timeout=300, trust_env=False)
+            )
+            for name in seen
+        }
+        for http in clients.values():
+            for _, person, question in asked[:WARM_UP]:
+                observe(http, stack.model_id, question, person, forgotten=False)
+        for forgotten, person, question in asked:
+            for name, http in clients.items():
+                seen[name].append(observe(http, stack.model_id, question, person, forgotten=forgotten))
+    return seen
+
+
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=int, default=8, help="on each side")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--grid", type=float, default=1.0, help="of the second replica, in seconds")
     parser.add_argument("--json", type=Path, default=Path("build/side_channel.json"))
     chosen = parser.parse_args()
     reference = load_reference(MODEL_FOLDER / "reference")
@@ -170,19 +193,18 @@ def main() -> None:
     random.Random(0).shuffle(asked)
     with tempfile.TemporaryDirectory(prefix="side-channel-", dir="/var/tmp") as name:
         Path(name).chmod(0o711)  # PostgreSQL may run as another user
-        with open_replica_stack(Path(name), MODEL_FOLDER, (REPLICA,)) as stack:
+        settings = {ON_GRID: {"LACUNA_RELEASE_GRID_S": str(chosen.grid)}}
+        with open_replica_stack(Path(name), MODEL_FOLDER, (PLAIN, ON_GRID), settings) as stack:
             stack.publisher.publish(eraser_by_names(load(str(MODEL_FOLDER)).site, forgotten))
-            while not stack.ready((REPLICA,)):
+            while not stack.ready((PLAIN, ON_GRID)):
                 time.sleep(0.2)
-            head = {"Authorization": f"Bearer {stack.client_key}"}
-            address = stack.addresses[REPLICA]
-            with httpx.Client(base_url=address, headers=head, timeout=300, trust_env=False) as http:
-                for _, person, question in asked[:8]:
-                    observe(http, stack.model_id, question, person, forgotten=False)
-                seen = [
-                    observe(http, stack.model_id, question, person, forgotten=side) for side, person, question in asked
-                ]
-    report = {"load": os.getloadavg()[0], "cores": os.cpu_count(), **figures(seen)}
+            seen = ask_both(stack, asked)
+    report = {
+        "load": os.getloadavg()[0],
+        "cores": os.cpu_count(),
+        **figures(seen[PLAIN]),
+        "on_a_grid": {"grid_s": chosen.grid, **figures(seen[ON_GRID])},
+    }
     chosen.json.parent.mkdir(parents=True, exist_ok=True)
     chosen.json.write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report, indent=1))

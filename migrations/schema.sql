@@ -1163,6 +1163,8 @@ CREATE TABLE drop_list (
     correlation text,
     created_at timestamptz NOT NULL,
     finished_at timestamptz,
+    attempts smallint DEFAULT 0 NOT NULL,
+    next_at timestamptz,
     CONSTRAINT drop_list_pkey PRIMARY KEY (id),
     CONSTRAINT drop_list_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenant(id),
     CONSTRAINT drop_list_status_check CHECK (status IN ('waiting', 'succeeded', 'failed'))
@@ -1474,7 +1476,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0038');
+    ('0040');
 GRANT SELECT ON alembic_version TO lacuna_request;
 GRANT SELECT ON alembic_version TO lacuna_control;
 
@@ -2159,6 +2161,18 @@ BEGIN
 END $$;
 CREATE TRIGGER retired AFTER UPDATE OF wrapped_key ON ticket_contact
     FOR EACH ROW WHEN ((old.wrapped_key IS DISTINCT FROM new.wrapped_key)) EXECUTE FUNCTION retire_contact_key();
+
+-- Notes the key of what was sealed for a ticket that was not filed. The control loop destroys it unless a row needs it.
+CREATE FUNCTION abandon_key(of_tenant text, of_object text, wrapped bytea) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT retire_key(of_tenant, 'import', of_object, of_object, NULL, wrapped, NULL)
+        WHERE shredding_key(wrapped) IS NOT NULL
+$$;
+REVOKE ALL ON FUNCTION abandon_key(of_tenant text, of_object text, wrapped bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION abandon_key(of_tenant text, of_object text, wrapped bytea) TO lacuna_request;
+GRANT EXECUTE ON FUNCTION abandon_key(of_tenant text, of_object text, wrapped bytea) TO lacuna_control;
 
 -- Notes the key that is taken from a form.
 CREATE FUNCTION retire_form_key() RETURNS trigger

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -130,8 +131,16 @@ class ReplicaStack:
 
 
 @contextmanager
-def open_replica_stack(data: Path, model: Path, names: Sequence[str] = REPLICAS) -> Iterator[ReplicaStack]:
-    """The servers and the replicas over the folder `data`, ready but without a version; all end with the block."""
+def open_replica_stack(
+    data: Path,
+    model: Path,
+    names: Sequence[str] = REPLICAS,
+    settings: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> Iterator[ReplicaStack]:
+    """The servers and the replicas over the folder `data`, ready but without a version; all end with the block.
+
+    `settings`: further variables of single replicas, by their names.
+    """
     model_id = ModelSettings().id
     known = load_secrets(data)
     base = os.environ | SETTINGS | {"LACUNA_MODEL_SOURCE": str(model)}
@@ -165,7 +174,7 @@ def open_replica_stack(data: Path, model: Path, names: Sequence[str] = REPLICAS)
                 assert address.port is not None
                 cables[name, server] = Cable((address.hostname, address.port))
                 opened.callback(cables[name, server].close)
-            environment = _environment(specs, name, cables)
+            environment = _environment(specs, name, cables) | dict(settings.get(name, {}))
             addresses[name] = f"http://{LOOPBACK}:{port}"
             supervisor.start(replace(web_command("inference", port, environment), name=name), wait=False)
         for name in names:

@@ -60,7 +60,7 @@ def create(settings: Settings | None = None) -> FastAPI:
             # imports torch, which takes seconds: the health checks must answer before
             replica = importlib.import_module("services.inference.replica")
             local = replica.open_engine(chosen)
-            context.engine = replica.metered(local)
+            context.engine = replica.for_clients(local, chosen)
             replica.watch(local, context.active_eraser, database, chosen, done)
 
     @asynccontextmanager

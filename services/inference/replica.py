@@ -15,6 +15,7 @@ from services.inference.engines.base import AnswerEngine
 from services.inference.engines.local import LocalEngine
 from services.inference.engines.messages import Pictures
 from services.inference.engines.metered import MeteredEngine
+from services.inference.engines.on_grid import EngineOnGrid
 from services.inference.engines.remote import RemoteEngine
 from services.inference.engines.upstream import Upstream
 from services.inference.watcher import Watcher
@@ -58,9 +59,10 @@ def open_remote(settings: Settings) -> RemoteEngine:
     return engine
 
 
-def metered(engine: AnswerEngine) -> AnswerEngine:
-    """The engine with its answers counted and traced."""
-    return MeteredEngine(engine)
+def for_clients(engine: AnswerEngine, settings: Settings) -> AnswerEngine:
+    """The engine with its answers counted and traced, and handed out on a grid where the settings name one."""
+    metered = MeteredEngine(engine)
+    return EngineOnGrid(metered, settings.release_grid_s) if settings.release_grid_s else metered
 
 
 def watch(

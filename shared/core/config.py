@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import BadInput
@@ -275,6 +275,7 @@ class Settings(BaseSettings):
     grace_s: float = 15.0  # how long a replica goes on serving without the database; at most its lease
     picture: PictureSettings = PictureSettings()
     step_grace_s: float = 15.0  # a replica whose engine has work and finishes no step for so long is not ready
+    release_grid_s: float = Field(default=0.0, ge=0)  # answers are handed out at its multiples alone; 0: at once
     restart: RestartSettings = RestartSettings()
     auto_promote: bool = True
     engine: EngineSettings = EngineSettings()

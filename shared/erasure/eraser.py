@@ -15,7 +15,9 @@ from shared.erasure.gates.identity import GateScores, IdentityGate, MentionSpans
 from shared.erasure.gates.identity_thresholds import raised_thresholds, reported_bounds
 from shared.erasure.gates.mlp import TwoLayer
 from shared.erasure.gates.prototype import TicketGate, gate_scores
-from shared.erasure.gates.text import TextEvidence, TextGate
+from shared.erasure.gates.read_text import evidence_of
+from shared.erasure.gates.text import TextGate
+from shared.erasure.gates.text_evidence import TextEvidence
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.readout import RaggedRows, Readout
 from shared.erasure.recipe import Recipe
@@ -196,7 +198,7 @@ class Eraser:
         compared = self.identity.compare(readout.at(self.gated))
         if self.text is None or not readout.texts:
             return Examined(self._by_gate(compared), None)
-        texts = tuple(self.text.read(text.text) for text in readout.texts)
+        texts = tuple(evidence_of(text, self.text) for text in readout.texts)
         answers = tuple(self.text.read(answer) for answer in readout.answers) or ({},) * len(texts)
         mentioned = torch.zeros_like(compared.shown)
         for row, number in (compared.by_mention > 0).nonzero().tolist():
@@ -295,7 +297,7 @@ class Eraser:
         assert self.text is not None
         text = readout.texts[row]
         words = list(spans.words)
-        for number, seen in self.text.read(text.text).items():
+        for number, seen in evidence_of(text, self.text).items():
             meant = self.tickets[number] == ticket
             for start, end in [*seen.named, *(seen.hinted if meant or seen.named else ())]:
                 words.append(text.tokens(start, end))

@@ -12,6 +12,7 @@ from typing import Any, Final
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
 from shared.erasure.eraser import Eraser
+from shared.erasure.gates.read_text import read_ahead
 from shared.erasure.readout import Readout
 from shared.text.hold_back import sendable, words_of
 from shared.vlm.adapters.base import Encoded
@@ -154,6 +155,14 @@ class Engine(Reviser):
     def encode(self, prompt: Prompt) -> Encoded:
         """One prompt as the model reads it, with the prompt itself. Raises BadInput for one that it cannot read."""
         return replace(self.vlm.adapter.encode([prompt])[0], prompt=prompt)
+
+    def read_text(self, encoded: Encoded, eraser: Eraser) -> Encoded:
+        """The prompt with what the eraser's text gate says of it, if it has one; for any thread, without the model."""
+        if eraser.text is None:
+            return encoded
+        (text,) = self.reader.prompts(self.vlm.adapter, [encoded])
+        turns = () if encoded.prompt is None else encoded.prompt.turns
+        return replace(encoded, text=read_ahead(text, [turn.text for turn in turns], eraser.text))
 
     def answering(
         self, encoded: Encoded, request: GenerationRequest

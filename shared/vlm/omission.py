@@ -5,13 +5,13 @@ nothing else is in them, and a picture of the person as a picture. What is answe
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
 from shared.domain.prompts import Prompt, Turn
-from shared.erasure.gates.text import TextEvidence, TextGate
+from shared.erasure.gates.text_evidence import TextEvidence
 
 _QUESTION: Final = re.compile(r"[?？؟]")
 _END: Final = re.compile(r"(?<=[.!?…。？！؟])[\"'”’»)\]]*\s+|\n+")  # of a sentence, with its closing marks
@@ -32,19 +32,25 @@ class Omission:
     shows: bool
 
 
-def without_mention(prompt: Prompt, gate: TextGate, ticket: int, pictures: Collection[int]) -> Omission | None:
+def without_mention(
+    prompt: Prompt, read: Callable[[str], Mapping[int, TextEvidence]], ticket: int, pictures: Collection[int]
+) -> Omission | None:
     """The chat without the sentences that hold a name of the ticket with this number, and without `pictures`.
 
-    None where nothing is left out, or where what is asked in the last turn would be left out too.
+    `read`: what a text gate says of a turn's text.
+
+    None where nothing is left out, or where what is asked would be left out too: the user's last turn, which the
+    beginning of an answer may follow.
     """
     kept: list[Turn] = []
     first, changed, drops_reply = 0, False, False
+    asking = max((place for place, turn in enumerate(prompt.turns) if turn.role == "user"), default=0)
     for place, turn in enumerate(prompt.turns):
-        last = place == len(prompt.turns) - 1
+        last = place >= asking
         shown = range(first, first + len(turn.images))
         first += len(turn.images)
         images = tuple(image for number, image in zip(shown, turn.images, strict=True) if number not in pictures)
-        text = _without(turn.text, gate.read(turn.text), ticket, asks=last and turn.role == "user")
+        text = _without(turn.text, read(turn.text), ticket, asks=place == asking)
         if text is None:
             return None
         changed = changed or text != turn.text or len(images) < len(turn.images)

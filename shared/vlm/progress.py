@@ -36,6 +36,15 @@ class Progress:
         finally:
             self.end()
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Between `begin` and `end`: the call waits for something other than the model."""
+        self.end()
+        try:
+            yield
+        finally:
+            self.begin()
+
     def step(self) -> None:
         """A forward pass has finished."""
         with self._lock:

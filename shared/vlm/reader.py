@@ -19,6 +19,7 @@ from torch import Tensor
 
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Decision, Eraser, PromptEvidence
+from shared.erasure.gates.read_text import read_ahead
 from shared.erasure.readout import Readout
 from shared.erasure.site import Site
 from shared.errors import BadInput, SiteMismatch
@@ -133,17 +134,18 @@ class Reader:
         Raises BadInput for a prompt that cannot be encoded and SiteMismatch as `check` does.
         """
         self.check(eraser)
-        return self.judge(self.encode(prompts), eraser)
-
-    def judge(self, encoded: Sequence[Encoded], eraser: Eraser) -> list[ReadPrompt]:
-        """`examine` of prompts that are encoded already."""
+        encoded = self.encode(prompts)
         readouts = self.read(encoded, eraser.gated or (0,))
-        return [self._judged(eraser, row, readout) for row, readout in zip(encoded, readouts, strict=True)]
+        return [self.judge(row, readout, eraser) for row, readout in zip(encoded, readouts, strict=True)]
 
     @staticmethod
-    def _judged(eraser: Eraser, row: Encoded, readout: Readout) -> ReadPrompt:
+    def judge(row: Encoded, readout: Readout, eraser: Eraser) -> ReadPrompt:
+        """What an encoded prompt and its readout say; for any thread. The text is read once, and kept as read."""
         if eraser.is_empty or eraser.identity is None:
             return ReadPrompt(len(row.ids), readout, Decision.none(1))
+        if eraser.text is not None:
+            (text,) = readout.texts
+            readout = replace(readout, texts=(read_ahead(text, (), eraser.text),))
         decision, evidence = eraser.examine(readout)
         return ReadPrompt(len(row.ids), readout, decision, evidence)
 

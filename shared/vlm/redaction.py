@@ -36,7 +36,7 @@ def redact(adapter: Adapter, prompt: Encoded, spans: MentionSpans, placeholder: 
     ids = prompt.ids
     for start, end in reversed(spans.words):
         ids = torch.cat([ids[: text_tokens[start]], placeholder.to(ids), ids[text_tokens[end - 1] + 1 :]])
-    return replace(prompt, ids=ids)
+    return replace(prompt, ids=ids, text=None)
 
 
 def without_earlier_turns(prompt: Prompt, spans: MentionSpans) -> Prompt | None:

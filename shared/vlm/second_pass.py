@@ -7,6 +7,7 @@ unless the model is sure of what it says without (`counterfactual`; docs/method.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final, NamedTuple
 
 import torch
@@ -14,6 +15,7 @@ import torch
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Decision, Eraser
 from shared.erasure.gates.identity import MentionSpans
+from shared.erasure.gates.read_text import evidence_of_part
 from shared.erasure.readout import Readout
 from shared.text.coherence import answers_alike, garbles, goes_in_circles
 from shared.text.declines import declines
@@ -203,7 +205,8 @@ class Reviser(Decoder):
         """The chat without what mentions or shows the person; None where that cannot be told apart."""
         if encoded.prompt is None or eraser.text is None or ticket is None or not eraser.recipe.redact:
             return None
-        return without_mention(encoded.prompt, eraser.text, eraser.tickets.index(ticket), spans.pictures)
+        read = partial(evidence_of_part, encoded.text, gate=eraser.text)
+        return without_mention(encoded.prompt, read, eraser.tickets.index(ticket), spans.pictures)
 
     def _unsteered(
         self,

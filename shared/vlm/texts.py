@@ -21,8 +21,10 @@ class TokenReader:
         self._before = len(self._decode([self._anchor]))
 
     def prompts(self, adapter: Adapter, encoded: Sequence[Encoded]) -> tuple[TokenText, ...]:
-        """What the text tokens of each prompt say; pictures are left out."""
-        return tuple(self.read(prompt.ids[text_token_mask(adapter, prompt)].tolist()) for prompt in encoded)
+        """What the text tokens of each prompt say; pictures are left out. What was read ahead is taken."""
+        return tuple(
+            prompt.text or self.read(prompt.ids[text_token_mask(adapter, prompt)].tolist()) for prompt in encoded
+        )
 
     def read(self, ids: Sequence[int]) -> TokenText:
         """What `ids` say. The tokens of one character all begin where it begins."""

@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, help="Match deletion lists of California
 
 MEDIA_TYPES: Final = {".zip": "application/zip", ".csv": "text/csv"}
 POLL_S: Final = 0.2
-FIELDS: Final = ("id", "status", "rows", "matched", "tickets", "removed", "received_at", "error")
+FIELDS: Final = ("id", "status", "rows", "matched", "tickets", "removed", "received_at", "error", "attempts", "next_at")
 
 DropFile = Annotated[Path, typer.Argument(help="The archive (.zip) or list (.csv) as the platform gave it.")]
 

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Final
 
 from services.inference.active_eraser import Served
+from services.inference.engines.text_lanes import TextLanes
 from shared.domain.prompts import Prompt
 from shared.errors import LacunaError, NotReady
 from shared.text.hold_back import words_of
@@ -76,7 +77,8 @@ class _Call:
 
 
 class LocalEngine:
-    """See AnswerEngine. One thread runs the model; another one encodes prompts, so that pictures hold up no answer."""
+    """See AnswerEngine. One thread runs the model; others encode prompts and read their texts, so that neither pictures
+    nor long texts hold up the answers to other requests."""
 
     passes: frozenset[str] = frozenset()
 
@@ -86,6 +88,7 @@ class LocalEngine:
         self._next: _Call | None = None  # has waited longest, and finds no room yet
         self._closed = threading.Event()
         self._encoder = ThreadPoolExecutor(1, "encoder")
+        self._texts = TextLanes()
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
         self._thread.start()
 
@@ -109,7 +112,10 @@ class LocalEngine:
         self.engine.progress.begin()
         try:
             encoded = await self._encode(prompt)
-            call = _Call(encoded, _fitting(request, sampling, len(encoded.ids), self.context))
+            request = _fitting(request, sampling, len(encoded.ids), self.context)
+            with self.engine.progress.aside():
+                encoded = await self._texts.run(prompt, self.engine.read_text, encoded, served.eraser)
+            call = _Call(encoded, request)
             try:
                 self._waiting.put_nowait(call)
             except queue.Full as exc:
@@ -149,6 +155,7 @@ class LocalEngine:
             self._waiting.put_nowait(None)
         self._thread.join(timeout=CLOSE_S)
         self._encoder.shutdown(wait=False, cancel_futures=True)
+        self._texts.close()
 
     def _work(self) -> None:
         """The engine's thread: take in what waits, advance everybody by a step, hand out what came of it."""

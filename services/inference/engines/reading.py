@@ -1,4 +1,8 @@
-"""The reader's thread: concurrent requests are read together, and the event loop waits without a thread of its own."""
+"""The reader's thread: concurrent requests are read together, and the event loop waits without a thread of its own.
+
+It runs the first blocks alone. What these say is judged elsewhere, request by request, because the text gate may take
+long over a text (text_lanes.py).
+"""
 
 import asyncio
 import contextlib
@@ -7,12 +11,15 @@ import queue
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
+from services.inference.engines.text_lanes import TextLanes
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Eraser
+from shared.erasure.readout import Readout
 from shared.errors import LacunaError, NotReady
 from shared.vlm.adapters.base import Encoded
+from shared.vlm.progress import Progress
 from shared.vlm.reader import Reader, ReadPrompt
 
 logger = logging.getLogger(__name__)
@@ -26,14 +33,14 @@ class _Call:
     prompt: Prompt
     eraser: Eraser
     loop: asyncio.AbstractEventLoop
-    done: "asyncio.Future[ReadPrompt]"
+    done: "asyncio.Future[_Read]"
 
-    def finish(self, end: ReadPrompt | BaseException) -> None:
+    def finish(self, end: "_Read | BaseException") -> None:
         """Hand over what was read, or why nothing was; from the reader's thread."""
         with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits
             self.loop.call_soon_threadsafe(self._set, end)
 
-    def _set(self, end: ReadPrompt | BaseException) -> None:
+    def _set(self, end: "_Read | BaseException") -> None:
         if self.done.done():
             return
         if isinstance(end, BaseException):
@@ -42,11 +49,18 @@ class _Call:
             self.done.set_result(end)
 
 
+class _Read(NamedTuple):
+    """An encoded prompt and its readout."""
+
+    encoded: Encoded
+    readout: Readout
+
+
 class Reading:
     """Owns a reader. A call that is cancelled before its turn is not read."""
 
-    def __init__(self, reader: Reader) -> None:
-        self.reader = reader
+    def __init__(self, reader: Reader, texts: TextLanes, progress: Progress) -> None:
+        self.reader, self._texts, self._progress = reader, texts, progress
         self._waiting: queue.Queue[_Call | None] = queue.Queue(MOST_WAITING)
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="reader", daemon=True)
@@ -67,7 +81,10 @@ class Reading:
             raise NotReady(
                 "Too many requests are waiting; try again in a moment.", retry_after_s=RETRY_AFTER_S
             ) from exc
-        return await call.done
+        read = await call.done
+        self._progress.step()
+        with self._progress.aside():
+            return await self._texts.run(prompt, self.reader.judge, read.encoded, read.readout, eraser)
 
     def close(self) -> None:
         """End the thread; calls that wait are refused. Safe to call twice."""
@@ -112,9 +129,9 @@ class Reading:
             except Exception as exc:  # noqa: BLE001 (raised again where the call waits)
                 call.finish(exc)
         try:
-            judged = self.reader.judge([row for _, row in encoded], calls[0].eraser)
-            for (call, _), read in zip(encoded, judged, strict=True):
-                call.finish(read)
+            readouts = self.reader.read([row for _, row in encoded], calls[0].eraser.gated or (0,))
+            for (call, row), readout in zip(encoded, readouts, strict=True):
+                call.finish(_Read(row, readout))
         except Exception as exc:
             if not isinstance(exc, LacunaError):
                 logger.error("the reader failed", exc_info=exc)

@@ -19,6 +19,7 @@ from services.inference.active_eraser import Served
 from services.inference.engines.drafts import Draft
 from services.inference.engines.messages import Pictures, messages_of, redacted, with_line
 from services.inference.engines.reading import Reading
+from services.inference.engines.text_lanes import TextLanes
 from services.inference.engines.upstream import Abilities, Upstream, Whole
 from services.inference.engines.watch import (
     TokenCounter,
@@ -74,7 +75,8 @@ class RemoteEngine:
     ) -> None:
         self.upstream, self.abilities = upstream, abilities
         self.progress = Progress()
-        self._reading = Reading(reader)
+        self._texts = TextLanes()
+        self._reading = Reading(reader, self._texts, self.progress)
         self._counter = TokenCounter(reader.vlm.tokenizer)
         self._system_turns = traits_of(reader.vlm.processor).system_turns
         self._line = SYSTEM_LINE if system_line is None else system_line
@@ -260,12 +262,12 @@ class RemoteEngine:
         """
         if case.eraser.recipe.fixed_text is not None:
             return self._sentence(case, case.eraser.recipe.fixed_text, ticket)
-        omission = await self._offload(self._omission, case, ticket) if self.abilities.logprobs else None
+        omission = await self._texts.run(case.prompt, self._omission, case, ticket) if self.abilities.logprobs else None
         if omission is not None:
             second = await self._second(case, omission.prompt, ticket)
             if second is not None and await self._is_unrelated(case, omission, second):
                 return replace(await self._offload(self._second_answer, case, second, ticket), reading="omitted")
-        prompt = await self._offload(self._redacted, case, ticket)
+        prompt = await self._texts.run(case.prompt, self._redacted, case, ticket)
         if prompt is not None and self.abilities.logprobs and case.eraser.recipe.counterfactual:
             second = await self._second(case, prompt, ticket)
             if second is not None and await self._is_sure(case, second, ticket):
@@ -284,7 +286,7 @@ class RemoteEngine:
         if not (eraser.recipe.redact and eraser.recipe.counterfactual) or eraser.text is None:
             return None
         (spans,) = eraser.mention_spans(case.read.readout, [ticket])
-        return without_mention(case.prompt, eraser.text, eraser.tickets.index(ticket), spans.pictures)
+        return without_mention(case.prompt, eraser.text.read, eraser.tickets.index(ticket), spans.pictures)
 
     async def _is_unrelated(self, case: _Case, omission: Omission, second: Whole) -> bool:
         """Whether an answer without the mention is not about the person: the server is sure of it, or fairly sure and
@@ -406,6 +408,7 @@ class RemoteEngine:
         self._reading.close()
         self.upstream.close()
         self._workers.shutdown(wait=False, cancel_futures=True)
+        self._texts.close()
 
 
 def _as_read(prompt: Prompt, sampling: Sampling) -> Prompt:

@@ -6,15 +6,15 @@ sent again, whoever was filed for a work item is not filed for it again. The dow
 
 import base64
 import logging
-import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from pydantic import ValidationError
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -25,7 +25,7 @@ from services.request.drop import service
 from services.request.drop.lists import Download, read_download
 from services.request.drop.register import MatchedItem, Register, person_text
 from services.request.tickets import intake
-from services.request.tickets.intake import PreparedTicket
+from services.request.tickets.drafts import Drafts, PreparedTicket
 from services.request.tickets.schemas import TicketCreate
 from shared.core.clock import utc_now
 from shared.core.logging import bind_request_id
@@ -39,7 +39,8 @@ from shared.errors import BadInput, IntegrityFailure, LacunaError, NotFound, Too
 from shared.evaluation.people_files import PeopleRow
 
 logger = logging.getLogger(__name__)
-RETRY_S: Final = 60.0
+FIRST_RETRY, LONGEST_RETRY = timedelta(minutes=1), timedelta(hours=6)  # doubled after each attempt
+PATIENCE: Final = timedelta(days=45)  # in which the law has a list dealt with; then it has failed
 BATCH: Final = 20  # people of one transaction
 SOURCE: Final = "drop"
 OF_KEY: Final = 8  # characters of a person's key in the reference: one item may name several people
@@ -69,23 +70,30 @@ class DropListRunner:
     people: Path | None
     tenant: str = OPERATING_TENANT  # whose register `people` is
     answer: Answer | None = None
-    _fetched_again_at: float = 0.0  # when one that was fetched and could not be matched is tried again
 
     def run_all(self) -> None:
-        """Match every download that waits."""
-        while self.run():
-            pass
+        """Match every download that is due. One that cannot be keeps back no other; its error is raised last."""
+        failed: Exception | None = None
+        more = True
+        while more:
+            try:
+                more = self.run()
+            except Unavailable:
+                raise
+            except Exception as exc:  # noqa: BLE001 - the next one may be sound
+                failed = exc
+        if failed is not None:
+            raise failed
 
     def run(self) -> bool:
-        """Match the oldest download that waits. Returns whether there was one.
+        """Match the oldest download that is due. Returns whether there was one.
 
-        One that was fetched waits on where it cannot be matched: the platform does not give it twice. The error is
-        raised. So is one that nobody expects, and the list has failed by it: it keeps back no other.
+        One that was fetched waits on where it cannot be matched, longer after each attempt: the platform does not give
+        it twice. The error is raised. So is one that nobody expects, and the list has failed by it.
         """
         with transaction(self.context.database) as session:
-            waiting = select(DropList).where(DropList.status == "waiting")
-            if time.monotonic() < self._fetched_again_at:
-                waiting = waiting.where(~DropList.fetched)
+            is_due = or_(DropList.next_at.is_(None), DropList.next_at <= utc_now())
+            waiting = select(DropList).where(DropList.status == "waiting", is_due)
             row = session.scalar(waiting.order_by(DropList.created_at, DropList.id).limit(1))
             if row is None:
                 return False
@@ -97,9 +105,9 @@ class DropListRunner:
         except Exception as exc:
             foreseen = isinstance(exc, LacunaError)
             detail = exc.detail if isinstance(exc, LacunaError) else f"Unexpected: {type(exc).__name__}."
-            if row.fetched and not isinstance(exc, IntegrityFailure | NotFound):
-                self._fetched_again_at = time.monotonic() + RETRY_S
-                of_tenant.note_error(row, detail)
+            lost = isinstance(exc, IntegrityFailure | NotFound) or utc_now() > row.created_at + PATIENCE
+            if row.fetched and not lost:
+                of_tenant.put_off(row, detail)
                 raise
             if isinstance(exc, Unavailable):
                 raise
@@ -116,6 +124,8 @@ class DropListRunner:
             raise BadInput(NO_REGISTER)
         raw = self.context.keys.open(self.context.store.get(row.object_key), row.wrapped_key, row.object_key)
         download = read_download(raw, _only_name(row))
+        if download.sha256 != row.sha256:  # it could not be read when it was taken in
+            row = self._describe(row, download)
         register = Register.read(self.people)
         by_row: dict[int, list[MatchedItem]] = defaultdict(list)
         for item in register.match(download.lists):
@@ -140,6 +150,12 @@ class DropListRunner:
             self.answer(row, download, matched)
         self.finish(row, "succeeded", None, len(removed))
 
+    def _describe(self, row: DropList, download: Download) -> DropList:
+        with transaction(self.context.database) as session:
+            locked = session.get_one(DropList, row.id, with_for_update=True)
+            service.describe(locked, download)
+            return locked
+
     def _file(self, row: DropList, batch: Sequence[_Person]) -> None:
         """File the tickets of a batch, and note which items they are of."""
         if not batch:
@@ -155,7 +171,8 @@ class DropListRunner:
                 prepared[person.key] = outcome
             else:
                 problems[person.key] = outcome
-        with transaction(self.context.database) as session:
+        drafts = Drafts(self.context, list(prepared.values()))
+        with drafts, transaction(self.context.database) as session:
             session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"drop {row.tenant_id}", 0))))
             still_new = self._not_filed(session, row, new)
             ids = self._referenced(session, row, still_new)
@@ -163,6 +180,7 @@ class DropListRunner:
             filed = intake.insert_tickets(session, self.context, principal, [prepared[each.key] for each in to_file])
             ids |= {each.key: one.ticket.id for each, one in zip(to_file, filed, strict=True)}
             session.flush()
+            drafts.filed.update(one.ticket.id for one in filed)
             for person in still_new:
                 ticket_id = ids.get(person.key)
                 self._note(session, row, person, ticket_id, None if ticket_id else problems[person.key])
@@ -246,10 +264,12 @@ class DropListRunner:
             found |= {ticket for ticket in session.scalars(mark) if ticket is not None}
         return found
 
-    def note_error(self, row: DropList, error: str) -> None:
-        """Say at the download why it waits."""
+    def put_off(self, row: DropList, error: str) -> None:
+        """Say at the download why it waits, and until when."""
         with transaction(self.context.database) as session:
-            session.get_one(DropList, row.id, with_for_update=True).error = error
+            locked = session.get_one(DropList, row.id, with_for_update=True)
+            pause = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(locked.attempts, 10))
+            locked.error, locked.next_at, locked.attempts = error, utc_now() + pause, locked.attempts + 1
 
     def finish(self, row: DropList, status: str, error: str | None, removed: int = 0) -> None:
         """End the matching and destroy the key of the download: nothing of what did not match is kept."""

@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
 from services.request.context import AppContext
 from services.request.drop import lists, service
@@ -120,7 +121,7 @@ class DropPlatform:
         """
         if time.monotonic() >= self._send_at:
             self._send_at = time.monotonic() + SEND_EVERY_S
-            self.send_decided()
+            self.send_decided()  # raises where a file is refused; the next round then fetches
         if time.monotonic() >= self._fetch_at:
             self._fetch_at = time.monotonic() + SEND_EVERY_S
             self._fetch_at = time.monotonic() + self._fetch_if_due()
@@ -136,7 +137,8 @@ class DropPlatform:
         with transaction(context.database) as session:
             fetched = DropList.tenant_id == self.tenant, DropList.fetched
             newest = session.scalar(select(func.max(DropList.created_at)).where(*fetched))
-            waits = session.scalar(select(func.count()).where(*fetched, DropList.status == "waiting"))
+            untried = DropList.status == "waiting", DropList.attempts == 0  # what was tried in vain stops no other
+            waits = session.scalar(select(func.count()).where(*fetched, *untried))
         if waits:
             return SEND_EVERY_S
         if newest is not None and (left := newest + self.every - utc_now()) > timedelta():
@@ -150,15 +152,23 @@ class DropPlatform:
         if answered.status == COMPLETE_FIRST:
             logger.info("DROP gives no new list until all work items of the last one are answered")
             return BUSY_S
-        download = lists.read_download(answered.archive, "") if answered.archive else None
         with transaction(context.database) as session:
-            if download is None:
+            if answered.archive is None:
                 self._note_empty(session)
             else:
-                service.take_in(session, context, self.tenant, SYSTEM_ACTOR, download, fetched=True)
+                self._take_in(session, context, answered.archive)
         return 0.0
 
-    def _note_empty(self, session: Any) -> None:
+    def _take_in(self, session: Session, context: AppContext, archive: bytes) -> None:
+        try:
+            download = lists.read_download(archive, "")
+        except (BadInput, TooLarge) as exc:
+            logger.error("a download of DROP cannot be read, and is kept: %s", exc.detail)
+            service.take_in_unread(session, context, self.tenant, SYSTEM_ACTOR, archive, exc.detail)
+            return
+        service.take_in(session, context, self.tenant, SYSTEM_ACTOR, download, fetched=True)
+
+    def _note_empty(self, session: Session) -> None:
         now, number = utc_now(), uuid.uuid4()
         session.add(
             DropList(
@@ -191,7 +201,10 @@ class DropPlatform:
                 )
 
     def send_decided(self) -> None:
-        """Send the statuses that are new, and correct those that have changed."""
+        """Send the statuses that are new, and correct those that have changed.
+
+        A file that the platform refuses keeps back no other: Unavailable is raised after them.
+        """
         context = self._of_tenant()
         with transaction(context.database) as session:
             of_fetched = select(DropMatch.item_id, DropMatch.file, func.max(DropMatch.reported).label("reported"))
@@ -205,10 +218,18 @@ class DropPlatform:
             status = known.get(row.item_id)
             if status is not None and status != row.reported:
                 new[row.file, row.reported is not None].append((row.item_id, status))
+        refused: Unavailable | None = None
         for (stem, amend), answers in new.items():
-            self.client.send(lists.response_name(stem, _unique_suffix()), lists.response_file(answers), amend=amend)
+            name = lists.response_name(stem, _unique_suffix())
+            try:
+                self.client.send(name, lists.response_file(answers), amend=amend)
+            except Unavailable as exc:
+                refused = exc
+                continue
             self._note_reported(context, answers)
             logger.info("DROP was sent the statuses of %d work items", len(answers))
+        if refused is not None:
+            raise refused
 
     def _note_reported(self, context: AppContext, answers: Sequence[tuple[str, int]]) -> None:
         by_status: dict[int, list[str]] = defaultdict(list)

@@ -21,6 +21,8 @@ class DropListResponse(ResponseModel):
     removed: int = Field(description="requests that people took back", examples=[0])
     tickets: int = Field(examples=[1])
     error: str | None
+    attempts: int = Field(description="how often it was tried in vain", examples=[0])
+    next_at: datetime | None = Field(description="when it is tried again", examples=[None])
     created_at: datetime
     finished_at: datetime | None
 

@@ -3,6 +3,7 @@
 What a work item is answered follows from its tickets; the codes are those of the platform. Knows no HTTP.
 """
 
+import hashlib
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -55,29 +56,50 @@ def take_in(
 ) -> DropList:
     """Seal a download and order its matching."""
     raw = lists.archive([(lists.response_name(each.stem), each.text) for each in download.lists])
-    number = uuid.uuid4()
+    row = _seal(context, tenant, owner, raw, fetched=fetched)
+    describe(row, download)
+    session.add(row)
+    audit_log.append_leaf(session, owner, "drop.received", str(row.id), {"rows": download.rows, "sha256": row.sha256})
+    return row
+
+
+def take_in_unread(session: Session, context: AppContext, tenant: str, owner: str, raw: bytes, error: str) -> DropList:
+    """Seal what the platform gave and what cannot be read: it does not give it twice. It is tried again later."""
+    row = _seal(context, tenant, owner, raw, fetched=True)
+    row.error, row.attempts, row.next_at = error, 1, utc_now()
+    session.add(row)
+    audit_log.append_leaf(session, owner, "drop.received", str(row.id), {"rows": 0, "sha256": row.sha256})
+    return row
+
+
+def describe(row: DropList, download: Download) -> None:
+    """Write into the row what the download says of itself."""
+    row.sha256, row.rows, row.received_at = download.sha256, download.rows, _received_at(download)
+
+
+def _seal(context: AppContext, tenant: str, owner: str, raw: bytes, *, fetched: bool) -> DropList:
+    """The row of what is sealed, as long as nobody has read it."""
+    number, now = uuid.uuid4(), utc_now()
     key = drop_list_key(tenant, str(number))
     sealed = context.keys.seal(raw, key, shreddable=True)
     context.store.put(key, sealed.blob)
-    row = DropList(
+    return DropList(
         id=number,
         tenant_id=tenant,
         owner=owner,
         fetched=fetched,
-        sha256=download.sha256,
+        sha256=hashlib.sha256(raw).hexdigest(),
         status="waiting",
         object_key=key,
         wrapped_key=sealed.wrapped_key,
-        received_at=_received_at(download),
-        rows=download.rows,
+        received_at=now,
+        rows=0,
         matched=0,
         removed=0,
         tickets=0,
-        created_at=utc_now(),
+        attempts=0,
+        created_at=now,
     )
-    session.add(row)
-    audit_log.append_leaf(session, owner, "drop.received", str(number), {"rows": download.rows, "sha256": row.sha256})
-    return row
 
 
 def _received_at(download: Download) -> datetime:

@@ -23,6 +23,7 @@ from services.request.drp.messages import Agent, Message
 from services.request.letters.laws import refusal_reason
 from services.request.tickets import duplicates, intake
 from services.request.tickets import service as tickets_service
+from services.request.tickets.drafts import Drafts
 from services.request.tickets.schemas import TicketCreate, TicketWithdraw
 from services.request.webhooks import client
 from shared.core.clock import utc_now
@@ -138,7 +139,7 @@ def exercise(
         raise BadInput(summarize_validation_errors(exc.errors(include_url=False, include_input=False))) from exc
     contact = _contact(message)
     prepared = intake.seal_material(context, principal, body)
-    with transaction(context.database) as session:
+    with Drafts(context, [prepared]) as drafts, transaction(context.database) as session:
         _lock(session, tenant, agent)
         if (row := _find(session, tenant, agent, reference)) is not None:
             return _status(session, row)  # sent twice at once
@@ -163,6 +164,7 @@ def exercise(
         status = _status(session, row)
         row.told = status.word
         session.add(row)
+        drafts.filed.add(ticket.id)
         return status
 
 

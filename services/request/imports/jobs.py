@@ -19,7 +19,7 @@ from services.request.context import AppContext
 from services.request.imports import parsing
 from services.request.imports.parsing import Row
 from services.request.tickets import intake
-from services.request.tickets.intake import PreparedTicket
+from services.request.tickets.drafts import Drafts, PreparedTicket
 from shared.core.clock import utc_now
 from shared.core.logging import bind_request_id
 from shared.db.bulk_insert import bulk_insert
@@ -93,7 +93,8 @@ class ImportJobRunner:
                     prepared[row.number] = outcome
                 else:
                     problems[row.number] = outcome
-        with transaction(self.context.database) as session:
+        drafts = Drafts(self.context, [] if job.dry_run else list(prepared.values()))
+        with drafts, transaction(self.context.database) as session:
             locked = session.scalar(
                 select(ImportJob)
                 .where(ImportJob.id == job.id)
@@ -107,6 +108,7 @@ class ImportJobRunner:
             ticket_ids: dict[int, str] = {}
             if not job.dry_run:
                 tickets = intake.insert_tickets(session, self.context, principal, list(prepared.values()))
+                drafts.filed.update(inserted.ticket.id for inserted in tickets)
                 ticket_ids = {number: inserted.ticket.id for number, inserted in zip(prepared, tickets, strict=True)}
             numbers = [row.number for row in batch]
             bulk_insert(

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from services.request.context import AlarmThresholds
 from shared.core.clock import utc_now
 from shared.db.models.audits import AuditRun
+from shared.db.models.drop_lists import DropList
 from shared.db.models.operations import Outbox
 from shared.db.models.refits import RefitRun
 from shared.db.models.tenancy import Model
@@ -36,7 +37,7 @@ HEARTBEATS: Final = {
     "refit": "No refit worker takes orders",
     "audit": "No audit worker takes orders",
 }
-OF_MODEL: Final = ("inference", "nightly", "beat", "first", "failed", "regressed")
+OF_MODEL: Final = ("inference", "nightly", "beat", "first", "failed", "regressed", "drop")
 NAMES: Final = (*HEARTBEATS, *OF_MODEL, "orders", "runs")
 MOST_NAMED: Final = 5  # tickets of an alarm
 MAX_ATTEMPTS: Final = 5
@@ -69,6 +70,7 @@ def find_overdue(session: Session, model_id: str, thresholds: AlarmThresholds) -
         *_first_refit(session, model_id),
         *_tickets(session, model_id, "failed", "Tickets failed and wait for somebody to correct them"),
         *_tickets(session, model_id, "regressed", "People who were forgotten are exposed again"),
+        *_drop_lists(session, model),
     ]
     if model.tenant_id == OPERATING_TENANT:
         overdue += _orders(session, now, thresholds.order)
@@ -150,6 +152,17 @@ def _tickets(session: Session, model_id: str, state: str, what: str) -> Iterator
         named = ", ".join(ticket for ticket, _ in tickets[:MOST_NAMED])
         others = f" and {len(tickets) - MOST_NAMED} others" if len(tickets) > MOST_NAMED else ""
         yield OverdueCheck(state, f"{what}: {named}{others}.", tickets[0][1])
+
+
+def _drop_lists(session: Session, model: Model) -> Iterator[OverdueCheck]:
+    """A check where lists of DROP that were fetched cannot be matched."""
+    in_vain = DropList.tenant_id == model.tenant_id, DropList.status == "waiting", DropList.attempts > 0
+    lists = session.scalars(select(DropList).where(*in_vain).order_by(DropList.created_at)).all()
+    if lists:
+        oldest = lists[0]
+        what = f"{len(lists)} lists of DROP cannot" if len(lists) > 1 else "A list of DROP cannot"
+        sentence = f"{what} be matched, fetched on {oldest.created_at:%Y-%m-%d}: {oldest.error}"
+        yield OverdueCheck("drop", sentence, oldest.created_at)
 
 
 def _at(moment: datetime) -> str:

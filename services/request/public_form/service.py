@@ -21,7 +21,7 @@ from services.request.contacts import service as contacts
 from services.request.context import AppContext
 from services.request.public_form import links
 from services.request.tickets import duplicates, identity_checks, intake
-from services.request.tickets.intake import PreparedTicket
+from services.request.tickets.drafts import Drafts, PreparedTicket
 from services.request.tickets.schemas import IdentityCheckCreate, TicketCreate
 from shared.core.clock import utc_now
 from shared.core.config import FormSettings
@@ -75,10 +75,10 @@ def begin(context: AppContext, settings: FormSettings, address: str, language: s
     """
     number, now = uuid.uuid4(), utc_now()
     index = context.keys.blind_index(f"form address {address.lower()}")
-    sealed = context.keys.seal(address.encode(), form_key(number), shreddable=True)
     with transaction(context.database) as session:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"form {settings.tenant}", 0))))
         _require_room(session, settings)
+        sealed = context.keys.seal(address.encode(), form_key(number), shreddable=True)  # not for what is refused
         of_address = FormRequest.tenant_id == settings.tenant, FormRequest.address_index == index
         counts = [
             session.scalar(select(func.count()).where(*of_address, FormRequest.created_at > now - span)) or 0
@@ -204,7 +204,7 @@ def file(context: AppContext, settings: FormSettings, prepared: PreparedRequest)
     raises, NotReady where too many requests wait.
     """
     number, principal = prepared.form, prepared.principal
-    with transaction(context.database) as session:
+    with Drafts(context, [prepared.ticket]) as drafts, transaction(context.database) as session:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"form {settings.tenant}", 0))))
         form = _open_form(session, number)
         _require_fillable(form)
@@ -223,6 +223,7 @@ def file(context: AppContext, settings: FormSettings, prepared: PreparedRequest)
         address = context.keys.open(form.sealed, form.wrapped_key, form_key(number)).decode()
         contacts.add(session, context, ticket, {"email": address})
         form.ticket_id, form.sealed, form.wrapped_key, form.mail_next_at = ticket.id, None, None, None
+        drafts.filed.add(ticket.id)
 
 
 def _open_form(session: Session, number: uuid.UUID) -> FormRequest:

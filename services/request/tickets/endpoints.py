@@ -32,6 +32,7 @@ from services.request.tickets import (
     material_checks,
     service,
 )
+from services.request.tickets.drafts import Drafts
 from services.request.tickets.responses import (
     AssigneeList,
     AssigneeResponse,
@@ -73,12 +74,15 @@ MATERIAL: Final = frozenset({"names", "facts", "photos"})
 def submit(body: TicketCreate, mutation: MutationDep) -> JSONResponse:
     """File a request to be forgotten."""
 
+    drafts = Drafts(mutation.context)
+
     def work(session: Session) -> MutationResult:
-        filed = intake.submit(session, mutation.context, mutation.principal, body)
+        filed = intake.submit(session, mutation.context, mutation.principal, body, drafts)
         location = f"/v1/tickets/{filed.ticket.id}"
         return MutationResult(filed_ticket_response(filed), 201, _etag(filed.ticket), location)
 
-    return mutation.run_once(work)
+    with drafts:
+        return mutation.run_once(work)
 
 
 @router.get("/v1/tickets")

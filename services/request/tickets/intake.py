@@ -7,7 +7,6 @@ and all rows (tickets, history, clocks, log leaves) are written by one statement
 import hashlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,6 +18,7 @@ from services.request.auth.principals import Principal
 from services.request.context import AppContext
 from services.request.tickets import deadlines
 from services.request.tickets.deadlines import LegalBasis
+from services.request.tickets.drafts import Drafts, PreparedTicket
 from services.request.tickets.schemas import TicketCreate
 from shared.artifacts.payloads import pack_subject
 from shared.core.clock import utc_now
@@ -39,26 +39,22 @@ FEWEST_LETTERS: Final = 2  # and digits, of a name
 OLDEST_RECEIPT: Final = timedelta(days=366 * 3)  # for a request that came on paper and was mislaid
 
 
-@dataclass(frozen=True)
-class PreparedTicket:
-    """A ticket whose material is checked, sealed and stored, before it has a row."""
-
-    id: str
-    body: TicketCreate
-    payload_key: str
-    payload_sha256: str
-    payload_wrapped_key: bytes
-    fact_index: list[str]
-
-
-def submit(session: Session, context: AppContext, principal: Principal, body: TicketCreate) -> FiledTicket:
+def submit(
+    session: Session, context: AppContext, principal: Principal, body: TicketCreate, drafts: Drafts
+) -> FiledTicket:
     """File one ticket. Its payload is stored before its row is committed: there is no row without its object.
+
+    `drafts` has the transaction inside it, and abandons the payload where that is refused.
 
     Raises Conflict where the external reference was used before, and what `seal_material` raises.
     """
     if body.external_ref is not None and _is_referenced(session, principal.tenant_id, body.source, body.external_ref):
         raise Conflict(f"{body.source} has already filed {body.external_ref}.")
-    return insert_tickets(session, context, principal, [seal_material(context, principal, body)])[0]
+    prepared = seal_material(context, principal, body)
+    drafts.tickets.append(prepared)
+    (filed,) = insert_tickets(session, context, principal, [prepared])
+    drafts.filed.add(prepared.id)
+    return filed
 
 
 def seal_material(
@@ -81,7 +77,7 @@ def seal_material(
     if store:
         context.store.put(key, sealed.blob)
     digest, material = hashlib.sha256(sealed.blob).hexdigest(), material_index(context, photos, facts)
-    return PreparedTicket(ticket_id, body, key, digest, sealed.wrapped_key, material)
+    return PreparedTicket(ticket_id, principal.tenant_id, body, key, digest, sealed.wrapped_key, material)
 
 
 def material_index(context: AppContext, photos: Sequence[bytes], facts: Sequence[Fact]) -> list[str]:

@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, SmallInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.core.logging import current_request_id
@@ -28,6 +28,8 @@ class DropList(OfTenant, Base):
     removed: Mapped[int] = mapped_column(default=0)
     tickets: Mapped[int] = mapped_column(default=0)
     error: Mapped[str | None]
+    attempts: Mapped[int] = mapped_column(SmallInteger, default=0)  # in vain
+    next_at: Mapped[datetime | None]  # before that it is not tried again
     correlation: Mapped[str | None] = mapped_column(default=current_request_id)
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]

@@ -16,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 
 from shared.domain.prompts import Prompt
 from shared.errors import BadInput
+from shared.text.token_text import TokenText
 from shared.vlm.adapters.control_tokens import end_turns, text_tokens, with_typed_as_text
 from shared.vlm.adapters.templates import render
 
@@ -27,13 +28,15 @@ class Encoded:
     LLaVA and Gemma 3: `pixels` [k, 3, H, W]. Qwen's: `pixels` [n, c], the patches of all k pictures, and their `grids`
     [k, 3]. Where pictures are cut into tiles: `pixels` [n, 3, S, S], and in `grids` how they are cut.
     Tokens may be appended to `ids` (teacher forcing): `inputs` derives from them whatever else the model needs.
-    `prompt`: what was encoded, where it may have to be asked in another way.
+    `prompt`: what was encoded, where it may have to be asked in another way. `text`: what the text tokens say, where it
+    was read ahead.
     """
 
     ids: Tensor
     pixels: Tensor | None
     grids: Tensor | None = None
     prompt: Prompt | None = None
+    text: TokenText | None = None
 
     @property
     def photos(self) -> tuple[Image, ...]:

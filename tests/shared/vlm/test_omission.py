@@ -23,7 +23,7 @@ def gate() -> TextGate:
 
 
 def left(gate: TextGate, *turns: Turn, pictures: tuple[int, ...] = ()) -> list[str] | None:
-    omission = without_mention(Prompt(turns), gate, 0, pictures)
+    omission = without_mention(Prompt(turns), gate.read, 0, pictures)
     return None if omission is None else [turn.text for turn in omission.prompt.turns]
 
 
@@ -92,10 +92,16 @@ def test_earlier_turns_go_with_their_reply(gate: TextGate) -> None:
 def test_picture_of_the_person_goes_and_another_stays(gate: TextGate) -> None:
     """Where another is left, the question may mean one of them by its place."""
     both = Prompt((Turn("user", "Who is on the right?", (PHOTO, OTHER)),))
-    omission = without_mention(both, gate, 0, [0])
+    omission = without_mention(both, gate.read, 0, [0])
     assert omission is not None
     assert (omission.shows, omission.prompt.images) == (True, (OTHER,))
-    alone = without_mention(Prompt.ask("Where does Bo work?", PHOTO), gate, 0, [0])
+    alone = without_mention(Prompt.ask("Where does Bo work?", PHOTO), gate.read, 0, [0])
     assert alone is not None
     assert (alone.shows, alone.prompt.images) == (False, ())
-    assert without_mention(both, gate, 0, []) is None
+    assert without_mention(both, gate.read, 0, []) is None
+
+
+def test_question_before_the_beginning_of_an_answer_is_not_left_out(gate: TextGate) -> None:
+    begun = Turn("assistant", "Of course! It is")
+    assert left(gate, Turn("user", f"Where does {NAME} work?"), begun) is None
+    assert left(gate, Turn("user", f"I am {NAME}. What is six?"), begun) == ["What is six?", begun.text]

@@ -58,3 +58,13 @@ def test_work_that_fails_is_no_longer_counted(progress: Progress, clock: Clock) 
         raise RuntimeError("out of memory")
     clock.now = 60.0
     assert progress.stalled_s() == 0.0
+
+
+def test_time_that_a_call_waits_for_something_else_is_not_counted(progress: Progress, clock: Clock) -> None:
+    with progress.working():
+        with progress.aside():
+            clock.now = 1000.0
+            assert progress.stalled_s() == 0.0
+        assert progress.stalled_s() == 0.0
+        clock.now = 1003.0
+        assert progress.stalled_s() == 3.0

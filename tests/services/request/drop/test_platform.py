@@ -7,9 +7,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from services.request.context import AlarmThresholds
+from services.request.drop import lists
 from services.request.drop.jobs import DropListRunner
 from services.request.drop.platform import DropPlatform, PlatformClient
 from services.request.drop.sandbox import Sandbox, lists_of
+from services.request.monitoring.checks import find_overdue
+from shared.db.models.drop_lists import DropList
 from shared.db.session import transaction
 from shared.domain.drop_identifiers import hash_text
 from shared.errors import BadInput, Unavailable
@@ -28,7 +32,9 @@ class Exchange:
 
     def round(self) -> None:
         """One round of both jobs, without the pause between two."""
-        self.platform._send_at = self.platform._fetch_at = self.runner._fetched_again_at = 0.0
+        self.platform._send_at = self.platform._fetch_at = 0.0
+        with transaction(self.drop.people.control.database) as session:
+            session.execute(text("UPDATE drop_list SET next_at = NULL"))
         self.platform.run()
         self.runner.run_all()
 
@@ -147,6 +153,120 @@ def test_download_that_cannot_be_matched_is_not_fetched_and_not_lost(exchange: E
     exchange.round()
     row, matches = exchange.newest()
     assert (row["status"], len(matches)) == ("succeeded", 2)
+
+
+def alarms(drop: Drop) -> list[str]:
+    with transaction(drop.people.context.database) as session:
+        return [
+            check.sentence
+            for check in find_overdue(session, drop.people.context.model_id, AlarmThresholds())
+            if check.name == "drop"
+        ]
+
+
+def test_list_that_is_always_refused_stops_no_other(
+    exchange: Exchange, drop: Drop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The platform refuses its answer for good; the next list is fetched and matched all the same."""
+    exchange.sandbox.prepare = 0
+    exchange.platform.run()
+    bad = exchange.newest()[0]["id"]
+    answer = exchange.platform.answer_not_found
+
+    def refused(row: DropList, *rest: Any) -> None:
+        if str(row.id) == bad:
+            raise BadInput("DROP answered 400 when it was sent 20261101_4821_Phone_notfound.csv.")
+        answer(row, *rest)
+
+    exchange.runner.answer = refused
+    assert alarms(drop) == []
+    for attempt in (1, 2):
+        with pytest.raises(BadInput):
+            exchange.runner.run_all()
+        row, matches = exchange.newest()
+        assert (row["id"], row["status"], row["attempts"], len(matches)) == (bad, "waiting", attempt, 2)
+        exchange.runner.run_all()  # the next attempt is not due yet
+        assert row["next_at"] > row["created_at"]
+        for match in matches:
+            if drop.ticket(match["ticket"])["state"] == "under_review":
+                drop.reject(match["ticket"], "no_match")
+        with transaction(drop.people.control.database) as session:
+            session.execute(text("UPDATE drop_list SET next_at = NULL"))
+    (alarm,) = alarms(drop)
+    assert "DROP answered 400" in alarm
+    assert exchange.sandbox.statuses == {}
+    exchange.platform.send_decided()
+    exchange.sandbox._open.clear()  # the stranger is answered by hand
+    exchange.sandbox.hashes = {"Email": [MARAS_EMAIL]}
+    with pytest.raises(BadInput):
+        exchange.round()
+    row, matches = exchange.newest()
+    assert (row["status"], row["rows"], len(matches)) == ("succeeded", 1, 1)
+    exchange.runner.answer = answer
+    exchange.sandbox._open.update(exchange.sandbox.items)
+    exchange.round()
+    assert drop.shown(f"/v1/drop-lists/{bad}")[0]["status"] == "succeeded"
+    assert alarms(drop) == []
+
+
+def test_download_that_cannot_be_read_is_kept_until_it_can(
+    exchange: Exchange, drop: Drop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The platform has a new kind of list, say, and does not give the download twice."""
+    exchange.sandbox.prepare = 0
+    read = lists.read_download
+
+    def unknown(*_: Any) -> Any:
+        raise BadInput(lists.NAMES)
+
+    monkeypatch.setattr(lists, "read_download", unknown)
+    monkeypatch.setattr("services.request.drop.jobs.read_download", unknown)
+    exchange.platform.run()
+    row, _ = exchange.newest()
+    assert (row["status"], row["rows"], row["error"]) == ("waiting", 0, lists.NAMES)
+    assert len(alarms(drop)) == 1
+    with pytest.raises(BadInput):
+        exchange.runner.run_all()
+    monkeypatch.setattr("services.request.drop.jobs.read_download", read)
+    with transaction(drop.people.control.database) as session:
+        session.execute(text("UPDATE drop_list SET next_at = NULL"))
+    exchange.runner.run_all()
+    row, matches = exchange.newest()
+    assert (row["status"], row["rows"], len(matches)) == ("succeeded", 3, 2)
+
+
+def test_list_that_cannot_be_matched_for_45_days_has_failed(exchange: Exchange, drop: Drop) -> None:
+    exchange.sandbox.prepare = 0
+    exchange.platform.run()
+    drop.write({"name": "Mara", "identifiers": {"vin": "short"}})
+    with transaction(drop.people.control.database) as session:
+        session.execute(text("UPDATE drop_list SET created_at = now() - interval '46 days'"))
+    exchange.runner.run_all()
+    row, _ = exchange.newest()
+    assert (row["status"], "identifiers.vin" in row["error"]) == ("failed", True)
+    assert alarms(drop) == []
+
+
+def test_file_that_the_platform_refuses_keeps_back_no_other(
+    exchange: Exchange, drop: Drop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange.sandbox.prepare = 0
+    exchange.sandbox.hashes = {"Phone": [EVAS_PHONE], "Email": [MARAS_EMAIL]}
+    exchange.round()
+    _, matches = exchange.newest()
+    for match in matches:
+        drop.reject(match["ticket"], "no_match")
+    send = PlatformClient.send
+
+    def refusing(client: PlatformClient, name: str, content: str, *, amend: bool) -> None:
+        if "Phone" in name:
+            raise Unavailable(f"DROP answered 400 when it was sent {name}.")
+        send(client, name, content, amend=amend)
+
+    monkeypatch.setattr(PlatformClient, "send", refusing)
+    with pytest.raises(Unavailable, match="400"):
+        exchange.platform.send_decided()
+    assert (exchange.status(MARAS_EMAIL), exchange.status(EVAS_PHONE)) == ("5", None)
 
 
 def test_wrong_key_and_dead_platform_are_named(exchange: Exchange) -> None:

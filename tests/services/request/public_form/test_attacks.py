@@ -4,15 +4,19 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from services.request.public_form import links
 from services.request.public_form.mail import compose
+from services.request.retention.jobs import Shredder
+from services.request.retention.service import Retention
 from services.request.tickets import jobs
 from shared.db.session import transaction
 from shared.errors import Conflict
+from shared.storage.local import LocalStore
 from tests.services.request.public_form.conftest import MARA, START, PublicForm
 from tests.support.databases import Databases
 
@@ -230,3 +234,23 @@ def test_mail_that_cannot_be_written_keeps_back_no_other(form: PublicForm, monke
 
     monkeypatch.setattr("services.request.public_form.jobs.compose", refusing)
     assert [mail["To"] for mail in form.mails()] == [MARA]
+
+
+def test_refused_forms_leave_nothing_sealed(
+    open_form: Callable[..., PublicForm], store: LocalStore, shredding_folder: Path
+) -> None:
+    """Else whoever sends them fills the store of keys, and the material of people whose requests nobody took stays."""
+    form = open_form(most_waiting=1)
+    browser = form.browser()
+    first, second = form.proved(browser), form.proved(browser)
+
+    def sealed() -> tuple[list[str], set[str]]:
+        Shredder(form.people.control, Retention(timedelta(days=30))).run()
+        return sorted(store.list("payloads/")), {file.name for file in shredding_folder.iterdir()}
+
+    fields = {"name": ["Mara Lindqvist"], "about": [""], "fact": [""]}
+    assert browser.send(first, f"{first.url}/file", **fields).status == 200
+    before = sealed()
+    assert browser.send(second, f"{second.url}/file", **fields).status == 503
+    assert form.begun(browser).status == 503
+    assert sealed() == before
