@@ -26,10 +26,11 @@ _LONE_MARKS: Final = "()[]\"'“”„«»‘’ "
 
 @dataclass(frozen=True)
 class Omission:
-    """The chat without the mention. `shows`: whether other pictures are left; a question may mean one by its place."""
+    """The chat without the mention. `pictured`: whether the whole chat shows pictures: a question may mean one of them,
+    and without it a model may still be sure of an answer, which is then made up."""
 
     prompt: Prompt
-    shows: bool
+    pictured: bool
 
 
 def without_mention(
@@ -64,7 +65,7 @@ def without_mention(
         drops_reply = emptied and turn.role == "user"
     if not changed or any(turn.extra for turn in kept):
         return None
-    return Omission(Prompt(tuple(kept)), any(turn.images for turn in kept))
+    return Omission(Prompt(tuple(kept)), bool(prompt.images))
 
 
 def _without(text: str, read: Mapping[int, TextEvidence], ticket: int, *, asks: bool) -> str | None:
