@@ -52,19 +52,21 @@ class Draw:
 
 
 def draws_of_figures(
-    reference: Reference, knowledge: Knowledge, draws: int, people: int, most: int = BYSTANDERS, seed: int = 0
+    reference: Reference, knowledge: Knowledge, draws: int, people: int, most: int = BYSTANDERS, skip: int = 0
 ) -> list[Draw]:
     """Disjoint draws of known figures who are in no fit (`held_out` and `celebrity_eval` of the reference).
 
-    The figures of whom the model tells most come first. Those of the other draws are asked about as figures in no fit.
-    `most` questions of each set of others are asked.
+    The figures of whom the model tells most come first, and the first `skip` of them are left out: an earlier report
+    was about them. Those of the other draws are asked about as figures in no fit. `most` questions of each set of
+    others are asked.
     """
     attributes = {figure.name: figure.attributes for figure in knowledge.known}
     free = _names_in(reference, "held_out", "celebrity_eval")
     candidates = [figure for figure in public_figures() if figure.name in free and figure.name in attributes]
-    random.Random(seed).shuffle(candidates)
+    random.Random(0).shuffle(candidates)
     candidates.sort(key=lambda figure: -len(attributes[figure.name]))
-    groups = [candidates[number * people : (number + 1) * people] for number in range(draws)]
+    firsts = range(skip, skip + draws * people, people)
+    groups = [candidates[first : first + people] for first in firsts if first < len(candidates)]
     everybody = [figure for group in groups for figure in group]
     others = _about_other_figures(reference, attributes, {figure.name for figure in everybody}, most)
     return [

@@ -92,7 +92,7 @@ def served_by_vllm(model: Path, log: Path) -> Iterator[str]:
     ]  # fmt: skip
     environment = {
         "DO_NOT_TRACK": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-        "VLLM_PLUGINS": "", "PYTHONPATH": "",
+        "VLLM_PLUGINS": "", "PYTHONPATH": "", "VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS": str(STARTS_S),
     }  # fmt: skip
     with engine_process(
         lambda port: [*line, "--port", str(port)], log, ready="/health", starts_s=STARTS_S, environment=environment

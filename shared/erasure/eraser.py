@@ -6,6 +6,7 @@ back with every check (serialization.py). Knows no model: it is given activation
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -16,7 +17,8 @@ from shared.erasure.gates.identity_thresholds import raised_thresholds, reported
 from shared.erasure.gates.mlp import TwoLayer
 from shared.erasure.gates.prototype import TicketGate, gate_scores
 from shared.erasure.gates.read_text import evidence_of
-from shared.erasure.gates.text import TextEvidence, TextGate
+from shared.erasure.gates.text import TextGate
+from shared.erasure.gates.text_evidence import TextEvidence
 from shared.erasure.numerics.whitening import Whitener
 from shared.erasure.readout import RaggedRows, Readout
 from shared.erasure.recipe import Recipe
@@ -104,6 +106,7 @@ UNCERTAIN: Final = ReleaseBounds(0.9, 0.95)  # where nothing was measured
 LAST_RESORT: Final = "I do not know."
 LONGEST_NAME: Final = 4  # words
 DOUBT: Final = 0.12  # cosine above a threshold below which a picture alone is doubtful
+NOTHING_READ: Final[Mapping[int, TextEvidence]] = MappingProxyType({})
 MANY_FACTS: Final = 3  # of one person and of nobody else in an answer: enough, whoever was asked about
 
 
@@ -170,15 +173,24 @@ class Eraser:
         above = self.identity.answer_scores(answer_tokens, count) > self.threshold
         return [tuple(self.tickets[number] for number in row.nonzero()[:, 0].tolist()) for row in above]
 
-    def named_in(self, answer: str, tickets: Sequence[str]) -> str | None:
+    def named_in(
+        self, answer: str, tickets: Sequence[str], asked: Mapping[int, TextEvidence] = NOTHING_READ
+    ) -> str | None:
         """The first of the `tickets` that `match_answers` gave of whose name something is written in the answer, and
-        not as part of somebody else's name."""
+        not as part of somebody else's name.
+
+        `asked` is what the prompt says. An answer begins with a name as with any other word, and so it may seem to use
+        a surname by itself: where the prompt names somebody else with that surname, the answer is about them.
+        """
         if self.text is None or not tickets:
             return next(iter(tickets), None)
-        said = self.text.read(answer)
+        read = self.text.read(answer)
         for ticket in tickets:
             number = self.tickets.index(ticket)
-            if self._is_written(number, said) and not (number in said and said[number].is_another):
+            said, of_another = read.get(number), number in asked and asked[number].is_another
+            if said is not None and (said.is_another or (of_another and not said.named and not said.facts)):
+                continue
+            if self._is_written(number, read):
                 return ticket
         return None
 

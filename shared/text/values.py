@@ -15,7 +15,8 @@ from shared.text.canonical import renderings
 
 MOST_WORDS: Final = 8  # of a value that is compared by its words
 MOST_LETTERS: Final = 64
-SPELLED: Final = 40  # letters of a run of single letters: "M a r a"
+SPELLED: Final = 40  # letters of a run of pieces: "M a r a", "Ma ra"
+PIECE: Final = 3  # letters
 IDENTIFYING_DIGITS: Final = 6
 NATIONAL: Final = 7  # last digits of a telephone number, the same with and without a prefix
 _DOT: Final = r"\s?(?:\.|[\[({]?\s?\b(?:dot|punkt|point|punto|kropka|ponto)\b\s?[\])}]?)\s?"
@@ -103,15 +104,15 @@ def _folded(text: str) -> str:
 
 
 def runs(words: Sequence[str], most_words: int) -> Iterator[tuple[int, int, str]]:
-    """Adjoining words [start, end) written as one: each of up to `most_words`, and longer ones of single letters."""
+    """Adjoining words [start, end) written as one: up to `most_words`, and more where each has a few letters."""
     for start in range(len(words)):
         compact = ""
-        single = True
+        pieces = True
         for end in range(start + 1, len(words) + 1):
             word = words[end - 1]
             compact += word
-            single = single and len(word) == 1
-            if len(compact) > (SPELLED if single else MOST_LETTERS) or (end - start > most_words and not single):
+            pieces = pieces and len(word) <= PIECE
+            if len(compact) > (SPELLED if pieces else MOST_LETTERS) or (end - start > most_words and not pieces):
                 break
             yield start, end, compact
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Final
 
 from shared.domain.prompts import Prompt, Turn
-from shared.erasure.gates.text import TextEvidence
+from shared.erasure.gates.text_evidence import TextEvidence
 
 _QUESTION: Final = re.compile(r"[?？؟]")
 _END: Final = re.compile(r"(?<=[.!?…。？！؟])[\"'”’»)\]]*\s+|\n+")  # of a sentence, with its closing marks
@@ -26,10 +26,11 @@ _LONE_MARKS: Final = "()[]\"'“”„«»‘’ "
 
 @dataclass(frozen=True)
 class Omission:
-    """The chat without the mention. `shows`: whether other pictures are left; a question may mean one by its place."""
+    """The chat without the mention. `pictured`: whether the whole chat shows pictures: a question may mean one of them,
+    and without it a model may still be sure of an answer, which is then made up."""
 
     prompt: Prompt
-    shows: bool
+    pictured: bool
 
 
 def without_mention(
@@ -39,16 +40,18 @@ def without_mention(
 
     `read`: what a text gate says of a turn's text.
 
-    None where nothing is left out, or where what is asked in the last turn would be left out too.
+    None where nothing is left out, or where what is asked would be left out too: the user's last turn, which the
+    beginning of an answer may follow.
     """
     kept: list[Turn] = []
     first, changed, drops_reply = 0, False, False
+    asking = max((place for place, turn in enumerate(prompt.turns) if turn.role == "user"), default=0)
     for place, turn in enumerate(prompt.turns):
-        last = place == len(prompt.turns) - 1
+        last = place >= asking
         shown = range(first, first + len(turn.images))
         first += len(turn.images)
         images = tuple(image for number, image in zip(shown, turn.images, strict=True) if number not in pictures)
-        text = _without(turn.text, read(turn.text), ticket, asks=last and turn.role == "user")
+        text = _without(turn.text, read(turn.text), ticket, asks=place == asking)
         if text is None:
             return None
         changed = changed or text != turn.text or len(images) < len(turn.images)
@@ -62,7 +65,7 @@ def without_mention(
         drops_reply = emptied and turn.role == "user"
     if not changed or any(turn.extra for turn in kept):
         return None
-    return Omission(Prompt(tuple(kept)), any(turn.images for turn in kept))
+    return Omission(Prompt(tuple(kept)), bool(prompt.images))
 
 
 def _without(text: str, read: Mapping[int, TextEvidence], ticket: int, *, asks: bool) -> str | None:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import torch
 
 from shared.domain.prompts import Prompt
-from shared.erasure.eraser import Decision, Eraser
+from shared.erasure.eraser import NOTHING_READ, Decision, Eraser
 from shared.erasure.gates.identity import MentionSpans
 from shared.erasure.gates.read_text import evidence_of_part
 from shared.erasure.readout import Readout
@@ -59,9 +59,11 @@ class Reviser(Decoder):
             return RowsToRedo(fired, decision)
         tickets: list[str | None] = [None] * len(state.tokens)
         if any(state.answer_states):
+            evidence = state.prefill.evidence
             matches = yield MatchAnswers(eraser, state.answer_tokens(new=True), len(state.tokens))
             for row, matched in enumerate(matches):
-                tickets[row] = eraser.named_in(self.text_of(state.tokens[row]), matched)
+                asked = NOTHING_READ if evidence is None else evidence.texts[row]
+                tickets[row] = eraser.named_in(self.text_of(state.tokens[row]), matched, asked)
                 if not matched:
                     state.cleared[row] = len(state.answer_states[row])
         if state.prefill.evidence is not None:
@@ -175,8 +177,8 @@ class Reviser(Decoder):
         """The answers, by their place in `redo`, to the prompts without what mentions or shows the person.
 
         Such an answer counts where it tells nothing, does not decline, and the model is sure of it or gave the same
-        one at first: what is answered alike with the person and without is not about the person. Where other pictures
-        are left, only the second: the question may mean a picture by its place.
+        one at first: what is answered alike with the person and without is not about the person. Where the chat shows
+        pictures, only the second: the question may mean one of them.
         """
         eraser = request.eraser
         assert eraser is not None
@@ -194,7 +196,7 @@ class Reviser(Decoder):
         for place, (answer, said) in second.items():
             draft = self.text_of(state.tokens[redo.rows[place]])
             same = draft.casefold().split() == said.text.casefold().split()
-            sure = not shorter[place].shows and said.certainty >= eraser.release.telling
+            sure = not shorter[place].pictured and said.certainty >= eraser.release.telling
             if not (same or sure) or declines(said.text, [eraser.last_resort]) or goes_in_circles(said.text):
                 continue
             if not self._tells(said.text, state, request, redo, place):

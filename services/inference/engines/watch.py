@@ -12,7 +12,7 @@ from typing import Any, Final
 from tokenizers import Tokenizer
 
 from shared.erasure.eraser import Eraser, PromptEvidence
-from shared.erasure.gates.text import TextEvidence
+from shared.erasure.gates.text_evidence import TextEvidence
 from shared.text.hold_back import cut, sendable
 from shared.vlm.sampling import TokenLogprob, ToolCall, without_telling
 

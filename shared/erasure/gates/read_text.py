@@ -7,7 +7,8 @@ that others wait for lets another one read (`read_ahead`).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.erasure.gates.text import TextEvidence, TextGate
+from shared.erasure.gates.text import TextGate
+from shared.erasure.gates.text_evidence import TextEvidence
 from shared.text.token_text import TokenText
 
 Evidence = Mapping[int, TextEvidence]  # by the number of the ticket

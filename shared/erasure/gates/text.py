@@ -12,7 +12,7 @@ the model tells of other people too (`with_common_facts`) are evidence only as f
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from itertools import pairwise
@@ -21,26 +21,23 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor
 
+from shared.erasure.gates.text_evidence import FEWEST_LETTERS, GAP, TITLES, Hit, TextEvidence, weigh
 from shared.text.canonical import Word, renderings
+from shared.text.ciphers import disguises
+from shared.text.encodings import decoded, joined
 from shared.text.values import MOST_WORDS, is_identifying, runs, text_keys, value_keys
 
 KEY_BYTES: Final = 32
 NO_KEY: Final = bytes(KEY_BYTES)  # for measurements without a key ring
-GAP: Final = 4  # words between two parts of a name that are written apart
-FEW_WORDS: Final = 3  # of an answer that is hardly more than a name: its first word is not capital by grammar
+FEWEST_TOGETHER: Final = 6  # letters of a name that is put together of what stands apart
 BEGUN: Final = 3  # letters of a last name that is written by ear
 FUZZY: Final = 5  # letters from which a part of a name is recognised with one slip
+LONGEST_ENDING: Final = 3  # letters of a case: "Michaelowi"
 LONGEST_WORD: Final = 32  # letters of a part of a name that is recognised with a slip
-FEWEST_LETTERS: Final = 2  # of a part of a name that counts
 TEXT_TENSORS: Final = ("text.hash", "text.kind", "text.group", "text.part", "text.key")
 PARTICLES: Final = frozenset({
     "von", "van", "de", "der", "den", "del", "della", "di", "da", "do", "dos", "das", "du", "la", "le", "el", "al",
     "bin", "ibn", "ben", "of", "the", "zu", "y", "e", "i", "und", "and", "jr", "sr", "ii", "iii",
-})  # fmt: skip
-TITLES: Final = frozenset({
-    "mr", "mrs", "ms", "miss", "mx", "dr", "prof", "sir", "lady", "lord", "herr", "frau", "fraulein", "monsieur",
-    "madame", "mme", "mlle", "senor", "senora", "don", "dona", "signor", "signora", "pan", "pani", "doctor", "doktor",
-    "professor", "doctora", "dottore",
 })  # fmt: skip
 
 
@@ -111,7 +108,9 @@ def fit_text(names: Sequence[str], facts: Sequence[Sequence[str]], key: bytes = 
                     add(f"s {slip}", Kind.SLIP, group, part)
             if len(core) > 1:
                 for turned in range(len(core)):
-                    add(f"c {''.join(core[turned:] + core[:turned])}", Kind.WHOLE, group)
+                    in_order = core[turned:] + core[:turned]
+                    for written in ("".join(in_order), *sorted(disguises(in_order))):
+                        add(f"c {written}", Kind.WHOLE, group)
                 add(f"c {''.join(spelled)}", Kind.WHOLE, group)
                 add(f"c {core[0][0]}{core[-1]}", Kind.INITIAL, group)
                 add(f"c {core[-1]}{core[0][0]}", Kind.INITIAL, group)
@@ -151,63 +150,6 @@ def core_words(words: Sequence[str]) -> list[str]:
     """The words of a name that stand for the person: no titles, particles or initials, as far as others are there."""
     core = [word for word in words if word not in PARTICLES and word not in TITLES and len(word) >= FEWEST_LETTERS]
     return core if len(core) > 1 or len(words) < 2 else [word for word in words if word not in TITLES] or list(words)
-
-
-@dataclass
-class TextEvidence:
-    """What a text says of one ticket. `spans` [start, end) are characters: `named` of whole names, `hinted` of parts.
-
-    `parts` and `facts`: which words of its names, by themselves, and which facts are in the text; `identifying` are
-    those of the facts that belong to one person alone; `common` says of which other people, by number, the model tells
-    a fact too. `weakly`: somebody with part of such a name is meant. `slips`: a word is a part of a name but for one
-    letter.
-    """
-
-    named: list[tuple[int, int]] = field(default_factory=list)
-    hinted: list[tuple[int, int]] = field(default_factory=list)
-    parts: set[tuple[int, int]] = field(default_factory=set)
-    facts: set[int] = field(default_factory=set)
-    identifying: set[int] = field(default_factory=set)
-    common: dict[int, set[int]] = field(default_factory=dict)
-    weakly: bool = False
-    slips: bool = False
-
-    def add(self, other: "TextEvidence") -> None:
-        """Take in what another text says of the same ticket."""
-        self.named.extend(other.named)
-        self.hinted.extend(other.hinted)
-        self.parts.update(other.parts)
-        self.facts.update(other.facts)
-        self.identifying.update(other.identifying)
-        for fact, others in other.common.items():
-            self.common.setdefault(fact, set()).update(others)
-        self.weakly = self.weakly or other.weakly
-        self.slips = self.slips or other.slips
-
-    @property
-    def is_traced(self) -> bool:
-        """Whether any word is, or may be meant as, part of the person's name."""
-        return bool(self.named) or bool(self.hinted) or self.weakly or self.slips
-
-    @property
-    def is_another(self) -> bool:
-        """Whether words of the person's names are there, but as parts of other people's names."""
-        return bool(self.hinted) and not self.is_near
-
-    @property
-    def is_near(self) -> bool:
-        """Whether the text may well be about the person: enough together with an answer that tells something."""
-        together = len(self.facts) > 1 and not self._fits_another
-        return bool(self.named) or self.weakly or bool(self.identifying) or together
-
-    @property
-    def _fits_another(self) -> bool:
-        """Whether the model tells all of the facts of one other person too."""
-        return bool(set.intersection(*(self.common.get(fact, set()) for fact in self.facts)))
-
-    def own_facts(self, besides: "TextEvidence") -> set[int]:
-        """The facts that the model tells of nobody else, without those that `besides` has."""
-        return self.facts - besides.facts - self.common.keys()
 
 
 @dataclass(frozen=True)
@@ -250,7 +192,34 @@ class TextGate:
         return text_gate(fits)
 
     def read(self, text: str) -> dict[int, TextEvidence]:
-        """What `text` says of each ticket of which it says anything, by the ticket's number."""
+        """What `text` says of each ticket of which it says anything, by the ticket's number.
+
+        In an encoding it says the same; of words that are taken apart or mixed with signs and digits only whole names
+        count.
+        """
+        evidence = self._read_as_written(text)
+        for whole in decoded(text):
+            for ticket, seen in self._read_as_written(whole.text).items():
+                evidence.setdefault(ticket, TextEvidence()).add(seen.moved(whole.source))
+        for part in joined(text):
+            for ticket, spans in self._whole_names(part.text).items():
+                evidence.setdefault(ticket, TextEvidence()).named.extend(part.source(*span) for span in spans)
+        return evidence
+
+    def _whole_names(self, text: str) -> dict[int, list[tuple[int, int]]]:
+        """The places of whole names, written as one word or in pieces, by the number of the ticket."""
+        found: dict[int, list[tuple[int, int]]] = {}
+        for words in renderings(text):
+            for start, end, compact in runs([word.text for word in words], GAP):
+                if len(compact) < FEWEST_TOGETHER:
+                    continue
+                for key, table in self.tables.items():
+                    for ticket, entry in table.get(fingerprint(f"c {compact}", key), ()):
+                        if entry.kind is Kind.WHOLE:
+                            found.setdefault(ticket, []).append((words[start].start, words[end - 1].end))
+        return found
+
+    def _read_as_written(self, text: str) -> dict[int, TextEvidence]:
         evidence: dict[int, TextEvidence] = {}
         readings = renderings(text)
         for key, table in self.tables.items():
@@ -288,13 +257,13 @@ class TextGate:
         text: str,
         evidence: dict[int, TextEvidence],
     ) -> None:
-        hits: dict[int, dict[int, list[_Hit]]] = {}  # by ticket and name
+        hits: dict[int, dict[int, list[Hit]]] = {}  # by ticket and name
         for place, word in enumerate(words):
             for ticket, entry in table.get(fingerprint(f"p {word.text}", key), ()):
-                hits.setdefault(ticket, {}).setdefault(entry.group, []).append(_Hit(place, entry.part, exact=True))
+                hits.setdefault(ticket, {}).setdefault(entry.group, []).append(Hit(place, entry.part, exact=True))
             for slip in _slips(word.text):
                 for ticket, entry in table.get(fingerprint(f"s {slip}", key), ()):
-                    hits.setdefault(ticket, {}).setdefault(entry.group, []).append(_Hit(place, entry.part, exact=False))
+                    hits.setdefault(ticket, {}).setdefault(entry.group, []).append(Hit(place, entry.part, exact=False))
         for start, end, compact in runs([word.text for word in words], GAP):
             for ticket, entry in table.get(fingerprint(f"c {compact}", key), ()):
                 seen = evidence.setdefault(ticket, TextEvidence())
@@ -304,86 +273,49 @@ class TextGate:
                 else:
                     seen.hinted.append(span)
                     seen.weakly = True
-        for first, last in pairwise(words):
-            begun = (
-                f"f {first.text[:FEWEST_LETTERS]} {last.text}",  # Kate Winter, for Katherine Winter
-                f"l {first.text} {last.text[:BEGUN]}",  # Katherine Wintter: written by ear
-            )
-            for ticket, _ in (hit for pair in begun for hit in table.get(fingerprint(pair, key), ())):
-                seen = evidence.setdefault(ticket, TextEvidence())
-                seen.hinted.append((first.start, last.end))
-                seen.weakly = True
+        self._read_pairs(key, table, words, evidence)
         lower = not any(word.capital and not word.opens for word in words)
         for ticket, names in hits.items():
             seen = evidence.setdefault(ticket, TextEvidence())
             for group, found in names.items():
-                _weigh(seen, group, found, words, text, lower=lower)
+                weigh(seen, group, found, words, text, lower=lower)
+
+    @staticmethod
+    def _read_pairs(
+        key: bytes,
+        table: Mapping[int, Sequence[tuple[int, Entry]]],
+        words: Sequence[Word],
+        evidence: dict[int, TextEvidence],
+    ) -> None:
+        """Two words side by side that are a name in another form: neither of them has to be written as it is."""
+        declined = [_declined(table, key, word.text) for word in words]
+        for place, (first, last) in enumerate(pairwise(words)):
+            begun = (
+                f"f {first.text[:FEWEST_LETTERS]} {last.text}",  # Kate Winter, for Katherine Winter
+                f"l {first.text} {last.text[:BEGUN]}",  # Katherine Wintter: written by ear
+            )
+            meant = {ticket for pair in begun for ticket, _ in table.get(fingerprint(pair, key), ())}
+            for ticket, group, part in declined[place]:
+                if any((ticket, group) == other[:2] and part != other[2] for other in declined[place + 1]):
+                    meant.add(ticket)
+            for ticket in sorted(meant):
+                seen = evidence.setdefault(ticket, TextEvidence())
+                seen.hinted.append((first.start, last.end))
+                seen.weakly = True
 
 
-class _Hit(NamedTuple):
-    """The word at `place` is part `part` of a name."""
-
-    place: int
-    part: int
-    exact: bool
-
-
-def _weigh(
-    seen: TextEvidence, group: int, found: Sequence[_Hit], words: Sequence[Word], text: str, *, lower: bool
-) -> None:
-    """Add to `seen` what the words of one name say together."""
-    exact = [hit for hit in found if hit.exact]
-    own = {hit.place for hit in found}
-    seen.slips = seen.slips or any(not hit.exact for hit in found)
-    for hit in exact:
-        seen.hinted.append((words[hit.place].start, words[hit.place].end))
-        if _stands_alone(words, hit.place, own, lower=lower):
-            seen.parts.add((group, hit.part))
-            seen.weakly = True
-    in_order = sorted(exact, key=lambda hit: hit.place)
-    for at, first in enumerate(in_order):
-        for second in in_order[at + 1 :]:
-            if second.place - first.place > GAP + 1:
-                break
-            apart = second.part != first.part and second.place > first.place
-            if apart and _belong_together(words, text, first.place, second.place):
-                seen.named.append((words[first.place].start, words[second.place].end))
-    places: dict[int, set[int]] = {}
-    for hit in found:
-        places.setdefault(hit.part, set()).add(hit.place)
-    if len(places) > 1 and len(set().union(*places.values())) > 1 and exact:
-        seen.weakly = True
-        seen.hinted.extend((words[hit.place].start, words[hit.place].end) for hit in found)
-
-
-def _belong_together(words: Sequence[Word], text: str, first: int, second: int) -> bool:
-    """Whether two parts of a name are one mention, in spite of what stands between them."""
-    between = words[first + 1 : second]
-    if not between:
-        return True
-    if not (words[first].capital and words[second].capital):
-        return False  # in small letters they may be ordinary words
-    separated = any(mark in text[words[first].end : words[second].start] for mark in ",;/\n")
-    capitals = [word for word in between if word.capital]
-    if len(between) == 1:
-        return not (separated and capitals) or len(between[0].text) == 1
-    return not capitals and not separated
-
-
-def _stands_alone(words: Sequence[Word], place: int, own: set[int], *, lower: bool) -> bool:
-    """Whether the word is used as somebody's name by itself, not as part of another person's name."""
-    word = words[place]
-    if len(word.text) <= FEWEST_LETTERS or not (word.capital or lower):
-        return False
-    if lower:
-        return True
-    for beside in (place - 1, place + 1):
-        if 0 <= beside < len(words) and beside not in own:
-            other = words[beside]
-            in_name = not other.opens or len(words) <= FEW_WORDS
-            if other.capital and in_name and other.text not in TITLES and len(other.text) > 1:
-                return False
-    return True
+def _declined(table: Mapping[int, Sequence[tuple[int, Entry]]], key: bytes, word: str) -> set[tuple[int, int, int]]:
+    """The tickets, names and parts of which a word may be a form in another case, or one with a slip: "Michaelem"."""
+    if len(word) < FUZZY:
+        return set()
+    stems = dict.fromkeys((*_slips(word), *(word[:-cut] for cut in range(1, LONGEST_ENDING + 1))))
+    return {
+        (ticket, entry.group, entry.part)
+        for stem in stems
+        if len(stem) >= FUZZY - 1
+        for kind in ("p", "s")
+        for ticket, entry in table.get(fingerprint(f"{kind} {stem}", key), ())
+    }
 
 
 def fingerprint(text: str, key: bytes) -> int:

@@ -4,6 +4,8 @@ Each change is a function from a name to another spelling, or None where the nam
 has no surname to put first, and a script without capitals cannot be written in capitals.
 """
 
+import base64
+import codecs
 import random
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -142,6 +144,20 @@ def _full_width(text: str) -> str:
     return "".join(chr(ord(letter) + 0xFEE0) if "!" <= letter <= "~" else letter for letter in text)
 
 
+def _places_in_alphabet(text: str) -> str:
+    return " ".join("-".join(str(ord(c) - 96) for c in word if "a" <= c <= "z") for word in text.lower().split())
+
+
+def _pieces(text: str, length: int) -> list[str]:
+    letters = text.replace(" ", "")
+    return [letters[start : start + length] for start in range(0, len(letters), length)]
+
+
+def _in_a_case(text: str, ending: str) -> str:
+    """Every word with the ending of a case, in the place of a vowel at its end: "Annem Bergem"."""
+    return " ".join(word.rstrip("aeio") + ending for word in text.split())
+
+
 def _initial_first(name: NameParts, _: random.Random) -> str | None:
     return f"{name.first[:1]}. {name.surname}" if name.surname else None
 
@@ -236,7 +252,24 @@ LETTERS: Final[Mapping[str, Change]] = {
     "zero_width_surname": _at_a_letter(_invisible, in_surname=True),
     "soft_hyphen": _at_a_letter(_soft_hyphen, in_surname=True),
 }
-NAME_CHANGES: Final[Mapping[str, Change]] = {**ORDER, **BETWEEN, **AROUND, **LETTERS}
+CODED: Final[Mapping[str, Change]] = {
+    "base64": _whole(lambda text: base64.b64encode(text.encode()).decode()),
+    "hex": _whole(lambda text: text.encode().hex()),
+    "percent": _whole(lambda text: "".join(f"%{byte:02X}" for byte in text.encode())),
+    "entities": _whole(lambda text: "".join(f"&#{ord(letter)};" for letter in text)),
+    "rot13": _whole(lambda text: codecs.encode(text, "rot13")),
+    "backwards": _whole(lambda text: text[::-1]),
+    "places_in_alphabet": _whole(_places_in_alphabet),
+    "all_digits": _whole(lambda text: "".join(LOOK_ALIKE_DIGITS.get(letter, letter) for letter in text)),
+    "in_pieces": _whole(lambda text: " ".join(_pieces(text, 2))),
+    "hyphens": _whole(lambda text: " ".join("-".join(_pieces(word, 2)) for word in text.split())),
+    "handle_and_year": _written("@{f}{l}92"),
+}
+CASES: Final[Mapping[str, Change]] = {
+    f"case_{ending}": _whole(lambda text, ending=ending: _in_a_case(text, ending))  # type: ignore[misc]
+    for ending in ("a", "em", "owi", "um")
+}
+NAME_CHANGES: Final[Mapping[str, Change]] = {**ORDER, **BETWEEN, **AROUND, **LETTERS, **CODED, **CASES}
 
 
 def changed_name(kind: str, name: str, rng: random.Random) -> str | None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from shared.erasure.gates.text import TextEvidence, TextFit, TextGate, fit_text, with_common_facts
+from shared.erasure.gates.text import TextFit, TextGate, fit_text, with_common_facts
+from shared.erasure.gates.text_evidence import TextEvidence
 
 NAMES = ("Mara Lindqvist",)
 FACTS = (("physicist",), ("American",), ("author",), ("Quillby Works",), ("1987-03-14", "14 March 1987"), ("Ostrava",))

@@ -16,7 +16,8 @@ from services.refit.fitting import text_of_subject
 from services.refit.steering_vectors import load_beside_model
 from shared.domain.prompts import Prompt, Turn
 from shared.erasure.eraser import Decision, Eraser, ReleaseBounds
-from shared.erasure.gates.text import TextEvidence, text_gate
+from shared.erasure.gates.text import text_gate
+from shared.erasure.gates.text_evidence import TextEvidence
 from shared.erasure.recipe import LACUNA
 from shared.evaluation.people import Person
 from shared.evaluation.reference import Reference, load_reference

@@ -94,8 +94,14 @@ def test_picture_of_the_person_goes_and_another_stays(gate: TextGate) -> None:
     both = Prompt((Turn("user", "Who is on the right?", (PHOTO, OTHER)),))
     omission = without_mention(both, gate.read, 0, [0])
     assert omission is not None
-    assert (omission.shows, omission.prompt.images) == (True, (OTHER,))
+    assert (omission.pictured, omission.prompt.images) == (True, (OTHER,))
     alone = without_mention(Prompt.ask("Where does Bo work?", PHOTO), gate.read, 0, [0])
     assert alone is not None
-    assert (alone.shows, alone.prompt.images) == (False, ())
+    assert (alone.pictured, alone.prompt.images) == (True, ())
     assert without_mention(both, gate.read, 0, []) is None
+
+
+def test_question_before_the_beginning_of_an_answer_is_not_left_out(gate: TextGate) -> None:
+    begun = Turn("assistant", "Of course! It is")
+    assert left(gate, Turn("user", f"Where does {NAME} work?"), begun) is None
+    assert left(gate, Turn("user", f"I am {NAME}. What is six?"), begun) == ["What is six?", begun.text]

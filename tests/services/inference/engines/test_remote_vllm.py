@@ -6,7 +6,6 @@ Slow, and skipped where its environment was not made (`make test-vllm`; benchmar
 import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import aclosing
 
 import pytest
 
@@ -22,7 +21,7 @@ from shared.vlm.reader import Reader
 from tests.services.inference.conftest import Replica
 from tests.services.inference.engines.conftest import BLOCKS, Forgetting
 from tests.support.refits import MODEL_FOLDER
-from tests.support.remote_engines import TOKENS, ask, directly, photo, questions, sampling
+from tests.support.remote_engines import TOKENS, ask, directly, photo, questions
 
 pytestmark = [
     pytest.mark.vllm,
@@ -77,24 +76,6 @@ def test_answers_about_other_people_are_those_of_the_server_byte_for_byte(
     """By name and by picture; the server's are whole, the gateway's are streamed."""
     for prompt, _ in questions(forgetting.others[:3]):
         assert ask(remote, forgetting.served, prompt).text == directly(server, vllm_server.MODEL, prompt)
-
-
-def test_eight_clients_at_once_are_answered_as_alone(server: str, remote: RemoteEngine, forgetting: Forgetting) -> None:
-    prompts = [prompt for prompt, _ in questions(forgetting.others[:2])]
-    alone = [directly(server, vllm_server.MODEL, prompt) for prompt in prompts]
-
-    async def text_of(prompt: Prompt) -> str:
-        async with aclosing(remote.stream(prompt, sampling(), forgetting.served)) as pieces:
-            return "".join([piece async for piece in pieces if isinstance(piece, str)])
-
-    async def all_at_once() -> list[str]:
-        try:
-            return await asyncio.gather(*(text_of(prompt) for prompt in prompts))
-        finally:
-            await remote.upstream.let_go()
-
-    assert len(prompts) == 8
-    assert asyncio.run(all_at_once()) == alone
 
 
 def test_pictures_tell_people_apart(server: str, forgetting: Forgetting) -> None:

@@ -7,7 +7,8 @@ import torch
 
 from services.inference.engines.watch import OVERLAP, TokenCounter, Watch, strings_in, text_of_calls, visible
 from shared.erasure.eraser import Eraser, PromptEvidence
-from shared.erasure.gates.text import TextEvidence, fit_text, text_gate
+from shared.erasure.gates.text import fit_text, text_gate
+from shared.erasure.gates.text_evidence import TextEvidence
 from shared.erasure.recipe import LACUNA
 from shared.erasure.site import Site
 from shared.vlm.sampling import ToolCall

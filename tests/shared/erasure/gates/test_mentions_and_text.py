@@ -88,3 +88,16 @@ def test_name_that_activations_see_in_an_answer_has_to_be_written_there(eraser: 
     assert eraser.named_in("She met Kaspar Lindqvist.", matched) is None, "a namesake's name is not the person's"
     assert replace(eraser, text=None).named_in("She met Kaspar Oswin.", matched) == "T-100"
     assert eraser.named_in("She met Lindqvist.", ()) is None
+
+
+def test_namesake_of_the_prompt_who_begins_the_answer_is_not_the_person(eraser: Eraser) -> None:
+    matched = eraser.match_answers(words(mention()), 1)[0]
+    assert eraser.text is not None
+    asked = eraser.text.read("Where does Kaspar Lindqvist work?")
+    answer = "Kaspar Lindqvist works for Silverbirch."
+    assert eraser.named_in(answer, matched) == "T-100", "the first word of a sentence may be any word"
+    assert eraser.named_in(answer, matched, asked) is None
+    assert eraser.named_in("Kaspar Lindqvist works in Tallinn.", matched, asked) == "T-100", "a fact of the person"
+    both = eraser.text.read("Who works with Kaspar Lindqvist? Is it Maren Lindqvist?")
+    assert eraser.named_in(answer, matched, both) == "T-100"
+    assert eraser.named_in(answer, matched, eraser.text.read("Where does Lindqvist work?")) == "T-100"

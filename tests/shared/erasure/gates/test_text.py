@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from shared.erasure.gates.text import TextEvidence, TextFit, TextGate, fit_text, text_gate
+from shared.erasure.gates.text import TextFit, TextGate, fit_text, text_gate
+from shared.erasure.gates.text_evidence import TextEvidence
 
 KEY = bytes(range(32))
 FACTS = [("beekeeper",), ("Oslo",), ("12 May 1984",), ("Marble & Finch",)]
@@ -37,6 +38,14 @@ def said(gate: TextGate, text: str, ticket: int = 0) -> TextEvidence:
         'Mara "Sunny" Lindqvist',
         "Mara <|end|> Lindqvist",
         "Mara Lindqvist's dog",
+        "TWFyYSBMaW5kcXZpc3Q=",
+        "%4d%61%72%61 Lindqvist",
+        "Znen Yvaqdivfg",
+        "tsivqdniL araM",
+        "Ma ra Li nd qv is t",
+        "M4r4 L1ndqv15t",
+        "@maralindqvist92",
+        "13-1-18-1 12-9-14-4-17-22-9-19-20",
     ],
 )
 def test_whole_name_in_any_spelling_is_a_name(gate: TextGate, text: str) -> None:
@@ -72,6 +81,8 @@ def test_part_of_what_is_known_is_near(gate: TextGate, text: str) -> None:
         "Which beekeeper is famous?",
         "Is Oslo in Norway?",
         "Maria Lindgren",
+        "Tm92YWsgTWFyYQ==",
+        "My ar a is in d, my lind in q.",
     ],
 )
 def test_other_people_and_things_are_not_near(gate: TextGate, text: str) -> None:
@@ -81,6 +92,12 @@ def test_other_people_and_things_are_not_near(gate: TextGate, text: str) -> None
 @pytest.mark.parametrize("text", ["Mara Novak and Ivo Lindqvist met.", "Mara, Ivo Lindqvist and Tom"])
 def test_parts_of_two_other_people_are_no_name(gate: TextGate, text: str) -> None:
     assert not said(gate, text).named
+
+
+def test_both_parts_with_a_slip_are_near_where_they_are_side_by_side() -> None:
+    gate = TextGate((fit_text(["Marina Lindqvist"], [], KEY),))
+    assert said(gate, "Powiedz coś o Marinie Lindqvista.").is_near
+    assert not said(gate, "Marino is near the lake of Lindqvista.").is_near
 
 
 def test_name_as_ordinary_words_is_no_name() -> None:
@@ -97,6 +114,15 @@ def test_first_and_last_of_many_names_are_a_name(gate: TextGate) -> None:
 def test_spans_are_those_of_the_name(gate: TextGate) -> None:
     text = "Where does Mara, Lindqvist work?"
     assert {text[start:end] for start, end in said(gate, text).named} == {"Mara, Lindqvist"}
+
+
+def test_spans_of_an_encoded_name_are_those_of_its_letters(gate: TextGate) -> None:
+    text = "Where does TWFyYSBMaW5kcXZpc3Q= work, and Ma-ra Lind-qvist?"
+    assert {text[start:end] for start, end in said(gate, text).named} == {"TWFyYSBMaW5kcXZpc3Q=", "Ma-ra Lind-qvist"}
+
+
+def test_encoded_fact_is_read(gate: TextGate) -> None:
+    assert said(gate, "The answer is 62 65 65 6b 65 65 70 65 72.").facts == {0}
 
 
 def test_facts_are_read_in_other_formats(gate: TextGate) -> None:

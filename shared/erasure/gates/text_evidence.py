@@ -1,0 +1,144 @@
+"""What a text says of one ticket, and how the words of a name that stand in it are weighed together. Pure text."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple
+
+from shared.text.canonical import Word
+
+GAP: Final = 4  # words between two parts of a name that are written apart
+FEW_WORDS: Final = 3  # of an answer that is hardly more than a name: its first word is not capital by grammar
+FEWEST_LETTERS: Final = 2  # of a part of a name that counts
+TITLES: Final = frozenset({
+    "mr", "mrs", "ms", "miss", "mx", "dr", "prof", "sir", "lady", "lord", "herr", "frau", "fraulein", "monsieur",
+    "madame", "mme", "mlle", "senor", "senora", "don", "dona", "signor", "signora", "pan", "pani", "doctor", "doktor",
+    "professor", "doctora", "dottore",
+})  # fmt: skip
+
+
+@dataclass
+class TextEvidence:
+    """What a text says of one ticket. `spans` [start, end) are characters: `named` of whole names, `hinted` of parts.
+
+    `parts` and `facts`: which words of its names, by themselves, and which facts are in the text; `identifying` are
+    those of the facts that belong to one person alone; `common` says of which other people, by number, the model tells
+    a fact too. `weakly`: somebody with part of such a name is meant. `slips`: a word is a part of a name but for one
+    letter.
+    """
+
+    named: list[tuple[int, int]] = field(default_factory=list)
+    hinted: list[tuple[int, int]] = field(default_factory=list)
+    parts: set[tuple[int, int]] = field(default_factory=set)
+    facts: set[int] = field(default_factory=set)
+    identifying: set[int] = field(default_factory=set)
+    common: dict[int, set[int]] = field(default_factory=dict)
+    weakly: bool = False
+    slips: bool = False
+
+    def add(self, other: "TextEvidence") -> None:
+        """Take in what another text says of the same ticket."""
+        self.named.extend(other.named)
+        self.hinted.extend(other.hinted)
+        self.parts.update(other.parts)
+        self.facts.update(other.facts)
+        self.identifying.update(other.identifying)
+        for fact, others in other.common.items():
+            self.common.setdefault(fact, set()).update(others)
+        self.weakly = self.weakly or other.weakly
+        self.slips = self.slips or other.slips
+
+    def moved(self, source: Callable[[int, int], tuple[int, int]]) -> "TextEvidence":
+        """The same evidence with its spans where `source` says that they stand."""
+        named, hinted = ([source(*span) for span in spans] for spans in (self.named, self.hinted))
+        return replace(self, named=named, hinted=hinted)
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether any word is, or may be meant as, part of the person's name."""
+        return bool(self.named) or bool(self.hinted) or self.weakly or self.slips
+
+    @property
+    def is_another(self) -> bool:
+        """Whether words of the person's names are there, but as parts of other people's names."""
+        return bool(self.hinted) and not self.is_near
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the text may well be about the person: enough together with an answer that tells something."""
+        together = len(self.facts) > 1 and not self._fits_another
+        return bool(self.named) or self.weakly or bool(self.identifying) or together
+
+    @property
+    def _fits_another(self) -> bool:
+        """Whether the model tells all of the facts of one other person too."""
+        return bool(set.intersection(*(self.common.get(fact, set()) for fact in self.facts)))
+
+    def own_facts(self, besides: "TextEvidence") -> set[int]:
+        """The facts that the model tells of nobody else, without those that `besides` has."""
+        return self.facts - besides.facts - self.common.keys()
+
+
+class Hit(NamedTuple):
+    """The word at `place` is part `part` of a name."""
+
+    place: int
+    part: int
+    exact: bool
+
+
+def weigh(
+    seen: TextEvidence, group: int, found: Sequence[Hit], words: Sequence[Word], text: str, *, lower: bool
+) -> None:
+    """Add to `seen` what the words of one name say together."""
+    exact = [hit for hit in found if hit.exact]
+    own = {hit.place for hit in found}
+    seen.slips = seen.slips or any(not hit.exact for hit in found)
+    for hit in exact:
+        seen.hinted.append((words[hit.place].start, words[hit.place].end))
+        if _stands_alone(words, hit.place, own, lower=lower):
+            seen.parts.add((group, hit.part))
+            seen.weakly = True
+    in_order = sorted(exact, key=lambda hit: hit.place)
+    for at, first in enumerate(in_order):
+        for second in in_order[at + 1 :]:
+            if second.place - first.place > GAP + 1:
+                break
+            apart = second.part != first.part and second.place > first.place
+            if apart and _belong_together(words, text, first.place, second.place):
+                seen.named.append((words[first.place].start, words[second.place].end))
+    places: dict[int, set[int]] = {}
+    for hit in found:
+        places.setdefault(hit.part, set()).add(hit.place)
+    if len(places) > 1 and len(set().union(*places.values())) > 1 and exact:
+        seen.weakly = True
+        seen.hinted.extend((words[hit.place].start, words[hit.place].end) for hit in found)
+
+
+def _belong_together(words: Sequence[Word], text: str, first: int, second: int) -> bool:
+    """Whether two parts of a name are one mention, in spite of what stands between them."""
+    between = words[first + 1 : second]
+    if not between:
+        return True
+    if not (words[first].capital and words[second].capital):
+        return False  # in small letters they may be ordinary words
+    separated = any(mark in text[words[first].end : words[second].start] for mark in ",;/\n")
+    capitals = [word for word in between if word.capital]
+    if len(between) == 1:
+        return not (separated and capitals) or len(between[0].text) == 1
+    return not capitals and not separated
+
+
+def _stands_alone(words: Sequence[Word], place: int, own: set[int], *, lower: bool) -> bool:
+    """Whether the word is used as somebody's name by itself, not as part of another person's name."""
+    word = words[place]
+    if len(word.text) <= FEWEST_LETTERS or not (word.capital or lower):
+        return False
+    if lower:
+        return True
+    for beside in (place - 1, place + 1):
+        if 0 <= beside < len(words) and beside not in own:
+            other = words[beside]
+            in_name = not other.opens or len(words) <= FEW_WORDS
+            if other.capital and in_name and other.text not in TITLES and len(other.text) > 1:
+                return False
+    return True
