@@ -42,7 +42,7 @@ def before(database: Databases) -> Iterator[str]:
 def test_receipt_is_that_of_the_clock_and_the_filing_where_there_is_none(before: str) -> None:
     command.upgrade(alembic_config(before), "0041")
     with psycopg.connect(before) as now:
-        waited = dict(now.execute("SELECT id, submitted_at - received_at FROM ticket").fetchall())
+        waited: dict[str, timedelta] = dict(now.execute("SELECT id, submitted_at - received_at FROM ticket").fetchall())
         assert waited == {"T-1": timedelta(days=10), "T-2": timedelta()}
         enabled = now.execute("SELECT DISTINCT tgenabled FROM pg_trigger WHERE tgrelid = 'ticket'::regclass")
         assert enabled.fetchall() == [("O",)]  # every trigger of the table is in force again
