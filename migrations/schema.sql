@@ -339,7 +339,7 @@ CREATE TABLE ticket (
     name_keys text[] DEFAULT '{}'::text[] NOT NULL,
     name_keys_form smallint DEFAULT 0 NOT NULL,
     assigned_to uuid,
-    received_at timestamptz NOT NULL,
+    received_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT ticket_pkey PRIMARY KEY (id),
     CONSTRAINT ticket_tenant_id_source_external_ref_key UNIQUE (tenant_id, source, external_ref),
     CONSTRAINT ticket_assigned_to_tenant_id_fkey FOREIGN KEY (assigned_to, tenant_id) REFERENCES person(id, tenant_id),

@@ -12,6 +12,7 @@ UPDATE ticket SET received_at = coalesce(
     (SELECT min(at) FROM ticket_clock WHERE ticket_id = ticket.id AND kind = 'received'), submitted_at);
 ALTER TABLE ticket ENABLE TRIGGER USER;
 ALTER TABLE ticket ALTER COLUMN received_at SET NOT NULL;
+ALTER TABLE ticket ALTER COLUMN received_at SET DEFAULT now();  -- a process of the version before goes on filing
 CREATE FUNCTION guard_receipt() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'

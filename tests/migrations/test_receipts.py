@@ -46,3 +46,6 @@ def test_receipt_is_that_of_the_clock_and_the_filing_where_there_is_none(before:
         assert waited == {"T-1": timedelta(days=10), "T-2": timedelta()}
         enabled = now.execute("SELECT DISTINCT tgenabled FROM pg_trigger WHERE tgrelid = 'ticket'::regclass")
         assert enabled.fetchall() == [("O",)]  # every trigger of the table is in force again
+        now.execute("SET session_replication_role = replica")
+        now.execute(TICKET, ("T-3",))  # as a process of the version before files one
+        assert now.execute("SELECT received_at FROM ticket WHERE id = 'T-3'").fetchone() is not None
