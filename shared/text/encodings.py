@@ -34,13 +34,24 @@ class Decoded:
 
     def source(self, start: int, end: int) -> tuple[int, int]:
         """The characters of the source that [`start`, `end`) stands for; a decoded piece stands for all of its own."""
-        begins = [part[0] for part in self.parts]
-        first = self.parts[max(0, bisect_right(begins, start) - 1)]
-        last = self.parts[max(0, bisect_right(begins, max(start, end - 1)) - 1)]
+        first = self.parts[self._part_at(start)]
+        last = self.parts[self._part_at(max(start, end - 1))]
         return (
             first[1] + start - first[0] if first[3] else first[1],
             min(last[2], last[1] + end - last[0]) if last[3] else last[2],
         )
+
+    def parts_from(self, start: int, end: int) -> Iterator[tuple[int, int, int, int, bool]]:
+        """The parts that [`start`, `end`) of the text touches, each with where it ends in the text."""
+        for number in range(self._part_at(start), len(self.parts)):
+            begins, first, last, literal = self.parts[number]
+            if begins >= end:
+                return
+            stops = self.parts[number + 1][0] if number + 1 < len(self.parts) else len(self.text)
+            yield begins, stops, first, last, literal
+
+    def _part_at(self, place: int) -> int:
+        return max(0, bisect_right(self.parts, place, key=lambda part: part[0]) - 1)
 
 
 @dataclass(frozen=True)
@@ -84,17 +95,15 @@ def _undone(text: str) -> Decoded | None:
 def _through(layer: Decoded, below: Decoded) -> Decoded:
     """`layer`, which was made of the text of `below`, with its places in the source of `below`."""
     parts = []
-    for number, (begins, start, end, literal) in enumerate(layer.parts):
-        stops = layer.parts[number + 1][0] if number + 1 < len(layer.parts) else len(layer.text)
+    for begins, stops, start, end, literal in layer.parts_from(0, len(layer.text)):
         if not literal:
             parts.append((begins, *below.source(start, end), False))
             continue
-        for under, (low, first, last, plain) in enumerate(below.parts):  # a literal stretch may hold pieces from below
-            high = below.parts[under + 1][0] if under + 1 < len(below.parts) else len(below.text)
+        stretch = start + stops - begins  # where the literal stretch ends in the text of `below`
+        for low, high, first, last, plain in below.parts_from(start, stretch):  # it may hold pieces from below
             cut = max(low, start)
-            if cut < min(high, start + stops - begins):
-                moved = first + cut - low if plain else first
-                parts.append((begins + cut - start, moved, last, plain))
+            if cut < min(high, stretch):
+                parts.append((begins + cut - start, first + cut - low if plain else first, last, plain))
     return Decoded(layer.text, tuple(parts))
 
 
@@ -177,7 +186,10 @@ def _of_bytes(data: bytes) -> str | None:
 
 
 def _base64(written: str) -> str | None:
-    padded = written.rstrip("=") + "=" * (-len(written.rstrip("=")) % 4)
+    bare = written.lstrip("-").rstrip("=")
+    if not any(letter.isalpha() for letter in bare):
+        return None
+    padded = bare + "=" * (-len(bare) % 4)
     try:
         return _of_bytes(base64.urlsafe_b64decode(padded.replace("+", "-").replace("/", "_")))
     except (ValueError, binascii.Error):
@@ -304,7 +316,7 @@ _ENCODINGS: Final[tuple[tuple[re.Pattern[str], Callable[[str], str | None]], ...
         _letters_with_examples,
     ),
     (re.compile(r"\\[`'^\"~=.uvHcdbrk](?:\{[A-Za-z]\}|[A-Za-z](?![A-Za-z]{0,12}\{))"), _accented),
-    (re.compile(r"(?<![\w+/=])(?=[A-Za-z0-9+/_-]*[A-Za-z])[A-Za-z0-9+/_-]{7,}={0,2}(?![\w+/=-])"), _base64),
+    (re.compile(r"(?<![\w+/=-])-*+[A-Za-z0-9+/_-]{7,}+={0,2}(?![\w+/=-])"), _base64),
     (re.compile(r"(?<![\w=])[A-Z2-7]{8,}={0,6}(?![\w=])"), _base32),
     (re.compile(rf"(?<!\w)(?=\w{{0,40}}[{_UPSIDE_DOWN}])\w+"), lambda written: written.translate(_TURNED)),
 )
@@ -340,8 +352,3 @@ _JOINTS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...
     (_MIXED, _with_letters_for_digits("i")),
     (_MIXED, _with_letters_for_digits("l")),
 )
-
-
-def spans_in_source(each: Decoded, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """`Decoded.source` of some spans."""
-    return (each.source(start, end) for start, end in spans)

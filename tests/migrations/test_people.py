@@ -7,10 +7,9 @@ from typing import Any
 import psycopg
 import pytest
 from alembic import command
-from psycopg import sql
 
 from migrations.run import alembic_config
-from tests.support.databases import Databases
+from tests.support.databases import Databases, empty_database
 
 NAME = "lacuna_people"
 SPELLINGS = ["olivia", "OLIVIA", "\u043elivia", "oliv\u200bia", "0livia"]
@@ -19,16 +18,11 @@ SPELLINGS = ["olivia", "OLIVIA", "\u043elivia", "oliv\u200bia", "0livia"]
 @pytest.fixture
 def before(database: Databases) -> Iterator[str]:
     """The address of a database of the version before, with people under several spellings."""
-    url = database.admin_url.rpartition("/")[0] + f"/{NAME}"
-    with psycopg.connect(database.admin_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(NAME)))
-        try:
-            command.upgrade(alembic_config(url), "0019")
-            with psycopg.connect(url) as old:
-                fill(old)
-            yield url
-        finally:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(NAME)))
+    with empty_database(database, NAME) as url:
+        command.upgrade(alembic_config(url), "0019")
+        with psycopg.connect(url) as old:
+            fill(old)
+        yield url
 
 
 def fill(old: psycopg.Connection[Any]) -> None:

@@ -6,10 +6,9 @@ from datetime import timedelta
 import psycopg
 import pytest
 from alembic import command
-from psycopg import sql
 
 from migrations.run import alembic_config
-from tests.support.databases import Databases
+from tests.support.databases import Databases, empty_database
 
 NAME = "lacuna_receipts"
 TICKET = """INSERT INTO ticket (id, tenant_id, model_id, state, source, subject_index, payload_key, payload_sha256,
@@ -21,22 +20,17 @@ CLOCK = "INSERT INTO ticket_clock (ticket_id, kind, at, actor) VALUES (%s, %s, n
 @pytest.fixture
 def before(database: Databases) -> Iterator[str]:
     """The address of a database of the version before: a ticket that came ten days ago, and one without a clock."""
-    url = database.admin_url.rpartition("/")[0] + f"/{NAME}"
-    with psycopg.connect(database.admin_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(NAME)))
-        try:
-            command.upgrade(alembic_config(url), "0040")
-            with psycopg.connect(url) as old:
-                old.execute("SET session_replication_role = replica")
-                old.execute("INSERT INTO tenant (id) VALUES ('default')")
-                old.execute("INSERT INTO model (id, tenant_id, source) VALUES ('m', 'default', 's')")
-                for ticket in ("T-1", "T-2"):
-                    old.execute(TICKET, (ticket,))
-                for kind, days in (("received", 10), ("paused", 8), ("stopped", 5), ("received", 10)):
-                    old.execute(CLOCK, ("T-1", kind, timedelta(days=days)))
-            yield url
-        finally:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(NAME)))
+    with empty_database(database, NAME) as url:
+        command.upgrade(alembic_config(url), "0040")
+        with psycopg.connect(url) as old:
+            old.execute("SET session_replication_role = replica")
+            old.execute("INSERT INTO tenant (id) VALUES ('default')")
+            old.execute("INSERT INTO model (id, tenant_id, source) VALUES ('m', 'default', 's')")
+            for ticket in ("T-1", "T-2"):
+                old.execute(TICKET, (ticket,))
+            for kind, days in (("received", 10), ("paused", 8), ("stopped", 5), ("received", 10)):
+                old.execute(CLOCK, ("T-1", kind, timedelta(days=days)))
+        yield url
 
 
 def test_receipt_is_that_of_the_clock_and_the_filing_where_there_is_none(before: str) -> None:

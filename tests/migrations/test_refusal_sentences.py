@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 import psycopg
 import pytest
 from alembic import command
-from psycopg import sql
 
 from migrations.run import alembic_config
-from tests.support.databases import Databases
+from tests.support.databases import Databases, empty_database
 
 NAME = "lacuna_sentences"
 SENTENCE = re.compile(r"EXCEPTION '([^']*)'")
@@ -35,10 +34,8 @@ class Function:
 @pytest.fixture
 def empty(database: Databases) -> Iterator[str]:
     """The address of a database without a schema."""
-    with psycopg.connect(database.admin_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(NAME)))
-        yield database.admin_url.rpartition("/")[0] + f"/{NAME}"
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(NAME)))
+    with empty_database(database, NAME) as url:
+        yield url
 
 
 def functions(url: str) -> dict[str, Function]:

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from migrations.dump_schema import SCHEMA, dump, render
-from tests.support.databases import Databases
+from tests.support.databases import Databases, empty_database
 
 LOADED = "lacuna_schema"
 
@@ -22,15 +21,10 @@ def schema() -> str:
 @pytest.fixture
 def loaded(database: Databases, schema: str) -> Iterator[str]:
     """The address of a database that was made by the file alone."""
-    url = database.admin_url.rpartition("/")[0] + f"/{LOADED}"
-    with psycopg.connect(database.admin_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(LOADED)))
-        try:
-            with psycopg.connect(url) as empty:
-                empty.execute(schema.encode())
-            yield url
-        finally:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(LOADED)))
+    with empty_database(database, LOADED) as url:
+        with psycopg.connect(url) as empty:
+            empty.execute(schema.encode())
+        yield url
 
 
 def _section(schema: str, title: str) -> str:

@@ -2,10 +2,14 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
+from psycopg import sql
 from sqlalchemy import Engine
 
 from shared.db.roles import service_url
@@ -43,6 +47,17 @@ class Databases:
 def with_database(url: str, name: str) -> str:
     """Return `url` with the database `name` in place of its own."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+@contextmanager
+def empty_database(database: Databases, name: str) -> Iterator[str]:
+    """The administrator's address of a new database beside the test's own, without a schema; dropped afterwards."""
+    with psycopg.connect(database.admin_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+        try:
+            yield with_database(database.admin_url, name)
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def folder_in_memory() -> Path | None:

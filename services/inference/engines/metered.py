@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from services.inference.active_eraser import Served
+from services.inference.engines.around import EngineAround
 from services.inference.engines.base import AnswerEngine
 from shared.core import metrics, tracing
 from shared.domain.prompts import Prompt
@@ -16,27 +17,13 @@ from shared.vlm.generation import Answer
 from shared.vlm.sampling import Sampling
 
 
-class MeteredEngine:
+class MeteredEngine(EngineAround):
     """See AnswerEngine."""
 
     def __init__(self, engine: AnswerEngine, clock: Callable[[], float] = time.monotonic) -> None:
-        self._engine, self._clock = engine, clock
+        super().__init__(engine)
+        self._clock = clock
         metrics.STALLED_SECONDS.set_function(engine.stalled_s)
-
-    @property
-    def passes(self) -> frozenset[str]:
-        """See AnswerEngine."""
-        return self._engine.passes
-
-    @property
-    def context(self) -> int:
-        """See AnswerEngine."""
-        return self._engine.context
-
-    @property
-    def reads_pictures(self) -> bool:
-        """See AnswerEngine."""
-        return self._engine.reads_pictures
 
     async def stream(self, prompt: Prompt, sampling: Sampling, served: Served) -> AsyncGenerator[str | Answer, None]:
         """See AnswerEngine."""
@@ -64,14 +51,6 @@ class MeteredEngine:
             metrics.QUEUE_LENGTH.dec()
             metrics.ANSWERS.labels(outcome).inc()
             span.end({"outcome": outcome, "version": served.number})
-
-    def stalled_s(self) -> float:
-        """See AnswerEngine."""
-        return self._engine.stalled_s()
-
-    def close(self) -> None:
-        """See AnswerEngine."""
-        self._engine.close()
 
 
 def _note(answer: Answer) -> None:

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from services.inference.active_eraser import Served
+from services.inference.engines.around import EngineAround
 from services.inference.engines.base import AnswerEngine
 from shared.domain.prompts import Prompt
 from shared.vlm.generation import Answer
@@ -20,7 +21,7 @@ from shared.vlm.sampling import Sampling
 Handed = str | Answer | Exception
 
 
-class EngineOnGrid:
+class EngineOnGrid(EngineAround):
     """See AnswerEngine. `grid_s`: seconds between two moments, more than 0."""
 
     def __init__(
@@ -30,22 +31,8 @@ class EngineOnGrid:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._engine, self._grid_s, self._clock, self._sleep = engine, grid_s, clock, sleep
-
-    @property
-    def passes(self) -> frozenset[str]:
-        """See AnswerEngine."""
-        return self._engine.passes
-
-    @property
-    def context(self) -> int:
-        """See AnswerEngine."""
-        return self._engine.context
-
-    @property
-    def reads_pictures(self) -> bool:
-        """See AnswerEngine."""
-        return self._engine.reads_pictures
+        super().__init__(engine)
+        self._grid_s, self._clock, self._sleep = grid_s, clock, sleep
 
     async def stream(self, prompt: Prompt, sampling: Sampling, served: Served) -> AsyncGenerator[str | Answer, None]:
         """See AnswerEngine. An error is raised at once: none of them depends on who was asked about."""
@@ -81,11 +68,3 @@ class EngineOnGrid:
         passed_s = self._clock() - began
         moment = math.ceil(passed_s / self._grid_s) * self._grid_s
         await self._sleep(max(0.0, moment - passed_s))
-
-    def stalled_s(self) -> float:
-        """See AnswerEngine."""
-        return self._engine.stalled_s()
-
-    def close(self) -> None:
-        """See AnswerEngine."""
-        self._engine.close()

@@ -100,7 +100,8 @@ def weigh(
             seen.weakly = True
     in_order = sorted(exact, key=lambda hit: hit.place)
     for at, first in enumerate(in_order):
-        for second in in_order[at + 1 :]:
+        for number in range(at + 1, len(in_order)):
+            second = in_order[number]
             if second.place - first.place > GAP + 1:
                 break
             apart = second.part != first.part and second.place > first.place

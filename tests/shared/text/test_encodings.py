@@ -91,11 +91,37 @@ def test_first_letters_of_lines_are_read() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a-" * 50_000, "1 " * 50_000, "&#6" * 50_000, "%4" * 50_000, ". - " * 40_000, "A\n" * 50_000, "mike " * 9_000],
+    [
+        *(
+            "a-" * 50_000,
+            "1 " * 50_000,
+            "&#6" * 50_000,
+            "%4" * 50_000,
+            ". - " * 40_000,
+            "A\n" * 50_000,
+            "mike " * 9_000,
+        ),
+        *("-" * 200_000, "1-" * 100_000, f"{ENCODED['base64 twice']} {ENCODED['base64']} " * 3_000),
+    ],
 )
 def test_hostile_text_is_read_in_time(text: str) -> None:
-    decoded(text)
-    joined(text)
+    """Where time grows with the square of the length, these take minutes."""
+    for said in (*decoded(text), *joined(text)):
+        for start in range(0, len(said.text), 10):
+            said.source(start, start + 4)
+
+
+def test_place_in_a_text_with_pieces_in_one_layer_and_in_two() -> None:
+    once, twice = ENCODED["base64"], ENCODED["base64 twice"]
+    text = f"First {once}, then {twice} and {once}; %4Dara lives in Lima."
+    (said,) = decoded(text)
+    assert said.text == f"First {NAME}, then {NAME} and {NAME}; Mara lives in Lima."
+    for piece, times in ((once, 2), (twice, 1)):
+        found = [said.source(at, at + 1) for at in range(len(said.text)) if said.text.startswith(NAME, at)]
+        assert [text[slice(*span)] for span in found].count(piece) == times
+    for word in ("then", "lives", "Lima"):
+        at = said.text.index(word)
+        assert text[slice(*said.source(at, at + len(word)))] == word
 
 
 def test_names_are_disguised_by_ciphers() -> None:
