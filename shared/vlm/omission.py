@@ -12,6 +12,7 @@ from typing import Final
 
 from shared.domain.prompts import Prompt, Turn
 from shared.erasure.gates.text_evidence import TextEvidence
+from shared.text.referring import speaks_of_somebody
 
 _QUESTION: Final = re.compile(r"[?？؟]")
 _END: Final = re.compile(r"(?<=[.!?…。？！؟])[\"'”’»)\]]*\s+|\n+")  # of a sentence, with its closing marks
@@ -26,11 +27,20 @@ _LONE_MARKS: Final = "()[]\"'“”„«»‘’ "
 
 @dataclass(frozen=True)
 class Omission:
-    """The chat without the mention. `pictured`: whether the whole chat shows pictures: a question may mean one of them,
-    and without it a model may still be sure of an answer, which is then made up."""
+    """The chat without the mention. `pictured`: whether the whole chat shows pictures; `shows`: whether any is left."""
 
     prompt: Prompt
     pictured: bool
+    shows: bool
+
+    def may_mean_a_picture(self, answer: str) -> bool:
+        """Whether the question, or its `answer`, may be about somebody who was shown.
+
+        A question may mean a picture by its place. Without the only picture a model may still be sure of an answer
+        about "this person", which is then made up.
+        """
+        asked = " ".join(turn.text for turn in self.prompt.turns if turn.role == "user")
+        return self.shows or (self.pictured and (speaks_of_somebody(asked) or speaks_of_somebody(answer)))
 
 
 def without_mention(
@@ -65,7 +75,8 @@ def without_mention(
         drops_reply = emptied and turn.role == "user"
     if not changed or any(turn.extra for turn in kept):
         return None
-    return Omission(Prompt(tuple(kept)), bool(prompt.images))
+    left = Prompt(tuple(kept))
+    return Omission(left, pictured=bool(prompt.images), shows=bool(left.images))
 
 
 def _without(text: str, read: Mapping[int, TextEvidence], ticket: int, *, asks: bool) -> str | None:

@@ -177,8 +177,8 @@ class Reviser(Decoder):
         """The answers, by their place in `redo`, to the prompts without what mentions or shows the person.
 
         Such an answer counts where it tells nothing, does not decline, and the model is sure of it or gave the same
-        one at first: what is answered alike with the person and without is not about the person. Where the chat shows
-        pictures, only the second: the question may mean one of them.
+        one at first: what is answered alike with the person and without is not about the person. Where the question may
+        mean a picture, only the second.
         """
         eraser = request.eraser
         assert eraser is not None
@@ -196,7 +196,7 @@ class Reviser(Decoder):
         for place, (answer, said) in second.items():
             draft = self.text_of(state.tokens[redo.rows[place]])
             same = draft.casefold().split() == said.text.casefold().split()
-            sure = not shorter[place].pictured and said.certainty >= eraser.release.telling
+            sure = said.certainty >= eraser.release.telling and not shorter[place].may_mean_a_picture(said.text)
             if not (same or sure) or declines(said.text, [eraser.last_resort]) or goes_in_circles(said.text):
                 continue
             if not self._tells(said.text, state, request, redo, place):

@@ -290,11 +290,11 @@ class RemoteEngine:
 
     async def _is_unrelated(self, case: _Case, omission: Omission, second: Whole) -> bool:
         """Whether an answer without the mention is not about the person: the server is sure of it, or fairly sure and
-        says the same with the mention. Where the chat shows pictures, only the second counts (second_pass.py)."""
+        says the same with the mention. Where it may mean a picture, only the second counts (second_pass.py)."""
         if declines(second.text, [case.eraser.last_resort]) or goes_in_circles(second.text):
             return False
         bounds, certainty = case.eraser.release, _certainty(second)
-        if certainty >= bounds.telling and not omission.pictured:
+        if certainty >= bounds.telling and not omission.may_mean_a_picture(second.text):
             return True
         if certainty < min(bounds.silent, bounds.telling):
             return False  # and the server is not asked with the name

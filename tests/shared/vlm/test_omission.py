@@ -94,11 +94,33 @@ def test_picture_of_the_person_goes_and_another_stays(gate: TextGate) -> None:
     both = Prompt((Turn("user", "Who is on the right?", (PHOTO, OTHER)),))
     omission = without_mention(both, gate.read, 0, [0])
     assert omission is not None
-    assert (omission.pictured, omission.prompt.images) == (True, (OTHER,))
+    assert (omission.pictured, omission.shows, omission.prompt.images) == (True, True, (OTHER,))
     alone = without_mention(Prompt.ask("Where does Bo work?", PHOTO), gate.read, 0, [0])
     assert alone is not None
-    assert (alone.pictured, alone.prompt.images) == (True, ())
+    assert (alone.pictured, alone.shows, alone.prompt.images) == (True, False, ())
     assert without_mention(both, gate.read, 0, []) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "may"),
+    [
+        ("What is the capital of Peru?", "Lima", False),
+        ("Wie hoch ist der Mont Blanc?", "4.805 Meter", False),
+        ("Where does this person live?", "Porto", True),
+        ("Où habite la personne sur la photo ?", "À Porto.", True),
+        ("Occupation?", "This person is a librarian.", True),
+        ("Occupation?", "She is a librarian.", True),
+    ],
+)
+def test_answer_without_the_picture_may_be_about_whom_it_showed(
+    gate: TextGate, asked: str, answer: str, may: bool
+) -> None:
+    omission = without_mention(Prompt.ask(asked, PHOTO), gate.read, 0, [0])
+    assert omission is not None
+    assert omission.may_mean_a_picture(answer) == may
+    without = without_mention(Prompt.ask(f"I am {NAME}. {asked}"), gate.read, 0, [])
+    assert without is not None
+    assert not without.may_mean_a_picture(answer), "there never was a picture"
 
 
 def test_question_before_the_beginning_of_an_answer_is_not_left_out(gate: TextGate) -> None:
