@@ -17,6 +17,7 @@ from sqlalchemy import Table, and_, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from services.request import sealing
 from services.request.api.dependencies import authorized_principal, context_of
 from services.request.api.preconditions import IfMatch, require_match
 from services.request.api.responses import ResponseModel
@@ -24,7 +25,6 @@ from services.request.auth.principals import Principal
 from services.request.context import AppContext
 from shared.core.clock import utc_now
 from shared.db.models.tenancy import IdempotencyKey
-from shared.db.session import transaction
 from shared.errors import InFlight, KeyReused
 
 MOST_KEY: Final = 200  # characters of an Idempotency-Key
@@ -63,12 +63,13 @@ class Mutation:
 
         With an Idempotency-Key the answer is stored in the same transaction, and the same request gets it again: a
         crash leaves both or neither. Errors are not stored, because they changed nothing. Members of the body that
-        `hide` names are secrets: they are null in the stored answer.
+        `hide` names are secrets: they are null in the stored answer. What was sealed for a change that is refused is
+        abandoned (sealing.py).
 
         Raises InFlight while the first request with this key is at work, KeyReused if the key belongs to another
         request.
         """
-        with transaction(self.context.database) as session:
+        with sealing.change(self.context) as session:
             stored = self._stored_answer(session)
             if stored is not None:
                 return stored
