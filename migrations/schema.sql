@@ -886,6 +886,7 @@ CREATE TABLE audit_run (
     stage text,
     kind text DEFAULT 'candidate' NOT NULL,
     ticket_results jsonb,
+    progress jsonb,
     CONSTRAINT audit_run_pkey PRIMARY KEY (id),
     CONSTRAINT audit_run_version_id_fkey FOREIGN KEY (version_id) REFERENCES eraser_version(id),
     CONSTRAINT audit_run_kind_check CHECK (kind IN ('candidate', 'nightly')),
@@ -1478,7 +1479,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0041');
+    ('0042');
 GRANT SELECT ON alembic_version TO lacuna_request;
 GRANT SELECT ON alembic_version TO lacuna_control;
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from services.audit.black_box import BlackBox, Observed
 from services.audit.evaluator import BeforeAfter, Evaluator
+from shared.core.progress import Progress
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
 from shared.erasure.eraser import Eraser
@@ -21,6 +22,9 @@ from shared.vlm.generation import Answer
 IN_FULL: Final = 30  # questions of a set about a changed ticket: 60 of both, and the attacks beside
 A_LITTLE: Final = 4  # of a set about any other ticket
 SETS: Final = ("forget", "test")
+ASKING: Final = "asking about the tickets"
+ATTACKING: Final = "attacking the tickets"
+QUESTIONS: Final = "questions"
 
 
 @dataclass(frozen=True)
@@ -92,32 +96,40 @@ def ask_about_tickets(
     eraser: Eraser,
     subjects: Mapping[str, Subject],
     unchanged: Collection[str],
+    progress: Progress,
     *,
     most: int,
     seed: int,
 ) -> AboutTickets:
-    """Ask about every ticket of `subjects`.
+    """Ask about every ticket of `subjects`, and attack each.
 
     About each ticket that is asked in full as much, however many they are: its certificate rests on that. `most`:
     questions of a set over all other tickets, beside one about each.
     """
 
     def asked(tickets: Collection[str], each: int) -> dict[str, AskedOf]:
+        if tickets:
+            progress.enter(ASKING)
+        sets = questions_about({t: subjects[t] for t in tickets}, each, seed)
+        counter = progress.counter(sum(map(len, sets.values())), QUESTIONS)
         return {
-            name: AskedOf(questions, evaluator.answers([q.prompt for q in questions], eraser))
-            for name, questions in questions_about({t: subjects[t] for t in tickets}, each, seed).items()
+            name: AskedOf(questions, evaluator.answers([q.prompt for q in questions], eraser, answered=counter))
+            for name, questions in sets.items()
         }
 
+    def attacked(changed: Collection[str], light: Collection[str]) -> Observed:
+        if changed or light:
+            progress.enter(ATTACKING)
+        return black_box.attack(eraser, subjects, changed, light, progress)
+
     others = sorted(set(subjects) & set(unchanged))
-    few, light = (
-        asked(others, max(1, min(A_LITTLE, most // max(1, len(others))))),
-        black_box.attack(eraser, subjects, (), others),
-    )
+    few = asked(others, max(1, min(A_LITTLE, most // max(1, len(others)))))
+    light = attacked((), others)
     suspect = {ticket for ticket in others if _tells(ticket, few, light)}
     full = {ticket for ticket in subjects if ticket not in others or ticket in suspect}
     many = asked(full, IN_FULL)
     quiet = [ticket for ticket in others if ticket not in suspect]
-    observed = black_box.attack(eraser, subjects, full, ())
+    observed = attacked(full, ())
     for ticket in quiet:
         observed += light.of(ticket)
     names = {True: "asked_again", False: "changed"}

@@ -11,6 +11,8 @@ from operator import add
 from random import Random
 from typing import Any, Final
 
+from shared.core.progress import Counter, Progress, uncounted
+from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
 from shared.erasure.eraser import Eraser
 from shared.evaluation.attacks.attack import Attack
@@ -126,7 +128,12 @@ class BlackBox:
     seed: int = 1
 
     def attack(
-        self, eraser: Eraser, subjects: Mapping[str, Subject], changed: Collection[str], light: Collection[str]
+        self,
+        eraser: Eraser,
+        subjects: Mapping[str, Subject],
+        changed: Collection[str],
+        light: Collection[str],
+        progress: Progress,
     ) -> Observed:
         """The audit's share of attacks: on `changed` tickets of every family, on `light` ones of some."""
         own = share(len(changed))
@@ -145,7 +152,8 @@ class BlackBox:
         plans += [
             self._planned(ticket, subjects[ticket], self._drawn(ticket, few), 1, forgotten) for ticket in sorted(light)
         ]
-        return self.observed(eraser, _together(plans))
+        made = _together(plans)
+        return self.observed(eraser, made, progress.counter(2 * len(made.attacks) + len(made.controls), "attacks"))
 
     def in_full(
         self,
@@ -161,7 +169,9 @@ class BlackBox:
         forgotten = names_forgotten(eraser, self.reference)
         return self.observed(eraser, plan({ticket: subject}, self.reference, choice, forgotten))
 
-    def near(self, eraser: Eraser, subjects: Mapping[str, Subject], most: int) -> NearTickets:
+    def near(
+        self, eraser: Eraser, subjects: Mapping[str, Subject], most: int, progress: Progress | None = None
+    ) -> NearTickets:
         """Questions that come near the people of `subjects` and must be answered as before, by family and kind.
 
         At most `most` of each family for each of them.
@@ -169,24 +179,30 @@ class BlackBox:
         choice = replace(self._choice(tuple(BYSTANDERS)), most=most)
         made = plan(subjects, self.reference, choice, names_forgotten(eraser, self.reference)).bystanders
         base, erased = AskedModel(self.engine), AskedModel(self.engine, eraser)
-        prompts = [question.prompt for question in made]
+        prompts, plain = [question.prompt for question in made], plain_prompts(made)
+        counter = progress.counter(2 * len(prompts) + len(plain), "questions") if progress else uncounted
+
+        def asked(model: AskedModel, prompts: Sequence[Prompt]) -> list[str | None]:
+            answers = bystander_answers(model, prompts)
+            counter(len(prompts))
+            return answers
+
         return by_bystander_family(
-            made,
-            bystander_answers(base, plain_prompts(made)),
-            bystander_answers(base, prompts),
-            bystander_answers(erased, prompts),
-            self.reference.own_wordings,
+            made, asked(base, plain), asked(base, prompts), asked(erased, prompts), self.reference.own_wordings
         )
 
-    def observed(self, eraser: Eraser, made: Plan) -> Observed:
-        """What the attacks of a plan bring out of the base model and of the erased one."""
+    def observed(self, eraser: Eraser, made: Plan, counter: Counter = uncounted) -> Observed:
+        """What the attacks of a plan bring out of the base model and of the erased one.
+
+        `counter` is told how many more have been made: each counts for both models, controls for one.
+        """
         base, erased = AskedModel(self.engine), AskedModel(self.engine, eraser)
         return Observed(
             made.attacks,
-            tuple(observe(base, made.attacks, seed=self.seed)),
-            tuple(observe(erased, made.attacks, seed=self.seed)),
+            tuple(observe(base, made.attacks, seed=self.seed, made=counter)),
+            tuple(observe(erased, made.attacks, seed=self.seed, made=counter)),
             made.controls,
-            tuple(observe(erased, made.controls, seed=self.seed)),
+            tuple(observe(erased, made.controls, seed=self.seed, made=counter)),
         )
 
     def _planned(

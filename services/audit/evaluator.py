@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, NamedTuple, TypeVar
 
+from shared.core.progress import Counter, uncounted
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Eraser
 from shared.erasure.prepare import gated_layers
@@ -51,16 +52,28 @@ class Evaluator:
     _readout_bytes: int = 0
 
     def answers(
-        self, prompts: Sequence[Prompt], eraser: Eraser, *, cache_key: str | None = None, max_new_tokens: int = 24
+        self,
+        prompts: Sequence[Prompt],
+        eraser: Eraser,
+        *,
+        cache_key: str | None = None,
+        max_new_tokens: int = 24,
+        answered: Counter = uncounted,
     ) -> BeforeAfter[list[Answer]]:
-        """Both answers to each prompt. Pass a `cache_key` for prompts that are the same in every audit."""
+        """Both answers to each prompt. Pass a `cache_key` for prompts that are the same in every audit.
+
+        `answered` is told how many prompts more have both answers.
+        """
         if eraser.recipe.decides:
-            before, fired = self._decided(prompts, eraser, cache_key, max_new_tokens)
+            before, fired = self._decided(prompts, eraser, cache_key, max_new_tokens, answered)
         else:
             before, fired = self._base_answers(prompts, cache_key, max_new_tokens), list(range(len(prompts)))
+            answered(len(prompts) if eraser.is_empty else 0)
         if eraser.is_empty:
             return BeforeAfter(before, before)
-        again = self.engine.generate([prompts[i] for i in fired], eraser=eraser, max_new_tokens=max_new_tokens)
+        again = self.engine.generate(
+            [prompts[i] for i in fired], eraser=eraser, max_new_tokens=max_new_tokens, answered=answered
+        )
         after = list(before)
         for index, answer in zip(fired, again, strict=True):
             after[index] = answer
@@ -75,9 +88,14 @@ class Evaluator:
         return answers
 
     def _decided(
-        self, prompts: Sequence[Prompt], eraser: Eraser, cache_key: str | None, max_new_tokens: int
+        self,
+        prompts: Sequence[Prompt],
+        eraser: Eraser,
+        cache_key: str | None,
+        max_new_tokens: int,
+        answered: Counter,
     ) -> tuple[list[Answer], list[int]]:
-        """The base model's answers, and the positions of those for which `eraser` fires.
+        """The base model's answers, and the positions of those for which `eraser` fires; the others are counted.
 
         The readout of a batch is let go as soon as it was decided upon, unless there is room to keep it.
         """
@@ -86,9 +104,9 @@ class Evaluator:
         fired: list[int] = []
 
         def decide(batch: ReadoutBatch) -> None:
-            if not eraser.is_empty:
-                may = eraser.may_fire(batch.readout).nonzero()[:, 0].tolist()
-                fired.extend(batch.positions[row] for row in may)
+            may = [] if eraser.is_empty else eraser.may_fire(batch.readout).nonzero()[:, 0].tolist()
+            fired.extend(batch.positions[row] for row in may)
+            answered(len(batch.positions) - len(may))
 
         if key is not None and key in self._examined:
             examined = self._examined[key]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from services.audit.about_tickets import ASKING
 from services.audit.context import AuditContext
 from services.audit.nightly import DeepAudit, reasons_of, summarised, with_ticket
 from services.audit.profiled import suite_for
@@ -70,11 +71,14 @@ class _Run:
 
     def __init__(self, context: AuditContext, audit_id: str, fence: int, begun: dict[str, Any]) -> None:
         self.context, self.audit_id, self.fence, self.report = context, audit_id, fence, begun
+        self.counts: dict[str, Any] | None = None
 
     def renew(self) -> None:
-        """Prolong the lease."""
+        """Prolong the lease, and write how many tickets were asked about."""
         with transaction(self.context.database) as session:
-            audits.renew_lease(session, self.audit_id, self.fence, lease_s=self.context.lease_s)
+            audits.renew_lease(
+                session, self.audit_id, self.fence, self.context.lease_s, stage=ASKING, progress=self.counts
+            )
         self.context.heartbeat()
 
     def carry_out(self, version_id: str) -> tuple[str, str | None]:
@@ -103,7 +107,8 @@ class _Run:
                 left[ticket] = subject
                 continue
             began = time.monotonic()
-            self.enter_stage(f"ticket {place + 1 + len(done)} of {len(tickets)}")
+            self.counts = {"done": place + len(done), "total": len(tickets), "what": "tickets"}
+            self.renew()
             found = deep.ticket(eraser, ticket, subject)
             self.report = with_ticket(self.report, ticket, found) | {"seconds": spent + time.monotonic() - began}
             self.keep()
@@ -146,11 +151,6 @@ class _Run:
         if "ticket_verdicts" in self.report:
             with transaction(self.context.database) as session:
                 nightly_audits.keep_report(session, self.audit_id, self.fence, self.report, self.context.lease_s)
-
-    def enter_stage(self, stage: str) -> None:
-        """Note what is being done."""
-        with transaction(self.context.database) as session:
-            audits.enter_stage(session, self.audit_id, self.fence, stage, lease_s=self.context.lease_s)
 
     def candidate_waits(self) -> bool:
         """Whether a candidate of any tenant waits for its audit."""

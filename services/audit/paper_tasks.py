@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from services.audit.evaluator import BeforeAfter, Evaluator
+from shared.core.progress import Progress
 from shared.domain.subjects import Subject
 from shared.erasure.eraser import Eraser
 from shared.evaluation import paper_tasks as scoring
@@ -36,6 +37,7 @@ def paper_tasks(
     reference: Reference,
     eraser: Eraser,
     subjects: Mapping[str, Subject],
+    progress: Progress,
     *,
     seed: int = 0,
     reference_key: str = "",
@@ -57,18 +59,22 @@ def paper_tasks(
     }
     wrong_answers = partial(reference.wrong_answers, seed=seed)
     table: dict[str, Any] = {}
+    asked: list[tuple[str, str, Task, list[Question], str | None]] = []
     for name, people_set in sets.items():
         if not people_set.people:
             continue
-        cells: dict[str, dict[str, Any]] = {"vqa": {}, "qa": {}}
+        table[name] = {"vqa": {}, "qa": {}}
         for task, kind in scoring.KINDS.items():
             questions = scoring.task_questions(people_set.people, people_set.form, task, wrong_answers, seed=seed)
             for column, by in scoring.COLUMNS.items():
                 chosen = scoring.every_kth([q for q in questions if q.by == by], QUESTIONS_PER_CELL)
                 if chosen:
                     cache_key = f"{name}/{kind}/{by}/{reference_key}" if people_set.cached else None
-                    cells[column][task] = _cell(evaluator, eraser, task, chosen, cache_key) | {"n": len(chosen)}
-        table[name] = cells
+                    asked.append((name, column, task, chosen, cache_key))
+    counter = progress.counter(sum(len(chosen) for *_, chosen, _ in asked), "questions")
+    for name, column, task, chosen, cache_key in asked:
+        table[name][column][task] = _cell(evaluator, eraser, task, chosen, cache_key) | {"n": len(chosen)}
+        counter(len(chosen))
     return table
 
 

@@ -6,19 +6,20 @@ judges its report.
 
 import random
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
-from services.audit.about_tickets import SETS, AboutTickets, ask_about_tickets
+from services.audit.about_tickets import QUESTIONS, SETS, AboutTickets, ask_about_tickets
 from services.audit.black_box import BlackBox, NearTickets, bystander_report
 from services.audit.evaluator import BeforeAfter, Evaluator
 from services.audit.leaks import leaks
 from services.audit.left_out import left_out_panels, left_out_tasks, not_run
 from services.audit.operator_retain_set import OperatorRetainSet, side_by_side
 from services.audit.paper_tasks import paper_tasks
+from shared.core.progress import Progress
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
 from shared.erasure.eraser import Eraser
@@ -35,7 +36,6 @@ from shared.probes.questions import Question, visible_questions
 from shared.vlm.engine import Engine
 from shared.vlm.generation import Answer
 
-Progress = Callable[[str], None]
 LIGHT_QUESTIONS = 480  # of a set, over all tickets that are asked about a little; the seed draws them
 BYSTANDER_QUESTIONS = 120  # at most, for each set
 FEW_FACTS = 2  # that the model has to tell of an unchanged ticket that lists none, before it is asked no more
@@ -82,10 +82,9 @@ class Suite:
         reference = operator_set.reference_without_excluded(self.reference) if operator_set else self.reference
         reference_key = operator_set.key if operator_set else ""
         bystanders = self._bystander_questions(reference, operator_set)
-        progress("asking about the tickets")
         black_box = BlackBox(self.engine, reference, self.seed)
         about_tickets = ask_about_tickets(
-            self._evaluator, black_box, eraser, subjects, unchanged, most=LIGHT_QUESTIONS, seed=self.seed
+            self._evaluator, black_box, eraser, subjects, unchanged, progress, most=LIGHT_QUESTIONS, seed=self.seed
         )
         report: dict[str, Any] = {"panels": {}, "tickets": {}, "fire_rate": {}, "changed_by": {}}
         for name in SETS:
@@ -95,9 +94,12 @@ class Suite:
         for name, questions in (visible | bystanders).items():
             if not questions:
                 continue
-            progress(f"asking the {name} set")
+            progress.enter(f"asking the {name} set")
             cache_key = f"panel/{name}/{reference_key}" if name in bystanders else None
-            answers = self._evaluator.answers([q.prompt for q in questions], eraser, cache_key=cache_key)
+            counter = progress.counter(len(questions), QUESTIONS)
+            answers = self._evaluator.answers(
+                [q.prompt for q in questions], eraser, cache_key=cache_key, answered=counter
+            )
             self._panel(report, name, questions, answers)
             if changed := changed_by(questions, answers, own=name == "visible"):
                 report["changed_by"][name] = changed
@@ -108,16 +110,16 @@ class Suite:
             ticket: row | {"leaks": told[ticket]} for ticket, row in about_tickets.rows().items()
         }
         report["attacks"] = about_tickets.observed.tally.as_json() | {"families": about_tickets.observed.families()}
-        progress("asking near the tickets")
+        progress.enter("asking near the tickets")
         full = {ticket: subjects[ticket] for ticket, depth in about_tickets.depth.items() if depth != "unchanged"}
-        report["bystanders"] = bystander_report(self._near(black_box, eraser, full))
+        report["bystanders"] = bystander_report(self._near(black_box, eraser, full, progress))
         if operator_set is not None and operator_set.number is not None:
             report["retain_set"] = side_by_side(operator_set.number, report["panels"])
-        progress("integrity")
+        progress.enter("integrity")
         report["integrity"] = self.integrity(eraser, about_tickets.sets["forget"].questions, unfired)
-        progress("the paper's tasks")
+        progress.enter("the paper's tasks")
         report["paper_tasks"] = paper_tasks(
-            self._evaluator, reference, eraser, subjects, seed=self.seed, reference_key=reference_key
+            self._evaluator, reference, eraser, subjects, progress, seed=self.seed, reference_key=reference_key
         )
         of_tickets = {name: asked.questions for name, asked in about_tickets.sets.items()} | visible
         panels = left_out_panels(of_tickets | bystanders if subjects else bystanders, reference)
@@ -127,10 +129,12 @@ class Suite:
         report["claim"] = "Suppression at inference time; the base model's weights are unchanged."
         return report
 
-    def _near(self, black_box: BlackBox, eraser: Eraser, subjects: Mapping[str, Subject]) -> NearTickets:
+    def _near(
+        self, black_box: BlackBox, eraser: Eraser, subjects: Mapping[str, Subject], progress: Progress
+    ) -> NearTickets:
         """Questions near some of `subjects`: a few for each family, about NEAR_TICKETS tickets at most."""
         drawn = sorted(random.Random(self.seed).sample(sorted(subjects), min(NEAR_TICKETS, len(subjects))))
-        return black_box.near(eraser, {ticket: subjects[ticket] for ticket in drawn}, NEAR_QUESTIONS)
+        return black_box.near(eraser, {ticket: subjects[ticket] for ticket in drawn}, NEAR_QUESTIONS, progress)
 
     def asked_about(self, subject: Subject, *, enough: int = MOST) -> Subject:
         """The person as the audit asks about them: by what the model tells of them where the ticket lists no facts."""

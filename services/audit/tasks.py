@@ -18,6 +18,7 @@ from shared.artifacts.retain_sets import open_retain_set
 from shared.artifacts.subject_material import material_source, open_material
 from shared.core.leases import keep_alive
 from shared.core.messaging import is_stopping
+from shared.core.progress import Progress
 from shared.db.models.erasers import EraserVersion
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import audits, erasers, models
@@ -54,18 +55,16 @@ def audit_version(context: AuditContext, audit_id: str, version_id: str) -> None
     fence = claim.fence
     context = replace(context, database=of_tenant(context.database, tenant)) if tenant is not None else context
 
-    def renew() -> None:
+    def write(progress: Progress) -> None:
         with transaction(context.database) as session:
-            audits.renew_lease(session, audit_id, fence, lease_s=context.lease_s)
+            audits.renew_lease(
+                session, audit_id, fence, context.lease_s, stage=progress.stage, progress=progress.counts
+            )
         context.heartbeat()
 
-    def enter_stage(stage: str) -> None:
-        logger.info("audit %s: %s", audit_id, stage)
-        with transaction(context.database) as session:
-            audits.enter_stage(session, audit_id, fence, stage, lease_s=context.lease_s)
-
+    progress = Progress(f"audit {audit_id}", write)
     try:
-        with keep_alive(renew, context.lease_s / 3):
+        with keep_alive(lambda: write(progress), context.lease_s / 3):
             with transaction(context.database) as session:
                 version = erasers.get_version_by_id(session, version_id)
                 tickets = erasers.covered_tickets(session, version_id)
@@ -78,7 +77,7 @@ def audit_version(context: AuditContext, audit_id: str, version_id: str) -> None
             report = suite_for(context, version).audit(
                 eraser,
                 material.subjects,
-                enter_stage,
+                progress,
                 operator_set,
                 unchanged,
             )

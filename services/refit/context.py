@@ -13,7 +13,6 @@ from sqlalchemy import Engine as Database
 
 from services.refit.base_statistics import compute_statistics, statistics_digest
 from services.refit.profile.run import STEPS, ProfiledModel, find_profile, make_profile
-from services.refit.progress import Progress
 from services.refit.retain_set import PhotoHashCache, RetainSide, select_retain_side
 from services.refit.steering_vectors import (
     SteeringVectors,
@@ -22,6 +21,7 @@ from services.refit.steering_vectors import (
     steering_vectors_digest,
 )
 from shared.artifacts.retain_sets import open_retain_set
+from shared.core.progress import Progress
 from shared.crypto.keyring import KeyRing
 from shared.crypto.signing import Signer
 from shared.db.models.retain_sets import RetainSet

@@ -16,13 +16,13 @@ from dataclasses import replace
 
 from services.refit.context import RefitContext
 from services.refit.fitting import fit_subject, probes, resemblance, unused_material
-from services.refit.progress import Progress
 from services.refit.retain_set import RetainSide
 from services.refit.run_record import RunRecord
 from services.refit.steering_vectors import hyperparameter_choice
 from shared.artifacts.erasers import canonical
 from shared.artifacts.subject_material import material_source, open_material
 from shared.core.clock import utc_now
+from shared.core.progress import Progress
 from shared.db.models.refits import StoredTicketFit
 from shared.db.models.tickets import Ticket
 from shared.db.repositories import erasers

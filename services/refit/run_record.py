@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine as Database
 
-from services.refit.progress import Progress
+from shared.core.progress import Progress
 from shared.db.models.refits import StoredTicketFit
 from shared.db.models.retain_sets import RetainSet
 from shared.db.models.tickets import Ticket

@@ -10,10 +10,10 @@ from datetime import date
 
 from services.refit.context import RefitContext
 from services.refit.pipeline import Outcome, refit
-from services.refit.progress import Progress
 from services.refit.run_record import RunRecord
 from shared.core.leases import keep_alive
 from shared.core.messaging import is_stopping
+from shared.core.progress import Progress
 from shared.db.repositories import models, refits
 from shared.db.session import transaction
 from shared.db.tenants import of_tenant
@@ -45,7 +45,7 @@ def run_order(
         run.write_progress(progress)
         context.heartbeat()
 
-    progress = Progress(run.short_id, write)
+    progress = Progress(f"refit {run.short_id}", write)
     try:
         with keep_alive(lambda: write(progress), context.lease_s / 3):
             outcome = refit(context, run, progress, recipe)

@@ -24,6 +24,7 @@ from services.request.console import report_file
 from services.request.console.site import FORM_BODIES, install_console
 from services.request.contacts import endpoints as contacts_endpoints
 from services.request.context import AlarmThresholds, AppContext, ticket_languages
+from services.request.documents.signature import PdfSigner
 from services.request.drop import endpoints as drop_endpoints
 from services.request.drp.endpoints import install_drp
 from services.request.erasers import endpoints as erasers_endpoints
@@ -99,7 +100,16 @@ def create(settings: Settings | None = None) -> FastAPI:
     )
     limiter = RateLimiter(settings.rate.limit, settings.rate.failures, settings.redis_url)
     provider = OidcProvider.from_settings(settings)
-    app = build(context, provider, limiter, settings.log.verify_keys, settings.verify_keys, settings.form, settings.drp)
+    app = build(
+        context,
+        provider,
+        limiter,
+        settings.log.verify_keys,
+        settings.verify_keys,
+        settings.form,
+        settings.drp,
+        PdfSigner.from_settings(settings.pdf),
+    )
     app.add_middleware(TrustedProxies, proxies=settings.proxies)
     return app
 
@@ -112,6 +122,7 @@ def build(
     eraser_keys: str = "",
     form: FormSettings | None = None,
     drp: DrpSettings | None = None,
+    pdf_signer: PdfSigner | None = None,
 ) -> FastAPI:
     """The application over `context`; the public keys are added to certificate bundles.
 
@@ -129,6 +140,7 @@ def build(
     app.state.authenticator = Authenticator(context.database, provider)
     app.state.rate_limiter = limiter or RateLimiter("100000/minute", "100000/minute")
     app.state.log_reader, app.state.public_keys = LogReader(), (log_keys, eraser_keys)
+    app.state.pdf_signer = pdf_signer
     routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
     rendered = install_error_handlers(app)
     app.user_middleware.append(

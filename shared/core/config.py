@@ -178,6 +178,15 @@ class ControllerSettings(BaseModel):
     staff_names: bool = False  # whether letters and certificates name the accounts of those who worked on a request
 
 
+class PdfSettings(BaseModel):
+    """The key that signs PDFs of certificates and reports (PAdES)."""
+
+    key: Path | None = None  # PKCS#12, or the private key in PEM; without it, PDFs are not signed
+    certificates: Path | None = None  # PEM: the key's certificate, and those up to an authority; not for PKCS#12
+    password: str = ""  # of the key's file
+    tsa_url: str = ""  # of a time-stamping authority (RFC 3161); empty: signatures have no time-stamp
+
+
 class DropSettings(BaseModel):
     """California's Delete Request and Opt-out Platform (DROP), for a data broker."""
 
@@ -297,6 +306,7 @@ class Settings(BaseSettings):
     ticket_languages: str = "en"  # of a ticket that names none, comma-separated: de,en
     zone: str = "UTC"  # where the days of the statutory clock begin and end
     controller: ControllerSettings = ControllerSettings()
+    pdf: PdfSettings = PdfSettings()
     identity_days: float = 30.0  # a request whose identity stays in doubt for so long expires; 0: never
     webhook: WebhookSettings = WebhookSettings()
     rate: RateSettings = RateSettings()

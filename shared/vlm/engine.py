@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
+from shared.core.progress import Counter, uncounted
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
 from shared.erasure.eraser import Eraser
@@ -41,10 +42,12 @@ class Engine(Reviser):
         temperature: float = 0.0,
         seed: int = 0,
         stop: Sequence[str] = (),
+        answered: Counter = uncounted,
     ) -> list[Answer]:
         """One answer for each prompt, in order. Greedy at temperature 0; else sampled from `seed` + the position.
 
-        Raises BadInput for a prompt that does not fit and SiteMismatch for an eraser of another model.
+        `answered` is told after each batch how many prompts it had. Raises BadInput for a prompt that does not fit and
+        SiteMismatch for an eraser of another model.
         """
         answers: dict[int, Answer] = {}
         for positions, encoded in batches(self.vlm.adapter, prompts):
@@ -52,6 +55,7 @@ class Engine(Reviser):
             request = GenerationRequest(eraser, max_new_tokens, temperature, seeds, stop)
             with self.exclusive():
                 answers.update(zip(positions, self.run(self.answer(encoded, request)), strict=True))
+            answered(len(positions))
         return [answers[position] for position in range(len(prompts))]
 
     def stream(

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MODEL: Final = {"torch", "transformers", "tokenizers", "safetensors", "huggingface-hub", "scipy", "pyarrow",
                 "rouge-score", "tqdm"}  # fmt: skip
 UNUSED: Final = {"pywavelets"}  # imagehash needs it, and scipy, for hashes that are not used here
-EXTRAS: Final = ("tracing",)
+EXTRAS: Final = ("tracing", "pades")
 
 
 def normal(name: str) -> str:

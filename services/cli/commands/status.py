@@ -10,7 +10,7 @@ from services.cli.render.tables import print_answer
 
 
 def status(data: Data = DATA_FOLDER, account: As = "olivia", as_json: Json = False) -> None:
-    """Show what is served, the alarms, the tickets by state, the replicas, the refits, and the processes here."""
+    """Show what is served, the alarms, the tickets by state, the replicas, refits and audits, the processes here."""
     if not as_json:
         _print_processes(data)  # first: it answers where the API does not
     print_answer(request_client(data, account).get("/v1/status"), as_json, print_status)

@@ -23,6 +23,7 @@ from services.cli.demo.report import write_page
 from services.cli.demo.results import Answers, DemoResult, data_url, highlights
 from services.cli.options import DATA_FOLDER
 from services.cli.render.console import PlainConsole, bold, styled
+from services.cli.render.refits import stage_of
 from services.cli.render.tables import counted
 from shared.devstack.stack import LOG_KEYS_FILE, Running, running_stack
 from shared.domain.prompts import Prompt
@@ -317,16 +318,20 @@ def _wait(run: _Demo, done: Callable[[], bool], what: str) -> None:
 
 
 def _stage(run: _Demo) -> str:
-    """What the newest refit does at this moment, as words behind a sentence; empty where nobody says it."""
+    """What is under way at this moment, as words behind a sentence; empty where nobody says it."""
     try:
-        refits = run.oscar.get("/v1/status")["refits"]
+        return under_way(run.oscar.get("/v1/status"))
     except LacunaError:
         return ""
-    if not refits or refits[0]["status"] != "running":
-        return ""
-    counts = refits[0]["progress"] or {}
-    done = f", {counts['done']} of {counts['total']} {counts['what']}" if counts else ""
-    return f" (refit: {refits[0]['stage']}{done})"
+
+
+def under_way(status: Mapping[str, Any]) -> str:
+    """The stage of the newest refit or else of the newest audit, where it runs: " (audit: ...)"."""
+    for kind in ("refit", "audit"):
+        for newest in status[f"{kind}s"][:1]:
+            if newest["status"] == "running":
+                return f" ({kind}: {stage_of(newest)})"
+    return ""
 
 
 @contextmanager

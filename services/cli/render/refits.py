@@ -32,10 +32,10 @@ def print_refit(refit: Mapping[str, Any]) -> None:
         print_table(("stage", "seconds"), refit["seconds"].items())
 
 
-def stage_of(refit: Mapping[str, Any]) -> str:
-    """The stage of a refit, and how far it is in that stage while it runs."""
-    progress = refit.get("progress")
-    if refit["status"] != "running" or not progress:
-        return refit["stage"] or ""
+def stage_of(run: Mapping[str, Any]) -> str:
+    """The stage of a refit or an audit, and how far it is in that stage while it runs."""
+    progress = run.get("progress")
+    if run["status"] != "running" or not progress:
+        return run["stage"] or ""
     share = 100 * progress["done"] / max(progress["total"], 1)
-    return f"{refit['stage']}: {progress['done']} of {progress['total']} {progress['what']} ({share:.0f} %)"
+    return f"{run['stage']}: {progress['done']} of {progress['total']} {progress['what']} ({share:.0f} %)"

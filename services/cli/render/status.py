@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # `lacuna --help` does not need it
 
 
 def print_status(status: Mapping[str, Any]) -> None:
-    """What is served, alarms, tickets by state, replicas, refits."""
+    """What is served, alarms, tickets by state, replicas, refits, audits."""
     promoted = "no version yet" if status["promoted"] is None else f"version {status['promoted']}"
     console.print(bold(status["model"]), f" serves {promoted} (generation {status['generation']})", sep="")
     if status.get("stale"):
@@ -30,6 +30,13 @@ def print_status(status: Mapping[str, Any]) -> None:
     print_table(
         ("refit", "status", "stage", "started at", "error"),
         ((r["kind"], r["status"], stage_of(r), short_time(r["started_at"]), r["error"]) for r in status["refits"]),
+    )
+    print_table(
+        ("audit of", "kind", "status", "verdict", "stage", "started at"),
+        (
+            (f"version {a['version']}", a["kind"], a["status"], a["verdict"], stage_of(a), short_time(a["started_at"]))
+            for a in status.get("audits", ())
+        ),
     )
 
 

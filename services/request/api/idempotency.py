@@ -6,17 +6,21 @@ that has an ETag. Both are the only way of a mutation to the database.
 """
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Final, TypeVar, cast
 
 from fastapi import Depends, Header, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse
-from sqlalchemy import Table, and_, func, literal, select
+from sqlalchemy import BigInteger, Select, Table, and_, bindparam, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningInsert
 
+from services.request import sealing
 from services.request.api.dependencies import authorized_principal, context_of
 from services.request.api.preconditions import IfMatch, require_match
 from services.request.api.responses import ResponseModel
@@ -24,7 +28,6 @@ from services.request.auth.principals import Principal
 from services.request.context import AppContext
 from shared.core.clock import utc_now
 from shared.db.models.tenancy import IdempotencyKey
-from shared.db.session import transaction
 from shared.errors import InFlight, KeyReused
 
 MOST_KEY: Final = 200  # characters of an Idempotency-Key
@@ -63,12 +66,13 @@ class Mutation:
 
         With an Idempotency-Key the answer is stored in the same transaction, and the same request gets it again: a
         crash leaves both or neither. Errors are not stored, because they changed nothing. Members of the body that
-        `hide` names are secrets: they are null in the stored answer.
+        `hide` names are secrets: they are null in the stored answer. What was sealed for a change that is refused is
+        abandoned (sealing.py).
 
         Raises InFlight while the first request with this key is at work, KeyReused if the key belongs to another
         request.
         """
-        with transaction(self.context.database) as session:
+        with sealing.change(self.context) as session:
             stored = self._stored_answer(session)
             if stored is not None:
                 return stored
@@ -112,14 +116,8 @@ class Mutation:
             return None
         place = (self.principal.tenant_id, self.principal.owner, self.key)
         lock = int.from_bytes(hashlib.sha256("/".join(place).encode()).digest()[:8], signed=True)
-        attempt = select(func.pg_try_advisory_xact_lock(lock).label("locked")).subquery()
-        columns = STORED_ANSWERS.c
-        same_key = and_(columns.tenant_id == place[0], columns.owner == place[1], columns.key == place[2])
-        row = session.execute(
-            select(attempt.c.locked, columns.request_sha256, columns.status, columns.headers, columns.body).select_from(
-                attempt.outerjoin(STORED_ANSWERS, same_key)
-            )
-        ).one()
+        values = {"lock": lock} | dict(zip(("of_tenant", "of_owner", "of_key"), place, strict=True))
+        row = session.execute(_look_up(), values).one()
         if not row.locked:
             raise InFlight(IN_FLIGHT)
         if row.request_sha256 is None:
@@ -129,23 +127,44 @@ class Mutation:
         return JSONResponse(row.body, row.status, row.headers | {"Idempotent-Replay": "true"})
 
     def _store(self, session: Session, status: int, headers: dict[str, str], body: dict[str, Any]) -> None:
-        row = insert(STORED_ANSWERS).values(
-            tenant_id=self.principal.tenant_id,
-            owner=self.principal.owner,
-            key=self.key,
-            request_sha256=self.digest,
-            status=status,
-            headers=headers,
-            body=body,
-            created_at=utc_now(),
-        )
-        if session.scalar(row.on_conflict_do_nothing().returning(literal(1))) is None:
+        row = {
+            "tenant_id": self.principal.tenant_id,
+            "owner": self.principal.owner,
+            "key": self.key,
+            "request_sha256": self.digest,
+            "status": status,
+            "headers": headers,
+            "body": body,
+            "created_at": utc_now(),
+        }
+        if session.scalar(_keep(), row) is None:
             raise InFlight(IN_FLIGHT)  # another request stored its answer after we looked: this one is undone
+
+
+@cache
+def _look_up() -> Select[Any]:
+    """Whether the lock of a key was got, and the stored answer. Built once: that takes longer than to carry it out."""
+    attempt = select(func.pg_try_advisory_xact_lock(bindparam("lock", type_=BigInteger)).label("locked")).subquery()
+    columns = STORED_ANSWERS.c
+    same_key = and_(
+        columns.tenant_id == bindparam("of_tenant"),
+        columns.owner == bindparam("of_owner"),
+        columns.key == bindparam("of_key"),
+    )
+    return select(attempt.c.locked, columns.request_sha256, columns.status, columns.headers, columns.body).select_from(
+        attempt.outerjoin(STORED_ANSWERS, same_key)
+    )
+
+
+@cache
+def _keep() -> ReturningInsert[Any]:
+    """Stores an answer; returns nothing where there is one."""
+    return insert(STORED_ANSWERS).on_conflict_do_nothing().returning(literal(1))
 
 
 def encode_body(body: ResponseModel) -> dict[str, Any]:
     """The body as JSON. Dumped to Python objects first: times keep the form `+00:00` in answers to changes."""
-    encoded: dict[str, Any] = jsonable_encoder(body.model_dump())
+    encoded: dict[str, Any] = json.loads(json.dumps(body.model_dump(), default=jsonable_encoder))
     return encoded
 
 

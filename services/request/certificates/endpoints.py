@@ -18,6 +18,7 @@ from services.request.certificates.responses import CertificateResponse
 from services.request.context import AppContext
 from services.request.documents.language import DEFAULT, LANGUAGES
 from services.request.documents.language import language as load_language
+from services.request.documents.signature import signed
 from shared.db.models.erasers import EraserVersion
 from shared.db.models.tickets import Ticket
 from shared.db.models.transparency import Certificate, LogCheckpoint, LogLeaf
@@ -75,13 +76,14 @@ def certificate(
     headers["Content-Disposition"] = f'attachment; filename="{ticket.id}-{newest.number}.{ending}"'
     content: bytes | str
     if format == "pdf":
-        content = pdf.as_pdf(statement, reader)
+        content = signed(pdf.as_pdf(statement, reader), request.app.state.pdf_signer)
     elif format == "csv":
         content = export.as_csv(statement)
     else:
         keys = request.app.state.public_keys
         manifest = version.envelope if version else None
-        content = export.bundle(newest.envelope, statement, issued, manifest, keys, timestamps, reader)
+        signer = request.app.state.pdf_signer
+        content = export.bundle(newest.envelope, statement, issued, manifest, keys, timestamps, reader, signer)
     return Response(content, headers=headers, media_type=MEDIA_TYPES[format])
 
 

@@ -8,12 +8,14 @@ from typing import Any, Final
 
 from services.request.api.csv import write_csv
 from services.request.certificates.pdf import Reader, as_pdf
+from services.request.documents.signature import PdfSigner, signed
 from shared.transparency.certificate_verifier import ENVELOPE, ISSUED, MANIFEST, STAMPS
 
 README: Final = """This bundle holds a certificate of suppression and all that is needed to check it.
 
 certificate.json  the certificate: an in-toto statement, signed (DSSE, Ed25519). This is the truth.
-certificate.pdf   the same for reading; certificate.csv the same as a table. Neither is signed.
+certificate.pdf   the same for reading, with a signature of its own (PAdES) where the operator has a key for that.
+certificate.csv   the same as a table, not signed.
 issued.json       the leaf of the audit log that says it was issued, with its proof and the signed checkpoint.
 timestamps.json   where there are any: tokens of an outside time-stamping authority (RFC 3161) on the log, with proofs.
 eraser.json       the signed manifest of the eraser version that it names.
@@ -38,13 +40,17 @@ def bundle(
     keys: tuple[str, str],
     timestamps: Sequence[Mapping[str, Any]] = (),
     reader: Reader | None = None,
+    signer: PdfSigner | None = None,
 ) -> bytes:
-    """The zip; `keys` are the public keys of the log and of erasers, `timestamps` the time-stamps that cover it."""
+    """The zip; `keys` are the public keys of the log and of erasers, `timestamps` the time-stamps that cover it.
+
+    `signer` signs the PDF.
+    """
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("README.txt", README)
         file.writestr(ENVELOPE, json.dumps(envelope, indent=1))
-        file.writestr("certificate.pdf", as_pdf(statement, reader))
+        file.writestr("certificate.pdf", signed(as_pdf(statement, reader), signer))
         file.writestr("certificate.csv", as_csv(statement))
         if issued is not None:
             file.writestr(ISSUED, json.dumps(issued, indent=1))

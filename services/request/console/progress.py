@@ -83,7 +83,7 @@ def _state(visit: Visit) -> str:
     """Different whenever what is shown is, apart from times that pass."""
     seen = under_way(visit)
     runs = [(run.id, run.status, run.stage, run.progress, run.attempt, run.error, run.notes) for run in seen["refits"]]
-    tried = [(run.id, run.status, run.verdict, run.stage, run.error) for run, _ in seen["audits"]]
+    tried = [(run.id, run.status, run.verdict, run.stage, run.progress, run.error) for run, _ in seen["audits"]]
     return repr((runs, tried, sorted(seen["silent"]), seen["ordered"], seen["to_audit"]))
 
 

@@ -7,7 +7,7 @@ the same file at /console/erasers/{number}/report.
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from starlette.responses import JSONResponse
 
@@ -23,6 +23,7 @@ from services.request.console.routing import console_router
 from services.request.console.visit import VisitDep
 from services.request.context import AppContext
 from services.request.documents.language import Language, language
+from services.request.documents.signature import signed
 from services.request.erasers import endpoints as erasers
 from services.request.erasers.responses import AuditResponse, EraserDetailResponse
 from shared.core.clock import utc_now
@@ -72,6 +73,7 @@ def eraser_report(
     number: Number,
     context: ContextDep,
     principal: PrincipalDep,
+    request: Request,
     against: Against = None,
     format: Format = "html",
     language_code: Annotated[Literal["en", "de"], Query(alias="language")] = "en",
@@ -79,7 +81,7 @@ def eraser_report(
     """The report of a version: verdict, figures, intervals, requests, attacks, what was not run; as one HTML file."""
     facts = _facts(context, principal, number, against)
     if format != "json":
-        return _file(context, facts, language(language_code, TRANSLATIONS), format)
+        return _file(request, context, facts, language(language_code, TRANSLATIONS), format)
     points = [VersionPoint(**asdict(point)) for point in facts.points]
     report = EraserReport(
         audit=facts.audit,
@@ -97,7 +99,8 @@ def eraser_report(
 def download(number: Number, visit: VisitDep, against: Against = None, format: FileFormat = "html") -> Response:
     """The same file in the language of the console."""
     visit.permit(eraser_report)
-    return _file(visit.context, _facts(visit.context, visit.principal, number, against), visit.language, format)
+    facts = _facts(visit.context, visit.principal, number, against)
+    return _file(visit.request, visit.context, facts, visit.language, format)
 
 
 @dataclass(frozen=True)
@@ -136,13 +139,14 @@ def _facts(context: AppContext, principal: Principal, number: int, against: int 
     )
 
 
-def _file(context: AppContext, facts: _Facts, spoken: Language, format: FileFormat) -> Response:
+def _file(request: Request, context: AppContext, facts: _Facts, spoken: Language, format: FileFormat) -> Response:
     before, after = (facts.first.report if facts.first else None) or {}, facts.audit.report or {}
     rows = reports.compared(before, after) if facts.first else []
     name = f"version-{facts.version.number}" + (f"-against-{facts.first.number}" if facts.first else "")
     headers = {"Content-Disposition": f'attachment; filename="{name}.{format}"'}
     if format == "pdf":
-        content = report_pdf.as_pdf(facts.version, facts.audit, facts.first, spoken)
+        made = report_pdf.as_pdf(facts.version, facts.audit, facts.first, spoken)
+        content = signed(made, request.app.state.pdf_signer)
         return Response(content, media_type="application/pdf", headers=headers)
     page = render(
         spoken,

@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
+from services.request import sealing
 from services.request.auth.principals import Principal
 from services.request.context import AppContext
 from shared.core.clock import utc_now
@@ -23,8 +24,9 @@ NONE_KEPT: Final = "There is no contact of this request: it brought none, or it 
 
 
 def add(session: Session, context: AppContext, ticket: Ticket, contact: Mapping[str, str]) -> None:
-    """Seal how the person is reached, beside the ticket."""
-    sealed = context.keys.seal(json.dumps(dict(contact)).encode(), contact_key(ticket.id), shreddable=True)
+    """Seal how the person is reached, beside the ticket, in a `sealing.change`."""
+    said = json.dumps(dict(contact)).encode()
+    sealed = sealing.seal(session, context, ticket.tenant_id, said, contact_key(ticket.id))
     session.add(
         TicketContact(
             ticket_id=ticket.id,

@@ -163,16 +163,29 @@ class DropListRunner:
         with transaction(self.context.database) as session:
             new = self._not_filed(session, row, batch)
         principal = Principal(row.tenant_id, row.owner, (SYSTEM_ACTOR if row.owner == SYSTEM_ACTOR else "officer",))
-        prepared: dict[str, PreparedTicket] = {}
-        problems: dict[str, str] = {}
-        for person in new:
-            outcome = self._prepare(row, principal, person)
-            if isinstance(outcome, PreparedTicket):
-                prepared[person.key] = outcome
-            else:
-                problems[person.key] = outcome
-        drafts = Drafts(self.context, list(prepared.values()))
-        with drafts, transaction(self.context.database) as session:
+        with Drafts(self.context) as drafts:
+            prepared: dict[str, PreparedTicket] = {}
+            problems: dict[str, str] = {}
+            for person in new:
+                outcome = self._prepare(row, principal, person)
+                if isinstance(outcome, PreparedTicket):
+                    prepared[person.key] = outcome
+                    drafts.tickets.append(outcome)
+                else:
+                    problems[person.key] = outcome
+            self._file_prepared(row, principal, new, prepared, problems, drafts)
+
+    def _file_prepared(
+        self,
+        row: DropList,
+        principal: Principal,
+        new: Sequence[_Person],
+        prepared: Mapping[str, PreparedTicket],
+        problems: Mapping[str, str],
+        drafts: Drafts,
+    ) -> None:
+        """File those of whom nobody else has filed a ticket meanwhile."""
+        with transaction(self.context.database) as session:
             session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"drop {row.tenant_id}", 0))))
             still_new = self._not_filed(session, row, new)
             ids = self._referenced(session, row, still_new)

@@ -19,6 +19,7 @@ import httpx
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from services.request import sealing
 from services.request.context import AppContext
 from services.request.drop import lists, service
 from services.request.drop.jobs import NO_REGISTER
@@ -152,7 +153,7 @@ class DropPlatform:
         if answered.status == COMPLETE_FIRST:
             logger.info("DROP gives no new list until all work items of the last one are answered")
             return BUSY_S
-        with transaction(context.database) as session:
+        with sealing.change(context) as session:
             if answered.archive is None:
                 self._note_empty(session)
             else:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
+from services.request import sealing
 from services.request.context import AppContext
 from services.request.drop import lists
 from services.request.drop.lists import Download
@@ -56,7 +57,7 @@ def take_in(
 ) -> DropList:
     """Seal a download and order its matching."""
     raw = lists.archive([(lists.response_name(each.stem), each.text) for each in download.lists])
-    row = _seal(context, tenant, owner, raw, fetched=fetched)
+    row = _seal(session, context, tenant, owner, raw, fetched=fetched)
     describe(row, download)
     session.add(row)
     audit_log.append_leaf(session, owner, "drop.received", str(row.id), {"rows": download.rows, "sha256": row.sha256})
@@ -65,7 +66,7 @@ def take_in(
 
 def take_in_unread(session: Session, context: AppContext, tenant: str, owner: str, raw: bytes, error: str) -> DropList:
     """Seal what the platform gave and what cannot be read: it does not give it twice. It is tried again later."""
-    row = _seal(context, tenant, owner, raw, fetched=True)
+    row = _seal(session, context, tenant, owner, raw, fetched=True)
     row.error, row.attempts, row.next_at = error, 1, utc_now()
     session.add(row)
     audit_log.append_leaf(session, owner, "drop.received", str(row.id), {"rows": 0, "sha256": row.sha256})
@@ -77,12 +78,11 @@ def describe(row: DropList, download: Download) -> None:
     row.sha256, row.rows, row.received_at = download.sha256, download.rows, _received_at(download)
 
 
-def _seal(context: AppContext, tenant: str, owner: str, raw: bytes, *, fetched: bool) -> DropList:
+def _seal(session: Session, context: AppContext, tenant: str, owner: str, raw: bytes, *, fetched: bool) -> DropList:
     """The row of what is sealed, as long as nobody has read it."""
     number, now = uuid.uuid4(), utc_now()
     key = drop_list_key(tenant, str(number))
-    sealed = context.keys.seal(raw, key, shreddable=True)
-    context.store.put(key, sealed.blob)
+    sealed = sealing.seal(session, context, tenant, raw, key, store=True)
     return DropList(
         id=number,
         tenant_id=tenant,

@@ -16,6 +16,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from services.request import sealing
 from services.request.auth.principals import Principal
 from services.request.contacts import service as contacts
 from services.request.context import AppContext
@@ -139,7 +140,7 @@ def exercise(
         raise BadInput(summarize_validation_errors(exc.errors(include_url=False, include_input=False))) from exc
     contact = _contact(message)
     prepared = intake.seal_material(context, principal, body)
-    with Drafts(context, [prepared]) as drafts, transaction(context.database) as session:
+    with Drafts(context, [prepared]) as drafts, sealing.change(context) as session:
         _lock(session, tenant, agent)
         if (row := _find(session, tenant, agent, reference)) is not None:
             return _status(session, row)  # sent twice at once

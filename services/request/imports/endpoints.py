@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse
 
+from services.request import sealing
 from services.request.api import pagination
 from services.request.api.dependencies import ContextDep, PrincipalDep
 from services.request.api.idempotency import MutationDep, MutationResult
@@ -60,8 +61,8 @@ def create_import(
     def create(session: Session) -> MutationResult:
         job_id = uuid.uuid4()
         key = import_key(mutation.principal.tenant_id, str(job_id))
-        sealed = mutation.context.keys.seal(text.encode(), key, shreddable=True)
-        mutation.context.store.put(key, sealed.blob)
+        tenant = mutation.principal.tenant_id
+        sealed = sealing.seal(session, mutation.context, tenant, text.encode(), key, store=True)
         job = ImportJob(
             id=job_id,
             tenant_id=mutation.principal.tenant_id,

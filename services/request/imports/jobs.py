@@ -6,7 +6,7 @@ What is slow outside the database (photographs, the object store) is done by sev
 
 import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
@@ -84,17 +84,30 @@ class ImportJobRunner:
         problems = {row.number: row.problem for row in batch if row.problem is not None}
         with transaction(self.context.database) as session:
             problems |= _duplicate_references(session, job, batch)
-        prepared: dict[int, PreparedTicket] = {}
         sound = [row for row in batch if row.number not in problems]
-        with ThreadPoolExecutor(THREADS) as pool:
-            outcomes = pool.map(lambda row: self._prepare(job, principal, row), sound)
-            for row, outcome in zip(sound, outcomes, strict=True):
-                if isinstance(outcome, PreparedTicket):
-                    prepared[row.number] = outcome
-                else:
-                    problems[row.number] = outcome
-        drafts = Drafts(self.context, [] if job.dry_run else list(prepared.values()))
-        with drafts, transaction(self.context.database) as session:
+        with Drafts(self.context) as drafts:
+            prepared: dict[int, PreparedTicket] = {}
+            with ThreadPoolExecutor(THREADS) as pool:
+                outcomes = pool.map(lambda row: self._prepare(job, principal, row, drafts), sound)
+                for row, outcome in zip(sound, outcomes, strict=True):
+                    if isinstance(outcome, PreparedTicket):
+                        prepared[row.number] = outcome
+                    else:
+                        problems[row.number] = outcome
+            return self._file(job, principal, [row.number for row in batch], prepared, problems, drafts)
+
+    def _file(
+        self,
+        job: ImportJob,
+        principal: Principal,
+        numbers: Sequence[int],
+        prepared: Mapping[int, PreparedTicket],
+        problems: Mapping[int, str],
+        drafts: Drafts,
+    ) -> bool:
+        """File the prepared tickets of the rows `numbers`, and write what became of each row."""
+        last = numbers[-1]
+        with transaction(self.context.database) as session:
             locked = session.scalar(
                 select(ImportJob)
                 .where(ImportJob.id == job.id)
@@ -110,7 +123,6 @@ class ImportJobRunner:
                 tickets = intake.insert_tickets(session, self.context, principal, list(prepared.values()))
                 drafts.filed.update(inserted.ticket.id for inserted in tickets)
                 ticket_ids = {number: inserted.ticket.id for number, inserted in zip(prepared, tickets, strict=True)}
-            numbers = [row.number for row in batch]
             bulk_insert(
                 session,
                 [
@@ -119,16 +131,19 @@ class ImportJobRunner:
                 ],
             )
             locked.done, locked.refused = last, locked.refused + len(problems)
-            locked.accepted += len(batch) - len(problems)
+            locked.accepted += len(numbers) - len(problems)
         return True
 
-    def _prepare(self, job: ImportJob, principal: Principal, row: Row) -> PreparedTicket | str:
-        """The row's ticket with its sealed material, or the row's problem."""
+    def _prepare(self, job: ImportJob, principal: Principal, row: Row, drafts: Drafts) -> PreparedTicket | str:
+        """The row's ticket with its sealed material, which is one of the `drafts`, or the row's problem."""
         assert row.body is not None
         try:
-            return intake.seal_material(self.context, principal, row.body, store=not job.dry_run)
+            prepared = intake.seal_material(self.context, principal, row.body, store=not job.dry_run)
         except (BadInput, TooLarge) as exc:
             return exc.detail
+        if not job.dry_run:
+            drafts.tickets.append(prepared)
+        return prepared
 
     def _finish(self, job: ImportJob, status: str, error: str | None) -> None:
         """End the job and destroy the key of its file: the tickets have sealed objects of their own."""

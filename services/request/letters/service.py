@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
+from services.request import sealing
 from services.request.auth.principals import Principal
 from services.request.context import AppContext
 from services.request.letters.drafts import GAP, LetterKind, draft
@@ -53,7 +54,7 @@ def record(
     if gap := GAP.search(said):
         raise BadInput(f"Fill in what stands in square brackets: {gap.group()}")
     letter_id = uuid.uuid4()
-    sealed = context.keys.seal(said.encode(), _place(letter_id), shreddable=True)
+    sealed = sealing.seal(session, context, ticket.tenant_id, said.encode(), _place(letter_id))
     letter = Letter(
         id=letter_id,
         ticket_id=ticket.id,

@@ -38,7 +38,7 @@ def sign_in(request: Request) -> SignInResponse:
 
 @router.get("/v1/status")
 def status(context: ContextDep, principal: PrincipalDep) -> StatusResponse:
-    """Tickets by state, what is served and by whom, the latest refits, and what did not happen in time."""
+    """Tickets by state, what is served and by whom, the newest refits and audits, and what did not happen in time."""
     with transaction(context.database) as session:
         stale = restores_service.stale_reason(session, context)
         overdue = checks.find_overdue(session, context.model_id, context.alarm_thresholds)

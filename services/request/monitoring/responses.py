@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from pydantic import Field
 from sqlalchemy.orm import Session
@@ -11,10 +11,11 @@ from services.request.api.responses import ResponseModel, TicketId
 from services.request.audit_log import timestamper
 from services.request.monitoring.checks import OverdueCheck
 from services.request.refits.responses import RefitResponse, refit_response
+from shared.db.models.audits import AuditRun
 from shared.db.models.erasers import EraserVersion
-from shared.db.repositories import refits, rollouts, ticket_search
+from shared.db.repositories import audits, refits, rollouts, ticket_search
 
-RECENT_REFITS: Final = 3
+RECENT: Final = 3  # refits, and audits, that are listed
 
 
 class HealthResponse(ResponseModel):
@@ -56,6 +57,22 @@ class AlarmResponse(ResponseModel):
     since: datetime
 
 
+class AuditStatus(ResponseModel):
+    """An audit of a version, and how far it is."""
+
+    version: int = Field(examples=[3])
+    kind: str = Field(description="candidate or nightly", examples=["candidate"])
+    status: str = Field(examples=["running"])
+    verdict: str | None = Field(description="passed or failed; null before the end, and of a nightly one.")
+    stage: str | None = Field(examples=["asking about the tickets"])
+    progress: dict[str, Any] | None = Field(
+        description="How much of the stage is done.", examples=[{"done": 40, "total": 60, "what": "questions"}]
+    )
+    attempt: int = Field(examples=[1])
+    started_at: datetime
+    finished_at: datetime | None
+
+
 class StatusResponse(ResponseModel):
     """The whole installation at a glance."""
 
@@ -68,6 +85,7 @@ class StatusResponse(ResponseModel):
     )
     replicas: list[ReplicaResponse]
     refits: list[RefitResponse] = Field(description="The newest refits.")
+    audits: list[AuditStatus] = Field(description="The newest audits.")
     stale: str | None = Field(description="Why the database is older than what was served; null where it is not.")
     time_stamp: TimestampStatus | None
     alarms: list[AlarmResponse] = Field(examples=[[]])
@@ -89,8 +107,23 @@ def status_response(
             ReplicaResponse(id=replica.id, version=replica.version_number, state=replica.state, error=replica.error)
             for replica in rollouts.live_replicas(session, model_id)
         ],
-        refits=[refit_response(run) for run in refits.recent_runs(session, model_id, RECENT_REFITS)],
+        refits=[refit_response(run) for run in refits.recent_runs(session, model_id, RECENT)],
+        audits=[_audit(run, version) for run, version in audits.recent_audits(session, model_id, RECENT)],
         stale=stale,
         time_stamp=TimestampStatus(**time_stamp) if time_stamp else None,
         alarms=[AlarmResponse.model_validate(check) for check in overdue],
+    )
+
+
+def _audit(run: AuditRun, version: int) -> AuditStatus:
+    return AuditStatus(
+        version=version,
+        kind=run.kind,
+        status=run.status,
+        verdict=run.verdict,
+        stage=run.stage,
+        progress=run.progress,
+        attempt=run.attempt,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
     )

@@ -16,6 +16,7 @@ from typing import Final, Literal
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from services.request import sealing
 from services.request.auth.principals import Principal
 from services.request.contacts import service as contacts
 from services.request.context import AppContext
@@ -75,10 +76,10 @@ def begin(context: AppContext, settings: FormSettings, address: str, language: s
     """
     number, now = uuid.uuid4(), utc_now()
     index = context.keys.blind_index(f"form address {address.lower()}")
-    with transaction(context.database) as session:
+    with sealing.change(context) as session:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"form {settings.tenant}", 0))))
         _require_room(session, settings)
-        sealed = context.keys.seal(address.encode(), form_key(number), shreddable=True)  # not for what is refused
+        sealed = sealing.seal(session, context, settings.tenant, address.encode(), form_key(number))
         of_address = FormRequest.tenant_id == settings.tenant, FormRequest.address_index == index
         counts = [
             session.scalar(select(func.count()).where(*of_address, FormRequest.created_at > now - span)) or 0
@@ -204,7 +205,7 @@ def file(context: AppContext, settings: FormSettings, prepared: PreparedRequest)
     raises, NotReady where too many requests wait.
     """
     number, principal = prepared.form, prepared.principal
-    with Drafts(context, [prepared.ticket]) as drafts, transaction(context.database) as session:
+    with Drafts(context, [prepared.ticket]) as drafts, sealing.change(context) as session:
         session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"form {settings.tenant}", 0))))
         form = _open_form(session, number)
         _require_fillable(form)

@@ -8,7 +8,7 @@ import hashlib
 
 from sqlalchemy.orm import Session
 
-from services.request import context
+from services.request import context, sealing
 from services.request.auth.principals import Principal
 from services.request.tickets import intake, legal_holds
 from services.request.tickets.schemas import NOBODY, TicketUpdate
@@ -19,7 +19,6 @@ from shared.db.repositories import tickets
 from shared.domain.subjects import Fact
 from shared.domain.ticket_lifecycle import UNDECIDED
 from shared.errors import BadInput, Conflict
-from shared.storage.base import ObjectStore
 from shared.storage.object_keys import edited_key
 
 
@@ -52,7 +51,7 @@ def amend(
     replaced = None
     if body.model_fields_set & {"names", "facts", "photos"}:
         legal_holds.ensure_not_held(session, ticket)
-        replaced = _reseal(context.store, context, ticket, body)
+        replaced = _reseal(session, context, ticket, body)
     if body.languages is not None:
         ticket.languages = list(body.languages)
     if body.urgent is not None:
@@ -65,11 +64,11 @@ def amend(
     return replaced
 
 
-def _reseal(store: ObjectStore, context: context.AppContext, ticket: Ticket, body: TicketUpdate) -> str:
+def _reseal(session: Session, context: context.AppContext, ticket: Ticket, body: TicketUpdate) -> str:
     """Seal the changed material in a new object; return the key of the old one."""
     if ticket.payload_wrapped_key is None:
         raise Conflict(f"The material of {ticket.id} was shredded.")
-    blob = store.get(ticket.payload_key)
+    blob = context.store.get(ticket.payload_key)
     material = unpack_material(context.keys.open(blob, ticket.payload_wrapped_key, ticket.payload_key))
     names, photos, facts = material.names, material.photos, material.facts
     if body.names is not None:
@@ -83,8 +82,7 @@ def _reseal(store: ObjectStore, context: context.AppContext, ticket: Ticket, bod
     if not names and not photos:
         raise BadInput(NOBODY)
     key = edited_key(ticket.tenant_id, ticket.id, ticket.version + 1)
-    sealed = context.keys.seal(pack_subject(names, photos, facts), key, shreddable=True)
-    store.put(key, sealed.blob)
+    sealed = sealing.seal(session, context, ticket.tenant_id, pack_subject(names, photos, facts), key, store=True)
     old, ticket.payload_key = ticket.payload_key, key
     ticket.payload_sha256 = hashlib.sha256(sealed.blob).hexdigest()
     ticket.payload_wrapped_key = sealed.wrapped_key

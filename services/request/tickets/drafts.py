@@ -1,21 +1,12 @@
-"""Material that is checked, sealed and stored, before it is a ticket: what is not filed after all is destroyed.
+"""Material that is checked, sealed and stored, before it is a ticket: what is not filed after all is destroyed."""
 
-The object is deleted at once. Its shredding key is left to the control loop, which alone may destroy one, and does so
-only where no row needs it.
-"""
-
-import logging
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from sqlalchemy import func, select
-
+from services.request import sealing
 from services.request.context import AppContext
+from services.request.sealing import SealedMaterial
 from services.request.tickets.schemas import TicketCreate
-from shared.db.session import transaction
-from shared.errors import LacunaError, Unavailable
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,8 +26,8 @@ class PreparedTicket:
 class Drafts:
     """Prepared tickets of a block that files them, with their transaction inside it; `filed` are those that it filed.
 
-    The others are abandoned when the block ends, and all of them when it is refused. Where a backend is away nothing is
-    touched: nobody knows whether the transaction was committed.
+    The others are abandoned when the block ends, and all of them when it is refused. Where the database is away nothing
+    is touched: nobody knows whether the transaction was committed.
     """
 
     context: AppContext
@@ -52,17 +43,9 @@ class Drafts:
         """Abandon what was not filed."""
         if error is None:
             self._abandon([ticket for ticket in self.tickets if ticket.id not in self.filed])
-        elif isinstance(error, LacunaError) and not isinstance(error, Unavailable):
+        elif sealing.is_refusal(error):
             self._abandon(self.tickets)
 
     def _abandon(self, tickets: list[PreparedTicket]) -> None:
-        try:
-            if tickets:
-                with transaction(self.context.database) as session:
-                    for ticket in tickets:
-                        key = ticket.payload_wrapped_key
-                        session.execute(select(func.abandon_key(ticket.tenant, ticket.payload_key, key)))
-            for ticket in tickets:
-                self.context.store.delete(ticket.payload_key)
-        except LacunaError as exc:  # what was refused is told, not that a backend failed after it
-            logger.warning("sealed material of %d tickets that were not filed stays: %s", len(tickets), exc.detail)
+        material = [SealedMaterial(each.tenant, each.payload_key, each.payload_wrapped_key) for each in tickets]
+        sealing.abandon(self.context, material)

@@ -13,9 +13,11 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from services.request import sealing
 from services.request.api.schemas import FactCreate
 from services.request.auth.principals import Principal
 from services.request.context import AppContext
+from services.request.sealing import SealedMaterial
 from services.request.tickets import deadlines
 from services.request.tickets.deadlines import LegalBasis
 from services.request.tickets.drafts import Drafts, PreparedTicket
@@ -30,7 +32,7 @@ from shared.domain.photo_content import check_content
 from shared.domain.photos import as_png, bounded_photo, read_data_url
 from shared.domain.subjects import Fact, fact_key
 from shared.domain.ticket_lifecycle import ADDS_MATERIAL, POSSIBLE_NAMESAKE
-from shared.errors import BadInput, Conflict
+from shared.errors import BadInput, Conflict, LacunaError
 from shared.evaluation.ordinary_words import is_ordinary
 from shared.storage.object_keys import payload_key
 
@@ -75,7 +77,11 @@ def seal_material(
     key = payload_key(principal.tenant_id, ticket_id)
     sealed = context.keys.seal(pack_subject(body.names, photos, facts), key, shreddable=store)
     if store:
-        context.store.put(key, sealed.blob)
+        try:
+            context.store.put(key, sealed.blob)
+        except LacunaError:
+            sealing.abandon(context, [SealedMaterial(principal.tenant_id, key, sealed.wrapped_key)])
+            raise
     digest, material = hashlib.sha256(sealed.blob).hexdigest(), material_index(context, photos, facts)
     return PreparedTicket(ticket_id, principal.tenant_id, body, key, digest, sealed.wrapped_key, material)
 

@@ -27,5 +27,6 @@ class AuditRun(Base):
     finished_at: Mapped[datetime | None]
     error: Mapped[str | None]
     stage: Mapped[str | None]  # what it is doing, or did last
+    progress: Mapped[dict[str, Any] | None]  # how much of the stage is done: done, total, what
     kind: Mapped[str] = mapped_column(default="candidate")  # or nightly, which has no verdict
     ticket_results: Mapped[dict[str, Any] | None]  # of a nightly one: ticket -> {"passed", "reason"}

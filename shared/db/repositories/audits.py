@@ -5,7 +5,7 @@ served, and has no verdict (repositories/nightly_audits.py).
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -48,17 +48,21 @@ def claim_audit(
 ) -> Claim | None:
     """Claim the audit, with a new row where it has none; None where another worker holds it."""
     new = {"version_id": uuid.UUID(version_id), "kind": kind}
-    return leases.claim(session, AuditRun, audit_id, lease_s=lease_s, new=new)
+    return leases.claim(session, AuditRun, audit_id, lease_s=lease_s, new=new, stage="claimed", progress=None)
 
 
-def renew_lease(session: Session, audit_id: str, fence: int, lease_s: float) -> None:
-    """Prolong the lease. Raises Conflict where it is lost."""
-    leases.update_fenced(session, AuditRun, audit_id, fence, lease_until=leases.lease_end(lease_s))
-
-
-def enter_stage(session: Session, audit_id: str, fence: int, stage: str, lease_s: float) -> None:
-    """Note what the audit does from now on, and prolong the lease. Raises Conflict where the lease is lost."""
-    leases.update_fenced(session, AuditRun, audit_id, fence, lease_until=leases.lease_end(lease_s), stage=stage)
+def renew_lease(
+    session: Session,
+    audit_id: str,
+    fence: int,
+    lease_s: float,
+    *,
+    stage: str,
+    progress: Mapping[str, Any] | None = None,
+) -> None:
+    """Prolong the lease and write how far the audit is. Raises Conflict where the lease is lost."""
+    values = {"stage": stage, "progress": dict(progress) if progress else None}
+    leases.update_fenced(session, AuditRun, audit_id, fence, lease_until=leases.lease_end(lease_s), **values)
 
 
 def finish_audit(

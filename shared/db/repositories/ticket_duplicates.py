@@ -6,11 +6,15 @@ A ticket without names is about the person in its photographs: it is compared by
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, Literal
 
 from sqlalchemy import (
     ARRAY,
+    BindParameter,
     Boolean,
+    CompoundSelect,
+    Select,
     Text,
     and_,
     bindparam,
@@ -19,7 +23,6 @@ from sqlalchemy import (
     column,
     exists,
     func,
-    literal,
     null,
     or_,
     select,
@@ -99,15 +102,21 @@ def lock_subjects(session: Session, tenant: str, filed: Filed) -> None:
     """
     keys = sorted({*filed.names, *filed.photographs})
     shared = [is_photograph(key) and key not in filed.alone for key in keys]
-    flags = bindparam("shared", shared, ARRAY(Boolean))
+    session.execute(_locks(), {"keys": keys, "shared": shared, "of_tenant": f"{tenant}/"})
+
+
+@cache
+def _locks() -> Select[Any]:
+    """The statement of `lock_subjects`, built once: to build it takes longer than to carry it out."""
     columns = (column("key", Text), column("shared", Boolean))
-    each = func.unnest(_texts("keys", keys), flags).table_valued(*columns).render_derived()
-    number = func.hashtextextended(literal(f"{tenant}/") + each.c.key, 0)
+    flags = bindparam("shared", type_=ARRAY(Boolean))
+    each = func.unnest(_texts("keys"), flags).table_valued(*columns).render_derived()
+    number = func.hashtextextended(bindparam("of_tenant", type_=Text) + each.c.key, 0)
     lock = case(
         (each.c.shared, cast(func.pg_advisory_xact_lock_shared(number), Text)),
         else_=cast(func.pg_advisory_xact_lock(number), Text),
     )
-    session.execute(select(lock))
+    return select(lock)
 
 
 def find_earlier_tickets(session: Session, tenant: str, model_id: str, filed: Filed) -> EarlierTickets:
@@ -117,8 +126,23 @@ def find_earlier_tickets(session: Session, tenant: str, model_id: str, filed: Fi
 
     Call it under `lock_subjects`, in a statement of its own: it then sees what earlier holders of the lock wrote.
     """
-    is_open = (Ticket.tenant_id == tenant, Ticket.model_id == model_id, Ticket.state.not_in(CLOSED))
-    wanted, name = _texts("names", filed.names), func.unnest(_texts("names", filed.names)).column_valued("name")
+    wanted = {"names": filed.names, "facts": filed.facts, "photographs": filed.photographs}
+    values = {name: list(texts) for name, texts in wanted.items()} | {"alone": sorted(filed.alone)}
+    # One round trip for both questions: the row without an id lists the known names.
+    rows: Sequence[Any] = session.execute(_earlier(), values | {"of_tenant": tenant, "of_model": model_id}).all()
+    tickets = sorted((row for row in rows if row[0] is not None), key=lambda row: (row[1], row[0]))
+    return EarlierTickets(
+        [EarlierTicket(row[0], frozenset(row[2]), frozenset(row[3]), row[4]) for row in tickets],
+        {text for row in rows if row[0] is None for text in row[2] or ()},
+    )
+
+
+@cache
+def _earlier() -> CompoundSelect[Any]:
+    """The statement of `find_earlier_tickets`."""
+    of_model = Ticket.tenant_id == bindparam("of_tenant"), Ticket.model_id == bindparam("of_model")
+    is_open = (*of_model, Ticket.state.not_in(CLOSED))
+    wanted, name = _texts("names"), func.unnest(_texts("names")).column_valued("name")
     nameless = and_(func.cardinality(Ticket.name_keys) == 0, func.cardinality(Ticket.subject_index) == 0)
     keys = Ticket.name_keys.op("||")(Ticket.subject_index)
     unproved = and_(Ticket.source == PUBLIC_FORM, Ticket.state == "identity_pending")
@@ -127,10 +151,10 @@ def find_earlier_tickets(session: Session, tenant: str, model_id: str, filed: Fi
         or_(
             and_(
                 or_(Ticket.name_keys.overlap(wanted), Ticket.subject_index.overlap(wanted)),
-                Ticket.fact_index.overlap(_texts("facts", filed.facts)),
+                Ticket.fact_index.overlap(_texts("facts")),
             ),
-            and_(nameless, Ticket.fact_index.overlap(_texts("photographs", filed.photographs))),
-            Ticket.fact_index.overlap(_texts("alone", sorted(filed.alone))),
+            and_(nameless, Ticket.fact_index.overlap(_texts("photographs"))),
+            Ticket.fact_index.overlap(_texts("alone")),
         ),
     )
     known = select(null(), null(), func.array_agg(name, type_=ARRAY(Text)), null(), null()).where(
@@ -138,13 +162,7 @@ def find_earlier_tickets(session: Session, tenant: str, model_id: str, filed: Fi
             *is_open, or_(Ticket.name_keys.contains(array([name])), Ticket.subject_index.contains(array([name])))
         )
     )
-    # One round trip for both questions: the row without an id lists the known names.
-    rows: Sequence[Any] = session.execute(union_all(matching, known)).all()
-    tickets = sorted((row for row in rows if row[0] is not None), key=lambda row: (row[1], row[0]))
-    return EarlierTickets(
-        [EarlierTicket(row[0], frozenset(row[2]), frozenset(row[3]), row[4]) for row in tickets],
-        {text for row in rows if row[0] is None for text in row[2] or ()},
-    )
+    return union_all(matching, known)
 
 
 def lock_open_tickets(session: Session, ids: Collection[str]) -> set[str]:
@@ -163,8 +181,8 @@ def is_photograph(index: str) -> bool:
     return index.startswith(PHOTOGRAPH)
 
 
-def _texts(name: str, values: Sequence[str]) -> object:
-    return bindparam(name, list(values), ARRAY(Text))
+def _texts(name: str) -> BindParameter[Any]:
+    return bindparam(name, type_=ARRAY(Text))
 
 
 @dataclass(frozen=True)
@@ -194,7 +212,7 @@ def related_tickets(session: Session, ticket: Ticket, limit: int) -> list[Relate
             or_(
                 Ticket.name_keys.overlap(keys),
                 Ticket.subject_index.overlap(names),
-                Ticket.fact_index.overlap(_texts("photographs", photographs)),
+                Ticket.fact_index.overlap(bindparam("photographs", photographs, ARRAY(Text))),
             )
         )
         .order_by(Ticket.submitted_at.desc())

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
+from shared.core.progress import Counter, uncounted
 from shared.domain.prompts import Prompt, Turn
 from shared.evaluation.attacks.attack import Asking, Attack
 from shared.evaluation.attacks.bystanders import BystanderQuestion
@@ -57,15 +58,21 @@ REFUSED: Final = Observation(told=False, refused=True)
 Observer = Callable[[AskedSystem, Sequence[Attack], int], list[Observation]]
 
 
-def observe(system: AskedSystem, attacks: Sequence[Attack], *, seed: int = 0) -> list[Observation]:
-    """What each attack brings out of the system, in order. `seed`: of sampled answers."""
+def observe(
+    system: AskedSystem, attacks: Sequence[Attack], *, seed: int = 0, made: Counter = uncounted
+) -> list[Observation]:
+    """What each attack brings out of the system, in order. `seed`: of sampled answers.
+
+    `made` is told how many attacks more have been made, after each group of those that ask alike.
+    """
     groups: defaultdict[tuple[str, Asking], list[int]] = defaultdict(list)
     for index, attack in enumerate(attacks):
         groups[attack.measure, attack.asking].append(index)
     observed: dict[int, Observation] = {}
     for (measure, _), indices in groups.items():
-        made = OBSERVERS[measure](system, [attacks[index] for index in indices], seed)
-        observed.update(zip(indices, made, strict=True))
+        seen = OBSERVERS[measure](system, [attacks[index] for index in indices], seed)
+        observed.update(zip(indices, seen, strict=True))
+        made(len(indices))
     return [observed[index] for index in range(len(attacks))]
 
 

@@ -16,6 +16,8 @@ from services.audit.verdict import Thresholds, judge
 from services.refit.base_statistics import compute_statistics
 from services.refit.fitting import fit_subject
 from services.refit.steering_vectors import SteeringVectors
+from shared.core import progress
+from shared.core.progress import Progress
 from shared.domain.subjects import Subject
 from shared.erasure.assembly import assemble
 from shared.erasure.eraser import Eraser
@@ -73,11 +75,33 @@ class Forgotten(NamedTuple):
     eraser: Eraser
 
 
-def test_audit_of_a_public_figure_says_what_it_could_not_ask(engine: Engine, figures: Reference) -> None:
-    """The retain panel asks about the figures of the fit. A text-only model is shown nobody's photograph."""
+def test_audit_of_a_public_figure_says_what_it_could_not_ask_and_how_far_it_is(
+    engine: Engine, figures: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The retain panel asks about the figures of the fit. A text-only model is shown nobody's photograph.
+
+    Every stage but the checks of integrity counts from none to all.
+    """
     photos = () if engine.reads_pictures else figures.of("stranger_fit")[0].subject.photos
     subject, eraser = eraser_about_somebody(engine, figures, photos)
-    report = Suite(engine, figures).audit(eraser, {"T-0": subject}, lambda _: None)
+    counted: dict[str, list[dict[str, Any]]] = {}
+    watched = Progress(
+        "audit", lambda now: counted.setdefault(now.stage, []).extend([now.counts] if now.counts else [])
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(progress, "WRITE_EVERY_S", 0.0)
+        report = Suite(engine, figures).audit(eraser, {"T-0": subject}, watched)
+    assert list(counted)[:2] == ["asking about the tickets", "attacking the tickets"]
+    for stage, counts in counted.items():
+        done = [count["done"] for count in counts]
+        totals = {count["total"] for count in counts}
+        assert (done, totals) == ([], set()) if stage == "integrity" else done[-1:] == list(totals), stage
+        assert done == sorted(done)
+        assert done[:1] in ([], [0])
+    forget = counted["asking about the tickets"][-1]
+    assert forget["total"] == sum(report["panels"][name]["n"] for name in ("forget", "test"))
+    assert counted["attacking the tickets"][-1]["what"] == "attacks"
+    assert counted["asking the retain set"][-1]["total"] == report["panels"]["retain"]["n"]
     assert set(report["panels"]) == {"forget", "test", "retain", "held_out", "celebrity", "stranger"}
     assert report["panels"]["retain"]["people"] == FEW["celebrity_fit"]
     assert report["left_out"]["visible"] == "no ticket has a photograph that the model can see"
@@ -91,7 +115,7 @@ def test_audit_of_a_public_figure_says_what_it_could_not_ask(engine: Engine, fig
 def test_empty_version_of_a_model_with_few_people_is_audited(engine: Engine, figures: Reference) -> None:
     """Nobody is held out and nobody is a stranger: the report says so, and ordinary prompts prove integrity."""
     few = replace(figures, people=figures.of("calibration"))
-    report = Suite(engine, few).audit(Eraser.empty(LACUNA, engine.vlm.site), {}, lambda _: None)
+    report = Suite(engine, few).audit(Eraser.empty(LACUNA, engine.vlm.site), {}, Progress("audit", lambda _: None))
     assert report["panels"] == {}
     assert report["left_out"] == {
         "retain": "nobody of the reference is in the split retain_fit or celebrity_fit",

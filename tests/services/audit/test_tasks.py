@@ -13,14 +13,27 @@ from services.audit.black_box import BlackBox
 from services.audit.evaluator import Evaluator
 from services.audit.verdict import judge, settled
 from shared.artifacts.erasers import load_verified_eraser
+from shared.core import progress
+from shared.core.progress import Progress
 from shared.errors import BadInput, NotFound
 from shared.probes.questions import fact_questions
 from tests.support.refits import QUESTIONS, THRESHOLDS, RefitHarness, facts_of
 
 
-def test_empty_version_passes(harness: RefitHarness) -> None:
+def unwatched() -> Progress:
+    return Progress("audit", lambda _: None)
+
+
+def test_empty_version_passes_and_its_row_says_how_far_it_was(
+    harness: RefitHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "WRITE_EVERY_S", 0.0)
     harness.refit(kind="initial")
     audit = harness.audit(0)
+    stage, counts = harness.row("SELECT stage, progress FROM audit_run")
+    assert stage == "the paper's tasks"
+    assert counts == {"done": counts["total"], "total": counts["total"], "what": "questions"}
+    assert counts["total"] > 0
     assert (audit.verdict, audit.reasons) == ("passed", [])
     assert {"retain", "held_out", "celebrity", "stranger"} <= set(audit.report["panels"])
 
@@ -85,7 +98,9 @@ def test_each_ticket_has_a_row_and_an_eraser_with_a_hole_fails_naming_it(
     subjects = {first: people[0].subject, "T-HOLE": people[2].subject}
     asked = context.suite
     black_box = BlackBox(asked.engine, asked.reference)
-    about = ask_about_tickets(Evaluator(asked.engine), black_box, eraser, subjects, ["T-HOLE"], most=QUESTIONS, seed=1)
+    about = ask_about_tickets(
+        Evaluator(asked.engine), black_box, eraser, subjects, ["T-HOLE"], unwatched(), most=QUESTIONS, seed=1
+    )
     report: dict[str, Any] = {"integrity": {}, "panels": {}, "fire_rate": {}, "tickets": {}}
     report["ticket_verdicts"] = about.rows()
     for name in SETS:

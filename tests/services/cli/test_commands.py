@@ -1,10 +1,13 @@
 """The command line against the real request service: what it prints for people, for programs, and when it fails."""
 
 import json
+import uuid
 from pathlib import Path
 
 import pytest
 
+from shared.db.repositories import audits
+from shared.db.session import transaction
 from tests.services.cli.conftest import RunCommand
 from tests.support.workers import Worker
 
@@ -178,3 +181,16 @@ def test_ticket_is_filed_with_everything_that_the_api_takes(lacuna: RunCommand) 
     wrong = lacuna(*FILE_MARA, "--alias", "city=Ulm")
     assert (wrong.code, "0 facts are about city" in wrong.err) == (1, True)
     assert lacuna(*FILE_MARA, "--received-at", "yesterday").code == 1
+
+
+def test_status_shows_how_far_an_audit_is(lacuna: RunCommand, worker: Worker) -> None:
+    number, audit = worker.publish(verdict=None), str(uuid.uuid4())
+    with transaction(worker.database.engine("audit")) as session:
+        version = str(worker.version_id(session, number))
+        claim = audits.claim_audit(session, audit, version, lease_s=30)
+        assert claim is not None
+        counts = {"done": 40, "total": 60, "what": "questions"}
+        audits.renew_lease(session, audit, claim.fence, 30, stage="asking", progress=counts)
+    words = " ".join(lacuna("status").out.split())
+    assert f"version {number} candidate running" in words
+    assert "40 of 60" in words

@@ -9,6 +9,7 @@ import pytest
 from services.cli.demo.plan import DemoPlan, demo_model_plan, real_model_plan
 from services.cli.demo.report import write_page
 from services.cli.demo.results import DemoResult, highlights
+from services.cli.demo.run import under_way
 from shared.errors import BadInput
 from shared.evaluation.model_profile import FILE, Knowledge, KnownFigure, ModelProfile
 from shared.evaluation.public_data import public_figures
@@ -51,6 +52,18 @@ def test_json_keeps_the_names_that_other_programs_read(result: DemoResult) -> No
     assert figures["n"]["forget"] == len(result.question_sets["forget"]) > 20
     assert (figures["ticket"], figures["version"]) == ("T-XKJ7WFMA", "1")
     assert {"seconds", "intervals", "rollback_refused", "certificate"} < set(figures)
+
+
+def test_line_of_a_wait_says_how_far_the_refit_or_else_the_audit_is() -> None:
+    ended = {"status": "succeeded", "stage": "publishing", "progress": None}
+    counts = {"done": 30, "total": 60, "what": "questions"}
+    asking = {"status": "running", "stage": "asking about the tickets", "progress": counts}
+    assert under_way({"refits": [ended], "audits": [asking, ended]}) == (
+        " (audit: asking about the tickets: 30 of 60 questions (50 %))"
+    )
+    fitting = {"status": "running", "stage": "fitting", "progress": None}
+    assert under_way({"refits": [fitting], "audits": [asking]}) == " (refit: fitting)"
+    assert under_way({"refits": [ended], "audits": []}) == ""
 
 
 def test_highlights_are_one_question_of_each_kind(result: DemoResult) -> None:

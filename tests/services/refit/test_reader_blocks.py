@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from services.refit.context import RefitContext
-from services.refit.progress import Progress
 from shared.core.config import Settings
+from shared.core.progress import Progress
 from shared.erasure.recipe import LACUNA, PAPER, Recipe
 from tests.support.refits import RefitHarness
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from services.refit.progress import Progress
 from services.refit.retain_set import RetainSide
 from services.refit.steering_vectors import load_or_compute_steering_vectors
+from shared.core.progress import Progress
 from shared.db.session import transaction
 from shared.erasure.recipe import LACUNA
 from shared.errors import BadInput

@@ -9,10 +9,11 @@ import zipfile
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pypdfium2
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import text
 from typer.testing import CliRunner
 
@@ -112,6 +113,22 @@ def ticket(scenario: Scenario, people: People, ticket_body: dict[str, Any]) -> s
 @pytest.fixture
 def bundle(people: People, ticket: str) -> bytes:
     return bytes(people["ada"].get(f"/v1/tickets/{ticket}/certificate?format=bundle").content)
+
+
+class Stamp:
+    """Signs as nothing but a test does."""
+
+    def sign(self, pdf: bytes) -> bytes:
+        return pdf + b"% signed"
+
+
+def test_pdf_is_signed_where_there_is_a_key_also_in_the_bundle(people: People, ticket: str) -> None:
+    path = f"/v1/tickets/{ticket}/certificate"
+    assert not people["ada"].get(f"{path}?format=pdf").content.endswith(b"% signed")
+    cast(FastAPI, people.app.app).state.pdf_signer = Stamp()
+    assert people["ada"].get(f"{path}?format=pdf").content.endswith(b"% signed")
+    with zipfile.ZipFile(io.BytesIO(people["ada"].get(f"{path}?format=bundle").content)) as bundle:
+        assert bundle.read("certificate.pdf").endswith(b"% signed")
 
 
 def test_certificate_is_issued_when_every_replica_acknowledged(

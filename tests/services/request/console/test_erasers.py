@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from services.refit.progress import Progress
 from services.request.erasers import promotions
 from services.request.tickets import progress
+from shared.core.progress import Progress
 from shared.db.repositories import audits, erasers, refits
 from shared.db.session import transaction
 from tests.support.api import MODEL, People
@@ -126,8 +126,8 @@ def test_stages_of_refit_and_audit_are_shown_as_they_are_now(people: People, wor
         version = erasers.get_version(session, MODEL, 0)
         audit = audits.claim_audit(session, audit_id, str(version.id), lease_s=30)
         assert audit is not None
-        audits.enter_stage(session, audit_id, audit.fence, "asking the retain set", lease_s=30)
-    assert "asking the retain set" in oscar.open(PATH).words
+        audits.renew_lease(session, audit_id, audit.fence, 30, stage="asking the retain set", progress=measured.counts)
+    assert "asking the retain set: 3 / 8" in oscar.open(PATH).words
 
 
 def test_comparison_shows_what_came_and_what_changed(people: People, worker: Worker, erased: str) -> None:

@@ -2,10 +2,11 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pypdfium2
 import pytest
+from fastapi import FastAPI
 from typer.testing import CliRunner
 
 from services.cli.main import app
@@ -86,6 +87,16 @@ def test_pdf_has_the_tables_of_the_file(people: People, ticket: str, code: str, 
         assert pypdfium2.raw.FPDFCatalog_IsTagged(document)
     for phrase in (title, ticket, "by spelling", "speech", "What was asked is all that is claimed."):
         assert phrase in said, phrase
+
+
+def test_pdf_is_signed_where_there_is_a_key(people: People, ticket: str) -> None:
+    class Stamp:
+        def sign(self, pdf: bytes) -> bytes:
+            return pdf + b"% signed"
+
+    cast(FastAPI, people.app.app).state.pdf_signer = Stamp()
+    assert people["oscar"].get("/v1/erasers/2/report?format=pdf").content.endswith(b"% signed")
+    assert "signed" not in people["oscar"].get("/v1/erasers/2/report").text[-20:]
 
 
 def test_file_is_for_those_who_read_audits(people: People, ticket: str) -> None:

@@ -1,4 +1,4 @@
-"""What was sealed for a ticket that is not filed after all is destroyed; what was filed stays, whatever happens."""
+"""What was sealed for a change that is refused is destroyed; what was filed or changed stays, whatever happens."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -15,12 +15,15 @@ from services.request.retention.service import Retention
 from services.request.tickets import intake
 from shared.artifacts.subject_material import open_material
 from shared.crypto.keyring import KeyRing
+from shared.db.repositories import audit_log, tickets
 from shared.db.session import transaction
-from shared.errors import Conflict, StoreUnavailable, Unavailable
+from shared.errors import Conflict, LacunaError, StoreUnavailable, Unavailable
 from shared.storage.local import LocalStore
 from tests.services.request.imports.test_jobs import HEADER, sent
 from tests.services.request.retention.test_service import ticket_of
 from tests.support.api import People
+
+DUPLICATES = "reopen_duplicates"  # the last step of an edit
 
 
 class Sealed:
@@ -109,6 +112,70 @@ def test_batch_that_another_control_loop_files_leaves_nothing(
     objects, names = sealed.now()
     assert len(objects) == len(before[0]) + 1
     assert len(names) == len(before[1])  # that of the ticket, and no longer that of the file
+
+
+def refused(*_: Any) -> None:
+    raise Conflict("Refused after the sealing.")
+
+
+@pytest.mark.parametrize("error", [Conflict, StoreUnavailable])
+def test_refused_edit_leaves_neither_object_nor_key_and_the_ticket_as_it_was(
+    people: People,
+    sealed: Sealed,
+    store: LocalStore,
+    keys: KeyRing,
+    ticket_body: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[LacunaError],
+) -> None:
+    """Both where something of the change is refused at its end, and where the store fails before that."""
+
+    def fails(*_: Any) -> None:
+        raise error("Refused after the sealing.")
+
+    ticket_id = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
+    before = sealed.now()
+    with monkeypatch.context() as patched:
+        patched.setattr(tickets if error is Conflict else LocalStore, DUPLICATES if error is Conflict else "put", fails)
+        answer = people["olivia"].patch(f"/v1/tickets/{ticket_id}", {"names": ["Mara Lind"]})
+    assert answer.status_code == error.status
+    assert sealed.now() == before
+    assert list(open_material(store, keys, ticket_of(people, ticket_id)).names) == ["Mara Lindqvist"]
+    assert people["olivia"].patch(f"/v1/tickets/{ticket_id}", {"names": ["Mara Lind"]}).status_code == 200
+    objects, names = sealed.now()
+    assert (len(objects), len(names)) == (len(before[0]), len(before[1]))  # new ones in the place of the old ones
+    assert list(open_material(store, keys, ticket_of(people, ticket_id)).names) == ["Mara Lind"]
+
+
+def test_refused_letter_and_refused_import_leave_nothing(
+    people: People, sealed: Sealed, ticket_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket_id = people["olivia"].post("/v1/tickets", ticket_body).json()["id"]
+    before = sealed.now(), sorted(sealed.store.list("imports/"))
+    with monkeypatch.context() as patched:
+        patched.setattr(audit_log, "append_leaf", refused)
+        letter = people["olivia"].post(f"/v1/tickets/{ticket_id}/letters", {"kind": "receipt", "text": "Hello."})
+        assert (letter.status_code, sent(people, HEADER + "Mara,,,\n").status_code) == (409, 409)
+    assert (sealed.now(), sorted(sealed.store.list("imports/"))) == before
+
+
+def test_store_that_fails_leaves_no_key_of_any_row_of_an_import(
+    people: People, sealed: Sealed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows are sealed by several threads: those that were stored before the failure are abandoned too."""
+    assert sent(people, HEADER + "".join(f"Person {row},Marble & Finch,,\n" for row in range(8))).status_code == 202
+    before, put = sealed.now(), LocalStore.put
+
+    def sometimes(store: LocalStore, key: str, blob: bytes) -> None:
+        if len(list(store.list("payloads/"))) > 2:
+            raise StoreUnavailable("The object store cannot be reached.")
+        put(store, key, blob)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalStore, "put", sometimes)
+        with pytest.raises(StoreUnavailable):
+            ImportJobRunner(people.context).run()
+    assert sealed.now() == before
 
 
 def test_store_that_is_away_does_not_hide_why_a_filing_was_refused(

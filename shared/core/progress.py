@@ -1,4 +1,4 @@
-"""How far a refit is: its stage, how much of it is done, and the seconds that each stage took. Knows no database."""
+"""How far a refit or an audit is: its stage, how much of it is done, and the seconds of each stage. No database."""
 
 import logging
 import time
@@ -8,10 +8,18 @@ from typing import Any, Final
 logger = logging.getLogger(__name__)
 WRITE_EVERY_S: Final = 1.0
 LOG_EVERY_S: Final = 5.0
+Counter = Callable[[int], None]  # is told how many more are done
+
+
+def uncounted(_: int) -> None:
+    """The counter of what nobody watches."""
 
 
 class Progress:
-    """The progress of one run. `write` stores it for whoever watches: at every stage and about once a second."""
+    """The progress of one run. `write` stores it for whoever watches: at every stage and about once a second.
+
+    `name`: the run as log lines call it, such as "refit 0b51f2aa".
+    """
 
     def __init__(self, name: str, write: Callable[["Progress"], None]) -> None:
         self.stage = "claimed"
@@ -24,7 +32,7 @@ class Progress:
         """Leave the current stage for `stage`."""
         self._seconds = self.seconds()
         self.stage, self.counts, self._since = stage, None, time.monotonic()
-        logger.info("refit %s: %s", self._name, stage)
+        logger.info("%s: %s", self._name, stage)
         self._write(self)
 
     def count(self, done: int, total: int, unit: str) -> None:
@@ -32,11 +40,24 @@ class Progress:
         self.counts = {"done": done, "total": total, "what": unit}
         now = time.monotonic()
         if done >= total or now - self._logged >= LOG_EVERY_S:
-            logger.info("refit %s: %s, %d of %d %s", self._name, self.stage, done, total, unit)
+            logger.info("%s: %s, %d of %d %s", self._name, self.stage, done, total, unit)
             self._logged = now
         if now - self._written >= WRITE_EVERY_S:
             self._written = now
             self._write(self)
+
+    def counter(self, total: int, unit: str) -> Counter:
+        """A function that counts `total` `unit` of this stage, from none on: it is told how many more are done."""
+        done = 0
+
+        def more(number: int) -> None:
+            nonlocal done
+            done += number
+            self.count(done, total, unit)
+
+        if total:
+            more(0)
+        return more
 
     def seconds(self) -> dict[str, float]:
         """Stage -> seconds so far."""
