@@ -56,7 +56,7 @@ def _words(text: str, read: Callable[[str], str]) -> list[Word]:
     opens = True
     for start, end in _spans(text):
         written = text[start:end]
-        spelling = "".join(map(read, written))
+        spelling = written.lower() if written.isascii() and written.isalnum() else "".join(map(read, written))
         if spelling.endswith("s") and len(written) > 2 and written[-2] in APOSTROPHES:  # Mara's
             spelling = spelling[:-1]
         if spelling:

@@ -23,6 +23,7 @@ MOST_LAYERS: Final = 3  # base64 of base64 of base64
 READABLE: Final = 0.7  # of the characters of a decoded piece are letters or blanks
 FEWEST_LINES: Final = 4  # of an acrostic
 AROUND: Final = 80  # characters on both sides of a joined word that are read with it
+AROUND_DECODED: Final = 400  # and of a decoded piece
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,9 @@ class _Piece:
 
 
 def decoded(text: str) -> list[Decoded]:
-    """The text without its encodings; nothing where it has none."""
+    """What stands around its encodings, with what these say; as one text where they are near each other."""
     found = _undone(text[:LONGEST])
-    return [] if found is None else [found]
+    return [] if found is None else list(_near_pieces(found))
 
 
 def joined(text: str) -> list[Decoded]:
@@ -78,6 +79,30 @@ def joined(text: str) -> list[Decoded]:
         pieces = [_Piece(*match.span(), stands_for(match)) for match in pattern.finditer(read)]
         found += _surroundings(read, pieces)
     return found
+
+
+def _near_pieces(whole: Decoded) -> Iterator[Decoded]:
+    """The parts of a decoded text that hold a piece, each with what stands around it: the rest was read before."""
+    ends = [begins for begins, *_ in whole.parts[1:]] + [len(whole.text)]
+    stretches: list[tuple[int, int]] = []
+    for (begins, _, _, literal), stops in zip(whole.parts, ends, strict=True):
+        if literal:
+            continue
+        start = max(0, begins - AROUND_DECODED)
+        start = whole.text.rfind(" ", max(0, start - AROUND), start) + 1 or start
+        stop = min(len(whole.text), stops + AROUND_DECODED)
+        blank = whole.text.find(" ", stop, stop + AROUND)
+        stop = stop if blank < 0 else blank
+        if stretches and start <= stretches[-1][1]:
+            stretches[-1] = stretches[-1][0], stop
+        else:
+            stretches.append((start, stop))
+    for start, stop in stretches:
+        parts = [
+            (max(begins, start) - start, first + max(0, start - begins) if literal else first, last, literal)
+            for begins, _, first, last, literal in whole.parts_from(start, stop)
+        ]
+        yield Decoded(whole.text[start:stop], tuple(parts))
 
 
 def _undone(text: str) -> Decoded | None:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Final
 
 from shared.text import formats
-from shared.text.canonical import renderings
+from shared.text.canonical import Word, renderings
 
 MOST_WORDS: Final = 8  # of a value that is compared by its words
 MOST_LETTERS: Final = 64
@@ -79,8 +79,11 @@ def _is_placeholder(digits: Sequence[int]) -> bool:
     return len(steps) == 1 and steps <= {0, 1, 9}
 
 
-def text_keys(text: str, most_words: int = MOST_WORDS) -> set[str]:
-    """The keys of everything that a text says; `most_words` are the words of the longest value that is looked for."""
+def text_keys(text: str, most_words: int = MOST_WORDS, readings: Sequence[Sequence[Word]] | None = None) -> set[str]:
+    """The keys of everything that a text says; `most_words` are the words of the longest value that is looked for.
+
+    `readings`: what `renderings` says of the text, where that is known already.
+    """
     folded = _folded(text)
     keys = set(_mails(folded)) if "@" in folded or re.search(_AT, folded) else set()
     for day in formats.days(folded) | formats.months(folded) | formats.day_and_month(folded):
@@ -95,11 +98,10 @@ def text_keys(text: str, most_words: int = MOST_WORDS) -> set[str]:
         keys.add(amount)
         keys.update(f"{amount} {word}" for word in around)
         keys.update(f"{amount} {a}+{b}" for place, a in enumerate(around) for b in around[place + 1 :])
-    for words in formats.both_spellings(text):
+    rendered = renderings(text) if readings is None else readings
+    spelled = (*formats.both_spellings(text), *(tuple(word.text for word in words) for words in rendered))
+    for words in dict.fromkeys(spelled):
         keys.update(f"w {compact}" for _, _, compact in runs(words, most_words))
-    for rendering in renderings(text):
-        spelled = [word.text for word in rendering]
-        keys.update(f"w {compact}" for _, _, compact in runs(spelled, most_words))
     return keys
 
 

@@ -259,10 +259,11 @@ class TextGate:
     def _read_as_written(self, text: str) -> dict[int, TextEvidence]:
         evidence: dict[int, TextEvidence] = {}
         readings = renderings(text)
+        keys = text_keys(text, readings=readings)
         for key, table in self.tables.items():
             for words in readings:
                 self._read_names(key, table, words, text, evidence)
-            for found in text_keys(text):
+            for found in keys:
                 for ticket, entry in table.get(fingerprint(f"v {found}", key), ()):
                     seen = evidence.setdefault(ticket, TextEvidence())
                     seen.facts.add(entry.group)
@@ -295,15 +296,21 @@ class TextGate:
         text: str,
         evidence: dict[int, TextEvidence],
     ) -> None:
-        hits: dict[int, dict[int, list[Hit]]] = {}  # by ticket and name
+        places: dict[str, list[int]] = {}
         for place, word in enumerate(words):
-            for ticket, entry in table.get(fingerprint(f"p {word.text}", key), ()):
-                hits.setdefault(ticket, {}).setdefault(entry.group, []).append(Hit(place, entry.part, exact=True))
-            for slip in _slips(word.text):
-                for ticket, entry in table.get(fingerprint(f"s {slip}", key), ()):
-                    hits.setdefault(ticket, {}).setdefault(entry.group, []).append(Hit(place, entry.part, exact=False))
+            places.setdefault(word.text, []).append(place)
+        hits: dict[int, dict[int, list[Hit]]] = {}  # by ticket and name
+        known: list[set[_Part]] = [set() for _ in words]
+        for written, own in places.items():  # each word once
+            alike = [(f"p {written}", True), *((f"s {slip}", False) for slip in _slips(written))]
+            for like, exact in alike:
+                for ticket, entry in table.get(fingerprint(like, key), ()):
+                    found = hits.setdefault(ticket, {}).setdefault(entry.group, [])
+                    found += [Hit(place, entry.part, exact) for place in own]
+            for part in _declined(table, key, written):
+                for place in own:
+                    known[place].add(part)
         self._read_runs(key, table, words, text, evidence)
-        known: list[set[_Part]] = [_declined(table, key, word.text) for word in words]
         for ticket, names in hits.items():
             for group, found in names.items():
                 for hit in found:
@@ -326,13 +333,11 @@ class TextGate:
         """Whole names that are written as one word or in pieces, and what is like them."""
         for start, end, compact in runs([word.text for word in words], GAP):
             for ticket, entry in table.get(fingerprint(f"c {compact}", key), ()):
-                seen = evidence.setdefault(ticket, TextEvidence())
                 span = (words[start].start, words[end - 1].end)
                 if entry.kind is Kind.WHOLE and _is_whole(words, text, start, end):
-                    seen.named.append(span)
-                else:
-                    seen.hinted.append(span)
-                    seen.weakly = True
+                    evidence.setdefault(ticket, TextEvidence()).named.append(span)
+                elif entry.kind is Kind.WHOLE or end == start + 1 or min(len(w.text) for w in words[start:end]) == 1:
+                    _mean(evidence, ticket, span)  # "to the" is not T. Othe
             alike = [f"c {part}" for part in inside(compact)] if end == start + 1 else []
             if (bare := squeezed(compact)) is not None:
                 alike.append(f"q {bare}")
@@ -411,13 +416,9 @@ def _declined(table: Mapping[int, Sequence[tuple[int, Entry]]], key: bytes, word
     }
 
 
+@lru_cache(maxsize=1 << 17)
 def fingerprint(text: str, key: bytes) -> int:
     """64 bits of a keyed BLAKE2b hash, as a signed integer."""
-    return _fingerprint(text, key)
-
-
-@lru_cache(maxsize=1 << 17)
-def _fingerprint(text: str, key: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, key=key).digest(), "little", signed=True)
 
 

@@ -145,6 +145,13 @@ def test_what_is_less_alike_is_not_near(gate: TextGate, text: str) -> None:
     assert not said(gate, text).is_near
 
 
+def test_initial_with_a_surname_is_not_made_of_two_ordinary_words() -> None:
+    gate = TextGate((fit_text(["Edda Toth"], [], KEY),))
+    assert not said(gate, "We went to the sea.").is_near
+    assert said(gate, "Where does E. Toth live?").is_near
+    assert said(gate, "Ask etoth@work.example.").is_near
+
+
 def test_words_beside_a_number_identify_nobody_unless_they_are_an_address() -> None:
     facts = [("Schalke 04",), ("12 Hill Road",)]
     gate = TextGate((fit_text(["Mara Lindqvist"], facts, KEY, no_addresses={0}),))
