@@ -325,10 +325,6 @@ _ENCODINGS: Final[tuple[tuple[re.Pattern[str], Callable[[str], str | None]], ...
 # Words that are taken apart
 
 
-def _apart_from_digits(match: re.Match[str]) -> str:
-    return f" {match.group()} "
-
-
 def _with_letters_for_digits(letter_for_one: str) -> Callable[[re.Match[str]], str]:
     table = str.maketrans("43150@$!7890", f"ae{letter_for_one}so" + "asitbgo")
 
@@ -338,7 +334,11 @@ def _with_letters_for_digits(letter_for_one: str) -> Callable[[re.Match[str]], s
     return letters
 
 
-_L: Final = r"[^\W\d_]"
+_NOTES: Final = (
+    r"\u00b2\u00b3\u00b9\u2070\u2074-\u2079\u2080-\u2089\u2460-\u249b\u24ea-\u24ff\u2776-\u2793"  # of footnotes
+)
+_L: Final = rf"[^\W\d_{_NOTES}]"
+_D: Final = rf"[\d{_NOTES}]"
 _MIXED: Final = re.compile(
     rf"(?<![\w@$!])(?:[\d@$!]{{0,12}}{_L}{{1,24}}[\d@$!]{{1,12}}|[\d@$!]{{1,12}}{_L}{{1,24}})[\w@$]{{0,24}}"
 )
@@ -348,7 +348,7 @@ _JOINTS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...
         re.compile(rf"(?<={_L})(?:[-·‧•*~^|+()\[\]{{}}\\]{{1,2}}|[\"'”’]\s?[+.,&|]{{1,2}}\s?[\"'“‘])(?={_L})"),
         lambda _: "",
     ),
-    (re.compile(rf"(?<={_L})\d{{1,8}}(?!\w)|(?<!\w)\d{{1,8}}(?={_L})"), _apart_from_digits),
+    (re.compile(rf"(?<={_L}){_D}{{1,8}}(?!\w)|(?<!\w){_D}{{1,8}}(?={_L})"), lambda _: " "),
     (_MIXED, _with_letters_for_digits("i")),
     (_MIXED, _with_letters_for_digits("l")),
 )
