@@ -86,11 +86,13 @@ def draws_of_figures(
     ]
 
 
-def draws_of_people(reference: Reference, draws: int, people: int, most: int = BYSTANDERS, seed: int = 0) -> list[Draw]:
-    """Disjoint draws of forgettable people of a reference folder, with portraits."""
+def draws_of_people(
+    reference: Reference, draws: int, people: int, most: int = BYSTANDERS, skip: int = 0, seed: int = 0
+) -> list[Draw]:
+    """Disjoint draws of forgettable people of a reference folder, with portraits, after the first `skip` of them."""
     everybody = list(reference.of("forgettable"))
     random.Random(seed).shuffle(everybody)
-    groups = [everybody[number * people : (number + 1) * people] for number in range(draws)]
+    groups = [everybody[first : first + people] for first in range(skip, skip + draws * people, people)]
     others = _about_other_people(reference, most)
     return [
         Draw(

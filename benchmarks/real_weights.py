@@ -161,7 +161,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--people", type=int, default=10)
-    parser.add_argument("--skip", type=int, default=0, help="figures that are left out: those of an earlier report")
+    parser.add_argument("--skip", type=int, default=0, help="people who are left out: those of an earlier report")
     parser.add_argument("--bystanders", type=int, default=BYSTANDERS, help="questions of each set about others")
     parser.add_argument("--systems", default=",".join(SYSTEMS))
     parser.add_argument(
@@ -202,7 +202,7 @@ def _benchmark(given: argparse.Namespace) -> RealWeightsBenchmark:
     knowledge = profiled.profile.knowledge
     reference = reference_for(people, knowledge, profiled.profile.declining.sentence)
     if own.is_dir():
-        draws = draws_of_people(reference, given.draws, given.people, given.bystanders)
+        draws = draws_of_people(reference, given.draws, given.people, given.bystanders, given.skip)
     else:
         draws = draws_of_figures(reference, knowledge, given.draws, given.people, given.bystanders, given.skip)
     return RealWeightsBenchmark(engine, profiled, reference, draws, given.cache)

@@ -31,7 +31,15 @@ from shared.devstack.supervisor import Supervisor
 from shared.storage.base import ObjectStore
 from shared.storage.local import LocalStore
 from tests.support.api import MODEL, OpenService, People
-from tests.support.databases import TEMPLATE, Databases, folder_in_memory, with_database
+from tests.support.databases import (
+    STARTED_TEMPLATE,
+    TEMPLATE,
+    Databases,
+    copy_database,
+    drop_database,
+    folder_in_memory,
+    with_database,
+)
 from tests.support.openapi import check_answer
 from tests.support.pictures import png
 from tests.support.workers import Worker
@@ -75,20 +83,35 @@ def roles(backends: Backends) -> dict[str, str]:
     return passwords
 
 
+@pytest.fixture(scope="session")
+def first_keys(backends: Backends, roles: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Create the template of a service that has just started; returns the keys of its first accounts."""
+    copy_database(backends.database_url, STARTED_TEMPLATE, TEMPLATE)
+    databases = Databases(with_database(backends.database_url, STARTED_TEMPLATE), roles)
+    file = tmp_path_factory.mktemp("first-keys") / "keys.json"
+    bootstrap(databases.engine("request"), MODEL, "models/demo-vlm", file)
+    databases.dispose()
+    return dict(json.loads(file.read_text()))
+
+
 @pytest.fixture
-def database(backends: Backends, roles: dict[str, str]) -> Iterator[Databases]:
-    """A migrated database that only this test uses; dropped afterwards."""
-    name = f"test_{secrets.token_hex(6)}"
-    with psycopg.connect(backends.database_url, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
-                sql.Identifier(name), sql.Identifier(TEMPLATE)
-            )
-        )
-        databases = Databases(with_database(backends.database_url, name), roles)
-        yield databases
-        databases.dispose()
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+def database(request: pytest.FixtureRequest, backends: Backends, roles: dict[str, str]) -> Iterator[Databases]:
+    """A migrated database that only this test uses; dropped afterwards.
+
+    Where the test opens the request service, its first accounts are in it.
+    """
+    name, template = f"test_{secrets.token_hex(6)}", TEMPLATE
+    if "open_service" in request.fixturenames:
+        request.getfixturevalue("first_keys")
+        template = STARTED_TEMPLATE
+    copy_database(backends.database_url, name, template)
+    databases = Databases(with_database(backends.database_url, name), roles)
+    with psycopg.connect(databases.admin_url) as connection:  # started just now
+        connection.execute("UPDATE model SET created_at = now()")
+        connection.execute("UPDATE refit_run SET started_at = now()")
+    yield databases
+    databases.dispose()
+    drop_database(backends.database_url, name)
 
 
 @pytest.fixture
@@ -124,17 +147,18 @@ def verifier(signer: Signer) -> Verifier:
 
 
 @pytest.fixture
-def open_service(database: Databases, keys: KeyRing, tmp_path: Path) -> Iterator[OpenService]:
+def open_service(
+    database: Databases, first_keys: dict[str, str], keys: KeyRing, tmp_path: Path
+) -> Iterator[OpenService]:
     """A function that opens the request service over a given object store, and under a given key ring."""
     opened: list[TestClient] = []
+    (tmp_path / "keys.json").write_text(json.dumps(first_keys))  # where the command line reads them
 
     def open_over(store: ObjectStore, ring: KeyRing = keys) -> People:
-        engine = database.engine("request")
-        bootstrap(engine, MODEL, "models/demo-vlm", tmp_path / "keys.json")
-        context = AppContext(engine, store, ring, MODEL)
+        context = AppContext(database.engine("request"), store, ring, MODEL)
         opened.append(TestClient(build(context), raise_server_exceptions=False))
         opened[-1].event_hooks = {"response": [check_answer]}
-        return People(opened[-1], json.loads((tmp_path / "keys.json").read_text()), context, database.engine("control"))
+        return People(opened[-1], dict(first_keys), context, database.engine("control"))
 
     yield open_over
     for client in opened:

@@ -38,6 +38,7 @@ PROBES_PER_FACT: Final = 8
 VISIBLE_DRAWS: Final = 4
 PICTURES: Final = 16  # changes of one photograph
 GREY: Final = (128, 128, 128)
+LIVED_AT: Final = ("address", "residence")  # what words beside a number may be an address of
 SIGHTINGS: Final = 24  # copies of one photograph with other kinds of change
 
 
@@ -99,8 +100,10 @@ def text_of_subject(subject: Subject, fingerprint_key: bytes = NO_KEY) -> TextFi
     called = [fact.value for fact in subject.facts if _is_name(fact.attribute)]
     names = tuple(dict.fromkeys((*subject.names, *called)))
     same = {normalised(name) for name in names}
-    facts = [statements.spellings(fact, names) for fact in subject.facts if normalised(fact.value) not in same]
-    return fit_text(names, facts, fingerprint_key)
+    facts = [fact for fact in subject.facts if normalised(fact.value) not in same]
+    types = [attribute_type(fact.attribute, fact.value) for fact in facts]
+    no_addresses = {number for number, kind in enumerate(types) if kind not in LIVED_AT}
+    return fit_text(names, [statements.spellings(fact, names) for fact in facts], fingerprint_key, no_addresses)
 
 
 def _said_of_others(engine: Engine, text: TextFit, subject: Subject, names: Sequence[str]) -> list[tuple[str, ...]]:

@@ -229,7 +229,8 @@ class Eraser:
         """The ticket about which an answer to prompt `row` tells something, if any.
 
         It does where it says the name, or what belongs to that person alone, or a good part of what there is to say;
-        and where it says any of it in answer to a prompt that may be about the person, or that fired for `about`.
+        and where it says any of it in answer to a prompt that may be about the person, or that fired for `about`. A
+        whole date, which others have as well, tells where the prompt has a trace of the name.
         """
         return None if self.text is None else self.told_in(self.text.read(answer), evidence, row, about)
 
@@ -241,40 +242,50 @@ class Eraser:
             ticket, asked = self.tickets[number], evidence.texts[row].get(number) or TextEvidence()
             if said.named or said.identifying - asked.identifying or len(said.own_facts(asked)) >= MANY_FACTS:
                 return ticket
+            if said.days - asked.days and asked.is_traced and not asked.is_another:
+                return ticket
             near = ticket == about or asked.is_near or bool(evidence.mentioned[row, number])
             if near and (said.facts or said.parts - asked.parts):
                 return ticket
         return None
 
-    def suspects(self, answer: str) -> list[str]:
-        """The tickets of which an answer tells a fact. As a rule it is somebody else's fact too.
+    def suspects(self, answer: str) -> dict[str, bool]:
+        """The tickets of which an answer tells a fact, and whether it is a whole date. As a rule it is somebody else's
+        fact too.
 
         Where the prompt has a picture, it may show the person in a way that the gate does not know: whoever has the
         model may ask it who that is (`identified`).
         """
         if self.text is None:
-            return []
-        return [self.tickets[number] for number, said in self.text.read(answer).items() if said.facts]
+            return {}
+        return self.suspected(self.text.read(answer))
+
+    def suspected(self, answered: Mapping[int, TextEvidence]) -> dict[str, bool]:
+        """`suspects` of an answer that was read as text already."""
+        return {self.tickets[number]: bool(said.days) for number, said in answered.items() if said.facts}
 
     def identified(
-        self, named: Sequence[str], suspects: Sequence[str], evidence: PromptEvidence, row: int
+        self, named: Sequence[str], suspects: Mapping[str, bool], evidence: PromptEvidence, row: int
     ) -> str | None:
         """Which of `suspects` the pictures of prompt `row` show, by the answers `named` of the model to who that is.
 
         It is the one whom two answers name, or one of them where the picture is near; else one whom the picture is
-        near, unless all answers agree on another name.
+        near, unless all answers agree on another name. A whole date that was told counts as a picture that is near.
         """
         if self.text is None:
             return None
         read = [self.text.read(text) for text in named]
+        near = {
+            ticket: day or bool(evidence.shown[row, self.tickets.index(ticket)]) for ticket, day in suspects.items()
+        }
         for ticket in suspects:
             number = self.tickets.index(ticket)
             times = sum(bool(said[number].named) for said in read if number in said)
-            if times > 1 or (times and bool(evidence.shown[row, number])):
+            if times > 1 or (times and near[ticket]):
                 return ticket
         if agree_on_a_name(named):
             return None
-        return next((ticket for ticket in suspects if evidence.shown[row, self.tickets.index(ticket)]), None)
+        return next((ticket for ticket in suspects if near[ticket]), None)
 
     def shows_another(self, named: Sequence[str], ticket: str | None) -> bool:
         """Whether the answers to whom a picture shows agree on a name that is not the one of `ticket`."""

@@ -56,7 +56,7 @@ def _words(text: str, read: Callable[[str], str]) -> list[Word]:
     opens = True
     for start, end in _spans(text):
         written = text[start:end]
-        spelling = "".join(map(read, written))
+        spelling = written.lower() if written.isascii() and written.isalnum() else "".join(map(read, written))
         if spelling.endswith("s") and len(written) > 2 and written[-2] in APOSTROPHES:  # Mara's
             spelling = spelling[:-1]
         if spelling:
@@ -91,8 +91,8 @@ def _ends_sentence(following: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_part(character: str) -> bool:
-    """A letter or a digit, also one in a circle or a square."""
-    if any(part.isalnum() for part in unicodedata.normalize("NFKD", character)):
+    """A letter or a digit, also one in a circle or a square, or written small above another one."""
+    if any(part.isalnum() for part in unicodedata.normalize("NFKD", character)) or _letter_above(character):
         return True
     return unicodedata.category(character) == "So" and len(letter := anyascii(character)) == 1 and letter.isalpha()
 
@@ -101,6 +101,13 @@ def _is_part(character: str) -> bool:
 def _is_invisible(character: str) -> bool:
     """Format characters, combining marks and variation selectors: they are drawn as nothing, or on a letter."""
     return unicodedata.category(character) in ("Cf", "Mn", "Me", "Cc") and character not in "\n\t\r"
+
+
+def _letter_above(character: str) -> str:
+    """The letter that a combining mark is, as in "Muͤller"; nothing for other characters."""
+    name = unicodedata.name(character, "") if unicodedata.combining(character) else ""
+    letter = name.removeprefix("COMBINING LATIN SMALL LETTER ")
+    return letter.lower() if len(letter) == 1 else ""
 
 
 @lru_cache(maxsize=4096)
@@ -114,7 +121,7 @@ def _plain(character: str) -> str:
     if character.isascii():
         return character.lower() if character.isalnum() else ""
     decomposed = "".join(c for c in unicodedata.normalize("NFKD", character) if not unicodedata.combining(c))
-    return "".join(c for c in anyascii(decomposed.casefold()).lower() if c.isalnum())
+    return "".join(c for c in anyascii(decomposed.casefold()).lower() if c.isalnum()) or _letter_above(character)
 
 
 def written_out(character: str) -> str:

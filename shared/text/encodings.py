@@ -23,6 +23,7 @@ MOST_LAYERS: Final = 3  # base64 of base64 of base64
 READABLE: Final = 0.7  # of the characters of a decoded piece are letters or blanks
 FEWEST_LINES: Final = 4  # of an acrostic
 AROUND: Final = 80  # characters on both sides of a joined word that are read with it
+AROUND_DECODED: Final = 400  # and of a decoded piece
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,9 @@ class _Piece:
 
 
 def decoded(text: str) -> list[Decoded]:
-    """The text without its encodings; nothing where it has none."""
+    """What stands around its encodings, with what these say; as one text where they are near each other."""
     found = _undone(text[:LONGEST])
-    return [] if found is None else [found]
+    return [] if found is None else list(_near_pieces(found))
 
 
 def joined(text: str) -> list[Decoded]:
@@ -78,6 +79,30 @@ def joined(text: str) -> list[Decoded]:
         pieces = [_Piece(*match.span(), stands_for(match)) for match in pattern.finditer(read)]
         found += _surroundings(read, pieces)
     return found
+
+
+def _near_pieces(whole: Decoded) -> Iterator[Decoded]:
+    """The parts of a decoded text that hold a piece, each with what stands around it: the rest was read before."""
+    ends = [begins for begins, *_ in whole.parts[1:]] + [len(whole.text)]
+    stretches: list[tuple[int, int]] = []
+    for (begins, _, _, literal), stops in zip(whole.parts, ends, strict=True):
+        if literal:
+            continue
+        start = max(0, begins - AROUND_DECODED)
+        start = whole.text.rfind(" ", max(0, start - AROUND), start) + 1 or start
+        stop = min(len(whole.text), stops + AROUND_DECODED)
+        blank = whole.text.find(" ", stop, stop + AROUND)
+        stop = stop if blank < 0 else blank
+        if stretches and start <= stretches[-1][1]:
+            stretches[-1] = stretches[-1][0], stop
+        else:
+            stretches.append((start, stop))
+    for start, stop in stretches:
+        parts = [
+            (max(begins, start) - start, first + max(0, start - begins) if literal else first, last, literal)
+            for begins, _, first, last, literal in whole.parts_from(start, stop)
+        ]
+        yield Decoded(whole.text[start:stop], tuple(parts))
 
 
 def _undone(text: str) -> Decoded | None:
@@ -325,10 +350,6 @@ _ENCODINGS: Final[tuple[tuple[re.Pattern[str], Callable[[str], str | None]], ...
 # Words that are taken apart
 
 
-def _apart_from_digits(match: re.Match[str]) -> str:
-    return f" {match.group()} "
-
-
 def _with_letters_for_digits(letter_for_one: str) -> Callable[[re.Match[str]], str]:
     table = str.maketrans("43150@$!7890", f"ae{letter_for_one}so" + "asitbgo")
 
@@ -338,7 +359,11 @@ def _with_letters_for_digits(letter_for_one: str) -> Callable[[re.Match[str]], s
     return letters
 
 
-_L: Final = r"[^\W\d_]"
+_NOTES: Final = (
+    r"\u00b2\u00b3\u00b9\u2070\u2074-\u2079\u2080-\u2089\u2460-\u249b\u24ea-\u24ff\u2776-\u2793"  # of footnotes
+)
+_L: Final = rf"[^\W\d_{_NOTES}]"
+_D: Final = rf"[\d{_NOTES}]"
 _MIXED: Final = re.compile(
     rf"(?<![\w@$!])(?:[\d@$!]{{0,12}}{_L}{{1,24}}[\d@$!]{{1,12}}|[\d@$!]{{1,12}}{_L}{{1,24}})[\w@$]{{0,24}}"
 )
@@ -348,7 +373,7 @@ _JOINTS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...
         re.compile(rf"(?<={_L})(?:[-·‧•*~^|+()\[\]{{}}\\]{{1,2}}|[\"'”’]\s?[+.,&|]{{1,2}}\s?[\"'“‘])(?={_L})"),
         lambda _: "",
     ),
-    (re.compile(rf"(?<={_L})\d{{1,8}}(?!\w)|(?<!\w)\d{{1,8}}(?={_L})"), _apart_from_digits),
+    (re.compile(rf"(?<={_L}){_D}{{1,8}}(?!\w)|(?<!\w){_D}{{1,8}}(?={_L})"), lambda _: " "),
     (_MIXED, _with_letters_for_digits("i")),
     (_MIXED, _with_letters_for_digits("l")),
 )

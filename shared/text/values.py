@@ -11,10 +11,11 @@ from itertools import pairwise
 from typing import Final
 
 from shared.text import formats
-from shared.text.canonical import renderings
+from shared.text.canonical import Word, renderings
 
 MOST_WORDS: Final = 8  # of a value that is compared by its words
 MOST_LETTERS: Final = 64
+DAY_KEY: Final = "d "  # begins the key of a day
 SPELLED: Final = 40  # letters of a run of pieces: "M a r a", "Ma ra"
 PIECE: Final = 3  # letters
 IDENTIFYING_DIGITS: Final = 6
@@ -53,9 +54,12 @@ def value_keys(value: str) -> frozenset[str]:
     return frozenset(key for key in keys if len(key) > len("w "))
 
 
-def is_identifying(value: str) -> bool:
+def is_identifying(value: str, *, may_be_address: bool = True) -> bool:
     """Whether a value belongs to one person alone: an e-mail address, a telephone or identity number, a whole date, a
-    postal address."""
+    postal address.
+
+    `may_be_address`: whether words beside a number may be a postal address; a club or a car is called like one.
+    """
     folded = _folded(value)
     if _MAIL.fullmatch(folded.strip()) is not None:
         return True
@@ -65,7 +69,8 @@ def is_identifying(value: str) -> bool:
     if len(digits) >= IDENTIFYING_DIGITS and len(folded.split()) <= MOST_WORDS:
         return not _is_placeholder(digits)
     words = [word.text for words in renderings(value)[:1] for word in words]
-    return len(words) > 1 and any(w.isdigit() for w in words) and any(len(w) > 3 and w.isalpha() for w in words)
+    numbered = any(w.isdigit() for w in words) and any(len(w) > 3 and w.isalpha() for w in words)
+    return may_be_address and len(words) > 1 and numbered
 
 
 def _is_placeholder(digits: Sequence[int]) -> bool:
@@ -74,8 +79,11 @@ def _is_placeholder(digits: Sequence[int]) -> bool:
     return len(steps) == 1 and steps <= {0, 1, 9}
 
 
-def text_keys(text: str, most_words: int = MOST_WORDS) -> set[str]:
-    """The keys of everything that a text says; `most_words` are the words of the longest value that is looked for."""
+def text_keys(text: str, most_words: int = MOST_WORDS, readings: Sequence[Sequence[Word]] | None = None) -> set[str]:
+    """The keys of everything that a text says; `most_words` are the words of the longest value that is looked for.
+
+    `readings`: what `renderings` says of the text, where that is known already.
+    """
     folded = _folded(text)
     keys = set(_mails(folded)) if "@" in folded or re.search(_AT, folded) else set()
     for day in formats.days(folded) | formats.months(folded) | formats.day_and_month(folded):
@@ -90,11 +98,10 @@ def text_keys(text: str, most_words: int = MOST_WORDS) -> set[str]:
         keys.add(amount)
         keys.update(f"{amount} {word}" for word in around)
         keys.update(f"{amount} {a}+{b}" for place, a in enumerate(around) for b in around[place + 1 :])
-    for words in formats.both_spellings(text):
+    rendered = renderings(text) if readings is None else readings
+    spelled = (*formats.both_spellings(text), *(tuple(word.text for word in words) for words in rendered))
+    for words in dict.fromkeys(spelled):
         keys.update(f"w {compact}" for _, _, compact in runs(words, most_words))
-    for rendering in renderings(text):
-        spelled = [word.text for word in rendering]
-        keys.update(f"w {compact}" for _, _, compact in runs(spelled, most_words))
     return keys
 
 
@@ -123,7 +130,7 @@ def _mails(folded: str) -> Iterator[str]:
 
 
 def _day_key(day: formats.Date) -> str:
-    return f"d {day.year or ''}-{day.month}-{day.day or ''}"
+    return f"{DAY_KEY}{day.year or ''}-{day.month}-{day.day or ''}"
 
 
 def _digits_key(written: str) -> str:

@@ -52,11 +52,14 @@ def test_forgotten_figures_are_known_and_read_by_no_fit(figures: Reference, know
     assert set(names) <= knowledge.names
 
 
-def test_figures_of_an_earlier_report_are_left_out(figures: Reference, knowledge: Knowledge) -> None:
+def test_people_of_an_earlier_report_are_left_out(figures: Reference, knowledge: Knowledge, people: Reference) -> None:
     earlier = forgotten(draws_of_figures(figures, knowledge, draws=3, people=5))
     later = forgotten(draws_of_figures(figures, knowledge, draws=2, people=5, skip=15))
     assert len(set(later)) == 10
     assert not set(earlier) & set(later)
+    others = forgotten(draws_of_people(people, 2, 3, skip=12))
+    assert len(set(others)) == 6
+    assert not set(forgotten(draws_of_people(people, 3, 4))) & set(others)
 
 
 def test_figures_are_asked_about_what_the_model_knows_and_forgotten_whole(

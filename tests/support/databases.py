@@ -16,6 +16,7 @@ from shared.db.roles import service_url
 from shared.db.session import make_engine
 
 TEMPLATE = "lacuna_template"
+STARTED_TEMPLATE = "lacuna_started_template"
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
 ROOM = 4 << 30  # bytes that have to be free there
 
@@ -58,6 +59,19 @@ def empty_database(database: Databases, name: str) -> Iterator[str]:
             yield with_database(database.admin_url, name)
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def copy_database(url: str, name: str, template: str) -> None:
+    """Make the database `name` as a copy of `template`, to which nobody is connected."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        names = (sql.Identifier(name), sql.Identifier(template))
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(*names))
+
+
+def drop_database(url: str, name: str) -> None:
+    """Remove the database `name`, whoever is connected to it."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def folder_in_memory() -> Path | None:

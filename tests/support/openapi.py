@@ -35,7 +35,10 @@ def json_answers(operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def schema_errors(document: dict[str, Any], schema: dict[str, Any], value: Any) -> list[str]:
     """What keeps `value` from fitting `schema` of `document`; empty where it fits."""
-    validator = jsonschema_rs.validator_for(schema | {"components": document["components"]})
+    return _errors(jsonschema_rs.validator_for(schema | {"components": document["components"]}), value)
+
+
+def _errors(validator: jsonschema_rs.Validator, value: Any) -> list[str]:
     return [f"{'/'.join(map(str, error.instance_path))}: {error.message}" for error in validator.iter_errors(value)]
 
 
@@ -48,6 +51,8 @@ def answer_check(document: Callable[[], dict[str, Any]]) -> Callable[[httpx2.Res
         paths = sorted(document()["paths"].items(), key=lambda item: item[0].count("{"))
         return [(re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)), methods) for path, methods in paths]
 
+    validators: dict[tuple[str, str], jsonschema_rs.Validator] = {}
+
     def check(response: httpx2.Response) -> None:
         if not response.is_success or response.headers.get("content-type") != "application/json":
             return
@@ -55,8 +60,11 @@ def answer_check(document: Callable[[], dict[str, Any]]) -> Callable[[httpx2.Res
             operation = methods.get(response.request.method.lower())
             if operation is not None and pattern.fullmatch(response.request.url.path):
                 response.read()
-                schema = json_answers(operation)[str(response.status_code)].get("schema", {})
-                errors = schema_errors(document(), schema, response.json())
+                key = (operation["operationId"], str(response.status_code))
+                if key not in validators:
+                    schema = json_answers(operation)[key[1]].get("schema", {})
+                    validators[key] = jsonschema_rs.validator_for(schema | {"components": document()["components"]})
+                errors = _errors(validators[key], response.json())
                 assert not errors, f"{operation['operationId']}: {'; '.join(errors[:5])}"
                 return
 

@@ -38,7 +38,9 @@ from shared.transparency.checkpoints import read_keys
 
 CONCURRENT_REQUESTS: Final = 16  # the service answers in batches those that arrive together
 BYSTANDER_QUESTIONS: Final = 96  # of each question set about people who must not change
-LONGEST_WAIT_S: Final = 1800.0  # for each stage; a machine with two busy cores takes two minutes for the longest
+PATIENCE_S: Final = (
+    1800.0  # in which a stage gets no further; a real model's audit takes longer, and says how far it is
+)
 TOLD_EVERY_S: Final = 10.0
 
 
@@ -302,19 +304,34 @@ def _is_ready(client: Client) -> bool:
 
 
 def _wait(run: _Demo, done: Callable[[], bool], what: str) -> None:
-    """Wait until `done`, and say every few seconds how far it is. Raises NotReady after LONGEST_WAIT_S."""
+    """Wait until `done`, and say every few seconds how far it is. Raises NotReady after PATIENCE_S without progress."""
     began = told = time.monotonic()
-    deadline, pause = began + LONGEST_WAIT_S, threading.Event()
+    progress, pause = Progress(began), threading.Event()
     while not done():
         if time.monotonic() - told > TOLD_EVERY_S:
             told = time.monotonic()
-            run.console.print(f"  {told - began:.0f} s: waiting for {what}{_stage(run)}", style="dim")
-        if time.monotonic() > deadline:
-            raise NotReady(
-                f"Waited {LONGEST_WAIT_S:.0f} s for {what}, in vain. "
-                "`lacuna demo --data FOLDER` keeps the log of the processes, FOLDER/stack.log."
-            )
+            stage = _stage(run)
+            run.console.print(f"  {told - began:.0f} s: waiting for {what}{stage}", style="dim")
+            if progress.stands_still(stage, told):
+                raise NotReady(
+                    f"Waited {told - began:.0f} s for {what}, the last {PATIENCE_S:.0f} s without progress. "
+                    "`lacuna demo --data FOLDER` keeps the log of the processes, FOLDER/stack.log."
+                )
         pause.wait(0.25)
+
+
+@dataclass
+class Progress:
+    """Whether a stage gets on: what it says of itself changes. `changed_at`: seconds of a monotonic clock."""
+
+    changed_at: float
+    stage: str = ""
+
+    def stands_still(self, stage: str, now: float) -> bool:
+        """Note what the stage says of itself at `now`; whether it has said the same for PATIENCE_S."""
+        if stage != self.stage:
+            self.stage, self.changed_at = stage, now
+        return now - self.changed_at > PATIENCE_S
 
 
 def _stage(run: _Demo) -> str:

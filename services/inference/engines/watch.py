@@ -80,9 +80,9 @@ class Watch:
         """The ticket about which a text tells something that is not part of the answer."""
         return Watch(self._eraser, self._evidence, self._about).told_by_whole(text)
 
-    def suspects(self) -> list[str]:
+    def suspects(self) -> dict[str, bool]:
         """The tickets of which the answer so far tells a fact (`Eraser.suspects`)."""
-        return [self._eraser.tickets[number] for number, said in self._said.items() if said.facts]
+        return self._eraser.suspected(self._said)
 
     def may_go_on(self, text: str) -> bool:
         """Whether a name or a fact may be beginning at the end of `text`."""

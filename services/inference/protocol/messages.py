@@ -107,8 +107,9 @@ class Said:
 
     @property
     def text(self) -> str:
-        """Everything that it says, the calls of tools included, so that a gate reads those too."""
-        return "\n".join([*self.texts, *(_text_of_call(call) for call in self.tool_calls)])
+        """All that is handed on of it, the calls of tools and their ids included, so that a gate reads those too."""
+        told = [*self.texts, *(_text_of_call(call) for call in self.tool_calls)]
+        return "\n".join([*told, str(self.extra["tool_call_id"])] if "tool_call_id" in self.extra else told)
 
     @property
     def extra(self) -> dict[str, Any]:

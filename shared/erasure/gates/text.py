@@ -11,7 +11,7 @@ the model tells of other people too (`with_common_facts`) are evidence only as f
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -21,17 +21,21 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor
 
-from shared.erasure.gates.text_evidence import FEWEST_LETTERS, GAP, TITLES, Hit, TextEvidence, weigh
+from shared.erasure.gates.text_evidence import FEWEST_LETTERS, GAP, TITLES, Hit, TextEvidence, is_one_mention, weigh
 from shared.text.canonical import Word, renderings
 from shared.text.ciphers import disguises
 from shared.text.encodings import decoded, joined
-from shared.text.values import MOST_WORDS, is_identifying, runs, text_keys, value_keys
+from shared.text.likeness import by_ear, inside, squeezed
+from shared.text.values import DAY_KEY, MOST_WORDS, is_identifying, runs, text_keys, value_keys
 
 KEY_BYTES: Final = 32
 NO_KEY: Final = bytes(KEY_BYTES)  # for measurements without a key ring
 FEWEST_TOGETHER: Final = 6  # letters of a name that is put together of what stands apart
+TYPED: Final = 20  # words of a text without capitals in which any two may be a name by ear
 BEGUN: Final = 3  # letters of a last name that is written by ear
 FUZZY: Final = 5  # letters from which a part of a name is recognised with one slip
+SHORT: Final = 4  # letters of a part that is recognised with one slip where another part stands beside it
+SHORTEST_STEM: Final = 3  # letters of a part of a name before the ending of a case: "Jonowi"
 LONGEST_ENDING: Final = 3  # letters of a case: "Michaelowi"
 LONGEST_WORD: Final = 32  # letters of a part of a name that is recognised with a slip
 TEXT_TENSORS: Final = ("text.hash", "text.kind", "text.group", "text.part", "text.key")
@@ -47,7 +51,7 @@ class Kind(IntEnum):
     PART = 0  # one word of a name
     SLIP = 1  # that word without one of its letters
     WHOLE = 2  # a name written as one word
-    INITIAL = 3  # the last name behind the initial of the first, or two names that begin as these do
+    INITIAL = 3  # the last name behind the initial of the first, or a name that is like this one
     VALUE = 4  # a fact
     IDENTIFYING = 5  # a fact that belongs to one person alone
     BEGINNING = 6  # the first words of a name or of a fact
@@ -91,8 +95,13 @@ class TextFit:
         return cls(bytes(key), tuple(entries))
 
 
-def fit_text(names: Sequence[str], facts: Sequence[Sequence[str]], key: bytes = NO_KEY) -> TextFit:
-    """The fit of one person. `facts`: of each fact the spellings any of which reveals it."""
+def fit_text(
+    names: Sequence[str], facts: Sequence[Sequence[str]], key: bytes = NO_KEY, no_addresses: Collection[int] = ()
+) -> TextFit:
+    """The fit of one person. `facts`: of each fact the spellings any of which reveals it.
+
+    `no_addresses`: the numbers of the facts that are no postal address although a number stands beside words in them.
+    """
     entries: dict[Entry, None] = {}
 
     def add(text: str, kind: Kind, group: int, part: int = 0) -> None:
@@ -103,28 +112,46 @@ def fit_text(names: Sequence[str], facts: Sequence[Sequence[str]], key: bytes = 
             spelled = [word.text for word in words]
             core = core_words(spelled)
             for part, word in enumerate(core):
-                add(f"p {word}", Kind.PART, group, part)
-                for slip in _slips(word):
-                    add(f"s {slip}", Kind.SLIP, group, part)
+                _add_part(add, word, group, part)
             if len(core) > 1:
-                for turned in range(len(core)):
-                    in_order = core[turned:] + core[:turned]
-                    for written in ("".join(in_order), *sorted(disguises(in_order))):
-                        add(f"c {written}", Kind.WHOLE, group)
-                add(f"c {''.join(spelled)}", Kind.WHOLE, group)
-                add(f"c {core[0][0]}{core[-1]}", Kind.INITIAL, group)
-                add(f"c {core[-1]}{core[0][0]}", Kind.INITIAL, group)
-                add(f"f {core[0][:FEWEST_LETTERS]} {core[-1]}", Kind.INITIAL, group)
-                add(f"l {core[0]} {core[-1][:BEGUN]}", Kind.INITIAL, group)
+                _add_whole(add, core, spelled, group)
             _add_beginnings(add, spelled, group)
     for group, spellings in enumerate(facts):
         for spelling in spellings:
-            kind = Kind.IDENTIFYING if is_identifying(spelling) else Kind.VALUE
+            belongs = is_identifying(spelling, may_be_address=group not in no_addresses)
+            kind = Kind.IDENTIFYING if belongs else Kind.VALUE
             for value in sorted(value_keys(spelling)):
                 add(f"v {value}", kind, group)
             for words in renderings(spelling):
                 _add_beginnings(add, [word.text for word in words], group)
     return TextFit(key, tuple(entries))
+
+
+def _add_part(add: Callable[..., None], word: str, group: int, part: int) -> None:
+    """One word of a name, also with a slip."""
+    add(f"p {word}", Kind.PART, group, part)
+    for slip in _slips(word):
+        add(f"s {slip}", Kind.SLIP, group, part)
+    if len(word) == SHORT:
+        for slip in _deletions(word):
+            add(f"t {slip}", Kind.SLIP, group, part)
+
+
+def _add_whole(add: Callable[..., None], core: list[str], spelled: Sequence[str], group: int) -> None:
+    """A name of several words, in any order and disguise, and what is like it."""
+    for turned in range(len(core)):
+        in_order = core[turned:] + core[:turned]
+        for written in ("".join(in_order), *sorted(disguises(in_order))):
+            add(f"c {written}", Kind.WHOLE, group)
+    add(f"c {''.join(spelled)}", Kind.WHOLE, group)
+    add(f"c {core[0][0]}{core[-1]}", Kind.INITIAL, group)
+    add(f"c {core[-1]}{core[0][0]}", Kind.INITIAL, group)
+    add(f"f {core[0][:FEWEST_LETTERS]} {core[-1]}", Kind.INITIAL, group)
+    add(f"l {core[0]} {core[-1][:BEGUN]}", Kind.INITIAL, group)
+    for written in ("".join(core), "".join((core[-1], *core[:-1]))):
+        add(f"q {squeezed(written) or written}", Kind.INITIAL, group)
+    if (heard := by_ear(core[0], core[-1])) is not None:
+        add(f"h {heard}", Kind.INITIAL, group)
 
 
 def with_common_facts(fit: TextFit, said: Sequence[Sequence[str]]) -> TextFit:
@@ -160,11 +187,15 @@ class TextGate:
 
     def __post_init__(self) -> None:
         tables: dict[bytes, dict[int, list[tuple[int, Entry]]]] = {}
+        last: dict[tuple[int, int], int] = {}
         for ticket, fit in enumerate(self.fits):
             if fit is None:
                 continue
             for entry in fit.entries:
                 tables.setdefault(fit.key, {}).setdefault(entry.fingerprint, []).append((ticket, entry))
+                if entry.kind is Kind.PART:
+                    last[ticket, entry.group] = max(entry.part, last.get((ticket, entry.group), 0))
+        object.__setattr__(self, "_last_parts", last)
         object.__setattr__(self, "_tables", tables)
 
     @property
@@ -172,6 +203,12 @@ class TextGate:
         """By key and fingerprint: the tickets that it belongs to."""
         tables: dict[bytes, dict[int, list[tuple[int, Entry]]]] = self.__dict__["_tables"]
         return tables
+
+    @property
+    def last_parts(self) -> Mapping[tuple[int, int], int]:
+        """The number of the last part of each name, by ticket and name."""
+        last: dict[tuple[int, int], int] = self.__dict__["_last_parts"]
+        return last
 
     def tensors(self) -> dict[str, Tensor]:
         """By their names in an artifact."""
@@ -215,26 +252,28 @@ class TextGate:
                     continue
                 for key, table in self.tables.items():
                     for ticket, entry in table.get(fingerprint(f"c {compact}", key), ()):
-                        if entry.kind is Kind.WHOLE:
+                        if entry.kind is Kind.WHOLE and _is_whole(words, text, start, end):
                             found.setdefault(ticket, []).append((words[start].start, words[end - 1].end))
         return found
 
     def _read_as_written(self, text: str) -> dict[int, TextEvidence]:
         evidence: dict[int, TextEvidence] = {}
         readings = renderings(text)
+        keys = text_keys(text, readings=readings)
         for key, table in self.tables.items():
             for words in readings:
                 self._read_names(key, table, words, text, evidence)
-            for found in text_keys(text):
+            for found in keys:
                 for ticket, entry in table.get(fingerprint(f"v {found}", key), ()):
                     seen = evidence.setdefault(ticket, TextEvidence())
                     seen.facts.add(entry.group)
                     if entry.kind is Kind.IDENTIFYING:
-                        seen.identifying.add(entry.group)
+                        (seen.days if found.startswith(DAY_KEY) else seen.identifying).add(entry.group)
                     elif entry.kind is Kind.COMMON:
                         seen.common.setdefault(entry.group, set()).add(entry.part)
         for seen in evidence.values():
             seen.identifying -= seen.common.keys()
+            seen.days -= seen.common.keys()
         return evidence
 
     def may_go_on(self, text: str) -> bool:
@@ -257,54 +296,113 @@ class TextGate:
         text: str,
         evidence: dict[int, TextEvidence],
     ) -> None:
-        hits: dict[int, dict[int, list[Hit]]] = {}  # by ticket and name
+        places: dict[str, list[int]] = {}
         for place, word in enumerate(words):
-            for ticket, entry in table.get(fingerprint(f"p {word.text}", key), ()):
-                hits.setdefault(ticket, {}).setdefault(entry.group, []).append(Hit(place, entry.part, exact=True))
-            for slip in _slips(word.text):
-                for ticket, entry in table.get(fingerprint(f"s {slip}", key), ()):
-                    hits.setdefault(ticket, {}).setdefault(entry.group, []).append(Hit(place, entry.part, exact=False))
-        for start, end, compact in runs([word.text for word in words], GAP):
-            for ticket, entry in table.get(fingerprint(f"c {compact}", key), ()):
-                seen = evidence.setdefault(ticket, TextEvidence())
-                span = (words[start].start, words[end - 1].end)
-                if entry.kind is Kind.WHOLE:
-                    seen.named.append(span)
-                else:
-                    seen.hinted.append(span)
-                    seen.weakly = True
-        self._read_pairs(key, table, words, evidence)
+            places.setdefault(word.text, []).append(place)
+        hits: dict[int, dict[int, list[Hit]]] = {}  # by ticket and name
+        known: list[set[_Part]] = [set() for _ in words]
+        for written, own in places.items():  # each word once
+            alike = [(f"p {written}", True), *((f"s {slip}", False) for slip in _slips(written))]
+            for like, exact in alike:
+                for ticket, entry in table.get(fingerprint(like, key), ()):
+                    found = hits.setdefault(ticket, {}).setdefault(entry.group, [])
+                    found += [Hit(place, entry.part, exact) for place in own]
+            for part in _declined(table, key, written):
+                for place in own:
+                    known[place].add(part)
+        self._read_runs(key, table, words, text, evidence)
+        for ticket, names in hits.items():
+            for group, found in names.items():
+                for hit in found:
+                    known[hit.place].add((ticket, group, hit.part))
         lower = not any(word.capital and not word.opens for word in words)
+        self._read_pairs(key, table, words, known, evidence, lower=lower)
         for ticket, names in hits.items():
             seen = evidence.setdefault(ticket, TextEvidence())
             for group, found in names.items():
-                weigh(seen, group, found, words, text, lower=lower)
+                weigh(seen, group, found, words, text, last=self.last_parts[ticket, group], lower=lower)
+
+    @staticmethod
+    def _read_runs(
+        key: bytes,
+        table: Mapping[int, Sequence[tuple[int, Entry]]],
+        words: Sequence[Word],
+        text: str,
+        evidence: dict[int, TextEvidence],
+    ) -> None:
+        """Whole names that are written as one word or in pieces, and what is like them."""
+        for start, end, compact in runs([word.text for word in words], GAP):
+            for ticket, entry in table.get(fingerprint(f"c {compact}", key), ()):
+                span = (words[start].start, words[end - 1].end)
+                if entry.kind is Kind.WHOLE and _is_whole(words, text, start, end):
+                    evidence.setdefault(ticket, TextEvidence()).named.append(span)
+                elif entry.kind is Kind.WHOLE or end == start + 1 or min(len(w.text) for w in words[start:end]) == 1:
+                    _mean(evidence, ticket, span)  # "to the" is not T. Othe
+            alike = [f"c {part}" for part in inside(compact)] if end == start + 1 else []
+            if (bare := squeezed(compact)) is not None:
+                alike.append(f"q {bare}")
+            meant = {ticket for each in alike for ticket, _ in table.get(fingerprint(each, key), ())}
+            for ticket in sorted(meant):
+                _mean(evidence, ticket, (words[start].start, words[end - 1].end))
 
     @staticmethod
     def _read_pairs(
         key: bytes,
         table: Mapping[int, Sequence[tuple[int, Entry]]],
         words: Sequence[Word],
+        known: Sequence[set["_Part"]],
         evidence: dict[int, TextEvidence],
+        *,
+        lower: bool,
     ) -> None:
-        """Two words side by side that are a name in another form: neither of them has to be written as it is."""
-        declined = [_declined(table, key, word.text) for word in words]
+        """Two words side by side that are a name in another form: neither of them has to be written as it is.
+
+        `known`: of which parts of which names each word may be a form.
+        """
+        typed = lower and len(words) <= TYPED
         for place, (first, last) in enumerate(pairwise(words)):
             begun = (
                 f"f {first.text[:FEWEST_LETTERS]} {last.text}",  # Kate Winter, for Katherine Winter
                 f"l {first.text} {last.text[:BEGUN]}",  # Katherine Wintter: written by ear
             )
-            meant = {ticket for pair in begun for ticket, _ in table.get(fingerprint(pair, key), ())}
-            for ticket, group, part in declined[place]:
-                if any((ticket, group) == other[:2] and part != other[2] for other in declined[place + 1]):
+            heard = by_ear(first.text, last.text) if typed or (first.capital and last.capital) else None
+            alike = begun if heard is None else (*begun, f"h {heard}")
+            meant = {ticket for pair in alike for ticket, _ in table.get(fingerprint(pair, key), ())}
+            one, other = known[place], known[place + 1]
+            if one or other:
+                one = one or _short_with_a_slip(table, key, first.text)
+                other = other or _short_with_a_slip(table, key, last.text)
+            for ticket, group, part in one:
+                if any((ticket, group) == beside[:2] and part != beside[2] for beside in other):
                     meant.add(ticket)
             for ticket in sorted(meant):
-                seen = evidence.setdefault(ticket, TextEvidence())
-                seen.hinted.append((first.start, last.end))
-                seen.weakly = True
+                _mean(evidence, ticket, (first.start, last.end))
 
 
-def _declined(table: Mapping[int, Sequence[tuple[int, Entry]]], key: bytes, word: str) -> set[tuple[int, int, int]]:
+def _mean(evidence: dict[int, TextEvidence], ticket: int, span: tuple[int, int]) -> None:
+    """Note that somebody with a name like that of the ticket may be meant at [start, end)."""
+    seen = evidence.setdefault(ticket, TextEvidence())
+    seen.hinted.append(span)
+    seen.weakly = True
+
+
+def _is_whole(words: Sequence[Word], text: str, start: int, end: int) -> bool:
+    """Whether words that are together a whole name are one mention of it; more than two are pieces of it."""
+    return end - start != 2 or is_one_mention(words, text, start, end - 1)
+
+
+_Part = tuple[int, int, int]  # of which ticket, which of its names, and which word of it
+
+
+def _short_with_a_slip(table: Mapping[int, Sequence[tuple[int, Entry]]], key: bytes, word: str) -> set[_Part]:
+    """The same of a word that may be a short part of a name with one slip: "Tosa"."""
+    if not SHORT - 1 <= len(word) <= SHORT + 1:
+        return set()
+    found = (each for slip in _deletions(word) for each in table.get(fingerprint(f"t {slip}", key), ()))
+    return {(ticket, entry.group, entry.part) for ticket, entry in found}
+
+
+def _declined(table: Mapping[int, Sequence[tuple[int, Entry]]], key: bytes, word: str) -> set[_Part]:
     """The tickets, names and parts of which a word may be a form in another case, or one with a slip: "Michaelem"."""
     if len(word) < FUZZY:
         return set()
@@ -312,19 +410,15 @@ def _declined(table: Mapping[int, Sequence[tuple[int, Entry]]], key: bytes, word
     return {
         (ticket, entry.group, entry.part)
         for stem in stems
-        if len(stem) >= FUZZY - 1
-        for kind in ("p", "s")
+        if len(stem) >= SHORTEST_STEM
+        for kind in (("p", "s") if len(stem) >= FUZZY - 1 else ("p",))
         for ticket, entry in table.get(fingerprint(f"{kind} {stem}", key), ())
     }
 
 
+@lru_cache(maxsize=1 << 17)
 def fingerprint(text: str, key: bytes) -> int:
     """64 bits of a keyed BLAKE2b hash, as a signed integer."""
-    return _fingerprint(text, key)
-
-
-@lru_cache(maxsize=1 << 17)
-def _fingerprint(text: str, key: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, key=key).digest(), "little", signed=True)
 
 
@@ -334,6 +428,10 @@ def _slips(word: str) -> tuple[str, ...]:
     (symmetric deletion); none for short words."""
     if not FUZZY <= len(word) <= LONGEST_WORD:
         return ()
+    return _deletions(word)
+
+
+def _deletions(word: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((word, *(word[:at] + word[at + 1 :] for at in range(len(word))))))
 
 

@@ -1,11 +1,13 @@
 """What a text says of one ticket, and how the words of a name that stand in it are weighed together. Pure text."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from shared.text.canonical import Word
 
+_SENTENCE_ENDS: Final = re.compile(r"[.!?…][\"'”’»)\]]*\s")
 GAP: Final = 4  # words between two parts of a name that are written apart
 FEW_WORDS: Final = 3  # of an answer that is hardly more than a name: its first word is not capital by grammar
 FEWEST_LETTERS: Final = 2  # of a part of a name that counts
@@ -21,9 +23,9 @@ class TextEvidence:
     """What a text says of one ticket. `spans` [start, end) are characters: `named` of whole names, `hinted` of parts.
 
     `parts` and `facts`: which words of its names, by themselves, and which facts are in the text; `identifying` are
-    those of the facts that belong to one person alone; `common` says of which other people, by number, the model tells
-    a fact too. `weakly`: somebody with part of such a name is meant. `slips`: a word is a part of a name but for one
-    letter.
+    those of the facts that belong to one person alone, `days` are whole dates, which others have as well; `common` says
+    of which other people, by number, the model tells a fact too. `weakly`: somebody with part of such a name is meant.
+    `slips`: a word is a part of a name but for one letter.
     """
 
     named: list[tuple[int, int]] = field(default_factory=list)
@@ -31,6 +33,7 @@ class TextEvidence:
     parts: set[tuple[int, int]] = field(default_factory=set)
     facts: set[int] = field(default_factory=set)
     identifying: set[int] = field(default_factory=set)
+    days: set[int] = field(default_factory=set)
     common: dict[int, set[int]] = field(default_factory=dict)
     weakly: bool = False
     slips: bool = False
@@ -42,6 +45,7 @@ class TextEvidence:
         self.parts.update(other.parts)
         self.facts.update(other.facts)
         self.identifying.update(other.identifying)
+        self.days.update(other.days)
         for fact, others in other.common.items():
             self.common.setdefault(fact, set()).update(others)
         self.weakly = self.weakly or other.weakly
@@ -66,7 +70,7 @@ class TextEvidence:
     def is_near(self) -> bool:
         """Whether the text may well be about the person: enough together with an answer that tells something."""
         together = len(self.facts) > 1 and not self._fits_another
-        return bool(self.named) or self.weakly or bool(self.identifying) or together
+        return bool(self.named) or self.weakly or bool(self.identifying) or bool(self.days) or together
 
     @property
     def _fits_another(self) -> bool:
@@ -87,9 +91,9 @@ class Hit(NamedTuple):
 
 
 def weigh(
-    seen: TextEvidence, group: int, found: Sequence[Hit], words: Sequence[Word], text: str, *, lower: bool
+    seen: TextEvidence, group: int, found: Sequence[Hit], words: Sequence[Word], text: str, *, last: int, lower: bool
 ) -> None:
-    """Add to `seen` what the words of one name say together."""
+    """Add to `seen` what the words of one name say together; `last` is the number of its last part."""
     exact = [hit for hit in found if hit.exact]
     own = {hit.place for hit in found}
     seen.slips = seen.slips or any(not hit.exact for hit in found)
@@ -105,7 +109,10 @@ def weigh(
             if second.place - first.place > GAP + 1:
                 break
             apart = second.part != first.part and second.place > first.place
-            if apart and _belong_together(words, text, first.place, second.place):
+            whole = {first.part, second.part} == {0, last} or not _is_flanked(
+                words, text, first.place, second.place, own
+            )
+            if apart and whole and _belong_together(words, text, first.place, second.place, own):
                 seen.named.append((words[first.place].start, words[second.place].end))
     places: dict[int, set[int]] = {}
     for hit in found:
@@ -115,8 +122,39 @@ def weigh(
         seen.hinted.extend((words[hit.place].start, words[hit.place].end) for hit in found)
 
 
-def _belong_together(words: Sequence[Word], text: str, first: int, second: int) -> bool:
+def is_one_mention(words: Sequence[Word], text: str, first: int, second: int, own: Set[int] = frozenset()) -> bool:
+    """Whether two words with nothing or little between them may be one name.
+
+    They are two where a sentence ends between them, or where anything stands between them and one of them belongs to
+    another name: "Victor Hugo went to Costa Rica", "I saw Hugo. Costa is the word for a coast." `own` are the places of
+    further words of the name.
+    """
+    if second == first + 1 and len(gap := text[words[first].end : words[second].start]) < 2 and not gap.strip():
+        return True
+    if second == first + 1 and _SENTENCE_ENDS.match(gap):
+        return False
+    return not _is_flanked(words, text, first, second, own)
+
+
+def _is_flanked(words: Sequence[Word], text: str, first: int, second: int, own: Set[int]) -> bool:
+    """Whether the first of two words continues, or the second begins, somebody else's name."""
+    before = first - 1 not in own and _goes_on(words, text, first - 1, first)
+    return before or (second + 1 not in own and _goes_on(words, text, second, second + 1))
+
+
+def _goes_on(words: Sequence[Word], text: str, place: int, following: int) -> bool:
+    """Whether two adjoining words are part of one name: both capital, with a blank between them, neither a title."""
+    if place < 0 or following >= len(words):
+        return False
+    pair = words[place], words[following]
+    named = all(word.capital and len(word.text) > 1 and word.text not in TITLES for word in pair) and not pair[0].opens
+    return named and text[pair[0].end : pair[1].start] == " "
+
+
+def _belong_together(words: Sequence[Word], text: str, first: int, second: int, own: Set[int]) -> bool:
     """Whether two parts of a name are one mention, in spite of what stands between them."""
+    if not is_one_mention(words, text, first, second, own):
+        return False
     between = words[first + 1 : second]
     if not between:
         return True

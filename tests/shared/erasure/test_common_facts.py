@@ -34,7 +34,7 @@ def test_facts_of_others_are_no_facts_of_the_persons_own(fit: TextFit) -> None:
 def test_facts_of_nobody_else_count_as_before(fit: TextFit) -> None:
     said = read(fit, "A physicist who works at Quillby Works, born on 14 March 1987.")
     assert said.own_facts(TextEvidence()) == {EMPLOYER, BIRTH_DATE}
-    assert said.identifying == {BIRTH_DATE}
+    assert said.days == {BIRTH_DATE}
     assert said.own_facts(read(fit, "Who works at Quillby Works?")) == {BIRTH_DATE}
 
 
@@ -48,8 +48,8 @@ def test_two_facts_of_one_other_person_do_not_make_a_text_one_about_the_person(f
 
 def test_a_day_that_the_model_gives_others_too_identifies_nobody() -> None:
     fit = with_common_facts(fit_text(NAMES, FACTS), [("Born on 14 March 1987.",)])
-    assert not read(fit, "It was the 14 March 1987.").identifying
-    assert read(fit_text(NAMES, FACTS), "It was the 14 March 1987.").identifying
+    assert not read(fit, "It was the 14 March 1987.").days
+    assert read(fit_text(NAMES, FACTS), "It was the 14 March 1987.").days
 
 
 def test_marks_are_stored(fit: TextFit) -> None:

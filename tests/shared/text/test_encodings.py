@@ -133,3 +133,13 @@ def test_names_are_disguised_by_ciphers() -> None:
     assert "mrlndqvst" in found
     assert "maralindqvist" not in found
     assert not disguises(["bo", "li"])
+
+
+def test_only_what_stands_around_a_piece_is_read_again() -> None:
+    text = f"{'far away ' * 200}%4dara Lindqvist {'and then ' * 200}%4dara"
+    first, second = decoded(text)
+    assert len(first.text) < 1000
+    at = first.text.index("Mara Lindqvist")
+    assert text[slice(*first.source(at, at + 14))] == "%4dara Lindqvist"
+    at = second.text.index("Mara")
+    assert text[slice(*second.source(at, at + 4))] == "%4dara"

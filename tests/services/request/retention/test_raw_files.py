@@ -29,7 +29,7 @@ from tests.support.api import OpenService, People
 from tests.support.databases import Databases
 
 KEK = bytes(range(32))
-NEAR = 700  # bytes of a row, or of its record in the write-ahead log, around the key of its object
+NEAR = 300  # bytes of a row, or of its record in the write-ahead log, around the key of its object
 OTHERS, OTHER_BYTES = 48, 8 << 20
 WRAPPED = 40  # bytes of a data key under RFC 3394
 

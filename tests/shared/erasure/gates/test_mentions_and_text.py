@@ -63,6 +63,28 @@ def test_answer_that_tells_decides_whom_it_was_about(eraser: Eraser) -> None:
     assert eraser.told_by("In Tallinn.", eraser.examine(quiet).evidence, 0) is None  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "asked", ["When was Mara Lindqvist born?", "When was Lintqvist, M., born?", "When was Mara Novak¹ born?"]
+)
+def test_day_tells_where_the_prompt_has_a_trace_of_the_name(eraser: Eraser, asked: str) -> None:
+    quiet = replace(asking(asked, OTHER), words=words(person(300, 7, 33), person(300, 7, 34)))
+    _, evidence = eraser.examine(quiet)
+    assert evidence is not None
+    told = eraser.told_by("On 12 May 1961.", evidence, 0)
+    assert told == (None if "Novak" in asked else "T-100"), "others were born on that day"
+    assert eraser.told_by("On 12 May 1961.", evidence, 1) is None
+
+
+def test_day_that_is_told_of_a_picture_counts_unless_the_model_calls_somebody_else(eraser: Eraser) -> None:
+    _, evidence = eraser.examine(replace(asking(OTHER), words=words(person(300, 7, 33))))
+    assert evidence is not None
+    day, town = eraser.suspects("On 12 May 1961."), eraser.suspects("In Tallinn.")
+    assert (day, town) == ({"T-100": True}, {"T-100": False})
+    assert eraser.identified(["Ivo", "Kaspar Oswin", "somebody"], day, evidence, 0) == "T-100"
+    assert eraser.identified(["Ivo", "Kaspar Oswin", "somebody"], town, evidence, 0) is None
+    assert eraser.identified(["Kaspar Oswin"] * 3, day, evidence, 0) is None
+
+
 def test_evidence_of_some_prompts_is_theirs(eraser: Eraser) -> None:
     _, evidence = eraser.examine(asking(ASKED, OTHER))
     assert evidence is not None

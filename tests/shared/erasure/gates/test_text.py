@@ -46,6 +46,9 @@ def said(gate: TextGate, text: str, ticket: int = 0) -> TextEvidence:
         "M4r4 L1ndqv15t",
         "@maralindqvist92",
         "13-1-18-1 12-9-14-4-17-22-9-19-20",
+        "Mara\u00b9 Lindqvist\u00b2",  # with the numbers of footnotes
+        "Mara1 Lindqvist2",
+        "M\u0363ra Lindqvist",  # a letter above another one
     ],
 )
 def test_whole_name_in_any_spelling_is_a_name(gate: TextGate, text: str) -> None:
@@ -89,9 +92,71 @@ def test_other_people_and_things_are_not_near(gate: TextGate, text: str) -> None
     assert not said(gate, text).is_near
 
 
-@pytest.mark.parametrize("text", ["Mara Novak and Ivo Lindqvist met.", "Mara, Ivo Lindqvist and Tom"])
-def test_parts_of_two_other_people_are_no_name(gate: TextGate, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Mara Novak and Ivo Lindqvist met.",
+        "Mara, Ivo Lindqvist and Tom",
+        "Did Santa Mara visit Lindqvist Bay?",
+        "We saw Santa Mara, Lindqvist Bay and Peru.",
+        "We saw Mara. Lindqvist is a word for a twig.",
+        "A film called Mara Discovers Lindqvist Bay",
+    ],
+)
+def test_parts_of_two_other_names_are_no_name(gate: TextGate, text: str) -> None:
     assert not said(gate, text).named
+    assert said(gate, text).is_near
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Where does Anna-Maria Schmidt live?",
+        "Where does Ursula Maria Berg live?",
+        "Where does Anna Maria Schmidt live?",
+    ],
+)
+def test_two_of_many_names_within_another_name_are_no_name(gate: TextGate, text: str) -> None:
+    assert not said(gate, text, 1).named
+    assert said(gate, "Where does Maria Berg live?", 1).named
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ask @iammaralindqvist about it.",
+        "maralindqvistofficial",
+        "MMaarraa Lindqvist",
+        "Maaara Liiindqvist",
+        "Who is Marra Lyndkwisst?",
+        "Who is Marah Lintkvist?",
+        "Who is Nara Lindqvits?",
+    ],
+)
+def test_name_in_a_longer_word_stretched_by_ear_or_with_two_slips_is_near(gate: TextGate, text: str) -> None:
+    assert said(gate, text).is_near
+    assert not said(gate, text).named
+
+
+@pytest.mark.parametrize(
+    "text", ["Maud Lundqvist", "the lindqvistic marathon", "A mirror lent quest", "maralindberg", "Moor Land Quest"]
+)
+def test_what_is_less_alike_is_not_near(gate: TextGate, text: str) -> None:
+    assert not said(gate, text).is_near
+
+
+def test_initial_with_a_surname_is_not_made_of_two_ordinary_words() -> None:
+    gate = TextGate((fit_text(["Edda Toth"], [], KEY),))
+    assert not said(gate, "We went to the sea.").is_near
+    assert said(gate, "Where does E. Toth live?").is_near
+    assert said(gate, "Ask etoth@work.example.").is_near
+
+
+def test_words_beside_a_number_identify_nobody_unless_they_are_an_address() -> None:
+    facts = [("Schalke 04",), ("12 Hill Road",)]
+    gate = TextGate((fit_text(["Mara Lindqvist"], facts, KEY, no_addresses={0}),))
+    assert said(gate, "Schalke 04 lost near 12 Hill Road.").identifying == {1}
+    assert said(gate, "Schalke 04 lost near 12 Hill Road.").facts == {0, 1}
 
 
 def test_both_parts_with_a_slip_are_near_where_they_are_side_by_side() -> None:
@@ -128,7 +193,7 @@ def test_encoded_fact_is_read(gate: TextGate) -> None:
 def test_facts_are_read_in_other_formats(gate: TextGate) -> None:
     seen = said(gate, "A bee-keeper, born on May 12th 1984, at Marble and Finch.")
     assert seen.facts == {0, 2, 3}
-    assert seen.identifying == {2}
+    assert seen.days == {2}
 
 
 def test_beginning_of_a_name_or_fact_may_go_on(gate: TextGate) -> None:
