@@ -25,6 +25,7 @@
 --   WHO WORKS WITH LACUNA
 --   ANNOUNCED CHANGES
 --   THE ONE DELETION
+--   STATISTICS
 
 REVOKE USAGE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO lacuna_request;
@@ -1479,7 +1480,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO alembic_version VALUES
-    ('0042');
+    ('0043');
 GRANT SELECT ON alembic_version TO lacuna_request;
 GRANT SELECT ON alembic_version TO lacuna_control;
 
@@ -2790,3 +2791,21 @@ $$;
 REVOKE ALL ON FUNCTION forget_old_answers() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION forget_old_answers() TO lacuna_request;
 GRANT EXECUTE ON FUNCTION forget_old_answers() TO lacuna_control;
+
+-- =====================================================================================================================
+-- STATISTICS
+--
+-- PostgreSQL plans queries by them. It makes them by itself, a minute late; an import of many tickets cannot wait.
+-- =====================================================================================================================
+
+-- Makes the statistics of tickets anew.
+CREATE FUNCTION analyze_tickets() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    ANALYZE ticket;
+END $$;
+REVOKE ALL ON FUNCTION analyze_tickets() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION analyze_tickets() TO lacuna_request;
+GRANT EXECUTE ON FUNCTION analyze_tickets() TO lacuna_control;

@@ -24,12 +24,12 @@ from sqlalchemy import Engine as Database
 from services.inference.active_eraser import ActiveEraser, Served
 from shared.artifacts import high_water_mark
 from shared.artifacts.erasers import load_verified_eraser
-from shared.artifacts.high_water_mark import NO_MARK, HighWaterMark
+from shared.artifacts.high_water_mark import HighWaterMark
 from shared.core import metrics
 from shared.core.clock import utc_now
 from shared.crypto.keyring import KeyRing
 from shared.crypto.signing import Verifier
-from shared.db.repositories import rollouts
+from shared.db.repositories import erasers, rollouts
 from shared.db.session import transaction
 from shared.erasure.eraser import Eraser
 from shared.erasure.site import Site
@@ -98,7 +98,8 @@ class Watcher:
         since = self.active_eraser.now()
         with transaction(self.database) as session:
             wanted = rollouts.desired_version(session, self.model_id)
-        if (stale := self._stale(wanted)) is not None:
+            newest = wanted.newest if wanted else erasers.next_version_number(session, self.model_id) - 1
+        if (stale := self._stale(HighWaterMark(wanted.generation if wanted else 0, newest, 0))) is not None:
             self.active_eraser.close(stale)
             if wanted is not None:
                 self._failed = (wanted.generation, stale)
@@ -117,9 +118,11 @@ class Watcher:
         if served is not None:
             self.active_eraser.confirm(since)
 
-    def _stale(self, wanted: rollouts.DesiredVersion | None) -> str | None:
-        """Why the database is not trusted, if so: it is behind the high-water mark in the object store or in memory."""
-        here = HighWaterMark(wanted.generation, wanted.newest, 0) if wanted else NO_MARK
+    def _stale(self, here: HighWaterMark) -> str | None:
+        """Why the database, which is as far as `here`, is not trusted, if so.
+
+        It is behind the high-water mark in the object store or in memory.
+        """
         try:
             if self._mark is None or self._mark.shortfalls(here):
                 self._mark = self._checked_mark(here)

@@ -11,6 +11,7 @@ A wrapped key that needs a shredding key begins with `shred:` and the key's name
 
 import os
 import secrets
+import threading
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -92,6 +93,8 @@ class FolderKeys:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._counting, self._flushing = threading.Lock(), threading.Lock()
+        self._changed = self._flushed = 0  # changes of the folder, and those that are on the disk for certain
 
     def set_up(self) -> None:
         """Make the folder ready for keys; nothing happens where it is. Raises KeysUnavailable."""
@@ -188,11 +191,20 @@ class FolderKeys:
         self._flush_folder()
 
     def _flush_folder(self) -> None:
-        folder = os.open(self._root, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        """Returns when the change that was made before is on the disk. Threads that wait share the next flush."""
+        with self._counting:
+            self._changed += 1
+            own = self._changed
+        with self._flushing:
+            if self._flushed >= own:
+                return
+            covered = self._changed
+            folder = os.open(self._root, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+            self._flushed = covered
 
     def _unavailable(self, verb: str, exc: OSError) -> KeysUnavailable:
         return KeysUnavailable(f"The folder of shredding keys {self._root} cannot be {verb}: {exc.strerror}.")

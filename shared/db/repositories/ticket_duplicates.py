@@ -26,6 +26,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    text,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import array
@@ -35,8 +36,10 @@ from shared.db.models.tickets import Ticket
 from shared.domain.ticket_lifecycle import CLOSED
 
 MOST_RELATED: Final = 50  # that are looked at
+MANY_NAMES: Final = 50  # from here on a plan is made for them: one for any number of names may compare all with all
 PHOTOGRAPH: Final = "photo:"  # begins the index of a photograph
 PUBLIC_FORM: Final = "public-form"  # the source of tickets that anybody may file
+_PLANNED_ANEW: Final = text("SET LOCAL plan_cache_mode = force_custom_plan")
 
 
 @dataclass(frozen=True)
@@ -128,12 +131,17 @@ def find_earlier_tickets(session: Session, tenant: str, model_id: str, filed: Fi
     """
     wanted = {"names": filed.names, "facts": filed.facts, "photographs": filed.photographs}
     values = {name: list(texts) for name, texts in wanted.items()} | {"alone": sorted(filed.alone)}
+    if len(filed.names) > MANY_NAMES:
+        session.execute(_PLANNED_ANEW)
     # One round trip for both questions: the row without an id lists the known names.
     rows: Sequence[Any] = session.execute(_earlier(), values | {"of_tenant": tenant, "of_model": model_id}).all()
-    tickets = sorted((row for row in rows if row[0] is not None), key=lambda row: (row[1], row[0]))
+    different = {row[0]: row for row in rows if row[0] is not None}.values()  # one may come by several names
     return EarlierTickets(
-        [EarlierTicket(row[0], frozenset(row[2]), frozenset(row[3]), row[4]) for row in tickets],
-        {text for row in rows if row[0] is None for text in row[2] or ()},
+        [
+            EarlierTicket(row[0], frozenset(row[2]), frozenset(row[3]), row[4])
+            for row in sorted(different, key=lambda row: (row[1], row[0]))
+        ],
+        {name for row in rows if row[0] is None for name in row[2] or ()},
     )
 
 
@@ -142,27 +150,24 @@ def _earlier() -> CompoundSelect[Any]:
     """The statement of `find_earlier_tickets`."""
     of_model = Ticket.tenant_id == bindparam("of_tenant"), Ticket.model_id == bindparam("of_model")
     is_open = (*of_model, Ticket.state.not_in(CLOSED))
-    wanted, name = _texts("names"), func.unnest(_texts("names")).column_valued("name")
+    name = func.unnest(_texts("names")).column_valued("name")
+    has_name = or_(Ticket.name_keys.contains(array([name])), Ticket.subject_index.contains(array([name])))
     nameless = and_(func.cardinality(Ticket.name_keys) == 0, func.cardinality(Ticket.subject_index) == 0)
     keys = Ticket.name_keys.op("||")(Ticket.subject_index)
     unproved = and_(Ticket.source == PUBLIC_FORM, Ticket.state == "identity_pending")
-    matching = select(Ticket.id, Ticket.submitted_at, keys, Ticket.fact_index, unproved).where(
-        *is_open,
+    columns = select(Ticket.id, Ticket.submitted_at, keys, Ticket.fact_index, unproved).where(*is_open)
+    # Name by name, from an index: to compare the names of every ticket with the hundreds of an import takes seconds.
+    by_name = columns.where(has_name, Ticket.fact_index.overlap(_texts("facts")))
+    by_photograph = columns.where(
         or_(
-            and_(
-                or_(Ticket.name_keys.overlap(wanted), Ticket.subject_index.overlap(wanted)),
-                Ticket.fact_index.overlap(_texts("facts")),
-            ),
             and_(nameless, Ticket.fact_index.overlap(_texts("photographs"))),
             Ticket.fact_index.overlap(_texts("alone")),
-        ),
-    )
-    known = select(null(), null(), func.array_agg(name, type_=ARRAY(Text)), null(), null()).where(
-        exists().where(
-            *is_open, or_(Ticket.name_keys.contains(array([name])), Ticket.subject_index.contains(array([name])))
         )
     )
-    return union_all(matching, known)
+    known = select(null(), null(), func.array_agg(name, type_=ARRAY(Text)), null(), null()).where(
+        exists().where(*is_open, has_name)
+    )
+    return union_all(by_name, by_photograph, known)
 
 
 def lock_open_tickets(session: Session, ids: Collection[str]) -> set[str]:

@@ -274,6 +274,22 @@ def test_database_from_an_old_backup_is_refused(replica: Replica, erasers: dict[
         replica.context.active_eraser.current()
 
 
+def test_replica_that_starts_between_publication_and_promotion_takes_the_database_for_what_it_is(
+    replica: Replica,
+) -> None:
+    """The mark counts versions from their publication on, and so does the database, promoted or not."""
+    watcher = replica.watcher
+    number = replica.worker.publish(verdict=None)
+    high_water_mark.write(watcher.store, watcher.keys, watcher.model_id, HighWaterMark(0, number, 0))
+    watcher.look()
+    with pytest.raises(NotReady, match="No eraser version has been promoted yet"):
+        replica.context.active_eraser.current()
+    high_water_mark.write(watcher.store, watcher.keys, watcher.model_id, HighWaterMark(0, number + 1, 0))
+    replace(watcher, _mark=None).look()
+    with pytest.raises(NotReady, match="older than what was served before"):
+        replica.context.active_eraser.current()
+
+
 def test_altered_high_water_mark_is_refused(replica: Replica, erasers: dict[str, Eraser]) -> None:
     watcher = replica.watcher
     replica.publish(erasers["empty"])

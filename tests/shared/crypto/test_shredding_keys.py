@@ -2,7 +2,10 @@
 
 import base64
 import os
+import stat
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -241,3 +244,30 @@ def test_settings_choose_the_store(tmp_path: Path) -> None:
 def test_altered_wrapped_key_is_refused(wrapped: bytes) -> None:
     with pytest.raises(IntegrityFailure):
         parse(wrapped)
+
+
+def test_threads_share_a_flush_of_the_folder_that_began_after_their_keys_were_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = FolderKeys(tmp_path / "keys")
+    folder.set_up()
+    flush, flushed = os.fsync, list[set[str]]()
+
+    def fsync(number: int) -> None:
+        if stat.S_ISDIR(os.fstat(number).st_mode):
+            there = {file.name for file in (tmp_path / "keys").iterdir()}
+            time.sleep(0.02)  # as a disk does: others write meanwhile
+            flush(number)
+            flushed.append(there)
+        else:
+            flush(number)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+    def create(_: int) -> bool:
+        name = folder.create()
+        return any(name in there for there in list(flushed))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(create, range(40)))
+    assert len(flushed) < 40
