@@ -277,6 +277,15 @@ def test_settings_page_names_every_setting() -> None:
     assert not missing, "\n".join(missing)
 
 
+def test_index_of_the_log_links_every_entry_once() -> None:
+    """An entry without a link in the index, or with two, is named."""
+    text = (ROOT / "docs/LOG.md").read_text(encoding="utf-8")
+    entries = [markdown.slug(heading) for heading in re.findall(r"^## (\d{4}-.*)$", text, re.MULTILINE)]
+    index = text.partition("\n## Index\n")[2].partition("\n## ")[0]
+    links = [target.removeprefix("#") for target in markdown.parse(Path("docs/LOG.md"), index).links()]
+    assert sorted(links) == sorted(entries)
+
+
 def test_readme_is_short_before_the_first_link_to_a_page() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     words = markdown.words_before_first_page_link(text)
