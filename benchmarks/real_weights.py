@@ -155,18 +155,8 @@ class RealWeightsBenchmark:
 def main() -> None:
     """Read the command line, profile the model, measure, print and write the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=Path("models/smol-lm"))
-    parser.add_argument("--profiles", type=Path, default=Path("build/real/profiles"))
-    parser.add_argument("--cache", type=Path, default=Path("build/real/cache"))
-    parser.add_argument("--json", type=Path, required=True)
-    parser.add_argument("--draws", type=int, default=3)
-    parser.add_argument("--people", type=int, default=10)
-    parser.add_argument("--skip", type=int, default=0, help="people who are left out: those of an earlier report")
-    parser.add_argument("--bystanders", type=int, default=BYSTANDERS, help="questions of each set about others")
+    add_arguments(parser)
     parser.add_argument("--systems", default=",".join(SYSTEMS))
-    parser.add_argument(
-        "--refine-steps", type=int, default=40, help="of the steering vectors, where strangers teach them (recipe: 160)"
-    )
     parser.add_argument("--trials", type=int, default=4, help="trials of the tuning of each baseline")
     parser.add_argument(
         "--steps", type=int, default=15, help="steps of each baseline, over 1.5 passes of what it forgets"
@@ -175,7 +165,7 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     logger.setLevel(logging.INFO)
     given.json.parent.mkdir(parents=True, exist_ok=True)
-    benchmark = _benchmark(given)
+    benchmark = prepared(given)
     report = _started(given.json, benchmark)
     for name in given.systems.split(","):
         try:
@@ -193,7 +183,23 @@ def main() -> None:
         show(name, report["systems"][name])
 
 
-def _benchmark(given: argparse.Namespace) -> RealWeightsBenchmark:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments that `prepared` and a report need."""
+    parser.add_argument("--model", type=Path, default=Path("models/smol-lm"))
+    parser.add_argument("--profiles", type=Path, default=Path("build/real/profiles"))
+    parser.add_argument("--cache", type=Path, default=Path("build/real/cache"))
+    parser.add_argument("--json", type=Path, required=True)
+    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--people", type=int, default=10)
+    parser.add_argument("--skip", type=int, default=0, help="people who are left out: those of an earlier report")
+    parser.add_argument("--bystanders", type=int, default=BYSTANDERS, help="questions of each set about others")
+    parser.add_argument(
+        "--refine-steps", type=int, default=40, help="of the steering vectors, where strangers teach them (recipe: 160)"
+    )
+
+
+def prepared(given: argparse.Namespace) -> RealWeightsBenchmark:
+    """The profiled model and its draws, as the arguments say."""
     engine = Engine(load(given.model))
     own = given.model / "reference"
     people = load_reference(own) if own.is_dir() else default_reference()

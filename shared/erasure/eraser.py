@@ -249,20 +249,25 @@ class Eraser:
                 return ticket
         return None
 
-    def suspects(self, answer: str) -> dict[str, bool]:
-        """The tickets of which an answer tells a fact, and whether it is a whole date. As a rule it is somebody else's
-        fact too.
+    def suspects(self, answer: str, evidence: PromptEvidence | None = None, row: int = 0) -> dict[str, bool]:
+        """The tickets of which an answer to prompt `row` tells a fact or says part of a name, and whether it is a whole
+        date. As a rule it is somebody else's fact too.
 
         Where the prompt has a picture, it may show the person in a way that the gate does not know: whoever has the
-        model may ask it who that is (`identified`).
+        model may ask it who that is (`identified`). Part of a name counts where the picture is near; without `evidence`
+        it may be.
         """
-        if self.text is None:
-            return {}
-        return self.suspected(self.text.read(answer))
+        return {} if self.text is None else self.suspected(self.text.read(answer), evidence, row)
 
-    def suspected(self, answered: Mapping[int, TextEvidence]) -> dict[str, bool]:
+    def suspected(
+        self, answered: Mapping[int, TextEvidence], evidence: PromptEvidence | None = None, row: int = 0
+    ) -> dict[str, bool]:
         """`suspects` of an answer that was read as text already."""
-        return {self.tickets[number]: bool(said.days) for number, said in answered.items() if said.facts}
+        return {
+            self.tickets[number]: bool(said.days)
+            for number, said in answered.items()
+            if said.facts or (said.parts and (evidence is None or bool(evidence.shown[row, number])))
+        }
 
     def identified(
         self, named: Sequence[str], suspects: Mapping[str, bool], evidence: PromptEvidence, row: int

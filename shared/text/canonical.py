@@ -18,7 +18,8 @@ from confusable_homoglyphs import confusables
 UMLAUTS: Final = {"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"}  # written out, as on keyboards without them
 APOSTROPHES: Final = frozenset("'\u2018\u2019\u02bc\u2032`\u00b4")
 IDEOGRAPHS: Final = ("CJK UNIFIED", "HIRAGANA", "KATAKANA", "CJK COMPATIBILITY IDEOGRAPH")  # a word each: no blanks
-LONGEST: Final = 200_000  # characters of a text that are read
+LONGEST: Final = 200_000  # characters of a text that are read at once
+OVERLAP: Final = 2_000  # characters that two windows of a longer text have in common
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,12 @@ class Word:
     end: int
     capital: bool
     opens: bool
+
+
+def windows(text: str) -> Iterator[tuple[int, str]]:
+    """A text in parts of at most LONGEST characters that overlap, each with its place."""
+    for first in range(0, max(1, len(text) - OVERLAP), LONGEST - OVERLAP):
+        yield first, text[first : first + LONGEST]
 
 
 def renderings(text: str) -> list[list[Word]]:

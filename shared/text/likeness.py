@@ -30,6 +30,11 @@ _SOUNDS: Final = tuple(
 _VOWELS: Final = re.compile(r"[aeiouyj]+")
 
 
+def deletions(word: str) -> tuple[str, ...]:
+    """The word, and the word without each of its letters: equal keys for words that are one slip apart."""
+    return tuple(dict.fromkeys((word, *(word[:at] + word[at + 1 :] for at in range(len(word))))))
+
+
 def squeezed(word: str) -> str | None:
     """The word with each run of the same letter as one; None where it has no such run."""
     return _REPEATED.sub(r"\1", word) if _REPEATED.search(word) else None

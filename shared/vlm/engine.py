@@ -133,8 +133,10 @@ class Engine(Reviser):
         if redo.rows:
             return True
         eraser = request.eraser
-        shown = eraser is not None and state.prefill.evidence is not None and bool(encoded[0].photos)
-        return shown and eraser is not None and bool(eraser.suspects(self.text_of(state.tokens[0])))
+        evidence = state.prefill.evidence
+        if eraser is None or evidence is None or not encoded[0].photos:
+            return False
+        return bool(eraser.suspects(self.text_of(state.tokens[0]), evidence))
 
     def second_pass(self, redacted: Sequence[Encoded], request: GenerationRequest) -> list[Answer]:
         """Answers of prompts that are redacted already, steered by the eraser of `request`, which holds the decision.

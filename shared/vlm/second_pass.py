@@ -92,7 +92,7 @@ class Reviser(Decoder):
         for row, prompt in enumerate(encoded):
             if row in redo.rows or not prompt.photos:
                 continue
-            suspects = eraser.suspects(self.text_of(state.tokens[row]))
+            suspects = eraser.suspects(self.text_of(state.tokens[row]), state.prefill.evidence, row)
             if not suspects:
                 continue
             named = yield from self._who_is_shown(prompt)

@@ -81,8 +81,8 @@ class Watch:
         return Watch(self._eraser, self._evidence, self._about).told_by_whole(text)
 
     def suspects(self) -> dict[str, bool]:
-        """The tickets of which the answer so far tells a fact (`Eraser.suspects`)."""
-        return self._eraser.suspected(self._said)
+        """The tickets of which the answer so far tells something (`Eraser.suspects`)."""
+        return self._eraser.suspected(self._said, self._evidence)
 
     def may_go_on(self, text: str) -> bool:
         """Whether a name or a fact may be beginning at the end of `text`."""

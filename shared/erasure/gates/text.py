@@ -22,10 +22,10 @@ import torch
 from torch import Tensor
 
 from shared.erasure.gates.text_evidence import FEWEST_LETTERS, GAP, TITLES, Hit, TextEvidence, is_one_mention, weigh
-from shared.text.canonical import Word, renderings
+from shared.text.canonical import Word, renderings, windows
 from shared.text.ciphers import disguises
 from shared.text.encodings import decoded, joined
-from shared.text.likeness import by_ear, inside, squeezed
+from shared.text.likeness import by_ear, deletions, inside, squeezed
 from shared.text.values import DAY_KEY, MOST_WORDS, is_identifying, runs, text_keys, value_keys
 
 KEY_BYTES: Final = 32
@@ -133,7 +133,7 @@ def _add_part(add: Callable[..., None], word: str, group: int, part: int) -> Non
     for slip in _slips(word):
         add(f"s {slip}", Kind.SLIP, group, part)
     if len(word) == SHORT:
-        for slip in _deletions(word):
+        for slip in deletions(word):
             add(f"t {slip}", Kind.SLIP, group, part)
 
 
@@ -234,6 +234,14 @@ class TextGate:
         In an encoding it says the same; of words that are taken apart or mixed with signs and digits only whole names
         count.
         """
+        evidence: dict[int, TextEvidence] = {}
+        for first, window in windows(text):
+            for ticket, seen in self._read_window(window).items():
+                moved = seen.moved(lambda start, end, by=first: (start + by, end + by))  # type: ignore[misc]
+                evidence.setdefault(ticket, TextEvidence()).add(moved)
+        return evidence
+
+    def _read_window(self, text: str) -> dict[int, TextEvidence]:
         evidence = self._read_as_written(text)
         for whole in decoded(text):
             for ticket, seen in self._read_as_written(whole.text).items():
@@ -398,7 +406,7 @@ def _short_with_a_slip(table: Mapping[int, Sequence[tuple[int, Entry]]], key: by
     """The same of a word that may be a short part of a name with one slip: "Tosa"."""
     if not SHORT - 1 <= len(word) <= SHORT + 1:
         return set()
-    found = (each for slip in _deletions(word) for each in table.get(fingerprint(f"t {slip}", key), ()))
+    found = (each for slip in deletions(word) for each in table.get(fingerprint(f"t {slip}", key), ()))
     return {(ticket, entry.group, entry.part) for ticket, entry in found}
 
 
@@ -428,11 +436,7 @@ def _slips(word: str) -> tuple[str, ...]:
     (symmetric deletion); none for short words."""
     if not FUZZY <= len(word) <= LONGEST_WORD:
         return ()
-    return _deletions(word)
-
-
-def _deletions(word: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((word, *(word[:at] + word[at + 1 :] for at in range(len(word))))))
+    return deletions(word)
 
 
 def _add_beginnings(add: Callable[..., None], words: Sequence[str], group: int) -> None:

@@ -85,6 +85,20 @@ def test_day_that_is_told_of_a_picture_counts_unless_the_model_calls_somebody_el
     assert eraser.identified(["Kaspar Oswin"] * 3, day, evidence, 0) is None
 
 
+def test_part_of_a_name_said_of_a_picture_that_is_near_counts_unless_the_model_calls_somebody_else(
+    eraser: Eraser,
+) -> None:
+    _, evidence = eraser.examine(replace(asking(OTHER), words=words(person(300, 7, 33))))
+    assert evidence is not None
+    assert eraser.suspects("This is Lindqvist.", evidence) == {}, "whoever else has that name"
+    near = replace(evidence, shown=torch.ones_like(evidence.shown))
+    part = eraser.suspects("This is Lindqvist.", near)
+    assert part == {"T-100": False}
+    assert eraser.suspects("This is Ivo.", near) == {}
+    assert eraser.identified(["Ivo", "Kaspar Oswin", "somebody"], part, near, 0) == "T-100"
+    assert eraser.identified(["Kaspar Oswin"] * 3, part, near, 0) is None
+
+
 def test_evidence_of_some_prompts_is_theirs(eraser: Eraser) -> None:
     _, evidence = eraser.examine(asking(ASKED, OTHER))
     assert evidence is not None

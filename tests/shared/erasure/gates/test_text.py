@@ -186,6 +186,13 @@ def test_spans_of_an_encoded_name_are_those_of_its_letters(gate: TextGate) -> No
     assert {text[start:end] for start, end in said(gate, text).named} == {"TWFyYSBMaW5kcXZpc3Q=", "Ma-ra Lind-qvist"}
 
 
+@pytest.mark.parametrize("first", [198_000, 199_995, 199_999, 450_000])
+def test_text_of_any_length_is_read_to_its_end(gate: TextGate, first: int) -> None:
+    read = said(gate, " " * first + "Mara Lindqvist rows. " + "-" * 300_000)
+    assert {(start, end) for start, end in read.named} == {(first, first + len("Mara Lindqvist"))}
+    assert not said(gate, " " * first + "Somebody rows. " + "-" * 300_000).is_traced
+
+
 def test_encoded_fact_is_read(gate: TextGate) -> None:
     assert said(gate, "The answer is 62 65 65 6b 65 65 70 65 72.").facts == {0}
 
