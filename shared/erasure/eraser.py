@@ -171,7 +171,7 @@ class Eraser:
         return self._decision(best, nearest)
 
     def match_answers(self, answer_tokens: RaggedRows, count: int) -> list[tuple[str, ...]]:
-        """For each of `count` answers, the tickets for whose names its tokens (gated layers) score above the threshold."""
+        """For each of `count` answers, the tickets for whose names its tokens score above the threshold."""
         if self.identity is None:
             return [()] * count
         above = self.identity.answer_scores(answer_tokens, count) > self.threshold
