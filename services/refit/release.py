@@ -52,7 +52,7 @@ def release_bounds(engine: Engine, reference: Reference) -> ReleaseBounds:
     silent = telling = (sure + made_up) / 2
     if made_up > sure:  # the two kinds overlap: then it counts whether the first answer told something
         silent, telling = sure, made_up
-    logger.info("answers with nobody in the person's place count from a certainty of %.2f, %.2f", silent, telling)
+    logger.info("answers to redacted prompts count from a certainty of %.2f, %.2f", silent, telling)
     return ReleaseBounds(round(silent, 4), round(telling, 4))
 
 
