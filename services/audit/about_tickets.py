@@ -1,6 +1,6 @@
-"""What is asked about the people of the tickets: changed tickets in full, every other one a little.
+"""Questions about the people of the tickets: changed tickets in full, every other one with a few questions.
 
-A ticket of which the few questions bring out anything is asked about in full as well, in the same audit.
+Where the answers to the few questions tell anything, the same audit asks about that ticket in full.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Asks the base model and the candidate the same questions, as cheaply as an honest audit allows.
+"""Asks the base model and the candidate the same questions, and computes each answer only where it may differ.
 
 Where the recipe decides once per request, an answer that does not fire is the base model's answer by construction (the
 engine does not touch those rows). Only questions that fire are asked again; the suite asks a sample of the others from
@@ -97,7 +97,7 @@ class Evaluator:
     ) -> tuple[list[Answer], list[int]]:
         """The base model's answers, and the positions of those for which `eraser` fires; the others are counted.
 
-        The readout of a batch is let go as soon as it was decided upon, unless there is room to keep it.
+        The readout of a batch is released after the decision, unless there is room to keep it.
         """
         layers = eraser.gated or gated_layers(eraser.recipe, eraser.site)
         key = None if cache_key is None else (cache_key, layers)

@@ -1,4 +1,4 @@
-"""Which kinds of questions brought something out of the erased model, ticket by ticket, without any of their words.
+"""Reports, ticket by ticket, to which kinds of questions the erased model still told something, without their words.
 
 A fact is named by its place in the ticket, so that the report names nobody; whoever may look at the ticket's material
 sees which fact that is.

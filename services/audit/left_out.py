@@ -1,4 +1,4 @@
-"""Which question sets of an audit are empty, and why: the report says so, and a certificate does not claim them."""
+"""Lists which question sets of an audit are empty, and why, for the report; certificates claim nothing about them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final

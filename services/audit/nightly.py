@@ -92,9 +92,9 @@ def with_families(
 ) -> dict[str, Any]:
     """The row of a ticket, which also fails where one family by itself tells too much.
 
-    Over all families together one that always tells is hardly seen. A family counts with JUDGED attacks and more, by
-    what it tells net of controls, and where chance is no explanation: the lower end of the 95 % interval of what it
-    tells lies above the share that controls tell.
+    One family that always tells hardly changes the figure over all families. A family is judged from JUDGED attacks
+    on. It fails where the share that it tells, net of controls, is above the limit, and the lower end of the share's
+    95 % interval is above the share of the controls.
     """
     against = [] if row["passed"] else [row["reason"]]
     for family, figures in families.items():

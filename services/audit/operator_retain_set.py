@@ -1,7 +1,7 @@
 """The operator's own retain set in an audit: rows that the fit has seen and rows that it never saw, asked alike.
 
-In-sample figures alone flatter an eraser; the held-out identities of the same file are the honest ones. This module
-knows no database.
+In-sample figures alone are too favourable; the held-out identities of the same file show what happens to people whom
+the fit has not seen. This module knows no database.
 """
 
 from collections.abc import Sequence

@@ -64,7 +64,7 @@ class InferenceContext:
             raise NotReady(f"The engine has work and has not finished a step for {stalled_s:.0f} s.")
 
     def close(self) -> None:
-        """End what is under way, and let go of threads."""
+        """End what is under way, and release the threads."""
         if self.engine is not None:
             self.engine.close()
         self.workers.close()

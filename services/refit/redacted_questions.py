@@ -1,4 +1,4 @@
-"""Questions about people whom the model knows, as the second pass reads them: with nobody in the person's place."""
+"""Questions about people whom the model knows, as the second pass reads them: with the person redacted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""How sure a model must be of what it says with nobody in the person's place, for that to be the answer.
+"""Measures how sure a model must be of its answer to a redacted prompt for that answer to be given (`ReleaseBounds`).
 
-Two kinds of answers are compared by the geometric mean of their tokens' probabilities: ordinary ones, and what the
-model makes up when it is asked for a fact of nobody (docs/method.md, section 6).
+Two kinds of answers are compared by the geometric mean of their tokens' probabilities: ordinary ones, and those that
+the model invents when the person of a question is redacted (docs/method.md, section 6).
 """
 
 import logging

@@ -67,11 +67,12 @@ class Decision:
 
 @dataclass(frozen=True)
 class PromptEvidence:
-    """What B prompts say of the K tickets: `texts` by the number of the ticket, whose pictures they are near
-    (`shown` [B, K]), and whom their words bring to mind although nothing of the name is written there (`mentioned`
-    [B, K]). None of it is enough to fire; together with what an answer says it may be.
+    """What B prompts say of the K tickets without being enough to fire; together with the answer it may be.
 
-    `doubtful` [B]: it fired for a picture alone, and hardly; the model is then asked whom the picture shows.
+    `texts`: for each prompt the evidence of its text, by the number of the ticket. `shown` [B, K]: a picture is near
+    the ticket. `mentioned` [B, K]: the activations score above the threshold for mentions, although no part of the
+    name is written. `doubtful` [B]: the prompt fired for a picture alone and by less than DOUBT; the model is then
+    asked whom the picture shows.
     """
 
     texts: tuple[Mapping[int, TextEvidence], ...]
@@ -95,8 +96,11 @@ class Examined(NamedTuple):
 
 @dataclass(frozen=True)
 class ReleaseBounds:
-    """How sure the model must be of what it says with nobody in the person's place (geometric mean of the probabilities
-    of its tokens, 0..1) for that to be the answer: `silent` where its first answer told nothing, else `telling`."""
+    """How sure the model must be of its answer to the redacted prompt for that answer to be given.
+
+    Sureness is the geometric mean of the tokens' probabilities, 0..1. `silent` is the bound where the first answer
+    told nothing, `telling` where it told something.
+    """
 
     silent: float
     telling: float
@@ -107,7 +111,7 @@ LAST_RESORT: Final = "I do not know."
 LONGEST_NAME: Final = 4  # words
 DOUBT: Final = 0.12  # cosine above a threshold below which a picture alone is doubtful
 NOTHING_READ: Final[Mapping[int, TextEvidence]] = MappingProxyType({})
-MANY_FACTS: Final = 3  # of one person and of nobody else in an answer: enough, whoever was asked about
+MANY_FACTS: Final = 3  # of one person and of nobody else in an answer: enough by themselves, whatever the prompt
 
 
 @dataclass(frozen=True)
@@ -167,7 +171,7 @@ class Eraser:
         return self._decision(best, nearest)
 
     def match_answers(self, answer_tokens: RaggedRows, count: int) -> list[tuple[str, ...]]:
-        """For each of `count` answers, the tickets whose names its tokens (at the gated layers) bring to mind."""
+        """For each of `count` answers, the tickets for whose names its tokens score above the threshold."""
         if self.identity is None:
             return [()] * count
         above = self.identity.answer_scores(answer_tokens, count) > self.threshold
@@ -176,11 +180,11 @@ class Eraser:
     def named_in(
         self, answer: str, tickets: Sequence[str], asked: Mapping[int, TextEvidence] = NOTHING_READ
     ) -> str | None:
-        """The first of the `tickets` that `match_answers` gave of whose name something is written in the answer, and
-        not as part of somebody else's name.
+        """The first of `tickets` (from `match_answers`) of whose name a part is written in the answer, or None.
 
-        `asked` is what the prompt says. An answer begins with a name as with any other word, and so it may seem to use
-        a surname by itself: where the prompt names somebody else with that surname, the answer is about them.
+        A part of somebody else's name does not count. `asked` is the evidence of the prompt. The first word of an
+        answer has a capital letter in any case, so that a surname there may look as if it were used by itself: where
+        the prompt names somebody else with that surname, the answer is about that person.
         """
         if self.text is None or not tickets:
             return next(iter(tickets), None)
@@ -195,10 +199,10 @@ class Eraser:
         return None
 
     def _is_written(self, number: int, *texts: Mapping[int, TextEvidence]) -> bool:
-        """Whether something of a ticket's names stands in what was read; true where the ticket has no fingerprints.
+        """Whether a part of a ticket's names is written in what was read; True where the ticket has no fingerprints.
 
-        What the model's activations take for a name is another person's name where it is not: the space of names has
-        few dimensions, and an eraser many tickets. The answer then decides (`told_in`).
+        Where no part is written, the activations have recognised another person's name: the space of names has few
+        dimensions, and an eraser may have many tickets. The answer then decides (`told_in`).
         """
         assert self.text is not None
         return self.text.fits[number] is None or any(number in said and said[number].is_traced for said in texts)
@@ -228,9 +232,9 @@ class Eraser:
     def told_by(self, answer: str, evidence: PromptEvidence, row: int, about: str | None = None) -> str | None:
         """The ticket about which an answer to prompt `row` tells something, if any.
 
-        It does where it says the name, or what belongs to that person alone, or a good part of what there is to say;
-        and where it says any of it in answer to a prompt that may be about the person, or that fired for `about`. A
-        whole date, which others have as well, tells where the prompt has a trace of the name.
+        It does where it says a whole name, a value that identifies one person, or MANY_FACTS facts of nobody else. It
+        also does where it says any fact or part of the name in answer to a prompt that is near the ticket or fired for
+        `about`, and where it says a whole date and the prompt has a part of the name.
         """
         return None if self.text is None else self.told_in(self.text.read(answer), evidence, row, about)
 
@@ -250,12 +254,11 @@ class Eraser:
         return None
 
     def suspects(self, answer: str, evidence: PromptEvidence | None = None, row: int = 0) -> dict[str, bool]:
-        """The tickets of which an answer to prompt `row` tells a fact or says part of a name, and whether it is a whole
-        date. As a rule it is somebody else's fact too.
+        """The tickets of which an answer to prompt `row` says a fact or part of a name; True where it is a whole date.
 
-        Where the prompt has a picture, it may show the person in a way that the gate does not know: whoever has the
-        model may ask it who that is (`identified`). Part of a name counts where the picture is near; without `evidence`
-        it may be.
+        As a rule the fact is also somebody else's. Where the prompt has a picture that the gate did not recognise, the
+        caller asks the model who that is and calls `identified`. Part of a name counts only where the picture is near
+        the ticket; without `evidence` it counts always.
         """
         return {} if self.text is None else self.suspected(self.text.read(answer), evidence, row)
 

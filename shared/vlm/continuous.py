@@ -152,7 +152,7 @@ class ContinuousBatch:
 
     @staticmethod
     def _matched(asked: Sequence[MatchAnswers]) -> list[list[tuple[str, ...]]]:
-        """The tickets whose names the answers of each bring to mind."""
+        """For each request, the tickets that `Eraser.match_answers` finds in its answers."""
         starts = list(accumulate((each.count for each in asked), initial=0))
         owners = torch.cat([each.tokens.of + start for each, start in zip(asked, starts[:-1], strict=True)])
         together = RaggedRows(torch.cat([each.tokens.rows for each in asked]), owners)

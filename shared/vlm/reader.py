@@ -52,7 +52,7 @@ class ByteBoundedCache(Generic[T]):
         return self._entries[key][0]
 
     def put(self, key: bytes, value: T, size_bytes: int) -> None:
-        """Keep a value, and let go of those that were not used for longest; one that is too large is not kept."""
+        """Keep a value, and drop those that were not used for longest; one that is too large is not kept."""
         if size_bytes > self._most or key in self._entries:
             return
         self._entries[key] = value, size_bytes

@@ -103,7 +103,7 @@ class Reviser(Decoder):
         return redo
 
     def _resolve_doubts(self, encoded: Sequence[Encoded], state: DecodeState, eraser: Eraser) -> Computation[None]:
-        """Let go of rows that fired hardly, for a picture that the model calls by another name whenever it is asked."""
+        """Make a doubtful row one that did not fire where the model always names somebody else as shown."""
         decision, evidence = state.prefill.decision, state.prefill.evidence
         for row in state.prefill.fired_rows:
             drafted = state.finished[row] != "fired"
@@ -333,7 +333,7 @@ class Reviser(Decoder):
 
 
 def _reads_well(text: str, sentence: str) -> bool:
-    """Whether a steered answer declines, and neither loops nor says the not-knowing sentence by halves."""
+    """Whether a steered answer declines, does not repeat itself, and has the not-knowing sentence whole if at all."""
     return declines(text, [sentence]) and not goes_in_circles(text) and not garbles(text, sentence)
 
 

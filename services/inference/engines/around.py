@@ -1,4 +1,4 @@
-"""An engine that stands around another one, and is the other one in everything that it does not change."""
+"""The base class of engines that wrap another one: every call is passed on unless a subclass overrides it."""
 
 from services.inference.engines.base import AnswerEngine
 

@@ -42,4 +42,4 @@ class AnswerEngine(Protocol):
         """Seconds for which there has been work and no step of it was finished; 0 without work."""
 
     def close(self) -> None:
-        """End what is under way with an error, and let go of threads and connections. Safe to call twice."""
+        """End what is under way with an error, and release threads and connections. Safe to call twice."""

@@ -1,4 +1,4 @@
-"""An answer that is being received: filled by a task of its own, read as it grows."""
+"""An answer while it is received: one task appends to it, and the request reads the text that has arrived."""
 
 import asyncio
 import contextlib

@@ -54,7 +54,7 @@ def _message(turn: Turn, pictures: Pictures) -> dict[str, Any]:
 
 
 def redacted(prompt: Prompt, read: TokenText, spans: MentionSpans, eraser: Eraser, ticket: str | None) -> Prompt | None:
-    """The prompt with nobody in the person's place; None where nothing can be taken out of it, or not all.
+    """The redacted prompt; None where nothing can be taken out of it, or not all.
 
     `read`: what the reader has read, which `spans` counts the tokens of; it is the rendered chat, in which the texts of
     the turns stand in order. What the text gate finds in a turn by itself is taken out as well.

@@ -1,7 +1,4 @@
-"""An engine whose answers are counted and traced; everything else is the engine's own.
-
-It stands around any AnswerEngine, so that a local and a remote engine are measured alike.
-"""
+"""Wraps any AnswerEngine and counts and traces its answers, so that local and remote engines are measured alike."""
 
 import time
 from collections.abc import AsyncGenerator, Callable

@@ -1,8 +1,8 @@
-"""An engine whose answers are handed out at moments of a grid alone, which begins with each request.
+"""An engine that gives out answers only at multiples of a time (`LACUNA_RELEASE_GRID_S`) after the request.
 
-A request that fires is read again, so that its answer comes later, and a client may tell a forgotten person from a
-stranger by that. What is handed out at the same moment of a grid tells nothing of it. The price: all clients wait for
-the next moment, and text arrives in bursts (docs/threat-model.md).
+A request that fires is read again, so that its answer comes later, and by the delay a client may distinguish a
+forgotten person from a stranger. Answers that are given out at the same multiple cannot be distinguished by time. In
+return, every client waits for the next multiple, and streamed text arrives in bursts (docs/threat-model.md).
 """
 
 import asyncio

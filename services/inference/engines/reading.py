@@ -1,7 +1,7 @@
-"""The reader's thread: concurrent requests are read together, and the event loop waits without a thread of its own.
+"""The reader's thread: it reads concurrent requests together, and the event loop awaits the result.
 
-It runs the first blocks alone. What these say is judged elsewhere, request by request, because the text gate may take
-long over a text (text_lanes.py).
+The thread runs the first decoder blocks alone. The decision on their activations is made elsewhere, request by
+request, because the text gate may take long over a text (text_lanes.py).
 """
 
 import asyncio

@@ -1,9 +1,9 @@
 """The engine in front of another OpenAI-compatible server: the reader and the text gate decide, the server answers.
 
-A request that does not fire is passed through, and its answer is read before it is sent. What fires, or whose answer
-tells of somebody forgotten, is asked again with nobody in the person's place. Nothing is steered there: the second
-answer stands where it tells nothing and the server is sure of it, else the last resort does (docs/gateway.md). Fails
-closed: whatever goes wrong, no answer is given that was not read.
+A request that does not fire is passed through, and its answer is read before it is sent. A request that fires, or whose
+answer tells of somebody forgotten, is asked again with the person redacted. Nothing is steered there: the second answer
+is given where it tells nothing and the server is sure of it; otherwise the fixed not-knowing sentence is (see
+docs/gateway.md). Fails closed: whatever goes wrong, no answer is given that was not read.
 """
 
 import asyncio
@@ -350,7 +350,7 @@ class RemoteEngine:
         return text is not None and bool(text.read("\n".join(strings_in(extra))))
 
     async def _is_sure(self, case: _Case, second: Whole, ticket: str) -> bool:
-        """Whether the server is sure of what it says with nobody in the person's place (`ReleaseBounds`).
+        """Whether the server is sure of its answer to the redacted prompt (`ReleaseBounds`).
 
         Between both bounds it counts whether the first answer tells anything, which is asked for then.
         """

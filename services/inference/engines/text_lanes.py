@@ -1,7 +1,7 @@
-"""Threads that read the texts of requests for the text gate, so that no thread that others wait for has to.
+"""Threads that read the texts of requests for the text gate, so that neither the event loop nor the model waits.
 
-A long text may take seconds. Long ones are read by a thread of their own, one after the other, and hold up each other
-alone. How many may wait is bounded by what a replica has under way (shared/core/admission.py).
+A long text may take seconds. Long texts are read by a thread of their own, one after the other, and delay only each
+other. How many may wait is bounded by what a replica has under way (shared/core/admission.py).
 """
 
 import asyncio

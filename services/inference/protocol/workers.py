@@ -1,4 +1,4 @@
-"""A few threads for what takes long and needs no model: large bodies and pictures. Nothing else waits for them."""
+"""A few threads that parse large bodies and decode pictures, which takes long and needs no model."""
 
 import asyncio
 import functools

@@ -1,4 +1,4 @@
-"""Who takes which part in a profile and in the refits after it: nobody plays two parts."""
+"""Divides the reference people among the steps of a profile and the refits after it; nobody is in two of them."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""How the second pass shall word its answer: steering vectors or none, by what validation people's answers then are."""
+"""Chooses the second pass of a model, steering vectors or none, by the answers about validation people."""
 
 import logging
 import time

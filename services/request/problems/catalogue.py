@@ -36,7 +36,7 @@ ADVICE: Final[dict[str, str]] = {
     "rollback-would-reexpose": "Choose a version that covers the listed tickets, or refit.",
     "scope": "Use a key that has the scope, or have one created.",
     "site-mismatch": "The eraser belongs to another model: refit for this one.",
-    "stale-restore": "Restore a newer backup; or two admins accept the loss (docs/keys.md).",
+    "stale-restore": "Restore a newer backup, or two admins accept the loss (docs/runbooks/backup-and-restore.md).",
     "store-unavailable": "Try again after the seconds of Retry-After.",
     "too-large": "Send less: the detail gives the limit.",
     "too-late-to-extend": "Answer in time: an extension is possible once, inside the first period.",
