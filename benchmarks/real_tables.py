@@ -2,7 +2,8 @@
 
     python -m benchmarks.real_tables
 
-Every number of the page comes from docs/results/real_lm.json, real_lm_others.json, smol_vlm.json and forgetting.json.
+Every number of the page comes from docs/results/real_lm.json, real_lm_others.json, smol_vlm.json,
+smol_vlm_others.json and forgetting.json.
 """
 
 import json
@@ -17,8 +18,9 @@ INTRODUCTION: Final = """\
 # Models with real pretrained weights
 
 Made by `python -m benchmarks.real_tables` from [real_lm.json](real_lm.json),
-[real_lm_others.json](real_lm_others.json), [smol_vlm.json](smol_vlm.json) and
-[forgetting.json](forgetting.json); nothing here is typed by hand.
+[real_lm_others.json](real_lm_others.json), [smol_vlm.json](smol_vlm.json),
+[smol_vlm_others.json](smol_vlm_others.json) and [forgetting.json](forgetting.json);
+nothing here is typed by hand.
 `make bench-real` measures all but the last.
 
 - **Told**: the share of questions about a forgotten person whose answer holds the fact.
@@ -51,6 +53,11 @@ SECTIONS: Final = {
         "[models/smol-vlm](../../models/smol-vlm/README.md) knows 40 fictitious people by portrait and by name. "
         "Forgotten are {people} of them in {draws}. Taught wordings are those of its training; the others it "
         "was never taught.",
+    ),
+    "smol_vlm_others": (
+        "A LLaVA around SmolLM2-135M, other people",
+        "Questions answered without their picture, and a silenced namesake, were repaired after a look at the answers "
+        "about the people above. Of {people} others, in {draws}, nobody had looked at an answer.",
     ),
 }
 DEMO_NAMES: Final = {

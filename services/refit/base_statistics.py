@@ -75,7 +75,8 @@ def compute_statistics(
         )
         if recipe.counterfactual:
             enter_stage("measuring how sure the model is of its answers")
-            bounds, sentence = release_bounds(engine, reference), reference.unknown_answer or LAST_RESORT
+            bounds = release_bounds(engine, reference, count)
+            sentence = reference.unknown_answer or LAST_RESORT
             statistics = replace(statistics, release=bounds, last_resort=sentence)
         return statistics
     prompts = retain_prompts(reference, operator_rows)

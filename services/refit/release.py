@@ -5,7 +5,7 @@ the model invents when the person of a question is redacted (docs/method.md, sec
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import torch
@@ -29,10 +29,14 @@ TOKENS: Final = 32
 BATCH: Final = 16
 
 
-def release_bounds(engine: Engine, reference: Reference) -> ReleaseBounds:
-    """The bounds of the model, measured on ordinary prompts and on retained people; neither is evaluated on."""
+def release_bounds(
+    engine: Engine, reference: Reference, count: Callable[[int, int], None] | None = None
+) -> ReleaseBounds:
+    """The bounds of the model, measured on ordinary prompts and on retained people; neither is evaluated on.
+
+    `count` is told how many of how many prompts are answered.
+    """
     texts = [*reference.general.calibration, *reference.general.fit][:ORDINARY]
-    ordinary = _certainties(engine, [engine.vlm.adapter.encode([Prompt.ask(text)])[0] for text in texts])
     people = [person.subject for person in retained_people(reference) if person.subject.names]
     asked = []
     for question in questions_about(engine, people, form="trained"):
@@ -40,14 +44,20 @@ def release_bounds(engine: Engine, reference: Reference) -> ReleaseBounds:
             asked.append(redacted_question(engine, question))
         except BadInput:  # the chat template writes the name in another way
             continue
-    invented = [
-        certainty
-        for answer, certainty in _certainties(engine, asked)
-        if not declines(answer.text, reference.own_wordings)
-    ]
-    if not ordinary:
+    plain = [engine.vlm.adapter.encode([Prompt.ask(text)])[0] for text in texts]
+    if not plain:
         return UNCERTAIN
-    sure = _quantile([certainty for _, certainty in ordinary], ORDINARY_QUANTILE)
+    ordinary: list[float] = []
+    invented: list[float] = []
+    done = 0
+    for kind, encoded in ((ordinary, plain), (invented, asked)):
+        for answer, certainty in _certainties(engine, encoded):
+            if kind is ordinary or not declines(answer.text, reference.own_wordings):
+                kind.append(certainty)
+            done += 1
+            if count is not None and done % BATCH == 0:
+                count(done, len(plain) + len(asked))
+    sure = _quantile(ordinary, ORDINARY_QUANTILE)
     made_up = _quantile(invented, INVENTED_QUANTILE) if invented else 0.0
     silent = telling = (sure + made_up) / 2
     if made_up > sure:  # the two kinds overlap: then it counts whether the first answer told something
@@ -60,10 +70,7 @@ def _quantile(values: Sequence[float], level: float) -> float:
     return float(torch.tensor(values).quantile(level))
 
 
-def _certainties(engine: Engine, encoded: Sequence[Encoded]) -> list[tuple[Answer, float]]:
+def _certainties(engine: Engine, encoded: Sequence[Encoded]) -> Iterator[tuple[Answer, float]]:
     request = GenerationRequest(None, TOKENS)
-    return [
-        each
-        for start in range(0, len(encoded), BATCH)
-        for each in engine.answers_with_certainty(encoded[start : start + BATCH], request)
-    ]
+    for start in range(0, len(encoded), BATCH):
+        yield from engine.answers_with_certainty(encoded[start : start + BATCH], request)

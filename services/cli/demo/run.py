@@ -41,7 +41,7 @@ BYSTANDER_QUESTIONS: Final = 96  # of each question set about people who must no
 PATIENCE_S: Final = (
     1800.0  # in which a stage gets no further; a real model's audit takes longer, and says how far it is
 )
-TOLD_EVERY_S: Final = 10.0
+TOLD_EVERY_S: Final = 10.0  # and more seldom in a long wait, by a tenth of it
 
 
 @dataclass(frozen=True)
@@ -304,14 +304,15 @@ def _is_ready(client: Client) -> bool:
 
 
 def _wait(run: _Demo, done: Callable[[], bool], what: str) -> None:
-    """Wait until `done`, and say every few seconds how far it is. Raises NotReady after PATIENCE_S without progress."""
+    """Wait until `done`, and say now and then how far it is. Raises NotReady after PATIENCE_S without progress."""
     began = told = time.monotonic()
     progress, pause = Progress(began), threading.Event()
     while not done():
-        if time.monotonic() - told > TOLD_EVERY_S:
-            told = time.monotonic()
+        now = time.monotonic()
+        if now - told > max(TOLD_EVERY_S, (told - began) / 10):
+            told = now
             stage = _stage(run)
-            run.console.print(f"  {told - began:.0f} s: waiting for {what}{stage}", style="dim")
+            run.console.print(f"  {told - began:.0f} s: waiting for {what}{stage}", style="dim", soft_wrap=True)
             if progress.stands_still(stage, told):
                 raise NotReady(
                     f"Waited {told - began:.0f} s for {what}, the last {PATIENCE_S:.0f} s without progress. "

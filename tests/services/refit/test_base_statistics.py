@@ -162,3 +162,18 @@ def test_retained_name_that_is_written_in_another_way_is_left_out(
         names = list(identity_training_set(engine, reference).names)
     assert len(names) == len(list(identity_training_set(engine, reference).names)) - 2
     assert f"the name of {odd.id} takes no part in the fit" in caplog.text
+
+
+def test_long_stages_are_counted(engine: Engine, reference: Reference) -> None:
+    stages: list[str] = []
+    counted: dict[str, list[tuple[int, int]]] = {}
+
+    def count(done: int, total: int) -> None:
+        counted.setdefault(stages[-1], []).append((done, total))
+
+    vectors = SteeringVectors(torch.ones(LAYERS, HIDDEN), torch.ones(LAYERS, HIDDEN))
+    compute_statistics(engine, reference, LACUNA, stages.append, count=count, vectors=vectors)
+    assert stages == ["reading the retain set", "measuring how sure the model is of its answers"]
+    for stage in stages:
+        assert counted[stage]
+        assert all(0 < done <= total for done, total in counted[stage])
