@@ -44,9 +44,9 @@ SECTIONS: Final = {
     ),
     "real_lm_others": (
         "SmolLM2-135M-Instruct, other figures",
-        "After a look at the answers about the figures above, second answers that repeated themselves or broke off "
-        "were repaired. The answers about these {people} others, in {draws}, had not been looked at before. They are those "
-        "of whom the model knows least: it tells one fact of each, as a rule.",
+        "After a look at the answers about the figures above, second answers that repeated themselves or broke "
+        "off were repaired. The answers about these {people} others, in {draws}, had not been looked at before. "
+        "They are those of whom the model knows least: it tells one fact of each, as a rule.",
     ),
     "smol_vlm": (
         "A LLaVA around SmolLM2-135M",
