@@ -38,7 +38,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP) ## Watch one person being forgotten, from the ticket to the silence
 	$(BIN)/lacuna demo --json build/demo.json
 
-demo-real: real-lm ## Watch a real language model forget a public figure (about 20 minutes, most of them the model's profile)
+demo-real: real-lm ## Watch a real language model forget a public figure (half an hour to an hour on two cores, half of it the model's profile)
 	$(BIN)/lacuna model profile models/smol-lm --data build/real
 	$(BIN)/lacuna demo --real --data build/real --json build/demo-real.json --page build/demo-real.html
 
