@@ -106,9 +106,10 @@ def database(request: pytest.FixtureRequest, backends: Backends, roles: dict[str
         template = STARTED_TEMPLATE
     copy_database(backends.database_url, name, template)
     databases = Databases(with_database(backends.database_url, name), roles)
-    with psycopg.connect(databases.admin_url) as connection:  # started just now
-        connection.execute("UPDATE model SET created_at = now()")
-        connection.execute("UPDATE refit_run SET started_at = now()")
+    if template == STARTED_TEMPLATE:
+        with psycopg.connect(databases.admin_url) as connection:  # it has started just now
+            connection.execute("UPDATE model SET created_at = now()")
+            connection.execute("UPDATE refit_run SET started_at = now()")
     yield databases
     databases.dispose()
     drop_database(backends.database_url, name)

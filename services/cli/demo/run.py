@@ -38,9 +38,7 @@ from shared.transparency.checkpoints import read_keys
 
 CONCURRENT_REQUESTS: Final = 16  # the service answers in batches those that arrive together
 BYSTANDER_QUESTIONS: Final = 96  # of each question set about people who must not change
-PATIENCE_S: Final = (
-    1800.0  # in which a stage gets no further; a real model's audit takes longer, and says how far it is
-)
+PATIENCE_S: Final = 1800.0  # for a stage that gets no further; the audit of a real model takes longer as a whole
 TOLD_EVERY_S: Final = 10.0  # and more seldom in a long wait, by a tenth of it
 
 
@@ -306,14 +304,14 @@ def _is_ready(client: Client) -> bool:
 def _wait(run: _Demo, done: Callable[[], bool], what: str) -> None:
     """Wait until `done`, and say now and then how far it is. Raises NotReady after PATIENCE_S without progress."""
     began = told = time.monotonic()
-    progress, pause = Progress(began), threading.Event()
+    standstill, pause = Standstill(began), threading.Event()
     while not done():
         now = time.monotonic()
         if now - told > max(TOLD_EVERY_S, (told - began) / 10):
             told = now
             stage = _stage(run)
             run.console.print(f"  {told - began:.0f} s: waiting for {what}{stage}", style="dim", soft_wrap=True)
-            if progress.stands_still(stage, told):
+            if standstill.lasts(stage, told):
                 raise NotReady(
                     f"Waited {told - began:.0f} s for {what}, the last {PATIENCE_S:.0f} s without progress. "
                     "`lacuna demo --data FOLDER` keeps the log of the processes, FOLDER/stack.log."
@@ -322,13 +320,13 @@ def _wait(run: _Demo, done: Callable[[], bool], what: str) -> None:
 
 
 @dataclass
-class Progress:
-    """Whether a stage gets on: what it says of itself changes. `changed_at`: seconds of a monotonic clock."""
+class Standstill:
+    """Since when a stage has said the same of itself. `changed_at`: seconds of a monotonic clock."""
 
     changed_at: float
     stage: str = ""
 
-    def stands_still(self, stage: str, now: float) -> bool:
+    def lasts(self, stage: str, now: float) -> bool:
         """Note what the stage says of itself at `now`; whether it has said the same for PATIENCE_S."""
         if stage != self.stage:
             self.stage, self.changed_at = stage, now

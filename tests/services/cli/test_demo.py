@@ -9,7 +9,7 @@ import pytest
 from services.cli.demo.plan import DemoPlan, demo_model_plan, real_model_plan
 from services.cli.demo.report import write_page
 from services.cli.demo.results import DemoResult, highlights
-from services.cli.demo.run import PATIENCE_S, Progress, under_way
+from services.cli.demo.run import PATIENCE_S, Standstill, under_way
 from shared.errors import BadInput
 from shared.evaluation.model_profile import FILE, Knowledge, KnownFigure, ModelProfile
 from shared.evaluation.public_data import public_figures
@@ -55,12 +55,12 @@ def test_json_keeps_the_names_that_other_programs_read(result: DemoResult) -> No
 
 
 def test_wait_ends_only_where_a_stage_gets_no_further() -> None:
-    progress = Progress(changed_at=0)
+    standstill = Standstill(changed_at=0)
     said = [f" (audit: {done} of 900 questions)" for done in range(5)]
     for number, stage in enumerate(said):
-        assert not progress.stands_still(stage, number * PATIENCE_S)
-    assert not progress.stands_still(said[-1], 5 * PATIENCE_S)
-    assert progress.stands_still(said[-1], 5 * PATIENCE_S + 1)
+        assert not standstill.lasts(stage, number * PATIENCE_S)
+    assert not standstill.lasts(said[-1], 5 * PATIENCE_S)
+    assert standstill.lasts(said[-1], 5 * PATIENCE_S + 1)
 
 
 def test_line_of_a_wait_says_how_far_the_refit_or_else_the_audit_is() -> None:
