@@ -275,7 +275,6 @@ class Settings(BaseSettings):
     reader_blocks: int = 0  # the gate reads the first blocks alone; 0: those that recipe and profile choose
 
     # Processes
-    host: str = "127.0.0.1"
     request_port: int = 8600
     inference_port: int = 8601
     proxies: str = ""  # addresses and networks whose X-Forwarded-For is believed, comma-separated
