@@ -12,8 +12,9 @@ from typing import Any, Final, NamedTuple
 import torch
 from torch import Tensor
 
-from shared.erasure.gates.identity import GateScores, IdentityGate, MentionSpans, union
+from shared.erasure.gates.identity import IdentityGate, MentionSpans, union
 from shared.erasure.gates.identity_thresholds import raised_thresholds, reported_bounds
+from shared.erasure.gates.mentions import Mentions
 from shared.erasure.gates.mlp import TwoLayer
 from shared.erasure.gates.prototype import TicketGate, gate_scores
 from shared.erasure.gates.read_text import evidence_of
@@ -70,21 +71,22 @@ class PromptEvidence:
     """What B prompts say of the K tickets without being enough to fire; together with the answer it may be.
 
     `texts`: for each prompt the evidence of its text, by the number of the ticket. `shown` [B, K]: a picture is near
-    the ticket. `mentioned` [B, K]: the activations score above the threshold for mentions, although no part of the
-    name is written. `doubtful` [B]: the prompt fired for a picture alone and by less than DOUBT; the model is then
-    asked whom the picture shows.
+    the ticket. `doubtful` [B]: the prompt fired for a picture alone and by less than DOUBT; the model is then asked
+    whom the picture shows. `mentions`: whether the activations score above the threshold for mentions, also where no
+    part of the name is written; None where that is not known.
     """
 
     texts: tuple[Mapping[int, TextEvidence], ...]
     shown: Tensor
     doubtful: Tensor
-    mentioned: Tensor
+    mentions: Mentions | None
 
-    def take(self, rows: Sequence[int]) -> "PromptEvidence":
-        """That of these prompts, in the order given."""
-        some = list(rows)
-        texts = tuple(self.texts[row] for row in some)
-        return PromptEvidence(texts, self.shown[some], self.doubtful[some], self.mentioned[some])
+    def take(self, rows: Sequence[int], readout: Readout | None = None) -> "PromptEvidence":
+        """That of these prompts, in the order given. `readout`: their own, where it has been taken already."""
+        some, mentions = list(rows), self.mentions
+        if mentions is not None:
+            mentions = mentions.take(some, mentions.readout.take(some) if readout is None else readout)
+        return PromptEvidence(tuple(self.texts[row] for row in some), self.shown[some], self.doubtful[some], mentions)
 
 
 class Examined(NamedTuple):
@@ -177,57 +179,67 @@ class Eraser:
         above = self.identity.answer_scores(answer_tokens, count) > self.threshold
         return [tuple(self.tickets[number] for number in row.nonzero()[:, 0].tolist()) for row in above]
 
+    def may_name(self, answered: Mapping[int, TextEvidence]) -> bool:
+        """Whether `named_in` may find a ticket in an answer that was read as text, whatever its activations match."""
+        return self.text is None or bool(self._written(answered))
+
     def named_in(
-        self, answer: str, tickets: Sequence[str], asked: Mapping[int, TextEvidence] = NOTHING_READ
+        self,
+        answered: Mapping[int, TextEvidence],
+        tickets: Sequence[str],
+        asked: Mapping[int, TextEvidence] = NOTHING_READ,
     ) -> str | None:
         """The first of `tickets` (from `match_answers`) of whose name a part is written in the answer, or None.
 
-        A part of somebody else's name does not count. `asked` is the evidence of the prompt. The first word of an
-        answer has a capital letter in any case, so that a surname there may look as if it were used by itself: where
-        the prompt names somebody else with that surname, the answer is about that person.
+        A part of somebody else's name does not count. `answered` and `asked` are what the text gate reads in the answer
+        and in the prompt. The first word of an answer has a capital letter in any case, so that a surname there may
+        look as if it were used by itself: where the prompt names somebody else with that surname, the answer is about
+        that person.
         """
         if self.text is None or not tickets:
             return next(iter(tickets), None)
-        read = self.text.read(answer)
         for ticket in tickets:
             number = self.tickets.index(ticket)
-            said, of_another = read.get(number), number in asked and asked[number].is_another
+            said, of_another = answered.get(number), number in asked and asked[number].is_another
             if said is not None and (said.is_another or (of_another and not said.named and not said.facts)):
                 continue
-            if self._is_written(number, read):
+            if number in self._written(answered):
                 return ticket
         return None
 
-    def _is_written(self, number: int, *texts: Mapping[int, TextEvidence]) -> bool:
-        """Whether a part of a ticket's names is written in what was read; True where the ticket has no fingerprints.
+    def examine(self, readout: Readout) -> "Examined":
+        """The decision of an identity gate and what the prompts say of each ticket, for `told_by`."""
+        assert self.identity is not None
+        gated = readout.at(self.gated)
+        if self.text is None or not readout.texts:
+            compared = self.identity.compare(gated)
+            return Examined(self._by_gate(compared.by_picture, compared.by_mention), None)
+        texts = tuple(evidence_of(text, self.text) for text in readout.texts)
+        answers = tuple(self.text.read(answer) for answer in readout.answers) or (NOTHING_READ,) * len(texts)
+        written = tuple(map(self._written, texts, answers))
+        mentions = Mentions(self.identity, gated, written)
+        by_picture, shown = self.identity.compare_pictures(gated)
+        by_mention = torch.full_like(by_picture, -1.0)
+        for row, evidence in enumerate(texts):  # a namesake's name is not the person's
+            meant = sorted(written[row] - {number for number, seen in evidence.items() if seen.is_another})
+            if meant:
+                by_mention[row, meant] = mentions.margins(row, meant)
+        score = torch.maximum(by_picture, by_mention).amax(dim=1)
+        named = torch.tensor([any(seen.named for seen in evidence.values()) for evidence in texts])
+        hardly = (score > 0) & (score < DOUBT) & (by_mention.amax(dim=1) <= 0)
+        evidence_of_all = PromptEvidence(texts, shown, hardly & ~named, mentions)
+        decision = self._with_text(self._by_gate(by_picture, by_mention), evidence_of_all, answers)
+        return Examined(decision, evidence_of_all)
+
+    def _written(self, *texts: Mapping[int, TextEvidence]) -> frozenset[int]:
+        """The tickets of whose names a part is written in what was read, and those that have no fingerprints.
 
         Where no part is written, the activations have recognised another person's name: the space of names has few
         dimensions, and an eraser may have many tickets. The answer then decides (`told_in`).
         """
         assert self.text is not None
-        return self.text.fits[number] is None or any(number in said and said[number].is_traced for said in texts)
-
-    def examine(self, readout: Readout) -> "Examined":
-        """The decision of an identity gate and what the prompts say of each ticket, for `told_by`."""
-        assert self.identity is not None
-        compared = self.identity.compare(readout.at(self.gated))
-        if self.text is None or not readout.texts:
-            return Examined(self._by_gate(compared), None)
-        texts = tuple(evidence_of(text, self.text) for text in readout.texts)
-        answers = tuple(self.text.read(answer) for answer in readout.answers) or ({},) * len(texts)
-        mentioned = torch.zeros_like(compared.shown)
-        for row, number in (compared.by_mention > 0).nonzero().tolist():
-            mentioned[row, number] = not self._is_written(number, texts[row], answers[row])
-        compared.by_mention[mentioned] = -1.0
-        for row, evidence in enumerate(texts):  # a namesake's name is not the person's
-            others = [number for number, seen in evidence.items() if seen.is_another]
-            compared.by_mention[row, others] = -1.0
-        score = compared.margins.amax(dim=1)
-        named = torch.tensor([any(seen.named for seen in evidence.values()) for evidence in texts])
-        hardly = (score > 0) & (score < DOUBT) & (compared.by_mention.amax(dim=1) <= 0)
-        evidence_of_all = PromptEvidence(texts, compared.shown, hardly & ~named, mentioned)
-        decision = self._with_text(self._by_gate(compared), evidence_of_all, answers)
-        return Examined(decision, evidence_of_all)
+        traced = (number for read in texts for number, seen in read.items() if seen.is_traced)
+        return frozenset((*self.text.without_fit, *traced))
 
     def told_by(self, answer: str, evidence: PromptEvidence, row: int, about: str | None = None) -> str | None:
         """The ticket about which an answer to prompt `row` tells something, if any.
@@ -242,14 +254,18 @@ class Eraser:
         self, answered: Mapping[int, TextEvidence], evidence: PromptEvidence, row: int, about: str | None = None
     ) -> str | None:
         """`told_by` of an answer that was read as text already, or in parts."""
+        texts, mentions = evidence.texts[row], evidence.mentions
+        telling = [number for number, said in answered.items() if said.facts or said.parts]
         for number, said in answered.items():
-            ticket, asked = self.tickets[number], evidence.texts[row].get(number) or TextEvidence()
+            ticket, asked = self.tickets[number], texts.get(number) or TextEvidence()
             if said.named or said.identifying - asked.identifying or len(said.own_facts(asked)) >= MANY_FACTS:
                 return ticket
             if said.days - asked.days and asked.is_traced and not asked.is_another:
                 return ticket
-            near = ticket == about or asked.is_near or bool(evidence.mentioned[row, number])
-            if near and (said.facts or said.parts - asked.parts):
+            if not said.facts and not said.parts - asked.parts:
+                continue
+            near = ticket == about or asked.is_near
+            if near or (mentions is not None and mentions.unwritten(row, number, telling)):
                 return ticket
         return None
 
@@ -353,10 +369,10 @@ class Eraser:
                 fired[row], tickets[row], score[row], channels[row] = True, named, 1.0, channel
         return Decision(fired, tickets, score, tuple(channels))
 
-    def _by_gate(self, compared: GateScores) -> Decision:
-        """The decision of the identity gate, with the channel whose margin is the larger one."""
-        score, nearest = compared.margins.max(dim=1)
-        shown = compared.by_picture.amax(dim=1) >= compared.by_mention.amax(dim=1)
+    def _by_gate(self, by_picture: Tensor, by_mention: Tensor) -> Decision:
+        """The decision of the identity gate from its margins [B, K], with the channel of the larger one."""
+        score, nearest = torch.maximum(by_picture, by_mention).max(dim=1)
+        shown = by_picture.amax(dim=1) >= by_mention.amax(dim=1)
         channels = tuple("picture" if picture else "mention" for picture in shown.tolist())
         return replace(self._decision(score, nearest), channels=channels)
 

@@ -61,7 +61,12 @@ class CachePool:
             index = torch.cat([torch.arange(*offsets[id(state)]) for state in kept])
             unchanged = torch.equal(index, torch.arange(start))
             parts.append((self._cache, None if unchanged else index))
-        parts += [(state.cache.cache, state.cache.rows) for state in joining]
+        for state in joining:  # answers that were read together come from one cache
+            own, rows = state.cache.cache, state.cache.rows
+            if rows is not None and parts and parts[-1][0] is own:
+                before = parts.pop()[1]
+                rows = torch.cat([before, rows]) if before is not None else rows
+            parts.append((own, rows))
         self._cache = merged(parts, width)
         for state in joining:
             state.cache = None

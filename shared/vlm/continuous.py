@@ -193,8 +193,8 @@ class ContinuousBatch:
         alone = len(asked) == 1
         states, start = [], 0
         for each in asked:
-            rows = list(range(start, start + len(each.encoded)))
-            start += len(rows)
+            rows = slice(start, start + len(each.encoded))
+            start = rows.stop
             states.append(_part(whole, rows, alone=alone))
         return states
 
@@ -231,6 +231,7 @@ class _RowByRow:
 
     def __init__(self, decoder: Decoder, asked: Sequence[ReadTokens]) -> None:
         all_blocks = list(decoder.vlm.adapter.blocks)
+        places: dict[tuple[int, ...] | None, list[int]] = {}  # of the blocks at some layers
         self.rows: list[slice] = []
         self._steered: list[tuple[slice, Tensor]] = []
         self._read_at: dict[int, list[int]] = {}  # for each computation that reads, its blocks
@@ -240,19 +241,21 @@ class _RowByRow:
             start = rows.stop
             self.rows.append(rows)
             if each.reading:
-                read = decoder.blocks_at(each.request.read_layers)
-                self._read_at[id(each)] = [all_blocks.index(block) for block in read]
+                layers = each.request.read_layers
+                if layers not in places:
+                    places[layers] = [all_blocks.index(block) for block in decoder.blocks_at(layers)]
+                self._read_at[id(each)] = places[layers]
             elif (vector := decoder.decode_vector(each.request)) is not None:
                 self._steered.append((rows, vector))
         self._rows_of = {id(each): rows for each, rows in zip(asked, self.rows, strict=True)}
-        needed = set(range(len(all_blocks))) if self._steered else {b for read in self._read_at.values() for b in read}
-        self._numbers = sorted(needed)
+        self._read = {number for read in places.values() for number in read}
+        self._numbers = sorted(range(len(all_blocks)) if self._steered else self._read)
         self.blocks = [all_blocks[number] for number in self._numbers]
         self._kept: dict[int, Tensor] = {}
 
     def __call__(self, place: int, states: Tensor) -> Tensor | None:
         number = self._numbers[place]
-        if any(number in read for read in self._read_at.values()):
+        if number in self._read:
             self._kept[number] = states[:, -1].float()
         if not self._steered:
             return None
@@ -291,23 +294,23 @@ def _joined(decisions: Iterable[Decision | None]) -> Decision:
     return joined
 
 
-def _part(whole: PrefillState, rows: list[int], *, alone: bool) -> PrefillState:
+def _part(whole: PrefillState, part: slice, *, alone: bool) -> PrefillState:
     """The state of some rows. Only what the following tokens need is kept of the inputs."""
     if alone:
         whole.cache = RowsOfCache(whole.cache)
         return whole
-    inputs = {name: whole.inputs[name][rows] for name in ("input_ids", "attention_mask") if name in whole.inputs}
+    inputs = {name: whole.inputs[name][part] for name in ("input_ids", "attention_mask") if name in whole.inputs}
     if "position_ids" in whole.inputs:
-        inputs["position_ids"] = whole.inputs["position_ids"][..., rows, :]
-    evidence = whole.evidence
-    if evidence is not None:
-        evidence = evidence.take(rows)
+        inputs["position_ids"] = whole.inputs["position_ids"][..., part, :]
+    rows = list(range(part.start, part.stop))
+    readout = None if whole.readout is None else whole.readout.take(rows)
+    evidence = None if whole.evidence is None else whole.evidence.take(rows, readout)
     return PrefillState(
         RowsOfCache(whole.cache, torch.tensor(rows)),
-        whole.logits[rows],
+        whole.logits[part],
         whole.decision.take(rows),
         inputs,
-        None if whole.readout is None else whole.readout.take(rows),
+        readout,
         whole.past,
         whole.decides,
         evidence,

@@ -136,7 +136,7 @@ class Engine(Reviser):
         evidence = state.prefill.evidence
         if eraser is None or evidence is None or not encoded[0].photos:
             return False
-        return bool(eraser.suspects(self.text_of(state.tokens[0]), evidence))
+        return bool(eraser.suspected(self._said(state, 0, eraser), evidence))
 
     def second_pass(self, redacted: Sequence[Encoded], request: GenerationRequest) -> list[Answer]:
         """Answers of prompts that are redacted already, steered by the eraser of `request`, which holds the decision.
@@ -226,6 +226,8 @@ class Engine(Reviser):
         tokens = state.answer_tokens_of(0)
         if request.checks_answers:
             tokens = tokens[: max(0, len(state.tokens[0]) - LAG)]
+        if not tokens:
+            return ""
         eraser = request.eraser
         watched = eraser.text if request.checks_answers and eraser is not None else None
         ready = sendable(self.text_of(tokens), request.stop, watched.may_go_on if watched else None)

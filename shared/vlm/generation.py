@@ -3,7 +3,7 @@
 import math
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from shared.erasure.eraser import Decision, Eraser, PromptEvidence
 from shared.erasure.gates.name_windows import WINDOW
+from shared.erasure.gates.text_evidence import TextEvidence
 from shared.erasure.readout import RaggedRows, Readout
 from shared.vlm.adapters.base import Adapter
 from shared.vlm.sampling import Sampling, TokenLogprob, ToolCall
@@ -155,6 +156,8 @@ class DecodeState:
     log_likelihood: list[float]
     logprobs: list[list[TokenLogprob]]  # of each row's tokens, where they are wanted
     cleared: list[int]  # how many tokens of each row were held against the tickets' names, and end none
+    # by row: what the text gate said when it was last asked, and how many tokens the row had then
+    said: dict[int, tuple[int, Mapping[int, TextEvidence]]] = field(default_factory=dict)
 
     @classmethod
     def begun(cls, prefill: PrefillState, count: int, closed: Sequence[int] = ()) -> "DecodeState":
@@ -184,10 +187,16 @@ class DecodeState:
         count = len(self.tokens[row]) + (self.closed[row] and self.finished[row] == "stop")
         return math.exp(self.log_likelihood[row] / count) if count else 0.0
 
-    def answer_tokens(self, *, new: bool = False) -> RaggedRows:
-        """The answers' tokens as a gate looks at them; `new`: only as many as a name needs that is not `cleared`."""
-        begins = [max(0, cleared - WINDOW + 1) if new else 0 for cleared in self.cleared]
-        kept = [states[begin:] for begin, states in zip(begins, self.answer_states, strict=True)]
+    def answer_tokens(self) -> RaggedRows:
+        """The answers' tokens as a gate looks at them."""
+        return self._tokens(self.answer_states)
+
+    def new_answer_tokens(self, rows: Sequence[int]) -> RaggedRows:
+        """Those of some rows, renumbered from 0, and only as many as a name needs that is not `cleared`."""
+        return self._tokens([self.answer_states[row][max(0, self.cleared[row] - WINDOW + 1) :] for row in rows])
+
+    @staticmethod
+    def _tokens(kept: Sequence[Sequence[Tensor]]) -> RaggedRows:
         owners = [row for row, states in enumerate(kept) for _ in states]
         states = [state for states in kept for state in states]
         return RaggedRows(torch.stack(states) if states else torch.zeros(0, 1, 1), torch.tensor(owners).long())

@@ -16,6 +16,7 @@ from shared.domain.prompts import Prompt
 from shared.erasure.eraser import NOTHING_READ, Decision, Eraser
 from shared.erasure.gates.identity import MentionSpans
 from shared.erasure.gates.read_text import evidence_of_part
+from shared.erasure.gates.text_evidence import TextEvidence
 from shared.erasure.readout import Readout
 from shared.text.coherence import answers_alike, garbles, goes_in_circles
 from shared.text.declines import declines
@@ -51,30 +52,44 @@ class Reviser(Decoder):
     def rows_to_redo(self, state: DecodeState, request: GenerationRequest) -> Computation[RowsToRedo]:
         """The rows whose prompt fired, then those whose answer so far tells of somebody forgotten.
 
-        Asked again of a longer answer, it compares only the tokens that came since.
+        The tokens' activations are compared only where the text may name somebody (`Eraser.may_name`), and of a longer
+        answer only those that came since.
         """
         fired, eraser = state.prefill.fired_rows, request.eraser
         decision = state.prefill.decision.take(fired)
         if eraser is None or not request.checks_answers:
             return RowsToRedo(fired, decision)
-        tickets: list[str | None] = [None] * len(state.tokens)
-        if any(state.answer_states):
-            evidence = state.prefill.evidence
-            matches = yield MatchAnswers(eraser, state.answer_tokens(new=True), len(state.tokens))
-            for row, matched in enumerate(matches):
+        tickets: dict[int, str] = {}
+        evidence = state.prefill.evidence
+        said = {row: self._said(state, row, eraser) for row in range(len(state.tokens)) if row not in fired}
+        unclear = [row for row, read in said.items() if state.answer_states[row] and eraser.may_name(read)]
+        if unclear:
+            matches = yield MatchAnswers(eraser, state.new_answer_tokens(unclear), len(unclear))
+            for row, matched in zip(unclear, matches, strict=True):
                 asked = NOTHING_READ if evidence is None else evidence.texts[row]
-                tickets[row] = eraser.named_in(self.text_of(state.tokens[row]), matched, asked)
+                if (named := eraser.named_in(said[row], matched, asked)) is not None:
+                    tickets[row] = named
                 if not matched:
                     state.cleared[row] = len(state.answer_states[row])
-        if state.prefill.evidence is not None:
-            for row, tokens in enumerate(state.tokens):
-                if tickets[row] is None and tokens and row not in fired:
-                    tickets[row] = eraser.told_by(self.text_of(tokens), state.prefill.evidence, row)
-        naming = [row for row, ticket in enumerate(tickets) if ticket is not None and row not in fired]
+        for row in said.keys() - tickets.keys() if evidence is not None else ():
+            if (told := eraser.told_in(said[row], evidence, row)) is not None:
+                tickets[row] = told
+        if not tickets:
+            return RowsToRedo(fired, decision)
+        naming = sorted(tickets)
         count = len(naming)
         certain = torch.ones(count, dtype=torch.bool)
         by_answer = Decision(certain, [tickets[row] for row in naming], torch.ones(count), ("answer",) * count)
         return RowsToRedo(fired + naming, decision.followed_by(by_answer))
+
+    def _said(self, state: DecodeState, row: int, eraser: Eraser) -> Mapping[int, TextEvidence]:
+        """What the text gate says of a row's tokens so far. As many tokens are read once."""
+        tokens = state.tokens[row]
+        count, read = state.said.get(row, (0, NOTHING_READ))
+        if count != len(tokens) and eraser.text is not None:
+            read = eraser.text.read(self.text_of(tokens))
+            state.said[row] = len(tokens), read
+        return read
 
     def all_to_redo(
         self, encoded: Sequence[Encoded], state: DecodeState, request: GenerationRequest
@@ -92,7 +107,7 @@ class Reviser(Decoder):
         for row, prompt in enumerate(encoded):
             if row in redo.rows or not prompt.photos:
                 continue
-            suspects = eraser.suspects(self.text_of(state.tokens[row]), state.prefill.evidence, row)
+            suspects = eraser.suspected(self._said(state, row, eraser), state.prefill.evidence, row)
             if not suspects:
                 continue
             named = yield from self._who_is_shown(prompt)

@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -197,6 +197,11 @@ class TextGate:
                     last[ticket, entry.group] = max(entry.part, last.get((ticket, entry.group), 0))
         object.__setattr__(self, "_last_parts", last)
         object.__setattr__(self, "_tables", tables)
+
+    @cached_property
+    def without_fit(self) -> tuple[int, ...]:
+        """The numbers of the tickets that have no fingerprints."""
+        return tuple(number for number, fit in enumerate(self.fits) if fit is None)
 
     @property
     def tables(self) -> Mapping[bytes, Mapping[int, Sequence[tuple[int, Entry]]]]:
