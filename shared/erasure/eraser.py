@@ -4,7 +4,7 @@ Assembled from base statistics and the fits of all tickets (assembly.py), writte
 back with every check (serialization.py). Knows no model: it is given activations and says what to add to them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -296,20 +296,29 @@ class Eraser:
         It is the one whom two answers name, or one of them where the picture is near; else one whom the picture is
         near, unless all answers agree on another name. A whole date that was told counts as a picture that is near.
         """
-        if self.text is None:
-            return None
-        read = [self.text.read(text) for text in named]
-        near = {
-            ticket: day or bool(evidence.shown[row, self.tickets.index(ticket)]) for ticket, day in suspects.items()
-        }
-        for ticket in suspects:
-            number = self.tickets.index(ticket)
-            times = sum(bool(said[number].named) for said in read if number in said)
-            if times > 1 or (times and near[ticket]):
+        near = self._near(suspects, evidence, row)
+        for ticket, times in self._times_named(named, suspects).items():
+            if times > 1 or (times and ticket in near):
                 return ticket
-        if agree_on_a_name(named):
-            return None
-        return next((ticket for ticket in suspects if near[ticket]), None)
+        return None if agree_on_a_name(named) else next(iter(near), None)
+
+    def may_identify(
+        self, named: Sequence[str], suspects: Mapping[str, bool], evidence: PromptEvidence, row: int, *, more: int
+    ) -> bool:
+        """Whether `identified` may find any of `suspects` when `more` answers have been added to `named`."""
+        if self._near(suspects, evidence, row):
+            return True
+        return max(self._times_named(named, suspects).values()) + more > 1
+
+    def _near(self, suspects: Mapping[str, bool], evidence: PromptEvidence, row: int) -> list[str]:
+        """Those of `suspects` whom a picture of prompt `row` is near, or of whom a whole date was told."""
+        return [t for t, day in suspects.items() if day or bool(evidence.shown[row, self.tickets.index(t)])]
+
+    def _times_named(self, answers: Sequence[str], tickets: Iterable[str]) -> dict[str, int]:
+        """How many of `answers` say the whole name of each of `tickets`."""
+        read = [] if self.text is None else [self.text.read(answer) for answer in answers]
+        numbers = {ticket: self.tickets.index(ticket) for ticket in tickets}
+        return {t: sum(bool(said[n].named) for said in read if n in said) for t, n in numbers.items()}
 
     def shows_another(self, named: Sequence[str], ticket: str | None) -> bool:
         """Whether the answers to whom a picture shows agree on a name that is not the one of `ticket`."""

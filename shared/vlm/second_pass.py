@@ -71,9 +71,10 @@ class Reviser(Decoder):
                     tickets[row] = named
                 if not matched:
                     state.cleared[row] = len(state.answer_states[row])
-        for row in said.keys() - tickets.keys() if evidence is not None else ():
-            if (told := eraser.told_in(said[row], evidence, row)) is not None:
-                tickets[row] = told
+        if evidence is not None:
+            for row in said.keys() - tickets.keys():
+                if (told := eraser.told_in(said[row], evidence, row)) is not None:
+                    tickets[row] = told
         if not tickets:
             return RowsToRedo(fired, decision)
         naming = sorted(tickets)
@@ -97,7 +98,8 @@ class Reviser(Decoder):
         """`rows_to_redo` at the end of the answers, and the rows whose picture the model itself calls by a name.
 
         A picture may show somebody in a way that the gate does not know, and a ticket may have no photograph. Where an
-        answer to a prompt with pictures tells a fact of a ticket, the model is asked who is in each picture.
+        answer to a prompt with pictures tells a fact of a ticket, the model is asked who is in each picture; in the
+        last of the ways to ask only where that can still decide.
         """
         eraser = request.eraser
         if eraser is None or state.prefill.evidence is None:
@@ -110,7 +112,11 @@ class Reviser(Decoder):
             suspects = eraser.suspected(self._said(state, row, eraser), state.prefill.evidence, row)
             if not suspects:
                 continue
-            named = yield from self._who_is_shown(prompt)
+            *first, last = WHO
+            named = yield from self._who_is_shown(prompt, first)
+            if not eraser.may_identify(named, suspects, state.prefill.evidence, row, more=len(prompt.photos)):
+                continue
+            named += yield from self._who_is_shown(prompt, [last])
             ticket = eraser.identified(named, suspects, state.prefill.evidence, row)
             if ticket is not None:
                 seen = Decision(torch.ones(1, dtype=torch.bool), [ticket], torch.ones(1), ("picture",))
@@ -128,9 +134,9 @@ class Reviser(Decoder):
             if eraser.shows_another(named, decision.ticket[row]):
                 decision.fired[row], decision.ticket[row] = False, None
 
-    def _who_is_shown(self, prompt: Encoded) -> Computation[list[str]]:
+    def _who_is_shown(self, prompt: Encoded, questions: Sequence[str] = WHO) -> Computation[list[str]]:
         """What the model answers when it is asked, in some ways, whom each picture of a prompt shows."""
-        asked = [Prompt.ask(question, photo) for photo in prompt.photos[:MOST_PICTURES] for question in WHO]
+        asked = [Prompt.ask(question, photo) for photo in prompt.photos[:MOST_PICTURES] for question in questions]
         request = GenerationRequest(None, NAME_TOKENS)
         named: list[str] = []
         for _, encoded in batches(self.vlm.adapter, asked):

@@ -315,7 +315,7 @@ class TextGate:
         hits: dict[int, dict[int, list[Hit]]] = {}  # by ticket and name
         known: list[set[_Part]] = [set() for _ in words]
         for written, own in places.items():  # each word once
-            alike = [(f"p {written}", True), *((f"s {slip}", False) for slip in _slips(written))]
+            alike = ((f"p {written}", True), *((f"s {slip}", False) for slip in _slips(written)))
             for like, exact in alike:
                 for ticket, entry in table.get(fingerprint(like, key), ()):
                     found = hits.setdefault(ticket, {}).setdefault(entry.group, [])
@@ -354,6 +354,8 @@ class TextGate:
             alike = [f"c {part}" for part in inside(compact)] if end == start + 1 else []
             if (bare := squeezed(compact)) is not None:
                 alike.append(f"q {bare}")
+            if not alike:
+                continue
             meant = {ticket for each in alike for ticket, _ in table.get(fingerprint(each, key), ())}
             for ticket in sorted(meant):
                 _mean(evidence, ticket, (words[start].start, words[end - 1].end))
