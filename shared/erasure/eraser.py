@@ -21,7 +21,7 @@ from shared.erasure.gates.read_text import evidence_of
 from shared.erasure.gates.text import TextGate
 from shared.erasure.gates.text_evidence import TextEvidence
 from shared.erasure.numerics.whitening import Whitener
-from shared.erasure.readout import RaggedRows, Readout
+from shared.erasure.readout import Readout
 from shared.erasure.recipe import Recipe
 from shared.erasure.site import Site
 from shared.errors import BadInput
@@ -172,40 +172,31 @@ class Eraser:
         best, nearest = gate_scores(self.recipe, white, self.gates).max(dim=1)
         return self._decision(best, nearest)
 
-    def match_answers(self, answer_tokens: RaggedRows, count: int) -> list[tuple[str, ...]]:
-        """For each of `count` answers, the tickets for whose names its tokens score above the threshold."""
-        if self.identity is None:
-            return [()] * count
-        above = self.identity.answer_scores(answer_tokens, count) > self.threshold
-        return [tuple(self.tickets[number] for number in row.nonzero()[:, 0].tolist()) for row in above]
-
-    def may_name(self, answered: Mapping[int, TextEvidence]) -> bool:
-        """Whether `named_in` may find a ticket in an answer that was read as text, whatever its activations match."""
-        return self.text is None or bool(self._written(answered))
-
-    def named_in(
-        self,
-        answered: Mapping[int, TextEvidence],
-        tickets: Sequence[str],
-        asked: Mapping[int, TextEvidence] = NOTHING_READ,
-    ) -> str | None:
-        """The first of `tickets` (from `match_answers`) of whose name a part is written in the answer, or None.
+    def may_be_named(
+        self, answered: Mapping[int, TextEvidence], asked: Mapping[int, TextEvidence] = NOTHING_READ
+    ) -> list[int]:
+        """The tickets that an answer names if its tokens bring them to mind (`match_answer`): part of a name is there.
 
         A part of somebody else's name does not count. `answered` and `asked` are what the text gate reads in the answer
         and in the prompt. The first word of an answer has a capital letter in any case, so that a surname there may
         look as if it were used by itself: where the prompt names somebody else with that surname, the answer is about
         that person.
         """
-        if self.text is None or not tickets:
-            return next(iter(tickets), None)
-        for ticket in tickets:
-            number = self.tickets.index(ticket)
+        if self.text is None:
+            return list(range(len(self.tickets)))
+        numbers = []
+        for number in sorted(self._written(answered)):
             said, of_another = answered.get(number), number in asked and asked[number].is_another
-            if said is not None and (said.is_another or (of_another and not said.named and not said.facts)):
-                continue
-            if number in self._written(answered):
-                return ticket
-        return None
+            if said is None or not (said.is_another or (of_another and not said.named and not said.facts)):
+                numbers.append(number)
+        return numbers
+
+    def match_answer(self, tokens: Tensor, tickets: Sequence[int]) -> list[int]:
+        """For which of `tickets` the tokens [N, G, d] of an answer, at the gated layers, score above the threshold."""
+        if self.identity is None or not tickets:
+            return []
+        margins = self.identity.mention_margins([self.identity.white_names(tokens)], tickets)
+        return [ticket for ticket, margin in zip(tickets, margins.tolist(), strict=True) if margin > self.threshold]
 
     def examine(self, readout: Readout) -> "Examined":
         """The decision of an identity gate and what the prompts say of each ticket, for `told_by`."""

@@ -64,8 +64,8 @@ class CachePool:
         for state in joining:  # answers that were read together come from one cache
             own, rows = state.cache.cache, state.cache.rows
             if rows is not None and parts and parts[-1][0] is own:
-                before = parts.pop()[1]
-                rows = torch.cat([before, rows]) if before is not None else rows
+                _, before = parts.pop()
+                rows = rows if before is None else torch.cat([before, rows])
             parts.append((own, rows))
         self._cache = merged(parts, width)
         for state in joining:
@@ -117,16 +117,19 @@ def merged(parts: Sequence[tuple[Any, Tensor | None]], width: int) -> Any:
             length = min(width, layer.sliding_window - 1)
             layer.cumulative_length = width
         rows = [index for _, index in parts]
-        layer.keys = torch.cat([_aligned(old.keys, row, length) for old, row in zip(layers, rows, strict=True)])
-        layer.values = torch.cat([_aligned(old.values, row, length) for old, row in zip(layers, rows, strict=True)])
+        layer.keys = _joined([old.keys for old in layers], rows, length)
+        layer.values = _joined([old.values for old in layers], rows, length)
         cache.layers.append(layer)
     return cache
 
 
-def _aligned(states: Tensor, rows: Tensor | None, length: int) -> Tensor:
-    """Some rows of `states` [B, H, T, D], their last `length` tokens, padded on the left where there are fewer."""
-    if rows is not None:
-        states = states[rows.to(states.device)]
-    states = states[:, :, -length:] if length else states[:, :, :0]
-    missing = length - states.shape[2]
-    return torch.nn.functional.pad(states, (0, 0, missing, 0)) if missing else states
+def _joined(parts: Sequence[Tensor], rows: Sequence[Tensor | None], length: int) -> Tensor:
+    """Some `rows` of each of `parts` [B, H, T, D], their last `length` tokens, with zeros before shorter ones."""
+    counts = [len(part) if index is None else len(index) for part, index in zip(parts, rows, strict=True)]
+    joined = parts[0].new_empty(sum(counts), parts[0].shape[1], length, parts[0].shape[3])
+    for part, index, place in zip(parts, rows, joined.split(counts), strict=True):
+        kept = part[:, :, max(0, part.shape[2] - length) :]
+        missing = length - kept.shape[2]
+        place[:, :, :missing] = 0
+        place[:, :, missing:] = kept if index is None else kept[index.to(kept.device)]
+    return joined

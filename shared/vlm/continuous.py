@@ -8,18 +8,16 @@ scheduling). Steering and capture act row by row. Used by one thread.
 import logging
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 
 from shared.erasure.eraser import Decision
-from shared.erasure.readout import RaggedRows
 from shared.vlm.batching import cached_tokens
 from shared.vlm.cache_pool import CachePool, RowsOfCache, rows_of
 from shared.vlm.decoding import Decoder
-from shared.vlm.forward_passes import ForwardPass, MatchAnswers, ReadPrompts, ReadTokens
+from shared.vlm.forward_passes import ForwardPass, ReadPrompts, ReadTokens
 from shared.vlm.generation import Answer, GenerationRequest, PrefillState
 from shared.vlm.hooks import hooked
 
@@ -89,7 +87,6 @@ class ContinuousBatch:
             for running in list(self._running):
                 if running.waits_for is None:
                     self._advance(running, None)
-            self._match_answers()
             prompts = self._prompts_to_read()
             if prompts:
                 self._perform(prompts, self._read_prompts)
@@ -98,7 +95,6 @@ class ContinuousBatch:
                 self._perform(tokens, self._read_tokens)
             else:
                 self._pool.hold([])
-            self._match_answers()
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
 
@@ -139,25 +135,6 @@ class ContinuousBatch:
             return
         for running, result in zip(group, results, strict=True):
             self._advance(running, result)
-
-    def _match_answers(self) -> None:
-        """Compare the answers that wait for it with the names of their version, all of one version at once."""
-        while waiting := [running for running in self._running if isinstance(running.waits_for, MatchAnswers)]:
-            by_eraser: dict[int, list[Running]] = {}
-            for running in waiting:
-                assert isinstance(running.waits_for, MatchAnswers)
-                by_eraser.setdefault(id(running.waits_for.eraser), []).append(running)
-            for group in by_eraser.values():
-                self._perform(group, self._matched)
-
-    @staticmethod
-    def _matched(asked: Sequence[MatchAnswers]) -> list[list[tuple[str, ...]]]:
-        """For each request, the tickets that `Eraser.match_answers` finds in its answers."""
-        starts = list(accumulate((each.count for each in asked), initial=0))
-        owners = torch.cat([each.tokens.of + start for each, start in zip(asked, starts[:-1], strict=True)])
-        together = RaggedRows(torch.cat([each.tokens.rows for each in asked]), owners)
-        tickets = asked[0].eraser.match_answers(together, starts[-1])
-        return [tickets[start:end] for start, end in pairwise(starts)]
 
     def _prompts_to_read(self) -> list[Running]:
         """The prompts that have waited longest, and others that can be read with them: as long, and read alike."""

@@ -125,12 +125,9 @@ class Engine(Reviser):
                 answers[row] = answer
         return answers
 
-    def _holds_back(
-        self, encoded: Sequence[Encoded], state: DecodeState, request: GenerationRequest
-    ) -> Computation[bool]:
+    def _holds_back(self, encoded: Sequence[Encoded], state: DecodeState, request: GenerationRequest) -> bool:
         """Whether nothing more may be sent of the first answer: it tells of somebody forgotten, or may turn out to."""
-        redo = yield from self.rows_to_redo(state, request)
-        if redo.rows:
+        if self.rows_to_redo(state, request).rows:
             return True
         eraser = request.eraser
         evidence = state.prefill.evidence
@@ -215,7 +212,7 @@ class Engine(Reviser):
             state, result = step, None
             ready = "" if fires else self._ready(state, request)
             if len(ready) > len(sent):
-                fires = yield from self._holds_back(encoded, state, request)
+                fires = self._holds_back(encoded, state, request)
                 if not fires:
                     yield ready[len(sent) :]
                     sent = ready

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from shared.erasure.eraser import Decision, Eraser, PromptEvidence
-from shared.erasure.gates.name_windows import WINDOW
 from shared.erasure.gates.text_evidence import TextEvidence
 from shared.erasure.readout import RaggedRows, Readout
 from shared.vlm.adapters.base import Adapter
@@ -155,7 +154,8 @@ class DecodeState:
     closed: list[bool]
     log_likelihood: list[float]
     logprobs: list[list[TokenLogprob]]  # of each row's tokens, where they are wanted
-    cleared: list[int]  # how many tokens of each row were held against the tickets' names, and end none
+    # by row and ticket: how many tokens were held against the ticket's names, of which none ends one
+    cleared: dict[tuple[int, int], int] = field(default_factory=dict)
     # by row: what the text gate said when it was last asked, and how many tokens the row had then
     said: dict[int, tuple[int, Mapping[int, TextEvidence]]] = field(default_factory=dict)
 
@@ -175,7 +175,6 @@ class DecodeState:
             ends,
             [0.0] * count,
             [[] for _ in range(count)],
-            [0] * count,
         )
 
     def answer_tokens_of(self, row: int) -> list[int]:
@@ -189,16 +188,8 @@ class DecodeState:
 
     def answer_tokens(self) -> RaggedRows:
         """The answers' tokens as a gate looks at them."""
-        return self._tokens(self.answer_states)
-
-    def new_answer_tokens(self, rows: Sequence[int]) -> RaggedRows:
-        """Those of some rows, renumbered from 0, and only as many as a name needs that is not `cleared`."""
-        return self._tokens([self.answer_states[row][max(0, self.cleared[row] - WINDOW + 1) :] for row in rows])
-
-    @staticmethod
-    def _tokens(kept: Sequence[Sequence[Tensor]]) -> RaggedRows:
-        owners = [row for row, states in enumerate(kept) for _ in states]
-        states = [state for states in kept for state in states]
+        owners = [row for row, states in enumerate(self.answer_states) for _ in states]
+        states = [state for states in self.answer_states for state in states]
         return RaggedRows(torch.stack(states) if states else torch.zeros(0, 1, 1), torch.tensor(owners).long())
 
 

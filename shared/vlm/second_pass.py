@@ -15,6 +15,7 @@ import torch
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import NOTHING_READ, Decision, Eraser
 from shared.erasure.gates.identity import MentionSpans
+from shared.erasure.gates.name_windows import WINDOW
 from shared.erasure.gates.read_text import evidence_of_part
 from shared.erasure.gates.text_evidence import TextEvidence
 from shared.erasure.readout import Readout
@@ -24,7 +25,7 @@ from shared.text.hold_back import cut
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.batching import batches
 from shared.vlm.decoding import Decoder
-from shared.vlm.forward_passes import Computation, MatchAnswers
+from shared.vlm.forward_passes import Computation
 from shared.vlm.generation import Answer, DecodeState, GenerationRequest, PrefillState, RowsToRedo
 from shared.vlm.loading import Vlm
 from shared.vlm.omission import Omission, without_mention
@@ -49,39 +50,43 @@ class Reviser(Decoder):
         super().__init__(vlm)
         self._placeholder = placeholder_tokens(vlm.tokenizer)
 
-    def rows_to_redo(self, state: DecodeState, request: GenerationRequest) -> Computation[RowsToRedo]:
-        """The rows whose prompt fired, then those whose answer so far tells of somebody forgotten.
-
-        The tokens' activations are compared only where the text may name somebody (`Eraser.may_name`), and of a longer
-        answer only those that came since.
-        """
+    def rows_to_redo(self, state: DecodeState, request: GenerationRequest) -> RowsToRedo:
+        """The rows whose prompt fired, then those whose answer so far tells of somebody forgotten."""
         fired, eraser = state.prefill.fired_rows, request.eraser
         decision = state.prefill.decision.take(fired)
         if eraser is None or not request.checks_answers:
             return RowsToRedo(fired, decision)
         tickets: dict[int, str] = {}
         evidence = state.prefill.evidence
-        said = {row: self._said(state, row, eraser) for row in range(len(state.tokens)) if row not in fired}
-        unclear = [row for row, read in said.items() if state.answer_states[row] and eraser.may_name(read)]
-        if unclear:
-            matches = yield MatchAnswers(eraser, state.new_answer_tokens(unclear), len(unclear))
-            for row, matched in zip(unclear, matches, strict=True):
-                asked = NOTHING_READ if evidence is None else evidence.texts[row]
-                if (named := eraser.named_in(said[row], matched, asked)) is not None:
-                    tickets[row] = named
-                if not matched:
-                    state.cleared[row] = len(state.answer_states[row])
-        if evidence is not None:
-            for row in said.keys() - tickets.keys():
-                if (told := eraser.told_in(said[row], evidence, row)) is not None:
-                    tickets[row] = told
+        for row in range(len(state.tokens)):
+            if row in fired:
+                continue
+            said, asked = self._said(state, row, eraser), NOTHING_READ if evidence is None else evidence.texts[row]
+            ticket = self._named(state, row, eraser, eraser.may_be_named(said, asked))
+            if ticket is None and evidence is not None:
+                ticket = eraser.told_in(said, evidence, row)
+            if ticket is not None:
+                tickets[row] = ticket
         if not tickets:
             return RowsToRedo(fired, decision)
-        naming = sorted(tickets)
-        count = len(naming)
+        count = len(tickets)
         certain = torch.ones(count, dtype=torch.bool)
-        by_answer = Decision(certain, [tickets[row] for row in naming], torch.ones(count), ("answer",) * count)
-        return RowsToRedo(fired + naming, decision.followed_by(by_answer))
+        by_answer = Decision(certain, list(tickets.values()), torch.ones(count), ("answer",) * count)
+        return RowsToRedo([*fired, *tickets], decision.followed_by(by_answer))
+
+    @staticmethod
+    def _named(state: DecodeState, row: int, eraser: Eraser, tickets: Sequence[int]) -> str | None:
+        """The first of `tickets` whose name the activations of a row's tokens bring to mind.
+
+        Of a longer answer only the tokens are compared that came since, and as many before them as a name needs.
+        """
+        states = state.answer_states[row]
+        if not tickets or not states:
+            return None
+        begin = min(state.cleared.get((row, ticket), 0) for ticket in tickets)
+        matched = eraser.match_answer(torch.stack(states[max(0, begin - WINDOW + 1) :]), tickets)
+        state.cleared.update({(row, ticket): len(states) for ticket in tickets if ticket not in matched})
+        return eraser.tickets[matched[0]] if matched else None
 
     def _said(self, state: DecodeState, row: int, eraser: Eraser) -> Mapping[int, TextEvidence]:
         """What the text gate says of a row's tokens so far. As many tokens are read once."""
@@ -103,9 +108,9 @@ class Reviser(Decoder):
         """
         eraser = request.eraser
         if eraser is None or state.prefill.evidence is None:
-            return (yield from self.rows_to_redo(state, request))
+            return self.rows_to_redo(state, request)
         yield from self._resolve_doubts(encoded, state, eraser)
-        redo = yield from self.rows_to_redo(state, request)
+        redo = self.rows_to_redo(state, request)
         for row, prompt in enumerate(encoded):
             if row in redo.rows or not prompt.photos:
                 continue

@@ -69,10 +69,6 @@ class IdentityGate:
         """How far each prompt is above each ticket's thresholds, [B, K]; above 0 it fires. `readout`: gated layers."""
         return self.compare(readout).margins
 
-    def answer_scores(self, tokens: RaggedRows, count: int) -> Tensor:
-        """How far each of `count` answers is above each ticket's threshold for mentions, [B, K]."""
-        return self._margins(tokens.best(self.mention_scores(tokens), count), MENTION)
-
     def near(self, readout: Readout) -> Tensor:
         """Which tickets each prompt is at least weakly about, [B, K]: evidence that counts beside other evidence alone.
 
