@@ -198,8 +198,8 @@ class ContinuousBatch:
         if isinstance(asked.prefill.cache, RowsOfCache):
             held = asked.prefill.cache
             asked.prefill.cache = held.cache
-            if held.rows is not None:
-                asked.prefill.cache.batch_select_indices(held.rows)
+            if not held.alone:
+                asked.prefill.cache.batch_select_indices(torch.arange(held.start, held.start + held.count))
         return self._decoder.read_token(asked)
 
 
@@ -274,7 +274,7 @@ def _joined(decisions: Iterable[Decision | None]) -> Decision:
 def _part(whole: PrefillState, part: slice, *, alone: bool) -> PrefillState:
     """The state of some rows. Only what the following tokens need is kept of the inputs."""
     if alone:
-        whole.cache = RowsOfCache(whole.cache)
+        whole.cache = RowsOfCache(whole.cache, 0, part.stop, alone=True)
         return whole
     inputs = {name: whole.inputs[name][part] for name in ("input_ids", "attention_mask") if name in whole.inputs}
     if "position_ids" in whole.inputs:
@@ -283,7 +283,7 @@ def _part(whole: PrefillState, part: slice, *, alone: bool) -> PrefillState:
     readout = None if whole.readout is None else whole.readout.take(rows)
     evidence = None if whole.evidence is None else whole.evidence.take(rows, readout)
     return PrefillState(
-        RowsOfCache(whole.cache, torch.tensor(rows)),
+        RowsOfCache(whole.cache, part.start, len(rows)),
         whole.logits[part],
         whole.decision.take(rows),
         inputs,
