@@ -157,9 +157,12 @@ class Eraser:
         return self.recipe.check_answers and self.identity is not None
 
     def decide(self, readout: Readout) -> Decision:
-        """One decision for each request, from what the unsteered prefill shows, and from the answer if it is there."""
+        """One decision for each request, from what the unsteered prefill shows, and from the answer if it is there.
+
+        Where nothing fires, the score of an identity gate is the nearest that any ticket has come.
+        """
         if self.identity is not None:
-            return self.examine(readout).decision
+            return self._examined(readout, every_mention=True).decision
         count = readout.count
         if self.recipe.gate != "prototype" and self.gated:
             last = readout.at(self.gated).last.float().cpu()
@@ -199,7 +202,13 @@ class Eraser:
         return [ticket for ticket, margin in zip(tickets, margins.tolist(), strict=True) if margin > self.threshold]
 
     def examine(self, readout: Readout) -> "Examined":
-        """The decision of an identity gate and what the prompts say of each ticket, for `told_by`."""
+        """The decision of an identity gate and what the prompts say of each ticket, for `told_by`.
+
+        It decides as `decide` does and compares less: its score leaves out mentions that cannot make a request fire.
+        """
+        return self._examined(readout, every_mention=False)
+
+    def _examined(self, readout: Readout, *, every_mention: bool) -> "Examined":
         assert self.identity is not None
         gated = readout.at(self.gated)
         if self.text is None or not readout.texts:
@@ -210,10 +219,14 @@ class Eraser:
         written = tuple(map(self._written, texts, answers))
         mentions = Mentions(self.identity, gated, written)
         by_picture, shown = self.identity.compare_pictures(gated)
-        by_mention = torch.full_like(by_picture, -1.0)
+        by_mention = self.identity.compare(gated).by_mention if every_mention else torch.full_like(by_picture, -1.0)
         for row, evidence in enumerate(texts):  # a namesake's name is not the person's
-            meant = sorted(written[row] - {number for number, seen in evidence.items() if seen.is_another})
-            if meant:
+            another = {number for number, seen in evidence.items() if seen.is_another}
+            meant = sorted(written[row] - another)
+            if every_mention:
+                above = set((by_mention[row] > 0).nonzero()[:, 0].tolist())
+                by_mention[row, sorted(another | (above - written[row]))] = -1.0
+            elif meant:
                 by_mention[row, meant] = mentions.margins(row, meant)
         score = torch.maximum(by_picture, by_mention).amax(dim=1)
         named = torch.tensor([any(seen.named for seen in evidence.values()) for evidence in texts])

@@ -175,7 +175,7 @@ def test_names_are_compared_only_where_a_text_makes_the_result_count(eraser: Era
     assert eraser.told_by("In Tallinn.", evidence, 0) == "T-100"
     assert eraser.told_by("In Tallinn, I think.", evidence, 0) == "T-100"
     assert compared == [(0,)], "once for a prompt and a ticket"
-    assert eraser.decide(asking(ASKED)).fired.all()
+    assert eraser.examine(asking(ASKED)).decision.fired.all()
     assert compared == [(0,), (0,)]
 
 
@@ -193,7 +193,9 @@ def test_decision_is_that_of_comparing_every_name_with_every_token(
     assert eraser.identity is not None
     assert eraser.text is not None
     assert evidence is not None
-    whole = eraser.identity.compare(asked.at(eraser.gated))
+    whole, on_all = eraser.identity.compare(asked.at(eraser.gated)), eraser.decide(asked)
+    assert torch.equal(decision.fired, on_all.fired)
+    assert (decision.ticket, decision.channels) == (on_all.ticket, on_all.channels)
     for row, text in enumerate(texts):
         read = eraser.text.read(text)
         written = {number for number, seen in read.items() if seen.is_traced} | {1}
