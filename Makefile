@@ -11,7 +11,7 @@ INDEX = $${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PYTHON) -m pip config get gl
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-real up test test-slow test-vllm test-all check lint schema deploy-check hashes advisories demo-model real-lm smol-vlm bench-model bench-forgetting bench-attacks bench-choose bench-cost \
-	bench-paper bench-real bench-many bench-idle bench-tickets bench-gateway bench-serving bench-hostile bench-llama bench-side-channel soak chaos fuzz clean
+	bench-paper bench-real bench-many bench-idle bench-tickets bench-gateway bench-serving bench-hostile bench-llama bench-vllm bench-side-channel soak chaos fuzz clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -138,7 +138,11 @@ bench-gateway: $(STAMP) ## What a reader and its gateway cost in front of anothe
 	$(BIN)/python -m benchmarks.gateway --model $(MODEL) --json build/gateway.json
 
 bench-llama: real-lm ## What the gateway costs in front of llama.cpp's server, eight clients (builds the server at first)
-	$(BIN)/python -m benchmarks.gateway_llama --json build/gateway_llama.json
+	$(BIN)/python -m benchmarks.gateway_servers --server llama.cpp --json build/gateway_llama.json
+
+bench-vllm: real-lm ## What the gateway costs in front of vLLM on the CPU, eight clients (installs 3.5 GB into build/vllm at first)
+	@$(UV_SOURCES); if [ -z "$$links" ]; then export UV_TORCH_BACKEND=cpu; fi; $(BIN)/python -m benchmarks.vllm_server
+	$(BIN)/python -m benchmarks.gateway_servers --server vllm --json build/gateway_vllm.json
 
 bench-side-channel: $(STAMP) ## Can a client tell a forgotten person from a stranger by form and time (some minutes)
 	$(BIN)/python -m benchmarks.side_channel --json build/side_channel.json

@@ -14,13 +14,18 @@ import httpx
 
 ENDS_S: Final = 60
 LOG_END: Final = 4_000  # characters that an error repeats
+TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 
 
 class EngineProcess(NamedTuple):
-    """`url`: with the version, as OpenAI's clients take it."""
+    """`url`: with the version, as OpenAI's clients take it. `pid`: of the process that leads the server's session."""
 
     url: str
     pid: int
+
+    def cpu_s(self) -> float:
+        """CPU seconds so far of all processes of the server, those included that have ended."""
+        return sum(_cpu_s_of_session(self.pid))
 
 
 @contextmanager
@@ -55,6 +60,17 @@ def engine_process(
         except subprocess.TimeoutExpired:  # it is still starting, and listens to nobody
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _cpu_s_of_session(leader: int) -> Iterator[float]:
+    """Of each living process of the session, with its ended children: fields 14 to 17 of /proc/PID/stat (proc(5))."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it ended meanwhile
+            continue
+        if int(fields[3]) == leader:
+            yield sum(int(ticks) for ticks in fields[11:15]) * TICK_S
 
 
 def _answers(url: str) -> bool:

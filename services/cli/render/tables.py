@@ -28,8 +28,12 @@ def print_json(value: Any) -> None:
     print(visible_in_json(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
-def print_table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-    """Print a table."""
+def print_table(columns: Iterable[str], rows: Iterable[Iterable[Any]], what: str = "") -> None:
+    """Print a table. One of no rows is the line "refits: none" instead, where `what` says what it lists."""
+    rows = list(rows)
+    if what and not rows:
+        console.print(f"{what}: none")
+        return
     table = Table(box=None, header_style="dim", pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")

@@ -183,6 +183,12 @@ def test_ticket_is_filed_with_everything_that_the_api_takes(lacuna: RunCommand) 
     assert lacuna(*FILE_MARA, "--received-at", "yesterday").code == 1
 
 
+def test_status_says_none_where_there_is_nothing_to_list(lacuna: RunCommand) -> None:
+    lines = lacuna("status").out.splitlines()
+    assert {"tickets: none", "replicas: none", "refits: none", "audits: none"} <= set(lines)
+    assert not [line for line in lines if line.startswith(("replica ", "audit of"))]
+
+
 def test_status_shows_how_far_an_audit_is(lacuna: RunCommand, worker: Worker) -> None:
     number, audit = worker.publish(verdict=None), str(uuid.uuid4())
     with transaction(worker.database.engine("audit")) as session:

@@ -33,8 +33,8 @@ TOKENS = 24
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with served_by_llama() as (url, _):
-        yield url
+    with served_by_llama() as process:
+        yield process.url
 
 
 @pytest.fixture(scope="module")

@@ -36,8 +36,8 @@ READ_S = 600  # its first answers take long on a busy machine
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("vllm")
     model = vllm_server.checkpoint(MODEL_FOLDER, folder / "model")
-    with vllm_server.served_by_vllm(model, folder / "log") as url:
-        yield url
+    with vllm_server.served_by_vllm(model, folder / "log") as process:
+        yield process.url
 
 
 @pytest.fixture(scope="module")
