@@ -38,6 +38,7 @@ from tests.support.databases import (
     copy_database,
     drop_database,
     folder_in_memory,
+    hash_passwords_once,
     with_database,
 )
 from tests.support.openapi import check_answer
@@ -67,26 +68,39 @@ def backends() -> Iterator[Backends]:
         data.chmod(0o711)  # PostgreSQL runs as `nobody` where the tests run as root
         try:
             environment = {name: value for name, value in os.environ.items() if not name.startswith("LACUNA_")}
-            yield start_backends(supervisor, data, environment, load_secrets(data))
+            started = start_backends(supervisor, data, environment, load_secrets(data))
+            hash_passwords_once(started.database_url)
+            yield started
         finally:
             supervisor.stop()
 
 
 @pytest.fixture(scope="session")
-def roles(backends: Backends) -> dict[str, str]:
+def database_server(backends: Backends) -> Iterator[psycopg.Connection]:
+    """The administrator's connection by which the databases of all tests are made and dropped."""
+    with psycopg.connect(backends.database_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def roles(backends: Backends, database_server: psycopg.Connection) -> dict[str, str]:
     """Create the service roles and a migrated template database; returns the password of each role."""
     passwords = {service: secrets.token_hex(8) for service in SERVICES}
     ensure_roles(backends.database_url, passwords)
-    with psycopg.connect(backends.database_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+    database_server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
     upgrade(with_database(backends.database_url, TEMPLATE))
     return passwords
 
 
 @pytest.fixture(scope="session")
-def first_keys(backends: Backends, roles: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def first_keys(
+    backends: Backends,
+    database_server: psycopg.Connection,
+    roles: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, str]:
     """Create the template of a service that has just started; returns the keys of its first accounts."""
-    copy_database(backends.database_url, STARTED_TEMPLATE, TEMPLATE)
+    copy_database(database_server, STARTED_TEMPLATE, TEMPLATE)
     databases = Databases(with_database(backends.database_url, STARTED_TEMPLATE), roles)
     file = tmp_path_factory.mktemp("first-keys") / "keys.json"
     bootstrap(databases.engine("request"), MODEL, "models/demo-vlm", file)
@@ -95,7 +109,9 @@ def first_keys(backends: Backends, roles: dict[str, str], tmp_path_factory: pyte
 
 
 @pytest.fixture
-def database(request: pytest.FixtureRequest, backends: Backends, roles: dict[str, str]) -> Iterator[Databases]:
+def database(
+    request: pytest.FixtureRequest, backends: Backends, database_server: psycopg.Connection, roles: dict[str, str]
+) -> Iterator[Databases]:
     """A migrated database that only this test uses; dropped afterwards.
 
     Where the test opens the request service, its first accounts are in it.
@@ -104,7 +120,7 @@ def database(request: pytest.FixtureRequest, backends: Backends, roles: dict[str
     if "open_service" in request.fixturenames:
         request.getfixturevalue("first_keys")
         template = STARTED_TEMPLATE
-    copy_database(backends.database_url, name, template)
+    copy_database(database_server, name, template)
     databases = Databases(with_database(backends.database_url, name), roles)
     if template == STARTED_TEMPLATE:
         with psycopg.connect(databases.admin_url) as connection:  # it has started just now
@@ -112,7 +128,7 @@ def database(request: pytest.FixtureRequest, backends: Backends, roles: dict[str
             connection.execute("UPDATE refit_run SET started_at = now()")
     yield databases
     databases.dispose()
-    drop_database(backends.database_url, name)
+    drop_database(database_server, name)
 
 
 @pytest.fixture

@@ -48,6 +48,7 @@ from shared.core.config import DrpSettings, FormSettings, Settings, load_setting
 from shared.core.http import install_error_handlers
 from shared.core.metrics import HTTP
 from shared.core.observability import observe
+from shared.core.routing import include, named_by_endpoint
 from shared.crypto.keyring import KeyRing
 from shared.db.session import make_engine
 from shared.storage.factory import open_store
@@ -134,7 +135,7 @@ def build(
         openapi_url="/v1/openapi.json",
         docs_url=None,  # the framework's pages fetch scripts from elsewhere: console/site.py has one that does not
         redoc_url=None,
-        generate_unique_id_function=lambda route: route.name,
+        generate_unique_id_function=named_by_endpoint,
     )
     app.state.context = context
     app.state.authenticator = Authenticator(context.database, provider)
@@ -147,7 +148,7 @@ def build(
         Middleware(Admission, rendered=rendered, routes=routes, forms=[*FORM_BODIES, *form_bodies()])
     )  # inside the request's id
     for router in ROUTERS:
-        app.include_router(router)
+        include(app, router, named_by_endpoint)
         names = {route.name for route in router.routes if isinstance(route, APIRoute)}
         if missing := names - PERMISSIONS.keys() - OPEN:
             raise ValueError(f"auth/permissions.py has no permission for {', '.join(sorted(missing))}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
-from psycopg import sql
+from psycopg import Connection, sql
 from sqlalchemy import Engine
 
 from shared.db.roles import service_url
@@ -61,17 +61,25 @@ def empty_database(database: Databases, name: str) -> Iterator[str]:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def copy_database(url: str, name: str, template: str) -> None:
+def hash_passwords_once(url: str) -> None:
+    """Let passwords that the administrator sets be hashed once, not 4,096 times: every connection hashes them again."""
+    address = urlsplit(url)
+    user, password = sql.Identifier(str(address.username)), str(address.password)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL("ALTER ROLE {} SET scram_iterations = 1").format(user))
+        connection.execute("SET scram_iterations = 1")
+        connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(user, password))
+
+
+def copy_database(server: Connection, name: str, template: str) -> None:
     """Make the database `name` as a copy of `template`, to which nobody is connected."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        names = (sql.Identifier(name), sql.Identifier(template))
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(*names))
+    names = (sql.Identifier(name), sql.Identifier(template))
+    server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(*names))
 
 
-def drop_database(url: str, name: str) -> None:
+def drop_database(server: Connection, name: str) -> None:
     """Remove the database `name`, whoever is connected to it."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def folder_in_memory() -> Path | None:
