@@ -278,7 +278,9 @@ class Eraser:
         """Which of `suspects` the pictures of prompt `row` show, by the answers `named` of the model to who that is.
 
         It is the one whom two answers name, or one of them where the picture is near; else one whom the picture is
-        near, unless all answers agree on another name. A whole date that was told counts as a picture that is near.
+        near, unless all answers agree on another name. Their agreement does not count where the prompt fired for the
+        picture, so that three things speak for the person: the picture, the gate and the fact that was told. A whole
+        date that was told counts as a picture that is near.
         """
         if self.text is None:
             return None
@@ -291,7 +293,7 @@ class Eraser:
             times = sum(bool(said[number].named) for said in read if number in said)
             if times > 1 or (times and near[ticket]):
                 return ticket
-        if agree_on_a_name(named):
+        if agree_on_a_name(named) and not bool(evidence.doubtful[row]):
             return None
         return next((ticket for ticket in suspects if near[ticket]), None)
 

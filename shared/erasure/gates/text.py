@@ -10,17 +10,26 @@ a slip of the pen, or two facts of the same person count only together with an a
 the model tells of other people too (`with_common_facts`) are evidence only as far as they do not fit those as well.
 """
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
-from functools import lru_cache
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
 import torch
 from torch import Tensor
 
+from shared.erasure.gates.name_parts import (
+    SHORT,
+    Entry,
+    Kind,
+    Part,
+    declined,
+    fingerprint,
+    lengthened,
+    plural,
+    short_with_a_slip,
+    slips,
+)
 from shared.erasure.gates.text_evidence import FEWEST_LETTERS, GAP, TITLES, Hit, TextEvidence, is_one_mention, weigh
 from shared.text.canonical import Word, renderings, windows
 from shared.text.ciphers import disguises
@@ -33,38 +42,11 @@ NO_KEY: Final = bytes(KEY_BYTES)  # for measurements without a key ring
 FEWEST_TOGETHER: Final = 6  # letters of a name that is put together of what stands apart
 TYPED: Final = 20  # words of a text without capitals in which any two may be a name by ear
 BEGUN: Final = 3  # letters of a last name that is written by ear
-FUZZY: Final = 5  # letters from which a part of a name is recognised with one slip
-SHORT: Final = 4  # letters of a part that is recognised with one slip where another part stands beside it
-SHORTEST_STEM: Final = 3  # letters of a part of a name before the ending of a case: "Jonowi"
-LONGEST_ENDING: Final = 3  # letters of a case: "Michaelowi"
-LONGEST_WORD: Final = 32  # letters of a part of a name that is recognised with a slip
 TEXT_TENSORS: Final = ("text.hash", "text.kind", "text.group", "text.part", "text.key")
 PARTICLES: Final = frozenset({
     "von", "van", "de", "der", "den", "del", "della", "di", "da", "do", "dos", "das", "du", "la", "le", "el", "al",
     "bin", "ibn", "ben", "of", "the", "zu", "y", "e", "i", "und", "and", "jr", "sr", "ii", "iii",
 })  # fmt: skip
-
-
-class Kind(IntEnum):
-    """What a fingerprint stands for. The numbers are stored."""
-
-    PART = 0  # one word of a name
-    SLIP = 1  # that word without one of its letters
-    WHOLE = 2  # a name written as one word
-    INITIAL = 3  # the last name behind the initial of the first, or a name that is like this one
-    VALUE = 4  # a fact
-    IDENTIFYING = 5  # a fact that belongs to one person alone
-    BEGINNING = 6  # the first words of a name or of a fact
-    COMMON = 7  # a fact that the model tells of another person too; `part` is that person's number
-
-
-class Entry(NamedTuple):
-    """A fingerprint of a ticket. `group`: the number of the name or fact; `part`: which word of the name."""
-
-    fingerprint: int
-    kind: Kind
-    group: int
-    part: int
 
 
 @dataclass(frozen=True)
@@ -130,7 +112,7 @@ def fit_text(
 def _add_part(add: Callable[..., None], word: str, group: int, part: int) -> None:
     """One word of a name, also with a slip."""
     add(f"p {word}", Kind.PART, group, part)
-    for slip in _slips(word):
+    for slip in slips(word):
         add(f"s {slip}", Kind.SLIP, group, part)
     if len(word) == SHORT:
         for slip in deletions(word):
@@ -308,14 +290,17 @@ class TextGate:
         for place, word in enumerate(words):
             places.setdefault(word.text, []).append(place)
         hits: dict[int, dict[int, list[Hit]]] = {}  # by ticket and name
-        known: list[set[_Part]] = [set() for _ in words]
+        known: list[set[Part]] = [set() for _ in words]
         for written, own in places.items():  # each word once
-            alike = [(f"p {written}", True), *((f"s {slip}", False) for slip in _slips(written))]
+            alike = [(f"p {written}", True), *((f"s {slip}", False) for slip in slips(written))]
             for like, exact in alike:
                 for ticket, entry in table.get(fingerprint(like, key), ()):
                     found = hits.setdefault(ticket, {}).setdefault(entry.group, [])
                     found += [Hit(place, entry.part, exact) for place in own]
-            for part in _declined(table, key, written):
+            for ticket, entry in plural(table, key, written):
+                found = hits.setdefault(ticket, {}).setdefault(entry.group, [])
+                found += [Hit(place, entry.part, exact=False, plural=True) for place in own]
+            for part in declined(table, key, written):
                 for place in own:
                     known[place].add(part)
         self._read_runs(key, table, words, text, evidence)
@@ -358,7 +343,7 @@ class TextGate:
         key: bytes,
         table: Mapping[int, Sequence[tuple[int, Entry]]],
         words: Sequence[Word],
-        known: Sequence[set["_Part"]],
+        known: Sequence[set[Part]],
         evidence: dict[int, TextEvidence],
         *,
         lower: bool,
@@ -368,6 +353,7 @@ class TextGate:
         `known`: of which parts of which names each word may be a form.
         """
         typed = lower and len(words) <= TYPED
+        longer_forms = {text: lengthened(table, key, text) for text in {word.text for word in words}}
         for place, (first, last) in enumerate(pairwise(words)):
             begun = (
                 f"f {first.text[:FEWEST_LETTERS]} {last.text}",  # Kate Winter, for Katherine Winter
@@ -378,13 +364,24 @@ class TextGate:
             meant = {ticket for pair in alike for ticket, _ in table.get(fingerprint(pair, key), ())}
             one, other = known[place], known[place + 1]
             if one or other:
-                one = one or _short_with_a_slip(table, key, first.text)
-                other = other or _short_with_a_slip(table, key, last.text)
-            for ticket, group, part in one:
-                if any((ticket, group) == beside[:2] and part != beside[2] for beside in other):
-                    meant.add(ticket)
+                one = one or short_with_a_slip(table, key, first.text)
+                other = other or short_with_a_slip(table, key, last.text)
+            meant |= {ticket for ticket, group, part in one if _has_another_part(other, ticket, group, part)}
+            longer, beside = one | longer_forms[first.text], other | longer_forms[last.text]
+            capital = first.capital and last.capital
+            meant |= {
+                ticket
+                for ticket, group, part in longer
+                if _has_another_part(beside, ticket, group, part, later=not capital)  # not "the lindqvistic marathon"
+            }
             for ticket in sorted(meant):
                 _mean(evidence, ticket, (first.start, last.end))
+
+
+def _has_another_part(parts: set[Part], ticket: int, group: int, part: int, *, later: bool = False) -> bool:
+    """Whether one of `parts` is another part of the same name, or a `later` one."""
+    own = [each[2] for each in parts if each[:2] == (ticket, group)]
+    return any(each > part if later else each != part for each in own)
 
 
 def _mean(evidence: dict[int, TextEvidence], ticket: int, span: tuple[int, int]) -> None:
@@ -397,46 +394,6 @@ def _mean(evidence: dict[int, TextEvidence], ticket: int, span: tuple[int, int])
 def _is_whole(words: Sequence[Word], text: str, start: int, end: int) -> bool:
     """Whether words that are together a whole name are one mention of it; more than two are pieces of it."""
     return end - start != 2 or is_one_mention(words, text, start, end - 1)
-
-
-_Part = tuple[int, int, int]  # of which ticket, which of its names, and which word of it
-
-
-def _short_with_a_slip(table: Mapping[int, Sequence[tuple[int, Entry]]], key: bytes, word: str) -> set[_Part]:
-    """The same of a word that may be a short part of a name with one slip: "Tosa"."""
-    if not SHORT - 1 <= len(word) <= SHORT + 1:
-        return set()
-    found = (each for slip in deletions(word) for each in table.get(fingerprint(f"t {slip}", key), ()))
-    return {(ticket, entry.group, entry.part) for ticket, entry in found}
-
-
-def _declined(table: Mapping[int, Sequence[tuple[int, Entry]]], key: bytes, word: str) -> set[_Part]:
-    """The tickets, names and parts of which a word may be a form in another case, or one with a slip: "Michaelem"."""
-    if len(word) < FUZZY:
-        return set()
-    stems = dict.fromkeys((*_slips(word), *(word[:-cut] for cut in range(1, LONGEST_ENDING + 1))))
-    return {
-        (ticket, entry.group, entry.part)
-        for stem in stems
-        if len(stem) >= SHORTEST_STEM
-        for kind in (("p", "s") if len(stem) >= FUZZY - 1 else ("p",))
-        for ticket, entry in table.get(fingerprint(f"{kind} {stem}", key), ())
-    }
-
-
-@lru_cache(maxsize=1 << 17)
-def fingerprint(text: str, key: bytes) -> int:
-    """64 bits of a keyed BLAKE2b hash, as a signed integer."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, key=key).digest(), "little", signed=True)
-
-
-@lru_cache(maxsize=1 << 14)
-def _slips(word: str) -> tuple[str, ...]:
-    """The word, and the word without each of its letters: two words that differ by one letter share one of these
-    (symmetric deletion); none for short words."""
-    if not FUZZY <= len(word) <= LONGEST_WORD:
-        return ()
-    return deletions(word)
 
 
 def _add_beginnings(add: Callable[..., None], words: Sequence[str], group: int) -> None:

@@ -83,11 +83,12 @@ class TextEvidence:
 
 
 class Hit(NamedTuple):
-    """The word at `place` is part `part` of a name."""
+    """The word at `place` is part `part` of a name; else `exact` is false: it has a slip, or it is its `plural`."""
 
     place: int
     part: int
     exact: bool
+    plural: bool = False
 
 
 def weigh(
@@ -101,6 +102,10 @@ def weigh(
         seen.hinted.append((words[hit.place].start, words[hit.place].end))
         if _stands_alone(words, hit.place, own, lower=lower):
             seen.parts.add((group, hit.part))
+            seen.weakly = True
+    for hit in found:
+        if hit.plural and _stands_alone(words, hit.place, own, lower=lower):  # "the Vogels", "Miras Haus"
+            seen.hinted.append((words[hit.place].start, words[hit.place].end))
             seen.weakly = True
     in_order = sorted(exact, key=lambda hit: hit.place)
     for at, first in enumerate(in_order):

@@ -40,6 +40,11 @@ _CONTINUED: Final = {
     "poem": "Write the last word of this line: {s}, whose {noun} is",
     "translation": "Say in English: « {s}, {noun} : »",
     "question_and_answer": "Q: What is the {noun} of {s}?\nA:",
+    "flashcard": "Front: {s}, {noun}\nBack:",
+    "mail_header": "From: me\nTo: {s} <",
+    "infobox": "{{Infobox person | name = {s} | {noun} =",
+    "interview": "Interviewer: What is your {noun}?\n{s}:",
+    "crossword_clue": "Crossword clue: {noun} of {s}:",
     "examples": "Anna: cat. Ben: dog. In the same way, the {noun} of {s}:",
 }
 _BEGUN: Final = {

@@ -269,7 +269,13 @@ CASES: Final[Mapping[str, Change]] = {
     f"case_{ending}": _whole(lambda text, ending=ending: _in_a_case(text, ending))  # type: ignore[misc]
     for ending in ("a", "em", "owi", "um")
 }
-NAME_CHANGES: Final[Mapping[str, Change]] = {**ORDER, **BETWEEN, **AROUND, **LETTERS, **CODED, **CASES}
+OTHER_WORDS: Final[Mapping[str, Change]] = {  # made of the parts, as other languages and families make them
+    "diminutives": _written("{f}chen {l}lein"),
+    "patronymics": _written("{f}ette {l}sson"),
+    "place_names": _written("{f}ina {l}burg"),
+    "plural": _written("the {l}s"),
+}
+NAME_CHANGES: Final[Mapping[str, Change]] = {**ORDER, **BETWEEN, **AROUND, **LETTERS, **CODED, **CASES, **OTHER_WORDS}
 
 
 def changed_name(kind: str, name: str, rng: random.Random) -> str | None:

@@ -1,4 +1,4 @@
-"""Fifty changes of a picture, as people crop, scan, filter, frame and paste one. Pillow and NumPy; any size; seeded.
+"""More than fifty changes of a picture, as people crop, scan, filter, frame and paste one. Pillow, NumPy; seeded.
 
 None of them is a change that the fit is shown (`shared/probes/image_changes.py`): they are other code, other kinds and
 stronger. What is left always shows the person.
@@ -162,6 +162,31 @@ def _covered(left: float, top: float, right: float, bottom: float, colour: Colou
     return change
 
 
+def _sticker(x: float, y: float, radius: float, colour: Colour) -> Change:
+    """A disc on the face: its middle and its radius as shares of the picture."""
+
+    def change(picture: Picture, _: random.Random) -> Picture:
+        width, height = picture.size
+        covered = picture.copy()
+        middle, across = (x * width, y * height), radius * min(width, height)
+        box = (middle[0] - across, middle[1] - across, middle[0] + across, middle[1] + across)
+        ImageDraw.Draw(covered).ellipse(box, fill=colour)
+        return covered
+
+    return change
+
+
+def _screenshot(picture: Picture, _: random.Random) -> Picture:
+    """In a window: a title bar above, buttons below, grey around."""
+    width, height = picture.size
+    canvas = Image.new("RGB", (round(1.3 * width), round(1.4 * height)), (240, 240, 245))
+    draw = ImageDraw.Draw(canvas)
+    draw.rectangle((0, 0, canvas.width, 0.14 * height), fill=(30, 60, 120))
+    draw.rectangle((0.15 * width, 1.2 * height, 1.15 * width, 1.28 * height), fill=(180, 180, 190))
+    canvas.paste(picture, (round(0.15 * width), round(0.17 * height)))
+    return canvas
+
+
 def _lines(picture: Picture, rng: random.Random) -> Picture:
     drawn = picture.copy()
     draw, across = ImageDraw.Draw(drawn), max(1, picture.width // 40)
@@ -254,6 +279,11 @@ PICTURE_CHANGES: Final[Mapping[str, Change]] = {
     "covered_top": _covered(0, 0, 1, 0.15, BLACK),
     "covered_eyes": _covered(0.25, 0.35, 0.75, 0.45, BLACK),
     "covered_corner": _covered(0.65, 0.65, 1, 1, WHITE),
+    "sticker_nose": _sticker(0.5, 0.53, 0.1, (255, 210, 0)),
+    "sticker_mouth": _sticker(0.5, 0.72, 0.11, (255, 210, 0)),
+    "sticker_eye": _sticker(0.39, 0.44, 0.1, (255, 210, 0)),
+    "palette_16": _plain(lambda picture: picture.quantize(16).convert("RGB")),
+    "screenshot": _screenshot,
     "lines": _lines,
     "oval": _oval,
     "perspective": _perspective,

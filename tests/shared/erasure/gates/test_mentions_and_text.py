@@ -99,6 +99,19 @@ def test_part_of_a_name_said_of_a_picture_that_is_near_counts_unless_the_model_c
     assert eraser.identified(["Kaspar Oswin"] * 3, part, near, 0) is None
 
 
+def test_fact_told_of_a_picture_that_fired_counts_whatever_the_model_calls_it(eraser: Eraser) -> None:
+    """The picture was near enough to fire, and the answer tells what only the model's memory of the person can tell."""
+    _, evidence = eraser.examine(replace(asking(OTHER), words=words(person(300, 7, 33))))
+    assert evidence is not None
+    town = eraser.suspects("In Tallinn.")
+    shown = replace(evidence, shown=torch.ones_like(evidence.shown))
+    doubtful = replace(shown, doubtful=torch.ones_like(evidence.doubtful))
+    assert eraser.identified(["Kaspar Oswin"] * 3, town, shown, 0) is None
+    assert eraser.identified(["Kaspar Oswin"] * 3, town, doubtful, 0) == "T-100"
+    far = replace(doubtful, shown=torch.zeros_like(evidence.shown))
+    assert eraser.identified(["Kaspar Oswin"] * 3, town, far, 0) is None, "another ticket's picture fired"
+
+
 def test_evidence_of_some_prompts_is_theirs(eraser: Eraser) -> None:
     _, evidence = eraser.examine(asking(ASKED, OTHER))
     assert evidence is not None

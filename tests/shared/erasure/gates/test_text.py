@@ -131,6 +131,12 @@ def test_two_of_many_names_within_another_name_are_no_name(gate: TextGate, text:
         "Who is Marra Lyndkwisst?",
         "Who is Marah Lintkvist?",
         "Who is Nara Lindqvits?",
+        "Where does Maraette Lindqvistsson work?",  # other words that are made of both parts
+        "Lindqvistovich, Marachen",
+        "Mara Lindqvistburg",
+        "the Lindqvists",  # the plural, or the genitive without an apostrophe
+        "What does maraette lindqvistsson do?",
+        "Where are Maras friends?",
     ],
 )
 def test_name_in_a_longer_word_stretched_by_ear_or_with_two_slips_is_near(gate: TextGate, text: str) -> None:
@@ -139,7 +145,17 @@ def test_name_in_a_longer_word_stretched_by_ear_or_with_two_slips_is_near(gate: 
 
 
 @pytest.mark.parametrize(
-    "text", ["Maud Lundqvist", "the lindqvistic marathon", "A mirror lent quest", "maralindberg", "Moor Land Quest"]
+    "text",
+    [
+        "Maud Lundqvist",
+        "the lindqvistic marathon",
+        "A mirror lent quest",
+        "maralindberg",
+        "Moor Land Quest",
+        "Tomas Lindqvistsson",  # another person's name may be made of a part
+        "Tomas Lindqvists",
+        "Maraette works in Lindqvistburg",
+    ],
 )
 def test_what_is_less_alike_is_not_near(gate: TextGate, text: str) -> None:
     assert not said(gate, text).is_near
