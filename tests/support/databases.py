@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import Connection, sql
-from sqlalchemy import Engine
+from sqlalchemy import Dialect, Engine
+from sqlalchemy.util import LRUCache
 
 from shared.db.roles import service_url
 from shared.db.session import make_engine
@@ -19,6 +21,9 @@ TEMPLATE = "lacuna_template"
 STARTED_TEMPLATE = "lacuna_started_template"
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
 ROOM = 4 << 30  # bytes that have to be free there
+
+_dialects: list[Dialect] = []  # that of the first engine
+_compiled: LRUCache[Any, Any] = LRUCache(2000)  # statements
 
 
 @dataclass
@@ -36,13 +41,27 @@ class Databases:
     def engine(self, service: str) -> Engine:
         """The engine under the role of `service`; made once. `admin` is the administrator."""
         if service not in self._engines:
-            self._engines[service] = make_engine(self.admin_url if service == "admin" else self.url(service))
+            self._engines[service] = engine_like_others(self.admin_url if service == "admin" else self.url(service))
         return self._engines[service]
 
     def dispose(self) -> None:
         """Close all connections of all engines."""
         for engine in self._engines.values():
             engine.dispose()
+
+
+def engine_like_others(url: str) -> Engine:
+    """`make_engine`, which takes over what was compiled for the engines of other databases: a quarter of a test's time.
+
+    A statement is compiled for a dialect, of which every engine has one of its own otherwise.
+    """
+    engine = make_engine(url)
+    if not _dialects:
+        engine.connect().close()  # it asks the server for its version
+        _dialects.append(engine.dialect)
+    engine.dialect = _dialects[0]
+    engine.update_execution_options(compiled_cache=_compiled)
+    return engine
 
 
 def with_database(url: str, name: str) -> str:

@@ -32,8 +32,11 @@ FEW = {"celebrity_fit": 4, "calibration": 3, "held_out": 2, "celebrity_eval": 2,
 
 @pytest.fixture(scope="module", params=["llama", "llava"])
 def engine(request: Any) -> Engine:
+    """Every fourth token ends an answer: a random model would end none before its limit."""
     torch.manual_seed(0)
-    return Engine(wrap(*build(request.param, "tiny")))
+    made = Engine(wrap(*build(request.param, "tiny")))
+    made.end_tokens |= frozenset(range(0, made.vlm.model.get_input_embeddings().num_embeddings, 4))
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +50,9 @@ def figures() -> Reference:
 
 @pytest.fixture(autouse=True)
 def few_questions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(about_tickets, "IN_FULL", 8)
-    monkeypatch.setattr(black_box, "ATTACKS", 8)
+    monkeypatch.setattr(about_tickets, "IN_FULL", 4)
+    monkeypatch.setattr(black_box, "ATTACKS", 4)
+    monkeypatch.setattr(suite, "NEAR_QUESTIONS", 1)
     monkeypatch.setattr(suite, "BYSTANDER_QUESTIONS", 12)
     monkeypatch.setattr(paper_tasks, "QUESTIONS_PER_CELL", 2)
 

@@ -182,15 +182,15 @@ def test_full_refit_at_the_shape_of_llava_7b_takes_less_than_8_gb() -> None:
 
 def test_large_calibration_set_is_thinned_evenly(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half of the room holds about half of the prompts, from the first to the last."""
-    people = reference(3, 8, photos=True)
+    people = reference(3, 4, photos=True)
     whole = identity_training_set(engine, people).in_memory()
     tokens = sum(len(batch.rows.rows) for batch in whole.words)
     room = 2 * LAYERS * HIDDEN * tokens // 2
     monkeypatch.setattr(identity_evidence, "CALIBRATION_BYTES", room)
     half = identity_training_set(engine, people).in_memory()
     assert 0.4 * tokens < sum(len(batch.rows.rows) for batch in half.words) < 0.6 * tokens
-    monkeypatch.setattr(identity_evidence, "CALIBRATION_BYTES", 2 * LAYERS * HIDDEN * 12 * 3)
-    assert sum(len(batch.rows.rows) for batch in identity_training_set(engine, people).pictures) == 36
+    monkeypatch.setattr(identity_evidence, "CALIBRATION_BYTES", 2 * LAYERS * HIDDEN * 12 * 2)
+    assert sum(len(batch.rows.rows) for batch in identity_training_set(engine, people).pictures) == 24
     monkeypatch.setattr(identity_evidence, "QUESTION_BYTES", 4 * LAYERS * HIDDEN * 40)
     few = identity_training_set(engine, people)
     assert (sum(map(len, whole.harmless)), sum(map(len, few.harmless))) == (27, 9)  # one of three people
