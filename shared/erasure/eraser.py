@@ -4,7 +4,7 @@ Assembled from base statistics and the fits of all tickets (assembly.py), writte
 back with every check (serialization.py). Knows no model: it is given activations and says what to add to them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -12,15 +12,16 @@ from typing import Any, Final, NamedTuple
 import torch
 from torch import Tensor
 
-from shared.erasure.gates.identity import GateScores, IdentityGate, MentionSpans, union
+from shared.erasure.gates.identity import IdentityGate, MentionSpans, union
 from shared.erasure.gates.identity_thresholds import raised_thresholds, reported_bounds
+from shared.erasure.gates.mentions import Mentions
 from shared.erasure.gates.mlp import TwoLayer
 from shared.erasure.gates.prototype import TicketGate, gate_scores
 from shared.erasure.gates.read_text import evidence_of
 from shared.erasure.gates.text import TextGate
 from shared.erasure.gates.text_evidence import TextEvidence
 from shared.erasure.numerics.whitening import Whitener
-from shared.erasure.readout import RaggedRows, Readout
+from shared.erasure.readout import Readout
 from shared.erasure.recipe import Recipe
 from shared.erasure.site import Site
 from shared.errors import BadInput
@@ -70,21 +71,22 @@ class PromptEvidence:
     """What B prompts say of the K tickets without being enough to fire; together with the answer it may be.
 
     `texts`: for each prompt the evidence of its text, by the number of the ticket. `shown` [B, K]: a picture is near
-    the ticket. `mentioned` [B, K]: the activations score above the threshold for mentions, although no part of the
-    name is written. `doubtful` [B]: the prompt fired for a picture alone and by less than DOUBT; the model is then
-    asked whom the picture shows.
+    the ticket. `doubtful` [B]: the prompt fired for a picture alone and by less than DOUBT; the model is then asked
+    whom the picture shows. `mentions`: whether the activations score above the threshold for mentions, also where no
+    part of the name is written; None where that is not known.
     """
 
     texts: tuple[Mapping[int, TextEvidence], ...]
     shown: Tensor
     doubtful: Tensor
-    mentioned: Tensor
+    mentions: Mentions | None
 
-    def take(self, rows: Sequence[int]) -> "PromptEvidence":
-        """That of these prompts, in the order given."""
-        some = list(rows)
-        texts = tuple(self.texts[row] for row in some)
-        return PromptEvidence(texts, self.shown[some], self.doubtful[some], self.mentioned[some])
+    def take(self, rows: Sequence[int], readout: Readout | None = None) -> "PromptEvidence":
+        """That of these prompts, in the order given. `readout`: their own, where it has been taken already."""
+        some, mentions = list(rows), self.mentions
+        if mentions is not None:
+            mentions = mentions.take(some, mentions.readout.take(some) if readout is None else readout)
+        return PromptEvidence(tuple(self.texts[row] for row in some), self.shown[some], self.doubtful[some], mentions)
 
 
 class Examined(NamedTuple):
@@ -155,9 +157,12 @@ class Eraser:
         return self.recipe.check_answers and self.identity is not None
 
     def decide(self, readout: Readout) -> Decision:
-        """One decision for each request, from what the unsteered prefill shows, and from the answer if it is there."""
+        """One decision for each request, from what the unsteered prefill shows, and from the answer if it is there.
+
+        Where nothing fires, the score of an identity gate is the nearest that any ticket has come.
+        """
         if self.identity is not None:
-            return self.examine(readout).decision
+            return self._examined(readout, every_mention=True).decision
         count = readout.count
         if self.recipe.gate != "prototype" and self.gated:
             last = readout.at(self.gated).last.float().cpu()
@@ -170,64 +175,75 @@ class Eraser:
         best, nearest = gate_scores(self.recipe, white, self.gates).max(dim=1)
         return self._decision(best, nearest)
 
-    def match_answers(self, answer_tokens: RaggedRows, count: int) -> list[tuple[str, ...]]:
-        """For each of `count` answers, the tickets for whose names its tokens score above the threshold."""
-        if self.identity is None:
-            return [()] * count
-        above = self.identity.answer_scores(answer_tokens, count) > self.threshold
-        return [tuple(self.tickets[number] for number in row.nonzero()[:, 0].tolist()) for row in above]
+    def may_be_named(
+        self, answered: Mapping[int, TextEvidence], asked: Mapping[int, TextEvidence] = NOTHING_READ
+    ) -> list[int]:
+        """The tickets that an answer names if its tokens bring them to mind (`match_answer`): part of a name is there.
 
-    def named_in(
-        self, answer: str, tickets: Sequence[str], asked: Mapping[int, TextEvidence] = NOTHING_READ
-    ) -> str | None:
-        """The first of `tickets` (from `match_answers`) of whose name a part is written in the answer, or None.
-
-        A part of somebody else's name does not count. `asked` is the evidence of the prompt. The first word of an
-        answer has a capital letter in any case, so that a surname there may look as if it were used by itself: where
-        the prompt names somebody else with that surname, the answer is about that person.
+        A part of somebody else's name does not count. `answered` and `asked` are what the text gate reads in the answer
+        and in the prompt. The first word of an answer has a capital letter in any case, so that a surname there may
+        look as if it were used by itself: where the prompt names somebody else with that surname, the answer is about
+        that person.
         """
-        if self.text is None or not tickets:
-            return next(iter(tickets), None)
-        read = self.text.read(answer)
-        for ticket in tickets:
-            number = self.tickets.index(ticket)
-            said, of_another = read.get(number), number in asked and asked[number].is_another
-            if said is not None and (said.is_another or (of_another and not said.named and not said.facts)):
-                continue
-            if self._is_written(number, read):
-                return ticket
-        return None
+        if self.text is None:
+            return list(range(len(self.tickets)))
+        numbers = []
+        for number in sorted(self._written(answered)):
+            said, of_another = answered.get(number), number in asked and asked[number].is_another
+            if said is None or not (said.is_another or (of_another and not said.named and not said.facts)):
+                numbers.append(number)
+        return numbers
 
-    def _is_written(self, number: int, *texts: Mapping[int, TextEvidence]) -> bool:
-        """Whether a part of a ticket's names is written in what was read; True where the ticket has no fingerprints.
+    def match_answer(self, tokens: Tensor, tickets: Sequence[int]) -> list[int]:
+        """For which of `tickets` the tokens [N, G, d] of an answer, at the gated layers, score above the threshold."""
+        if self.identity is None or not tickets:
+            return []
+        margins = self.identity.mention_margins([self.identity.white_names(tokens)], tickets)
+        return [ticket for ticket, margin in zip(tickets, margins.tolist(), strict=True) if margin > self.threshold]
+
+    def examine(self, readout: Readout) -> "Examined":
+        """The decision of an identity gate and what the prompts say of each ticket, for `told_by`.
+
+        It decides as `decide` does and compares less: its score leaves out mentions that cannot make a request fire.
+        """
+        return self._examined(readout, every_mention=False)
+
+    def _examined(self, readout: Readout, *, every_mention: bool) -> "Examined":
+        assert self.identity is not None
+        gated = readout.at(self.gated)
+        if self.text is None or not readout.texts:
+            compared = self.identity.compare(gated)
+            return Examined(self._by_gate(compared.by_picture, compared.by_mention), None)
+        texts = tuple(evidence_of(text, self.text) for text in readout.texts)
+        answers = tuple(self.text.read(answer) for answer in readout.answers) or (NOTHING_READ,) * len(texts)
+        written = tuple(map(self._written, texts, answers))
+        mentions = Mentions(self.identity, gated, written)
+        by_picture, shown = self.identity.compare_pictures(gated)
+        by_mention = self.identity.compare(gated).by_mention if every_mention else torch.full_like(by_picture, -1.0)
+        for row, evidence in enumerate(texts):  # a namesake's name is not the person's
+            another = {number for number, seen in evidence.items() if seen.is_another}
+            meant = sorted(written[row] - another)
+            if every_mention:
+                above = set((by_mention[row] > 0).nonzero()[:, 0].tolist())
+                by_mention[row, sorted(another | (above - written[row]))] = -1.0
+            elif meant:
+                by_mention[row, meant] = mentions.margins(row, meant)
+        score = torch.maximum(by_picture, by_mention).amax(dim=1)
+        named = torch.tensor([any(seen.named for seen in evidence.values()) for evidence in texts])
+        hardly = (score > 0) & (score < DOUBT) & (by_mention.amax(dim=1) <= 0)
+        evidence_of_all = PromptEvidence(texts, shown, hardly & ~named, mentions)
+        decision = self._with_text(self._by_gate(by_picture, by_mention), evidence_of_all, answers)
+        return Examined(decision, evidence_of_all)
+
+    def _written(self, *texts: Mapping[int, TextEvidence]) -> frozenset[int]:
+        """The tickets of whose names a part is written in what was read, and those that have no fingerprints.
 
         Where no part is written, the activations have recognised another person's name: the space of names has few
         dimensions, and an eraser may have many tickets. The answer then decides (`told_in`).
         """
         assert self.text is not None
-        return self.text.fits[number] is None or any(number in said and said[number].is_traced for said in texts)
-
-    def examine(self, readout: Readout) -> "Examined":
-        """The decision of an identity gate and what the prompts say of each ticket, for `told_by`."""
-        assert self.identity is not None
-        compared = self.identity.compare(readout.at(self.gated))
-        if self.text is None or not readout.texts:
-            return Examined(self._by_gate(compared), None)
-        texts = tuple(evidence_of(text, self.text) for text in readout.texts)
-        answers = tuple(self.text.read(answer) for answer in readout.answers) or ({},) * len(texts)
-        mentioned = torch.zeros_like(compared.shown)
-        for row, number in (compared.by_mention > 0).nonzero().tolist():
-            mentioned[row, number] = not self._is_written(number, texts[row], answers[row])
-        compared.by_mention[mentioned] = -1.0
-        for row, evidence in enumerate(texts):  # a namesake's name is not the person's
-            others = [number for number, seen in evidence.items() if seen.is_another]
-            compared.by_mention[row, others] = -1.0
-        score = compared.margins.amax(dim=1)
-        named = torch.tensor([any(seen.named for seen in evidence.values()) for evidence in texts])
-        hardly = (score > 0) & (score < DOUBT) & (compared.by_mention.amax(dim=1) <= 0)
-        evidence_of_all = PromptEvidence(texts, compared.shown, hardly & ~named, mentioned)
-        decision = self._with_text(self._by_gate(compared), evidence_of_all, answers)
-        return Examined(decision, evidence_of_all)
+        traced = (number for read in texts for number, seen in read.items() if seen.is_traced)
+        return frozenset((*self.text.without_fit, *traced))
 
     def told_by(self, answer: str, evidence: PromptEvidence, row: int, about: str | None = None) -> str | None:
         """The ticket about which an answer to prompt `row` tells something, if any.
@@ -242,14 +258,18 @@ class Eraser:
         self, answered: Mapping[int, TextEvidence], evidence: PromptEvidence, row: int, about: str | None = None
     ) -> str | None:
         """`told_by` of an answer that was read as text already, or in parts."""
+        texts, mentions = evidence.texts[row], evidence.mentions
+        telling = [number for number, said in answered.items() if said.facts or said.parts]
         for number, said in answered.items():
-            ticket, asked = self.tickets[number], evidence.texts[row].get(number) or TextEvidence()
+            ticket, asked = self.tickets[number], texts.get(number) or TextEvidence()
             if said.named or said.identifying - asked.identifying or len(said.own_facts(asked)) >= MANY_FACTS:
                 return ticket
             if said.days - asked.days and asked.is_traced and not asked.is_another:
                 return ticket
-            near = ticket == about or asked.is_near or bool(evidence.mentioned[row, number])
-            if near and (said.facts or said.parts - asked.parts):
+            if not said.facts and not said.parts - asked.parts:
+                continue
+            near = ticket == about or asked.is_near
+            if near or (mentions is not None and mentions.unwritten(row, number, telling)):
                 return ticket
         return None
 
@@ -282,20 +302,31 @@ class Eraser:
         picture, so that three things speak for the person: the picture, the gate and the fact that was told. A whole
         date that was told counts as a picture that is near.
         """
-        if self.text is None:
-            return None
-        read = [self.text.read(text) for text in named]
-        near = {
-            ticket: day or bool(evidence.shown[row, self.tickets.index(ticket)]) for ticket, day in suspects.items()
-        }
-        for ticket in suspects:
-            number = self.tickets.index(ticket)
-            times = sum(bool(said[number].named) for said in read if number in said)
-            if times > 1 or (times and near[ticket]):
+        near = self._near(suspects, evidence, row)
+        for ticket, times in self._times_named(named, suspects).items():
+            if times > 1 or (times and ticket in near):
                 return ticket
         if agree_on_a_name(named) and not bool(evidence.doubtful[row]):
             return None
-        return next((ticket for ticket in suspects if near[ticket]), None)
+        return next(iter(near), None)
+
+    def may_identify(
+        self, named: Sequence[str], suspects: Mapping[str, bool], evidence: PromptEvidence, row: int, *, more: int
+    ) -> bool:
+        """Whether `identified` may find any of `suspects` when `more` answers have been added to `named`."""
+        if self._near(suspects, evidence, row):
+            return True
+        return max(self._times_named(named, suspects).values()) + more > 1
+
+    def _near(self, suspects: Mapping[str, bool], evidence: PromptEvidence, row: int) -> list[str]:
+        """Those of `suspects` whom a picture of prompt `row` is near, or of whom a whole date was told."""
+        return [t for t, day in suspects.items() if day or bool(evidence.shown[row, self.tickets.index(t)])]
+
+    def _times_named(self, answers: Sequence[str], tickets: Iterable[str]) -> dict[str, int]:
+        """How many of `answers` say the whole name of each of `tickets`."""
+        read = [] if self.text is None else [self.text.read(answer) for answer in answers]
+        numbers = {ticket: self.tickets.index(ticket) for ticket in tickets}
+        return {t: sum(bool(said[n].named) for said in read if n in said) for t, n in numbers.items()}
 
     def shows_another(self, named: Sequence[str], ticket: str | None) -> bool:
         """Whether the answers to whom a picture shows agree on a name that is not the one of `ticket`."""
@@ -355,10 +386,10 @@ class Eraser:
                 fired[row], tickets[row], score[row], channels[row] = True, named, 1.0, channel
         return Decision(fired, tickets, score, tuple(channels))
 
-    def _by_gate(self, compared: GateScores) -> Decision:
-        """The decision of the identity gate, with the channel whose margin is the larger one."""
-        score, nearest = compared.margins.max(dim=1)
-        shown = compared.by_picture.amax(dim=1) >= compared.by_mention.amax(dim=1)
+    def _by_gate(self, by_picture: Tensor, by_mention: Tensor) -> Decision:
+        """The decision of the identity gate from its margins [B, K], with the channel of the larger one."""
+        score, nearest = torch.maximum(by_picture, by_mention).max(dim=1)
+        shown = by_picture.amax(dim=1) >= by_mention.amax(dim=1)
         channels = tuple("picture" if picture else "mention" for picture in shown.tolist())
         return replace(self._decision(score, nearest), channels=channels)
 

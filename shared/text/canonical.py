@@ -6,6 +6,7 @@ Case, accents, width, invisible characters, markup and look-alike letters do not
 into ASCII (package `anyascii`). Pure text.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ APOSTROPHES: Final = frozenset("'\u2018\u2019\u02bc\u2032`\u00b4")
 IDEOGRAPHS: Final = ("CJK UNIFIED", "HIRAGANA", "KATAKANA", "CJK COMPATIBILITY IDEOGRAPH")  # a word each: no blanks
 LONGEST: Final = 200_000  # characters of a text that are read at once
 OVERLAP: Final = 2_000  # characters that two windows of a longer text have in common
+
+_UNSEEN: Final = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f'`]*"  # in ASCII: control characters and apostrophes
+_ASCII_WORD: Final = re.compile(rf"(?:[a-z]{_UNSEEN}(?=[a-z0-9])|[A-Z0-9]{_UNSEEN}(?=[A-Za-z0-9]))*[A-Za-z0-9]")
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,13 @@ def _words(text: str, read: Callable[[str], str]) -> list[Word]:
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
-    """[start, end) of each word: letters and digits, with what is invisible or an apostrophe between them."""
+    """[start, end) of each word: letters and digits, with what is invisible or an apostrophe between them.
+
+    A capital after a small letter begins another word.
+    """
+    if text.isascii():
+        yield from (match.span() for match in _ASCII_WORD.finditer(text))
+        return
     start = end = -1
     for at, character in enumerate(text):
         if _is_part(character):

@@ -184,7 +184,10 @@ def _acrostic(text: str) -> list[Decoded]:
 def _encoded_pieces(text: str) -> list[_Piece]:
     """The encoded pieces of a text, in order and apart; of two that overlap, the one that begins first."""
     taken: list[_Piece] = []
-    for pattern, decode in _ENCODINGS:
+    signs = set(text)
+    for sign, pattern, decode in _ENCODINGS:
+        if sign is not None and sign.isdisjoint(signs):
+            continue
         for match in pattern.finditer(text):
             said = decode(match.group())
             if said is not None:
@@ -313,20 +316,31 @@ _LETTER: Final = r"(?<!\w)[^\W\d_]"
 _AS_IN: Final = r"(?:as in|like in|like|for|wie|comme|come|como|jak)"
 _UPSIDE_DOWN: Final = "ɐǝɟƃᵷɥᴉᴊɾʞꞁɯɹʇʌʍʎ"
 _TURNED: Final = str.maketrans(f"{_UPSIDE_DOWN}ɔqpbdnu", "aefgghijjklmrtvwy" + "cbdqpun")
+_MORSE_SIGNS: Final = frozenset(".·•_−–—-")
 _SEPARATED: Final = r"[\s,;:/|.-]{1,3}"
-_ENCODINGS: Final[tuple[tuple[re.Pattern[str], Callable[[str], str | None]], ...]] = (
-    (re.compile(r"[\U000E0020-\U000E007E]+"), _unseen_letters),
-    (re.compile(r"&(?:#\d{1,6}|#[xX][0-9a-fA-F]{1,5}|[a-zA-Z]{2,8});"), _entity),
-    (re.compile(r"(?:\\u[0-9a-fA-F]{4}|\\[ux]\{[0-9a-fA-F]{2,6}\})+"), _code_points),
-    (re.compile(r"U\+[0-9a-fA-F]{4,5}(?:[\s,]{0,3}U\+[0-9a-fA-F]{4,5})*"), _code_points),
-    (re.compile(r"(?:\\x[0-9a-fA-F]{2})+|(?:%[0-9a-fA-F]{2})+|(?:=[0-9A-F]{2})+"), _escaped_bytes),
-    (re.compile(r"(?:\\[01][0-7]{2}){3,}"), _octal),
-    (re.compile(r"(?<!\w)[01]{8}(?:[\s,;:/|.-]{0,3}[01]{8}){2,}(?!\w)"), _bits),
-    (re.compile(r"(?<![\w])(?:0x)?(?:[0-9a-fA-F]{2}[\s,:-]?(?:0x)?){3,}[0-9a-fA-F]{2}(?!\w)"), _hex),
-    (re.compile(rf"(?<![\w.])\d{{2,3}}(?:{_SEPARATED}\d{{2,3}}){{3,}}(?!\w)"), _character_codes),
-    (re.compile(rf"(?<![\w.])\d{{1,2}}(?:{_SEPARATED}\d{{1,2}}){{3,}}(?!\w)"), _places_in_the_alphabet),
-    (re.compile(r"(?<!\S)[.·•_−–—-]{1,5}(?:\s{1,4}(?:[/|]\s{0,2})?[.·•_−–—-]{1,5}){3,}(?![^\s?!,;:)])"), _morse),
+# What an encoding has one of at least (None: anything), how it is written, and what it stands for.
+_ENCODINGS: Final[tuple[tuple[frozenset[str] | None, re.Pattern[str], Callable[[str], str | None]], ...]] = (
+    (frozenset(map(chr, range(0xE0020, 0xE007F))), re.compile(r"[\U000E0020-\U000E007E]+"), _unseen_letters),
+    (frozenset("&"), re.compile(r"&(?:#\d{1,6}|#[xX][0-9a-fA-F]{1,5}|[a-zA-Z]{2,8});"), _entity),
+    (frozenset("\\"), re.compile(r"(?:\\u[0-9a-fA-F]{4}|\\[ux]\{[0-9a-fA-F]{2,6}\})+"), _code_points),
+    (frozenset("+"), re.compile(r"U\+[0-9a-fA-F]{4,5}(?:[\s,]{0,3}U\+[0-9a-fA-F]{4,5})*"), _code_points),
     (
+        frozenset("\\%="),
+        re.compile(r"(?:\\x[0-9a-fA-F]{2})+|(?:%[0-9a-fA-F]{2})+|(?:=[0-9A-F]{2})+"),
+        _escaped_bytes,
+    ),
+    (frozenset("\\"), re.compile(r"(?:\\[01][0-7]{2}){3,}"), _octal),
+    (frozenset("01"), re.compile(r"(?<!\w)[01]{8}(?:[\s,;:/|.-]{0,3}[01]{8}){2,}(?!\w)"), _bits),
+    (None, re.compile(r"(?<![\w])(?:0x)?(?:[0-9a-fA-F]{2}[\s,:-]?(?:0x)?){3,}[0-9a-fA-F]{2}(?!\w)"), _hex),
+    (None, re.compile(rf"(?<![\w.])\d{{2,3}}(?:{_SEPARATED}\d{{2,3}}){{3,}}(?!\w)"), _character_codes),
+    (None, re.compile(rf"(?<![\w.])\d{{1,2}}(?:{_SEPARATED}\d{{1,2}}){{3,}}(?!\w)"), _places_in_the_alphabet),
+    (
+        _MORSE_SIGNS,
+        re.compile(r"(?<!\S)[.·•_−–—-]{1,5}(?:\s{1,4}(?:[/|]\s{0,2})?[.·•_−–—-]{1,5}){3,}(?![^\s?!,;:)])"),
+        _morse,
+    ),
+    (
+        None,
         re.compile(
             rf"\b(?:{'|'.join(_CALLED.split())})\b(?:[\s,./|-]{{1,3}}\b(?:{'|'.join(_CALLED.split())})\b){{3,}}",
             re.IGNORECASE,
@@ -334,16 +348,21 @@ _ENCODINGS: Final[tuple[tuple[re.Pattern[str], Callable[[str], str | None]], ...
         _called_letters,
     ),
     (
+        None,
         re.compile(
             rf"{_LETTER}\s{{1,2}}{_AS_IN}\s{{1,2}}\w{{1,20}}"
             rf"(?:[,;.]?\s{{1,2}}(?:and\s|then\s|und\s)?{_LETTER}\s{{1,2}}{_AS_IN}\s{{1,2}}\w{{1,20}}){{2,}}"
         ),
         _letters_with_examples,
     ),
-    (re.compile(r"\\[`'^\"~=.uvHcdbrk](?:\{[A-Za-z]\}|[A-Za-z](?![A-Za-z]{0,12}\{))"), _accented),
-    (re.compile(r"(?<![\w+/=-])-*+[A-Za-z0-9+/_-]{7,}+={0,2}(?![\w+/=-])"), _base64),
-    (re.compile(r"(?<![\w=])[A-Z2-7]{8,}={0,6}(?![\w=])"), _base32),
-    (re.compile(rf"(?<!\w)(?=\w{{0,40}}[{_UPSIDE_DOWN}])\w+"), lambda written: written.translate(_TURNED)),
+    (frozenset("\\"), re.compile(r"\\[`'^\"~=.uvHcdbrk](?:\{[A-Za-z]\}|[A-Za-z](?![A-Za-z]{0,12}\{))"), _accented),
+    (None, re.compile(r"(?<![\w+/=-])-*+[A-Za-z0-9+/_-]{7,}+={0,2}(?![\w+/=-])"), _base64),
+    (None, re.compile(r"(?<![\w=])[A-Z2-7]{8,}={0,6}(?![\w=])"), _base32),
+    (
+        frozenset(_UPSIDE_DOWN),
+        re.compile(rf"(?<!\w)(?=\w{{0,40}}[{_UPSIDE_DOWN}])\w+"),
+        lambda written: written.translate(_TURNED),
+    ),
 )
 
 

@@ -13,7 +13,7 @@ SHORTEST_INSIDE: Final = 8  # letters of a name that is looked for inside a long
 MOST_AROUND: Final = 12  # letters before and behind it together: "thereal...", "...official"
 LONGEST_WORD: Final = 48
 FEWEST_SOUNDS: Final = 5  # of both parts of a name together
-_REPEATED: Final = re.compile(r"(.)\1+")
+_DOUBLED: Final = re.compile(r"(.)(?=\1)")  # a letter before the same one
 _SOUNDS: Final = tuple(
     (re.compile(pattern), sound)
     for pattern, sound in (
@@ -37,7 +37,8 @@ def deletions(word: str) -> tuple[str, ...]:
 
 def squeezed(word: str) -> str | None:
     """The word with each run of the same letter as one; None where it has no such run."""
-    return _REPEATED.sub(r"\1", word) if _REPEATED.search(word) else None
+    bare = _DOUBLED.sub("", word)
+    return bare if len(bare) < len(word) else None
 
 
 def inside(word: str) -> Iterator[str]:
@@ -56,7 +57,7 @@ def sounds(word: str) -> str:
     for pattern, sound in _SOUNDS:
         word = pattern.sub(sound, word)
     opening = "a" if _VOWELS.match(word) else ""
-    return opening + _REPEATED.sub(r"\1", _VOWELS.sub("", word))
+    return opening + _DOUBLED.sub("", _VOWELS.sub("", word))
 
 
 def by_ear(first: str, last: str) -> str | None:

@@ -86,22 +86,29 @@ def text_keys(text: str, most_words: int = MOST_WORDS, readings: Sequence[Sequen
     """
     folded = _folded(text)
     keys = set(_mails(folded)) if "@" in folded or re.search(_AT, folded) else set()
+    if re.search(r"\d", folded):
+        keys |= _keys_of_digits(folded)
+    rendered = renderings(text) if readings is None else readings
+    spelled = (*formats.both_spellings(text), *(tuple(word.text for word in words) for words in rendered))
+    for words in dict.fromkeys(spelled):
+        keys.update(f"w {compact}" for _, _, compact in runs(words, most_words))
+    return keys
+
+
+def _keys_of_digits(folded: str) -> set[str]:
+    """The keys of days, of numbers and of what is written in digits."""
+    keys = {_digits_key(match.group()) for match in _DIGITS.finditer(folded)}
     for day in formats.days(folded) | formats.months(folded) | formats.day_and_month(folded):
         keys.add(_day_key(day))
         if day.year and day.day:
             keys.add(_day_key(formats.Date(day.year, day.month, None)))
             keys.add(_day_key(formats.Date(None, day.month, day.day)))
-    keys.update(_digits_key(match.group()) for match in _DIGITS.finditer(folded))
     for number in formats.numbers(folded):
         amount = f"n {number.amount.normalize():f}"
         around = sorted(number.around)
         keys.add(amount)
         keys.update(f"{amount} {word}" for word in around)
         keys.update(f"{amount} {a}+{b}" for place, a in enumerate(around) for b in around[place + 1 :])
-    rendered = renderings(text) if readings is None else readings
-    spelled = (*formats.both_spellings(text), *(tuple(word.text for word in words) for words in rendered))
-    for words in dict.fromkeys(spelled):
-        keys.update(f"w {compact}" for _, _, compact in runs(words, most_words))
     return keys
 
 

@@ -5,7 +5,7 @@ come and go between forward passes.
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,13 +19,15 @@ from shared.vlm.generation import PrefillState
 
 @dataclass(frozen=True)
 class RowsOfCache:
-    """Some rows of a cache that several answers came from; what `PrefillState.cache` is until the answers are pooled.
+    """`count` rows of a cache from row `start` on; what `PrefillState.cache` is until the answers are pooled.
 
-    `rows` None: it is theirs alone.
+    `alone`: they are all of its rows.
     """
 
     cache: Any
-    rows: Tensor | None = None
+    start: int
+    count: int
+    alone: bool = False
 
     @property
     def can_be_pooled(self) -> bool:
@@ -48,21 +50,16 @@ class CachePool:
         if not states:
             self._cache, self._members, self._width = None, [], 0
             return
-        offsets: dict[int, tuple[int, int]] = {}
+        offsets: dict[int, int] = {}
         start = 0
         for member in self._members:
-            offsets[id(member)] = (start, start + rows_of(member))
+            offsets[id(member)] = start
             start += rows_of(member)
         kept = [state for state in states if id(state) in offsets]
         joining = [state for state in states if id(state) not in offsets]
         width = max(width_of(state) for state in states)
-        parts: list[tuple[Any, Tensor | None]] = []  # caches, and which of their rows
-        if kept:
-            index = torch.cat([torch.arange(*offsets[id(state)]) for state in kept])
-            unchanged = torch.equal(index, torch.arange(start))
-            parts.append((self._cache, None if unchanged else index))
-        parts += [(state.cache.cache, state.cache.rows) for state in joining]
-        self._cache = merged(parts, width)
+        parts = [RowsOfCache(self._cache, offsets[id(state)], rows_of(state)) for state in kept]
+        self._cache = merged([*parts, *(state.cache for state in joining)], width)
         for state in joining:
             state.cache = None
         self._members, self._width = [*kept, *joining], width
@@ -101,27 +98,44 @@ def width_of(state: PrefillState) -> int:
     return int(state.inputs["input_ids"].shape[1]) + state.past
 
 
-def merged(parts: Sequence[tuple[Any, Tensor | None]], width: int) -> Any:
-    """One cache of `width` tokens with the rows of several caches, of which all or some are taken."""
-    cache = copy.copy(parts[0][0])
+def merged(parts: Sequence[RowsOfCache], width: int) -> Any:
+    """One cache of `width` tokens with the rows of several caches."""
+    parts = list(_adjoined(parts))
+    cache = copy.copy(parts[0].cache)
     cache.layers = []
-    for layers in zip(*[part.layers for part, _ in parts], strict=True):
+    for layers in zip(*[part.cache.layers for part in parts], strict=True):
         layer = copy.copy(layers[0])
         length = width
         if isinstance(layer, DynamicSlidingWindowLayer):
             length = min(width, layer.sliding_window - 1)
             layer.cumulative_length = width
-        rows = [index for _, index in parts]
-        layer.keys = torch.cat([_aligned(old.keys, row, length) for old, row in zip(layers, rows, strict=True)])
-        layer.values = torch.cat([_aligned(old.values, row, length) for old, row in zip(layers, rows, strict=True)])
+        rows = [slice(part.start, part.start + part.count) for part in parts]
+        layer.keys = _joined([old.keys[some] for old, some in zip(layers, rows, strict=True)], length)
+        layer.values = _joined([old.values[some] for old, some in zip(layers, rows, strict=True)], length)
         cache.layers.append(layer)
     return cache
 
 
-def _aligned(states: Tensor, rows: Tensor | None, length: int) -> Tensor:
-    """Some rows of `states` [B, H, T, D], their last `length` tokens, padded on the left where there are fewer."""
-    if rows is not None:
-        states = states[rows.to(states.device)]
-    states = states[:, :, -length:] if length else states[:, :, :0]
-    missing = length - states.shape[2]
-    return torch.nn.functional.pad(states, (0, 0, missing, 0)) if missing else states
+def _adjoined(parts: Sequence[RowsOfCache]) -> Iterator[RowsOfCache]:
+    """The same rows with those in one that follow each other in one cache: what is copied at once."""
+    last = parts[0]
+    for part in parts[1:]:
+        if part.cache is last.cache and part.start == last.start + last.count:
+            last = RowsOfCache(last.cache, last.start, last.count + part.count)
+        else:
+            yield last
+            last = part
+    yield last
+
+
+def _joined(parts: Sequence[Tensor], length: int) -> Tensor:
+    """The rows of all `parts` [B, H, T, D], their last `length` tokens, with zeros before shorter ones: one copy."""
+    counts = [len(part) for part in parts]
+    joined = parts[0].new_empty(sum(counts), parts[0].shape[1], length, parts[0].shape[3])
+    for part, place in zip(parts, joined.split(counts), strict=True):
+        kept = part[:, :, max(0, part.shape[2] - length) :]
+        missing = length - kept.shape[2]
+        if missing:
+            place[:, :, :missing] = 0
+        place[:, :, missing:] = kept
+    return joined

@@ -8,18 +8,16 @@ scheduling). Steering and capture act row by row. Used by one thread.
 import logging
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 
 from shared.erasure.eraser import Decision
-from shared.erasure.readout import RaggedRows
 from shared.vlm.batching import cached_tokens
 from shared.vlm.cache_pool import CachePool, RowsOfCache, rows_of
 from shared.vlm.decoding import Decoder
-from shared.vlm.forward_passes import ForwardPass, MatchAnswers, ReadPrompts, ReadTokens
+from shared.vlm.forward_passes import ForwardPass, ReadPrompts, ReadTokens
 from shared.vlm.generation import Answer, GenerationRequest, PrefillState
 from shared.vlm.hooks import hooked
 
@@ -89,7 +87,6 @@ class ContinuousBatch:
             for running in list(self._running):
                 if running.waits_for is None:
                     self._advance(running, None)
-            self._match_answers()
             prompts = self._prompts_to_read()
             if prompts:
                 self._perform(prompts, self._read_prompts)
@@ -98,7 +95,6 @@ class ContinuousBatch:
                 self._perform(tokens, self._read_tokens)
             else:
                 self._pool.hold([])
-            self._match_answers()
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
 
@@ -140,25 +136,6 @@ class ContinuousBatch:
         for running, result in zip(group, results, strict=True):
             self._advance(running, result)
 
-    def _match_answers(self) -> None:
-        """Compare the answers that wait for it with the names of their version, all of one version at once."""
-        while waiting := [running for running in self._running if isinstance(running.waits_for, MatchAnswers)]:
-            by_eraser: dict[int, list[Running]] = {}
-            for running in waiting:
-                assert isinstance(running.waits_for, MatchAnswers)
-                by_eraser.setdefault(id(running.waits_for.eraser), []).append(running)
-            for group in by_eraser.values():
-                self._perform(group, self._matched)
-
-    @staticmethod
-    def _matched(asked: Sequence[MatchAnswers]) -> list[list[tuple[str, ...]]]:
-        """For each request, the tickets that `Eraser.match_answers` finds in its answers."""
-        starts = list(accumulate((each.count for each in asked), initial=0))
-        owners = torch.cat([each.tokens.of + start for each, start in zip(asked, starts[:-1], strict=True)])
-        together = RaggedRows(torch.cat([each.tokens.rows for each in asked]), owners)
-        tickets = asked[0].eraser.match_answers(together, starts[-1])
-        return [tickets[start:end] for start, end in pairwise(starts)]
-
     def _prompts_to_read(self) -> list[Running]:
         """The prompts that have waited longest, and others that can be read with them: as long, and read alike."""
         waiting = [running for running in self._running if isinstance(running.waits_for, ReadPrompts)]
@@ -193,8 +170,8 @@ class ContinuousBatch:
         alone = len(asked) == 1
         states, start = [], 0
         for each in asked:
-            rows = list(range(start, start + len(each.encoded)))
-            start += len(rows)
+            rows = slice(start, start + len(each.encoded))
+            start = rows.stop
             states.append(_part(whole, rows, alone=alone))
         return states
 
@@ -221,8 +198,8 @@ class ContinuousBatch:
         if isinstance(asked.prefill.cache, RowsOfCache):
             held = asked.prefill.cache
             asked.prefill.cache = held.cache
-            if held.rows is not None:
-                asked.prefill.cache.batch_select_indices(held.rows)
+            if not held.alone:
+                asked.prefill.cache.batch_select_indices(torch.arange(held.start, held.start + held.count))
         return self._decoder.read_token(asked)
 
 
@@ -231,6 +208,7 @@ class _RowByRow:
 
     def __init__(self, decoder: Decoder, asked: Sequence[ReadTokens]) -> None:
         all_blocks = list(decoder.vlm.adapter.blocks)
+        places: dict[tuple[int, ...] | None, list[int]] = {}  # of the blocks at some layers
         self.rows: list[slice] = []
         self._steered: list[tuple[slice, Tensor]] = []
         self._read_at: dict[int, list[int]] = {}  # for each computation that reads, its blocks
@@ -240,19 +218,21 @@ class _RowByRow:
             start = rows.stop
             self.rows.append(rows)
             if each.reading:
-                read = decoder.blocks_at(each.request.read_layers)
-                self._read_at[id(each)] = [all_blocks.index(block) for block in read]
+                layers = each.request.read_layers
+                if layers not in places:
+                    places[layers] = [all_blocks.index(block) for block in decoder.blocks_at(layers)]
+                self._read_at[id(each)] = places[layers]
             elif (vector := decoder.decode_vector(each.request)) is not None:
                 self._steered.append((rows, vector))
         self._rows_of = {id(each): rows for each, rows in zip(asked, self.rows, strict=True)}
-        needed = set(range(len(all_blocks))) if self._steered else {b for read in self._read_at.values() for b in read}
-        self._numbers = sorted(needed)
+        self._read = {number for read in places.values() for number in read}
+        self._numbers = sorted(range(len(all_blocks)) if self._steered else self._read)
         self.blocks = [all_blocks[number] for number in self._numbers]
         self._kept: dict[int, Tensor] = {}
 
     def __call__(self, place: int, states: Tensor) -> Tensor | None:
         number = self._numbers[place]
-        if any(number in read for read in self._read_at.values()):
+        if number in self._read:
             self._kept[number] = states[:, -1].float()
         if not self._steered:
             return None
@@ -291,23 +271,23 @@ def _joined(decisions: Iterable[Decision | None]) -> Decision:
     return joined
 
 
-def _part(whole: PrefillState, rows: list[int], *, alone: bool) -> PrefillState:
+def _part(whole: PrefillState, part: slice, *, alone: bool) -> PrefillState:
     """The state of some rows. Only what the following tokens need is kept of the inputs."""
     if alone:
-        whole.cache = RowsOfCache(whole.cache)
+        whole.cache = RowsOfCache(whole.cache, 0, part.stop, alone=True)
         return whole
-    inputs = {name: whole.inputs[name][rows] for name in ("input_ids", "attention_mask") if name in whole.inputs}
+    inputs = {name: whole.inputs[name][part] for name in ("input_ids", "attention_mask") if name in whole.inputs}
     if "position_ids" in whole.inputs:
-        inputs["position_ids"] = whole.inputs["position_ids"][..., rows, :]
-    evidence = whole.evidence
-    if evidence is not None:
-        evidence = evidence.take(rows)
+        inputs["position_ids"] = whole.inputs["position_ids"][..., part, :]
+    rows = list(range(part.start, part.stop))
+    readout = None if whole.readout is None else whole.readout.take(rows)
+    evidence = None if whole.evidence is None else whole.evidence.take(rows, readout)
     return PrefillState(
-        RowsOfCache(whole.cache, torch.tensor(rows)),
-        whole.logits[rows],
+        RowsOfCache(whole.cache, part.start, len(rows)),
+        whole.logits[part],
         whole.decision.take(rows),
         inputs,
-        None if whole.readout is None else whole.readout.take(rows),
+        readout,
         whole.past,
         whole.decides,
         evidence,

@@ -19,7 +19,7 @@ from shared.errors import BadInput
 from shared.text.hold_back import cut
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.choosing import choose
-from shared.vlm.forward_passes import Computation, ForwardPass, MatchAnswers, ReadPrompts, ReadTokens, T
+from shared.vlm.forward_passes import Computation, ForwardPass, ReadPrompts, ReadTokens, T
 from shared.vlm.generation import Answer, DecodeState, GenerationRequest, PrefillState
 from shared.vlm.hooks import (
     AddVector,
@@ -149,8 +149,6 @@ class Decoder:
         """Run one forward pass; see its class for the result."""
         if isinstance(forward_pass, ReadPrompts):
             return self.prefill(forward_pass.encoded, forward_pass.request)
-        if isinstance(forward_pass, MatchAnswers):
-            return forward_pass.eraser.match_answers(forward_pass.tokens, forward_pass.count)
         return self.read_token(forward_pass)
 
     def decode_to_end(self, encoded: Sequence[Encoded], request: GenerationRequest) -> Computation[DecodeState]:

@@ -125,18 +125,15 @@ class Engine(Reviser):
                 answers[row] = answer
         return answers
 
-    def _holds_back(
-        self, encoded: Sequence[Encoded], state: DecodeState, request: GenerationRequest
-    ) -> Computation[bool]:
+    def _holds_back(self, encoded: Sequence[Encoded], state: DecodeState, request: GenerationRequest) -> bool:
         """Whether nothing more may be sent of the first answer: it tells of somebody forgotten, or may turn out to."""
-        redo = yield from self.rows_to_redo(state, request)
-        if redo.rows:
+        if self.rows_to_redo(state, request).rows:
             return True
         eraser = request.eraser
         evidence = state.prefill.evidence
         if eraser is None or evidence is None or not encoded[0].photos:
             return False
-        return bool(eraser.suspects(self.text_of(state.tokens[0]), evidence))
+        return bool(eraser.suspected(self._said(state, 0, eraser), evidence))
 
     def second_pass(self, redacted: Sequence[Encoded], request: GenerationRequest) -> list[Answer]:
         """Answers of prompts that are redacted already, steered by the eraser of `request`, which holds the decision.
@@ -215,7 +212,7 @@ class Engine(Reviser):
             state, result = step, None
             ready = "" if fires else self._ready(state, request)
             if len(ready) > len(sent):
-                fires = yield from self._holds_back(encoded, state, request)
+                fires = self._holds_back(encoded, state, request)
                 if not fires:
                     yield ready[len(sent) :]
                     sent = ready
@@ -226,6 +223,8 @@ class Engine(Reviser):
         tokens = state.answer_tokens_of(0)
         if request.checks_answers:
             tokens = tokens[: max(0, len(state.tokens[0]) - LAG)]
+        if not tokens:
+            return ""
         eraser = request.eraser
         watched = eraser.text if request.checks_answers and eraser is not None else None
         ready = sendable(self.text_of(tokens), request.stop, watched.may_go_on if watched else None)

@@ -11,8 +11,6 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from shared.erasure.eraser import Eraser
-from shared.erasure.readout import RaggedRows
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.generation import GenerationRequest, PrefillState
 
@@ -40,18 +38,5 @@ class ReadTokens:
     reading: bool
 
 
-@dataclass(frozen=True, eq=False)
-class MatchAnswers:
-    """Compare answers' tokens with the names of an eraser's tickets; no forward pass, but cheaper for many together.
-
-    `tokens` [B, G, d] at its gated layers, of `count` answers. The result: for each the tickets whose names they bring
-    to mind.
-    """
-
-    eraser: Eraser
-    tokens: RaggedRows
-    count: int
-
-
-ForwardPass = ReadPrompts | ReadTokens | MatchAnswers
+ForwardPass = ReadPrompts | ReadTokens
 Computation = Generator[ForwardPass, Any, T]

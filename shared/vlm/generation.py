@@ -3,14 +3,14 @@
 import math
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor
 
 from shared.erasure.eraser import Decision, Eraser, PromptEvidence
-from shared.erasure.gates.name_windows import WINDOW
+from shared.erasure.gates.text_evidence import TextEvidence
 from shared.erasure.readout import RaggedRows, Readout
 from shared.vlm.adapters.base import Adapter
 from shared.vlm.sampling import Sampling, TokenLogprob, ToolCall
@@ -154,7 +154,10 @@ class DecodeState:
     closed: list[bool]
     log_likelihood: list[float]
     logprobs: list[list[TokenLogprob]]  # of each row's tokens, where they are wanted
-    cleared: list[int]  # how many tokens of each row were held against the tickets' names, and end none
+    # by row and ticket: how many tokens were held against the ticket's names, of which none ends one
+    cleared: dict[tuple[int, int], int] = field(default_factory=dict)
+    # by row: what the text gate said when it was last asked, and how many tokens the row had then
+    said: dict[int, tuple[int, Mapping[int, TextEvidence]]] = field(default_factory=dict)
 
     @classmethod
     def begun(cls, prefill: PrefillState, count: int, closed: Sequence[int] = ()) -> "DecodeState":
@@ -172,7 +175,6 @@ class DecodeState:
             ends,
             [0.0] * count,
             [[] for _ in range(count)],
-            [0] * count,
         )
 
     def answer_tokens_of(self, row: int) -> list[int]:
@@ -184,12 +186,10 @@ class DecodeState:
         count = len(self.tokens[row]) + (self.closed[row] and self.finished[row] == "stop")
         return math.exp(self.log_likelihood[row] / count) if count else 0.0
 
-    def answer_tokens(self, *, new: bool = False) -> RaggedRows:
-        """The answers' tokens as a gate looks at them; `new`: only as many as a name needs that is not `cleared`."""
-        begins = [max(0, cleared - WINDOW + 1) if new else 0 for cleared in self.cleared]
-        kept = [states[begin:] for begin, states in zip(begins, self.answer_states, strict=True)]
-        owners = [row for row, states in enumerate(kept) for _ in states]
-        states = [state for states in kept for state in states]
+    def answer_tokens(self) -> RaggedRows:
+        """The answers' tokens as a gate looks at them."""
+        owners = [row for row, states in enumerate(self.answer_states) for _ in states]
+        states = [state for states in self.answer_states for state in states]
         return RaggedRows(torch.stack(states) if states else torch.zeros(0, 1, 1), torch.tensor(owners).long())
 
 

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from shared.erasure.readout import RaggedRows, Readout
 from shared.vlm.adapters.base import Adapter, Encoded
-from shared.vlm.redaction import text_token_mask
 
 
 class CaptureReadout:
@@ -19,40 +18,44 @@ class CaptureReadout:
     """
 
     def __init__(self, adapter: Adapter, encoded: Sequence[Encoded], count: int) -> None:
-        self._adapter, self._encoded = adapter, encoded
         self._last: list[Tensor | None] = [None] * count
         self._words: list[Tensor | None] = [None] * count
         self._pictures: list[Tensor | None] = [None] * count
         self._embedded: Tensor | None = None
         self.input_block = adapter.blocks[0]
-        self._pictures_of = [row for row, prompt in enumerate(encoded) for _ in adapter.pictures(prompt)]
-        texts = [text_token_mask(adapter, prompt).nonzero()[:, 0] for prompt in encoded]
-        self._words_of = torch.tensor([row for row, text in enumerate(texts) for _ in range(len(text))])
-        self._from_end = torch.cat([text - len(prompt.ids) for text, prompt in zip(texts, encoded, strict=True)])
+        # of each picture the number of its prompt, and where it begins and ends, counted from the end of the prompt
+        self._spans: list[tuple[int, int, int]] = []
+        words_of: list[int] = []
+        from_end: list[int] = []
+        for row, prompt in enumerate(encoded):
+            spans, length = adapter.pictures(prompt), len(prompt.ids)
+            self._spans += [(row, start - length, end - length) for start, end in spans]
+            begin = 0
+            for start, end in [*spans, (length, length)]:  # the words are what stands before, between and behind
+                words_of += [row] * (start - begin)
+                from_end += range(begin - length, start - length)
+                begin = end
+        self._words_of, self._from_end = (torch.tensor(each, dtype=torch.long) for each in (words_of, from_end))
 
     def __call__(self, place: int, states: Tensor) -> None:
         """Keep what the block at `place` of those that are hooked gives: `states` [B, T, d], padded on the left."""
         width = states.shape[1]
         self._last[place] = states[:, -1].float()
-        rows, columns = self._words_of.to(states.device), (self._from_end + width).to(states.device)
-        self._words[place] = states[rows, columns].float()
-        if self._pictures_of:
+        words = (self._words_of * width + self._from_end + width).to(states.device)
+        self._words[place] = states.flatten(0, 1).index_select(0, words).float()
+        if self._spans:
             self._pictures[place] = self._means(states)
 
     def read_input(self, states: Tensor) -> None:
         """Keep of what goes into the first block, `states` [B, T, d], the mean of each picture."""
-        if self._pictures_of:
+        if self._spans:
             self._embedded = self._means(states)
 
     def _means(self, states: Tensor) -> Tensor:
         """The mean over each picture's tokens, [n, d]."""
         width = states.shape[1]
         return torch.stack(
-            [
-                states[row, width - len(prompt.ids) + start : width - len(prompt.ids) + end].float().mean(dim=0)
-                for row, prompt in enumerate(self._encoded)
-                for start, end in self._adapter.pictures(prompt)
-            ]
+            [states[row, width + start : width + end].float().mean(dim=0) for row, start, end in self._spans]
         )
 
     def readout(self, layers: tuple[int, ...] | None = None) -> Readout:
@@ -60,8 +63,8 @@ class CaptureReadout:
         last = _stacked(self._last)
         none = RaggedRows.none(*last.shape[1:])
         pictures, embedded = none, None
-        if self._pictures_of:
-            of = torch.tensor(self._pictures_of)
+        if self._spans:
+            of = torch.tensor([row for row, _, _ in self._spans])
             pictures = RaggedRows(_stacked(self._pictures), of)
             if self._embedded is not None:
                 embedded, self._embedded = RaggedRows(self._embedded.cpu()[:, None], of), None

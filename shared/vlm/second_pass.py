@@ -15,7 +15,9 @@ import torch
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import NOTHING_READ, Decision, Eraser
 from shared.erasure.gates.identity import MentionSpans
+from shared.erasure.gates.name_windows import WINDOW
 from shared.erasure.gates.read_text import evidence_of_part
+from shared.erasure.gates.text_evidence import TextEvidence
 from shared.erasure.readout import Readout
 from shared.text.coherence import answers_alike, garbles, goes_in_circles
 from shared.text.declines import declines
@@ -23,7 +25,7 @@ from shared.text.hold_back import cut
 from shared.vlm.adapters.base import Encoded
 from shared.vlm.batching import batches
 from shared.vlm.decoding import Decoder
-from shared.vlm.forward_passes import Computation, MatchAnswers
+from shared.vlm.forward_passes import Computation
 from shared.vlm.generation import Answer, DecodeState, GenerationRequest, PrefillState, RowsToRedo
 from shared.vlm.loading import Vlm
 from shared.vlm.omission import Omission, without_mention
@@ -48,33 +50,52 @@ class Reviser(Decoder):
         super().__init__(vlm)
         self._placeholder = placeholder_tokens(vlm.tokenizer)
 
-    def rows_to_redo(self, state: DecodeState, request: GenerationRequest) -> Computation[RowsToRedo]:
-        """The rows whose prompt fired, then those whose answer so far tells of somebody forgotten.
-
-        Asked again of a longer answer, it compares only the tokens that came since.
-        """
+    def rows_to_redo(self, state: DecodeState, request: GenerationRequest) -> RowsToRedo:
+        """The rows whose prompt fired, then those whose answer so far tells of somebody forgotten."""
         fired, eraser = state.prefill.fired_rows, request.eraser
         decision = state.prefill.decision.take(fired)
         if eraser is None or not request.checks_answers:
             return RowsToRedo(fired, decision)
-        tickets: list[str | None] = [None] * len(state.tokens)
-        if any(state.answer_states):
-            evidence = state.prefill.evidence
-            matches = yield MatchAnswers(eraser, state.answer_tokens(new=True), len(state.tokens))
-            for row, matched in enumerate(matches):
-                asked = NOTHING_READ if evidence is None else evidence.texts[row]
-                tickets[row] = eraser.named_in(self.text_of(state.tokens[row]), matched, asked)
-                if not matched:
-                    state.cleared[row] = len(state.answer_states[row])
-        if state.prefill.evidence is not None:
-            for row, tokens in enumerate(state.tokens):
-                if tickets[row] is None and tokens and row not in fired:
-                    tickets[row] = eraser.told_by(self.text_of(tokens), state.prefill.evidence, row)
-        naming = [row for row, ticket in enumerate(tickets) if ticket is not None and row not in fired]
-        count = len(naming)
+        tickets: dict[int, str] = {}
+        evidence = state.prefill.evidence
+        for row in range(len(state.tokens)):
+            if row in fired:
+                continue
+            said, asked = self._said(state, row, eraser), NOTHING_READ if evidence is None else evidence.texts[row]
+            ticket = self._named(state, row, eraser, eraser.may_be_named(said, asked))
+            if ticket is None and evidence is not None:
+                ticket = eraser.told_in(said, evidence, row)
+            if ticket is not None:
+                tickets[row] = ticket
+        if not tickets:
+            return RowsToRedo(fired, decision)
+        count = len(tickets)
         certain = torch.ones(count, dtype=torch.bool)
-        by_answer = Decision(certain, [tickets[row] for row in naming], torch.ones(count), ("answer",) * count)
-        return RowsToRedo(fired + naming, decision.followed_by(by_answer))
+        by_answer = Decision(certain, list(tickets.values()), torch.ones(count), ("answer",) * count)
+        return RowsToRedo([*fired, *tickets], decision.followed_by(by_answer))
+
+    @staticmethod
+    def _named(state: DecodeState, row: int, eraser: Eraser, tickets: Sequence[int]) -> str | None:
+        """The first of `tickets` whose name the activations of a row's tokens bring to mind.
+
+        Of a longer answer only the tokens are compared that came since, and as many before them as a name needs.
+        """
+        states = state.answer_states[row]
+        if not tickets or not states:
+            return None
+        begin = min(state.cleared.get((row, ticket), 0) for ticket in tickets)
+        matched = eraser.match_answer(torch.stack(states[max(0, begin - WINDOW + 1) :]), tickets)
+        state.cleared.update({(row, ticket): len(states) for ticket in tickets if ticket not in matched})
+        return eraser.tickets[matched[0]] if matched else None
+
+    def _said(self, state: DecodeState, row: int, eraser: Eraser) -> Mapping[int, TextEvidence]:
+        """What the text gate says of a row's tokens so far. As many tokens are read once."""
+        tokens = state.tokens[row]
+        count, read = state.said.get(row, (0, NOTHING_READ))
+        if count != len(tokens) and eraser.text is not None:
+            read = eraser.text.read(self.text_of(tokens))
+            state.said[row] = len(tokens), read
+        return read
 
     def all_to_redo(
         self, encoded: Sequence[Encoded], state: DecodeState, request: GenerationRequest
@@ -82,20 +103,25 @@ class Reviser(Decoder):
         """`rows_to_redo` at the end of the answers, and the rows whose picture the model itself calls by a name.
 
         A picture may show somebody in a way that the gate does not know, and a ticket may have no photograph. Where an
-        answer to a prompt with pictures tells a fact of a ticket, the model is asked who is in each picture.
+        answer to a prompt with pictures tells a fact of a ticket, the model is asked who is in each picture; in the
+        last of the ways to ask only where that can still decide.
         """
         eraser = request.eraser
         if eraser is None or state.prefill.evidence is None:
-            return (yield from self.rows_to_redo(state, request))
+            return self.rows_to_redo(state, request)
         yield from self._resolve_doubts(encoded, state, eraser)
-        redo = yield from self.rows_to_redo(state, request)
+        redo = self.rows_to_redo(state, request)
         for row, prompt in enumerate(encoded):
             if row in redo.rows or not prompt.photos:
                 continue
-            suspects = eraser.suspects(self.text_of(state.tokens[row]), state.prefill.evidence, row)
+            suspects = eraser.suspected(self._said(state, row, eraser), state.prefill.evidence, row)
             if not suspects:
                 continue
-            named = yield from self._who_is_shown(prompt)
+            *first, last = WHO
+            named = yield from self._who_is_shown(prompt, first)
+            if not eraser.may_identify(named, suspects, state.prefill.evidence, row, more=len(prompt.photos)):
+                continue
+            named += yield from self._who_is_shown(prompt, [last])
             ticket = eraser.identified(named, suspects, state.prefill.evidence, row)
             if ticket is not None:
                 seen = Decision(torch.ones(1, dtype=torch.bool), [ticket], torch.ones(1), ("picture",))
@@ -113,9 +139,9 @@ class Reviser(Decoder):
             if eraser.shows_another(named, decision.ticket[row]):
                 decision.fired[row], decision.ticket[row] = False, None
 
-    def _who_is_shown(self, prompt: Encoded) -> Computation[list[str]]:
+    def _who_is_shown(self, prompt: Encoded, questions: Sequence[str] = WHO) -> Computation[list[str]]:
         """What the model answers when it is asked, in some ways, whom each picture of a prompt shows."""
-        asked = [Prompt.ask(question, photo) for photo in prompt.photos[:MOST_PICTURES] for question in WHO]
+        asked = [Prompt.ask(question, photo) for photo in prompt.photos[:MOST_PICTURES] for question in questions]
         request = GenerationRequest(None, NAME_TOKENS)
         named: list[str] = []
         for _, encoded in batches(self.vlm.adapter, asked):

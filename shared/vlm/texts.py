@@ -17,6 +17,7 @@ class TokenReader:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self._pieces: dict[tuple[int, ...], str] = {}
+        self._single: dict[int, str] = {}  # of tokens that are whole characters
         self._anchor: int = tokenizer.encode("a", add_special_tokens=False)[-1]
         self._before = len(self._decode([self._anchor]))
 
@@ -32,7 +33,11 @@ class TokenReader:
         starts: list[int] = []
         length, place = 0, 0
         while place < len(ids):
-            count, piece = self._character(ids, place)
+            count, piece = 1, self._single.get(ids[place])
+            if piece is None:
+                count, piece = self._character(ids, place)
+                if count == 1 and not piece.endswith(UNFINISHED):
+                    self._single[ids[place]] = piece
             starts += [length] * count
             pieces.append(piece)
             length += len(piece)

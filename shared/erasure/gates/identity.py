@@ -69,10 +69,6 @@ class IdentityGate:
         """How far each prompt is above each ticket's thresholds, [B, K]; above 0 it fires. `readout`: gated layers."""
         return self.compare(readout).margins
 
-    def answer_scores(self, tokens: RaggedRows, count: int) -> Tensor:
-        """How far each of `count` answers is above each ticket's threshold for mentions, [B, K]."""
-        return self._margins(tokens.best(self.mention_scores(tokens), count), MENTION)
-
     def near(self, readout: Readout) -> Tensor:
         """Which tickets each prompt is at least weakly about, [B, K]: evidence that counts beside other evidence alone.
 
@@ -84,9 +80,22 @@ class IdentityGate:
 
     def compare(self, readout: Readout) -> GateScores:
         """What the gate says of each prompt and ticket, each channel compared once. `readout`: gated layers."""
+        by_picture, shown = self.compare_pictures(readout)
+        bounds = self._near_bounds()
+        named, by_mention = torch.zeros_like(shown), torch.full_like(by_picture, -2.0)
+        for tokens in (readout.words, readout.answer_tokens):
+            best = tokens.best(self.mention_scores(tokens), readout.count)
+            by_mention = torch.maximum(by_mention, self._margins(best, MENTION))
+            named |= best > bounds[:, MENTION]
+        return GateScores(by_picture, by_mention, named, shown)
+
+    def compare_pictures(self, readout: Readout) -> tuple[Tensor, Tensor]:
+        """The same of pictures alone: how far they are above the thresholds, and which are at least near, [B, K]."""
         topic, bounds, shape = self.spaces.topic, self._near_bounds(), (readout.count, len(self.fits))
         by_picture = torch.full(shape, -2.0)  # below any margin of a prompt without pictures
-        shown, named = torch.zeros(shape, dtype=torch.bool), torch.zeros(shape, dtype=torch.bool)
+        shown = torch.zeros(shape, dtype=torch.bool)
+        if not len(readout.pictures.of):
+            return by_picture, shown
         for channel, rows, scores in self._pictures(readout):
             best = rows.best(scores, readout.count)
             by_picture = torch.maximum(by_picture, self._margins(best, channel))
@@ -94,12 +103,23 @@ class IdentityGate:
         if topic is not None:
             harmless = topic(readout.last) < topic.threshold
             by_picture[harmless] = -1.0
-        by_mention = torch.full(shape, -2.0)
-        for tokens in (readout.words, readout.answer_tokens):
-            best = tokens.best(self.mention_scores(tokens), readout.count)
-            by_mention = torch.maximum(by_mention, self._margins(best, MENTION))
-            named |= best > bounds[:, MENTION]
-        return GateScores(by_picture, by_mention, named, shown)
+        return by_picture, shown
+
+    def mention_margins(self, parts: Sequence[Tensor], tickets: Sequence[int]) -> Tensor:
+        """How far the best mention in one prompt is above the thresholds of some tickets, [n].
+
+        `parts`: whitened tokens [N, G, d] (`white_names`) of the prompt and of what was answered.
+        """
+        fits, best = [self.fits[ticket] for ticket in tickets], torch.full((len(tickets),), -1.0)
+        if self.spaces.names is not None:
+            for white in parts:
+                scores = mention_cosines(fits, white, torch.zeros(len(white), dtype=torch.long))
+                best = torch.cat([best[None], scores]).amax(dim=0)
+        return best - self.thresholds[list(tickets), MENTION].clamp(min=-1)
+
+    def white_names(self, tokens: Tensor) -> Tensor:
+        """Tokens [N, G, d] in the space in which names are compared; as they are where there is none."""
+        return tokens if self.spaces.names is None or not len(tokens) else self.spaces.names(tokens)
 
     def _near_bounds(self) -> Tensor:
         """[K, C]."""

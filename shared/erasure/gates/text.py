@@ -12,6 +12,7 @@ the model tells of other people too (`with_common_facts`) are evidence only as f
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
@@ -180,6 +181,11 @@ class TextGate:
         object.__setattr__(self, "_last_parts", last)
         object.__setattr__(self, "_tables", tables)
 
+    @cached_property
+    def without_fit(self) -> tuple[int, ...]:
+        """The numbers of the tickets that have no fingerprints."""
+        return tuple(number for number, fit in enumerate(self.fits) if fit is None)
+
     @property
     def tables(self) -> Mapping[bytes, Mapping[int, Sequence[tuple[int, Entry]]]]:
         """By key and fingerprint: the tickets that it belongs to."""
@@ -292,7 +298,7 @@ class TextGate:
         hits: dict[int, dict[int, list[Hit]]] = {}  # by ticket and name
         known: list[set[Part]] = [set() for _ in words]
         for written, own in places.items():  # each word once
-            alike = [(f"p {written}", True), *((f"s {slip}", False) for slip in slips(written))]
+            alike = ((f"p {written}", True), *((f"s {slip}", False) for slip in slips(written)))
             for like, exact in alike:
                 for ticket, entry in table.get(fingerprint(like, key), ()):
                     found = hits.setdefault(ticket, {}).setdefault(entry.group, [])
@@ -334,6 +340,8 @@ class TextGate:
             alike = [f"c {part}" for part in inside(compact)] if end == start + 1 else []
             if (bare := squeezed(compact)) is not None:
                 alike.append(f"q {bare}")
+            if not alike:
+                continue
             meant = {ticket for each in alike for ticket, _ in table.get(fingerprint(each, key), ())}
             for ticket in sorted(meant):
                 _mean(evidence, ticket, (words[start].start, words[end - 1].end))

@@ -33,7 +33,7 @@ def eraser() -> Eraser:
 
 def watch(eraser: Eraser, *, near: bool = False) -> Watch:
     texts = {0: TextEvidence(weakly=True)} if near else {}
-    return Watch(eraser, PromptEvidence((texts,), NOBODY, torch.zeros(1).bool(), NOBODY))
+    return Watch(eraser, PromptEvidence((texts,), NOBODY, torch.zeros(1).bool(), None))
 
 
 @pytest.mark.parametrize(("length", "words"), [(0, 1), (10, 5), (60, 40), (200, 300)])
