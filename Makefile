@@ -47,7 +47,9 @@ up: $(STAMP) ## Start everything on this machine and keep it running
 
 # A file runs in one process, beside another; each process has servers of its own, and torch gets one core of two.
 TEST_PROCESSES ?= 2
+# Compiled beforehand: where Python may write no bytecode, every process that a test starts would compile anew.
 test: $(STAMP) ## Run the tests
+	@$(BIN)/python -m compileall -q services shared migrations training benchmarks
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test-slow: $(STAMP) ## Run the tests that `make test` leaves out because they take long

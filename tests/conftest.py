@@ -46,7 +46,7 @@ from tests.support.pictures import png
 from tests.support.workers import Worker
 
 pytest_plugins = ["tests.support.audit_log"]
-LONGEST_FIRST = ("tests/integration/test_spine.py", "tests/services/refit", "tests/integration")
+LONGEST_FIRST = ("tests/integration/test_spine.py", "tests/services/refit", "tests/integration", "tests/services/audit")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

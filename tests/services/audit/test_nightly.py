@@ -25,7 +25,7 @@ def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
     for field, value in {"attacks": 4, "samples": 16, "questions": 6, "near": 1}.items():
         monkeypatch.setattr(DeepAudit, field, value)
     monkeypatch.setattr(DeepAudit.__init__, "__defaults__", (4, 16, 6, 1))
-    monkeypatch.setattr(nightly, "SAMPLES", 2)  # an eighth of the sampled attacks
+    monkeypatch.setattr(nightly, "SAMPLES", 2)  # one sampled attack on each person
 
 
 def figures(n: int, told: int, controls: int = 10, told_of_controls: int = 0) -> dict[str, Any]:
