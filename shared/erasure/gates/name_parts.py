@@ -42,14 +42,6 @@ Table = Mapping[int, Sequence[tuple[int, Entry]]]  # by fingerprint: the tickets
 Part = tuple[int, int, int]  # of which ticket, which of its names, and which word of it
 
 
-def short_with_a_slip(table: Table, key: bytes, word: str) -> set[Part]:
-    """The same of a word that may be a short part of a name with one slip: "Tosa"."""
-    if not SHORT - 1 <= len(word) <= SHORT + 1:
-        return set()
-    found = (each for slip in deletions(word) for each in table.get(fingerprint(f"t {slip}", key), ()))
-    return {(ticket, entry.group, entry.part) for ticket, entry in found}
-
-
 def declined(table: Table, key: bytes, word: str) -> set[Part]:
     """The tickets, names and parts of which a word may be a form in another case, or one with a slip: "Michaelem"."""
     if len(word) < FUZZY:
@@ -62,6 +54,14 @@ def declined(table: Table, key: bytes, word: str) -> set[Part]:
         for kind in (("p", "s") if len(stem) >= FUZZY - 1 else ("p",))
         for ticket, entry in table.get(fingerprint(f"{kind} {stem}", key), ())
     }
+
+
+def short_with_a_slip(table: Table, key: bytes, word: str) -> set[Part]:
+    """The same of a word that may be a short part of a name with one slip: "Tosa"."""
+    if not SHORT - 1 <= len(word) <= SHORT + 1:
+        return set()
+    found = (each for slip in deletions(word) for each in table.get(fingerprint(f"t {slip}", key), ()))
+    return {(ticket, entry.group, entry.part) for ticket, entry in found}
 
 
 def lengthened(table: Table, key: bytes, word: str) -> set[Part]:
