@@ -110,7 +110,7 @@ def section(name: str, report: Mapping[str, Any]) -> str:
     draws = "one draw" if len(first) == 1 else f"{len(first)} draws"
     text = about.format(known=report["profile"]["known"], people=people, draws=draws)
     lines = [f"## {title}\n", wrapped(text)]
-    if report["recipe"]["strength"] == 0:
+    if report.get("recipe", {}).get("strength") == 0:
         lines.append(wrapped(UNSTEERED))
     told = [of for of in first[0]["told"] if of != VISIBLE]
     rows = [["questions in all", *(str(sum(draw["told"][of]["n"] for draw in first)) for of in told)]]

@@ -3,10 +3,10 @@
     python -m benchmarks.real_weights --model models/smol-lm --json docs/results/real_lm.json
     python -m benchmarks.real_weights --model models/smol-vlm-built --people 4 --json docs/results/smol_vlm.json
 
-The model is profiled first (or its profile read). Forgotten are people whom it knows and no fit has seen, some at a
-time, over several draws: of a folder with a reference its forgettable people, else public figures. Told counts a
-question whose answer holds the fact. Reported beside it: everybody and everything else, whose answers have to stay
-token for token. A system that cannot be made for this model is reported with the reason.
+The model is profiled first (or its profile read), for baselines as far as what it knows. Forgotten are people whom it
+knows and no fit has seen, some at a time, over several draws: of a folder with a reference its forgettable people, else
+public figures. Told counts a question whose answer holds the fact. Reported beside it: everybody and everything else,
+whose answers have to stay token for token. A system that cannot be made for this model is reported with the reason.
 
 Every finished cell is written at once, and not measured again at the next start. Statistics and fits are kept in
 `--cache`, so that systems which share them read them once.
@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,7 +40,7 @@ from benchmarks.real_questions import (
 from benchmarks.real_tables import VISIBLE
 from services.refit.base_statistics import compute_statistics, statistics_digest
 from services.refit.fitting import fit_subject
-from services.refit.profile.run import ProfiledModel, make_profile
+from services.refit.profile.run import ProfiledModel, make_profile, observe
 from shared.baselines.base import Settings, examples_about, scale_batch
 from shared.baselines.registry import BASELINES
 from shared.baselines.tuning import Budget, tune
@@ -51,7 +52,7 @@ from shared.erasure.recipe import Recipe
 from shared.erasure.ticket_fit import TicketFit
 from shared.errors import LacunaError
 from shared.evaluation.known_facts import other_people
-from shared.evaluation.profiled_reference import reference_for
+from shared.evaluation.model_profile import Knowledge
 from shared.evaluation.reference import Reference, default_reference, load_reference
 from shared.evaluation.scorers import reveals
 from shared.probes.questions import Question
@@ -71,15 +72,21 @@ SYSTEMS: Final = ("lacuna", WITHOUT_STEERING, FIXED_SENTENCE, "paper", *BASELINE
 
 @dataclass
 class RealWeightsBenchmark:
-    """A profiled model, its draws, and the base model's answers, each asked for once."""
+    """A model, its draws, and the base model's answers, each asked for once. Baselines need no whole profile."""
 
     engine: Engine
-    profiled: ProfiledModel
+    knowledge: Knowledge
     reference: Reference
     draws: Sequence[Draw]
     cache: Path
+    profile: Callable[[], ProfiledModel]
     _base: dict[str, Answer] = field(default_factory=dict)
     _statistics: dict[str, BaseStatistics] = field(default_factory=dict)
+
+    @cached_property
+    def profiled(self) -> ProfiledModel:
+        """With the second pass that was chosen for this model: read, else made."""
+        return self.profile()
 
     def base(self, questions: Sequence[Question]) -> list[Answer]:
         """The base model's answers, also from an earlier run; to be asked while no weights are changed."""
@@ -157,7 +164,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_arguments(parser)
     parser.add_argument("--systems", default=",".join(SYSTEMS))
-    parser.add_argument("--trials", type=int, default=4, help="trials of the tuning of each baseline")
+    parser.add_argument("--trials", type=int, default=5, help="trials of the tuning of each baseline")
     parser.add_argument(
         "--steps", type=int, default=15, help="steps of each baseline, over 1.5 passes of what it forgets"
     )
@@ -167,8 +174,9 @@ def main() -> None:
     logger.setLevel(logging.INFO)
     given.json.parent.mkdir(parents=True, exist_ok=True)
     benchmark = prepared(given)
-    report = _started(given.json, benchmark)
-    for name in given.systems.split(","):
+    systems = given.systems.split(",")
+    report = _started(given.json, benchmark, steered=not set(systems) <= set(BASELINES))
+    for name in systems:
         try:
             measured = report["systems"].setdefault(name, {"each": []})
             if "impossible" in measured:
@@ -205,14 +213,15 @@ def prepared(given: argparse.Namespace) -> RealWeightsBenchmark:
     own = given.model / "reference"
     people = load_reference(own) if own.is_dir() else default_reference()
     recipe = replace(Recipe.named("lacuna"), refine_steps=given.refine_steps)
-    profiled = make_profile(engine, given.model.name, people, given.profiles, _progress(), recipe=recipe)
-    knowledge = profiled.profile.knowledge
-    reference = reference_for(people, knowledge, profiled.profile.declining.sentence)
+    report = _progress()
+    observed = observe(engine, given.model.name, people, given.profiles, report)
+    knowledge, reference = observed.knowledge, observed.reference(people)
     if own.is_dir():
         draws = draws_of_people(reference, given.draws, given.people, given.bystanders, given.skip)
     else:
         draws = draws_of_figures(reference, knowledge, given.draws, given.people, given.bystanders, given.skip)
-    return RealWeightsBenchmark(engine, profiled, reference, draws, given.cache)
+    profile = partial(make_profile, engine, given.model.name, people, given.profiles, report, recipe=recipe)
+    return RealWeightsBenchmark(engine, knowledge, reference, draws, given.cache, profile)
 
 
 def _progress() -> Callable[[str, int, int], None]:
@@ -228,19 +237,22 @@ def _progress() -> Callable[[str, int, int], None]:
     return report
 
 
-def _started(path: Path, benchmark: RealWeightsBenchmark) -> dict[str, Any]:
-    """The report of an earlier start with the same model and people, else an empty one."""
+def _started(path: Path, benchmark: RealWeightsBenchmark, steered: bool) -> dict[str, Any]:
+    """The report of an earlier start with the same model and people, else an empty one.
+
+    Where systems that steer are measured, the recipe has to be the same too.
+    """
     about: dict[str, Any] = {
         "site": benchmark.engine.vlm.site.digest,
         "people": [list(draw.tickets) for draw in benchmark.draws],
-        "recipe": benchmark.recipe("lacuna").as_json(),
     }
+    if steered:
+        about["recipe"] = benchmark.recipe("lacuna").as_json()
     if path.is_file():
         stored: dict[str, Any] = json.loads(path.read_text())
-        if all(stored.get(name) == value for name, value in about.items()):
-            return stored
-    profile = benchmark.profiled.profile
-    knows = {"known": len(profile.knowledge.known), "chance": round(profile.knowledge.chance, 4)}
+        if all(stored.get(name, value) == value for name, value in about.items()):
+            return stored | about
+    knows = {"known": len(benchmark.knowledge.known), "chance": round(benchmark.knowledge.chance, 4)}
     return about | {"profile": knows, "threads": torch.get_num_threads(), "systems": {}}
 
 
@@ -256,11 +268,10 @@ def _tuned(
         return None
     settings = Settings(steps=given.steps)
     if "tuned" not in measured:
-        knowledge = benchmark.profiled.profile.knowledge
         validation = (
             tuning_of_people(benchmark.reference, benchmark.draws)
             if benchmark.reference.of("forgettable")
-            else tuning_of_figures(benchmark.reference, knowledge)
+            else tuning_of_figures(benchmark.reference, benchmark.knowledge)
         )
         budget = Budget(trials=given.trials, coarse=max(2, given.trials - 1), steps=given.steps)
         tuning = tune(benchmark.engine, BASELINES[name], validation, budget, settings, logger.info)
@@ -281,7 +292,7 @@ def _deployed(
         eraser = benchmark.eraser(recipe, draw.tickets)
         yield replace(eraser, recipe=replace(recipe, strength=0.0)) if name == WITHOUT_STEERING else eraser
         return
-    retained = retained_subjects(benchmark.reference, benchmark.profiled.profile.knowledge)
+    retained = retained_subjects(benchmark.reference, benchmark.knowledge)
     forget, retain = examples_about(draw.known), examples_about(retained)
     with BASELINES[name].unlearn(benchmark.engine, forget, retain, scale_batch(settings, len(forget))):
         yield None

@@ -29,7 +29,10 @@ RETAINED_SPLITS = ("retain_fit", "calibration", "celebrity_fit", "stranger_fit")
 
 @dataclass(frozen=True)
 class Budget:
-    """The same for every method: `coarse` trials spread evenly over its span, then the others around the best one."""
+    """The same for every method: `coarse` trials spread evenly over its span, then the others around the best one.
+
+    Of the coarse trials those above a value that keeps nothing are left out, and their share goes to the others.
+    """
 
     trials: int = 8
     coarse: int = 5
@@ -140,9 +143,11 @@ def tune(
     trials: list[Trial] = []
     low, high = (math.log(bound) for bound in method.span)
     coarse = max(2, min(budget.coarse, budget.trials))
+    collapsed = False  # a trial kept nothing; no larger value can keep more
     for number in range(budget.trials):
+        collapsed = collapsed or (len(trials) > 1 and trials[-1].retained == 0)
         evenly = low + (high - low) * number / (coarse - 1)
-        value = math.exp(evenly) if number < coarse else _next_value(trials)
+        value = math.exp(evenly) if number < coarse and not collapsed else _next_value(trials)
         trials.append(_trial(engine, method, validation, before, _with_knob(base, method, value), value, progress))
         trials.sort(key=lambda trial: trial.value)
         if progress is not None:

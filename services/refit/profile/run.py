@@ -68,6 +68,32 @@ class ProfiledModel:
         return replace(Recipe.from_json(self.profile.recipe), **later)
 
 
+@dataclass(frozen=True)
+class Observed:
+    """What a model says by itself, before anything is chosen for it."""
+
+    loading: Loading
+    declining: Declining
+    knowledge: Knowledge
+
+    def reference(self, people: Reference) -> Reference:
+        """`people` with what the model knows beside them, and its own not-knowing sentence."""
+        return reference_for(people, self.knowledge, self.declining.sentence)
+
+
+def observe(
+    engine: Engine, source: str, reference: Reference, folder: Path, report: Report = lambda *_: None
+) -> Observed:
+    """The first half of a profile in `folder`, read where it is finished; `make_profile` goes on from it.
+
+    Raises BadInput where the model cannot be profiled.
+    """
+    whole = find_profile(folder, engine.vlm.site.digest)
+    if whole is not None:
+        return Observed(whole.profile.loading, whole.profile.declining, whole.profile.knowledge)
+    return _observe(engine, source, reference, _steps(engine, reference, folder, report))
+
+
 def make_profile(
     engine: Engine,
     source: str,
@@ -88,19 +114,10 @@ def make_profile(
     if whole is not None:
         return whole
     own = folder / engine.vlm.site.digest[:NAME_LENGTH]
-    steps = _Steps(own / "steps", {"site": engine.vlm.site.digest, "reference": reference.digest}, report)
-    sentence = reference.unknown_answer or DEFAULT_SENTENCE
-
-    loading = steps.run("loading", lambda values: Loading(**values), lambda _: measure_loading(engine, source))
-    declining = steps.run(
-        "declining",
-        Declining.from_json,
-        lambda _: observe_declining(engine, reference, sentence),
-    )
-    knowledge = steps.run(
-        "knowledge", Knowledge.from_json, lambda count: find_known(engine, figures_of(reference), count)
-    )
-    fitted = reference_for(reference, knowledge, declining.sentence)
+    steps = _steps(engine, reference, folder, report)
+    observed = _observe(engine, source, reference, steps)
+    loading, declining, knowledge = observed.loading, observed.declining, observed.knowledge
+    fitted = observed.reference(reference)
     reading = steps.run(
         "reading",
         Reading.from_json,
@@ -164,6 +181,20 @@ class _SecondPass:
     def from_json(cls, values: Mapping[str, Any]) -> "_SecondPass":
         trials = tuple(PullTrial(**trial) for trial in values["trials"])
         return cls(values["recipe"], trials, values["vectors_sha256"])
+
+
+def _steps(engine: Engine, reference: Reference, folder: Path, report: Report) -> "_Steps":
+    site = engine.vlm.site.digest
+    return _Steps(folder / site[:NAME_LENGTH] / "steps", {"site": site, "reference": reference.digest}, report)
+
+
+def _observe(engine: Engine, source: str, reference: Reference, steps: "_Steps") -> Observed:
+    sentence = reference.unknown_answer or DEFAULT_SENTENCE
+    return Observed(
+        steps.run("loading", lambda values: Loading(**values), lambda _: measure_loading(engine, source)),
+        steps.run("declining", Declining.from_json, lambda _: observe_declining(engine, reference, sentence)),
+        steps.run("knowledge", Knowledge.from_json, lambda count: find_known(engine, figures_of(reference), count)),
+    )
 
 
 class _Steps:

@@ -75,7 +75,7 @@ ON = Validation((), (), asked("forget"), asked("keep"))
 
 
 def test_best_trial_of_the_whole_budget_is_chosen() -> None:
-    """Coarse trials over the whole span, then the others around the best; the engine is unchanged afterwards."""
+    """Coarse trials up to the value that keeps nothing, then the others around the best; nothing stays changed."""
     method, engine = FakeMethod(), FakeEngine()
     messages: list[str] = []
     tuned = tune(engine, method, ON, Budget(trials=9, coarse=5, steps=7), progress=messages.append)  # type: ignore[arg-type]
@@ -84,14 +84,20 @@ def test_best_trial_of_the_whole_budget_is_chosen() -> None:
     values = [trial.value for trial in tuned.trials]
     assert values == sorted(values)
     assert values[0] == pytest.approx(1e-5)
-    assert values[-1] == pytest.approx(1)
+    assert values[-1] == pytest.approx(10**-1.25)
+    assert [trial.value for trial in tuned.trials if trial.retained == 0] == values[-1:]
     assert tuned.best.score == max(trial.score for trial in tuned.trials)
     assert 1e-3 < tuned.settings.learning_rate == tuned.best.value < 1e-2
     assert tuned.best.revealed < 0.3
     assert tuned.best.retained == 1
     assert engine.rate == 0
-    assert tuned.trials[-1].error == "It diverged."
     assert tuned.as_json()["trials"][0]["retained"] == 1
+
+
+def test_trial_that_diverges_is_reported_and_not_chosen() -> None:
+    tuned = tune(FakeEngine(), FakeMethod(), ON, Budget(trials=4, coarse=3))  # type: ignore[arg-type]
+    assert [trial.error for trial in tuned.trials if trial.value == pytest.approx(1)] == ["It diverged."]
+    assert tuned.best.error is None
 
 
 def test_method_that_always_diverges_is_refused() -> None:
