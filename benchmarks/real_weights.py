@@ -3,10 +3,11 @@
     python -m benchmarks.real_weights --model models/smol-lm --json docs/results/real_lm.json
     python -m benchmarks.real_weights --model models/smol-vlm-built --people 4 --json docs/results/smol_vlm.json
 
-The model is profiled first (or its profile read), for baselines as far as what it knows. Forgotten are people whom it
-knows and no fit has seen, some at a time, over several draws: of a folder with a reference its forgettable people, else
-public figures. Told counts a question whose answer holds the fact. Reported beside it: everybody and everything else,
-whose answers have to stay token for token. A system that cannot be made for this model is reported with the reason.
+The model is profiled first (or its profile read); for the paper's systems only what it knows. Forgotten are people
+whom it knows and no fit has seen, some at a time, over several draws: of a folder with a reference its forgettable
+people, else public figures. Told counts a question whose answer holds the fact. Reported beside it: everybody and
+everything else, whose answers have to stay token for token. A system that cannot be made for this model is reported
+with the reason.
 
 Every finished cell is written at once, and not measured again at the next start. Statistics and fits are kept in
 `--cache`, so that systems which share them read them once.
@@ -72,7 +73,10 @@ SYSTEMS: Final = ("lacuna", WITHOUT_STEERING, FIXED_SENTENCE, "paper", *BASELINE
 
 @dataclass
 class RealWeightsBenchmark:
-    """A model, its draws, and the base model's answers, each asked for once. Baselines need no whole profile."""
+    """A model, its draws, and the base model's answers, each asked for once.
+
+    The paper's method and the baselines need no whole profile.
+    """
 
     engine: Engine
     knowledge: Knowledge
@@ -175,7 +179,7 @@ def main() -> None:
     given.json.parent.mkdir(parents=True, exist_ok=True)
     benchmark = prepared(given)
     systems = given.systems.split(",")
-    report = _started(given.json, benchmark, steered=not set(systems) <= set(BASELINES))
+    report = _started(given.json, benchmark, chosen=not set(systems) <= {"paper", *BASELINES})
     for name in systems:
         try:
             measured = report["systems"].setdefault(name, {"each": []})
@@ -237,16 +241,16 @@ def _progress() -> Callable[[str, int, int], None]:
     return report
 
 
-def _started(path: Path, benchmark: RealWeightsBenchmark, steered: bool) -> dict[str, Any]:
+def _started(path: Path, benchmark: RealWeightsBenchmark, chosen: bool) -> dict[str, Any]:
     """The report of an earlier start with the same model and people, else an empty one.
 
-    Where systems that steer are measured, the recipe has to be the same too.
+    Where systems are measured with what the profile has `chosen`, the recipe has to be the same too.
     """
     about: dict[str, Any] = {
         "site": benchmark.engine.vlm.site.digest,
         "people": [list(draw.tickets) for draw in benchmark.draws],
     }
-    if steered:
+    if chosen:
         about["recipe"] = benchmark.recipe("lacuna").as_json()
     if path.is_file():
         stored: dict[str, Any] = json.loads(path.read_text())
