@@ -45,7 +45,7 @@ from tests.support.openapi import check_answer
 from tests.support.pictures import png
 from tests.support.workers import Worker
 
-pytest_plugins = ["tests.support.audit_log"]
+pytest_plugins = ["tests.support.audit_log", "tests.support.shared_routes"]
 LONGEST_FIRST = ("tests/integration/test_spine.py", "tests/services/refit", "tests/integration", "tests/services/audit")
 
 
