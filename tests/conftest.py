@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from fastapi.testclient import TestClient
 from psycopg import sql
+from xdist.scheduler import LoadFileScheduling
 
 from migrations.run import upgrade
 from services.request.app import build
@@ -42,11 +43,35 @@ from tests.support.serving import LoopbackServer
 from tests.support.workers import Worker
 
 pytest_plugins = ["tests.support.audit_log", "tests.support.shared_routes"]
-LONGEST_FIRST = ("tests/integration/test_spine.py", "tests/services/refit", "tests/integration", "tests/services/audit")
+KEPT_STACK = (
+    "tests/integration/test_upgrade.py",
+    "tests/integration/test_keeps_serving.py",
+)  # they share one, in this order
+LONGEST_FIRST = (
+    "tests/integration/test_spine.py",
+    *KEPT_STACK,
+    "tests/services/refit",
+    "tests/integration",
+    "tests/services/audit",
+)
+
+
+class FilesInOneProcess(LoadFileScheduling):  # type: ignore[misc]  # it has no annotations
+    """A file runs in one process, and so do the files that share a stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return KEPT_STACK[0] if file in KEPT_STACK else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Distribute the tests over the processes."""
+    return FilesInOneProcess(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that two processes end at about the same time."""
+    """Begin with the files that take longest, so that all processes end at about the same time."""
 
     def rank(item: pytest.Item) -> int:
         names = (number for number, name in enumerate(LONGEST_FIRST) if item.nodeid.startswith(name))
