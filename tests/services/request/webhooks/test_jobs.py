@@ -60,10 +60,14 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def deliverer(database: Databases, keys: KeyRing, people: People, monkeypatch: pytest.MonkeyPatch) -> WebhookDispatcher:
+def deliverer(
+    database: Databases, keys: KeyRing, people: People, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[WebhookDispatcher]:
     monkeypatch.setattr(webhooks_jobs, "SEEN_AFTER", timedelta(0))
     object.__setattr__(people.context, "webhook_loopback", True)
-    return WebhookDispatcher(database.engine("request"), keys, ("*",), allow_loopback=True)
+    dispatcher = WebhookDispatcher(database.engine("request"), keys, ("*",), allow_loopback=True)
+    yield dispatcher
+    dispatcher._pool.shutdown()  # a message that is under way is recorded while the database is there
 
 
 def hooked(people: People, url: str, *events: str) -> dict[str, Any]:
