@@ -45,8 +45,9 @@ demo-real: real-lm ## Watch a real language model forget a public figure (half a
 up: $(STAMP) ## Start everything on this machine and keep it running
 	$(BIN)/lacuna up
 
-# A file runs in one process, beside another; each process has servers of its own, and torch gets one core of two.
-TEST_PROCESSES ?= 2
+# A file runs in one process, beside others; each process has servers of its own, and torch gets one core in each.
+# Three on two cores, because a process often waits for servers that start and stop; each takes 1 GB.
+TEST_PROCESSES ?= 3
 # Compiled beforehand: where Python may write no bytecode, every process that a test starts would compile anew.
 test: $(STAMP) ## Run the tests
 	@$(BIN)/python -m compileall -q services shared migrations training benchmarks
