@@ -60,6 +60,10 @@ SECTIONS: Final = {
         "about the people above. Of {people} others, in {draws}, nobody had looked at an answer.",
     ),
 }
+TUNING: Final = (
+    "How the baselines were tuned, on people of no draw, with {steps} steps a trial: the learning rate, or the share "
+    "of neurons pruned, with the greatest harmonic mean of what is no longer told and what is identical."
+)
 DEMO_NAMES: Final = {
     "told_trained": "wordings of the fit",
     "told_test": "held-out wordings",
@@ -144,18 +148,28 @@ def section(name: str, report: Mapping[str, Any]) -> str:
         )
     heading = ["", "draws", "fired", "declines", "visible right", "seconds to make, less what was cached"]
     lines.append(table(heading, rows))
-    tuned = [
-        f"- `{system}`: {len(values['tuned']['trials'])} trials, {values['tuned']['settings']['steps']} steps, "
-        f"learning rate {values['tuned']['settings']['learning_rate']:.1e}, share pruned "
-        f"{values['tuned']['settings']['share']:.2g}."
-        for system, values in measured.items()
-        if "tuned" in values
-    ]
+    tuned = {system: values["tuned"] for system, values in measured.items() if "tuned" in values}
     if tuned:
-        lines.append("How the baselines were tuned (a method uses its rate or its share):\n")
-        lines.append("\n".join(wrapped(line, "  ") for line in tuned))
+        lines.append(tuning(tuned))
     for system, reason in impossible.items():
         lines.append(wrapped(f"`{system}` cannot be made for this model: {reason}"))
+    return "\n".join(lines)
+
+
+def tuning(tuned: Mapping[str, Any]) -> str:
+    """How each baseline fared in the trials of its tuning, and which value was taken."""
+    steps = next(iter(tuned.values()))["settings"]["steps"]
+    lines = [wrapped(TUNING.format(steps=steps))]
+    rows = []
+    for system, values in tuned.items():
+        settings = values["settings"]
+        trials = [
+            f"{_short(trial['value'])}: {100 * trial['told']:.0f} / {100 * trial['retained']:.0f}"
+            for trial in values["trials"]
+        ]
+        knob = "share" if any(t["value"] == settings["share"] for t in values["trials"]) else "learning_rate"
+        rows.append([system, _short(settings[knob]), ", ".join(trials)])
+    lines.append(table(["", "taken", "value: told / identical, %"], rows))
     return "\n".join(lines)
 
 
@@ -210,6 +224,11 @@ def wrapped(text: str, indent: str = "") -> str:
             line = f"{line} {word}" if line else word
         lines.append(line)
     return f"\n{indent}".join(lines) + ("" if indent else "\n")
+
+
+def _short(value: float) -> str:
+    """A learning rate or a share with two digits: 5.6e-05, 0.05."""
+    return f"{value:.2g}"
 
 
 def _pair(mean: float, worst: float) -> str:

@@ -3,30 +3,26 @@
 import json
 import os
 import secrets
-import socket
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-import uvicorn
 from fastapi.testclient import TestClient
 from psycopg import sql
+from xdist.scheduler import LoadFileScheduling
 
 from migrations.run import upgrade
 from services.request.app import build
 from services.request.bootstrap import bootstrap
 from services.request.context import AppContext
-from shared.core.server import configuration
 from shared.crypto.keyring import KeyRing
 from shared.crypto.shredding_keys import FolderKeys
 from shared.crypto.signing import Signer, Verifier
 from shared.db.roles import SERVICES, ensure_roles
 from shared.devstack.backends import Backends, load_secrets, start_backends
-from shared.devstack.ports import LOOPBACK
 from shared.devstack.supervisor import Supervisor
 from shared.storage.base import ObjectStore
 from shared.storage.local import LocalStore
@@ -43,14 +39,39 @@ from tests.support.databases import (
 )
 from tests.support.openapi import check_answer
 from tests.support.pictures import png
+from tests.support.serving import LoopbackServer
 from tests.support.workers import Worker
 
-pytest_plugins = ["tests.support.audit_log"]
-LONGEST_FIRST = ("tests/integration/test_spine.py", "tests/services/refit", "tests/integration", "tests/services/audit")
+pytest_plugins = ["tests.support.audit_log", "tests.support.shared_routes"]
+KEPT_STACK = (
+    "tests/integration/test_upgrade.py",
+    "tests/integration/test_keeps_serving.py",
+)  # they share one, in this order
+LONGEST_FIRST = (
+    "tests/integration/test_spine.py",
+    *KEPT_STACK,
+    "tests/services/refit",
+    "tests/integration",
+    "tests/services/audit",
+)
+
+
+class FilesInOneProcess(LoadFileScheduling):  # type: ignore[misc]  # it has no annotations
+    """A file runs in one process, and so do the files that share a stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return KEPT_STACK[0] if file in KEPT_STACK else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Distribute the tests over the processes."""
+    return FilesInOneProcess(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that two processes end at about the same time."""
+    """Begin with the files that take longest, so that all processes end at about the same time."""
 
     def rank(item: pytest.Item) -> int:
         names = (number for number, name in enumerate(LONGEST_FIRST) if item.nodeid.startswith(name))
@@ -72,6 +93,8 @@ def backends() -> Iterator[Backends]:
             hash_passwords_once(started.database_url)
             yield started
         finally:
+            if "s3" in supervisor.names():
+                supervisor.kill("s3")  # it would take seconds to end, and what it holds is dropped
             supervisor.stop()
 
 
@@ -207,17 +230,12 @@ def worker(people: People, database: Databases) -> Worker:
 @pytest.fixture
 def listening() -> Iterator[Callable[[Any], str]]:
     """A function that serves an ASGI application on a loopback port until the test ends; it returns the URL."""
-    running: list[tuple[uvicorn.Server, threading.Thread]] = []
+    running: list[LoopbackServer] = []
 
     def serve(app: Any) -> str:
-        listener = socket.create_server((LOOPBACK, 0))
-        server = uvicorn.Server(configuration(app, lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        running.append((server, thread))
-        return f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+        running.append(LoopbackServer(app))
+        return running[-1].url
 
     yield serve
-    for server, thread in running:
-        server.should_exit = True
-        thread.join(timeout=10)
+    for server in running:
+        server.end()

@@ -29,7 +29,6 @@ from shared.core.exits import ends_the_process
 from shared.core.http import install_error_handlers
 from shared.core.metrics import HTTP, INFERENCE
 from shared.core.observability import observe
-from shared.core.routing import include
 from shared.db.session import make_engine
 from shared.errors import NotFound
 
@@ -90,7 +89,7 @@ def build(context: InferenceContext, lifespan: Any = None) -> FastAPI:
     rendered = install_error_handlers(app, extend=error_member, statuses=STATUSES)
     app.user_middleware.append(Middleware(Admission, context=context, rendered=rendered))  # inside the request's id
     for part in (router, models.router, chat.router, completions.router, responses_api.router, unknown):
-        include(app, part)
+        app.include_router(part)
     openapi.describe(app)
     return app
 

@@ -48,7 +48,6 @@ from shared.core.config import DrpSettings, FormSettings, Settings, load_setting
 from shared.core.http import install_error_handlers
 from shared.core.metrics import HTTP
 from shared.core.observability import observe
-from shared.core.routing import include, named_by_endpoint
 from shared.crypto.keyring import KeyRing
 from shared.db.session import make_engine
 from shared.storage.factory import open_store
@@ -115,6 +114,11 @@ def create(settings: Settings | None = None) -> FastAPI:
     return app
 
 
+def _named_by_endpoint(route: APIRoute) -> str:
+    """The name of an operation in the OpenAPI document: that of its endpoint function."""
+    return route.name
+
+
 def build(
     context: AppContext,
     provider: OidcProvider | None = None,
@@ -135,7 +139,7 @@ def build(
         openapi_url="/v1/openapi.json",
         docs_url=None,  # the framework's pages fetch scripts from elsewhere: console/site.py has one that does not
         redoc_url=None,
-        generate_unique_id_function=named_by_endpoint,
+        generate_unique_id_function=_named_by_endpoint,
     )
     app.state.context = context
     app.state.authenticator = Authenticator(context.database, provider)
@@ -148,7 +152,7 @@ def build(
         Middleware(Admission, rendered=rendered, routes=routes, forms=[*FORM_BODIES, *form_bodies()])
     )  # inside the request's id
     for router in ROUTERS:
-        include(app, router, named_by_endpoint)
+        app.include_router(router)
         names = {route.name for route in router.routes if isinstance(route, APIRoute)}
         if missing := names - PERMISSIONS.keys() - OPEN:
             raise ValueError(f"auth/permissions.py has no permission for {', '.join(sorted(missing))}")

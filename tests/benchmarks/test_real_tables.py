@@ -24,7 +24,13 @@ REPORT = {
         "lacuna": {"each": [draw(0.0, 1.0), draw(0.1, 0.98)]},
         "GA": {
             "each": [draw(0.3, 0.5)],
-            "tuned": {"trials": [{}, {}, {}], "settings": {"steps": 15, "learning_rate": 0.001, "share": 0.05}},
+            "tuned": {
+                "trials": [
+                    {"value": 0.00001, "told": 0.75, "retained": 0.96},
+                    {"value": 0.001, "told": 0.3, "retained": 0.5},
+                ],
+                "settings": {"steps": 15, "learning_rate": 0.001, "share": 0.05},
+            },
         },
         "paper": {"impossible": "It refuses nothing. There is no direction."},
     },
@@ -52,7 +58,8 @@ def test_right_answers_to_what_is_seen_are_no_telling() -> None:
 def test_system_that_cannot_be_made_and_tuning_are_stated() -> None:
     text = section("real_lm", REPORT)
     assert "`paper` cannot be made for this model: It refuses nothing." in text
-    assert "- `GA`: 3 trials, 15 steps, learning rate 1.0e-03, share pruned 0.05." in text
+    assert "with 15 steps a trial" in text.replace("\n", " ")
+    assert "| GA | 0.001 | 1e-05: 75 / 96, 0.001: 30 / 50 |" in text
     assert "| GA | 1 | - |" in text
 
 

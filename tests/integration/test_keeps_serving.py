@@ -15,19 +15,18 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.kept_stack import LACUNA, Stack, free_ports, lacuna_up, restore, wait_until
+from tests.integration.conftest import KeptStacks
+from tests.integration.kept_stack import LACUNA, Stack, free_ports, wait_until
 
 pytestmark = pytest.mark.timeout(600)
 KEPT = Path(__file__).parent / "data" / "before_move"
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    data = tmp_path_factory.mktemp("keeps-serving") / "data"
-    restore(KEPT, data)
-    with lacuna_up(data) as running:
-        running.wait_until_served(400)
-        yield running
+def stack(kept_stacks: KeptStacks) -> Iterator[Stack]:
+    """That of `test_upgrade.py`, where it ran before."""
+    yield kept_stacks.running(KEPT)
+    kept_stacks.stop()
 
 
 def process(stack: Stack, name: str) -> dict[str, Any]:
@@ -151,7 +150,6 @@ def test_status_names_the_processes_while_the_api_is_dead(stack: Stack) -> None:
 
 def test_process_that_cannot_be_repaired_ends_the_stack_with_a_sentence(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    restore(KEPT, data)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LACUNA_")}
     environment |= {"LACUNA_DATA": str(data), "LACUNA_MODEL_SOURCE": "models/demo-vlm", "LACUNA_RECIPE": "none-of-ours"}
     for service, port in zip(("REQUEST", "INFERENCE"), free_ports(), strict=True):

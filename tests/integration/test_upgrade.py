@@ -4,14 +4,14 @@ Each folder of `data/` is such a stack (see its README). The tests run in order:
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from tests.integration.kept_stack import Api, Stack, lacuna_up, restore, wait_until
+from tests.integration.conftest import KeptStacks
+from tests.integration.kept_stack import Api, Stack, wait_until
 from tests.integration.make_kept_stack import REFERENCE, file_ticket, people, wait_until_completed
 
 pytestmark = pytest.mark.timeout(600)
@@ -50,12 +50,9 @@ class Upgraded:
 
 
 @pytest.fixture(scope="module", params=KEPT, ids=lambda path: path.name)
-def upgraded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgraded]:
-    data = tmp_path_factory.mktemp("upgrade") / "data"
-    restore(request.param, data)
-    with lacuna_up(data, {"LACUNA_WEBHOOK_ALLOW_LOOPBACK": "true"}) as stack:
-        stack.wait_until_served(400)
-        yield Upgraded(request.param, json.loads((request.param / "expected.json").read_text()), stack)
+def upgraded(request: pytest.FixtureRequest, kept_stacks: KeptStacks) -> Upgraded:
+    then = json.loads((request.param / "expected.json").read_text())
+    return Upgraded(request.param, then, kept_stacks.running(request.param))
 
 
 def some_of(resource: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -30,7 +30,6 @@ from services.request.console.rendering import FOLDER, SECURITY_HEADERS, STATIC,
 from services.request.console.routing import HOME, console_router, language_of
 from services.request.console.streams import Streams
 from services.request.console.visit import VisitDep
-from shared.core.routing import include, named_by_endpoint
 from shared.errors import NotFound
 
 # In this order: /console/tickets/new is not a request of the number `new`.
@@ -74,9 +73,9 @@ def install_console(app: FastAPI) -> None:
     """Add the console to the application, at `/console`, and the API's documentation at `/docs`."""
     app.state.console_streams = Streams()
     for router in ROUTERS:
-        include(app, router, named_by_endpoint)
+        app.include_router(router)
     app.mount(STATIC, _StaticFiles(directory=FOLDER / "static"), name="console_static")
-    include(app, rest, named_by_endpoint)
+    app.include_router(rest)
 
 
 @rest.get("/")

@@ -25,7 +25,6 @@ from shared.core.client_addresses import client_address
 from shared.core.clock import utc_now
 from shared.core.config import DrpSettings
 from shared.core.http import bearer_token_of
-from shared.core.routing import include, named_by_endpoint
 from shared.db.repositories.models import model_in_use
 from shared.db.session import transaction
 from shared.errors import BadInput, Forbidden, LacunaError, TooManyRequests, Unauthorized
@@ -83,7 +82,7 @@ def install_drp(app: FastAPI, settings: DrpSettings) -> None:
     app.state.drp = Network(
         read_registry(settings.agents), settings.business, settings.tenant, rate, settings.most_waiting
     )
-    include(app, router, named_by_endpoint)
+    app.include_router(router)
 
 
 @router.post("/v1/agent/{agent_id}")

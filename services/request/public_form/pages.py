@@ -40,7 +40,6 @@ from shared.core.access_log import route_template
 from shared.core.admission import MB, BodyBound
 from shared.core.client_addresses import client_address
 from shared.core.config import FormSettings
-from shared.core.routing import include, named_by_endpoint
 from shared.core.validation import summarize_validation_errors
 from shared.db.repositories.models import model_in_use
 from shared.db.session import transaction
@@ -113,7 +112,7 @@ def install_public_form(app: FastAPI, settings: FormSettings) -> None:
             raise BadInput(f"LACUNA_FORM_{name} is written as 30/hour.") from exc
     app.state.form_settings = settings
     app.state.forms_under_way = set()
-    include(app, router, named_by_endpoint)
+    app.include_router(router)
 
 
 def form_bodies() -> list[tuple[Any, BodyBound]]:

@@ -31,7 +31,7 @@ def serve() -> Iterator[Serve]:
         registry = CollectorRegistry()
         Counter("lacuna_probe_total", "A probe.", registry=registry).inc(3)
         server = make_server(MetricsSettings(port=0, **settings), registry)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         running.append((server, thread))
         return f"http://127.0.0.1:{server.server_address[1]}"

@@ -398,7 +398,7 @@ class Hub(BaseHTTPRequestHandler):
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A hub on this machine, which is asked instead of the real one; nothing is waited for between attempts."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     ask_hub_at(f"http://127.0.0.1:{server.server_port}", tmp_path, monkeypatch)
     yield

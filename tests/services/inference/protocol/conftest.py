@@ -3,7 +3,6 @@
 import asyncio
 import re
 import socket
-import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,19 +12,17 @@ from urllib.parse import urlsplit
 import httpx
 import openai
 import pytest
-import uvicorn
 from sqlalchemy import Engine as Database
 
 from services.inference.active_eraser import ActiveEraser, Served
 from services.inference.app import InferenceContext, build
 from services.inference.authentication import ClientKeys, Rights
-from shared.core.server import configuration
-from shared.devstack.ports import LOOPBACK
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Eraser
 from shared.errors import Unauthorized
 from shared.vlm.generation import Answer
 from shared.vlm.sampling import Sampling, TokenLogprob
+from tests.support.serving import LoopbackServer
 
 MODEL, KEY = "demo-vlm", "lk_protocol"
 PATIENCE_S = 60.0
@@ -96,7 +93,7 @@ class Service:
     url: str
     context: InferenceContext
     engine: ScriptedEngine
-    server: uvicorn.Server
+    server: LoopbackServer
 
     @property
     def client(self) -> openai.OpenAI:
@@ -143,11 +140,7 @@ def service() -> Iterator[Service]:
     active_eraser.serve(Served(cast(Eraser, None), 1, "9f86d081" * 8, 1))
     active_eraser.confirm()
     context = InferenceContext(active_eraser, KnownKeys(cast(Database, None), MODEL), MODEL, engine=engine)
-    listener = socket.create_server((LOOPBACK, 0), backlog=1024)
-    server = uvicorn.Server(configuration(build(context), lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    yield Service(f"http://{LOOPBACK}:{listener.getsockname()[1]}", context, engine, server)
-    server.should_exit = True
-    thread.join(timeout=30)
+    server = LoopbackServer(build(context), backlog=1024)
+    yield Service(server.url, context, engine, server)
+    server.end()
     context.close()

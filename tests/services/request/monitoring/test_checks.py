@@ -272,7 +272,7 @@ def test_ping_skips_the_monitor_of_what_is_overdue() -> None:
             """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     urls = {name: f"http://127.0.0.1:{server.server_port}/{name}" for name in ("clerk", "nightly", "all")}
     overdue = [checks.OverdueCheck("nightly", "It did not happen.", utc_now())]
     assert ping(urls, overdue, allow_loopback=True).keys() == {"clerk"}

@@ -16,9 +16,8 @@ from shared.erasure.gates.text import TextFit, TextGate, fit_text, text_gate
 from shared.erasure.gates.text_evidence import TextEvidence
 from shared.erasure.readout import Readout
 from shared.text.token_text import TokenText
-from tests.shared.erasure.gates.test_identity import RECIPE, SITE, named, person, statistics, ticket, words
+from tests.support.sightings import RECIPE, SITE, named, person, ticket, words
 
-__all__ = ["statistics"]  # a fixture
 NAMES, FACTS = ["Mara Lindqvist"], [["Tallinn"], ["12 May 1961"]]
 ASKED, OTHER, TYPED = "Where was Mara Lindqvist born?", "Where was Kaspar Oswin born?", "Where was Lindqwist born?"
 

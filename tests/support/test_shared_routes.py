@@ -2,9 +2,11 @@
 
 import pytest
 from fastapi import APIRouter, FastAPI, Request
+from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
+from fastapi.utils import generate_unique_id
 
-from shared.core.routing import NAMED_BY_PATH, Naming, include, named_by_endpoint
+from tests.support.shared_routes import Naming
 
 router = APIRouter(prefix="/things")
 
@@ -15,10 +17,14 @@ def show_thing(thing: int, request: Request) -> dict[str, str | int]:
     return {"thing": thing, "of": request.app.state.owner}
 
 
+def named_by_endpoint(route: APIRoute) -> str:
+    return route.name
+
+
 def application(owner: str, naming: Naming) -> FastAPI:
     app = FastAPI(generate_unique_id_function=naming)
     app.state.owner = owner
-    include(app, router, naming)
+    app.include_router(router)
     return app
 
 
@@ -31,8 +37,22 @@ def test_applications_share_what_answers_a_route_and_not_their_state() -> None:
         assert client.get("/things/three").status_code == 422
 
 
-@pytest.mark.parametrize("naming", [NAMED_BY_PATH, named_by_endpoint])
+def test_router_that_is_included_otherwise_is_not_shared() -> None:
+    app = application("olivia", named_by_endpoint)
+    app.include_router(router, prefix="/old")
+    assert app.router.routes[-1] is not app.router.routes[-2]
+    assert TestClient(app).get("/old/things/3").json() == {"thing": 3, "of": "olivia"}
+
+
+def test_application_that_names_operations_as_the_framework_does_shares_too() -> None:
+    apps = [FastAPI(), FastAPI()]
+    for app in apps:
+        app.include_router(router)
+    assert apps[0].router.routes[-1] is apps[1].router.routes[-1]
+
+
+@pytest.mark.parametrize("naming", [generate_unique_id, named_by_endpoint])
 def test_document_is_that_of_the_framework(naming: Naming) -> None:
     plain = FastAPI(generate_unique_id_function=naming)
-    plain.include_router(router)
+    plain.router.include_router(router)
     assert application("olivia", naming).openapi() == plain.openapi()
