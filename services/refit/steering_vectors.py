@@ -334,7 +334,8 @@ def check_known(engine: Engine, known: Sequence[Prompt], unknown_answer: str) ->
     if all(declines(answer.text, (unknown_answer,)) for answer in engine.generate(asked)):
         raise BadInput(
             "No direction can be computed: the model refuses everything. "
-            f"It declined all {len(asked)} questions about people it should know."
+            f"It declined all {len(asked)} questions about people it should know. Ask it one of them by itself: if it "
+            "declines there too, name people whom it knows in LACUNA_REFERENCE, or take the instruction-tuned model."
         )
 
 

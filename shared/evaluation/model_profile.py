@@ -174,6 +174,8 @@ class ModelProfile:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "ModelProfile":
         """Back; raises BadInput for another schema or a missing field."""
+        if not isinstance(values, Mapping):
+            raise BadInput("This is not a profile: it is no object of JSON.")
         if values.get("schema") != SCHEMA:
             raise BadInput(
                 f"This is a profile of schema {values.get('schema')}; schema {SCHEMA} is read here. Profile the model "
@@ -191,7 +193,7 @@ class ModelProfile:
                 recipe=values["recipe"],
                 seconds=values["seconds"],
             )
-        except (KeyError, TypeError) as exc:
+        except (KeyError, TypeError, AttributeError) as exc:
             raise BadInput(f"This is not a whole profile: {exc}.") from exc
 
 
@@ -199,8 +201,8 @@ def read_profile(folder: Path) -> ModelProfile:
     """The profile in `folder`; raises BadInput where there is none."""
     path = folder / FILE
     try:
-        return ModelProfile.from_json(json.loads(path.read_text()))
+        return ModelProfile.from_json(json.loads(path.read_text(encoding="utf-8")))
     except OSError as exc:
         raise BadInput(f"{path} is not there: make it with `lacuna model profile`.") from exc
-    except json.JSONDecodeError as exc:
-        raise BadInput(f"{path} is not JSON: {exc}.") from exc
+    except ValueError as exc:
+        raise BadInput(f"{path} is not JSON ({exc}): make it anew with `lacuna model profile`.") from exc

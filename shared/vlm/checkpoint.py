@@ -25,7 +25,12 @@ CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.
 HUB_ID: Final = re.compile(r"[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_][\w.-]*)?")
 PICKLED: Final = (".bin", ".pt", ".pth", ".ckpt")
 WRITES_TEXT: Final = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "ForImageTextToText")
+FLOATING: Final = {"F64", "F32", "F16", "BF16"}  # names of dtypes in safetensors
+COUNTING: Final = {"I64", "BOOL"}  # of buffers, such as the numbers of positions
+OTHER_FILES: Final = ("generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+PROCESSOR_FILES: Final = ("processor_config.json", "preprocessor_config.json")
 WORKING_SPACE: Final = 1.1  # weights and a tenth more: activations and the cache of a short prompt
+LONGEST_SHOWN: Final = 200  # characters of a source that is no path
 CONVERT: Final = (
     "from transformers import AutoModelForCausalLM as M; "
     "M.from_pretrained(SOURCE, use_safetensors=False).save_pretrained(FOLDER)"
@@ -53,13 +58,20 @@ def inspect(source: str | Path) -> Checkpoint:
     """
     if not str(source).strip():
         raise BadInput("No model is named: give a folder or the id of a model on the hub.")
+    try:
+        return _inspected(source)
+    except OSError as exc:  # no right to read it, a name too long for a file
+        raise BadInput(f"{str(source)[:LONGEST_SHOWN]} cannot be read: {exc.strerror or exc}.") from exc
+
+
+def _inspected(source: str | Path) -> Checkpoint:
     folder = Path(source)
     if folder.is_dir():
         _check_folder(folder)
-    elif folder.exists():
+    elif folder.is_file():
         raise BadInput(f"{source} is a file: give the folder that it is in.")
     elif not HUB_ID.fullmatch(str(source)):
-        raise BadInput(f"There is no folder {source}.")
+        raise BadInput(f"There is no folder {source}: give a folder, or the id OWNER/NAME of a model on the hub.")
     config = _config(source)
     model_type = config.get("model_type")
     if not isinstance(model_type, str) or not model_type:
@@ -70,16 +82,18 @@ def inspect(source: str | Path) -> Checkpoint:
 
 def weight_files(source: str | Path) -> list[Path]:
     """The safetensors files of a checkpoint that was inspected; those of a hub model are fetched if need be."""
+    only = _file(source, WEIGHTS, cached_is_enough=True)
     index = _file(source, INDEX, cached_is_enough=True)
-    names = [WEIGHTS]
-    if index is not None:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    if only is not None or index is None:  # transformers reads no index beside it
+        return [] if only is None else [only]
+    names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
     return [path for name in names if (path := _file(source, name)) is not None]
 
 
 def _check_folder(folder: Path) -> None:
     """Raise for the folders that are often given by mistake."""
     if (folder / CONFIG).exists():
+        _check_texts(folder)
         return
     if (folder / "adapter_config.json").exists():
         raise BadInput(
@@ -92,6 +106,24 @@ def _check_folder(folder: Path) -> None:
             "in safetensors (training/real_lm.py shows how a GGUF file is converted)."
         )
     raise BadInput(f"{folder} is no model: it has no {CONFIG}. Give the folder that `save_pretrained` wrote.")
+
+
+def _check_texts(folder: Path) -> None:
+    """Raise for a small file of a model that cannot be read. A hub's files were compared with their digests."""
+    for name in (*OTHER_FILES, *PROCESSOR_FILES):
+        try:
+            content = json.loads((folder / name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            continue
+        except (ValueError, OSError) as exc:
+            raise BadInput(f"The {name} of {folder} is damaged ({exc}): download it again.") from exc
+        if not isinstance(content, dict):
+            raise BadInput(f"The {name} of {folder} is damaged (it is no object of JSON): download it again.")
+    for path in folder.glob("*.jinja"):
+        try:
+            path.read_text(encoding="utf-8")
+        except (ValueError, OSError) as exc:
+            raise BadInput(f"{path} is damaged ({exc}): download it again.") from exc
 
 
 def _config(source: str | Path) -> dict[str, Any]:
@@ -115,7 +147,8 @@ def _check_config(source: str | Path, config: Mapping[str, Any]) -> None:
             "through the weights, and thresholds belong to the precision that is served. "
             "Give the folder or id of the original weights."
         )
-    kinds = config.get("architectures") or []
+    named = config.get("architectures") or []
+    kinds = named if isinstance(named, list) else [named]
     if kinds and not any(str(kind).endswith(WRITES_TEXT) for kind in kinds):
         raise BadInput(f"{source} is a {kinds[0]}, which does not write text: give a model that answers questions.")
 
@@ -134,7 +167,7 @@ def _quantisation(config: Any) -> str | None:
 
 def _parameters(source: str | Path, config: Mapping[str, Any]) -> int:
     """The numbers in the weights, from the headers of the safetensors files; of a hub model's index, from its size."""
-    index = _file(source, INDEX, cached_is_enough=True)
+    index = None if (Path(source) / WEIGHTS).is_file() else _file(source, INDEX, cached_is_enough=True)
     if index is None:
         only = _file(source, WEIGHTS)
         if only is None:
@@ -143,7 +176,7 @@ def _parameters(source: str | Path, config: Mapping[str, Any]) -> int:
     try:
         content = json.loads(index.read_text(encoding="utf-8"))
         names = sorted({str(name) for name in content["weight_map"].values()})
-        stored = int(content.get("metadata", {}).get("total_size", 0))
+        stored = int(content["metadata"].get("total_size", 0))
     except (ValueError, LookupError, AttributeError, TypeError) as exc:
         raise BadInput(f"The {INDEX} of {source} is damaged: download it again.") from exc
     if not Path(source).is_dir():
@@ -176,7 +209,14 @@ def _numbers_in(path: Path) -> int:
 def _sizes(path: Path) -> Iterator[int]:
     with safe_open(path, framework="pt") as tensors:
         for name in tensors.keys():  # noqa: SIM118  # no dictionary: it cannot be iterated
-            yield prod(tensors.get_slice(name).get_shape())
+            stored = tensors.get_slice(name)
+            dtype = str(stored.get_dtype())
+            if dtype not in FLOATING | COUNTING:
+                raise BadInput(
+                    f"{path} holds {name} as {dtype}: the weights are quantised, which is not supported. "
+                    "Give the folder or id of the original weights."
+                )
+            yield prod(stored.get_shape())
 
 
 def _without_weights(source: str | Path) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from transformers.utils import logging as transformers_logging
 
 from shared.erasure.site import Site
@@ -27,8 +28,9 @@ from shared.vlm.adapters.qwen2_vl import Qwen2VlAdapter
 from shared.vlm.adapters.qwen3_vl import Qwen3VlAdapter
 from shared.vlm.adapters.smolvlm import SmolVlmAdapter
 from shared.vlm.adapters.templates import template_of, traits_of
-from shared.vlm.checkpoint import Checkpoint, inspect
+from shared.vlm.checkpoint import PROCESSOR_FILES, Checkpoint, inspect
 from shared.vlm.first_blocks import Rest, rest_of
+from shared.vlm.first_look import FAILURES, SAMPLE, look_at, shown
 from shared.vlm.memory import bytes_free
 
 logger = logging.getLogger(__name__)
@@ -45,8 +47,6 @@ FAMILIES: Final[dict[str, type[Adapter]]] = {
     "smolvlm": SmolVlmAdapter,
     **dict.fromkeys(causal_lm.MODEL_TYPES, causal_lm.CausalLmAdapter),
 }
-SAMPLE: Final = "Who wrote this book?"  # for a first look at a tokenizer
-MOST: Final = 300  # characters of a library's error that are shown
 INCIDENTAL: Final = {
     "_name_or_path",
     "architectures",
@@ -77,25 +77,40 @@ def load(
 
     Raises BadInput, with a sentence that says what to do, where there is no model that can be served.
     """
-    chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    chosen = _device(device)
     kind = dtype or (torch.float32 if chosen.type == "cpu" else torch.bfloat16)
     transformers_logging.disable_progress_bar()
     checkpoint = inspect(source)
     family = _family(checkpoint.model_type, str(source))
+    _check_decoder(checkpoint)
+    _check_pictures(checkpoint, family)
     if blocks is None:
         _check_memory(checkpoint, kind, chosen)
     try:
         model, processor = family.load(source, kind, blocks)
-    except (OSError, ValueError, TypeError, ArithmeticError, RuntimeError, ImportError, LookupError) as exc:
-        reason = " ".join(str(exc).split())
-        raise BadInput(f"No model could be loaded from {source}: {reason[:MOST]}") from exc
+    except (*FAILURES, OSError, ImportError, StrictDataclassError) as exc:
+        raise BadInput(f"No model could be loaded from {source}: {shown(exc)}. {_remedy(source)}") from exc
     _check_processor(source, processor)
     rest = None if blocks is None else rest_of(source, model, family(model, processor).blocks)
     model = model.to(chosen).eval().requires_grad_(requires_grad=False)
+    look_at(source, model, processor, family(model, processor))
     if blocks is not None and rest is None:
         logger.info("%s is loaded whole once, to know its digest: its tensors have other names in the files", source)
         return replace(wrap(model, processor), site=load(source, device=device, dtype=dtype).site)
     return wrap(model, processor, rest)
+
+
+def _device(named: str | None) -> torch.device:
+    """The device of that name, else a GPU where there is one; raises BadInput where torch cannot use it."""
+    try:
+        device = torch.device(named or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as exc:
+        raise BadInput(
+            f"The device {named} cannot be used here ({shown(exc).split('.')[0]}): "
+            "set LACUNA_DEVICE to cpu or cuda, or leave it out."
+        ) from exc
+    return device
 
 
 def wrap(model: Any, processor: Any, rest: Rest | None = None) -> Vlm:
@@ -120,6 +135,34 @@ def _family(model_type: str, source: str) -> type[Adapter]:
             "docs/adding-a-model.md says how to add one."
         )
     return FAMILIES[model_type]
+
+
+def _check_decoder(checkpoint: Checkpoint) -> None:
+    """A model with pictures may hold any language model: raise BadInput for one of another shape than is served."""
+    text = checkpoint.config.get("text_config")
+    named = text.get("model_type") if isinstance(text, dict) else None
+    if named is None or named in causal_lm.MODEL_TYPES or str(named).startswith(checkpoint.model_type):
+        return
+    raise BadInput(
+        f"{checkpoint.source} is a {checkpoint.model_type} around a language model of type {named}, which is not "
+        f"served. Those that are: {', '.join(causal_lm.MODEL_TYPES)}."
+    )
+
+
+def _check_pictures(checkpoint: Checkpoint, family: type[Adapter]) -> None:
+    """Raise BadInput for a folder of a family with pictures that says nothing of how they are prepared."""
+    folder = Path(checkpoint.source)
+    if family.has_pictures and folder.is_dir() and not any((folder / name).is_file() for name in PROCESSOR_FILES):
+        raise BadInput(
+            f"{folder} does not say how pictures are prepared: it has neither {' nor '.join(PROCESSOR_FILES)}. "
+            "Copy them from the original model."
+        )
+
+
+def _remedy(source: str | Path) -> str:
+    if Path(source).is_dir() and not (Path(source) / "tokenizer.json").is_file():
+        return "It has no tokenizer.json: save its tokenizer as a fast one (`use_fast=True`), and give that folder."
+    return "If that does not say what to change, compare its files with the original's, or download them again."
 
 
 def _check_memory(checkpoint: Checkpoint, dtype: torch.dtype, device: torch.device) -> None:

@@ -24,9 +24,14 @@ def profile_model(
     again: Annotated[bool, typer.Option("--again", help="Measure everything anew, also what is finished.")] = False,
 ) -> None:
     """Measure a model, and choose from that how it will forget. Minutes; an interrupted run goes on where it was."""
-    command = [sys.executable, "-m", "services.refit.profile", source, "--out", str(profiles_folder(data))]
-    command += ["--again"] if again else []
+    command = [sys.executable, "-m", "services.refit.profile", "--out", str(profiles_folder(data))]
+    command += [*(["--again"] if again else []), "--", source]
     result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if result.returncode < 0:
+        raise LacunaError(
+            f"The process that makes the profile was ended by signal {-result.returncode}, as a machine does that runs "
+            "out of memory (9). The finished steps are kept: the same command goes on after them."
+        )
     if result.returncode:
         raise SystemExit(result.returncode)
     show(Path(result.stdout.strip()), as_json=False)
@@ -64,11 +69,20 @@ def find_folder(profiles: Path, wanted: str) -> Path:
     finished = sorted(profiles.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime, reverse=True)
     folders = [path.parent for path in finished]
     if wanted:
-        folders = [folder for folder in folders if folder.name.startswith(wanted) or _source_of(folder) == wanted]
+        folders = [
+            folder for folder in folders if folder.name.startswith(wanted) or _is_same(_source_of(folder), wanted)
+        ]
     if not folders:
         what = f"no profile of {wanted}" if wanted else "no finished profile"
         raise BadInput(f"There is {what} in {profiles}: make one with `lacuna model profile SOURCE`.")
     return folders[0]
+
+
+def _is_same(source: str | None, wanted: str) -> bool:
+    """Whether both name the same model: the same words, or the same folder."""
+    if source is None or source == wanted:
+        return source is not None
+    return Path(wanted).is_dir() and Path(source).is_dir() and Path(wanted).samefile(source)
 
 
 def _source_of(folder: Path) -> str | None:

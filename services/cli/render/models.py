@@ -19,8 +19,8 @@ def print_profile(profile: ModelProfile) -> None:
     )
     console.print(bold("\nHow it declines"))
     print_table(
-        ("asked about", "questions", "declines", "tells or invents"),
-        ((kind, s.n, percent(s.declines), percent(s.other)) for kind, s in declining.kinds.items()),
+        ("asked about", "questions", "declines", "tells or invents", "says nothing"),
+        ((kind, s.n, percent(s.declines), percent(s.other), percent(s.empty)) for kind, s in declining.kinds.items()),
     )
     whose = "its own wording" if declining.own else "the operator's sentence"
     print_sentence(f'A request about somebody forgotten is answered with "{declining.sentence}" ({whose}) or alike.')

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from services.refit.profile.lock import alone
 from services.refit.profile.run import NAME_LENGTH, STEPS, make_profile
 from shared.core.config import ModelSettings, load_settings
 from shared.core.logging import LogStyle, configure_logging
@@ -37,6 +38,14 @@ def main() -> None:
     except LacunaError as exc:
         console.print(exc.detail, markup=False, soft_wrap=True)
         raise SystemExit(1) from exc
+    except OSError as exc:
+        console.print(
+            f"The profile cannot be kept in {given.out} ({exc.strerror or exc}): make room there, or name another "
+            "folder with --data. The finished steps are kept.",
+            markup=False,
+            soft_wrap=True,
+        )
+        raise SystemExit(1) from exc
     except KeyboardInterrupt as exc:
         console.print("Stopped. The finished steps are kept: the same command goes on after them.")
         raise SystemExit(INTERRUPTED) from exc
@@ -44,7 +53,9 @@ def main() -> None:
 
 
 def profile(source: str, out: Path, console: Console, *, again: bool = False) -> Path:
-    """Make the profile with a progress bar for each step; returns its folder. Raises LacunaError.
+    """Make the profile with a progress bar for each step; returns its folder.
+
+    Raises LacunaError, and OSError where `out` cannot be written.
 
     `again` removes what there is of an earlier profile of the same site.
     """
@@ -64,9 +75,10 @@ def profile(source: str, out: Path, console: Console, *, again: bool = False) ->
         console.print(f"Loading {source} ...")
         engine = Engine(load(source, device=settings.device or None))
         folder = out / engine.vlm.site.digest[:NAME_LENGTH]
-        if again:
-            shutil.rmtree(folder, ignore_errors=True)
-        make_profile(engine, source, reference, out, report)
+        with alone(out, folder.name):
+            if again and folder.exists():
+                shutil.rmtree(folder)
+            make_profile(engine, source, reference, out, report)
     return folder
 
 

@@ -4,6 +4,7 @@ import time
 from typing import Final
 
 from shared.domain.prompts import Prompt
+from shared.errors import BadInput
 from shared.evaluation.model_profile import Loading
 from shared.vlm.adapters.templates import traits_of
 from shared.vlm.engine import Engine
@@ -46,11 +47,16 @@ def measure_loading(engine: Engine, source: str) -> Loading:
 
 
 def _long_prompt(engine: Engine) -> Prompt:
-    """A prompt that fills at most half of the context."""
-    repeats = MOST_REPEATS
-    while True:
+    """A prompt that fills at most half of the context. Raises BadInput where the shortest does not."""
+    repeats, context = MOST_REPEATS, engine.vlm.adapter.context
+    while repeats:
         prompt = Prompt.ask(QUESTION + WORDS * repeats)
         length = len(engine.vlm.adapter.encode([prompt])[0].ids)
-        if repeats == 1 or length + DECODED <= engine.vlm.adapter.context // 2:
+        if length + DECODED <= context // 2:
             return prompt
         repeats //= 2
+    raise BadInput(
+        f"The model has a context of {context} tokens, and a question of one line takes {length} of them: too few for "
+        "questions about people and their answers. Correct max_position_embeddings in its config.json where it is "
+        "wrong, or take a model with a longer context."
+    )

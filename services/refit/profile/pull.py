@@ -65,8 +65,9 @@ def choose_pull(
     if not questions:
         raise BadInput("The second pass cannot be chosen: the model knows nobody on whom it could be tried.")
     none = replace(recipe, strength=0.0)
+    own = () if reference.unknown_answer is None else (reference.unknown_answer,)
     shape = (len(engine.vlm.site.layers), engine.vlm.site.hidden_size)
-    tried = [_Tried(_try(engine, questions, none, SteeringVectors(torch.zeros(shape)), "no steering", 0.0), None)]
+    tried = [_Tried(_try(engine, questions, own, none, SteeringVectors(torch.zeros(shape)), "no steering", 0.0), None)]
 
     def try_vectors(name: str, make: Callable[[Engine, Reference, Recipe, Count | None], SteeringVectors]) -> None:
         began = time.monotonic()
@@ -74,7 +75,7 @@ def choose_pull(
         trained_s = time.monotonic() - began
         for strength in STRENGTHS:
             setting = replace(recipe, strength=strength)
-            trial = _try(engine, questions, setting, vectors, f"{name}, strength {strength:g}", trained_s)
+            trial = _try(engine, questions, own, setting, vectors, f"{name}, strength {strength:g}", trained_s)
             tried.append(_Tried(trial, vectors))
 
     try_vectors("steering", compute_steering_vectors)
@@ -126,9 +127,15 @@ def is_readable(text: str) -> bool:
 
 
 def _try(
-    engine: Engine, asked: Sequence[AskedAbout], recipe: Recipe, vectors: SteeringVectors, name: str, seconds: float
+    engine: Engine,
+    asked: Sequence[AskedAbout],
+    own: Sequence[str],
+    recipe: Recipe,
+    vectors: SteeringVectors,
+    name: str,
+    seconds: float,
 ) -> PullTrial:
-    """The second pass of all questions, as if each had fired for its person."""
+    """The second pass of all questions, as if each had fired for its person; `own`: the sentence that is taught."""
     eraser = Eraser(
         recipe, engine.vlm.site, vectors.last_token, tickets=("validation",), decode_directions=vectors.decode_time
     )
@@ -146,7 +153,7 @@ def _try(
         strength=recipe.strength,
         n=n,
         told=round(sum(revealed) / n, 4),
-        declines=round(sum(map(declines, texts)) / n, 4),
+        declines=round(sum(declines(text, own) for text in texts) / n, 4),
         readable=round(sum(map(is_readable, texts)) / n, 4),
         seconds=round(seconds, 1),
     )

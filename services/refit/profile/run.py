@@ -8,6 +8,7 @@ Nothing here knows databases, queues or tickets: the command line and the refit 
 import hashlib
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -231,7 +232,7 @@ class _Steps:
 
     def _stored(self, path: Path, read: Callable[[Mapping[str, Any]], Step]) -> "_Stored[Step] | None":
         try:
-            content = json.loads(path.read_text())
+            content = json.loads(path.read_text(encoding="utf-8"))
             if content["made_from"] != self._made_from:
                 return None
             return _Stored(read(content["result"]), content["seconds"])
@@ -247,9 +248,13 @@ class _Stored(Generic[Step]):
 
 def _write_whole(path: Path, content: bytes) -> None:
     """Write a file that is either there as a whole or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def _sha256(path: Path) -> str:

@@ -127,6 +127,12 @@ class LoadedModel:
         """See Adapter."""
         return int(self._model.config.get_text_config().max_position_embeddings)
 
+    @property
+    def filler(self) -> int:
+        """The token that stands in padded places, which nothing attends to. It has to have an embedding."""
+        token = self._processor.tokenizer.pad_token_id or 0
+        return token if token < embeddings_of(self._model) else 0
+
     def span(self, prompt: Prompt, words: str) -> tuple[int, int]:
         """See Adapter."""
         text = chat_text(self._processor, prompt)
@@ -146,25 +152,60 @@ def pretrained(model_class: Any, source: str | Path, dtype: torch.dtype, blocks:
     """The model of that class of transformers at `source`, from safetensors alone and without code of the repository.
 
     `blocks`: see `Adapter.load`; transformers leaves tensors of the others on the disk. Raises BadInput where the files
-    lack tensors of the model, which transformers would fill with random numbers.
+    lack tensors of the model, which transformers would fill with random numbers, have them in other shapes, or have
+    tensors of the decoder blocks that the configuration has no place for, which transformers would leave out.
     """
     shorter = {} if blocks is None else {"config": first_blocks(whole_config(source), blocks)}
     verbosity = transformers_logging.get_verbosity()
-    if blocks is not None:  # the tensors of the other blocks are not unexpected
-        transformers_logging.set_verbosity_error()
+    transformers_logging.set_verbosity_error()  # what it reports of tensors is said below, in a sentence
     try:
         model, report = model_class.from_pretrained(
-            source, dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True, **shorter
+            source,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            **shorter,
         )
     finally:
         transformers_logging.set_verbosity(verbosity)
+    _check_tensors(source, model, report, whole=blocks is None)
+    return model
+
+
+def _check_tensors(source: str | Path, model: Any, report: Mapping[str, Any], *, whole: bool) -> None:
+    shapes = sorted(report["mismatched_keys"])
+    if shapes:
+        name, stored, expected = shapes[0]
+        raise BadInput(
+            f"{source} has {len(shapes)} tensors of other shapes than its configuration says, for example {name} "
+            f"({_shape(stored)} in the files, {_shape(expected)} by the configuration): take config.json and the "
+            "weights from the same model."
+        )
     missing = sorted(report["missing_keys"])
     if missing:
         raise BadInput(
             f"{source} lacks {len(missing)} of the model's tensors, for example {missing[0]}: "
             "download it again, or take the model that was trained to write text."
         )
-    return model
+    layers = model.get_decoder().layers
+    decoder = next(name for name, module in model.named_modules() if module is layers)
+    unused = sorted(name for name in report["unexpected_keys"] if name.startswith(f"{decoder}."))
+    if unused and whole:
+        raise BadInput(
+            f"{source} has {len(unused)} tensors in its decoder blocks that its configuration has no place for, for "
+            f"example {unused[0]}: take config.json and the weights from the same model."
+        )
+
+
+def _shape(sizes: Sequence[int]) -> str:
+    return "x".join(map(str, sizes))
+
+
+def embeddings_of(model: Any) -> int:
+    """The number of tokens that the model has an embedding for."""
+    return int(model.get_input_embeddings().weight.shape[0])
 
 
 def whole_config(source: str | Path) -> Any:

@@ -78,7 +78,7 @@ class CausalLmAdapter(LoadedModel):
 
     def inputs(self, rows: Sequence[Encoded]) -> dict[str, Tensor]:
         """See Adapter; mask and positions only where something is padded."""
-        return padded_inputs(rows, self._processor.tokenizer.pad_token_id or 0, self._model.device)
+        return padded_inputs(rows, self.filler, self._model.device)
 
     def following(self, inputs: Mapping[str, Tensor], past: int, count: int) -> dict[str, Tensor]:
         """See Adapter; nothing where nothing is padded."""

@@ -175,11 +175,17 @@ def end_turns(model: Any, processor: Any) -> None:
     Many models name another first (Llama 3 `<|end_of_text|>`), or none but that of the pretraining.
     """
     named = model.generation_config.eos_token_id
-    ends = list(named) if isinstance(named, list) else [] if named is None else [named]
+    known = range(model.get_output_embeddings().weight.shape[0])
+    ends = [token for token in (named if isinstance(named, list) else [named]) if token in known]
     turn = end_of_turn(processor)
     if turn is None and not ends:
         turn = processor.tokenizer.eos_token_id
     if turn is not None and ends[:1] != [turn]:
         model.generation_config.eos_token_id = [turn, *(token for token in ends if token != turn)]
     elif not ends:
-        raise BadInput("Neither the model nor its chat template names a token that ends an answer.")
+        raise BadInput(
+            "Neither the model nor its chat template names a token that ends an answer: set eos_token_id in "
+            "generation_config.json to the token that does."
+        )
+    elif isinstance(named, list) and ends != named:
+        model.generation_config.eos_token_id = ends

@@ -61,7 +61,7 @@ class FixedSizeAdapter(LoadedModel):
 
     def inputs(self, rows: Sequence[Encoded]) -> dict[str, Tensor]:
         """See Adapter; mask and positions only where something is padded."""
-        inputs = padded_inputs(rows, self._processor.tokenizer.pad_token_id or 0, self._model.device)
+        inputs = padded_inputs(rows, self.filler, self._model.device)
         pixels = [row.pixels for row in rows if row.pixels is not None]
         if pixels:
             inputs["pixel_values"] = torch.cat(pixels).to(self._model.device, self._model.dtype)

@@ -63,7 +63,7 @@ class QwenVlAdapter(LoadedModel):
     def inputs(self, rows: Sequence[Encoded]) -> dict[str, Tensor]:
         """See Adapter; `position_ids` [3, B, T] always, `image_grid_thw` [k, 3] beside the patches."""
         device = self._model.device
-        ids, mask = pad_left(rows, self._processor.tokenizer.pad_token_id or 0)
+        ids, mask = pad_left(rows, self.filler)
         grids = [row.grids for row in rows if row.grids is not None]
         positions, _ = self._model.model.get_rope_index(
             ids,

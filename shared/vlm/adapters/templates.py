@@ -3,10 +3,16 @@
 Templates differ in what they accept: message contents as strings or as lists of parts, chats with or without a system
 turn, a switch that turns off thinking aloud. What a template accepts is tried out once, with a short chat; no list of
 families says it.
+
+The same chat has to become the same text all day: an answer is compared with an earlier one, and a name is found in one
+rendering and hidden in another. So a template that asks for the time (`strftime_now`) is told the beginning of the day.
 """
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time
 from functools import lru_cache
 from typing import Any, Final
 
@@ -16,8 +22,23 @@ from shared.domain.prompts import Turn
 from shared.errors import BadInput
 
 SWITCHES: Final = ("enable_thinking", "thinking")  # variables of templates (Qwen3 and SmolLM3; Granite and DeepSeek)
-USER, SYSTEM = "Plorvick probe.", "Zanthule probe."  # words that no template contains
-ERRORS: Final = (TemplateError, TypeError, ValueError, LookupError, AttributeError)  # a template is a small program
+# Words that no template contains, with what one might change: capitals inside, quotes, signs of HTML, length.
+USER: Final = f'Plorvick O\'Zhûl-McPROBE & "Søn" <3, {"again and " * 40}1 + 1 = 2.'
+SYSTEM: Final = 'Zanthule O\'Zhûl-McPROBE & "Søn" <3.'
+ERRORS: Final = (  # a template is a small program
+    TemplateError,
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
+)
+TRIES: Final = 4  # renderings of one chat, which have to be the same
+MORNING, EVENING = time(), time(22, 47, 58, 123456)
+CLOCK: Final = re.compile(r"""strftime_now\(\s*(?P<quote>['"])(?P<form>[^'"]*)(?P=quote)\s*\)""")
+REMEDY: Final = "Put the template that the model was trained with into the file chat_template.jinja beside it."
 
 
 @dataclass(frozen=True)
@@ -25,12 +46,15 @@ class TemplateTraits:
     """What a chat template accepts.
 
     `parts`: contents are lists of parts, not strings. `system_turns`: a system turn is rendered; else it is refused or
-    left out. `switches`: variables that keep the model from thinking aloud.
+    left out. `switches`: variables that keep the model from thinking aloud. `time_of_day`: the time is written, not the
+    day alone. `opens_thought`: the answer begins inside a thought (`<think>`), so that it has the closing tag only.
     """
 
     parts: bool
     system_turns: bool
     switches: Mapping[str, bool]
+    time_of_day: bool = False
+    opens_thought: bool = False
 
 
 def traits_of(processor: Any) -> TemplateTraits:
@@ -45,13 +69,18 @@ def template_of(processor: Any) -> str:
     """
     template = processor.chat_template or processor.tokenizer.chat_template
     if isinstance(template, dict):
+        if template and "default" not in template:
+            raise BadInput(
+                f"The model has chat templates named {', '.join(sorted(template))}, and none named default: "
+                "put the one for a plain chat into the file chat_template.jinja beside it."
+            )
         template = template.get("default")
-    if not template:
+    if not template or not isinstance(template, str):
         raise BadInput(
             "The model has no chat template, so it cannot be told who says what: take the instruction-tuned model of "
             "the same name, or put the template that it was trained with into the file chat_template.jinja beside it."
         )
-    return str(template)
+    return template
 
 
 def render(processor: Any, turns: Sequence[Turn], *, generation_prompt: bool = True) -> str:
@@ -92,22 +121,34 @@ def _traits(processor: Any, template: str) -> TemplateTraits:
     switches = {name: False for name in SWITCHES if name in template}
     # A processor for pictures takes parts. Of a text-only template, strings are the older and more common form.
     forms = (True, False) if processor.image_processor is not None else (False, True)
-    reason = "it leaves out what the user says"
+    reasons: list[str] = []
     for parts in forms:
         traits = TemplateTraits(parts, system_turns=True, switches=switches)
         try:
-            if not _renders(processor, [Turn("user", USER)], traits):
-                continue
+            if _renders(processor, [Turn("user", USER)], traits):
+                return _described(processor, traits)
+            reasons.insert(0, "it leaves out or changes what the user says")
         except ERRORS as exc:
-            reason = str(exc)
-            continue
-        try:
-            return replace(
-                traits, system_turns=_renders(processor, [Turn("system", SYSTEM), Turn("user", USER)], traits)
-            )
-        except ERRORS:
-            return replace(traits, system_turns=False)
-    raise BadInput(f"The model's chat template cannot be used: {reason}.")
+            reasons.append(" ".join(str(exc).split()).rstrip(".") or type(exc).__name__)
+    raise BadInput(f"The model's chat template cannot be used: {reasons[0]}. {REMEDY}")
+
+
+def _described(processor: Any, traits: TemplateTraits) -> TemplateTraits:
+    """All traits of a template that takes a user's turn as `traits` say. Raises BadInput where it writes at random."""
+    asked = [Turn("user", USER)]
+    renderings = [_apply(processor, asked, traits, generation_prompt=True) for _ in range(TRIES)]
+    if len(set(renderings)) > 1:
+        raise BadInput(f"The model's chat template writes something else each time that it is used. {REMEDY}")
+    try:
+        system_turns = _renders(processor, [Turn("system", SYSTEM), *asked], traits)
+    except ERRORS:
+        system_turns = False
+    return replace(
+        traits,
+        system_turns=system_turns,
+        time_of_day=_apply(processor, asked, traits, generation_prompt=True, at=EVENING) != renderings[0],
+        opens_thought=renderings[0].rstrip().endswith(("<think>", "<thinking>")),
+    )
 
 
 def _renders(processor: Any, turns: Sequence[Turn], traits: TemplateTraits) -> bool:
@@ -116,16 +157,28 @@ def _renders(processor: Any, turns: Sequence[Turn], traits: TemplateTraits) -> b
     return all(turn.text in text for turn in turns) and "'type':" not in text
 
 
-def _apply(processor: Any, turns: Sequence[Turn], traits: TemplateTraits, *, generation_prompt: bool) -> str:
+def _apply(
+    processor: Any, turns: Sequence[Turn], traits: TemplateTraits, *, generation_prompt: bool, at: time = MORNING
+) -> str:
+    """The chat, rendered as if it were that time of today."""
     messages = [{"role": turn.role, "content": _parts(turn) if traits.parts else turn.text} for turn in turns]
     rendered: str = processor.apply_chat_template(
         messages,
-        chat_template=template_of(processor),
+        chat_template=_with_clock(template_of(processor), at),
         add_generation_prompt=generation_prompt,
         tokenize=False,
         **traits.switches,
     )
     return rendered
+
+
+def _with_clock(template: str, at: time) -> str:
+    """The template with each `strftime_now("...")` as what it gives today, as the machine counts days, at that time.
+
+    transformers gives no function to a template but its own.
+    """
+    now = datetime.combine(datetime.now(UTC).astimezone().date(), at)
+    return CLOCK.sub(lambda call: json.dumps(now.strftime(call["form"]), ensure_ascii=False), template)
 
 
 def _parts(turn: Turn) -> list[dict[str, str]]:

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -49,6 +50,42 @@ def test_profile_as_json_is_the_whole_file(
 ) -> None:
     assert run(monkeypatch, "model", "show", "--json") == 0
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(example_profile("models/x").to_json()))
+
+
+def test_profile_is_found_by_another_path_of_the_same_folder(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a slash at its end, or from within the folder beside it; a folder of another model is not it."""
+    model, other = tmp_path / "mein Modell für alle", tmp_path / "other"
+    model.mkdir()
+    other.mkdir()
+    profile = example_profile(str(model))
+    (data / "profiles" / profile.site[:32] / FILE).write_text(json.dumps(profile.to_json()))
+    monkeypatch.chdir(tmp_path)
+    for wanted in (f"{model}/", model.name, f"./{model.name}/"):
+        assert run(monkeypatch, "model", "show", wanted) == 0
+        assert f"Profile of {model}" in capsys.readouterr().out
+    assert run(monkeypatch, "model", "show", "other") == 1
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'"x"', b"null", b"{}", b'{"schema": 1, "loading": 3}', b"\xff\xfe"])
+def test_damaged_profile_is_refused_in_a_sentence(
+    data: Path, content: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (path,) = (data / "profiles").glob(f"*/{FILE}")
+    path.write_bytes(content)
+    assert run(monkeypatch, "model", "show") == 1
+    assert "profile" in capsys.readouterr().err
+
+
+def test_process_that_is_killed_is_named(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where the machine runs out of memory."""
+    killed = CompletedProcess([], -9, stdout="")
+    monkeypatch.setattr("services.cli.commands.models.subprocess.run", lambda *_, **__: killed)
+    assert run(monkeypatch, "model", "profile", "models/x") == 1
+    assert "was ended by signal 9" in capsys.readouterr().err
 
 
 def test_unknown_profile_is_refused_with_the_way_out(

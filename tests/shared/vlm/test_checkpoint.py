@@ -19,7 +19,7 @@ from transformers import ByT5Tokenizer
 from benchmarks.random_models import build
 from shared.errors import BadInput
 from shared.vlm import loading, memory
-from shared.vlm.checkpoint import inspect
+from shared.vlm.checkpoint import inspect, weight_files
 from shared.vlm.loading import load
 
 
@@ -183,8 +183,85 @@ def test_missing_weight_file_of_several_is_refused(folder: Path) -> None:
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"weight_map": 3}', "{}"])
 def test_damaged_index_is_refused(folder: Path, content: str) -> None:
+    (folder / "model.safetensors").rename(folder / "model-1.safetensors")
     (folder / "model.safetensors.index.json").write_text(content)
     assert "index.json of" in refusal(folder)
+
+
+def test_index_beside_whole_weights_is_not_read(folder: Path) -> None:
+    """transformers reads none either."""
+    (folder / "model.safetensors.index.json").write_text('{"metadata": {}, "weight_map": {"a": "other.safetensors"}}')
+    assert inspect(folder).parameters > 0
+    assert weight_files(folder) == [folder / "model.safetensors"]
+
+
+@pytest.mark.parametrize(
+    "name", ["generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"]
+)
+def test_damaged_file_beside_the_weights_is_named(folder: Path, name: str) -> None:
+    (folder / name).write_bytes(b'{"\xff')
+    assert f"{name}" in refusal(folder)
+    assert "is damaged" in refusal(folder)
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.float8_e4m3fn])
+def test_quantised_weights_are_refused_where_the_configuration_does_not_say_so(
+    folder: Path, dtype: torch.dtype
+) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.layers.1.mlp.up_proj.weight"] = tensors["model.layers.1.mlp.up_proj.weight"].to(dtype)
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    assert "holds model.layers.1.mlp.up_proj.weight as" in refusal(folder)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_weights_of_half_precision_are_served(folder: Path, dtype: torch.dtype) -> None:
+    tensors = {name: value.to(dtype) for name, value in load_file(folder / "model.safetensors").items()}
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    assert load(folder, device="cpu").site.dtype == "float32"
+
+
+@pytest.mark.parametrize(
+    ("name", "refused"),
+    [("model.layers.7.mlp.up_proj.weight", True), ("model.layers.0.self_attn.o_proj.bias", True), ("other", False)],
+)
+def test_tensors_of_blocks_that_the_configuration_does_not_have_are_refused(
+    folder: Path, name: str, *, refused: bool
+) -> None:
+    """transformers alone would leave them out, and serve another model."""
+    tensors = load_file(folder / "model.safetensors")
+    save_file({**tensors, name: torch.ones(3)}, folder / "model.safetensors", {"format": "pt"})
+    if refused:
+        assert f"has no place for, for example {name}: take config.json and the weights" in refusal(folder)
+    else:
+        assert load(folder, device="cpu").site.hidden_size == 64
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"num_hidden_layers": 5}, {"hidden_size": None}, {"hidden_size": "64"}, {"dtype": "wonder"}, {"architectures": 3}],
+)
+def test_configuration_that_contradicts_itself_is_refused(folder: Path, values: dict[str, Any]) -> None:
+    change_config(folder, **values)
+    assert str(folder) in refusal(folder)
+
+
+def test_source_that_can_be_no_file_is_refused() -> None:
+    assert "cannot be read: File name too long." in refusal("a" * 400)
+    assert "give a folder, or the id OWNER/NAME" in refusal("https://example.org/a/b")
+
+
+def test_family_with_pictures_is_looked_at_before_its_weights_are_read(tmp_path: Path) -> None:
+    """The files of its processor, and the language model inside."""
+    model, processor = build("llava", "tiny")
+    model.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    assert load(tmp_path, device="cpu").site.hidden_size == 64
+    (tmp_path / "processor_config.json").rename(tmp_path / "moved.json")
+    assert "does not say how pictures are prepared" in refusal(tmp_path)
+    (tmp_path / "moved.json").rename(tmp_path / "processor_config.json")
+    change_config(tmp_path, text_config={"model_type": "mamba"})
+    assert "is a llava around a language model of type mamba, which is not served" in refusal(tmp_path)
 
 
 def test_missing_tensor_is_refused(folder: Path) -> None:
@@ -199,7 +276,7 @@ def test_tensor_of_another_shape_is_refused(folder: Path) -> None:
     tensors = load_file(folder / "model.safetensors")
     tensors["model.norm.weight"] = torch.ones(3)
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
-    assert "No model could be loaded from" in refusal(folder)
+    assert "for example model.norm.weight (3 in the files, 64 by the configuration)" in refusal(folder)
 
 
 @pytest.mark.parametrize(

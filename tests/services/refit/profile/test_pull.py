@@ -53,7 +53,10 @@ def chosen(
 ) -> PullChoice:
     """The choice where the trials named so far have these shares of declining and telling answers; others decline 0."""
 
-    def outcome(_: Any, __: Sequence[Any], recipe: Any, ___: Any, name: str, seconds: float) -> PullTrial:
+    def outcome(
+        _: Any, __: Sequence[Any], own: Sequence[str], recipe: Any, ___: Any, name: str, seconds: float
+    ) -> PullTrial:
+        assert own == ()  # the reference states no sentence
         kind = name.split(",", maxsplit=1)[0]
         return PullTrial(name, recipe.strength, 60, told.get(kind, 0.0), declines.get(kind, 0.0), 1.0, seconds)
 

@@ -100,10 +100,42 @@ def test_chat_that_the_template_refuses_is_bad_input_with_its_reason() -> None:
         render(processor(ALTERNATES), (*ASK, *ASK))
 
 
-@pytest.mark.parametrize("template", [None, "", {}, {"tool_use": STRINGS}])
+@pytest.mark.parametrize("template", [None, "", {}, 3])
 def test_missing_template_is_bad_input(template: Any) -> None:
     with pytest.raises(BadInput, match="has no chat template"):
         render(processor(template), ASK)
+
+
+def test_templates_of_which_none_is_the_default_are_named() -> None:
+    with pytest.raises(BadInput, match="chat templates named rag, tool_use, and none named default"):
+        render(processor({"tool_use": STRINGS, "rag": STRINGS}), ASK)
+
+
+@pytest.mark.parametrize(
+    "change", ["m.content|lower", "m.content|capitalize", "m.content|e", "m.content|tojson", "m.content[:40]"]
+)
+def test_template_that_changes_what_is_said_is_refused(change: str) -> None:
+    """A name would not be found in it."""
+    with pytest.raises(BadInput, match=r"leaves out or changes what the user says\. Put the template"):
+        render(processor(STRINGS.replace("m.content", change)), ASK)
+    assert "Who is it?" in render(processor(STRINGS.replace("m.content", "m.content|trim")), ASK)
+
+
+def test_template_that_writes_at_random_is_refused() -> None:
+    """An answer could not be compared with an earlier one, nor a name be found in another rendering."""
+    with pytest.raises(BadInput, match="something else each time"):
+        render(processor("{{ range(1000)|random }}" + STRINGS), ASK)
+
+
+@pytest.mark.parametrize("fault", ["{{ 1 / 0 }}", "{{ range(10**7) }}", "{{ 'x' * 10**13 }}"])
+def test_any_fault_of_a_template_is_bad_input(fault: str) -> None:
+    with pytest.raises(BadInput, match=r"chat template cannot be used: [^.]"):
+        render(processor(fault + STRINGS), ASK)
+
+
+@pytest.mark.parametrize(("template", "opens"), [(STRINGS, False), (STRINGS + "<think>\n", True), (THINKS, False)])
+def test_thought_that_the_template_opens_is_noticed(template: str, *, opens: bool) -> None:
+    assert traits_of(processor(template)).opens_thought == opens
 
 
 def test_template_of_the_tokenizer_is_used_where_the_processor_has_none() -> None:
