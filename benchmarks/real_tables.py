@@ -40,12 +40,15 @@ SECTIONS: Final = {
         "SmolLM2-135M-Instruct",
         "A language model without pictures, which knows {known} of 500 public figures. Forgotten are {people} of them "
         "in {draws}; tickets give all facts of the list, and questions ask for those that the model tells. "
-        "The natural wordings are told to 100 % by construction: they selected the facts.",
+        "The natural wordings are told to 100 % by construction: they selected the facts. "
+        "The second answers were repaired after a look at earlier answers about these figures, who were then asked "
+        "again; of the figures in the next table that is not so.",
     ),
     "real_lm_others": (
         "SmolLM2-135M-Instruct, other figures",
-        "After a look at the answers about the figures above, second answers that repeated themselves or broke "
-        "off were repaired. The answers about these {people} others, in {draws}, had not been looked at before. "
+        "After a look at the answers about the figures above, second answers that repeated themselves, broke "
+        "off, or spoke of another subject were repaired. Nobody had looked at an answer about these {people} others, "
+        "in {draws}, before that. "
         "They are those of whom the model knows least: it tells one fact of each, as a rule.",
     ),
     "smol_vlm": (
