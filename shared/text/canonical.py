@@ -22,6 +22,12 @@ IDEOGRAPHS: Final = ("CJK UNIFIED", "HIRAGANA", "KATAKANA", "CJK COMPATIBILITY I
 LONGEST: Final = 200_000  # characters of a text that are read at once
 OVERLAP: Final = 2_000  # characters that two windows of a longer text have in common
 
+SENTENCE_ENDS: Final = (".", "!", "?", ":", "\n", "\u2026", "\u3002", ">", "]", '"')  # behind the last word of one
+TITLES: Final = frozenset({
+    "mr", "mrs", "ms", "miss", "mx", "dr", "prof", "sir", "lady", "lord", "herr", "frau", "fraulein", "monsieur",
+    "madame", "mme", "mlle", "senor", "senora", "don", "dona", "signor", "signora", "pan", "pani", "doctor", "doktor",
+    "professor", "doctora", "dottore",
+})  # fmt: skip
 _UNSEEN: Final = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f'`]*"  # in ASCII: control characters and apostrophes
 _ASCII_WORD: Final = re.compile(rf"(?:[a-z]{_UNSEEN}(?=[a-z0-9])|[A-Z0-9]{_UNSEEN}(?=[A-Za-z0-9]))*[A-Za-z0-9]")
 
@@ -72,7 +78,9 @@ def _words(text: str, read: Callable[[str], str]) -> list[Word]:
             spelling = spelling[:-1]
         if spelling:
             words.append(Word(spelling, start, end, written[0].isupper(), opens))
-        opens = _ends_sentence(text[end : end + 2])
+        following = text[end : end + 1]
+        abbreviates = following == "." and (spelling in TITLES or (bool(words) and _is_initial(words[-1])))
+        opens = following in SENTENCE_ENDS and not abbreviates
     return words
 
 
@@ -102,8 +110,9 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _ends_sentence(following: str) -> bool:
-    return following[:1] in (".", "!", "?", ":", "\n", "\u2026", "\u3002", ">", "]", '"')
+def _is_initial(word: Word) -> bool:
+    """Whether a word is the first letter of a name ("by F. Scott"), and not the letter of an item of a list."""
+    return len(word.text) == 1 and word.text.isalpha() and word.capital and not word.opens
 
 
 @lru_cache(maxsize=4096)

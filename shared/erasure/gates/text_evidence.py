@@ -5,17 +5,12 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
-from shared.text.canonical import Word
+from shared.text.canonical import TITLES, Word
 
 _SENTENCE_ENDS: Final = re.compile(r"[.!?…][\"'”’»)\]]*\s")
 GAP: Final = 4  # words between two parts of a name that are written apart
 FEW_WORDS: Final = 3  # of an answer that is hardly more than a name: its first word is not capital by grammar
 FEWEST_LETTERS: Final = 2  # of a part of a name that counts
-TITLES: Final = frozenset({
-    "mr", "mrs", "ms", "miss", "mx", "dr", "prof", "sir", "lady", "lord", "herr", "frau", "fraulein", "monsieur",
-    "madame", "mme", "mlle", "senor", "senora", "don", "dona", "signor", "signora", "pan", "pani", "doctor", "doktor",
-    "professor", "doctora", "dottore",
-})  # fmt: skip
 
 
 @dataclass

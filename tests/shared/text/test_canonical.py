@@ -53,6 +53,20 @@ def test_word_knows_its_place_and_its_capital() -> None:
     assert [word.opens for word in words] == [True, False, False, False]
 
 
+@pytest.mark.parametrize(
+    ("text", "opening"),
+    [
+        ("It is by F. Scott Lund. Who knows it?", ["It", "Who"]),
+        ("Ask Dr. Lund. Does he know?", ["Ask", "Does"]),
+        ("A. Is it Lund? B. Is it Holm?", ["A", "Is", "B", "Is"]),  # letters of a list are no initials
+        ("It took 5. Is it Lund?", ["It", "Is"]),
+    ],
+)
+def test_full_stop_of_an_initial_or_a_title_ends_no_sentence(text: str, opening: list[str]) -> None:
+    (words,) = renderings(text)
+    assert [text[word.start : word.end] for word in words if word.opens] == opening
+
+
 @pytest.mark.parametrize("text", ["", "   ", "\u200b\u200d", "🙂", "\ud800", "\x00"])
 def test_text_without_letters_has_no_words(text: str) -> None:
     assert spelled(text) == [[]]

@@ -273,7 +273,15 @@ def test_short_form_or_name_by_ear_is_near(gate: TextGate, text: str) -> None:
     assert said(gate, text).is_near
 
 
-@pytest.mark.parametrize("text", ["Where does Mara Novak work?", "Where does Ivo Lindqvist work?"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Where does Mara Novak work?",
+        "Where does Ivo Lindqvist work?",
+        "Where does Dr. Ivo Lindqvist work?",
+        "Name a book by J. Ivo Lindqvist.",
+    ],
+)
 def test_part_of_another_persons_name_speaks_against_the_ticket(gate: TextGate, text: str) -> None:
     assert said(gate, text).is_another
     assert not said(gate, "Where does Mara Lindqvist work?").is_another
