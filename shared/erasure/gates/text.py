@@ -31,8 +31,8 @@ from shared.erasure.gates.name_parts import (
     short_with_a_slip,
     slips,
 )
-from shared.erasure.gates.text_evidence import FEWEST_LETTERS, GAP, TITLES, Hit, TextEvidence, is_one_mention, weigh
-from shared.text.canonical import Word, renderings, windows
+from shared.erasure.gates.text_evidence import FEWEST_LETTERS, GAP, Hit, TextEvidence, is_one_mention, weigh
+from shared.text.canonical import TITLES, Word, renderings, windows
 from shared.text.ciphers import disguises
 from shared.text.encodings import decoded, joined
 from shared.text.likeness import by_ear, deletions, inside, squeezed
