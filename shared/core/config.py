@@ -7,9 +7,9 @@ settings mean, and which process reads them, is in docs/settings.md.
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import BadInput
@@ -17,6 +17,19 @@ from shared.errors import BadInput
 PREFIX = "LACUNA_"
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\s*=")  # a tag as in BCP 47
 _NEXT_LANGUAGE = re.compile(r";\s*(?=" + _LANGUAGE.pattern.replace("(-", "(?:-") + ")")
+
+
+def _rate(written: str) -> str:
+    from limits import parse  # noqa: PLC0415 - takes a tenth of a second, and few set a rate
+
+    try:
+        parse(written)
+    except ValueError:
+        raise ValueError("a rate is written as 6000/minute") from None
+    return written
+
+
+Rate = Annotated[str, AfterValidator(_rate)]  # so many in a second, minute, hour or day
 
 
 class DatabaseSettings(BaseModel):
@@ -148,9 +161,9 @@ class PictureSettings(BaseModel):
 class RateSettings(BaseModel):
     """Rate limits."""
 
-    limit: str = "12000/minute"  # of one caller; 200 a second, as much as one process answers
-    failures: str = "60/minute"  # wrong credentials of one address
-    client: str = "6000/minute"  # requests of one key to the model, of each replica
+    limit: Rate = "12000/minute"  # of one caller; 200 a second, as much as one process answers
+    failures: Rate = "60/minute"  # wrong credentials of one address
+    client: Rate = "6000/minute"  # requests of one key to the model, of each replica
     client_at_once: int = 256  # of these, under way at once
 
 
@@ -203,7 +216,7 @@ class DrpSettings(BaseModel):
     agents: Path | None = None  # the registry: a JSON list of agents; without it, nobody can send one
     business: str = ""  # our id in the directory of businesses
     tenant: str = "default"  # whose tickets the requests become
-    rate: str = "600/hour"  # requests of one agent
+    rate: Rate = "600/hour"  # requests of one agent
     most_waiting: int = 1000  # requests of one agent that nobody has decided
 
 
@@ -220,8 +233,8 @@ class FormSettings(BaseModel):
     enabled: bool = False
     tenant: str = "default"  # whose tickets its requests become
     url: str = ""  # of this service as people reach it, for the link in mails: https://forget.example.org
-    rate: str = "30/hour"  # forms, codes and requests from one network address
-    total: str = "300/hour"  # forms that are begun, by everybody
+    rate: Rate = "30/hour"  # forms, codes and requests from one network address
+    total: Rate = "300/hour"  # forms that are begun, by everybody
     most_open: int = 500  # forms under way at once
     most_waiting: int = 1000  # requests of the form that nobody has decided
 

@@ -35,6 +35,16 @@ def test_every_variable_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyP
     assert "LACUNA_AUDIT_TOLD_TEST: " in refused.value.detail
 
 
+@pytest.mark.parametrize("name", ["RATE_CLIENT", "RATE_LIMIT", "RATE_FAILURES", "DRP_RATE", "FORM_RATE", "FORM_TOTAL"])
+def test_rate_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"LACUNA_{name}", "1000 per minute")
+    Settings()
+    monkeypatch.setenv(f"LACUNA_{name}", "1000")
+    load_settings.cache_clear()
+    with pytest.raises(BadInput, match=f"LACUNA_{name}: .*6000/minute"):
+        load_settings()
+
+
 def test_missing_variables_are_named_and_given_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LACUNA_DATABASE_URL", "postgresql://x")
     with pytest.raises(BadInput) as refused:
