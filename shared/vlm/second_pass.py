@@ -177,13 +177,13 @@ class Reviser(Decoder):
         if rest:
             steered = yield from self._second(dict(enumerate(again)), state, request, redo, rest, steers=True)
             answers |= {place: answer for place, (answer, _) in steered.items()}
-            readings |= dict.fromkeys(steered, "steered")
+            readings |= {place: "steered" if place in steered else "sentence" for place in rest}
             for place, (_, said) in steered.items():
                 if self._tells(said.text, state, request, redo, place):
                     readings[place] = "told"
                 elif eraser.recipe.counterfactual and not _reads_well(said.text, eraser.last_resort):
                     readings[place] = "sentence"
-            replaced = [place for place in steered if readings[place] != "steered"]
+            replaced = [place for place in rest if readings[place] != "steered"]
             chosen = RowsToRedo([redo.rows[place] for place in replaced], redo.decision.take(replaced))
             answers |= zip(replaced, self._sentence(encoded, request, chosen, eraser.last_resort), strict=True)
         lengths = [len(encoded[row].ids) for row in redo.rows]
@@ -284,7 +284,13 @@ class Reviser(Decoder):
         *,
         steers: bool,
     ) -> Computation[dict[int, tuple[Answer, "_Said"]]]:
-        """What the prompts `again` at some places of `redo` give, by place."""
+        """What the prompts `again` at some places of `redo` give, by place.
+
+        One that fills the context is left out: placeholders can be longer than the names in whose place they stand.
+        """
+        places = [place for place in places if len(again[place].ids) < self.vlm.adapter.context]
+        if not places:
+            return {}
         rows = [redo.rows[place] for place in places]
         second = request.second(rows, redo.decision.take(places), steers=steers)
         done = yield from self.decode_to_end([again[place] for place in places], second)

@@ -126,6 +126,20 @@ def test_name_in_an_earlier_turn_is_forgotten(engine: Engine, eraser: Eraser, fo
     assert told(engine.generate(asked, eraser=eraser), values) == 0
 
 
+def test_prompt_that_fits_is_answered_although_its_placeholders_do_not(
+    engine: Engine, eraser: Eraser, forgotten: list[Person]
+) -> None:
+    """A placeholder is longer than a name. An error that no other name gets would say who is forgotten."""
+    context = engine.vlm.adapter.context
+    question = f"Where does {forgotten[0].subject.names[0]} work? "
+    each = len(engine.encode(Prompt.ask(question * 2)).ids) - len(engine.encode(Prompt.ask(question)).ids)
+    asked = Prompt.ask(question * ((context - 20) // each))
+    (answer,) = engine.generate([asked], eraser=eraser, max_new_tokens=8)
+    assert (answer.reading, answer.text) == ("sentence", eraser.last_resort)
+    pieces = [piece for piece in engine.stream(asked, eraser=eraser, max_new_tokens=8) if isinstance(piece, str)]
+    assert "".join(pieces) == eraser.last_resort
+
+
 @pytest.mark.parametrize("tokens", [1, 2, 24])
 def test_answer_that_begins_a_name_is_not_given(
     engine: Engine, eraser: Eraser, forgotten: list[Person], tokens: int
