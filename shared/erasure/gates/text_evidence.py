@@ -11,6 +11,8 @@ _SENTENCE_ENDS: Final = re.compile(r"[.!?…][\"'”’»)\]]*\s")
 GAP: Final = 4  # words between two parts of a name that are written apart
 FEW_WORDS: Final = 3  # of an answer that is hardly more than a name: its first word is not capital by grammar
 FEWEST_LETTERS: Final = 2  # of a part of a name that counts
+BEFORE: Final = (-1,)
+BOTH_SIDES: Final = (-1, 1)
 
 
 @dataclass
@@ -20,7 +22,8 @@ class TextEvidence:
     `parts` and `facts`: which words of its names, by themselves, and which facts are in the text; `identifying` are
     those of the facts that belong to one person alone, `days` are whole dates, which others have as well; `common` says
     of which other people, by number, the model tells a fact too. `weakly`: somebody with part of such a name is meant.
-    `slips`: a word is a part of a name but for one letter.
+    `surname`: one stands before a capital word, which makes no other person's name of it. `slips`: a word is a part of
+    a name but for one letter.
     """
 
     named: list[tuple[int, int]] = field(default_factory=list)
@@ -31,6 +34,7 @@ class TextEvidence:
     days: set[int] = field(default_factory=set)
     common: dict[int, set[int]] = field(default_factory=dict)
     weakly: bool = False
+    surname: bool = False
     slips: bool = False
 
     def add(self, other: "TextEvidence") -> None:
@@ -44,6 +48,7 @@ class TextEvidence:
         for fact, others in other.common.items():
             self.common.setdefault(fact, set()).update(others)
         self.weakly = self.weakly or other.weakly
+        self.surname = self.surname or other.surname
         self.slips = self.slips or other.slips
 
     def moved(self, source: Callable[[int, int], tuple[int, int]]) -> "TextEvidence":
@@ -58,12 +63,19 @@ class TextEvidence:
 
     @property
     def is_another(self) -> bool:
-        """Whether words of the person's names are there, but as parts of other people's names."""
-        return bool(self.hinted) and not self.is_near
+        """Whether words of the person's names are there, but as parts of the names of other people or of things."""
+        return bool(self.hinted) and not self._is_meant
 
     @property
     def is_near(self) -> bool:
-        """Whether the text may well be about the person: enough together with an answer that tells something."""
+        """Whether the text may well be about the person: enough together with an answer that tells something.
+
+        A surname before a capital word may be the name of a thing ("Lindqvist Bay") and is enough for no more.
+        """
+        return self.surname or self._is_meant
+
+    @property
+    def _is_meant(self) -> bool:
         together = len(self.facts) > 1 and not self._fits_another
         return bool(self.named) or self.weakly or bool(self.identifying) or bool(self.days) or together
 
@@ -98,6 +110,9 @@ def weigh(
         if _stands_alone(words, hit.place, own, lower=lower):
             seen.parts.add((group, hit.part))
             seen.weakly = True
+        elif hit.part == last > 0 and _stands_alone(words, hit.place, own, lower=lower, sides=BEFORE):
+            between = text[words[hit.place].end : words[hit.place + 1].start]
+            seen.surname = seen.surname or between == " "  # "Is Lindqvist Swedish?", no list of names
     for hit in found:
         if hit.plural and _stands_alone(words, hit.place, own, lower=lower):  # "the Vogels", "Miras Haus"
             seen.hinted.append((words[hit.place].start, words[hit.place].end))
@@ -167,14 +182,16 @@ def _belong_together(words: Sequence[Word], text: str, first: int, second: int, 
     return not capitals and not separated
 
 
-def _stands_alone(words: Sequence[Word], place: int, own: set[int], *, lower: bool) -> bool:
-    """Whether the word is used as somebody's name by itself, not as part of another person's name."""
+def _stands_alone(
+    words: Sequence[Word], place: int, own: set[int], *, lower: bool, sides: Sequence[int] = BOTH_SIDES
+) -> bool:
+    """Whether the word is used as somebody's name by itself: no capital word at these `sides` makes another name."""
     word = words[place]
     if len(word.text) <= FEWEST_LETTERS or not (word.capital or lower):
         return False
     if lower:
         return True
-    for beside in (place - 1, place + 1):
+    for beside in (place + side for side in sides):
         if 0 <= beside < len(words) and beside not in own:
             other = words[beside]
             in_name = not other.opens or len(words) <= FEW_WORDS

@@ -213,6 +213,7 @@ AROUND: Final[Mapping[str, Change]] = {
     "title": _written("Dr. {f} {l}"),
     "honorific": _written("Ms {l} ({f})"),
     "degree": _written("{f} {l}, MD"),
+    "surname_degree": _written("{l} PhD"),
     "junior": _written("{f} {l} Jr."),
     "quotes": _written("“{f} {l}”"),
     "quoted_parts": _written('"{f}" "{l}"'),

@@ -262,6 +262,37 @@ def test_hostile_text_is_read_in_time(gate: TextGate, text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "Is Lindqvist Swedish or Danish?",
+        "What did Lindqvist Write Or Do?",
+        "Ask Dr. Lindqvist PhD.",
+        "Is Berg Danish or Dutch?",
+    ],
+)
+def test_surname_before_a_capital_word_is_near_and_fires_by_no_mention(gate: TextGate, text: str) -> None:
+    seen = said(gate, text, 1 if "Berg" in text else 0)
+    assert seen.is_near
+    assert seen.is_another  # it may as well be Lindqvist Bay: activations alone do not fire on it
+    assert not seen.named
+    assert not seen.parts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Is Ivo Lindqvist Swedish?",
+        "Is Mara Swedish or Danish?",
+        "Where is Maria Bay?",
+        "Present: Ivo Lindqvist, Tom Weber",
+    ],
+)
+def test_other_part_of_a_name_before_a_capital_word_is_somebody_elses(gate: TextGate, text: str) -> None:
+    for ticket in (0, 1):
+        assert not said(gate, text, ticket).is_near
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "Where does Mari Lindqvist work?",
         "Where does Ma Lindqvist work?",
         "Where does Mara Lindkwist work?",
