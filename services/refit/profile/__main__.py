@@ -5,14 +5,12 @@ Prints progress on standard error, and the folder of the finished profile on sta
 
 import argparse
 import logging
-import shutil
 import sys
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from services.refit.profile.lock import alone
 from services.refit.profile.run import NAME_LENGTH, STEPS, make_profile
 from shared.core.config import ModelSettings, load_settings
 from shared.core.logging import LogStyle, configure_logging
@@ -74,12 +72,8 @@ def profile(source: str, out: Path, console: Console, *, again: bool = False) ->
 
         console.print(f"Loading {source} ...")
         engine = Engine(load(source, device=settings.device or None))
-        folder = out / engine.vlm.site.digest[:NAME_LENGTH]
-        with alone(out, folder.name):
-            if again and folder.exists():
-                shutil.rmtree(folder)
-            make_profile(engine, source, reference, out, report)
-    return folder
+        make_profile(engine, source, reference, out, report, maker="`lacuna model profile`", again=again)
+    return out / engine.vlm.site.digest[:NAME_LENGTH]
 
 
 if __name__ == "__main__":
