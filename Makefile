@@ -117,6 +117,7 @@ bench-cost: $(STAMP) ## What a fit and 1 to 1,000 tickets cost at d = 4096 (abou
 
 bench-real: smol-vlm ## Forgetting in two models with real weights, all systems (several hours on 2 cores; goes on where it stopped)
 	$(BIN)/python -m benchmarks.real_weights --model models/smol-lm --people 10 --json docs/results/real_lm.json
+	$(BIN)/python -m benchmarks.real_weights --model models/smol-lm --people 10 --first 1 --steps 45 --systems NPO,GA_Diff --json docs/results/real_lm_long.json
 	$(BIN)/python -m benchmarks.real_weights --model models/smol-lm --people 5 --draws 2 --skip 30 --systems lacuna --json docs/results/real_lm_others.json
 	$(BIN)/python -m benchmarks.real_weights --model models/smol-vlm-built --people 4 --systems lacuna --json docs/results/smol_vlm.json
 	$(BIN)/python -m benchmarks.real_weights --model models/smol-vlm-built --people 3 --draws 2 --skip 12 --json docs/results/smol_vlm_others.json

@@ -7,7 +7,6 @@ in this process, without a network: the time is that of the service and its data
 import argparse
 import json
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -26,7 +25,7 @@ from shared.crypto.keyring import KeyRing
 from shared.crypto.shredding_keys import FolderKeys
 from shared.db.roles import SERVICES, ensure_roles, service_url
 from shared.db.session import make_engine
-from shared.devstack.backends import load_secrets, start_backends
+from shared.devstack.backends import load_secrets, start_backends, temporary_data
 from shared.devstack.supervisor import Supervisor
 from shared.storage.local import LocalStore
 
@@ -61,9 +60,7 @@ def main() -> None:
     arguments.add_argument("--json", type=Path)
     options = arguments.parse_args()
     supervisor = Supervisor(lambda _name, _line: None)
-    with tempfile.TemporaryDirectory(prefix="lacuna-console-") as folder:
-        data = Path(folder)
-        data.chmod(0o711)
+    with temporary_data("lacuna-console-") as data:
         try:
             figures = _measure(supervisor, data, options.tickets, options.times)
         finally:

@@ -28,7 +28,7 @@ from migrations.run import upgrade
 from services.request.bootstrap import bootstrap
 from shared.db.roles import SERVICES, ensure_roles, service_url
 from shared.db.session import make_engine
-from shared.devstack.backends import load_secrets, start_backends
+from shared.devstack.backends import load_secrets, start_backends, temporary_data
 from shared.devstack.ports import LOOPBACK, free_ports
 from shared.devstack.processes import web_command
 from shared.devstack.supervisor import Supervisor
@@ -125,9 +125,7 @@ def measure_flood() -> dict[str, Any]:
 def _service() -> Iterator[tuple[str, str, int]]:
     """The request service in one process: its URL, an officer's key, its process id."""
     supervisor = Supervisor(lambda _name, _line: None)
-    with tempfile.TemporaryDirectory(prefix="lacuna-hostile-") as folder:
-        data = Path(folder)
-        data.chmod(0o711)
+    with temporary_data("lacuna-hostile-") as data:
         plain = {name: value for name, value in os.environ.items() if not name.startswith("LACUNA_")}
         try:
             known = load_secrets(data)
@@ -143,7 +141,7 @@ def _service() -> Iterator[tuple[str, str, int]]:
                 "LACUNA_DATABASE_URL": database,
                 "LACUNA_REDIS_URL": backends.redis_url,
                 "LACUNA_KEK": known["kek"],
-                "LACUNA_DATA": folder,
+                "LACUNA_DATA": str(data),
                 "LACUNA_METRICS_PORT": "0",
                 "LACUNA_MODEL_ID": MODEL,
                 "LACUNA_LOG_ACCESS": "false",

@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import statistics
-import tempfile
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +19,8 @@ import psycopg
 
 from benchmarks.tickets_load import cpu_s
 from services.cli.demo.results import data_url
+from shared.devstack.backends import temporary_data
+from shared.devstack.postgres import ON_DISK
 from shared.devstack.processes import PROJECT_ROOT
 from shared.devstack.stack import Running, running_stack
 from shared.evaluation.people import Person
@@ -90,15 +91,13 @@ def time_ticket(running: Running, person: Person) -> dict[str, float]:
 
 def run(settle_s: float, seconds: float, tickets: int) -> dict[str, Any]:
     """All of it over a fresh stack."""
-    with tempfile.TemporaryDirectory(prefix="idle-", dir="/var/tmp") as folder:
-        Path(folder).chmod(0o711)
-        with running_stack(Path(folder)) as running:
-            wait_until_served(running)
-            time.sleep(settle_s)
-            load = os.getloadavg()[0]
-            percent = cpu_at_rest(running, seconds)
-            people = load_reference(PROJECT_ROOT / "models/demo-vlm/reference").of("forgettable")[:tickets]
-            times = [time_ticket(running, person) for person in people]
+    with temporary_data("idle-", ON_DISK) as data, running_stack(data) as running:
+        wait_until_served(running)
+        time.sleep(settle_s)
+        load = os.getloadavg()[0]
+        percent = cpu_at_rest(running, seconds)
+        people = load_reference(PROJECT_ROOT / "models/demo-vlm/reference").of("forgettable")[:tickets]
+        times = [time_ticket(running, person) for person in people]
     median = {name: statistics.median(each[name] for each in times) for name in times[0]} if times else {}
     return {
         "seconds": seconds,

@@ -2,7 +2,7 @@
 
     python -m benchmarks.real_tables
 
-Every number of the page comes from docs/results/real_lm.json, real_lm_others.json, smol_vlm.json,
+Every number of the page comes from docs/results/real_lm.json, real_lm_long.json, real_lm_others.json, smol_vlm.json,
 smol_vlm_others.json and forgetting.json.
 """
 
@@ -18,9 +18,9 @@ INTRODUCTION: Final = """\
 # Models with real pretrained weights
 
 Made by `python -m benchmarks.real_tables` from [real_lm.json](real_lm.json),
-[real_lm_others.json](real_lm_others.json), [smol_vlm.json](smol_vlm.json),
-[smol_vlm_others.json](smol_vlm_others.json) and [forgetting.json](forgetting.json);
-nothing here is typed by hand.
+[real_lm_long.json](real_lm_long.json), [real_lm_others.json](real_lm_others.json),
+[smol_vlm.json](smol_vlm.json), [smol_vlm_others.json](smol_vlm_others.json) and
+[forgetting.json](forgetting.json); nothing here is typed by hand.
 `make bench-real` measures all but the last.
 
 - **Told**: the share of questions about a forgotten person whose answer holds the fact.
@@ -43,6 +43,11 @@ SECTIONS: Final = {
         "The natural wordings are told to 100 % by construction: they selected the facts. "
         "The second answers were repaired after a look at earlier answers about these figures, who were then asked "
         "again; of the figures in the next table that is not so.",
+    ),
+    "real_lm_long": (
+        "SmolLM2-135M-Instruct, baselines trained three times as long",
+        "The two baselines that changed least above were tuned and trained again with 45 steps in place of 15. "
+        "Forgotten are the {people} figures of the first draw above.",
     ),
     "real_lm_others": (
         "SmolLM2-135M-Instruct, other figures",

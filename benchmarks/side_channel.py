@@ -20,7 +20,6 @@ import math
 import os
 import random
 import statistics
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
@@ -32,6 +31,8 @@ import httpx
 
 from benchmarks.chaos.replica_stack import ReplicaStack, open_replica_stack
 from benchmarks.chaos.versions import eraser_by_names
+from shared.devstack.backends import temporary_data
+from shared.devstack.postgres import ON_DISK
 from shared.devstack.processes import PROJECT_ROOT
 from shared.evaluation.people import Person
 from shared.evaluation.reference import load_reference
@@ -191,10 +192,9 @@ def main() -> None:
     asked = [(True, *each) for each in questions_about(forgotten, chosen.rounds)]
     asked += [(False, *each) for each in questions_about(strangers, chosen.rounds)]
     random.Random(0).shuffle(asked)
-    with tempfile.TemporaryDirectory(prefix="side-channel-", dir="/var/tmp") as name:
-        Path(name).chmod(0o711)  # PostgreSQL may run as another user
+    with temporary_data("side-channel-", ON_DISK) as data:
         settings = {ON_GRID: {"LACUNA_RELEASE_GRID_S": str(chosen.grid)}}
-        with open_replica_stack(Path(name), MODEL_FOLDER, (PLAIN, ON_GRID), settings) as stack:
+        with open_replica_stack(data, MODEL_FOLDER, (PLAIN, ON_GRID), settings) as stack:
             stack.publisher.publish(eraser_by_names(load(str(MODEL_FOLDER)).site, forgotten))
             while not stack.ready((PLAIN, ON_GRID)):
                 time.sleep(0.2)

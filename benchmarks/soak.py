@@ -17,7 +17,6 @@ import os
 import random
 import statistics
 import sys
-import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -28,6 +27,8 @@ from urllib.parse import urlsplit
 from benchmarks.chaos.replica_stack import open_replica_stack
 from benchmarks.chaos.versions import eraser_by_names
 from benchmarks.soak_clients import HONEST, HOSTILE, Asking
+from shared.devstack.backends import temporary_data
+from shared.devstack.postgres import ON_DISK
 from shared.devstack.processes import PROJECT_ROOT
 from shared.evaluation.reference import load_reference
 from shared.vlm.loading import load
@@ -194,9 +195,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, default=Path("build/soak.json"))
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="soak-", dir="/var/tmp") as name:
-        Path(name).chmod(0o711)  # PostgreSQL may run as another user
-        report = run(Path(name), Plan(chosen.requests, chosen.connections, 60.0 * chosen.minutes, chosen.seed))
+    with temporary_data("soak-", ON_DISK) as data:
+        report = run(data, Plan(chosen.requests, chosen.connections, 60.0 * chosen.minutes, chosen.seed))
     chosen.json.parent.mkdir(parents=True, exist_ok=True)
     chosen.json.write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps({key: value for key, value in report.items() if key != "samples"}, indent=1))

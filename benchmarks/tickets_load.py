@@ -16,7 +16,6 @@ import os
 import random
 import statistics
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -31,7 +30,7 @@ from services.request.bootstrap import bootstrap
 from shared.crypto.shredding_keys import FolderKeys
 from shared.db.roles import SERVICES, ensure_roles, service_url
 from shared.db.session import make_engine
-from shared.devstack.backends import load_secrets, start_backends
+from shared.devstack.backends import load_secrets, start_backends, temporary_data
 from shared.devstack.commands import Command
 from shared.devstack.ports import LOOPBACK, free_ports
 from shared.devstack.processes import web_command
@@ -180,8 +179,7 @@ def counted(roots: Mapping[str, int], work: Callable[[], dict[str, Any]]) -> dic
 def run(seconds: float, clients: int, number: int) -> dict[str, Any]:
     """Run all three measurements on a fresh stack."""
     log_lines: list[str] = []
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder)
+    with temporary_data() as data:
         supervisor = Supervisor(lambda name, line: log_lines.append(f"{name}: {line}"))
         try:
             known, plain = load_secrets(data), dict(os.environ)

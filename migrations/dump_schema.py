@@ -9,7 +9,6 @@ import os
 import re
 import secrets
 import subprocess
-import tempfile
 import textwrap
 import tomllib
 from collections import defaultdict
@@ -22,6 +21,7 @@ from typing import Any, Final
 from migrations.run import upgrade
 from shared.db.roles import SERVICES, ensure_roles
 from shared.devstack import postgres
+from shared.devstack.backends import temporary_data
 from shared.devstack.ports import free_ports
 from shared.devstack.supervisor import Supervisor
 
@@ -185,10 +185,9 @@ def _comment(text: str) -> str:
 def main() -> None:
     """The command."""
     supervisor, (port,), password = Supervisor(lambda _name, _line: None), free_ports(1), secrets.token_hex(8)
-    with tempfile.TemporaryDirectory() as data:
-        Path(data).chmod(0o711)  # PostgreSQL runs as `nobody` where this runs as root
+    with temporary_data() as data:
         try:
-            supervisor.start(postgres.command(Path(data), port, password, os.environ))
+            supervisor.start(postgres.command(data, port, password, os.environ))
             ensure_roles(url := postgres.url(port, password), dict.fromkeys(SERVICES, password))
             upgrade(url)
             SCHEMA.write_text(render(dump(url)))

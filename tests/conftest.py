@@ -3,7 +3,7 @@
 import json
 import os
 import secrets
-import tempfile
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from shared.crypto.keyring import KeyRing
 from shared.crypto.shredding_keys import FolderKeys
 from shared.crypto.signing import Signer, Verifier
 from shared.db.roles import SERVICES, ensure_roles
-from shared.devstack.backends import Backends, load_secrets, start_backends
+from shared.devstack import postgres
+from shared.devstack.backends import SECRETS, Backends, load_secrets, start_backends, temporary_data
 from shared.devstack.supervisor import Supervisor
 from shared.storage.base import ObjectStore
 from shared.storage.local import LocalStore
@@ -70,6 +71,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
     return FilesInOneProcess(config, log)
 
 
+def pytest_configure() -> None:
+    """A run that is ended by SIGTERM stops its servers and removes their folders, as after Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that all processes end at about the same time."""
 
@@ -80,13 +86,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_database_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What PostgreSQL keeps of a stack over a folder of a test, where root runs the tests, is removed at the end."""
+    yield
+    for file in tmp_path_factory.getbasetemp().rglob(SECRETS):
+        postgres.discard(file.parent)
+
+
 @pytest.fixture(scope="session")
 def backends() -> Iterator[Backends]:
     """The three servers, private to this run; LACUNA_* of the environment is ignored."""
     supervisor = Supervisor(lambda _name, _line: None)
-    with tempfile.TemporaryDirectory(prefix="lacuna-tests-", dir=folder_in_memory()) as folder:
-        data = Path(folder)
-        data.chmod(0o711)  # PostgreSQL runs as `nobody` where the tests run as root
+    with temporary_data("lacuna-tests-", folder_in_memory()) as data:
         try:
             environment = {name: value for name, value in os.environ.items() if not name.startswith("LACUNA_")}
             started = start_backends(supervisor, data, environment, load_secrets(data))

@@ -24,7 +24,6 @@ import logging
 import os
 import random
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,6 +35,8 @@ from typing import Any, Final
 from benchmarks.chaos.asking import Asked, Askers, Exchange
 from benchmarks.chaos.replica_stack import REPLICAS, ReplicaStack, open_replica_stack
 from benchmarks.chaos.versions import Published, eraser_by_names
+from shared.devstack.backends import temporary_data
+from shared.devstack.postgres import ON_DISK
 from shared.devstack.processes import PROJECT_ROOT
 from shared.domain.prompts import Prompt
 from shared.erasure.eraser import Eraser
@@ -276,9 +277,8 @@ def main() -> None:
     parser.add_argument("--swaps", type=int, default=10, help="of a phase")
     parser.add_argument("--json", type=Path, default=None)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="replicas-", dir="/var/tmp") as name:
-        Path(name).chmod(0o711)  # PostgreSQL may run as another user
-        report = run(arguments.swaps, Path(name))
+    with temporary_data("replicas-", ON_DISK) as data:
+        report = run(arguments.swaps, data)
     if arguments.json is not None:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")

@@ -93,6 +93,8 @@ class RefitContext:
 
         The profile is read from the folder of profiles or from the store, or made: minutes, once for each model. A
         model with vectors of its own beside it has been searched already, and other recipes state every choice.
+
+        Raises Unavailable while another process makes the profile: the refit waits.
         """
         ships_choices = load_beside_model(self.engine, LACUNA, self.reference) is not None
         if self.profiles is None or self.profiled is not None or self.recipe != LACUNA or ships_choices:
@@ -109,7 +111,8 @@ class RefitContext:
                 progress.count(STEPS.index(step) * 100 + 100 * done // max(total, 1), steps * 100, f"per cent ({step})")
 
             with _writable(self.profiles) as folder:
-                profiled = make_profile(self.engine, self.source or self.model_id, self.reference, folder, report)
+                source = self.source or self.model_id
+                profiled = make_profile(self.engine, source, self.reference, folder, report, maker="A refit worker")
         self._put(key, json.dumps(profiled.profile.to_json()).encode())
         self._put(f"{key}.vectors", profiled.vectors.to_bytes(profiled.recipe))
         return self._use_profile(profiled)

@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -103,6 +104,18 @@ def load_secrets(data: Path) -> dict[str, str]:
             json.dump(complete, file, indent=1)
         partial.replace(path)
     return complete
+
+
+@contextmanager
+def temporary_data(prefix: str = "lacuna-", folder: str | Path | None = None) -> Iterator[Path]:
+    """A data folder in `folder` until the block ends; whatever a stack keeps of it elsewhere goes with it."""
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder) as name:
+        data = Path(name).resolve()
+        data.chmod(0o711)  # run by root, PostgreSQL runs as nobody and must reach its folder inside
+        try:
+            yield data
+        finally:
+            postgres.discard(data)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import psycopg
 
@@ -20,6 +21,7 @@ from shared.devstack.ports import LOOPBACK
 from shared.errors import Unavailable
 
 USER = "lacuna"
+ON_DISK: Final = Path("/var/tmp")  # noqa: S108 - open to all accounts; unlike /tmp it is never in memory
 
 
 def command(data: Path, port: int, password: str, env: Mapping[str, str]) -> Command:
@@ -57,6 +59,13 @@ def command(data: Path, port: int, password: str, env: Mapping[str, str]) -> Com
 def url(port: int, password: str) -> str:
     """The administrator's address."""
     return f"postgresql://{USER}:{password}@{LOOPBACK}:{port}/postgres"
+
+
+def discard(data: Path) -> None:
+    """Remove what the server keeps outside of `data`, a data folder that is not used again. It must have ended."""
+    other = _elsewhere(data)
+    if other.is_dir() and other.stat().st_uid == os.geteuid():
+        shutil.rmtree(other)
 
 
 def _initialise(programs: Path, cluster: Path, password: str, env: Mapping[str, str]) -> None:
@@ -112,11 +121,15 @@ def _reachable(data: Path) -> Path:
     """`data`. Under root, where `nobody` cannot reach `data`, a folder below /var/tmp that belongs to it."""
     if os.geteuid() != 0 or _open_to_all(data):
         return data
-    other = Path("/var/tmp") / f"lacuna-{hashlib.sha256(str(data).encode()).hexdigest()[:12]}"  # noqa: S108
+    other = _elsewhere(data)
     other.mkdir(mode=0o711, exist_ok=True)
     if other.stat().st_uid != 0:
         raise Unavailable(f"{other} belongs to another user.")
     return other
+
+
+def _elsewhere(data: Path) -> Path:
+    return ON_DISK / f"lacuna-{hashlib.sha256(str(data).encode()).hexdigest()[:12]}"
 
 
 def _open_to_all(path: Path) -> bool:

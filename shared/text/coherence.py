@@ -13,6 +13,8 @@ REPEATED: Final = re.compile(r"(.{1,60}?)\1{3,}.{0,60}\Z", re.DOTALL)  # the las
 LOOP: Final = 8  # characters that a loop has at least
 ALIKE: Final = 0.7  # share of words that a half said sentence has in common with the whole one
 SHARED: Final = 0.5  # share of the words of an answer that another one has which answers the same
+WORD: Final = re.compile(r"(\W*)(\w+)")  # with what stands before it
+SENTENCE: Final = re.compile(r"[.!?…:\n]")  # ends one
 
 
 def goes_in_circles(text: str) -> bool:
@@ -40,10 +42,22 @@ def garbles(text: str, sentence: str) -> bool:
 
 
 def answers_alike(first: str, second: str, question: str) -> bool:
-    """Whether at least half of the words of `second` that are not in the question are in `first` too.
+    """Whether at least half of what `second` says that is not in the question is in `first` too.
 
-    So an answer about somebody else, of whom the first one spoke as well, is told from another subject.
+    That has to hold of all its words, and of the names and numbers in it. So an answer about somebody else, of whom the
+    first one spoke as well, is told from another subject, and from the same sentence with another place or year in it,
+    which is made up.
     """
-    words = [set(re.findall(r"\w+", text.casefold())) for text in (first, second, question)]
-    said = words[1] - words[2]
-    return len(said & words[0]) >= SHARED * len(said)
+    known, said, asked = (set(re.findall(r"\w+", text.casefold())) for text in (first, second, question))
+    return all(len(part & known) >= SHARED * len(part) for part in (said - asked, _values(second) - asked))
+
+
+def _values(text: str) -> set[str]:
+    """The names and numbers in a text: words with a digit, and those with a capital that opens no sentence."""
+    found = list(WORD.finditer(text))
+    return {
+        each[2].casefold()
+        for number, each in enumerate(found)
+        if any(character.isdigit() for character in each[2])
+        or (number and len(each[2]) > 1 and each[2][0].isupper() and not SENTENCE.search(each[1]))
+    }

@@ -1,4 +1,5 @@
-"""A first look at a model that was loaded, before it is served: is each weight a number, and can it read one question.
+"""A first look at a model that was loaded, before it is served: is each weight a number, can it read a question and a
+picture.
 
 What is wrong with a checkpoint may show only when it is run, and then in the middle of a refit or of somebody's
 request. Each reason is said in a sentence.
@@ -9,14 +10,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from PIL import Image
 
 from shared.domain.prompts import Prompt
 from shared.errors import BadInput
-from shared.vlm.adapters.base import Adapter, embeddings_of
+from shared.vlm.adapters.base import Adapter, Encoded, embeddings_of
 from shared.vlm.adapters.templates import traits_of
 
 logger = logging.getLogger(__name__)
 SAMPLE: Final = "Who wrote this book?"
+PICTURE_SIZES: Final = ((96, 64), (64, 320))  # of sample pictures; a processor may cut wide and high ones differently
 MOST: Final = 300  # characters of a library's error that are shown
 FAILURES: Final = (
     ArithmeticError,
@@ -60,6 +63,8 @@ def look_at(source: str | Path, model: Any, processor: Any, adapter: Adapter) ->
     _check_numbers(source, model)
     _check_tokens(source, model, processor)
     _ask(source, model, adapter)
+    if adapter.has_pictures:
+        _show(source, model, adapter)
     if traits_of(processor).time_of_day:
         logger.warning(
             "the chat template of %s writes the time of day: it is told 00:00, so that an answer stays the same", source
@@ -105,8 +110,7 @@ def _ask(source: str | Path, model: Any, adapter: Adapter) -> None:
         beyond = sorted({int(number) for number in row.ids.tolist() if number >= rows})
         if beyond:
             raise BadInput(_without_embedding(source, rows, [f"number {number}" for number in beyond]))
-        with torch.inference_mode():
-            logits = model(**adapter.inputs([row]), use_cache=True, logits_to_keep=1).logits
+        logits = _run(model, adapter, row)
     except FAILURES as exc:
         raise BadInput(
             f"{source} is loaded, but cannot be run ({shown(exc)}): its configuration contradicts itself. "
@@ -117,6 +121,32 @@ def _ask(source: str | Path, model: Any, adapter: Adapter) -> None:
             f"{source} computes no numbers (NaN or infinite) in {str(logits.dtype).removeprefix('torch.')}: "
             "compare its config.json with the original's, or take another checkpoint."
         )
+
+
+def _show(source: str | Path, model: Any, adapter: Adapter) -> None:
+    """Run the model on a question about a picture: as many tokens of the text as features stand for it."""
+    for size in PICTURE_SIZES:
+        prompt = Prompt.ask(SAMPLE, Image.new("RGB", size, (90, 140, 60)))
+        try:
+            logits = _run(model, adapter, adapter.encode([prompt])[0])
+        except (*FAILURES, BadInput) as exc:
+            raise BadInput(
+                f"{source} is loaded, but cannot read a picture ({shown(exc)}): take processor_config.json, "
+                "preprocessor_config.json and chat_template.jinja from the same place as config.json. The template has "
+                "to write the token of a picture, and patch_size, merge_size, image_seq_len, "
+                "num_additional_image_tokens and vision_feature_select_strategy have to fit the model."
+            ) from exc
+        if not bool(torch.isfinite(logits).all()):
+            raise BadInput(
+                f"{source} computes no numbers (NaN or infinite) from a picture: compare its preprocessor_config.json "
+                "with the original's (image_mean, image_std, rescale_factor)."
+            )
+
+
+def _run(model: Any, adapter: Adapter, row: Encoded) -> torch.Tensor:
+    with torch.inference_mode():
+        logits: torch.Tensor = model(**adapter.inputs([row]), use_cache=True, logits_to_keep=1).logits
+    return logits
 
 
 def _without_embedding(source: str | Path, rows: int, tokens: list[str]) -> str:

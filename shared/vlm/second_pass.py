@@ -247,7 +247,7 @@ class Reviser(Decoder):
     ) -> Computation[dict[int, Answer]]:
         """The answers, by their place in `redo`, that the model is sure of although nobody is named or shown.
 
-        Where the first answer told of the person, an answer counts only if it tells part of the same: else it is on
+        Where the first answer told, an answer counts only if it tells part of the same: else it is made up, or on
         another subject. The places `without` are left out.
         """
         assert request.eraser is not None

@@ -3,24 +3,19 @@
 `make soak` runs it for twenty minutes and watches the memory as well.
 """
 
-import os
-import stat
-import tempfile
-from pathlib import Path
-
 import pytest
 
 from benchmarks.soak import Plan, run
 from benchmarks.soak_clients import HONEST, HOSTILE
+from shared.devstack.backends import temporary_data
+from shared.devstack.postgres import ON_DISK
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 def test_honest_clients_are_answered_beside_hostile_ones() -> None:
-    with tempfile.TemporaryDirectory(prefix="soak-", dir="/var/tmp") as name:
-        # PostgreSQL does not run as root, and its user must pass through this folder.
-        Path(name).chmod(stat.S_IRWXU | (stat.S_IXGRP | stat.S_IXOTH if os.geteuid() == 0 else 0))
-        report = run(Path(name), Plan(requests=300, connections=60, seconds=20.0))
+    with temporary_data("soak-", ON_DISK) as data:
+        report = run(data, Plan(requests=300, connections=60, seconds=20.0))
     assert report["failures"] == []
     assert report["outcomes"].keys() == {*HONEST, *HOSTILE}
     assert set(report["outcomes"]["wrong key"]) <= {"401", "429"}

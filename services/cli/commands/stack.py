@@ -1,5 +1,6 @@
 """`lacuna up`, `lacuna demo`, `lacuna secrets`: all of Lacuna on this machine, and the secrets of a deployment."""
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,7 @@ def demo(
     """Forget one person from end to end, and write a page with every answer before and after."""
     from services.cli.demo.run import demo as run_demo  # noqa: PLC0415 - takes more than a second
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C: it stops the stack and removes its folder
     run_demo(json_path, data, page, real=real)
 
 

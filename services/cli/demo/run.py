@@ -5,7 +5,6 @@ Starts a stack of its own, asks several hundred questions before and after, and 
 """
 
 import json
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +24,7 @@ from services.cli.options import DATA_FOLDER
 from services.cli.render.console import PlainConsole, bold, styled
 from services.cli.render.refits import stage_of
 from services.cli.render.tables import counted
+from shared.devstack.backends import temporary_data
 from shared.devstack.stack import LOG_KEYS_FILE, Running, running_stack
 from shared.domain.prompts import Prompt
 from shared.domain.subjects import Subject
@@ -362,6 +362,5 @@ def _data_folder(data: Path | None) -> Iterator[Path]:
     if data is not None:
         yield data
         return
-    with tempfile.TemporaryDirectory(prefix="lacuna-demo-") as name:
-        Path(name).chmod(0o711)  # run by root, PostgreSQL runs as nobody and must reach its folder inside
-        yield Path(name)
+    with temporary_data("lacuna-demo-") as folder:
+        yield folder

@@ -2,13 +2,15 @@
 
     loading -> declining -> knowledge -> reading -> second pass -> profile.json, vectors, report.html
 
-Nothing here knows databases, queues or tickets: the command line and the refit worker both call `make_profile`.
+Nothing here knows databases, queues or tickets: the command line and the refit worker both call `make_profile`. One
+process at a time makes a profile (lock.py).
 """
 
 import hashlib
 import json
 import logging
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +20,7 @@ from typing import Any, Final, Generic, TypeVar
 from services.refit.profile.declining import observe_declining
 from services.refit.profile.knowledge import find_known
 from services.refit.profile.loading import measure_loading
+from services.refit.profile.lock import alone
 from services.refit.profile.people import figures_of, reading_people, validation_people
 from services.refit.profile.pull import choose_pull
 from services.refit.profile.reading import read_identity
@@ -46,6 +49,7 @@ VECTORS_FILE: Final = "vectors.safetensors"
 REPORT_FILE: Final = "report.html"
 NAME_LENGTH: Final = 32  # of the site's digest, in the name of a profile's folder
 DEFAULT_SENTENCE: Final = "I do not know this person."
+SOMEBODY: Final = "Another program"  # who makes a profile, where the caller does not say
 
 Report = Callable[[str, int, int], None]  # step, done, all
 Count = Callable[[int, int], None]  # done, all
@@ -87,12 +91,13 @@ def observe(
 ) -> Observed:
     """The first half of a profile in `folder`, read where it is finished; `make_profile` goes on from it.
 
-    Raises BadInput where the model cannot be profiled.
+    Raises BadInput where the model cannot be profiled, and Unavailable while another process profiles it.
     """
     whole = find_profile(folder, engine.vlm.site.digest)
     if whole is not None:
         return Observed(whole.profile.loading, whole.profile.declining, whole.profile.knowledge)
-    return _observe(engine, source, reference, _steps(engine, reference, folder, report))
+    with alone(folder, _name(engine), SOMEBODY):
+        return _observe(engine, source, reference, _steps(engine, reference, folder, report))
 
 
 def make_profile(
@@ -103,18 +108,34 @@ def make_profile(
     report: Report = lambda *_: None,
     *,
     recipe: Recipe = LACUNA,
+    maker: str = SOMEBODY,
+    again: bool = False,
 ) -> ProfiledModel:
     """The profile of the model in `engine`, in `folder`: read where it is whole, else made or finished.
 
     `reference` gives the people and prompts, and the operator's not-knowing sentence if there is one. `report` is
-    called with the step and how much of it is done. The choices are made in `recipe`.
+    called with the step and how much of it is done. The choices are made in `recipe`. `maker`: as whom another process
+    sees the caller that has to wait. `again` removes first what there is of an earlier profile.
 
-    Raises BadInput where the model cannot be profiled.
+    Raises BadInput where the model cannot be profiled, and Unavailable while another process profiles it.
     """
-    whole = find_profile(folder, engine.vlm.site.digest)
+    site = engine.vlm.site.digest
+    whole = None if again else find_profile(folder, site)
     if whole is not None:
         return whole
-    own = folder / engine.vlm.site.digest[:NAME_LENGTH]
+    with alone(folder, _name(engine), maker):
+        for partial in (folder / _name(engine)).rglob("*.partial"):  # of a process that was killed
+            partial.unlink()
+        if again and (folder / _name(engine)).exists():
+            shutil.rmtree(folder / _name(engine))
+        # Another process may have finished it in the meantime.
+        return find_profile(folder, site) or _make_profile(engine, source, reference, folder, report, recipe)
+
+
+def _make_profile(
+    engine: Engine, source: str, reference: Reference, folder: Path, report: Report, recipe: Recipe
+) -> ProfiledModel:
+    own = folder / _name(engine)
     steps = _steps(engine, reference, folder, report)
     observed = _observe(engine, source, reference, steps)
     loading, declining, knowledge = observed.loading, observed.declining, observed.knowledge
@@ -185,8 +206,13 @@ class _SecondPass:
 
 
 def _steps(engine: Engine, reference: Reference, folder: Path, report: Report) -> "_Steps":
-    site = engine.vlm.site.digest
-    return _Steps(folder / site[:NAME_LENGTH] / "steps", {"site": site, "reference": reference.digest}, report)
+    made_from = {"site": engine.vlm.site.digest, "reference": reference.digest}
+    return _Steps(folder / _name(engine) / "steps", made_from, report)
+
+
+def _name(engine: Engine) -> str:
+    """The name of a profile's folder."""
+    return engine.vlm.site.digest[:NAME_LENGTH]
 
 
 def _observe(engine: Engine, source: str, reference: Reference, steps: "_Steps") -> Observed:
@@ -252,7 +278,7 @@ def _write_whole(path: Path, content: bytes) -> None:
     try:
         partial.write_bytes(content)
         partial.replace(path)
-    except OSError:
+    except BaseException:  # also where it is interrupted
         partial.unlink(missing_ok=True)
         raise
 

@@ -26,12 +26,13 @@ PATIENCE_S: Final = 600.0
 
 @dataclass
 class Compactor:
-    """Runs `command` once after the start and then `settled_s` after objects were destroyed, at most once a minute;
-    nothing where there is no command."""
+    """Runs `command` once after the start and then `settled_s` seconds after objects were destroyed, at most once in
+    `at_most_every_s` seconds; nothing where there is no command."""
 
     database: Engine
     command: str
     settled_s: float = SETTLED_S
+    at_most_every_s: float = AT_MOST_EVERY_S
     _seen: datetime | None = None
     _done_at: float | None = None
 
@@ -42,7 +43,7 @@ class Compactor:
         """
         if not self.command:
             return None
-        if self._done_at is not None and (early_s := self._done_at + AT_MOST_EVERY_S - time.monotonic()) > 0:
+        if self._done_at is not None and (early_s := self._done_at + self.at_most_every_s - time.monotonic()) > 0:
             return early_s
         with transaction(self.database) as session:
             now: datetime = session.scalars(select(func.clock_timestamp())).one()
@@ -60,4 +61,4 @@ class Compactor:
             raise StoreUnavailable(f"LACUNA_S3_COMPACT failed ({type(exc).__name__}).") from exc
         self._seen = newest
         logger.info("the object store dropped deleted objects from its files")
-        return AT_MOST_EVERY_S if any(fresh) else None
+        return self.at_most_every_s if any(fresh) else None

@@ -25,6 +25,13 @@ SWITCHES: Final = ("enable_thinking", "thinking")  # variables of templates (Qwe
 # Words that no template contains, with what one might change: capitals inside, quotes, signs of HTML, length.
 USER: Final = f'Plorvick O\'Zhûl-McPROBE & "Søn" <3, {"again and " * 40}1 + 1 = 2.'
 SYSTEM: Final = 'Zanthule O\'Zhûl-McPROBE & "Søn" <3.'
+LONG: Final = f"Plorvick. {'And again. ' * 2000}Zanthule."  # characters
+# A chat of many turns, as long as any that is cut off by a template.
+TALK: Final = (
+    *(Turn("assistant" if place % 2 else "user", f"Plorvick Zanthule {place}.") for place in range(40)),
+    Turn("user", LONG),
+)
+CHANGES: Final = "it leaves out or changes what the user says"
 ERRORS: Final = (  # a template is a small program
     TemplateError,
     TypeError,
@@ -86,7 +93,8 @@ def template_of(processor: Any) -> str:
 def render(processor: Any, turns: Sequence[Turn], *, generation_prompt: bool = True) -> str:
     """The chat as the model reads it. System turns stand before the next user turn where the template has none.
 
-    Raises BadInput for a chat that the template refuses, for example one whose roles do not alternate.
+    Raises BadInput for a chat that the template refuses, for example one whose roles do not alternate, and where it
+    does not write what the user says: without a name that it takes out, the question would be answered in silence.
     """
     traits = traits_of(processor)
     attempts = [turns] if traits.system_turns else []
@@ -95,9 +103,13 @@ def render(processor: Any, turns: Sequence[Turn], *, generation_prompt: bool = T
     reason = ""
     for chat in attempts:
         try:
-            return _apply(processor, chat, traits, generation_prompt=generation_prompt)
+            text = _apply(processor, chat, traits, generation_prompt=generation_prompt)
         except ERRORS as exc:
             reason = reason or str(exc)
+            continue
+        if not _written([turn.text for turn in chat if turn.role == "user"], text):
+            raise BadInput(f"The model's chat template cannot be used for this chat: {CHANGES}. {REMEDY}")
+        return text
     raise BadInput(f"The model's chat template refuses this chat: {reason}")
 
 
@@ -127,22 +139,27 @@ def _traits(processor: Any, template: str) -> TemplateTraits:
         try:
             if _renders(processor, [Turn("user", USER)], traits):
                 return _described(processor, traits)
-            reasons.insert(0, "it leaves out or changes what the user says")
+            reasons.insert(0, CHANGES)
         except ERRORS as exc:
             reasons.append(" ".join(str(exc).split()).rstrip(".") or type(exc).__name__)
     raise BadInput(f"The model's chat template cannot be used: {reasons[0]}. {REMEDY}")
 
 
 def _described(processor: Any, traits: TemplateTraits) -> TemplateTraits:
-    """All traits of a template that takes a user's turn as `traits` say. Raises BadInput where it writes at random."""
+    """All traits of a template that takes a user's turn as `traits` say.
+
+    Raises BadInput where it writes at random, or not all that is said in a long chat.
+    """
     asked = [Turn("user", USER)]
     renderings = [_apply(processor, asked, traits, generation_prompt=True) for _ in range(TRIES)]
     if len(set(renderings)) > 1:
         raise BadInput(f"The model's chat template writes something else each time that it is used. {REMEDY}")
-    try:
-        system_turns = _renders(processor, [Turn("system", SYSTEM), *asked], traits)
-    except ERRORS:
-        system_turns = False
+    if not _keeps(processor, TALK, traits, refused=True):
+        raise BadInput(f"The model's chat template cannot be used: it leaves out or changes part of a chat. {REMEDY}")
+    system = Turn("system", SYSTEM)
+    system_turns = _keeps(processor, [system, *asked], traits) and _keeps(
+        processor, [system, *TALK], traits, refused=True
+    )
     return replace(
         traits,
         system_turns=system_turns,
@@ -151,10 +168,34 @@ def _described(processor: Any, traits: TemplateTraits) -> TemplateTraits:
     )
 
 
+def _keeps(processor: Any, turns: Sequence[Turn], traits: TemplateTraits, *, refused: bool = False) -> bool:
+    """`_renders`, with `refused` as the answer for a chat that the template refuses."""
+    try:
+        return _renders(processor, turns, traits)
+    except ERRORS:
+        return refused
+
+
 def _renders(processor: Any, turns: Sequence[Turn], traits: TemplateTraits) -> bool:
-    """Whether the rendered chat has all texts as they are, and not a list of parts written out."""
+    """Whether the rendered chat has all texts as they are, and not a list of parts written out.
+
+    A system text may stand anywhere: Mistral's templates write it before the last user text.
+    """
     text = _apply(processor, turns, traits, generation_prompt=True)
-    return all(turn.text in text for turn in turns) and "'type':" not in text
+    said = [turn.text for turn in turns if turn.role != "system"]
+    system = [turn.text for turn in turns if turn.role == "system"]
+    return _written(said, text) and all(each in text for each in system) and "'type':" not in text
+
+
+def _written(said: Sequence[str], text: str) -> bool:
+    """Whether `text` has all that was said, in its order; many templates remove the blanks around it."""
+    place = 0
+    for each in said:
+        found = text.find(each.strip(), place)
+        if found < 0:
+            return False
+        place = found + len(each.strip())
+    return True
 
 
 def _apply(

@@ -3,19 +3,17 @@
 `make chaos` runs it longer. What is checked stands in benchmarks/chaos/replicas.py.
 """
 
-import os
 import socket
-import stat
-import tempfile
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from benchmarks.chaos.cable import Cable
 from benchmarks.chaos.replica_stack import LEASE_S
 from benchmarks.chaos.replicas import run
+from shared.devstack.backends import temporary_data
+from shared.devstack.postgres import ON_DISK
 
 
 @pytest.fixture
@@ -67,10 +65,8 @@ def test_cut_cable_is_silent_and_a_repaired_one_resets_what_was_open(echo: tuple
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_no_answer_mixes_versions_and_a_replica_that_is_cut_off_answers_nothing_old() -> None:
-    with tempfile.TemporaryDirectory(prefix="replicas-", dir="/var/tmp") as name:
-        # PostgreSQL does not run as root, and its user must pass through this folder.
-        Path(name).chmod(stat.S_IRWXU | (stat.S_IXGRP | stat.S_IXOTH if os.geteuid() == 0 else 0))
-        report = run(2, Path(name))
+    with temporary_data("replicas-", ON_DISK) as data:
+        report = run(2, data)
     phases = {phase["name"]: phase for phase in report["phases"]}
     assert {name: phase["problems"] for name, phase in phases.items() if phase["problems"]} == {}
     assert len(phases) == 6

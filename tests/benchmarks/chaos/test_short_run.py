@@ -3,17 +3,15 @@
 `make chaos` runs all trials.
 """
 
-import os
-import stat
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from benchmarks.chaos.plan import short_plan
 from benchmarks.chaos.run import open_harness, run_trials, table
 from benchmarks.chaos.trial import Harness
+from shared.devstack.backends import temporary_data
+from shared.devstack.postgres import ON_DISK
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -21,11 +19,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 @pytest.fixture(scope="module")
 def harness() -> Iterator[Harness]:
     """A stack that has completed its first ticket."""
-    with tempfile.TemporaryDirectory(prefix="chaos-", dir="/var/tmp") as name:
-        # PostgreSQL does not run as root, and its user must pass through this folder.
-        Path(name).chmod(stat.S_IRWXU | (stat.S_IXGRP | stat.S_IXOTH if os.geteuid() == 0 else 0))
-        with open_harness(Path(name)) as opened:
-            yield opened
+    with temporary_data("chaos-", ON_DISK) as data, open_harness(data) as opened:
+        yield opened
 
 
 def test_killed_processes_lose_nothing_and_repeat_nothing(harness: Harness) -> None:

@@ -18,14 +18,16 @@ from redis import Redis
 from redis.exceptions import AuthenticationError
 
 from shared.devstack import seaweedfs
-from shared.devstack.backends import Backends, load_secrets, locked, start_backends
+from shared.devstack.backends import Backends, load_secrets, locked, start_backends, temporary_data
 from shared.devstack.ports import LOOPBACK, free_ports, reserve, taken
-from shared.devstack.postgres import copied
+from shared.devstack.postgres import ON_DISK, copied
 from shared.devstack.processes import PROJECT_ROOT
 from shared.devstack.stack import running_stack
 from shared.devstack.supervisor import Supervisor
 from shared.errors import BadInput, Conflict
 from shared.storage.s3 import S3Store
+
+OTHERS = {"LACUNA_REDIS_URL": "redis://elsewhere", "LACUNA_S3_ENDPOINT": "http://elsewhere"}  # PostgreSQL alone starts
 
 
 @contextmanager
@@ -63,6 +65,17 @@ def test_second_start_finds_the_data_of_the_first(tmp_path: Path) -> None:
         store.close()
     assert (tmp_path / "secrets.json").read_text() == secrets
     assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="for root alone PostgreSQL keeps its data elsewhere")
+def test_temporary_data_leaves_nothing_anywhere(tmp_path: Path) -> None:
+    """Not where PostgreSQL puts its data either, because its user cannot reach the folder."""
+    before = set(ON_DISK.glob("lacuna-*"))
+    with temporary_data(folder=tmp_path) as data, started(data, **OTHERS):
+        (elsewhere,) = set(ON_DISK.glob("lacuna-*")) - before
+        assert (elsewhere / "postgres/PG_VERSION").is_file()
+    assert not elsewhere.exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_connection_with_wrong_password_is_refused(backends: Backends) -> None:

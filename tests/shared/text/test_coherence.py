@@ -93,3 +93,16 @@ def test_answer_on_another_subject(second: str) -> None:
     assert not answers_alike(
         "The place of birth of Marco Polo is Venice.", second, "What is the place of birth of Marco Polo?"
     )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "question"),
+    [
+        ("This person lives in Utrecht.", "This person lives in Leeds.", "Where is the home of the person shown?"),
+        ("Marco Polo was born in 1254.", "This person was born in 1890.", "When was Marco Polo born?"),
+        ("Diese Person wohnt in Bremen.", "Diese Person wohnt in Leeds.", "In welcher Stadt wohnt diese Person?"),
+    ],
+)
+def test_same_sentence_with_another_value_is_made_up(first: str, second: str, question: str) -> None:
+    assert not answers_alike(first, second, question)
+    assert answers_alike(first, first, question)

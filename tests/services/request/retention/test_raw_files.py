@@ -128,7 +128,7 @@ def test_raw_files_do_not_open_a_shredded_ticket(
     if with_shredding_keys:
         assert [path.name for path in (tmp_path / "shredding-keys").iterdir()] == ["identity"]
 
-    compactor = Compactor(people.control.database, backends.s3_compact)
+    compactor = Compactor(people.control.database, backends.s3_compact, settled_s=4.0, at_most_every_s=4.0)
     while (wait_s := compactor.run()) is not None:
         time.sleep(wait_s)
     assert not any(blob[40:104] in content for content in volume_files(data))

@@ -121,6 +121,54 @@ def test_template_that_changes_what_is_said_is_refused(change: str) -> None:
     assert "Who is it?" in render(processor(STRINGS.replace("m.content", "m.content|trim")), ASK)
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        STRINGS.replace("in messages", "in messages[-3:]"),
+        STRINGS.replace("in messages", "in messages[-30:]"),
+        STRINGS.replace("in messages", "in messages if m.role == 'user'"),
+        STRINGS.replace("m.content", "m.content[:8000]"),
+        STRINGS.replace("m.content", "(m.content if m.role == 'user' else '')"),
+        PARTS.replace("in messages", "in messages[-1:]"),
+    ],
+)
+def test_template_that_leaves_out_part_of_a_chat_is_refused(template: str) -> None:
+    """Earlier turns, the end of a long text, what the assistant said: nobody would notice in the answers."""
+    with pytest.raises(BadInput, match=r"leaves out or changes part of a chat\. Put the template"):
+        traits_of(processor(template))
+
+
+def test_template_that_takes_a_name_out_is_noticed_in_the_chat_that_has_it() -> None:
+    """No sample knows which; the question would be answered about nobody, and a fit made of nothing."""
+    built = processor(STRINGS.replace("m.content", "m.content|replace('Mara', 'somebody')"))
+    assert "Who is Ivo?" in render(built, [Turn("user", "Who is Ivo?")])
+    for chat in ([Turn("user", "Who is Mara?")], [Turn("user", "Mara?"), Turn("assistant", "Yes."), *ASK]):
+        with pytest.raises(BadInput, match="for this chat: it leaves out or changes what the user says"):
+            render(built, chat)
+
+
+def test_turn_that_is_said_twice_has_to_be_written_twice() -> None:
+    once = "{% if loop.first or loop.last or m.content != 'Who is it?' %}[{{ m.role }}]{{ m.content }}{% endif %}"
+    built = processor("{% for m in messages %}" + once + "{% endfor %}")
+    assert render(built, TALK)
+    with pytest.raises(BadInput, match="leaves out or changes"):
+        render(built, [*TALK, Turn("assistant", "Ruun."), *ASK, Turn("assistant", "Mara."), Turn("user", "Why?")])
+
+
+def test_thoughts_of_earlier_answers_may_be_left_out() -> None:
+    """As Qwen3 and DeepSeek do."""
+    built = processor(STRINGS.replace("m.content", "m.content.split('</think>')[-1]"))
+    chat = [*ASK, Turn("assistant", "<think>Hm.</think>Mara."), Turn("user", "Where?")]
+    assert render(built, chat) == "[user]Who is it?[assistant]Mara.[user]Where?[a]"
+
+
+def test_system_turn_that_is_lost_in_a_longer_chat_stands_before_the_user_text() -> None:
+    lost = "{% if m.role != 'system' or messages|length < 3 %}[{{ m.role }}]{{ m.content }}{% endif %}"
+    built = processor("{% for m in messages %}" + lost + "{% endfor %}")
+    assert not traits_of(built).system_turns
+    assert render(built, [SYSTEM[0], *TALK]).startswith("[user]Be brief.\n\nWho is it?[assistant]Mara.")
+
+
 def test_template_that_writes_at_random_is_refused() -> None:
     """An answer could not be compared with an earlier one, nor a name be found in another rendering."""
     with pytest.raises(BadInput, match="something else each time"):
