@@ -1,5 +1,6 @@
 """`lacuna model ...`: look at a model before it is served: what it knows, how it declines, where it can be read."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ def profile_model(
     """Measure a model, and choose from that how it will forget. Minutes; an interrupted run goes on where it was."""
     command = [sys.executable, "-m", "services.refit.profile", "--out", str(profiles_folder(data))]
     command += [*(["--again"] if again else []), "--", source]
-    result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    result = _run(command)
     if result.returncode < 0:
         raise LacunaError(
             f"The process that makes the profile was ended by signal {-result.returncode}, as a machine does that runs "
@@ -35,6 +36,21 @@ def profile_model(
     if result.returncode:
         raise SystemExit(result.returncode)
     show(Path(result.stdout.strip()), as_json=False)
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end, also after Ctrl-C or SIGTERM: it is told to stop, and says itself what it keeps."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)  # the command unblocks them when it can take them
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        before = {number: signal.signal(number, lambda *_: process.send_signal(signal.SIGINT)) for number in numbers}
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+        try:
+            output, _ = process.communicate()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    return subprocess.CompletedProcess(command, process.returncode, output)
 
 
 @app.command("show")

@@ -1,38 +1,41 @@
 """`python -m services.refit.profile SOURCE`: makes the profile of a model; `lacuna model profile` runs it.
 
-Prints progress on standard error, and the folder of the finished profile on standard output.
+Prints progress on standard error, and the folder of the finished profile on standard output. Ctrl-C stops it at any
+moment: what it needs for its work is imported when that can be said in a sentence.
 """
 
 import argparse
 import logging
-import sys
+import signal
+import threading
 from pathlib import Path
+from typing import Any, Final
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from services.refit.profile.run import NAME_LENGTH, STEPS, make_profile
-from shared.core.config import ModelSettings, load_settings
+from shared.core.exits import end_process
 from shared.core.logging import LogStyle, configure_logging
 from shared.errors import LacunaError
-from shared.evaluation.reference import model_reference
-from shared.vlm.engine import Engine
-from shared.vlm.loading import load
 
-INTERRUPTED = 130  # exit code of a command that SIGINT has ended
+INTERRUPTED: Final = 130  # exit code of a command that SIGINT has ended
+STOPPED: Final = "Stopped. The finished steps are kept: the same command goes on after them."
+PATIENCE_S: Final = 3.0  # after which an interrupt that a library has swallowed, or not reached yet, ends the process
 
 
 def main() -> None:
     """The command."""
+    console = Console(stderr=True, highlight=False)
     parser = argparse.ArgumentParser(description="Make the profile of a model.")
     parser.add_argument("source", help="a folder or the id of a model on the hub")
     parser.add_argument("--out", type=Path, required=True, help="the folder of profiles")
     parser.add_argument("--again", action="store_true", help="do not use what an earlier run has measured")
     given = parser.parse_args()
     configure_logging(logging.WARNING, LogStyle())
-    console = Console(stderr=True, highlight=False)
     try:
-        folder = profile(given.source, given.out, console, again=given.again)
+        stop_on_signals(console)
+        from services.refit.profile.command import profile  # noqa: PLC0415 - takes seconds, as it needs torch
+
+        print(profile(given.source, given.out, console, again=given.again))
     except LacunaError as exc:
         console.print(exc.detail, markup=False, soft_wrap=True)
         raise SystemExit(1) from exc
@@ -45,35 +48,32 @@ def main() -> None:
         )
         raise SystemExit(1) from exc
     except KeyboardInterrupt as exc:
-        console.print("Stopped. The finished steps are kept: the same command goes on after them.")
+        console.print(STOPPED)
         raise SystemExit(INTERRUPTED) from exc
-    print(folder)
 
 
-def profile(source: str, out: Path, console: Console, *, again: bool = False) -> Path:
-    """Make the profile with a progress bar for each step; returns its folder.
+def stop_on_signals(console: Console) -> None:
+    """Make the first SIGINT or SIGTERM a KeyboardInterrupt, and ignore the next: a terminal and a parent both send one.
 
-    Raises LacunaError, and OSError where `out` cannot be written.
-
-    `again` removes what there is of an earlier profile of the same site.
+    Whoever started this process may have blocked them until now.
     """
-    settings = load_settings()
-    settings = settings.model_copy(update={"model": ModelSettings(source=source, id=settings.model.id)})
-    reference = model_reference(settings)
-    columns = (TextColumn("{task.description:<12}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, TimeElapsedColumn(), console=console, disable=not sys.stderr.isatty()) as progress:
-        tasks: dict[str, TaskID] = {step: progress.add_task(step, total=1, start=False) for step in STEPS}
+    numbers = (signal.SIGINT, signal.SIGTERM)
 
-        def report(step: str, done: int, total: int) -> None:
-            if progress.disable and not done:
-                console.print(f"{step} ...")
-            progress.start_task(tasks[step])
-            progress.update(tasks[step], completed=done, total=total)
+    def end() -> None:
+        console.print(STOPPED)
+        end_process(INTERRUPTED)
 
-        console.print(f"Loading {source} ...")
-        engine = Engine(load(source, device=settings.device or None))
-        make_profile(engine, source, reference, out, report, maker="`lacuna model profile`", again=again)
-    return out / engine.vlm.site.digest[:NAME_LENGTH]
+    def interrupt(*_: Any) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        timer = threading.Timer(PATIENCE_S, end)
+        timer.daemon = True
+        timer.start()
+        raise KeyboardInterrupt
+
+    for number in numbers:
+        signal.signal(number, interrupt)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
 
 
 if __name__ == "__main__":

@@ -124,6 +124,8 @@ def make_profile(
     if whole is not None:
         return whole
     with alone(folder, _name(engine), maker):
+        for partial in (folder / _name(engine)).rglob("*.partial"):  # of a process that was killed
+            partial.unlink()
         if again and (folder / _name(engine)).exists():
             shutil.rmtree(folder / _name(engine))
         # Another process may have finished it in the meantime.
@@ -276,7 +278,7 @@ def _write_whole(path: Path, content: bytes) -> None:
     try:
         partial.write_bytes(content)
         partial.replace(path)
-    except OSError:
+    except BaseException:  # also where it is interrupted
         partial.unlink(missing_ok=True)
         raise
 

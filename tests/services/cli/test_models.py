@@ -83,7 +83,7 @@ def test_process_that_is_killed_is_named(
 ) -> None:
     """As where the machine runs out of memory."""
     killed = CompletedProcess([], -9, stdout="")
-    monkeypatch.setattr("services.cli.commands.models.subprocess.run", lambda *_, **__: killed)
+    monkeypatch.setattr("services.cli.commands.models._run", lambda *_, **__: killed)
     assert run(monkeypatch, "model", "profile", "models/x") == 1
     assert "was ended by signal 9" in capsys.readouterr().err
 

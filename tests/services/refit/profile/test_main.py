@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.refit.profile import __main__ as command
-from services.refit.profile import run
+from services.refit.profile import __main__ as program
+from services.refit.profile import command, run
 
 
 @pytest.mark.parametrize(
@@ -32,8 +32,9 @@ def test_fault_ends_in_a_sentence(
 
     monkeypatch.setattr(command, "profile", failing)
     monkeypatch.setattr(sys, "argv", ["profile", "--out", str(tmp_path), "--", "--a-source"])
+    monkeypatch.setattr(program, "stop_on_signals", lambda _: None)
     with pytest.raises(SystemExit) as ended:
-        command.main()
+        program.main()
     assert ended.value.code == code
     assert sentence in " ".join(capsys.readouterr().err.split())
 
@@ -52,3 +53,15 @@ def test_nothing_is_left_of_a_file_for_which_there_is_no_room(tmp_path: Path, mo
         run._write_whole(path, b"after")
     assert [file.name for file in tmp_path.iterdir()] == ["steps.json"]
     assert path.read_bytes() == b"before"
+
+
+def test_nothing_is_left_of_a_file_whose_writing_is_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run._write_whole(tmp_path / "steps.json", b"after")
+    assert list(tmp_path.iterdir()) == []
