@@ -60,12 +60,13 @@ SECTIONS: Final = {
         "A LLaVA around SmolLM2-135M",
         "[models/smol-vlm](../../models/smol-vlm/README.md) knows 40 fictitious people by portrait and by name. "
         "Forgotten are {people} of them in {draws}. Taught wordings are those of its training; the others it "
-        "was never taught.",
+        "was never taught. The second answers were repaired twice after a look at earlier answers about these people, "
+        "who were then asked again.",
     ),
     "smol_vlm_others": (
         "A LLaVA around SmolLM2-135M, other people",
         "Questions answered without their picture, and a silenced namesake, were repaired after a look at the answers "
-        "about the people above. Of {people} others, in {draws}, nobody had looked at an answer.",
+        "about the people above. Of {people} others, in {draws}, nobody had looked at an answer then.",
     ),
 }
 TUNING: Final = (
