@@ -111,8 +111,7 @@ def weigh(
             seen.parts.add((group, hit.part))
             seen.weakly = True
         elif hit.part == last > 0 and _stands_alone(words, hit.place, own, lower=lower, sides=BEFORE):
-            between = text[words[hit.place].end : words[hit.place + 1].start]
-            seen.surname = seen.surname or between == " "  # "Is Lindqvist Swedish?", no list of names
+            seen.surname = seen.surname or _is_before_a_word(words, text, hit.place)  # "Is Lindqvist Swedish?"
     for hit in found:
         if hit.plural and _stands_alone(words, hit.place, own, lower=lower):  # "the Vogels", "Miras Haus"
             seen.hinted.append((words[hit.place].start, words[hit.place].end))
@@ -180,6 +179,12 @@ def _belong_together(words: Sequence[Word], text: str, first: int, second: int, 
     if len(between) == 1:
         return not (separated and capitals) or len(between[0].text) == 1
     return not capitals and not separated
+
+
+def _is_before_a_word(words: Sequence[Word], text: str, place: int) -> bool:
+    """Whether a surname that stands before a capital word is no item of a list, and has no initial before it."""
+    initial = place > 0 and words[place - 1].capital and len(words[place - 1].text) == 1
+    return not initial and text[words[place].end : words[place + 1].start] == " "
 
 
 def _stands_alone(

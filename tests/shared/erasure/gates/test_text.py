@@ -283,6 +283,7 @@ def test_surname_before_a_capital_word_is_near_and_fires_by_no_mention(gate: Tex
         "Is Mara Swedish or Danish?",
         "Where is Maria Bay?",
         "Present: Ivo Lindqvist, Tom Weber",
+        "Is Ivo E. Lindqvist Swedish?",
     ],
 )
 def test_other_part_of_a_name_before_a_capital_word_is_somebody_elses(gate: TextGate, text: str) -> None:
