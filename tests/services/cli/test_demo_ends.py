@@ -31,9 +31,11 @@ def test_demo_that_is_ended_leaves_nothing(number: signal.Signals, tmp_path: Pat
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LACUNA_")}
     before = set(ON_DISK.glob("lacuna-*"))
     command = [str(LACUNA), "demo"]
+    ignored = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell starts what runs in the background
     demo = subprocess.Popen(
         command, cwd=tmp_path, env=environment | {"TMPDIR": str(tmp_path)}, stdout=subprocess.DEVNULL
     )
+    signal.signal(signal.SIGINT, ignored)
     try:
         deadline, pause = time.monotonic() + 120, threading.Event()
         while not processes_of(tmp_path):

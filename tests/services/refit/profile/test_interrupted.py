@@ -90,3 +90,23 @@ def test_interrupt_before_anything_is_imported_is_a_sentence(model: Path, tmp_pa
     _, said = process.communicate()
     assert said.split() == STOPPED.split()
     assert process.returncode == INTERRUPTED
+
+
+def test_interrupt_while_a_string_is_executed_ends_like_any_other(tmp_path: Path) -> None:
+    """Modules that are imported late execute strings: those who define dataclasses and named tuples."""
+    script = """
+import sys, types
+from services.refit.profile.__main__ import main
+
+def profile(*_, **__):
+    exec("import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(60)")
+
+sys.modules["services.refit.profile.command"] = types.SimpleNamespace(profile=profile)
+main()
+"""
+    (tmp_path / "interrupted.py").write_text(script)
+    command = [sys.executable, "-m", "interrupted", "--out", str(tmp_path), "--", "model"]
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{Path.cwd()}"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.stderr.split() == STOPPED.split()
+    assert done.returncode == INTERRUPTED
