@@ -31,8 +31,9 @@ def demo(
     """Forget one person from end to end, and write a page with every answer before and after."""
     from services.cli.demo.run import demo as run_demo  # noqa: PLC0415 - takes more than a second
 
-    for number in (signal.SIGINT, signal.SIGTERM):  # both stop the stack and remove its folder, also where a script runs
-        signal.signal(number, signal.default_int_handler)  # this in the background, which ignores SIGINT at first
+    # Both stop the stack and remove its folder. A script that runs this in the background has let SIGINT be ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     run_demo(json_path, data, page, real=real)
 
 
