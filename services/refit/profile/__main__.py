@@ -67,8 +67,8 @@ def stop_on_signals(console: Console) -> None:
     def interrupt(*_: Any) -> None:
         for number in numbers:
             signal.signal(number, signal.SIG_IGN)
-        # Else Python kills itself with SIGINT at its end where the interrupt came while a string was executed, as in the
-        # definition of a dataclass, although it was caught.
+        # Else Python kills itself with SIGINT at its end where the interrupt came while a string was executed, as in
+        # the definition of a dataclass, although it was caught.
         atexit.register(end_process, INTERRUPTED)
         timer = threading.Timer(PATIENCE_S, end)
         timer.daemon = True
