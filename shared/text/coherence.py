@@ -13,7 +13,6 @@ REPEATED: Final = re.compile(r"(.{1,60}?)\1{3,}.{0,60}\Z", re.DOTALL)  # the las
 LOOP: Final = 8  # characters that a loop has at least
 ALIKE: Final = 0.7  # share of words that a half said sentence has in common with the whole one
 SHARED: Final = 0.5  # share of the words of an answer that another one has which answers the same
-WORD: Final = re.compile(r"(\W*)(\w+)")  # with what stands before it
 SENTENCE: Final = re.compile(r"[.!?…:\n]")  # ends one
 
 
@@ -54,10 +53,11 @@ def answers_alike(first: str, second: str, question: str) -> bool:
 
 def _values(text: str) -> set[str]:
     """The names and numbers in a text: words with a digit, and those with a capital that opens no sentence."""
-    found = list(WORD.finditer(text))
-    return {
-        each[2].casefold()
-        for number, each in enumerate(found)
-        if any(character.isdigit() for character in each[2])
-        or (number and len(each[2]) > 1 and each[2][0].isupper() and not SENTENCE.search(each[1]))
-    }
+    values, end = set(), 0
+    for found in re.finditer(r"\w+", text):
+        word, before = found[0], text[end : found.start()]
+        named = end > 0 and len(word) > 1 and word[0].isupper() and not SENTENCE.search(before)
+        if named or any(character.isdigit() for character in word):
+            values.add(word.casefold())
+        end = found.end()
+    return values

@@ -12,6 +12,7 @@ import torch
 from benchmarks.random_models import build
 from services.refit.profile.__main__ import INTERRUPTED, STOPPED
 from services.refit.profile.lock import alone
+from shared.devstack.processes import PROJECT_ROOT
 
 LACUNA = Path(sys.executable).with_name("lacuna")
 
@@ -106,7 +107,7 @@ main()
 """
     (tmp_path / "interrupted.py").write_text(script)
     command = [sys.executable, "-m", "interrupted", "--out", str(tmp_path), "--", "model"]
-    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{Path.cwd()}"}
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{PROJECT_ROOT}"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.stderr.split() == STOPPED.split()
     assert done.returncode == INTERRUPTED
